@@ -1,0 +1,94 @@
+//! The read model: all that a page or the API may know, as owned values.
+//!
+//! The hub makes one [`StatusView`] from its tables; the page and the API are pure functions of it. What is
+//! not in here cannot leak: no URL, header or secret of a monitor's configuration has a field.
+
+use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use crate::watch::State;
+
+/// Everything the public status shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The worst state of any monitor; `Unobserved` when there is none or nothing was seen yet.
+    pub state: State,
+    /// The instant of the last tick that was stored; `None` before the first.
+    pub updated: Option<UnixMillis>,
+    /// One entry a configured monitor, in configuration order.
+    pub monitors: Vec<MonitorView>,
+    /// Entries of the configuration that were refused.
+    pub problems: Vec<Problem>,
+}
+
+/// One monitor as the public sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MonitorView {
+    /// Its id: `a-z 0-9 -`.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// The heading it stands under.
+    pub group: Option<String>,
+    /// What is known now.
+    pub state: State,
+    /// Since when.
+    pub since: UnixMillis,
+    /// What the last probe said when it was not a success: `the connection was refused`. Public by intent:
+    /// made from a fixed set of sentences, never from text that the target sent.
+    pub reason: Option<String>,
+    /// How long the last answer took, in milliseconds.
+    pub latency_ms: Option<u32>,
+    /// Uptime over the windows that the page shows, shortest first.
+    pub uptime: Vec<WindowUptime>,
+    /// The last memory figures and when they were read.
+    pub memory: Option<MemoryView>,
+    /// When the present instance started, as its last answer told.
+    pub started: Option<UnixMillis>,
+    /// Instants at which a restart was seen (the uptime began anew), oldest first, at most the last 20.
+    pub restarts: Vec<UnixMillis>,
+    /// Memory over the last 24 hours, oldest first, at most 288 points; a gap is a missing point.
+    pub chart: Vec<ChartPoint>,
+}
+
+/// Uptime over one window, with the share of it that was watched at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowUptime {
+    /// `24h`, `7d`, `90d`.
+    pub window: String,
+    /// Share of the observed time that was up or degraded, in percent; `None` when nothing was observed.
+    pub percent: Option<f64>,
+    /// Share of the window that was observed, in percent; time before the monitor existed counts as not.
+    pub coverage: f64,
+}
+
+/// The memory figures of the last good answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryView {
+    /// The figures of `/health`, whole megabytes.
+    pub figures: HealthMemory,
+    /// The limit the guard lives within; only a signed report tells it.
+    pub limit: Option<Megabytes>,
+    /// Where the ladder stands; only a signed report tells it.
+    pub pressure: Option<Pressure>,
+    /// When they were read.
+    pub at: UnixMillis,
+}
+
+/// One point of the memory chart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChartPoint {
+    /// When.
+    pub at: UnixMillis,
+    /// The figures then.
+    pub memory: HealthMemory,
+}
+
+/// A refused entry of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Where it stands: `MONITORS[3].interval`.
+    pub position: String,
+    /// What is wrong and what would be right. Never repeats a secret.
+    pub reason: String,
+}

@@ -1,0 +1,1 @@
+//! heapbeat keeps a memory-bound backend alive.

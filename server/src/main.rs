@@ -1,0 +1,3 @@
+//! The heapbeat binary: the library with an example backend.
+
+fn main() {}

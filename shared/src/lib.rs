@@ -1,0 +1,15 @@
+//! What the two halves of heapbeat say to each other.
+//!
+//! The server measures and answers; the edge asks and remembers. Every word that crosses between them is
+//! defined here once, so that neither half can drift from the other. The crate is pure: no I/O, no clock,
+//! no randomness, no unsafe code. It compiles natively and to WebAssembly.
+
+#![forbid(unsafe_code)]
+
+pub mod health;
+pub mod pressure;
+pub mod units;
+
+pub use health::{Health, HealthError, HealthMemory, Status};
+pub use pressure::Pressure;
+pub use units::{Bytes, Megabytes, UnixMillis};

@@ -1,0 +1,260 @@
+//! Sizes and instants as types of their own.
+//!
+//! Memory is bytes everywhere inside and whole megabytes on the wire, and one forgotten division is how a
+//! 1 GB alarm fires at 1 MB. A megabyte here is 1,048,576 bytes, as Render, cgroups and the contract of
+//! `/health` count it; `MB` and `MiB` are the same to the parser.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes in one megabyte (2^20), as the `/health` contract and Render's plans count it.
+pub const BYTES_PER_MB: u64 = 1 << 20;
+
+/// A size of memory in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(pub u64);
+
+impl Bytes {
+    /// Nothing.
+    pub const ZERO: Bytes = Bytes(0);
+
+    /// `mb` megabytes of 2^20 bytes.
+    pub const fn from_mb(mb: u64) -> Self {
+        Bytes(mb.saturating_mul(BYTES_PER_MB))
+    }
+
+    /// What is left after taking `other` away, never below zero.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Bytes) -> Self {
+        Bytes(self.0.saturating_sub(other.0))
+    }
+
+    /// The wire's figure: whole megabytes, rounded to the nearest (half rounds up).
+    pub const fn to_megabytes(self) -> Megabytes {
+        let whole = self.0 / BYTES_PER_MB;
+        let rest = self.0 % BYTES_PER_MB;
+        Megabytes(whole + (rest >= BYTES_PER_MB / 2) as u64)
+    }
+}
+
+impl fmt::Display for Bytes {
+    /// For people: `512 B`, `3.2 kB`, `150.4 MB`, `1.50 GB`, in powers of 1024.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const KB: u64 = 1 << 10;
+        const GB: u64 = 1 << 30;
+        match self.0 {
+            b if b < KB => write!(f, "{b} B"),
+            b if b < BYTES_PER_MB => write!(f, "{:.1} kB", b as f64 / KB as f64),
+            b if b < GB => write!(f, "{:.1} MB", b as f64 / BYTES_PER_MB as f64),
+            b => write!(f, "{:.2} GB", b as f64 / GB as f64),
+        }
+    }
+}
+
+/// Why a text is not a size.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, MB, GB, TB in powers of 1024)"
+)]
+pub struct ParseBytesError;
+
+impl FromStr for Bytes {
+    type Err = ParseBytesError;
+
+    /// Reads `512MB`, `1.5 GiB`, `800m` or a bare number of bytes; powers of 1024 throughout.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let shift = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 0,
+            "k" | "kb" | "kib" => 10,
+            "m" | "mb" | "mib" => 20,
+            "g" | "gb" | "gib" => 30,
+            "t" | "tb" | "tib" => 40,
+            _ => return Err(ParseBytesError),
+        };
+        scale_decimal(number, 1 << shift).map(Bytes).ok_or(ParseBytesError)
+    }
+}
+
+/// `number` (decimal, at most one point) times `factor`, rounded down; `None` when it is not a number, or
+/// has a fraction of a single unit, or does not fit. Exact: no floating point.
+fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || (number.contains('.') && (fraction.is_empty() || factor == 1)) {
+        return None;
+    }
+    if fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok()?;
+    let parts: u64 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
+    let extra = u128::from(parts) * u128::from(factor) / scale;
+    whole.checked_mul(factor)?.checked_add(u64::try_from(extra).ok()?)
+}
+
+/// A size as the wire tells it: whole megabytes of 2^20 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Megabytes(pub u64);
+
+impl From<Megabytes> for Bytes {
+    fn from(mb: Megabytes) -> Self {
+        Bytes::from_mb(mb.0)
+    }
+}
+
+impl fmt::Display for Megabytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} MB", self.0)
+    }
+}
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub i64);
+
+impl UnixMillis {
+    /// Time from `earlier` to `self`; zero when `earlier` is in fact later (a clock that was set back).
+    pub fn since(self, earlier: UnixMillis) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// `self` plus `span`, at the end of time at the latest.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        UnixMillis(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// `self` minus `span`, at the beginning of time at the earliest.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        UnixMillis(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Why a text is not a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d")]
+pub struct ParseDurationError;
+
+/// Reads `500ms`, `30s`, `1.5m`, `24h`, `7d`; the unit is required, as `30` could mean either of two.
+pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(ParseDurationError),
+    };
+    scale_decimal(number, millis).map(Duration::from_millis).ok_or(ParseDurationError)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let cases = [
+            ("0", 0),
+            ("1048576", 1_048_576),
+            ("512MB", 536_870_912),
+            ("512 MiB", 536_870_912),
+            ("800m", 838_860_800),
+            ("1.5GB", 1_610_612_736),
+            ("0.5kB", 512),
+            (" 2 TB ", 2_199_023_255_552),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        for text in [
+            "",
+            "MB",
+            "-1MB",
+            "1.5",
+            "1.5B",
+            "1.MB",
+            ".5MB",
+            "1e3",
+            "1..5MB",
+            "12 XB",
+            "18446744073709551616",
+            "99999999999TB",
+        ] {
+            assert_eq!(text.parse::<Bytes>(), Err(ParseBytesError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn megabytes_round_to_the_nearest() {
+        let cases =
+            [(0, 0), (524_287, 0), (524_288, 1), (1_048_576, 1), (157_810_688, 151), (157_286_400, 150)];
+        for (bytes, mb) in cases {
+            assert_eq!(Bytes(bytes).to_megabytes(), Megabytes(mb), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn people_see_three_digits_and_a_unit() {
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 kB"),
+            (157_705_830, "150.4 MB"),
+            (1_610_612_736, "1.50 GB"),
+        ];
+        for (bytes, shown) in cases {
+            assert_eq!(Bytes(bytes).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        let cases =
+            [("500ms", 500), ("30s", 30_000), ("1.5m", 90_000), ("24h", 86_400_000), ("7d", 604_800_000)];
+        for (text, millis) in cases {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["30", "", "s", "-5s", "1h30m", "1.5ms"] {
+            assert_eq!(parse_duration(text), Err(ParseDurationError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_gives_no_time_at_all() {
+        assert_eq!(UnixMillis(5).since(UnixMillis(9)), Duration::ZERO);
+        assert_eq!(UnixMillis(9).since(UnixMillis(5)), Duration::from_millis(4));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in ".{0,40}") {
+            let _ = text.parse::<Bytes>();
+            let _ = parse_duration(&text);
+        }
+
+        #[test]
+        fn whole_megabytes_survive_the_wire(mb in 0u64..1 << 40) {
+            prop_assert_eq!(Bytes::from(Megabytes(mb)).to_megabytes(), Megabytes(mb));
+        }
+    }
+}
