@@ -6,10 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cursor;
 pub mod health;
 pub mod pressure;
+pub mod sample;
+pub mod series;
+pub mod signing;
 pub mod units;
 
+pub use cursor::{Cursor, InstanceId};
 pub use health::{Health, HealthError, HealthMemory, Status};
 pub use pressure::Pressure;
+pub use sample::Sample;
 pub use units::{Bytes, Megabytes, UnixMillis};

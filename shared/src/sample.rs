@@ -1,0 +1,61 @@
+//! One reading of memory as it travels and is kept.
+//!
+//! The server measures more than this; these are the figures that are worth an hour of history, a byte each.
+//! All of them are read together, so differences between them (`rss - heap_resident` is what is not
+//! jemalloc's) mean something.
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::HealthMemory;
+use crate::units::{Bytes, UnixMillis};
+
+/// Memory of one instance at one instant, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// When it was read.
+    pub at: UnixMillis,
+    /// Resident set of the process.
+    pub rss: Bytes,
+    /// jemalloc `stats.allocated`: what the application holds.
+    pub heap_used: Bytes,
+    /// jemalloc `stats.active`: pages with at least one allocation in them.
+    pub heap_total: Bytes,
+    /// jemalloc `stats.resident`: everything of jemalloc's that is resident, metadata and unused pages included.
+    pub heap_resident: Bytes,
+    /// What the guard judges: `max(cgroup current - inactive_file, anon)`, or `rss` without a cgroup.
+    pub working_set: Bytes,
+}
+
+impl Sample {
+    /// Resident and not jemalloc's: stacks, code, mapped files, other allocators. Never below zero.
+    pub const fn external(&self) -> Bytes {
+        self.rss.saturating_sub(self.heap_resident)
+    }
+
+    /// The figures as `/health` tells them.
+    pub const fn to_health_memory(&self) -> HealthMemory {
+        HealthMemory {
+            rss: self.rss.to_megabytes(),
+            heap_used: self.heap_used.to_megabytes(),
+            heap_total: self.heap_total.to_megabytes(),
+            external: self.external().to_megabytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Megabytes;
+
+    #[test]
+    fn external_is_what_the_allocator_does_not_own() {
+        let sample =
+            Sample { rss: Bytes::from_mb(150), heap_resident: Bytes::from_mb(120), ..Sample::default() };
+        assert_eq!(sample.to_health_memory().external, Megabytes(30));
+        // jemalloc counts pages as resident that the kernel has taken back already.
+        let sample =
+            Sample { rss: Bytes::from_mb(100), heap_resident: Bytes::from_mb(120), ..Sample::default() };
+        assert_eq!(sample.to_health_memory().external, Megabytes(0));
+    }
+}

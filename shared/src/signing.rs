@@ -1,0 +1,229 @@
+//! Who may read the report, and whether an answer is really the server's.
+//!
+//! A request carries one header, `heapbeat-signature: v1 t=<unix seconds> n=<nonce> s=<hex>`, where `s` is the
+//! HMAC-SHA256 (RFC 2104, FIPS 180-4) under `HEAPBEAT_SECRET` of
+//!
+//! ```text
+//! heapbeat request v1\n<method>\n<path with query>\n<t>\n<n>
+//! ```
+//!
+//! The answer carries `heapbeat-signature: v1 s=<hex>`, the same code over `heapbeat response v1\n<n>\n<body>`, so
+//! that a cached or substituted answer cannot pass for a fresh one. The first line keeps the two apart: no
+//! request can be replayed as a response. A request is good for [`WINDOW`] to either side of the server's clock,
+//! and its nonce once ([`NonceBook`]).
+
+mod nonces;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::units::UnixMillis;
+
+pub use nonces::{NonceBook, NonceError};
+
+/// Name of the header, in requests and in answers.
+pub const HEADER: &str = "heapbeat-signature";
+
+/// How far the clocks of the two may be apart.
+pub const WINDOW: Duration = Duration::from_secs(60);
+
+/// Fewest bytes that are taken for a secret: 128 bits of a good one.
+pub const MIN_SECRET: usize = 16;
+
+/// Bytes of a nonce: what two strangers will not both draw.
+pub const NONCE_BYTES: usize = 16;
+
+/// Longest header that is looked at, in bytes; a real one has 128.
+const MAX_HEADER: usize = 256;
+
+type Code = Hmac<Sha256>;
+
+/// A key that both halves hold. Never printed.
+#[derive(Clone)]
+pub struct Secret(Code);
+
+/// A number used once, drawn at random by whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Nonce(pub [u8; NONCE_BYTES]);
+
+/// The header of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestSignature {
+    /// When it was signed, whole seconds since 1970.
+    pub seconds: i64,
+    /// Its nonce.
+    pub nonce: Nonce,
+    code: [u8; 32],
+}
+
+/// Why a request or an answer is not believed. What a stranger is told of it is 401 and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The header is missing.
+    #[error("there is no {HEADER} header")]
+    Missing,
+    /// The header is not of the form above.
+    #[error("the {HEADER} header is not of the form `v1 t=… n=… s=…`")]
+    Malformed,
+    /// Signed too long ago, or by a clock that is ahead.
+    #[error("it was signed {0} s away from this clock, at most 60 are allowed")]
+    Clock(i64),
+    /// The code is another one: a wrong secret, or something was changed on the way.
+    #[error("the signature does not match")]
+    Mismatch,
+    /// The nonce was used before, or the book is full.
+    #[error(transparent)]
+    Nonce(#[from] NonceError),
+}
+
+/// A secret that is too short to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a secret has at least {MIN_SECRET} bytes; `openssl rand -base64 32` makes a good one")]
+pub struct WeakSecret;
+
+impl Secret {
+    /// Takes the bytes of `text`; white space around them is not part of a secret.
+    pub fn new(text: &str) -> Result<Self, WeakSecret> {
+        let text = text.trim();
+        if text.len() < MIN_SECRET {
+            return Err(WeakSecret);
+        }
+        Code::new_from_slice(text.as_bytes()).map(Secret).map_err(|_| WeakSecret)
+    }
+
+    /// Signs a request for `target` (path with query) at `now`.
+    pub fn sign_request(
+        &self,
+        method: &str,
+        target: &str,
+        now: UnixMillis,
+        nonce: Nonce,
+    ) -> RequestSignature {
+        let seconds = now.0.div_euclid(1000);
+        let code = self.request_code(method, target, seconds, nonce).finalize().into_bytes().into();
+        RequestSignature { seconds, nonce, code }
+    }
+
+    /// Whether `signature` was made with this secret for just this request. Constant time in the secret's terms.
+    pub fn matches(&self, method: &str, target: &str, signature: &RequestSignature) -> bool {
+        self.request_code(method, target, signature.seconds, signature.nonce)
+            .verify_slice(&signature.code)
+            .is_ok()
+    }
+
+    /// The header of the answer `body` to the request that carried `nonce`.
+    pub fn sign_response(&self, nonce: Nonce, body: &[u8]) -> String {
+        format!("v1 s={}", Hex(&self.response_code(nonce, body).finalize().into_bytes()))
+    }
+
+    /// Checks the header of an answer.
+    pub fn verify_response(&self, nonce: Nonce, body: &[u8], header: &str) -> Result<(), SignatureError> {
+        let code = header.strip_prefix("v1 s=").and_then(unhex::<32>).ok_or(SignatureError::Malformed)?;
+        self.response_code(nonce, body).verify_slice(&code).map_err(|_| SignatureError::Mismatch)
+    }
+
+    fn request_code(&self, method: &str, target: &str, seconds: i64, nonce: Nonce) -> Code {
+        let message = format!("heapbeat request v1\n{method}\n{target}\n{seconds}\n{nonce}");
+        self.0.clone().chain_update(message)
+    }
+
+    fn response_code(&self, nonce: Nonce, body: &[u8]) -> Code {
+        self.0.clone().chain_update(format!("heapbeat response v1\n{nonce}\n")).chain_update(body)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Checks a request against every secret in force (two while one is being rotated) and books its nonce.
+/// Returns the index of the secret that it was signed with: the answer is to be signed with the same one.
+///
+/// The order matters: the nonce is booked last, so that strangers cannot fill the book.
+pub fn verify_request(
+    secrets: &[Secret],
+    book: &mut NonceBook,
+    (method, target): (&str, &str),
+    header: Option<&str>,
+    now: UnixMillis,
+) -> Result<(usize, Nonce), SignatureError> {
+    let signature: RequestSignature = header.ok_or(SignatureError::Missing)?.parse()?;
+    let away = now.0.div_euclid(1000).saturating_sub(signature.seconds);
+    if away.unsigned_abs() > WINDOW.as_secs() {
+        return Err(SignatureError::Clock(away));
+    }
+    let index = secrets
+        .iter()
+        .position(|secret| secret.matches(method, target, &signature))
+        .ok_or(SignatureError::Mismatch)?;
+    book.spend(signature.nonce, UnixMillis(signature.seconds.saturating_mul(1000)), now)?;
+    Ok((index, signature.nonce))
+}
+
+impl fmt::Debug for RequestSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestSignature(t={} n={})", self.seconds, self.nonce)
+    }
+}
+
+impl fmt::Display for RequestSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v1 t={} n={} s={}", self.seconds, self.nonce, Hex(&self.code))
+    }
+}
+
+impl FromStr for RequestSignature {
+    type Err = SignatureError;
+
+    fn from_str(header: &str) -> Result<Self, Self::Err> {
+        let parse = || {
+            let (time, rest) = header.strip_prefix("v1 t=")?.split_once(" n=")?;
+            let (nonce, code) = rest.split_once(" s=")?;
+            let plain = !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit());
+            let seconds = plain.then(|| time.parse().ok())??;
+            Some(RequestSignature { seconds, nonce: Nonce(unhex(nonce)?), code: unhex(code)? })
+        };
+        (header.len() <= MAX_HEADER).then(parse).flatten().ok_or(SignatureError::Malformed)
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Hex(&self.0).fmt(f)
+    }
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Exactly `N` bytes in lower-case hexadecimal.
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; N];
+    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !odd.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests;

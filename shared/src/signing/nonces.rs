@@ -1,0 +1,68 @@
+//! The book of nonces that were used.
+//!
+//! A nonce has to be remembered for as long as its request could be replayed, which is until its signature is too
+//! old. Only requests that were signed rightly get here, so the book is as long as the owner's own traffic; when it
+//! is full all the same, a new request is refused rather than an old one forgotten.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::{Nonce, WINDOW};
+use crate::units::UnixMillis;
+
+/// Remembers at most `capacity` nonces.
+#[derive(Debug)]
+pub struct NonceBook {
+    capacity: usize,
+    used: HashSet<Nonce>,
+    /// In the order of arrival, with the instant after which each may be forgotten.
+    order: VecDeque<(UnixMillis, Nonce)>,
+}
+
+/// Why a nonce is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NonceError {
+    /// It was used before.
+    #[error("the request was sent before")]
+    Replayed,
+    /// Too many requests in the window.
+    #[error("too many signed requests within two minutes")]
+    Full,
+}
+
+impl NonceBook {
+    /// An empty book. Two minutes of a report every second are 120.
+    pub fn new(capacity: usize) -> Self {
+        NonceBook { capacity, used: HashSet::new(), order: VecDeque::new() }
+    }
+
+    /// Takes a nonce whose request was `signed` then, or refuses it.
+    pub fn spend(&mut self, nonce: Nonce, signed: UnixMillis, now: UnixMillis) -> Result<(), NonceError> {
+        // Signed whole seconds are rounded down, so a second more than the window is waited for. The end is
+        // counted from the later of the two clocks: one set back must not shorten the memory.
+        while self.order.front().is_some_and(|(until, _)| *until < now) {
+            if let Some((_, old)) = self.order.pop_front() {
+                self.used.remove(&old);
+            }
+        }
+        if self.used.contains(&nonce) {
+            return Err(NonceError::Replayed);
+        }
+        if self.used.len() >= self.capacity {
+            return Err(NonceError::Full);
+        }
+        let until = signed.max(now).plus(WINDOW + std::time::Duration::from_secs(1));
+        self.used.insert(nonce);
+        self.order.push_back((until, nonce));
+        Ok(())
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.used.len()
+    }
+
+    /// Whether none is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.used.is_empty()
+    }
+}

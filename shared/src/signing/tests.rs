@@ -1,0 +1,172 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: UnixMillis = UnixMillis(1_767_225_600_500);
+const TARGET: &str = "/health?after=00c0ffee00c0ffee-3599";
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).unwrap()
+}
+
+fn ours() -> Secret {
+    secret("a secret of the owner's")
+}
+
+fn nonce(byte: u8) -> Nonce {
+    Nonce([byte; NONCE_BYTES])
+}
+
+fn signed() -> String {
+    ours().sign_request("GET", TARGET, NOW, nonce(7)).to_string()
+}
+
+/// Checks with our secret and an empty book.
+fn verify(
+    method: &str,
+    target: &str,
+    header: Option<&str>,
+    now: UnixMillis,
+) -> Result<usize, SignatureError> {
+    verify_request(&[ours()], &mut NonceBook::new(8), (method, target), header, now).map(|(index, _)| index)
+}
+
+/// Computed outside of this program, so that a change of format cannot go unseen:
+/// `printf 'heapbeat request v1\nGET\n/health\n1767225600\n07…07' | openssl dgst -sha256 -hmac "a secret of the owner's"`.
+#[test]
+fn the_signature_is_the_one_that_openssl_makes() {
+    let header = ours().sign_request("GET", "/health", NOW, nonce(7)).to_string();
+    assert_eq!(
+        header,
+        "v1 t=1767225600 n=07070707070707070707070707070707 \
+         s=8b5044cf4e37a3a4699baca10f0d92b79c783977e45b2da0254a003bc073e217"
+    );
+    let answer = ours().sign_response(nonce(7), b"{}");
+    assert_eq!(answer, "v1 s=7daeaa41b61a8cf455c95c1f0c874a3ee0a8d37cdab1ec414e45ad3b209d0f34");
+}
+
+#[test]
+fn the_owner_gets_in() {
+    assert_eq!(verify("GET", TARGET, Some(&signed()), NOW), Ok(0));
+}
+
+/// Name, method, target, header, the server's clock, the refusal.
+type Case<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, UnixMillis, SignatureError);
+
+#[test]
+fn everyone_else_is_refused_with_the_reason() {
+    let other = secret("somebody else's secret").sign_request("GET", TARGET, NOW, nonce(7)).to_string();
+    let good = signed();
+    let cut = &good[..good.len() - 1];
+    let upper = good.to_uppercase();
+    let later = NOW.plus(Duration::from_secs(61));
+    let earlier = NOW.minus(Duration::from_secs(61));
+    let cases: [Case; 10] = [
+        ("none", "GET", TARGET, None, NOW, SignatureError::Missing),
+        ("empty", "GET", TARGET, Some(""), NOW, SignatureError::Malformed),
+        ("truncated", "GET", TARGET, Some(cut), NOW, SignatureError::Malformed),
+        ("upper case", "GET", TARGET, Some(&upper), NOW, SignatureError::Malformed),
+        ("other secret", "GET", TARGET, Some(&other), NOW, SignatureError::Mismatch),
+        ("other method", "HEAD", TARGET, Some(&good), NOW, SignatureError::Mismatch),
+        ("other path", "GET", "/debug/heap", Some(&good), NOW, SignatureError::Mismatch),
+        ("other query", "GET", "/health", Some(&good), NOW, SignatureError::Mismatch),
+        ("old", "GET", TARGET, Some(&good), later, SignatureError::Clock(61)),
+        ("from the future", "GET", TARGET, Some(&good), earlier, SignatureError::Clock(-61)),
+    ];
+    for (name, method, target, header, now, error) in cases {
+        assert_eq!(verify(method, target, header, now), Err(error), "{name}");
+    }
+}
+
+#[test]
+fn sixty_seconds_to_either_side_are_allowed() {
+    for away in [Duration::from_secs(60), Duration::from_secs(59)] {
+        assert_eq!(verify("GET", TARGET, Some(&signed()), NOW.plus(away)), Ok(0));
+        assert_eq!(verify("GET", TARGET, Some(&signed()), NOW.minus(away)), Ok(0));
+    }
+}
+
+#[test]
+fn a_nonce_is_good_once_for_as_long_as_its_request_is() {
+    let mut book = NonceBook::new(8);
+    let header = signed();
+    let mut send = |seconds| {
+        let now = NOW.plus(Duration::from_secs(seconds));
+        verify_request(&[ours()], &mut book, ("GET", TARGET), Some(&header), now).map(|_| ())
+    };
+    assert_eq!(send(0), Ok(()));
+    for seconds in [0, 1, 30, 60] {
+        assert_eq!(send(seconds), Err(NonceError::Replayed.into()), "after {seconds} s");
+    }
+    assert_eq!(send(61), Err(SignatureError::Clock(61)));
+}
+
+#[test]
+fn a_full_book_refuses_and_forgets_nothing() {
+    let mut book = NonceBook::new(2);
+    assert_eq!(book.spend(nonce(1), NOW, NOW), Ok(()));
+    assert_eq!(book.spend(nonce(2), NOW, NOW), Ok(()));
+    assert_eq!(book.spend(nonce(3), NOW, NOW), Err(NonceError::Full));
+    assert_eq!(book.spend(nonce(1), NOW, NOW), Err(NonceError::Replayed));
+    let later = NOW.plus(Duration::from_secs(62));
+    assert_eq!(book.spend(nonce(3), later, later), Ok(()));
+    assert_eq!(book.len(), 1);
+}
+
+#[test]
+fn strangers_cannot_fill_the_book() {
+    let mut book = NonceBook::new(8);
+    for byte in 0..100 {
+        let header =
+            secret("somebody else's secret").sign_request("GET", TARGET, NOW, nonce(byte)).to_string();
+        let answer = verify_request(&[ours()], &mut book, ("GET", TARGET), Some(&header), NOW);
+        assert_eq!(answer.unwrap_err(), SignatureError::Mismatch);
+    }
+    assert!(book.is_empty());
+}
+
+#[test]
+fn two_secrets_are_in_force_while_one_is_rotated() {
+    let secrets = [secret("the secret of tomorrow"), ours()];
+    let mut book = NonceBook::new(8);
+    let (index, nonce) = verify_request(&secrets, &mut book, ("GET", TARGET), Some(&signed()), NOW).unwrap();
+    assert_eq!(index, 1);
+    let answer = secrets[index].sign_response(nonce, b"body");
+    assert_eq!(ours().verify_response(nonce, b"body", &answer), Ok(()));
+}
+
+#[test]
+fn an_answer_is_good_for_its_own_request_and_body_only() {
+    let header = ours().sign_response(nonce(7), b"body");
+    let verify =
+        |secret: &Secret, n, body: &[u8], header: &str| secret.verify_response(nonce(n), body, header);
+    assert_eq!(verify(&ours(), 7, b"body", &header), Ok(()));
+    assert_eq!(verify(&ours(), 8, b"body", &header), Err(SignatureError::Mismatch));
+    assert_eq!(verify(&ours(), 7, b"bodY", &header), Err(SignatureError::Mismatch));
+    assert_eq!(verify(&secret("somebody else's secret"), 7, b"body", &header), Err(SignatureError::Mismatch));
+    assert_eq!(verify(&ours(), 7, b"body", "v1 s="), Err(SignatureError::Malformed));
+}
+
+#[test]
+fn a_secret_is_long_and_stays_unprinted() {
+    assert_eq!(Secret::new("  short          ").unwrap_err(), WeakSecret);
+    assert_eq!(format!("{:?}", ours()), "Secret(…)");
+    assert!(!format!("{:?}", ours().sign_request("GET", "/", NOW, nonce(1))).contains("s="));
+}
+
+proptest! {
+    #[test]
+    fn no_header_gets_in_or_panics(header in ".{0,300}") {
+        prop_assert!(verify("GET", TARGET, Some(&header), NOW).is_err());
+    }
+
+    #[test]
+    fn one_flipped_character_is_noticed(index in 0usize..128, byte in b' '..b'~') {
+        let mut header = signed().into_bytes();
+        let index = index % header.len();
+        prop_assume!(header[index] != byte);
+        header[index] = byte;
+        let header = String::from_utf8(header).unwrap();
+        prop_assert!(verify("GET", TARGET, Some(&header), NOW).is_err());
+    }
+}
