@@ -1,1 +1,3 @@
 //! heapbeat keeps a memory-bound backend alive.
+
+pub mod guard;

@@ -29,7 +29,7 @@ pub(super) fn encode(bits: &mut BitWriter, deltas: &[i64], leader: &[i64]) {
         let alone = choose(&own);
         match followed.map(|codes| (choose(&codes), codes)) {
             Some((together, codes)) if together.cost < alone.cost => {
-                write_group(bits, true, together, &codes)
+                write_group(bits, true, together, &codes);
             }
             _ => write_group(bits, false, alone, &own),
         }

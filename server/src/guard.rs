@@ -1,0 +1,8 @@
+//! What is done about memory, and when.
+//!
+//! [`ladder`] decides: a pure function of looks at memory. Everything that acts only does what a step of the ladder
+//! asks for.
+
+pub mod cadence;
+pub mod ladder;
+pub mod marks;

@@ -1,0 +1,67 @@
+//! How many of the new requests to refuse.
+//!
+//! A cliff at one mark makes a herd: everybody is refused, memory falls, everybody is let in. So the share grows
+//! with memory between two marks, `(memory - from) / (full - from)`, as Envoy's scaled triggers do.
+
+use std::time::Duration;
+
+use heapbeat_shared::{Bytes, Pressure};
+
+use super::Look;
+
+/// Share of the new requests to refuse, in thousandths: 0 to 1000.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u16);
+
+impl Share {
+    /// Nobody is refused.
+    pub const NONE: Share = Share(0);
+    /// Everybody is refused.
+    pub const ALL: Share = Share(1000);
+
+    /// In thousandths.
+    pub const fn thousandths(self) -> u16 {
+        self.0
+    }
+
+    /// Where `memory` is on the way between `from` and `full`.
+    pub(super) fn between(memory: Bytes, from: Bytes, full: Bytes) -> Self {
+        let way = u128::from(memory.saturating_sub(from).0) * 1000;
+        let thousandths = way.checked_div(u128::from(full.saturating_sub(from).0)).unwrap_or(1000);
+        Share(u16::try_from(thousandths).unwrap_or(1000).min(1000))
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shedding {
+    share: Share,
+    since: Option<Duration>,
+}
+
+impl Shedding {
+    pub(super) fn follow(&mut self, look: &Look, rung: Pressure) {
+        if rung != Pressure::Shed {
+            *self = Shedding::default();
+            return;
+        }
+        let (levels, limit) = (&look.levels, look.levels.limit());
+        let shed = levels.enter(Pressure::Shed);
+        // With a replacement to be had shedding waits for its own mark and is complete half way to the limit;
+        // without one it begins at the recycle mark and is complete at its own.
+        self.share = if look.replaceable() {
+            Share::between(look.memory, shed, Bytes(shed.0.midpoint(limit.0)))
+        } else {
+            Share::between(look.memory, levels.enter(Pressure::Recycle), shed)
+        };
+        self.since = (self.share > Share::NONE).then(|| self.since.unwrap_or(look.now));
+    }
+
+    pub(super) fn share(&self) -> Share {
+        self.share
+    }
+
+    /// For how long requests have been refused.
+    pub(super) fn lasted(&self, now: Duration) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+}

@@ -1,0 +1,284 @@
+//! Where the rungs of the ladder begin and end, in bytes.
+//!
+//! Each mark is a size or a share of the limit. The limit may change while the process runs (a cgroup can be
+//! resized), so shares are kept as shares and turned into bytes at each look. What could not work is refused at
+//! start: marks out of order, or a way back that begins above a lower rung's entrance.
+
+use std::fmt;
+use std::str::FromStr;
+
+use heapbeat_shared::units::ParseBytesError;
+use heapbeat_shared::{Bytes, Pressure};
+
+/// A place on the scale between nothing and the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// So many bytes, whatever the limit.
+    Size(Bytes),
+    /// A share of the limit in millionths: 781,250 is 78.125 %.
+    Share(u32),
+}
+
+/// Why a text is not a mark.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a mark is a share of the limit such as 87.9%, or a size such as 900MB")]
+pub struct ParseMarkError;
+
+impl From<ParseBytesError> for ParseMarkError {
+    fn from(_: ParseBytesError) -> Self {
+        ParseMarkError
+    }
+}
+
+impl Mark {
+    /// The mark in bytes under `limit`.
+    pub fn of(self, limit: Bytes) -> Bytes {
+        match self {
+            Mark::Size(bytes) => bytes,
+            Mark::Share(millionths) => share_of(limit, millionths),
+        }
+    }
+}
+
+impl FromStr for Mark {
+    type Err = ParseMarkError;
+
+    /// Reads `87.9%` (at most four decimals) or a size.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some(number) = text.trim().strip_suffix('%') else { return Ok(Mark::Size(text.parse()?)) };
+        let (whole, fraction) = number.trim().split_once('.').unwrap_or((number.trim(), "0"));
+        let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || fraction.len() > 4 {
+            return Err(ParseMarkError);
+        }
+        let percent: u32 = whole.parse().map_err(|_| ParseMarkError)?;
+        let parts: u32 = format!("{fraction:0<4}").parse().map_err(|_| ParseMarkError)?;
+        let millionths =
+            percent.checked_mul(10_000).and_then(|p| p.checked_add(parts)).ok_or(ParseMarkError)?;
+        (1..=1_000_000).contains(&millionths).then_some(Mark::Share(millionths)).ok_or(ParseMarkError)
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mark::Size(bytes) => bytes.fmt(f),
+            Mark::Share(millionths) => write!(f, "{}%", f64::from(*millionths) / 10_000.0),
+        }
+    }
+}
+
+/// The four marks of the ladder and the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Where `alert` begins.
+    pub alert: Mark,
+    /// Where `purge` begins.
+    pub purge: Mark,
+    /// Where `recycle` begins.
+    pub recycle: Mark,
+    /// Where `shed` begins.
+    pub shed: Mark,
+    /// How far below its entrance a rung is left, as a share of the limit in millionths.
+    pub hysteresis: u32,
+}
+
+impl Default for Marks {
+    /// Contract 2: 800, 900, 960 and 992 MB of 1024; left 3 % of the limit lower.
+    fn default() -> Self {
+        Marks {
+            alert: Mark::Share(781_250),
+            purge: Mark::Share(878_906),
+            recycle: Mark::Share(937_500),
+            shed: Mark::Share(968_750),
+            hysteresis: 30_000,
+        }
+    }
+}
+
+/// Why marks cannot make a ladder.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MarksError {
+    /// A rung begins at or above the next one.
+    #[error(
+        "{lower} begins at {lower_at} and {upper} at {upper_at}: each rung begins above the one before (limit {limit})"
+    )]
+    Order {
+        /// The rung that should come first.
+        lower: &'static str,
+        /// Where it begins.
+        lower_at: Bytes,
+        /// The rung that should come after it.
+        upper: &'static str,
+        /// Where that begins.
+        upper_at: Bytes,
+        /// Under which limit.
+        limit: Bytes,
+    },
+    /// The last rung begins at or above the limit: the kernel would be first.
+    #[error("shed begins at {at}, which is not below the limit of {limit}")]
+    AboveLimit {
+        /// Where it begins.
+        at: Bytes,
+        /// The limit.
+        limit: Bytes,
+    },
+    /// Alert could never be left.
+    #[error("alert begins at {at} and is left {hysteresis} lower, which is never reached")]
+    NeverClears {
+        /// Where alert begins.
+        at: Bytes,
+        /// The way back.
+        hysteresis: Bytes,
+    },
+}
+
+impl Marks {
+    /// The marks under `limit`, or why they do not make a ladder there.
+    pub fn levels(&self, limit: Bytes) -> Result<Levels, MarksError> {
+        let enter = [self.alert, self.purge, self.recycle, self.shed].map(|mark| mark.of(limit));
+        for (index, pair) in enter.windows(2).enumerate() {
+            if pair[0] >= pair[1] {
+                return Err(MarksError::Order {
+                    lower: RUNGS[index].as_str(),
+                    lower_at: pair[0],
+                    upper: RUNGS[index + 1].as_str(),
+                    upper_at: pair[1],
+                    limit,
+                });
+            }
+        }
+        let [alert, .., shed] = enter;
+        if shed >= limit {
+            return Err(MarksError::AboveLimit { at: shed, limit });
+        }
+        let hysteresis = share_of(limit, self.hysteresis);
+        if hysteresis >= alert {
+            return Err(MarksError::NeverClears { at: alert, hysteresis });
+        }
+        Ok(Levels { enter, hysteresis, limit })
+    }
+}
+
+/// The rungs that have a mark.
+const RUNGS: [Pressure; 4] = [Pressure::Alert, Pressure::Purge, Pressure::Recycle, Pressure::Shed];
+
+/// Marks under one limit, in bytes, in order and below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Levels {
+    enter: [Bytes; 4],
+    hysteresis: Bytes,
+    limit: Bytes,
+}
+
+impl Levels {
+    /// The limit that they belong to.
+    pub fn limit(&self) -> Bytes {
+        self.limit
+    }
+
+    /// Where `rung` begins; `calm` begins at nothing.
+    pub fn enter(&self, rung: Pressure) -> Bytes {
+        RUNGS.iter().position(|r| *r == rung).map_or(Bytes::ZERO, |index| self.enter[index])
+    }
+
+    /// The highest rung that begins at or below `memory`.
+    pub fn reached(&self, memory: Bytes) -> Pressure {
+        self.highest(|enter| memory >= enter)
+    }
+
+    /// The highest rung that `memory` is still too high to leave.
+    pub fn held(&self, memory: Bytes) -> Pressure {
+        self.highest(|enter| memory >= enter.saturating_sub(self.hysteresis))
+    }
+
+    fn highest(&self, holds: impl Fn(Bytes) -> bool) -> Pressure {
+        RUNGS
+            .into_iter()
+            .zip(self.enter)
+            .rev()
+            .find(|(_, enter)| holds(*enter))
+            .map_or(Pressure::Calm, |(r, _)| r)
+    }
+}
+
+fn share_of(limit: Bytes, millionths: u32) -> Bytes {
+    let bytes = u128::from(limit.0) * u128::from(millionths) / 1_000_000;
+    Bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_read_as_shares_or_sizes() {
+        let cases = [
+            ("78.125%", Mark::Share(781_250)),
+            ("100%", Mark::Share(1_000_000)),
+            (" 5 % ", Mark::Share(50_000)),
+            ("900MB", Mark::Size(Bytes::from_mb(900))),
+        ];
+        for (text, mark) in cases {
+            assert_eq!(text.parse(), Ok(mark), "{text}");
+        }
+        for text in ["", "%", "0%", "101%", "5.%", ".5%", "1.23456%", "-1%", "lots", "99999999999%"] {
+            assert_eq!(text.parse::<Mark>(), Err(ParseMarkError), "{text}");
+        }
+        assert_eq!(Mark::Share(781_250).to_string(), "78.125%");
+    }
+
+    /// The table of Contract 2.
+    #[test]
+    fn the_defaults_are_the_contracts_megabytes() {
+        let levels = Marks::default().levels(Bytes::from_mb(1024)).unwrap();
+        let mb = |rung| levels.enter(rung).to_megabytes().0;
+        assert_eq!(RUNGS.map(mb), [800, 900, 960, 992]);
+    }
+
+    #[test]
+    fn a_rung_is_left_lower_than_it_is_entered() {
+        let levels = Marks::default().levels(Bytes::from_mb(1000)).unwrap();
+        let cases = [
+            (700, Pressure::Calm, Pressure::Calm),
+            (760, Pressure::Calm, Pressure::Alert),
+            (790, Pressure::Alert, Pressure::Alert),
+            (860, Pressure::Alert, Pressure::Purge),
+            (880, Pressure::Purge, Pressure::Purge),
+            (910, Pressure::Purge, Pressure::Recycle),
+            (970, Pressure::Shed, Pressure::Shed),
+            (2000, Pressure::Shed, Pressure::Shed),
+        ];
+        for (mb, reached, held) in cases {
+            let memory = Bytes::from_mb(mb);
+            assert_eq!((levels.reached(memory), levels.held(memory)), (reached, held), "{mb} MB");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_climbed_is_refused_with_the_reason() {
+        let limit = Bytes::from_mb(512);
+        let with = |change: fn(&mut Marks)| {
+            let mut marks = Marks::default();
+            change(&mut marks);
+            marks.levels(limit).unwrap_err().to_string()
+        };
+        let cases = [
+            (
+                with(|m| m.purge = Mark::Size(Bytes::from_mb(300))),
+                "alert begins at 400.0 MB and purge at 300.0 MB: each rung begins above the one before (limit 512.0 MB)",
+            ),
+            (
+                with(|m| m.shed = Mark::Size(Bytes::from_mb(512))),
+                "shed begins at 512.0 MB, which is not below the limit of 512.0 MB",
+            ),
+            (
+                with(|m| m.hysteresis = 790_000),
+                "alert begins at 400.0 MB and is left 404.5 MB lower, which is never reached",
+            ),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(error, expected);
+        }
+    }
+}
