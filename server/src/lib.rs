@@ -1,3 +1,4 @@
 //! heapbeat keeps a memory-bound backend alive.
 
 pub mod guard;
+pub mod history;

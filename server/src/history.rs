@@ -1,0 +1,209 @@
+//! The last hour of samples, one a second, so that a ping that was missed loses nothing.
+//!
+//! The ring is allocated once and never grows. Near the limit memory is read up to twenty times a second; a second
+//! still takes one place, that of its highest reading, so that an hour stays an hour when it matters most.
+
+use heapbeat_shared::series::{self, MAX_SAMPLES};
+use heapbeat_shared::{Cursor, InstanceId, Sample};
+
+/// Samples that are kept: 68 minutes at one a second.
+pub const CAPACITY: usize = 4096;
+
+const _: () = assert!(CAPACITY <= MAX_SAMPLES, "the whole ring has to fit one block");
+
+/// Width of a place in the ring, in milliseconds.
+const PLACE_MILLIS: i64 = 1000;
+
+/// A ring of the last [`CAPACITY`] samples of one instance, numbered from 0.
+#[derive(Debug)]
+pub struct History {
+    instance: InstanceId,
+    ring: Vec<Sample>,
+    /// Sequence number of the next sample to be kept.
+    next: u64,
+    /// The highest reading of the second that is not over yet.
+    pending: Option<Sample>,
+}
+
+/// What somebody who holds a cursor has not seen yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The samples in the encoding of [`series`].
+    pub block: Vec<u8>,
+    /// Sequence number of the first sample in the block, or of the next one when the block is empty.
+    pub first: u64,
+    /// How many samples the block has.
+    pub count: usize,
+    /// How many samples were pushed out of the ring before they were asked for.
+    pub lost: u64,
+}
+
+impl History {
+    /// An empty ring; takes its memory at once.
+    pub fn new(instance: InstanceId) -> Self {
+        History { instance, ring: Vec::with_capacity(CAPACITY), next: 0, pending: None }
+    }
+
+    /// Bytes that the ring holds, from the first sample to the last day.
+    pub const fn bytes() -> usize {
+        CAPACITY * size_of::<Sample>()
+    }
+
+    /// Takes a reading. The second that it begins closes the one before.
+    pub fn record(&mut self, sample: Sample) {
+        let place = |s: &Sample| s.at.0.div_euclid(PLACE_MILLIS);
+        match &mut self.pending {
+            Some(pending) if place(pending) == place(&sample) => {
+                if sample.working_set > pending.working_set {
+                    *pending = sample;
+                }
+            }
+            pending => {
+                if let Some(closed) = pending.replace(sample) {
+                    self.keep(closed);
+                }
+            }
+        }
+    }
+
+    /// Everything after `cursor`; from the beginning of the ring when there is none, or when it is of another
+    /// instance. A cursor ahead of this ring (a forged one) is answered with nothing new.
+    pub fn after(&self, cursor: Option<Cursor>) -> Tail {
+        let oldest = self.next - self.ring.len() as u64;
+        let wanted = match cursor {
+            Some(cursor) if cursor.instance == self.instance => {
+                cursor.sequence.saturating_add(1).min(self.next)
+            }
+            _ => 0,
+        };
+        let first = wanted.max(oldest);
+        let samples: Vec<Sample> = (first..self.next).map(|sequence| self.ring[place(sequence)]).collect();
+        Tail { block: series::encode(first, &samples), first, count: samples.len(), lost: first - wanted }
+    }
+
+    /// The samples of the ring, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Sample> {
+        (self.next - self.ring.len() as u64..self.next).map(|sequence| &self.ring[place(sequence)])
+    }
+
+    fn keep(&mut self, sample: Sample) {
+        match self.ring.get_mut(place(self.next)) {
+            Some(old) => *old = sample,
+            None => self.ring.push(sample),
+        }
+        self.next += 1;
+    }
+}
+
+/// Where in the ring a sample stands.
+fn place(sequence: u64) -> usize {
+    usize::try_from(sequence % CAPACITY as u64).expect("a remainder is smaller than its divisor")
+}
+
+#[cfg(test)]
+mod tests {
+    use heapbeat_shared::{Bytes, UnixMillis};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const INSTANCE: InstanceId = InstanceId(7);
+
+    /// A reading of `pages` at `millis`.
+    fn reading(millis: i64, pages: u64) -> Sample {
+        let figure = Bytes(pages * series::PAGE);
+        Sample { at: UnixMillis(millis), rss: figure, working_set: figure, ..Sample::default() }
+    }
+
+    /// A ring with `seconds` closed seconds; second `n` holds `n` pages.
+    fn after_seconds(seconds: u64) -> History {
+        let mut history = History::new(INSTANCE);
+        for second in 0..=seconds {
+            history.record(reading(second.cast_signed() * 1000, second));
+        }
+        history
+    }
+
+    fn seen(history: &History, cursor: Option<Cursor>) -> (u64, Vec<u64>, u64) {
+        let tail = history.after(cursor);
+        let series = series::decode(&tail.block).unwrap();
+        assert_eq!((series.first, series.samples.len()), (tail.first, tail.count));
+        (tail.first, series.samples.iter().map(|s| s.rss.0 / series::PAGE).collect(), tail.lost)
+    }
+
+    fn at(sequence: u64) -> Cursor {
+        Cursor { instance: INSTANCE, sequence }
+    }
+
+    #[test]
+    fn a_cursor_gets_what_came_after_it() {
+        let history = after_seconds(5);
+        let cases = [
+            ("no cursor", None, (0, vec![0, 1, 2, 3, 4], 0)),
+            ("the second", Some(at(1)), (2, vec![2, 3, 4], 0)),
+            ("the last", Some(at(4)), (5, vec![], 0)),
+            ("one that cannot be", Some(at(u64::MAX)), (5, vec![], 0)),
+            (
+                "of another run",
+                Some(Cursor { instance: InstanceId(8), sequence: 3 }),
+                (0, vec![0, 1, 2, 3, 4], 0),
+            ),
+        ];
+        for (name, cursor, expected) in cases {
+            assert_eq!(seen(&history, cursor), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_pushed_out_is_counted() {
+        let capacity = CAPACITY as u64;
+        let history = after_seconds(capacity + 100);
+        let (first, pages, lost) = seen(&history, Some(at(49)));
+        assert_eq!((first, pages.len(), lost), (100, CAPACITY, 50));
+        assert_eq!((pages[0], pages[CAPACITY - 1]), (100, capacity + 99));
+        assert_eq!(seen(&history, Some(at(capacity))).2, 0);
+        assert_eq!(history.iter().count(), CAPACITY);
+    }
+
+    #[test]
+    fn a_second_keeps_its_highest_reading() {
+        let mut history = History::new(INSTANCE);
+        for (millis, pages) in [(0, 5), (50, 9), (100, 7), (1000, 1), (1050, 2), (2000, 0)] {
+            history.record(reading(millis, pages));
+        }
+        assert_eq!(seen(&history, None).1, [9, 2]);
+    }
+
+    #[test]
+    fn the_ring_never_grows() {
+        let mut history = after_seconds(10);
+        let capacity = history.ring.capacity();
+        for second in 11..10_000 {
+            history.record(reading(second * 1000, 1));
+        }
+        assert_eq!(history.ring.capacity(), capacity);
+        assert_eq!(History::bytes(), 4096 * 48);
+    }
+
+    proptest! {
+        /// Whoever comes back with the last cursor, however late, sees every sample once or is told how many are gone.
+        #[test]
+        fn nothing_is_lost_unsaid(pauses in prop::collection::vec(0u64..6000, 1..8)) {
+            let mut history = History::new(INSTANCE);
+            let (mut held, mut second, mut got, mut lost) = (None, 0i64, 0, 0);
+            for pause in pauses {
+                for _ in 0..pause {
+                    history.record(reading(second * 1000, 1));
+                    second += 1;
+                }
+                let tail = history.after(held);
+                got += tail.count as u64;
+                lost += tail.lost;
+                if tail.count > 0 {
+                    held = Some(at(tail.first + tail.count as u64 - 1));
+                }
+            }
+            prop_assert_eq!(got + lost, second.cast_unsigned().saturating_sub(1));
+        }
+    }
+}
