@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cursor;
+pub mod event;
 pub mod health;
 pub mod pressure;
 pub mod sample;
