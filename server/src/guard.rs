@@ -6,3 +6,4 @@
 pub mod cadence;
 pub mod ladder;
 pub mod marks;
+pub mod shed;

@@ -19,6 +19,11 @@ impl Share {
     /// Everybody is refused.
     pub const ALL: Share = Share(1000);
 
+    /// `thousandths` of a thousand, at most all of them.
+    pub const fn from_thousandths(thousandths: u16) -> Self {
+        if thousandths < 1000 { Share(thousandths) } else { Share::ALL }
+    }
+
     /// In thousandths.
     pub const fn thousandths(self) -> u16 {
         self.0
