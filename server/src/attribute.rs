@@ -1,0 +1,20 @@
+//! Where the memory goes, by route: two figures, each honest about what it is.
+//!
+//! *Churn* is what a route allocates per request, counted exactly around every poll. *Live bytes* are what it holds
+//! now, estimated from a sample of allocations that the global allocator tags with the route being polled and
+//! unbooks when they are freed, wherever that happens. Allocated minus freed within a route's polls is neither:
+//! buffers are handed to it, and taken from it, by tasks that are not its own. See `docs/attribution.md`.
+
+mod estimate;
+mod live;
+mod table;
+mod tag;
+mod thread;
+
+pub use estimate::MeanDistance;
+pub use live::{SamplingCounts, sampling_counts};
+pub use thread::{sampling, set_sampling};
+
+pub(crate) use estimate::Booking;
+pub(crate) use live::{book, booked, rebook, unbook};
+pub(crate) use thread::{chance, correct, crossed, passes, tag};

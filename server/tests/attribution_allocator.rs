@@ -1,0 +1,197 @@
+//! The sampling allocator under random work: contents, alignment, zeroing, and every sample given back, while
+//! objects are made, resized and freed by several threads.
+#![allow(unsafe_code)] // calls the allocator the way the language does; each object carries its own layout
+#![allow(clippy::unwrap_used)] // a test
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use heapbeat::attribute::{self, MeanDistance};
+
+#[global_allocator]
+static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    /// Mostly small, as programs are; sometimes whole pages, sometimes large; all of them odd ones too.
+    fn size(&mut self) -> usize {
+        match self.below(20) {
+            0..12 => 1 + self.below(300),
+            12..16 => 1 + self.below(6_000),
+            16 => 4096 << self.below(4),
+            17..19 => 1 + self.below(70_000),
+            _ => 1 + self.below(1 << 20),
+        }
+    }
+
+    fn align(&mut self) -> usize {
+        match self.below(10) {
+            0..6 => 1 << self.below(5),
+            6..9 => 1 << self.below(9),
+            _ => 1 << self.below(15),
+        }
+    }
+}
+
+/// An object whose bytes follow from its seed.
+struct Object {
+    start: *mut u8,
+    layout: Layout,
+    seed: u8,
+}
+
+// SAFETY: the only owner of its memory.
+unsafe impl Send for Object {}
+
+static SAMPLED_SEEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Object {
+    fn new(random: &mut Random) -> Self {
+        let layout = Layout::from_size_align(random.size(), random.align()).unwrap();
+        let zeroed = random.below(3) == 0;
+        // SAFETY: the size is not 0.
+        let start = unsafe { if zeroed { alloc_zeroed(layout) } else { alloc(layout) } };
+        let mut object = Self { start, layout, seed: random.next().to_le_bytes()[0] };
+        object.check_place();
+        if zeroed {
+            assert!(Self::places(layout.size()).all(|at| object.read(at) == 0), "{layout:?} is not zeroed");
+        }
+        object.fill();
+        object
+    }
+
+    /// A byte that was written before, by `write` or by zeroing.
+    fn read(&self, at: usize) -> u8 {
+        assert!(at < self.layout.size());
+        // SAFETY: inside the object, and initialised.
+        unsafe { self.start.add(at).read() }
+    }
+
+    fn write(&mut self, at: usize, byte: u8) {
+        assert!(at < self.layout.size());
+        // SAFETY: inside the object, which nobody else refers to.
+        unsafe { self.start.add(at).write(byte) }
+    }
+
+    fn check_place(&self) {
+        assert!(!self.start.is_null());
+        assert_eq!(self.start.addr() % self.layout.align(), 0, "{:?}", self.layout);
+        if self.start.addr().is_multiple_of(4096) {
+            SAMPLED_SEEN.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Every byte of a small object; both ends and a byte here and there of a large one.
+    fn places(length: usize) -> impl Iterator<Item = usize> {
+        let dense = length.min(512);
+        (0..dense).chain((dense..length).step_by(509)).chain(length.saturating_sub(64).max(dense)..length)
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.seed.wrapping_add(at.to_le_bytes()[0]).wrapping_mul(31)
+    }
+
+    fn fill(&mut self) {
+        for at in Self::places(self.layout.size()) {
+            self.write(at, self.byte(at));
+        }
+    }
+
+    /// The first `length` bytes are what an object of `written` bytes was filled with.
+    fn check(&self, written: usize, length: usize) {
+        for at in Self::places(written).filter(|at| *at < length) {
+            assert_eq!(self.read(at), self.byte(at), "{:?} at {at}", self.layout);
+        }
+    }
+
+    fn resize(&mut self, random: &mut Random) {
+        let old = self.layout.size();
+        let new = match random.below(3) {
+            0 => old + 1 + random.below(old),
+            1 => 1 + random.below(old),
+            _ => random.size(),
+        };
+        // SAFETY: allocated with this layout; the new size is not 0 and far from isize::MAX.
+        self.start = unsafe { realloc(self.start, self.layout, new) };
+        self.layout = Layout::from_size_align(new, self.layout.align()).unwrap();
+        self.check_place();
+        self.check(old, old.min(new));
+        self.fill();
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.check(self.layout.size(), self.layout.size());
+        // SAFETY: allocated with this layout, freed once.
+        unsafe { dealloc(self.start, self.layout) }
+    }
+}
+
+fn work(seed: u64, steps: usize, pool: &Mutex<Vec<Object>>) {
+    let mut random = Random(seed | 1);
+    let mut mine: Vec<Object> = Vec::new();
+    for step in 0..steps {
+        match random.below(10) {
+            0..4 => mine.push(Object::new(&mut random)),
+            4..7 if !mine.is_empty() => {
+                let at = random.below(mine.len());
+                mine[at].resize(&mut random);
+            }
+            7 if !mine.is_empty() => {
+                // Handed to whichever thread takes it.
+                let object = mine.swap_remove(random.below(mine.len()));
+                pool.lock().unwrap().push(object);
+            }
+            8 => mine.extend(pool.lock().unwrap().pop()),
+            _ if !mine.is_empty() => drop(mine.swap_remove(random.below(mine.len()))),
+            _ => {}
+        }
+        if mine.len() > 300 {
+            mine.drain(100..);
+        }
+        // The switch and the distance may change at any time.
+        if seed.is_multiple_of(4) && step % 5_000 == 0 {
+            attribute::set_sampling(match random.below(4) {
+                0 => None,
+                n => Some(MeanDistance::from_bytes(4096 << (2 * n))),
+            });
+        }
+    }
+}
+
+#[test]
+fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
+    let steps = if cfg!(debug_assertions) { 60_000 } else { 1_000_000 };
+    let pool = Mutex::new(Vec::with_capacity(10_000));
+    attribute::set_sampling(Some(MeanDistance::from_bytes(16 << 10)));
+    for round in 0..2_u64 {
+        let before = attribute::sampling_counts();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let pool = &pool;
+                scope.spawn(move || work(0x5eed_0000 + round * 64 + thread, steps, pool));
+            }
+        });
+        pool.lock().unwrap().clear();
+        let after = attribute::sampling_counts();
+        assert!(after.taken > before.taken + 5_000, "{after:?}");
+        // What is left is the harness's own: threads' names, the pool, output.
+        assert!(after.alive <= before.alive + 32, "{before:?} then {after:?}");
+        assert_eq!(after.dropped, 0);
+    }
+    assert!(SAMPLED_SEEN.load(Ordering::Relaxed) > 5_000);
+}
