@@ -5,14 +5,29 @@
 //! unbooks when they are freed, wherever that happens. Allocated minus freed within a route's polls is neither:
 //! buffers are handed to it, and taken from it, by tasks that are not its own. See `docs/attribution.md`.
 
+mod account;
+mod body;
+mod budget;
+mod carry;
+mod churn;
 mod estimate;
+mod growth;
+mod histogram;
+mod layer;
 mod live;
+mod route;
+mod snapshot;
 mod table;
 mod tag;
 mod thread;
 
+pub use body::AttributedBody;
+pub use budget::{Budget, OverBudget, check_budget};
+pub use carry::{Carried, carry, carry_fn};
 pub use estimate::MeanDistance;
+pub use layer::{Attribute, AttributeLayer, Attributed};
 pub use live::{SamplingCounts, sampling_counts};
+pub use snapshot::{Observer, PerRequest, RouteMemory, Snapshot};
 pub use thread::{sampling, set_sampling};
 
 pub(crate) use estimate::Booking;

@@ -1,0 +1,323 @@
+//! The layer, request by request: what is booked to whom when requests end well, badly or not at all.
+
+#![allow(clippy::unwrap_used)] // a test
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::MatchedPath;
+use axum::routing::{any, get};
+use axum::{Router, response::Response};
+use heapbeat::attribute::{
+    AttributeLayer, Budget, MeanDistance, Observer, OverBudget, RouteMemory, carry, carry_fn, check_budget,
+    set_sampling,
+};
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+
+#[global_allocator]
+static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
+
+const MB: usize = 1 << 20;
+
+/// What axum and the layer allocate for a request of their own, at most.
+const OWN: u64 = 8 << 10;
+
+fn figures(label: &str) -> RouteMemory {
+    let all = Observer::default().snapshot(Duration::ZERO);
+    all.routes.into_iter().find(|route| route.route == label).unwrap_or_else(|| panic!("no route {label}"))
+}
+
+async fn ask(app: &Router, path: &str) -> Response {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    app.clone().oneshot(request).await.unwrap()
+}
+
+async fn read(app: &Router, path: &str) -> (StatusCode, Result<Bytes, axum::Error>) {
+    let response = ask(app, path).await;
+    (response.status(), response.into_body().collect().await.map(http_body_util::Collected::to_bytes))
+}
+
+/// Allocates and frees `bytes`.
+fn burn(bytes: usize) {
+    std::hint::black_box(Vec::<u8>::with_capacity(bytes));
+}
+
+fn close(got: u64, expected: usize) -> bool {
+    (expected as u64..=expected as u64 + OWN).contains(&got)
+}
+
+#[tokio::test]
+async fn a_requests_churn_is_counted_from_its_call_to_the_end_of_its_body() {
+    async fn handler() -> Response {
+        burn(MB);
+        tokio::task::yield_now().await;
+        burn(2 * MB);
+        let mut frames = 0;
+        Response::new(Body::new(http_body_util::StreamBody::new(stream(move || {
+            frames += 1;
+            (frames <= 4).then(|| {
+                burn(MB);
+                Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(b"x")))
+            })
+        }))))
+    }
+    let app = Router::new().route("/layer/churn/{id}", get(handler)).layer(AttributeLayer::new());
+    for id in 0..10 {
+        let (status, body) = read(&app, &format!("/layer/churn/{id}")).await;
+        assert_eq!((status, &*body.unwrap()), (StatusCode::OK, &b"xxxx"[..]));
+    }
+    let route = figures("GET /layer/churn/{id}");
+    assert_eq!(route.requests, 10);
+    assert!(close(route.per_request.mean, 7 * MB), "{route:?}");
+    for quantile in [route.per_request.p50, route.per_request.p99] {
+        assert!((quantile as f64 / (7 * MB) as f64 - 1.0).abs() < 0.07, "{route:?}");
+    }
+}
+
+fn stream<T: Unpin>(next: impl FnMut() -> Option<T> + Unpin) -> impl futures_core::Stream<Item = T> {
+    struct Made<F>(F);
+    impl<T, F: FnMut() -> Option<T> + Unpin> futures_core::Stream for Made<F> {
+        type Item = T;
+        fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<Option<T>> {
+            Poll::Ready((self.0)())
+        }
+    }
+    Made(next)
+}
+
+#[tokio::test]
+async fn tiny_sampled_objects_do_not_swell_the_count() {
+    async fn handler() {
+        for _ in 0..100_000 {
+            burn(64);
+        }
+    }
+    // As many samples as can be: a page for each would be 100 kB of the 6.4 MB, were it counted.
+    set_sampling(Some(MeanDistance::from_bytes(4096)));
+    let app = Router::new().route("/layer/tiny", get(handler)).layer(AttributeLayer::new());
+    for _ in 0..5 {
+        ask(&app, "/layer/tiny").await;
+    }
+    set_sampling(Some(MeanDistance::DEFAULT));
+    let route = figures("GET /layer/tiny");
+    assert!(close(route.per_request.mean, 6_400_000), "{route:?}");
+}
+
+#[tokio::test]
+async fn a_cancelled_request_is_booked_with_what_it_had_and_what_its_end_cost() {
+    struct Costly;
+    impl Drop for Costly {
+        fn drop(&mut self) {
+            burn(3 * MB);
+        }
+    }
+    async fn handler() {
+        let _costly = Costly;
+        burn(2 * MB);
+        std::future::pending::<()>().await;
+    }
+    let app = Router::new().route("/layer/cancelled", get(handler)).layer(AttributeLayer::new());
+    let mut request = Box::pin(ask(&app, "/layer/cancelled"));
+    assert!(std::future::poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await.is_pending());
+    assert_eq!(figures("GET /layer/cancelled").requests, 0);
+    drop(request);
+    let route = figures("GET /layer/cancelled");
+    assert_eq!(route.requests, 1);
+    assert!(close(route.churn_bytes, 5 * MB), "{route:?}");
+}
+
+#[tokio::test]
+async fn a_panic_leaves_the_thread_untagged_and_the_books_right() {
+    async fn handler() {
+        burn(MB);
+        // Without the hook: its backtrace would load, and keep, 46 MB of symbols in the name of this route.
+        std::panic::resume_unwind(Box::new("as asked"));
+    }
+    let app = Router::new().route("/layer/panic", get(handler)).layer(AttributeLayer::new());
+    let task = tokio::spawn({
+        let app = app.clone();
+        async move { ask(&app, "/layer/panic").await.status() }
+    });
+    assert!(task.await.unwrap_err().is_panic());
+    let before = figures("GET /layer/panic");
+    assert_eq!(before.requests, 1);
+    assert!(close(before.churn_bytes, MB), "{before:?}");
+    // This runtime has one thread: what it allocates now is nobody's, and what it carries has no name.
+    let held = vec![1_u8; 64 * MB];
+    tokio::spawn(carry(async { burn(MB) })).await.unwrap();
+    let after = figures("GET /layer/panic");
+    assert_eq!((after.churn_bytes, after.carried_bytes), (before.churn_bytes, 0));
+    assert!(after.live_bytes < 8 << 20, "{after:?}");
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_request_made_within_a_request_is_counted_once_and_for_the_inner_route() {
+    let inner =
+        Router::new().route("/layer/inner", get(|| async { burn(4 * MB) })).layer(AttributeLayer::new());
+    let outer = Router::new()
+        .route(
+            "/layer/outer",
+            get(move || async move {
+                burn(MB);
+                ask(&inner, "/layer/inner").await;
+                burn(MB);
+            }),
+        )
+        .layer(AttributeLayer::new());
+    ask(&outer, "/layer/outer").await;
+    let (inner, outer) = (figures("GET /layer/inner"), figures("GET /layer/outer"));
+    assert!(close(inner.churn_bytes, 4 * MB), "{inner:?}");
+    assert!(close(outer.churn_bytes, 2 * MB), "{outer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_and_threads_that_carry_the_tag_are_the_routes_and_others_are_not() {
+    static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+    fn keep(bytes: usize) {
+        let kept = vec![1; bytes];
+        KEPT.lock().unwrap().push(kept);
+    }
+    async fn handler() {
+        let task = tokio::spawn(carry(async {
+            tokio::task::yield_now().await;
+            keep(32 * MB);
+        }));
+        let blocking = tokio::task::spawn_blocking(carry_fn(|| keep(64 * MB)));
+        // A child of a task that carries may carry on.
+        let nested = tokio::spawn(carry(async { tokio::spawn(carry(async { keep(16 * MB) })).await }));
+        let stranger = tokio::spawn(async { keep(128 * MB) });
+        task.await.unwrap();
+        blocking.await.unwrap();
+        nested.await.unwrap().unwrap();
+        stranger.await.unwrap();
+    }
+    let app = Router::new().route("/layer/carry", get(handler)).layer(AttributeLayer::new());
+    ask(&app, "/layer/carry").await;
+    let route = figures("GET /layer/carry");
+    assert!(close(route.carried_bytes, 112 * MB), "{route:?}");
+    assert!(route.churn_bytes < OWN, "{route:?}");
+    // Objects far larger than the distance are all sampled, and estimated without error.
+    assert!((route.live_bytes as f64 / (112 * MB) as f64 - 1.0).abs() < 0.02, "{route:?}");
+    std::thread::spawn(|| KEPT.lock().unwrap().clear()).join().unwrap();
+    assert!(figures("GET /layer/carry").live_bytes < 2 << 20);
+}
+
+#[tokio::test]
+async fn labels_are_patterns_and_never_what_was_asked_for() {
+    let app = Router::new()
+        .route("/layer/any/{id}", any(|path: MatchedPath| async move { path.as_str().to_owned() }))
+        .layer(AttributeLayer::new());
+    for n in 0..50 {
+        ask(&app, &format!("/layer/no-such-{n}")).await;
+        let method = Method::from_bytes(format!("X{n}").as_bytes()).unwrap();
+        let request =
+            Request::builder().method(method).uri(format!("/layer/any/{n}")).body(Body::empty()).unwrap();
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(figures("* /layer/any/{id}").requests, 50);
+    assert!(figures("(unmatched)").requests >= 50);
+    let labels: Vec<&str> =
+        Observer::default().snapshot(Duration::ZERO).routes.iter().map(|route| route.route).collect();
+    assert!(!labels.iter().any(|label| label.contains("no-such") || label.contains('X')), "{labels:?}");
+}
+
+#[tokio::test]
+async fn a_request_beyond_its_budget_is_ended_with_507_and_others_go_on() {
+    async fn greedy() -> &'static str {
+        let mut rows = Vec::new();
+        loop {
+            rows.push(vec![0_u8; MB]);
+            tokio::task::yield_now().await;
+        }
+    }
+    let app = Router::new()
+        .route("/layer/greedy", get(greedy))
+        .route("/layer/large", get(|| async { burn(40 * MB) }))
+        .route("/layer/modest", get(|| async { burn(MB) }))
+        .layer(
+            AttributeLayer::new()
+                .budget(Budget::unlimited().per_request(16 * MB as u64))
+                .budget_for("GET /layer/large", Budget::unlimited().per_request(64 * MB as u64)),
+        );
+    let (status, body) = read(&app, "/layer/greedy").await;
+    assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
+    assert_eq!(
+        &*body.unwrap(),
+        b"This request needed more memory than it may use and was ended. Ask for less.\n"
+    );
+    let greedy = figures("GET /layer/greedy");
+    assert_eq!((greedy.requests, greedy.over_budget), (1, 1));
+    assert!((16 * MB as u64..18 * MB as u64).contains(&greedy.churn_bytes), "{greedy:?}");
+    assert!(greedy.live_bytes < 2 << 20, "what it held is free: {greedy:?}");
+    for path in ["/layer/modest", "/layer/large"] {
+        assert_eq!(read(&app, path).await.0, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_its_budget_breaks_off() {
+    async fn endless() -> Response {
+        Response::new(Body::new(http_body_util::StreamBody::new(stream(|| {
+            burn(MB);
+            Some(Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(b"x"))))
+        }))))
+    }
+    let budget = Budget::unlimited().per_request(8 * MB as u64);
+    let app = Router::new().route("/layer/endless", get(endless)).layer(AttributeLayer::new().budget(budget));
+    let (status, body) = read(&app, "/layer/endless").await;
+    assert_eq!(status, StatusCode::OK, "the head was out");
+    let error = body.unwrap_err().to_string();
+    assert!(
+        error.starts_with("the request allocated") && error.ends_with("its budget is 8388608"),
+        "{error}"
+    );
+    assert_eq!(figures("GET /layer/endless").over_budget, 1);
+}
+
+#[tokio::test]
+async fn code_that_never_awaits_can_ask_how_it_stands() {
+    async fn handler() -> String {
+        let mut rounds = 0;
+        while check_budget().is_ok() {
+            burn(MB);
+            rounds += 1;
+        }
+        rounds.to_string()
+    }
+    let budget = Budget::unlimited().per_request(10 * MB as u64);
+    let app = Router::new().route("/layer/asking", get(handler)).layer(AttributeLayer::new().budget(budget));
+    // It stopped by itself, yet it is beyond the budget: the answer is the same.
+    assert_eq!(read(&app, "/layer/asking").await.0, StatusCode::INSUFFICIENT_STORAGE);
+    let route = figures("GET /layer/asking");
+    assert!(close(route.churn_bytes, 10 * MB), "{route:?}");
+    assert_eq!(check_budget(), Ok(()), "outside of a request nothing is limited");
+}
+
+#[tokio::test]
+async fn a_route_that_holds_too_much_is_refused_until_it_lets_go() {
+    let kept: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let store = Arc::clone(&kept);
+    let keep = move || {
+        let store = Arc::clone(&store);
+        async move { store.lock().unwrap().push(vec![1; 16 * MB]) }
+    };
+    let budget = Budget::unlimited().held_by_route(40 * MB as u64);
+    let app = Router::new().route("/layer/holds", get(keep)).layer(AttributeLayer::new().budget(budget));
+    for round in 0..3 {
+        assert_eq!(read(&app, "/layer/holds").await.0, StatusCode::OK, "{round}");
+    }
+    let refused = ask(&app, "/layer/holds").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], "10");
+    assert_eq!(kept.lock().unwrap().len(), 3, "the handler was not called");
+    kept.lock().unwrap().clear();
+    assert_eq!(read(&app, "/layer/holds").await.0, StatusCode::OK);
+    let over = OverBudget::Route { held: 50, limit: 40 };
+    assert_eq!(over.to_string(), "the route holds about 50 bytes of live memory, its budget is 40");
+}
