@@ -4,6 +4,8 @@
 //! asks for.
 
 pub mod cadence;
+pub mod heap;
+pub mod hooks;
 pub mod ladder;
 pub mod marks;
 pub mod shed;

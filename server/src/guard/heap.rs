@@ -1,0 +1,108 @@
+//! jemalloc's own ways of giving memory back.
+//!
+//! `tikv-jemalloc-ctl` reads statistics but has no call for control names without a value, and names with an arena
+//! number in them want the `mallctl` interface itself. These are the few calls that the guard makes, each on names that
+//! jemalloc documents (<https://jemalloc.net/jemalloc.3.html>).
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr::null_mut;
+
+use tikv_jemalloc_sys::mallctl;
+
+/// `MALLCTL_ARENAS_ALL` of jemalloc 5: stands for every arena in `arena.<i>.purge`.
+const EVERY_ARENA: u32 = 4096;
+
+/// jemalloc refused a control call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("jemalloc's mallctl failed with error {0}")]
+pub struct HeapError(c_int);
+
+/// `EFAULT`: an arena number that was never used, or an arena that was destroyed.
+const EFAULT: c_int = 14;
+
+/// Gives every unused page of every arena back to the system at once. Walks all arenas; allocations of other threads go
+/// on meanwhile. It takes milliseconds per hundred megabytes.
+pub fn purge() -> Result<(), HeapError> {
+    command(&CString::new(format!("arena.{EVERY_ARENA}.purge")).expect("a number has no zero byte"))
+}
+
+/// From now on unused pages are given back after `millis` (-1: never, 0: at once), in the arenas that exist and in those
+/// to come.
+pub fn set_dirty_decay(millis: isize) -> Result<(), HeapError> {
+    write(c"arenas.dirty_decay_ms", millis)?;
+    // `arena.4096.dirty_decay_ms` is no name, so the arenas are walked.
+    for arena in 0..read::<u32>(c"arenas.narenas")? {
+        let name = CString::new(format!("arena.{arena}.dirty_decay_ms")).expect("a number has no zero byte");
+        match write(&name, millis) {
+            Ok(()) | Err(HeapError(EFAULT)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// After how many milliseconds new arenas give unused pages back.
+pub fn dirty_decay() -> Result<isize, HeapError> {
+    read(c"arenas.dirty_decay_ms")
+}
+
+/// A control name without a value.
+fn command(name: &CStr) -> Result<(), HeapError> {
+    // SAFETY: `name` ends with a zero byte, and null pointers with length 0 mean that nothing is read or written.
+    check(unsafe { mallctl(name.as_ptr().cast::<c_char>(), null_mut(), null_mut(), null_mut(), 0) })
+}
+
+fn write<T: Copy>(name: &CStr, mut value: T) -> Result<(), HeapError> {
+    // SAFETY: `value` lives through the call and its size is passed along; jemalloc refuses (EINVAL) a size that is not
+    // that of the name's type, and only reads through the pointer.
+    check(unsafe {
+        mallctl(
+            name.as_ptr().cast::<c_char>(),
+            null_mut(),
+            null_mut(),
+            (&raw mut value).cast(),
+            size_of::<T>(),
+        )
+    })
+}
+
+fn read<T: Copy + Default>(name: &CStr) -> Result<T, HeapError> {
+    let mut value = T::default();
+    let mut size = size_of::<T>();
+    // SAFETY: jemalloc writes at most `size` bytes to `value`, which has that many; it refuses (EINVAL) a size that is
+    // not that of the name's type. `T` is a plain number in every use here.
+    check(unsafe {
+        mallctl(name.as_ptr().cast::<c_char>(), (&raw mut value).cast(), &raw mut size, null_mut(), 0)
+    })?;
+    Ok(value)
+}
+
+fn check(code: c_int) -> Result<(), HeapError> {
+    if code == 0 { Ok(()) } else { Err(HeapError(code)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decay_is_set_for_the_arenas_to_come() {
+        let before = dirty_decay().unwrap();
+        set_dirty_decay(123).unwrap();
+        assert_eq!(dirty_decay(), Ok(123));
+        set_dirty_decay(before).unwrap();
+        assert_eq!(dirty_decay(), Ok(before));
+    }
+
+    #[test]
+    fn every_arena_can_be_purged() {
+        assert_eq!(purge(), Ok(()));
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_an_error() {
+        assert_eq!(command(c"no.such.name"), Err(HeapError(2)));
+        assert_eq!(write(c"arenas.dirty_decay_ms", 1u8), Err(HeapError(22)));
+    }
+}

@@ -1,0 +1,220 @@
+//! What the application itself can give back: its caches.
+//!
+//! A hook is a function of the application's that shrinks something. Hooks run before the allocator purges, since only
+//! then is there something to purge, in the order of their priority. Each has a time bound. A thread cannot be
+//! stopped from outside, so a hook that overruns is left to itself, the rest go on, and it is not called again before
+//! it has come back.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::{Bytes, Pressure};
+
+/// How long a hook may take unless it says otherwise.
+pub const DEFAULT_BOUND: Duration = Duration::from_millis(500);
+
+/// Most hooks that one process can have.
+pub const MAX_HOOKS: usize = 64;
+
+/// What a hook is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shrink {
+    /// The rung that asks.
+    pub pressure: Pressure,
+    /// How far memory is above the place where the rung would be left.
+    pub wanted: Bytes,
+}
+
+type Function = Arc<dyn Fn(Shrink) + Send + Sync>;
+
+struct Hook {
+    name: String,
+    priority: i32,
+    bound: Duration,
+    run: Function,
+    /// Set while a call has not come back.
+    busy: Arc<AtomicBool>,
+}
+
+/// How one hook fared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookReport {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: HookOutcome,
+    /// How long it was waited for.
+    pub took: Duration,
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookOutcome {
+    /// It came back.
+    Done,
+    /// It panicked; the process goes on.
+    Panicked,
+    /// It did not come back within its bound.
+    Overran,
+    /// It has not come back from an earlier call and was not called again.
+    StillBusy,
+    /// There was no thread to be had for it.
+    NoThread,
+}
+
+/// The hooks of a process. Shared: the application adds, the guard runs.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    list: Arc<Mutex<Vec<Hook>>>,
+}
+
+/// One hook more than [`MAX_HOOKS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a process can have at most {MAX_HOOKS} shrink hooks")]
+pub struct TooManyHooks;
+
+impl Hooks {
+    /// Adds a hook. Lower priorities run first: give what is cheap to rebuild a low number.
+    pub fn add(
+        &self,
+        name: &str,
+        priority: i32,
+        bound: Duration,
+        run: impl Fn(Shrink) + Send + Sync + 'static,
+    ) -> Result<(), TooManyHooks> {
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.len() >= MAX_HOOKS {
+            return Err(TooManyHooks);
+        }
+        let busy = Arc::default();
+        list.push(Hook { name: name.to_owned(), priority, bound, run: Arc::new(run), busy });
+        list.sort_by_key(|hook| hook.priority);
+        Ok(())
+    }
+
+    /// Runs every hook, one after the other, and says how each fared. Takes at most the sum of their bounds.
+    pub fn run(&self, shrink: Shrink) -> Vec<HookReport> {
+        let calls: Vec<Call> = {
+            let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+            list.iter().map(Hook::call).collect()
+        };
+        calls.into_iter().map(|call| call.run(shrink)).collect()
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_list().entries(list.iter().map(|hook| &hook.name)).finish()
+    }
+}
+
+/// A hook taken out of the list, so that the list is not locked while it runs: a hook may add hooks.
+struct Call {
+    name: String,
+    bound: Duration,
+    run: Function,
+    busy: Arc<AtomicBool>,
+}
+
+impl Hook {
+    fn call(&self) -> Call {
+        Call {
+            name: self.name.clone(),
+            bound: self.bound,
+            run: Arc::clone(&self.run),
+            busy: Arc::clone(&self.busy),
+        }
+    }
+}
+
+impl Call {
+    fn run(self, shrink: Shrink) -> HookReport {
+        let begun = Instant::now();
+        let outcome =
+            if self.busy.swap(true, Ordering::AcqRel) { HookOutcome::StillBusy } else { self.wait(shrink) };
+        HookReport { name: self.name, outcome, took: begun.elapsed() }
+    }
+
+    fn wait(&self, shrink: Shrink) -> HookOutcome {
+        let (done, waiting) = mpsc::sync_channel(1);
+        let (run, busy) = (Arc::clone(&self.run), Arc::clone(&self.busy));
+        let body = move || {
+            let came_back = catch_unwind(AssertUnwindSafe(|| run(shrink))).is_ok();
+            busy.store(false, Ordering::Release);
+            // Nobody waits any more when it overran.
+            let _ = done.send(came_back);
+        };
+        if thread::Builder::new().name("heapbeat-hook".into()).spawn(body).is_err() {
+            self.busy.store(false, Ordering::Release);
+            return HookOutcome::NoThread;
+        }
+        match waiting.recv_timeout(self.bound) {
+            Ok(true) => HookOutcome::Done,
+            Ok(false) => HookOutcome::Panicked,
+            Err(_) => HookOutcome::Overran,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    const SHRINK: Shrink = Shrink { pressure: Pressure::Purge, wanted: Bytes(1) };
+
+    fn outcomes(hooks: &Hooks) -> Vec<(String, HookOutcome)> {
+        hooks.run(SHRINK).into_iter().map(|report| (report.name, report.outcome)).collect()
+    }
+
+    #[test]
+    fn hooks_run_by_priority_and_are_told_what_is_wanted() {
+        let hooks = Hooks::default();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for (name, priority) in [("dear", 10), ("cheap", -1), ("middling", 5)] {
+            let seen = Arc::clone(&seen);
+            hooks.add(name, priority, DEFAULT_BOUND, move |s| seen.lock().unwrap().push((name, s))).unwrap();
+        }
+        assert!(outcomes(&hooks).iter().all(|(_, outcome)| *outcome == HookOutcome::Done));
+        assert_eq!(*seen.lock().unwrap(), [("cheap", SHRINK), ("middling", SHRINK), ("dear", SHRINK)]);
+    }
+
+    #[test]
+    fn a_hook_that_panics_or_hangs_stops_nobody() {
+        let hooks = Hooks::default();
+        let gate = Arc::new(Barrier::new(2));
+        let hung = Arc::clone(&gate);
+        hooks.add("panics", 1, DEFAULT_BOUND, |_| panic!("on purpose")).unwrap();
+        hooks
+            .add("hangs", 2, Duration::from_millis(1), move |_| {
+                hung.wait();
+            })
+            .unwrap();
+        hooks.add("works", 3, DEFAULT_BOUND, |_| ()).unwrap();
+        let named = |outcomes: [HookOutcome; 3]| -> Vec<_> {
+            ["panics", "hangs", "works"].map(String::from).into_iter().zip(outcomes).collect()
+        };
+        assert_eq!(outcomes(&hooks), named([HookOutcome::Panicked, HookOutcome::Overran, HookOutcome::Done]));
+        assert_eq!(
+            outcomes(&hooks),
+            named([HookOutcome::Panicked, HookOutcome::StillBusy, HookOutcome::Done])
+        );
+        gate.wait();
+    }
+
+    #[test]
+    fn hooks_are_bounded() {
+        let hooks = Hooks::default();
+        for index in 0..MAX_HOOKS {
+            hooks.add(&index.to_string(), 0, DEFAULT_BOUND, |_| ()).unwrap();
+        }
+        assert_eq!(hooks.add("one more", 0, DEFAULT_BOUND, |_| ()), Err(TooManyHooks));
+    }
+}
