@@ -5,6 +5,8 @@
 //! A sampled object smaller than a page takes a page: at most 0.8 % more memory at the default distance.
 #![allow(unsafe_code)]
 
+mod settings;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_int;
 use std::ptr;

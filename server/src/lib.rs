@@ -1,8 +1,45 @@
 //! heapbeat keeps a memory-bound backend alive.
+//!
+//! It runs inside the backend's own process: it measures memory, answers `GET /health` with what it measured, and ends in
+//! order when asked to. An application takes it in with an allocator, a guard, and `serve`:
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//!
+//! #[global_allocator]
+//! static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let config = heapbeat::Config::from_env()?;
+//!     heapbeat::logging::init(&config)?;
+//!     let app = Router::new().route("/", get(async || "hello"));
+//!     heapbeat::Guard::new(config)?.serve(app).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Every setting is an environment variable; [`config::SETTINGS`] lists them.
 
 pub mod allocator;
 pub mod attribute;
+pub mod clock;
+pub mod config;
+mod embed;
 pub mod guard;
 pub mod history;
+mod http;
+mod line;
+pub mod logging;
+pub mod sample;
+mod sampler;
+mod state;
 
 pub use allocator::Allocator;
+pub use config::Config;
+pub use embed::{Error, Guard, GuardBuilder};
+pub use http::listen;
+
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;

@@ -1,0 +1,44 @@
+//! jemalloc's settings, compiled in: it reads them before `main`, and a variable would be forgotten.
+//!
+//! As delivered, an idle jemalloc keeps its peak for ever, because only allocations drive its decay. A thread of its own
+//! makes memory go back within seconds of a peak. `_RJEM_MALLOC_CONF` in the environment still overrides each of
+//! these. What they cost and give is measured in `docs/configuration.md`.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char};
+
+/// - `background_thread`, `max_background_threads`: one thread returns unused pages while nobody allocates.
+/// - `dirty_decay_ms`, `muzzy_decay_ms`: unused pages go back over one second, and then at once for good.
+/// - `narenas`: few arenas, as each keeps unused pages of its own.
+/// - `tcache_max`: threads keep small objects at hand only; larger ones would sit there after a peak.
+/// - `thp`: no huge pages, as giving back a part of one splits it or does not happen.
+const SETTINGS: &CStr = c"background_thread:true,max_background_threads:1,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2,tcache_max:4096,thp:never";
+
+/// A C string that another language's code may read.
+#[repr(transparent)]
+struct Settings(*const c_char);
+
+// SAFETY: it points to constant bytes that nobody ever writes.
+unsafe impl Sync for Settings {}
+
+// SAFETY: this is the name under which the prefixed jemalloc of `tikv-jemalloc-sys` looks for its settings, a weak symbol
+// of type `const char *`; `Settings` has the layout of a pointer, to a string that ends with a zero byte and lives as
+// long as the program.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+#[used]
+static MALLOC_CONF: Settings = Settings(SETTINGS.as_ptr());
+
+#[cfg(test)]
+mod tests {
+    use tikv_jemalloc_ctl::{opt, raw};
+
+    #[test]
+    fn jemalloc_found_its_settings() {
+        assert!(opt::background_thread::read().unwrap());
+        assert_eq!(opt::narenas::read().unwrap(), 2);
+        // SAFETY: both options are of type ssize_t.
+        let decay =
+            unsafe { [raw::read::<isize>(b"opt.dirty_decay_ms\0"), raw::read(b"opt.muzzy_decay_ms\0")] };
+        assert_eq!(decay.map(Result::unwrap), [1000, 0]);
+    }
+}

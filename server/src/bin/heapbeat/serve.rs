@@ -1,0 +1,46 @@
+//! `heapbeat serve`.
+
+use clap::ArgMatches;
+use heapbeat::Guard;
+use heapbeat::config::{Config, ConfigError, environment, unknown_variables};
+use heapbeat::logging::{self, LoggingError};
+
+use super::demo;
+
+/// Why the server did not come up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Logging(#[from] LoggingError),
+    #[error("cannot start the runtime: {0}")]
+    Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    Guard(#[from] heapbeat::Error),
+}
+
+/// Serves until asked to stop.
+pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
+    let flags = |name: &str| arguments.get_one::<String>(name).cloned();
+    let config = Config::from_layers(flags, environment)?;
+    logging::init(&config)?;
+    warn_of_unknown_variables();
+    let app = demo::app(arguments.get_flag("demo"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let result = runtime.block_on(async { Guard::new(config)?.serve(app).await });
+    // Whatever is still running was given its time; a handler that blocks its thread must not keep the process.
+    runtime.shutdown_background();
+    Ok(result?)
+}
+
+fn warn_of_unknown_variables() {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, nearest) in unknown_variables(names) {
+        let instead = nearest.map_or_else(
+            || "`heapbeat serve --help` lists all settings".to_owned(),
+            |nearest| format!("{nearest} is one"),
+        );
+        tracing::warn!("{name} is no setting and does nothing; {instead}");
+    }
+}

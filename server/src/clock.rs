@@ -1,0 +1,106 @@
+//! The only place that reads a clock; everything else is told what time it is.
+//!
+//! Two clocks, for two questions. When something happened is wall time, which can jump. How long something has
+//! lasted is the process's age, which cannot.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use heapbeat_shared::UnixMillis;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Wall time and the age of the process.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+}
+
+/// One reading of a [`Clock`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Wall time.
+    pub wall: UnixMillis,
+    /// Time since the process started.
+    pub age: Duration,
+}
+
+impl Clock {
+    /// A clock that knows when this process started, from the kernel where it tells; otherwise it started just now.
+    pub fn of_this_process() -> Self {
+        let now = Instant::now();
+        Clock { started: age_by_the_kernel().and_then(|age| now.checked_sub(age)).unwrap_or(now) }
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Now {
+        Now { wall: wall(), age: self.started.elapsed() }
+    }
+}
+
+/// Wall time. A clock before 1970 counts as 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the rim where the clock is read")]
+fn wall() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// CPU time that this process has taken, all threads together.
+pub fn process_cpu() -> Duration {
+    duration(ClockId::ProcessCPUTime)
+}
+
+/// CPU time that the calling thread has taken.
+pub fn thread_cpu() -> Duration {
+    duration(ClockId::ThreadCPUTime)
+}
+
+fn duration(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
+}
+
+/// Boot time now minus boot time at start, the latter from `/proc/self/stat` in clock ticks (proc(5), field 22).
+#[cfg(target_os = "linux")]
+fn age_by_the_kernel() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let ticks = start_ticks(&stat)?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    let started = Duration::from_secs(ticks / per_second)
+        + Duration::from_nanos(ticks % per_second * 1_000_000_000 / per_second);
+    duration(ClockId::Boottime).checked_sub(started)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn age_by_the_kernel() -> Option<Duration> {
+    None
+}
+
+/// Field 22 of `/proc/<pid>/stat`. The second field is the program's name in parentheses and may contain anything.
+fn start_ticks(stat: &str) -> Option<u64> {
+    const FIELD: usize = 22;
+    const FIRST_AFTER_NAME: usize = 3;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(FIELD - FIRST_AFTER_NAME)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_found_behind_any_name() {
+        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20 21";
+        for name in ["heapbeat", "a b", "a) (b", ""] {
+            assert_eq!(start_ticks(&format!("77 ({name}) {rest}")), Some(4242), "{name:?}");
+        }
+        assert_eq!(start_ticks("77 (x) S 1 2"), None);
+        assert_eq!(start_ticks(""), None);
+    }
+
+    #[test]
+    fn the_process_began_before_its_clock_was_made() {
+        let clock = Clock::of_this_process();
+        let now = clock.now();
+        assert!(now.age < Duration::from_secs(3600), "a test does not run for an hour: {:?}", now.age);
+        assert!(now.wall > UnixMillis(1_700_000_000_000), "{:?}", now.wall);
+        assert!(clock.now().age >= now.age);
+    }
+}

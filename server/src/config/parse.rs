@@ -1,0 +1,116 @@
+//! The shapes that a setting's value can have. An error is the sentence that says what would be right.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use heapbeat_shared::Bytes;
+use heapbeat_shared::units::parse_duration;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+/// Which events are logged: a level, or levels by the module that speaks, such as `info,heapbeat::http=debug`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogFilter(pub(crate) Targets);
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON lines otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+pub(super) type Parsed<T> = Result<T, String>;
+
+pub(super) fn port(text: &str) -> Parsed<u16> {
+    text.trim()
+        .parse()
+        .map_err(|_| "a port is a number from 1 to 65535, or 0 to take any that is free".to_owned())
+}
+
+pub(super) fn host(text: &str) -> Parsed<Option<IpAddr>> {
+    if text.trim() == "any" {
+        return Ok(None);
+    }
+    text.trim().parse().map(Some).map_err(|_| {
+        "an address is an IP address of this machine, such as 127.0.0.1 or ::1, or `any` for all of them"
+            .to_owned()
+    })
+}
+
+pub(super) fn size(text: &str, range: RangeInclusive<Bytes>) -> Parsed<Bytes> {
+    let size: Bytes = text.parse().map_err(|error| format!("{error}"))?;
+    if range.contains(&size) {
+        return Ok(size);
+    }
+    Err(format!("it is at least {} and at most {}", range.start(), range.end()))
+}
+
+/// A size, or `auto` for `None`.
+pub(super) fn size_or_auto(text: &str, range: RangeInclusive<Bytes>) -> Parsed<Option<Bytes>> {
+    if text.trim() == "auto" {
+        return Ok(None);
+    }
+    size(text, range).map(Some).map_err(|right| format!("{right}; or `auto` to find out"))
+}
+
+pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Parsed<Duration> {
+    let duration = parse_duration(text).map_err(|error| error.to_string())?;
+    if range.contains(&duration) {
+        return Ok(duration);
+    }
+    Err(format!("it is at least {:?} and at most {:?}", range.start(), range.end()))
+}
+
+/// A duration, or `off` for `None`.
+pub(super) fn duration_or_off(text: &str, range: RangeInclusive<Duration>) -> Parsed<Option<Duration>> {
+    if text.trim() == "off" {
+        return Ok(None);
+    }
+    duration(text, range).map(Some).map_err(|right| format!("{right}; or `off`"))
+}
+
+pub(super) fn count(text: &str, range: RangeInclusive<usize>) -> Parsed<usize> {
+    let right = || format!("it is a number from {} to {}", range.start(), range.end());
+    let count = text.trim().parse().map_err(|_| right())?;
+    if range.contains(&count) { Ok(count) } else { Err(right()) }
+}
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Parsed<Self> {
+        // Alone, a word that is no level would be taken for a module of which everything is logged.
+        let plain = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+        let filter = text.trim().parse().ok().filter(|_| text.split(',').all(plain));
+        filter.map(LogFilter).ok_or_else(|| {
+            "a filter is a level (error, warn, info, debug, trace, off), or levels by module such as \
+             info,heapbeat::http=debug"
+                .to_owned()
+        })
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Parsed<Self> {
+        match text.trim() {
+            "auto" => Ok(LogFormat::Auto),
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("a log format is auto, text or json".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

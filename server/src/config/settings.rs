@@ -1,0 +1,223 @@
+//! The table of settings.
+
+use std::time::Duration;
+
+use heapbeat_shared::Bytes;
+
+use super::parse::{self, LogFormat, Parsed};
+use super::{Config, HttpLimits, LogFilter};
+
+/// One thing that can be set.
+#[derive(Debug)]
+pub struct Setting {
+    /// Name of the environment variable.
+    pub variable: &'static str,
+    /// Name of the flag, without dashes.
+    pub flag: &'static str,
+    /// What a value looks like, in one word.
+    pub shape: &'static str,
+    /// The value when nobody sets one, as one would write it.
+    pub default: &'static str,
+    /// What it does, in a sentence or two.
+    pub meaning: &'static str,
+    /// Parses a value into its field.
+    apply: fn(&mut Config, &str) -> Parsed<()>,
+}
+
+impl Setting {
+    /// Puts `text` into `config`, or says what would be right.
+    pub(super) fn apply(&self, config: &mut Config, text: &str) -> Result<(), String> {
+        (self.apply)(config, text)
+    }
+}
+
+const MILLI: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Every setting, in the order in which it is explained.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        variable: "PORT",
+        flag: "port",
+        shape: "PORT",
+        default: "8080",
+        meaning: "TCP port to listen on; 0 takes a free one, which the log names.",
+        apply: |config, text| parse::port(text).map(|v| config.port = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_HOST",
+        flag: "host",
+        shape: "ADDRESS",
+        default: "any",
+        meaning: "Address to listen on; `any` is all of them, IPv4 and IPv6.",
+        apply: |config, text| parse::host(text).map(|v| config.host = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_MEMORY_LIMIT",
+        flag: "memory-limit",
+        shape: "SIZE",
+        default: "auto",
+        meaning: "Memory that the process may take. `auto` is the limit of the cgroup, else the machine's memory, but \
+                  at most 1024MB. What the kernel enforces is never exceeded, whatever is set here.",
+        apply: |config, text| {
+            parse::size_or_auto(text, Bytes::from_mb(16)..=Bytes::from_mb(1 << 24))
+                .map(|v| config.memory_limit = v)
+        },
+    },
+    Setting {
+        variable: "HEAPBEAT_SAMPLE_INTERVAL",
+        flag: "sample-interval",
+        shape: "DURATION",
+        default: "1s",
+        meaning: "Time between two samples of memory while it is calm.",
+        apply: |config, text| parse::duration(text, 50 * MILLI..=MINUTE).map(|v| config.sample_interval = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_LOG_INTERVAL",
+        flag: "log-interval",
+        shape: "DURATION",
+        default: "30s",
+        meaning: "Time between two lines of memory figures in the log.",
+        apply: |config, text| parse::duration(text, SECOND..=24 * HOUR).map(|v| config.log_interval = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_LOG",
+        flag: "log",
+        shape: "FILTER",
+        default: "info",
+        meaning: "Which events are logged: a level, or levels by module such as info,heapbeat::http=debug.",
+        apply: |config, text| text.parse::<LogFilter>().map(|v| config.log = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_LOG_FORMAT",
+        flag: "log-format",
+        shape: "FORMAT",
+        default: "auto",
+        meaning: "How the log is written: text, json, or auto for text on a terminal and JSON lines otherwise.",
+        apply: |config, text| text.parse::<LogFormat>().map(|v| config.log_format = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_MAX_BODY",
+        flag: "max-body",
+        shape: "SIZE",
+        default: "2MB",
+        meaning: "Largest request body; a larger one is answered with 413.",
+        apply: |config, text| {
+            parse::size(text, Bytes(0)..=Bytes::from_mb(1 << 20)).map(|v| config.http.max_body = v)
+        },
+    },
+    Setting {
+        variable: "HEAPBEAT_MAX_HEADER",
+        flag: "max-header",
+        shape: "SIZE",
+        default: "16kB",
+        meaning: "Largest request head (request line and headers; at most 100 of them); a larger one is answered with \
+                  431.",
+        apply: |config, text| {
+            parse::size(text, Bytes(1 << 10)..=Bytes::from_mb(1)).map(|v| config.http.max_header = v)
+        },
+    },
+    Setting {
+        variable: "HEAPBEAT_HEADER_TIMEOUT",
+        flag: "header-timeout",
+        shape: "DURATION",
+        default: "10s",
+        meaning: "Time for a complete request head, from the start of the connection or the head's first byte; then \
+                  the connection is closed.",
+        apply: |config, text| {
+            parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.header_timeout = v)
+        },
+    },
+    Setting {
+        variable: "HEAPBEAT_BODY_TIMEOUT",
+        flag: "body-timeout",
+        shape: "DURATION",
+        default: "15s",
+        meaning: "Longest wait for the next piece of a request body; then 408.",
+        apply: |config, text| parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.body_timeout = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_REQUEST_TIMEOUT",
+        flag: "request-timeout",
+        shape: "DURATION",
+        default: "60s",
+        meaning: "Longest time to the beginning of an answer, the request's body included; then 503, and the handler \
+                  is dropped. `off` waits for ever.",
+        apply: |config, text| {
+            parse::duration_or_off(text, 10 * MILLI..=24 * HOUR).map(|v| config.http.request_timeout = v)
+        },
+    },
+    Setting {
+        variable: "HEAPBEAT_IDLE_TIMEOUT",
+        flag: "idle-timeout",
+        shape: "DURATION",
+        default: "120s",
+        meaning: "How long a connection may wait for its next request. Longer than the balancer's own, or the balancer \
+                  sends requests into a connection that is being closed.",
+        apply: |config, text| {
+            parse::duration(text, 10 * MILLI..=24 * HOUR).map(|v| config.http.idle_timeout = v)
+        },
+    },
+    Setting {
+        variable: "HEAPBEAT_WRITE_TIMEOUT",
+        flag: "write-timeout",
+        shape: "DURATION",
+        default: "30s",
+        meaning: "How long a client may take none of an answer that is ready for it; then the connection is closed.",
+        apply: |config, text| parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.write_timeout = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_MAX_CONNECTIONS",
+        flag: "max-connections",
+        shape: "NUMBER",
+        default: "1024",
+        meaning: "Connections at the same time. A few more are taken for /health alone; everything else gets 503 on \
+                  them, and beyond those, connections wait in the kernel's queue.",
+        apply: |config, text| parse::count(text, 1..=1_000_000).map(|v| config.http.max_connections = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_DRAIN_WINDOW",
+        flag: "drain-window",
+        shape: "DURATION",
+        default: "2s",
+        meaning: "After SIGTERM, how long new connections are still taken while /health/ready says 503, so that a \
+                  balancer can notice. SIGINT (Ctrl-C) skips it.",
+        apply: |config, text| parse::duration(text, Duration::ZERO..=HOUR).map(|v| config.drain_window = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_DRAIN_TIMEOUT",
+        flag: "drain-timeout",
+        shape: "DURATION",
+        default: "25s",
+        meaning: "From the signal to the end, the window included; what is still in flight then is cut. Render kills \
+                  after 30 s.",
+        apply: |config, text| parse::duration(text, 10 * MILLI..=24 * HOUR).map(|v| config.drain_timeout = v),
+    },
+];
+
+/// A configuration to be filled from the table's defaults.
+pub(super) fn blank() -> Config {
+    Config {
+        port: 0,
+        host: None,
+        memory_limit: None,
+        sample_interval: SECOND,
+        log_interval: SECOND,
+        log: LogFilter(tracing_subscriber::filter::Targets::new()),
+        log_format: LogFormat::Auto,
+        http: HttpLimits {
+            max_body: Bytes::ZERO,
+            max_header: Bytes::ZERO,
+            header_timeout: SECOND,
+            body_timeout: SECOND,
+            request_timeout: None,
+            idle_timeout: SECOND,
+            write_timeout: SECOND,
+            max_connections: 1,
+        },
+        drain_window: Duration::ZERO,
+        drain_timeout: SECOND,
+    }
+}

@@ -1,0 +1,182 @@
+use super::*;
+
+/// A configuration from variables.
+fn configured(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::from_lookup(|name| variables.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()))
+}
+
+#[test]
+fn nobody_has_to_set_anything() {
+    let config = configured(&[]).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!((config.port, config.host, config.memory_limit), (8080, None, None));
+    assert_eq!(
+        (config.sample_interval, config.log_interval),
+        (Duration::from_secs(1), Duration::from_secs(30))
+    );
+    assert_eq!(config.http.max_body, Bytes(2_097_152));
+    assert_eq!(config.http.request_timeout, Some(Duration::from_secs(60)));
+    assert!(config.drain_timeout < Duration::from_secs(30), "Render kills after 30 s");
+}
+
+#[test]
+fn every_value_arrives_in_its_field() {
+    let config = configured(&[
+        ("PORT", "0"),
+        ("HEAPBEAT_HOST", "::1"),
+        ("HEAPBEAT_MEMORY_LIMIT", "512MB"),
+        ("HEAPBEAT_SAMPLE_INTERVAL", "250ms"),
+        ("HEAPBEAT_LOG_INTERVAL", "1m"),
+        ("HEAPBEAT_LOG", "warn"),
+        ("HEAPBEAT_LOG_FORMAT", "json"),
+        ("HEAPBEAT_MAX_BODY", "1kB"),
+        ("HEAPBEAT_MAX_HEADER", "8kB"),
+        ("HEAPBEAT_HEADER_TIMEOUT", "1s"),
+        ("HEAPBEAT_BODY_TIMEOUT", "2s"),
+        ("HEAPBEAT_REQUEST_TIMEOUT", "off"),
+        ("HEAPBEAT_IDLE_TIMEOUT", "3s"),
+        ("HEAPBEAT_WRITE_TIMEOUT", "4s"),
+        ("HEAPBEAT_MAX_CONNECTIONS", "7"),
+        ("HEAPBEAT_DRAIN_WINDOW", "0s"),
+        ("HEAPBEAT_DRAIN_TIMEOUT", "9s"),
+    ]);
+    let expected = Config {
+        port: 0,
+        host: Some("::1".parse().unwrap()),
+        memory_limit: Some(Bytes(536_870_912)),
+        sample_interval: Duration::from_millis(250),
+        log_interval: Duration::from_secs(60),
+        log: "warn".parse().unwrap(),
+        log_format: LogFormat::Json,
+        http: HttpLimits {
+            max_body: Bytes(1024),
+            max_header: Bytes(8192),
+            header_timeout: Duration::from_secs(1),
+            body_timeout: Duration::from_secs(2),
+            request_timeout: None,
+            idle_timeout: Duration::from_secs(3),
+            write_timeout: Duration::from_secs(4),
+            max_connections: 7,
+        },
+        drain_window: Duration::ZERO,
+        drain_timeout: Duration::from_secs(9),
+    };
+    assert_eq!(configured(&[]).map(|_| ()).ok(), Some(()));
+    assert_eq!(config.unwrap(), expected);
+}
+
+#[test]
+fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
+    let cases = [
+        (
+            "PORT",
+            "http",
+            r#"PORT is "http": a port is a number from 1 to 65535, or 0 to take any that is free"#,
+        ),
+        (
+            "PORT",
+            "65536",
+            r#"PORT is "65536": a port is a number from 1 to 65535, or 0 to take any that is free"#,
+        ),
+        (
+            "HEAPBEAT_HOST",
+            "localhost",
+            "HEAPBEAT_HOST is \"localhost\": an address is an IP address of this machine, such as 127.0.0.1 or ::1, or \
+             `any` for all of them",
+        ),
+        (
+            "HEAPBEAT_MEMORY_LIMIT",
+            "12 XB",
+            "HEAPBEAT_MEMORY_LIMIT is \"12 XB\": a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, \
+             MB, GB, TB in powers of 1024); or `auto` to find out",
+        ),
+        (
+            "HEAPBEAT_MEMORY_LIMIT",
+            "512",
+            "HEAPBEAT_MEMORY_LIMIT is \"512\": it is at least 16.0 MB and at most 16384.00 GB; or `auto` to find out",
+        ),
+        (
+            "HEAPBEAT_SAMPLE_INTERVAL",
+            "1",
+            r#"HEAPBEAT_SAMPLE_INTERVAL is "1": a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d"#,
+        ),
+        (
+            "HEAPBEAT_SAMPLE_INTERVAL",
+            "0s",
+            r#"HEAPBEAT_SAMPLE_INTERVAL is "0s": it is at least 50ms and at most 60s"#,
+        ),
+        (
+            "HEAPBEAT_LOG",
+            "loud",
+            "HEAPBEAT_LOG is \"loud\": a filter is a level (error, warn, info, debug, trace, off), or levels by module \
+             such as info,heapbeat::http=debug",
+        ),
+        ("HEAPBEAT_LOG_FORMAT", "xml", r#"HEAPBEAT_LOG_FORMAT is "xml": a log format is auto, text or json"#),
+        (
+            "HEAPBEAT_REQUEST_TIMEOUT",
+            "never",
+            "HEAPBEAT_REQUEST_TIMEOUT is \"never\": a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or \
+             7d; or `off`",
+        ),
+        (
+            "HEAPBEAT_MAX_CONNECTIONS",
+            "0",
+            r#"HEAPBEAT_MAX_CONNECTIONS is "0": it is a number from 1 to 1000000"#,
+        ),
+        (
+            "HEAPBEAT_MAX_CONNECTIONS",
+            "many",
+            r#"HEAPBEAT_MAX_CONNECTIONS is "many": it is a number from 1 to 1000000"#,
+        ),
+    ];
+    for (name, value, message) in cases {
+        assert_eq!(configured(&[(name, value)]).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn all_bad_values_are_told_at_once_a_line_each() {
+    let error = configured(&[("PORT", "x"), ("HEAPBEAT_LOG_FORMAT", "y"), ("HEAPBEAT_DRAIN_TIMEOUT", "z")])
+        .unwrap_err();
+    let names: Vec<_> =
+        error.to_string().lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(names, ["PORT", "HEAPBEAT_LOG_FORMAT", "HEAPBEAT_DRAIN_TIMEOUT"]);
+}
+
+#[test]
+fn a_flag_wins_over_its_variable_and_is_named_as_a_flag() {
+    let flag = |value: &'static str| move |name: &str| (name == "port").then(|| value.to_owned());
+    let variable = |name: &str| (name == "PORT").then(|| "not read".to_owned());
+    assert_eq!(Config::from_layers(flag("81"), variable).unwrap().port, 81);
+    let error = Config::from_layers(flag("eighty"), variable).unwrap_err().to_string();
+    assert!(error.starts_with(r#"--port is "eighty": a port is"#), "{error}");
+}
+
+#[test]
+fn an_empty_variable_counts_as_none() {
+    assert_eq!(configured(&[("PORT", ""), ("HEAPBEAT_MEMORY_LIMIT", "")]).unwrap(), Config::default());
+}
+
+#[test]
+fn names_are_made_by_one_rule() {
+    for setting in SETTINGS {
+        let expected = setting.variable.trim_start_matches("HEAPBEAT_").to_lowercase().replace('_', "-");
+        assert_eq!(setting.flag, expected);
+        assert!(setting.meaning.ends_with('.'), "{}: the meaning is a sentence", setting.variable);
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_found_with_what_was_meant() {
+    let names = ["PATH", "HEAPBEAT_MEMORY_LIMT", "HEAPBEAT_COLOUR_OF_SKY", "HEAPBEAT_HOST"];
+    let unknown = unknown_variables(names.map(str::to_owned));
+    assert_eq!(
+        unknown,
+        [
+            ("HEAPBEAT_COLOUR_OF_SKY".to_owned(), None),
+            ("HEAPBEAT_MEMORY_LIMT".to_owned(), Some("HEAPBEAT_MEMORY_LIMIT"))
+        ]
+    );
+}

@@ -1,0 +1,178 @@
+//! The few lines with which an application takes heapbeat in.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::any;
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::http::health::{Endpoint, answer};
+use crate::http::listen::{self, ListenError};
+use crate::http::stop::StopSource;
+use crate::http::{self, Drain, Server};
+use crate::line::Line;
+use crate::sample::{Reading, Sources};
+use crate::sampler::Sampler;
+use crate::state::State;
+
+/// Why the guard could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Nothing can listen on the address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system gave no thread, signal handler or socket.
+    #[error("cannot {0}: {1}")]
+    System(&'static str, #[source] io::Error),
+}
+
+/// Measures this process and serves an application with `/health` in front of it.
+///
+/// Memory is sampled from when the guard is made until it is dropped, on a thread of its own.
+#[derive(Debug)]
+pub struct Guard {
+    config: Config,
+    state: Arc<State>,
+    listeners: Vec<TcpListener>,
+    stop: StopWhen,
+    _sampler: Sampler,
+}
+
+/// A [`Guard`] to be.
+#[derive(Debug)]
+pub struct GuardBuilder {
+    config: Config,
+    listeners: Vec<TcpListener>,
+    stop: StopWhen,
+}
+
+/// The application's own reason to stop; signals when there is none.
+#[derive(Default)]
+struct StopWhen(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Guard {
+    /// A guard as the environment configures it.
+    pub fn from_env() -> Result<Self, Error> {
+        Guard::new(Config::from_env()?)
+    }
+
+    /// A guard as `config` says.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Guard::builder(config).build()
+    }
+
+    /// For what a configuration cannot say: sockets that are open already, a reason of one's own to stop.
+    pub fn builder(config: Config) -> GuardBuilder {
+        GuardBuilder { config, listeners: Vec::new(), stop: StopWhen::default() }
+    }
+
+    /// The latest reading of memory; costs two atomic operations.
+    pub fn reading(&self) -> Arc<Reading> {
+        self.state.reading()
+    }
+
+    /// `/health`, `/health/live` and `/health/ready` as routes, for an application that is served by somebody else.
+    pub fn routes(&self) -> Router {
+        [("/health", Endpoint::Live), ("/health/live", Endpoint::Live), ("/health/ready", Endpoint::Ready)]
+            .into_iter()
+            .fold(Router::new(), |router, (path, endpoint)| {
+                let state = Arc::clone(&self.state);
+                router.route(
+                    path,
+                    any(async move |request: Request| answer(endpoint, request.method(), &state)),
+                )
+            })
+    }
+
+    /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
+    /// within a tokio runtime with time and I/O.
+    pub async fn serve(self, app: Router) -> Result<(), Error> {
+        let Guard { config, state, mut listeners, stop, _sampler } = self;
+        if listeners.is_empty() {
+            listeners.push(listen::bind(config.host, config.port)?);
+        }
+        let stop = match stop.0 {
+            Some(asked) => StopSource::when(asked),
+            None => StopSource::signals().map_err(|error| Error::System("handle signals", error))?,
+        };
+        let listeners = listeners.into_iter().map(into_tokio).collect::<Result<Vec<_>, _>>()?;
+        for listener in &listeners {
+            if let Ok(address) = listener.local_addr() {
+                http::announce(address);
+            }
+        }
+        let drain = Drain { window: config.drain_window, timeout: config.drain_timeout };
+        http::serve(Server::new(app, state, config.http), listeners, drain, stop).await;
+        Ok(())
+    }
+}
+
+impl GuardBuilder {
+    /// Serves on a socket that is listening already, instead of opening one. May be called several times.
+    #[must_use]
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Stops when `asked` is done, and leaves signals to the application.
+    #[must_use]
+    pub fn stop_when(mut self, asked: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.stop = StopWhen(Some(Box::pin(asked)));
+        self
+    }
+
+    /// Takes the first sample and starts the sampler.
+    pub fn build(self) -> Result<Guard, Error> {
+        let GuardBuilder { config, listeners, stop } = self;
+        let clock = Clock::of_this_process();
+        let mut sources = Sources::of_this_process(config.memory_limit);
+        for source in sources.missing() {
+            tracing::warn!("not measured: {source}");
+        }
+        let first = sources.read(clock.now());
+        tracing::info!(
+            heapbeat.memory.limit = first.limit.bytes.0,
+            heapbeat.memory.limit_origin = first.limit.origin.as_str(),
+            "the memory limit is {} {}",
+            first.limit.bytes,
+            first.limit.origin
+        );
+        let state = Arc::new(State::new(first));
+        let sampler = Sampler::start({
+            let state = Arc::clone(&state);
+            let (interval, mut line) = (config.sample_interval, Line::every(config.log_interval));
+            move || {
+                let reading = sources.read(clock.now());
+                state.publish(reading);
+                line.write_if_due(&reading, state.pressure());
+                interval
+            }
+        })
+        .map_err(|error| Error::System("start the sampler's thread", error))?;
+        Ok(Guard { config, state, listeners, stop, _sampler: sampler })
+    }
+}
+
+fn into_tokio(listener: TcpListener) -> Result<tokio::net::TcpListener, Error> {
+    let nonblocking = listener.set_nonblocking(true);
+    nonblocking
+        .and_then(|()| tokio::net::TcpListener::from_std(listener))
+        .map_err(|error| Error::System("use the listening socket", error))
+}
+
+impl fmt::Debug for StopWhen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "StopWhen(asked)" } else { "StopWhen(signals)" })
+    }
+}

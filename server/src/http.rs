@@ -1,0 +1,119 @@
+//! The server: listeners, connections with limits, the health endpoints, and an end in order.
+//!
+//! An accept loop of our own over hyper, because `axum::serve` bounds neither the time for a request's head, nor a client
+//! that does not read, nor the number of connections; and because `/health` has to be answered when everything
+//! else is not.
+
+mod accept;
+mod answer;
+mod body;
+mod connection;
+pub(crate) mod health;
+pub mod listen;
+mod panics;
+mod problem;
+mod progress;
+mod slots;
+pub(crate) mod stop;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::config::HttpLimits;
+use crate::state::State;
+use slots::Slots;
+use stop::{Stop, StopSource};
+
+/// What every connection needs.
+#[derive(Debug)]
+pub(crate) struct Server {
+    app: Router,
+    state: Arc<State>,
+    limits: HttpLimits,
+    slots: Slots,
+}
+
+/// How far the end has come; connections and listeners follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// New connections are taken.
+    Open,
+    /// No new connections; those that are there end with the answer they are at.
+    Closing,
+}
+
+/// How long the end may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    /// New connections are still taken for so long.
+    pub(crate) window: Duration,
+    /// From the signal to the end.
+    pub(crate) timeout: Duration,
+}
+
+impl Server {
+    pub(crate) fn new(app: Router, state: Arc<State>, limits: HttpLimits) -> Arc<Self> {
+        // The limit on bodies is this server's; axum's own of 2 MB would make a larger one useless.
+        let app = app.layer(DefaultBodyLimit::disable());
+        let slots = Slots::new(limits.max_connections);
+        Arc::new(Server { app, state, limits, slots })
+    }
+}
+
+/// Serves until `stop` says so, then finishes what is in flight.
+pub(crate) async fn serve(
+    server: Arc<Server>,
+    listeners: Vec<TcpListener>,
+    drain: Drain,
+    mut stop: StopSource,
+) {
+    let (stage, follow) = watch::channel(Stage::Open);
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept::accept(listener, Arc::clone(&server), follow.clone()));
+    }
+    drop(follow);
+
+    let cause = stop.next().await;
+    let begun = Instant::now();
+    server.state.drain();
+    tracing::info!(heapbeat.stop.cause = cause.as_str(), "{cause}: finishing what is in flight");
+    let deadline = begun + drain.timeout;
+    let ordered = async {
+        if cause == Stop::Terminate {
+            sleep_until(begun + drain.window).await;
+        }
+        stage.send_replace(Stage::Closing);
+        stage.closed().await;
+    };
+    tokio::select! {
+        ended = timeout_at(deadline, ordered) => {
+            if ended.is_ok() {
+                tracing::info!("stopped: everything in flight was finished");
+            } else {
+                tracing::warn!("stopped: {:?} have passed, what is still in flight is cut", drain.timeout);
+            }
+        }
+        cause = stop.next() => tracing::warn!("{cause} again: what is still in flight is cut"),
+    }
+}
+
+/// Says where the server can be reached.
+pub(crate) fn announce(address: SocketAddr) {
+    let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    tracing::info!(
+        server.address = %address.ip(),
+        server.port = address.port(),
+        "listening on {address}: http://{host}:{}/health",
+        address.port()
+    );
+}

@@ -1,0 +1,137 @@
+//! Bodies on their way in, bounded in length and in patience, and on their way out, watched for their end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::{Either, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::progress::{BodyFault, Progress};
+
+/// The next piece of the body did not come in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no piece of the request's body came for {0:?}")]
+struct TooSlow(Duration);
+
+pin_project! {
+    /// A request's body.
+    pub(super) struct Bounded {
+        #[pin]
+        inner: Limited<Incoming>,
+        patience: Duration,
+        // Made when a piece is waited for at all; most bodies are there already.
+        timer: Option<Pin<Box<Sleep>>>,
+        waiting: bool,
+        progress: Arc<Progress>,
+        ended: bool,
+    }
+
+    impl PinnedDrop for Bounded {
+        fn drop(this: Pin<&mut Self>) {
+            if !this.ended {
+                this.progress.leave_unread();
+            }
+        }
+    }
+}
+
+impl Bounded {
+    pub(super) fn new(body: Incoming, longest: usize, patience: Duration, progress: Arc<Progress>) -> Self {
+        let inner = Limited::new(body, longest);
+        Bounded { inner, patience, timer: None, waiting: false, progress, ended: false }
+    }
+}
+
+impl http_body::Body for Bounded {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.project();
+        match this.inner.poll_frame(cx) {
+            Poll::Ready(frame) => {
+                *this.waiting = false;
+                match &frame {
+                    Some(Err(error)) if error.is::<LengthLimitError>() => {
+                        this.progress.blame(BodyFault::TooLarge);
+                    }
+                    None => *this.ended = true,
+                    Some(_) => {}
+                }
+                Poll::Ready(frame)
+            }
+            Poll::Pending => {
+                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(*this.patience)));
+                if !std::mem::replace(this.waiting, true) {
+                    timer.as_mut().reset(Instant::now() + *this.patience);
+                }
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                this.progress.blame(BodyFault::TooSlow);
+                Poll::Ready(Some(Err(TooSlow(*this.patience).into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+pin_project! {
+    /// An answer's body: ready-made bytes or the application's. When it is dropped the answer is complete.
+    pub(super) struct Answer {
+        #[pin]
+        inner: Either<Full<Bytes>, Body>,
+        progress: Arc<Progress>,
+    }
+
+    impl PinnedDrop for Answer {
+        fn drop(this: Pin<&mut Self>) {
+            this.progress.answered(Instant::now());
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn new(inner: Either<Full<Bytes>, Body>, progress: Arc<Progress>) -> Self {
+        Answer { inner, progress }
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,95 @@
+//! `GET /health`, `/health/live` and `/health/ready` (Contract 1).
+//!
+//! They are answered before the application is asked, from bytes that the sampler prepared: no route lookup, no layer, no
+//! allocator statistics, and nothing that pressure, a limit or a wedged handler could refuse.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+
+use crate::state::State;
+
+/// When to ask again for readiness.
+const RETRY_SECONDS: &str = "5";
+
+/// Which of the endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// `/health` and `/health/live`: 200 as long as there is anybody to answer.
+    Live,
+    /// `/health/ready`: 503 when new requests should go elsewhere.
+    Ready,
+}
+
+impl Endpoint {
+    /// The endpoint at `path`, if it is one.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        match path.strip_prefix("/health")? {
+            "" | "/live" => Some(Endpoint::Live),
+            "/ready" => Some(Endpoint::Ready),
+            _ => None,
+        }
+    }
+}
+
+/// The answer. `HEAD` gets the same; hyper leaves its body out and keeps its length.
+pub(crate) fn answer(endpoint: Endpoint, method: &Method, state: &State) -> Response<Full<Bytes>> {
+    if method != Method::GET && method != Method::HEAD {
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    let mut response = Response::new(Full::new(state.health()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if endpoint == Endpoint::Ready && !state.ready() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Reading;
+
+    #[test]
+    fn only_these_paths_are_ours() {
+        let cases = [
+            ("/health", Some(Endpoint::Live)),
+            ("/health/live", Some(Endpoint::Live)),
+            ("/health/ready", Some(Endpoint::Ready)),
+            ("/health/", None),
+            ("/healthz", None),
+            ("/health/other", None),
+            ("/", None),
+        ];
+        for (path, endpoint) in cases {
+            assert_eq!(Endpoint::at(path), endpoint, "{path}");
+        }
+    }
+
+    #[test]
+    fn who_may_ask_and_what_they_are_told() {
+        let state = State::new(Reading::default());
+        let status = |endpoint, method| answer(endpoint, &method, &state).status().as_u16();
+        assert_eq!(status(Endpoint::Live, Method::GET), 200);
+        assert_eq!(status(Endpoint::Ready, Method::HEAD), 200);
+        let refused = answer(Endpoint::Live, &Method::POST, &state);
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()[ALLOW]),
+            (405, &HeaderValue::from_static("GET, HEAD"))
+        );
+        state.drain();
+        let unready = answer(Endpoint::Ready, &Method::GET, &state);
+        assert_eq!(
+            (unready.status().as_u16(), &unready.headers()[RETRY_AFTER]),
+            (503, &HeaderValue::from_static("5"))
+        );
+        assert_eq!(status(Endpoint::Live, Method::GET), 200, "draining is alive");
+    }
+}

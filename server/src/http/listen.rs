@@ -1,0 +1,108 @@
+//! Sockets to listen on: IPv4 and IPv6 at once wherever the machine has both.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel holds while none is accepted. Kernels lower it to `net.core.somaxconn`.
+const BACKLOG: i32 = 1024;
+
+/// Why nothing can listen there.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Another program has the port.
+    #[error(
+        "port {0} is taken: another program listens on it; choose another with PORT or --port (0 takes a free one)"
+    )]
+    Taken(u16),
+    /// The port is reserved for the superuser.
+    #[error(
+        "port {0} needs privileges that this process does not have; choose one above 1023 with PORT or --port"
+    )]
+    Forbidden(u16),
+    /// The address is not one of this machine's.
+    #[error(
+        "{0} is not an address of this machine; choose one with HEAPBEAT_HOST or --host, or `any` for all of them"
+    )]
+    NotHere(IpAddr),
+    /// Something else.
+    #[error("cannot listen on {0}: {1}")]
+    Other(SocketAddr, #[source] io::Error),
+}
+
+/// A listening, non-blocking socket on `host` (`None`: on every address, IPv6 and IPv4; only on IPv4 where the machine
+/// has no IPv6).
+pub fn bind(host: Option<IpAddr>, port: u16) -> Result<TcpListener, ListenError> {
+    let Some(host) = host else {
+        let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        return match socket(everywhere, true) {
+            Ok(listener) => Ok(listener),
+            Err(error) if lacks_ipv6(&error) => bind(Some(Ipv4Addr::UNSPECIFIED.into()), port),
+            Err(error) => Err(explain(everywhere, error)),
+        };
+    };
+    let address = SocketAddr::new(host, port);
+    socket(address, false).map_err(|error| explain(address, error))
+}
+
+fn socket(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!both_families)?;
+    }
+    // A port is free again at once after a restart, although connections of the last run linger in the kernel.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The family is not compiled in, or switched off.
+fn lacks_ipv6(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT)
+    )
+}
+
+fn explain(address: SocketAddr, error: io::Error) -> ListenError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Taken(address.port()),
+        io::ErrorKind::PermissionDenied => ListenError::Forbidden(address.port()),
+        io::ErrorKind::AddrNotAvailable => ListenError::NotHere(address.ip()),
+        _ => ListenError::Other(address, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn one_socket_answers_both_families() {
+        let listener = bind(None, 0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
+            let client = TcpStream::connect((host, port)).unwrap();
+            assert_eq!(client.peer_addr().unwrap(), SocketAddr::new(host, port));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_named() {
+        let taken = bind(None, 0).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let message = bind(None, port).unwrap_err().to_string();
+        assert!(
+            message.starts_with(&format!("port {port} is taken")) && message.contains("PORT or --port"),
+            "{message}"
+        );
+        let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
+        assert!(matches!(bind(Some(elsewhere), 0), Err(ListenError::NotHere(ip)) if ip == elsewhere));
+    }
+}

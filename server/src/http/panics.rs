@@ -1,0 +1,39 @@
+//! A panic in a handler ends its request, not its connection and not the server.
+//!
+//! By hand rather than by tower-http's `CatchPanic`: this goes around the whole application, its fallbacks and layers
+//! included, and costs no box per request. Message and place are logged by the panic hook, where both are known.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A future whose panic is its error.
+    pub(super) struct CatchPanic<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+/// Turns a panic of `inner` into an error. `inner` is not polled again after one.
+pub(super) fn catch_panic<F: Future>(inner: F) -> CatchPanic<F> {
+    CatchPanic { inner }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let inner = self.project().inner;
+        // What a panic may have left half done belongs to the request, which is dropped; what handlers share is theirs to
+        // guard (a standard mutex is poisoned).
+        match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What a connection is waiting for, and until when: the memory behind every timeout of a client.
+//!
+//! One timer per connection serves all of them. It is not moved at every step (that would cost each request several
+//! timer operations); it fires, looks what the connection is waiting for by then, and is set anew.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::slots::Slot;
+use crate::config::HttpLimits;
+
+/// After an answer that left a part of its request unread, how long the rest is taken and thrown away. Closing at once
+/// would reset the connection, and the client would lose the answer that tells it why.
+const LINGER: Duration = Duration::from_secs(1);
+/// And how much of it.
+const LINGER_BYTES: usize = 4 << 20;
+
+/// What a connection is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    /// The head of a request.
+    Head,
+    /// The answer of the application.
+    Busy,
+    /// The first byte of the next request.
+    Idle,
+    /// The end of a client that is still talking.
+    Linger,
+}
+
+/// What was wrong with a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyFault {
+    /// Longer than allowed.
+    TooLarge,
+    /// The next piece did not come in time.
+    TooSlow,
+}
+
+/// One connection's progress. Everything but a body's fault happens in the connection's own task; the atomics order nothing.
+#[derive(Debug)]
+pub(super) struct Progress {
+    began: Instant,
+    phase: AtomicU8,
+    /// When the phase began, in microseconds since the beginning.
+    phase_since: AtomicU64,
+    /// Since when the client has taken nothing, in microseconds since the beginning; [`NEVER`] when it takes what it gets.
+    stalled_since: AtomicU64,
+    unread: AtomicBool,
+    fault: AtomicU8,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Progress {
+    pub(super) fn begin(now: Instant) -> Arc<Self> {
+        Arc::new(Progress {
+            began: now,
+            phase: AtomicU8::new(Phase::Head as u8),
+            phase_since: AtomicU64::new(0),
+            stalled_since: AtomicU64::new(NEVER),
+            unread: AtomicBool::new(false),
+            fault: AtomicU8::new(0),
+        })
+    }
+
+    /// A request's head is complete.
+    pub(super) fn request(&self, now: Instant) {
+        self.enter(Phase::Busy, now);
+        self.fault.store(0, Ordering::Relaxed);
+    }
+
+    /// The answer is complete.
+    pub(super) fn answered(&self, now: Instant) {
+        self.enter(Phase::Idle, now);
+    }
+
+    /// A part of the request will not be read.
+    pub(super) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Remembers the first thing that was wrong with the request's body.
+    pub(super) fn blame(&self, fault: BodyFault) {
+        let code = match fault {
+            BodyFault::TooLarge => 1,
+            BodyFault::TooSlow => 2,
+        };
+        let _ = self.fault.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// What was wrong with the request's body.
+    pub(super) fn fault(&self) -> Option<BodyFault> {
+        match self.fault.load(Ordering::Relaxed) {
+            1 => Some(BodyFault::TooLarge),
+            2 => Some(BodyFault::TooSlow),
+            _ => None,
+        }
+    }
+
+    /// When the connection's patience ends as things are; `None` while it is waiting for the application.
+    pub(super) fn deadline(&self, limits: &HttpLimits) -> Option<Instant> {
+        let patience = match self.phase() {
+            Phase::Head => Some(limits.header_timeout),
+            Phase::Busy => None,
+            Phase::Idle => Some(limits.idle_timeout),
+            Phase::Linger => Some(LINGER),
+        };
+        let waiting = patience.map(|patience| self.at(self.phase_since.load(Ordering::Relaxed)) + patience);
+        let stalled = self.stalled_since.load(Ordering::Relaxed);
+        let stalled = (stalled != NEVER).then(|| self.at(stalled) + limits.write_timeout);
+        match (waiting, stalled) {
+            (Some(waiting), Some(stalled)) => Some(waiting.min(stalled)),
+            (waiting, stalled) => waiting.or(stalled),
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        [Phase::Head, Phase::Busy, Phase::Idle, Phase::Linger]
+            [usize::from(self.phase.load(Ordering::Relaxed) % 4)]
+    }
+
+    fn enter(&self, phase: Phase, now: Instant) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+        self.phase_since.store(self.micros(now), Ordering::Relaxed);
+    }
+
+    fn stalled(&self, now: Instant) {
+        if self.stalled_since.load(Ordering::Relaxed) == NEVER {
+            self.stalled_since.store(self.micros(now), Ordering::Relaxed);
+        }
+    }
+
+    fn micros(&self, now: Instant) -> u64 {
+        u64::try_from(now.duration_since(self.began).as_micros()).unwrap_or(NEVER - 1)
+    }
+
+    fn at(&self, micros: u64) -> Instant {
+        self.began + Duration::from_micros(micros)
+    }
+}
+
+/// A socket that keeps the connection's progress, and its slot for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    inner: S,
+    progress: Arc<Progress>,
+    lingered: usize,
+    _slot: Slot,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(inner: S, progress: Arc<Progress>, slot: Slot) -> Self {
+        Watched { inner, progress, lingered: 0, _slot: slot }
+    }
+
+    /// Passes on what a write came to, and keeps whether the client takes anything.
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Pending => self.progress.stalled(Instant::now()),
+            Poll::Ready(_) => self.progress.stalled_since.store(NEVER, Ordering::Relaxed),
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if buf.filled().len() > before && self.progress.phase() == Phase::Idle {
+            self.progress.enter(Phase::Head, Instant::now());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.noted(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.noted(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+        if !self.progress.unread.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        if self.progress.phase() != Phase::Linger {
+            self.progress.enter(Phase::Linger, Instant::now());
+        }
+        let mut waste = [0; 8192];
+        while self.lingered < LINGER_BYTES {
+            let mut waste = ReadBuf::new(&mut waste);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut waste))?;
+            if waste.filled().is_empty() {
+                break;
+            }
+            self.lingered += waste.filled().len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// What a connection lives through, and when its patience ends afterwards, in seconds from its beginning.
+    #[test]
+    fn patience_follows_what_the_connection_waits_for() {
+        let limits = HttpLimits {
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(120),
+            write_timeout: Duration::from_secs(30),
+            ..Config::default().http
+        };
+        let began = Instant::now();
+        let at = |seconds: u64| began + Duration::from_secs(seconds);
+        let progress = Progress::begin(began);
+        let ends = || progress.deadline(&limits).map(|deadline| (deadline - began).as_secs());
+        assert_eq!(ends(), Some(10), "a client that says nothing");
+        progress.request(at(3));
+        assert_eq!(ends(), None, "the application has its own time");
+        progress.stalled(at(5));
+        progress.stalled(at(20));
+        assert_eq!(ends(), Some(35), "nothing taken since the fifth second");
+        progress.stalled_since.store(NEVER, Ordering::Relaxed);
+        progress.answered(at(40));
+        assert_eq!(ends(), Some(160), "kept open for the next request");
+        progress.enter(Phase::Head, at(50));
+        assert_eq!(ends(), Some(60), "whose head has to come in one go");
+    }
+
+    #[test]
+    fn the_first_fault_of_a_body_is_kept_until_the_next_request() {
+        let progress = Progress::begin(Instant::now());
+        assert_eq!(progress.fault(), None);
+        progress.blame(BodyFault::TooSlow);
+        progress.blame(BodyFault::TooLarge);
+        assert_eq!(progress.fault(), Some(BodyFault::TooSlow));
+        progress.request(Instant::now());
+        assert_eq!(progress.fault(), None);
+    }
+}

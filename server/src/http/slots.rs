@@ -1,0 +1,106 @@
+//! How many connections there may be, and why `/health` is never locked out by them.
+//!
+//! A connection takes a regular slot while there is one. When all are taken, a few reserve slots remain whose connections
+//! get `/health` and nothing else, are closed after one answer, and have little time to ask. So whoever fills the
+//! server up cannot keep the platform's health check out: reserve slots come free within seconds. Beyond those,
+//! connections wait in the kernel's queue.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Connections beyond the limit that are taken for `/health` alone.
+const RESERVE: usize = 32;
+
+/// The slots that are left.
+#[derive(Debug)]
+pub(super) struct Slots {
+    regular: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
+}
+
+/// The right to one connection, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) kind: SlotKind,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SlotKind {
+    /// Everything.
+    Regular,
+    /// Ask for `/health` once.
+    Reserve,
+}
+
+impl Slots {
+    pub(super) fn new(regular: usize) -> Self {
+        Slots { regular: Arc::new(Semaphore::new(regular)), reserve: Arc::new(Semaphore::new(RESERVE)) }
+    }
+
+    /// The best slot there is; waits while there is none.
+    pub(super) async fn take(&self) -> Slot {
+        if let Some(slot) = self.regular_now() {
+            return slot;
+        }
+        let (kind, permit) = tokio::select! {
+            biased;
+            permit = Arc::clone(&self.regular).acquire_owned() => (SlotKind::Regular, permit),
+            permit = Arc::clone(&self.reserve).acquire_owned() => (SlotKind::Reserve, permit),
+        };
+        Slot { kind, _permit: permit.expect("these semaphores are never closed") }
+    }
+
+    /// A regular slot in place of a reserve one, if one has come free since.
+    pub(super) fn improve(&self, slot: Slot) -> Slot {
+        match slot.kind {
+            SlotKind::Regular => slot,
+            SlotKind::Reserve => self.regular_now().unwrap_or(slot),
+        }
+    }
+
+    fn regular_now(&self) -> Option<Slot> {
+        let permit = Arc::clone(&self.regular).try_acquire_owned().ok()?;
+        Some(Slot { kind: SlotKind::Regular, _permit: permit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    /// What `take` gives without waiting.
+    fn take(slots: &Slots) -> Option<Slot> {
+        match pin!(slots.take()).poll(&mut Context::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(slot) => Some(slot),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn regular_slots_come_first_then_the_reserve_then_nothing() {
+        let slots = Slots::new(2);
+        let taken: Vec<Slot> = (0..2 + RESERVE).map(|_| take(&slots).unwrap()).collect();
+        let regular = taken.iter().filter(|slot| slot.kind == SlotKind::Regular).count();
+        assert_eq!((regular, taken.len()), (2, 2 + RESERVE));
+        assert!(take(&slots).is_none());
+        drop(taken);
+        assert_eq!(take(&slots).unwrap().kind, SlotKind::Regular);
+    }
+
+    #[test]
+    fn a_reserve_slot_is_exchanged_when_a_regular_one_is_free() {
+        let slots = Slots::new(1);
+        let regular = take(&slots).unwrap();
+        let reserve = slots.improve(take(&slots).unwrap());
+        assert_eq!(reserve.kind, SlotKind::Reserve, "nothing better yet");
+        drop(regular);
+        assert_eq!(slots.improve(reserve).kind, SlotKind::Regular);
+    }
+}

@@ -1,3 +1,0 @@
-//! The heapbeat binary: the library with an example backend.
-
-fn main() {}

@@ -1,0 +1,134 @@
+//! What the sampler publishes and requests read: no lock, no allocator call, nothing that waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes as Body;
+use heapbeat_shared::{Health, Pressure, Status};
+
+use crate::sample::Reading;
+
+/// The latest of everything.
+#[derive(Debug)]
+pub(crate) struct State {
+    reading: ArcSwap<Reading>,
+    /// The unsigned body of `/health`.
+    health: ArcSwap<Body>,
+    /// A [`Pressure`] by its place in [`Pressure::ALL`].
+    pressure: AtomicU8,
+    draining: AtomicBool,
+}
+
+impl State {
+    /// Begins with a reading, so that there is no moment without a true answer.
+    pub(crate) fn new(first: Reading) -> Self {
+        let state = State {
+            reading: ArcSwap::from_pointee(first),
+            health: ArcSwap::default(),
+            pressure: AtomicU8::new(0),
+            draining: AtomicBool::new(false),
+        };
+        state.publish(first);
+        state
+    }
+
+    /// Makes `reading` the latest one, and the answer of `/health` with it.
+    pub(crate) fn publish(&self, reading: Reading) {
+        self.reading.store(Arc::new(reading));
+        loop {
+            let status = self.status();
+            self.health.store(Arc::new(Body::from(health(&reading, status).to_json())));
+            // Somebody else may have changed the word, and published, between the two lines above.
+            if self.status() == status {
+                return;
+            }
+        }
+    }
+
+    /// The latest reading.
+    pub(crate) fn reading(&self) -> Arc<Reading> {
+        self.reading.load_full()
+    }
+
+    /// The body of `/health`.
+    pub(crate) fn health(&self) -> Body {
+        Body::clone(&self.health.load())
+    }
+
+    /// Where memory stands. Calm as long as nobody says otherwise.
+    pub(crate) fn pressure(&self) -> Pressure {
+        let rung = usize::from(self.pressure.load(Ordering::Relaxed));
+        Pressure::ALL.get(rung).copied().unwrap_or_default()
+    }
+
+    /// Whether the process was asked to stop.
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on the process finishes what it has.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.publish(*self.reading.load_full());
+    }
+
+    /// The one word for the process.
+    pub(crate) fn status(&self) -> Status {
+        if self.draining() { Status::Draining } else { self.pressure().status() }
+    }
+
+    /// Whether new requests should be sent here.
+    pub(crate) fn ready(&self) -> bool {
+        !self.draining() && self.pressure() != Pressure::Shed
+    }
+}
+
+/// What strangers are told (Contract 1).
+fn health(reading: &Reading, status: Status) -> Health {
+    Health { status, memory: reading.sample().to_health_memory(), uptime: reading.now.age.as_secs() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use heapbeat_shared::{Bytes, UnixMillis};
+
+    use super::*;
+    use crate::clock::Now;
+    use crate::sample::{HeapMemory, ProcessMemory};
+
+    fn reading(seconds: u64) -> Reading {
+        Reading {
+            now: Now { wall: UnixMillis(0), age: Duration::from_millis(seconds * 1000 + 999) },
+            process: Some(ProcessMemory { rss: Bytes::from_mb(150), ..ProcessMemory::default() }),
+            heap: Some(HeapMemory {
+                allocated: Bytes::from_mb(90),
+                active: Bytes::from_mb(100),
+                resident: Bytes::from_mb(120),
+                ..HeapMemory::default()
+            }),
+            ..Reading::default()
+        }
+    }
+
+    #[test]
+    fn the_answer_is_always_the_latest_reading_and_the_latest_word() {
+        let body = |status: &str, uptime: u64| {
+            format!(
+                r#"{{"status":"{status}","memory":{{"rss":150,"heapUsed":90,"heapTotal":100,"external":30}},"uptime":{uptime}}}"#
+            )
+        };
+        let state = State::new(reading(7));
+        assert_eq!(state.health(), body("healthy", 7));
+        state.publish(reading(8));
+        assert_eq!(state.health(), body("healthy", 8));
+        assert!(state.ready());
+        state.drain();
+        assert_eq!(state.health(), body("draining", 8), "at once, not at the next sample");
+        assert!(!state.ready());
+        state.publish(reading(9));
+        assert_eq!(state.health(), body("draining", 9));
+    }
+}
