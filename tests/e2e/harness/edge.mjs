@@ -1,0 +1,87 @@
+// The real worker in a real workerd, with the clock of its ticks in the test's hand.
+
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+
+const MINUTE = 60_000;
+
+/**
+ * @typedef {{ id: string, name?: string, kind?: string, url: string, interval?: string, timeout?: string,
+ *   "failure-threshold"?: number, "success-threshold"?: number, conditions?: string[], degraded?: string[],
+ *   group?: string }} Monitor
+ */
+
+/** A monitor of `url` with short patience. @param {string} id @param {string} url @param {object} [more] @returns {Monitor} */
+export const monitor = (id, url, more = {}) => ({
+  id,
+  name: id.toUpperCase(),
+  kind: "heapbeat",
+  url,
+  timeout: "2s",
+  ...more,
+});
+
+export class Edge {
+  /** @type {Miniflare} */ #worker;
+
+  /** @param {Miniflare} worker @param {string} url */
+  constructor(worker, url) {
+    this.#worker = worker;
+    /** Where it listens, without a slash at the end. */
+    this.url = url;
+    /** The time of the next tick: a fixed day, so that nothing depends on today. */
+    this.now = Date.UTC(2026, 0, 1);
+  }
+
+  /**
+   * @param {unknown} monitors
+   * @param {{ state?: string, vars?: Record<string, unknown> }} [options] `state` is a directory that outlives the worker
+   */
+  static async start(monitors, { state, vars = {} } = {}) {
+    const worker = new Miniflare(
+      convertV4MiniflareOptions({
+        modules: true,
+        modulesRoot: "edge/build",
+        scriptPath: "edge/build/index.js",
+        modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],
+        compatibilityDate: "2026-11-01",
+        bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ...vars },
+        durableObjects: { HUB: { className: "Hub", useSQLite: true } },
+        durableObjectsPersist: state,
+        port: 0,
+      }),
+    );
+    const url = await worker.ready;
+    return new Edge(worker, url.origin);
+  }
+
+  /** One tick at the present time, which then moves on by `minutes`. @param {number} [minutes] */
+  async tick(minutes = 1) {
+    const worker = /** @type {any} */ (await this.#worker.getWorker());
+    const { outcome } = await worker.scheduled({ scheduledTime: new Date(this.now), cron: "* * * * *" });
+    if (outcome !== "ok") throw new Error(`the tick ended with ${outcome}`);
+    this.now += minutes * MINUTE;
+  }
+
+  /** What the status API says. @returns {Promise<any>} */
+  async status() {
+    const answer = await fetch(`${this.url}/api/v1/status`);
+    if (!answer.ok) throw new Error(`the status API answered ${answer.status}: ${await answer.text()}`);
+    return answer.json();
+  }
+
+  /** One monitor of it. @param {string} id */
+  async monitor(id) {
+    const { monitors } = await this.status();
+    return monitors.find((/** @type {any} */ monitor) => monitor.id === id);
+  }
+
+  /** Ticks once and returns what is then said of a monitor. @param {string} id */
+  async tickAndLook(id) {
+    await this.tick();
+    return this.monitor(id);
+  }
+
+  async stop() {
+    await this.#worker.dispose();
+  }
+}

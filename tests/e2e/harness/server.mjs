@@ -1,0 +1,58 @@
+// The real server, on a port of the system's choice.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+const BINARY = process.env.HEAPBEAT_BIN ?? "target/debug/heapbeat";
+
+export class Server {
+  /** @param {import("node:child_process").ChildProcess} child @param {number} port */
+  constructor(child, port) {
+    this.child = child;
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  /** Starts `heapbeat serve --demo` and waits until it listens. @param {{ port?: number, env?: Record<string, string> }} [options] */
+  static async start({ port = 0, env = {} } = {}) {
+    const child = spawn(BINARY, ["serve", "--demo"], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, PORT: String(port), HEAPBEAT_LOG_FORMAT: "json", ...env },
+    });
+    const said = /** @type {string[]} */ ([]);
+    const listening = new Promise((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream }).on("line", (line) => {
+          said.push(line);
+          const found = portOf(line);
+          if (found) resolve(found);
+        });
+      }
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${said.join("\n")}`)));
+    });
+    return new Server(child, await listening);
+  }
+
+  /** What `/health` says. @returns {Promise<any>} */
+  async health() {
+    const answer = await fetch(`${this.url}/health`);
+    return answer.json();
+  }
+
+  /** @param {NodeJS.Signals} [signal] */
+  async stop(signal = "SIGTERM") {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exit = once(this.child, "exit");
+    this.child.kill(signal);
+    await exit;
+  }
+}
+
+/** The port in the log line that says where the server listens. @param {string} line */
+function portOf(line) {
+  if (!line.startsWith("{")) return undefined;
+  const event = JSON.parse(line);
+  return event["server.port"];
+}

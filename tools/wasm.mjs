@@ -1,0 +1,60 @@
+// Builds the edge to edge/build and says how large it is. Does nothing where nothing has changed.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { fail, note, step } from "./say.mjs";
+import { toolsRoot } from "./versions.mjs";
+
+const BUILD = "edge/build";
+const STAMP = join(BUILD, ".stamp");
+
+/** What the built worker is made of. */
+const SOURCES = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "shared", "edge", "tools/wasm.mjs"];
+
+/** The newest change below `path`, in milliseconds; `build` and `target` are results, not sources. @param {string} path @returns {number} */
+function newest(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  const inside = readdirSync(path).filter((name) => name !== "build" && name !== "target");
+  return Math.max(stat.mtimeMs, ...inside.map((name) => newest(join(path, name))));
+}
+
+/** Bytes of every file that is uploaded, gzipped. */
+function gzipped() {
+  const files = readdirSync(BUILD, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const uploaded = files.filter((entry) => /\.(js|mjs|wasm)$/.test(entry.name));
+  return uploaded.reduce((sum, entry) => sum + gzipSync(readFileSync(join(entry.parentPath, entry.name))).length, 0);
+}
+
+function build() {
+  step("building the edge for WebAssembly (about two minutes the first time)");
+  const bin = (/** @type {string} */ name) => resolve("node_modules/.bin", name);
+  const { status } = spawnSync(join(toolsRoot, "bin", "worker-build"), ["--profile", "wasm"], {
+    cwd: "edge",
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      PATH: `${resolve("node_modules/.bin")}:${process.env.PATH}`,
+      WASM_BINDGEN_BIN: join(toolsRoot, "bin", "wasm-bindgen"),
+      ESBUILD_BIN: bin("esbuild"),
+      WASM_OPT_BIN: bin("wasm-opt"),
+    },
+  });
+  if (status !== 0) fail("the edge did not build; see above");
+  writeFileSync(STAMP, "");
+}
+
+const fresh = existsSync(STAMP) && statSync(STAMP).mtimeMs > Math.max(...SOURCES.map(newest));
+if (!fresh) build();
+
+const { limitBytes } = JSON.parse(readFileSync("bench/wasm-size.json", "utf8"));
+const size = gzipped();
+const kb = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(1)} kB`;
+if (size > limitBytes) {
+  fail(
+    `the edge has ${kb(size)} gzipped, more than the ${kb(limitBytes)} of bench/wasm-size.json. Make it smaller, or say in that file why it has to be larger.`,
+  );
+}
+if (!fresh) note(`the edge has ${kb(size)} gzipped, at most ${kb(limitBytes)}`);
