@@ -40,7 +40,7 @@ fn flag(setting: &'static Setting) -> Arg {
     Arg::new(setting.flag)
         .long(setting.flag)
         .value_name(setting.shape)
-        .help(format!("{} [env: {}] [default: {}]", setting.meaning, setting.variable, setting.default))
+        .help(format!("{}\n[env: {}] [default: {}]", setting.meaning, setting.variable, setting.default))
 }
 
 /// The version, and the commit where the build knew it (Render sets `RENDER_GIT_COMMIT`).

@@ -1,0 +1,218 @@
+//! Runs the real binary and talks to it over real sockets.
+//!
+//! The server takes port 0 and says in its log which one it got, so tests never race for a port. Waiting is always for
+//! something, up to a deadline that a slow machine does not reach.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longer than anything takes that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `heapbeat serve --demo`; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    /// Sockets that the server has without any client.
+    own_sockets: usize,
+    log: Arc<Mutex<Vec<Value>>>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The binary with an environment of nothing but `variables`.
+pub(crate) fn heapbeat(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heapbeat"));
+    command.args(arguments).env_clear().envs(variables.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+impl Server {
+    /// Starts with these variables and waits until it listens.
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        let mut child = heapbeat(&["serve", "--demo", "--port", "0"], variables).spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (listening, port) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
+                if let Some(port) = event["server.port"].as_u64() {
+                    let _ = listening.send(u16::try_from(port).unwrap());
+                }
+                kept.lock().unwrap().push(event);
+            }
+        });
+        match port.recv_timeout(PATIENCE).ok() {
+            Some(port) => {
+                let own_sockets = sockets(child.id());
+                Server { child, port, own_sockets, log }
+            }
+            None => panic!("the server did not come up: {:?} {:?}", child.wait(), log.lock().unwrap()),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        connect(self.address())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path)
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Reply {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        ask(self.connect(), method, request.as_bytes())
+    }
+
+    /// The parsed body of `/health`.
+    pub(crate) fn health(&self) -> Value {
+        serde_json::from_slice(&self.get("/health").body).unwrap()
+    }
+
+    /// Sends a signal by the system's own `kill`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        until("the server to end", || self.child.try_wait().unwrap())
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Events logged so far whose message contains `text`.
+    pub(crate) fn logged(&self, text: &str) -> Vec<Value> {
+        let log = self.log.lock().unwrap();
+        log.iter()
+            .filter(|event| event["message"].as_str().is_some_and(|m| m.contains(text)))
+            .cloned()
+            .collect()
+    }
+
+    /// Connections that the server holds open.
+    pub(crate) fn clients(&self) -> usize {
+        sockets(self.pid()) - self.own_sockets
+    }
+
+    /// A line of `/proc/<pid>/status`, in bytes.
+    pub(crate) fn kernel(&self, key: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Writes a request and reads its answer.
+pub(crate) fn ask(mut stream: TcpStream, method: &str, request: &[u8]) -> Reply {
+    stream.write_all(request).unwrap();
+    reply(&mut BufReader::new(stream), method).unwrap()
+}
+
+/// Reads one answer: head, and as much body as it announces. `None` when the connection ends before an answer.
+pub(crate) fn reply(stream: &mut impl BufRead, method: &str) -> Option<Reply> {
+    let mut line = String::new();
+    if !matches!(stream.read_line(&mut line), Ok(read) if read > 0) {
+        return None;
+    }
+    let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.to_lowercase(), value.trim().to_owned()));
+    }
+    let mut reply = Reply { status, headers, body: Vec::new() };
+    let length: u64 = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
+    if method != "HEAD" {
+        stream.take(length).read_to_end(&mut reply.body).unwrap();
+        assert_eq!(reply.body.len() as u64, length, "the answer broke off");
+    }
+    Some(reply)
+}
+
+/// Asks `question` again and again until it has an answer; fails when that takes longer than anything should.
+pub(crate) fn until<T>(what: &str, question: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, question).unwrap_or_else(|| panic!("waited {PATIENCE:?} in vain for {what}"))
+}
+
+/// Asks `question` again and again, for at most `time`.
+pub(crate) fn within<T>(time: Duration, mut question: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + time;
+    loop {
+        if let Some(answer) = question() {
+            return Some(answer);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        pause();
+    }
+}
+
+/// Between two questions; nothing depends on how long it is.
+#[expect(clippy::disallowed_methods, reason = "a poll that does not spin")]
+fn pause() {
+    thread::sleep(Duration::from_millis(10));
+}
+
+/// Open sockets of a process.
+fn sockets(pid: u32) -> usize {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
