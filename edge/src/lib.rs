@@ -1,6 +1,36 @@
 //! The edge half of heapbeat: a Worker that watches backends and tells the world about them.
 //!
-//! Pure parts ([`watch`], [`view`]) decide and are tested natively; the rim (hub, probe, routes) awaits.
+//! Pure parts ([`config`], [`watch`], [`view`], [`api`]) decide and are tested natively; the rim ([`hub`],
+//! [`probe`], [`store`], routes) awaits.
 
+pub mod api;
+pub mod config;
+mod env;
+pub mod hub;
+pub mod probe;
+mod routes;
+pub mod store;
 pub mod view;
 pub mod watch;
+
+use heapbeat_shared::UnixMillis;
+use worker::{
+    Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, console_error, event,
+};
+
+/// A request of the public.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    routes::answer(&request, &env).await
+}
+
+/// The cron's tick. Its clock is the instant for which it was meant, however late it comes.
+#[event(scheduled)]
+async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    // Milliseconds since 1970 as JavaScript has them: whole, and far below 2^53.
+    #[allow(clippy::cast_possible_truncation)]
+    let at = UnixMillis(event.schedule() as i64);
+    if let Err(error) = hub::send_tick(&env, at).await {
+        console_error!("tick {}: {error}", at.0);
+    }
+}

@@ -1,5 +1,17 @@
 //! Decisions about monitors, as pure functions of (state, input, now).
 
+pub mod answer;
+pub mod board;
+pub mod chart;
+pub mod failure;
+pub mod ledger;
+pub mod restart;
+pub mod schedule;
+pub mod standing;
 pub mod state;
+pub mod uptime;
+pub mod verdict;
+pub mod watched;
 
+pub use failure::{Blindness, Failure};
 pub use state::State;

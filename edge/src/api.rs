@@ -1,0 +1,198 @@
+//! `GET /api/v1/status`, as in Contract 5: a pure function of the read model.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::view::{MemoryView, MonitorView, Problem, StatusView, WindowUptime};
+use crate::watch::State;
+
+/// The body of `GET /api/v1/status`.
+pub fn status_json(view: &StatusView) -> String {
+    let body = Body {
+        status: view.state,
+        updated: view.updated.map(rfc3339),
+        monitors: view.monitors.iter().map(Monitor::from).collect(),
+        problems: &view.problems,
+    };
+    serde_json::to_string(&body).unwrap_or_else(|_| "{}".to_owned())
+}
+
+#[derive(serde::Serialize)]
+struct Body<'v> {
+    status: State,
+    updated: Option<String>,
+    monitors: Vec<Monitor<'v>>,
+    problems: &'v [Problem],
+}
+
+#[derive(serde::Serialize)]
+struct Monitor<'v> {
+    id: &'v str,
+    name: &'v str,
+    group: Option<&'v str>,
+    state: State,
+    since: String,
+    reason: Option<&'v str>,
+    latency_ms: Option<u32>,
+    uptime: Windows<'v>,
+    memory: Option<Memory>,
+    started: Option<String>,
+    restarts: Vec<String>,
+    /// How the previous instance ended; only a signed report tells it.
+    last_ending: Option<()>,
+}
+
+impl<'v> From<&'v MonitorView> for Monitor<'v> {
+    fn from(view: &'v MonitorView) -> Self {
+        Monitor {
+            id: &view.id,
+            name: &view.name,
+            group: view.group.as_deref(),
+            state: view.state,
+            since: rfc3339(view.since),
+            reason: view.reason.as_deref(),
+            latency_ms: view.latency_ms,
+            uptime: Windows(&view.uptime),
+            memory: view.memory.as_ref().map(Memory::from),
+            started: view.started.map(rfc3339),
+            restarts: view.restarts.iter().copied().map(rfc3339).collect(),
+            last_ending: None,
+        }
+    }
+}
+
+/// The figures of `/health` and what a signed report adds.
+#[derive(serde::Serialize)]
+struct Memory {
+    #[serde(flatten)]
+    figures: HealthMemory,
+    limit: Option<Megabytes>,
+    pressure: Option<Pressure>,
+    at: String,
+}
+
+impl From<&MemoryView> for Memory {
+    fn from(view: &MemoryView) -> Self {
+        let MemoryView { figures, limit, pressure, at } = *view;
+        Memory { figures, limit, pressure, at: rfc3339(at) }
+    }
+}
+
+/// Windows by name, in their order: `{"24h":{"percent":…,"coverage":…},…}`.
+struct Windows<'v>(&'v [WindowUptime]);
+
+impl Serialize for Windows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for window in self.0 {
+            let figures =
+                Window { percent: window.percent.map(thousandths), coverage: thousandths(window.coverage) };
+            map.serialize_entry(&window.window, &figures)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Window {
+    percent: Option<f64>,
+    coverage: f64,
+}
+
+/// Three decimals, rounded down: 99.9999 % is not 100 %.
+fn thousandths(percent: f64) -> f64 {
+    // The tiny amount forgives what binary fractions lose: 99.98 is stored a little lower than it is.
+    ((percent + 1e-9) * 1000.0).floor() / 1000.0
+}
+
+/// `2026-01-01T00:00:00Z`, whole seconds.
+pub(crate) fn rfc3339(at: UnixMillis) -> String {
+    DateTime::<Utc>::from_timestamp_millis(at.0)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// An error as RFC 9457 has it.
+pub fn problem_json(status: u16, title: &str, detail: &str) -> String {
+    serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail })
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> StatusView {
+        StatusView {
+            state: State::Up,
+            updated: Some(UnixMillis(1_767_225_600_000)),
+            monitors: vec![MonitorView {
+                id: "api".into(),
+                name: "API".into(),
+                group: Some("Backend".into()),
+                state: State::Up,
+                since: UnixMillis(1_767_139_200_999),
+                reason: None,
+                latency_ms: Some(12),
+                uptime: vec![
+                    WindowUptime { window: "24h".into(), percent: Some(99.98), coverage: 100.0 },
+                    WindowUptime { window: "7d".into(), percent: Some(99.999_999_9), coverage: 14.285_714 },
+                    WindowUptime { window: "90d".into(), percent: None, coverage: 0.0 },
+                ],
+                memory: Some(MemoryView {
+                    figures: HealthMemory {
+                        rss: Megabytes(150),
+                        heap_used: Megabytes(120),
+                        heap_total: Megabytes(200),
+                        external: Megabytes(30),
+                    },
+                    limit: None,
+                    pressure: None,
+                    at: UnixMillis(1_767_225_600_000),
+                }),
+                started: Some(UnixMillis(1_767_222_000_000)),
+                restarts: vec![UnixMillis(1_767_222_000_000)],
+                chart: Vec::new(),
+            }],
+            problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
+        }
+    }
+
+    #[test]
+    fn the_body_is_the_contracts() {
+        let expected = concat!(
+            r#"{"status":"up","updated":"2026-01-01T00:00:00Z","monitors":["#,
+            r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
+            r#""reason":null,"latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":100.0},"#,
+            r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0.0}},"#,
+            r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":null,"pressure":null,"#,
+            r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
+            r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":null}],"#,
+            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}]}"#,
+        );
+        assert_eq!(status_json(&view()), expected);
+    }
+
+    #[test]
+    fn nothing_seen_yet() {
+        let nothing = StatusView {
+            state: State::Unobserved,
+            updated: None,
+            monitors: Vec::new(),
+            problems: Vec::new(),
+        };
+        assert_eq!(
+            status_json(&nothing),
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[]}"#
+        );
+    }
+
+    #[test]
+    fn an_error_is_a_problem_document() {
+        assert_eq!(
+            problem_json(404, "Not Found", "there is nothing at /x"),
+            r#"{"detail":"there is nothing at /x","status":404,"title":"Not Found","type":"about:blank"}"#
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! Reading one table of the configuration field by field, collecting everything that is wrong with it.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use heapbeat_shared::units::parse_duration;
+use serde_json::{Map, Value};
+
+use super::nearest::nearest;
+use crate::view::Problem;
+
+/// One entry: the fields not read yet, and the problems found.
+pub(super) struct Fields<'v> {
+    position: String,
+    table: Option<&'v Map<String, Value>>,
+    known: Vec<&'static str>,
+    problems: Vec<Problem>,
+}
+
+impl<'v> Fields<'v> {
+    /// The fields of `entry`, which stands at `position`.
+    pub(super) fn new(position: &str, entry: &'v Value) -> Self {
+        let mut fields = Fields {
+            position: position.to_owned(),
+            table: entry.as_object(),
+            known: Vec::new(),
+            problems: Vec::new(),
+        };
+        if fields.table.is_none() {
+            let reason = format!("should be a table of settings, not {}", kind_of(entry));
+            fields.problems.push(Problem { position: position.to_owned(), reason });
+        }
+        fields
+    }
+
+    /// Everything that was wrong.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    /// Notes that field `name` is wrong.
+    pub(super) fn refuse(&mut self, name: &str, reason: String) {
+        let position = format!("{}.{name}", self.position);
+        self.problems.push(Problem { position, reason });
+    }
+
+    fn get(&mut self, name: &'static str) -> Option<&'v Value> {
+        self.known.push(name);
+        self.table?.get(name)
+    }
+
+    /// A text that may be left out.
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.get(name)?;
+        let read = match value {
+            Value::String(text) => read(text),
+            other => Err(format!("should be a text in quotes, not {}", kind_of(other))),
+        };
+        read.map_err(|reason| self.refuse(name, reason)).ok()
+    }
+
+    /// A text that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.table.is_some_and(|table| !table.contains_key(name)) {
+            self.known.push(name);
+            self.refuse(name, "is missing".to_owned());
+            return None;
+        }
+        self.optional(name, read)
+    }
+
+    /// A duration between two others, which are given as they are written.
+    pub(super) fn duration(
+        &mut self,
+        name: &'static str,
+        default: Duration,
+        least: &str,
+        most: &str,
+    ) -> Option<Duration> {
+        let bounds = parse_duration(least).ok()?..=parse_duration(most).ok()?;
+        let Some(value) = self.get(name) else { return Some(default) };
+        let read = match value {
+            Value::String(text) => match parse_duration(text) {
+                Ok(duration) if bounds.contains(&duration) => return Some(duration),
+                Ok(_) => format!("`{}` is out of range: {least} to {most}", shown(text)),
+                Err(error) => format!("`{}`: {error}", shown(text)),
+            },
+            other => format!("should be a duration in quotes, such as \"30s\", not {}", kind_of(other)),
+        };
+        self.refuse(name, read);
+        None
+    }
+
+    /// A number of probes in a row, 1 to 100.
+    pub(super) fn count(&mut self, name: &'static str, default: u16) -> Option<NonZeroU16> {
+        const MOST: u16 = 100;
+        let Some(value) = self.get(name) else { return NonZeroU16::new(default) };
+        let count = value.as_u64().and_then(|count| u16::try_from(count).ok()).filter(|count| *count <= MOST);
+        let count = count.and_then(NonZeroU16::new);
+        if count.is_none() {
+            let shown = kind_of(value);
+            self.refuse(name, format!("should be a whole number from 1 to {MOST}, not {shown}"));
+        }
+        count
+    }
+
+    /// Whether the field is not there, or is an empty list.
+    pub(super) fn is_empty_list(&mut self, name: &'static str) -> bool {
+        self.get(name).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty))
+    }
+
+    /// Refuses every field that nobody has asked for.
+    pub(super) fn refuse_unknown(&mut self) {
+        let table = self.table.into_iter().flatten();
+        let unknown: Vec<_> =
+            table.map(|(name, _)| name).filter(|name| !self.known.contains(&name.as_str())).collect();
+        for name in unknown {
+            let reason = match nearest(name, &self.known) {
+                Some(meant) => format!("is no setting of a monitor; did you mean `{meant}`?"),
+                None => format!("is no setting of a monitor; those are {}", self.known.join(", ")),
+            };
+            self.refuse(&shown(name), reason);
+        }
+    }
+}
+
+/// A value in a message: its kind, and itself where it is short and cannot be a secret.
+fn kind_of(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("\"{}\"", shown(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a table".to_owned(),
+    }
+}
+
+/// A text in a message: one line, not endless.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut shown: String =
+        text.chars().take(LONGEST).map(|c| if c.is_control() { '?' } else { c }).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

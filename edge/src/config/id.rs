@@ -1,0 +1,60 @@
+//! The id of a monitor.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// `a-z`, `0-9` and `-`, 1 to 40 of them, no `-` at either end: safe in a path, a file name and a metric.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MonitorId(String);
+
+/// Longest id, in bytes; the packed tick has one byte for its length.
+const LONGEST: usize = 40;
+
+/// Why a text is not an id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no id: 1 to {LONGEST} of a-z, 0-9 and -, with no - at either end")]
+pub struct MonitorIdError(String);
+
+impl MonitorId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MonitorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for MonitorId {
+    type Err = MonitorIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=LONGEST).contains(&text.len());
+        let known = text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if fits && known && !text.starts_with('-') && !text.ends_with('-') {
+            Ok(MonitorId(text.to_owned()))
+        } else {
+            Err(MonitorIdError(super::field::shown(text)))
+        }
+    }
+}
+
+impl TryFrom<String> for MonitorId {
+    type Error = MonitorIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<MonitorId> for String {
+    fn from(id: MonitorId) -> Self {
+        id.0
+    }
+}

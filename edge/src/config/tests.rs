@@ -1,0 +1,173 @@
+use super::*;
+
+/// One valid entry; a field of `extra` takes the place of one with the same name, as the later one counts.
+fn entry(extra: &str) -> String {
+    format!(r#"[{{"id":"api","kind":"heapbeat","url":"https://api.example.com/health"{extra}}}]"#)
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let config = Config::parse(Some(text), false);
+    config.problems.into_iter().map(|p| format!("{}: {}", p.position, p.reason)).collect()
+}
+
+#[test]
+fn the_least_that_is_needed_and_what_is_assumed() {
+    let config = Config::parse(Some(&entry("")), false);
+    assert_eq!(config.problems, []);
+    let monitor = &config.monitors[0];
+    assert_eq!(monitor.id.as_str(), "api");
+    assert_eq!(monitor.name, "api");
+    assert_eq!(monitor.kind, Kind::Heapbeat);
+    assert_eq!(monitor.url.as_str(), "https://api.example.com/health");
+    assert_eq!((monitor.interval, monitor.timeout), (Duration::from_secs(60), Duration::from_secs(10)));
+    assert_eq!((monitor.thresholds.failure.get(), monitor.thresholds.success.get()), (1, 1));
+    assert_eq!(monitor.group, None);
+}
+
+#[test]
+fn everything_that_can_be_set() {
+    let text = entry(
+        r#","name":" API ","interval":"5s","timeout":"500ms","failure-threshold":3,"success-threshold":2,
+            "group":"Backend","depends-on":[],"regions":[],"alerts":[]"#,
+    );
+    let config = Config::parse(Some(&text), false);
+    assert_eq!(config.problems, []);
+    let monitor = &config.monitors[0];
+    assert_eq!(monitor.name, "API");
+    assert_eq!((monitor.interval, monitor.timeout), (Duration::from_secs(5), Duration::from_millis(500)));
+    assert_eq!((monitor.thresholds.failure.get(), monitor.thresholds.success.get()), (3, 2));
+    assert_eq!(monitor.group.as_deref(), Some("Backend"));
+}
+
+#[test]
+fn each_mistake_has_its_position_and_what_would_be_right() {
+    let cases = [
+        (r#","interval":"1s""#, "MONITORS[0].interval: `1s` is out of range: 5s to 24h"),
+        (r#","interval":"25h""#, "MONITORS[0].interval: `25h` is out of range: 5s to 24h"),
+        (
+            r#","interval":60"#,
+            "MONITORS[0].interval: should be a duration in quotes, such as \"30s\", not 60",
+        ),
+        (
+            r#","interval":"60""#,
+            "MONITORS[0].interval: `60`: a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d",
+        ),
+        (r#","timeout":"31s""#, "MONITORS[0].timeout: `31s` is out of range: 100ms to 30s"),
+        (
+            r#","failure-threshold":0"#,
+            "MONITORS[0].failure-threshold: should be a whole number from 1 to 100, not 0",
+        ),
+        (
+            r#","success-threshold":"2""#,
+            "MONITORS[0].success-threshold: should be a whole number from 1 to 100, not \"2\"",
+        ),
+        (r#","name":"""#, "MONITORS[0].name: a name is one line of 1 to 80 characters"),
+        (r#","name":7"#, "MONITORS[0].name: should be a text in quotes, not 7"),
+        (r#","group":"a\nb""#, "MONITORS[0].group: a group is one line of 1 to 80 characters"),
+        (
+            r#","id":"Api""#,
+            "MONITORS[0].id: `Api` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end",
+        ),
+        (r#","kind":"tcp""#, "MONITORS[0].kind: `tcp` is not supported yet; use heapbeat or http"),
+        (r#","kind":"ping""#, "MONITORS[0].kind: `ping` is no kind of monitor; use heapbeat or http"),
+        (r#","url":"ftp://x.example""#, "MONITORS[0].url: should begin with https:// or http://"),
+        (
+            r#","url":"https://me:s3cret@x.example""#,
+            "MONITORS[0].url: holds credentials before the @; a configuration file is no place for them",
+        ),
+        (
+            r#","url":"http://127.0.0.1:8080/health""#,
+            "MONITORS[0].url: `127.0.0.1` is a private address, which a monitor could be abused to look into; \
+             set ALLOW_PRIVATE_TARGETS = \"true\" to allow it",
+        ),
+        (
+            r#","intervall":"60s""#,
+            "MONITORS[0].intervall: is no setting of a monitor; did you mean `interval`?",
+        ),
+        (
+            r#","colour":"red""#,
+            "MONITORS[0].colour: is no setting of a monitor; those are id, name, kind, url, interval, timeout, \
+             failure-threshold, success-threshold, group, depends-on, regions, alerts",
+        ),
+        (
+            r#","regions":["weur"]"#,
+            "MONITORS[0].regions: probing from several regions is not supported yet; take the field out",
+        ),
+        (
+            r#","depends-on":["db"]"#,
+            "MONITORS[0].depends-on: dependencies between monitors are not supported yet; take the field out",
+        ),
+        (r#","alerts":["ops"]"#, "MONITORS[0].alerts: alerts are not supported yet; take the field out"),
+    ];
+    for (extra, problem) in cases {
+        assert_eq!(problems(&entry(extra)), [problem], "{extra}");
+        assert_eq!(Config::parse(Some(&entry(extra)), false).monitors, [], "{extra}");
+    }
+}
+
+#[test]
+fn all_that_is_wrong_with_an_entry_is_said_at_once() {
+    assert_eq!(
+        problems(r#"[{"kind":"http","url":"x","timeout":"0s"}]"#),
+        [
+            "MONITORS[0].id: is missing",
+            "MONITORS[0].url: should begin with https:// or http://",
+            "MONITORS[0].timeout: `0s` is out of range: 100ms to 30s",
+        ]
+    );
+}
+
+#[test]
+fn one_bad_entry_does_not_keep_the_others_from_running() {
+    let text = r#"[
+        {"id":"a","kind":"http","url":"https://a.example"},
+        7,
+        {"id":"a","kind":"http","url":"https://b.example"},
+        {"id":"c","kind":"http","url":"https://c.example","interval":"1s"},
+        {"id":"d","kind":"http","url":"https://d.example"}
+    ]"#;
+    let config = Config::parse(Some(text), false);
+    let ids: Vec<_> = config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
+    assert_eq!(ids, ["a", "d"]);
+    assert_eq!(
+        problems(text),
+        [
+            "MONITORS[1]: should be a table of settings, not 7",
+            "MONITORS[2].id: `a` is taken by an entry above; every monitor has an id of its own",
+            "MONITORS[3].interval: `1s` is out of range: 5s to 24h",
+        ]
+    );
+}
+
+#[test]
+fn a_variable_that_is_no_list_says_what_to_add() {
+    let add = r#"such as [[vars.MONITORS]] in wrangler.toml with id = "api", kind = "heapbeat" and url = "https://api.example.com/health""#;
+    assert_eq!(problems("[]"), [format!("MONITORS: there is no monitor; add one, {add}")]);
+    assert_eq!(problems("{}"), [format!("MONITORS: should be a list of tables, {add}")]);
+    assert_eq!(problems("[{"), ["MONITORS: is not JSON: EOF while parsing an object at line 1 column 2"]);
+    let missing = Config::parse(None, false);
+    assert_eq!(missing.problems[0].reason, format!("there is no monitor; add one, {add}"));
+    assert_eq!(problems(&" ".repeat(LONGEST_CONFIG + 1)), ["MONITORS: has 65537 bytes, more than 65536"]);
+}
+
+#[test]
+fn more_than_a_hub_can_watch_is_said_once() {
+    let entries: Vec<_> = (0..MOST_MONITORS + 3)
+        .map(|i| format!(r#"{{"id":"m{i}","kind":"http","url":"https://m{i}.example"}}"#))
+        .collect();
+    let text = format!("[{}]", entries.join(","));
+    assert_eq!(Config::parse(Some(&text), false).monitors.len(), MOST_MONITORS);
+    assert_eq!(
+        problems(&text),
+        [
+            "MONITORS[40]: a hub watches at most 40 monitors; this entry and those after it (3 in all) are left out"
+        ]
+    );
+}
+
+#[test]
+fn private_targets_are_the_owners_choice() {
+    let text = entry(r#","url":"http://localhost:8080/health""#);
+    assert_eq!(Config::parse(Some(&text), true).monitors.len(), 1);
+    assert_eq!(Config::parse(Some(&text), false).monitors.len(), 0);
+}

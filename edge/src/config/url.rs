@@ -1,0 +1,282 @@
+//! The address of a target: http or https, no credentials, nothing odd.
+//!
+//! The platform's own `URL` does the canonical parsing when a probe runs (and [`is_private_host`] is asked
+//! again about what it made of the host, and about every redirect). This one only has to refuse what is
+//! certainly wrong while the configuration is read, and to say so well; a full parser with its tables of
+//! international names would be a third of the Worker.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// An address that a probe can ask. Its `Debug` and `Display` leave the query out: keys live there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpUrl {
+    whole: String,
+    host: std::ops::Range<usize>,
+}
+
+/// Why a text is not an address to probe. No message repeats the address: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// No scheme, or another one.
+    #[error("should begin with https:// or http://")]
+    Scheme,
+    /// A user name or password before the host.
+    #[error("holds credentials before the @; a configuration file is no place for them")]
+    Credentials,
+    /// No host, or one with characters that no host has.
+    #[error("has no valid host; one looks like api.example.com, 192.0.2.1 or [2001:db8::1]")]
+    Host,
+    /// A port that is none.
+    #[error("has no valid port; one is a number from 1 to 65535")]
+    Port,
+    /// Spaces, control characters or others that must be percent-encoded.
+    #[error("holds a space or another character that must be percent-encoded")]
+    Character,
+    /// Endless.
+    #[error("is longer than {LONGEST} characters")]
+    TooLong,
+}
+
+/// Longest address.
+const LONGEST: usize = 2048;
+
+impl HttpUrl {
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.whole
+    }
+
+    /// The host alone, an IPv6 address in its brackets.
+    pub fn host(&self) -> &str {
+        &self.whole[self.host.clone()]
+    }
+}
+
+impl fmt::Display for HttpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.whole.split(['?', '#']).next().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for HttpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpUrl({self})")
+    }
+}
+
+impl FromStr for HttpUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > LONGEST {
+            return Err(UrlError::TooLong);
+        }
+        if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '\\' | '<' | '>' | '"')) {
+            return Err(UrlError::Character);
+        }
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return Err(UrlError::Scheme);
+        }
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err(UrlError::Credentials);
+        }
+        let (host, port) = split_port(authority)?;
+        if !valid_host(host) {
+            return Err(UrlError::Host);
+        }
+        if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
+            return Err(UrlError::Port);
+        }
+        let begin = scheme.len() + 3;
+        Ok(HttpUrl { whole: text.to_owned(), host: begin..begin + host.len() })
+    }
+}
+
+/// `host:port`, `host`, `[v6]:port` or `[v6]`.
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
+    let end = match authority.find(']') {
+        Some(bracket) => bracket + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    match authority.split_at(end) {
+        (host, "") => Ok((host, None)),
+        (host, port) => Ok((host, Some(port.strip_prefix(':').ok_or(UrlError::Host)?))),
+    }
+}
+
+fn valid_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let labels = host.strip_suffix('.').unwrap_or(host);
+    labels.len() <= 253
+        && labels.split('.').all(|label| {
+            // A name in another script is the platform's to encode.
+            let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || !c.is_ascii();
+            (1..=63).contains(&label.len()) && label.chars().all(known)
+        })
+}
+
+/// Whether a host is one that the public internet does not have: `localhost`, a loopback, private,
+/// link-local or otherwise reserved address, a name under `.local`, `.internal` or `.localhost`.
+pub fn is_private_host(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+    match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => is_private_v4(address),
+        Ok(IpAddr::V6(address)) => is_private_v6(address),
+        Err(_) => {
+            let last = host.rsplit('.').next().unwrap_or_default();
+            matches!(last, "localhost" | "local" | "internal") || !host.contains('.')
+        }
+    }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_broadcast()
+        || address.is_multicast()
+        || a == 0
+        || (a == 100 && (64..128).contains(&b)) // RFC 6598, carriers' own
+        || (a == 198 && (b == 18 || b == 19)) // RFC 2544, benchmarks
+        || a >= 240
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    // An IPv4 address in IPv6 clothes: mapped, or behind the well-known NAT64 prefix.
+    let segments = address.segments();
+    let embedded = match segments {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
+            Some(Ipv4Addr::new(a, b, c, d))
+        }
+        _ => address.to_ipv4(),
+    };
+    embedded.is_some_and(is_private_v4)
+        || address.is_loopback()
+        || address.is_unspecified()
+        || address.is_multicast()
+        || segments[0] & 0xfe00 == 0xfc00 // RFC 4193, unique local
+        || segments[0] & 0xffc0 == 0xfe80 // link-local
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_fine() {
+        let cases = [
+            ("https://api.example.com/health", "api.example.com"),
+            ("http://localhost:8080", "localhost"),
+            ("HTTPS://Example.COM?x=1", "Example.COM"),
+            ("https://192.0.2.1:443/", "192.0.2.1"),
+            ("http://[2001:db8::1]:8080/health", "[2001:db8::1]"),
+            ("https://bücher.example/", "bücher.example"),
+            ("https://a_b.example./x#y", "a_b.example."),
+            ("https://example.com/a@b", "example.com"),
+        ];
+        for (text, host) in cases {
+            assert_eq!(text.parse::<HttpUrl>().unwrap().host(), host, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_not() {
+        use UrlError::{Character, Credentials, Host, Port, Scheme};
+        let cases = [
+            ("", Scheme),
+            ("api.example.com/health", Scheme),
+            ("ftp://example.com", Scheme),
+            ("javascript:alert(1)", Scheme),
+            ("https:///health", Host),
+            ("https://a..b/", Host),
+            ("https://[::1/", Host),
+            ("https://[::zz]/", Host),
+            ("https://[::1]x/", Host),
+            ("https://user:pass@example.com/", Credentials),
+            ("https://token@example.com/", Credentials),
+            ("https://example.com:0/", Port),
+            ("https://example.com:99999/", Port),
+            ("https://example.com:/", Port),
+            ("https://exam ple.com/", Character),
+            ("https://example.com/a b", Character),
+            ("https://example.com\\@evil.example/", Character),
+            ("https://example.com/\u{0}", Character),
+        ];
+        for (text, error) in cases {
+            assert_eq!(text.parse::<HttpUrl>().unwrap_err(), error, "{text}");
+        }
+        assert_eq!(
+            format!("https://e.com/{}", "a".repeat(LONGEST)).parse::<HttpUrl>(),
+            Err(UrlError::TooLong)
+        );
+    }
+
+    #[test]
+    fn a_query_is_not_shown() {
+        let url: HttpUrl = "https://example.com/health?key=s3cret#frag".parse().unwrap();
+        assert_eq!(
+            format!("{url} {url:?}"),
+            "https://example.com/health HttpUrl(https://example.com/health)"
+        );
+    }
+
+    #[test]
+    fn private_hosts() {
+        for host in [
+            "localhost",
+            "LOCALHOST.",
+            "db",
+            "printer.local",
+            "metadata.google.internal",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "[::1]",
+            "[::]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[fc00::1]",
+            "[ff02::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:a00:1]",
+            "[64:ff9b::a00:1]",
+            "[::10.0.0.1]",
+        ] {
+            assert!(is_private_host(host), "{host}");
+        }
+        for host in [
+            "example.com",
+            "localhost.example.com",
+            "8.8.8.8",
+            "172.32.0.1",
+            "192.0.2.1",
+            "100.128.0.1",
+            "[2001:db8::1]",
+            "[2606:4700::1111]",
+            "[64:ff9b::808:808]",
+            "10.example.com",
+        ] {
+            assert!(!is_private_host(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The hub: the Durable Object that owns the monitors, their state and their history.
+//!
+//! It is reached through its binding only, by two requests: `POST /tick?at=<ms>` and `GET /view?now=<ms>`. It
+//! is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
+//! on a copy, and put in place after the store has taken it.
+
+// The attribute on the object writes public functions that nobody here can document.
+#![allow(missing_docs)]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use heapbeat_shared::UnixMillis;
+use worker::{
+    DurableObject, Env, Method, Request, Response, Result, State, console_error, console_log, console_warn,
+    durable_object,
+};
+
+use crate::config::Config;
+use crate::env::{self, BINDING_HUB};
+use crate::probe::{Allowance, probe_all, wall_clock};
+use crate::store::{Loaded, Store, StoreError};
+use crate::view::StatusView;
+use crate::watch::board::{Board, Note};
+
+/// Requests that one tick may make: the free plan's 50, less some for the platform's own counting.
+const REQUESTS_A_TICK: u32 = 45;
+
+/// The Durable Object.
+#[durable_object]
+pub struct Hub {
+    config: Rc<Config>,
+    allow_private: bool,
+    store: std::result::Result<Store, StoreError>,
+    board: RefCell<Option<Rc<Board>>>,
+    ticking: Cell<bool>,
+    _state: State,
+}
+
+impl DurableObject for Hub {
+    fn new(state: State, env: Env) -> Self {
+        let (config, allow_private) = env::config(&env);
+        for problem in &config.problems {
+            console_warn!("config: {}: {}", problem.position, problem.reason);
+        }
+        let (state, store) = Store::open(state, wall_clock());
+        if let Err(error) = &store {
+            console_error!("hub: {error}");
+        }
+        Hub {
+            config: Rc::new(config),
+            allow_private,
+            store,
+            board: RefCell::new(None),
+            ticking: Cell::new(false),
+            _state: state,
+        }
+    }
+
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        let (path, instant) = (request.path(), instant(&request));
+        let done = match (request.method(), path.as_str(), instant) {
+            (Method::Post, "/tick", Some(at)) => {
+                self.tick(at).await.map(|outcome| Response::from_json(&outcome.as_str()))
+            }
+            (Method::Get, "/view", Some(now)) => self.view(now).map(|view| Response::from_json(&view)),
+            _ => return Response::error("no such request", 404),
+        };
+        match done {
+            Ok(response) => response,
+            Err(error) => {
+                console_error!("hub: {error}");
+                Response::error("the hub's store failed", 503)
+            }
+        }
+    }
+}
+
+/// What became of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ticked {
+    Stored,
+    Overlapping,
+    Old,
+}
+
+impl Ticked {
+    fn as_str(self) -> &'static str {
+        match self {
+            Ticked::Stored => "stored",
+            Ticked::Overlapping => "skipped: another tick is running",
+            Ticked::Old => "skipped: this tick, or a later one, is stored already",
+        }
+    }
+}
+
+/// Says that a tick is running, for as long as it lives.
+struct Running<'c>(&'c Cell<bool>);
+
+impl<'c> Running<'c> {
+    fn begin(ticking: &'c Cell<bool>) -> Option<Self> {
+        (!ticking.replace(true)).then_some(Running(ticking))
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+impl Hub {
+    fn store(&self) -> std::result::Result<&Store, String> {
+        self.store.as_ref().map_err(ToString::to_string)
+    }
+
+    /// What is known, read from the store the first time.
+    fn board(&self) -> std::result::Result<Rc<Board>, String> {
+        if let Some(board) = &*self.board.borrow() {
+            return Ok(Rc::clone(board));
+        }
+        let Loaded { updated, memos, ledgers, ticks } =
+            self.store()?.load(wall_clock()).map_err(|error| error.to_string())?;
+        let mut board = Board::restore(updated, memos, ledgers);
+        for (at, readings) in &ticks {
+            board.chart(*at, readings);
+        }
+        let board = Rc::new(board);
+        *self.board.borrow_mut() = Some(Rc::clone(&board));
+        Ok(board)
+    }
+
+    /// Probes what is due and stores what came of it.
+    async fn tick(&self, at: UnixMillis) -> std::result::Result<Ticked, String> {
+        let Some(_running) = Running::begin(&self.ticking) else {
+            console_warn!("tick {}: {}", at.0, Ticked::Overlapping.as_str());
+            return Ok(Ticked::Overlapping);
+        };
+        let before = self.board()?;
+        if before.updated().is_some_and(|updated| at <= updated) {
+            console_warn!("tick {}: {}", at.0, Ticked::Old.as_str());
+            return Ok(Ticked::Old);
+        }
+        let allowance = Allowance::new(REQUESTS_A_TICK, self.allow_private);
+        let probes = probe_all(before.due(&self.config, at), &allowance).await;
+        let mut board = Board::clone(&before);
+        let commit = board.take(&self.config, at, &probes);
+        let notes = commit.notes.clone();
+        self.store()?.commit(commit).map_err(|error| error.to_string())?;
+        *self.board.borrow_mut() = Some(Rc::new(board));
+        notes.iter().for_each(log);
+        Ok(Ticked::Stored)
+    }
+
+    fn view(&self, now: UnixMillis) -> std::result::Result<StatusView, String> {
+        Ok(self.board()?.view(&self.config, now))
+    }
+}
+
+fn log(note: &Note) {
+    match note {
+        Note::State { monitor, from, to, reason } => {
+            let reason = reason.as_deref().unwrap_or("its conditions hold");
+            console_log!("monitor {monitor}: {} -> {}: {reason}", from.as_str(), to.as_str());
+        }
+        Note::Restart { monitor } => console_log!("monitor {monitor}: restarted since the last probe"),
+        Note::Blind { monitor, reason } => console_warn!("monitor {monitor}: {reason}"),
+    }
+}
+
+/// The number after the `=` of the only query parameter that there is.
+fn instant(request: &Request) -> Option<UnixMillis> {
+    let url = request.inner().url();
+    url.rsplit_once('=')?.1.parse().ok().map(UnixMillis)
+}
+
+/// Asks the hub for what the public may see at `now`.
+pub async fn ask_view(env: &Env, now: UnixMillis) -> Result<StatusView> {
+    let mut response = stub(env)?.fetch_with_str(&format!("https://hub/view?now={}", now.0)).await?;
+    if response.status_code() != 200 {
+        return Err(worker::Error::from("the hub did not answer"));
+    }
+    response.json().await
+}
+
+/// Hands the hub a tick; says what became of it.
+pub async fn send_tick(env: &Env, at: UnixMillis) -> Result<String> {
+    let request = Request::new(&format!("https://hub/tick?at={}", at.0), Method::Post)?;
+    let mut response = stub(env)?.fetch_with_request(request).await?;
+    match response.status_code() {
+        200 => response.json().await,
+        _ => Err(worker::Error::from("the hub did not store the tick")),
+    }
+}
+
+/// The one hub that there is for now.
+fn stub(env: &Env) -> Result<worker::durable::Stub> {
+    env.durable_object(BINDING_HUB)?.get_by_name("hub-0")
+}

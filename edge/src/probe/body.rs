@@ -1,0 +1,52 @@
+//! Reading a body as far as its limit.
+
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::ReadableStreamDefaultReader;
+use worker::{Response, ResponseBody};
+
+use super::platform::classify_error;
+use crate::watch::answer::{Body, Missed};
+use crate::watch::{Blindness, Failure};
+
+/// Reads at most `limit` bytes; a body that is longer is cancelled where it passes the limit, so one of a
+/// gigabyte costs no more than one that is a byte too long.
+pub(super) async fn read(response: Response, limit: usize) -> Result<Body, Missed> {
+    let (_, body) = response.into_parts();
+    let stream = match body {
+        ResponseBody::Empty => return Ok(Body::Whole(Vec::new())),
+        ResponseBody::Body(bytes) if bytes.len() > limit => return Ok(Body::TooLarge),
+        ResponseBody::Body(bytes) => return Ok(Body::Whole(bytes)),
+        ResponseBody::Stream(stream) => stream,
+    };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let mut bytes = Vec::new();
+    loop {
+        let chunk = JsFuture::from(reader.read()).await.map_err(|thrown| failed(&thrown))?;
+        if Reflect::get(&chunk, &"done".into()).is_ok_and(|done| done.is_truthy()) {
+            return Ok(Body::Whole(bytes));
+        }
+        let chunk: Uint8Array = Reflect::get(&chunk, &"value".into())
+            .and_then(JsCast::dyn_into)
+            .map_err(|_| Missed::Blind(Blindness::Platform))?;
+        let length = chunk.length() as usize;
+        if bytes.len() + length > limit {
+            // Nobody waits for the answer to this.
+            let _ = reader.cancel();
+            return Ok(Body::TooLarge);
+        }
+        let begin = bytes.len();
+        bytes.resize(begin + length, 0);
+        chunk.copy_to(&mut bytes[begin..]);
+    }
+}
+
+/// A connection that breaks in the middle of a body is lost, whatever else the platform calls it.
+fn failed(thrown: &JsValue) -> Missed {
+    let message = worker::Error::from(thrown.clone()).to_string();
+    match classify_error(&message) {
+        Missed::Failed(Failure::Connection) => Failure::Lost.into(),
+        other => other,
+    }
+}

@@ -1,0 +1,76 @@
+//! Who answers what. A request gets an answer, never an exception: an error of the hub is a 503 in JSON.
+
+use worker::{Env, Headers, Method, Request, Response, Result, console_error};
+
+use crate::api;
+use crate::hub;
+use crate::probe::wall_clock;
+
+/// How long an answer may be kept by browsers and by the platform's cache. A tick a minute is all that
+/// changes it.
+const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
+
+/// What is allowed on every path.
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+/// Answers a request of the public.
+pub(crate) async fn answer(request: &Request, env: &Env) -> Result<Response> {
+    let response = match (request.method(), request.path().as_str()) {
+        (Method::Get | Method::Head, "/" | "/api/v1/status") => status(env).await?,
+        (Method::Options, _) => with_headers(Response::empty()?.with_status(204), &[("allow", ALLOW)])?,
+        (Method::Get | Method::Head, path) => {
+            problem(404, "Not Found", &format!("there is nothing at {path}"))?
+        }
+        (method, _) => {
+            let detail = format!("{method} is not supported; {ALLOW} are");
+            with_headers(problem(405, "Method Not Allowed", &detail)?, &[("allow", ALLOW)])?
+        }
+    };
+    secure(response)
+}
+
+async fn status(env: &Env) -> Result<Response> {
+    match hub::ask_view(env, wall_clock()).await {
+        Ok(view) => json(200, api::status_json(&view), "application/json", CACHE_CONTROL),
+        Err(error) => {
+            console_error!("status: {error}");
+            let response =
+                problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
+            with_headers(response, &[("retry-after", "10")])
+        }
+    }
+}
+
+fn problem(status: u16, title: &str, detail: &str) -> Result<Response> {
+    let body = api::problem_json(status, title, detail);
+    json(status, body, "application/problem+json", "no-store")
+}
+
+fn json(status: u16, body: String, kind: &str, cache: &str) -> Result<Response> {
+    let response = Response::from_bytes(body.into_bytes())?.with_status(status);
+    with_headers(response, &[("content-type", kind), ("cache-control", cache)])
+}
+
+/// What every answer carries: readable by any page, usable as nothing but what it is.
+fn secure(response: Response) -> Result<Response> {
+    with_headers(
+        response,
+        &[
+            ("access-control-allow-origin", "*"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("x-content-type-options", "nosniff"),
+        ],
+    )
+}
+
+fn with_headers(response: Response, headers: &[(&str, &str)]) -> Result<Response> {
+    let all: Headers = response.headers().clone();
+    for (name, value) in headers {
+        if !all.has(name)? || *name == "content-type" {
+            all.set(name, value)?;
+        }
+    }
+    Ok(response.with_headers(all))
+}

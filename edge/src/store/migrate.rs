@@ -1,0 +1,94 @@
+//! Numbered changes of the schema, which run by themselves when an object starts.
+//!
+//! A migration that was released is never edited; the next change is the next number. A store that a newer
+//! version wrote is refused rather than written to by one that does not know what it holds.
+
+use super::sqlite::{Sql, StoreError};
+
+/// One change of the schema: a number and what it says.
+struct Migration {
+    number: i64,
+    sql: &'static [&'static str],
+}
+
+/// All of them, in the order in which they run.
+const MIGRATIONS: &[Migration] = &[Migration { number: 1, sql: m0001_begin::SQL }];
+
+mod m0001_begin {
+    //! Ticks, the memos of all monitors, and the ledger.
+
+    /// `tick`: all probes of one tick, packed (`store/pack.rs`). `memo`: one row, everything that changes with
+    /// every probe, as JSON. `ledger`: the beginning of every segment; it ends where the next one begins. The
+    /// two keyed tables are their own index, so a row is one row written.
+    pub(super) const SQL: &[&str] = &[
+        "CREATE TABLE tick (at INTEGER PRIMARY KEY, probes BLOB NOT NULL) STRICT",
+        "CREATE TABLE memo (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL, memos TEXT NOT NULL) STRICT",
+        "CREATE TABLE ledger (monitor TEXT NOT NULL, from_ms INTEGER NOT NULL, state TEXT NOT NULL,
+            PRIMARY KEY (monitor, from_ms)) STRICT, WITHOUT ROWID",
+    ];
+}
+
+/// Why the store cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MigrationError {
+    /// A newer version of heapbeat has been here.
+    #[error("the store has schema {found}, and this version knows {known}: deploy the newer version again")]
+    Newer {
+        /// The store's highest migration.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+}
+
+/// The migrations that a store at `found` still needs.
+fn missing(found: i64) -> Result<impl Iterator<Item = &'static Migration>, MigrationError> {
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    if found > known {
+        return Err(MigrationError::Newer { found, known });
+    }
+    Ok(MIGRATIONS.iter().filter(move |migration| migration.number > found))
+}
+
+/// Brings the schema up to date; `applied_at` is written beside each step that it takes. The caller wraps it
+/// in a transaction.
+pub(super) fn run(sql: &Sql, applied_at: i64) -> Result<(), StoreError> {
+    sql.run(
+        "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT",
+        vec![],
+    )?;
+    let found = sql.number("SELECT coalesce(max(number), 0) FROM migration", vec![])?.unwrap_or(0);
+    for migration in missing(found)? {
+        for statement in migration.sql {
+            sql.run(statement, vec![])?;
+        }
+        sql.run(
+            "INSERT INTO migration (number, applied_at) VALUES (?, ?)",
+            vec![migration.number.into(), applied_at.into()],
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_by_one_from_one() {
+        for (expected, migration) in (1..).zip(MIGRATIONS) {
+            assert_eq!(migration.number, expected);
+        }
+    }
+
+    #[test]
+    fn only_what_is_missing_runs_and_a_newer_store_is_refused() {
+        let known = MIGRATIONS.last().unwrap().number;
+        for found in 0..=known {
+            let numbers: Vec<_> = missing(found).unwrap().map(|migration| migration.number).collect();
+            assert_eq!(numbers, (found + 1..=known).collect::<Vec<_>>());
+        }
+        let error = missing(known + 1).err().unwrap();
+        assert_eq!(error, MigrationError::Newer { found: known + 1, known });
+    }
+}

@@ -1,0 +1,319 @@
+//! All probes of one tick in one blob.
+//!
+//! One row for each tick, not for each monitor, keeps the rows written far from the quota. Ids are written
+//! out: a row then still says whose it was after the configuration has changed.
+//!
+//! Layout: a byte for the version (1), then for each probe: a byte for the length of the id and the id; a
+//! byte for the kind of verdict and one for its reason, a varint for the reason's number; a varint for the
+//! latency in ms plus 1, or 0; a byte for the health status plus 1, or 0; and where that is not 0, varints for
+//! rss, heapUsed, heapTotal, external (MB) and uptime (s). Varints are LEB128: 7 bits a byte, lowest first.
+
+use heapbeat_shared::{Health, HealthMemory, Megabytes, Status};
+
+use crate::watch::board::Reading;
+use crate::watch::verdict::{Judged, Verdict};
+use crate::watch::{Blindness, Failure};
+
+/// The layout that [`pack`] writes.
+const VERSION: u8 = 1;
+
+/// Why a blob cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// It was written by another version.
+    #[error("a stored tick has layout {0}; this version reads {VERSION}")]
+    Version(u8),
+    /// It ends in the middle, or holds what no version wrote.
+    #[error("a stored tick is damaged")]
+    Damaged,
+}
+
+/// The blob of one tick.
+pub fn pack(readings: &[Reading]) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    for Reading { monitor, judged } in readings {
+        let id = monitor.as_str().as_bytes();
+        out.push(u8::try_from(id.len()).unwrap_or(0));
+        out.extend_from_slice(id);
+        let (kind, reason, number) = verdict_to_wire(judged.verdict);
+        out.extend_from_slice(&[kind, reason]);
+        varint(&mut out, number);
+        varint(&mut out, judged.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
+        let Some(health) = judged.health else {
+            out.push(0);
+            continue;
+        };
+        out.push(status_to_wire(health.status));
+        let memory = health.memory;
+        for figure in [memory.rss, memory.heap_used, memory.heap_total, memory.external] {
+            varint(&mut out, figure.0);
+        }
+        varint(&mut out, health.uptime);
+    }
+    out
+}
+
+/// The probes in a blob.
+pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
+    let mut rest = Reader(blob);
+    match rest.byte()? {
+        VERSION => {}
+        other => return Err(PackError::Version(other)),
+    }
+    let mut readings = Vec::new();
+    while !rest.0.is_empty() {
+        let length = rest.byte()?;
+        let id = std::str::from_utf8(rest.take(usize::from(length))?).map_err(|_| PackError::Damaged)?;
+        let monitor = id.parse().map_err(|_| PackError::Damaged)?;
+        let (kind, reason) = (rest.byte()?, rest.byte()?);
+        let verdict = verdict_from_wire(kind, reason, rest.varint()?).ok_or(PackError::Damaged)?;
+        let latency_ms = match rest.varint()? {
+            0 => None,
+            ms => Some(u32::try_from(ms - 1).map_err(|_| PackError::Damaged)?),
+        };
+        let health = match rest.byte()? {
+            0 => None,
+            status => Some(Health {
+                status: *STATUSES.get(usize::from(status) - 1).ok_or(PackError::Damaged)?,
+                memory: HealthMemory {
+                    rss: Megabytes(rest.varint()?),
+                    heap_used: Megabytes(rest.varint()?),
+                    heap_total: Megabytes(rest.varint()?),
+                    external: Megabytes(rest.varint()?),
+                },
+                uptime: rest.varint()?,
+            }),
+        };
+        readings.push(Reading { monitor, judged: Judged { verdict, latency_ms, health } });
+    }
+    Ok(readings)
+}
+
+/// The number on disk; 0 is no answer.
+fn status_to_wire(status: Status) -> u8 {
+    match status {
+        Status::Healthy => 1,
+        Status::Degraded => 2,
+        Status::Critical => 3,
+        Status::Draining => 4,
+    }
+}
+
+/// In the order of their numbers on disk.
+const STATUSES: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
+
+/// Kind, reason and the reason's number. Numbers on disk are never given to another reason.
+fn verdict_to_wire(verdict: Verdict) -> (u8, u8, u64) {
+    match verdict {
+        Verdict::Up => (0, 0, 0),
+        Verdict::Degraded(failure) => with_kind(1, failure),
+        Verdict::Failed(failure) => with_kind(2, failure),
+        Verdict::Blind(Blindness::Budget) => (3, 0, 0),
+        Verdict::Blind(Blindness::Platform) => (3, 1, 0),
+    }
+}
+
+fn with_kind(kind: u8, failure: Failure) -> (u8, u8, u64) {
+    let (reason, number) = match failure {
+        Failure::Dns => (0, 0),
+        Failure::Refused => (1, 0),
+        Failure::Unreachable => (2, 0),
+        Failure::Tls => (3, 0),
+        Failure::ConnectTimeout => (4, 0),
+        Failure::Timeout => (5, 0),
+        Failure::BodyTimeout => (6, 0),
+        Failure::Lost => (7, 0),
+        Failure::NotHttp => (8, 0),
+        Failure::RedirectLoop => (9, 0),
+        Failure::TooManyRedirects => (10, 0),
+        Failure::RedirectRefused => (11, 0),
+        Failure::PrivateAddress => (12, 0),
+        Failure::Status(status) => (13, u64::from(status)),
+        Failure::NotJson => (14, 0),
+        Failure::NotHealth => (15, 0),
+        Failure::BodyTooLarge => (16, 0),
+        Failure::Slow(ms) => (17, u64::from(ms)),
+        Failure::Condition(number) => (18, u64::from(number)),
+        Failure::Connection => (19, 0),
+    };
+    (kind, reason, number)
+}
+
+fn verdict_from_wire(kind: u8, reason: u8, number: u64) -> Option<Verdict> {
+    Some(match kind {
+        0 => Verdict::Up,
+        1 => Verdict::Degraded(failure_from_wire(reason, number)?),
+        2 => Verdict::Failed(failure_from_wire(reason, number)?),
+        3 if reason == 0 => Verdict::Blind(Blindness::Budget),
+        3 if reason == 1 => Verdict::Blind(Blindness::Platform),
+        _ => return None,
+    })
+}
+
+fn failure_from_wire(reason: u8, number: u64) -> Option<Failure> {
+    Some(match reason {
+        0 => Failure::Dns,
+        1 => Failure::Refused,
+        2 => Failure::Unreachable,
+        3 => Failure::Tls,
+        4 => Failure::ConnectTimeout,
+        5 => Failure::Timeout,
+        6 => Failure::BodyTimeout,
+        7 => Failure::Lost,
+        8 => Failure::NotHttp,
+        9 => Failure::RedirectLoop,
+        10 => Failure::TooManyRedirects,
+        11 => Failure::RedirectRefused,
+        12 => Failure::PrivateAddress,
+        13 => Failure::Status(u16::try_from(number).ok()?),
+        14 => Failure::NotJson,
+        15 => Failure::NotHealth,
+        16 => Failure::BodyTooLarge,
+        17 => Failure::Slow(u32::try_from(number).ok()?),
+        18 => Failure::Condition(u16::try_from(number).ok()?),
+        19 => Failure::Connection,
+        _ => return None,
+    })
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push((value & 0x7f) as u8);
+}
+
+/// What is left of a blob.
+struct Reader<'b>(&'b [u8]);
+
+impl<'b> Reader<'b> {
+    fn take(&mut self, count: usize) -> Result<&'b [u8], PackError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(PackError::Damaged)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, PackError> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn varint(&mut self) -> Result<u64, PackError> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err(PackError::Damaged);
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(PackError::Damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn failure() -> impl Strategy<Value = Failure> {
+        (0u8..20, any::<u16>()).prop_map(|(reason, number)| failure_from_wire(reason, number.into()).unwrap())
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop_oneof![
+            Just(Verdict::Up),
+            failure().prop_map(Verdict::Degraded),
+            failure().prop_map(Verdict::Failed),
+            Just(Verdict::Blind(Blindness::Budget)),
+            Just(Verdict::Blind(Blindness::Platform)),
+        ]
+    }
+
+    fn health() -> impl Strategy<Value = Health> {
+        (0usize..4, any::<[u64; 5]>()).prop_map(|(status, [rss, used, total, external, uptime])| Health {
+            status: STATUSES[status],
+            memory: HealthMemory {
+                rss: Megabytes(rss),
+                heap_used: Megabytes(used),
+                heap_total: Megabytes(total),
+                external: Megabytes(external),
+            },
+            uptime,
+        })
+    }
+
+    fn reading() -> impl Strategy<Value = Reading> {
+        let judged = (verdict(), any::<Option<u32>>(), proptest::option::of(health()));
+        ("[a-z0-9]{1,40}", judged).prop_map(|(id, (verdict, latency_ms, health))| Reading {
+            monitor: id.parse().unwrap(),
+            judged: Judged { verdict, latency_ms, health },
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packed_comes_back(readings in proptest::collection::vec(reading(), 0..40)) {
+            prop_assert_eq!(unpack(&pack(&readings)).unwrap(), readings);
+        }
+
+        #[test]
+        fn no_blob_makes_it_panic(blob in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = unpack(&blob);
+        }
+
+        #[test]
+        fn a_blob_cut_short_is_damaged_or_ends_between_two_probes(
+            readings in proptest::collection::vec(reading(), 1..5), cut in any::<prop::sample::Index>(),
+        ) {
+            let blob = pack(&readings);
+            let cut = cut.index(blob.len());
+            match unpack(&blob[..cut]) {
+                Ok(fewer) => prop_assert_eq!(&readings[..fewer.len()], &fewer[..]),
+                Err(error) => prop_assert_eq!(error, PackError::Damaged),
+            }
+        }
+    }
+
+    #[test]
+    fn the_layout_on_disk_stays_what_it_was() {
+        let readings = [
+            Reading {
+                monitor: "a".parse().unwrap(),
+                judged: Judged {
+                    verdict: Verdict::Up,
+                    latency_ms: Some(12),
+                    health: Some(Health {
+                        status: Status::Healthy,
+                        memory: HealthMemory {
+                            rss: Megabytes(150),
+                            heap_used: Megabytes(120),
+                            heap_total: Megabytes(200),
+                            external: Megabytes(30),
+                        },
+                        uptime: 3600,
+                    }),
+                },
+            },
+            Reading {
+                monitor: "bc".parse().unwrap(),
+                judged: Judged {
+                    verdict: Verdict::Failed(Failure::Status(500)),
+                    latency_ms: None,
+                    health: None,
+                },
+            },
+        ];
+        let expected = [
+            1, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 2, b'b', b'c', 2, 13, 244, 3, 0, 0,
+        ];
+        assert_eq!(pack(&readings), expected);
+        assert_eq!(unpack(&[9]), Err(PackError::Version(9)));
+        assert_eq!(unpack(&[]), Err(PackError::Damaged));
+    }
+}

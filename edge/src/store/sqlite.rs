@@ -1,0 +1,194 @@
+//! The hub's tables: what is read once when the object starts, and what a tick writes.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+use worker::{SqlStorage, SqlStorageValue, State as ObjectState};
+
+use super::migrate::{self, MigrationError};
+use super::pack::{pack, unpack};
+use super::transaction::Storage;
+use crate::config::MonitorId;
+use crate::watch::State;
+use crate::watch::board::{Commit, Memos, Reading};
+use crate::watch::chart;
+use crate::watch::ledger::{Entry, KEPT};
+
+/// How long ticks are kept in full.
+const TICKS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+/// Why something could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite, or the platform around it.
+    #[error("the store failed: {0}")]
+    Platform(String),
+    /// The schema is not ours.
+    #[error(transparent)]
+    Schema(#[from] MigrationError),
+    /// A row does not hold what it should.
+    #[error("the store holds something unexpected in {0}")]
+    Unexpected(&'static str),
+}
+
+impl From<worker::Error> for StoreError {
+    fn from(error: worker::Error) -> Self {
+        StoreError::Platform(error.to_string())
+    }
+}
+
+/// Statements with their values.
+#[derive(Clone, Debug)]
+pub(super) struct Sql(Rc<SqlStorage>);
+
+impl Sql {
+    /// A statement whose rows nobody wants.
+    pub(super) fn run(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<(), StoreError> {
+        self.0.exec(statement, values)?;
+        Ok(())
+    }
+
+    /// The rows of a query.
+    fn rows(
+        &self,
+        query: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Vec<Vec<SqlStorageValue>>, StoreError> {
+        Ok(self.0.exec(query, values)?.raw().collect::<worker::Result<_>>()?)
+    }
+
+    /// The first column of the first row, where there is one and it is a number.
+    pub(super) fn number(
+        &self,
+        query: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Option<i64>, StoreError> {
+        let rows = self.rows(query, values)?;
+        Ok(rows.first().and_then(|row| row.first()).and_then(integer))
+    }
+}
+
+/// The store of one hub.
+#[derive(Clone, Debug)]
+pub struct Store {
+    sql: Sql,
+    storage: Storage,
+}
+
+/// What the hub knew when it was stopped.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The last tick that was stored.
+    pub updated: Option<UnixMillis>,
+    /// The memos of all monitors.
+    pub memos: Memos,
+    /// Every ledger's entries, oldest first.
+    pub ledgers: BTreeMap<MonitorId, Vec<Entry>>,
+    /// The probes of the last day's ticks, oldest first.
+    pub ticks: Vec<(UnixMillis, Vec<Reading>)>,
+}
+
+impl Store {
+    /// Opens the object's store and brings its schema up to date. Gives the state back with it.
+    pub fn open(state: ObjectState, now: UnixMillis) -> (ObjectState, Result<Store, StoreError>) {
+        let raw = state._inner();
+        let storage = js_sys::Reflect::get(raw.as_ref(), &"storage".into());
+        let state = ObjectState::from(raw);
+        let sql = Sql(Rc::new(state.storage().sql()));
+        let opened =
+            storage.map_err(|thrown| StoreError::from(worker::Error::from(thrown))).and_then(|storage| {
+                let store = Store { sql, storage: Storage(storage) };
+                let sql = store.sql.clone();
+                store.storage.transaction(move || migrate::run(&sql, now.0))?;
+                Ok(store)
+            });
+        (state, opened)
+    }
+
+    /// Reads everything that the hub keeps in memory, as of `now`.
+    pub fn load(&self, now: UnixMillis) -> Result<Loaded, StoreError> {
+        let mut loaded = Loaded::default();
+        if let Some(row) = self.sql.rows("SELECT at, memos FROM memo WHERE id = 1", vec![])?.first() {
+            let (Some(at), Some(SqlStorageValue::String(memos))) =
+                (row.first().and_then(integer), row.get(1))
+            else {
+                return Err(StoreError::Unexpected("memo"));
+            };
+            loaded.updated = Some(UnixMillis(at));
+            loaded.memos = serde_json::from_str(memos).map_err(|_| StoreError::Unexpected("memo"))?;
+        }
+        let now = loaded.updated.map_or(now, |updated| updated.max(now));
+        for row in
+            self.sql.rows("SELECT monitor, from_ms, state FROM ledger ORDER BY monitor, from_ms", vec![])?
+        {
+            let (id, entry) = ledger_row(&row).ok_or(StoreError::Unexpected("ledger"))?;
+            loaded.ledgers.entry(id).or_default().push(entry);
+        }
+        let since = now.minus(chart::SPAN).0;
+        let ticks = "SELECT at, probes FROM tick WHERE at > ? ORDER BY at";
+        for row in self.sql.rows(ticks, vec![since.into()])? {
+            let (Some(at), Some(SqlStorageValue::Blob(blob))) = (row.first().and_then(integer), row.get(1))
+            else {
+                return Err(StoreError::Unexpected("tick"));
+            };
+            // A tick that cannot be read costs the chart a few points, not the hub its start.
+            if let Ok(readings) = unpack(blob) {
+                loaded.ticks.push((UnixMillis(at), readings));
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Writes a tick: all of it or nothing.
+    pub fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let sql = self.sql.clone();
+        self.storage.transaction(move || write(&sql, &commit))
+    }
+}
+
+fn write(sql: &Sql, commit: &Commit) -> Result<(), StoreError> {
+    let at = commit.at.0;
+    let memos = serde_json::to_string(&commit.memos).map_err(|_| StoreError::Unexpected("memo"))?;
+    sql.run("INSERT INTO tick (at, probes) VALUES (?, ?)", vec![at.into(), pack(&commit.readings).into()])?;
+    sql.run(
+        "INSERT INTO memo (id, at, memos) VALUES (1, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET at = excluded.at, memos = excluded.memos",
+        vec![at.into(), memos.into()],
+    )?;
+    for (monitor, changes) in &commit.ledgers {
+        for entry in &changes.added {
+            sql.run(
+                "INSERT INTO ledger (monitor, from_ms, state) VALUES (?, ?, ?)",
+                vec![monitor.as_str().into(), entry.from.0.into(), entry.state.as_str().into()],
+            )?;
+        }
+        if let Some(before) = changes.forget_before {
+            sql.run(
+                "DELETE FROM ledger WHERE monitor = ? AND from_ms < ?",
+                vec![monitor.as_str().into(), before.0.into()],
+            )?;
+        }
+    }
+    let oldest_tick = commit.at.minus(TICKS_KEPT).0;
+    sql.run("DELETE FROM tick WHERE at < ?", vec![oldest_tick.into()])?;
+    Ok(())
+}
+
+fn ledger_row(row: &[SqlStorageValue]) -> Option<(MonitorId, Entry)> {
+    let [SqlStorageValue::String(id), from, SqlStorageValue::String(state)] = row else { return None };
+    let state = State::ALL.into_iter().find(|known| known.as_str() == state)?;
+    Some((id.parse().ok()?, Entry { from: UnixMillis(integer(from)?), state }))
+}
+
+/// A whole number as SQLite gives it to JavaScript.
+fn integer(value: &SqlStorageValue) -> Option<i64> {
+    match value {
+        SqlStorageValue::Integer(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// Longer than the longest window that is shown, so that its first second has an answer.
+const _: () = assert!(KEPT.as_secs() > 90 * 86_400);

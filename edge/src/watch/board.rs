@@ -1,0 +1,228 @@
+//! All monitors of one hub, and what a tick makes of them.
+//!
+//! A tick goes in as owned probes and comes out as one [`Commit`]: everything the store has to write, at
+//! once. The board is changed on a copy by the caller, so a write that fails leaves the old one in place.
+
+use std::collections::BTreeMap;
+
+use heapbeat_shared::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use super::answer::Probed;
+use super::ledger::{Changes, Entry, Ledger};
+use super::schedule;
+use super::verdict::{Judged, Verdict};
+use super::watched::{Memo, Watched};
+use crate::config::{Config, Monitor, MonitorId};
+use crate::view::StatusView;
+
+/// What is known of every monitor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Board {
+    watched: BTreeMap<MonitorId, Watched>,
+    updated: Option<UnixMillis>,
+}
+
+/// What one probe of a tick found; the tick's packed row has one for each probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Whose.
+    pub monitor: MonitorId,
+    /// The verdict and the figures.
+    pub judged: Judged,
+}
+
+/// What a tick asks the store to write, all of it or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commit {
+    /// The tick.
+    pub at: UnixMillis,
+    /// Its probes.
+    pub readings: Vec<Reading>,
+    /// Everything of [`Board`] but ledgers and charts.
+    pub memos: Memos,
+    /// The ledgers that changed.
+    pub ledgers: Vec<(MonitorId, Changes)>,
+    /// What somebody reading the log wants to know.
+    pub notes: Vec<Note>,
+}
+
+/// The memos of all monitors: one row of the store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Memos(pub BTreeMap<MonitorId, Memo>);
+
+/// A change worth a line in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A monitor changed its state.
+    State {
+        /// Whose.
+        monitor: MonitorId,
+        /// Before the tick.
+        from: State,
+        /// After it.
+        to: State,
+        /// The verdict's sentence, where there is one.
+        reason: Option<String>,
+    },
+    /// A restart was seen.
+    Restart {
+        /// Whose.
+        monitor: MonitorId,
+    },
+    /// A probe could not look.
+    Blind {
+        /// Whose.
+        monitor: MonitorId,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Board {
+    /// The board as it was stored.
+    pub fn restore(
+        updated: Option<UnixMillis>,
+        memos: Memos,
+        mut entries: BTreeMap<MonitorId, Vec<Entry>>,
+    ) -> Self {
+        let watched = memos.0.into_iter().map(|(id, memo)| {
+            let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
+            (id, Watched { memo, ledger, chart: super::chart::Chart::default() })
+        });
+        let mut board = Board { watched: watched.collect(), updated };
+        // A monitor that was taken out of the configuration left its ledger; it is there when it comes back.
+        for (id, entries) in entries {
+            let ledger = Ledger::restore(entries, None);
+            board.watched.insert(id, Watched { ledger, ..Watched::default() });
+        }
+        board
+    }
+
+    /// Takes a stored tick's figures into the charts; ticks come oldest first.
+    pub fn chart(&mut self, at: UnixMillis, readings: &[Reading]) {
+        for reading in readings {
+            if let (Some(watched), Some(health)) =
+                (self.watched.get_mut(&reading.monitor), reading.judged.health)
+            {
+                watched.chart.add(at, health.memory);
+            }
+        }
+    }
+
+    /// The last tick that was taken in.
+    pub fn updated(&self) -> Option<UnixMillis> {
+        self.updated
+    }
+
+    /// The monitors that the tick of `now` probes. Those that were fine come first, as they answer soonest;
+    /// among the others the one that has waited longest.
+    pub fn due<'c>(&self, config: &'c Config, now: UnixMillis) -> Vec<&'c Monitor> {
+        let mut due: Vec<_> = config
+            .monitors
+            .iter()
+            .filter_map(|monitor| {
+                let memo = self.watched.get(&monitor.id).map(|watched| &watched.memo);
+                let last = memo.and_then(|memo| memo.word).map(|word| word.at);
+                let fine = memo.is_some_and(|memo| memo.verdict == Some(Verdict::Up));
+                schedule::is_due(last, monitor.interval, now).then_some((!fine, last, monitor))
+            })
+            .collect();
+        due.sort_by_key(|(trouble, last, _)| (*trouble, *last));
+        due.into_iter().map(|(_, _, monitor)| monitor).collect()
+    }
+
+    /// Takes in the probes of the tick at `at`. Probes of monitors that are not configured are ignored.
+    pub fn take(&mut self, config: &Config, at: UnixMillis, probes: &[Probed]) -> Commit {
+        let mut commit = Commit {
+            at,
+            readings: Vec::new(),
+            memos: Memos::default(),
+            ledgers: Vec::new(),
+            notes: Vec::new(),
+        };
+        for probed in probes {
+            let Some(monitor) = config.monitors.iter().find(|monitor| monitor.id == probed.monitor) else {
+                continue;
+            };
+            let watched = self.watched.entry(monitor.id.clone()).or_default();
+            let from = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
+            let step = watched.take(monitor, probed, at);
+            let to = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
+            let id = || monitor.id.clone();
+            if let Verdict::Blind(blindness) = step.judged.verdict {
+                commit.notes.push(Note::Blind { monitor: id(), reason: blindness.sentence() });
+            }
+            if from != to {
+                let reason = step.judged.verdict.sentence();
+                commit.notes.push(Note::State { monitor: id(), from, to, reason });
+            }
+            if step.restarted {
+                commit.notes.push(Note::Restart { monitor: id() });
+            }
+            if step.changes != Changes::default() {
+                commit.ledgers.push((id(), step.changes));
+            }
+            commit.readings.push(Reading { monitor: id(), judged: step.judged });
+        }
+        self.retire(config, at, &mut commit);
+        self.updated = Some(at);
+        commit.memos = Memos(
+            self.watched
+                .iter()
+                .filter(|(_, watched)| watched.memo != Memo::default())
+                .map(|(id, watched)| (id.clone(), watched.memo.clone()))
+                .collect(),
+        );
+        commit
+    }
+
+    /// Closes the ledgers of monitors that are no longer configured, once their last probe's word has run
+    /// out. The ledger itself stays until it is too old: a monitor that comes back under the same id goes on
+    /// with it, and the time between was not observed.
+    fn retire(&mut self, config: &Config, at: UnixMillis, commit: &mut Commit) {
+        for (id, watched) in &mut self.watched {
+            let configured = config.monitors.iter().any(|monitor| monitor.id == *id);
+            if configured || watched.memo == Memo::default() || !watched.ledger.lapsed(at) {
+                continue;
+            }
+            let changes = watched.ledger.lapse(at);
+            if changes != Changes::default() {
+                commit.ledgers.push((id.clone(), changes));
+            }
+            watched.memo = Memo::default();
+        }
+    }
+
+    /// What the public sees at `now`, which is never before the last tick.
+    pub fn view(&self, config: &Config, now: UnixMillis) -> StatusView {
+        let now = self.updated.map_or(now, |updated| updated.max(now));
+        let nothing = Watched::default();
+        let monitors: Vec<_> = config
+            .monitors
+            .iter()
+            .map(|monitor| self.watched.get(&monitor.id).unwrap_or(&nothing).view(monitor, now))
+            .collect();
+        StatusView {
+            state: worst(monitors.iter().map(|monitor| monitor.state)),
+            updated: self.updated,
+            monitors,
+            problems: config.problems.clone(),
+        }
+    }
+}
+
+/// The state that speaks for all: the worst that is known, `unobserved` only where nothing is known of any.
+fn worst(states: impl Iterator<Item = State>) -> State {
+    let badness = |state: &State| match state {
+        State::Unobserved => 0,
+        State::Up => 1,
+        State::Maintenance => 2,
+        State::Waking => 3,
+        State::Degraded => 4,
+        State::Down => 5,
+    };
+    states.max_by_key(badness).unwrap_or_default()
+}

@@ -1,0 +1,132 @@
+//! All that the hub remembers about one monitor, and what one more probe makes of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use heapbeat_shared::{HealthMemory, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use super::answer::Probed;
+use super::chart::Chart;
+use super::ledger::{Changes, Ledger, Word};
+use super::restart::{Heard, REMEMBERED};
+use super::schedule;
+use super::standing::Standing;
+use super::uptime::{self, WINDOWS};
+use super::verdict::{Judged, Verdict, judge};
+use crate::config::Monitor;
+use crate::view::{MemoryView, MonitorView};
+
+/// The part that changes with every probe; the hub stores that of all monitors in one row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memo {
+    /// Where it stands between two probes.
+    pub standing: Standing,
+    /// The last probe's word.
+    pub word: Option<Word>,
+    /// The last probe's verdict.
+    pub verdict: Option<Verdict>,
+    /// How long the last answer took, in milliseconds.
+    pub latency_ms: Option<u32>,
+    /// The last memory figures, and the tick that read them.
+    pub memory: Option<(HealthMemory, UnixMillis)>,
+    /// The last uptime that was told.
+    pub heard: Option<Heard>,
+    /// When the present process started, by the tick's clock.
+    pub started: Option<UnixMillis>,
+    /// Restarts that were seen, oldest first, at most [`REMEMBERED`].
+    pub restarts: VecDeque<UnixMillis>,
+}
+
+/// One monitor: its memo, its ledger and its chart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Watched {
+    /// What changes with every probe.
+    pub memo: Memo,
+    /// Which state held when.
+    pub ledger: Ledger,
+    /// Memory over the last day.
+    pub chart: Chart,
+}
+
+/// What a probe came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The verdict and the figures.
+    pub judged: Judged,
+    /// What the ledger asks the store to write.
+    pub changes: Changes,
+    /// Whether the process that answered is another one than before.
+    pub restarted: bool,
+}
+
+impl Watched {
+    /// Takes in what the probe of the tick at `at` brought back.
+    pub fn take(&mut self, monitor: &Monitor, probed: &Probed, at: UnixMillis) -> Step {
+        let judged = judge(monitor, &probed.result);
+        self.memo.verdict = Some(judged.verdict);
+        let Some(vote) = judged.verdict.vote() else {
+            return Step { judged, changes: self.ledger.lapse(at), restarted: false };
+        };
+        let gap = self.ledger.lapsed(at);
+        self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
+        let word = Word { at, until: at.plus(schedule::vouching(monitor.interval)) };
+        let changes = self.ledger.record(word, self.memo.standing.state());
+        self.memo.word = self.ledger.word();
+        self.memo.latency_ms = judged.latency_ms;
+        let mut restarted = false;
+        if let Some(health) = judged.health {
+            self.memo.memory = Some((health.memory, at));
+            self.chart.add(at, health.memory);
+            restarted = self.hear(Heard { at: probed.heard, uptime: health.uptime }, at);
+        }
+        Step { judged, changes, restarted }
+    }
+
+    /// Takes in an uptime; says whether it is that of another process than before.
+    fn hear(&mut self, heard: Heard, at: UnixMillis) -> bool {
+        let started = at.minus(Duration::from_secs(heard.uptime));
+        let restarted = self.memo.heard.is_some_and(|before| heard.restarted_since(before));
+        if restarted {
+            self.memo.restarts.push_back(started);
+            while self.memo.restarts.len() > REMEMBERED {
+                self.memo.restarts.pop_front();
+            }
+        }
+        if restarted || self.memo.started.is_none() {
+            self.memo.started = Some(started);
+        }
+        self.memo.heard = Some(heard);
+        restarted
+    }
+
+    /// What the public sees of it at `now`. `first`: since when the hub has been watching at all.
+    pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorView {
+        let current = self.ledger.current(now);
+        let state = current.map_or(State::Unobserved, |entry| entry.state);
+        MonitorView {
+            id: monitor.id.as_str().to_owned(),
+            name: monitor.name.clone(),
+            group: monitor.group.clone(),
+            state,
+            since: current.map_or(now, |entry| entry.from),
+            reason: self.memo.verdict.and_then(Verdict::sentence),
+            latency_ms: self.memo.latency_ms,
+            uptime: WINDOWS
+                .iter()
+                .map(|(name, window)| uptime::over(name, *window, self.ledger.segments(now), now))
+                .collect(),
+            memory: self.memo.memory.map(|(figures, at)| MemoryView {
+                figures,
+                limit: None,
+                pressure: None,
+                at,
+            }),
+            started: self.memo.started,
+            restarts: self.memo.restarts.iter().copied().collect(),
+            chart: self.chart.points(now),
+        }
+    }
+}
