@@ -19,6 +19,9 @@ use crate::attribute::{self, Booking, MeanDistance};
 /// What sampled allocations are aligned to. Need not be the system's page size.
 const SAMPLE_ALIGN: usize = 4096;
 
+/// Addresses that a sample is offered to the table with, at most.
+const TRIES: usize = 4;
+
 /// The sampling allocator: `#[global_allocator] static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;`
 ///
 /// Memory comes from jemalloc by way of `tikv-jemallocator`, whose settings and statistics keep their meaning.
@@ -153,22 +156,31 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
         Contents::Any => 0,
         Contents::Zero => ffi::MALLOCX_ZERO,
     };
-    // SAFETY: the size is not 0.
-    let object = unsafe { ffi::mallocx(layout.size(), flags | zero) };
-    if object.is_null() {
-        return None;
-    }
     let usable = plain_size(layout);
     let booking = Booking::new(attribute::tag(), mean, charge(layout), usable);
-    if attribute::book(object.addr(), booking) {
-        attribute::correct(raised_size(layout), usable);
-        Some(object.cast())
-    } else {
-        attribute::correct(raised_size(layout), 0);
-        // SAFETY: allocated just above with this size and these flags, and handed to nobody.
-        unsafe { ffi::sdallocx(object, layout.size(), flags) };
-        None
+    // A nearly full table has no room for some addresses while it has for others. What it refuses is held on to until
+    // the end, and does not go to the thread's cache, or jemalloc would offer the same again and again.
+    let mut refused = [ptr::null_mut(); TRIES];
+    let mut object = ptr::null_mut();
+    for place in &mut refused {
+        // SAFETY: the size is not 0.
+        object = unsafe { ffi::mallocx(layout.size(), flags | zero) };
+        if object.is_null() || attribute::book(object.addr(), booking) {
+            break;
+        }
+        *place = std::mem::replace(&mut object, ptr::null_mut());
     }
+    for unused in refused.into_iter().filter(|it| !it.is_null()) {
+        attribute::correct(raised_size(layout), 0);
+        // SAFETY: allocated just above with this size and these flags, not in the table, and handed to nobody.
+        unsafe { ffi::sdallocx(unused, layout.size(), flags | ffi::MALLOCX_TCACHE_NONE) };
+    }
+    if object.is_null() {
+        attribute::drop_sample(booking);
+        return None;
+    }
+    attribute::correct(raised_size(layout), usable);
+    Some(object.cast())
 }
 
 /// # Safety

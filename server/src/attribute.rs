@@ -31,5 +31,5 @@ pub use snapshot::{Observer, PerRequest, RouteMemory, Snapshot};
 pub use thread::{sampling, set_sampling};
 
 pub(crate) use estimate::Booking;
-pub(crate) use live::{book, booked, rebook, unbook};
+pub(crate) use live::{book, booked, drop_sample, rebook, unbook};
 pub(crate) use thread::{chance, correct, crossed, passes, tag};

@@ -173,8 +173,12 @@ fn work(seed: u64, steps: usize, pool: &Mutex<Vec<Object>>) {
     }
 }
 
+/// Sampling is one switch of the process, and every test turns it.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[test]
 fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
     let steps = if cfg!(debug_assertions) { 60_000 } else { 1_000_000 };
     let pool = Mutex::new(Vec::with_capacity(10_000));
     attribute::set_sampling(Some(MeanDistance::from_bytes(16 << 10)));
@@ -191,7 +195,39 @@ fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
         assert!(after.taken > before.taken + 5_000, "{after:?}");
         // What is left is the harness's own: threads' names, the pool, output.
         assert!(after.alive <= before.alive + 32, "{before:?} then {after:?}");
-        assert_eq!(after.dropped, 0);
+        assert_eq!(after.dropped, before.dropped);
     }
     assert!(SAMPLED_SEEN.load(Ordering::Relaxed) > 5_000);
+}
+
+#[test]
+fn samples_beyond_the_table_are_counted_and_their_objects_are_sound() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    attribute::set_sampling(Some(MeanDistance::from_bytes(4096)));
+    let before = attribute::sampling_counts();
+    let mut random = Random(11);
+    // Nearly nine in ten of them are sampled: more than the table holds.
+    let mut objects: Vec<Object> = Vec::with_capacity(48_000);
+    for n in 0..48_000 {
+        let layout = Layout::from_size_align(8192 + n % 7, 1).unwrap();
+        // SAFETY: the size is not 0.
+        let start = unsafe { alloc(layout) };
+        let mut object = Object { start, layout, seed: random.next().to_le_bytes()[0] };
+        object.check_place();
+        object.fill();
+        objects.push(object);
+    }
+    let full = attribute::sampling_counts();
+    let (alive, dropped) = (full.alive - before.alive, full.dropped - before.dropped);
+    assert!((25_000..=32_768).contains(&alive), "{full:?}");
+    assert!((40_000..43_000).contains(&(alive + dropped)), "{full:?}");
+    let each = (full.dropped_bytes - before.dropped_bytes) as f64 / dropped as f64;
+    // 8192 B or, beyond, a size class of 10240 B, by a probability of 1 - exp(-2).
+    assert!((9_474.0..11_843.0).contains(&each), "a dropped sample stood for {each} bytes");
+    for object in objects.iter_mut().step_by(3) {
+        object.resize(&mut random);
+    }
+    drop(objects);
+    assert!(attribute::sampling_counts().alive <= before.alive + 32);
+    attribute::set_sampling(Some(MeanDistance::DEFAULT));
 }

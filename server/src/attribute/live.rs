@@ -36,17 +36,21 @@ impl Live {
     }
 }
 
-/// Books the sample at `address`, a multiple of 4096. `false`: no room, it was counted as dropped and is no sample.
+/// Books the sample at `address`, a multiple of 4096. `false`: there is no room for this address, nothing was changed.
 #[must_use]
 pub(crate) fn book(address: usize, booking: Booking) -> bool {
     if !SAMPLES.insert(address, booking) {
-        DROPPED.fetch_add(1, Ordering::Relaxed);
-        DROPPED_BYTES.fetch_add(booking.bytes, Ordering::Relaxed);
         return false;
     }
     Live::add(booking);
     TAKEN.fetch_add(1, Ordering::Relaxed);
     true
+}
+
+/// Counts a sample that found no room.
+pub(crate) fn drop_sample(booking: Booking) {
+    DROPPED.fetch_add(1, Ordering::Relaxed);
+    DROPPED_BYTES.fetch_add(booking.bytes, Ordering::Relaxed);
 }
 
 /// The booking at `address`, if that is a sampled allocation.

@@ -3,8 +3,8 @@
 //! It is used from inside the allocator, where a map that may grow or a lock that may be held would deadlock. An
 //! address belongs to one bucket of eight slots whose keys share a cache line, so a look-up, a miss above all, reads
 //! one line and never more, however full or old the table is: there are no tombstones and no probe chains. A full
-//! bucket refuses, which the caller counts. 768 KiB of zero pages that stay untouched until used; with 2,000 samples (1 GB
-//! of small objects) a refusal is expected once in 10^8 insertions, with 8,000 (4 GB) one in 4,000.
+//! bucket refuses, and the caller offers another address. 768 KiB of zero pages that stay untouched until used. With 2,000
+//! samples (1 GB of small objects) nearly no insertion is refused, with 8,000 (4 GB) one in a thousand.
 //!
 //! What makes it simple: an address is inserted before its allocation is handed out and removed before it is given
 //! back, so at any time one thread at most speaks for an address. Only slots are contended, and a compare-exchange
