@@ -8,7 +8,6 @@
 
 pub mod cursor;
 pub mod event;
-pub mod forecast;
 pub mod health;
 pub mod pressure;
 pub mod sample;
