@@ -1,6 +1,6 @@
 //! The hub: the Durable Object that owns the monitors, their state and their history.
 //!
-//! It is reached through its binding only, by two requests: `POST /tick?at=<ms>` and `GET /view?now=<ms>`. It
+//! It is reached through its binding only, by two requests: `POST /tick?at=<ms>` and `GET /view`. It
 //! is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
 //! on a copy, and put in place after the store has taken it.
 
@@ -21,7 +21,7 @@ use crate::env::{self, BINDING_HUB};
 use crate::probe::{Allowance, probe_all, wall_clock};
 use crate::store::{Loaded, Store, StoreError};
 use crate::view::StatusView;
-use crate::watch::board::{Board, Note};
+use crate::watch::board::{Board, Note, Tick};
 
 /// Requests that one tick may make: the free plan's 50, less some for the platform's own counting.
 const REQUESTS_A_TICK: u32 = 45;
@@ -58,12 +58,12 @@ impl DurableObject for Hub {
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {
-        let (path, instant) = (request.path(), instant(&request));
-        let done = match (request.method(), path.as_str(), instant) {
-            (Method::Post, "/tick", Some(at)) => {
-                self.tick(at).await.map(|outcome| Response::from_json(&outcome.as_str()))
-            }
-            (Method::Get, "/view", Some(now)) => self.view(now).map(|view| Response::from_json(&view)),
+        let done = match (request.method(), request.path().as_str()) {
+            (Method::Post, "/tick") => match instant(&request) {
+                Some(at) => self.tick(at).await.map(|outcome| Response::from_json(&outcome.as_str())),
+                None => return Response::error("a tick has an instant", 400),
+            },
+            (Method::Get, "/view") => self.view().map(|view| Response::from_json(&view)),
             _ => return Response::error("no such request", 404),
         };
         match done {
@@ -119,9 +119,9 @@ impl Hub {
         if let Some(board) = &*self.board.borrow() {
             return Ok(Rc::clone(board));
         }
-        let Loaded { updated, memos, ledgers, ticks } =
+        let Loaded { last, memos, ledgers, ticks } =
             self.store()?.load(wall_clock()).map_err(|error| error.to_string())?;
-        let mut board = Board::restore(updated, memos, ledgers);
+        let mut board = Board::restore(last, memos, ledgers);
         for (at, readings) in &ticks {
             board.chart(*at, readings);
         }
@@ -137,14 +137,15 @@ impl Hub {
             return Ok(Ticked::Overlapping);
         };
         let before = self.board()?;
-        if before.updated().is_some_and(|updated| at <= updated) {
+        if before.last().is_some_and(|last| at <= last.at) {
             console_warn!("tick {}: {}", at.0, Ticked::Old.as_str());
             return Ok(Ticked::Old);
         }
+        let tick = Tick { at, came: wall_clock() };
         let allowance = Allowance::new(REQUESTS_A_TICK, self.allow_private);
         let probes = probe_all(before.due(&self.config, at), &allowance).await;
         let mut board = Board::clone(&before);
-        let commit = board.take(&self.config, at, &probes);
+        let commit = board.take(&self.config, tick, &probes);
         let notes = commit.notes.clone();
         self.store()?.commit(commit).map_err(|error| error.to_string())?;
         *self.board.borrow_mut() = Some(Rc::new(board));
@@ -152,8 +153,8 @@ impl Hub {
         Ok(Ticked::Stored)
     }
 
-    fn view(&self, now: UnixMillis) -> std::result::Result<StatusView, String> {
-        Ok(self.board()?.view(&self.config, now))
+    fn view(&self) -> std::result::Result<StatusView, String> {
+        Ok(self.board()?.view(&self.config, wall_clock()))
     }
 }
 
@@ -174,9 +175,9 @@ fn instant(request: &Request) -> Option<UnixMillis> {
     url.rsplit_once('=')?.1.parse().ok().map(UnixMillis)
 }
 
-/// Asks the hub for what the public may see at `now`.
-pub async fn ask_view(env: &Env, now: UnixMillis) -> Result<StatusView> {
-    let mut response = stub(env)?.fetch_with_str(&format!("https://hub/view?now={}", now.0)).await?;
+/// Asks the hub for what the public may see.
+pub async fn ask_view(env: &Env) -> Result<StatusView> {
+    let mut response = stub(env)?.fetch_with_str("https://hub/view").await?;
     if response.status_code() != 200 {
         return Err(worker::Error::from("the hub did not answer"));
     }

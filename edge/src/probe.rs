@@ -19,13 +19,14 @@ use worker::{
 mod body;
 mod clock;
 mod lanes;
+mod look;
 mod platform;
 mod redirect;
 
 pub use clock::wall_clock;
 pub use lanes::{LANES, probe_all};
-pub use platform::{classify_error, classify_stand_in};
 
+use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
 use self::redirect::Trail;
 use crate::config::{Kind, Monitor};
 use crate::watch::answer::{Answer, Body, Missed};
@@ -95,7 +96,7 @@ async fn ask(
     let mut trail = Trail::begin(monitor.url.as_str(), allowance.private)?;
     let response = loop {
         allowance.take()?;
-        let response = send(trail.current(), monitor.kind, signal).await?;
+        let response = send(trail.current(), monitor.kind, signal, allowance).await?;
         if !redirect::is_redirect(response.status_code()) {
             break response;
         }
@@ -110,7 +111,7 @@ async fn ask(
     let wanted = monitor.kind == Kind::Heapbeat || platform::may_stand_in(status);
     let body = if wanted { body::read(response, MAX_BODY).await? } else { Body::Unread };
     if let Body::Whole(bytes) = &body
-        && let Some(failure) = classify_stand_in(status, bytes)
+        && let Some(failure) = read_stand_in(status, bytes)
     {
         return Err(failure.into());
     }
@@ -118,9 +119,24 @@ async fn ask(
 }
 
 /// Sends one request; redirects come back as they are.
-async fn send(url: &str, kind: Kind, signal: &AbortSignal) -> Result<Response, Missed> {
+async fn send(
+    url: &str,
+    kind: Kind,
+    signal: &AbortSignal,
+    allowance: &Allowance,
+) -> Result<Response, Missed> {
     let request = request(url, kind).map_err(|_| Blindness::Platform)?;
-    Fetch::Request(request).send_with_signal(signal).await.map_err(|error| classify_error(&error.to_string()))
+    let error = match Fetch::Request(request).send_with_signal(signal).await {
+        Ok(response) => return Ok(response),
+        Err(error) => error,
+    };
+    let said = read_error(&error.to_string());
+    // Where Cloudflare makes the connections, the text says what it means.
+    if matches!(said, Said::Reason(_)) || !allowance.private || allowance.take().is_err() {
+        return Err(conclude(said, Look::NotTaken, Address::default()));
+    }
+    let (address, look) = look::look(url).await;
+    Err(conclude(said, look, address))
 }
 
 fn request(url: &str, kind: Kind) -> worker::Result<Request> {

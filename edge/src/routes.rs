@@ -4,7 +4,6 @@ use worker::{Env, Headers, Method, Request, Response, Result, console_error};
 
 use crate::api;
 use crate::hub;
-use crate::probe::wall_clock;
 
 /// How long an answer may be kept by browsers and by the platform's cache. A tick a minute is all that
 /// changes it.
@@ -30,7 +29,7 @@ pub(crate) async fn answer(request: &Request, env: &Env) -> Result<Response> {
 }
 
 async fn status(env: &Env) -> Result<Response> {
-    match hub::ask_view(env, wall_clock()).await {
+    match hub::ask_view(env).await {
         Ok(view) => json(200, api::status_json(&view), "application/json", CACHE_CONTROL),
         Err(error) => {
             console_error!("status: {error}");

@@ -15,6 +15,7 @@ mod problem;
 mod progress;
 mod slots;
 pub(crate) mod stop;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,7 +64,14 @@ impl Server {
     pub(crate) fn new(app: Router, state: Arc<State>, limits: HttpLimits) -> Arc<Self> {
         // The limit on bodies is this server's; axum's own of 2 MB would make a larger one useless.
         let app = app.layer(DefaultBodyLimit::disable());
-        let slots = Slots::new(limits.max_connections);
+        let connections = slots::affordable(limits.max_connections, slots::descriptors_allowed());
+        if connections < limits.max_connections {
+            tracing::warn!(
+                "at most {connections} connections instead of {}: the system allows no more open files (ulimit -n)",
+                limits.max_connections
+            );
+        }
+        let slots = Slots::new(connections);
         Arc::new(Server { app, state, limits, slots })
     }
 }

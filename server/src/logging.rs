@@ -5,6 +5,7 @@
 //! the text form leaves them out. The log goes to standard error: standard output belongs to the program.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
 
@@ -54,6 +55,9 @@ fn colour_wanted() -> bool {
 fn log_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     let thread = std::thread::current();
+    // Captured only when RUST_BACKTRACE asks for it.
+    let backtrace = Backtrace::capture();
+    let stack = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(
         target: "heapbeat::panic",
         {
@@ -61,6 +65,7 @@ fn log_panic(info: &PanicHookInfo<'_>) {
         code.file.path = info.location().map(panic::Location::file),
         code.line.number = info.location().map(panic::Location::line),
         thread.name = thread.name(),
+        exception.stacktrace = stack,
         },
         "panicked at {place}: {}",
         panic_message(info.payload())

@@ -143,6 +143,22 @@ fn a_full_server_still_says_how_it_is() {
 }
 
 #[test]
+fn a_server_with_few_descriptors_does_not_run_out_of_them() {
+    let server =
+        Server::start_by(&["sh", "-c", "ulimit -n 128 && exec \"$0\" \"$@\""], &[("PATH", "/usr/bin:/bin")]);
+    let warned = until("the warning", || server.logged("ulimit -n").pop());
+    assert_eq!(
+        warned["message"],
+        "at most 32 connections instead of 1024: the system allows no more open files (ulimit -n)"
+    );
+    let held: Vec<TcpStream> = (0..200).map(|_| server.connect()).collect();
+    assert_eq!(server.get("/health").status, 200);
+    assert!(server.logged("cannot accept").is_empty());
+    drop(held);
+    until("a place for everybody again", || (server.get("/").status == 200).then_some(()));
+}
+
+#[test]
 fn what_is_no_http_hurts_nobody() {
     let server = Server::start(&[]);
     let cases: [&[u8]; 6] = [

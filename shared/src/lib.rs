@@ -8,6 +8,7 @@
 
 pub mod cursor;
 pub mod event;
+pub mod forecast;
 pub mod health;
 pub mod pressure;
 pub mod sample;

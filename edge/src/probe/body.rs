@@ -6,9 +6,9 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStreamDefaultReader;
 use worker::{Response, ResponseBody};
 
-use super::platform::classify_error;
+use super::platform::{Address, Look, conclude, read_error};
+use crate::watch::Blindness;
 use crate::watch::answer::{Body, Missed};
-use crate::watch::{Blindness, Failure};
 
 /// Reads at most `limit` bytes; a body that is longer is cancelled where it passes the limit, so one of a
 /// gigabyte costs no more than one that is a byte too long.
@@ -42,11 +42,8 @@ pub(super) async fn read(response: Response, limit: usize) -> Result<Body, Misse
     }
 }
 
-/// A connection that breaks in the middle of a body is lost, whatever else the platform calls it.
+/// Why a body did not come to its end.
 fn failed(thrown: &JsValue) -> Missed {
-    let message = worker::Error::from(thrown.clone()).to_string();
-    match classify_error(&message) {
-        Missed::Failed(Failure::Connection) => Failure::Lost.into(),
-        other => other,
-    }
+    let said = read_error(&worker::Error::from(thrown.clone()).to_string());
+    conclude(said, Look::NotTaken, Address::default())
 }

@@ -18,11 +18,12 @@ mod m0001_begin {
     //! Ticks, the memos of all monitors, and the ledger.
 
     /// `tick`: all probes of one tick, packed (`store/pack.rs`). `memo`: one row, everything that changes with
-    /// every probe, as JSON. `ledger`: the beginning of every segment; it ends where the next one begins. The
+    /// every probe, as JSON, with the last tick's two instants. `ledger`: the beginning of every segment; it ends where the next one begins. The
     /// two keyed tables are their own index, so a row is one row written.
     pub(super) const SQL: &[&str] = &[
         "CREATE TABLE tick (at INTEGER PRIMARY KEY, probes BLOB NOT NULL) STRICT",
-        "CREATE TABLE memo (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL, memos TEXT NOT NULL) STRICT",
+        "CREATE TABLE memo (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL, came INTEGER NOT NULL,
+            memos TEXT NOT NULL) STRICT",
         "CREATE TABLE ledger (monitor TEXT NOT NULL, from_ms INTEGER NOT NULL, state TEXT NOT NULL,
             PRIMARY KEY (monitor, from_ms)) STRICT, WITHOUT ROWID",
     ];

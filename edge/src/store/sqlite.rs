@@ -12,7 +12,7 @@ use super::pack::{pack, unpack};
 use super::transaction::Storage;
 use crate::config::MonitorId;
 use crate::watch::State;
-use crate::watch::board::{Commit, Memos, Reading};
+use crate::watch::board::{Commit, Memos, Reading, Tick};
 use crate::watch::chart;
 use crate::watch::ledger::{Entry, KEPT};
 
@@ -81,7 +81,7 @@ pub struct Store {
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// The last tick that was stored.
-    pub updated: Option<UnixMillis>,
+    pub last: Option<Tick>,
     /// The memos of all monitors.
     pub memos: Memos,
     /// Every ledger's entries, oldest first.
@@ -107,19 +107,21 @@ impl Store {
         (state, opened)
     }
 
-    /// Reads everything that the hub keeps in memory, as of `now`.
-    pub fn load(&self, now: UnixMillis) -> Result<Loaded, StoreError> {
+    /// Reads everything that the hub keeps in memory, when the edge's own clock
+    /// says `wall`.
+    pub fn load(&self, wall: UnixMillis) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded::default();
-        if let Some(row) = self.sql.rows("SELECT at, memos FROM memo WHERE id = 1", vec![])?.first() {
-            let (Some(at), Some(SqlStorageValue::String(memos))) =
-                (row.first().and_then(integer), row.get(1))
-            else {
+        if let Some(row) = self.sql.rows("SELECT at, came, memos FROM memo WHERE id = 1", vec![])?.first() {
+            let [at, came, SqlStorageValue::String(memos)] = row.as_slice() else {
                 return Err(StoreError::Unexpected("memo"));
             };
-            loaded.updated = Some(UnixMillis(at));
+            let (Some(at), Some(came)) = (integer(at), integer(came)) else {
+                return Err(StoreError::Unexpected("memo"));
+            };
+            loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
             loaded.memos = serde_json::from_str(memos).map_err(|_| StoreError::Unexpected("memo"))?;
         }
-        let now = loaded.updated.map_or(now, |updated| updated.max(now));
+        let now = loaded.last.map_or(wall, |last| last.clock(wall));
         for row in
             self.sql.rows("SELECT monitor, from_ms, state FROM ledger ORDER BY monitor, from_ms", vec![])?
         {
@@ -149,13 +151,15 @@ impl Store {
 }
 
 fn write(sql: &Sql, commit: &Commit) -> Result<(), StoreError> {
-    let at = commit.at.0;
+    let Tick { at, came } = commit.tick;
+    let oldest_tick = at.minus(TICKS_KEPT).0;
+    let (at, came) = (at.0, came.0);
     let memos = serde_json::to_string(&commit.memos).map_err(|_| StoreError::Unexpected("memo"))?;
     sql.run("INSERT INTO tick (at, probes) VALUES (?, ?)", vec![at.into(), pack(&commit.readings).into()])?;
     sql.run(
-        "INSERT INTO memo (id, at, memos) VALUES (1, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET at = excluded.at, memos = excluded.memos",
-        vec![at.into(), memos.into()],
+        "INSERT INTO memo (id, at, came, memos) VALUES (1, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET at = excluded.at, came = excluded.came, memos = excluded.memos",
+        vec![at.into(), came.into(), memos.into()],
     )?;
     for (monitor, changes) in &commit.ledgers {
         for entry in &changes.added {
@@ -171,7 +175,6 @@ fn write(sql: &Sql, commit: &Commit) -> Result<(), StoreError> {
             )?;
         }
     }
-    let oldest_tick = commit.at.minus(TICKS_KEPT).0;
     sql.run("DELETE FROM tick WHERE at < ?", vec![oldest_tick.into()])?;
     Ok(())
 }

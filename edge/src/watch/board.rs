@@ -4,13 +4,14 @@
 //! once. The board is changed on a copy by the caller, so a write that fails leaves the old one in place.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::answer::Probed;
-use super::ledger::{Changes, Entry, Ledger};
+use super::ledger::{self, Changes, Entry, Ledger};
 use super::schedule;
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
@@ -21,7 +22,25 @@ use crate::view::StatusView;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Board {
     watched: BTreeMap<MonitorId, Watched>,
-    updated: Option<UnixMillis>,
+    last: Option<Tick>,
+}
+
+/// A tick: the instant for which the cron was meant, which is the clock of everything that is booked, and
+/// the instant by the edge's own clock at which it came. The cron comes late at times; and in a test its
+/// clock is any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// When it was meant to be.
+    pub at: UnixMillis,
+    /// When it came, by the edge's own clock.
+    pub came: UnixMillis,
+}
+
+impl Tick {
+    /// The tick's clock when the edge's own says `wall`: it goes on from the tick in whole seconds.
+    pub fn clock(self, wall: UnixMillis) -> UnixMillis {
+        self.at.plus(Duration::from_secs(wall.since(self.came).as_secs()))
+    }
 }
 
 /// What one probe of a tick found; the tick's packed row has one for each probe.
@@ -37,7 +56,7 @@ pub struct Reading {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
     /// The tick.
-    pub at: UnixMillis,
+    pub tick: Tick,
     /// Its probes.
     pub readings: Vec<Reading>,
     /// Everything of [`Board`] but ledgers and charts.
@@ -83,16 +102,12 @@ pub enum Note {
 
 impl Board {
     /// The board as it was stored.
-    pub fn restore(
-        updated: Option<UnixMillis>,
-        memos: Memos,
-        mut entries: BTreeMap<MonitorId, Vec<Entry>>,
-    ) -> Self {
+    pub fn restore(last: Option<Tick>, memos: Memos, mut entries: BTreeMap<MonitorId, Vec<Entry>>) -> Self {
         let watched = memos.0.into_iter().map(|(id, memo)| {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
             (id, Watched { memo, ledger, chart: super::chart::Chart::default() })
         });
-        let mut board = Board { watched: watched.collect(), updated };
+        let mut board = Board { watched: watched.collect(), last };
         // A monitor that was taken out of the configuration left its ledger; it is there when it comes back.
         for (id, entries) in entries {
             let ledger = Ledger::restore(entries, None);
@@ -113,8 +128,8 @@ impl Board {
     }
 
     /// The last tick that was taken in.
-    pub fn updated(&self) -> Option<UnixMillis> {
-        self.updated
+    pub fn last(&self) -> Option<Tick> {
+        self.last
     }
 
     /// The monitors that the tick of `now` probes. Those that were fine come first, as they answer soonest;
@@ -134,10 +149,11 @@ impl Board {
         due.into_iter().map(|(_, _, monitor)| monitor).collect()
     }
 
-    /// Takes in the probes of the tick at `at`. Probes of monitors that are not configured are ignored.
-    pub fn take(&mut self, config: &Config, at: UnixMillis, probes: &[Probed]) -> Commit {
+    /// Takes in the probes of a tick. Probes of monitors that are not configured are ignored.
+    pub fn take(&mut self, config: &Config, tick: Tick, probes: &[Probed]) -> Commit {
+        let at = tick.at;
         let mut commit = Commit {
-            at,
+            tick,
             readings: Vec::new(),
             memos: Memos::default(),
             ledgers: Vec::new(),
@@ -168,7 +184,7 @@ impl Board {
             commit.readings.push(Reading { monitor: id(), judged: step.judged });
         }
         self.retire(config, at, &mut commit);
-        self.updated = Some(at);
+        self.last = Some(tick);
         commit.memos = Memos(
             self.watched
                 .iter()
@@ -183,22 +199,26 @@ impl Board {
     /// out. The ledger itself stays until it is too old: a monitor that comes back under the same id goes on
     /// with it, and the time between was not observed.
     fn retire(&mut self, config: &Config, at: UnixMillis, commit: &mut Commit) {
-        for (id, watched) in &mut self.watched {
-            let configured = config.monitors.iter().any(|monitor| monitor.id == *id);
-            if configured || watched.memo == Memo::default() || !watched.ledger.lapsed(at) {
-                continue;
+        self.watched.retain(|id, watched| {
+            if !watched.ledger.lapsed(at) || config.monitors.iter().any(|monitor| monitor.id == *id) {
+                return true;
             }
-            let changes = watched.ledger.lapse(at);
+            let mut changes = watched.ledger.lapse(at);
+            watched.memo = Memo::default();
+            let ended = watched.ledger.current(at).is_none_or(|last| last.from <= at.minus(ledger::KEPT));
+            if ended {
+                changes.forget_before = Some(at);
+            }
             if changes != Changes::default() {
                 commit.ledgers.push((id.clone(), changes));
             }
-            watched.memo = Memo::default();
-        }
+            !ended
+        });
     }
 
-    /// What the public sees at `now`, which is never before the last tick.
-    pub fn view(&self, config: &Config, now: UnixMillis) -> StatusView {
-        let now = self.updated.map_or(now, |updated| updated.max(now));
+    /// What the public sees when the edge's own clock says `wall`.
+    pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusView {
+        let now = self.last.map_or(wall, |last| last.clock(wall));
         let nothing = Watched::default();
         let monitors: Vec<_> = config
             .monitors
@@ -207,7 +227,7 @@ impl Board {
             .collect();
         StatusView {
             state: worst(monitors.iter().map(|monitor| monitor.state)),
-            updated: self.updated,
+            updated: self.last.map(|last| last.at),
             monitors,
             problems: config.problems.clone(),
         }

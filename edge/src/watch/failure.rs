@@ -69,7 +69,7 @@ impl Failure {
             Failure::Dns => "its name could not be resolved",
             Failure::Refused => "the connection was refused",
             Failure::Unreachable => "its network could not be reached",
-            Failure::Tls => "no secure connection could be made",
+            Failure::Tls => "no secure (TLS) connection could be made",
             Failure::ConnectTimeout => "the connection was not made in time",
             Failure::Timeout => "there was no answer in time",
             Failure::BodyTimeout => "the answer did not end in time",

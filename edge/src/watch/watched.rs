@@ -102,7 +102,17 @@ impl Watched {
         restarted
     }
 
-    /// What the public sees of it at `now`. `first`: since when the hub has been watching at all.
+    /// What there is to say about the state. Once the last probe's word has run out, what that probe found is
+    /// no longer the reason of anything; what keeps us from looking is.
+    fn reason(&self, now: UnixMillis) -> Option<String> {
+        let verdict = self.memo.verdict?;
+        if self.ledger.lapsed(now) && verdict.vote().is_some() {
+            return Some("nobody has looked for some time".to_owned());
+        }
+        verdict.sentence()
+    }
+
+    /// What the public sees of it at `now`.
     pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorView {
         let current = self.ledger.current(now);
         let state = current.map_or(State::Unobserved, |entry| entry.state);
@@ -112,7 +122,7 @@ impl Watched {
             group: monitor.group.clone(),
             state,
             since: current.map_or(now, |entry| entry.from),
-            reason: self.memo.verdict.and_then(Verdict::sentence),
+            reason: self.reason(now),
             latency_ms: self.memo.latency_ms,
             uptime: WINDOWS
                 .iter()

@@ -19,8 +19,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::accept::closing;
 use super::answer::answer;
-use super::progress::{Progress, Watched};
+use super::progress::Progress;
 use super::slots::{Slot, SlotKind};
+use super::watched::Watched;
 use super::{Server, Stage};
 use crate::config::HttpLimits;
 

@@ -3,24 +3,17 @@
 //! One timer per connection serves all of them. It is not moved at every step (that would cost each request several
 //! timer operations); it fires, looks what the connection is waiting for by then, and is set anew.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::slots::Slot;
 use crate::config::HttpLimits;
 
 /// After an answer that left a part of its request unread, how long the rest is taken and thrown away. Closing at once
 /// would reset the connection, and the client would lose the answer that tells it why.
 const LINGER: Duration = Duration::from_secs(1);
-/// And how much of it.
-const LINGER_BYTES: usize = 4 << 20;
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +76,34 @@ impl Progress {
         self.enter(Phase::Idle, now);
     }
 
+    /// Bytes have come.
+    pub(super) fn received(&self, now: impl FnOnce() -> Instant) {
+        if self.phase() == Phase::Idle {
+            self.enter(Phase::Head, now());
+        }
+    }
+
+    /// The client takes nothing of what is there for it.
+    pub(super) fn stalled(&self, now: impl FnOnce() -> Instant) {
+        if self.stalled_since.load(Ordering::Relaxed) == NEVER {
+            self.stalled_since.store(self.micros(now()), Ordering::Relaxed);
+        }
+    }
+
+    /// The client has taken something.
+    pub(super) fn taken(&self) {
+        self.stalled_since.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// The last answer is sent and the connection is to be closed. Says whether the client may still be talking.
+    pub(super) fn close(&self, now: impl FnOnce() -> Instant) -> bool {
+        let unread = self.unread.load(Ordering::Relaxed);
+        if unread && self.phase() != Phase::Linger {
+            self.enter(Phase::Linger, now());
+        }
+        unread
+    }
+
     /// A part of the request will not be read.
     pub(super) fn leave_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
@@ -133,101 +154,12 @@ impl Progress {
         self.phase_since.store(self.micros(now), Ordering::Relaxed);
     }
 
-    fn stalled(&self, now: Instant) {
-        if self.stalled_since.load(Ordering::Relaxed) == NEVER {
-            self.stalled_since.store(self.micros(now), Ordering::Relaxed);
-        }
-    }
-
     fn micros(&self, now: Instant) -> u64 {
         u64::try_from(now.duration_since(self.began).as_micros()).unwrap_or(NEVER - 1)
     }
 
     fn at(&self, micros: u64) -> Instant {
         self.began + Duration::from_micros(micros)
-    }
-}
-
-/// A socket that keeps the connection's progress, and its slot for as long as it is open.
-#[derive(Debug)]
-pub(super) struct Watched<S> {
-    inner: S,
-    progress: Arc<Progress>,
-    lingered: usize,
-    _slot: Slot,
-}
-
-impl<S> Watched<S> {
-    pub(super) fn new(inner: S, progress: Arc<Progress>, slot: Slot) -> Self {
-        Watched { inner, progress, lingered: 0, _slot: slot }
-    }
-
-    /// Passes on what a write came to, and keeps whether the client takes anything.
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match written {
-            Poll::Pending => self.progress.stalled(Instant::now()),
-            Poll::Ready(_) => self.progress.stalled_since.store(NEVER, Ordering::Relaxed),
-        }
-        written
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        if buf.filled().len() > before && self.progress.phase() == Phase::Idle {
-            self.progress.enter(Phase::Head, Instant::now());
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.noted(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.noted(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
-        if !self.progress.unread.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        if self.progress.phase() != Phase::Linger {
-            self.progress.enter(Phase::Linger, Instant::now());
-        }
-        let mut waste = [0; 8192];
-        while self.lingered < LINGER_BYTES {
-            let mut waste = ReadBuf::new(&mut waste);
-            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut waste))?;
-            if waste.filled().is_empty() {
-                break;
-            }
-            self.lingered += waste.filled().len();
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -252,14 +184,23 @@ mod tests {
         assert_eq!(ends(), Some(10), "a client that says nothing");
         progress.request(at(3));
         assert_eq!(ends(), None, "the application has its own time");
-        progress.stalled(at(5));
-        progress.stalled(at(20));
+        progress.stalled(|| at(5));
+        progress.stalled(|| at(20));
         assert_eq!(ends(), Some(35), "nothing taken since the fifth second");
-        progress.stalled_since.store(NEVER, Ordering::Relaxed);
+        progress.taken();
+        progress.received(|| at(30));
+        assert_eq!(ends(), None, "a body is not a head");
         progress.answered(at(40));
         assert_eq!(ends(), Some(160), "kept open for the next request");
-        progress.enter(Phase::Head, at(50));
+        progress.received(|| at(50));
+        progress.received(|| at(55));
         assert_eq!(ends(), Some(60), "whose head has to come in one go");
+        progress.request(at(56));
+        progress.answered(at(57));
+        assert!(!progress.close(|| at(58)), "everything was read");
+        progress.leave_unread();
+        assert!(progress.close(|| at(60)) && progress.close(|| at(65)));
+        assert_eq!(ends(), Some(61), "the rest of a refused body is taken for a moment");
     }
 
     #[test]

@@ -12,6 +12,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Connections beyond the limit that are taken for `/health` alone.
 const RESERVE: usize = 32;
 
+/// Descriptors that are left to the application and to heapbeat itself.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// How many of the `wanted` connections this process may have, given how many `descriptors` it may open: a server that
+/// runs out of them can neither accept a health check nor open a file.
+pub(super) fn affordable(wanted: usize, descriptors: Option<u64>) -> usize {
+    let left = descriptors.map(|all| all.saturating_sub(OTHER_DESCRIPTORS + RESERVE as u64).max(1));
+    left.map_or(wanted, |left| wanted.min(usize::try_from(left).unwrap_or(usize::MAX)))
+}
+
+/// How many descriptors this process may open; `None` when there is no limit.
+pub(super) fn descriptors_allowed() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// The slots that are left.
 #[derive(Debug)]
 pub(super) struct Slots {
@@ -80,6 +95,21 @@ mod tests {
         match pin!(slots.take()).poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(slot) => Some(slot),
             std::task::Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn connections_leave_descriptors_for_the_rest() {
+        let cases = [
+            (1024, None, 1024),
+            (1024, Some(1_048_576), 1024),
+            (1024, Some(1024), 928),
+            (100, Some(1024), 100),
+            (1024, Some(97), 1),
+            (1024, Some(0), 1),
+        ];
+        for (wanted, descriptors, expected) in cases {
+            assert_eq!(affordable(wanted, descriptors), expected, "{wanted} of {descriptors:?}");
         }
     }
 

@@ -35,9 +35,15 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
+const BINARY: &str = env!("CARGO_BIN_EXE_heapbeat");
+
 /// The binary with an environment of nothing but `variables`.
 pub(crate) fn heapbeat(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heapbeat"));
+    command(BINARY, arguments, variables)
+}
+
+fn command(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -46,7 +52,14 @@ pub(crate) fn heapbeat(arguments: &[&str], variables: &[(&str, &str)]) -> Comman
 impl Server {
     /// Starts with these variables and waits until it listens.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let mut child = heapbeat(&["serve", "--demo", "--port", "0"], variables).spawn().unwrap();
+        Self::start_by(&[], variables)
+    }
+
+    /// Starts through another program, which is given the command as its last arguments.
+    pub(crate) fn start_by(starter: &[&str], variables: &[(&str, &str)]) -> Self {
+        let whole: Vec<&str> =
+            starter.iter().copied().chain([BINARY, "serve", "--demo", "--port", "0"]).collect();
+        let mut child = command(whole[0], &whole[1..], variables).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (listening, port) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());

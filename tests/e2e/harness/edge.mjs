@@ -37,19 +37,20 @@ export class Edge {
    * @param {{ state?: string, vars?: Record<string, unknown> }} [options] `state` is a directory that outlives the worker
    */
   static async start(monitors, { state, vars = {} } = {}) {
-    const worker = new Miniflare(
-      convertV4MiniflareOptions({
-        modules: true,
+    const worker = new Miniflare({
+      ...convertV4MiniflareOptions({
         modulesRoot: "edge/build",
-        scriptPath: "edge/build/index.js",
-        modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],
+        modules: [
+          { type: "ESModule", path: "edge/build/index.js" },
+          { type: "CompiledWasm", path: "edge/build/index_bg.wasm" },
+        ],
         compatibilityDate: "2026-11-01",
         bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ...vars },
         durableObjects: { HUB: { className: "Hub", useSQLite: true } },
-        durableObjectsPersist: state,
         port: 0,
       }),
-    );
+      resourcePersistencePath: state,
+    });
     const url = await worker.ready;
     return new Edge(worker, url.origin);
   }

@@ -4,6 +4,7 @@ use clap::ArgMatches;
 use heapbeat::Guard;
 use heapbeat::config::{Config, ConfigError, environment, unknown_variables};
 use heapbeat::logging::{self, LoggingError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::demo;
 
@@ -26,12 +27,20 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
     let config = Config::from_layers(flags, environment)?;
     logging::init(&config)?;
     warn_of_unknown_variables();
+    allow_more_descriptors();
     let app = demo::app(arguments.get_flag("demo"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let result = runtime.block_on(async { Guard::new(config)?.serve(app).await });
     // Whatever is still running was given its time; a handler that blocks its thread must not keep the process.
     runtime.shutdown_background();
     Ok(result?)
+}
+
+/// Raises the soft limit on open files to the hard one, as the soft one is low for the sake of programs that use
+/// `select`, which this one does not. What cannot be raised is reported when the server counts its connections.
+fn allow_more_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn warn_of_unknown_variables() {

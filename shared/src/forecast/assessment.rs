@@ -1,0 +1,178 @@
+//! The answer.
+//!
+//! Whoever is woken by it has to be able to tell what was seen from what is inferred. So every answer carries what
+//! it rests on, and the smallest growth that would have been noticed; a time to the limit comes with its interval, or
+//! not at all.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::point::Place;
+use crate::units::Bytes;
+
+/// The answer in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// No growth that could be told from what is usual here.
+    Steady,
+    /// Something rises, and it is not established that it will go on, or it is not the application that holds it.
+    Growing,
+    /// What the application holds rises in a line that predicts itself, for as long as the evidence needs.
+    Leaking,
+    /// Resident memory rises, what the application holds does not.
+    Fragmenting,
+    /// Not enough was seen, or it is too noisy for this limit.
+    Unknown,
+}
+
+impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Verdict; 5] =
+        [Verdict::Steady, Verdict::Growing, Verdict::Leaking, Verdict::Fragmenting, Verdict::Unknown];
+
+    /// The word on the wire and in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Steady => "steady",
+            Verdict::Growing => "growing",
+            Verdict::Leaking => "leaking",
+            Verdict::Fragmenting => "fragmenting",
+            Verdict::Unknown => "unknown",
+        }
+    }
+}
+
+/// What the verdict rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// `unknown`: fewer than eight buckets, or less than three minutes, after the warm-up.
+    TooShort,
+    /// `unknown`: what comes and goes is as large as the room that is left.
+    TooNoisy,
+    /// `steady`: nothing rises.
+    Flat,
+    /// `steady`: it rose and stopped (a warm-up, a cache that is full).
+    Settled,
+    /// `steady`: it rose at one instant and stayed there (a deploy, a configuration).
+    Stepped,
+    /// `growing`: it slows down, as a warm-up does.
+    Slowing,
+    /// `growing`: it accelerates or is S-shaped, as a rhythm is.
+    Bent,
+    /// `growing`: it hardly stands out from what comes and goes.
+    Faint,
+    /// `growing`: a few increments make up most of it.
+    Uneven,
+    /// `growing`: a line through its first two thirds did not predict the last.
+    Unpredictive,
+    /// `growing`: straight so far, seen for too short a time compared with what it would take to reach the limit.
+    TooSoon,
+    /// `growing`: the limit is more than a day away, and not yet a day and a half was seen; a daily rhythm does that.
+    Remote,
+    /// `growing`: straight and lasting, but outside what the application allocates.
+    Elsewhere,
+    /// `leaking`: straight, lasting, predicts itself.
+    Retained,
+    /// `fragmenting`: what is resident beyond the live heap rises, the live heap does not.
+    HeapFlat,
+}
+
+/// A slope of memory against time, in bytes per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rate(pub f64);
+
+impl fmt::Display for Rate {
+    /// For people, in the unit of time that leaves a figure to picture: `20.0 MB/s`, `1.00 MB/min`, `0.25 MB/h`,
+    /// `310.5 B/h`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MB: f64 = 1_048_576.0;
+        let sign = if self.0 < 0.0 { "-" } else { "" };
+        let rate = self.0.abs() / MB;
+        let (amount, unit) = match rate {
+            r if r >= 1.0 => (r, "s"),
+            r if r * 60.0 >= 0.5 => (r * 60.0, "min"),
+            r => (r * 3600.0, "h"),
+        };
+        match amount {
+            // A float cast saturates; this one is below 2^20.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            a if a < 0.1 => write!(f, "{sign}{}/{unit}", Bytes((a * MB).round() as u64)),
+            a if a < 10.0 => write!(f, "{sign}{a:.2} MB/{unit}"),
+            a => write!(f, "{sign}{a:.1} MB/{unit}"),
+        }
+    }
+}
+
+/// An estimate with its 95 % interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Slope {
+    /// The estimate.
+    pub expected: Rate,
+    /// Lower end.
+    pub low: Rate,
+    /// Upper end.
+    pub high: Rate,
+}
+
+/// When the limit will be reached, from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeToLimit {
+    /// When usual peaks reach it at the expected slope.
+    #[serde(rename = "expected_seconds", with = "seconds")]
+    pub expected: Duration,
+    /// When the highest peak seen reaches it at the steepest slope of the interval.
+    #[serde(rename = "earliest_seconds", with = "seconds")]
+    pub earliest: Duration,
+    /// When the floor itself reaches it at the flattest slope of the interval.
+    #[serde(rename = "latest_seconds", with = "seconds")]
+    pub latest: Duration,
+}
+
+/// Everything there is to say about a series and a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assessment {
+    /// In one word.
+    pub verdict: Verdict,
+    /// What it rests on.
+    pub basis: Basis,
+    /// What grows; of a steady series, what was looked at.
+    pub place: Place,
+    /// How fast the floor of `place` rises; absent where there is no rise to speak of.
+    pub slope: Option<Slope>,
+    /// Present only where the rise is established and predicted itself in the backtest.
+    pub time_to_limit: Option<TimeToLimit>,
+    /// The smallest slope that could have been seen: the spread of the floors over the time seen. Absent before
+    /// anything could.
+    pub detectable: Option<Rate>,
+    /// Time since the series began or was last reset.
+    #[serde(rename = "observed_seconds", with = "seconds")]
+    pub observed: Duration,
+    /// Time that the figures above rest on, warm-up excluded.
+    #[serde(rename = "window_seconds", with = "seconds")]
+    pub window: Duration,
+    /// The limit that was asked about.
+    pub limit: Bytes,
+}
+
+/// Durations on the wire: seconds, to the millisecond.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    // Serde hands the field over by reference.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((span.as_secs_f64() * 1000.0).round() / 1000.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
+}

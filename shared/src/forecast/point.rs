@@ -1,0 +1,121 @@
+//! What the forecaster is fed: one reading of memory, as much of it as is known.
+//!
+//! A series from elsewhere has one figure; heapbeat's own samples split it into what the application holds, what the
+//! allocator keeps beyond that, and what is resident besides. The split decides the verdict: only the first is
+//! retention, and the cures differ.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sample::Sample;
+use crate::units::{Bytes, UnixMillis};
+
+/// One reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// When; only differences count, so time since any fixed instant will do.
+    pub at: UnixMillis,
+    /// What the limit is compared with: the working set, the resident set, or the one figure that there is.
+    pub total: Bytes,
+    /// The heap's share of it, where known.
+    pub heap: Option<Heap>,
+}
+
+/// What is known of the heap at one reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heap {
+    /// What the application holds (jemalloc `stats.allocated`).
+    pub used: Bytes,
+    /// What the allocator has resident (jemalloc `stats.resident`), where known.
+    pub resident: Option<Bytes>,
+}
+
+impl Point {
+    /// A reading of which one figure is known.
+    pub const fn single(at: UnixMillis, total: Bytes) -> Self {
+        Point { at, total, heap: None }
+    }
+}
+
+impl From<&Sample> for Point {
+    fn from(sample: &Sample) -> Self {
+        Point {
+            at: sample.at,
+            total: sample.working_set,
+            heap: Some(Heap { used: sample.heap_used, resident: Some(sample.heap_resident) }),
+        }
+    }
+}
+
+/// Where memory grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In the one figure that is known; nothing says where inside.
+    Memory,
+    /// In what the application holds: retention.
+    Heap,
+    /// In what the allocator keeps beyond it: fragmentation and pages not yet given back.
+    Gap,
+    /// Outside the heap: stacks, mapped files, other allocators, other processes under the same limit.
+    Outside,
+    /// Beyond what the application holds; the figures do not say whether in the allocator or outside it.
+    Beyond,
+}
+
+impl Place {
+    /// For a sentence: "the heap", "the allocator's gap".
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Place::Memory => "memory",
+            Place::Heap => "the live heap",
+            Place::Gap => "what the allocator keeps beyond the live heap",
+            Place::Outside => "memory outside the heap",
+            Place::Beyond => "resident memory beyond the live heap",
+        }
+    }
+}
+
+/// Series kept per bucket: the total, and up to three parts of it.
+pub(super) const CHANNELS: usize = 4;
+
+/// The channel of [`Point::total`].
+pub(super) const TOTAL: usize = 0;
+
+/// Which of a point's figures are known; it decides what each channel holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Only the total.
+    Single,
+    /// Total and live heap.
+    Process,
+    /// Total, live heap and the allocator's resident memory.
+    Full,
+}
+
+impl Kind {
+    /// Every channel that is watched for growth, with its place.
+    pub(super) const fn parts(self) -> &'static [(usize, Place)] {
+        match self {
+            Kind::Single => &[(TOTAL, Place::Memory)],
+            Kind::Process => &[(1, Place::Heap), (2, Place::Beyond)],
+            Kind::Full => &[(1, Place::Heap), (2, Place::Gap), (3, Place::Outside)],
+        }
+    }
+}
+
+impl Point {
+    /// The kind of this point and its figure for every channel; a channel that the kind lacks is 0.
+    pub(super) fn channels(&self) -> (Kind, [u64; CHANNELS]) {
+        let total = self.total;
+        match self.heap {
+            None => (Kind::Single, [total.0, 0, 0, 0]),
+            Some(Heap { used, resident: None }) => {
+                (Kind::Process, [total.0, used.0, total.saturating_sub(used).0, 0])
+            }
+            Some(Heap { used, resident: Some(resident) }) => {
+                let gap = resident.saturating_sub(used).0;
+                (Kind::Full, [total.0, used.0, gap, total.saturating_sub(resident).0])
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What must hold for any series, and what people are told.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMIT: Bytes = Bytes::from_mb(512);
+
+/// Readings a second apart from `f(second)`, in bytes.
+fn series(seconds: i64, f: impl Fn(f64) -> f64) -> Vec<Point> {
+    (0..seconds).map(|s| Point::single(UnixMillis(s * 1000), megabytes(f(s as f64) / 1_048_576.0))).collect()
+}
+
+/// 100 MB and 1 MB a minute, with a ripple of 0.2 MB.
+fn slow_leak(second: f64) -> f64 {
+    (100.0 + second / 60.0 + 0.1 * (second * 1.7).sin()) * 1_048_576.0
+}
+
+#[test]
+fn a_slow_leak_is_found_with_its_slope_and_time_within_ten_minutes() {
+    let assessment = Forecaster::of(series(600, slow_leak)).assess(LIMIT);
+    assert_eq!((assessment.verdict, assessment.basis), (Verdict::Leaking, Basis::Retained));
+    let slope = assessment.slope.unwrap();
+    assert!((slope.expected.0 * 60.0 / 1_048_576.0 - 1.0).abs() < 0.05, "{slope:?}");
+    let minutes = assessment.time_to_limit.unwrap().expected.as_secs_f64() / 60.0;
+    assert!((minutes / 402.0 - 1.0).abs() < 0.05, "{minutes}");
+}
+
+#[test]
+fn nothing_is_said_before_there_is_evidence() {
+    for seconds in [0, 1, 2, 7, 30, 120, 200] {
+        let flat = Forecaster::of(series(seconds, |_| 1e8)).assess(LIMIT);
+        assert_eq!((flat.verdict, flat.slope), (Verdict::Unknown, None), "{seconds} s, flat");
+    }
+    for seconds in [0, 1, 2, 7] {
+        let steep = Forecaster::of(series(seconds, |s| 1e8 + 2e7 * s)).assess(LIMIT);
+        assert_eq!(steep.verdict, Verdict::Unknown, "{seconds} s, steep");
+    }
+    let flat = Forecaster::of(series(300, |_| 1e8)).assess(LIMIT);
+    assert_eq!((flat.verdict, flat.basis), (Verdict::Steady, Basis::Flat));
+    assert!(flat.detectable.unwrap() > Rate(0.0));
+}
+
+#[test]
+fn growth_too_slow_to_be_told_from_a_daily_rhythm_is_no_leak_yet() {
+    let mb = 1_048_576.0;
+    let creeping = |s: f64| (100.0 + 0.1 * s / 60.0 + 0.01 * (s * 1.7).sin()) * mb;
+    let day = Forecaster::of(series(7200, creeping)).assess(LIMIT);
+    assert_eq!((day.verdict, day.basis), (Verdict::Growing, Basis::Remote));
+    assert!(day.time_to_limit.is_some());
+    let days = Forecaster::of(series(3 * 86_400, creeping)).assess(LIMIT);
+    assert_eq!(days.verdict, Verdict::Leaking);
+}
+
+#[test]
+fn where_it_grows_decides_the_verdict() {
+    let run = |used: f64, resident: f64, total: f64| {
+        let bytes = |base: f64, rate: f64, s: i64| megabytes(base + rate * s as f64 / 60.0);
+        let points = (0..900).map(|s| Point {
+            at: UnixMillis(s * 1000),
+            total: bytes(120.0, total, s),
+            heap: Some(Heap { used: bytes(60.0, used, s), resident: Some(bytes(90.0, resident, s)) }),
+        });
+        let found = Forecaster::of(points).assess(LIMIT);
+        (found.verdict, found.place)
+    };
+    assert_eq!(run(2.0, 2.0, 2.0), (Verdict::Leaking, Place::Heap));
+    assert_eq!(run(0.0, 2.0, 2.0), (Verdict::Fragmenting, Place::Gap));
+    assert_eq!(run(0.0, 0.0, 2.0), (Verdict::Growing, Place::Outside));
+    assert_eq!(run(0.0, 0.0, 0.0), (Verdict::Steady, Place::Heap));
+    // A gap that grows because the heap does is no fragmentation.
+    assert_eq!(run(2.0, 2.2, 2.2), (Verdict::Leaking, Place::Heap));
+}
+
+fn megabytes(mb: f64) -> Bytes {
+    // Test series are positive and small.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Bytes((mb * 1_048_576.0) as u64)
+}
+
+#[test]
+fn a_reset_forgets_and_says_why() {
+    let mut forecaster = Forecaster::of(series(600, slow_leak));
+    assert_eq!((forecaster.last_reset(), forecaster.assess(LIMIT).verdict), (None, Verdict::Leaking));
+    forecaster.reset(Reset::Purge);
+    assert_eq!(
+        (forecaster.last_reset(), forecaster.assess(LIMIT).verdict),
+        (Some(Reset::Purge), Verdict::Unknown)
+    );
+    assert_eq!(forecaster.imminent(LIMIT, Duration::MAX), None);
+}
+
+#[test]
+fn a_late_reading_is_dropped_and_a_clock_set_back_begins_anew() {
+    let all = series(600, slow_leak);
+    let mut disturbed = Forecaster::new();
+    for point in &all {
+        disturbed.push(*point);
+        disturbed.push(Point::single(point.at.minus(Duration::from_secs(20)), Bytes(1)));
+    }
+    assert_eq!(disturbed.assess(LIMIT), Forecaster::of(all).assess(LIMIT));
+    disturbed.push(Point::single(UnixMillis(1000), Bytes(1)));
+    assert_eq!(disturbed.last_reset(), Some(Reset::TimeWentBack));
+    disturbed.push(Point {
+        heap: Some(Heap { used: Bytes(1), resident: None }),
+        ..Point::single(UnixMillis(2000), Bytes(1))
+    });
+    assert_eq!(disturbed.last_reset(), Some(Reset::OtherFigures));
+}
+
+#[test]
+fn people_read_one_sentence_and_machines_one_object() {
+    let leak = Forecaster::of(series(600, slow_leak)).assess(LIMIT);
+    let told = leak.to_string();
+    assert!(
+        told.starts_with(
+            "Memory leaks 1.00 MB/min: in a line, and none of it was given back; it reaches 512.0 MB in 6 h"
+        ),
+        "{told}"
+    );
+    let report = leak.report();
+    for part in [
+        "verdict      leaking\n",
+        "slope        1.00 MB/min (",
+        "limit        512.0 MB in 6 h",
+        "observed     9 min 59 s (",
+    ] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+    let steady = Forecaster::of(series(600, |_| 1e8)).assess(LIMIT).to_string();
+    assert!(steady.starts_with("Memory is steady: its floor does not rise (less than"), "{steady}");
+    let nothing = Forecaster::new().assess(LIMIT).to_string();
+    assert_eq!(nothing, "No verdict on memory: not enough was seen yet.");
+
+    let json: serde_json::Value = serde_json::from_str(&leak.to_json()).unwrap();
+    assert_eq!(
+        (&json["verdict"], &json["basis"], &json["place"]),
+        (&"leaking".into(), &"retained".into(), &"memory".into())
+    );
+    assert_eq!(json["observed_seconds"], 599.0);
+    assert_eq!(json["sentence"], told);
+    for field in ["expected_seconds", "earliest_seconds", "latest_seconds"] {
+        assert!(json["time_to_limit"][field].as_f64().unwrap() > 20_000.0, "{field}");
+    }
+    assert_eq!(serde_json::from_value::<Assessment>(json).unwrap().verdict, Verdict::Leaking);
+}
+
+#[test]
+fn rates_are_shown_in_a_unit_that_people_can_picture() {
+    let mb = 1_048_576.0;
+    let cases = [
+        (20.0 * mb, "20.0 MB/s"),
+        (mb / 60.0, "1.00 MB/min"),
+        (mb / 600.0, "6.00 MB/h"),
+        (-mb / 60.0, "-1.00 MB/min"),
+        (mb / 60.0 * 0.99, "0.99 MB/min"),
+        (1.0, "3.5 kB/h"),
+        (0.0, "0 B/h"),
+    ];
+    for (rate, shown) in cases {
+        assert_eq!(Rate(rate).to_string(), shown);
+    }
+}
+
+#[test]
+fn the_state_has_the_size_that_the_documentation_names() {
+    assert!((30_000..45_000).contains(&Forecaster::state_bytes()), "{}", Forecaster::state_bytes());
+}
+
+/// Anything that the types allow.
+fn any_point() -> impl Strategy<Value = Point> {
+    let time = prop_oneof![any::<i64>(), 0i64..1_000_000, Just(i64::MIN), Just(i64::MAX), Just(0)];
+    let bytes = || prop_oneof![any::<u64>(), 0u64..1 << 30, Just(0), Just(u64::MAX)];
+    let heap = proptest::option::of((bytes(), proptest::option::of(bytes())));
+    (time, bytes(), heap).prop_map(|(at, total, heap)| Point {
+        at: UnixMillis(at),
+        total: Bytes(total),
+        heap: heap.map(|(used, resident)| Heap { used: Bytes(used), resident: resident.map(Bytes) }),
+    })
+}
+
+/// A noisy series with a trend, some of it anything.
+fn noisy(steps: &[(u32, u32)], slope: u32) -> Vec<Point> {
+    let mut at = 0;
+    steps
+        .iter()
+        .enumerate()
+        .map(|(i, (gap, noise))| {
+            at += i64::from(*gap);
+            Point::single(UnixMillis(at), Bytes(50_000_000 + u64::from(slope) * i as u64 + u64::from(*noise)))
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_makes_it_panic(points in proptest::collection::vec(any_point(), 0..400), limit in any::<u64>()) {
+        let mut forecaster = Forecaster::new();
+        for point in points {
+            forecaster.push(point);
+            let _ = forecaster.imminent(Bytes(limit), Duration::MAX);
+        }
+        let assessment = forecaster.assess(Bytes(limit));
+        let _ = (assessment.report(), assessment.to_json());
+    }
+
+    #[test]
+    fn ordered_extremes_do_not_make_it_panic(
+        figures in proptest::collection::vec(prop_oneof![Just(0), Just(u64::MAX), any::<u64>()], 100..500),
+        every in prop_oneof![Just(0i64), Just(1), 50..2000i64, Just(1 << 40)],
+    ) {
+        let points = figures.iter().zip(0i64..).map(|(total, i)| Point::single(UnixMillis(i * every), Bytes(*total)));
+        let assessment = Forecaster::of(points).assess(Bytes(u64::MAX));
+        let _ = (assessment.report(), assessment.to_json());
+        if let Some(time) = assessment.time_to_limit {
+            prop_assert!(time.earliest <= time.expected && time.expected <= time.latest);
+        }
+        if let Some(slope) = assessment.slope {
+            prop_assert!(slope.low <= slope.expected && slope.expected <= slope.high);
+        }
+    }
+
+    #[test]
+    fn only_differences_of_time_count(
+        steps in proptest::collection::vec((100u32..2000, 0u32..2_000_000), 300..600),
+        slope in 0u32..60_000,
+        shift in -1_000_000_000_000i64..1_000_000_000_000,
+    ) {
+        let points = noisy(&steps, slope);
+        let shifted = points.iter().map(|point| Point { at: UnixMillis(point.at.0 + shift), ..*point });
+        prop_assert_eq!(Forecaster::of(shifted).assess(LIMIT), Forecaster::of(points.iter().copied()).assess(LIMIT));
+    }
+
+    #[test]
+    fn a_larger_process_leaks_in_proportion(
+        steps in proptest::collection::vec((100u32..2000, 0u32..2_000_000), 300..600),
+        slope in 0u32..60_000,
+        power in 1u32..10,
+    ) {
+        // A power of two scales floating point exactly.
+        let scale = 1u64 << power;
+        let points = noisy(&steps, slope);
+        let larger = points.iter().map(|point| Point { total: Bytes(point.total.0 * scale), ..*point });
+        let one = Forecaster::of(points.iter().copied()).assess(LIMIT);
+        let many = Forecaster::of(larger).assess(Bytes(LIMIT.0 * scale));
+        prop_assert_eq!((one.verdict, one.basis, one.window), (many.verdict, many.basis, many.window));
+        prop_assert_eq!(one.time_to_limit, many.time_to_limit);
+        let scaled = |rate: Rate| rate.0 * scale as f64;
+        let expected = one.slope.map(|slope| scaled(slope.expected));
+        prop_assert_eq!(expected, many.slope.map(|slope| slope.expected.0));
+        prop_assert_eq!(one.detectable.map(scaled), many.detectable.map(|rate| rate.0));
+    }
+}
