@@ -126,6 +126,7 @@ mod tests {
     fn view() -> StatusView {
         StatusView {
             state: State::Up,
+            now: UnixMillis(1_767_225_600_000),
             updated: Some(UnixMillis(1_767_225_600_000)),
             monitors: vec![MonitorView {
                 id: "api".into(),
@@ -178,6 +179,7 @@ mod tests {
     fn nothing_seen_yet() {
         let nothing = StatusView {
             state: State::Unobserved,
+            now: UnixMillis(0),
             updated: None,
             monitors: Vec::new(),
             problems: Vec::new(),

@@ -1,12 +1,13 @@
 //! The edge half of heapbeat: a Worker that watches backends and tells the world about them.
 //!
-//! Pure parts ([`config`], [`watch`], [`view`], [`api`]) decide and are tested natively; the rim ([`hub`],
+//! Pure parts ([`config`], [`watch`], [`view`], [`api`], [`page`]) decide and are tested natively; the rim ([`hub`],
 //! [`probe`], [`store`], routes) awaits.
 
 pub mod api;
 pub mod config;
 mod env;
 pub mod hub;
+pub mod page;
 pub mod probe;
 mod routes;
 pub mod store;

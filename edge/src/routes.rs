@@ -4,10 +4,14 @@ use worker::{Env, Headers, Method, Request, Response, Result, console_error};
 
 use crate::api;
 use crate::hub;
+use crate::page;
 
 /// How long an answer may be kept by browsers and by the platform's cache. A tick a minute is all that
 /// changes it.
 const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
+
+/// Seconds after which a hub that did not answer may be asked again.
+const RETRY_AFTER: &str = "10";
 
 /// What is allowed on every path.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
@@ -15,17 +19,31 @@ const ALLOW: &str = "GET, HEAD, OPTIONS";
 /// Answers a request of the public.
 pub(crate) async fn answer(request: &Request, env: &Env) -> Result<Response> {
     let response = match (request.method(), request.path().as_str()) {
-        (Method::Get | Method::Head, "/" | "/api/v1/status") => status(env).await?,
+        (Method::Get | Method::Head, "/") => status_page(env).await?,
+        (Method::Get | Method::Head, "/api/v1/status") => status(env).await?,
         (Method::Options, _) => with_headers(Response::empty()?.with_status(204), &[("allow", ALLOW)])?,
-        (Method::Get | Method::Head, path) => {
-            problem(404, "Not Found", &format!("there is nothing at {path}"))?
-        }
+        (Method::Get | Method::Head, path) => match page::asset(path) {
+            Some(asset) => body(200, asset.body, asset.content_type, asset.cache_control)?,
+            None => problem(404, "Not Found", &format!("there is nothing at {path}"))?,
+        },
         (method, _) => {
             let detail = format!("{method} is not supported; {ALLOW} are");
             with_headers(problem(405, "Method Not Allowed", &detail)?, &[("allow", ALLOW)])?
         }
     };
     secure(response)
+}
+
+/// The page, or one that says that there is none at the moment.
+async fn status_page(env: &Env) -> Result<Response> {
+    let response = match hub::ask_view(env).await {
+        Ok(view) => html(200, page::status(&view), CACHE_CONTROL)?,
+        Err(error) => {
+            console_error!("page: {error}");
+            with_headers(html(503, page::unavailable(), "no-store")?, &[("retry-after", RETRY_AFTER)])?
+        }
+    };
+    with_headers(response, &page::SECURITY_HEADERS)
 }
 
 async fn status(env: &Env) -> Result<Response> {
@@ -35,7 +53,7 @@ async fn status(env: &Env) -> Result<Response> {
             console_error!("status: {error}");
             let response =
                 problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
-            with_headers(response, &[("retry-after", "10")])
+            with_headers(response, &[("retry-after", RETRY_AFTER)])
         }
     }
 }
@@ -45,8 +63,16 @@ fn problem(status: u16, title: &str, detail: &str) -> Result<Response> {
     json(status, body, "application/problem+json", "no-store")
 }
 
-fn json(status: u16, body: String, kind: &str, cache: &str) -> Result<Response> {
-    let response = Response::from_bytes(body.into_bytes())?.with_status(status);
+fn json(status: u16, text: String, kind: &str, cache: &str) -> Result<Response> {
+    body(status, text.into_bytes(), kind, cache)
+}
+
+fn html(status: u16, text: String, cache: &str) -> Result<Response> {
+    body(status, text.into_bytes(), "text/html; charset=utf-8", cache)
+}
+
+fn body(status: u16, bytes: Vec<u8>, kind: &str, cache: &str) -> Result<Response> {
+    let response = Response::from_bytes(bytes)?.with_status(status);
     with_headers(response, &[("content-type", kind), ("cache-control", cache)])
 }
 

@@ -13,6 +13,8 @@ use crate::watch::State;
 pub struct StatusView {
     /// The worst state of any monitor; `Unobserved` when there is none or nothing was seen yet.
     pub state: State,
+    /// The instant that all of this is as of: the last tick's clock, gone on since.
+    pub now: UnixMillis,
     /// The instant of the last tick that was stored; `None` before the first.
     pub updated: Option<UnixMillis>,
     /// One entry a configured monitor, in configuration order.

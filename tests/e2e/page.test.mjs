@@ -37,7 +37,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
         colorScheme,
         viewport: { width, height: 900 },
       });
-      // What a person sees, not what the document holds.
+      // biome-ignore lint/performance/useDomNodeTextContent: what a person sees, not what the document holds
       const text = await page.evaluate(() => document.body.innerText);
       assert.match(text, /151\s*MB/);
       assert.match(text, /<i>Gone<\/i> & co/);

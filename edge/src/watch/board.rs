@@ -227,6 +227,7 @@ impl Board {
             .collect();
         StatusView {
             state: worst(monitors.iter().map(|monitor| monitor.state)),
+            now,
             updated: self.last.map(|last| last.at),
             monitors,
             problems: config.problems.clone(),

@@ -3,9 +3,12 @@
 import chromium from "@sparticuz/chromium";
 import { chromium as playwright } from "playwright-core";
 
+/** No sandbox, as tests run as root in containers; nothing else of the package's arguments, which are for AWS Lambda. */
+const ARGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
+
 /** Launches it; the caller closes it. */
 export const launch = async () =>
-  playwright.launch({ executablePath: await chromium.executablePath(), args: chromium.args, headless: true });
+  playwright.launch({ executablePath: await chromium.executablePath(), args: ARGS, headless: true });
 
 /**
  * Opens `url` and gathers whatever goes wrong on the way.
