@@ -11,6 +11,7 @@ pub mod event;
 pub mod forecast;
 pub mod health;
 pub mod pressure;
+pub mod report;
 pub mod sample;
 pub mod series;
 pub mod signing;

@@ -1,0 +1,247 @@
+//! What the owner is told: everything of `/health`, and why.
+//!
+//! The signed answer of `GET /health?after=<cursor>`. It begins with the fields of the public answer, so that whoever reads
+//! that one can read this one, and carries what happened since the last ping: an edge that was away for an hour asks
+//! once. Lists are bounded where they are made ([`MAX_EVENTS`], [`MAX_ROUTES`]) and again where they are read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::cursor::{Cursor, InstanceId};
+use crate::event::Event;
+use crate::forecast::Assessment;
+use crate::health::{Health, HealthMemory, Status};
+use crate::pressure::Pressure;
+use crate::sample::Sample;
+use crate::series::{self, Series, SeriesError};
+use crate::units::{Bytes, UnixMillis};
+
+/// Longest report that [`Report::parse`] looks at. A full ring of a busy hour is about 30 kB of it.
+pub const MAX_REPORT: usize = 256 * 1024;
+
+/// Most events in a report.
+pub const MAX_EVENTS: usize = 64;
+
+/// Most routes in a report: those that grow fastest.
+pub const MAX_ROUTES: usize = 20;
+
+/// The signed answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// As in the public answer.
+    pub status: Status,
+    /// As in the public answer.
+    pub memory: HealthMemory,
+    /// As in the public answer: whole seconds since the process started.
+    pub uptime: u64,
+    /// This run of the process.
+    pub instance: InstanceId,
+    /// Which build runs: a commit, or a version.
+    pub version: String,
+    /// When the process started.
+    pub started: UnixMillis,
+    /// When this was written, by the server's clock.
+    pub now: UnixMillis,
+    /// The memory limit in force.
+    pub limit: Limit,
+    /// Where the ladder stands.
+    pub pressure: Standing,
+    /// The last reading, in bytes.
+    pub latest: Sample,
+    /// More about the process and what is around it.
+    pub system: System,
+    /// What happened lately, oldest first.
+    pub events: Vec<Event>,
+    /// Who holds memory, fastest growing first.
+    pub routes: Vec<RouteReport>,
+    /// Whether it leaks.
+    pub forecast: Assessment,
+    /// The samples after the cursor that was asked for.
+    pub samples: Block,
+    /// Sources that cannot be read on this machine.
+    pub missing: Vec<String>,
+}
+
+/// A memory limit and who set it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// How much.
+    pub bytes: Bytes,
+    /// Who says so, in words.
+    pub origin: String,
+}
+
+/// A rung and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The rung.
+    pub rung: Pressure,
+    /// When it was climbed or come down to.
+    pub since: UnixMillis,
+    /// Share of new requests that are refused, in thousandths.
+    pub shed: u16,
+}
+
+/// Figures beside memory; what this machine does not tell is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct System {
+    /// Threads of the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u64>,
+    /// Open file descriptors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
+    /// CPU seconds used since the start, user and system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<f64>,
+    /// Anonymous part of the resident set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anon: Option<Bytes>,
+    /// File and shared part of the resident set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Bytes>,
+    /// Swapped out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swap: Option<Bytes>,
+    /// Highest resident set so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak: Option<Bytes>,
+    /// Address space that jemalloc keeps without memory behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heap_retained: Option<Bytes>,
+    /// jemalloc's own bookkeeping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heap_metadata: Option<Bytes>,
+    /// Charged to the cgroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_usage: Option<Bytes>,
+    /// Processes of the cgroup that the kernel killed for want of memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oom_kills: Option<u64>,
+    /// Share of the last ten seconds in which some task waited for memory, in percent (`some avg10` of PSI).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_stall_percent: Option<f64>,
+    /// How late a task of the async runtime ran, at worst within the last minute, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime_stall_ms: Option<u64>,
+}
+
+/// Memory of one route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteReport {
+    /// Method and matched path, such as `POST /upload`.
+    pub route: String,
+    /// Requests ended since the start.
+    pub requests: u64,
+    /// Requests a second lately.
+    pub requests_per_second: f64,
+    /// Bytes allocated by one request, mean.
+    pub churn_mean: Bytes,
+    /// The same, 99th percentile.
+    pub churn_p99: Bytes,
+    /// Bytes held now, an estimate.
+    pub live: Bytes,
+    /// One standard error of `live`.
+    pub live_error: Bytes,
+    /// Bytes a minute that `live` grows by; absent until it was watched for long enough.
+    pub growth_per_minute: Option<f64>,
+    /// One standard error of that.
+    pub growth_error: Option<f64>,
+}
+
+/// Encoded samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Sequence number of the first sample, or of the next one to come when there is none.
+    pub first: u64,
+    /// How many there are.
+    pub count: u64,
+    /// How many were pushed out of the ring before they were asked for: a gap right before `first`.
+    pub lost: u64,
+    /// The samples as [`series`] encodes them, in base 64.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    pub data: Vec<u8>,
+}
+
+/// Why a body is not a report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Longer than [`MAX_REPORT`].
+    #[error("the report has {0} bytes, at most {MAX_REPORT} are read")]
+    TooLong(usize),
+    /// Not JSON, or not of this shape.
+    #[error("the body is not a report: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// The samples cannot be decoded.
+    #[error(transparent)]
+    Samples(#[from] SeriesError),
+    /// Counts that contradict the samples.
+    #[error("the report says {said} samples from {first}, the block has {has} from {has_first}")]
+    Contradiction {
+        /// Samples announced.
+        said: u64,
+        /// First sequence number announced.
+        first: u64,
+        /// Samples in the block.
+        has: u64,
+        /// First sequence number in the block.
+        has_first: u64,
+    },
+    /// More events or routes than a report may have.
+    #[error("the report has {0} {1}, more than {2}")]
+    TooMany(usize, &'static str, usize),
+}
+
+impl Report {
+    /// Compact JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers, texts and fixed words always serialise")
+    }
+
+    /// Reads a report and its samples from a stranger: bounded in all it makes, unknown fields ignored.
+    pub fn parse(body: &[u8]) -> Result<(Self, Series), ReportError> {
+        if body.len() > MAX_REPORT {
+            return Err(ReportError::TooLong(body.len()));
+        }
+        let report: Report = serde_json::from_slice(body)?;
+        if report.events.len() > MAX_EVENTS {
+            return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));
+        }
+        if report.routes.len() > MAX_ROUTES {
+            return Err(ReportError::TooMany(report.routes.len(), "routes", MAX_ROUTES));
+        }
+        let series = series::decode(&report.samples.data)?;
+        let Block { first, count, .. } = report.samples;
+        let (has, has_first) = (series.samples.len() as u64, series.first);
+        if (count, first) != (has, has_first) {
+            return Err(ReportError::Contradiction { said: count, first, has, has_first });
+        }
+        Ok((report, series))
+    }
+
+    /// The public part.
+    pub fn health(&self) -> Health {
+        Health { status: self.status, memory: self.memory, uptime: self.uptime }
+    }
+
+    /// What to ask for next time; `None` when this instance has no sample yet.
+    pub fn cursor(&self) -> Option<Cursor> {
+        let next = self.samples.first.saturating_add(self.samples.count);
+        next.checked_sub(1).map(|sequence| Cursor { instance: self.instance, sequence })
+    }
+}
+
+fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&BASE64.encode(bytes))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+    BASE64.decode(text.as_bytes()).map_err(|_| D::Error::custom("the samples are not base 64"))
+}
+
+#[cfg(test)]
+mod tests;

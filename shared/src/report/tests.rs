@@ -1,0 +1,100 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::EventKind;
+use crate::forecast::Forecaster;
+
+fn samples(count: u64) -> Vec<Sample> {
+    let page = |n: u64| Bytes((1000 + n % 7) * series::PAGE);
+    let sample =
+        |n: u64| Sample { at: UnixMillis(n.cast_signed() * 1000), rss: page(n), ..Sample::default() };
+    (0..count).map(sample).collect()
+}
+
+fn report(first: u64, count: u64) -> Report {
+    Report {
+        status: Status::Degraded,
+        memory: HealthMemory::default(),
+        uptime: 3600,
+        instance: InstanceId(0x00c0_ffee_00c0_ffee),
+        version: "1a2b3c4".into(),
+        started: UnixMillis(0),
+        now: UnixMillis(3_600_000),
+        limit: Limit { bytes: Bytes::from_mb(512), origin: "cgroup".into() },
+        pressure: Standing { rung: Pressure::Alert, since: UnixMillis(5), shed: 0 },
+        latest: Sample::default(),
+        system: System { threads: Some(4), ..System::default() },
+        events: vec![Event { at: UnixMillis(1), kind: EventKind::Started }],
+        routes: Vec::new(),
+        forecast: Forecaster::new().assess(Bytes::from_mb(512)),
+        samples: Block { first, count, lost: 0, data: series::encode(first, &samples(count)) },
+        missing: Vec::new(),
+    }
+}
+
+#[test]
+fn a_report_is_read_back_with_its_samples() {
+    let report = report(40, 100);
+    let (read, series) = Report::parse(&report.to_json()).unwrap();
+    assert_eq!(read, report);
+    assert_eq!(series, Series { first: 40, samples: samples(100) });
+    assert_eq!(read.cursor().unwrap().to_string(), "00c0ffee00c0ffee-139");
+}
+
+#[test]
+fn it_begins_with_the_public_answer() {
+    let json = String::from_utf8(report(0, 0).to_json()).unwrap();
+    assert!(json.starts_with(r#"{"status":"degraded","memory":{"rss":0,"#), "{json}");
+    assert_eq!(Health::parse(json.as_bytes()).unwrap(), report(0, 0).health());
+    assert!(!json.contains("open_files"), "what is not known is not there: {json}");
+}
+
+#[test]
+fn a_report_without_samples_has_no_cursor_before_the_first() {
+    assert_eq!(report(0, 0).cursor(), None);
+    assert_eq!(report(7, 0).cursor().unwrap().sequence, 6);
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    let error = |change: fn(&mut Report)| {
+        let mut report = report(40, 100);
+        change(&mut report);
+        Report::parse(&report.to_json()).unwrap_err().to_string()
+    };
+    let cases = [
+        (error(|r| r.samples.count = 99), "the report says 99 samples from 40, the block has 100 from 40"),
+        (error(|r| r.samples.first = 41), "the report says 100 samples from 41, the block has 100 from 40"),
+        (error(|r| r.samples.data.truncate(20)), "the samples are cut short"),
+        (
+            error(|r| r.samples.data = b"?".to_vec()),
+            "the samples begin with version 63; this heapbeat reads version 1",
+        ),
+        (error(|r| r.events = vec![r.events[0].clone(); 65]), "the report has 65 events, more than 64"),
+    ];
+    for (error, expected) in cases {
+        assert_eq!(error, expected);
+    }
+    assert!(matches!(Report::parse(&vec![b' '; MAX_REPORT + 1]), Err(ReportError::TooLong(_))));
+}
+
+proptest! {
+    /// A million cases: `PROPTEST_CASES=1000000 cargo test -p heapbeat-shared --release report`.
+    #[test]
+    fn no_damage_makes_the_decoder_panic(
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut body = report(40, 30).to_json();
+        for (index, byte) in hits {
+            let index = index.index(body.len());
+            body[index] = byte;
+        }
+        if let Ok((report, series)) = Report::parse(&body) {
+            prop_assert!(series.samples.len() <= series::MAX_SAMPLES);
+            prop_assert!(report.events.len() <= MAX_EVENTS);
+        }
+        body.truncate(cut.index(body.len()));
+        prop_assert!(Report::parse(&body).is_err());
+    }
+}
