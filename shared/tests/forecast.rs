@@ -10,7 +10,8 @@ mod matrix;
 #[path = "scenarios/mod.rs"]
 mod scenarios;
 
-use figures::{Forecast, forecasts, week};
+use figures::{Forecast, at_the_edge, forecasts, week};
+use heapbeat_shared::forecast::Verdict;
 use matrix::Matrix;
 use scenarios::{rhythm, steady};
 
@@ -82,4 +83,16 @@ fn five_minutes_give_the_time_to_the_limit_within_a_fifth() {
         assert!(close >= near, "{seen} s: {close} within 20 %");
         assert!(held >= within, "{seen} s: {held} within the interval");
     }
+}
+
+#[test]
+fn what_is_called_detectable_is_detected() {
+    let seen = |factor: f64| {
+        let verdicts: Vec<Verdict> = (0..SEEDS).map(|seed| at_the_edge(seed, factor)).collect();
+        println!("{factor} times what was detectable: {verdicts:?}");
+        verdicts.iter().filter(|verdict| **verdict != Verdict::Steady).count()
+    };
+    let (half, twice) = (seen(0.5), seen(2.0));
+    assert!(twice >= 18, "a leak twice as steep was seen {twice} times of {SEEDS}");
+    assert!(half <= 6, "half as steep it was seen {half} times: the figure is too cautious");
 }

@@ -71,7 +71,7 @@ pub enum Basis {
     Unpredictive,
     /// `growing`: straight so far, seen for too short a time compared with what it would take to reach the limit.
     TooSoon,
-    /// `growing`: the limit is more than a day away, and not yet a day and a half was seen; a daily rhythm does that.
+    /// `growing`: the limit is more than 18 hours away, and not yet a day and a half was seen; a daily rhythm does that.
     Remote,
     /// `growing`: straight and lasting, but outside what the application allocates.
     Elsewhere,
@@ -143,11 +143,13 @@ pub struct Assessment {
     /// What grows; of a steady series, what was looked at.
     pub place: Place,
     /// How fast the floor of `place` rises; absent where there is no rise to speak of.
+    #[serde(rename = "slope_bytes_per_second")]
     pub slope: Option<Slope>,
     /// Present only where the rise is established and predicted itself in the backtest.
     pub time_to_limit: Option<TimeToLimit>,
     /// The smallest slope that could have been seen: the spread of the floors over the time seen. Absent before
     /// anything could.
+    #[serde(rename = "detectable_bytes_per_second")]
     pub detectable: Option<Rate>,
     /// Time since the series began or was last reset.
     #[serde(rename = "observed_seconds", with = "seconds")]
@@ -156,6 +158,7 @@ pub struct Assessment {
     #[serde(rename = "window_seconds", with = "seconds")]
     pub window: Duration,
     /// The limit that was asked about.
+    #[serde(rename = "limit_bytes")]
     pub limit: Bytes,
 }
 

@@ -19,8 +19,8 @@ const COUNTS: [usize; 3] = [BUCKETS, BUCKETS * 3 / 4, BUCKETS / 2];
 /// Seconds after the warm-up before anything is called steady.
 const STEADY_AFTER: f64 = 170.0;
 
-/// Seconds a rise must have been seen to be called growing.
-const GROWING_AFTER: f64 = 60.0;
+/// Seconds a rise must have been seen to be called growing: if it is straight, and if it is in doubt.
+const GROWING_AFTER: (f64, f64) = (30.0, 60.0);
 
 /// Seconds of a rise that are needed to call it a leak, however near the limit, and that are enough, however far.
 const LEAK_AFTER: (f64, f64) = (12.0, 350.0);
@@ -28,12 +28,12 @@ const LEAK_AFTER: (f64, f64) = (12.0, 350.0);
 /// In between, a rise must have been seen for this share of the time that is left.
 const LEAK_SHARE: f64 = 0.5;
 
-/// Growth that needs longer than this to the limit may be the rising part of a daily rhythm (a sine that fits under
-/// the limit reaches it no sooner than after 1/pi of its period, were its steepest part to go on) ...
-const DAY: f64 = 86_400.0;
+/// Growth that needs longer than this to the limit (18 h) may be the rising part of a daily rhythm: a sine reaches
+/// it no sooner at its steepest, `24 h / pi * room / swing`, unless it swings over more than 42 % of the room ...
+const RHYTHM: f64 = 64_800.0;
 
-/// ... until so many seconds of it were seen.
-const DAY_AND_A_HALF: f64 = 1.5 * DAY;
+/// ... until so many seconds of it were seen: a day and a half.
+const DAY_AND_A_HALF: f64 = 129_600.0;
 
 /// Even then, nobody extrapolates further than so many times what was seen.
 const FARTHEST: f64 = 30.0;
@@ -168,11 +168,11 @@ impl Ask<'_> {
                 Some(basis) => (Verdict::Growing, basis),
                 None => (Verdict::Leaking, Basis::Retained),
             };
-            if verdict == Verdict::Leaking || seen.trend.span >= GROWING_AFTER {
+            if verdict == Verdict::Leaking || seen.trend.span >= GROWING_AFTER.0 {
                 return Some(self.rise(verdict, basis, part, &seen, time));
             }
         }
-        let (seen, doubt) = part.doubtful.filter(|(seen, _)| seen.trend.span >= GROWING_AFTER)?;
+        let (seen, doubt) = part.doubtful.filter(|(seen, _)| seen.trend.span >= GROWING_AFTER.1)?;
         Some(self.rise(Verdict::Growing, doubt.into(), part, &seen, None))
     }
 
@@ -183,7 +183,7 @@ impl Ask<'_> {
             (None, doubtful) => doubtful.map(|(seen, doubt)| (seen, Some(doubt)))?,
         };
         let held = self.window(own.channel, seen.level, seen.count)?.line().0.slope;
-        if seen.trend.span < 2.0 * GROWING_AFTER || held > BESIDE * seen.trend.line.slope {
+        if seen.trend.span < 2.0 * GROWING_AFTER.1 || held > BESIDE * seen.trend.line.slope {
             return None;
         }
         let time = doubt.is_none().then(|| self.time_to_limit(part.channel, &seen)).flatten();
@@ -235,7 +235,9 @@ impl Ask<'_> {
         let basis = match over.map(|seen| seen.trend.growth) {
             Some(Growth::Stepped) => Basis::Stepped,
             Some(_) => Basis::Settled,
-            None if longest.trend.needed >= room => return Assessment { basis: Basis::TooNoisy, ..nothing },
+            None if (0.0..=longest.trend.needed).contains(&room) => {
+                return Assessment { basis: Basis::TooNoisy, ..nothing };
+            }
             None => Basis::Flat,
         };
         Assessment { verdict: Verdict::Steady, basis, ..nothing }
@@ -277,12 +279,10 @@ impl Ask<'_> {
 
 /// Whether a straight rise was seen for too short a time to be called a leak, given when it reaches the limit.
 fn too_early(trend: &Trend, time: Option<TimeToLimit>) -> Option<Basis> {
-    let (soon, late) = time.map_or((f64::INFINITY, f64::INFINITY), |time| {
-        (time.expected.as_secs_f64(), time.latest.as_secs_f64())
-    });
-    if trend.span < (soon * LEAK_SHARE).clamp(LEAK_AFTER.0, LEAK_AFTER.1) {
+    let left = time.map_or(f64::INFINITY, |time| time.expected.as_secs_f64());
+    if trend.span < (left * LEAK_SHARE).clamp(LEAK_AFTER.0, LEAK_AFTER.1) {
         Some(Basis::TooSoon)
-    } else if late > DAY && (trend.span < DAY_AND_A_HALF || late > FARTHEST * trend.span) {
+    } else if left > RHYTHM && (trend.span < DAY_AND_A_HALF || left > FARTHEST * trend.span) {
         Some(Basis::Remote)
     } else {
         None

@@ -193,7 +193,23 @@ impl Pyramid {
 
     /// Takes in a reading `elapsed` milliseconds after the origin; readings come in order of time.
     pub(super) fn push(&mut self, elapsed: u64, figures: [u64; CHANNELS]) {
-        self.absorb(0, Bucket::of(elapsed, figures), false);
+        let bucket = Bucket::of(elapsed, figures);
+        if self.levels[0].open.is_some_and(|open| open.slot + 1 < bucket.slot) {
+            self.flush(elapsed);
+        }
+        self.absorb(0, bucket, false);
+    }
+
+    /// Closes what is over by `elapsed`: where readings are far apart, nothing else would complete the finer buckets.
+    fn flush(&mut self, elapsed: u64) {
+        for index in 0..self.levels.len() {
+            let level = &mut self.levels[index];
+            let width = level.width;
+            if let Some(open) = level.open.take_if(|open| open.slot < elapsed / width) {
+                level.close(open);
+                self.absorb(index + 1, open.widened(width), open.slot % 2 == 1);
+            }
+        }
     }
 
     /// Puts a bucket into a level, and what it completes into the next. The second half of a bucket completes it at
@@ -241,6 +257,23 @@ mod tests {
             // The newest second is still open, and with it the bucket that it is the end of.
             let end = complete.len() - usize::from(1000 % width == 0);
             assert_eq!(held, complete[end - held.len()..end], "level {index}");
+        }
+    }
+
+    #[test]
+    fn readings_far_apart_reach_every_level_at_once() {
+        let mut pyramid = Pyramid::new();
+        for minute in 0..=20u64 {
+            pyramid.push(minute * 60_000, [100 + minute; CHANNELS]);
+        }
+        for (index, level) in pyramid.levels().iter().enumerate().take(7) {
+            let newest = level.closed().last().unwrap();
+            // All but the last minute are over.
+            assert_eq!(
+                (newest.slot * level.width() + u64::from(newest.floor_at[0])) / 60_000,
+                19,
+                "level {index}"
+            );
         }
     }
 

@@ -72,6 +72,8 @@ pub enum ReadError {
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
     forecaster: Forecaster,
+    /// The beginning of a line whose end was not fed yet, at most a byte longer than a line may be.
+    partial: Vec<u8>,
     lines: u64,
     readings: u64,
 }
@@ -80,6 +82,30 @@ impl Reader {
     /// Nothing read yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Takes in the next bytes of the text, however they are cut.
+    pub fn feed(&mut self, mut chunk: &[u8]) -> Result<(), ReadError> {
+        while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+            let (line, rest) = (&chunk[..end], &chunk[end + 1..]);
+            if self.partial.is_empty() {
+                self.line(line)?;
+            } else {
+                self.keep(line);
+                let line = std::mem::take(&mut self.partial);
+                self.line(&line)?;
+            }
+            chunk = rest;
+        }
+        self.keep(chunk);
+        // A line without an end is refused before it fills the memory.
+        if self.partial.len() > MAX_LINE { Err(ReadError::TooLong { line: self.lines + 1 }) } else { Ok(()) }
+    }
+
+    /// Adds to the unfinished line, as much as is needed to see that it is too long.
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = (MAX_LINE + 1).saturating_sub(self.partial.len());
+        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// Takes in one line, with or without its end. The first error is the one to report; nothing of that line counts.
@@ -112,8 +138,12 @@ impl Reader {
         self.readings
     }
 
-    /// The series that was read.
-    pub fn finish(self) -> Result<Forecaster, ReadError> {
+    /// The series that was read, its last line with or without an end.
+    pub fn finish(mut self) -> Result<Forecaster, ReadError> {
+        let last = std::mem::take(&mut self.partial);
+        if !last.is_empty() {
+            self.line(&last)?;
+        }
         if self.readings == 0 { Err(ReadError::Empty { lines: self.lines }) } else { Ok(self.forecaster) }
     }
 }
@@ -121,9 +151,7 @@ impl Reader {
 /// A whole text at once.
 pub fn read(text: &[u8]) -> Result<Forecaster, ReadError> {
     let mut reader = Reader::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        reader.line(line)?;
-    }
+    reader.feed(text)?;
     reader.finish()
 }
 
@@ -315,9 +343,26 @@ mod tests {
 
     #[test]
     fn an_empty_or_endless_line_series_is_refused() {
-        assert_eq!(read(b"seconds,bytes\n").unwrap_err(), ReadError::Empty { lines: 2 });
+        assert_eq!(read(b"seconds,bytes\n").unwrap_err(), ReadError::Empty { lines: 1 });
         assert_eq!(read(&[b'1'; MAX_LINE + 1]).unwrap_err(), ReadError::TooLong { line: 1 });
         assert_eq!(read(b"1,2\n\xff\xfe").unwrap_err(), ReadError::NotText { line: 2 });
+    }
+
+    #[test]
+    fn it_does_not_matter_how_the_text_is_cut() {
+        let lines: Vec<String> = (0..400).map(|i| format!("{i},{}", 100_000_000 + i * 20_000)).collect();
+        let text = lines.join("\n");
+        let whole = read(text.as_bytes()).unwrap().assess(Bytes::from_mb(512));
+        for size in [1, 7, 100, 4096, 5000] {
+            let mut reader = Reader::new();
+            for chunk in text.as_bytes().chunks(size) {
+                reader.feed(chunk).unwrap();
+            }
+            assert_eq!(reader.finish().unwrap().assess(Bytes::from_mb(512)), whole, "chunks of {size}");
+        }
+        let mut endless = Reader::new();
+        let refused = (0..100).map(|_| endless.feed(&[b'1'; 100])).find(Result::is_err);
+        assert_eq!(refused, Some(Err(ReadError::TooLong { line: 1 })));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use heapbeat_shared::Bytes;
-use heapbeat_shared::forecast::{Forecaster, Verdict};
+use heapbeat_shared::forecast::{Forecaster, Heap, Point, Verdict};
 
 use super::scenarios::{Dice, Process, linear_leak, rhythm, single, steady};
 
@@ -102,6 +102,32 @@ impl fmt::Display for Accuracy {
         }
         Ok(())
     }
+}
+
+fn whole_bytes(bytes: f64) -> u64 {
+    // Some megabytes.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let whole = bytes as u64;
+    whole
+}
+
+/// Twenty minutes of a steady process, and the same with a leak of `factor` times what it called detectable: what is
+/// said of the second.
+pub(crate) fn at_the_edge(seed: u64, factor: f64) -> Verdict {
+    let limit = Bytes::from_mb(512);
+    let points: Vec<Point> = {
+        let mut process = steady(seed);
+        (0..1200u32).map(|second| process.at(f64::from(second))).collect()
+    };
+    let rate =
+        Forecaster::of(points.iter().copied()).assess(limit).detectable.map_or(0.0, |rate| rate.0 * factor);
+    let leaking = points.iter().zip(0u32..).map(|(point, second)| {
+        let lost = whole_bytes(rate * f64::from(second));
+        let more = |bytes: Bytes| Bytes(bytes.0 + lost);
+        let heap = point.heap.map(|heap| Heap { used: more(heap.used), resident: heap.resident.map(more) });
+        Point { total: more(point.total), heap, ..*point }
+    });
+    Forecaster::of(leaking).assess(limit).verdict
 }
 
 /// Time per reading and per assessment over a day of a steady process, in words.
