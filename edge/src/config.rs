@@ -19,6 +19,7 @@ pub use url::{HttpUrl, UrlError, is_private_host};
 
 use self::field::Fields;
 use crate::view::Problem;
+use crate::watch::condition::Condition;
 use crate::watch::standing::Thresholds;
 
 /// Most monitors of one hub: what one tick can probe within the platform's 50 requests.
@@ -45,6 +46,10 @@ pub struct Monitor {
     pub interval: Duration,
     /// How long one probe may take, redirects and body included.
     pub timeout: Duration,
+    /// What has to hold for it to be up.
+    pub conditions: Vec<Condition>,
+    /// What has to hold, besides, for it not to be degraded.
+    pub degraded: Vec<Condition>,
     /// Verdicts in a row before the state changes.
     pub thresholds: Thresholds,
     /// The heading it stands under.
@@ -148,6 +153,11 @@ fn monitor(fields: &mut Fields<'_>, allow_private: bool, ids: &mut BTreeSet<Moni
     });
     let interval = fields.duration("interval", Duration::from_secs(60), "5s", "24h");
     let timeout = fields.duration("timeout", Duration::from_secs(10), "100ms", "30s");
+    let conditions = fields.list("conditions", &["[STATUS] == 200"], condition);
+    if conditions.as_ref().is_some_and(Vec::is_empty) {
+        fields.refuse("conditions", "is empty; leave it out for [\"[STATUS] == 200\"]".to_owned());
+    }
+    let degraded = fields.list("degraded", &[], condition);
     let failure = fields.count("failure-threshold", 1);
     let success = fields.count("success-threshold", 1);
     let group = fields.optional("group", |text| short("group", text));
@@ -169,9 +179,15 @@ fn monitor(fields: &mut Fields<'_>, allow_private: bool, ids: &mut BTreeSet<Moni
         url: url?,
         interval: interval?,
         timeout: timeout?,
+        conditions: conditions?,
+        degraded: degraded?,
         thresholds: Thresholds { failure: failure?, success: success? },
         group,
     })
+}
+
+fn condition(text: &str) -> Result<Condition, String> {
+    Condition::parse(text).map_err(|error| error.to_string())
 }
 
 fn kind(text: &str) -> Result<Kind, String> {

@@ -99,6 +99,37 @@ impl<'v> Fields<'v> {
         None
     }
 
+    /// A list of texts, each read alone.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &'static str,
+        default: &[&str],
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        const MOST: usize = 20;
+        let texts = match self.get(name) {
+            None => return default.iter().map(|text| read(text).ok()).collect(),
+            Some(Value::Array(texts)) if texts.len() <= MOST => texts,
+            Some(other) => {
+                let shown = kind_of(other);
+                self.refuse(name, format!("should be a list of at most {MOST} texts, not {shown}"));
+                return None;
+            }
+        };
+        let mut values = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let value = match text {
+                Value::String(text) => read(text),
+                other => Err(format!("should be a text in quotes, not {}", kind_of(other))),
+            };
+            match value {
+                Ok(value) => values.push(value),
+                Err(reason) => self.refuse(&format!("{name}[{index}]"), reason),
+            }
+        }
+        (values.len() == texts.len()).then_some(values)
+    }
+
     /// A number of probes in a row, 1 to 100.
     pub(super) fn count(&mut self, name: &'static str, default: u16) -> Option<NonZeroU16> {
         const MOST: u16 = 100;
@@ -139,7 +170,7 @@ fn kind_of(value: &Value) -> String {
         Value::Bool(bool) => bool.to_string(),
         Value::Number(number) => number.to_string(),
         Value::String(text) => format!("\"{}\"", shown(text)),
-        Value::Array(_) => "a list".to_owned(),
+        Value::Array(list) => format!("a list of {}", list.len()),
         Value::Object(_) => "a table".to_owned(),
     }
 }

@@ -27,7 +27,7 @@ fn the_least_that_is_needed_and_what_is_assumed() {
 #[test]
 fn everything_that_can_be_set() {
     let text = entry(
-        r#","name":" API ","interval":"5s","timeout":"500ms","failure-threshold":3,"success-threshold":2,
+        r#","name":" API ","interval":"5s","timeout":"500ms","conditions":["[STATUS] < 400"],"degraded":[],"failure-threshold":3,"success-threshold":2,
             "group":"Backend","depends-on":[],"regions":[],"alerts":[]"#,
     );
     let config = Config::parse(Some(&text), false);
@@ -87,7 +87,7 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
         (
             r#","colour":"red""#,
             "MONITORS[0].colour: is no setting of a monitor; those are id, name, kind, url, interval, timeout, \
-             failure-threshold, success-threshold, group, depends-on, regions, alerts",
+             conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, alerts",
         ),
         (
             r#","regions":["weur"]"#,
@@ -97,6 +97,18 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
             r#","depends-on":["db"]"#,
             "MONITORS[0].depends-on: dependencies between monitors are not supported yet; take the field out",
         ),
+        (
+            r#","conditions":["[STATUS] == 200","[BODY].ok == true"]"#,
+            "MONITORS[0].conditions[1]: [BODY] is not supported yet; use [STATUS], [RESPONSE_TIME] or [CONNECTED]",
+        ),
+        (
+            r#","degraded":["[IP] == 127.0.0.1"]"#,
+            "MONITORS[0].degraded[0]: [IP] is what a Worker cannot see: the platform shows it neither the address \
+             nor the certificate of a connection",
+        ),
+        (r#","conditions":[]"#, "MONITORS[0].conditions: is empty; leave it out for [\"[STATUS] == 200\"]"),
+        (r#","degraded":[7]"#, "MONITORS[0].degraded[0]: should be a text in quotes, not 7"),
+        (r#","conditions":"x""#, "MONITORS[0].conditions: should be a list of at most 20 texts, not \"x\""),
         (r#","alerts":["ops"]"#, "MONITORS[0].alerts: alerts are not supported yet; take the field out"),
     ];
     for (extra, problem) in cases {

@@ -4,6 +4,8 @@ use heapbeat_shared::{Health, HealthError};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Body, Missed};
+use super::condition::{Condition, first_failure as broken};
+use super::outcome::Outcome;
 use super::standing::Vote;
 use super::{Blindness, Failure};
 use crate::config::{Kind, Monitor};
@@ -55,25 +57,37 @@ pub struct Judged {
 }
 
 /// Judges what a probe of `monitor` brought back.
+///
+/// Where there was no answer, the reason is why; but for an http monitor that wants just that, by a condition
+/// on `[CONNECTED]`. A heapbeat monitor must also answer as `/health` does.
 pub fn judge(monitor: &Monitor, result: &Result<Answer, Missed>) -> Judged {
-    let answer = match result {
-        Ok(answer) => answer,
-        Err(Missed::Failed(failure)) => return without_answer(Verdict::Failed(*failure)),
-        Err(Missed::Blind(blindness)) => return without_answer(Verdict::Blind(*blindness)),
+    match result {
+        Ok(answer) => with_answer(monitor, answer),
+        Err(Missed::Blind(blindness)) => without_answer(Verdict::Blind(*blindness)),
+        Err(Missed::Failed(_)) if wants_no_answer(monitor) => without_answer(Verdict::Up),
+        Err(Missed::Failed(failure)) => without_answer(Verdict::Failed(*failure)),
+    }
+}
+
+fn wants_no_answer(monitor: &Monitor) -> bool {
+    monitor.kind == Kind::Http
+        && monitor.conditions.iter().any(Condition::asks_for_connection)
+        && broken(&monitor.conditions, &Outcome::UNREACHED).is_none()
+}
+
+fn with_answer(monitor: &Monitor, answer: &Answer) -> Judged {
+    let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency };
+    let health = match monitor.kind {
+        Kind::Http => Ok(None),
+        Kind::Heapbeat => health(&answer.body).map(Some),
     };
-    let latency_ms = Some(u32::try_from(answer.latency.as_millis()).unwrap_or(u32::MAX));
-    let (verdict, health) = if answer.status == 200 {
-        match monitor.kind {
-            Kind::Http => (Verdict::Up, None),
-            Kind::Heapbeat => match health(&answer.body) {
-                Ok(health) => (Verdict::Up, Some(health)),
-                Err(failure) => (Verdict::Failed(failure), None),
-            },
-        }
-    } else {
-        (Verdict::Failed(Failure::Status(answer.status)), None)
+    // A 500 with an error page is a 500 first, and not JSON second.
+    let verdict = match (broken(&monitor.conditions, &outcome), &health) {
+        (Some(failure), _) => Verdict::Failed(failure),
+        (None, Err(failure)) => Verdict::Failed(*failure),
+        (None, Ok(_)) => broken(&monitor.degraded, &outcome).map_or(Verdict::Up, Verdict::Degraded),
     };
-    Judged { verdict, latency_ms, health }
+    Judged { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
 }
 
 fn without_answer(verdict: Verdict) -> Judged {
@@ -92,4 +106,75 @@ fn health(body: &Body) -> Result<Health, Failure> {
         HealthError::Malformed(error) if error.is_data() => Failure::NotHealth,
         HealthError::Malformed(_) => Failure::NotJson,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+
+    const HEALTH: &str =
+        r#"{"status":"healthy","memory":{"rss":1,"heapUsed":2,"heapTotal":3,"external":4},"uptime":5}"#;
+
+    fn monitor(kind: &str, extra: &str) -> Monitor {
+        let text = format!(r#"[{{"id":"m","kind":"{kind}","url":"https://m.example"{extra}}}]"#);
+        let config = Config::parse(Some(&text), false);
+        assert_eq!(config.problems, []);
+        config.monitors[0].clone()
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // it stands in tables beside failures
+    fn answer(status: u16, millis: u64, body: Body) -> Result<Answer, Missed> {
+        Ok(Answer { status, latency: Duration::from_millis(millis), body })
+    }
+
+    fn whole(body: &str) -> Body {
+        Body::Whole(body.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_heapbeat_monitor() {
+        let monitor = monitor("heapbeat", r#","degraded":["[RESPONSE_TIME] < 100"]"#);
+        let cases = [
+            ("all is well", answer(200, 99, whole(HEALTH)), Verdict::Up),
+            ("slow", answer(200, 100, whole(HEALTH)), Verdict::Degraded(Failure::Slow(100))),
+            ("an error page", answer(500, 1, whole("<html>")), Verdict::Failed(Failure::Status(500))),
+            (
+                "an error in the contract's shape",
+                answer(503, 1, whole(HEALTH)),
+                Verdict::Failed(Failure::Status(503)),
+            ),
+            ("a page", answer(200, 1, whole("<html>")), Verdict::Failed(Failure::NotJson)),
+            ("nothing", answer(200, 1, whole("")), Verdict::Failed(Failure::NotJson)),
+            ("cut short", answer(200, 1, whole(&HEALTH[..50])), Verdict::Failed(Failure::NotJson)),
+            ("other JSON", answer(200, 1, whole(r#"{"ok":true}"#)), Verdict::Failed(Failure::NotHealth)),
+            ("a flood", answer(200, 1, Body::TooLarge), Verdict::Failed(Failure::BodyTooLarge)),
+            ("refused", Err(Failure::Refused.into()), Verdict::Failed(Failure::Refused)),
+            ("our own fault", Err(Blindness::Budget.into()), Verdict::Blind(Blindness::Budget)),
+        ];
+        for (name, result, verdict) in cases {
+            assert_eq!(judge(&monitor, &result).verdict, verdict, "{name}");
+        }
+        let judged = judge(&monitor, &answer(503, 7, whole(HEALTH)));
+        assert_eq!(judged.latency_ms, Some(7));
+        assert_eq!(judged.health.unwrap().uptime, 5, "the figures of a failing server are figures");
+    }
+
+    #[test]
+    fn an_http_monitor_may_want_any_status_or_none_at_all() {
+        let teapot = monitor("http", r#","conditions":["[STATUS] == 418"]"#);
+        assert_eq!(judge(&teapot, &answer(418, 1, Body::Unread)).verdict, Verdict::Up);
+        assert_eq!(
+            judge(&teapot, &answer(200, 1, Body::Unread)).verdict,
+            Verdict::Failed(Failure::Status(200))
+        );
+        let closed = monitor("http", r#","conditions":["[CONNECTED] == false"]"#);
+        assert_eq!(judge(&closed, &Err(Failure::Refused.into())).verdict, Verdict::Up);
+        assert_eq!(
+            judge(&closed, &answer(200, 1, Body::Unread)).verdict,
+            Verdict::Failed(Failure::Condition(1))
+        );
+    }
 }
