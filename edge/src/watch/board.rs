@@ -247,3 +247,6 @@ fn worst(states: impl Iterator<Item = State>) -> State {
     };
     states.max_by_key(badness).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
