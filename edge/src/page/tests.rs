@@ -36,12 +36,12 @@ fn view(monitors: Vec<MonitorView>) -> StatusView {
 
 #[test]
 fn the_headline_answers_is_it_up() {
+    use State::{Degraded, Down, Maintenance, Unobserved, Up, Waking};
     let states = |states: &[State]| {
         let monitors =
             states.iter().enumerate().map(|(i, state)| monitor(&format!("M{i}"), *state)).collect();
         headline::headline(&view(monitors))
     };
-    use State::{Degraded, Down, Maintenance, Unobserved, Up, Waking};
     let cases: [(&[State], &str); 11] = [
         (&[], "Nothing is watched yet"),
         (&[Up], "M0 is up"),
