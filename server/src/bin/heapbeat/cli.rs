@@ -14,6 +14,9 @@ Examples:
   curl 'localhost:8080/demo/leak?mb=64'              64 MB that never come back
 ";
 
+/// Commands whose exit code is an answer.
+pub(crate) const ANSWERING: [&str; 1] = ["forecast"];
+
 /// The whole command line.
 pub(crate) fn command() -> Command {
     Command::new("heapbeat")
@@ -22,6 +25,7 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve())
+        .subcommand(super::forecast::command())
 }
 
 fn serve() -> Command {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod demo;
+mod forecast;
 mod serve;
 
 use std::process::ExitCode;
@@ -13,11 +14,17 @@ static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 const USAGE: u8 = 2;
 /// Everything else that went wrong.
 const FAILURE: u8 = 1;
+/// Of the commands whose exit code is an answer: there is none.
+const COULD_NOT_TELL: u8 = 3;
 
 fn main() -> ExitCode {
-    let matches = cli::command().get_matches();
+    let matches = match cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
     let result = match matches.subcommand() {
         Some(("serve", arguments)) => serve::run(arguments),
+        Some(("forecast", arguments)) => return ExitCode::from(forecast::run(arguments)),
         _ => return ExitCode::from(USAGE),
     };
     match result {
@@ -28,5 +35,16 @@ fn main() -> ExitCode {
             }
             ExitCode::from(if matches!(error, serve::Error::Config(_)) { USAGE } else { FAILURE })
         }
+    }
+}
+
+/// Help and version are no error. A command whose exit code is an answer must not give one to a misspelt question.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    let answers = std::env::args_os().nth(1).is_some_and(|name| cli::ANSWERING.iter().any(|a| name == *a));
+    match (error.use_stderr(), answers) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, true) => ExitCode::from(COULD_NOT_TELL),
+        (true, false) => ExitCode::from(USAGE),
     }
 }
