@@ -23,6 +23,7 @@
 
 pub mod allocator;
 pub mod attribute;
+pub mod check;
 pub mod clock;
 pub mod config;
 mod embed;

@@ -1,10 +1,10 @@
-//! What the kernel says of this process: `/proc/self/status` (`proc_pid_status(5)`).
+//! What the kernel says of a process: `/proc/self/status` (`proc_pid_status(5)`), or another's.
 //!
 //! Read by hand rather than through the `procfs` crate: its `Status` makes a map of 60 strings at each call, where six
 //! numbers are wanted once a second. `status` rather than `statm` because only it splits resident memory into
 //! anonymous, file and shared; at one read a second the eleven microseconds between them do not count.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use heapbeat_shared::Bytes;
 
@@ -35,19 +35,28 @@ pub struct ProcessMemory {
 #[derive(Debug)]
 pub struct Process {
     status: KernelFile,
+    /// The directory of its open descriptors.
+    descriptors: PathBuf,
 }
 
 impl Process {
     /// The calling process; `None` when /proc does not show it.
     pub fn this() -> Option<Self> {
-        let mut process = Process { status: KernelFile::open(Path::new("/proc/self/status"))? };
+        Self::at(Path::new("/proc/self"))
+    }
+
+    /// The process of a directory like `/proc/4242`; `None` when there is none, or it has no memory (a kernel thread).
+    /// Later readings are of that process and no other: its file stays open, and its id is not given to it anew.
+    pub fn at(directory: &Path) -> Option<Self> {
+        let status = KernelFile::open(&directory.join("status"))?;
+        let mut process = Process { status, descriptors: directory.join("fd") };
         process.read()?;
         Some(process)
     }
 
     /// The figures now.
     pub fn read(&mut self) -> Option<ProcessMemory> {
-        Some(ProcessMemory { descriptors: descriptors(), ..parse(self.status.read()?)? })
+        Some(ProcessMemory { descriptors: descriptors(&self.descriptors), ..parse(self.status.read()?)? })
     }
 }
 
@@ -80,8 +89,8 @@ fn parse(status: &str) -> Option<ProcessMemory> {
 }
 
 /// Since Linux 6.2 the size of `/proc/self/fd` is the number of open descriptors; before that it is 0.
-fn descriptors() -> Option<u32> {
-    let count = std::fs::metadata("/proc/self/fd").ok()?.len();
+fn descriptors(directory: &Path) -> Option<u32> {
+    let count = std::fs::metadata(directory).ok()?.len();
     u32::try_from(count).ok().filter(|count| *count > 0)
 }
 

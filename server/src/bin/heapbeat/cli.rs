@@ -15,7 +15,7 @@ Examples:
 ";
 
 /// Commands whose exit code is an answer.
-pub(crate) const ANSWERING: [&str; 1] = ["forecast"];
+pub(crate) const ANSWERING: [&str; 2] = ["check-memory", "forecast"];
 
 /// The whole command line.
 pub(crate) fn command() -> Command {
@@ -25,6 +25,7 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve())
+        .subcommand(super::check_memory::command())
         .subcommand(super::forecast::command())
 }
 

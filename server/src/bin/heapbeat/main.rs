@@ -1,5 +1,6 @@
 //! The heapbeat binary: the library with an example backend.
 
+mod check_memory;
 mod cli;
 mod demo;
 mod forecast;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     };
     let result = match matches.subcommand() {
         Some(("serve", arguments)) => serve::run(arguments),
+        Some(("check-memory", arguments)) => return ExitCode::from(check_memory::run(arguments)),
         Some(("forecast", arguments)) => return ExitCode::from(forecast::run(arguments)),
         _ => return ExitCode::from(USAGE),
     };

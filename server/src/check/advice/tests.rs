@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use heapbeat_shared::event::Event;
+use heapbeat_shared::forecast::{Assessment, Basis, Forecaster, Rate, Slope, TimeToLimit};
+use heapbeat_shared::report::{Limit, Standing};
+use heapbeat_shared::{Sample, UnixMillis};
+
+use super::*;
+
+/// A steady process at 100 of 512 MB that tells everything.
+pub(crate) fn steady() -> Picture {
+    let mb = Bytes::from_mb;
+    let sample = Sample {
+        at: UnixMillis(0),
+        rss: mb(100),
+        heap_used: mb(60),
+        heap_total: mb(70),
+        heap_resident: mb(80),
+        working_set: mb(100),
+    };
+    let limit = Some(Limit { bytes: mb(512), origin: "cgroup".into() });
+    let forecast =
+        Assessment { verdict: Verdict::Steady, basis: Basis::Flat, ..Forecaster::new().assess(mb(512)) };
+    Picture {
+        heap_known: true,
+        ..Picture::bare("http://x/health".into(), Detail::Full, sample, limit, forecast)
+    }
+}
+
+fn with(change: impl FnOnce(&mut Picture)) -> Picture {
+    let mut picture = steady();
+    change(&mut picture);
+    picture
+}
+
+fn leaking(picture: &mut Picture, minutes: u64) {
+    let rate = |mb: f64| Rate(mb * 1_048_576.0 / 60.0);
+    let time = Duration::from_secs(minutes * 60);
+    picture.forecast.verdict = Verdict::Leaking;
+    picture.forecast.basis = Basis::Retained;
+    picture.forecast.place = Place::Heap;
+    picture.forecast.slope = Some(Slope { expected: rate(1.9), low: rate(1.8), high: rate(2.0) });
+    picture.forecast.time_to_limit = Some(TimeToLimit { expected: time, earliest: time, latest: time });
+}
+
+fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
+    RouteReport {
+        route: name.into(),
+        requests: 1000,
+        requests_per_second: per_second,
+        churn_mean: Bytes(0),
+        churn_p99: Bytes(0),
+        live: Bytes::from_mb(50),
+        live_error: Bytes::from_mb(1),
+        growth_per_minute: Some(growth_mb * 1_048_576.0),
+        growth_error: Some(100_000.0),
+    }
+}
+
+/// Name, picture, how bad, and a piece of what is said first.
+#[test]
+fn each_rule_says_what_follows_from_its_figures() {
+    let rung =
+        |rung| move |p: &mut Picture| p.pressure = Some(Standing { rung, since: UnixMillis(0), shed: 0 });
+    let cases = [
+        ("steady", steady(), Severity::Fine, "Nothing to do."),
+        (
+            "alert",
+            with(rung(Pressure::Alert)),
+            Severity::Warning,
+            "Memory is at 100.0 MB of 512.0 MB (20 %).",
+        ),
+        ("shed", with(rung(Pressure::Shed)), Severity::Critical, "requests are being refused"),
+        (
+            "no ladder, nearly full",
+            with(|p| p.sample.working_set = Bytes::from_mb(490)),
+            Severity::Critical,
+            "490.0 MB of 512.0 MB (96 %)",
+        ),
+        (
+            "its own word",
+            with(|p| p.status = Some(Status::Degraded)),
+            Severity::Warning,
+            "calls itself degraded",
+        ),
+        ("leak", with(|p| leaking(p, 200)), Severity::Warning, "The live heap leaks 1.90 MB/min"),
+        ("leak, soon", with(|p| leaking(p, 20)), Severity::Critical, "in 20 min"),
+        (
+            "killed before",
+            with(|p| p.system.oom_kills = Some(2)),
+            Severity::Warning,
+            "has killed 2 process(es)",
+        ),
+        (
+            "swap",
+            with(|p| p.system.swap = Some(Bytes::from_mb(40))),
+            Severity::Warning,
+            "40.0 MB are swapped out",
+        ),
+        (
+            "no headroom",
+            with(|p| p.system.peak = Some(Bytes::from_mb(500))),
+            Severity::Warning,
+            "A peak of 500.0 MB was seen: a limit of 512.0 MB leaves no headroom",
+        ),
+        (
+            "pressure stall",
+            with(|p| p.system.memory_stall_percent = Some(25.0)),
+            Severity::Warning,
+            "25 % of the last",
+        ),
+        (
+            "blocked runtime",
+            with(|p| p.system.runtime_stall_ms = Some(900)),
+            Severity::Warning,
+            "900 ms late",
+        ),
+        (
+            "refused",
+            with(|p| {
+                let kind = EventKind::Shed { refused: 7, lasted_ms: 1 };
+                p.events = vec![Event { at: UnixMillis(0), kind }];
+            }),
+            Severity::Warning,
+            "7 requests were refused",
+        ),
+    ];
+    for (name, picture, severity, text) in cases {
+        let advice = advise(&picture);
+        assert_eq!(advice[0].severity, severity, "{name}: {advice:?}");
+        assert!(advice[0].text.contains(text), "{name}: {advice:?}");
+        assert_eq!(worst(&picture), severity, "{name}");
+    }
+}
+
+#[test]
+fn the_route_that_explains_a_leak_is_named() {
+    let picture = with(|p| {
+        leaking(p, 200);
+        p.routes = vec![route("POST /upload", 48.0, 0.42), route("GET /", 2.0, 100.0)];
+    });
+    let advice = advise(&picture);
+    assert_eq!(
+        advice[1].text,
+        "POST /upload keeps 1.9 MB a request; 96 % of what routes keep: look at its caches, maps and channels."
+    );
+}
+
+#[test]
+fn nobody_is_accused_without_evidence() {
+    let cases = [
+        ("two alike", vec![route("a", 1.0, 1.0), route("b", 1.01, 1.0), route("c", 1.0, 1.0)]),
+        ("within the error", vec![RouteReport { growth_error: Some(1e9), ..route("a", 5.0, 1.0) }]),
+        ("not watched yet", vec![RouteReport { growth_per_minute: None, ..route("a", 5.0, 1.0) }]),
+        ("none", vec![]),
+    ];
+    for (name, routes) in cases {
+        assert_eq!(culprit(&routes), None, "{name}");
+    }
+}
+
+#[test]
+fn fragmentation_is_not_blamed_on_a_route() {
+    let picture = with(|p| {
+        p.forecast.verdict = Verdict::Fragmenting;
+        p.forecast.place = Place::Gap;
+        p.routes = vec![route("POST /upload", 48.0, 0.42)];
+    });
+    let texts: Vec<String> = advise(&picture).into_iter().map(|advice| advice.text).collect();
+    assert!(texts.iter().any(|text| text.contains("Lower jemalloc's decay")), "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("POST /upload")), "{texts:?}");
+}
