@@ -203,12 +203,15 @@ fn a_process_that_ends_is_an_error_and_not_a_figure() {
     assert_eq!((err, code), (format!("heapbeat: process {pid} has ended\n"), Some(3)));
 }
 
+/// Arguments, variables, and a piece of what is said.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn what_cannot_be_looked_at_exits_3() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let closed = format!("http://127.0.0.1:{free}");
     let secret = [("HEAPBEAT_SECRET", "short")];
-    let cases: [(&[&str], &[(&str, &str)], &str); 6] = [
+    let cases: [Case; 6] = [
         (&["--once", "--url", &closed], &[], "does not answer"),
         (&["--once", "--url", "localhost"], &[], "is not an address to look at"),
         (&["--once", "--pid", "4194305"], &[], "there is no process 4194305 on this machine"),
