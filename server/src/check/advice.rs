@@ -54,6 +54,7 @@ pub fn advise(picture: &Picture) -> Vec<Advice> {
     if advice.iter().all(|a| a.severity == Severity::Fine) {
         let text = match picture.forecast.verdict {
             Verdict::Unknown => "Nothing is wrong now.".into(),
+            Verdict::Growing => "Nothing to do yet.".into(),
             _ => "Nothing to do.".into(),
         };
         advice.insert(0, Advice { severity: Severity::Fine, text });
@@ -154,7 +155,7 @@ fn kernel(picture: &Picture) -> Vec<Advice> {
     match picture.system.oom_kills {
         Some(kills) if kills > 0 => say(
             Severity::Warning,
-            format!("The kernel has killed {kills} process(es) of this cgroup for want of memory."),
+            format!("The kernel has killed processes of this cgroup for want of memory: {kills} so far."),
         ),
         _ => Vec::new(),
     }

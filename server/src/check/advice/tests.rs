@@ -89,7 +89,7 @@ fn each_rule_says_what_follows_from_its_figures() {
             "killed before",
             with(|p| p.system.oom_kills = Some(2)),
             Severity::Warning,
-            "has killed 2 process(es)",
+            "for want of memory: 2 so far",
         ),
         (
             "swap",
