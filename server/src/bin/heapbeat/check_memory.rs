@@ -10,8 +10,9 @@ use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 
 const EXAMPLES: &str = "\
-A heapbeat server tells everything when HEAPBEAT_SECRET is set to its secret: limit, ladder, routes, events, an hour
-of history. Without it, its public figures. Any other process of this machine is looked at by its id, from outside.
+A heapbeat server tells everything when HEAPBEAT_SECRET is set to its secret: limit, ladder, routes,
+events, an hour of history. Without it, its public figures. Any other process of this machine is
+looked at by its id, from the outside.
 
 Keys: q, Esc or Ctrl-C quit; p pauses the screen while watching goes on.
 

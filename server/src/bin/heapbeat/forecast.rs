@@ -19,9 +19,10 @@ const SOON: Duration = Duration::from_secs(3600);
 const CHUNK: usize = 64 * 1024;
 
 const EXAMPLES: &str = "\
-A line is `seconds,bytes` (100MB and such are sizes too), or a JSON object with `seconds` (or `at`, in
-milliseconds) and `bytes`, `rss` or `working_set`; with `heap_used` and `heap_resident` the answer tells a leak
-from fragmentation. `#` begins a comment. {\"seconds\":9,\"event\":\"restart\"} starts over (also purge, limit).
+A line is `seconds,bytes` (100MB and such are sizes too), or a JSON object with `seconds` (or `at`,
+milliseconds) and `bytes`, `rss` or `working_set`; `heap_used` and `heap_resident` beside it let the
+answer tell a leak from fragmentation. `#` begins a comment; {\"seconds\":9,\"event\":\"restart\"}
+starts over (also purge, limit).
 
 Exit codes: 0 steady; 1 growing, fragmenting or leaking; 2 the limit is less than an hour away;
 3 unknown, or the series cannot be read.
