@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
+use crate::guard::marks::Marks;
+
 pub use error::{ConfigError, Origin, Problem};
 pub use parse::{LogFilter, LogFormat};
 pub use settings::{SETTINGS, Setting};
@@ -26,6 +28,10 @@ pub struct Config {
     pub host: Option<IpAddr>,
     /// Memory that the process may take; `None` finds out.
     pub memory_limit: Option<Bytes>,
+    /// Where the rungs of the ladder begin.
+    pub marks: Marks,
+    /// The guard only says what it would do.
+    pub observe_only: bool,
     /// Time between two samples while memory is calm.
     pub sample_interval: Duration,
     /// Time between two lines of memory figures in the log.

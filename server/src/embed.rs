@@ -13,6 +13,10 @@ use axum::routing::any;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::guard::act::{Keeper, Leave};
+use crate::guard::hooks::Hooks;
+use crate::guard::marks::MarksError;
+use crate::guard::shed::{Gate, Priorities, ShedLayer};
 use crate::http::health::{Endpoint, answer};
 use crate::http::listen::{self, ListenError};
 use crate::http::stop::StopSource;
@@ -28,6 +32,12 @@ pub enum Error {
     /// A setting cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The marks make no ladder under the limit.
+    #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT make no ladder: {0}")]
+    Marks(#[from] MarksError),
+    /// Memory stayed too full although requests were refused, and nobody could take over.
+    #[error("memory stayed too full although requests were refused; start this process anew")]
+    GaveUp,
     /// Nothing can listen on the address.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -45,6 +55,8 @@ pub struct Guard {
     state: Arc<State>,
     listeners: Vec<TcpListener>,
     stop: StopWhen,
+    shed: ShedLayer,
+    leave: Arc<Leave>,
     _sampler: Sampler,
 }
 
@@ -54,6 +66,8 @@ pub struct GuardBuilder {
     config: Config,
     listeners: Vec<TcpListener>,
     stop: StopWhen,
+    priorities: Priorities,
+    hooks: Hooks,
 }
 
 /// The application's own reason to stop; signals when there is none.
@@ -73,7 +87,13 @@ impl Guard {
 
     /// For what a configuration cannot say: sockets that are open already, a reason of one's own to stop.
     pub fn builder(config: Config) -> GuardBuilder {
-        GuardBuilder { config, listeners: Vec::new(), stop: StopWhen::default() }
+        GuardBuilder {
+            config,
+            listeners: Vec::new(),
+            stop: StopWhen::default(),
+            priorities: Priorities::default(),
+            hooks: Hooks::default(),
+        }
     }
 
     /// The latest reading of memory; costs two atomic operations.
@@ -97,13 +117,14 @@ impl Guard {
     /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
     /// within a tokio runtime with time and I/O.
     pub async fn serve(self, app: Router) -> Result<(), Error> {
-        let Guard { config, state, mut listeners, stop, _sampler } = self;
+        let Guard { config, state, mut listeners, stop, shed, leave, _sampler } = self;
         if listeners.is_empty() {
             listeners.push(listen::bind(config.host, config.port)?);
         }
         let stop = match stop.0 {
-            Some(asked) => StopSource::when(asked),
-            None => StopSource::signals().map_err(|error| Error::System("handle signals", error))?,
+            Some(asked) => StopSource::when(asked, Arc::clone(&leave)),
+            None => StopSource::signals(Arc::clone(&leave))
+                .map_err(|error| Error::System("handle signals", error))?,
         };
         let listeners = listeners.into_iter().map(into_tokio).collect::<Result<Vec<_>, _>>()?;
         for listener in &listeners {
@@ -112,8 +133,8 @@ impl Guard {
             }
         }
         let drain = Drain { window: config.drain_window, timeout: config.drain_timeout };
-        http::serve(Server::new(app, state, config.http), listeners, drain, stop).await;
-        Ok(())
+        http::serve(Server::new(app.layer(shed), state, config.http), listeners, drain, stop).await;
+        if leave.is_over() { Err(Error::GaveUp) } else { Ok(()) }
     }
 }
 
@@ -132,9 +153,21 @@ impl GuardBuilder {
         self
     }
 
+    /// Which routes are refused first when there is no memory for all.
+    #[must_use]
+    pub fn priorities(mut self, priorities: Priorities) -> Self {
+        self.priorities = priorities;
+        self
+    }
+
+    /// Where the application adds what it can give back. The handle stays good after the guard is built.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks.clone()
+    }
+
     /// Takes the first sample and starts the sampler.
     pub fn build(self) -> Result<Guard, Error> {
-        let GuardBuilder { config, listeners, stop } = self;
+        let GuardBuilder { config, listeners, stop, priorities, hooks } = self;
         let clock = Clock::of_this_process();
         let mut sources = Sources::of_this_process(config.memory_limit);
         for source in sources.missing() {
@@ -148,19 +181,25 @@ impl GuardBuilder {
             first.limit.bytes,
             first.limit.origin
         );
+        let (gate, leave) = (Arc::<Gate>::default(), Arc::<Leave>::default());
+        let shed = ShedLayer::new(Arc::clone(&gate), priorities);
+        let (marks, limit) = (config.marks, first.limit.bytes);
+        let mut keeper = Keeper::new(marks, limit, config.observe_only, hooks, gate, Arc::clone(&leave))?;
         let state = Arc::new(State::new(first));
         let sampler = Sampler::start({
             let state = Arc::clone(&state);
             let (interval, mut line) = (config.sample_interval, Line::every(config.log_interval));
             move || {
                 let reading = sources.read(clock.now());
+                let (pressure, next) = keeper.look(&reading, interval);
+                state.set_pressure(pressure);
                 state.publish(reading);
-                line.write_if_due(&reading, state.pressure());
-                interval
+                line.write_if_due(&reading, pressure);
+                next
             }
         })
         .map_err(|error| Error::System("start the sampler's thread", error))?;
-        Ok(Guard { config, state, listeners, stop, _sampler: sampler })
+        Ok(Guard { config, state, listeners, stop, shed, leave, _sampler: sampler })
     }
 }
 

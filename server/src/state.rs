@@ -56,10 +56,15 @@ impl State {
         Body::clone(&self.health.load())
     }
 
-    /// Where memory stands. Calm as long as nobody says otherwise.
+    /// Where memory stands.
     pub(crate) fn pressure(&self) -> Pressure {
         let rung = usize::from(self.pressure.load(Ordering::Relaxed));
         Pressure::ALL.get(rung).copied().unwrap_or_default()
+    }
+
+    /// Says where memory stands; told to strangers with the next [`State::publish`].
+    pub(crate) fn set_pressure(&self, pressure: Pressure) {
+        self.pressure.store(pressure as u8, Ordering::Relaxed);
     }
 
     /// Whether the process was asked to stop.

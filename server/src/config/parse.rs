@@ -10,6 +10,8 @@ use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::guard::marks::{Mark, ParseMarkError};
+
 /// Which events are logged: a level, or levels by the module that speaks, such as `info,heapbeat::http=debug`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogFilter(pub(crate) Targets);
@@ -79,6 +81,18 @@ pub(super) fn count(text: &str, range: RangeInclusive<usize>) -> Parsed<usize> {
     let right = || format!("it is a number from {} to {}", range.start(), range.end());
     let count = text.trim().parse().map_err(|_| right())?;
     if range.contains(&count) { Ok(count) } else { Err(right()) }
+}
+
+pub(super) fn mark(text: &str) -> Parsed<Mark> {
+    text.parse().map_err(|error: ParseMarkError| error.to_string())
+}
+
+pub(super) fn switch(text: &str) -> Parsed<bool> {
+    match text.trim() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("a switch is on or off".to_owned()),
+    }
 }
 
 impl FromStr for LogFilter {

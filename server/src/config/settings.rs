@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
+use crate::guard::marks::Marks;
+
 use super::parse::{self, LogFormat, Parsed};
 use super::{Config, HttpLimits, LogFilter};
 
@@ -65,6 +67,46 @@ pub const SETTINGS: &[Setting] = &[
             parse::size_or_auto(text, Bytes::from_mb(16)..=Bytes::from_mb(1 << 24))
                 .map(|v| config.memory_limit = v)
         },
+    },
+    Setting {
+        variable: "HEAPBEAT_ALERT_AT",
+        flag: "alert-at",
+        shape: "MARK",
+        default: "78.125%",
+        meaning: "Where a warning is logged: a share of the limit or a size.",
+        apply: |config, text| parse::mark(text).map(|v| config.marks.alert = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_PURGE_AT",
+        flag: "purge-at",
+        shape: "MARK",
+        default: "87.8906%",
+        meaning: "Where caches shrink and the allocator gives back: a share of the limit or a size.",
+        apply: |config, text| parse::mark(text).map(|v| config.marks.purge = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_RECYCLE_AT",
+        flag: "recycle-at",
+        shape: "MARK",
+        default: "93.75%",
+        meaning: "Where a fresh worker is wanted; with nobody to start one, requests begin to be refused: a share of the limit or a size.",
+        apply: |config, text| parse::mark(text).map(|v| config.marks.recycle = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_SHED_AT",
+        flag: "shed-at",
+        shape: "MARK",
+        default: "96.875%",
+        meaning: "Where new requests are refused altogether, by priority: a share of the limit or a size.",
+        apply: |config, text| parse::mark(text).map(|v| config.marks.shed = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_OBSERVE_ONLY",
+        flag: "observe-only",
+        shape: "SWITCH",
+        default: "off",
+        meaning: "`on`: the guard logs what it would do about memory, and does none of it.",
+        apply: |config, text| parse::switch(text).map(|v| config.observe_only = v),
     },
     Setting {
         variable: "HEAPBEAT_SAMPLE_INTERVAL",
@@ -203,6 +245,8 @@ pub(super) fn blank() -> Config {
         port: 0,
         host: None,
         memory_limit: None,
+        marks: Marks::default(),
+        observe_only: false,
         sample_interval: SECOND,
         log_interval: SECOND,
         log: LogFilter(tracing_subscriber::filter::Targets::new()),

@@ -46,6 +46,8 @@ fn every_value_arrives_in_its_field() {
         port: 0,
         host: Some("::1".parse().unwrap()),
         memory_limit: Some(Bytes(536_870_912)),
+        marks: Config::default().marks,
+        observe_only: false,
         sample_interval: Duration::from_millis(250),
         log_interval: Duration::from_secs(60),
         log: "warn".parse().unwrap(),

@@ -4,8 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::guard::act::Leave;
 
 /// Why to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,24 +19,27 @@ pub(crate) enum Stop {
     Interrupt,
     /// The application's own reason.
     Asked,
+    /// Memory stayed too full although requests were refused.
+    Memory,
 }
 
 /// Where reasons to stop come from; each is told once.
 pub(crate) struct StopSource {
     signals: Option<(Signal, Signal)>,
     asked: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    leave: Arc<Leave>,
 }
 
 impl StopSource {
     /// SIGTERM and SIGINT of this process. Must be called within a tokio runtime.
-    pub(crate) fn signals() -> io::Result<Self> {
+    pub(crate) fn signals(leave: Arc<Leave>) -> io::Result<Self> {
         let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(StopSource { signals: Some(signals), asked: None })
+        Ok(StopSource { signals: Some(signals), asked: None, leave })
     }
 
     /// When `asked` is done; signals are left to the application.
-    pub(crate) fn when(asked: Pin<Box<dyn Future<Output = ()> + Send>>) -> Self {
-        StopSource { signals: None, asked: Some(asked) }
+    pub(crate) fn when(asked: Pin<Box<dyn Future<Output = ()> + Send>>, leave: Arc<Leave>) -> Self {
+        StopSource { signals: None, asked: Some(asked), leave }
     }
 
     /// The next reason; never, when there can be none any more.
@@ -42,11 +48,15 @@ impl StopSource {
             return tokio::select! {
                 _ = terminate.recv() => Stop::Terminate,
                 _ = interrupt.recv() => Stop::Interrupt,
+                () = self.leave.asked() => Stop::Memory,
             };
         }
         match &mut self.asked {
             Some(asked) => {
-                asked.as_mut().await;
+                tokio::select! {
+                    () = asked.as_mut() => {}
+                    () = self.leave.asked() => return Stop::Memory,
+                }
                 self.asked = None;
                 Stop::Asked
             }
@@ -62,6 +72,7 @@ impl Stop {
             Stop::Terminate => "SIGTERM",
             Stop::Interrupt => "SIGINT",
             Stop::Asked => "application",
+            Stop::Memory => "memory",
         }
     }
 }
@@ -72,6 +83,7 @@ impl fmt::Display for Stop {
             Stop::Terminate => "SIGTERM",
             Stop::Interrupt => "SIGINT",
             Stop::Asked => "the application asked to stop",
+            Stop::Memory => "memory stayed too full",
         })
     }
 }

@@ -35,7 +35,13 @@ fn main() -> ExitCode {
             for line in error.to_string().lines() {
                 eprintln!("heapbeat: {line}");
             }
-            ExitCode::from(if matches!(error, serve::Error::Config(_)) { USAGE } else { FAILURE })
+            ExitCode::from(
+                if matches!(error, serve::Error::Config(_) | serve::Error::Guard(heapbeat::Error::Marks(_))) {
+                    USAGE
+                } else {
+                    FAILURE
+                },
+            )
         }
     }
 }

@@ -1,0 +1,232 @@
+//! Does what the ladder asks for.
+//!
+//! Runs on the sampler's thread and must never keep it from its next look: a purge, which walks every arena, and the
+//! application's hooks have a thread of their own, and what they got is told at the first look after they are done.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::{Bytes, Pressure};
+use tokio::sync::Notify;
+
+use super::cadence::{FASTEST, next_look};
+use super::heap;
+use super::hooks::{HookOutcome, Hooks, Shrink};
+use super::ladder::{Action, Ladder, Look, Purged, Replacement, Rules, Step};
+use super::marks::{Levels, Marks, MarksError};
+use super::shed::Gate;
+use crate::sample::Reading;
+
+/// Seconds that refused clients are told to wait.
+const RETRY_AFTER: u32 = 5;
+
+/// How the process is told to give itself up.
+#[derive(Debug, Default)]
+pub(crate) struct Leave {
+    left: AtomicBool,
+    bell: Notify,
+}
+
+impl Leave {
+    fn now(&self) {
+        if !self.left.swap(true, Ordering::Relaxed) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Whether it was given up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Done when it is given up.
+    pub(crate) async fn asked(&self) {
+        self.bell.notified().await;
+    }
+}
+
+/// A purge on its way.
+#[derive(Debug)]
+struct Underway {
+    before: Bytes,
+    done: Receiver<Duration>,
+}
+
+/// The ladder and its hands.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    ladder: Ladder,
+    marks: Marks,
+    levels: Levels,
+    observe_only: bool,
+    hooks: Hooks,
+    gate: Arc<Gate>,
+    leave: Arc<Leave>,
+    last: Option<(Duration, Bytes)>,
+    purge: Option<Underway>,
+    /// The decay to go back to, while it is tightened.
+    relaxed: Option<isize>,
+    leaving: bool,
+}
+
+impl Keeper {
+    /// At the foot of the ladder that `marks` make under `limit`, or why they make none.
+    pub(crate) fn new(
+        marks: Marks,
+        limit: Bytes,
+        observe_only: bool,
+        hooks: Hooks,
+        gate: Arc<Gate>,
+        leave: Arc<Leave>,
+    ) -> Result<Self, MarksError> {
+        Ok(Keeper {
+            ladder: Ladder::new(Rules::default()),
+            marks,
+            levels: marks.levels(limit)?,
+            observe_only,
+            hooks,
+            gate,
+            leave,
+            last: None,
+            purge: None,
+            relaxed: None,
+            leaving: false,
+        })
+    }
+
+    /// Judges a reading and acts on it; says where memory stands and when to look again, `calm` at the latest.
+    pub(crate) fn look(&mut self, reading: &Reading, calm: Duration) -> (Pressure, Duration) {
+        // A limit that shrank below marks of a fixed size leaves the marks where they were.
+        if let Ok(levels) = self.marks.levels(reading.limit.bytes) {
+            self.levels = levels;
+        }
+        let (now, memory) = (reading.now.age, reading.working_set());
+        self.collect(memory);
+        let (ahead, next) = self.ahead(now, memory, calm);
+        let look = Look {
+            now,
+            read: now,
+            memory: Bytes(memory.0.saturating_add(ahead.0)),
+            levels: self.levels,
+            reaches_limit_in: None,
+            replacement: Replacement::None,
+        };
+        let step = self.ladder.look(&look);
+        for action in &step.actions {
+            self.act(*action, &step, memory);
+        }
+        if self.observe_only {
+            return (Pressure::Calm, next);
+        }
+        self.gate.set(step.shed, RETRY_AFTER);
+        if step.pressure < Pressure::Purge && self.purge.is_none() {
+            self.relax();
+        }
+        (step.pressure, if self.purge.is_some() { next.min(FASTEST) } else { next })
+    }
+
+    /// What growth adds before the next look, and when that is.
+    fn ahead(&mut self, now: Duration, memory: Bytes, calm: Duration) -> (Bytes, Duration) {
+        let Some((then, before)) = self.last.replace((now, memory)) else { return (Bytes::ZERO, calm) };
+        let (growth, since) = (memory.saturating_sub(before), now.saturating_sub(then));
+        if since.is_zero() {
+            return (Bytes::ZERO, calm);
+        }
+        let above = Pressure::ALL.into_iter().map(|rung| self.levels.enter(rung)).find(|at| *at > memory);
+        let room = above.unwrap_or(self.levels.limit()).saturating_sub(memory);
+        let next = next_look(room, growth, since, calm);
+        let added = u128::from(growth.0) * next.as_millis() / since.as_millis().max(1);
+        (Bytes(u64::try_from(added).unwrap_or(u64::MAX)), next)
+    }
+
+    fn act(&mut self, action: Action, step: &Step, memory: Bytes) {
+        let limit = self.levels.limit();
+        match action {
+            Action::Alert(rung) => tracing::warn!(
+                heapbeat.pressure = rung.as_str(),
+                "memory is at {memory} of {limit}: {} begins at {}",
+                rung.as_str(),
+                self.levels.enter(rung)
+            ),
+            Action::Cleared => tracing::info!("memory is calm again: {memory} of {limit}"),
+            Action::Purge if self.observe_only => tracing::warn!("would purge at {memory} of {limit}"),
+            Action::Purge => self.purge(step.pressure, memory),
+            Action::Leave if self.leaving => {}
+            Action::Leave => {
+                self.leaving = true;
+                if self.observe_only {
+                    tracing::warn!("would leave: refusing requests would not have helped");
+                } else {
+                    tracing::error!(
+                        "refusing requests did not help: finishing what is in flight, then leaving"
+                    );
+                    self.leave.now();
+                }
+            }
+            // Nobody can take over as long as every look says `Replacement::None`.
+            Action::Recycle(reason) => tracing::debug!("no worker to replace this one: {reason:?}"),
+        }
+    }
+
+    fn purge(&mut self, pressure: Pressure, memory: Bytes) {
+        if self.purge.is_some() {
+            return;
+        }
+        self.relaxed = self.relaxed.or_else(|| heap::dirty_decay().ok());
+        let wanted = memory.saturating_sub(self.levels.enter(Pressure::Purge));
+        let hooks = self.hooks.clone();
+        let (done, told) = sync_channel(1);
+        let spawned = thread::Builder::new().name("heapbeat-purge".to_owned()).spawn(move || {
+            let begun = Instant::now();
+            for report in hooks.run(Shrink { pressure, wanted }) {
+                if report.outcome != HookOutcome::Done {
+                    tracing::warn!(
+                        "shrink hook {}: {:?} after {:?}",
+                        report.name,
+                        report.outcome,
+                        report.took
+                    );
+                }
+            }
+            if let Err(error) = heap::set_dirty_decay(0).and_then(|()| heap::purge()) {
+                tracing::warn!("cannot purge: {error}");
+            }
+            // Nobody listens any more when the guard is gone.
+            let _ = done.send(begun.elapsed());
+        });
+        match spawned {
+            Ok(_) => self.purge = Some(Underway { before: memory, done: told }),
+            Err(error) => tracing::warn!("cannot purge, there is no thread for it: {error}"),
+        }
+    }
+
+    /// Says what a purge got that is done by now.
+    fn collect(&mut self, after: Bytes) {
+        let Some(Underway { before, done }) = &self.purge else { return };
+        match done.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => tracing::warn!("the purge did not come to its end"),
+            Ok(took) => {
+                let back = before.saturating_sub(after);
+                tracing::info!(
+                    heapbeat.purge.bytes = back.0,
+                    heapbeat.purge.millis = took.as_secs_f64() * 1e3,
+                    "purged: {back} back in {took:.1?}, {after} left"
+                );
+                self.ladder.purged(Purged { before: *before, after });
+            }
+        }
+        self.purge = None;
+    }
+
+    fn relax(&mut self) {
+        if let Some(millis) = self.relaxed.take()
+            && let Err(error) = heap::set_dirty_decay(millis)
+        {
+            tracing::warn!("cannot relax the allocator's decay: {error}");
+        }
+    }
+}
