@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
+use heapbeat_shared::signing::Secret;
 
 use crate::guard::marks::Marks;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub marks: Marks,
     /// The guard only says what it would do.
     pub observe_only: bool,
+    /// Who may read the report.
+    pub secrets: Secrets,
     /// Time between two samples while memory is calm.
     pub sample_interval: Duration,
     /// Time between two lines of memory figures in the log.
@@ -47,6 +50,15 @@ pub struct Config {
     pub drain_window: Duration,
     /// From the signal to the end, the window included; what is still in flight then is cut.
     pub drain_timeout: Duration,
+}
+
+/// Secrets that requests for the report may be signed with; nobody gets it when there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Secrets {
+    /// The one in use.
+    pub current: Option<Secret>,
+    /// The one before, while it is being replaced.
+    pub previous: Option<Secret>,
 }
 
 /// Bounds for what a client may cost. A timeout of `None` is switched off.
@@ -89,14 +101,16 @@ impl Config {
         let mut config = Config::default();
         let mut problems = Vec::new();
         for setting in SETTINGS {
-            let flag = flags(setting.flag).map(|text| (Origin::Flag, text));
+            let flag = Some(setting.flag).filter(|_| !setting.secret).and_then(&flags);
+            let flag = flag.map(|text| (Origin::Flag, text));
             let given = flag.or_else(|| {
                 let text = variables(setting.variable).filter(|text| !text.is_empty())?;
                 Some((Origin::Variable, text))
             });
             let Some((origin, text)) = given else { continue };
             if let Err(right) = setting.apply(&mut config, &text) {
-                problems.push(Problem { setting, origin, value: text, right });
+                let value = (!setting.secret).then_some(text);
+                problems.push(Problem { setting, origin, value, right });
             }
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }

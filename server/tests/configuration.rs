@@ -89,8 +89,8 @@ fn help_teaches_and_version_is_told() {
 fn the_documentation_lists_every_setting() {
     let mut table = String::from("| variable | flag | default | meaning |\n|---|---|---|---|\n");
     for s in SETTINGS {
-        let row =
-            format!("| `{}` | `--{} {}` | `{}` | {} |", s.variable, s.flag, s.shape, s.default, s.meaning);
+        let flag = if s.secret { "none".to_owned() } else { format!("`--{} {}`", s.flag, s.shape) };
+        let row = format!("| `{}` | {flag} | `{}` | {} |", s.variable, s.default, s.meaning);
         writeln!(table, "{row}").unwrap();
     }
     let page = include_str!("../../docs/configuration.md");

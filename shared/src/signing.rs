@@ -136,6 +136,13 @@ impl Secret {
     }
 }
 
+impl PartialEq for Secret {
+    /// Whether both sign alike; in constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.clone().finalize() == other.0.clone().finalize()
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

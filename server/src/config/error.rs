@@ -20,8 +20,8 @@ pub struct Problem {
     pub setting: &'static Setting,
     /// Where it came from.
     pub origin: Origin,
-    /// What was given.
-    pub value: String,
+    /// What was given; never that of a secret.
+    pub value: Option<String>,
     /// What would be right.
     pub right: String,
 }
@@ -32,7 +32,10 @@ impl fmt::Display for Problem {
             Origin::Variable => f.write_str(self.setting.variable)?,
             Origin::Flag => write!(f, "--{}", self.setting.flag)?,
         }
-        write!(f, " is {:?}: {}", self.value, self.right)
+        match &self.value {
+            Some(value) => write!(f, " is {value:?}: {}", self.right),
+            None => write!(f, " cannot be used: {}", self.right),
+        }
     }
 }
 

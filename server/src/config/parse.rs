@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
+use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -93,6 +94,14 @@ pub(super) fn switch(text: &str) -> Parsed<bool> {
         "off" => Ok(false),
         _ => Err("a switch is on or off".to_owned()),
     }
+}
+
+/// A secret, or `off` for `None`. The error does not say what was given.
+pub(super) fn secret_or_off(text: &str) -> Parsed<Option<Secret>> {
+    if text.trim() == "off" {
+        return Ok(None);
+    }
+    Secret::new(text).map(Some).map_err(|right| format!("{right}; or `off`"))
 }
 
 impl FromStr for LogFilter {

@@ -7,7 +7,7 @@ use heapbeat_shared::Bytes;
 use crate::guard::marks::Marks;
 
 use super::parse::{self, LogFormat, Parsed};
-use super::{Config, HttpLimits, LogFilter};
+use super::{Config, HttpLimits, LogFilter, Secrets};
 
 /// One thing that can be set.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Setting {
     pub default: &'static str,
     /// What it does, in a sentence or two.
     pub meaning: &'static str,
+    /// Its value is shown to nobody: no flag, as every user of the machine can read command lines, and not in errors.
+    pub secret: bool,
     /// Parses a value into its field.
     apply: fn(&mut Config, &str) -> Parsed<()>,
 }
@@ -46,6 +48,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "PORT",
         default: "8080",
         meaning: "TCP port to listen on; 0 takes a free one, which the log names.",
+        secret: false,
         apply: |config, text| parse::port(text).map(|v| config.port = v),
     },
     Setting {
@@ -54,6 +57,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "ADDRESS",
         default: "any",
         meaning: "Address to listen on; `any` is all of them, IPv4 and IPv6.",
+        secret: false,
         apply: |config, text| parse::host(text).map(|v| config.host = v),
     },
     Setting {
@@ -63,6 +67,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "auto",
         meaning: "Memory that the process may take. `auto` is the limit of the cgroup, else the machine's memory, but \
                   at most 1024MB. What the kernel enforces is never exceeded, whatever is set here.",
+        secret: false,
         apply: |config, text| {
             parse::size_or_auto(text, Bytes::from_mb(16)..=Bytes::from_mb(1 << 24))
                 .map(|v| config.memory_limit = v)
@@ -74,6 +79,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "MARK",
         default: "78.125%",
         meaning: "Where a warning is logged: a share of the limit or a size.",
+        secret: false,
         apply: |config, text| parse::mark(text).map(|v| config.marks.alert = v),
     },
     Setting {
@@ -82,6 +88,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "MARK",
         default: "87.8906%",
         meaning: "Where caches shrink and the allocator gives back: a share of the limit or a size.",
+        secret: false,
         apply: |config, text| parse::mark(text).map(|v| config.marks.purge = v),
     },
     Setting {
@@ -90,6 +97,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "MARK",
         default: "93.75%",
         meaning: "Where a fresh worker is wanted; with nobody to start one, requests begin to be refused: a share of the limit or a size.",
+        secret: false,
         apply: |config, text| parse::mark(text).map(|v| config.marks.recycle = v),
     },
     Setting {
@@ -98,6 +106,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "MARK",
         default: "96.875%",
         meaning: "Where new requests are refused altogether, by priority: a share of the limit or a size.",
+        secret: false,
         apply: |config, text| parse::mark(text).map(|v| config.marks.shed = v),
     },
     Setting {
@@ -106,7 +115,27 @@ pub const SETTINGS: &[Setting] = &[
         shape: "SWITCH",
         default: "off",
         meaning: "`on`: the guard logs what it would do about memory, and does none of it.",
+        secret: false,
         apply: |config, text| parse::switch(text).map(|v| config.observe_only = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_SECRET",
+        flag: "secret",
+        shape: "SECRET",
+        default: "off",
+        meaning: "What the requests for the whole report on /health are signed with, at least 16 bytes. `off`: there is no \
+                  report, everybody gets the public figures.",
+        secret: true,
+        apply: |config, text| parse::secret_or_off(text).map(|v| config.secrets.current = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_SECRET_PREVIOUS",
+        flag: "secret-previous",
+        shape: "SECRET",
+        default: "off",
+        meaning: "Another secret that is believed too: the one before, until everybody who signs has the new one.",
+        secret: true,
+        apply: |config, text| parse::secret_or_off(text).map(|v| config.secrets.previous = v),
     },
     Setting {
         variable: "HEAPBEAT_SAMPLE_INTERVAL",
@@ -114,6 +143,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "DURATION",
         default: "1s",
         meaning: "Time between two samples of memory while it is calm.",
+        secret: false,
         apply: |config, text| parse::duration(text, 50 * MILLI..=MINUTE).map(|v| config.sample_interval = v),
     },
     Setting {
@@ -122,6 +152,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "DURATION",
         default: "30s",
         meaning: "Time between two lines of memory figures in the log.",
+        secret: false,
         apply: |config, text| parse::duration(text, SECOND..=24 * HOUR).map(|v| config.log_interval = v),
     },
     Setting {
@@ -130,6 +161,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "FILTER",
         default: "info",
         meaning: "Which events are logged: a level, or levels by module such as info,heapbeat::http=debug.",
+        secret: false,
         apply: |config, text| text.parse::<LogFilter>().map(|v| config.log = v),
     },
     Setting {
@@ -138,6 +170,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "FORMAT",
         default: "auto",
         meaning: "How the log is written: text, json, or auto for text on a terminal and JSON lines otherwise.",
+        secret: false,
         apply: |config, text| text.parse::<LogFormat>().map(|v| config.log_format = v),
     },
     Setting {
@@ -146,6 +179,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "SIZE",
         default: "2MB",
         meaning: "Largest request body; a larger one is answered with 413.",
+        secret: false,
         apply: |config, text| {
             parse::size(text, Bytes(0)..=Bytes::from_mb(1 << 20)).map(|v| config.http.max_body = v)
         },
@@ -157,6 +191,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "16kB",
         meaning: "Largest request head (request line and headers; at most 100 of them); a larger one is answered with \
                   431.",
+        secret: false,
         apply: |config, text| {
             parse::size(text, Bytes(1 << 10)..=Bytes::from_mb(1)).map(|v| config.http.max_header = v)
         },
@@ -168,6 +203,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "10s",
         meaning: "Time for a complete request head, from the start of the connection or the head's first byte; then \
                   the connection is closed.",
+        secret: false,
         apply: |config, text| {
             parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.header_timeout = v)
         },
@@ -178,6 +214,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "DURATION",
         default: "15s",
         meaning: "Longest wait for the next piece of a request body; then 408.",
+        secret: false,
         apply: |config, text| parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.body_timeout = v),
     },
     Setting {
@@ -187,6 +224,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "60s",
         meaning: "Longest time to the beginning of an answer, the request's body included; then 503, and the handler \
                   is dropped. `off` waits for ever.",
+        secret: false,
         apply: |config, text| {
             parse::duration_or_off(text, 10 * MILLI..=24 * HOUR).map(|v| config.http.request_timeout = v)
         },
@@ -198,6 +236,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "120s",
         meaning: "How long a connection may wait for its next request. Longer than the balancer's own, or the balancer \
                   sends requests into a connection that is being closed.",
+        secret: false,
         apply: |config, text| {
             parse::duration(text, 10 * MILLI..=24 * HOUR).map(|v| config.http.idle_timeout = v)
         },
@@ -208,6 +247,7 @@ pub const SETTINGS: &[Setting] = &[
         shape: "DURATION",
         default: "30s",
         meaning: "How long a client may take none of an answer that is ready for it; then the connection is closed.",
+        secret: false,
         apply: |config, text| parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.write_timeout = v),
     },
     Setting {
@@ -217,6 +257,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "1024",
         meaning: "Connections at the same time. A few more are taken for /health alone; everything else gets 503 on \
                   them, and beyond those, connections wait in the kernel's queue.",
+        secret: false,
         apply: |config, text| parse::count(text, 1..=1_000_000).map(|v| config.http.max_connections = v),
     },
     Setting {
@@ -226,6 +267,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "2s",
         meaning: "After SIGTERM, how long new connections are still taken while /health/ready says 503, so that a \
                   balancer can notice. SIGINT (Ctrl-C) skips it.",
+        secret: false,
         apply: |config, text| parse::duration(text, Duration::ZERO..=HOUR).map(|v| config.drain_window = v),
     },
     Setting {
@@ -235,6 +277,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "25s",
         meaning: "From the signal to the end, the window included; what is still in flight then is cut. Render kills \
                   after 30 s.",
+        secret: false,
         apply: |config, text| parse::duration(text, 10 * MILLI..=24 * HOUR).map(|v| config.drain_timeout = v),
     },
 ];
@@ -247,6 +290,7 @@ pub(super) fn blank() -> Config {
         memory_limit: None,
         marks: Marks::default(),
         observe_only: false,
+        secrets: Secrets::default(),
         sample_interval: SECOND,
         log_interval: SECOND,
         log: LogFilter(tracing_subscriber::filter::Targets::new()),

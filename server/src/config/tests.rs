@@ -27,6 +27,8 @@ fn every_value_arrives_in_its_field() {
         ("PORT", "0"),
         ("HEAPBEAT_HOST", "::1"),
         ("HEAPBEAT_MEMORY_LIMIT", "512MB"),
+        ("HEAPBEAT_SECRET", " a secret of sixteen or more\n"),
+        ("HEAPBEAT_SECRET_PREVIOUS", "the secret before this one"),
         ("HEAPBEAT_SAMPLE_INTERVAL", "250ms"),
         ("HEAPBEAT_LOG_INTERVAL", "1m"),
         ("HEAPBEAT_LOG", "warn"),
@@ -48,6 +50,10 @@ fn every_value_arrives_in_its_field() {
         memory_limit: Some(Bytes(536_870_912)),
         marks: Config::default().marks,
         observe_only: false,
+        secrets: Secrets {
+            current: Secret::new("a secret of sixteen or more").ok(),
+            previous: Secret::new("the secret before this one").ok(),
+        },
         sample_interval: Duration::from_millis(250),
         log_interval: Duration::from_secs(60),
         log: "warn".parse().unwrap(),
@@ -154,6 +160,26 @@ fn a_flag_wins_over_its_variable_and_is_named_as_a_flag() {
     assert_eq!(Config::from_layers(flag("81"), variable).unwrap().port, 81);
     let error = Config::from_layers(flag("eighty"), variable).unwrap_err().to_string();
     assert!(error.starts_with(r#"--port is "eighty": a port is"#), "{error}");
+}
+
+/// Neither in what is said about a bad one nor in what a good one leaves behind.
+#[test]
+fn a_secret_is_never_shown() {
+    let error = configured(&[("HEAPBEAT_SECRET", "hunter2"), ("HEAPBEAT_SECRET_PREVIOUS", "swordfish")]);
+    let error = error.unwrap_err();
+    let right = "a secret has at least 16 bytes; `openssl rand -base64 32` makes a good one; or `off`";
+    let told =
+        format!("HEAPBEAT_SECRET cannot be used: {right}\nHEAPBEAT_SECRET_PREVIOUS cannot be used: {right}");
+    assert_eq!(error.to_string(), told);
+    let good = configured(&[("HEAPBEAT_SECRET", "correct horse battery staple")]).unwrap();
+    assert_ne!(good, Config::default());
+    for shown in [format!("{error:?}"), format!("{good:?}")] {
+        for secret in ["hunter2", "swordfish", "correct horse"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+    let flag = |name: &str| (name == "secret").then(|| "correct horse battery staple".to_owned());
+    assert_eq!(Config::from_layers(flag, |_| None).unwrap(), Config::default(), "no flag carries a secret");
 }
 
 #[test]

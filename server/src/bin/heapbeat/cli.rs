@@ -37,7 +37,7 @@ fn serve() -> Command {
             "Adds routes to try the guard on: /demo/work, /demo/leak?mb=1, /demo/churn?mb=64, /demo/panic, \
                        /demo/abort, /demo/hang?s=60",
         ))
-        .args(SETTINGS.iter().map(flag))
+        .args(SETTINGS.iter().filter(|setting| !setting.secret).map(flag))
 }
 
 /// A setting's flag. Its value stays text: the library's parser reads it, so that variables and flags share one.
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn the_help_names_every_flag_with_its_variable_and_default() {
         let help = serve().term_width(500).render_long_help().to_string();
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().filter(|setting| !setting.secret) {
             let line = format!("[env: {}] [default: {}]", setting.variable, setting.default);
             assert!(
                 help.contains(&format!("--{} <{}>", setting.flag, setting.shape)) && help.contains(&line),
