@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cursor;
+pub mod ending;
 pub mod event;
 pub mod forecast;
 pub mod health;
@@ -18,6 +19,7 @@ pub mod signing;
 pub mod units;
 
 pub use cursor::{Cursor, InstanceId};
+pub use ending::{Ending, EndingKind};
 pub use health::{Health, HealthError, HealthMemory, Status};
 pub use pressure::Pressure;
 pub use sample::Sample;

@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cursor::{Cursor, InstanceId};
+use crate::ending::Ending;
 use crate::event::Event;
 use crate::forecast::Assessment;
 use crate::health::{Health, HealthMemory, Status};
@@ -62,6 +63,9 @@ pub struct Report {
     pub samples: Block,
     /// Sources that cannot be read on this machine.
     pub missing: Vec<String>,
+    /// How the instance before this one ended, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Ending>,
 }
 
 /// A memory limit and who set it.
@@ -206,7 +210,8 @@ impl Report {
         if body.len() > MAX_REPORT {
             return Err(ReportError::TooLong(body.len()));
         }
-        let report: Report = serde_json::from_slice(body)?;
+        let mut report: Report = serde_json::from_slice(body)?;
+        report.previous = report.previous.map(Ending::bounded);
         if report.events.len() > MAX_EVENTS {
             return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));
         }

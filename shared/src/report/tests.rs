@@ -29,6 +29,7 @@ fn report(first: u64, count: u64) -> Report {
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples(count)) },
         missing: Vec::new(),
+        previous: None,
     }
 }
 
@@ -47,6 +48,15 @@ fn it_begins_with_the_public_answer() {
     assert!(json.starts_with(r#"{"status":"degraded","memory":{"rss":0,"#), "{json}");
     assert_eq!(Health::parse(json.as_bytes()).unwrap(), report(0, 0).health());
     assert!(!json.contains("open_files"), "what is not known is not there: {json}");
+}
+
+#[test]
+fn the_last_ending_comes_along_within_its_bounds() {
+    let evidence = vec!["x".repeat(1000); 20];
+    let previous = Some(Ending { evidence, ..Ending::default() });
+    let (read, _) = Report::parse(&Report { previous, ..report(0, 0) }.to_json()).unwrap();
+    let evidence = read.previous.unwrap().evidence;
+    assert_eq!((evidence.len(), evidence[0].len()), (12, 300));
 }
 
 #[test]
