@@ -13,6 +13,7 @@ use axum::routing::any;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::dependency::{Board, Dependency, DependencyError};
 use crate::guard::act::{Keeper, Leave};
 use crate::guard::hooks::Hooks;
 use crate::guard::marks::MarksError;
@@ -35,6 +36,9 @@ pub enum Error {
     /// The marks make no ladder under the limit.
     #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT make no ladder: {0}")]
     Marks(#[from] MarksError),
+    /// The dependencies make no list.
+    #[error(transparent)]
+    Dependency(#[from] DependencyError),
     /// Memory stayed too full although requests were refused, and nobody could take over.
     #[error("memory stayed too full although requests were refused; start this process anew")]
     GaveUp,
@@ -68,6 +72,7 @@ pub struct GuardBuilder {
     stop: StopWhen,
     priorities: Priorities,
     hooks: Hooks,
+    dependencies: Vec<Dependency>,
 }
 
 /// The application's own reason to stop; signals when there is none.
@@ -93,6 +98,7 @@ impl Guard {
             stop: StopWhen::default(),
             priorities: Priorities::default(),
             hooks: Hooks::default(),
+            dependencies: Vec::new(),
         }
     }
 
@@ -109,7 +115,7 @@ impl Guard {
                 let state = Arc::clone(&self.state);
                 router.route(
                     path,
-                    any(async move |request: Request| answer(endpoint, request.method(), &state)),
+                    any(async move |request: Request| answer(endpoint, request.method(), &state).await),
                 )
             })
     }
@@ -160,6 +166,13 @@ impl GuardBuilder {
         self
     }
 
+    /// Makes `/health/ready` depend on something that the application cannot work without. May be called several times.
+    #[must_use]
+    pub fn dependency(mut self, dependency: Dependency) -> Self {
+        self.dependencies.push(dependency);
+        self
+    }
+
     /// Where the application adds what it can give back. The handle stays good after the guard is built.
     pub fn hooks(&self) -> Hooks {
         self.hooks.clone()
@@ -167,7 +180,8 @@ impl GuardBuilder {
 
     /// Takes the first sample and starts the sampler.
     pub fn build(self) -> Result<Guard, Error> {
-        let GuardBuilder { config, listeners, stop, priorities, hooks } = self;
+        let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies } = self;
+        let dependencies = Board::new(dependencies)?;
         let clock = Clock::of_this_process();
         let mut sources = Sources::of_this_process(config.memory_limit);
         for source in sources.missing() {
@@ -185,7 +199,7 @@ impl GuardBuilder {
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
         let (marks, limit) = (config.marks, first.limit.bytes);
         let mut keeper = Keeper::new(marks, limit, config.observe_only, hooks, gate, Arc::clone(&leave))?;
-        let state = Arc::new(State::new(first));
+        let state = Arc::new(State::new(first, dependencies));
         let sampler = Sampler::start({
             let state = Arc::clone(&state);
             let (interval, mut line) = (config.sample_interval, Line::every(config.log_interval));

@@ -10,7 +10,7 @@ mod body;
 mod connection;
 pub(crate) mod health;
 pub mod listen;
-mod panics;
+pub(crate) mod panics;
 mod problem;
 mod progress;
 mod slots;

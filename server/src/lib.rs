@@ -26,6 +26,7 @@ pub mod attribute;
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod dependency;
 mod embed;
 pub mod guard;
 pub mod history;

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes as Body;
 use heapbeat_shared::{Health, Pressure, Status};
 
+use crate::dependency::Board;
 use crate::sample::Reading;
 
 /// The latest of everything.
@@ -18,16 +19,18 @@ pub(crate) struct State {
     /// A [`Pressure`] by its place in [`Pressure::ALL`].
     pressure: AtomicU8,
     draining: AtomicBool,
+    dependencies: Board,
 }
 
 impl State {
     /// Begins with a reading, so that there is no moment without a true answer.
-    pub(crate) fn new(first: Reading) -> Self {
+    pub(crate) fn new(first: Reading, dependencies: Board) -> Self {
         let state = State {
             reading: ArcSwap::from_pointee(first),
             health: ArcSwap::default(),
             pressure: AtomicU8::new(0),
             draining: AtomicBool::new(false),
+            dependencies,
         };
         state.publish(first);
         state
@@ -83,7 +86,12 @@ impl State {
         if self.draining() { Status::Draining } else { self.pressure().status() }
     }
 
-    /// Whether new requests should be sent here.
+    /// What the application cannot work without.
+    pub(crate) fn dependencies(&self) -> &Board {
+        &self.dependencies
+    }
+
+    /// Whether new requests should be sent here, as far as this process itself goes.
     pub(crate) fn ready(&self) -> bool {
         !self.draining() && self.pressure() != Pressure::Shed
     }
@@ -125,7 +133,7 @@ mod tests {
                 r#"{{"status":"{status}","memory":{{"rss":150,"heapUsed":90,"heapTotal":100,"external":30}},"uptime":{uptime}}}"#
             )
         };
-        let state = State::new(reading(7));
+        let state = State::new(reading(7), Board::default());
         assert_eq!(state.health(), body("healthy", 7));
         state.publish(reading(8));
         assert_eq!(state.health(), body("healthy", 8));

@@ -33,7 +33,7 @@ pub(super) async fn answer(
     request: http::Request<Incoming>,
 ) -> http::Response<Answer> {
     let mut response = match Endpoint::at(request.uri().path()) {
-        Some(endpoint) => health::answer(endpoint, request.method(), &server.state).map(Either::Left),
+        Some(endpoint) => health::answer(endpoint, request.method(), &server.state).await.map(Either::Left),
         None => ask_application(server, client, request).await.map(Either::Right),
     };
     if client.kind == SlotKind::Reserve || server.state.draining() {

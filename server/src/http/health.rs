@@ -1,7 +1,8 @@
 //! `GET /health`, `/health/live` and `/health/ready` (Contract 1).
 //!
 //! They are answered before the application is asked, from bytes that the sampler prepared: no route lookup, no layer, no
-//! allocator statistics, and nothing that pressure, a limit or a wedged handler could refuse.
+//! allocator statistics, and nothing that pressure, a limit or a wedged handler could refuse. Only `/health/ready` waits,
+//! for dependencies whose last answer is old, and for no longer than their timeouts.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -34,7 +35,7 @@ impl Endpoint {
 }
 
 /// The answer. `HEAD` gets the same; hyper leaves its body out and keeps its length.
-pub(crate) fn answer(endpoint: Endpoint, method: &Method, state: &State) -> Response<Full<Bytes>> {
+pub(crate) async fn answer(endpoint: Endpoint, method: &Method, state: &State) -> Response<Full<Bytes>> {
     if method != Method::GET && method != Method::HEAD {
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
@@ -45,16 +46,24 @@ pub(crate) fn answer(endpoint: Endpoint, method: &Method, state: &State) -> Resp
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if endpoint == Endpoint::Ready && !state.ready() {
+    if endpoint == Endpoint::Ready && !ready(state).await {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     response
 }
 
+/// Whether new requests should be sent here. Who leaves anyway asks nobody else.
+async fn ready(state: &State) -> bool {
+    state.ready() && state.dependencies().ask().await.iter().all(|finding| finding.ok)
+}
+
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
+    use crate::dependency::{Board, Dependency, Fault};
     use crate::sample::Reading;
 
     #[test]
@@ -73,23 +82,41 @@ mod tests {
         }
     }
 
-    #[test]
-    fn who_may_ask_and_what_they_are_told() {
-        let state = State::new(Reading::default());
-        let status = |endpoint, method| answer(endpoint, &method, &state).status().as_u16();
-        assert_eq!(status(Endpoint::Live, Method::GET), 200);
-        assert_eq!(status(Endpoint::Ready, Method::HEAD), 200);
-        let refused = answer(Endpoint::Live, &Method::POST, &state);
+    #[tokio::test]
+    async fn who_may_ask_and_what_they_are_told() {
+        let state = State::new(Reading::default(), Board::default());
+        let status = async |endpoint, method| answer(endpoint, &method, &state).await.status().as_u16();
+        assert_eq!(status(Endpoint::Live, Method::GET).await, 200);
+        assert_eq!(status(Endpoint::Ready, Method::HEAD).await, 200);
+        let refused = answer(Endpoint::Live, &Method::POST, &state).await;
         assert_eq!(
             (refused.status().as_u16(), &refused.headers()[ALLOW]),
             (405, &HeaderValue::from_static("GET, HEAD"))
         );
         state.drain();
-        let unready = answer(Endpoint::Ready, &Method::GET, &state);
+        let unready = answer(Endpoint::Ready, &Method::GET, &state).await;
         assert_eq!(
             (unready.status().as_u16(), &unready.headers()[RETRY_AFTER]),
             (503, &HeaderValue::from_static("5"))
         );
-        assert_eq!(status(Endpoint::Live, Method::GET), 200, "draining is alive");
+        assert_eq!(status(Endpoint::Live, Method::GET).await, 200, "draining is alive");
+    }
+
+    #[tokio::test]
+    async fn strangers_are_not_told_which_dependency_fails() {
+        let broken = Dependency::new("the secret database", || async { Err(Fault::failed("no such host")) });
+        let state = State::new(Reading::default(), Board::new(vec![broken]).unwrap());
+        let response = answer(Endpoint::Ready, &Method::GET, &state).await;
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+            (503, &HeaderValue::from_static("5"))
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, state.health(), "the same as on /health");
+        assert_eq!(
+            answer(Endpoint::Live, &Method::GET, &state).await.status(),
+            200,
+            "a new process mends nothing"
+        );
     }
 }

@@ -13,14 +13,14 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// A future whose panic is its error.
-    pub(super) struct CatchPanic<F> {
+    pub(crate) struct CatchPanic<F> {
         #[pin]
         inner: F,
     }
 }
 
 /// Turns a panic of `inner` into an error. `inner` is not polled again after one.
-pub(super) fn catch_panic<F: Future>(inner: F) -> CatchPanic<F> {
+pub(crate) fn catch_panic<F: Future>(inner: F) -> CatchPanic<F> {
     CatchPanic { inner }
 }
 
