@@ -9,6 +9,7 @@
 pub mod cursor;
 pub mod ending;
 pub mod event;
+pub mod exposition;
 pub mod forecast;
 pub mod health;
 pub mod pressure;

@@ -1,0 +1,256 @@
+//! Metrics as text for Prometheus and all that reads its formats.
+//!
+//! Two of them: OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>) for
+//! whoever asks for it, and Prometheus's older text format 0.0.4 for the rest. Written by hand because a registry
+//! of live atomics, which is what the usual crates are, has no place for figures that are all read at one instant,
+//! and knows no state sets.
+
+use std::fmt::{self, Write as _};
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `application/openmetrics-text` 1.0.
+    OpenMetrics,
+    /// `text/plain` 0.0.4. Has no units, infos and state sets: the first are left out, the others become gauges.
+    Prometheus,
+}
+
+impl Format {
+    /// What the client would rather have, by its `Accept` header. Who names OpenMetrics gets it.
+    #[must_use]
+    pub fn wanted(accept: Option<&str>) -> Self {
+        let named = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
+        if named { Format::OpenMetrics } else { Format::Prometheus }
+    }
+
+    /// The `Content-Type`.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// What kind of metric a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows until the process ends. Samples end in `_total`, which the family's name does not have.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Text in labels; the sample ends in `_info`, which the family's name does not have.
+    Info,
+    /// Which of several states holds.
+    StateSet,
+}
+
+impl Kind {
+    const fn name(self, format: Format) -> &'static str {
+        match (self, format) {
+            (Kind::Counter, _) => "counter",
+            (Kind::Info, Format::OpenMetrics) => "info",
+            (Kind::StateSet, Format::OpenMetrics) => "stateset",
+            (Kind::Gauge | Kind::Info | Kind::StateSet, _) => "gauge",
+        }
+    }
+
+    const fn suffix(self) -> &'static str {
+        match self {
+            Kind::Counter => "_total",
+            Kind::Info => "_info",
+            Kind::Gauge | Kind::StateSet => "",
+        }
+    }
+}
+
+/// A text that grows family by family.
+#[derive(Clone, Debug)]
+pub struct Exposition {
+    format: Format,
+    text: String,
+}
+
+/// The family that is being written.
+#[derive(Debug)]
+pub struct Family<'a> {
+    exposition: &'a mut Exposition,
+    name: &'a str,
+    kind: Kind,
+}
+
+impl Exposition {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Exposition { format, text: String::with_capacity(8 << 10) }
+    }
+
+    /// Begins a family. `name` is made of `a-z 0-9 _` and says its unit at its end, where it has one (`_bytes`,
+    /// `_seconds`, `_ratio`); each name is used once.
+    pub fn family<'a>(&'a mut self, name: &'a str, kind: Kind, help: &str) -> Family<'a> {
+        const UNITS: [&str; 3] = ["bytes", "seconds", "ratio"];
+        // The older format counts the suffix into the family's name.
+        let suffix = if self.format == Format::Prometheus { kind.suffix() } else { "" };
+        let _ = writeln!(self.text, "# TYPE {name}{suffix} {}", kind.name(self.format));
+        let unit =
+            UNITS.into_iter().find(|unit| name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')));
+        if let Some(unit) = unit.filter(|_| self.format == Format::OpenMetrics) {
+            let _ = writeln!(self.text, "# UNIT {name} {unit}");
+        }
+        let _ = writeln!(self.text, "# HELP {name}{suffix} {}", Escaped(help));
+        Family { exposition: self, name, kind }
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
+        self.text
+    }
+}
+
+impl Family<'_> {
+    /// One sample. Values of labels may be any text.
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<Value>) -> &mut Self {
+        let text = &mut self.exposition.text;
+        let _ = write!(text, "{}{}", self.name, self.kind.suffix());
+        for (index, (name, value)) in labels.iter().enumerate() {
+            let _ = write!(text, "{}{name}=\"{}\"", if index == 0 { '{' } else { ',' }, Escaped(value));
+        }
+        let _ = writeln!(text, "{} {}", if labels.is_empty() { "" } else { "}" }, value.into());
+        self
+    }
+
+    /// A state set: each state with 1 where it holds and 0 where it does not, under a label of the family's own name.
+    pub fn states<'s>(&mut self, states: impl IntoIterator<Item = (&'s str, bool)>) -> &mut Self {
+        let label = self.name;
+        for (state, holds) in states {
+            self.sample(&[(label, state)], u64::from(holds));
+        }
+        self
+    }
+}
+
+/// A number as it is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A count.
+    Whole(u64),
+    /// Anything else.
+    Real(f64),
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Value::Whole(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Value::Real(value)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Value::Whole(value) => value.fmt(f),
+            Value::Real(value) if value.is_nan() => f.write_str("NaN"),
+            Value::Real(value) if value.is_infinite() => {
+                f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" })
+            }
+            Value::Real(value) => value.fmt(f),
+        }
+    }
+}
+
+/// Text within quotes or in a help line. The older format takes `\"` in a help line as it stands; ours have none.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\\' => f.write_str("\\\\"),
+            '"' => f.write_str("\\\""),
+            '\n' => f.write_str("\\n"),
+            c => f.write_char(c),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(format: Format) -> String {
+        let mut all = Exposition::new(format);
+        all.family("up_seconds", Kind::Gauge, "Age.").sample(&[], 1.5);
+        all.family("got_bytes", Kind::Counter, "Bytes.")
+            .sample(&[("route", "GET /\"a\\b\"\n"), ("n", "1")], 7)
+            .sample(&[("route", "é"), ("n", "2")], u64::MAX);
+        all.family("build", Kind::Info, "Which.").sample(&[("version", "1")], 1);
+        all.family("rung", Kind::StateSet, "Where.").states([("calm", true), ("shed", false)]);
+        all.family("odd_ratio", Kind::Gauge, "No numbers.")
+            .sample(&[("n", "1")], f64::NAN)
+            .sample(&[("n", "2")], f64::NEG_INFINITY)
+            .sample(&[("n", "3")], 1e300);
+        all.finish()
+    }
+
+    #[test]
+    fn open_metrics_as_the_specification_has_it() {
+        let huge = format!("1{}", "0".repeat(300));
+        let expected = [
+            "# TYPE up_seconds gauge\n# UNIT up_seconds seconds\n# HELP up_seconds Age.\nup_seconds 1.5\n",
+            "# TYPE got_bytes counter\n# UNIT got_bytes bytes\n# HELP got_bytes Bytes.\n",
+            "got_bytes_total{route=\"GET /\\\"a\\\\b\\\"\\n\",n=\"1\"} 7\n",
+            "got_bytes_total{route=\"é\",n=\"2\"} 18446744073709551615\n",
+            "# TYPE build info\n# HELP build Which.\nbuild_info{version=\"1\"} 1\n",
+            "# TYPE rung stateset\n# HELP rung Where.\nrung{rung=\"calm\"} 1\nrung{rung=\"shed\"} 0\n",
+            "# TYPE odd_ratio gauge\n# UNIT odd_ratio ratio\n# HELP odd_ratio No numbers.\n",
+            "odd_ratio{n=\"1\"} NaN\nodd_ratio{n=\"2\"} -Inf\n",
+            &format!("odd_ratio{{n=\"3\"}} {huge}\n"),
+            "# EOF\n",
+        ];
+        assert_eq!(written(Format::OpenMetrics), expected.concat());
+    }
+
+    #[test]
+    fn the_older_format_has_only_counters_and_gauges() {
+        let text = written(Format::Prometheus);
+        let comments: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let expected = [
+            "# TYPE up_seconds gauge",
+            "# TYPE got_bytes_total counter",
+            "# TYPE build_info gauge",
+            "# TYPE rung gauge",
+            "# TYPE odd_ratio gauge",
+        ];
+        assert_eq!(comments, expected);
+        assert!(!text.contains("# UNIT") && !text.contains("# EOF"), "{text}");
+    }
+
+    #[test]
+    fn who_names_open_metrics_gets_it() {
+        let cases = [
+            (None, Format::Prometheus),
+            (Some("*/*"), Format::Prometheus),
+            (Some("text/plain;version=0.0.4"), Format::Prometheus),
+            (
+                Some(
+                    "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
+                ),
+                Format::OpenMetrics,
+            ),
+        ];
+        for (accept, format) in cases {
+            assert_eq!(Format::wanted(accept), format, "{accept:?}");
+        }
+    }
+}
