@@ -4,7 +4,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::view::{MemoryView, MonitorView, Problem, StatusView, WindowUptime};
+use crate::config::Problem;
+use crate::view::{MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::State;
 
 /// The body of `GET /api/v1/status`.

@@ -4,7 +4,6 @@
 //! [`probe`], [`store`], routes) awaits.
 
 pub mod api;
-pub mod config;
 mod env;
 pub mod hub;
 pub mod page;
@@ -13,6 +12,9 @@ mod routes;
 pub mod store;
 pub mod view;
 pub mod watch;
+
+/// The monitors as they are configured; `heapbeat apply` reads them by the same rules.
+pub use heapbeat_shared::monitors as config;
 
 use heapbeat_shared::UnixMillis;
 use worker::{

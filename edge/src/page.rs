@@ -13,7 +13,8 @@ pub mod words;
 use askama::Template;
 use heapbeat_shared::UnixMillis;
 
-use crate::view::{Problem, StatusView};
+use crate::config::Problem;
+use crate::view::StatusView;
 use crate::watch::State;
 
 pub use assets::{Asset, asset};

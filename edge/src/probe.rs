@@ -108,7 +108,7 @@ async fn ask(
     let latency = wall_clock().since(began);
     stage.set(Stage::Body);
     let status = response.status_code();
-    let wanted = monitor.kind == Kind::Heapbeat || platform::may_stand_in(status);
+    let wanted = monitor.reads_body() || platform::may_stand_in(status);
     let body = if wanted { body::read(response, MAX_BODY).await? } else { Body::Unread };
     if let Body::Whole(bytes) = &body
         && let Some(failure) = read_stand_in(status, bytes)

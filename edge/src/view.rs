@@ -6,6 +6,7 @@
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Problem;
 use crate::watch::State;
 
 /// Everything the public status shows.
@@ -84,13 +85,4 @@ pub struct ChartPoint {
     pub at: UnixMillis,
     /// The figures then.
     pub memory: HealthMemory,
-}
-
-/// A refused entry of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// Where it stands: `MONITORS[3].interval`.
-    pub position: String,
-    /// What is wrong and what would be right. Never repeats a secret.
-    pub reason: String,
 }

@@ -3,10 +3,8 @@
 pub mod answer;
 pub mod board;
 pub mod chart;
-pub mod condition;
 pub mod failure;
 pub mod ledger;
-pub mod outcome;
 pub mod restart;
 pub mod schedule;
 pub mod standing;

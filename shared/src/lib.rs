@@ -6,12 +6,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod condition;
 pub mod cursor;
 pub mod ending;
 pub mod event;
 pub mod exposition;
 pub mod forecast;
 pub mod health;
+pub mod monitors;
+mod nearest;
 pub mod pressure;
 pub mod report;
 pub mod sample;

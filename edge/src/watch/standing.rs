@@ -7,20 +7,10 @@
 //! After time in which nobody looked, what held before is no longer evidence. The first verdict then either
 //! confirms it (and it resumes at once), or the state is `unobserved` until a streak decides.
 
-use std::num::NonZeroU16;
-
 use serde::{Deserialize, Serialize};
 
 use super::State;
-
-/// How many verdicts in a row it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Thresholds {
-    /// Failures in a row before `down`.
-    pub failure: NonZeroU16,
-    /// Successes in a row before `down` is over.
-    pub success: NonZeroU16,
-}
+use crate::config::Thresholds;
 
 /// What one probe says, as far as the state is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +70,8 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU16;
+
     use super::*;
 
     fn thresholds(failure: u16, success: u16) -> Thresholds {

@@ -1,11 +1,10 @@
 //! From an answer to a verdict: what the monitor's conditions make of it.
 
+use heapbeat_shared::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
 use heapbeat_shared::{Health, HealthError};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Body, Missed};
-use super::condition::{Condition, first_failure as broken};
-use super::outcome::Outcome;
 use super::standing::Vote;
 use super::{Blindness, Failure};
 use crate::config::{Kind, Monitor};
@@ -71,21 +70,40 @@ pub fn judge(monitor: &Monitor, result: &Result<Answer, Missed>) -> Judged {
 
 fn wants_no_answer(monitor: &Monitor) -> bool {
     monitor.kind == Kind::Http
-        && monitor.conditions.iter().any(Condition::asks_for_connection)
-        && broken(&monitor.conditions, &Outcome::UNREACHED).is_none()
+        && monitor.conditions.iter().any(|condition| condition.asks_about(Placeholder::Connected))
+        && broken(&monitor.conditions, &Scene::new(Outcome::UNREACHED)).is_none()
+}
+
+/// The first of `conditions` that does not hold, as a reason for the public.
+fn broken(conditions: &[Condition], scene: &Scene<'_>) -> Option<Failure> {
+    let (index, condition) = conditions.iter().enumerate().find(|(_, condition)| !condition.holds(scene))?;
+    let seen = scene.outcome;
+    let asks_about = |placeholder| condition.asks_about(placeholder);
+    Some(match seen.body {
+        SeenBody::TooLarge if asks_about(Placeholder::Body) => Failure::BodyTooLarge,
+        _ if seen.connected && asks_about(Placeholder::Status) => Failure::Status(seen.status),
+        _ if seen.connected && asks_about(Placeholder::ResponseTime) => Failure::Slow(seen.millis()),
+        _ => Failure::Condition(u16::try_from(index + 1).unwrap_or(u16::MAX)),
+    })
 }
 
 fn with_answer(monitor: &Monitor, answer: &Answer) -> Judged {
-    let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency };
+    let body = match &answer.body {
+        Body::Whole(bytes) => SeenBody::Whole(bytes),
+        Body::Unread => SeenBody::Whole(b""),
+        Body::TooLarge => SeenBody::TooLarge,
+    };
+    let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency, body };
+    let scene = Scene::new(outcome);
     let health = match monitor.kind {
         Kind::Http => Ok(None),
         Kind::Heapbeat => health(&answer.body).map(Some),
     };
     // A 500 with an error page is a 500 first, and not JSON second.
-    let verdict = match (broken(&monitor.conditions, &outcome), &health) {
+    let verdict = match (broken(&monitor.conditions, &scene), &health) {
         (Some(failure), _) => Verdict::Failed(failure),
         (None, Err(failure)) => Verdict::Failed(*failure),
-        (None, Ok(_)) => broken(&monitor.degraded, &outcome).map_or(Verdict::Up, Verdict::Degraded),
+        (None, Ok(_)) => broken(&monitor.degraded, &scene).map_or(Verdict::Up, Verdict::Degraded),
     };
     Judged { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
 }
@@ -170,6 +188,18 @@ mod tests {
             judge(&teapot, &answer(200, 1, Body::Unread)).verdict,
             Verdict::Failed(Failure::Status(200))
         );
+        let worded = monitor("http", r#","conditions":["[BODY].status == UP","len([BODY].jobs) < 3"]"#);
+        let cases = [
+            (r#"{"status":"UP","jobs":[1,2]}"#, Verdict::Up),
+            (r#"{"status":"DOWN","jobs":[]}"#, Verdict::Failed(Failure::Condition(1))),
+            (r#"{"status":"UP","jobs":[1,2,3]}"#, Verdict::Failed(Failure::Condition(2))),
+            ("<html>", Verdict::Failed(Failure::Condition(1))),
+        ];
+        for (body, verdict) in cases {
+            assert_eq!(judge(&worded, &answer(200, 1, whole(body))).verdict, verdict, "{body}");
+        }
+        let flood = Verdict::Failed(Failure::BodyTooLarge);
+        assert_eq!(judge(&worded, &answer(200, 1, Body::TooLarge)).verdict, flood);
         let closed = monitor("http", r#","conditions":["[CONNECTED] == false"]"#);
         assert_eq!(judge(&closed, &Err(Failure::Refused.into())).verdict, Verdict::Up);
         assert_eq!(

@@ -1,29 +1,31 @@
-//! The monitors, read once into types that cannot be wrong.
+//! The monitors, read once into types that cannot be wrong; the same for the edge and for `heapbeat apply`.
 //!
 //! Every entry of `MONITORS` is looked at alone: one that is wrong becomes a [`Problem`] with its position and
 //! what would be right, and the others run. A setting that is planned but not built is refused with just that
 //! reason; accepting it silently would be a promise.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod field;
 mod id;
-mod nearest;
 mod url;
 
 pub use id::{MonitorId, MonitorIdError};
 pub use url::{HttpUrl, UrlError, is_private_host};
 
 use self::field::Fields;
-use crate::view::Problem;
-use crate::watch::condition::Condition;
-use crate::watch::standing::Thresholds;
+use crate::condition::{Condition, Placeholder};
 
 /// Most monitors of one hub: what one tick can probe within the platform's 50 requests.
 pub const MOST_MONITORS: usize = 40;
+
+/// Longest body that a condition may be asked of, in bytes. Reading it as JSON is what costs most of a probe.
+pub const LONGEST_BODY: usize = 256 * 1024;
 
 /// Longest `MONITORS` that is parsed, in bytes. A Worker's variable holds 5 kB.
 const LONGEST_CONFIG: usize = 64 * 1024;
@@ -56,6 +58,14 @@ pub struct Monitor {
     pub group: Option<String>,
 }
 
+impl Monitor {
+    /// Whether anybody wants to see the body of its answers.
+    pub fn reads_body(&self) -> bool {
+        let mut conditions = self.conditions.iter().chain(&self.degraded);
+        self.kind == Kind::Heapbeat || conditions.any(|condition| condition.asks_about(Placeholder::Body))
+    }
+}
+
 /// What a monitor's answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -63,6 +73,24 @@ pub enum Kind {
     Heapbeat,
     /// Anything.
     Http,
+}
+
+/// Verdicts in a row that it takes to change the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Failures in a row before `down`.
+    pub failure: NonZeroU16,
+    /// Successes in a row before `down` is over.
+    pub success: NonZeroU16,
+}
+
+/// A refused entry of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Where it stands: `MONITORS[3].interval`.
+    pub position: String,
+    /// What is wrong and what would be right. Never repeats a secret.
+    pub reason: String,
 }
 
 /// The configuration: what runs, and what was refused.

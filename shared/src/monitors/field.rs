@@ -3,11 +3,11 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use heapbeat_shared::units::parse_duration;
 use serde_json::{Map, Value};
 
-use super::nearest::nearest;
-use crate::view::Problem;
+use super::Problem;
+use crate::nearest::nearest;
+use crate::units::parse_duration;
 
 /// One entry: the fields not read yet, and the problems found.
 pub(super) struct Fields<'v> {

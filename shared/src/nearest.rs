@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `word`, where it is near enough to be a slip: at most a third of its letters
 /// missing, added or exchanged. `_` counts as `-`.
-pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_ascii_lowercase().replace('_', "-");
     let (distance, candidate) =
         candidates.iter().map(|candidate| (distance(&word, candidate), *candidate)).min()?;
@@ -10,7 +10,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str>
 }
 
 /// Levenshtein's distance in bytes, one row at a time.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = i;

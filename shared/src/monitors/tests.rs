@@ -98,8 +98,8 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
             "MONITORS[0].depends-on: dependencies between monitors are not supported yet; take the field out",
         ),
         (
-            r#","conditions":["[STATUS] == 200","[BODY].ok == true"]"#,
-            "MONITORS[0].conditions[1]: [BODY] is not supported yet; use [STATUS], [RESPONSE_TIME] or [CONNECTED]",
+            r#","conditions":["[STATUS] == 200","[STATSU] == 200"]"#,
+            "MONITORS[0].conditions[1]: there is no placeholder `[STATSU]`; did you mean [STATUS]?",
         ),
         (
             r#","degraded":["[IP] == 127.0.0.1"]"#,

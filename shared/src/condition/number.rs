@@ -1,0 +1,215 @@
+//! Numbers and durations as Go reads them, since that is what conditions written for Gatus mean.
+//!
+//! `==` compares two whole numbers as numbers (`0x10` is 16, `010` is 8); `<` and its like turn either side into
+//! one: a duration (`1h30m`) into milliseconds, a fraction into its whole part, anything else into 0.
+
+/// A side of `<`, `<=`, `>` or `>=`.
+pub(super) fn ordered(text: &str) -> i64 {
+    // Most texts are a body that is no number at all; none that is one is longer than this.
+    const LONGEST: usize = 400;
+    if text.len() > LONGEST {
+        return 0;
+    }
+    match duration_nanos(text) {
+        Some(nanos) if nanos != 0 => nanos / 1_000_000,
+        // A float past the range of whole numbers is as far as they go.
+        #[allow(clippy::cast_possible_truncation)]
+        _ => whole(text).unwrap_or_else(|| text.parse::<f64>().map_or(0, finite)),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // saturates, which is what is wanted
+fn finite(float: f64) -> i64 {
+    float as i64
+}
+
+/// `strconv.ParseInt(text, 0, 64)`: a sign, a prefix `0x`, `0o`, `0b` or `0`, and `_` between digits.
+pub(super) fn whole(text: &str) -> Option<i64> {
+    let (negative, text) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let bytes = text.as_bytes();
+    let prefix = |letter: u8| bytes.len() >= 3 && bytes[0] == b'0' && bytes[1].eq_ignore_ascii_case(&letter);
+    let (radix, digits) = match bytes {
+        [] => return None,
+        _ if prefix(b'x') => (16, &bytes[2..]),
+        _ if prefix(b'o') => (8, &bytes[2..]),
+        _ if prefix(b'b') => (2, &bytes[2..]),
+        [b'0', rest @ ..] => (8, rest),
+        _ => (10, bytes),
+    };
+    let prefixed = digits.len() < bytes.len();
+    let mut value: i128 = 0;
+    let mut after_digit = prefixed;
+    for byte in digits {
+        if *byte == b'_' {
+            if !std::mem::take(&mut after_digit) {
+                return None;
+            }
+            continue;
+        }
+        value = value * radix + i128::from(char::from(*byte).to_digit(u32::try_from(radix).ok()?)?);
+        after_digit = true;
+        if value > 1 << 64 {
+            return None;
+        }
+    }
+    let ends_well = after_digit || digits.is_empty();
+    i64::try_from(if negative { -value } else { value }).ok().filter(|_| ends_well)
+}
+
+/// `time.ParseDuration`, in nanoseconds: a sign, then numbers with units, such as `1h30m` or `1.5s`; or `0`.
+pub(super) fn duration_nanos(text: &str) -> Option<i64> {
+    let (negative, mut rest) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if rest == "0" {
+        return Some(0);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut nanos: i128 = 0;
+    while !rest.is_empty() {
+        let number_ends = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, behind) = rest.split_at(number_ends);
+        let unit_ends = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(unit_ends);
+        nanos += part_nanos(number, unit)?;
+        if nanos > i128::from(i64::MAX) {
+            return None;
+        }
+        rest = behind;
+    }
+    i64::try_from(if negative { -nanos } else { nanos }).ok()
+}
+
+fn part_nanos(number: &str, unit: &str) -> Option<i128> {
+    let unit: i128 = match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        return None;
+    }
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()?.into() };
+    // Fifteen digits of an hour are a few nanoseconds; what follows changes nothing.
+    let fraction = &fraction[..fraction.len().min(15)];
+    let parts: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
+    Some(whole * unit + parts * unit / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers() {
+        let cases = [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("200", Some(200)),
+            ("+200", Some(200)),
+            ("-7", Some(-7)),
+            ("0x1", Some(1)),
+            ("0XF", Some(15)),
+            ("0xC0ff33", Some(12_648_243)),
+            ("-0x10", Some(-16)),
+            ("0o17", Some(15)),
+            ("017", Some(15)),
+            ("08", None),
+            ("0b0010", Some(2)),
+            ("0b2", None),
+            ("0x", None),
+            ("1_000", Some(1000)),
+            ("0x_f", Some(15)),
+            ("0_7", Some(7)),
+            ("_1", None),
+            ("1_", None),
+            ("1__0", None),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("9223372036854775808", None),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("-9223372036854775809", None),
+            ("99999999999999999999999999999999999999999999", None),
+            ("", None),
+            ("-", None),
+            ("--1", None),
+            (" 1", None),
+            ("1.0", None),
+            ("1e3", None),
+            ("٣", None),
+        ];
+        for (text, value) in cases {
+            assert_eq!(whole(text), value, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        let cases = [
+            ("0", Some(0)),
+            ("1s", Some(1_000_000_000)),
+            ("1h30m", Some(5_400_000_000_000)),
+            ("30m", Some(1_800_000_000_000)),
+            ("500ms", Some(500_000_000)),
+            ("1.5s", Some(1_500_000_000)),
+            (".5s", Some(500_000_000)),
+            ("1.s", Some(1_000_000_000)),
+            ("-48h", Some(-172_800_000_000_000)),
+            ("1us", Some(1_000)),
+            ("1µs", Some(1_000)),
+            ("3ns", Some(3)),
+            ("1m0.5s", Some(60_500_000_000)),
+            ("1d", None),
+            ("1", None),
+            ("s", None),
+            (".s", None),
+            ("1..5s", None),
+            ("1 s", None),
+            ("", None),
+            ("-", None),
+            ("1h-30m", None),
+            ("9999999h", None),
+            ("99999999999999999999h", None),
+        ];
+        for (text, nanos) in cases {
+            assert_eq!(duration_nanos(text), nanos, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sides_of_a_comparison() {
+        let cases = [
+            ("500", 500),
+            ("1s", 1000),
+            ("1h", 3_600_000),
+            ("0s", 0),
+            ("1ns", 0),
+            ("0x1F4", 500),
+            ("123.9", 123),
+            ("-123.9", -123),
+            ("1e3", 1000),
+            ("1e300", i64::MAX),
+            ("99999999999999999999", i64::MAX),
+            ("NaN", 0),
+            ("potato", 0),
+            ("", 0),
+        ];
+        for (text, value) in cases {
+            assert_eq!(ordered(text), value, "{text:?}");
+        }
+        assert_eq!(ordered(&"9".repeat(100_000)), 0, "endless digits are not read");
+    }
+}
