@@ -18,11 +18,15 @@ use crate::guard::act::{Keeper, Leave};
 use crate::guard::hooks::Hooks;
 use crate::guard::marks::MarksError;
 use crate::guard::shed::{Gate, Priorities, ShedLayer};
-use crate::http::health::{Endpoint, answer};
+use crate::http::health::Endpoint;
 use crate::http::listen::{self, ListenError};
+use crate::http::report::Desk;
 use crate::http::stop::StopSource;
 use crate::http::{self, Drain, Server};
+use crate::instance::Instance;
 use crate::line::Line;
+use crate::look::Looker;
+use crate::record::Recorder;
 use crate::sample::{Reading, Sources};
 use crate::sampler::Sampler;
 use crate::state::State;
@@ -56,7 +60,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
-    state: Arc<State>,
+    desk: Arc<Desk>,
     listeners: Vec<TcpListener>,
     stop: StopWhen,
     shed: ShedLayer,
@@ -73,6 +77,7 @@ pub struct GuardBuilder {
     priorities: Priorities,
     hooks: Hooks,
     dependencies: Vec<Dependency>,
+    version: Option<String>,
 }
 
 /// The application's own reason to stop; signals when there is none.
@@ -99,31 +104,29 @@ impl Guard {
             priorities: Priorities::default(),
             hooks: Hooks::default(),
             dependencies: Vec::new(),
+            version: None,
         }
     }
 
     /// The latest reading of memory; costs two atomic operations.
     pub fn reading(&self) -> Arc<Reading> {
-        self.state.reading()
+        self.desk.state().reading()
     }
 
     /// `/health`, `/health/live` and `/health/ready` as routes, for an application that is served by somebody else.
     pub fn routes(&self) -> Router {
-        [("/health", Endpoint::Live), ("/health/live", Endpoint::Live), ("/health/ready", Endpoint::Ready)]
+        [("/health", Endpoint::Health), ("/health/live", Endpoint::Live), ("/health/ready", Endpoint::Ready)]
             .into_iter()
             .fold(Router::new(), |router, (path, endpoint)| {
-                let state = Arc::clone(&self.state);
-                router.route(
-                    path,
-                    any(async move |request: Request| answer(endpoint, request.method(), &state).await),
-                )
+                let desk = Arc::clone(&self.desk);
+                router.route(path, any(move |request: Request| desk.answer(endpoint, &request)))
             })
     }
 
     /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
     /// within a tokio runtime with time and I/O.
     pub async fn serve(self, app: Router) -> Result<(), Error> {
-        let Guard { config, state, mut listeners, stop, shed, leave, _sampler } = self;
+        let Guard { config, desk, mut listeners, stop, shed, leave, _sampler } = self;
         if listeners.is_empty() {
             listeners.push(listen::bind(config.host, config.port)?);
         }
@@ -139,7 +142,7 @@ impl Guard {
             }
         }
         let drain = Drain { window: config.drain_window, timeout: config.drain_timeout };
-        http::serve(Server::new(app.layer(shed), state, config.http), listeners, drain, stop).await;
+        http::serve(Server::new(app.layer(shed), desk, config.http), listeners, drain, stop).await;
         if leave.is_over() { Err(Error::GaveUp) } else { Ok(()) }
     }
 }
@@ -178,13 +181,21 @@ impl GuardBuilder {
         self.hooks.clone()
     }
 
+    /// What runs: a commit or a version, at most 100 bytes of it. Without it, what `RENDER_GIT_COMMIT` says.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
     /// Takes the first sample and starts the sampler.
     pub fn build(self) -> Result<Guard, Error> {
-        let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies } = self;
+        let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies, version } = self;
         let dependencies = Board::new(dependencies)?;
         let clock = Clock::of_this_process();
         let mut sources = Sources::of_this_process(config.memory_limit);
-        for source in sources.missing() {
+        let missing = sources.missing();
+        for source in &missing {
             tracing::warn!("not measured: {source}");
         }
         let first = sources.read(clock.now());
@@ -195,25 +206,28 @@ impl GuardBuilder {
             first.limit.bytes,
             first.limit.origin
         );
+        let instance = Instance::of_this_process(first.now, version)
+            .map_err(|error| Error::System("draw an instance id", io::Error::other(error)))?;
+        let recorder = Arc::new(Recorder::new(clock, instance, missing, &first));
         let (gate, leave) = (Arc::<Gate>::default(), Arc::<Leave>::default());
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
         let (marks, limit) = (config.marks, first.limit.bytes);
-        let mut keeper = Keeper::new(marks, limit, config.observe_only, hooks, gate, Arc::clone(&leave))?;
+        let keeper = Keeper::new(
+            marks,
+            limit,
+            config.observe_only,
+            hooks,
+            gate,
+            Arc::clone(&leave),
+            Arc::clone(&recorder),
+        )?;
         let state = Arc::new(State::new(first, dependencies));
-        let sampler = Sampler::start({
-            let state = Arc::clone(&state);
-            let (interval, mut line) = (config.sample_interval, Line::every(config.log_interval));
-            move || {
-                let reading = sources.read(clock.now());
-                let (pressure, next) = keeper.look(&reading, interval);
-                state.set_pressure(pressure);
-                state.publish(reading);
-                line.write_if_due(&reading, pressure);
-                next
-            }
-        })
-        .map_err(|error| Error::System("start the sampler's thread", error))?;
-        Ok(Guard { config, state, listeners, stop, shed, leave, _sampler: sampler })
+        let desk = Desk::new(Arc::clone(&state), Arc::clone(&recorder), clock, config.secrets.clone());
+        let (interval, line) = (config.sample_interval, Line::every(config.log_interval));
+        let mut looker = Looker { clock, sources, keeper, recorder, state, line, interval };
+        let sampler = Sampler::start(move || looker.look())
+            .map_err(|error| Error::System("start the sampler's thread", error))?;
+        Ok(Guard { config, desk: Arc::new(desk), listeners, stop, shed, leave, _sampler: sampler })
     }
 }
 

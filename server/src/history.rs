@@ -3,6 +3,7 @@
 //! The ring is allocated once and never grows. Near the limit memory is read up to twenty times a second; a second
 //! still takes one place, that of its highest reading, so that an hour stays an hour when it matters most.
 
+use heapbeat_shared::report::Block;
 use heapbeat_shared::series::{self, MAX_SAMPLES};
 use heapbeat_shared::{Cursor, InstanceId, Sample};
 
@@ -25,17 +26,27 @@ pub struct History {
     pending: Option<Sample>,
 }
 
-/// What somebody who holds a cursor has not seen yet.
+/// What somebody who holds a cursor has not seen yet: a copy, so that nobody waits while it is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {
-    /// The samples in the encoding of [`series`].
-    pub block: Vec<u8>,
-    /// Sequence number of the first sample in the block, or of the next one when the block is empty.
+    /// The samples, oldest first.
+    pub samples: Vec<Sample>,
+    /// Sequence number of the first sample, or of the next one when there is none.
     pub first: u64,
-    /// How many samples the block has.
-    pub count: usize,
     /// How many samples were pushed out of the ring before they were asked for.
     pub lost: u64,
+}
+
+impl Tail {
+    /// As the report carries it.
+    pub fn block(&self) -> Block {
+        Block {
+            first: self.first,
+            count: self.samples.len() as u64,
+            lost: self.lost,
+            data: series::encode(self.first, &self.samples),
+        }
+    }
 }
 
 impl History {
@@ -77,8 +88,8 @@ impl History {
             _ => 0,
         };
         let first = wanted.max(oldest);
-        let samples: Vec<Sample> = (first..self.next).map(|sequence| self.ring[place(sequence)]).collect();
-        Tail { block: series::encode(first, &samples), first, count: samples.len(), lost: first - wanted }
+        let samples = (first..self.next).map(|sequence| self.ring[place(sequence)]).collect();
+        Tail { samples, first, lost: first - wanted }
     }
 
     /// The samples of the ring, oldest first.
@@ -126,8 +137,9 @@ mod tests {
 
     fn seen(history: &History, cursor: Option<Cursor>) -> (u64, Vec<u64>, u64) {
         let tail = history.after(cursor);
-        let series = series::decode(&tail.block).unwrap();
-        assert_eq!((series.first, series.samples.len()), (tail.first, tail.count));
+        let block = tail.block();
+        let series = series::decode(&block.data).unwrap();
+        assert_eq!((series.first, series.samples.len() as u64), (block.first, block.count));
         (tail.first, series.samples.iter().map(|s| s.rss.0 / series::PAGE).collect(), tail.lost)
     }
 
@@ -197,10 +209,11 @@ mod tests {
                     second += 1;
                 }
                 let tail = history.after(held);
-                got += tail.count as u64;
+                let count = tail.samples.len() as u64;
+                got += count;
                 lost += tail.lost;
-                if tail.count > 0 {
-                    held = Some(at(tail.first + tail.count as u64 - 1));
+                if count > 0 {
+                    held = Some(at(tail.first + count - 1));
                 }
             }
             prop_assert_eq!(got + lost, second.cast_unsigned().saturating_sub(1));

@@ -13,6 +13,7 @@ pub mod listen;
 pub(crate) mod panics;
 mod problem;
 mod progress;
+pub(crate) mod report;
 mod slots;
 pub(crate) mod stop;
 mod watched;
@@ -23,13 +24,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use heapbeat_shared::event::EventKind;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::config::HttpLimits;
-use crate::state::State;
+use report::Desk;
 use slots::Slots;
 use stop::{Stop, StopSource};
 
@@ -37,7 +39,7 @@ use stop::{Stop, StopSource};
 #[derive(Debug)]
 pub(crate) struct Server {
     app: Router,
-    state: Arc<State>,
+    desk: Arc<Desk>,
     limits: HttpLimits,
     slots: Slots,
 }
@@ -61,7 +63,7 @@ pub(crate) struct Drain {
 }
 
 impl Server {
-    pub(crate) fn new(app: Router, state: Arc<State>, limits: HttpLimits) -> Arc<Self> {
+    pub(crate) fn new(app: Router, desk: Arc<Desk>, limits: HttpLimits) -> Arc<Self> {
         // The limit on bodies is this server's; axum's own of 2 MB would make a larger one useless.
         let app = app.layer(DefaultBodyLimit::disable());
         let connections = slots::affordable(limits.max_connections, slots::descriptors_allowed());
@@ -72,7 +74,7 @@ impl Server {
             );
         }
         let slots = Slots::new(connections);
-        Arc::new(Server { app, state, limits, slots })
+        Arc::new(Server { app, desk, limits, slots })
     }
 }
 
@@ -92,7 +94,8 @@ pub(crate) async fn serve(
 
     let cause = stop.next().await;
     let begun = Instant::now();
-    server.state.drain();
+    server.desk.state().drain();
+    server.desk.recorder().note(EventKind::Stop { by: cause.as_str().to_owned() });
     tracing::info!(heapbeat.stop.cause = cause.as_str(), "{cause}: finishing what is in flight");
     let deadline = begun + drain.timeout;
     let ordered = async {

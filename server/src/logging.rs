@@ -15,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
 use crate::config::{Config, LogFormat};
+use crate::http::panics::remember_place;
 
 /// Somebody else has installed a subscriber before.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,7 @@ fn colour_wanted() -> bool {
 /// One event with message and place, instead of several lines that no log collector can put together.
 fn log_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    remember_place(&place);
     let thread = std::thread::current();
     // Captured only when RUST_BACKTRACE asks for it.
     let backtrace = Backtrace::capture();

@@ -81,9 +81,18 @@ pub struct Observer {
     marks: VecDeque<Mark>,
 }
 
+/// One route as it is read: its tag, label, counts and live bytes.
+type Read = (Tag, &'static str, Counts, live::LiveBytes);
+
+/// Every route that was seen, by tag.
+fn read() -> Vec<Read> {
+    route::seen().map(|(tag, route)| (tag, &*route.label, route.counts(), live::of(tag))).collect()
+}
+
 #[derive(Debug)]
 struct Mark {
     at: Duration,
+    /// By tag, ascending.
     routes: Vec<(Tag, Figures)>,
 }
 
@@ -108,12 +117,36 @@ impl Observer {
         Self { spacing, marks: VecDeque::with_capacity(MARKS) }
     }
 
-    /// The figures now. `now` is the time since any fixed start and must not go back. Stops nobody, waits for nobody.
-    ///
-    /// To be called at least once per spacing, more often at will.
+    /// Keeps a mark of the figures now, to be called at least once per spacing, more often at will. `now` is the time since
+    /// any fixed start and must not go back. Stops nobody, waits for nobody.
+    pub fn mark(&mut self, now: Duration) {
+        self.remember(now, &read());
+    }
+
+    /// The figures now, which are a mark as well.
     pub fn snapshot(&mut self, now: Duration) -> Snapshot {
-        let read: Vec<_> =
-            route::seen().map(|(tag, route)| (tag, &*route.label, route.counts(), live::of(tag))).collect();
+        let read = read();
+        self.remember(now, &read);
+        let seconds = self.marks.front().map_or(0.0, |first| now.saturating_sub(first.at).as_secs_f64());
+        let mut routes: Vec<RouteMemory> = read
+            .iter()
+            .map(|(tag, label, counts, live)| self.row(*tag, label, counts, *live, seconds))
+            .collect();
+        routes.sort_by(|a, b| {
+            b.sure_growth()
+                .total_cmp(&a.sure_growth())
+                .then(b.live_bytes.cmp(&a.live_bytes))
+                .then(a.route.cmp(b.route))
+        });
+        Snapshot {
+            routes,
+            mean_distance: sampling().map(super::MeanDistance::bytes),
+            sampling: sampling_counts(),
+            window_seconds: seconds,
+        }
+    }
+
+    fn remember(&mut self, now: Duration, read: &[Read]) {
         let mark = Mark {
             at: now,
             routes: read
@@ -136,23 +169,6 @@ impl Observer {
             self.marks.pop_front();
         }
         self.marks.push_back(mark);
-        let seconds = self.marks.front().map_or(0.0, |first| now.saturating_sub(first.at).as_secs_f64());
-        let mut routes: Vec<RouteMemory> = read
-            .iter()
-            .map(|(tag, label, counts, live)| self.row(*tag, label, counts, *live, seconds))
-            .collect();
-        routes.sort_by(|a, b| {
-            b.sure_growth()
-                .total_cmp(&a.sure_growth())
-                .then(b.live_bytes.cmp(&a.live_bytes))
-                .then(a.route.cmp(b.route))
-        });
-        Snapshot {
-            routes,
-            mean_distance: sampling().map(super::MeanDistance::bytes),
-            sampling: sampling_counts(),
-            window_seconds: seconds,
-        }
     }
 
     fn row(

@@ -9,15 +9,17 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use heapbeat_shared::event::EventKind;
 use heapbeat_shared::{Bytes, Pressure};
 use tokio::sync::Notify;
 
 use super::cadence::{FASTEST, next_look};
 use super::heap;
 use super::hooks::{HookOutcome, Hooks, Shrink};
-use super::ladder::{Action, Ladder, Look, Purged, Replacement, Rules, Step};
+use super::ladder::{Action, Ladder, Look, Purged, Replacement, Rules, Share, Step};
 use super::marks::{Levels, Marks, MarksError};
 use super::shed::Gate;
+use crate::record::Recorder;
 use crate::sample::Reading;
 
 /// Seconds that refused clients are told to wait.
@@ -55,6 +57,17 @@ struct Underway {
     done: Receiver<Duration>,
 }
 
+/// What became of a look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged {
+    /// Where memory stands.
+    pub(crate) pressure: Pressure,
+    /// Share of new requests that is refused.
+    pub(crate) shed: Share,
+    /// When to look again.
+    pub(crate) next: Duration,
+}
+
 /// The ladder and its hands.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -65,8 +78,11 @@ pub(crate) struct Keeper {
     hooks: Hooks,
     gate: Arc<Gate>,
     leave: Arc<Leave>,
+    recorder: Arc<Recorder>,
     last: Option<(Duration, Bytes)>,
     purge: Option<Underway>,
+    /// Since when requests are refused, and how many had been refused before.
+    refusing: Option<(Duration, u64)>,
     /// The decay to go back to, while it is tightened.
     relaxed: Option<isize>,
     leaving: bool,
@@ -81,6 +97,7 @@ impl Keeper {
         hooks: Hooks,
         gate: Arc<Gate>,
         leave: Arc<Leave>,
+        recorder: Arc<Recorder>,
     ) -> Result<Self, MarksError> {
         Ok(Keeper {
             ladder: Ladder::new(Rules::default()),
@@ -90,15 +107,22 @@ impl Keeper {
             hooks,
             gate,
             leave,
+            recorder,
             last: None,
             purge: None,
+            refusing: None,
             relaxed: None,
             leaving: false,
         })
     }
 
-    /// Judges a reading and acts on it; says where memory stands and when to look again, `calm` at the latest.
-    pub(crate) fn look(&mut self, reading: &Reading, calm: Duration) -> (Pressure, Duration) {
+    /// Judges a reading and acts on it; the next look is due within `calm` at the latest.
+    pub(crate) fn look(
+        &mut self,
+        reading: &Reading,
+        reaches_limit_in: Option<Duration>,
+        calm: Duration,
+    ) -> Judged {
         // A limit that shrank below marks of a fixed size leaves the marks where they were.
         if let Ok(levels) = self.marks.levels(reading.limit.bytes) {
             self.levels = levels;
@@ -111,7 +135,7 @@ impl Keeper {
             read: now,
             memory: Bytes(memory.0.saturating_add(ahead.0)),
             levels: self.levels,
-            reaches_limit_in: None,
+            reaches_limit_in,
             replacement: Replacement::None,
         };
         let step = self.ladder.look(&look);
@@ -119,13 +143,28 @@ impl Keeper {
             self.act(*action, &step, memory);
         }
         if self.observe_only {
-            return (Pressure::Calm, next);
+            return Judged { pressure: Pressure::Calm, shed: Share::NONE, next };
         }
-        self.gate.set(step.shed, RETRY_AFTER);
+        self.refuse(now, step.shed);
         if step.pressure < Pressure::Purge && self.purge.is_none() {
             self.relax();
         }
-        (step.pressure, if self.purge.is_some() { next.min(FASTEST) } else { next })
+        let next = if self.purge.is_some() { next.min(FASTEST) } else { next };
+        Judged { pressure: step.pressure, shed: step.shed, next }
+    }
+
+    /// Sets the gate, and notes a stretch of refusals when it is over.
+    fn refuse(&mut self, now: Duration, share: Share) {
+        self.gate.set(share, RETRY_AFTER);
+        if share > Share::NONE {
+            self.refusing.get_or_insert((now, self.gate.refused()));
+        } else if let Some((since, before)) = self.refusing.take() {
+            let refused = self.gate.refused().saturating_sub(before);
+            let lasted = now.saturating_sub(since);
+            let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(heapbeat.shed.refused = refused, "refused {refused} requests in {lasted:.1?}");
+            self.recorder.note(EventKind::Shed { refused, lasted_ms });
+        }
     }
 
     /// What growth adds before the next look, and when that is.
@@ -163,6 +202,7 @@ impl Keeper {
                     tracing::error!(
                         "refusing requests did not help: finishing what is in flight, then leaving"
                     );
+                    self.recorder.note(EventKind::Leave);
                     self.leave.now();
                 }
             }
@@ -216,6 +256,7 @@ impl Keeper {
                     heapbeat.purge.millis = took.as_secs_f64() * 1e3,
                     "purged: {back} back in {took:.1?}, {after} left"
                 );
+                self.recorder.purged(*before, after, took);
                 self.ladder.purged(Purged { before: *before, after });
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
+use heapbeat_shared::event::{self, EventKind};
 use http::header::{CONNECTION, CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
@@ -20,8 +21,8 @@ use tower::Service;
 use super::Server;
 use super::body::{Answer, Bounded};
 use super::connection::Client;
-use super::health::{self, Endpoint};
-use super::panics::catch_panic;
+use super::health::Endpoint;
+use super::panics::{catch_panic, told};
 use super::problem::problem;
 use super::progress::BodyFault;
 use super::slots::SlotKind;
@@ -33,10 +34,10 @@ pub(super) async fn answer(
     request: http::Request<Incoming>,
 ) -> http::Response<Answer> {
     let mut response = match Endpoint::at(request.uri().path()) {
-        Some(endpoint) => health::answer(endpoint, request.method(), &server.state).await.map(Either::Left),
+        Some(endpoint) => server.desk.answer(endpoint, &request).await.map(Either::Left),
         None => ask_application(server, client, request).await.map(Either::Right),
     };
-    if client.kind == SlotKind::Reserve || server.state.draining() {
+    if client.kind == SlotKind::Reserve || server.desk.state().draining() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| Answer::new(body, Arc::clone(&client.progress)))
@@ -81,7 +82,11 @@ async fn respond(server: &Server, client: &Client, mut request: Request) -> Resp
     };
     match answered {
         Ok(Ok(response)) => response,
-        Ok(Err(_panic)) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler of this request panicked"),
+        Ok(Err(panic)) => {
+            let message = event::cut(&told(panic.as_ref()));
+            server.desk.recorder().note(EventKind::Panic { message });
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler of this request panicked")
+        }
         Err(_elapsed) => {
             tracing::warn!("a request was given up: no answer within {:?}", server.limits.request_timeout);
             refuse(StatusCode::SERVICE_UNAVAILABLE, "the handler of this request took too long")

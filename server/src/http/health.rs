@@ -17,7 +17,9 @@ const RETRY_SECONDS: &str = "5";
 /// Which of the endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// `/health` and `/health/live`: 200 as long as there is anybody to answer.
+    /// `/health`: 200 as long as there is anybody to answer; with a signature, the report.
+    Health,
+    /// `/health/live`: 200 as long as there is anybody to answer.
     Live,
     /// `/health/ready`: 503 when new requests should go elsewhere.
     Ready,
@@ -27,14 +29,15 @@ impl Endpoint {
     /// The endpoint at `path`, if it is one.
     pub(crate) fn at(path: &str) -> Option<Self> {
         match path.strip_prefix("/health")? {
-            "" | "/live" => Some(Endpoint::Live),
+            "" => Some(Endpoint::Health),
+            "/live" => Some(Endpoint::Live),
             "/ready" => Some(Endpoint::Ready),
             _ => None,
         }
     }
 }
 
-/// The answer. `HEAD` gets the same; hyper leaves its body out and keeps its length.
+/// The answer to everybody. `HEAD` gets the same; hyper leaves its body out and keeps its length.
 pub(crate) async fn answer(endpoint: Endpoint, method: &Method, state: &State) -> Response<Full<Bytes>> {
     if method != Method::GET && method != Method::HEAD {
         let mut response = Response::new(Full::default());
@@ -69,7 +72,7 @@ mod tests {
     #[test]
     fn only_these_paths_are_ours() {
         let cases = [
-            ("/health", Some(Endpoint::Live)),
+            ("/health", Some(Endpoint::Health)),
             ("/health/live", Some(Endpoint::Live)),
             ("/health/ready", Some(Endpoint::Ready)),
             ("/health/", None),
@@ -86,7 +89,7 @@ mod tests {
     async fn who_may_ask_and_what_they_are_told() {
         let state = State::new(Reading::default(), Board::default());
         let status = async |endpoint, method| answer(endpoint, &method, &state).await.status().as_u16();
-        assert_eq!(status(Endpoint::Live, Method::GET).await, 200);
+        assert_eq!(status(Endpoint::Health, Method::GET).await, 200);
         assert_eq!(status(Endpoint::Ready, Method::HEAD).await, 200);
         let refused = answer(Endpoint::Live, &Method::POST, &state).await;
         assert_eq!(

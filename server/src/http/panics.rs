@@ -4,12 +4,34 @@
 //! included, and costs no box per request. Message and place are logged by the panic hook, where both are known.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+
+use crate::logging::panic_message;
+
+thread_local! {
+    /// Where the last panic of this thread was. Known to the hook alone, which runs before the unwinding.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// For the panic hook: where this thread panics.
+pub(crate) fn remember_place(place: &str) {
+    PLACE.with(|it| *it.borrow_mut() = Some(place.to_owned()));
+}
+
+/// Message and place of the panic that this thread has just caught.
+pub(super) fn told(payload: &(dyn Any + Send)) -> String {
+    let message = panic_message(payload);
+    match PLACE.with(RefCell::take) {
+        Some(place) => format!("{message} ({place})"),
+        None => message.to_owned(),
+    }
+}
 
 pin_project! {
     /// A future whose panic is its error.

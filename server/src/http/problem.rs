@@ -1,6 +1,5 @@
 //! Refusals of the server itself, as problem details (RFC 9457): short, and nothing of the application's in them.
 
-use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -13,10 +12,10 @@ struct Problem<'a> {
 }
 
 /// An answer that says what went wrong.
-pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
+pub(super) fn problem<B: From<Vec<u8>>>(status: StatusCode, detail: &str) -> Response<B> {
     let title = status.canonical_reason().unwrap_or_default();
     let body = serde_json::to_vec(&Problem { title, status: status.as_u16(), detail });
-    let mut response = Response::new(Body::from(body.unwrap_or_default()));
+    let mut response = Response::new(B::from(body.unwrap_or_default()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

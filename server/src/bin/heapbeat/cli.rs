@@ -49,7 +49,7 @@ fn flag(setting: &'static Setting) -> Arg {
 }
 
 /// The version, and the commit where the build knew it (Render sets `RENDER_GIT_COMMIT`).
-fn version() -> &'static str {
+pub(crate) fn version() -> &'static str {
     const COMMIT: Option<&str> = match option_env!("HEAPBEAT_COMMIT") {
         Some(commit) => Some(commit),
         None => option_env!("RENDER_GIT_COMMIT"),

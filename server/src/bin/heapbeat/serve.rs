@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
     allow_more_descriptors();
     let app = demo::app(arguments.get_flag("demo"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
-    let result = runtime.block_on(async { Guard::new(config)?.serve(app).await });
+    let result = runtime
+        .block_on(async { Guard::builder(config).version(super::cli::version()).build()?.serve(app).await });
     // Whatever is still running was given its time; a handler that blocks its thread must not keep the process.
     runtime.shutdown_background();
     Ok(result?)

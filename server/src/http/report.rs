@@ -1,0 +1,197 @@
+//! The signed half of `GET /health`: the whole report, for the owner.
+//!
+//! A request with a signature is checked before anything is made for it; a wrong one costs a hash and gets 401. What is
+//! made takes milliseconds and some memory, so it is made on a thread for such work, for one reader at a time, and the
+//! book of nonces bounds how often: [`BOOK`] in two minutes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use heapbeat_shared::Cursor;
+use heapbeat_shared::cursor::CursorError;
+use heapbeat_shared::signing::{
+    HEADER, Nonce, NonceBook, NonceError, Secret, SignatureError, verify_request,
+};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use tokio::sync::Semaphore;
+
+use super::health::{self, Endpoint};
+use super::problem::problem;
+use crate::clock::{Clock, Now};
+use crate::config::Secrets;
+use crate::record::Recorder;
+use crate::state::State;
+
+/// Nonces that are remembered, and so signed requests within two minutes: eight a second.
+const BOOK: usize = 1024;
+
+/// Least seconds between two warnings about refused requests.
+const WARN_AGAIN: u64 = 60;
+
+/// Answers `/health` to everybody, and the report to its owner.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    state: Arc<State>,
+    recorder: Arc<Recorder>,
+    clock: Clock,
+    /// In the order in which they are tried.
+    secrets: Vec<Secret>,
+    book: Mutex<NonceBook>,
+    turn: Arc<Semaphore>,
+    /// Age of the process, in seconds, from which a refusal is worth a warning.
+    warn_from: AtomicU64,
+}
+
+/// What a request is entitled to.
+#[derive(Debug, PartialEq)]
+enum Admission {
+    /// What everybody gets.
+    Public,
+    /// The report after a cursor, signed with one of the secrets.
+    Owner { secret: usize, nonce: Nonce, after: Option<Cursor> },
+    /// Nothing.
+    Refused(Refusal),
+}
+
+/// Why not.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+}
+
+impl Desk {
+    pub(crate) fn new(state: Arc<State>, recorder: Arc<Recorder>, clock: Clock, secrets: Secrets) -> Self {
+        Desk {
+            state,
+            recorder,
+            clock,
+            secrets: secrets.current.into_iter().chain(secrets.previous).collect(),
+            book: Mutex::new(NonceBook::new(BOOK)),
+            turn: Arc::new(Semaphore::new(1)),
+            warn_from: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    pub(crate) fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
+    }
+
+    /// The answer of one of the health endpoints. Nothing of the request but its head is looked at.
+    pub(crate) fn answer<B>(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        request: &Request<B>,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send + use<B> {
+        let now = self.clock.now();
+        let admission = match endpoint {
+            Endpoint::Health => self.admit(request.method(), request.uri(), request.headers(), now),
+            Endpoint::Live | Endpoint::Ready => Admission::Public,
+        };
+        let (desk, method) = (Arc::clone(self), request.method().clone());
+        async move {
+            match admission {
+                Admission::Public => health::answer(endpoint, &method, &desk.state).await,
+                Admission::Owner { secret, nonce, after } => desk.report(secret, nonce, after).await,
+                Admission::Refused(refusal) => desk.refuse(&refusal, now),
+            }
+        }
+    }
+
+    /// Without a secret of its own nobody's signature means anything, so everybody gets the same.
+    fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap, now: Now) -> Admission {
+        if self.secrets.is_empty() || !(method == Method::GET || method == Method::HEAD) {
+            return Admission::Public;
+        }
+        let mut signatures = headers.get_all(HEADER).iter();
+        let signature = match (signatures.next(), signatures.next()) {
+            (None, _) => return Admission::Public,
+            (Some(one), None) => one.to_str().unwrap_or_default(),
+            // Which of several was checked would be a guess of whoever reads the log.
+            (Some(_), Some(_)) => "",
+        };
+        let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let verified = {
+            let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+            verify_request(&self.secrets, &mut book, (method.as_str(), target), Some(signature), now.wall)
+        };
+        match verified {
+            Err(error) => Admission::Refused(error.into()),
+            Ok((secret, nonce)) => match cursor(uri.query()) {
+                Ok(after) => Admission::Owner { secret, nonce, after },
+                Err(error) => Admission::Refused(error.into()),
+            },
+        }
+    }
+
+    async fn report(&self, secret: usize, nonce: Nonce, after: Option<Cursor>) -> Response<Full<Bytes>> {
+        // Closed by nobody.
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let (state, recorder, secret) =
+            (Arc::clone(&self.state), Arc::clone(&self.recorder), self.secrets[secret].clone());
+        let made = tokio::task::spawn_blocking(move || {
+            // A client that has gone must not let the next one in before this work is done.
+            let _turn = turn;
+            let body = recorder.report(&state, after).to_json();
+            let signature = secret.sign_response(nonce, &body);
+            (body, signature)
+        });
+        let Ok((body, signature)) = made.await else {
+            return refused(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be made");
+        };
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(signature) = HeaderValue::from_str(&signature) {
+            headers.insert(HEADER, signature);
+        }
+        response
+    }
+
+    /// A stranger is not told what was wrong; the owner reads it in the log.
+    fn refuse(&self, refusal: &Refusal, now: Now) -> Response<Full<Bytes>> {
+        let due = self.warn_from.load(Ordering::Relaxed);
+        if now.age.as_secs() >= due {
+            self.warn_from.store(now.age.as_secs() + WARN_AGAIN, Ordering::Relaxed);
+            tracing::warn!("a request for the report was refused: {refusal}");
+        }
+        match refusal {
+            Refusal::Signature(SignatureError::Nonce(NonceError::Full)) => {
+                let mut response =
+                    refused(StatusCode::TOO_MANY_REQUESTS, "too many signed requests within two minutes");
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+                response
+            }
+            Refusal::Signature(_) => {
+                let mut response =
+                    refused(StatusCode::UNAUTHORIZED, "the signature is not good here and now");
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(HEADER));
+                response
+            }
+            Refusal::Cursor(error) => refused(StatusCode::BAD_REQUEST, &format!("after: {error}")),
+        }
+    }
+}
+
+/// `?after=<cursor>`; other parameters are nobody's.
+fn cursor(query: Option<&str>) -> Result<Option<Cursor>, CursorError> {
+    let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == "after").map(|(_, text)| text.parse()).transpose()
+}
+
+fn refused(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
+    problem(status, detail)
+}
+
+#[cfg(test)]
+mod tests;

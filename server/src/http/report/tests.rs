@@ -1,0 +1,131 @@
+use std::time::Duration;
+
+use heapbeat_shared::signing::NONCE_BYTES;
+use heapbeat_shared::{InstanceId, UnixMillis};
+
+use super::*;
+use crate::dependency::Board;
+use crate::instance::Instance;
+use crate::sample::Reading;
+
+const NOW: Now = Now { wall: UnixMillis(1_767_225_600_500), age: Duration::from_secs(100) };
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).unwrap()
+}
+
+fn ours() -> Secret {
+    secret("a secret of the owner's")
+}
+
+fn desk(secrets: Secrets) -> Arc<Desk> {
+    let clock = Clock::of_this_process();
+    let instance = Instance { id: InstanceId(7), version: "1".into(), started: UnixMillis(0) };
+    let first = Reading::default();
+    let recorder = Arc::new(Recorder::new(clock, instance, Vec::new(), &first));
+    Arc::new(Desk::new(Arc::new(State::new(first, Board::default())), recorder, clock, secrets))
+}
+
+fn guarded() -> Arc<Desk> {
+    desk(Secrets { current: Some(ours()), previous: Some(secret("the secret before this one")) })
+}
+
+fn nonce(number: u16) -> Nonce {
+    let mut bytes = [0; NONCE_BYTES];
+    bytes[..2].copy_from_slice(&number.to_le_bytes());
+    Nonce(bytes)
+}
+
+fn signed(with: &Secret, target: &str, number: u16) -> HeaderMap {
+    let signature = with.sign_request("GET", target, NOW.wall, nonce(number)).to_string();
+    HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_str(&signature).unwrap())])
+}
+
+fn admit(desk: &Desk, target: &str, headers: &HeaderMap) -> Admission {
+    desk.admit(&Method::GET, &target.parse().unwrap(), headers, NOW)
+}
+
+#[test]
+fn each_secret_is_answered_with_itself() {
+    let desk = guarded();
+    for (number, (index, with)) in (0..).zip([(0, ours()), (1, secret("the secret before this one"))]) {
+        let admission = admit(&desk, "/health", &signed(&with, "/health", number));
+        assert_eq!(admission, Admission::Owner { secret: index, nonce: nonce(number), after: None });
+    }
+    let stranger = admit(&desk, "/health", &signed(&secret("somebody else's secret"), "/health", 9));
+    assert_eq!(stranger, Admission::Refused(SignatureError::Mismatch.into()));
+}
+
+#[test]
+fn the_cursor_is_part_of_what_is_signed() {
+    let desk = guarded();
+    let target = "/health?x=1&after=00c0ffee00c0ffee-7";
+    let after = "00c0ffee00c0ffee-7".parse().ok();
+    let admission = admit(&desk, target, &signed(&ours(), target, 1));
+    assert_eq!(admission, Admission::Owner { secret: 0, nonce: nonce(1), after });
+    let moved = admit(&desk, "/health?after=00c0ffee00c0ffee-8", &signed(&ours(), target, 2));
+    assert_eq!(moved, Admission::Refused(SignatureError::Mismatch.into()));
+    let bad = admit(&desk, "/health?after=yesterday", &signed(&ours(), "/health?after=yesterday", 3));
+    assert_eq!(bad, Admission::Refused(CursorError::Cursor.into()));
+}
+
+#[test]
+fn without_a_signature_or_a_secret_everybody_is_a_stranger() {
+    assert_eq!(admit(&guarded(), "/health", &HeaderMap::new()), Admission::Public);
+    let open = desk(Secrets::default());
+    assert_eq!(admit(&open, "/health", &signed(&ours(), "/health", 1)), Admission::Public);
+}
+
+#[test]
+fn what_is_no_single_signature_is_refused() {
+    let desk = guarded();
+    let mut twice = signed(&ours(), "/health", 1);
+    twice.append(HEADER, HeaderValue::from_static("v1"));
+    let cases = [
+        ("two of them", twice),
+        ("empty", HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_static(""))])),
+        (
+            "not text",
+            HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_bytes(&[0xff]).unwrap())]),
+        ),
+    ];
+    for (name, headers) in cases {
+        let admission = admit(&desk, "/health", &headers);
+        assert_eq!(admission, Admission::Refused(SignatureError::Malformed.into()), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn too_many_reports_are_told_apart_from_wrong_signatures() {
+    let desk = guarded();
+    let most = u16::try_from(BOOK).unwrap();
+    for number in 0..most {
+        assert!(matches!(
+            admit(&desk, "/health", &signed(&ours(), "/health", number)),
+            Admission::Owner { .. }
+        ));
+    }
+    let Admission::Refused(full) = admit(&desk, "/health", &signed(&ours(), "/health", most)) else {
+        panic!("the book should be full")
+    };
+    let response = desk.refuse(&full, NOW);
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+        (429, &HeaderValue::from_static("60"))
+    );
+    let replayed = admit(&desk, "/health", &signed(&ours(), "/health", 3));
+    assert_eq!(replayed, Admission::Refused(SignatureError::from(NonceError::Replayed).into()));
+}
+
+#[tokio::test]
+async fn only_health_itself_has_a_report() {
+    let desk = guarded();
+    for (endpoint, path) in [(Endpoint::Live, "/health/live"), (Endpoint::Ready, "/health/ready")] {
+        let mut request = Request::get(path).body(()).unwrap();
+        let signature = ours().sign_request("GET", path, desk.clock.now().wall, nonce(1)).to_string();
+        request.headers_mut().insert(HEADER, HeaderValue::from_str(&signature).unwrap());
+        let response = desk.answer(endpoint, &request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert!(response.headers().get(HEADER).is_none(), "{path}");
+    }
+}

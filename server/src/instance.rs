@@ -1,0 +1,53 @@
+//! Which run of which build this process is.
+
+use heapbeat_shared::{InstanceId, UnixMillis};
+
+use crate::clock::Now;
+
+/// Longest version that is told, in bytes.
+const MAX_VERSION: usize = 100;
+
+/// One run of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Instance {
+    /// Drawn at random.
+    pub(crate) id: InstanceId,
+    /// A commit or a version.
+    pub(crate) version: String,
+    /// When the process started.
+    pub(crate) started: UnixMillis,
+}
+
+impl Instance {
+    /// This run. What the application calls its version counts, then the commit that Render deployed
+    /// (`RENDER_GIT_COMMIT`).
+    pub(crate) fn of_this_process(now: Now, version: Option<String>) -> Result<Self, getrandom::Error> {
+        let id = InstanceId(getrandom::u64()?);
+        let version = version.or_else(|| crate::config::environment("RENDER_GIT_COMMIT"));
+        let mut version = version.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+        version.truncate(version.floor_char_boundary(MAX_VERSION));
+        Ok(Instance { id, version, started: began(now) })
+    }
+}
+
+/// When a process began that has this age now.
+fn began(now: Now) -> UnixMillis {
+    UnixMillis(now.wall.0.saturating_sub(i64::try_from(now.age.as_millis()).unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_run_has_its_own_id_and_a_bounded_version() {
+        let now = Now { wall: UnixMillis(10_000), age: Duration::from_millis(2500) };
+        let [one, other] = [(); 2].map(|()| Instance::of_this_process(now, Some("é".repeat(99))).unwrap());
+        assert_ne!(one.id, other.id);
+        assert_eq!((one.version.len(), one.started), (100, UnixMillis(7500)));
+        let unnamed = Instance::of_this_process(now, Some(String::new())).unwrap();
+        assert_eq!(unnamed.version, "unknown");
+    }
+}
