@@ -1,0 +1,46 @@
+// `make bench`, or one of them: `make bench BENCH=health`. Each prints ratios against a floor measured in the same run; what it
+// printed is kept in bench/results, where README and docs take their figures from.
+
+import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { createInterface } from "node:readline";
+import { fail, step } from "../tools/say.mjs";
+
+/** Every benchmark: what it answers, and the command that does. @type {Record<string, { asks: string, command: string[] }>} */
+const BENCHES = {
+  health: {
+    asks: "what does /health cost beside a constant route, and the sampler beside nothing",
+    command: ["cargo", "bench", "--locked", "-p", "heapbeat", "--bench", "health", "--", "--idle", "600"],
+  },
+  attribution: {
+    asks: "what do the guard and attribution cost a route that allocates",
+    command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "attribution_bench"],
+  },
+};
+
+/** Runs a command, shows and returns what it prints. @param {string[]} command @returns {Promise<string>} */
+async function run([program, ...args]) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = /** @type {string[]} */ ([]);
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    console.log(line);
+    lines.push(line);
+  });
+  const [code] = await new Promise((resolve) => child.once("close", (...how) => resolve(how)));
+  if (code !== 0) fail(`${program} ${args.join(" ")} ended with code ${code}`);
+  return lines.join("\n");
+}
+
+const wanted = (process.env.BENCH ?? "").split(/[\s,]+/).filter(Boolean);
+for (const name of wanted) {
+  if (!(name in BENCHES)) fail(`BENCH is "${name}": there are ${Object.keys(BENCHES).join(", ")}`, 2);
+}
+mkdirSync("bench/results", { recursive: true });
+for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES)) {
+  const { asks, command } = BENCHES[name];
+  step(`${name}: ${asks}`);
+  const said = await run(command);
+  const machine = `${cpus().length} cores, ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}`;
+  writeFileSync(`bench/results/${name}.txt`, `$ ${command.join(" ")}\n# ${machine}\n${said}\n`);
+}
