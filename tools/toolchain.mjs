@@ -2,11 +2,19 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fail, note, step } from "./say.mjs";
-import { toolsRoot, versions } from "./versions.mjs";
+import { toolsRoot, wasmBindgen, workerBuild } from "./versions.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
+
+/** They run for a second a build: what counts is how soon they are there. */
+const SOON = {
+  CARGO_PROFILE_RELEASE_OPT_LEVEL: "1",
+  CARGO_PROFILE_RELEASE_LTO: "off",
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16",
+  CARGO_PROFILE_RELEASE_DEBUG: "0",
+};
 
 /** @param {string} command @param {string[]} args */
 const output = (command, args) => spawnSync(command, args, { encoding: "utf8" }).stdout?.trim() ?? "";
@@ -21,31 +29,72 @@ function target() {
   if (status !== 0) fail(`rustup could not add the ${TARGET} target`);
 }
 
-function binaries() {
-  if (existsSync(join(toolsRoot, "bin", "worker-build"))) return;
-  step(`building worker-build ${versions.workerBuild} and wasm-bindgen ${versions.wasmBindgen}`);
-  note(`once per machine, three to five minutes on two cores; kept in ${toolsRoot}`);
-  mkdirSync(dirname(toolsRoot), { recursive: true });
-  // Built beside and renamed: a build that was interrupted leaves nothing that looks finished.
-  const building = mkdtempSync(`${toolsRoot}.building-`);
-  const crates = [`worker-build@${versions.workerBuild}`, `wasm-bindgen-cli@${versions.wasmBindgen}`];
-  const { status } = spawnSync("cargo", ["install", ...crates, "--locked", "--root", building], {
+/** Builds one of them below `building`. @param {typeof workerBuild} tool @param {string} building @param {string[]} how */
+function install({ crate, program, version }, building, how) {
+  const root = join(building, crate);
+  const compiled = join(building, "target");
+  const args = [
+    "install",
+    `${crate}@${version}`,
+    "--bin",
+    program,
+    "--root",
+    root,
+    "--target-dir",
+    compiled,
+    "--no-track",
+  ];
+  const { status } = spawnSync("cargo", [...args, ...how], {
     stdio: "inherit",
     // The checkout's own settings for cargo have no say in how tools are built.
-    cwd: dirname(toolsRoot),
+    cwd: building,
+    env: { ...process.env, ...SOON },
   });
-  if (status !== 0) {
-    rmSync(building, { recursive: true, force: true });
-    fail("cargo could not build them; see above");
-  }
+  return status === 0 ? root : undefined;
+}
+
+/**
+ * Builds what is missing. Each is kept as soon as it is there, so that trouble with one does not cost the other; and each is
+ * built beside its place and renamed, so that a build that was interrupted leaves nothing that looks finished.
+ * @param {(typeof workerBuild)[]} tools
+ */
+function binaries(tools) {
+  const missing = tools.filter(({ path }) => !existsSync(path));
+  if (missing.length === 0) return;
+  step(`building ${missing.map(({ crate, version }) => `${crate} ${version}`).join(" and ")}`);
+  note(`once per machine, a few minutes on two cores; kept in ${toolsRoot}`);
+  mkdirSync(toolsRoot, { recursive: true });
+  const building = mkdtempSync(join(toolsRoot, ".building-"));
   try {
-    renameSync(building, toolsRoot);
+    for (const tool of missing) keep(tool, building);
+  } finally {
+    rmSync(building, { recursive: true, force: true });
+  }
+}
+
+/** @param {typeof workerBuild} tool @param {string} building */
+function keep(tool, building) {
+  let root = install(tool, building, ["--locked"]);
+  if (!root) {
+    // A registry may lack, or have withdrawn, a version that its authors locked.
+    note(
+      `${tool.crate} does not build with the versions that its authors locked; trying with the newest compatible ones`,
+    );
+    root = install(tool, building, []);
+  }
+  if (!root) throw new Error(`cargo could not build ${tool.crate} ${tool.version}; see above`);
+  try {
+    renameSync(root, tool.root);
   } catch (error) {
     // Another `make` was faster.
-    rmSync(building, { recursive: true, force: true });
-    if (!existsSync(join(toolsRoot, "bin", "worker-build"))) throw error;
+    if (!existsSync(tool.path)) throw error;
   }
 }
 
 target();
-binaries();
+try {
+  binaries([workerBuild, wasmBindgen]);
+} catch (error) {
+  // Not inside: leaving the process there would leave half a build behind.
+  fail(error instanceof Error ? error.message : String(error));
+}

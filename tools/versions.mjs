@@ -16,14 +16,15 @@ function exact(name) {
   return version.slice(1);
 }
 
+/** Where built tools are kept: outside the checkout, as they take minutes to build. */
+export const toolsRoot = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "heapbeat");
+
+/** A program that cargo builds, in a folder for that version of it. @param {string} crate @param {string} program @param {string} version */
+const tool = (crate, program, version) => {
+  const root = join(toolsRoot, `${crate}-${version}`);
+  return { crate, program, version, root, path: join(root, "bin", program) };
+};
+
 /** `worker-build` has the version of `worker`, the command line of wasm-bindgen that of its library. */
-export const versions = { workerBuild: exact("worker"), wasmBindgen: exact("wasm-bindgen") };
-
-const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-
-/** Where the two are kept: outside the checkout, as they take minutes to build, and one folder a pair of versions. */
-export const toolsRoot = join(
-  cache,
-  "heapbeat",
-  `worker-build-${versions.workerBuild}-wasm-bindgen-${versions.wasmBindgen}`,
-);
+export const workerBuild = tool("worker-build", "worker-build", exact("worker"));
+export const wasmBindgen = tool("wasm-bindgen-cli", "wasm-bindgen", exact("wasm-bindgen"));

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fail, note, step } from "./say.mjs";
-import { toolsRoot } from "./versions.mjs";
+import { wasmBindgen, workerBuild } from "./versions.mjs";
 
 const BUILD = "edge/build";
 const STAMP = join(BUILD, ".stamp");
@@ -43,13 +43,13 @@ function strip(wasm) {
 function build() {
   step("building the edge for WebAssembly (about two minutes the first time)");
   const bin = (/** @type {string} */ name) => resolve("node_modules/.bin", name);
-  const { status } = spawnSync(join(toolsRoot, "bin", "worker-build"), ["--profile", "wasm"], {
+  const { status } = spawnSync(workerBuild.path, ["--profile", "wasm"], {
     cwd: "edge",
     stdio: "inherit",
     env: {
       ...process.env,
       PATH: `${resolve("node_modules/.bin")}:${process.env.PATH}`,
-      WASM_BINDGEN_BIN: join(toolsRoot, "bin", "wasm-bindgen"),
+      WASM_BINDGEN_BIN: wasmBindgen.path,
       ESBUILD_BIN: bin("esbuild"),
       WASM_OPT_BIN: bin("wasm-opt"),
     },
