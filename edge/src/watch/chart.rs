@@ -1,9 +1,11 @@
 //! Memory over the last day, at most 288 points for each monitor.
 //!
-//! Five minutes of samples become one point, the one with the highest rss: a chart that shows means hides the
-//! peak that killed the process. A bucket in which nobody looked has no point.
+//! A point stands for a bucket of time, and is the sample with the highest rss in it: a chart that shows means hides
+//! the peak that killed the process. Buckets begin short, so that the first minutes are a line and not a dot, and widen
+//! when there would be too many. A bucket in which nobody looked has no point.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use heapbeat_shared::{HealthMemory, UnixMillis};
@@ -13,46 +15,63 @@ use crate::view::ChartPoint;
 /// How far back the chart goes.
 pub const SPAN: Duration = Duration::from_secs(86_400);
 
-/// The time that one point stands for, in milliseconds.
-const BUCKET_MS: i64 = 5 * 60_000;
+/// Most points of a chart: a day of the widest buckets.
+const MOST_POINTS: usize = 288;
+
+/// The time that one point stands for, in milliseconds; each is a whole number of the one before, so that buckets merge
+/// without a rest.
+const BUCKETS_MS: [i64; 4] = [5_000, 15_000, 60_000, 300_000];
 
 /// The points of one monitor, oldest first, at most one a bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
     points: VecDeque<ChartPoint>,
+    /// Which of [`BUCKETS_MS`] holds.
+    width: usize,
 }
 
 impl Chart {
     /// Takes in the figures read at `at`. What is older than the newest point is ignored.
     pub fn add(&mut self, at: UnixMillis, memory: HealthMemory) {
-        let point = ChartPoint { at, memory };
-        match self.points.back_mut() {
-            Some(last) if at.0 < last.at.0 => return,
-            Some(last) if bucket(last.at) == bucket(at) => {
-                if memory.rss >= last.memory.rss {
-                    *last = point;
-                }
-            }
-            _ => self.points.push_back(point),
-        }
-        while self.points.front().is_some_and(|first| outside(*first, at)) {
+        self.put(ChartPoint { at, memory });
+        while self.points.front().is_some_and(|first| self.outside(*first, at)) {
             self.points.pop_front();
+        }
+        while self.points.len() > MOST_POINTS && self.width + 1 < BUCKETS_MS.len() {
+            self.width += 1;
+            for point in mem::take(&mut self.points) {
+                self.put(point);
+            }
         }
     }
 
     /// The points that lie within the last day at `now`, oldest first.
     pub fn points(&self, now: UnixMillis) -> Vec<ChartPoint> {
-        self.points.iter().copied().filter(|point| !outside(*point, now)).collect()
+        self.points.iter().copied().filter(|point| !self.outside(*point, now)).collect()
     }
-}
 
-fn bucket(at: UnixMillis) -> i64 {
-    at.0.div_euclid(BUCKET_MS)
-}
+    fn put(&mut self, point: ChartPoint) {
+        let bucket = self.bucket(point.at);
+        match self.points.back().copied() {
+            Some(last) if point.at.0 < last.at.0 => {}
+            Some(last) if self.bucket(last.at) == bucket => {
+                if point.memory.rss >= last.memory.rss {
+                    self.points.pop_back();
+                    self.points.push_back(point);
+                }
+            }
+            _ => self.points.push_back(point),
+        }
+    }
 
-/// Whether the point's bucket is not among the newest 288 at `now`.
-fn outside(point: ChartPoint, now: UnixMillis) -> bool {
-    bucket(point.at) <= bucket(now.minus(SPAN))
+    fn bucket(&self, at: UnixMillis) -> i64 {
+        at.0.div_euclid(BUCKETS_MS[self.width])
+    }
+
+    /// Whether the point's bucket lies before the last day at `now`.
+    fn outside(&self, point: ChartPoint, now: UnixMillis) -> bool {
+        self.bucket(point.at) <= self.bucket(now.minus(SPAN))
+    }
 }
 
 #[cfg(test)]
@@ -72,10 +91,31 @@ mod tests {
     #[test]
     fn a_bucket_shows_its_peak_at_the_instant_of_the_peak() {
         let mut chart = Chart::default();
-        for (second, mb) in [(0, 10), (60, 30), (120, 20), (300, 5), (240, 99)] {
+        for (second, mb) in [(0, 10), (1, 30), (2, 20), (5, 5), (4, 99)] {
             chart.add(UnixMillis(second * 1000), rss(mb));
         }
-        assert_eq!(shown(&chart, 400_000), [(60_000, 30), (300_000, 5)], "and an older one is ignored");
+        assert_eq!(shown(&chart, 9_000), [(1_000, 30), (5_000, 5)], "and an older one is ignored");
+    }
+
+    #[test]
+    fn the_first_minutes_are_a_line() {
+        let mut chart = Chart::default();
+        for minute in 0..5 {
+            chart.add(UnixMillis(minute * 60_000), rss(1));
+        }
+        assert_eq!(shown(&chart, 300_000).len(), 5);
+    }
+
+    #[test]
+    fn peaks_outlive_the_widening_of_their_buckets() {
+        let mut chart = Chart::default();
+        for tick in 0..10_000 {
+            chart.add(UnixMillis(tick * 5_000), rss(if tick == 777 { 99 } else { 10 }));
+            assert!(chart.points.len() <= MOST_POINTS);
+        }
+        let points = shown(&chart, 9_999 * 5_000);
+        assert!(points.len() > MOST_POINTS / 4, "{} points of fourteen hours", points.len());
+        assert_eq!(points.iter().max_by_key(|(_, mb)| *mb), Some(&(777 * 5_000, 99)));
     }
 
     #[test]
