@@ -33,6 +33,10 @@ pub struct Config {
     pub marks: Marks,
     /// The guard only says what it would do.
     pub observe_only: bool,
+    /// Memory is booked to routes.
+    pub attribution: bool,
+    /// What one request may allocate; `None` is any amount.
+    pub request_budget: Option<Bytes>,
     /// Who may read the report.
     pub secrets: Secrets,
     /// Time between two samples while memory is calm.

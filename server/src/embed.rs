@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 
+use crate::attribute::{AttributeLayer, Budget, set_sampling};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::dependency::{Board, Dependency, DependencyError};
@@ -142,7 +143,8 @@ impl Guard {
             }
         }
         let drain = Drain { window: config.drain_window, timeout: config.drain_timeout };
-        http::serve(Server::new(app.layer(shed), desk, config.http), listeners, drain, stop).await;
+        let app = attributed(app, &config).layer(shed);
+        http::serve(Server::new(app, desk, config.http), listeners, drain, stop).await;
         if leave.is_over() { Err(Error::GaveUp) } else { Ok(()) }
     }
 }
@@ -192,6 +194,9 @@ impl GuardBuilder {
     pub fn build(self) -> Result<Guard, Error> {
         let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies, version } = self;
         let dependencies = Board::new(dependencies)?;
+        if !config.attribution {
+            set_sampling(None);
+        }
         let clock = Clock::of_this_process();
         let mut sources = Sources::of_this_process(config.memory_limit);
         let missing = sources.missing();
@@ -229,6 +234,15 @@ impl GuardBuilder {
             .map_err(|error| Error::System("start the sampler's thread", error))?;
         Ok(Guard { config, desk: Arc::new(desk), listeners, stop, shed, leave, _sampler: sampler })
     }
+}
+
+/// The application with its memory booked to routes, inside of the gate: what is refused is no route's.
+fn attributed(app: Router, config: &Config) -> Router {
+    let budget = config.request_budget.map(|bytes| Budget::unlimited().per_request(bytes.0));
+    if !config.attribution && budget.is_none() {
+        return app;
+    }
+    app.layer(AttributeLayer::new().budget(budget.unwrap_or_default()))
 }
 
 fn into_tokio(listener: TcpListener) -> Result<tokio::net::TcpListener, Error> {

@@ -9,4 +9,5 @@ pub mod heap;
 pub mod hooks;
 pub mod ladder;
 pub mod marks;
+mod retry;
 pub mod shed;

@@ -3,6 +3,7 @@
 //! The sampler writes, a report reads. Whatever takes time (encoding an hour, judging a series) is done by the reader
 //! on a copy: the sampler waits for a lock at most as long as it takes to copy 200 kB.
 
+mod evidence;
 mod report;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

@@ -5,18 +5,28 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use heapbeat_shared::event::EventKind;
+use heapbeat_shared::{Bytes, Pressure};
 use support::Server;
+use support::owner::report;
+
+const SECRET: &str = "a secret of the owner's";
 
 #[test]
 fn a_leak_is_refused_before_it_reaches_the_limit_and_health_answers_throughout() {
-    let server = Server::start(&[("HEAPBEAT_MEMORY_LIMIT", "200MB"), ("HEAPBEAT_SAMPLE_INTERVAL", "200ms")]);
+    let server = Server::start(&[
+        ("HEAPBEAT_MEMORY_LIMIT", "200MB"),
+        ("HEAPBEAT_SAMPLE_INTERVAL", "200ms"),
+        ("HEAPBEAT_SECRET", SECRET),
+    ]);
     let mut words = vec!["healthy".to_owned()];
     let (mut slowest, mut refused, mut most) = (Duration::ZERO, 0, 0);
     let begun = Instant::now();
     for request in 1..=400_u32 {
         let reply = server.get("/demo/leak?mb=1");
         if reply.status == 503 {
-            assert_eq!(reply.header("retry-after"), Some("5"));
+            let after: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+            assert!((5..=60).contains(&after), "{after}");
             refused += 1;
         }
         let asked = Instant::now();
@@ -39,4 +49,30 @@ fn a_leak_is_refused_before_it_reaches_the_limit_and_health_answers_throughout()
     assert_eq!(words, ["healthy", "degraded", "critical"]);
     assert!(slowest <= Duration::from_millis(50), "{slowest:?}");
     assert!(!server.logged("purged:").is_empty());
+    explained(&server);
+}
+
+/// Whoever is woken reads when and who in the log, and what happened in the report.
+fn explained(server: &Server) {
+    let alert = server.logged("memory is at").pop().unwrap();
+    let message = alert["message"].as_str().unwrap();
+    assert!(message.contains(" of 200.0 MB, ") && message.contains("GET /demo/leak keeps "), "{message}");
+    assert!(alert["heapbeat.routes.growing"].as_str().unwrap().starts_with("GET /demo/leak +"), "{alert}");
+    assert_eq!(alert["heapbeat.memory.limit"], 209_715_200);
+    let (report, _) = report(server, SECRET, "");
+    let route = &report.routes[0];
+    assert_eq!(route.route, "GET /demo/leak");
+    // What is held is what was asked for and not refused, within three standard errors.
+    let held = Bytes::from_mb(route.requests).0;
+    assert!(route.live.0.abs_diff(held) <= 3 * route.live_error.0, "{route:?}");
+    let rungs: Vec<Pressure> = (report.events.iter())
+        .filter_map(|event| if let EventKind::Pressure { to, .. } = event.kind { Some(to) } else { None })
+        .collect();
+    assert!(rungs.is_sorted() && rungs.last() == Some(&Pressure::Shed), "{rungs:?}");
+    assert_eq!(report.pressure.rung, Pressure::Shed);
+    assert!(
+        report.events.iter().any(|event| matches!(event.kind, EventKind::Purge { .. })),
+        "{:?}",
+        report.events
+    );
 }

@@ -7,6 +7,7 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use support::owner::report;
 use support::{Server, ask, reply, until};
 
 /// Reads until the server closes the connection, and says how long that took and what came.
@@ -177,4 +178,24 @@ fn what_is_no_http_hurts_nobody() {
         assert!(got.is_empty() || got.starts_with(b"HTTP/1.1 4"), "{:?}", String::from_utf8_lossy(&got));
     }
     assert_eq!(server.get("/health").status, 200);
+}
+
+#[test]
+fn a_request_that_allocates_too_much_is_ended_and_the_server_lives() {
+    let server = Server::start(&[("HEAPBEAT_REQUEST_BUDGET", "8MB")]);
+    let over = server.get("/demo/leak?mb=16");
+    assert_eq!(over.status, 507);
+    assert_eq!(over.text(), "This request needed more memory than it may use and was ended. Ask for less.\n");
+    assert_eq!(server.get("/demo/leak?mb=4").status, 200);
+    let told = server.logged("its budget is 8388608").pop().unwrap();
+    assert_eq!((&told["level"], &told["route"]), (&"WARN".into(), &"GET /demo/leak".into()));
+}
+
+#[test]
+fn without_attribution_nothing_is_booked() {
+    let variables = [("HEAPBEAT_ATTRIBUTION", "off"), ("HEAPBEAT_SECRET", "a secret of the owner's")];
+    let server = Server::start(&variables);
+    assert_eq!(server.get("/demo/leak?mb=64").status, 200);
+    let (report, _) = report(&server, "a secret of the owner's", "");
+    assert!(report.routes.iter().all(|route| route.route == "(untagged)"), "{:?}", report.routes);
 }

@@ -4,6 +4,8 @@
 //! that one can read this one, and carries what happened since the last ping: an edge that was away for an hour asks
 //! once. Lists are bounded where they are made ([`MAX_EVENTS`], [`MAX_ROUTES`]) and again where they are read.
 
+mod culprit;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::Error as _;
@@ -18,6 +20,8 @@ use crate::pressure::Pressure;
 use crate::sample::Sample;
 use crate::series::{self, Series, SeriesError};
 use crate::units::{Bytes, UnixMillis};
+
+pub use culprit::{Culprit, culprit};
 
 /// Longest report that [`Report::parse`] looks at. A full ring of a busy hour is about 30 kB of it.
 pub const MAX_REPORT: usize = 256 * 1024;

@@ -5,7 +5,7 @@
 
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::forecast::{Place, Verdict};
-use heapbeat_shared::report::RouteReport;
+use heapbeat_shared::report::{RouteReport, culprit};
 use heapbeat_shared::{Bytes, Pressure, Status};
 use serde::Serialize;
 
@@ -123,31 +123,20 @@ fn forecast(picture: &Picture) -> Vec<Advice> {
             severity,
             "It grows outside the heap: look at thread stacks, mapped files and libraries with an allocator of their own.",
         ),
-        _ => culprit(&picture.routes).map(|text| Advice { severity, text }).into_iter().collect(),
+        _ => accused(&picture.routes).map(|text| Advice { severity, text }).into_iter().collect(),
     });
     advice
 }
 
-/// The route that explains the growth, if one does.
-fn culprit(routes: &[RouteReport]) -> Option<String> {
-    let growth = |route: &RouteReport| route.growth_per_minute.unwrap_or(0.0).max(0.0);
-    let all: f64 = routes.iter().map(growth).sum();
-    let worst = routes.iter().max_by(|a, b| growth(a).total_cmp(&growth(b)))?;
-    let sure = growth(worst) > 2.0 * worst.growth_error.unwrap_or(f64::INFINITY);
-    if !sure || growth(worst) < all / 2.0 {
-        return None;
-    }
-    let share = 100.0 * growth(worst) / all;
-    let requests = worst.requests_per_second * 60.0;
-    let keeps = if requests >= 1.0 {
-        format!("keeps {} a request", bytes(growth(worst) / requests))
+/// The route that explains the growth, if one does, and where to look.
+fn accused(routes: &[RouteReport]) -> Option<String> {
+    let culprit = culprit(routes)?;
+    let look_at = if culprit.route.starts_with('(') {
+        "look at background tasks, connections and what is spawned without its route (attribute::carry)"
     } else {
-        format!("keeps {} a minute", bytes(growth(worst)))
+        "look at its caches, maps and channels"
     };
-    Some(format!(
-        "{} {keeps}; {share:.0} % of what routes keep: look at its caches, maps and channels.",
-        worst.route
-    ))
+    Some(format!("{culprit}: {look_at}."))
 }
 
 /// What the kernel did already.
@@ -244,16 +233,6 @@ fn knowledge(picture: &Picture) -> Vec<Advice> {
             "Seen from the outside: the kernel's figures only. A backend with heapbeat in it also tells heap and routes.",
         ),
     }
-}
-
-/// A float of bytes for people.
-fn bytes(amount: f64) -> Bytes {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, and is not negative"
-    )]
-    Bytes(amount.round() as u64)
 }
 
 #[cfg(test)]

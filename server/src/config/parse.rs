@@ -54,12 +54,13 @@ pub(super) fn size(text: &str, range: RangeInclusive<Bytes>) -> Parsed<Bytes> {
     Err(format!("it is at least {} and at most {}", range.start(), range.end()))
 }
 
-/// A size, or `auto` for `None`.
-pub(super) fn size_or_auto(text: &str, range: RangeInclusive<Bytes>) -> Parsed<Option<Bytes>> {
-    if text.trim() == "auto" {
+/// A size, or `word` for `None`.
+pub(super) fn size_or(word: &str, text: &str, range: RangeInclusive<Bytes>) -> Parsed<Option<Bytes>> {
+    if text.trim() == word {
         return Ok(None);
     }
-    size(text, range).map(Some).map_err(|right| format!("{right}; or `auto` to find out"))
+    let instead = if word == "auto" { " to find out" } else { "" };
+    size(text, range).map(Some).map_err(|right| format!("{right}; or `{word}`{instead}"))
 }
 
 pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Parsed<Duration> {

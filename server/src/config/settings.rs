@@ -69,7 +69,7 @@ pub const SETTINGS: &[Setting] = &[
                   at most 1024MB. What the kernel enforces is never exceeded, whatever is set here.",
         secret: false,
         apply: |config, text| {
-            parse::size_or_auto(text, Bytes::from_mb(16)..=Bytes::from_mb(1 << 24))
+            parse::size_or("auto", text, Bytes::from_mb(16)..=Bytes::from_mb(1 << 24))
                 .map(|v| config.memory_limit = v)
         },
     },
@@ -117,6 +117,28 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "`on`: the guard logs what it would do about memory, and does none of it.",
         secret: false,
         apply: |config, text| parse::switch(text).map(|v| config.observe_only = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_ATTRIBUTION",
+        flag: "attribution",
+        shape: "SWITCH",
+        default: "on",
+        meaning: "Whether memory is booked to routes: what their requests allocate and what they hold.",
+        secret: false,
+        apply: |config, text| parse::switch(text).map(|v| config.attribution = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_REQUEST_BUDGET",
+        flag: "request-budget",
+        shape: "SIZE",
+        default: "off",
+        meaning: "Memory that one request may allocate in all, freed or not; one that needs more is ended with 507 instead of \
+                  taking the process down. `off`: any amount.",
+        secret: false,
+        apply: |config, text| {
+            parse::size_or("off", text, Bytes(64 << 10)..=Bytes::from_mb(1 << 24))
+                .map(|v| config.request_budget = v)
+        },
     },
     Setting {
         variable: "HEAPBEAT_SECRET",
@@ -290,6 +312,8 @@ pub(super) fn blank() -> Config {
         memory_limit: None,
         marks: Marks::default(),
         observe_only: false,
+        attribution: true,
+        request_budget: None,
         secrets: Secrets::default(),
         sample_interval: SECOND,
         log_interval: SECOND,

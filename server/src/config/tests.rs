@@ -27,6 +27,8 @@ fn every_value_arrives_in_its_field() {
         ("PORT", "0"),
         ("HEAPBEAT_HOST", "::1"),
         ("HEAPBEAT_MEMORY_LIMIT", "512MB"),
+        ("HEAPBEAT_ATTRIBUTION", "off"),
+        ("HEAPBEAT_REQUEST_BUDGET", "64MB"),
         ("HEAPBEAT_SECRET", " a secret of sixteen or more\n"),
         ("HEAPBEAT_SECRET_PREVIOUS", "the secret before this one"),
         ("HEAPBEAT_SAMPLE_INTERVAL", "250ms"),
@@ -50,6 +52,8 @@ fn every_value_arrives_in_its_field() {
         memory_limit: Some(Bytes(536_870_912)),
         marks: Config::default().marks,
         observe_only: false,
+        attribution: false,
+        request_budget: Some(Bytes(67_108_864)),
         secrets: Secrets {
             current: Secret::new("a secret of sixteen or more").ok(),
             previous: Secret::new("the secret before this one").ok(),
@@ -120,6 +124,11 @@ fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
             "loud",
             "HEAPBEAT_LOG is \"loud\": a filter is a level (error, warn, info, debug, trace, off), or levels by module \
              such as info,heapbeat::http=debug",
+        ),
+        (
+            "HEAPBEAT_REQUEST_BUDGET",
+            "1kB",
+            "HEAPBEAT_REQUEST_BUDGET is \"1kB\": it is at least 64.0 kB and at most 16384.00 GB; or `off`",
         ),
         ("HEAPBEAT_LOG_FORMAT", "xml", r#"HEAPBEAT_LOG_FORMAT is "xml": a log format is auto, text or json"#),
         (

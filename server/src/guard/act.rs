@@ -18,12 +18,10 @@ use super::heap;
 use super::hooks::{HookOutcome, Hooks, Shrink};
 use super::ladder::{Action, Ladder, Look, Purged, Replacement, Rules, Share, Step};
 use super::marks::{Levels, Marks, MarksError};
+use super::retry::Pace;
 use super::shed::Gate;
 use crate::record::Recorder;
 use crate::sample::Reading;
-
-/// Seconds that refused clients are told to wait.
-const RETRY_AFTER: u32 = 5;
 
 /// How the process is told to give itself up.
 #[derive(Debug, Default)]
@@ -80,6 +78,7 @@ pub(crate) struct Keeper {
     leave: Arc<Leave>,
     recorder: Arc<Recorder>,
     last: Option<(Duration, Bytes)>,
+    pace: Pace,
     purge: Option<Underway>,
     /// Since when requests are refused, and how many had been refused before.
     refusing: Option<(Duration, u64)>,
@@ -109,6 +108,7 @@ impl Keeper {
             leave,
             recorder,
             last: None,
+            pace: Pace::default(),
             purge: None,
             refusing: None,
             relaxed: None,
@@ -128,6 +128,7 @@ impl Keeper {
             self.levels = levels;
         }
         let (now, memory) = (reading.now.age, reading.working_set());
+        self.pace.push(now, memory);
         self.collect(memory);
         let (ahead, next) = self.ahead(now, memory, calm);
         let look = Look {
@@ -140,12 +141,12 @@ impl Keeper {
         };
         let step = self.ladder.look(&look);
         for action in &step.actions {
-            self.act(*action, &step, memory);
+            self.act(*action, &step, reading, reaches_limit_in);
         }
         if self.observe_only {
             return Judged { pressure: Pressure::Calm, shed: Share::NONE, next };
         }
-        self.refuse(now, step.shed);
+        self.refuse(now, memory, step.shed);
         if step.pressure < Pressure::Purge && self.purge.is_none() {
             self.relax();
         }
@@ -154,8 +155,10 @@ impl Keeper {
     }
 
     /// Sets the gate, and notes a stretch of refusals when it is over.
-    fn refuse(&mut self, now: Duration, share: Share) {
-        self.gate.set(share, RETRY_AFTER);
+    fn refuse(&mut self, now: Duration, memory: Bytes, share: Share) {
+        let lasted = self.refusing.map_or(Duration::ZERO, |(since, _)| now.saturating_sub(since));
+        let excess = memory.saturating_sub(self.levels.enter(Pressure::Recycle));
+        self.gate.set(share, self.pace.retry_after(excess, lasted));
         if share > Share::NONE {
             self.refusing.get_or_insert((now, self.gate.refused()));
         } else if let Some((since, before)) = self.refusing.take() {
@@ -181,15 +184,26 @@ impl Keeper {
         (Bytes(u64::try_from(added).unwrap_or(u64::MAX)), next)
     }
 
-    fn act(&mut self, action: Action, step: &Step, memory: Bytes) {
-        let limit = self.levels.limit();
+    fn act(&mut self, action: Action, step: &Step, reading: &Reading, soon: Option<Duration>) {
+        let (memory, limit) = (reading.working_set(), self.levels.limit());
         match action {
-            Action::Alert(rung) => tracing::warn!(
-                heapbeat.pressure = rung.as_str(),
-                "memory is at {memory} of {limit}: {} begins at {}",
-                rung.as_str(),
-                self.levels.enter(rung)
-            ),
+            Action::Alert(rung) => {
+                let evidence = self.recorder.evidence(reading, soon);
+                let expected = evidence.forecast.time_to_limit.map(|time| time.expected).or(soon);
+                tracing::warn!(
+                    {
+                    heapbeat.pressure = rung.as_str(),
+                    heapbeat.memory.working_set = memory.0,
+                    heapbeat.memory.limit = limit.0,
+                    heapbeat.forecast.verdict = evidence.forecast.verdict.as_str(),
+                    heapbeat.forecast.seconds_to_limit = expected.map(|time| time.as_secs()),
+                    heapbeat.routes.growing = evidence.growing().join(", "),
+                    },
+                    "memory is at {memory} of {limit}, {} begins at {}: {evidence}",
+                    rung.as_str(),
+                    self.levels.enter(rung)
+                );
+            }
             Action::Cleared => tracing::info!("memory is calm again: {memory} of {limit}"),
             Action::Purge if self.observe_only => tracing::warn!("would purge at {memory} of {limit}"),
             Action::Purge => self.purge(step.pressure, memory),

@@ -59,14 +59,19 @@ fn told(route: &RouteMemory) -> RouteReport {
     RouteReport {
         route: cut(route.route),
         requests: route.requests,
-        requests_per_second: route.requests_per_second,
+        requests_per_second: thousandths(route.requests_per_second),
         churn_mean: Bytes(route.per_request.mean),
         churn_p99: Bytes(route.per_request.p99),
         live: Bytes(route.live_bytes),
         live_error: Bytes(route.live_error),
-        growth_per_minute: route.growth_per_minute,
-        growth_error: route.growth_error,
+        growth_per_minute: route.growth_per_minute.map(f64::round),
+        growth_error: route.growth_error.map(f64::round),
     }
+}
+
+/// As many digits as mean something: the rest would only make the report longer.
+fn thousandths(figure: f64) -> f64 {
+    (figure * 1000.0).round() / 1000.0
 }
 
 fn system(reading: &Reading) -> System {
@@ -74,7 +79,7 @@ fn system(reading: &Reading) -> System {
     System {
         threads: process.map(|process| process.threads.into()),
         open_files: process.and_then(|process| process.descriptors).map(u64::from),
-        cpu_seconds: Some(reading.cpu.as_secs_f64()),
+        cpu_seconds: Some(thousandths(reading.cpu.as_secs_f64())),
         anon: process.map(|process| process.anon),
         file: process.map(|process| Bytes(process.file.0 + process.shmem.0)),
         swap: process.map(|process| process.swap),

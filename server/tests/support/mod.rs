@@ -4,6 +4,8 @@
 //! something, up to a deadline that a slow machine does not reach.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod owner;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -1,0 +1,97 @@
+//! When somebody who is refused should come back.
+//!
+//! Where memory falls, when it will have fallen far enough at the pace it falls. Where it does not, nobody knows; then
+//! the longer this has lasted the longer they should stay away, so that the crowd that comes back thins out.
+
+use std::time::Duration;
+
+use heapbeat_shared::Bytes;
+
+/// Fewest and most seconds that anybody is told.
+const FEWEST: f64 = 5.0;
+const MOST: f64 = 60.0;
+
+/// Seconds over which the pace is smoothed.
+const SMOOTHING: f64 = 5.0;
+
+/// How fast memory moves, smoothed. Times are the age of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    last: Option<(Duration, Bytes)>,
+    per_second: f64,
+}
+
+impl Pace {
+    /// Takes in a look.
+    pub(crate) fn push(&mut self, now: Duration, memory: Bytes) {
+        let Some((then, before)) = self.last.replace((now, memory)) else { return };
+        let seconds = now.saturating_sub(then).as_secs_f64();
+        if seconds > 0.0 {
+            let moved = (memory.0 as f64 - before.0 as f64) / seconds;
+            // An exponential average over irregular intervals: what is older than the smoothing hardly counts.
+            self.per_second += (moved - self.per_second) * (1.0 - (-seconds / SMOOTHING).exp());
+        }
+    }
+
+    /// Seconds to tell a client refused now: memory is `excess` above the place where nobody is, and requests have been
+    /// refused for `lasted`.
+    pub(crate) fn retry_after(&self, excess: Bytes, lasted: Duration) -> u32 {
+        let seconds = if self.per_second < 0.0 {
+            FEWEST + excess.0 as f64 / -self.per_second
+        } else {
+            FEWEST + lasted.as_secs_f64()
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between two small numbers"
+        )]
+        let whole = seconds.clamp(FEWEST, MOST).round() as u32;
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pace of so many MB a second, looked at ten times a second.
+    fn moving(mb_per_second: i64) -> Pace {
+        let mut pace = Pace::default();
+        for tenth in 0..600_u32 {
+            let mb = 10_000 + mb_per_second * i64::from(tenth) / 10;
+            pace.push(Duration::from_millis(100) * tenth, Bytes::from_mb(mb.cast_unsigned()));
+        }
+        pace
+    }
+
+    #[test]
+    fn who_is_refused_is_told_when_it_may_be_over() {
+        // MB a second, MB too much, seconds refused so far, seconds told
+        let cases = [
+            ("falling", -10, 100, 3, 15),
+            ("falling fast", -100, 50, 3, 6),
+            ("falling hardly", -1, 500, 3, 60),
+            ("rising, just begun", 20, 10, 0, 5),
+            ("rising, for long", 20, 10, 25, 30),
+            ("standing still", 0, 10, 300, 60),
+        ];
+        for (name, pace, excess, lasted, told) in cases {
+            let after = moving(pace).retry_after(Bytes::from_mb(excess), Duration::from_secs(lasted));
+            assert_eq!(after, told, "{name}");
+        }
+        assert_eq!(Pace::default().retry_after(Bytes::ZERO, Duration::ZERO), 5);
+    }
+
+    #[test]
+    fn the_pace_does_not_depend_on_how_often_it_is_looked_at() {
+        let paced = |millis: u64| {
+            let mut pace = Pace::default();
+            for at in (0..20_000).step_by(usize::try_from(millis).unwrap()) {
+                pace.push(Duration::from_millis(at), Bytes(at << 10));
+            }
+            pace.per_second
+        };
+        assert!((paced(50) / paced(1000) - 1.0).abs() < 0.05, "{} {}", paced(50), paced(1000));
+    }
+}

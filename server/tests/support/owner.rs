@@ -1,0 +1,45 @@
+//! Asks for the report as its owner does.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::time::SystemTime;
+
+use heapbeat_shared::UnixMillis;
+use heapbeat_shared::report::Report;
+use heapbeat_shared::series::Series;
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
+
+use super::{Reply, Server, ask};
+
+pub(crate) fn secret(text: &str) -> Secret {
+    Secret::new(text).unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server compares with its own")]
+pub(crate) fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    UnixMillis(since.as_millis().try_into().unwrap())
+}
+
+pub(crate) fn nonce() -> Nonce {
+    let mut bytes = [0; NONCE_BYTES];
+    getrandom::fill(&mut bytes).unwrap();
+    Nonce(bytes)
+}
+
+pub(crate) fn send(server: &Server, method: &str, target: &str, headers: &[String]) -> Reply {
+    let signatures: Vec<String> = headers.iter().map(|value| format!("{HEADER}: {value}\r\n")).collect();
+    let head =
+        format!("{method} {target} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{}\r\n", signatures.concat());
+    ask(server.connect(), method, head.as_bytes())
+}
+
+/// The report after `query`, checked as a reader has to.
+pub(crate) fn report(server: &Server, with: &str, query: &str) -> (Report, Series) {
+    let (secret, nonce, target) = (secret(with), nonce(), format!("/health{query}"));
+    let signature = secret.sign_request("GET", &target, now(), nonce).to_string();
+    let reply = send(server, "GET", &target, &[signature]);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    secret.verify_response(nonce, &reply.body, reply.header(HEADER).unwrap()).unwrap();
+    Report::parse(&reply.body).unwrap()
+}

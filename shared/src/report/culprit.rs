@@ -1,0 +1,106 @@
+//! The route that explains the growth, if one does.
+//!
+//! Said in the terminal, in the server's alert and in the edge's: an accusation, so it needs evidence. The route's
+//! growth has to be beyond twice its error, and at least half of all there is.
+
+use std::fmt;
+
+use super::RouteReport;
+use crate::units::Bytes;
+
+/// Requests a minute below which "a request" would be a figure made of one or two.
+const FEWEST_REQUESTS: f64 = 1.0;
+
+/// Who makes memory grow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Culprit<'a> {
+    /// Method and path; a name in parentheses for work that is no route's.
+    pub route: &'a str,
+    /// Bytes kept by one request, where there are enough requests to say so.
+    pub per_request: Option<Bytes>,
+    /// Bytes kept in a minute.
+    pub per_minute: Bytes,
+    /// Its share of all growth, 1 for all of it.
+    pub share: f64,
+}
+
+/// Looks for the culprit among `routes`.
+pub fn culprit(routes: &[RouteReport]) -> Option<Culprit<'_>> {
+    let growth = |route: &RouteReport| route.growth_per_minute.unwrap_or(0.0).max(0.0);
+    let all: f64 = routes.iter().map(growth).sum();
+    let worst = routes.iter().max_by(|a, b| growth(a).total_cmp(&growth(b)))?;
+    let sure = growth(worst) > 2.0 * worst.growth_error.unwrap_or(f64::INFINITY);
+    if !sure || growth(worst) < all / 2.0 {
+        return None;
+    }
+    let requests = worst.requests_per_second * 60.0;
+    Some(Culprit {
+        route: &worst.route,
+        per_request: (requests >= FEWEST_REQUESTS).then(|| bytes(growth(worst) / requests)),
+        per_minute: bytes(growth(worst)),
+        share: growth(worst) / all,
+    })
+}
+
+impl fmt::Display for Culprit<'_> {
+    /// `POST /upload keeps 1.9 MB a request; 96 % of the growth`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.per_request {
+            Some(bytes) => write!(f, "{} keeps {bytes} a request", self.route)?,
+            None => write!(f, "{} keeps {} a minute", self.route, self.per_minute)?,
+        }
+        write!(f, "; {:.0} % of the growth", self.share * 100.0)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is not negative")]
+fn bytes(amount: f64) -> Bytes {
+    Bytes(amount.round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
+        RouteReport {
+            route: name.into(),
+            requests: 1000,
+            requests_per_second: per_second,
+            churn_mean: Bytes(0),
+            churn_p99: Bytes(0),
+            live: Bytes::from_mb(50),
+            live_error: Bytes::from_mb(1),
+            growth_per_minute: Some(growth_mb * 1_048_576.0),
+            growth_error: Some(100_000.0),
+        }
+    }
+
+    #[test]
+    fn who_explains_the_growth_is_named() {
+        let often = [route("GET /", 2.0, 100.0), route("POST /upload", 48.0, 0.42)];
+        assert_eq!(
+            culprit(&often).unwrap().to_string(),
+            "POST /upload keeps 1.9 MB a request; 96 % of the growth"
+        );
+        let seldom = [route("POST /import", 48.0, 0.01), route("GET /", -5.0, 100.0)];
+        assert_eq!(
+            culprit(&seldom).unwrap().to_string(),
+            "POST /import keeps 48.0 MB a minute; 100 % of the growth"
+        );
+    }
+
+    #[test]
+    fn nobody_is_accused_without_evidence() {
+        let cases = [
+            ("two alike", vec![route("a", 1.0, 1.0), route("b", 1.01, 1.0), route("c", 1.0, 1.0)]),
+            ("within the error", vec![RouteReport { growth_error: Some(1e9), ..route("a", 5.0, 1.0) }]),
+            ("an error unknown", vec![RouteReport { growth_error: None, ..route("a", 5.0, 1.0) }]),
+            ("not watched yet", vec![RouteReport { growth_per_minute: None, ..route("a", 5.0, 1.0) }]),
+            ("none", vec![]),
+        ];
+        for (name, routes) in cases {
+            assert_eq!(culprit(&routes), None, "{name}");
+        }
+    }
+}
