@@ -32,4 +32,11 @@ pub use thread::{sampling, set_sampling};
 
 pub(crate) use estimate::Booking;
 pub(crate) use live::{book, booked, drop_sample, rebook, unbook};
+pub(crate) use tag::TAGS;
 pub(crate) use thread::{chance, correct, crossed, passes, tag};
+
+/// The label of a tag by its index.
+pub(crate) fn label(index: usize) -> &'static str {
+    let tag = u16::try_from(index).map_or(tag::Tag::OTHER, tag::Tag::from_number);
+    &route::route(tag).label
+}

@@ -17,7 +17,7 @@ use heapbeat_shared::signing::Secret;
 use crate::guard::marks::Marks;
 
 pub use error::{ConfigError, Origin, Problem};
-pub use parse::{LogFilter, LogFormat};
+pub use parse::{FlightPlace, LogFilter, LogFormat};
 pub use settings::{SETTINGS, Setting};
 
 /// What the guard and its server are told. [`Config::default`] is what every setting says when nobody sets it.
@@ -29,6 +29,12 @@ pub struct Config {
     pub host: Option<IpAddr>,
     /// Memory that the process may take; `None` finds out.
     pub memory_limit: Option<Bytes>,
+    /// A worker that gives no sign of life for so long is hung.
+    pub hang_timeout: Duration,
+    /// Where the flight recorder is.
+    pub flight: FlightPlace,
+    /// No supervisor and no ladder: the backend and its `/health`, and nothing that could get in its way.
+    pub unguarded: bool,
     /// Where the rungs of the ladder begin.
     pub marks: Marks,
     /// The guard only says what it would do.

@@ -22,7 +22,7 @@ use crate::guard::shed::{Gate, Priorities, ShedLayer};
 use crate::http::health::Endpoint;
 use crate::http::listen::{self, ListenError};
 use crate::http::report::Desk;
-use crate::http::stop::StopSource;
+use crate::http::stop::{Stop, StopSource};
 use crate::http::{self, Drain, Server};
 use crate::instance::Instance;
 use crate::line::Line;
@@ -31,6 +31,7 @@ use crate::record::Recorder;
 use crate::sample::{Reading, Sources};
 use crate::sampler::Sampler;
 use crate::state::State;
+use crate::supervise::{self, Worker};
 
 /// Why the guard could not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,7 @@ pub struct Guard {
     stop: StopWhen,
     shed: ShedLayer,
     leave: Arc<Leave>,
+    worker: Option<Worker>,
     _sampler: Sampler,
 }
 
@@ -79,6 +81,7 @@ pub struct GuardBuilder {
     hooks: Hooks,
     dependencies: Vec<Dependency>,
     version: Option<String>,
+    worker: Option<Worker>,
 }
 
 /// The application's own reason to stop; signals when there is none.
@@ -106,6 +109,7 @@ impl Guard {
             hooks: Hooks::default(),
             dependencies: Vec::new(),
             version: None,
+            worker: None,
         }
     }
 
@@ -127,15 +131,19 @@ impl Guard {
     /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
     /// within a tokio runtime with time and I/O.
     pub async fn serve(self, app: Router) -> Result<(), Error> {
-        let Guard { config, desk, mut listeners, stop, shed, leave, _sampler } = self;
+        let Guard { config, desk, mut listeners, stop, shed, leave, worker, _sampler } = self;
+        let (link, orders) = match worker {
+            Some(worker) => {
+                listeners.extend(worker.listeners);
+                (Some(worker.link), Some(worker.orders))
+            }
+            None => (None, None),
+        };
         if listeners.is_empty() {
             listeners.push(listen::bind(config.host, config.port)?);
         }
-        let stop = match stop.0 {
-            Some(asked) => StopSource::when(asked, Arc::clone(&leave)),
-            None => StopSource::signals(Arc::clone(&leave))
-                .map_err(|error| Error::System("handle signals", error))?,
-        };
+        let stop = StopSource::new(stop.0, orders, Arc::clone(&leave))
+            .map_err(|error| Error::System("handle signals", error))?;
         let listeners = listeners.into_iter().map(into_tokio).collect::<Result<Vec<_>, _>>()?;
         for listener in &listeners {
             if let Ok(address) = listener.local_addr() {
@@ -143,8 +151,16 @@ impl Guard {
             }
         }
         let drain = Drain { window: config.drain_window, timeout: config.drain_timeout };
-        let app = attributed(app, &config).layer(shed);
-        http::serve(Server::new(app, desk, config.http), listeners, drain, stop).await;
+        let app = if config.unguarded { app } else { attributed(app, &config).layer(shed) };
+        let server = Server::new(app, desk, config.http);
+        if let Some(link) = &link {
+            tokio::spawn(supervise::take_turns(Arc::clone(link), config.hang_timeout));
+            link.ready();
+        }
+        let cause = http::serve(server, listeners, drain, stop).await;
+        if let Some(link) = link.filter(|_| cause == Stop::Asked) {
+            link.done();
+        }
         if leave.is_over() { Err(Error::GaveUp) } else { Ok(()) }
     }
 }
@@ -190,9 +206,16 @@ impl GuardBuilder {
         self
     }
 
+    /// Serves as the worker of a supervisor, on its sockets: see [`supervised`](crate::supervised).
+    #[must_use]
+    pub fn worker(mut self, worker: Worker) -> Self {
+        self.worker = Some(worker);
+        self
+    }
+
     /// Takes the first sample and starts the sampler.
     pub fn build(self) -> Result<Guard, Error> {
-        let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies, version } = self;
+        let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies, version, worker } = self;
         let dependencies = Board::new(dependencies)?;
         if !config.attribution {
             set_sampling(None);
@@ -213,26 +236,41 @@ impl GuardBuilder {
         );
         let instance = Instance::of_this_process(first.now, version)
             .map_err(|error| Error::System("draw an instance id", io::Error::other(error)))?;
-        let recorder = Arc::new(Recorder::new(clock, instance, missing, &first));
+        let link = worker.as_ref().map(|worker| Arc::clone(&worker.link));
+        if let Some(link) = &link {
+            link.look(first.rss());
+            supervise::record(&instance);
+            supervise::end_on_panic();
+        }
+        let recorder = Arc::new(Recorder::new(clock, instance, link.clone(), missing, &first));
         let (gate, leave) = (Arc::<Gate>::default(), Arc::<Leave>::default());
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
-        let (marks, limit) = (config.marks, first.limit.bytes);
         let keeper = Keeper::new(
-            marks,
-            limit,
-            config.observe_only,
+            &config,
+            first.limit.bytes,
             hooks,
             gate,
             Arc::clone(&leave),
             Arc::clone(&recorder),
+            link.clone(),
         )?;
+        let keeper = (!config.unguarded).then_some(keeper);
         let state = Arc::new(State::new(first, dependencies));
         let desk = Desk::new(Arc::clone(&state), Arc::clone(&recorder), clock, config.secrets.clone());
-        let (interval, line) = (config.sample_interval, Line::every(config.log_interval));
-        let mut looker = Looker { clock, sources, keeper, recorder, state, line, interval };
+        let interval = config.sample_interval;
+        let mut looker = Looker {
+            clock,
+            sources,
+            keeper,
+            recorder,
+            state,
+            link,
+            line: Line::every(config.log_interval),
+            interval,
+        };
         let sampler = Sampler::start(move || looker.look())
             .map_err(|error| Error::System("start the sampler's thread", error))?;
-        Ok(Guard { config, desk: Arc::new(desk), listeners, stop, shed, leave, _sampler: sampler })
+        Ok(Guard { config, desk: Arc::new(desk), listeners, stop, shed, leave, worker, _sampler: sampler })
     }
 }
 

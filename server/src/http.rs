@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use heapbeat_shared::event::EventKind;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -49,9 +48,15 @@ pub(crate) struct Server {
 enum Stage {
     /// New connections are taken.
     Open,
+    /// A replacement takes new connections; those that are there stay for one more answer.
+    HandingOver,
     /// No new connections; those that are there end with the answer they are at.
     Closing,
 }
+
+/// After a replacement has taken over, how long a connection may wait for one more request, which is answered with
+/// `Connection: close`. To close it at once would lose the request that its client is just sending.
+const ONE_MORE: Duration = Duration::from_secs(5);
 
 /// How long the end may take.
 #[derive(Clone, Copy, Debug)]
@@ -78,13 +83,13 @@ impl Server {
     }
 }
 
-/// Serves until `stop` says so, then finishes what is in flight.
+/// Serves until `stop` says so, then finishes what is in flight; returns why it stopped.
 pub(crate) async fn serve(
     server: Arc<Server>,
     listeners: Vec<TcpListener>,
     drain: Drain,
     mut stop: StopSource,
-) {
+) -> Stop {
     let (stage, follow) = watch::channel(Stage::Open);
     let mut accepting = JoinSet::new();
     for listener in listeners {
@@ -94,27 +99,39 @@ pub(crate) async fn serve(
 
     let cause = stop.next().await;
     let begun = Instant::now();
-    server.desk.state().drain();
-    server.desk.recorder().note(EventKind::Stop { by: cause.as_str().to_owned() });
+    let within = if let Stop::HandOver(within) = cause {
+        server.desk.state().hand_over();
+        within
+    } else {
+        server.desk.state().drain();
+        server.desk.recorder().stopping(&cause.to_string(), cause.as_str());
+        drain.timeout
+    };
     tracing::info!(heapbeat.stop.cause = cause.as_str(), "{cause}: finishing what is in flight");
-    let deadline = begun + drain.timeout;
     let ordered = async {
-        if cause == Stop::Terminate {
-            sleep_until(begun + drain.window).await;
+        match cause {
+            Stop::Terminate => sleep_until(begun + drain.window).await,
+            Stop::HandOver(_) => {
+                stage.send_replace(Stage::HandingOver);
+                let _ = timeout_at(begun + ONE_MORE.min(within / 2), stage.closed()).await;
+            }
+            Stop::Interrupt | Stop::Asked | Stop::Memory | Stop::Orphaned => {}
         }
         stage.send_replace(Stage::Closing);
         stage.closed().await;
     };
     tokio::select! {
-        ended = timeout_at(deadline, ordered) => {
+        ended = timeout_at(begun + within, ordered) => {
             if ended.is_ok() {
                 tracing::info!("stopped: everything in flight was finished");
+                server.desk.recorder().finished();
             } else {
-                tracing::warn!("stopped: {:?} have passed, what is still in flight is cut", drain.timeout);
+                tracing::warn!("stopped: {within:?} have passed, what is still in flight is cut");
             }
         }
-        cause = stop.next() => tracing::warn!("{cause} again: what is still in flight is cut"),
+        again = stop.cut() => tracing::warn!("{again} again: what is still in flight is cut"),
     }
+    cause
 }
 
 /// Says where the server can be reached.

@@ -28,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod dependency;
 mod embed;
+mod flight;
 pub mod guard;
 pub mod history;
 mod http;
@@ -40,11 +41,13 @@ mod record;
 pub mod sample;
 mod sampler;
 mod state;
+pub mod supervise;
 
 pub use allocator::Allocator;
 pub use config::Config;
 pub use embed::{Error, Guard, GuardBuilder};
 pub use http::listen;
+pub use supervise::supervised;
 
 #[cfg(test)]
 #[global_allocator]

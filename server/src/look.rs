@@ -3,20 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use heapbeat_shared::Pressure;
+
 use crate::clock::Clock;
-use crate::guard::act::Keeper;
+use crate::guard::act::{Judged, Keeper};
+use crate::guard::ladder::Share;
 use crate::line::Line;
 use crate::record::Recorder;
 use crate::sample::Sources;
 use crate::state::State;
+use crate::supervise::Link;
 
 /// Everything that a look needs.
 pub(crate) struct Looker {
     pub(crate) clock: Clock,
     pub(crate) sources: Sources,
-    pub(crate) keeper: Keeper,
+    /// None when the guard is off.
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) state: Arc<State>,
+    /// The supervisor, if there is one.
+    pub(crate) link: Option<Arc<Link>>,
     pub(crate) line: Line,
     /// Time between two looks while memory is calm.
     pub(crate) interval: Duration,
@@ -27,7 +34,13 @@ impl Looker {
     pub(crate) fn look(&mut self) -> Duration {
         let reading = self.sources.read(self.clock.now());
         let reaches_limit_in = self.recorder.foresee(&reading);
-        let judged = self.keeper.look(&reading, reaches_limit_in, self.interval);
+        let judged = match &mut self.keeper {
+            Some(keeper) => keeper.look(&reading, reaches_limit_in, self.interval),
+            None => Judged { pressure: Pressure::Calm, shed: Share::NONE, next: self.interval },
+        };
+        if let Some(link) = &self.link {
+            link.look(reading.rss());
+        }
         self.recorder.keep(&reading, judged.pressure, judged.shed);
         self.state.set_pressure(judged.pressure);
         self.state.publish(reading);

@@ -6,21 +6,23 @@
 mod evidence;
 mod report;
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use heapbeat_shared::event::EventKind;
+use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::{Forecaster, Heap, Point, Reset};
 use heapbeat_shared::report::Standing;
-use heapbeat_shared::{Bytes, Pressure, UnixMillis};
+use heapbeat_shared::{Bytes, Ending, Pressure, UnixMillis};
 
 use crate::attribute::Observer;
 use crate::clock::Clock;
+use crate::flight;
 use crate::guard::ladder::Share;
 use crate::history::History;
 use crate::instance::Instance;
 use crate::journal::Journal;
 use crate::sample::Reading;
+use crate::supervise::Link;
 
 /// How far ahead growth of the last seconds is looked at.
 const HORIZON: Duration = Duration::from_secs(60);
@@ -36,6 +38,8 @@ const WORTH_FORGETTING: u64 = 64;
 pub(crate) struct Recorder {
     clock: Clock,
     instance: Instance,
+    /// The supervisor, if there is one.
+    link: Option<Arc<Link>>,
     /// Sources that cannot be read here.
     missing: Vec<&'static str>,
     journal: Journal,
@@ -62,11 +66,18 @@ struct Routes {
 
 impl Recorder {
     /// Nothing seen yet but `first`.
-    pub(crate) fn new(clock: Clock, instance: Instance, missing: Vec<&'static str>, first: &Reading) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        instance: Instance,
+        link: Option<Arc<Link>>,
+        missing: Vec<&'static str>,
+        first: &Reading,
+    ) -> Self {
         let standing = Standing { rung: Pressure::Calm, since: instance.started, shed: 0 };
         let history = History::new(instance.id);
         let recorder = Recorder {
             clock,
+            link,
             missing,
             journal: Journal::default(),
             kept: Mutex::new(Kept { history, standing, limit: first.limit.bytes }),
@@ -78,9 +89,28 @@ impl Recorder {
         recorder
     }
 
+    /// How the instance before this one ended, once that is known.
+    pub(crate) fn previous(&self) -> Option<Ending> {
+        let ending = self.link.as_ref()?.previous()?;
+        Some(Ending::clone(&ending).before(&self.instance.version))
+    }
+
+    /// Notes that the process was asked to stop, in words and in one word.
+    pub(crate) fn stopping(&self, words: &str, by: &str) {
+        flight::stopping(self.clock.now().wall, words);
+        self.note(EventKind::Stop { by: by.to_owned() });
+    }
+
+    /// Notes that everything is done.
+    pub(crate) fn finished(&self) {
+        flight::finished(self.clock.now().wall);
+    }
+
     /// Notes that something happened just now.
     pub(crate) fn note(&self, kind: EventKind) {
-        self.journal.note(self.clock.now().wall, kind);
+        let at = self.clock.now().wall;
+        flight::event(&Event { at, kind: kind.clone() });
+        self.journal.note(at, kind);
     }
 
     /// Takes a reading into the forecast; says when the limit is reached at the pace of the last seconds, if that is soon.
@@ -99,6 +129,7 @@ impl Recorder {
     /// Keeps a reading and where memory stood at it.
     pub(crate) fn keep(&self, reading: &Reading, pressure: Pressure, shed: Share) {
         let sample = reading.sample();
+        flight::sample(&sample, pressure, reading.limit.bytes);
         {
             let mut kept = locked(&self.kept);
             let from = kept.standing.rung;
@@ -106,6 +137,7 @@ impl Recorder {
             if from != pressure {
                 kept.standing = Standing { rung: pressure, since: sample.at, shed: shed.thousandths() };
                 let changed = EventKind::Pressure { from, to: pressure, memory: sample.working_set };
+                flight::event(&Event { at: sample.at, kind: changed.clone() });
                 self.journal.note(sample.at, changed);
             }
             kept.history.record(sample);

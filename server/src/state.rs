@@ -20,6 +20,7 @@ pub(crate) struct State {
     pressure: AtomicU8,
     draining: AtomicBool,
     dependencies: Board,
+    leaving: AtomicBool,
 }
 
 impl State {
@@ -31,6 +32,7 @@ impl State {
             pressure: AtomicU8::new(0),
             draining: AtomicBool::new(false),
             dependencies,
+            leaving: AtomicBool::new(false),
         };
         state.publish(first);
         state
@@ -79,6 +81,17 @@ impl State {
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         self.publish(*self.reading.load_full());
+    }
+
+    /// From now on connections end with the answer that they are at. Unlike [`State::drain`], nobody outside need know:
+    /// a replacement takes new connections already.
+    pub(crate) fn hand_over(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether connections end with the answer that they are at.
+    pub(crate) fn leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed) || self.draining()
     }
 
     /// The one word for the process.

@@ -172,7 +172,7 @@ fn a_forged_answer_is_not_believed() {
 #[test]
 fn the_real_server_is_told_from_its_port_and_by_its_pid() {
     let server = Server::start(&[]);
-    let (port, pid) = (server.port.to_string(), server.pid().to_string());
+    let (port, pid) = (server.port.to_string(), server.worker().to_string());
     let (out, _, code) = texts(&check(&[], &[("PORT", &port)]));
     assert!(out.starts_with(&format!("http://127.0.0.1:{port}/health  healthy, up ")), "{out}");
     assert!(out.contains("Only the public figures are seen"), "{out}");

@@ -13,12 +13,20 @@ use support::owner::report;
 const SECRET: &str = "a secret of the owner's";
 
 #[test]
-fn a_leak_is_refused_before_it_reaches_the_limit_and_health_answers_throughout() {
+fn a_leak_that_no_fresh_worker_cures_is_refused_before_it_reaches_the_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let broken = directory.path().join("no fresh worker gets ready while this is here");
     let server = Server::start(&[
         ("HEAPBEAT_MEMORY_LIMIT", "200MB"),
         ("HEAPBEAT_SAMPLE_INTERVAL", "200ms"),
+        // Low enough for a fresh worker to fit beside this one.
+        ("HEAPBEAT_ALERT_AT", "60%"),
+        ("HEAPBEAT_PURGE_AT", "70%"),
+        ("HEAPBEAT_RECYCLE_AT", "80%"),
         ("HEAPBEAT_SECRET", SECRET),
+        ("DEMO_FAIL_WHILE", broken.to_str().unwrap()),
     ]);
+    std::fs::write(&broken, "").unwrap();
     let mut words = vec!["healthy".to_owned()];
     let (mut slowest, mut refused, mut most) = (Duration::ZERO, 0, 0);
     let begun = Instant::now();

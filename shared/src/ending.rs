@@ -158,6 +158,16 @@ impl EndingKind {
 }
 
 impl Ending {
+    /// The same as the instance after it sees it: a stop that another version follows was a deploy.
+    #[must_use]
+    pub fn before(mut self, version: &str) -> Self {
+        if self.kind == EndingKind::Stop && !self.version.is_empty() && self.version != version {
+            self.kind = EndingKind::Deploy;
+            self.evidence.push(cut(&format!("version {version} followed")));
+        }
+        self
+    }
+
     /// The same within its bounds, for what came from elsewhere.
     #[must_use]
     pub fn bounded(mut self) -> Self {
@@ -231,6 +241,21 @@ mod tests {
         assert_eq!((ending.evidence.len(), ending.in_flight.len()), (12, 16));
         assert!(ending.evidence.iter().chain([&ending.version]).all(|text| text.len() <= 300));
         assert_eq!(ending.backtrace.unwrap().len(), 4096);
+    }
+
+    #[test]
+    fn a_stop_before_another_version_is_a_deploy() {
+        let cases = [
+            (EndingKind::Stop, "1", "2", EndingKind::Deploy),
+            (EndingKind::Stop, "1", "1", EndingKind::Stop),
+            (EndingKind::Stop, "", "1", EndingKind::Stop),
+            (EndingKind::Crash, "1", "2", EndingKind::Crash),
+            (EndingKind::Recycle, "1", "2", EndingKind::Recycle),
+        ];
+        for (kind, version, next, expected) in cases {
+            let ending = Ending { kind, version: version.into(), ..Ending::default() };
+            assert_eq!(ending.before(next).kind, expected, "{kind:?} {version} {next}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::budget::{Budget, OverBudget};
 use super::churn::Scope;
 use super::route::route;
 use super::tag::Tag;
+use crate::flight;
 
 pub(super) struct Account {
     tag: Tag,
@@ -12,7 +13,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) const fn open(tag: Tag, budget: Budget) -> Self {
+    pub(super) fn open(tag: Tag, budget: Budget) -> Self {
+        flight::entered(tag.index());
         Self { tag, spent: 0, budget }
     }
 
@@ -45,6 +47,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
+        flight::left(self.tag.index());
         route(self.tag).add_request(self.spent);
     }
 }

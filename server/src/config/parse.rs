@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +17,17 @@ use crate::guard::marks::{Mark, ParseMarkError};
 /// Which events are logged: a level, or levels by the module that speaks, such as `info,heapbeat::http=debug`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogFilter(pub(crate) Targets);
+
+/// Where the flight recorder is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlightPlace {
+    /// A directory of this user's and port's own below the system's one for temporary files.
+    Auto,
+    /// In memory that the supervisor holds: it outlives a worker, but not the supervisor.
+    Off,
+    /// Here.
+    Directory(PathBuf),
+}
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +115,15 @@ pub(super) fn secret_or_off(text: &str) -> Parsed<Option<Secret>> {
         return Ok(None);
     }
     Secret::new(text).map(Some).map_err(|right| format!("{right}; or `off`"))
+}
+
+pub(super) fn flight(text: &str) -> Parsed<FlightPlace> {
+    match text.trim() {
+        "auto" => Ok(FlightPlace::Auto),
+        "off" => Ok(FlightPlace::Off),
+        path if path.starts_with('/') => Ok(FlightPlace::Directory(path.into())),
+        _ => Err("a place is a directory that begins with /, or auto, or off".to_owned()),
+    }
 }
 
 impl FromStr for LogFilter {

@@ -6,7 +6,7 @@ use heapbeat_shared::Bytes;
 
 use crate::guard::marks::Marks;
 
-use super::parse::{self, LogFormat, Parsed};
+use super::parse::{self, FlightPlace, LogFormat, Parsed};
 use super::{Config, HttpLimits, LogFilter, Secrets};
 
 /// One thing that can be set.
@@ -158,6 +158,35 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "Another secret that is believed too: the one before, until everybody who signs has the new one.",
         secret: true,
         apply: |config, text| parse::secret_or_off(text).map(|v| config.secrets.previous = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_HANG_TIMEOUT",
+        flag: "hang-timeout",
+        shape: "DURATION",
+        default: "10s",
+        meaning: "A worker in which nothing moves for so long is stopped and started anew.",
+        secret: false,
+        apply: |config, text| parse::duration(text, SECOND..=HOUR).map(|v| config.hang_timeout = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_FLIGHT_DIR",
+        flag: "flight-dir",
+        shape: "DIRECTORY",
+        default: "auto",
+        meaning: "Where the flight recorder is, from which the next instance learns how the last one ended. `auto` is a \
+                  directory for this user and port below the system's one for temporary files (with port 0: `off`), \
+                  `off` keeps it in memory, where it outlives a worker but not the supervisor.",
+        secret: false,
+        apply: |config, text| parse::flight(text).map(|v| config.flight = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_UNGUARDED",
+        flag: "unguarded",
+        shape: "SWITCH",
+        default: "off",
+        meaning: "`on`: emergency rollback. No supervisor and no ladder; the same backend in one process, with /health.",
+        secret: false,
+        apply: |config, text| parse::switch(text).map(|v| config.unguarded = v),
     },
     Setting {
         variable: "HEAPBEAT_SAMPLE_INTERVAL",
@@ -314,6 +343,9 @@ pub(super) fn blank() -> Config {
         observe_only: false,
         attribution: true,
         request_budget: None,
+        hang_timeout: SECOND,
+        flight: FlightPlace::Auto,
+        unguarded: false,
         secrets: Secrets::default(),
         sample_interval: SECOND,
         log_interval: SECOND,

@@ -20,8 +20,13 @@ use super::ladder::{Action, Ladder, Look, Purged, Replacement, Rules, Share, Ste
 use super::marks::{Levels, Marks, MarksError};
 use super::retry::Pace;
 use super::shed::Gate;
+use crate::config::Config;
 use crate::record::Recorder;
 use crate::sample::Reading;
+use crate::supervise::Link;
+
+/// How long a start may take more memory than it should, where a fresh worker can be had.
+const GRACE_WHEN_REPLACEABLE: Duration = Duration::from_secs(5);
 
 /// How the process is told to give itself up.
 #[derive(Debug, Default)]
@@ -77,6 +82,8 @@ pub(crate) struct Keeper {
     gate: Arc<Gate>,
     leave: Arc<Leave>,
     recorder: Arc<Recorder>,
+    /// The supervisor, if there is one.
+    link: Option<Arc<Link>>,
     last: Option<(Duration, Bytes)>,
     pace: Pace,
     purge: Option<Underway>,
@@ -90,23 +97,28 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// At the foot of the ladder that `marks` make under `limit`, or why they make none.
     pub(crate) fn new(
-        marks: Marks,
+        config: &Config,
         limit: Bytes,
-        observe_only: bool,
         hooks: Hooks,
         gate: Arc<Gate>,
         leave: Arc<Leave>,
         recorder: Arc<Recorder>,
+        link: Option<Arc<Link>>,
     ) -> Result<Self, MarksError> {
         Ok(Keeper {
-            ladder: Ladder::new(Rules::default()),
-            marks,
-            levels: marks.levels(limit)?,
-            observe_only,
+            ladder: Ladder::new(Rules {
+                // A replacement that was not needed costs nobody anything.
+                grace: if link.is_some() { GRACE_WHEN_REPLACEABLE } else { Rules::default().grace },
+                ..Rules::default()
+            }),
+            marks: config.marks,
+            levels: config.marks.levels(limit)?,
+            observe_only: config.observe_only,
             hooks,
             gate,
             leave,
             recorder,
+            link,
             last: None,
             pace: Pace::default(),
             purge: None,
@@ -137,7 +149,7 @@ impl Keeper {
             memory: Bytes(memory.0.saturating_add(ahead.0)),
             levels: self.levels,
             reaches_limit_in,
-            replacement: Replacement::None,
+            replacement: self.link.as_ref().map_or(Replacement::None, |link| link.replacement()),
         };
         let step = self.ladder.look(&look);
         for action in &step.actions {
@@ -220,8 +232,18 @@ impl Keeper {
                     self.leave.now();
                 }
             }
-            // Nobody can take over as long as every look says `Replacement::None`.
-            Action::Recycle(reason) => tracing::debug!("no worker to replace this one: {reason:?}"),
+            Action::Recycle(_) if self.observe_only && self.leaving => {}
+            Action::Recycle(reason) if self.observe_only => {
+                self.leaving = true;
+                tracing::warn!("would recycle at {memory} of {limit}: {reason}");
+            }
+            Action::Recycle(reason) => {
+                let reason = format!("{reason} ({memory} of {limit})");
+                if let Some(link) = &self.link {
+                    link.want(&reason);
+                }
+                self.recorder.note(EventKind::Recycle { reason });
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 mod purging;
 mod shedding;
 
+use std::fmt;
 use std::time::Duration;
 
 use heapbeat_shared::{Bytes, Pressure};
@@ -120,6 +121,17 @@ pub enum Reason {
     Futile,
     /// Refusing requests did not help within its time.
     Shedding,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Mark => "memory reached the mark",
+            Reason::Forecast => "memory will reach the limit before a later replacement could be ready",
+            Reason::Futile => "purging did not help",
+            Reason::Shedding => "refusing requests did not help",
+        })
+    }
 }
 
 /// The outcome of one look.

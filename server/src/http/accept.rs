@@ -15,18 +15,18 @@ use super::{Server, Stage};
 /// Wait after the kernel could not give a connection for want of descriptors or memory: it will not at once either.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// Runs until the stage is closing.
+/// Runs as long as new connections are taken.
 pub(super) async fn accept(listener: TcpListener, server: Arc<Server>, mut stage: watch::Receiver<Stage>) {
     let mut failing = false;
     loop {
         let slot = tokio::select! {
             biased;
-            () = closing(&mut stage) => break,
+            () = not_open(&mut stage) => break,
             slot = server.slots.take() => slot,
         };
         let accepted = tokio::select! {
             biased;
-            () = closing(&mut stage) => break,
+            () = not_open(&mut stage) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -44,7 +44,10 @@ pub(super) async fn accept(listener: TcpListener, server: Arc<Server>, mut stage
             }
         }
     }
-    finish_queue(&listener, &server, &stage);
+    // What is still in the queue is a replacement's, if there is one.
+    if *stage.borrow() == Stage::Closing {
+        finish_queue(&listener, &server, &stage);
+    }
 }
 
 /// Connections that the kernel has taken already would be reset when the listener closes; they are served instead.
@@ -65,6 +68,11 @@ fn start(server: &Arc<Server>, stream: TcpStream, slot: Slot, stage: &watch::Rec
     // Fails only when the client has gone, which the connection finds out by itself.
     let _ = stream.set_nodelay(true);
     tokio::spawn(connection::serve(Arc::clone(server), stream, slot, stage.clone()));
+}
+
+/// Returns when new connections are not taken any more.
+async fn not_open(stage: &mut watch::Receiver<Stage>) {
+    let _ = stage.wait_for(|stage| *stage != Stage::Open).await;
 }
 
 /// Returns when the stage is closing.

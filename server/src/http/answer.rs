@@ -37,7 +37,7 @@ pub(super) async fn answer(
         Some(endpoint) => server.desk.answer(endpoint, &request).await.map(Either::Left),
         None => ask_application(server, client, request).await.map(Either::Right),
     };
-    if client.kind == SlotKind::Reserve || server.desk.state().draining() {
+    if client.kind == SlotKind::Reserve || server.desk.state().leaving() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| Answer::new(body, Arc::clone(&client.progress)))

@@ -24,6 +24,7 @@ use super::slots::{Slot, SlotKind};
 use super::watched::Watched;
 use super::{Server, Stage};
 use crate::config::HttpLimits;
+use crate::supervise;
 
 /// Time for the request of a connection that is here for `/health` alone.
 const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -114,7 +115,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Patient<C> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let mut this = self.project();
-        if let Poll::Ready(result) = this.inner.poll(cx) {
+        if let Poll::Ready(result) = supervise::connection(|| this.inner.poll(cx)) {
             return Poll::Ready(End::Done(result));
         }
         while let Some(deadline) = this.progress.deadline(this.limits) {

@@ -1,14 +1,18 @@
-//! What makes the server stop: a signal, or whatever the application says instead.
+//! What makes the server stop: a signal, its supervisor, or whatever the application says instead.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
 
 use crate::guard::act::Leave;
+use crate::supervise::Asking;
+use crate::supervise::machine::Signal as Told;
 
 /// Why to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,48 +25,102 @@ pub(crate) enum Stop {
     Asked,
     /// Memory stayed too full although requests were refused.
     Memory,
+    /// A replacement serves already; so long what is in flight may take.
+    HandOver(Duration),
+    /// The supervisor is gone.
+    Orphaned,
 }
+
+type Reason = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where reasons to stop come from; each is told once.
 pub(crate) struct StopSource {
     signals: Option<(Signal, Signal)>,
-    asked: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    asked: Option<Reason>,
+    orders: Option<Receiver<Asking>>,
+    supervised: bool,
     leave: Arc<Leave>,
 }
 
 impl StopSource {
-    /// SIGTERM and SIGINT of this process. Must be called within a tokio runtime.
-    pub(crate) fn signals(leave: Arc<Leave>) -> io::Result<Self> {
-        let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(StopSource { signals: Some(signals), asked: None, leave })
+    /// The application's own reason or, without one, SIGTERM and SIGINT of this process; and a supervisor's orders where
+    /// there is one. Must be called within a tokio runtime.
+    pub(crate) fn new(
+        asked: Option<Reason>,
+        orders: Option<Receiver<Asking>>,
+        leave: Arc<Leave>,
+    ) -> io::Result<Self> {
+        let signals = match asked {
+            Some(_) => None,
+            None => Some((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)),
+        };
+        Ok(StopSource { signals, asked, supervised: orders.is_some(), orders, leave })
     }
 
-    /// When `asked` is done; signals are left to the application.
-    pub(crate) fn when(asked: Pin<Box<dyn Future<Output = ()> + Send>>, leave: Arc<Leave>) -> Self {
-        StopSource { signals: None, asked: Some(asked), leave }
-    }
-
-    /// The next reason; never, when there can be none any more.
+    /// The first reason.
     pub(crate) async fn next(&mut self) -> Stop {
-        if let Some((terminate, interrupt)) = &mut self.signals {
-            return tokio::select! {
-                _ = terminate.recv() => Stop::Terminate,
-                _ = interrupt.recv() => Stop::Interrupt,
-                () = self.leave.asked() => Stop::Memory,
-            };
-        }
-        match &mut self.asked {
-            Some(asked) => {
-                tokio::select! {
-                    () = asked.as_mut() => {}
-                    () = self.leave.asked() => return Stop::Memory,
-                }
-                self.asked = None;
-                Stop::Asked
-            }
-            None => std::future::pending().await,
+        tokio::select! {
+            stop = signalled(&mut self.signals) => stop,
+            asking = ordered(&mut self.orders) => match asking {
+                Asking::Stop(Told::Terminate, _) => Stop::Terminate,
+                Asking::Stop(Told::Interrupt, _) => Stop::Interrupt,
+                Asking::HandOver(within) => Stop::HandOver(within),
+                Asking::Orphaned => Stop::Orphaned,
+            },
+            () = done(&mut self.asked) => Stop::Asked,
+            () = self.leave.asked() => Stop::Memory,
         }
     }
+
+    /// A reason not to wait for what is in flight either. A signal often reaches both the supervisor and its worker (Ctrl-C
+    /// goes to everybody at the terminal), so for a worker the supervisor counts how often it was asked.
+    pub(crate) async fn cut(&mut self) -> Stop {
+        loop {
+            let again = tokio::select! {
+                stop = signalled(&mut self.signals) => (!self.supervised).then_some(stop),
+                asking = ordered(&mut self.orders) => match asking {
+                    Asking::Stop(Told::Terminate, 2..) => Some(Stop::Terminate),
+                    Asking::Stop(Told::Interrupt, 2..) => Some(Stop::Interrupt),
+                    _ => None,
+                },
+                () = done(&mut self.asked) => Some(Stop::Asked),
+                () = self.leave.asked() => Some(Stop::Memory),
+            };
+            if let Some(stop) = again {
+                return stop;
+            }
+        }
+    }
+}
+
+async fn signalled(signals: &mut Option<(Signal, Signal)>) -> Stop {
+    match signals {
+        Some((terminate, interrupt)) => tokio::select! {
+            _ = terminate.recv() => Stop::Terminate,
+            _ = interrupt.recv() => Stop::Interrupt,
+        },
+        None => pending().await,
+    }
+}
+
+async fn ordered(orders: &mut Option<Receiver<Asking>>) -> Asking {
+    let order = match orders {
+        Some(receiver) => receiver.recv().await,
+        None => None,
+    };
+    if let Some(order) = order {
+        return order;
+    }
+    *orders = None;
+    pending().await
+}
+
+async fn done(asked: &mut Option<Reason>) {
+    match asked {
+        Some(reason) => reason.as_mut().await,
+        None => pending().await,
+    }
+    *asked = None;
 }
 
 impl Stop {
@@ -73,6 +131,8 @@ impl Stop {
             Stop::Interrupt => "SIGINT",
             Stop::Asked => "application",
             Stop::Memory => "memory",
+            Stop::HandOver(_) => "recycle",
+            Stop::Orphaned => "orphaned",
         }
     }
 }
@@ -84,6 +144,8 @@ impl fmt::Display for Stop {
             Stop::Interrupt => "SIGINT",
             Stop::Asked => "the application asked to stop",
             Stop::Memory => "memory stayed too full",
+            Stop::HandOver(_) => "a fresh worker has taken over",
+            Stop::Orphaned => "the supervisor is gone",
         })
     }
 }

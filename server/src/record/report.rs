@@ -37,7 +37,7 @@ impl Recorder {
             routes: self.routes(),
             forecast: self.forecast(&reading),
             samples: tail.block(),
-            previous: None,
+            previous: self.previous(),
             missing: self.missing.iter().map(|&source| source.to_owned()).collect(),
         }
     }

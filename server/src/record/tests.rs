@@ -24,7 +24,7 @@ fn reading(seconds: u64, mb: u64) -> Reading {
 
 fn recorder() -> Recorder {
     let instance = Instance { id: INSTANCE, version: "1a2b3c4".into(), started: UnixMillis(0) };
-    Recorder::new(Clock::of_this_process(), instance, vec!["no psi"], &reading(0, 10))
+    Recorder::new(Clock::of_this_process(), instance, None, vec!["no psi"], &reading(0, 10))
 }
 
 fn record(recorder: &Recorder, reading: &Reading, pressure: Pressure) -> Option<Duration> {

@@ -137,6 +137,13 @@ impl Cgroup {
         Some(memory)
     }
 
+    /// Processes of the calling process's own group that were killed for want of memory. Version 1 counts a kill in the
+    /// group of who was killed and nowhere else, version 2 in those above it as well.
+    pub(crate) fn own_oom_kills(&mut self) -> Option<u64> {
+        let own = self.groups.first_mut()?;
+        own.events.iter_mut().find_map(|file| value(file.read()?, "oom_kill"))
+    }
+
     /// Which group has the smallest limit, and that limit; the process's own group when none has any.
     fn smallest_limit(&mut self) -> (usize, Option<Bytes>) {
         let limits =

@@ -4,7 +4,9 @@
 //! something, up to a deadline that a slow machine does not reach.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod load;
 pub(crate) mod owner;
+pub(crate) mod privileged;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -37,11 +39,14 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-const BINARY: &str = env!("CARGO_BIN_EXE_heapbeat");
+/// The binary under test; another one for a measurement.
+fn binary() -> String {
+    std::env::var("HEAPBEAT_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_heapbeat").to_owned())
+}
 
 /// The binary with an environment of nothing but `variables`.
 pub(crate) fn heapbeat(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    command(BINARY, arguments, variables)
+    command(&binary(), arguments, variables)
 }
 
 fn command(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -59,9 +64,15 @@ impl Server {
 
     /// Starts through another program, which is given the command as its last arguments.
     pub(crate) fn start_by(starter: &[&str], variables: &[(&str, &str)]) -> Self {
+        let binary = binary();
         let whole: Vec<&str> =
-            starter.iter().copied().chain([BINARY, "serve", "--demo", "--port", "0"]).collect();
-        let mut child = command(whole[0], &whole[1..], variables).spawn().unwrap();
+            starter.iter().copied().chain([&*binary, "serve", "--demo", "--port", "0"]).collect();
+        Self::up(command(whole[0], &whole[1..], variables))
+    }
+
+    /// Runs a command and waits until it listens.
+    pub(crate) fn up(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (listening, port) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -77,15 +88,22 @@ impl Server {
         });
         match port.recv_timeout(PATIENCE).ok() {
             Some(port) => {
-                let own_sockets = sockets(child.id());
-                Server { child, port, own_sockets, log }
+                let mut server = Server { child, port, own_sockets: 0, log };
+                server.own_sockets = sockets(server.worker());
+                server
             }
             None => panic!("the server did not come up: {:?} {:?}", child.wait(), log.lock().unwrap()),
         }
     }
 
+    /// The process that was started: the supervisor, unless there is none.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The process that serves: the supervisor's newest child, or the process itself.
+    pub(crate) fn worker(&self) -> u32 {
+        children(self.pid()).into_iter().max().unwrap_or(self.pid())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -110,10 +128,28 @@ impl Server {
         serde_json::from_slice(&self.get("/health").body).unwrap()
     }
 
-    /// Sends a signal by the system's own `kill`.
+    /// Sends a signal to the process that was started.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
-        assert!(status.success());
+        signal(self.pid(), name);
+    }
+
+    /// Ends logged so far, as `kind`, or `probably kind`, oldest first.
+    pub(crate) fn endings(&self) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        let told = log.iter().filter_map(|event| Some((event["heapbeat.ending.kind"].as_str()?, event)));
+        told.map(|(kind, event)| {
+            let sure = event["heapbeat.ending.sure"] == true || kind == "unknown";
+            if sure { kind.to_owned() } else { format!("probably {kind}") }
+        })
+        .collect()
+    }
+
+    /// Waits for the `n`th ending, and returns its line in the log.
+    pub(crate) fn ending(&self, n: usize) -> Value {
+        until("an ending", || {
+            let log = self.log.lock().unwrap();
+            log.iter().filter(|event| event["heapbeat.ending.kind"].is_string()).nth(n).cloned()
+        })
     }
 
     /// Waits for the end.
@@ -136,14 +172,17 @@ impl Server {
 
     /// Connections that the server holds open.
     pub(crate) fn clients(&self) -> usize {
-        sockets(self.pid()) - self.own_sockets
+        sockets(self.worker()) - self.own_sockets
     }
 
-    /// A line of `/proc/<pid>/status`, in bytes.
+    /// A line of the worker's `/proc/<pid>/status`, in bytes.
     pub(crate) fn kernel(&self, key: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        // A worker may have ended a moment ago; then there is another, or will be.
+        until("a worker", || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker())).ok()?;
+            let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+            Some(line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024)
+        })
     }
 }
 
@@ -223,6 +262,31 @@ pub(crate) fn within<T>(time: Duration, mut question: impl FnMut() -> Option<T>)
 #[expect(clippy::disallowed_methods, reason = "a poll that does not spin")]
 fn pause() {
     thread::sleep(Duration::from_millis(10));
+}
+
+/// Sends a signal by the system's own `kill`.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Whether a process is there, and not only its name.
+pub(crate) fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// Processes whose parent is `pid`.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let names = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    names.filter(|child| parent(*child) == Some(pid)).collect()
+}
+
+/// Field 4 of `/proc/<pid>/stat`; the second field is a name in parentheses.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 /// Open sockets of a process.

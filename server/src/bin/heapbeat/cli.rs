@@ -26,6 +26,7 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(serve())
         .subcommand(super::check_memory::command())
+        .subcommand(super::recycle::command())
         .subcommand(super::forecast::command())
 }
 
@@ -42,10 +43,12 @@ fn serve() -> Command {
 
 /// A setting's flag. Its value stays text: the library's parser reads it, so that variables and flags share one.
 fn flag(setting: &'static Setting) -> Arg {
-    Arg::new(setting.flag)
+    let flag = Arg::new(setting.flag)
         .long(setting.flag)
         .value_name(setting.shape)
-        .help(format!("{}\n[env: {}] [default: {}]", setting.meaning, setting.variable, setting.default))
+        .help(format!("{}\n[env: {}] [default: {}]", setting.meaning, setting.variable, setting.default));
+    // `--unguarded` says as much as `--unguarded on`.
+    if setting.shape == "SWITCH" { flag.num_args(0..=1).default_missing_value("on") } else { flag }
 }
 
 /// The version, and the commit where the build knew it (Render sets `RENDER_GIT_COMMIT`).
@@ -75,9 +78,11 @@ mod tests {
         let help = serve().term_width(500).render_long_help().to_string();
         for setting in SETTINGS.iter().filter(|setting| !setting.secret) {
             let line = format!("[env: {}] [default: {}]", setting.variable, setting.default);
+            let value =
+                if setting.shape == "SWITCH" { "[<SWITCH>]" } else { &format!("<{}>", setting.shape) };
             assert!(
-                help.contains(&format!("--{} <{}>", setting.flag, setting.shape)) && help.contains(&line),
-                "{line}"
+                help.contains(&format!("--{} {value}", setting.flag)) && help.contains(&line),
+                "{line}\n{help}"
             );
         }
     }

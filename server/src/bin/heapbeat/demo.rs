@@ -1,14 +1,22 @@
 //! The example backend, and the routes of `--demo`: every way in which a backend gets into trouble, on demand.
 
+use std::convert::Infallible;
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http_body::Frame;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
 /// What `/` says, ready-made: it is also what `/health` is compared with in the benchmark.
@@ -28,11 +36,14 @@ pub(crate) fn app(demo: bool) -> Router {
     if !demo {
         return app;
     }
+    fail_while_told();
     app.route("/demo/work", get(work))
         .route("/demo/leak", get(leak))
         .route("/demo/churn", get(churn))
         .route("/demo/echo", get(echo).post(echo))
+        .route("/demo/stream", get(stream))
         .route("/demo/panic", get(panic))
+        .route("/demo/exit", get(exit))
         .route("/demo/abort", get(abort))
         .route("/demo/hang", get(hang))
 }
@@ -96,12 +107,82 @@ async fn churn(Query(amount): Query<Amount>) -> Json<Held> {
 }
 
 /// Sends back what it was sent.
-async fn echo(body: bytes::Bytes) -> bytes::Bytes {
+async fn echo(body: Bytes) -> Bytes {
     body
 }
 
-async fn panic() -> Response {
+#[derive(Deserialize)]
+struct Long {
+    s: Option<u64>,
+}
+
+/// An answer that takes its time: a line every 100 ms, and a last one, so that one that was cut can be told.
+async fn stream(Query(long): Query<Long>) -> Body {
+    let lines = long.s.unwrap_or(10).min(MOST_SECONDS) * 10;
+    let (sender, receiver) = channel(1);
+    tokio::spawn(async move {
+        for line in 0..=lines {
+            let text = if line < lines { format!("{line}\n") } else { "end\n".to_owned() };
+            if sender.send(Ok(Frame::data(Bytes::from(text)))).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    Body::new(StreamBody { receiver })
+}
+
+/// What comes out of a channel.
+struct StreamBody {
+    receiver: Receiver<Result<Frame<Bytes>, Infallible>>,
+}
+
+impl http_body::Body for StreamBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.receiver.poll_recv(cx)
+    }
+}
+
+#[derive(Deserialize)]
+struct Where {
+    #[serde(default)]
+    task: bool,
+}
+
+/// Panics in the request or, with `?task=true`, in a task of its own, where nobody catches it.
+async fn panic(Query(place): Query<Where>) -> Response {
+    if place.task {
+        let _ = tokio::spawn(async { panic!("a task of /demo/panic") }).await;
+    }
     panic!("somebody asked for /demo/panic")
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: Option<i32>,
+}
+
+async fn exit(Query(code): Query<Code>) -> Response {
+    std::process::exit(code.code.unwrap_or(3))
+}
+
+/// What `DEMO_VERSION` says, to try a deploy on.
+pub(crate) fn version() -> Option<String> {
+    std::env::var("DEMO_VERSION").ok()
+}
+
+/// Fails at the start for as long as the file exists that `DEMO_FAIL_WHILE` names.
+fn fail_while_told() {
+    if std::env::var_os("DEMO_FAIL_WHILE").is_some_and(|path| Path::new(&path).exists()) {
+        tracing::error!("told to fail by DEMO_FAIL_WHILE");
+        std::process::exit(3);
+    }
 }
 
 async fn abort() -> Response {

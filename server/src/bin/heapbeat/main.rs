@@ -4,6 +4,7 @@ mod check_memory;
 mod cli;
 mod demo;
 mod forecast;
+mod recycle;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match matches.subcommand() {
         Some(("serve", arguments)) => serve::run(arguments),
         Some(("check-memory", arguments)) => return ExitCode::from(check_memory::run(arguments)),
+        Some(("recycle", arguments)) => return ExitCode::from(recycle::run(arguments)),
         Some(("forecast", arguments)) => return ExitCode::from(forecast::run(arguments)),
         _ => return ExitCode::from(USAGE),
     };

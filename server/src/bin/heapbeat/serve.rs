@@ -28,10 +28,23 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
     logging::init(&config)?;
     warn_of_unknown_variables();
     allow_more_descriptors();
-    let app = demo::app(arguments.get_flag("demo"));
+    let demo = arguments.get_flag("demo");
+    let version = demo::version().filter(|_| demo).unwrap_or_else(|| super::cli::version().to_owned());
+    let worker = if config.unguarded {
+        tracing::warn!("unguarded: no supervisor and no ladder, only the backend and its /health");
+        None
+    } else {
+        Some(heapbeat::supervised(&config, &version)?)
+    };
+    let app = demo::app(demo);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
-    let result = runtime
-        .block_on(async { Guard::builder(config).version(super::cli::version()).build()?.serve(app).await });
+    let result = runtime.block_on(async {
+        let mut guard = Guard::builder(config).version(version);
+        if let Some(worker) = worker {
+            guard = guard.worker(worker);
+        }
+        guard.build()?.serve(app).await
+    });
     // Whatever is still running was given its time; a handler that blocks its thread must not keep the process.
     runtime.shutdown_background();
     Ok(result?)

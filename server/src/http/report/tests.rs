@@ -22,7 +22,7 @@ fn desk(secrets: Secrets) -> Arc<Desk> {
     let clock = Clock::of_this_process();
     let instance = Instance { id: InstanceId(7), version: "1".into(), started: UnixMillis(0) };
     let first = Reading::default();
-    let recorder = Arc::new(Recorder::new(clock, instance, Vec::new(), &first));
+    let recorder = Arc::new(Recorder::new(clock, instance, None, Vec::new(), &first));
     Arc::new(Desk::new(Arc::new(State::new(first, Board::default())), recorder, clock, secrets))
 }
 

@@ -1,0 +1,115 @@
+//! The flight recorder: what a process was doing when it ended, in a file that outlives it.
+//!
+//! The file is mapped into memory, so that writing is storing, and whatever was stored is the kernel's to keep when the
+//! process is killed. It has one fixed size, is never grown, and each record carries a checksum: one that was cut in
+//! half by the end is recognised and passed over. A power loss can take what the kernel had not written back yet, about
+//! the last half minute.
+//!
+//! Only a supervised process records. In every other one the functions here do nothing.
+
+mod layout;
+mod map;
+mod record;
+mod shelf;
+mod story;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use heapbeat_shared::event::Event;
+use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use crate::attribute;
+use record::Recorder;
+
+pub(crate) use shelf::{Place, Shelf};
+pub(crate) use story::Story;
+
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
+
+/// Who records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) instance: InstanceId,
+    pub(crate) version: String,
+    pub(crate) started: UnixMillis,
+    /// The kernel's id of this boot of the machine.
+    pub(crate) boot: String,
+}
+
+/// Something that happened once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub(crate) at: UnixMillis,
+    pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) stack: String,
+}
+
+/// Records from now on into the file at `path`, which a [`Shelf`] made.
+pub(crate) fn begin(path: &Path, head: &Head) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let recorder = Recorder::begin(&file, head)?;
+    RECORDER.set(recorder).map_err(|_| io::Error::other("this process records already"))
+}
+
+/// A look at memory.
+pub(crate) fn sample(sample: &Sample, pressure: Pressure, limit: Bytes) {
+    with(|recorder| recorder.sample(sample, pressure, limit));
+}
+
+/// Something happened.
+pub(crate) fn event(event: &Event) {
+    with(|recorder| recorder.event(event));
+}
+
+/// The process was asked to stop.
+pub(crate) fn stopping(at: UnixMillis, by: &str) {
+    with(|recorder| recorder.note(layout::STOP, &Note { at, text: by.to_owned(), stack: String::new() }));
+}
+
+/// Everything is done; what follows is the end.
+pub(crate) fn finished(at: UnixMillis) {
+    with(|recorder| recorder.note(layout::FINISHED, &Note { at, ..Note::default() }));
+}
+
+/// The process dies of this panic.
+pub(crate) fn panicked(note: &Note) {
+    with(|recorder| recorder.note(layout::PANIC, note));
+}
+
+/// The process was found hanging, doing this.
+pub(crate) fn hung(note: &Note) {
+    with(|recorder| recorder.note(layout::HANG, note));
+}
+
+/// A request of a route begins.
+#[inline]
+pub(crate) fn entered(tag: usize) {
+    with(|recorder| recorder.enter(tag, || attribute::label(tag)));
+}
+
+/// A request of a route is over.
+#[inline]
+pub(crate) fn left(tag: usize) {
+    with(|recorder| recorder.leave(tag));
+}
+
+#[inline]
+fn with(record: impl FnOnce(&Recorder)) {
+    if let Some(recorder) = RECORDER.get() {
+        record(recorder);
+    }
+}
+
+/// The kernel's id of this boot; empty where it does not tell.
+pub(crate) fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! The file in memory. All `unsafe` of the recorder is here.
+//!
+//! What is mapped is only ever touched through atomics, a byte or a counter at a time: then it does not matter to the
+//! language that several threads store there, or that another process reads the same pages. Whether what was read makes
+//! sense is the business of the checksums.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use super::layout::SIZE;
+
+/// The mapped file.
+#[derive(Debug)]
+pub(super) struct Map(MmapRaw);
+
+impl Map {
+    /// Maps a file of the right size. Its blocks were allocated when a shelf made it, so storing cannot fail for want
+    /// of space; cutting it shorter would, with SIGBUS, and it lies where only its owner could do that.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        if file.metadata()?.len() != SIZE as u64 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no flight recorder's file"));
+        }
+        Ok(Map(MmapOptions::new().len(SIZE).map_raw(file)?))
+    }
+
+    /// Stores bytes. What would be beyond the end is left out.
+    pub(super) fn store(&self, at: usize, bytes: &[u8]) {
+        for (offset, byte) in (at..SIZE).zip(bytes) {
+            // SAFETY: `offset` is below SIZE, the length of the mapping, which is readable and writable and lives as
+            // long as `self`; an AtomicU8 has no alignment; nobody makes any other kind of reference into it.
+            let place = unsafe { AtomicU8::from_ptr(self.0.as_mut_ptr().add(offset)) };
+            place.store(*byte, Ordering::Relaxed);
+        }
+    }
+
+    /// A byte.
+    pub(super) fn byte(&self, at: usize) -> u8 {
+        let at = at.min(SIZE - 1);
+        // SAFETY: as in `store`.
+        unsafe { AtomicU8::from_ptr(self.0.as_mut_ptr().add(at)) }.load(Ordering::Relaxed)
+    }
+
+    /// The counter at a multiple of four.
+    pub(super) fn counter(&self, at: usize) -> &AtomicU32 {
+        let at = at.min(SIZE - 4) & !3;
+        // SAFETY: the four bytes from `at` are within the mapping, which begins at a page and so is aligned for any
+        // multiple of four; it lives as long as the reference, which borrows `self`. Counters are never stored to as
+        // bytes: `store` is given the places of records only, and the layout keeps them apart.
+        unsafe { AtomicU32::from_ptr(self.0.as_mut_ptr().add(at).cast()) }
+    }
+}

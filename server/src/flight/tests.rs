@@ -1,0 +1,184 @@
+use std::fs;
+use std::path::Path;
+
+use heapbeat_shared::Ending;
+use heapbeat_shared::ending::{EndingKind, InFlight};
+use heapbeat_shared::event::EventKind;
+use proptest::prelude::*;
+
+use super::layout::{EVENTS, HEAD, SAMPLES, SIZE};
+use super::*;
+
+fn head() -> Head {
+    Head { instance: InstanceId(7), version: "1a2b3c4".into(), started: UnixMillis(1000), boot: "b".into() }
+}
+
+fn shelf(directory: &Path) -> Shelf {
+    Shelf::open(&Place::Directory(directory.join("shelf")))
+}
+
+fn record(path: &Path) -> Recorder {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    Recorder::begin(&file, &head()).unwrap()
+}
+
+fn sample(n: u64) -> Sample {
+    Sample {
+        at: UnixMillis(n.cast_signed() * 1000),
+        rss: Bytes(n << 12),
+        working_set: Bytes(n << 13),
+        ..Sample::default()
+    }
+}
+
+fn event(n: i64) -> Event {
+    Event { at: UnixMillis(n), kind: EventKind::Started }
+}
+
+/// A file in which everything happened.
+fn full(path: &Path) {
+    let recorder = record(path);
+    for n in 0..1000 {
+        recorder.sample(&sample(n), Pressure::Alert, Bytes::from_mb(512));
+    }
+    for n in 0..100 {
+        recorder.event(&event(n));
+    }
+    for (tag, requests) in [(3, 1), (9, 5)] {
+        for _ in 0..requests {
+            recorder.enter(tag, || if tag == 3 { "GET /a" } else { "POST /b" });
+        }
+    }
+    recorder.enter(4, || "GET /done");
+    recorder.leave(4);
+    let note = Note { at: UnixMillis(5), text: "é".repeat(400), stack: "s".repeat(9000) };
+    recorder.note(layout::PANIC, &note);
+}
+
+#[test]
+fn what_was_recorded_is_read_back_without_an_end_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shelf = shelf(directory.path());
+    let path = shelf.take(&[]).unwrap();
+    full(&path);
+    let story = shelf.story(&path);
+    assert_eq!(story.head, Some(head()));
+    let last = story.last.unwrap();
+    assert_eq!((last.sample, last.pressure, last.limit), (sample(999), Pressure::Alert, Bytes::from_mb(512)));
+    assert_eq!(story.events, (36..100).map(event).collect::<Vec<_>>());
+    let in_flight =
+        [("POST /b", 5), ("GET /a", 1)].map(|(route, requests)| InFlight { route: route.into(), requests });
+    assert_eq!(story.in_flight, in_flight);
+    let panic = story.panic.clone().unwrap();
+    assert_eq!((panic.text, panic.stack.len()), ("é".repeat(150), 4096));
+    assert_eq!((story.torn, &story.unreadable, &story.stopping, &story.hang), (0, &None, &None, &None));
+    assert_eq!(story.last_sign(), Some(UnixMillis(999_000)));
+    assert!(!path.exists(), "told once");
+}
+
+#[test]
+fn memory_stands_in_for_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let occupied = directory.path().join("file");
+    fs::write(&occupied, "x").unwrap();
+    for place in [Place::Memory, Place::Directory(occupied.join("below"))] {
+        let mut shelf = Shelf::open(&place);
+        let path = shelf.take(&[]).unwrap();
+        full(&path);
+        assert_eq!(shelf.story(&path).head, Some(head()));
+        assert!(shelf.story(&path).unreadable.is_some(), "it is gone");
+        shelf.keep(&Ending::default());
+        assert_eq!(shelf.leftovers(), (vec![], None));
+    }
+}
+
+#[test]
+fn each_has_a_file_of_its_own_until_there_are_too_many() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shelf = shelf(directory.path());
+    let mut taken = Vec::new();
+    for _ in 0..20 {
+        let in_use: Vec<&Path> = taken.iter().map(std::path::PathBuf::as_path).collect();
+        let path = shelf.take(&in_use).unwrap();
+        assert!(!taken.contains(&path));
+        taken.push(path);
+    }
+    assert_eq!(taken.iter().filter(|path| path.starts_with("/proc")).count(), 4);
+}
+
+#[test]
+fn what_an_earlier_supervisor_left_is_found_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = shelf(directory.path()).take(&[]).unwrap();
+    full(&path);
+    let ending = Ending { kind: EndingKind::Stop, ..Ending::default() };
+    shelf(directory.path()).keep(&ending);
+    let (stories, kept) = shelf(directory.path()).leftovers();
+    assert_eq!((stories.len(), stories[0].head.as_ref(), kept), (1, Some(&head()), Some(ending)));
+    assert_eq!(shelf(directory.path()).leftovers().0.len(), 0);
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let open = directory.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let path = Shelf::open(&Place::Directory(open.clone())).take(&[]).unwrap();
+    assert!(path.starts_with("/proc"), "{}", path.display());
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(directory.path(), &link).unwrap();
+    assert!(Shelf::open(&Place::Directory(link)).take(&[]).unwrap().starts_with("/proc"));
+}
+
+#[test]
+fn foreign_and_empty_files_are_named() {
+    let cases = [
+        (vec![], "0 bytes"),
+        (vec![1; SIZE + 1], "131073 bytes"),
+        (vec![0; SIZE], "is empty"),
+        (vec![b'x'; SIZE], "is not one"),
+    ];
+    for (file, reason) in cases {
+        let why = Story::read(&file).unreadable.unwrap();
+        assert!(why.contains(reason), "{why}");
+    }
+}
+
+#[test]
+fn a_torn_record_is_passed_over_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shelf = shelf(directory.path());
+    let path = shelf.take(&[]).unwrap();
+    full(&path);
+    let mut file = fs::read(&path).unwrap();
+    // Sample 999 lies at 999 % 512, event 99 at 99 % 64.
+    file[SAMPLES.place(999).at + 20] ^= 1;
+    file[EVENTS.place(99).at + 10] ^= 1;
+    file[HEAD.at + 9] ^= 1;
+    let story = Story::read(&file);
+    assert_eq!(story.torn, 3);
+    assert_eq!((story.last.unwrap().sample, story.events.last()), (sample(998), Some(&event(98))));
+    assert_eq!(story.head, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_damage_makes_the_reader_panic_or_believe(hits in prop::collection::vec((0..SIZE, any::<u8>()), 1..200)) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = shelf(directory.path()).take(&[]).unwrap();
+        full(&path);
+        let mut file = fs::read(&path).unwrap();
+        for (at, byte) in hits {
+            file[at] = byte;
+        }
+        let story = Story::read(&file);
+        // What is told passed its checksum, so it is what was written.
+        prop_assert!(story.head.is_none_or(|it| it == head()));
+        prop_assert!(story.last.is_none_or(|it| it.limit == Bytes::from_mb(512)));
+        prop_assert!(story.events.iter().all(|it| it.kind == EventKind::Started));
+        prop_assert!(story.in_flight.len() <= 16);
+    }
+}

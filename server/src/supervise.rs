@@ -1,0 +1,108 @@
+//! Supervision: one small parent that holds the sockets, and one worker that does everything else.
+//!
+//! The parent has no runtime and runs no code of the application, so there is nothing in it to crash or leak. It may be
+//! PID 1, whose exit would end the container; this is why it stays, instead of handing its sockets over and leaving.
+//! [`machine`] decides, everything else here is its hands, eyes and ears.
+
+pub mod machine;
+mod oom;
+mod panic;
+mod post;
+pub(crate) mod process;
+pub mod renew;
+pub mod rules;
+mod run;
+mod signals;
+mod stand_in;
+mod wire;
+mod worker;
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use listenfd::ListenFd;
+
+use crate::config::{Config, FlightPlace};
+use crate::embed::Error;
+use crate::flight::{self, Head, Place, Shelf};
+use crate::http::listen;
+use crate::instance::Instance;
+use crate::sample::{Cgroup, Limit, physical_memory};
+use rules::Rules;
+
+pub(crate) use panic::{connection, end_on_panic};
+pub use worker::Worker;
+pub(crate) use worker::{Asking, Link, Pace, take_turns};
+
+/// Makes this process a supervisor, or the worker of one.
+///
+/// To be called at the beginning of `main`, before there is a runtime or a second thread. In the process that a person
+/// or a platform started it does not return: it opens the sockets, starts the same program with the same arguments as a
+/// worker, keeps one alive, and ends with the exit code that the process shall have. In the worker it returns what
+/// [`GuardBuilder::worker`](crate::GuardBuilder::worker) takes. `version` is what runs, as
+/// [`GuardBuilder::version`](crate::GuardBuilder::version) is told it as well.
+pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
+    let pace = Pace { hang: config.hang_timeout, look: config.sample_interval, drain: config.drain_timeout };
+    let adopted = Worker::adopt(pace).map_err(|error| Error::System("talk to the supervisor", error))?;
+    if let Some(worker) = adopted {
+        return Ok(worker);
+    }
+    let listeners = sockets(config)?;
+    let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
+    let rules = Rules::new(limit(config), config.hang_timeout, config.drain_timeout);
+    let shelf = Shelf::open(&place(config, port));
+    let supervisor = run::Supervisor::new(rules, listeners, shelf, version)
+        .map_err(|error| Error::System("supervise", error))?;
+    let code = supervisor.run();
+    std::process::exit(i32::from(code));
+}
+
+/// The sockets that whoever started this has opened (`LISTEN_FDS`), or one of our own.
+fn sockets(config: &Config) -> Result<Vec<TcpListener>, Error> {
+    let mut given = ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..given.len() {
+        let taken = given.take_tcp_listener(index);
+        let taken = taken.map_err(|error| Error::System("use the sockets of LISTEN_FDS", error))?;
+        listeners.extend(taken);
+    }
+    if listeners.is_empty() {
+        listeners.push(listen::bind(config.host, config.port)?);
+    }
+    for listener in &listeners {
+        listener.set_nonblocking(true).map_err(|error| Error::System("use the listening socket", error))?;
+    }
+    Ok(listeners)
+}
+
+fn limit(config: &Config) -> heapbeat_shared::Bytes {
+    let enforced = Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit);
+    Limit::effective(config.memory_limit, enforced, physical_memory()).bytes
+}
+
+/// A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.
+fn place(config: &Config, port: u16) -> Place {
+    match &config.flight {
+        FlightPlace::Off => Place::Memory,
+        FlightPlace::Directory(directory) => Place::Directory(directory.clone()),
+        FlightPlace::Auto if config.port == 0 => Place::Memory,
+        FlightPlace::Auto => {
+            let user = rustix::process::geteuid().as_raw();
+            Place::Directory(std::env::temp_dir().join(format!("heapbeat-{user}-{port}")))
+        }
+    }
+}
+
+/// Begins to record, where this process's supervisor has made a file for it.
+pub(crate) fn record(instance: &Instance) {
+    let Some(path) = std::env::var_os(process::FLIGHT) else { return };
+    let head = Head {
+        instance: instance.id,
+        version: instance.version.clone(),
+        started: instance.started,
+        boot: flight::boot_id(),
+    };
+    if let Err(error) = flight::begin(Path::new(&path), &head) {
+        tracing::warn!("no flight recorder: {error}; how this process ends will be known by its exit alone");
+    }
+}

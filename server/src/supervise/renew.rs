@@ -1,0 +1,141 @@
+//! Asks a running supervisor for a fresh worker, and watches what becomes of it: `heapbeat recycle`.
+//!
+//! A supervisor is found by its workers, whose environment names it. So there is no file to be kept, to be stale or to be
+//! somebody else's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::machine::Number;
+use super::process::WORKER;
+
+/// Time for a worker to appear that was asked for.
+const APPEARS: Duration = Duration::from_secs(5);
+
+/// Time for it to get ready and for the old one to leave.
+const TAKES_OVER: Duration = Duration::from_secs(90);
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Why there is no fresh worker.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// No worker of this user names a supervisor.
+    #[error("no supervised server of this user runs here; --pid names one")]
+    Nobody,
+    /// There are several.
+    #[error("several supervised servers run here (process ids {0}); --pid names the one that is meant")]
+    Several(String),
+    /// No worker names this supervisor.
+    #[error("process {0} is no supervisor of this user")]
+    NotASupervisor(u32),
+    /// It cannot be asked.
+    #[error("cannot ask process {0}: {1}")]
+    Ask(u32, #[source] io::Error),
+    /// It was asked, and did nothing.
+    #[error("process {0} did not start a fresh worker; its log says why")]
+    Refused(u32),
+    /// The fresh worker ended.
+    #[error("the fresh worker did not get ready and the old one stays; the log of process {0} says why")]
+    Failed(u32),
+    /// It takes too long to be waited for.
+    #[error("the old worker of process {0} has not left within {1:?}; its log says why")]
+    TooLong(u32, Duration),
+}
+
+/// Asks the supervisor `pid`, or the only one there is. Returns its process id and how long it took until the old
+/// worker had left.
+pub fn renew(pid: Option<u32>) -> Result<(u32, Duration), RenewError> {
+    let all = workers();
+    let supervisor = match (pid, all.len()) {
+        (Some(pid), _) if all.contains_key(&pid) => pid,
+        (Some(pid), _) => return Err(RenewError::NotASupervisor(pid)),
+        (None, 0) => return Err(RenewError::Nobody),
+        (None, 1) => *all.keys().next().ok_or(RenewError::Nobody)?,
+        (None, _) => {
+            let names: Vec<String> = all.keys().map(u32::to_string).collect();
+            return Err(RenewError::Several(names.join(", ")));
+        }
+    };
+    let before = all.get(&supervisor).and_then(|numbers| numbers.iter().max()).copied().unwrap_or(0);
+    let begun = Instant::now();
+    ask(supervisor).map_err(|error| RenewError::Ask(supervisor, error))?;
+    let mut appeared = false;
+    loop {
+        pause();
+        let now = workers().remove(&supervisor).unwrap_or_default();
+        let (old, new) =
+            (now.iter().any(|number| *number <= before), now.iter().any(|number| *number > before));
+        appeared |= new;
+        match (old, new, begun.elapsed()) {
+            (false, true, took) => return Ok((supervisor, took)),
+            (true, false, _) if appeared => return Err(RenewError::Failed(supervisor)),
+            (_, _, took) if !appeared && took > APPEARS => return Err(RenewError::Refused(supervisor)),
+            (_, _, took) if took > TAKES_OVER => return Err(RenewError::TooLong(supervisor, TAKES_OVER)),
+            _ => {}
+        }
+    }
+}
+
+fn ask(pid: u32) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(kill_process(pid, Signal::USR2)?)
+}
+
+/// The workers that can be seen, by their supervisor.
+fn workers() -> BTreeMap<u32, Vec<Number>> {
+    let mut all = BTreeMap::<u32, Vec<Number>>::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+        let Some((number, supervisor)) = named(&environment) else { continue };
+        // A program that a worker has started inherits its environment, but not its parent.
+        if parent(&entry.path().join("stat")) == Some(supervisor) {
+            all.entry(supervisor).or_default().push(number);
+        }
+    }
+    all
+}
+
+/// The worker's number and its supervisor, as its environment names them.
+fn named(environment: &[u8]) -> Option<(Number, u32)> {
+    let told = environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| std::str::from_utf8(variable).ok()?.strip_prefix(WORKER)?.strip_prefix('='))?;
+    let (number, supervisor) = told.split_once(' ')?;
+    Some((number.parse().ok()?, supervisor.parse().ok()?))
+}
+
+/// Field 4 of `/proc/<pid>/stat`.
+fn parent(stat: &std::path::Path) -> Option<u32> {
+    let stat = fs::read_to_string(stat).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a command line that waits for another process")]
+fn pause() {
+    std::thread::sleep(LOOK);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_known_by_its_environment() {
+        let cases: [(&[u8], _); 5] = [
+            (b"PATH=/bin\0_HEAPBEAT_WORKER=3 4242\0X=\xff\0", Some((3, 4242))),
+            (b"_HEAPBEAT_WORKER=3\0", None),
+            (b"_HEAPBEAT_WORKERS=3 4\0", None),
+            (b"\xff=_HEAPBEAT_WORKER=3 4\0", None),
+            (b"", None),
+        ];
+        for (environment, expected) in cases {
+            assert_eq!(named(environment), expected);
+        }
+    }
+}

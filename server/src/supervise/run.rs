@@ -1,0 +1,231 @@
+//! The supervisor's loop: waits for sockets, signals and time, tells the machine, does what it says.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::Ending;
+use heapbeat_shared::ending::{Asked, Exit};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{WaitOptions, waitpid};
+use sd_notify::NotifyState;
+
+use super::machine::{Down, Effect, Event, Machine, Number};
+use super::oom::OomWatch;
+use super::post::{self, leftover};
+use super::process::{Live, Program};
+use super::rules::Rules;
+use super::signals::Signals;
+use super::stand_in::StandIn;
+use super::wire::{Command, Word};
+use crate::clock::Clock;
+use crate::flight::Shelf;
+
+/// Between two looks at what only looking tells.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Everything the supervisor has.
+pub(super) struct Supervisor {
+    machine: Machine,
+    program: Program,
+    listeners: Vec<TcpListener>,
+    signals: Signals,
+    shelf: Shelf,
+    oom: OomWatch,
+    live: Vec<Live>,
+    stand_in: Option<StandIn>,
+    /// How the last worker ended.
+    last: Option<Ending>,
+    begun: Instant,
+    looked: Instant,
+    clock: Clock,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        rules: Rules,
+        listeners: Vec<TcpListener>,
+        shelf: Shelf,
+        version: &str,
+    ) -> io::Result<Self> {
+        let now = Instant::now();
+        let (stories, kept) = shelf.leftovers();
+        let clock = Clock::of_this_process();
+        let untold = stories.iter().map(|story| leftover(story, clock.now().wall));
+        let last = untold.chain(kept).max_by_key(|ending| ending.at).map(|ending| ending.before(version));
+        Ok(Supervisor {
+            machine: Machine::new(rules),
+            program: Program::this()?,
+            listeners,
+            signals: Signals::listen()?,
+            shelf,
+            oom: OomWatch::new(),
+            live: Vec::new(),
+            stand_in: None,
+            last,
+            begun: now,
+            looked: now,
+            clock,
+        })
+    }
+
+    /// Runs until everything is over; the exit code.
+    pub(super) fn run(mut self) -> u8 {
+        if let Some(last) = &self.last {
+            post::log(last, "before this server was started");
+        }
+        let mut events = VecDeque::from([Event::Tick]);
+        loop {
+            while let Some(event) = events.pop_front() {
+                let now = self.begun.elapsed();
+                for effect in self.machine.step(event, now, chance()) {
+                    if let Some(code) = self.act(effect, &mut events) {
+                        return code;
+                    }
+                }
+            }
+            self.wait();
+            events.extend(self.signals.take());
+            for live in &mut self.live {
+                let number = live.number;
+                events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
+            }
+            self.reap(&mut events);
+            self.look();
+            events.push_back(Event::Tick);
+        }
+    }
+
+    fn act(&mut self, effect: Effect, events: &mut VecDeque<Event>) -> Option<u8> {
+        match effect {
+            Effect::Start(number) => {
+                if let Err(error) = self.start(number) {
+                    events.push_back(Event::NotStarted(number, error.to_string()));
+                }
+            }
+            Effect::Tell(number, order) => {
+                if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
+                    live.tell(&Command::Order(order));
+                }
+            }
+            Effect::Kill(number) => {
+                if let Some(live) = self.live.iter().find(|live| live.number == number) {
+                    live.kill();
+                }
+            }
+            Effect::Judge(number, exit, asked) => self.judge(number, exit, asked),
+            Effect::StandIn(down) => self.stand_in = down.map(|down| self.stand_in_for(down)),
+            Effect::Say(notice) => post::say(&notice),
+            Effect::Leave(code) => return Some(code),
+        }
+        None
+    }
+
+    fn start(&mut self, number: Number) -> io::Result<()> {
+        let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
+        let flight = self.shelf.take(&in_use);
+        let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
+        tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
+        if let Some(last) = &self.last {
+            live.tell(&Command::Ended(Box::new(last.clone())));
+        }
+        self.live.push(live);
+        Ok(())
+    }
+
+    /// Finds out how a worker ended, keeps it, and tells those that are left.
+    fn judge(&mut self, number: Number, exit: Exit, asked: Option<Asked>) {
+        let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
+        let gone = self.live.remove(index);
+        let story = gone.flight.as_deref().map(|path| self.shelf.story(path));
+        let ending = post::ending(story.as_ref(), exit, asked, self.oom.take(), self.clock.now().wall);
+        post::log(&ending, &format!("worker {number}"));
+        self.shelf.keep(&ending);
+        for live in self.live.iter_mut().filter(|live| live.number > number) {
+            live.tell(&Command::Ended(Box::new(ending.clone())));
+        }
+        self.last = Some(ending);
+    }
+
+    fn stand_in_for(&self, down: Down) -> StandIn {
+        let last = self.last.as_ref().map_or("could not be started", |ending| ending.kind.phrase());
+        let reason =
+            format!("the last worker {last}; {} failures in a row, it is tried again", down.failures);
+        StandIn::new(reason, self.begun + down.again_at)
+    }
+
+    /// Takes news of deaths, of workers and, as PID 1, of anybody.
+    fn reap(&mut self, events: &mut VecDeque<Event>) {
+        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+            let Some(live) = self.live.iter_mut().find(|live| live.pid == pid) else { continue };
+            let exit = match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => Exit::Code(code),
+                (_, Some(signal)) => Exit::Signal(signal),
+                // Stopped or continued, which is not asked for.
+                _ => continue,
+            };
+            let number = live.number;
+            events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
+            events.push_back(Event::Ended(number, exit));
+        }
+    }
+
+    fn look(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.looked) >= LOOK {
+            self.looked = now;
+            self.oom.look();
+            tell_systemd(&[NotifyState::Watchdog]);
+        }
+        if let Some(stand_in) = &mut self.stand_in {
+            stand_in.work(&self.listeners, now);
+        }
+    }
+
+    /// Until something happens, or it is time.
+    fn wait(&self) {
+        let now = Instant::now();
+        let machine = self.machine.deadline().map(|at| self.begun + at);
+        let clients = self.stand_in.as_ref().and_then(StandIn::deadline);
+        let until = [machine, clients].into_iter().flatten().fold(self.looked + LOOK, Instant::min);
+        // A millisecond more, as deadlines are in the past only after it.
+        let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
+        let mut sockets = vec![PollFd::new(self.signals.bell(), PollFlags::IN)];
+        sockets.extend(self.live.iter().filter_map(Live::socket).map(|it| PollFd::new(it, PollFlags::IN)));
+        if let Some(stand_in) = &self.stand_in {
+            sockets.extend(stand_in.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
+            if stand_in.has_room() {
+                sockets.extend(self.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
+            }
+        }
+        let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        // Interrupted by a signal, or out of memory for a moment: in both cases the loop goes round.
+        let _ = poll(&mut sockets, Some(&patience));
+    }
+}
+
+fn heard(number: Number, word: Word) -> Vec<Event> {
+    match word {
+        Word::Ready(memory) => {
+            tell_systemd(&[NotifyState::Ready]);
+            vec![Event::Beat(number, 0, memory), Event::Ready(number)]
+        }
+        Word::Beat(turns, memory) => vec![Event::Beat(number, turns, memory)],
+        Word::Wanted(why) => vec![Event::Wanted(number, why)],
+        Word::Done => vec![Event::Done(number)],
+    }
+}
+
+/// Does nothing unless systemd started this.
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!("systemd does not listen: {error}");
+    }
+}
+
+/// A random number; without a source of them, always the same.
+fn chance() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
+}

@@ -1,0 +1,63 @@
+//! Signals as something to wait for beside sockets.
+
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR2};
+use signal_hook::low_level::pipe;
+
+use super::machine::{Event, Signal};
+
+/// Signals that have come. A child's end has no flag of its own: it only wakes the loop, which looks for itself.
+#[derive(Debug)]
+pub(super) struct Signals {
+    bell: UnixStream,
+    terminate: Arc<AtomicUsize>,
+    interrupt: Arc<AtomicUsize>,
+    renew: Arc<AtomicUsize>,
+}
+
+/// What a flag holds when its signal has come.
+const COME: usize = 1;
+
+impl Signals {
+    /// From now on these signals end nothing by themselves.
+    pub(super) fn listen() -> io::Result<Self> {
+        let (bell, ring) = UnixStream::pair()?;
+        bell.set_nonblocking(true)?;
+        let signals =
+            Signals { bell, terminate: Arc::default(), interrupt: Arc::default(), renew: Arc::default() };
+        for (signal, flag) in
+            [(SIGTERM, &signals.terminate), (SIGINT, &signals.interrupt), (SIGUSR2, &signals.renew)]
+        {
+            signal_hook::flag::register_usize(signal, Arc::clone(flag), COME)?;
+        }
+        // After the flags: handlers run in this order, and the bell must not ring before there is something to see.
+        for signal in [SIGTERM, SIGINT, SIGUSR2, SIGCHLD] {
+            pipe::register(signal, ring.try_clone()?)?;
+        }
+        Ok(signals)
+    }
+
+    /// What to wait for.
+    pub(super) fn bell(&self) -> &UnixStream {
+        &self.bell
+    }
+
+    /// What has come since the last time.
+    pub(super) fn take(&mut self) -> Vec<Event> {
+        let mut waste = [0; 64];
+        while matches!(self.bell.read(&mut waste), Ok(1..)) {}
+        [
+            (&self.renew, Event::Renew),
+            (&self.terminate, Event::Stop(Signal::Terminate)),
+            (&self.interrupt, Event::Stop(Signal::Interrupt)),
+        ]
+        .into_iter()
+        .filter(|(flag, _)| flag.swap(0, Ordering::SeqCst) == COME)
+        .map(|(_, event)| event)
+        .collect()
+    }
+}

@@ -1,0 +1,202 @@
+//! What supervisor and worker say to each other: lines of text over a socket that is the worker's standard input.
+//!
+//! Text, because it can be read in a trace and a newer supervisor may meet an older worker when a binary was replaced:
+//! a line that is not understood is passed over.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use heapbeat_shared::{Bytes, Ending};
+
+use super::machine::{Chance, Order, Signal};
+
+/// Longest line; an ending with its backtrace has less than 16 kB.
+const LONGEST: usize = 32 << 10;
+
+/// What a worker says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It can take requests, and holds so much.
+    Ready(Bytes),
+    /// It has made so many turns, and holds so much.
+    Beat(u64, Bytes),
+    /// Its ladder wants a fresh worker.
+    Wanted(String),
+    /// Its application is done.
+    Done,
+}
+
+/// What a supervisor says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Something to do.
+    Order(Order),
+    /// How the worker before this one ended.
+    Ended(Box<Ending>),
+}
+
+impl Word {
+    /// With its end of line.
+    pub(crate) fn to_line(&self) -> String {
+        match self {
+            Word::Ready(memory) => format!("ready {}\n", memory.0),
+            Word::Beat(turns, memory) => format!("beat {turns} {}\n", memory.0),
+            Word::Wanted(why) => format!("wanted {}\n", why.replace('\n', " ")),
+            Word::Done => "done\n".to_owned(),
+        }
+    }
+
+    /// Reads a line without its end.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        Some(match word {
+            "ready" => Word::Ready(Bytes(rest.parse().ok()?)),
+            "beat" => {
+                let (turns, memory) = rest.split_once(' ')?;
+                Word::Beat(turns.parse().ok()?, Bytes(memory.parse().ok()?))
+            }
+            "wanted" => Word::Wanted(rest.to_owned()),
+            "done" => Word::Done,
+            _ => return None,
+        })
+    }
+}
+
+impl Command {
+    /// With its end of line.
+    pub(crate) fn to_line(&self) -> String {
+        match self {
+            Command::Order(Order::Stop(Signal::Terminate, count)) => format!("stop TERM {count}\n"),
+            Command::Order(Order::Stop(Signal::Interrupt, count)) => format!("stop INT {count}\n"),
+            Command::Order(Order::HandOver(within)) => format!("handover {}\n", within.as_millis()),
+            Command::Order(Order::Replacement(Chance::Possible)) => "replacement possible\n".to_owned(),
+            Command::Order(Order::Replacement(Chance::Underway)) => "replacement underway\n".to_owned(),
+            Command::Order(Order::Replacement(Chance::NotNow)) => "replacement not-now\n".to_owned(),
+            Command::Order(Order::Report) => "report\n".to_owned(),
+            Command::Ended(ending) => {
+                let json =
+                    serde_json::to_string(ending).expect("numbers, texts and fixed words always serialise");
+                format!("ended {json}\n")
+            }
+        }
+    }
+
+    /// Reads a line without its end.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        Some(Command::Order(match (word, rest) {
+            ("stop", _) => match rest.split_once(' ')? {
+                ("TERM", count) => Order::Stop(Signal::Terminate, count.parse().ok()?),
+                ("INT", count) => Order::Stop(Signal::Interrupt, count.parse().ok()?),
+                _ => return None,
+            },
+            ("handover", _) => Order::HandOver(Duration::from_millis(rest.parse().ok()?)),
+            ("replacement", "possible") => Order::Replacement(Chance::Possible),
+            ("replacement", "underway") => Order::Replacement(Chance::Underway),
+            ("replacement", "not-now") => Order::Replacement(Chance::NotNow),
+            ("report", "") => Order::Report,
+            ("ended", _) => {
+                let ending: Ending = serde_json::from_str(rest).ok()?;
+                return Some(Command::Ended(Box::new(ending.bounded())));
+            }
+            _ => return None,
+        }))
+    }
+}
+
+/// Puts lines together from what comes.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    /// Reads what is there from a non-blocking source and passes each complete line on. Says whether the other side is
+    /// still there.
+    pub(crate) fn read(&mut self, source: &mut impl Read, mut line: impl FnMut(&str)) -> bool {
+        let mut chunk = [0; 2048];
+        let there = loop {
+            match source.read(&mut chunk) {
+                Ok(0) => break false,
+                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => break error.kind() == io::ErrorKind::WouldBlock,
+            }
+            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                if let Ok(text) = std::str::from_utf8(&self.buffer[..end]) {
+                    line(text);
+                }
+                self.buffer.drain(..=end);
+            }
+            if self.buffer.len() > LONGEST {
+                self.buffer.clear();
+            }
+        };
+        if !there {
+            self.buffer = Vec::new();
+        }
+        there
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heapbeat_shared::EndingKind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        let words = [
+            Word::Ready(Bytes(5)),
+            Word::Beat(7, Bytes(9)),
+            Word::Wanted("memory is at the mark".into()),
+            Word::Done,
+        ];
+        for word in words {
+            let line = word.to_line();
+            assert_eq!(Word::parse(line.strip_suffix('\n').unwrap()), Some(word));
+        }
+        let ending =
+            Ending { kind: EndingKind::Panic, panic: Some("a\nb \"c\"".into()), ..Ending::default() };
+        let commands = [
+            Command::Order(Order::Stop(Signal::Terminate, 1)),
+            Command::Order(Order::Stop(Signal::Interrupt, 2)),
+            Command::Order(Order::HandOver(Duration::from_millis(25_000))),
+            Command::Order(Order::Replacement(Chance::Possible)),
+            Command::Order(Order::Replacement(Chance::Underway)),
+            Command::Order(Order::Replacement(Chance::NotNow)),
+            Command::Order(Order::Report),
+            Command::Ended(Box::new(ending)),
+        ];
+        for command in commands {
+            let line = command.to_line();
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            assert_eq!(Command::parse(line.strip_suffix('\n').unwrap()), Some(command));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_passed_over() {
+        for line in
+            ["", "beat", "beat 1", "beat x 1", "stop", "stop HUP 1", "handover soon", "ended {", "sing"]
+        {
+            assert_eq!((Word::parse(line), Command::parse(line)), (None, None), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_are_put_together_and_bounded() {
+        let mut lines = Lines::default();
+        let mut heard = Vec::new();
+        let mut hear = |text: &[u8]| {
+            let mut text = text;
+            lines.read(&mut text, |line| heard.push(line.to_owned()))
+        };
+        assert!(!hear(b"one\ntwo\nthr"), "a slice ends, as a closed socket does");
+        hear(b"ee\n\xff\n");
+        hear(&vec![b'x'; LONGEST + 4096]);
+        hear(b"\nfour\n");
+        assert_eq!(heard, ["one", "two", "ee", "", "four"], "what was cut off is lost with the other side");
+    }
+}
