@@ -5,8 +5,9 @@ use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::config::Problem;
-use crate::view::{MemoryView, MonitorView, StatusView, WindowUptime};
+use crate::view::{EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::State;
+use crate::watch::ending::EndingKind;
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
@@ -40,8 +41,8 @@ struct Monitor<'v> {
     memory: Option<Memory>,
     started: Option<String>,
     restarts: Vec<String>,
-    /// How the previous instance ended; only a signed report tells it.
-    last_ending: Option<()>,
+    /// How the previous instance ended; only signed reports tell it.
+    last_ending: Option<LastEnding<'v>>,
 }
 
 impl<'v> From<&'v MonitorView> for Monitor<'v> {
@@ -58,8 +59,22 @@ impl<'v> From<&'v MonitorView> for Monitor<'v> {
             memory: view.memory.as_ref().map(Memory::from),
             started: view.started.map(rfc3339),
             restarts: view.restarts.iter().copied().map(rfc3339).collect(),
-            last_ending: None,
+            last_ending: view.last_ending.as_ref().map(LastEnding::from),
         }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct LastEnding<'v> {
+    kind: EndingKind,
+    at: String,
+    sure: bool,
+    evidence: &'v [String],
+}
+
+impl<'v> From<&'v EndingView> for LastEnding<'v> {
+    fn from(view: &'v EndingView) -> Self {
+        LastEnding { kind: view.kind, at: rfc3339(view.at), sure: view.sure, evidence: &view.evidence }
     }
 }
 
@@ -149,12 +164,18 @@ mod tests {
                         heap_total: Megabytes(200),
                         external: Megabytes(30),
                     },
-                    limit: None,
-                    pressure: None,
+                    limit: Some(Megabytes(1024)),
+                    pressure: Some(Pressure::Calm),
                     at: UnixMillis(1_767_225_600_000),
                 }),
                 started: Some(UnixMillis(1_767_222_000_000)),
                 restarts: vec![UnixMillis(1_767_222_000_000)],
+                last_ending: Some(EndingView {
+                    kind: EndingKind::OomKill,
+                    at: UnixMillis(1_767_222_000_000),
+                    sure: false,
+                    evidence: vec!["its last sample was 1010.0 MB of 1.00 GB".into()],
+                }),
                 chart: Vec::new(),
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
@@ -168,9 +189,10 @@ mod tests {
             r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
             r#""reason":null,"latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":100.0},"#,
             r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0.0}},"#,
-            r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":null,"pressure":null,"#,
+            r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":1024,"pressure":"calm","#,
             r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
-            r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":null}],"#,
+            r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
+            r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
             r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}]}"#,
         );
         assert_eq!(status_json(&view()), expected);

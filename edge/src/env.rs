@@ -4,7 +4,9 @@ use js_sys::{JSON, Reflect};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_SECRET, Kind, Monitor};
+use crate::watch::Blindness;
+use heapbeat_shared::signing::Secret;
 
 /// The Durable Object namespace of the hub.
 pub(crate) const BINDING_HUB: &str = "HUB";
@@ -24,6 +26,22 @@ pub(crate) fn config(env: &Env) -> (Config, bool) {
         None => JSON::stringify(&value).ok()?.as_string(),
     });
     (Config::parse(monitors.as_deref(), allow_private), allow_private)
+}
+
+/// The secret that `monitor` is asked with and whether every answer has to be signed with it; `None` where it is asked
+/// without.
+pub(crate) fn secret_of(env: &Env, monitor: &Monitor) -> Option<(Result<Secret, Blindness>, bool)> {
+    if monitor.kind != Kind::Heapbeat {
+        return None;
+    }
+    let name = monitor.secret.as_ref().map_or(DEFAULT_SECRET, |name| name.as_str());
+    let text = variable(env, name).and_then(|value| value.as_string());
+    let secret = text.map(|text| Secret::new(&text).map_err(|_| Blindness::Secret));
+    match (secret, &monitor.secret) {
+        (Some(secret), named) => Some((secret, named.is_some())),
+        (None, Some(_)) => Some((Err(Blindness::Secret), true)),
+        (None, None) => None,
+    }
 }
 
 fn variable(env: &Env, name: &str) -> Option<JsValue> {

@@ -16,12 +16,13 @@ use worker::{
     durable_object,
 };
 
-use crate::config::Config;
+use crate::config::{Config, Monitor};
 use crate::env::{self, BINDING_HUB};
-use crate::probe::{Allowance, probe_all, wall_clock};
+use crate::probe::{Allowance, Keys, probe_all, wall_clock};
 use crate::store::{Loaded, Store, StoreError};
 use crate::view::StatusView;
 use crate::watch::board::{Board, Note, Tick};
+use crate::watch::proof::Key;
 
 /// Requests that one tick may make: the free plan's 50, less some for the platform's own counting.
 const REQUESTS_A_TICK: u32 = 45;
@@ -34,6 +35,7 @@ pub struct Hub {
     store: std::result::Result<Store, StoreError>,
     board: RefCell<Option<Rc<Board>>>,
     ticking: Cell<bool>,
+    env: Env,
     _state: State,
 }
 
@@ -53,6 +55,7 @@ impl DurableObject for Hub {
             store,
             board: RefCell::new(None),
             ticking: Cell::new(false),
+            env,
             _state: state,
         }
     }
@@ -142,7 +145,7 @@ impl Hub {
             return Ok(Ticked::Old);
         }
         let tick = Tick { at, came: wall_clock() };
-        let allowance = Allowance::new(REQUESTS_A_TICK, self.allow_private);
+        let allowance = Allowance::new(REQUESTS_A_TICK, self.allow_private, self.keys(&before));
         let probes = probe_all(before.due(&self.config, at), &allowance).await;
         let mut board = Board::clone(&before);
         let commit = board.take(&self.config, tick, &probes);
@@ -151,6 +154,21 @@ impl Hub {
         *self.board.borrow_mut() = Some(Rc::new(board));
         notes.iter().for_each(log);
         Ok(Ticked::Stored)
+    }
+
+    /// What the monitors that have a secret are asked with.
+    fn keys(&self, board: &Board) -> Keys {
+        let key = |monitor: &Monitor| {
+            let (secret, named) = env::secret_of(&self.env, monitor)?;
+            let told = board.told(&monitor.id);
+            let key = secret.map(|secret| Key {
+                secret,
+                after: told.and_then(|told| told.cursor),
+                strict: named || told.is_some(),
+            });
+            Some((monitor.id.clone(), key))
+        };
+        self.config.monitors.iter().filter_map(key).collect()
     }
 
     fn view(&self) -> std::result::Result<StatusView, String> {

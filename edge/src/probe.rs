@@ -11,6 +11,8 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use heapbeat_shared::UnixMillis;
 use heapbeat_shared::health::MAX_HEALTH_BODY;
+use heapbeat_shared::report::MAX_REPORT;
+use heapbeat_shared::signing;
 use worker::{
     AbortController, AbortSignal, CacheMode, Delay, Fetch, Headers, Method, Request, RequestInit,
     RequestRedirect, Response,
@@ -22,14 +24,18 @@ mod lanes;
 mod look;
 mod platform;
 mod redirect;
+mod sign;
 
 pub use clock::wall_clock;
 pub use lanes::{LANES, probe_all};
+pub use sign::Keys;
 
 use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
 use self::redirect::Trail;
+use self::sign::{Question, is_same_host};
 use crate::config::{Kind, Monitor};
 use crate::watch::answer::{Answer, Body, Missed};
+use crate::watch::proof::Key;
 use crate::watch::{Blindness, Failure};
 
 /// Longest body that is read, in bytes.
@@ -46,12 +52,14 @@ pub struct Allowance {
     requests: Rc<Cell<u32>>,
     /// Whether private addresses may be asked.
     private: bool,
+    /// What the monitors that have a secret are asked with.
+    keys: Rc<Keys>,
 }
 
 impl Allowance {
-    /// `requests` in all, to private addresses only where `private`.
-    pub fn new(requests: u32, private: bool) -> Self {
-        Allowance { requests: Rc::new(Cell::new(requests)), private }
+    /// `requests` in all, to private addresses only where `private`, with these keys.
+    pub fn new(requests: u32, private: bool, keys: Keys) -> Self {
+        Allowance { requests: Rc::new(Cell::new(requests)), private, keys: Rc::new(keys) }
     }
 
     fn take(&self) -> Result<(), Missed> {
@@ -92,40 +100,63 @@ async fn ask(
     signal: &AbortSignal,
     stage: &Cell<Stage>,
 ) -> Result<Answer, Missed> {
+    let key = allowance.keys.get(&monitor.id).map(Result::as_ref).transpose().map_err(|blind| *blind)?;
     let began = wall_clock();
-    let mut trail = Trail::begin(monitor.url.as_str(), allowance.private)?;
-    let response = loop {
+    let address =
+        key.map_or_else(|| monitor.url.as_str().to_owned(), |key| key.address(monitor.url.as_str()));
+    let mut trail = Trail::begin(&address, allowance.private)?;
+    let (response, question) = loop {
         allowance.take()?;
-        let response = send(trail.current(), monitor.kind, signal, allowance).await?;
+        let signing = key.filter(|_| is_same_host(trail.current(), &address));
+        let question = signing.map(|key| Question::new(key, trail.current())).transpose()?;
+        let response = send(trail.current(), monitor.kind, question.as_ref(), signal, allowance).await?;
         if !redirect::is_redirect(response.status_code()) {
-            break response;
+            break (response, question);
         }
         match response.headers().get("location").ok().flatten() {
             Some(location) => trail.follow(&location)?,
-            None => break response,
+            None => break (response, question),
         }
     };
     let latency = wall_clock().since(began);
     stage.set(Stage::Body);
     let status = response.status_code();
     let wanted = monitor.reads_body() || platform::may_stand_in(status);
-    let body = if wanted { body::read(response, MAX_BODY).await? } else { Body::Unread };
+    let signature = response.headers().get(signing::HEADER).ok().flatten();
+    let limit = if signature.is_some() { MAX_REPORT } else { MAX_BODY };
+    let body = if wanted { body::read(response, limit).await? } else { Body::Unread };
     if let Body::Whole(bytes) = &body
         && let Some(failure) = read_stand_in(status, bytes)
     {
         return Err(failure.into());
     }
-    Ok(Answer { status, latency, body })
+    believe(Answer { status, latency, body, report: None }, key, question, signature.as_deref())
+}
+
+/// An answer to a question that was signed is believed by its signature; where none was (it was led to another host),
+/// an answer is nobody's for a monitor that needs one.
+fn believe(
+    answer: Answer,
+    key: Option<&Key>,
+    question: Option<Question>,
+    signature: Option<&str>,
+) -> Result<Answer, Missed> {
+    match (key, question) {
+        (Some(key), Some(question)) => question.open(answer, signature, key),
+        (Some(key), None) if key.strict => Err(Failure::Unsigned.into()),
+        _ => Ok(answer),
+    }
 }
 
 /// Sends one request; redirects come back as they are.
 async fn send(
     url: &str,
     kind: Kind,
+    question: Option<&Question>,
     signal: &AbortSignal,
     allowance: &Allowance,
 ) -> Result<Response, Missed> {
-    let request = request(url, kind).map_err(|_| Blindness::Platform)?;
+    let request = request(url, kind, question).map_err(|_| Blindness::Platform)?;
     let error = match Fetch::Request(request).send_with_signal(signal).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
@@ -139,10 +170,13 @@ async fn send(
     Err(conclude(said, look, address))
 }
 
-fn request(url: &str, kind: Kind) -> worker::Result<Request> {
+fn request(url: &str, kind: Kind, question: Option<&Question>) -> worker::Result<Request> {
     let headers = Headers::new();
     headers.set("user-agent", USER_AGENT)?;
     headers.set("accept", if kind == Kind::Heapbeat { "application/json" } else { "*/*" })?;
+    if let Some((name, value)) = question.map(Question::header) {
+        headers.set(name, &value)?;
+    }
     let mut init = RequestInit::new();
     init.with_method(Method::Get)
         .with_headers(headers)

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Problem;
 use crate::watch::State;
+use crate::watch::ending::{Ending, EndingKind};
 
 /// Everything the public status shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,8 +51,30 @@ pub struct MonitorView {
     pub started: Option<UnixMillis>,
     /// Instants at which a restart was seen (the uptime began anew), oldest first, at most the last 20.
     pub restarts: Vec<UnixMillis>,
+    /// How the instance before the present one ended.
+    pub last_ending: Option<EndingView>,
     /// Memory over the last 24 hours, oldest first, at most 288 points; a gap is a missing point.
     pub chart: Vec<ChartPoint>,
+}
+
+/// How an instance ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndingView {
+    /// How.
+    pub kind: EndingKind,
+    /// When it was last heard of.
+    pub at: UnixMillis,
+    /// Whether the evidence decides.
+    pub sure: bool,
+    /// What speaks for it; text of the server may be part of it, cut to a length.
+    pub evidence: Vec<String>,
+}
+
+impl From<&Ending> for EndingView {
+    fn from(ending: &Ending) -> Self {
+        let Ending { kind, at, sure, evidence } = ending.clone();
+        EndingView { kind, at, sure, evidence }
+    }
 }
 
 /// Uptime over one window, with the share of it that was watched at all.

@@ -3,12 +3,15 @@
 pub mod answer;
 pub mod board;
 pub mod chart;
+pub mod ending;
 pub mod failure;
 pub mod ledger;
+pub mod proof;
 pub mod restart;
 pub mod schedule;
 pub mod standing;
 pub mod state;
+pub mod told;
 pub mod uptime;
 pub mod verdict;
 pub mod watched;

@@ -13,9 +13,11 @@ use serde_json::Value;
 
 mod field;
 mod id;
+mod secret;
 mod url;
 
 pub use id::{MonitorId, MonitorIdError};
+pub use secret::{SecretName, SecretNameError};
 pub use url::{HttpUrl, UrlError, is_private_host};
 
 use self::field::Fields;
@@ -56,7 +58,12 @@ pub struct Monitor {
     pub thresholds: Thresholds,
     /// The heading it stands under.
     pub group: Option<String>,
+    /// The Worker secret that a heapbeat server shares with us; [`DEFAULT_SECRET`] where none is named.
+    pub secret: Option<SecretName>,
 }
+
+/// The Worker secret that signs the probes of heapbeat monitors that name none, where it exists.
+pub const DEFAULT_SECRET: &str = "HEAPBEAT_SECRET";
 
 impl Monitor {
     /// Whether anybody wants to see the body of its answers.
@@ -189,6 +196,11 @@ fn monitor(fields: &mut Fields<'_>, allow_private: bool, ids: &mut BTreeSet<Moni
     let failure = fields.count("failure-threshold", 1);
     let success = fields.count("success-threshold", 1);
     let group = fields.optional("group", |text| short("group", text));
+    let secret = fields.optional("secret", |text| text.parse::<SecretName>().map_err(|e| e.to_string()));
+    if secret.is_some() && kind == Some(Kind::Http) {
+        fields
+            .refuse("secret", "only a heapbeat server can be asked with one; take the field out".to_owned());
+    }
     for (name, what) in [
         ("depends-on", "dependencies between monitors are"),
         ("regions", "probing from several regions is"),
@@ -211,6 +223,7 @@ fn monitor(fields: &mut Fields<'_>, allow_private: bool, ids: &mut BTreeSet<Moni
         degraded: degraded?,
         thresholds: Thresholds { failure: failure?, success: success? },
         group,
+        secret,
     })
 }
 

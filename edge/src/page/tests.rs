@@ -24,6 +24,7 @@ pub(super) fn monitor(name: &str, state: State) -> MonitorView {
         memory: Some(MemoryView { figures: memory(150), limit: None, pressure: None, at: NOW }),
         started: Some(UnixMillis(NOW.0 - 3_600_000)),
         restarts: vec![UnixMillis(NOW.0 - 3_600_000)],
+        last_ending: None,
         chart: (0..60)
             .map(|i| ChartPoint { at: UnixMillis(NOW.0 - (60 - i) * 60_000), memory: memory(150) })
             .collect(),

@@ -3,19 +3,25 @@
 //! One row for each tick, not for each monitor, keeps the rows written far from the quota. Ids are written
 //! out: a row then still says whose it was after the configuration has changed.
 //!
-//! Layout: a byte for the version (1), then for each probe: a byte for the length of the id and the id; a
+//! Layout: a byte for the version (2), then for each probe: a byte for the length of the id and the id; a
 //! byte for the kind of verdict and one for its reason, a varint for the reason's number; a varint for the
 //! latency in ms plus 1, or 0; a byte for the health status plus 1, or 0; and where that is not 0, varints for
-//! rss, heapUsed, heapTotal, external (MB) and uptime (s). Varints are LEB128: 7 bits a byte, lowest first.
+//! rss, heapUsed, heapTotal, external (MB) and uptime (s), and the samples that came with it: a varint for their
+//! length, or 0, eight bytes for the instance and the block of `heapbeat_shared::series`. Varints are LEB128: 7 bits a
+//! byte, lowest first. Version 1 had no samples.
 
-use heapbeat_shared::{Health, HealthMemory, Megabytes, Status};
+use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
 
 use crate::watch::board::Reading;
+use crate::watch::told::Run;
 use crate::watch::verdict::{Judged, Verdict};
 use crate::watch::{Blindness, Failure};
 
 /// The layout that [`pack`] writes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// The layout without samples, which is read as well.
+const WITHOUT_SAMPLES: u8 = 1;
 
 /// Why a blob cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +37,7 @@ pub enum PackError {
 /// The blob of one tick.
 pub fn pack(readings: &[Reading]) -> Vec<u8> {
     let mut out = vec![VERSION];
-    for Reading { monitor, judged } in readings {
+    for Reading { monitor, judged, run } in readings {
         let id = monitor.as_str().as_bytes();
         out.push(u8::try_from(id.len()).unwrap_or(0));
         out.extend_from_slice(id);
@@ -49,16 +55,38 @@ pub fn pack(readings: &[Reading]) -> Vec<u8> {
             varint(&mut out, figure.0);
         }
         varint(&mut out, health.uptime);
+        match run {
+            Some(run) => pack_run(&mut out, run),
+            None => out.push(0),
+        }
     }
     out
+}
+
+fn pack_run(out: &mut Vec<u8>, run: &Run) {
+    let block = series::encode(run.series.first, &run.series.samples);
+    varint(out, block.len() as u64 + 8);
+    out.extend_from_slice(&run.instance.0.to_be_bytes());
+    out.extend_from_slice(&block);
+}
+
+fn unpack_run(rest: &mut Reader<'_>) -> Result<Option<Run>, PackError> {
+    let length = match rest.varint()? {
+        0 => return Ok(None),
+        length => usize::try_from(length).map_err(|_| PackError::Damaged)?,
+    };
+    let bytes = rest.take(length)?;
+    let (instance, block) = bytes.split_first_chunk::<8>().ok_or(PackError::Damaged)?;
+    let series = series::decode(block).map_err(|_| PackError::Damaged)?;
+    Ok(Some(Run { instance: InstanceId(u64::from_be_bytes(*instance)), series }))
 }
 
 /// The probes in a blob.
 pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
     let mut rest = Reader(blob);
-    match rest.byte()? {
-        VERSION => {}
-        other => return Err(PackError::Version(other)),
+    let version = rest.byte()?;
+    if version != VERSION && version != WITHOUT_SAMPLES {
+        return Err(PackError::Version(version));
     }
     let mut readings = Vec::new();
     while !rest.0.is_empty() {
@@ -84,7 +112,8 @@ pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
                 uptime: rest.varint()?,
             }),
         };
-        readings.push(Reading { monitor, judged: Judged { verdict, latency_ms, health } });
+        let run = if health.is_some() && version == VERSION { unpack_run(&mut rest)? } else { None };
+        readings.push(Reading { monitor, judged: Judged { verdict, latency_ms, health }, run });
     }
     Ok(readings)
 }
@@ -110,6 +139,7 @@ fn verdict_to_wire(verdict: Verdict) -> (u8, u8, u64) {
         Verdict::Failed(failure) => with_kind(2, failure),
         Verdict::Blind(Blindness::Budget) => (3, 0, 0),
         Verdict::Blind(Blindness::Platform) => (3, 1, 0),
+        Verdict::Blind(Blindness::Secret) => (3, 2, 0),
     }
 }
 
@@ -135,6 +165,10 @@ fn with_kind(kind: u8, failure: Failure) -> (u8, u8, u64) {
         Failure::Slow(ms) => (17, u64::from(ms)),
         Failure::Condition(number) => (18, u64::from(number)),
         Failure::Connection => (19, 0),
+        Failure::SecretRefused => (20, 0),
+        Failure::Unsigned => (21, 0),
+        Failure::Forged => (22, 0),
+        Failure::NotReport => (23, 0),
     };
     (kind, reason, number)
 }
@@ -146,6 +180,7 @@ fn verdict_from_wire(kind: u8, reason: u8, number: u64) -> Option<Verdict> {
         2 => Verdict::Failed(failure_from_wire(reason, number)?),
         3 if reason == 0 => Verdict::Blind(Blindness::Budget),
         3 if reason == 1 => Verdict::Blind(Blindness::Platform),
+        3 if reason == 2 => Verdict::Blind(Blindness::Secret),
         _ => return None,
     })
 }
@@ -172,6 +207,10 @@ fn failure_from_wire(reason: u8, number: u64) -> Option<Failure> {
         17 => Failure::Slow(u32::try_from(number).ok()?),
         18 => Failure::Condition(u16::try_from(number).ok()?),
         19 => Failure::Connection,
+        20 => Failure::SecretRefused,
+        21 => Failure::Unsigned,
+        22 => Failure::Forged,
+        23 => Failure::NotReport,
         _ => return None,
     })
 }
@@ -217,12 +256,14 @@ impl<'b> Reader<'b> {
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::series::Series;
+    use heapbeat_shared::{Bytes, Sample, UnixMillis};
     use proptest::prelude::*;
 
     use super::*;
 
     fn failure() -> impl Strategy<Value = Failure> {
-        (0u8..20, any::<u16>()).prop_map(|(reason, number)| failure_from_wire(reason, number.into()).unwrap())
+        (0u8..24, any::<u16>()).prop_map(|(reason, number)| failure_from_wire(reason, number.into()).unwrap())
     }
 
     fn verdict() -> impl Strategy<Value = Verdict> {
@@ -232,6 +273,7 @@ mod tests {
             failure().prop_map(Verdict::Failed),
             Just(Verdict::Blind(Blindness::Budget)),
             Just(Verdict::Blind(Blindness::Platform)),
+            Just(Verdict::Blind(Blindness::Secret)),
         ]
     }
 
@@ -248,12 +290,36 @@ mod tests {
         })
     }
 
+    fn run() -> impl Strategy<Value = Run> {
+        let samples = proptest::collection::vec((0i64..5000, any::<[u16; 5]>()), 1..70);
+        (any::<u64>(), any::<u32>(), samples).prop_map(|(instance, first, steps)| {
+            let mut at = UnixMillis(0);
+            let pages = |n: u16| Bytes(u64::from(n) * series::PAGE);
+            let samples = steps.into_iter().map(|(step, [rss, used, total, resident, set])| {
+                at = UnixMillis(at.0 + step);
+                Sample {
+                    at,
+                    rss: pages(rss),
+                    heap_used: pages(used),
+                    heap_total: pages(total),
+                    heap_resident: pages(resident),
+                    working_set: pages(set),
+                }
+            });
+            let samples = samples.collect();
+            Run { instance: InstanceId(instance), series: Series { first: first.into(), samples } }
+        })
+    }
+
     fn reading() -> impl Strategy<Value = Reading> {
         let judged = (verdict(), any::<Option<u32>>(), proptest::option::of(health()));
-        ("[a-z0-9]{1,40}", judged).prop_map(|(id, (verdict, latency_ms, health))| Reading {
-            monitor: id.parse().unwrap(),
-            judged: Judged { verdict, latency_ms, health },
-        })
+        ("[a-z0-9]{1,40}", judged, proptest::option::of(run())).prop_map(
+            |(id, (verdict, latency_ms, health), run)| Reading {
+                monitor: id.parse().unwrap(),
+                judged: Judged { verdict, latency_ms, health },
+                run: run.filter(|_| health.is_some()),
+            },
+        )
     }
 
     proptest! {
@@ -299,6 +365,7 @@ mod tests {
                         uptime: 3600,
                     }),
                 },
+                run: None,
             },
             Reading {
                 monitor: "bc".parse().unwrap(),
@@ -307,12 +374,18 @@ mod tests {
                     latency_ms: None,
                     health: None,
                 },
+                run: None,
             },
         ];
         let expected = [
-            1, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 2, b'b', b'c', 2, 13, 244, 3, 0, 0,
+            2, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 0, 2, b'b', b'c', 2, 13, 244, 3, 0,
+            0,
         ];
         assert_eq!(pack(&readings), expected);
+        let version_1 = [
+            1, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 2, b'b', b'c', 2, 13, 244, 3, 0, 0,
+        ];
+        assert_eq!(unpack(&version_1).unwrap(), readings);
         assert_eq!(unpack(&[9]), Err(PackError::Version(9)));
         assert_eq!(unpack(&[]), Err(PackError::Damaged));
     }

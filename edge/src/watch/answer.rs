@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
+use super::proof::Signed;
 use super::{Blindness, Failure};
 use crate::config::MonitorId;
 
 /// One probe: whom it asked, when the answer was heard, and what it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Probed {
     /// Whom it asked.
     pub monitor: MonitorId,
@@ -20,7 +21,7 @@ pub struct Probed {
 }
 
 /// An HTTP answer, redirects followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// Its status code.
     pub status: u16,
@@ -28,6 +29,8 @@ pub struct Answer {
     pub latency: Duration,
     /// Its body, as far as anybody wants to see it.
     pub body: Body,
+    /// What the server signed for us, where it did.
+    pub report: Option<Box<Signed>>,
 }
 
 /// The body of an answer.

@@ -13,6 +13,7 @@ use super::State;
 use super::answer::Probed;
 use super::ledger::{self, Changes, Entry, Ledger};
 use super::schedule;
+use super::told::{Run, Told};
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
 use crate::config::{Config, Monitor, MonitorId};
@@ -50,6 +51,8 @@ pub struct Reading {
     pub monitor: MonitorId,
     /// The verdict and the figures.
     pub judged: Judged,
+    /// The samples that came with it.
+    pub run: Option<Run>,
 }
 
 /// What a tick asks the store to write, all of it or nothing.
@@ -122,9 +125,14 @@ impl Board {
             if let (Some(watched), Some(health)) =
                 (self.watched.get_mut(&reading.monitor), reading.judged.health)
             {
-                watched.chart.add(at, health.memory);
+                watched.draw(at, health.memory, reading.run.as_ref());
             }
         }
+    }
+
+    /// What `monitor` told in its last signed report; `None` where it never signed one.
+    pub fn told(&self, monitor: &MonitorId) -> Option<&Told> {
+        self.watched.get(monitor)?.memo.told.as_ref()
     }
 
     /// The last tick that was taken in.
@@ -181,7 +189,7 @@ impl Board {
             if step.changes != Changes::default() {
                 commit.ledgers.push((id(), step.changes));
             }
-            commit.readings.push(Reading { monitor: id(), judged: step.judged });
+            commit.readings.push(Reading { monitor: id(), judged: step.judged, run: step.news.run });
         }
         self.retire(config, at, &mut commit);
         self.last = Some(tick);

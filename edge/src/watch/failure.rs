@@ -50,6 +50,14 @@ pub enum Failure {
     Condition(u16),
     /// The connection failed in a way that the platform does not tell apart.
     Connection,
+    /// A heapbeat server did not accept our signature.
+    SecretRefused,
+    /// An answer that had to be signed was not.
+    Unsigned,
+    /// An answer was signed for another question, or with another secret, or was changed on the way.
+    Forged,
+    /// Signed, and yet not a report that this version can read.
+    NotReport,
 }
 
 /// Why a probe could not look: our own doing. Time without a look is `unobserved`, never `down`.
@@ -60,6 +68,8 @@ pub enum Blindness {
     Budget,
     /// The platform failed to run the request.
     Platform,
+    /// The Worker has no secret of the name that the monitor asks for, or one that is too short.
+    Secret,
 }
 
 impl Failure {
@@ -83,6 +93,12 @@ impl Failure {
             Failure::NotHealth => "the answer was JSON, but not a health answer",
             Failure::BodyTooLarge => "the answer was too large",
             Failure::Connection => "the connection failed",
+            Failure::SecretRefused => {
+                "the server refused our signature: wrong secret, or clocks more than a minute apart"
+            }
+            Failure::Unsigned => "the answer was not signed: it came from a cache, or not from the server",
+            Failure::Forged => "the answer's signature is wrong: an old or changed answer, or another secret",
+            Failure::NotReport => "the answer was signed, but not a report that this version can read",
             Failure::Status(status) => return format!("the answer had status {status}"),
             Failure::Slow(ms) => return format!("the answer took {ms} ms"),
             Failure::Condition(number) => return format!("condition {number} does not hold"),
@@ -97,6 +113,7 @@ impl Blindness {
         match self {
             Blindness::Budget => "not probed: the tick's allowance of requests was spent",
             Blindness::Platform => "not probed: the probe itself could not run",
+            Blindness::Secret => "not probed: the secret it is asked with is not set, or too short",
         }
         .to_owned()
     }

@@ -145,7 +145,7 @@ mod tests {
 
     #[allow(clippy::unnecessary_wraps)] // it stands in tables beside failures
     fn answer(status: u16, millis: u64, body: Body) -> Result<Answer, Missed> {
-        Ok(Answer { status, latency: Duration::from_millis(millis), body })
+        Ok(Answer { status, latency: Duration::from_millis(millis), body, report: None })
     }
 
     fn whole(body: &str) -> Body {

@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::State;
 use super::answer::Probed;
 use super::chart::Chart;
+use super::ending::Ending;
 use super::ledger::{Changes, Ledger, Word};
+use super::proof::Signed;
 use super::restart::{Heard, REMEMBERED};
 use super::schedule;
 use super::standing::Standing;
+use super::told::{News, Run, Told};
 use super::uptime::{self, WINDOWS};
 use super::verdict::{Judged, Verdict, judge};
 use crate::config::Monitor;
-use crate::view::{MemoryView, MonitorView};
+use crate::view::{EndingView, MemoryView, MonitorView};
 
 /// The part that changes with every probe; the hub stores that of all monitors in one row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,10 @@ pub struct Memo {
     pub started: Option<UnixMillis>,
     /// Restarts that were seen, oldest first, at most [`REMEMBERED`].
     pub restarts: VecDeque<UnixMillis>,
+    /// The last signed report.
+    pub told: Option<Told>,
+    /// How the instance before the present one ended.
+    pub ending: Option<Ending>,
 }
 
 /// One monitor: its memo, its ledger and its chart.
@@ -60,6 +67,8 @@ pub struct Step {
     pub changes: Changes,
     /// Whether the process that answered is another one than before.
     pub restarted: bool,
+    /// What is new in its report, where it signed one.
+    pub news: News,
 }
 
 impl Watched {
@@ -68,7 +77,7 @@ impl Watched {
         let judged = judge(monitor, &probed.result);
         self.memo.verdict = Some(judged.verdict);
         let Some(vote) = judged.verdict.vote() else {
-            return Step { judged, changes: self.ledger.lapse(at), restarted: false };
+            return Step { judged, changes: self.ledger.lapse(at), restarted: false, news: News::default() };
         };
         let gap = self.ledger.lapsed(at);
         self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
@@ -76,13 +85,54 @@ impl Watched {
         let changes = self.ledger.record(word, self.memo.standing.state());
         self.memo.word = self.ledger.word();
         self.memo.latency_ms = judged.latency_ms;
-        let mut restarted = false;
+        let (mut restarted, mut news) = (false, News::default());
         if let Some(health) = judged.health {
             self.memo.memory = Some((health.memory, at));
-            self.chart.add(at, health.memory);
-            restarted = self.hear(Heard { at: probed.heard, uptime: health.uptime }, at);
+            let heard = Heard { at: probed.heard, uptime: health.uptime };
+            if let Some(signed) = probed.result.as_ref().ok().and_then(|answer| answer.report.as_deref()) {
+                (restarted, news) = self.hear_report(signed, at);
+                self.memo.heard = Some(heard);
+            } else {
+                restarted = self.hear(heard, at);
+            }
+            self.draw(at, health.memory, news.run.as_ref());
         }
-        Step { judged, changes, restarted }
+        Step { judged, changes, restarted, news }
+    }
+
+    /// Takes in a signed report; says whether it is another instance's than the last.
+    fn hear_report(&mut self, signed: &Signed, at: UnixMillis) -> (bool, News) {
+        let (told, news) = Told::hear(self.memo.told.as_ref(), signed, at);
+        let restarted = news.ending.is_some();
+        if restarted {
+            self.remember_restart(told.started);
+        }
+        if news.ending.is_some() {
+            self.memo.ending.clone_from(&news.ending);
+        }
+        self.memo.started = Some(told.started);
+        self.memo.told = Some(told);
+        (restarted, news)
+    }
+
+    /// Takes figures into the chart: every sample of a report, or what the answer told.
+    pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, run: Option<&Run>) {
+        match run {
+            Some(run) => {
+                run.series
+                    .samples
+                    .iter()
+                    .for_each(|sample| self.chart.add(sample.at, sample.to_health_memory()));
+            }
+            None => self.chart.add(at, memory),
+        }
+    }
+
+    fn remember_restart(&mut self, started: UnixMillis) {
+        self.memo.restarts.push_back(started);
+        while self.memo.restarts.len() > REMEMBERED {
+            self.memo.restarts.pop_front();
+        }
     }
 
     /// Takes in an uptime; says whether it is that of another process than before.
@@ -90,10 +140,7 @@ impl Watched {
         let started = at.minus(Duration::from_secs(heard.uptime));
         let restarted = self.memo.heard.is_some_and(|before| heard.restarted_since(before));
         if restarted {
-            self.memo.restarts.push_back(started);
-            while self.memo.restarts.len() > REMEMBERED {
-                self.memo.restarts.pop_front();
-            }
+            self.remember_restart(started);
         }
         if restarted || self.memo.started.is_none() {
             self.memo.started = Some(started);
@@ -130,12 +177,13 @@ impl Watched {
                 .collect(),
             memory: self.memo.memory.map(|(figures, at)| MemoryView {
                 figures,
-                limit: None,
-                pressure: None,
+                limit: self.memo.told.as_ref().map(|told| told.limit.to_megabytes()),
+                pressure: self.memo.told.as_ref().map(|told| told.pressure),
                 at,
             }),
             started: self.memo.started,
             restarts: self.memo.restarts.iter().copied().collect(),
+            last_ending: self.memo.ending.as_ref().map(EndingView::from),
             chart: self.chart.points(now),
         }
     }

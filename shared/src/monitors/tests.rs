@@ -87,7 +87,7 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
         (
             r#","colour":"red""#,
             "MONITORS[0].colour: is no setting of a monitor; those are id, name, kind, url, interval, timeout, \
-             conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, alerts",
+             conditions, degraded, failure-threshold, success-threshold, group, secret, depends-on, regions, alerts",
         ),
         (
             r#","regions":["weur"]"#,
@@ -109,6 +109,15 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
         (r#","conditions":[]"#, "MONITORS[0].conditions: is empty; leave it out for [\"[STATUS] == 200\"]"),
         (r#","degraded":[7]"#, "MONITORS[0].degraded[0]: should be a text in quotes, not 7"),
         (r#","conditions":"x""#, "MONITORS[0].conditions: should be a list of at most 20 texts, not \"x\""),
+        (
+            r#","secret":"hunter2""#,
+            "MONITORS[0].secret: is no name of a secret: 1 to 64 of A-Z, 0-9 and _, with no digit first, such as \
+             HEAPBEAT_SECRET; what it holds is set by `wrangler secret put NAME` and stands in no file",
+        ),
+        (
+            r#","kind":"http","secret":"API_SECRET""#,
+            "MONITORS[0].secret: only a heapbeat server can be asked with one; take the field out",
+        ),
         (r#","alerts":["ops"]"#, "MONITORS[0].alerts: alerts are not supported yet; take the field out"),
     ];
     for (extra, problem) in cases {

@@ -32,7 +32,12 @@ fn probed(id: &str, minute: i64, finds: Finds) -> Probed {
             let memory = HealthMemory { rss: Megabytes(100), ..HealthMemory::default() };
             let uptime = u64::try_from(minutes * 60).unwrap();
             let body = Health { memory, uptime, ..Health::default() }.to_json();
-            Ok(Answer { status: 200, latency: Duration::from_millis(12), body: Body::Whole(body) })
+            Ok(Answer {
+                status: 200,
+                latency: Duration::from_millis(12),
+                body: Body::Whole(body),
+                report: None,
+            })
         }
         Finds::Down => Err(Failure::Refused.into()),
         Finds::Blind => Err(Blindness::Platform.into()),

@@ -1,0 +1,176 @@
+//! How an instance ended, as far as the edge can tell from both sides of the restart.
+//!
+//! The server's own flight recorder knows better where it survived; this is for where it did not, or said nothing.
+//! What the evidence does not decide is `unknown`: a cause that is guessed sends somebody to the wrong place at night.
+
+use heapbeat_shared::event::EventKind;
+use heapbeat_shared::{Pressure, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use super::told::Told;
+
+/// How it ended; the words of the design's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndingKind {
+    /// Asked to.
+    Stop,
+    /// Asked to, and another version followed.
+    Deploy,
+    /// The guard's own doing.
+    Recycle,
+    /// Killed by the kernel for want of memory.
+    OomKill,
+    /// By a panic.
+    Panic,
+    /// By another signal or exit code.
+    Crash,
+    /// It stopped answering and was given up.
+    Hang,
+    /// It vanished with its machine.
+    Platform,
+    /// Idle, and put to sleep.
+    SpinDown,
+    /// The evidence does not decide.
+    Unknown,
+}
+
+impl EndingKind {
+    /// The word on the wire, in pages and in alerts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EndingKind::Stop => "stop",
+            EndingKind::Deploy => "deploy",
+            EndingKind::Recycle => "recycle",
+            EndingKind::OomKill => "oom_kill",
+            EndingKind::Panic => "panic",
+            EndingKind::Crash => "crash",
+            EndingKind::Hang => "hang",
+            EndingKind::Platform => "platform",
+            EndingKind::SpinDown => "spin_down",
+            EndingKind::Unknown => "unknown",
+        }
+    }
+
+    /// Whether nobody meant it to end like that. `unknown` counts: time without a crash is claimed only where it is
+    /// known.
+    pub const fn is_crash(self) -> bool {
+        !matches!(self, EndingKind::Stop | EndingKind::Deploy | EndingKind::Recycle | EndingKind::SpinDown)
+    }
+}
+
+/// How an instance ended, when, and how we know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// How.
+    pub kind: EndingKind,
+    /// When: the last that was heard of it.
+    pub at: UnixMillis,
+    /// Whether the evidence decides.
+    pub sure: bool,
+    /// What speaks for it, in sentences.
+    pub evidence: Vec<String>,
+}
+
+/// Share of the limit, in percent, from which on a process that vanished was probably killed for it: the kernel kills
+/// between two samples, so the last one stands below the limit.
+const NEAR_PERCENT: u64 = 90;
+
+/// How the instance of `last` ended, now that `next` has answered in its place.
+pub fn infer(last: &Told, next: &Told) -> Ending {
+    let deployed = last.version != next.version;
+    let mut evidence = Vec::new();
+    let (kind, sure, at) = match &last.leaving {
+        Some(event) => {
+            let (kind, said) = match &event.kind {
+                EventKind::Stop { by } if deployed => {
+                    (EndingKind::Deploy, format!("it was asked to stop by {by}"))
+                }
+                EventKind::Stop { by } => (EndingKind::Stop, format!("it was asked to stop by {by}")),
+                EventKind::Recycle { reason } => {
+                    (EndingKind::Recycle, format!("the guard replaced it: {reason}"))
+                }
+                _ => (EndingKind::Recycle, "the guard gave it up for want of memory".to_owned()),
+            };
+            evidence.push(said);
+            (kind, true, event.at)
+        }
+        None if near(last) => (EndingKind::OomKill, false, last.latest.at),
+        None if deployed => (EndingKind::Deploy, false, last.latest.at),
+        None => (EndingKind::Unknown, false, last.latest.at),
+    };
+    if deployed {
+        evidence.push(format!("version {} was followed by {}", last.version, next.version));
+    }
+    if last.latest != heapbeat_shared::Sample::default() {
+        let (memory, limit) = (last.latest.working_set, last.limit);
+        evidence
+            .push(format!("its last sample was {memory} of {limit}, pressure {}", last.pressure.as_str()));
+    }
+    if last.leaving.is_none() {
+        evidence.push("it did not say that it was about to stop".to_owned());
+    }
+    Ending { kind, at, sure, evidence }
+}
+
+fn near(last: &Told) -> bool {
+    let full = last.latest.working_set.0.saturating_mul(100) >= last.limit.0.saturating_mul(NEAR_PERCENT);
+    last.limit.0 > 0 && (full || last.pressure >= Pressure::Recycle)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use heapbeat_shared::event::Event;
+    use heapbeat_shared::{Bytes, InstanceId};
+
+    use super::*;
+    use crate::watch::told::tests::{report, signed};
+
+    fn told(instance: u64, minute: i64) -> Told {
+        let at = UnixMillis(minute * 60_000);
+        Told::hear(None, &signed(&report(instance, at, 0, 10)), at).0
+    }
+
+    #[test]
+    fn what_the_two_sides_of_a_restart_tell() {
+        use EndingKind::{Deploy, OomKill, Recycle, Stop, Unknown};
+        let stop = || Some(EventKind::Stop { by: "SIGTERM".into() });
+        let recycle = || Some(EventKind::Recycle { reason: "960 MB of 1024".into() });
+        let cases = [
+            ("asked to", stop(), "v1", 100, Pressure::Calm, (Stop, true)),
+            ("asked to, and another version", stop(), "v2", 100, Pressure::Calm, (Deploy, true)),
+            ("the guard's own", recycle(), "v1", 480, Pressure::Recycle, (Recycle, true)),
+            ("the guard gave up", Some(EventKind::Leave), "v1", 500, Pressure::Shed, (Recycle, true)),
+            ("near its limit, without a word", None, "v1", 470, Pressure::Purge, (OomKill, false)),
+            (
+                "near its limit, and another version: still",
+                None,
+                "v2",
+                470,
+                Pressure::Purge,
+                (OomKill, false),
+            ),
+            ("another version, without a word", None, "v2", 100, Pressure::Calm, (Deploy, false)),
+            ("without a word", None, "v1", 100, Pressure::Calm, (Unknown, false)),
+        ];
+        for (name, leaving, version, mb, pressure, expected) in cases {
+            let mut last = Told { version: "v1".into(), pressure, ..told(1, 10) };
+            last.latest.working_set = Bytes::from_mb(mb);
+            last.leaving = leaving.map(|kind| Event { at: UnixMillis(1), kind });
+            let next = Told { version: version.into(), instance: InstanceId(2), ..told(2, 11) };
+            let ending = infer(&last, &next);
+            assert_eq!((ending.kind, ending.sure), expected, "{name}");
+            assert!(!ending.evidence.is_empty(), "{name}");
+            assert!(ending.at <= next.at.minus(Duration::from_secs(60)), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_word_is_the_same_in_pages_and_on_the_wire() {
+        for kind in [EndingKind::OomKill, EndingKind::SpinDown, EndingKind::Deploy, EndingKind::Unknown] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+}

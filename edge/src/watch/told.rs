@@ -1,0 +1,157 @@
+//! What a heapbeat server told in its last signed report, and what is new in the next one.
+//!
+//! Continuity is proven, not assumed: a sample belongs to an instance and has a number in it, so what is missing
+//! between two reports is known to be missing, what comes twice is dropped, and another instance is a restart even
+//! though both probes found everything in order.
+
+use std::time::Duration;
+
+use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::forecast::Assessment;
+use heapbeat_shared::series::Series;
+use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use super::ending::{self, Ending};
+use super::proof::Signed;
+
+/// How far the server's clock may be from the tick's before its times are moved. A signed answer proves that the two
+/// clocks are within a minute; a cron may come late by some minutes more. Beyond that the tick's clock is a test's.
+const CLOCKS_APART: Duration = Duration::from_secs(15 * 60);
+
+/// Longest version that is kept, in bytes: a commit has 40.
+const LONGEST_VERSION: usize = 64;
+
+/// The last report, as far as it is worth keeping. All instants are the tick's clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The tick that heard it.
+    pub at: UnixMillis,
+    /// Who answered.
+    pub instance: InstanceId,
+    /// Which build.
+    pub version: String,
+    /// When the instance started.
+    pub started: UnixMillis,
+    /// What was added to the server's clock to give the tick's, in milliseconds; nearly always 0.
+    pub shift: i64,
+    /// The last sample that we hold.
+    pub cursor: Option<Cursor>,
+    /// The memory limit in force.
+    pub limit: Bytes,
+    /// Where the ladder stands.
+    pub pressure: Pressure,
+    /// Since when.
+    pub pressure_since: UnixMillis,
+    /// Whether it leaks.
+    pub forecast: Assessment,
+    /// The last reading.
+    pub latest: Sample,
+    /// The newest event that was seen.
+    pub seen: UnixMillis,
+    /// The last event that says that this instance is about to end.
+    pub leaving: Option<Event>,
+}
+
+/// Consecutive samples of one instance; times are the tick's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Whose.
+    pub instance: InstanceId,
+    /// The samples and the number of the first.
+    pub series: Series,
+}
+
+/// What is new in a report.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct News {
+    /// Samples that we did not hold.
+    pub run: Option<Run>,
+    /// Samples that are missing right before them, in the same instance.
+    pub missing: u64,
+    /// Events that we did not know, oldest first; times are the tick's clock.
+    pub events: Vec<Event>,
+    /// How the instance before ended, where this report is another's than the last.
+    pub ending: Option<Ending>,
+}
+
+impl Told {
+    /// Takes in a report heard by the tick at `at`. `before`: the last one.
+    pub fn hear(before: Option<&Told>, signed: &Signed, at: UnixMillis) -> (Told, News) {
+        let report = &signed.report;
+        let shift = shift(before.map_or(0, |told| told.shift), report.now, at);
+        let move_clock = |instant: UnixMillis| UnixMillis(instant.0.saturating_add(shift));
+        let same = before.filter(|told| told.instance == report.instance);
+        let (run, missing) = continued(same.and_then(|told| told.cursor), signed, move_clock);
+
+        // In the server's own clock, which an event keeps whatever the tick's does.
+        let seen = before.map(|told| told.seen.0.saturating_sub(told.shift));
+        let mut events: Vec<Event> = report
+            .events
+            .iter()
+            .filter(|event| seen.is_none_or(|seen| event.at.0 > seen))
+            .map(|event| Event { at: move_clock(event.at), kind: event.kind.clone() })
+            .collect();
+        events.sort_by_key(|event| event.at);
+        let mut told = Told {
+            at,
+            instance: report.instance,
+            version: report.version[..report.version.floor_char_boundary(LONGEST_VERSION)].to_owned(),
+            started: move_clock(report.started),
+            shift,
+            cursor: report.cursor().or(same.and_then(|told| told.cursor)),
+            limit: report.limit.bytes,
+            pressure: report.pressure.rung,
+            pressure_since: move_clock(report.pressure.since),
+            forecast: report.forecast,
+            latest: Sample { at: move_clock(report.latest.at), ..report.latest },
+            seen: UnixMillis(0),
+            leaving: same.and_then(|told| told.leaving.clone()),
+        };
+        told.seen = events.last().map_or_else(
+            || UnixMillis(seen.unwrap_or(i64::MIN / 2).saturating_add(shift)),
+            |newest| newest.at,
+        );
+        if let Some(leaving) = events.iter().rev().find(|event| leaves(&event.kind)) {
+            told.leaving = Some(leaving.clone());
+        }
+        let ended = before.filter(|told| told.instance != report.instance);
+        let ending = ended.map(|last| ending::infer(last, &told));
+        (told, News { run, missing, events, ending })
+    }
+}
+
+/// Whether an event says that its instance is about to end.
+fn leaves(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Stop { .. } | EventKind::Recycle { .. } | EventKind::Leave)
+}
+
+/// What has to be added to the server's clock: what it was, for as long as that is good enough.
+fn shift(before: i64, server: UnixMillis, tick: UnixMillis) -> i64 {
+    let apart = tick.0.saturating_sub(server.0);
+    let good = apart.saturating_sub(before).unsigned_abs();
+    if u128::from(good) <= CLOCKS_APART.as_millis() { before } else { apart }
+}
+
+/// The samples that come after `cursor`, and how many are missing before them.
+fn continued(
+    cursor: Option<Cursor>,
+    signed: &Signed,
+    move_clock: impl Fn(UnixMillis) -> UnixMillis,
+) -> (Option<Run>, u64) {
+    let Series { first, samples } = &signed.series;
+    let expected = cursor.map_or(*first, |cursor| cursor.sequence.saturating_add(1));
+    let known = usize::try_from(expected.saturating_sub(*first)).unwrap_or(usize::MAX);
+    let new = samples.get(known..).unwrap_or_default();
+    let run = (!new.is_empty()).then(|| Run {
+        instance: signed.report.instance,
+        series: Series {
+            first: (*first).max(expected),
+            samples: new.iter().map(|sample| Sample { at: move_clock(sample.at), ..*sample }).collect(),
+        },
+    });
+    (run, first.saturating_sub(expected))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,107 @@
+use heapbeat_shared::forecast::Forecaster;
+use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
+use heapbeat_shared::{HealthMemory, Status, series};
+
+use super::*;
+
+/// A report of instance `instance`, written at `now`, with `count` samples from number `first`, one a second, the
+/// last one at `now`.
+pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> Report {
+    let sample = |n: u64| Sample {
+        at: UnixMillis(now.0 - 1000 * (count - 1 - n).cast_signed()),
+        rss: Bytes::from_mb(100 + n % 10),
+        heap_used: Bytes::from_mb(80),
+        heap_total: Bytes::from_mb(90),
+        heap_resident: Bytes::from_mb(95),
+        working_set: Bytes::from_mb(100 + n % 10),
+    };
+    let samples: Vec<Sample> = (0..count).map(sample).collect();
+    Report {
+        status: Status::Healthy,
+        memory: HealthMemory::default(),
+        uptime: 60,
+        instance: InstanceId(instance),
+        version: "1a2b3c4".into(),
+        started: now.minus(Duration::from_secs(60)),
+        now,
+        limit: Limit { bytes: Bytes::from_mb(512), origin: "cgroup".into() },
+        pressure: Standing { rung: Pressure::Calm, since: UnixMillis(0), shed: 0 },
+        latest: samples.last().copied().unwrap_or_default(),
+        system: System::default(),
+        events: Vec::new(),
+        routes: Vec::new(),
+        forecast: Forecaster::new().assess(Bytes::from_mb(512)),
+        samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
+        missing: Vec::new(),
+    }
+}
+
+/// As it comes out of [`super::super::proof::open`].
+pub(crate) fn signed(report: &Report) -> Signed {
+    let (report, series) = Report::parse(&report.to_json()).unwrap();
+    Signed { report, series }
+}
+
+const MINUTE: i64 = 60_000;
+
+fn minute(n: i64) -> UnixMillis {
+    UnixMillis(n * MINUTE)
+}
+
+#[test]
+fn samples_are_taken_once_and_what_is_missing_is_known() {
+    // (instance, first, count) of each report; (first, count, missing) of what is new in it
+    let timeline = [
+        ("the first", (1, 0, 60), Some((0, 60)), 0),
+        ("goes on", (1, 60, 60), Some((60, 60)), 0),
+        ("two ticks were missed, nothing is", (1, 120, 180), Some((120, 180)), 0),
+        ("the server's ring was too short", (1, 340, 60), Some((340, 60)), 40),
+        ("the server did not look at the cursor", (1, 300, 200), Some((400, 100)), 0),
+        ("nothing new", (1, 300, 200), None, 0),
+        ("another instance, from its first sample", (2, 0, 30), Some((0, 30)), 0),
+        ("no sample yet", (3, 0, 0), None, 0),
+        ("now there are", (3, 0, 10), Some((0, 10)), 0),
+    ];
+    let mut told: Option<Told> = None;
+    for ((name, (instance, first, count), run, missing), n) in timeline.into_iter().zip(1..) {
+        let (next, news) =
+            Told::hear(told.as_ref(), &signed(&report(instance, minute(n), first, count)), minute(n));
+        let seen = news.run.as_ref().map(|run| (run.series.first, run.series.samples.len()));
+        assert_eq!((seen, news.missing), (run, missing), "{name}");
+        assert_eq!(news.ending.is_some(), told.is_some_and(|last| last.instance.0 != instance), "{name}");
+        told = Some(next);
+    }
+}
+
+#[test]
+fn a_tick_that_lives_in_another_time_moves_the_samples_there() {
+    let hear = |before: Option<&Told>, server: i64, tick: i64| {
+        let (told, news) = Told::hear(before, &signed(&report(1, minute(server), 0, 5)), minute(tick));
+        (told, news.run.map(|run| run.series.samples.last().unwrap().at.0 / MINUTE))
+    };
+    let (near, at) = hear(None, 100, 103);
+    assert_eq!((near.shift, at), (0, Some(100)), "a cron that comes late moves nothing");
+    let (far, at) = hear(None, 100, 1000);
+    assert_eq!((far.shift / MINUTE, at), (900, Some(1000)));
+    let (later, _) = hear(Some(&far), 101, 1010);
+    assert_eq!(later.shift, far.shift, "what is good enough stays, so that samples keep their distances");
+    assert_eq!(later.started, minute(1000), "a minute before minute 101");
+    let (much_later, _) = hear(Some(&later), 102, 2000);
+    assert_eq!(much_later.shift / MINUTE, 1898);
+}
+
+#[test]
+fn an_event_is_news_once() {
+    let mut first = report(1, minute(10), 0, 0);
+    first.events = vec![Event { at: minute(8), kind: EventKind::Started }];
+    let (told, news) = Told::hear(None, &signed(&first), minute(10));
+    assert_eq!(news.events.len(), 1);
+    let stop = Event { at: minute(11), kind: EventKind::Stop { by: "SIGTERM".into() } };
+    first.events.push(stop.clone());
+    let (told, news) = Told::hear(Some(&told), &signed(&first), minute(11));
+    assert_eq!(news.events, [stop.clone()]);
+    assert_eq!(told.leaving, Some(stop));
+    let (told, news) = Told::hear(Some(&told), &signed(&first), minute(12));
+    assert_eq!(news.events, []);
+    assert!(told.leaving.is_some(), "still");
+}
