@@ -1,13 +1,13 @@
 //! `GET /api/v1/status`, as in Contract 5: a pure function of the read model.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use heapbeat_shared::ending::EndingKind;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::config::Problem;
 use crate::view::{EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::State;
-use crate::watch::ending::EndingKind;
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {

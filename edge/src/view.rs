@@ -3,12 +3,12 @@
 //! The hub makes one [`StatusView`] from its tables; the page and the API are pure functions of it. What is
 //! not in here cannot leak: no URL, header or secret of a monitor's configuration has a field.
 
+use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Problem;
 use crate::watch::State;
-use crate::watch::ending::{Ending, EndingKind};
 
 /// Everything the public status shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub struct EndingView {
 
 impl From<&Ending> for EndingView {
     fn from(ending: &Ending) -> Self {
-        let Ending { kind, at, sure, evidence } = ending.clone();
+        let Ending { kind, at, sure, evidence, .. } = ending.clone();
         EndingView { kind, at, sure, evidence }
     }
 }

@@ -3,74 +3,11 @@
 //! The server's own flight recorder knows better where it survived; this is for where it did not, or said nothing.
 //! What the evidence does not decide is `unknown`: a cause that is guessed sends somebody to the wrong place at night.
 
+use heapbeat_shared::Pressure;
+use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::event::EventKind;
-use heapbeat_shared::{Pressure, UnixMillis};
-use serde::{Deserialize, Serialize};
 
 use super::told::Told;
-
-/// How it ended; the words of the design's table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndingKind {
-    /// Asked to.
-    Stop,
-    /// Asked to, and another version followed.
-    Deploy,
-    /// The guard's own doing.
-    Recycle,
-    /// Killed by the kernel for want of memory.
-    OomKill,
-    /// By a panic.
-    Panic,
-    /// By another signal or exit code.
-    Crash,
-    /// It stopped answering and was given up.
-    Hang,
-    /// It vanished with its machine.
-    Platform,
-    /// Idle, and put to sleep.
-    SpinDown,
-    /// The evidence does not decide.
-    Unknown,
-}
-
-impl EndingKind {
-    /// The word on the wire, in pages and in alerts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            EndingKind::Stop => "stop",
-            EndingKind::Deploy => "deploy",
-            EndingKind::Recycle => "recycle",
-            EndingKind::OomKill => "oom_kill",
-            EndingKind::Panic => "panic",
-            EndingKind::Crash => "crash",
-            EndingKind::Hang => "hang",
-            EndingKind::Platform => "platform",
-            EndingKind::SpinDown => "spin_down",
-            EndingKind::Unknown => "unknown",
-        }
-    }
-
-    /// Whether nobody meant it to end like that. `unknown` counts: time without a crash is claimed only where it is
-    /// known.
-    pub const fn is_crash(self) -> bool {
-        !matches!(self, EndingKind::Stop | EndingKind::Deploy | EndingKind::Recycle | EndingKind::SpinDown)
-    }
-}
-
-/// How an instance ended, when, and how we know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ending {
-    /// How.
-    pub kind: EndingKind,
-    /// When: the last that was heard of it.
-    pub at: UnixMillis,
-    /// Whether the evidence decides.
-    pub sure: bool,
-    /// What speaks for it, in sentences.
-    pub evidence: Vec<String>,
-}
 
 /// Share of the limit, in percent, from which on a process that vanished was probably killed for it: the kernel kills
 /// between two samples, so the last one stands below the limit.
@@ -102,7 +39,8 @@ pub fn infer(last: &Told, next: &Told) -> Ending {
     if deployed {
         evidence.push(format!("version {} was followed by {}", last.version, next.version));
     }
-    if last.latest != heapbeat_shared::Sample::default() {
+    let seen = last.latest != heapbeat_shared::Sample::default();
+    if seen {
         let (memory, limit) = (last.latest.working_set, last.limit);
         evidence
             .push(format!("its last sample was {memory} of {limit}, pressure {}", last.pressure.as_str()));
@@ -110,7 +48,18 @@ pub fn infer(last: &Told, next: &Told) -> Ending {
     if last.leaving.is_none() {
         evidence.push("it did not say that it was about to stop".to_owned());
     }
-    Ending { kind, at, sure, evidence }
+    Ending {
+        kind,
+        sure,
+        at,
+        evidence,
+        instance: Some(last.instance),
+        version: last.version.clone(),
+        started: Some(last.started),
+        last: seen.then_some(last.latest),
+        pressure: Some(last.pressure),
+        ..Ending::default()
+    }
 }
 
 fn near(last: &Told) -> bool {
@@ -123,7 +72,7 @@ mod tests {
     use std::time::Duration;
 
     use heapbeat_shared::event::Event;
-    use heapbeat_shared::{Bytes, InstanceId};
+    use heapbeat_shared::{Bytes, InstanceId, UnixMillis};
 
     use super::*;
     use crate::watch::told::tests::{report, signed};
@@ -164,13 +113,6 @@ mod tests {
             assert_eq!((ending.kind, ending.sure), expected, "{name}");
             assert!(!ending.evidence.is_empty(), "{name}");
             assert!(ending.at <= next.at.minus(Duration::from_secs(60)), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_word_is_the_same_in_pages_and_on_the_wire() {
-        for kind in [EndingKind::OomKill, EndingKind::SpinDown, EndingKind::Deploy, EndingKind::Unknown] {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }
 }

@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
+use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::ending::{self, Ending};
+use super::ending;
 use super::proof::Signed;
 
 /// How far the server's clock may be from the tick's before its times are moved. A signed answer proves that the two
@@ -116,7 +117,12 @@ impl Told {
             told.leaving = Some(leaving.clone());
         }
         let ended = before.filter(|told| told.instance != report.instance);
-        let ending = ended.map(|last| ending::infer(last, &told));
+        let ending = ended.map(|last| match &report.previous {
+            Some(previous) if previous.kind != EndingKind::Unknown => {
+                Ending { at: move_clock(previous.at), ..previous.clone() }
+            }
+            _ => ending::infer(last, &told),
+        });
         (told, News { run, missing, events, ending })
     }
 }

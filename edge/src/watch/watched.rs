@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use heapbeat_shared::ending::Ending;
 use heapbeat_shared::{HealthMemory, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::answer::Probed;
 use super::chart::Chart;
-use super::ending::Ending;
 use super::ledger::{Changes, Ledger, Word};
 use super::proof::Signed;
 use super::restart::{Heard, REMEMBERED};
@@ -107,8 +107,12 @@ impl Watched {
         if restarted {
             self.remember_restart(told.started);
         }
-        if news.ending.is_some() {
-            self.memo.ending.clone_from(&news.ending);
+        let before_our_time = || {
+            let previous = signed.report.previous.clone()?;
+            Some(Ending { at: UnixMillis(previous.at.0.saturating_add(told.shift)), ..previous })
+        };
+        if restarted || self.memo.ending.is_none() {
+            self.memo.ending = news.ending.clone().or_else(before_our_time);
         }
         self.memo.started = Some(told.started);
         self.memo.told = Some(told);

@@ -1,3 +1,4 @@
+use heapbeat_shared::ending::EndingKind;
 use heapbeat_shared::forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
 use heapbeat_shared::{HealthMemory, Status, series};
@@ -33,6 +34,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
+        previous: None,
     }
 }
 
@@ -104,4 +106,29 @@ fn an_event_is_news_once() {
     let (told, news) = Told::hear(Some(&told), &signed(&first), minute(12));
     assert_eq!(news.events, []);
     assert!(told.leaving.is_some(), "still");
+}
+
+#[test]
+fn what_the_server_knows_of_its_own_ending_comes_first() {
+    let (last, _) = Told::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
+    let mut next = report(2, minute(2), 0, 20);
+    let told = Ending { kind: EndingKind::Panic, sure: true, at: minute(1), ..Ending::default() };
+    // Whose ending: ours, one that is not named, one of an instance in between
+    for (instance, kind) in
+        [(Some(1), EndingKind::Panic), (None, EndingKind::Panic), (Some(9), EndingKind::Panic)]
+    {
+        next.previous = Some(Ending { instance: instance.map(InstanceId), ..told.clone() });
+        let (_, news) = Told::hear(Some(&last), &signed(&next), minute(2));
+        assert_eq!(news.ending.unwrap().kind, kind, "{instance:?}");
+    }
+    next.previous = Some(Ending::default());
+    let (_, news) = Told::hear(Some(&last), &signed(&next), minute(2));
+    let ending = news.ending.unwrap();
+    assert_eq!(
+        (ending.kind, ending.evidence.len()),
+        (EndingKind::Unknown, 2),
+        "what we saw is better than nothing"
+    );
+    let (_, news) = Told::hear(None, &signed(&next), minute(2));
+    assert_eq!(news.ending, None, "of an ending that was before our time only the status tells");
 }
