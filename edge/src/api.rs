@@ -8,6 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::config::Problem;
 use crate::view::{EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::State;
+use crate::watch::incident::Incident;
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
@@ -127,6 +128,29 @@ pub(crate) fn rfc3339(at: UnixMillis) -> String {
     DateTime::<Utc>::from_timestamp_millis(at.0)
         .unwrap_or_default()
         .to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// The body of `GET /api/v1/incidents`.
+pub fn incidents_json(list: &[Incident]) -> String {
+    let incidents: Vec<_> = list
+        .iter()
+        .map(|incident| {
+            serde_json::json!({
+                "id": incident.id(),
+                "monitor": incident.monitor,
+                "severity": incident.severity,
+                "opened": rfc3339(incident.opened),
+                "closed": incident.closed.map(rfc3339),
+                "cause": incident.cause.sentence(),
+                "evidence": incident.evidence,
+                "behind": incident.behind,
+                "timeline": incident.timeline.iter().map(|moment| {
+                    serde_json::json!({ "at": rfc3339(moment.at), "what": moment.what })
+                }).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    serde_json::json!({ "incidents": incidents }).to_string()
 }
 
 /// An error as RFC 9457 has it.

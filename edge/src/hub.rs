@@ -1,6 +1,6 @@
 //! The hub: the Durable Object that owns the monitors, their state and their history.
 //!
-//! It is reached through its binding only, by two requests: `POST /tick?at=<ms>` and `GET /view`. It
+//! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /view`, `GET /incidents`. It
 //! is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
 //! on a copy, and put in place after the store has taken it.
 
@@ -16,33 +16,40 @@ use worker::{
     durable_object,
 };
 
-use crate::config::{Config, Monitor};
-use crate::env::{self, BINDING_HUB};
+use self::deliver::Outbox;
+use crate::config::Monitor;
+use crate::env::{self, BINDING_HUB, Setup};
 use crate::probe::{Allowance, Keys, probe_all, wall_clock};
 use crate::store::{Loaded, Store, StoreError};
 use crate::view::StatusView;
 use crate::watch::board::{Board, Note, Tick};
+use crate::watch::incident::Incident;
 use crate::watch::proof::Key;
 
-/// Requests that one tick may make: the free plan's 50, less some for the platform's own counting.
+mod deliver;
+
+/// Requests that the probes of one tick may make: the free plan's 50, less what alerts may need.
 const REQUESTS_A_TICK: u32 = 45;
+
+/// Incidents that the public is shown.
+const MOST_INCIDENTS: i64 = 100;
 
 /// The Durable Object.
 #[durable_object]
 pub struct Hub {
-    config: Rc<Config>,
-    allow_private: bool,
+    setup: Setup,
     store: std::result::Result<Store, StoreError>,
     board: RefCell<Option<Rc<Board>>>,
     ticking: Cell<bool>,
+    outbox: Outbox,
     env: Env,
     _state: State,
 }
 
 impl DurableObject for Hub {
     fn new(state: State, env: Env) -> Self {
-        let (config, allow_private) = env::config(&env);
-        for problem in &config.problems {
+        let setup = env::setup(&env);
+        for problem in &setup.config.problems {
             console_warn!("config: {}: {}", problem.position, problem.reason);
         }
         let (state, store) = Store::open(state, wall_clock());
@@ -50,11 +57,11 @@ impl DurableObject for Hub {
             console_error!("hub: {error}");
         }
         Hub {
-            config: Rc::new(config),
-            allow_private,
+            setup,
             store,
             board: RefCell::new(None),
             ticking: Cell::new(false),
+            outbox: Outbox::default(),
             env,
             _state: state,
         }
@@ -67,6 +74,7 @@ impl DurableObject for Hub {
                 None => return Response::error("a tick has an instant", 400),
             },
             (Method::Get, "/view") => self.view().map(|view| Response::from_json(&view)),
+            (Method::Get, "/incidents") => self.incidents().map(|list| Response::from_json(&list)),
             _ => return Response::error("no such request", 404),
         };
         match done {
@@ -97,16 +105,16 @@ impl Ticked {
     }
 }
 
-/// Says that a tick is running, for as long as it lives.
-struct Running<'c>(&'c Cell<bool>);
+/// The only turn at something, for as long as it lives.
+struct Turn<'c>(&'c Cell<bool>);
 
-impl<'c> Running<'c> {
-    fn begin(ticking: &'c Cell<bool>) -> Option<Self> {
-        (!ticking.replace(true)).then_some(Running(ticking))
+impl<'c> Turn<'c> {
+    fn begin(taken: &'c Cell<bool>) -> Option<Self> {
+        (!taken.replace(true)).then_some(Turn(taken))
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }
@@ -122,20 +130,31 @@ impl Hub {
         if let Some(board) = &*self.board.borrow() {
             return Ok(Rc::clone(board));
         }
-        let Loaded { last, memos, ledgers, ticks } =
+        let Loaded { last, memos, ledgers, ticks, incidents, outbox } =
             self.store()?.load(wall_clock()).map_err(|error| error.to_string())?;
         let mut board = Board::restore(last, memos, ledgers);
         for (at, readings) in &ticks {
             board.chart(*at, readings);
         }
+        board.remember(incidents);
+        self.outbox.load(outbox);
         let board = Rc::new(board);
         *self.board.borrow_mut() = Some(Rc::clone(&board));
         Ok(board)
     }
 
-    /// Probes what is due and stores what came of it.
+    /// Probes what is due, stores what came of it, and tells those on call.
     async fn tick(&self, at: UnixMillis) -> std::result::Result<Ticked, String> {
-        let Some(_running) = Running::begin(&self.ticking) else {
+        let ticked = self.probe(at).await?;
+        if let Some(last) = self.board()?.last() {
+            let (channels, now) = (&self.setup.channels, last.clock(wall_clock()));
+            self.outbox.deliver(self.store()?, channels, &self.env, now).await;
+        }
+        Ok(ticked)
+    }
+
+    async fn probe(&self, at: UnixMillis) -> std::result::Result<Ticked, String> {
+        let Some(_turn) = Turn::begin(&self.ticking) else {
             console_warn!("tick {}: {}", at.0, Ticked::Overlapping.as_str());
             return Ok(Ticked::Overlapping);
         };
@@ -144,13 +163,17 @@ impl Hub {
             console_warn!("tick {}: {}", at.0, Ticked::Old.as_str());
             return Ok(Ticked::Old);
         }
+        let Setup { config, channels, page, allow_private } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
-        let allowance = Allowance::new(REQUESTS_A_TICK, self.allow_private, self.keys(&before));
-        let probes = probe_all(before.due(&self.config, at), &allowance).await;
+        let allowance = Allowance::new(REQUESTS_A_TICK, *allow_private, self.keys(&before));
+        let probes = probe_all(before.due(config, at), &allowance).await;
         let mut board = Board::clone(&before);
-        let commit = board.take(&self.config, tick, &probes);
+        let mut commit = board.take(config, tick, &probes);
+        board.tell(config, channels, page.as_deref(), &mut commit);
+        let queued = self.outbox.rows_for(&commit.alerts, at);
         let notes = commit.notes.clone();
-        self.store()?.commit(commit).map_err(|error| error.to_string())?;
+        self.store()?.commit(commit, queued.clone()).map_err(|error| error.to_string())?;
+        self.outbox.add(queued);
         *self.board.borrow_mut() = Some(Rc::new(board));
         notes.iter().for_each(log);
         Ok(Ticked::Stored)
@@ -168,11 +191,21 @@ impl Hub {
             });
             Some((monitor.id.clone(), key))
         };
-        self.config.monitors.iter().filter_map(key).collect()
+        self.setup.config.monitors.iter().filter_map(key).collect()
     }
 
     fn view(&self) -> std::result::Result<StatusView, String> {
-        Ok(self.board()?.view(&self.config, wall_clock()))
+        let mut view = self.board()?.view(&self.setup.config, wall_clock());
+        view.problems.extend(self.outbox.problems());
+        Ok(view)
+    }
+
+    /// The newest incidents of the monitors that are watched, newest first.
+    fn incidents(&self) -> std::result::Result<Vec<Incident>, String> {
+        let config = &self.setup.config;
+        let mut list = self.store()?.newest_incidents(MOST_INCIDENTS).map_err(|error| error.to_string())?;
+        list.retain(|incident| config.monitors.iter().any(|monitor| monitor.id == incident.monitor));
+        Ok(list)
     }
 }
 
@@ -196,6 +229,15 @@ fn instant(request: &Request) -> Option<UnixMillis> {
 /// Asks the hub for what the public may see.
 pub async fn ask_view(env: &Env) -> Result<StatusView> {
     let mut response = stub(env)?.fetch_with_str("https://hub/view").await?;
+    if response.status_code() != 200 {
+        return Err(worker::Error::from("the hub did not answer"));
+    }
+    response.json().await
+}
+
+/// Asks the hub for the newest incidents.
+pub async fn ask_incidents(env: &Env) -> Result<Vec<Incident>> {
+    let mut response = stub(env)?.fetch_with_str("https://hub/incidents").await?;
     if response.status_code() != 200 {
         return Err(worker::Error::from("the hub did not answer"));
     }

@@ -3,6 +3,7 @@
 //! Pure parts ([`config`], [`watch`], [`view`], [`api`], [`page`]) decide and are tested natively; the rim ([`hub`],
 //! [`probe`], [`store`], routes) awaits.
 
+pub mod alert;
 pub mod api;
 mod env;
 pub mod hub;

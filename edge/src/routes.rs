@@ -21,6 +21,7 @@ pub(crate) async fn answer(request: &Request, env: &Env) -> Result<Response> {
     let response = match (request.method(), request.path().as_str()) {
         (Method::Get | Method::Head, "/") => status_page(env).await?,
         (Method::Get | Method::Head, "/api/v1/status") => status(env).await?,
+        (Method::Get | Method::Head, "/api/v1/incidents") => incidents(env).await?,
         (Method::Options, _) => with_headers(Response::empty()?.with_status(204), &[("allow", ALLOW)])?,
         (Method::Get | Method::Head, path) => match page::asset(path) {
             Some(asset) => body(200, asset.body, asset.content_type, asset.cache_control)?,
@@ -51,6 +52,18 @@ async fn status(env: &Env) -> Result<Response> {
         Ok(view) => json(200, api::status_json(&view), "application/json", CACHE_CONTROL),
         Err(error) => {
             console_error!("status: {error}");
+            let response =
+                problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
+            with_headers(response, &[("retry-after", RETRY_AFTER)])
+        }
+    }
+}
+
+async fn incidents(env: &Env) -> Result<Response> {
+    match hub::ask_incidents(env).await {
+        Ok(list) => json(200, api::incidents_json(&list), "application/json", CACHE_CONTROL),
+        Err(error) => {
+            console_error!("incidents: {error}");
             let response =
                 problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
             with_headers(response, &[("retry-after", RETRY_AFTER)])

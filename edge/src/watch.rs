@@ -2,9 +2,11 @@
 
 pub mod answer;
 pub mod board;
+pub mod cause;
 pub mod chart;
 pub mod ending;
 pub mod failure;
+pub mod incident;
 pub mod ledger;
 pub mod proof;
 pub mod restart;

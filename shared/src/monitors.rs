@@ -60,6 +60,10 @@ pub struct Monitor {
     pub group: Option<String>,
     /// The Worker secret that a heapbeat server shares with us; [`DEFAULT_SECRET`] where none is named.
     pub secret: Option<SecretName>,
+    /// Monitors without which it cannot work: while one of them has trouble, nobody is told of this one's.
+    pub depends_on: Vec<MonitorId>,
+    /// The channels that are told; `None` is every one.
+    pub alerts: Option<Vec<MonitorId>>,
 }
 
 /// The Worker secret that signs the probes of heapbeat monitors that name none, where it exists.
@@ -139,7 +143,19 @@ impl Config {
                 (_, problems) => config.problems.extend(problems),
             }
         }
+        config.check_dependencies();
         config
+    }
+
+    /// A dependency on what is not watched suppresses nothing; whoever wrote it wants to know.
+    fn check_dependencies(&mut self) {
+        let ids: BTreeSet<_> = self.monitors.iter().map(|monitor| monitor.id.clone()).collect();
+        for monitor in &mut self.monitors {
+            for missing in monitor.depends_on.extract_if(.., |on| !ids.contains(on)) {
+                let reason = format!("monitor `{}` depends on `{missing}`, which is not watched", monitor.id);
+                self.problems.push(problem(VARIABLE, reason));
+            }
+        }
     }
 }
 
@@ -201,15 +217,18 @@ fn monitor(fields: &mut Fields<'_>, allow_private: bool, ids: &mut BTreeSet<Moni
         fields
             .refuse("secret", "only a heapbeat server can be asked with one; take the field out".to_owned());
     }
-    for (name, what) in [
-        ("depends-on", "dependencies between monitors are"),
-        ("regions", "probing from several regions is"),
-        ("alerts", "alerts are"),
-    ] {
-        if !fields.is_empty_list(name) {
-            fields.refuse(name, format!("{what} not supported yet; take the field out"));
-        }
+    let named = |text: &str| text.parse::<MonitorId>().map_err(|e| e.to_string());
+    let depends_on = fields.list("depends-on", &[], named);
+    if depends_on.iter().flatten().any(|on| Some(on) == id.as_ref()) {
+        fields.refuse("depends-on", "names the monitor itself".to_owned());
     }
+    if !fields.is_empty_list("regions") {
+        fields.refuse(
+            "regions",
+            "probing from several regions is not supported yet; take the field out".to_owned(),
+        );
+    }
+    let alerts = if fields.has("alerts") { fields.list("alerts", &[], named).map(Some) } else { Some(None) };
     fields.refuse_unknown();
     let id = id?;
     Some(Monitor {
@@ -224,6 +243,8 @@ fn monitor(fields: &mut Fields<'_>, allow_private: bool, ids: &mut BTreeSet<Moni
         thresholds: Thresholds { failure: failure?, success: success? },
         group,
         secret,
+        depends_on: depends_on?,
+        alerts: alerts?,
     })
 }
 

@@ -12,7 +12,8 @@ struct Migration {
 }
 
 /// All of them, in the order in which they run.
-const MIGRATIONS: &[Migration] = &[Migration { number: 1, sql: m0001_begin::SQL }];
+const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, sql: m0001_begin::SQL }, Migration { number: 2, sql: m0002_incidents::SQL }];
 
 mod m0001_begin {
     //! Ticks, the memos of all monitors, and the ledger.
@@ -26,6 +27,19 @@ mod m0001_begin {
             memos TEXT NOT NULL) STRICT",
         "CREATE TABLE ledger (monitor TEXT NOT NULL, from_ms INTEGER NOT NULL, state TEXT NOT NULL,
             PRIMARY KEY (monitor, from_ms)) STRICT, WITHOUT ROWID",
+    ];
+}
+
+mod m0002_incidents {
+    //! Incidents, and what is still to be told.
+
+    /// `incident`: one row each, as JSON, with the samples before it packed (`store/pack.rs`). `outbox`: alerts that no
+    /// service has taken yet, in the order in which they were written.
+    pub(super) const SQL: &[&str] = &[
+        "CREATE TABLE incident (monitor TEXT NOT NULL, opened_ms INTEGER NOT NULL, closed_ms INTEGER,
+            body TEXT NOT NULL, recording BLOB, PRIMARY KEY (monitor, opened_ms)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE outbox (id INTEGER PRIMARY KEY, channel TEXT NOT NULL, message TEXT NOT NULL,
+            due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT",
     ];
 }
 

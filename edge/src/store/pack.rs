@@ -63,6 +63,23 @@ pub fn pack(readings: &[Reading]) -> Vec<u8> {
     out
 }
 
+/// The blob of the recording before an incident: runs, one after the other, each as in a tick.
+pub fn pack_runs(runs: &[Run]) -> Vec<u8> {
+    let mut out = Vec::new();
+    runs.iter().for_each(|run| pack_run(&mut out, run));
+    out
+}
+
+/// The runs in such a blob.
+pub fn unpack_runs(blob: &[u8]) -> Result<Vec<Run>, PackError> {
+    let mut rest = Reader(blob);
+    let mut runs = Vec::new();
+    while !rest.0.is_empty() {
+        runs.extend(unpack_run(&mut rest)?);
+    }
+    Ok(runs)
+}
+
 fn pack_run(out: &mut Vec<u8>, run: &Run) {
     let block = series::encode(run.series.first, &run.series.samples);
     varint(out, block.len() as u64 + 8);
@@ -326,6 +343,11 @@ mod tests {
         #[test]
         fn what_was_packed_comes_back(readings in proptest::collection::vec(reading(), 0..40)) {
             prop_assert_eq!(unpack(&pack(&readings)).unwrap(), readings);
+        }
+
+        #[test]
+        fn a_recording_comes_back(runs in proptest::collection::vec(run(), 0..5)) {
+            prop_assert_eq!(unpack_runs(&pack_runs(&runs)).unwrap(), runs);
         }
 
         #[test]

@@ -8,16 +8,22 @@ use heapbeat_shared::UnixMillis;
 use worker::{SqlStorage, SqlStorageValue, State as ObjectState};
 
 use super::migrate::{self, MigrationError};
-use super::pack::{pack, unpack};
+use super::outbox;
+use super::pack::{pack, pack_runs, unpack};
 use super::transaction::Storage;
+use crate::alert::Queued;
 use crate::config::MonitorId;
 use crate::watch::State;
 use crate::watch::board::{Commit, Memos, Reading, Tick};
 use crate::watch::chart;
+use crate::watch::incident::Incident;
 use crate::watch::ledger::{Entry, KEPT};
 
 /// How long ticks are kept in full.
 const TICKS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+/// How long an incident is kept: as long as the hourly history.
+const INCIDENTS_KEPT: Duration = Duration::from_secs(2 * 365 * 86_400);
 
 /// Why something could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +57,7 @@ impl Sql {
     }
 
     /// The rows of a query.
-    fn rows(
+    pub(super) fn rows(
         &self,
         query: &str,
         values: Vec<SqlStorageValue>,
@@ -88,6 +94,10 @@ pub struct Loaded {
     pub ledgers: BTreeMap<MonitorId, Vec<Entry>>,
     /// The probes of the last day's ticks, oldest first.
     pub ticks: Vec<(UnixMillis, Vec<Reading>)>,
+    /// Incidents that are open or were closed within the last day, oldest first.
+    pub incidents: Vec<Incident>,
+    /// What is still to be told, in order.
+    pub outbox: Vec<Queued>,
 }
 
 impl Store {
@@ -140,13 +150,51 @@ impl Store {
                 loaded.ticks.push((UnixMillis(at), readings));
             }
         }
+        let lately = now.minus(Duration::from_secs(86_400)).0;
+        let query =
+            "SELECT body FROM incident WHERE closed_ms IS NULL OR closed_ms > ? ORDER BY monitor, opened_ms";
+        loaded.incidents = self.incidents(query, vec![lately.into()])?;
+        loaded.outbox = outbox::load(&self.sql)?;
         Ok(loaded)
     }
 
+    /// The newest incidents, newest first, at most `most`.
+    pub fn newest_incidents(&self, most: i64) -> Result<Vec<Incident>, StoreError> {
+        self.incidents("SELECT body FROM incident ORDER BY opened_ms DESC LIMIT ?", vec![most.into()])
+    }
+
+    fn incidents(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Incident>, StoreError> {
+        let read = |row: &Vec<SqlStorageValue>| match row.first() {
+            Some(SqlStorageValue::String(body)) => serde_json::from_str(body).ok(),
+            _ => None,
+        };
+        self.sql
+            .rows(query, values)?
+            .iter()
+            .map(|row| read(row).ok_or(StoreError::Unexpected("incident")))
+            .collect()
+    }
+
+    /// Takes a row out of the outbox.
+    pub fn take_out(&self, id: i64) -> Result<(), StoreError> {
+        self.sql.run("DELETE FROM outbox WHERE id = ?", vec![id.into()])
+    }
+
+    /// Writes down when a row of the outbox is to be tried again.
+    pub fn put_off(&self, id: i64, due: UnixMillis, attempts: u32) -> Result<(), StoreError> {
+        self.sql.run(
+            "UPDATE outbox SET due_ms = ?, attempts = ? WHERE id = ?",
+            vec![due.0.into(), i64::from(attempts).into(), id.into()],
+        )
+    }
+
     /// Writes a tick: all of it or nothing.
-    pub fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+    pub fn commit(&self, commit: Commit, queued: Vec<Queued>) -> Result<(), StoreError> {
         let sql = self.sql.clone();
-        self.storage.transaction(move || write(&sql, &commit))
+        self.storage.transaction(move || {
+            write(&sql, &commit)?;
+            queued.iter().try_for_each(|row| outbox::write(&sql, row))
+        })
     }
 }
 
@@ -175,6 +223,26 @@ fn write(sql: &Sql, commit: &Commit) -> Result<(), StoreError> {
             )?;
         }
     }
+    for incident in &commit.incidents {
+        let body = serde_json::to_string(incident).map_err(|_| StoreError::Unexpected("incident"))?;
+        let closed = incident.closed.map_or(SqlStorageValue::Null, |closed| closed.0.into());
+        sql.run(
+            "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
+                ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body",
+            vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, body.into()],
+        )?;
+    }
+    for (monitor, opened, runs) in &commit.recordings {
+        sql.run(
+            "UPDATE incident SET recording = ? WHERE monitor = ? AND opened_ms = ?",
+            vec![pack_runs(runs).into(), monitor.as_str().into(), opened.0.into()],
+        )?;
+        let horizon = UnixMillis(at).minus(INCIDENTS_KEPT).0;
+        sql.run(
+            "DELETE FROM incident WHERE monitor = ? AND opened_ms < ?",
+            vec![monitor.as_str().into(), horizon.into()],
+        )?;
+    }
     sql.run("DELETE FROM tick WHERE at < ?", vec![oldest_tick.into()])?;
     Ok(())
 }
@@ -186,7 +254,7 @@ fn ledger_row(row: &[SqlStorageValue]) -> Option<(MonitorId, Entry)> {
 }
 
 /// A whole number as SQLite gives it to JavaScript.
-fn integer(value: &SqlStorageValue) -> Option<i64> {
+pub(super) fn integer(value: &SqlStorageValue) -> Option<i64> {
     match value {
         SqlStorageValue::Integer(number) => Some(*number),
         _ => None,

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::answer::Probed;
+use super::incident::{self, Incident, Look};
 use super::ledger::{self, Changes, Entry, Ledger};
 use super::schedule;
 use super::told::{Run, Told};
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
+use crate::alert::{ChannelId, Message};
 use crate::config::{Config, Monitor, MonitorId};
 use crate::view::StatusView;
 
@@ -66,6 +68,12 @@ pub struct Commit {
     pub memos: Memos,
     /// The ledgers that changed.
     pub ledgers: Vec<(MonitorId, Changes)>,
+    /// Incidents that began, changed or ended.
+    pub incidents: Vec<Incident>,
+    /// The samples before an incident that began.
+    pub recordings: Vec<(MonitorId, UnixMillis, Vec<Run>)>,
+    /// What those on call are to be told, and through which channel.
+    pub alerts: Vec<(ChannelId, Message)>,
     /// What somebody reading the log wants to know.
     pub notes: Vec<Note>,
 }
@@ -108,7 +116,7 @@ impl Board {
     pub fn restore(last: Option<Tick>, memos: Memos, mut entries: BTreeMap<MonitorId, Vec<Entry>>) -> Self {
         let watched = memos.0.into_iter().map(|(id, memo)| {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
-            (id, Watched { memo, ledger, chart: super::chart::Chart::default() })
+            (id, Watched { memo, ledger, ..Watched::default() })
         });
         let mut board = Board { watched: watched.collect(), last };
         // A monitor that was taken out of the configuration left its ledger; it is there when it comes back.
@@ -165,6 +173,9 @@ impl Board {
             readings: Vec::new(),
             memos: Memos::default(),
             ledgers: Vec::new(),
+            incidents: Vec::new(),
+            recordings: Vec::new(),
+            alerts: Vec::new(),
             notes: Vec::new(),
         };
         for probed in probes {
@@ -188,6 +199,24 @@ impl Board {
             }
             if step.changes != Changes::default() {
                 commit.ledgers.push((id(), step.changes));
+            }
+            let look = Look {
+                at,
+                state: to,
+                verdict: Some(step.judged.verdict),
+                told: watched.memo.told.as_ref(),
+                news: &step.news,
+                restarted: step.restarted,
+            };
+            let before = watched.incidents.latest.as_ref().map(|incident| incident.opened);
+            if watched.incidents.take(&monitor.id, &look)
+                && let Some(incident) = &watched.incidents.latest
+            {
+                commit.incidents.push(incident.clone());
+                if before != Some(incident.opened) {
+                    let runs = incident::recording(&watched.recent, incident.opened);
+                    commit.recordings.push((id(), incident.opened, runs));
+                }
             }
             commit.readings.push(Reading { monitor: id(), judged: step.judged, run: step.news.run });
         }
@@ -213,6 +242,9 @@ impl Board {
             }
             let mut changes = watched.ledger.lapse(at);
             watched.memo = Memo::default();
+            if watched.incidents.end(at, "it is no longer watched") {
+                commit.incidents.extend(watched.incidents.latest.clone());
+            }
             let ended = watched.ledger.current(at).is_none_or(|last| last.from <= at.minus(ledger::KEPT));
             if ended {
                 changes.forget_before = Some(at);
@@ -222,6 +254,16 @@ impl Board {
             }
             !ended
         });
+    }
+
+    /// Takes in the incidents as they were stored.
+    pub fn remember(&mut self, incidents: Vec<Incident>) {
+        for incident in incidents {
+            let latest = &mut self.watched.entry(incident.monitor.clone()).or_default().incidents.latest;
+            if latest.as_ref().is_none_or(|other| other.opened < incident.opened) {
+                *latest = Some(incident);
+            }
+        }
     }
 
     /// What the public sees when the edge's own clock says `wall`.
@@ -255,6 +297,8 @@ fn worst(states: impl Iterator<Item = State>) -> State {
     };
     states.max_by_key(badness).unwrap_or_default()
 }
+
+mod telling;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::State;
 use super::answer::Probed;
 use super::chart::Chart;
+use super::incident::{Incidents, RECORDED};
 use super::ledger::{Changes, Ledger, Word};
 use super::proof::Signed;
 use super::restart::{Heard, REMEMBERED};
@@ -56,6 +57,10 @@ pub struct Watched {
     pub ledger: Ledger,
     /// Memory over the last day.
     pub chart: Chart,
+    /// Its incident, open or closed lately.
+    pub incidents: Incidents,
+    /// The samples of the last minutes, for the recording before an incident.
+    pub recent: VecDeque<Run>,
 }
 
 /// What a probe came to.
@@ -123,6 +128,9 @@ impl Watched {
     pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, run: Option<&Run>) {
         match run {
             Some(run) => {
+                self.recent.push_back(run.clone());
+                let old = at.minus(RECORDED.saturating_mul(2));
+                self.recent.retain(|run| run.series.samples.last().is_some_and(|last| last.at >= old));
                 run.series
                     .samples
                     .iter()

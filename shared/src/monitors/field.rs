@@ -143,6 +143,11 @@ impl<'v> Fields<'v> {
         count
     }
 
+    /// Whether the field is there.
+    pub(super) fn has(&mut self, name: &'static str) -> bool {
+        self.get(name).is_some()
+    }
+
     /// Whether the field is not there, or is an empty list.
     pub(super) fn is_empty_list(&mut self, name: &'static str) -> bool {
         self.get(name).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty))

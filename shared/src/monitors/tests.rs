@@ -93,9 +93,10 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
             r#","regions":["weur"]"#,
             "MONITORS[0].regions: probing from several regions is not supported yet; take the field out",
         ),
+        (r#","depends-on":["api"]"#, "MONITORS[0].depends-on: names the monitor itself"),
         (
-            r#","depends-on":["db"]"#,
-            "MONITORS[0].depends-on: dependencies between monitors are not supported yet; take the field out",
+            r#","depends-on":["DB"]"#,
+            "MONITORS[0].depends-on[0]: `DB` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end",
         ),
         (
             r#","conditions":["[STATUS] == 200","[STATSU] == 200"]"#,
@@ -118,7 +119,10 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
             r#","kind":"http","secret":"API_SECRET""#,
             "MONITORS[0].secret: only a heapbeat server can be asked with one; take the field out",
         ),
-        (r#","alerts":["ops"]"#, "MONITORS[0].alerts: alerts are not supported yet; take the field out"),
+        (
+            r#","alerts":["Ops"]"#,
+            "MONITORS[0].alerts[0]: `Ops` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end",
+        ),
     ];
     for (extra, problem) in cases {
         assert_eq!(problems(&entry(extra)), [problem], "{extra}");
@@ -191,4 +195,14 @@ fn private_targets_are_the_owners_choice() {
     let text = entry(r#","url":"http://localhost:8080/health""#);
     assert_eq!(Config::parse(Some(&text), true).monitors.len(), 1);
     assert_eq!(Config::parse(Some(&text), false).monitors.len(), 0);
+}
+
+#[test]
+fn a_dependency_on_what_is_not_watched_is_said_and_left_out() {
+    let text = entry(r#","depends-on":["db"],"alerts":["ops"]"#);
+    assert_eq!(problems(&text), ["MONITORS: monitor `api` depends on `db`, which is not watched"]);
+    let monitor = &Config::parse(Some(&text), false).monitors[0];
+    assert_eq!(monitor.depends_on, []);
+    assert_eq!(monitor.alerts.as_ref().unwrap()[0].as_str(), "ops");
+    assert_eq!(Config::parse(Some(&entry("")), false).monitors[0].alerts, None);
 }

@@ -1,0 +1,15 @@
+//! Telling those on call: what, since when, why, with evidence and a link.
+//!
+//! An alert is a row of the outbox, written in the same transaction as the change that it tells of, and taken out when
+//! the service has said that it has it ([`outbox`]). Everything here is pure but [`send`]: what a message says
+//! ([`message`]), how each service wants it ([`service`]), when to try again.
+
+pub mod channel;
+pub mod message;
+pub mod outbox;
+pub mod send;
+pub mod service;
+
+pub use channel::{Channel, ChannelId, Channels, Service};
+pub use message::Message;
+pub use outbox::{Answered, Queued};

@@ -1,0 +1,178 @@
+//! Which alert is to be sent now, and what its answer means.
+//!
+//! At least once, in order, and never twice at a time: a row stays until the service has said that it has it, the
+//! rows of one monitor and channel go out one after the other, and whoever sends holds the hub's only turn. A service
+//! that is down is asked again for a day; what is older than that is news to nobody.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+
+use super::channel::ChannelId;
+use super::message::Message;
+
+/// How long an alert is tried for.
+pub const TRIED_FOR: Duration = Duration::from_secs(86_400);
+
+/// The wait after the first failure; it doubles with each.
+pub const FIRST_WAIT: Duration = Duration::from_secs(20);
+
+/// The longest wait.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// Longest wait that a service may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+
+/// Most rows that wait; what comes beyond that is dropped and said. A channel that was dead for a day has no more.
+pub const MOST_WAITING: usize = 1000;
+
+/// A row of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// Its number, in the order in which rows were written; 0 before it has one.
+    pub id: i64,
+    /// Where it goes.
+    pub channel: ChannelId,
+    /// What it says.
+    pub message: Message,
+    /// When it is to be tried next.
+    pub due: UnixMillis,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// What a service made of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It has it.
+    Taken,
+    /// It wants to be asked later.
+    Busy(Option<Duration>),
+    /// It failed, or was not reached.
+    Failed,
+    /// It will not take this from us: the secret is wrong, or the message is.
+    Refused(u16),
+}
+
+/// What becomes of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is done with.
+    Delivered,
+    /// It is tried again at this instant.
+    Again(UnixMillis),
+    /// It is given up.
+    Dropped,
+}
+
+/// The rows that may be sent at `now`, oldest first, at most `most`: of each channel and monitor only the oldest, and
+/// none of a channel that asked for patience. `rows` are in the order of their numbers.
+pub fn sendable(rows: &[Queued], now: UnixMillis, most: usize) -> Vec<&Queued> {
+    let mut waiting = BTreeSet::new();
+    rows.iter()
+        .filter(|row| waiting.insert((&row.channel, &row.message.monitor)) && row.due <= now)
+        .take(most)
+        .collect()
+}
+
+/// When the next row is due; `None` where none waits.
+pub fn next_due(rows: &[Queued]) -> Option<UnixMillis> {
+    let mut waiting = BTreeSet::new();
+    rows.iter().filter(|row| waiting.insert((&row.channel, &row.message.monitor))).map(|row| row.due).min()
+}
+
+/// What becomes of `row` after a try at `now`.
+pub fn after(row: &Queued, answered: Answered, now: UnixMillis) -> Next {
+    let doubled = FIRST_WAIT.saturating_mul(1 << row.attempts.min(16)).min(LONGEST_WAIT);
+    let wait = match answered {
+        Answered::Taken => return Next::Delivered,
+        Answered::Busy(Some(asked)) => asked.min(LONGEST_ASKED).max(Duration::from_secs(1)),
+        Answered::Busy(None) | Answered::Failed => doubled,
+        // Somebody may put it right; there is no hurry.
+        Answered::Refused(_) => LONGEST_WAIT,
+    };
+    let next = now.plus(wait);
+    if next > row.message.at.plus(TRIED_FOR) { Next::Dropped } else { Next::Again(next) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::incident::{Occasion, Severity};
+
+    fn at(second: i64) -> UnixMillis {
+        UnixMillis(second * 1000)
+    }
+
+    fn row(id: i64, channel: &str, monitor: &str, due: i64, attempts: u32) -> Queued {
+        let message = Message {
+            key: format!("k{id}"),
+            incident: "i".into(),
+            monitor: monitor.into(),
+            name: monitor.into(),
+            occasion: Occasion::Opened,
+            severity: Severity::Down,
+            title: String::new(),
+            text: String::new(),
+            link: None,
+            since: String::new(),
+            at: at(0),
+        };
+        Queued { id, channel: channel.parse().unwrap(), message, due: at(due), attempts }
+    }
+
+    #[test]
+    fn one_after_the_other_for_each_monitor_and_channel() {
+        let rows = [
+            row(1, "ops", "api", 100, 2), // failed, and waits
+            row(2, "ops", "api", 0, 0),   // has to wait for it
+            row(3, "ops", "web", 0, 0),
+            row(4, "dev", "api", 0, 0),
+            row(5, "dev", "api", 0, 0),
+        ];
+        let ids = |now, most| sendable(&rows, at(now), most).iter().map(|row| row.id).collect::<Vec<_>>();
+        assert_eq!(ids(10, 9), [3, 4]);
+        assert_eq!(ids(10, 1), [3]);
+        assert_eq!(ids(100, 9), [1, 3, 4]);
+        assert_eq!(next_due(&rows), Some(at(0)));
+        assert_eq!(next_due(&rows[..2]), Some(at(100)), "the second is not due before the first");
+        assert_eq!(next_due(&[]), None);
+    }
+
+    #[test]
+    fn what_an_answer_means() {
+        let secs = Duration::from_secs;
+        // (attempts so far, now, answer, what becomes of it)
+        let cases = [
+            ("taken", 0, 10, Answered::Taken, Next::Delivered),
+            ("the first failure", 0, 10, Answered::Failed, Next::Again(at(30))),
+            ("the third", 2, 10, Answered::Failed, Next::Again(at(90))),
+            ("the tenth", 9, 10, Answered::Failed, Next::Again(at(910))),
+            ("the hundredth", 99, 10, Answered::Failed, Next::Again(at(910))),
+            ("asked for patience", 0, 10, Answered::Busy(Some(secs(33))), Next::Again(at(43))),
+            ("for none at all", 0, 10, Answered::Busy(Some(secs(0))), Next::Again(at(11))),
+            ("for too much", 0, 10, Answered::Busy(Some(secs(99_999))), Next::Again(at(3610))),
+            ("busy without a word", 1, 10, Answered::Busy(None), Next::Again(at(50))),
+            ("a wrong secret", 0, 10, Answered::Refused(403), Next::Again(at(910))),
+            ("a day later", 9, 86_000, Answered::Failed, Next::Dropped),
+        ];
+        for (name, attempts, now, answered, next) in cases {
+            assert_eq!(after(&row(1, "ops", "api", 0, attempts), answered, at(now)), next, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_is_down_for_two_hours_gets_it_soon_after() {
+        let (mut now, mut attempts) = (0, 0);
+        while now < 7200 {
+            let Next::Again(next) = after(&row(1, "ops", "api", 0, attempts), Answered::Failed, at(now))
+            else {
+                panic!("given up after {now} s");
+            };
+            (now, attempts) = (next.0 / 1000, attempts + 1);
+        }
+        assert!(now < 7200 + 900, "tried {attempts} times, the last at {now} s");
+        assert!(attempts < 20, "{attempts}");
+    }
+}

@@ -1,0 +1,42 @@
+//! The outbox's table.
+
+use heapbeat_shared::UnixMillis;
+use worker::SqlStorageValue;
+
+use super::sqlite::{Sql, StoreError, integer};
+use crate::alert::Queued;
+
+/// Every row, in order.
+pub(super) fn load(sql: &Sql) -> Result<Vec<Queued>, StoreError> {
+    let rows = sql.rows("SELECT id, channel, message, due_ms, attempts FROM outbox ORDER BY id", vec![])?;
+    // A row that cannot be read would block every start of the hub; it is left where it is.
+    Ok(rows.iter().filter_map(|row| read(row)).collect())
+}
+
+fn read(row: &[SqlStorageValue]) -> Option<Queued> {
+    let [id, SqlStorageValue::String(channel), SqlStorageValue::String(message), due, attempts] = row else {
+        return None;
+    };
+    Some(Queued {
+        id: integer(id)?,
+        channel: channel.parse().ok()?,
+        message: serde_json::from_str(message).ok()?,
+        due: UnixMillis(integer(due)?),
+        attempts: u32::try_from(integer(attempts)?).ok()?,
+    })
+}
+
+/// Adds a row.
+pub(super) fn write(sql: &Sql, row: &Queued) -> Result<(), StoreError> {
+    let message = serde_json::to_string(&row.message).map_err(|_| StoreError::Unexpected("outbox"))?;
+    sql.run(
+        "INSERT INTO outbox (id, channel, message, due_ms, attempts) VALUES (?, ?, ?, ?, ?)",
+        vec![
+            row.id.into(),
+            row.channel.as_str().into(),
+            message.into(),
+            row.due.0.into(),
+            i64::from(row.attempts).into(),
+        ],
+    )
+}
