@@ -1,7 +1,7 @@
 //! How each service wants a message, and what its answers mean.
 //!
 //! After the services' own documentation, read in November 2026: Slack (incoming webhooks), Discord (execute webhook),
-//! Telegram (Bot API `sendMessage`), PagerDuty (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP
+//! Telegram (Bot API `sendMessage`), Pager Duty (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP
 //! API, as a Worker has no SMTP. Foreign text is escaped where the service would read markup or a mention in it.
 
 use std::time::Duration;

@@ -66,7 +66,9 @@ pub fn pack(readings: &[Reading]) -> Vec<u8> {
 /// The blob of the recording before an incident: runs, one after the other, each as in a tick.
 pub fn pack_runs(runs: &[Run]) -> Vec<u8> {
     let mut out = Vec::new();
-    runs.iter().for_each(|run| pack_run(&mut out, run));
+    for run in runs {
+        pack_run(&mut out, run);
+    }
     out
 }
 

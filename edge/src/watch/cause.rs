@@ -40,9 +40,8 @@ impl Cause {
         match self {
             Cause::Unknown => 0,
             Cause::Failing(_) => 1,
-            Cause::Leak => 2,
+            Cause::Leak | Cause::Ended(EndingKind::Unknown) => 2,
             Cause::Memory => 3,
-            Cause::Ended(EndingKind::Unknown) => 2,
             Cause::Ended(_) => 4,
             Cause::OutOfMemory => 5,
         }

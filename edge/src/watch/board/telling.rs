@@ -38,7 +38,7 @@ impl Board {
                 receivers.iter().filter(|it| occasion != Occasion::Reminder || it.reminder.is_some());
             told.extend(wanted.map(|channel| (channel.id.clone(), message.clone())));
         }
-        commit.alerts = batched(told);
+        commit.alerts = batched(&told);
     }
 
     /// A monitor that this one depends on, directly or not, and that has trouble or may be about to.
@@ -74,7 +74,7 @@ fn receivers<'c>(monitor: &'c Monitor, channels: &'c Channels) -> impl Iterator<
 
 /// Makes one message of many to the same channel. What recovers is told one by one: services that keep incidents of
 /// their own close them by it.
-fn batched(told: Vec<(ChannelId, Message)>) -> Vec<(ChannelId, Message)> {
+fn batched(told: &[(ChannelId, Message)]) -> Vec<(ChannelId, Message)> {
     let opens = |message: &Message| message.occasion == Occasion::Opened;
     let ids: BTreeSet<_> = told.iter().map(|(id, _)| id.clone()).collect();
     let mut out = Vec::new();

@@ -101,7 +101,7 @@ fn an_event_is_news_once() {
     let stop = Event { at: minute(11), kind: EventKind::Stop { by: "SIGTERM".into() } };
     first.events.push(stop.clone());
     let (told, news) = Told::hear(Some(&told), &signed(&first), minute(11));
-    assert_eq!(news.events, [stop.clone()]);
+    assert_eq!(news.events, std::slice::from_ref(&stop));
     assert_eq!(told.leaving, Some(stop));
     let (told, news) = Told::hear(Some(&told), &signed(&first), minute(12));
     assert_eq!(news.events, []);
