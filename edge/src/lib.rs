@@ -9,6 +9,8 @@ mod env;
 pub mod hub;
 pub mod page;
 pub mod probe;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod replay;
 mod routes;
 pub mod store;
 pub mod view;
