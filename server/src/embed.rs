@@ -28,6 +28,7 @@ use crate::instance::Instance;
 use crate::line::Line;
 use crate::look::Looker;
 use crate::record::Recorder;
+use crate::sample::lateness::Pulse;
 use crate::sample::{Reading, Sources};
 use crate::sampler::Sampler;
 use crate::state::State;
@@ -68,6 +69,7 @@ pub struct Guard {
     shed: ShedLayer,
     leave: Arc<Leave>,
     worker: Option<Worker>,
+    pulse: Arc<Pulse>,
     _sampler: Sampler,
 }
 
@@ -131,7 +133,8 @@ impl Guard {
     /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
     /// within a tokio runtime with time and I/O.
     pub async fn serve(self, app: Router) -> Result<(), Error> {
-        let Guard { config, desk, mut listeners, stop, shed, leave, worker, _sampler } = self;
+        let Guard { config, desk, mut listeners, stop, shed, leave, worker, pulse, _sampler } = self;
+        let _beating = pulse.start();
         let (link, orders) = match worker {
             Some(worker) => {
                 listeners.extend(worker.listeners);
@@ -221,7 +224,8 @@ impl GuardBuilder {
             set_sampling(None);
         }
         let clock = Clock::of_this_process();
-        let mut sources = Sources::of_this_process(config.memory_limit);
+        let pulse = Arc::<Pulse>::default();
+        let mut sources = Sources::of_this_process(config.memory_limit).with_pulse(Arc::clone(&pulse));
         let missing = sources.missing();
         for source in &missing {
             tracing::warn!("not measured: {source}");
@@ -255,7 +259,7 @@ impl GuardBuilder {
             link.clone(),
         )?;
         let keeper = (!config.unguarded).then_some(keeper);
-        let state = Arc::new(State::new(first, dependencies));
+        let state = Arc::new(State::new(&first, dependencies));
         let desk = Desk::new(Arc::clone(&state), Arc::clone(&recorder), clock, config.secrets.clone());
         let interval = config.sample_interval;
         let mut looker = Looker {
@@ -270,7 +274,17 @@ impl GuardBuilder {
         };
         let sampler = Sampler::start(move || looker.look())
             .map_err(|error| Error::System("start the sampler's thread", error))?;
-        Ok(Guard { config, desk: Arc::new(desk), listeners, stop, shed, leave, worker, _sampler: sampler })
+        Ok(Guard {
+            config,
+            desk: Arc::new(desk),
+            listeners,
+            stop,
+            shed,
+            leave,
+            worker,
+            pulse,
+            _sampler: sampler,
+        })
     }
 }
 

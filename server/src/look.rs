@@ -43,7 +43,7 @@ impl Looker {
         }
         self.recorder.keep(&reading, judged.pressure, judged.shed);
         self.state.set_pressure(judged.pressure);
-        self.state.publish(reading);
+        self.state.publish(&reading);
         self.line.write_if_due(&reading, judged.pressure);
         judged.next
     }

@@ -7,9 +7,12 @@
 mod cgroup;
 mod file;
 mod jemalloc;
+pub(crate) mod lateness;
 mod limit;
 mod process;
+mod stall;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use heapbeat_shared::{Bytes, Sample};
@@ -20,6 +23,9 @@ pub use cgroup::{Cgroup, CgroupMemory, CgroupVersion, OomEvents};
 pub use jemalloc::{Heap, HeapMemory};
 pub use limit::{Limit, LimitOrigin, physical_memory};
 pub use process::{Process, ProcessMemory};
+pub use stall::{Stall, StallFile};
+
+use lateness::{Lateness, Pulse};
 
 /// Everything read at one instant, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,6 +42,10 @@ pub struct Reading {
     pub cgroup: Option<CgroupMemory>,
     /// How much memory there is to use.
     pub limit: Limit,
+    /// How long the machine's tasks waited for memory.
+    pub stall: Option<Stall>,
+    /// How late a task of the async runtime ran, at worst within the last minute.
+    pub runtime_late: Option<Duration>,
 }
 
 impl Reading {
@@ -77,6 +87,8 @@ pub struct Sources {
     cgroup: Option<Cgroup>,
     physical: Option<Bytes>,
     configured: Option<Bytes>,
+    stall: Option<StallFile>,
+    lateness: Option<Lateness>,
 }
 
 impl Sources {
@@ -88,7 +100,14 @@ impl Sources {
             cgroup: Cgroup::of_this_process(),
             physical: physical_memory(),
             configured,
+            stall: StallFile::of_the_machine(),
+            lateness: None,
         }
+    }
+
+    /// Also listens to the async runtime.
+    pub(crate) fn with_pulse(self, pulse: Arc<Pulse>) -> Self {
+        Sources { lateness: Some(Lateness::new(pulse)), ..self }
     }
 
     /// Reads everything.
@@ -101,6 +120,8 @@ impl Sources {
             heap: self.heap.as_ref().and_then(Heap::read),
             cgroup,
             limit: Limit::effective(self.configured, cgroup.and_then(|c| c.limit), self.physical),
+            stall: self.stall.as_mut().and_then(StallFile::read),
+            runtime_late: self.lateness.as_mut().and_then(|lateness| lateness.read(now.age)),
         }
     }
 
@@ -117,6 +138,9 @@ impl Sources {
             missing.push(
                 "no memory cgroup: the limit is the machine's memory or what HEAPBEAT_MEMORY_LIMIT says",
             );
+        }
+        if self.stall.is_none() {
+            missing.push("/proc/pressure/memory: how long tasks wait for memory is not known");
         }
         missing
     }

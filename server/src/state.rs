@@ -25,9 +25,9 @@ pub(crate) struct State {
 
 impl State {
     /// Begins with a reading, so that there is no moment without a true answer.
-    pub(crate) fn new(first: Reading, dependencies: Board) -> Self {
+    pub(crate) fn new(first: &Reading, dependencies: Board) -> Self {
         let state = State {
-            reading: ArcSwap::from_pointee(first),
+            reading: ArcSwap::from_pointee(*first),
             health: ArcSwap::default(),
             pressure: AtomicU8::new(0),
             draining: AtomicBool::new(false),
@@ -39,11 +39,11 @@ impl State {
     }
 
     /// Makes `reading` the latest one, and the answer of `/health` with it.
-    pub(crate) fn publish(&self, reading: Reading) {
-        self.reading.store(Arc::new(reading));
+    pub(crate) fn publish(&self, reading: &Reading) {
+        self.reading.store(Arc::new(*reading));
         loop {
             let status = self.status();
-            self.health.store(Arc::new(Body::from(health(&reading, status).to_json())));
+            self.health.store(Arc::new(Body::from(health(reading, status).to_json())));
             // Somebody else may have changed the word, and published, between the two lines above.
             if self.status() == status {
                 return;
@@ -80,7 +80,7 @@ impl State {
     /// From now on the process finishes what it has.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
-        self.publish(*self.reading.load_full());
+        self.publish(&self.reading.load_full());
     }
 
     /// From now on connections end with the answer that they are at. Unlike [`State::drain`], nobody outside need know:
@@ -146,15 +146,15 @@ mod tests {
                 r#"{{"status":"{status}","memory":{{"rss":150,"heapUsed":90,"heapTotal":100,"external":30}},"uptime":{uptime}}}"#
             )
         };
-        let state = State::new(reading(7), Board::default());
+        let state = State::new(&reading(7), Board::default());
         assert_eq!(state.health(), body("healthy", 7));
-        state.publish(reading(8));
+        state.publish(&reading(8));
         assert_eq!(state.health(), body("healthy", 8));
         assert!(state.ready());
         state.drain();
         assert_eq!(state.health(), body("draining", 8), "at once, not at the next sample");
         assert!(!state.ready());
-        state.publish(reading(9));
+        state.publish(&reading(9));
         assert_eq!(state.health(), body("draining", 9));
     }
 }

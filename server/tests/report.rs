@@ -28,6 +28,8 @@ fn the_owner_gets_everything_since_the_last_time() {
         series.samples.iter().all(|sample| sample.rss.0.abs_diff(kernel) < 16 << 20),
         "{series:?} {kernel}"
     );
+    assert!(first.system.runtime_stall_ms < Some(5000), "it beats, and nothing blocks: {:?}", first.system);
+    assert!(first.system.heap_mapped > Some(Bytes::ZERO), "{:?}", first.system);
     assert!(first.system.threads > Some(1) && first.system.anon > Some(Bytes::ZERO), "{:?}", first.system);
     let cursor = first.cursor().unwrap();
     let (second, later) = until("a sample more", || {
@@ -115,4 +117,14 @@ fn what_happened_is_told() {
     );
     assert_eq!(by, "SIGTERM");
     assert!(events.is_sorted_by_key(|event| event.at));
+}
+
+#[test]
+fn a_blocked_runtime_is_told() {
+    let server = Server::start(&[("HEAPBEAT_SECRET", OURS), ("HEAPBEAT_SAMPLE_INTERVAL", "100ms")]);
+    assert_eq!(server.get("/demo/hang?s=1").status, 200);
+    let late = until("the block to be told", || {
+        report(&server, OURS, "").0.system.runtime_stall_ms.filter(|late| *late >= 500)
+    });
+    assert!(late < 20_000, "{late}");
 }

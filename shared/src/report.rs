@@ -117,6 +117,9 @@ pub struct System {
     /// Highest resident set so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak: Option<Bytes>,
+    /// jemalloc's mapped extents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heap_mapped: Option<Bytes>,
     /// Address space that jemalloc keeps without memory behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap_retained: Option<Bytes>,
@@ -126,12 +129,33 @@ pub struct System {
     /// Charged to the cgroup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_usage: Option<Bytes>,
+    /// Swapped out of the cgroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_swap: Option<Bytes>,
+    /// Times the cgroup was throttled at `memory.high`, since it was made; not counted by version 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_high: Option<u64>,
+    /// Times the cgroup was about to pass its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_max: Option<u64>,
+    /// Times nothing could be reclaimed at the limit; not counted by version 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_oom: Option<u64>,
     /// Processes of the cgroup that the kernel killed for want of memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_kills: Option<u64>,
-    /// Share of the last ten seconds in which some task waited for memory, in percent (`some avg10` of PSI).
+    /// Share of the last ten seconds in which some task of the cgroup waited for memory, in percent (`some avg10` of PSI).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_stall_percent: Option<f64>,
+    /// Share in which all tasks of the cgroup did (`full avg10`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_stall_full_percent: Option<f64>,
+    /// Share of the last ten seconds in which some task of the machine waited for memory, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine_stall_percent: Option<f64>,
+    /// Share in which all tasks of the machine did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine_stall_full_percent: Option<f64>,
     /// How late a task of the async runtime ran, at worst within the last minute, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_stall_ms: Option<u64>,

@@ -10,6 +10,7 @@ use heapbeat_shared::{Bytes, Pressure, Status};
 use serde::Serialize;
 
 use super::picture::{Detail, Picture};
+use super::text::stall;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -176,7 +177,7 @@ fn headroom(picture: &Picture) -> Vec<Advice> {
 fn stalls(picture: &Picture) -> Vec<Advice> {
     let system = &picture.system;
     let mut advice = Vec::new();
-    if let Some(percent) = system.memory_stall_percent.filter(|percent| *percent >= STALLED_PERCENT) {
+    if let Some(percent) = stall(system).filter(|percent| *percent >= STALLED_PERCENT) {
         let text = format!(
             "Tasks waited for memory {percent:.0} % of the last ten seconds: the machine is short of it."
         );

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::report::System;
 use heapbeat_shared::{Bytes, UnixMillis};
 
 use super::advice::{Advice, Severity, advise, worst};
@@ -95,9 +96,40 @@ pub fn figures(picture: &Picture) -> Vec<(&'static str, String)> {
         ("threads", system.threads.map(|count| count.to_string())),
         ("open files", system.open_files.map(|count| count.to_string())),
         ("cpu", system.cpu_seconds.map(|seconds| format!("{seconds:.1} s"))),
+        ("allocator", allocator(system)),
+        ("cgroup", cgroup(system)),
+        ("memory stall", stall(system).map(|percent| format!("{percent:.1} % of the last ten seconds"))),
         ("runtime late", system.runtime_stall_ms.map(|ms| format!("{ms} ms at worst in a minute"))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Share of the last ten seconds in which tasks waited for memory: of the cgroup, or of the machine where that is all
+/// that is known.
+pub fn stall(system: &System) -> Option<f64> {
+    system.memory_stall_percent.or(system.machine_stall_percent)
+}
+
+/// What jemalloc needs for itself.
+fn allocator(system: &System) -> Option<String> {
+    let (mapped, retained) = (system.heap_mapped?, system.heap_retained?);
+    Some(format!("{mapped} mapped, {retained} retained, {} metadata", system.heap_metadata?))
+}
+
+/// What is charged to the cgroup, and what happened to it since it was made.
+fn cgroup(system: &System) -> Option<String> {
+    let mut told = system.cgroup_usage?.to_string();
+    for (count, what) in [
+        (system.cgroup_high, "throttled"),
+        (system.cgroup_max, "limit hits"),
+        (system.cgroup_oom, "out of memory"),
+        (system.oom_kills, "kills"),
+    ] {
+        if let Some(count) = count.filter(|count| *count > 0) {
+            let _ = write!(told, ", {what} {count}");
+        }
+    }
+    Some(told)
 }
 
 /// An event in words.

@@ -87,7 +87,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_may_ask_and_what_they_are_told() {
-        let state = State::new(Reading::default(), Board::default());
+        let state = State::new(&Reading::default(), Board::default());
         let status = async |endpoint, method| answer(endpoint, &method, &state).await.status().as_u16();
         assert_eq!(status(Endpoint::Health, Method::GET).await, 200);
         assert_eq!(status(Endpoint::Ready, Method::HEAD).await, 200);
@@ -108,7 +108,7 @@ mod tests {
     #[tokio::test]
     async fn strangers_are_not_told_which_dependency_fails() {
         let broken = Dependency::new("the secret database", || async { Err(Fault::failed("no such host")) });
-        let state = State::new(Reading::default(), Board::new(vec![broken]).unwrap());
+        let state = State::new(&Reading::default(), Board::new(vec![broken]).unwrap());
         let response = answer(Endpoint::Ready, &Method::GET, &state).await;
         assert_eq!(
             (response.status().as_u16(), &response.headers()[RETRY_AFTER]),

@@ -7,7 +7,7 @@ use heapbeat_shared::{Bytes, Cursor};
 
 use super::{Recorder, locked};
 use crate::attribute::RouteMemory;
-use crate::sample::Reading;
+use crate::sample::{CgroupVersion, Reading};
 use crate::state::State;
 
 impl Recorder {
@@ -76,6 +76,9 @@ fn thousandths(figure: f64) -> f64 {
 
 fn system(reading: &Reading) -> System {
     let (process, heap, cgroup) = (reading.process, reading.heap, reading.cgroup);
+    let of_version_2 = cgroup.filter(|cgroup| cgroup.version == CgroupVersion::V2);
+    let group = cgroup.and_then(|cgroup| cgroup.stall);
+    let percent = |hundredths: u32| f64::from(hundredths) / 100.0;
     System {
         threads: process.map(|process| process.threads.into()),
         open_files: process.and_then(|process| process.descriptors).map(u64::from),
@@ -84,10 +87,21 @@ fn system(reading: &Reading) -> System {
         file: process.map(|process| Bytes(process.file.0 + process.shmem.0)),
         swap: process.map(|process| process.swap),
         peak: process.map(|process| process.peak),
+        heap_mapped: heap.map(|heap| heap.mapped),
         heap_retained: heap.map(|heap| heap.retained),
         heap_metadata: heap.map(|heap| heap.metadata),
         cgroup_usage: cgroup.map(|cgroup| cgroup.usage),
+        cgroup_swap: cgroup.and_then(|cgroup| cgroup.swap),
+        cgroup_high: of_version_2.map(|cgroup| cgroup.events.high),
+        cgroup_max: cgroup.map(|cgroup| cgroup.events.max),
+        cgroup_oom: of_version_2.map(|cgroup| cgroup.events.oom),
         oom_kills: cgroup.map(|cgroup| cgroup.events.oom_kill),
-        ..System::default()
+        memory_stall_percent: group.map(|stall| percent(stall.some)),
+        memory_stall_full_percent: group.and_then(|stall| stall.full).map(percent),
+        machine_stall_percent: reading.stall.map(|stall| percent(stall.some)),
+        machine_stall_full_percent: reading.stall.and_then(|stall| stall.full).map(percent),
+        runtime_stall_ms: reading
+            .runtime_late
+            .map(|late| u64::try_from(late.as_millis()).unwrap_or(u64::MAX)),
     }
 }

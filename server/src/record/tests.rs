@@ -44,7 +44,7 @@ fn a_report_carries_what_was_recorded_and_reads_back() {
         record(&recorder, &reading(second, 100), Pressure::Calm);
     }
     record(&recorder, &reading(101, 420), Pressure::Alert);
-    let report = recorder.report(&State::new(reading(101, 420), Board::default()), None);
+    let report = recorder.report(&State::new(&reading(101, 420), Board::default()), None);
     let (read, series) = Report::parse(&report.to_json()).unwrap();
     assert_eq!(read, report);
     assert_eq!((read.samples.first, read.samples.count, series.samples.len()), (0, 101, 101));
@@ -57,7 +57,7 @@ fn a_report_carries_what_was_recorded_and_reads_back() {
     assert_eq!(read.missing, ["no psi"]);
     let after = Cursor { instance: INSTANCE, sequence: 98 };
     assert_eq!(
-        recorder.report(&State::new(reading(101, 420), Board::default()), Some(after)).samples.count,
+        recorder.report(&State::new(&reading(101, 420), Board::default()), Some(after)).samples.count,
         2
     );
     let changed =

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use heapbeat_shared::Bytes;
 
 use super::file::{KernelFile, value};
+use super::stall::{Stall, StallFile};
 
 /// Groups above the process's own that are looked at; a real hierarchy has fewer than ten.
 const DEEPEST: usize = 32;
@@ -20,17 +21,20 @@ const DEEPEST: usize = 32;
 const NO_LIMIT: u64 = 1 << 62;
 
 /// Which of the two interfaces the memory controller has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CgroupVersion {
     /// `memory.limit_in_bytes`, `memory.usage_in_bytes`.
     V1,
     /// `memory.max`, `memory.current`.
+    #[default]
     V2,
 }
 
 /// Memory of the group that is limited, or of the process's own where none is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CgroupMemory {
+    /// Which interface tells.
+    pub version: CgroupVersion,
     /// The smallest limit between the process's group and the root.
     pub limit: Option<Bytes>,
     /// What counts against it.
@@ -41,6 +45,10 @@ pub struct CgroupMemory {
     pub anon: Bytes,
     /// What has happened for want of memory, since the group was made.
     pub events: OomEvents,
+    /// Swapped out, where the group counts it.
+    pub swap: Option<Bytes>,
+    /// How long the group's tasks waited for memory; version 2 only.
+    pub stall: Option<Stall>,
 }
 
 /// Counters of the group's events. v1 has no `high`, and calls `max` its failcnt.
@@ -79,6 +87,9 @@ struct Group {
     usage: Option<KernelFile>,
     stat: Option<KernelFile>,
     events: Vec<KernelFile>,
+    /// v2 counts what is swapped out, v1 memory and swap together.
+    swap: Option<KernelFile>,
+    stall: Option<StallFile>,
 }
 
 impl Cgroup {
@@ -120,7 +131,7 @@ impl Cgroup {
         let (limited, limit) = self.smallest_limit();
         let version = self.version;
         let group = self.groups.get_mut(limited)?;
-        let mut memory = CgroupMemory { limit, usage: group.usage()?, ..CgroupMemory::default() };
+        let mut memory = CgroupMemory { version, limit, usage: group.usage()?, ..CgroupMemory::default() };
         if let Some(stat) = group.stat.as_mut().and_then(KernelFile::read) {
             let (inactive_file, anon) = match version {
                 CgroupVersion::V1 => ("total_inactive_file", "total_rss"),
@@ -129,6 +140,11 @@ impl Cgroup {
             memory.inactive_file = Bytes(value(stat, inactive_file).unwrap_or(0));
             memory.anon = Bytes(value(stat, anon).unwrap_or(0));
         }
+        memory.stall = group.stall.as_mut().and_then(StallFile::read);
+        memory.swap = group.swap.as_mut().and_then(number).map(|swap| match version {
+            CgroupVersion::V1 => Bytes(swap).saturating_sub(memory.usage),
+            CgroupVersion::V2 => Bytes(swap),
+        });
         for file in &mut group.events {
             if let Some(text) = file.read() {
                 memory.events.add(text);
@@ -156,17 +172,22 @@ impl Group {
     /// `None` for a directory that is no memory group.
     fn open(version: CgroupVersion, directory: &Path) -> Option<Self> {
         let open = |name: &str| KernelFile::open(&directory.join(name));
-        let (limit, usage, events): (_, _, &[&str]) = match version {
-            CgroupVersion::V1 => {
-                ("memory.limit_in_bytes", "memory.usage_in_bytes", &["memory.oom_control", "memory.failcnt"])
-            }
-            CgroupVersion::V2 => ("memory.max", "memory.current", &["memory.events"]),
+        let (limit, usage, swap, events): (_, _, _, &[&str]) = match version {
+            CgroupVersion::V1 => (
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+                "memory.memsw.usage_in_bytes",
+                &["memory.oom_control", "memory.failcnt"],
+            ),
+            CgroupVersion::V2 => ("memory.max", "memory.current", "memory.swap.current", &["memory.events"]),
         };
         let group = Group {
             limit: open(limit),
             usage: open(usage),
             stat: open("memory.stat"),
             events: events.iter().filter_map(|name| open(name)).collect(),
+            swap: open(swap),
+            stall: StallFile::open(&directory.join("memory.pressure")),
         };
         (group.limit.is_some() || group.usage.is_some()).then_some(group)
     }
@@ -178,8 +199,12 @@ impl Group {
     }
 
     fn usage(&mut self) -> Option<Bytes> {
-        self.usage.as_mut()?.read()?.trim().parse().ok().map(Bytes)
+        self.usage.as_mut().and_then(number).map(Bytes)
     }
+}
+
+fn number(file: &mut KernelFile) -> Option<u64> {
+    file.read()?.trim().parse().ok()
 }
 
 impl OomEvents {

@@ -8,7 +8,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::super::picture::Picture;
-use super::super::text::{ago, clip, describe, signed};
+use super::super::text::{ago, clip, describe, signed, stall};
 use super::super::trace::Trace;
 use super::paint::{faint, rule};
 
@@ -33,11 +33,15 @@ pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, picture: &Picture, trac
         ("threads", count(system.threads)),
         ("open files", count(system.open_files)),
         ("runtime late", system.runtime_stall_ms.map(|late| format!("{late} ms"))),
-        ("memory stall", system.memory_stall_percent.map(|percent| format!("{percent:.1} %"))),
+        ("memory stall", stall(system).map(|percent| format!("{percent:.1} %"))),
         ("swap", size(system.swap.filter(|swap| *swap > Bytes::ZERO))),
         ("cgroup", size(system.cgroup_usage)),
         ("oom kills", count(system.oom_kills)),
+        ("limit hits", count(system.cgroup_max)),
+        ("throttled", count(system.cgroup_high)),
+        ("mapped", size(system.heap_mapped)),
         ("retained", size(system.heap_retained)),
+        ("metadata", size(system.heap_metadata)),
     ];
     let width = usize::from(area.width);
     let rows = rows.into_iter().filter_map(|(name, value)| Some((name, value?)));

@@ -23,7 +23,7 @@ fn desk(secrets: Secrets) -> Arc<Desk> {
     let instance = Instance { id: InstanceId(7), version: "1".into(), started: UnixMillis(0) };
     let first = Reading::default();
     let recorder = Arc::new(Recorder::new(clock, instance, None, Vec::new(), &first));
-    Arc::new(Desk::new(Arc::new(State::new(first, Board::default())), recorder, clock, secrets))
+    Arc::new(Desk::new(Arc::new(State::new(&first, Board::default())), recorder, clock, secrets))
 }
 
 fn guarded() -> Arc<Desk> {

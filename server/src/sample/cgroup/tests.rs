@@ -47,17 +47,22 @@ fn version_2_with_a_limit_of_its_own() {
                 "sys/fs/cgroup/api/memory.events",
                 "low 0\nhigh 3\nmax 5\noom 2\noom_kill 1\noom_group_kill 0\n",
             ),
+            ("sys/fs/cgroup/api/memory.swap.current", "8388608\n"),
+            ("sys/fs/cgroup/api/memory.pressure", "some avg10=7.50 total=9\nfull avg10=0.10 total=1\n"),
         ],
     );
     let mut cgroup = find(&root).unwrap();
     assert_eq!(cgroup.version(), CgroupVersion::V2);
     let memory = cgroup.read().unwrap();
     let expected = CgroupMemory {
+        version: CgroupVersion::V2,
         limit: Some(Bytes::from_mb(512)),
         usage: Bytes::from_mb(200),
         inactive_file: Bytes::from_mb(50),
         anon: Bytes::from_mb(100),
         events: OomEvents { high: 3, max: 5, oom: 2, oom_kill: 1 },
+        swap: Some(Bytes::from_mb(8)),
+        stall: Some(Stall { some: 750, full: Some(10) }),
     };
     assert_eq!(memory, expected);
     assert_eq!(memory.working_set(), Bytes::from_mb(150));
@@ -77,6 +82,7 @@ fn version_1_with_a_limit_of_its_own() {
             ),
             ("sys/fs/cgroup/memory/api/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n"),
             ("sys/fs/cgroup/memory/api/memory.failcnt", "17\n"),
+            ("sys/fs/cgroup/memory/api/memory.memsw.usage_in_bytes", "218103808\n"),
         ],
     );
     let mut cgroup = find(&root).unwrap();
@@ -84,6 +90,7 @@ fn version_1_with_a_limit_of_its_own() {
     let memory = cgroup.read().unwrap();
     assert_eq!((memory.limit, memory.usage), (Some(Bytes::from_mb(512)), Bytes::from_mb(200)));
     assert_eq!(memory.events, OomEvents { high: 0, max: 17, oom: 0, oom_kill: 4 });
+    assert_eq!((memory.swap, memory.stall), (Some(Bytes::from_mb(8)), None));
     assert_eq!(memory.working_set(), Bytes::from_mb(170), "anonymous memory is more than usage less cache");
 }
 

@@ -1,0 +1,72 @@
+//! Pressure stall information: how long tasks waited for memory (<https://docs.kernel.org/accounting/psi.html>).
+//!
+//! `some` is the share of time in which at least one task waited, `full` that in which all of them did, averaged over
+//! ten seconds. It rises before anything is killed: the kernel reclaims, and those who reclaim do not work.
+
+use std::path::Path;
+
+use super::file::KernelFile;
+
+/// Shares of the last ten seconds, in hundredths of a percent: 1234 is 12.34 %.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stall {
+    /// At least one task waited for memory.
+    pub some: u32,
+    /// All tasks did. Absent for the machine before Linux 5.13.
+    pub full: Option<u32>,
+}
+
+impl Stall {
+    /// Reads `some avg10=0.12 avg60=…` and the line of `full`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let avg10 = |kind: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(kind))?;
+            let share = line.split_ascii_whitespace().find_map(|field| field.strip_prefix("avg10="))?;
+            let (whole, hundredths) = share.split_once('.')?;
+            let hundredths: u32 = (hundredths.len() == 2).then(|| hundredths.parse().ok())??;
+            whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(hundredths)
+        };
+        Some(Stall { some: avg10("some ")?, full: avg10("full ") })
+    }
+}
+
+/// The reader of one `memory` file of /proc/pressure.
+#[derive(Debug)]
+pub struct StallFile(KernelFile);
+
+impl StallFile {
+    /// That of the machine; `None` where the kernel does not count it, or hides it.
+    pub fn of_the_machine() -> Option<Self> {
+        Self::open(Path::new("/proc/pressure/memory"))
+    }
+
+    /// Opens one; the kernel lets it be opened and refuses the reading where counting is switched off.
+    pub(super) fn open(path: &Path) -> Option<Self> {
+        let mut file = StallFile(KernelFile::open(path)?);
+        file.read()?;
+        Some(file)
+    }
+
+    /// The figures now.
+    pub fn read(&mut self) -> Option<Stall> {
+        Stall::parse(self.0.read()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_of_the_last_ten_seconds_are_read() {
+        let text = "some avg10=12.34 avg60=1.00 avg300=0.00 total=17434\nfull avg10=0.05 avg60=0.00 avg300=0.00 total=1\n";
+        assert_eq!(Stall::parse(text), Some(Stall { some: 1234, full: Some(5) }));
+        let (some, _) = text.split_once("full").unwrap();
+        assert_eq!(Stall::parse(some), Some(Stall { some: 1234, full: None }));
+        for bad in
+            ["", "some avg60=1.00", "some avg10=1", "some avg10=1.5", "some avg10=-1.00", "full avg10=1.00"]
+        {
+            assert_eq!(Stall::parse(bad), None, "{bad:?}");
+        }
+    }
+}
