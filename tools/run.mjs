@@ -4,6 +4,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { Child } from "./child.mjs";
 import { writeDevConfig } from "./dev-config.mjs";
+import { devSecret } from "./dev-secret.mjs";
 import { line, note, step } from "./say.mjs";
 import { settings } from "./settings.mjs";
 
@@ -64,13 +65,18 @@ function told(monitor) {
 }
 
 const config = writeDevConfig({ server, tickSeconds, state });
+const { secret, path: secretPath } = devSecret(state);
 const logPath = join(state, "wrangler.log");
 const log = createWriteStream(logPath);
 
 step("starting the server");
 keep(
   new Child("server", ["target/release/heapbeat", "serve", "--demo"], {
-    env: { PORT: String(server), HEAPBEAT_LOG_FORMAT: process.env.HEAPBEAT_LOG_FORMAT ?? "text" },
+    env: {
+      PORT: String(server),
+      HEAPBEAT_SECRET: secret,
+      HEAPBEAT_LOG_FORMAT: process.env.HEAPBEAT_LOG_FORMAT ?? "text",
+    },
     onLine: (text) => line("server", text),
   }),
 );
@@ -100,6 +106,7 @@ console.log();
 note(`server   ${serverUrl}/health`);
 note(`edge     ${edgeUrl}/            the status page`);
 note(`         ${edgeUrl}/api/v1/status`);
+note(`look     HEAPBEAT_SECRET=$(cat ${secretPath}) target/release/heapbeat check-memory --url ${serverUrl}`);
 console.log();
 note(`a tick every ${tickSeconds} s; history is kept in ${state}; Ctrl-C stops both`);
 console.log();
