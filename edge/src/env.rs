@@ -5,7 +5,8 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::alert::Channels;
-use crate::config::{Config, DEFAULT_SECRET, Kind, Monitor, Problem, SecretName};
+use crate::config::{Config, DEFAULT_SECRET, HeaderValue, Monitor, Problem, SecretName, Target};
+use crate::probe::SentHeader;
 use crate::watch::Blindness;
 use heapbeat_shared::signing::Secret;
 
@@ -17,6 +18,12 @@ const MONITORS: &str = "MONITORS";
 
 /// `"true"` allows targets on private addresses; for local runs.
 const ALLOW_PRIVATE_TARGETS: &str = "ALLOW_PRIVATE_TARGETS";
+
+/// The secret that the owner's requests carry.
+const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
+
+/// A secret that may only say that a job ran; so that machines with jobs need not hold the owner's.
+const HEARTBEAT_TOKEN: &str = "HEARTBEAT_TOKEN";
 
 /// The address of the status page, for links in alerts.
 const STATUS_URL: &str = "STATUS_URL";
@@ -44,15 +51,20 @@ pub(crate) fn setup(env: &Env) -> Setup {
     let mut config = Config::parse(list(env, MONITORS).as_deref(), allow_private);
     let channels = Channels::parse(list(env, ALERTS).as_deref(), allow_private);
     config.problems.extend(channels.problems.iter().cloned());
+    check_channels(&mut config, &channels);
+    let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
+    let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));
+    Setup { config, channels, page, allow_private }
+}
+
+/// Notes the monitors that alert a channel that there is not.
+pub(crate) fn check_channels(config: &mut Config, channels: &Channels) {
     for monitor in &config.monitors {
         for id in monitor.alerts.iter().flatten().filter(|id| channels.get(id).is_none()) {
             let reason = format!("monitor `{}` alerts `{id}`, and there is no such channel", monitor.id);
             config.problems.push(Problem { position: ALERTS.to_owned(), reason });
         }
     }
-    let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
-    let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));
-    Setup { config, channels, page, allow_private }
 }
 
 /// The secret of this name.
@@ -69,17 +81,37 @@ fn list(env: &Env, name: &str) -> Option<String> {
 /// The secret that `monitor` is asked with and whether every answer has to be signed with it; `None` where it is asked
 /// without.
 pub(crate) fn secret_of(env: &Env, monitor: &Monitor) -> Option<(Result<Secret, Blindness>, bool)> {
-    if monitor.kind != Kind::Heapbeat {
-        return None;
-    }
-    let name = monitor.secret.as_ref().map_or(DEFAULT_SECRET, |name| name.as_str());
+    let Target::Heapbeat { secret: named, .. } = &monitor.target else { return None };
+    let name = named.as_ref().map_or(DEFAULT_SECRET, |name| name.as_str());
     let text = variable(env, name).and_then(|value| value.as_string());
     let secret = text.map(|text| Secret::new(&text).map_err(|_| Blindness::Secret));
-    match (secret, &monitor.secret) {
+    match (secret, named) {
         (Some(secret), named) => Some((secret, named.is_some())),
         (None, Some(_)) => Some((Err(Blindness::Secret), true)),
         (None, None) => None,
     }
+}
+
+/// The tokens that let the owner in, and those that let a job speak.
+pub(crate) fn tokens(env: &Env, heartbeat: bool) -> Vec<Option<String>> {
+    let names: &[&str] = if heartbeat { &[ADMIN_TOKEN, HEARTBEAT_TOKEN] } else { &[ADMIN_TOKEN] };
+    names.iter().map(|name| variable(env, name).and_then(|value| value.as_string())).collect()
+}
+
+/// The headers that `monitor` sends; `None` where it has none.
+pub(crate) fn headers_of(env: &Env, monitor: &Monitor) -> Option<Result<Vec<SentHeader>, Blindness>> {
+    let Target::Http(check) = &monitor.target else { return None };
+    let sent = check.headers.iter().map(|header| {
+        let name = header.name.clone();
+        match &header.value {
+            HeaderValue::Plain(value) => Ok(SentHeader { name, value: value.clone(), secret: false }),
+            HeaderValue::Secret { name: named, prefix } => {
+                let text = secret(env, named).filter(|text| !text.is_empty()).ok_or(Blindness::Secret)?;
+                Ok(SentHeader { name, value: format!("{prefix}{text}"), secret: true })
+            }
+        }
+    });
+    (!check.headers.is_empty()).then(|| sent.collect())
 }
 
 fn variable(env: &Env, name: &str) -> Option<JsValue> {

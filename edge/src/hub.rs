@@ -1,6 +1,6 @@
 //! The hub: the Durable Object that owns the monitors, their state and their history.
 //!
-//! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /view`, `GET /incidents`. It
+//! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /view`, `GET /incidents`, and what [`admin`] has. It
 //! is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
 //! on a copy, and put in place after the store has taken it.
 
@@ -17,16 +17,22 @@ use worker::{
 };
 
 use self::deliver::Outbox;
-use crate::config::Monitor;
+use crate::config::{Config, Monitor, Rhythm, Target};
 use crate::env::{self, BINDING_HUB, Setup};
-use crate::probe::{Allowance, Keys, probe_all, wall_clock};
+use crate::probe::{Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
 use crate::store::{Loaded, Store, StoreError};
 use crate::view::StatusView;
+use crate::watch::answer::Probed;
+use crate::watch::beat::{self, Beats};
 use crate::watch::board::{Board, Note, Tick};
 use crate::watch::incident::Incident;
 use crate::watch::proof::Key;
 
+mod admin;
 mod deliver;
+mod zones;
+
+pub use admin::{ask_admin, read_list};
 
 /// Requests that the probes of one tick may make: the free plan's 50, less what alerts may need.
 const REQUESTS_A_TICK: u32 = 45;
@@ -38,6 +44,9 @@ const MOST_INCIDENTS: i64 = 100;
 #[durable_object]
 pub struct Hub {
     setup: Setup,
+    /// The monitors of `wrangler.toml` and those that were applied.
+    config: RefCell<Option<Rc<Config>>>,
+    beats: RefCell<Option<Rc<Beats>>>,
     store: std::result::Result<Store, StoreError>,
     board: RefCell<Option<Rc<Board>>>,
     ticking: Cell<bool>,
@@ -58,6 +67,8 @@ impl DurableObject for Hub {
         }
         Hub {
             setup,
+            config: RefCell::new(None),
+            beats: RefCell::new(None),
             store,
             board: RefCell::new(None),
             ticking: Cell::new(false),
@@ -67,7 +78,7 @@ impl DurableObject for Hub {
         }
     }
 
-    async fn fetch(&self, request: Request) -> Result<Response> {
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
         let done = match (request.method(), request.path().as_str()) {
             (Method::Post, "/tick") => match instant(&request) {
                 Some(at) => self.tick(at).await.map(|outcome| Response::from_json(&outcome.as_str())),
@@ -75,6 +86,15 @@ impl DurableObject for Hub {
             },
             (Method::Get, "/view") => self.view().map(|view| Response::from_json(&view)),
             (Method::Get, "/incidents") => self.incidents().map(|list| Response::from_json(&list)),
+            (Method::Get, "/monitors") => self.get_monitors(),
+            (Method::Put, "/monitors") => {
+                let dry_run = query(&request).is_some_and(|query| query == "dry-run=true");
+                let body = admin::read_list(&mut request).await?;
+                self.put_monitors(&body, dry_run)
+            }
+            (Method::Post, path) if path.starts_with("/heartbeats/") => {
+                self.hear(&path["/heartbeats/".len()..], &query(&request).unwrap_or_default())
+            }
             _ => return Response::error("no such request", 404),
         };
         match done {
@@ -158,18 +178,24 @@ impl Hub {
             console_warn!("tick {}: {}", at.0, Ticked::Overlapping.as_str());
             return Ok(Ticked::Overlapping);
         };
-        let before = self.board()?;
+        let (before, config) = (self.board()?, self.config()?);
         if before.last().is_some_and(|last| at <= last.at) {
             console_warn!("tick {}: {}", at.0, Ticked::Old.as_str());
             return Ok(Ticked::Old);
         }
-        let Setup { config, channels, page, allow_private } = &self.setup;
+        let Setup { channels, page, allow_private, .. } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
-        let allowance = Allowance::new(REQUESTS_A_TICK, *allow_private, self.keys(&before));
-        let probes = probe_all(before.due(config, at), &allowance).await;
+        let allowance = Allowance::new(
+            REQUESTS_A_TICK,
+            *allow_private,
+            self.keys(&config, &before),
+            self.headers(&config),
+        );
+        let mut probes = probe_all(before.due(&config, at), &allowance).await;
+        probes.extend(self.look_at_jobs(&config, at)?);
         let mut board = Board::clone(&before);
-        let mut commit = board.take(config, tick, &probes);
-        board.tell(config, channels, page.as_deref(), &mut commit);
+        let mut commit = board.take(&config, tick, &probes);
+        board.tell(&config, channels, page.as_deref(), &mut commit);
         let queued = self.outbox.rows_for(&commit.alerts, at);
         let notes = commit.notes.clone();
         self.store()?.commit(commit, queued.clone()).map_err(|error| error.to_string())?;
@@ -180,7 +206,7 @@ impl Hub {
     }
 
     /// What the monitors that have a secret are asked with.
-    fn keys(&self, board: &Board) -> Keys {
+    fn keys(&self, config: &Config, board: &Board) -> Keys {
         let key = |monitor: &Monitor| {
             let (secret, named) = env::secret_of(&self.env, monitor)?;
             let told = board.told(&monitor.id);
@@ -191,18 +217,45 @@ impl Hub {
             });
             Some((monitor.id.clone(), key))
         };
-        self.setup.config.monitors.iter().filter_map(key).collect()
+        config.monitors.iter().filter_map(key).collect()
+    }
+
+    /// What the monitors that have headers send.
+    fn headers(&self, config: &Config) -> Sent {
+        let mut sent = Sent::new();
+        for monitor in &config.monitors {
+            if let Some(headers) = env::headers_of(&self.env, monitor) {
+                sent.insert(monitor.id.clone(), headers);
+            }
+        }
+        sent
+    }
+
+    /// What there is to say of the jobs that tell us.
+    fn look_at_jobs(&self, config: &Config, at: UnixMillis) -> std::result::Result<Vec<Probed>, String> {
+        let beats = self.beats()?;
+        let look = |monitor: &Monitor| {
+            let Target::Heartbeat(job) = &monitor.target else { return None };
+            let zone = match &job.rhythm {
+                Rhythm::Cron(schedule) => schedule.zone(),
+                Rhythm::Every(_) => "UTC",
+            };
+            let offset = |at| zone_offset(zone, at).unwrap_or(0);
+            let result = beat::look(beats.get(&monitor.id), job, at, offset);
+            Some(Probed { monitor: monitor.id.clone(), heard: wall_clock(), result })
+        };
+        Ok(config.monitors.iter().filter_map(look).collect())
     }
 
     fn view(&self) -> std::result::Result<StatusView, String> {
-        let mut view = self.board()?.view(&self.setup.config, wall_clock());
+        let mut view = self.board()?.view(&*self.config()?, wall_clock());
         view.problems.extend(self.outbox.problems());
         Ok(view)
     }
 
     /// The newest incidents of the monitors that are watched, newest first.
     fn incidents(&self) -> std::result::Result<Vec<Incident>, String> {
-        let config = &self.setup.config;
+        let config = self.config()?;
         let mut list = self.store()?.newest_incidents(MOST_INCIDENTS).map_err(|error| error.to_string())?;
         list.retain(|incident| config.monitors.iter().any(|monitor| monitor.id == incident.monitor));
         Ok(list)
@@ -218,6 +271,11 @@ fn log(note: &Note) {
         Note::Restart { monitor } => console_log!("monitor {monitor}: restarted since the last probe"),
         Note::Blind { monitor, reason } => console_warn!("monitor {monitor}: {reason}"),
     }
+}
+
+/// What stands behind the `?`.
+fn query(request: &Request) -> Option<String> {
+    request.inner().url().split_once('?').map(|(_, query)| query.to_owned())
 }
 
 /// The number after the `=` of the only query parameter that there is.

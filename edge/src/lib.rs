@@ -3,6 +3,7 @@
 //! Pure parts ([`config`], [`watch`], [`view`], [`api`], [`page`]) decide and are tested natively; the rim ([`hub`],
 //! [`probe`], [`store`], routes) awaits.
 
+pub mod admin;
 pub mod alert;
 pub mod api;
 mod env;
@@ -26,8 +27,8 @@ use worker::{
 
 /// A request of the public.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-    routes::answer(&request, &env).await
+async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
+    routes::answer(&mut request, &env).await
 }
 
 /// The cron's tick. Its clock is the instant for which it was meant, however late it comes.

@@ -13,10 +13,7 @@ use heapbeat_shared::UnixMillis;
 use heapbeat_shared::health::MAX_HEALTH_BODY;
 use heapbeat_shared::report::MAX_REPORT;
 use heapbeat_shared::signing;
-use worker::{
-    AbortController, AbortSignal, CacheMode, Delay, Fetch, Headers, Method, Request, RequestInit,
-    RequestRedirect, Response,
-};
+use worker::{AbortController, AbortSignal, Delay, Fetch, Response};
 
 mod body;
 mod clock;
@@ -24,26 +21,35 @@ mod lanes;
 mod look;
 mod platform;
 mod redirect;
+mod request;
 mod sign;
+mod tcp;
+mod zone;
 
 pub use clock::wall_clock;
 pub use lanes::{LANES, probe_all};
+pub use request::{Sent, SentHeader};
 pub use sign::Keys;
+pub(crate) use zone::offset as zone_offset;
 
 use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
 use self::redirect::Trail;
+use self::request::Sending;
 use self::sign::{Question, is_same_host};
-use crate::config::{Kind, Monitor};
+use crate::config::{HttpUrl, Monitor, Target};
 use crate::watch::answer::{Answer, Body, Missed};
 use crate::watch::proof::Key;
+use crate::watch::verdict::wants_another_try;
 use crate::watch::{Blindness, Failure};
 
-/// Longest body that is read, in bytes.
+/// Longest body of a `/health` that is read, in bytes.
 pub const MAX_BODY: usize = MAX_HEALTH_BODY;
 
-/// What a probe says of itself.
-const USER_AGENT: &str =
-    concat!("heapbeat/", env!("CARGO_PKG_VERSION"), " (+https://github.com/heapbeat/heapbeat)");
+/// How long a probe that failed waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The least time that is worth another try.
+const LEAST_TRY: Duration = Duration::from_millis(100);
 
 /// What all probes of one tick share.
 #[derive(Clone, Debug)]
@@ -54,12 +60,19 @@ pub struct Allowance {
     private: bool,
     /// What the monitors that have a secret are asked with.
     keys: Rc<Keys>,
+    /// What the monitors that have headers send.
+    sent: Rc<Sent>,
 }
 
 impl Allowance {
-    /// `requests` in all, to private addresses only where `private`, with these keys.
-    pub fn new(requests: u32, private: bool, keys: Keys) -> Self {
-        Allowance { requests: Rc::new(Cell::new(requests)), private, keys: Rc::new(keys) }
+    /// `requests` in all, to private addresses only where `private`, with these keys and headers.
+    pub fn new(requests: u32, private: bool, keys: Keys, sent: Sent) -> Self {
+        Allowance {
+            requests: Rc::new(Cell::new(requests)),
+            private,
+            keys: Rc::new(keys),
+            sent: Rc::new(sent),
+        }
     }
 
     fn take(&self) -> Result<(), Missed> {
@@ -76,13 +89,38 @@ enum Stage {
     Body,
 }
 
-/// Asks `monitor` once. Takes at most its timeout.
+/// Asks `monitor`, again where that failed and it says so. Takes at most its timeout.
 pub(crate) async fn probe(monitor: &Monitor, allowance: &Allowance) -> Result<Answer, Missed> {
+    let began = wall_clock();
+    let mut result = try_once(monitor, monitor.timeout, allowance).await;
+    for _ in 0..monitor.retries {
+        let left = monitor.timeout.saturating_sub(wall_clock().since(began)).saturating_sub(PAUSE);
+        if left < LEAST_TRY || allowance.requests.get() == 0 || !wants_another_try(monitor, &result) {
+            break;
+        }
+        Delay::from(PAUSE).await;
+        result = try_once(monitor, left, allowance).await;
+    }
+    result
+}
+
+/// Asks `monitor` once, within `timeout`.
+async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &Allowance) -> Result<Answer, Missed> {
+    let url = match &monitor.target {
+        Target::Heapbeat { url, .. } => url,
+        Target::Http(check) => &check.url,
+        Target::Tcp(address) => {
+            allowance.take()?;
+            return tcp::ask(address, timeout, allowance.private).await;
+        }
+        // Nobody asks it; see `watch::beat`.
+        Target::Heartbeat(_) => return Err(Blindness::Platform.into()),
+    };
     let controller = AbortController::default();
     let signal = controller.signal();
     let stage = Cell::new(Stage::Header);
-    let asking = std::pin::pin!(ask(monitor, allowance, &signal, &stage));
-    let result = match select(asking, Delay::from(monitor.timeout)).await {
+    let asking = std::pin::pin!(ask(monitor, url, allowance, &signal, &stage));
+    let result = match select(asking, Delay::from(timeout)).await {
         Either::Left((result, _)) => result,
         Either::Right(((), _)) => Err(match stage.get() {
             Stage::Header => Failure::Timeout.into(),
@@ -96,25 +134,33 @@ pub(crate) async fn probe(monitor: &Monitor, allowance: &Allowance) -> Result<An
 
 async fn ask(
     monitor: &Monitor,
+    url: &HttpUrl,
     allowance: &Allowance,
     signal: &AbortSignal,
     stage: &Cell<Stage>,
 ) -> Result<Answer, Missed> {
     let key = allowance.keys.get(&monitor.id).map(Result::as_ref).transpose().map_err(|blind| *blind)?;
     let began = wall_clock();
-    let address =
-        key.map_or_else(|| monitor.url.as_str().to_owned(), |key| key.address(monitor.url.as_str()));
+    let address = key.map_or_else(|| url.as_str().to_owned(), |key| key.address(url.as_str()));
+    let headers = match allowance.sent.get(&monitor.id) {
+        Some(headers) => headers.as_deref().map_err(|blind| *blind)?,
+        None => &[],
+    };
+    let mut sending = Sending::new(monitor, &address, headers);
     let mut trail = Trail::begin(&address, allowance.private)?;
     let (response, question) = loop {
         allowance.take()?;
         let signing = key.filter(|_| is_same_host(trail.current(), &address));
         let question = signing.map(|key| Question::new(key, trail.current())).transpose()?;
-        let response = send(trail.current(), monitor.kind, question.as_ref(), signal, allowance).await?;
-        if !redirect::is_redirect(response.status_code()) {
+        let response = send(trail.current(), &sending, question.as_ref(), signal, allowance).await?;
+        if !sending.follows || !redirect::is_redirect(response.status_code()) {
             break (response, question);
         }
         match response.headers().get("location").ok().flatten() {
-            Some(location) => trail.follow(&location)?,
+            Some(location) => {
+                sending.redirected(response.status_code());
+                trail.follow(&location)?;
+            }
             None => break (response, question),
         }
     };
@@ -123,7 +169,11 @@ async fn ask(
     let status = response.status_code();
     let wanted = monitor.reads_body() || platform::may_stand_in(status);
     let signature = response.headers().get(signing::HEADER).ok().flatten();
-    let limit = if signature.is_some() { MAX_REPORT } else { MAX_BODY };
+    let limit = match &monitor.target {
+        Target::Http(check) => check.max_body,
+        _ if signature.is_some() => MAX_REPORT,
+        _ => MAX_BODY,
+    };
     let body = if wanted { body::read(response, limit).await? } else { Body::Unread };
     if let Body::Whole(bytes) = &body
         && let Some(failure) = read_stand_in(status, bytes)
@@ -151,12 +201,12 @@ fn believe(
 /// Sends one request; redirects come back as they are.
 async fn send(
     url: &str,
-    kind: Kind,
+    sending: &Sending<'_>,
     question: Option<&Question>,
     signal: &AbortSignal,
     allowance: &Allowance,
 ) -> Result<Response, Missed> {
-    let request = request(url, kind, question).map_err(|_| Blindness::Platform)?;
+    let request = sending.request(url, question).map_err(|_| Blindness::Platform)?;
     let error = match Fetch::Request(request).send_with_signal(signal).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
@@ -168,21 +218,6 @@ async fn send(
     }
     let (address, look) = look::look(url).await;
     Err(conclude(said, look, address))
-}
-
-fn request(url: &str, kind: Kind, question: Option<&Question>) -> worker::Result<Request> {
-    let headers = Headers::new();
-    headers.set("user-agent", USER_AGENT)?;
-    headers.set("accept", if kind == Kind::Heapbeat { "application/json" } else { "*/*" })?;
-    if let Some((name, value)) = question.map(Question::header) {
-        headers.set(name, &value)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Get)
-        .with_headers(headers)
-        .with_redirect(RequestRedirect::Manual)
-        .with_cache(CacheMode::NoStore);
-    Request::new_with_init(url, &init)
 }
 
 /// The time that a tick has for starting probes; those that are not started by then wait for the next tick,

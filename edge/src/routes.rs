@@ -2,7 +2,9 @@
 
 use worker::{Env, Headers, Method, Request, Response, Result, console_error};
 
+use crate::admin::{self, Entry};
 use crate::api;
+use crate::env;
 use crate::hub;
 use crate::page;
 
@@ -13,15 +15,23 @@ const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale
 /// Seconds after which a hub that did not answer may be asked again.
 const RETRY_AFTER: &str = "10";
 
+/// Where jobs tell.
+const HEARTBEATS: &str = "/api/v1/heartbeats/";
+
 /// What is allowed on every path.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 /// Answers a request of the public.
-pub(crate) async fn answer(request: &Request, env: &Env) -> Result<Response> {
+pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response> {
     let response = match (request.method(), request.path().as_str()) {
         (Method::Get | Method::Head, "/") => status_page(env).await?,
         (Method::Get | Method::Head, "/api/v1/status") => status(env).await?,
         (Method::Get | Method::Head, "/api/v1/incidents") => incidents(env).await?,
+        (Method::Get | Method::Put, "/api/v1/admin/monitors") => admin_monitors(request, env).await?,
+        (Method::Post, path) if path.starts_with(HEARTBEATS) => {
+            let id = path[HEARTBEATS.len()..].to_owned();
+            heartbeat(request, env, &id).await?
+        }
         (Method::Options, _) => with_headers(Response::empty()?.with_status(204), &[("allow", ALLOW)])?,
         (Method::Get | Method::Head, path) => match page::asset(path) {
             Some(asset) => body(200, asset.body, asset.content_type, asset.cache_control)?,
@@ -69,6 +79,77 @@ async fn incidents(env: &Env) -> Result<Response> {
             with_headers(response, &[("retry-after", RETRY_AFTER)])
         }
     }
+}
+
+/// `GET` and `PUT /api/v1/admin/monitors`: the applied list.
+async fn admin_monitors(request: &mut Request, env: &Env) -> Result<Response> {
+    if let Some(refused) = refuse(request, &env::tokens(env, false))? {
+        return Ok(refused);
+    }
+    let body = match request.method() {
+        Method::Put => Some(hub::read_list(request).await?),
+        _ => None,
+    };
+    let path = match query(request).as_deref() {
+        None | Some("") => "/monitors",
+        Some("dry-run=true") => "/monitors?dry-run=true",
+        Some(_) => return problem(400, "Bad Request", "the only parameter is dry-run=true"),
+    };
+    tell_hub(env, request.method(), path, body).await
+}
+
+/// `POST /api/v1/heartbeats/{id}`.
+async fn heartbeat(request: &Request, env: &Env, id: &str) -> Result<Response> {
+    if let Some(refused) = refuse(request, &env::tokens(env, true))? {
+        return Ok(refused);
+    }
+    if id.contains('/') {
+        return problem(404, "Not Found", "there is no such heartbeat");
+    }
+    let path = format!("/heartbeats/{id}?{}", query(request).unwrap_or_default());
+    tell_hub(env, Method::Post, &path, None).await
+}
+
+/// The hub's own answer, whatever it is.
+async fn tell_hub(env: &Env, method: Method, path: &str, body: Option<String>) -> Result<Response> {
+    match hub::ask_admin(env, method, path, body).await {
+        Ok((204, _)) => with_headers(Response::empty()?.with_status(204), &[("cache-control", "no-store")]),
+        Ok((status, text)) => {
+            let kind =
+                if matches!(status, 200 | 422) { "application/json" } else { "application/problem+json" };
+            Ok(json(status, text, kind, "no-store")?.with_status(status))
+        }
+        Err(error) => {
+            console_error!("admin: {error}");
+            problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")
+        }
+    }
+}
+
+/// The answer to somebody who may not; nothing where the token is right.
+fn refuse(request: &Request, good: &[Option<String>]) -> Result<Option<Response>> {
+    let authorization = request.headers().get("authorization")?;
+    Ok(Some(match admin::entry(authorization.as_deref(), good) {
+        Entry::Granted => return Ok(None),
+        Entry::Closed => problem(
+            403,
+            "Forbidden",
+            "nobody may do this: the secret ADMIN_TOKEN is not set, or has less than 16 characters",
+        )?,
+        Entry::Refused => with_headers(
+            problem(401, "Unauthorized", "this wants Authorization: Bearer and the right token")?,
+            &[("www-authenticate", "Bearer")],
+        )?,
+    }))
+}
+
+/// What stands behind the `?`.
+fn query(request: &Request) -> Option<String> {
+    request
+        .inner()
+        .url()
+        .split_once('?')
+        .map(|(_, query)| query.split('#').next().unwrap_or_default().to_owned())
 }
 
 fn problem(status: u16, title: &str, detail: &str) -> Result<Response> {

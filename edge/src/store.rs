@@ -5,6 +5,7 @@
 //! day of minutes is about 2,900 of the free plan's 100,000 rows.
 
 mod migrate;
+mod orders;
 mod outbox;
 mod pack;
 mod sqlite;

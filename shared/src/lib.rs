@@ -18,6 +18,7 @@ mod nearest;
 pub mod pressure;
 pub mod report;
 pub mod sample;
+pub mod schedule;
 pub mod series;
 pub mod signing;
 pub mod units;

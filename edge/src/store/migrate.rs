@@ -12,8 +12,11 @@ struct Migration {
 }
 
 /// All of them, in the order in which they run.
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, sql: m0001_begin::SQL }, Migration { number: 2, sql: m0002_incidents::SQL }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, sql: m0001_begin::SQL },
+    Migration { number: 2, sql: m0002_incidents::SQL },
+    Migration { number: 3, sql: m0003_orders::SQL },
+];
 
 mod m0001_begin {
     //! Ticks, the memos of all monitors, and the ledger.
@@ -40,6 +43,16 @@ mod m0002_incidents {
             body TEXT NOT NULL, recording BLOB, PRIMARY KEY (monitor, opened_ms)) STRICT, WITHOUT ROWID",
         "CREATE TABLE outbox (id INTEGER PRIMARY KEY, channel TEXT NOT NULL, message TEXT NOT NULL,
             due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT",
+    ];
+}
+
+mod m0003_orders {
+    //! What people and jobs tell.
+
+    /// `applied`: one row, the list of monitors that was applied, as JSON. `beat`: what each job said last, as JSON.
+    pub(super) const SQL: &[&str] = &[
+        "CREATE TABLE applied (id INTEGER PRIMARY KEY CHECK (id = 1), monitors TEXT NOT NULL) STRICT",
+        "CREATE TABLE beat (monitor TEXT PRIMARY KEY, said TEXT NOT NULL) STRICT, WITHOUT ROWID",
     ];
 }
 

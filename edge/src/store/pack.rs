@@ -159,6 +159,7 @@ fn verdict_to_wire(verdict: Verdict) -> (u8, u8, u64) {
         Verdict::Blind(Blindness::Budget) => (3, 0, 0),
         Verdict::Blind(Blindness::Platform) => (3, 1, 0),
         Verdict::Blind(Blindness::Secret) => (3, 2, 0),
+        Verdict::Blind(Blindness::NotHeardYet) => (3, 3, 0),
     }
 }
 
@@ -188,6 +189,9 @@ fn with_kind(kind: u8, failure: Failure) -> (u8, u8, u64) {
         Failure::Unsigned => (21, 0),
         Failure::Forged => (22, 0),
         Failure::NotReport => (23, 0),
+        Failure::JobMissed => (24, 0),
+        Failure::JobOverran => (25, 0),
+        Failure::JobFailed(exit) => (26, exit.map_or(0, |exit| u64::from(exit) + 1)),
     };
     (kind, reason, number)
 }
@@ -200,6 +204,7 @@ fn verdict_from_wire(kind: u8, reason: u8, number: u64) -> Option<Verdict> {
         3 if reason == 0 => Verdict::Blind(Blindness::Budget),
         3 if reason == 1 => Verdict::Blind(Blindness::Platform),
         3 if reason == 2 => Verdict::Blind(Blindness::Secret),
+        3 if reason == 3 => Verdict::Blind(Blindness::NotHeardYet),
         _ => return None,
     })
 }
@@ -230,6 +235,9 @@ fn failure_from_wire(reason: u8, number: u64) -> Option<Failure> {
         21 => Failure::Unsigned,
         22 => Failure::Forged,
         23 => Failure::NotReport,
+        24 => Failure::JobMissed,
+        25 => Failure::JobOverran,
+        26 => Failure::JobFailed(number.checked_sub(1).map(u16::try_from).transpose().ok()?),
         _ => return None,
     })
 }
@@ -282,7 +290,7 @@ mod tests {
     use super::*;
 
     fn failure() -> impl Strategy<Value = Failure> {
-        (0u8..24, any::<u16>()).prop_map(|(reason, number)| failure_from_wire(reason, number.into()).unwrap())
+        (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_wire(reason, number.into()).unwrap())
     }
 
     fn verdict() -> impl Strategy<Value = Verdict> {
@@ -293,6 +301,7 @@ mod tests {
             Just(Verdict::Blind(Blindness::Budget)),
             Just(Verdict::Blind(Blindness::Platform)),
             Just(Verdict::Blind(Blindness::Secret)),
+            Just(Verdict::Blind(Blindness::NotHeardYet)),
         ]
     }
 

@@ -79,7 +79,7 @@ impl Sql {
 /// The store of one hub.
 #[derive(Clone, Debug)]
 pub struct Store {
-    sql: Sql,
+    pub(super) sql: Sql,
     storage: Storage,
 }
 

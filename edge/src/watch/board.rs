@@ -18,7 +18,7 @@ use super::told::{Run, Told};
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
 use crate::alert::{ChannelId, Message};
-use crate::config::{Config, Monitor, MonitorId};
+use crate::config::{Config, Kind, Monitor, MonitorId};
 use crate::view::StatusView;
 
 /// What is known of every monitor.
@@ -148,12 +148,18 @@ impl Board {
         self.last
     }
 
+    /// The tick's clock when the edge's own says `wall`; the edge's own before the first tick.
+    pub fn clock(&self, wall: UnixMillis) -> UnixMillis {
+        self.last.map_or(wall, |last| last.clock(wall))
+    }
+
     /// The monitors that the tick of `now` probes. Those that were fine come first, as they answer soonest;
     /// among the others the one that has waited longest.
     pub fn due<'c>(&self, config: &'c Config, now: UnixMillis) -> Vec<&'c Monitor> {
         let mut due: Vec<_> = config
             .monitors
             .iter()
+            .filter(|monitor| monitor.kind() != Kind::Heartbeat)
             .filter_map(|monitor| {
                 let memo = self.watched.get(&monitor.id).map(|watched| &watched.memo);
                 let last = memo.and_then(|memo| memo.word).map(|word| word.at);
@@ -268,7 +274,7 @@ impl Board {
 
     /// What the public sees when the edge's own clock says `wall`.
     pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusView {
-        let now = self.last.map_or(wall, |last| last.clock(wall));
+        let now = self.clock(wall);
         let nothing = Watched::default();
         let monitors: Vec<_> = config
             .monitors

@@ -58,6 +58,12 @@ pub enum Failure {
     Forged,
     /// Signed, and yet not a report that this version can read.
     NotReport,
+    /// A job was not heard when it should have been.
+    JobMissed,
+    /// A job takes longer than it may.
+    JobOverran,
+    /// A job said that it failed; with its exit code, where it told one.
+    JobFailed(Option<u16>),
 }
 
 /// Why a probe could not look: our own doing. Time without a look is `unobserved`, never `down`.
@@ -70,6 +76,8 @@ pub enum Blindness {
     Platform,
     /// The Worker has no secret of the name that the monitor asks for, or one that is too short.
     Secret,
+    /// A job was never heard yet.
+    NotHeardYet,
 }
 
 impl Failure {
@@ -99,6 +107,10 @@ impl Failure {
             Failure::Unsigned => "the answer was not signed: it came from a cache, or not from the server",
             Failure::Forged => "the answer's signature is wrong: an old or changed answer, or another secret",
             Failure::NotReport => "the answer was signed, but not a report that this version can read",
+            Failure::JobMissed => "it did not report when it should have",
+            Failure::JobOverran => "it started and has not ended in time",
+            Failure::JobFailed(None) => "it reported a failure",
+            Failure::JobFailed(Some(exit)) => return format!("it reported a failure: exit code {exit}"),
             Failure::Status(status) => return format!("the answer had status {status}"),
             Failure::Slow(ms) => return format!("the answer took {ms} ms"),
             Failure::Condition(number) => return format!("condition {number} does not hold"),
@@ -113,6 +125,7 @@ impl Blindness {
         match self {
             Blindness::Budget => "not probed: the tick's allowance of requests was spent",
             Blindness::Platform => "not probed: the probe itself could not run",
+            Blindness::NotHeardYet => "it has never reported yet",
             Blindness::Secret => "not probed: the secret it is asked with is not set, or too short",
         }
         .to_owned()

@@ -68,8 +68,13 @@ pub fn judge(monitor: &Monitor, result: &Result<Answer, Missed>) -> Judged {
     }
 }
 
+/// Whether what came back is a failure that another try may undo.
+pub fn wants_another_try(monitor: &Monitor, result: &Result<Answer, Missed>) -> bool {
+    matches!(judge(monitor, result).verdict, Verdict::Failed(_))
+}
+
 fn wants_no_answer(monitor: &Monitor) -> bool {
-    monitor.kind == Kind::Http
+    matches!(monitor.kind(), Kind::Http | Kind::Tcp)
         && monitor.conditions.iter().any(|condition| condition.asks_about(Placeholder::Connected))
         && broken(&monitor.conditions, &Scene::new(Outcome::UNREACHED)).is_none()
 }
@@ -95,8 +100,8 @@ fn with_answer(monitor: &Monitor, answer: &Answer) -> Judged {
     };
     let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency, body };
     let scene = Scene::new(outcome);
-    let health = match monitor.kind {
-        Kind::Http => Ok(None),
+    let health = match monitor.kind() {
+        Kind::Http | Kind::Tcp | Kind::Heartbeat => Ok(None),
         Kind::Heapbeat => health(&answer.body).map(Some),
     };
     // A 500 with an error page is a 500 first, and not JSON second.

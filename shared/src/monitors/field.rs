@@ -14,6 +14,7 @@ pub(super) struct Fields<'v> {
     position: String,
     table: Option<&'v Map<String, Value>>,
     known: Vec<&'static str>,
+    knows_all: bool,
     problems: Vec<Problem>,
 }
 
@@ -24,6 +25,7 @@ impl<'v> Fields<'v> {
             position: position.to_owned(),
             table: entry.as_object(),
             known: Vec::new(),
+            knows_all: false,
             problems: Vec::new(),
         };
         if fields.table.is_none() {
@@ -42,6 +44,16 @@ impl<'v> Fields<'v> {
     pub(super) fn refuse(&mut self, name: &str, reason: String) {
         let position = format!("{}.{name}", self.position);
         self.problems.push(Problem { position, reason });
+    }
+
+    /// Whether field `name` is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(name))
+    }
+
+    /// Refuses no field for being unknown: what may be there is not known itself.
+    pub(super) fn know_all(&mut self) {
+        self.knows_all = true;
     }
 
     fn get(&mut self, name: &'static str) -> Option<&'v Value> {
@@ -99,6 +111,42 @@ impl<'v> Fields<'v> {
         None
     }
 
+    /// A duration that may be left out: `None` inside where it is, `None` outside where it is wrong.
+    #[allow(clippy::option_option)] // wrong, and left out, are two things
+    pub(super) fn optional_duration(
+        &mut self,
+        name: &'static str,
+        least: &str,
+        most: &str,
+    ) -> Option<Option<Duration>> {
+        let given = self.has(name);
+        let read = self.duration(name, Duration::ZERO, least, most)?;
+        Some(given.then_some(read))
+    }
+
+    /// A table within the entry.
+    pub(super) fn table(&mut self, name: &'static str) -> Option<&'v Map<String, Value>> {
+        let value = self.get(name)?;
+        if value.is_object() {
+            return value.as_object();
+        }
+        let shown = kind_of(value);
+        self.refuse(name, format!("should be a table, such as {{ accept = \"text/plain\" }}, not {shown}"));
+        None
+    }
+
+    /// A small whole number from 0.
+    pub(super) fn number(&mut self, name: &'static str, default: u8, most: u8) -> Option<u8> {
+        let Some(value) = self.get(name) else { return Some(default) };
+        let number =
+            value.as_u64().and_then(|number| u8::try_from(number).ok()).filter(|number| *number <= most);
+        if number.is_none() {
+            let shown = kind_of(value);
+            self.refuse(name, format!("should be a whole number from 0 to {most}, not {shown}"));
+        }
+        number
+    }
+
     /// A list of texts, each read alone.
     pub(super) fn list<T>(
         &mut self,
@@ -143,25 +191,24 @@ impl<'v> Fields<'v> {
         count
     }
 
-    /// Whether the field is there.
-    pub(super) fn has(&mut self, name: &'static str) -> bool {
-        self.get(name).is_some()
-    }
-
     /// Whether the field is not there, or is an empty list.
     pub(super) fn is_empty_list(&mut self, name: &'static str) -> bool {
         self.get(name).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty))
     }
 
-    /// Refuses every field that nobody has asked for.
-    pub(super) fn refuse_unknown(&mut self) {
+    /// Refuses every field that nobody has asked for; `kind` is what the entry is.
+    pub(super) fn refuse_unknown(&mut self, kind: Option<&str>) {
+        if self.knows_all {
+            return;
+        }
         let table = self.table.into_iter().flatten();
         let unknown: Vec<_> =
             table.map(|(name, _)| name).filter(|name| !self.known.contains(&name.as_str())).collect();
+        let what = kind.map_or_else(|| "a monitor".to_owned(), |kind| format!("a monitor of kind {kind}"));
         for name in unknown {
             let reason = match nearest(name, &self.known) {
-                Some(meant) => format!("is no setting of a monitor; did you mean `{meant}`?"),
-                None => format!("is no setting of a monitor; those are {}", self.known.join(", ")),
+                Some(meant) => format!("is no setting of {what}; did you mean `{meant}`?"),
+                None => format!("is no setting of {what}; those are {}", self.known.join(", ")),
             };
             self.refuse(&shown(name), reason);
         }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 /// One valid entry; a field of `extra` takes the place of one with the same name, as the later one counts.
@@ -17,8 +19,8 @@ fn the_least_that_is_needed_and_what_is_assumed() {
     let monitor = &config.monitors[0];
     assert_eq!(monitor.id.as_str(), "api");
     assert_eq!(monitor.name, "api");
-    assert_eq!(monitor.kind, Kind::Heapbeat);
-    assert_eq!(monitor.url.as_str(), "https://api.example.com/health");
+    let url = "https://api.example.com/health".parse().unwrap();
+    assert_eq!(monitor.target, Target::Heapbeat { url, secret: None });
     assert_eq!((monitor.interval, monitor.timeout), (Duration::from_secs(60), Duration::from_secs(10)));
     assert_eq!((monitor.thresholds.failure.get(), monitor.thresholds.success.get()), (1, 1));
     assert_eq!(monitor.group, None);
@@ -68,8 +70,10 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
             r#","id":"Api""#,
             "MONITORS[0].id: `Api` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end",
         ),
-        (r#","kind":"tcp""#, "MONITORS[0].kind: `tcp` is not supported yet; use heapbeat or http"),
-        (r#","kind":"ping""#, "MONITORS[0].kind: `ping` is no kind of monitor; use heapbeat or http"),
+        (
+            r#","kind":"ping""#,
+            "MONITORS[0].kind: `ping` is no kind of monitor; use heapbeat, http, tcp or heartbeat",
+        ),
         (r#","url":"ftp://x.example""#, "MONITORS[0].url: should begin with https:// or http://"),
         (
             r#","url":"https://me:s3cret@x.example""#,
@@ -82,12 +86,12 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
         ),
         (
             r#","intervall":"60s""#,
-            "MONITORS[0].intervall: is no setting of a monitor; did you mean `interval`?",
+            "MONITORS[0].intervall: is no setting of a monitor of kind heapbeat; did you mean `interval`?",
         ),
         (
             r#","colour":"red""#,
-            "MONITORS[0].colour: is no setting of a monitor; those are id, name, kind, url, interval, timeout, \
-             conditions, degraded, failure-threshold, success-threshold, group, secret, depends-on, regions, alerts",
+            "MONITORS[0].colour: is no setting of a monitor of kind heapbeat; those are id, name, kind, url, secret, \
+             interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, alerts",
         ),
         (
             r#","regions":["weur"]"#,
@@ -114,10 +118,6 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
             r#","secret":"hunter2""#,
             "MONITORS[0].secret: is no name of a secret: 1 to 64 of A-Z, 0-9 and _, with no digit first, such as \
              HEAPBEAT_SECRET; what it holds is set by `wrangler secret put NAME` and stands in no file",
-        ),
-        (
-            r#","kind":"http","secret":"API_SECRET""#,
-            "MONITORS[0].secret: only a heapbeat server can be asked with one; take the field out",
         ),
         (
             r#","alerts":["Ops"]"#,
@@ -172,7 +172,7 @@ fn a_variable_that_is_no_list_says_what_to_add() {
     assert_eq!(problems("[{"), ["MONITORS: is not JSON: EOF while parsing an object at line 1 column 2"]);
     let missing = Config::parse(None, false);
     assert_eq!(missing.problems[0].reason, format!("there is no monitor; add one, {add}"));
-    assert_eq!(problems(&" ".repeat(LONGEST_CONFIG + 1)), ["MONITORS: has 65537 bytes, more than 65536"]);
+    assert_eq!(problems(&" ".repeat(LONGEST_CONFIG + 1)), ["MONITORS: has 262145 bytes, more than 262144"]);
 }
 
 #[test]
@@ -191,13 +191,6 @@ fn more_than_a_hub_can_watch_is_said_once() {
 }
 
 #[test]
-fn private_targets_are_the_owners_choice() {
-    let text = entry(r#","url":"http://localhost:8080/health""#);
-    assert_eq!(Config::parse(Some(&text), true).monitors.len(), 1);
-    assert_eq!(Config::parse(Some(&text), false).monitors.len(), 0);
-}
-
-#[test]
 fn a_dependency_on_what_is_not_watched_is_said_and_left_out() {
     let text = entry(r#","depends-on":["db"],"alerts":["ops"]"#);
     assert_eq!(problems(&text), ["MONITORS: monitor `api` depends on `db`, which is not watched"]);
@@ -205,4 +198,184 @@ fn a_dependency_on_what_is_not_watched_is_said_and_left_out() {
     assert_eq!(monitor.depends_on, []);
     assert_eq!(monitor.alerts.as_ref().unwrap()[0].as_str(), "ops");
     assert_eq!(Config::parse(Some(&entry("")), false).monitors[0].alerts, None);
+}
+
+#[test]
+fn private_targets_are_the_owners_choice() {
+    let text = entry(r#","url":"http://localhost:8080/health""#);
+    assert_eq!(Config::parse(Some(&text), true).monitors.len(), 1);
+    assert_eq!(Config::parse(Some(&text), false).monitors.len(), 0);
+}
+
+/// One entry of another kind.
+fn one(text: &str) -> Result<Monitor, Vec<String>> {
+    let text = format!("[{text}]");
+    let mut config = Config::parse(Some(&text), false);
+    let problems: Vec<_> = config.problems.iter().map(|p| format!("{}: {}", p.position, p.reason)).collect();
+    if problems.is_empty() { Ok(config.monitors.remove(0)) } else { Err(problems) }
+}
+
+#[test]
+fn an_http_monitor_sends_what_it_is_told_to() {
+    let monitor = one(
+        r#"{"id":"a","kind":"http","url":"https://a.example/","method":"post","body":"{}","redirects":"refuse",
+            "max-body":"128kB","retries":2,"headers":{"Content-Type":"application/json",
+            "Authorization":{"secret":"A_TOKEN","prefix":"Bearer "}}}"#,
+    )
+    .unwrap();
+    let Target::Http(check) = monitor.target else { panic!("an http monitor") };
+    assert_eq!((check.method, check.body.as_deref(), check.follow_redirects), ("POST", Some("{}"), false));
+    assert_eq!((check.max_body, monitor.retries), (131_072, 2));
+    let secret = HeaderValue::Secret { name: "A_TOKEN".parse().unwrap(), prefix: "Bearer ".to_owned() };
+    let headers: Vec<_> = check.headers.iter().map(|header| (header.name.as_str(), &header.value)).collect();
+    assert_eq!(
+        headers,
+        [("Authorization", &secret), ("Content-Type", &HeaderValue::Plain("application/json".to_owned()))]
+    );
+    let least = one(r#"{"id":"a","kind":"http","url":"https://a.example/"}"#).unwrap();
+    let Target::Http(check) = least.target else { panic!("an http monitor") };
+    assert_eq!((check.method, check.follow_redirects, check.max_body), ("GET", true, 65_536));
+}
+
+#[test]
+fn a_tcp_monitor_is_a_connection() {
+    let monitor = one(r#"{"id":"db","kind":"tcp","url":"tcp://db.example.com:5432"}"#).unwrap();
+    assert_eq!(monitor.target, Target::Tcp("tcp://db.example.com:5432".parse().unwrap()));
+    assert_eq!(monitor.conditions[0].as_str(), "[CONNECTED] == true");
+}
+
+#[test]
+fn a_heartbeat_has_a_rhythm() {
+    let every =
+        one(r#"{"id":"job","kind":"heartbeat","interval":"1h","grace":"10m","longest-run":"30m"}"#).unwrap();
+    let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+    let expected =
+        Heartbeat { rhythm: Rhythm::Every(hour), grace: 10 * minute, longest_run: Some(30 * minute) };
+    assert_eq!((every.target, every.interval), (Target::Heartbeat(expected), minute));
+    let cron =
+        one(r#"{"id":"job","kind":"heartbeat","schedule":"0 3 * * *","time-zone":"Europe/Berlin"}"#).unwrap();
+    let Target::Heartbeat(Heartbeat { rhythm: Rhythm::Cron(schedule), grace, longest_run: None }) =
+        cron.target
+    else {
+        panic!("a schedule")
+    };
+    assert_eq!((schedule.to_string().as_str(), grace), ("0 3 * * * Europe/Berlin", 5 * minute));
+}
+
+#[test]
+fn mistakes_of_each_kind() {
+    let cases = [
+        (
+            r#""kind":"http","url":"https://a.example","method":"FETCH""#,
+            "method: `FETCH` is no method; those are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","body":"x""#,
+            "body: a GET request has no body; say method = \"POST\", or take it out",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","redirects":"yes""#,
+            "redirects: `yes` should be \"follow\" or \"refuse\"; with refuse, a redirect is the answer",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","max-body":"1MB""#,
+            "max-body: `1MB` is out of range: 1B to 256kB",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","retries":9"#,
+            "retries: should be a whole number from 0 to 3, not 9",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","secret":"X""#,
+            "secret: is no setting of a monitor of kind http; those are id, name, kind, url, method, headers, body, redirects, max-body, interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, alerts",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","headers":["a"]"#,
+            "headers: should be a table, such as { accept = \"text/plain\" }, not a list of 1",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","headers":{"Host":"b.example"}"#,
+            "headers.Host: is the platform's to set; take it out",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","headers":{"a b":"x"}"#,
+            "headers.a b: is no name of a header",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","headers":{"x":"a\nb"}"#,
+            "headers.x: a value is one line of at most 1024 printable ASCII characters",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","headers":{"x":{"prefix":"a"}}"#,
+            "headers.x: names no secret",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","headers":{"x":{"secret":"A","value":"b"}}"#,
+            "headers.x: `value` is no setting of a header; those are secret and prefix",
+        ),
+        (
+            r#""kind":"tcp","url":"tcp://db.example""#,
+            "url: should be tcp://host:port, such as tcp://db.example.com:5432",
+        ),
+        (
+            r#""kind":"tcp","url":"tcp://mail.example:25""#,
+            "url: has port 25, which the platform does not let a Worker connect to",
+        ),
+        (
+            r#""kind":"tcp","url":"tcp://127.1:22""#,
+            "url: `127.1` is a private address, which a monitor could be abused to look into; set ALLOW_PRIVATE_TARGETS = \"true\" to allow it",
+        ),
+        (
+            r#""kind":"tcp","url":"tcp://db.example:1","conditions":["[STATUS] == 200"]"#,
+            "conditions[0]: a connection has no [STATUS]",
+        ),
+        (
+            r#""kind":"heartbeat""#,
+            "interval: a heartbeat has either an interval, such as \"1h\", or a schedule, such as \"0 3 * * *\"",
+        ),
+        (r#""kind":"heartbeat","schedule":"0 3 * *""#, "schedule: `0 3 * *` is no cron expression"),
+        (
+            r#""kind":"heartbeat","schedule":"0 0 31 2 *""#,
+            "schedule: `0 0 31 2 *` never comes: there is no such day",
+        ),
+        (
+            r#""kind":"heartbeat","schedule":"0 3 * * *","time-zone":"CET time""#,
+            "time-zone: `CET time` is no time zone; one looks like Europe/Berlin, America/New_York or UTC",
+        ),
+        (r#""kind":"heartbeat","interval":"1h","time-zone":"UTC""#, "time-zone: goes with a schedule only"),
+        (r#""kind":"heartbeat","interval":"30s""#, "interval: `30s` is out of range: 1m to 31d"),
+        (
+            r#""kind":"heartbeat","interval":"1h","conditions":[]"#,
+            "conditions: a heartbeat tells by itself whether it went well; take the field out",
+        ),
+        (
+            r#""kind":"heartbeat","interval":"1h","url":"https://a.example""#,
+            "url: is no setting of a monitor of kind heartbeat",
+        ),
+        (
+            r#""kind":"heartbeat","interval":"1h","degraded":["[STATUS] == 1"]"#,
+            "degraded[0]: all that is known of a job's run is its [RESPONSE_TIME], from start to success",
+        ),
+    ];
+    for (extra, problem) in cases {
+        let problems = one(&format!(r#"{{"id":"a",{extra}}}"#)).expect_err(extra);
+        assert!(
+            problems.len() == 1 && problems[0].starts_with(&format!("MONITORS[0].{problem}")),
+            "{extra}: {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn a_credential_has_no_place_in_a_file_nor_in_a_message() {
+    for name in ["Authorization", "cookie", "X-Api-Key", "X-Auth-Token", "Proxy-Authorization"] {
+        let problems = one(&format!(
+            r#"{{"id":"a","kind":"http","url":"https://a.example","headers":{{"{name}":"hunter2"}}}}"#
+        ))
+        .expect_err(name);
+        assert!(
+            problems[0].contains("carries a credential") && !problems[0].contains("hunter2"),
+            "{problems:?}"
+        );
+    }
 }

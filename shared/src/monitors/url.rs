@@ -97,7 +97,7 @@ impl FromStr for HttpUrl {
 }
 
 /// `host:port`, `host`, `[v6]:port` or `[v6]`.
-fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
+pub(super) fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
     let end = match authority.find(']') {
         Some(bracket) => bracket + 1,
         None => authority.find(':').unwrap_or(authority.len()),
@@ -108,7 +108,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
     }
 }
 
-fn valid_host(host: &str) -> bool {
+pub(super) fn valid_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok();
     }
@@ -127,17 +127,72 @@ pub fn is_private_host(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
     match bare.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => is_private_v4(address),
-        Ok(IpAddr::V6(address)) => is_private_v6(address),
-        Err(_) => {
+        Ok(IpAddr::V4(address)) => return is_private_v4(address),
+        Ok(IpAddr::V6(address)) => return is_private_v6(address),
+        Err(_) => {}
+    }
+    match read_any_v4(&host) {
+        AnyV4::Address(address) => is_private_v4(address),
+        // It ends in a number and is no address: nobody knows what a resolver would make of it.
+        AnyV4::Nonsense => true,
+        AnyV4::Name => {
             let last = host.rsplit('.').next().unwrap_or_default();
-            matches!(last, "localhost" | "local" | "internal") || !host.contains('.')
+            matches!(last, "localhost" | "local" | "internal" | "lan")
+                || host == "home.arpa"
+                || host.ends_with(".home.arpa")
+                || !host.contains('.')
         }
     }
 }
 
+/// A host as resolvers and browsers read it, where that may be an IPv4 address.
+#[derive(Debug, PartialEq, Eq)]
+enum AnyV4 {
+    Name,
+    Address(Ipv4Addr),
+    Nonsense,
+}
+
+/// Reads `2130706433`, `0x7f.1`, `0177.0.0.1` and the like, as <https://url.spec.whatwg.org/#concept-ipv4-parser>
+/// does: a host whose last part is a number is an address, or nothing.
+fn read_any_v4(host: &str) -> AnyV4 {
+    let number = |part: &str| {
+        let (digits, radix) = match part.strip_prefix("0x") {
+            Some("") => return Some(0),
+            Some(digits) => (digits, 16),
+            None if part.len() > 1 && part.starts_with('0') => (&part[1..], 8),
+            None => (part, 10),
+        };
+        // `from_str_radix` takes a sign as well.
+        digits
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit())
+            .then(|| u64::from_str_radix(digits, radix).ok())
+            .flatten()
+    };
+    let parts: Vec<&str> = host.split('.').collect();
+    let last = parts.last().copied().unwrap_or_default();
+    let numeric = !last.is_empty()
+        && (last.bytes().all(|b| b.is_ascii_digit()) || (last.starts_with("0x") && number(last).is_some()));
+    if !numeric {
+        return AnyV4::Name;
+    }
+    let numbers: Option<Vec<u64>> = parts.iter().map(|part| number(part)).collect();
+    let address = numbers.filter(|numbers| numbers.len() <= 4).and_then(|mut numbers| {
+        let last = numbers.pop()?;
+        let room = 256_u64.pow(u32::try_from(4 - numbers.len()).ok()?);
+        if last >= room || numbers.iter().any(|number| *number > 255) {
+            return None;
+        }
+        let high =
+            (0_u32..).zip(&numbers).fold(0_u64, |sum, (index, number)| sum + (number << (24 - 8 * index)));
+        u32::try_from(high + last).ok()
+    });
+    address.map_or(AnyV4::Nonsense, |address| AnyV4::Address(Ipv4Addr::from(address)))
+}
+
 fn is_private_v4(address: Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
+    let [a, b, c, _] = address.octets();
     address.is_private()
         || address.is_loopback()
         || address.is_link_local()
@@ -146,17 +201,20 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
         || a == 0
         || (a == 100 && (64..128).contains(&b)) // RFC 6598, carriers' own
         || (a == 198 && (b == 18 || b == 19)) // RFC 2544, benchmarks
+        || (a == 192 && b == 0 && c == 0) // RFC 6890, protocol assignments
         || a >= 240
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
-    // An IPv4 address in IPv6 clothes: mapped, or behind the well-known NAT64 prefix.
+    // An IPv4 address in IPv6 clothes: mapped, behind the well-known NAT64 prefix, 6to4, or Teredo.
     let segments = address.segments();
+    let v4 = |high: u16, low: u16| {
+        let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
+        Some(Ipv4Addr::new(a, b, c, d))
+    };
     let embedded = match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
-            Some(Ipv4Addr::new(a, b, c, d))
-        }
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
+        [0x2001, 0, _, _, _, _, high, low] => v4(!high, !low),
         _ => address.to_ipv4(),
     };
     embedded.is_some_and(is_private_v4)
@@ -165,6 +223,8 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         || address.is_multicast()
         || segments[0] & 0xfe00 == 0xfc00 // RFC 4193, unique local
         || segments[0] & 0xffc0 == 0xfe80 // link-local
+        || segments[0] & 0xffc0 == 0xfec0 // RFC 3879, site-local of old
+        || matches!(segments, [0x64, 0xff9b, 1, ..]) // RFC 8215, NAT64 of one's own
 }
 
 #[cfg(test)]
@@ -261,6 +321,33 @@ mod tests {
             "[::ffff:a00:1]",
             "[64:ff9b::a00:1]",
             "[::10.0.0.1]",
+            "192.0.0.1",
+            "nas.lan",
+            "printer.home.arpa",
+            "2130706433",   // 127.0.0.1
+            "0x7f000001",   // the same
+            "0x7F.1",       // the same
+            "017700000001", // the same
+            "0177.0.0.1",   // the same
+            "127.1",        // the same
+            "127.0.1",      // the same
+            "0x7f.0x0.0x0.0x1",
+            "10.1",
+            "0xa9fea9fe",   // 169.254.169.254
+            "169.16689662", // the same
+            "0",
+            "0x",
+            "256.256.256.256",
+            "1.2.3.4.5",
+            "08.0.0.1",
+            "example.com.127", // ends in a number, and is no address
+            "[::ffff:169.254.169.254]",
+            "[0:0:0:0:0:ffff:7f00:1]",
+            "[2002:7f00:1::]",
+            "[2002:c0a8:101::1]",
+            "[2001:0:1:2:3:4:80ff:fffe]", // Teredo of 127.0.0.1
+            "[64:ff9b:1::8.8.8.8]",
+            "[fec0::1]",
         ] {
             assert!(is_private_host(host), "{host}");
         }
@@ -275,6 +362,14 @@ mod tests {
             "[2606:4700::1111]",
             "[64:ff9b::808:808]",
             "10.example.com",
+            "134744072", // 8.8.8.8
+            "0x08080808",
+            "8.8.2056",
+            "127.0.0.1.example.com",
+            "0x7f.example.com",
+            "lan.example.com",
+            "[2002:808:808::]",
+            "[2001:4860:4860::8888]",
         ] {
             assert!(!is_private_host(host), "{host}");
         }

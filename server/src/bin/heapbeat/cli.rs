@@ -28,6 +28,7 @@ pub(crate) fn command() -> Command {
         .subcommand(super::check_memory::command())
         .subcommand(super::recycle::command())
         .subcommand(super::forecast::command())
+        .subcommand(super::apply::command())
 }
 
 fn serve() -> Command {

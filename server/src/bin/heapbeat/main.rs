@@ -1,5 +1,6 @@
 //! The heapbeat binary: the library with an example backend.
 
+mod apply;
 mod check_memory;
 mod cli;
 mod demo;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Some(("serve", arguments)) => serve::run(arguments),
         Some(("check-memory", arguments)) => return ExitCode::from(check_memory::run(arguments)),
         Some(("recycle", arguments)) => return ExitCode::from(recycle::run(arguments)),
+        Some(("apply", arguments)) => return ExitCode::from(apply::run(arguments)),
         Some(("forecast", arguments)) => return ExitCode::from(forecast::run(arguments)),
         _ => return ExitCode::from(USAGE),
     };

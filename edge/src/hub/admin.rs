@@ -1,0 +1,142 @@
+//! What the owner and the jobs tell the hub: `PUT /monitors`, `GET /monitors`, `POST /heartbeats/{id}`.
+//!
+//! Who asks was settled before (`routes`); the hub is reached through its binding only.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use worker::{Env, Method, Request, RequestInit, Response, Result};
+
+use super::{Hub, stub};
+use crate::admin::{self, LONGEST_LIST, read_applied};
+use crate::config::applied::{Applied, Difference};
+use crate::config::{Config, Kind, MonitorId};
+use crate::env;
+use crate::probe::wall_clock;
+use crate::watch::beat::{Beats, Said};
+
+type Told<T> = std::result::Result<T, String>;
+
+impl Hub {
+    /// The monitors of `wrangler.toml` and those that were applied; read from the store the first time.
+    pub(super) fn config(&self) -> Told<Rc<Config>> {
+        if let Some(config) = &*self.config.borrow() {
+            return Ok(Rc::clone(config));
+        }
+        let config = Rc::new(self.with_applied(&self.applied()?));
+        *self.config.borrow_mut() = Some(Rc::clone(&config));
+        Ok(config)
+    }
+
+    fn with_applied(&self, list: &[Value]) -> Config {
+        let mut config = self.setup.config.clone();
+        let applied = read_applied(list, self.setup.allow_private, &self.setup.config);
+        // That nothing stands in wrangler.toml is no mistake where something was applied.
+        if config.monitors.is_empty() && !applied.monitors.is_empty() {
+            config.problems.clear();
+        }
+        config.monitors.extend(applied.monitors);
+        config.problems.extend(applied.problems);
+        super::zones::refuse_unknown(&mut config);
+        config
+    }
+
+    fn applied(&self) -> Told<Vec<Value>> {
+        let text = self.store()?.applied().map_err(|error| error.to_string())?;
+        // What cannot be read was written by another version; the next list takes its place.
+        Ok(text.and_then(|text| admin::read_list(&text).ok()).unwrap_or_default())
+    }
+
+    /// Puts a list in force, or says what is wrong with it or what it would change.
+    pub(super) fn put_monitors(&self, body: &str, dry_run: bool) -> Told<Result<Response>> {
+        let list = match admin::read_list(body) {
+            Ok(list) => list,
+            Err(reason) => return Ok(refusal(400, &reason)),
+        };
+        let mut wanted = read_applied(&list, self.setup.allow_private, &self.setup.config);
+        super::zones::refuse_unknown(&mut wanted);
+        env::check_channels(&mut wanted, &self.setup.channels);
+        let (good, problems) = (wanted.problems.is_empty(), wanted.problems);
+        let difference =
+            if good { Difference::between(&self.applied()?, &list) } else { Difference::default() };
+        if good && !dry_run {
+            let text = json!({ "monitors": list }).to_string();
+            self.store()?.apply(&text).map_err(|error| error.to_string())?;
+            *self.config.borrow_mut() = None;
+        }
+        let answer = Applied { applied: good && !dry_run, difference, problems };
+        let status = if good { 200 } else { 422 };
+        Ok(Response::from_json(&answer).map(|response| response.with_status(status)))
+    }
+
+    /// The applied list as it was written, and the ids that `wrangler.toml` has.
+    pub(super) fn get_monitors(&self) -> Told<Result<Response>> {
+        let fixed: Vec<_> = self.setup.config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
+        Ok(Response::from_json(&json!({ "monitors": self.applied()?, "wrangler": fixed })))
+    }
+
+    /// What every job has said; read from the store the first time.
+    pub(super) fn beats(&self) -> Told<Rc<Beats>> {
+        if let Some(beats) = &*self.beats.borrow() {
+            return Ok(Rc::clone(beats));
+        }
+        let beats = Rc::new(self.store()?.beats().map_err(|error| error.to_string())?);
+        *self.beats.borrow_mut() = Some(Rc::clone(&beats));
+        Ok(beats)
+    }
+
+    /// Takes in what a job says.
+    pub(super) fn hear(&self, id: &str, query: &str) -> Told<Result<Response>> {
+        let known = |id: &MonitorId| -> Told<bool> {
+            let config = self.config()?;
+            Ok(config.monitors.iter().any(|monitor| monitor.id == *id && monitor.kind() == Kind::Heartbeat))
+        };
+        let Ok(id) = id.parse::<MonitorId>() else { return Ok(refusal(404, "there is no such heartbeat")) };
+        if !known(&id)? {
+            return Ok(refusal(404, "there is no such heartbeat"));
+        }
+        let said = match Said::parse(query) {
+            Ok(said) => said,
+            Err(reason) => return Ok(refusal(400, &reason)),
+        };
+        let now = self.board()?.clock(wall_clock());
+        let mut beats = Beats::clone(&*self.beats()?);
+        let beat = beats.get(&id).copied().unwrap_or_default().hear(said, now);
+        self.store()?.hear(&id, &beat).map_err(|error| error.to_string())?;
+        beats.insert(id, beat);
+        *self.beats.borrow_mut() = Some(Rc::new(beats));
+        Ok(Response::empty().map(|response| response.with_status(204)))
+    }
+}
+
+/// The body of a request, no longer than a list may be.
+pub async fn read_list(request: &mut Request) -> Result<String> {
+    let long = request.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
+    if long.is_some_and(|long| long > LONGEST_LIST) {
+        return Ok(" ".repeat(LONGEST_LIST + 1));
+    }
+    request.text().await
+}
+
+fn refusal(status: u16, detail: &str) -> Result<Response> {
+    let title = if status == 404 { "Not Found" } else { "Bad Request" };
+    let body = crate::api::problem_json(status, title, detail);
+    Ok(Response::from_bytes(body.into_bytes())?.with_status(status))
+}
+
+/// Hands a request of the owner's, or of a job, to the hub; the answer's status and body are the hub's.
+pub async fn ask_admin(
+    worker_env: &Env,
+    method: Method,
+    path: &str,
+    body: Option<String>,
+) -> Result<(u16, String)> {
+    let mut init = RequestInit::new();
+    init.with_method(method);
+    if let Some(body) = body {
+        init.with_body(Some(body.into()));
+    }
+    let request = Request::new_with_init(&format!("https://hub{path}"), &init)?;
+    let mut response = stub(worker_env)?.fetch_with_request(request).await?;
+    Ok((response.status_code(), response.text().await?))
+}

@@ -1,0 +1,113 @@
+//! What is sent: the method, the headers and the body, at the first address and at those that redirects lead to.
+//!
+//! A header that holds a secret goes to the origin that it was meant for and to no other, wherever a target points.
+
+use std::collections::BTreeMap;
+
+use web_sys::Url;
+use worker::{CacheMode, Headers, Method, Request, RequestInit, RequestRedirect};
+
+use super::sign::Question;
+use crate::config::{Monitor, MonitorId, Target};
+use crate::watch::Blindness;
+
+/// The headers of each monitor that has some, secrets put in; or that a secret is not there.
+pub type Sent = BTreeMap<MonitorId, Result<Vec<SentHeader>, Blindness>>;
+
+/// A header as it is sent.
+#[derive(Clone)]
+pub struct SentHeader {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it holds a secret.
+    pub secret: bool,
+}
+
+impl std::fmt::Debug for SentHeader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: …", self.name)
+    }
+}
+
+/// What a probe says of itself.
+const USER_AGENT: &str =
+    concat!("heapbeat/", env!("CARGO_PKG_VERSION"), " (+https://github.com/heapbeat/heapbeat)");
+
+/// What one probe sends; a redirect may change it on the way.
+#[derive(Debug)]
+pub(super) struct Sending<'m> {
+    origin: Option<String>,
+    accept: &'static str,
+    method: &'static str,
+    headers: &'m [SentHeader],
+    body: Option<&'m str>,
+    /// Whether redirects are followed.
+    pub(super) follows: bool,
+}
+
+impl<'m> Sending<'m> {
+    /// What `monitor` sends to `address` and, perhaps, from there on.
+    pub(super) fn new(monitor: &'m Monitor, address: &str, headers: &'m [SentHeader]) -> Self {
+        let plain = Sending {
+            origin: origin(address),
+            accept: "*/*",
+            method: "GET",
+            headers,
+            body: None,
+            follows: true,
+        };
+        match &monitor.target {
+            Target::Heapbeat { .. } => Sending { accept: "application/json", ..plain },
+            Target::Http(check) => Sending {
+                method: check.method,
+                body: check.body.as_deref(),
+                follows: check.follow_redirects,
+                ..plain
+            },
+            Target::Tcp(_) | Target::Heartbeat(_) => plain,
+        }
+    }
+
+    /// What is left to send after a redirect with `status`, as the Fetch standard has it: a `POST` becomes a `GET`,
+    /// except where 307 or 308 forbid it.
+    pub(super) fn redirected(&mut self, status: u16) {
+        let becomes_get = match status {
+            303 => self.method != "HEAD",
+            301 | 302 => self.method == "POST",
+            _ => false,
+        };
+        if becomes_get {
+            self.method = "GET";
+            self.body = None;
+        }
+    }
+
+    /// The request to `url`.
+    pub(super) fn request(&self, url: &str, question: Option<&Question>) -> worker::Result<Request> {
+        let headers = Headers::new();
+        headers.set("user-agent", USER_AGENT)?;
+        headers.set("accept", self.accept)?;
+        let at_home = self.origin.is_some() && origin(url) == self.origin;
+        for header in self.headers.iter().filter(|header| at_home || !header.secret) {
+            headers.set(&header.name, &header.value)?;
+        }
+        if let Some((name, value)) = question.map(Question::header) {
+            headers.set(name, &value)?;
+        }
+        let mut init = RequestInit::new();
+        init.with_method(Method::from(self.method.to_owned()))
+            .with_headers(headers)
+            .with_redirect(RequestRedirect::Manual)
+            .with_cache(CacheMode::NoStore);
+        if let Some(body) = self.body {
+            init.with_body(Some(body.into()));
+        }
+        Request::new_with_init(url, &init)
+    }
+}
+
+fn origin(address: &str) -> Option<String> {
+    Url::new(address).ok().map(|url| url.origin())
+}

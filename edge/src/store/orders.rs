@@ -1,0 +1,53 @@
+//! What people and jobs told the hub: the monitors that were applied, and what each job said last.
+
+use worker::SqlStorageValue;
+
+use super::sqlite::{Store, StoreError};
+use crate::config::MonitorId;
+use crate::watch::beat::{Beat, Beats};
+
+impl Store {
+    /// The applied list as it was written, where there is one.
+    pub fn applied(&self) -> Result<Option<String>, StoreError> {
+        let rows = self.sql.rows("SELECT monitors FROM applied WHERE id = 1", vec![])?;
+        match rows.first().and_then(|row| row.first()) {
+            None => Ok(None),
+            Some(SqlStorageValue::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(StoreError::Unexpected("applied")),
+        }
+    }
+
+    /// Puts a list in the place of the one before.
+    pub fn apply(&self, monitors: &str) -> Result<(), StoreError> {
+        self.sql.run(
+            "INSERT INTO applied (id, monitors) VALUES (1, ?)
+                ON CONFLICT (id) DO UPDATE SET monitors = excluded.monitors",
+            vec![monitors.into()],
+        )
+    }
+
+    /// What every job has said.
+    pub fn beats(&self) -> Result<Beats, StoreError> {
+        let read = |row: &[SqlStorageValue]| -> Option<(MonitorId, Beat)> {
+            let [SqlStorageValue::String(id), SqlStorageValue::String(said)] = row else { return None };
+            Some((id.parse().ok()?, serde_json::from_str(said).ok()?))
+        };
+        let rows = self.sql.rows("SELECT monitor, said FROM beat", vec![])?;
+        let mut beats = Beats::new();
+        for row in &rows {
+            let (id, beat) = read(row).ok_or(StoreError::Unexpected("beat"))?;
+            beats.insert(id, beat);
+        }
+        Ok(beats)
+    }
+
+    /// Remembers what a job said.
+    pub fn hear(&self, monitor: &MonitorId, beat: &Beat) -> Result<(), StoreError> {
+        let said = serde_json::to_string(beat).map_err(|_| StoreError::Unexpected("beat"))?;
+        self.sql.run(
+            "INSERT INTO beat (monitor, said) VALUES (?, ?)
+                ON CONFLICT (monitor) DO UPDATE SET said = excluded.said",
+            vec![monitor.as_str().into(), said.into()],
+        )
+    }
+}
