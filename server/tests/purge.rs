@@ -1,0 +1,64 @@
+//! A peak of many sizes goes back to the system: at once when asked, within seconds when not.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use heapbeat::guard::heap;
+use heapbeat::sample::{Heap, Process};
+use support::within;
+
+#[global_allocator]
+static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
+
+const MB: u64 = 1 << 20;
+
+/// 300 MB in sizes from 16 bytes to a megabyte, each doubling as much memory as any other, all touched.
+fn peak() -> Vec<Vec<u8>> {
+    let (mut seed, mut bytes, mut held) = (7_u64, 0, Vec::new());
+    while bytes < 300 << 20 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let size = 16_usize << ((seed >> 33) % 17);
+        held.extend((0..(1 << 20) / size).map(|_| vec![1; size]));
+        bytes += 1 << 20;
+    }
+    held
+}
+
+/// The heap is one for the whole process, so its life is one test.
+#[test]
+fn a_peak_goes_back() {
+    let mut process = Process::this().unwrap();
+    let mut rss = || process.read().unwrap().rss.0;
+    let metadata = || Heap::open().unwrap().read().unwrap().metadata.0;
+    // As much as a small backend has. What is a tenth of nothing would be nothing.
+    let held: Vec<Vec<u8>> = (0..64).map(|_| vec![1; 1 << 20]).collect();
+    let (start, bookkeeping) = (rss(), metadata());
+
+    let filled = peak();
+    assert!(rss() > start + 290 * MB, "the peak was real");
+    drop(filled);
+    let begun = Instant::now();
+    heap::purge().unwrap();
+    let took = begun.elapsed();
+    // jemalloc keeps its bookkeeping of the highest peak for the next one: 2 % of it.
+    let kept = metadata() - bookkeeping;
+    let after = rss();
+    eprintln!("start {start}, after the purge {after} ({kept} more of bookkeeping), {took:?}");
+    assert!(
+        after <= start + start / 10 + kept,
+        "{after} after a purge, {start} before, {kept} of bookkeeping"
+    );
+    assert!(kept < 12 * MB, "{kept} of bookkeeping");
+
+    let filled = peak();
+    assert!(rss() > start + 290 * MB);
+    drop(filled);
+    let back = within(Duration::from_secs(15), || {
+        let now = rss();
+        (now <= start + start / 10 + kept).then_some(now)
+    });
+    assert!(back.is_some(), "idle for 15 s and still {}, {start} before", rss());
+    drop(held);
+}
