@@ -157,7 +157,7 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
         Contents::Zero => ffi::MALLOCX_ZERO,
     };
     let usable = plain_size(layout);
-    let booking = Booking::new(attribute::tag(), mean, charge(layout), usable);
+    let booking = Booking::new(attribute::tag(), mean, charge(layout), usable).here();
     // A nearly full table has no room for some addresses while it has for others. What it refuses is held on to until
     // the end, and does not go to the thread's cache, or jemalloc would offer the same again and again.
     let mut refused = [ptr::null_mut(); TRIES];
@@ -252,7 +252,7 @@ unsafe fn resize_aligned(object: *mut u8, layout: Layout, new_size: usize) -> *m
             attribute::rebook(
                 object.addr(),
                 booking,
-                Booking::new(attribute::tag(), mean, charge(new), usable),
+                Booking::new(attribute::tag(), mean, charge(new), usable).here(),
             );
             return object;
         }

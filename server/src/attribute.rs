@@ -17,6 +17,7 @@ mod layer;
 mod live;
 mod route;
 mod snapshot;
+mod stacks;
 mod table;
 mod tag;
 mod thread;
@@ -31,7 +32,8 @@ pub use snapshot::{Observer, PerRequest, RouteMemory, Snapshot};
 pub use thread::{sampling, set_sampling};
 
 pub(crate) use estimate::Booking;
-pub(crate) use live::{book, booked, drop_sample, rebook, unbook};
+pub(crate) use live::{book, booked, drop_sample, held, rebook, unbook};
+pub(crate) use stacks::{StackId, Window, always_taken, take_always};
 pub(crate) use tag::TAGS;
 pub(crate) use thread::{chance, correct, crossed, passes, tag};
 

@@ -12,6 +12,7 @@
 //! standard error of `L` live bytes is at most about `sqrt(mean / L)`: 10 % at 50 MB for the default distance, and
 //! almost nothing for objects much larger than it.
 
+use super::stacks::{self, StackId};
 use super::tag::Tag;
 
 /// Mean distance between two samples, in allocated bytes: a power of two from 4 KiB to 32 MiB.
@@ -73,6 +74,8 @@ pub(crate) struct Booking {
     pub(crate) bytes: u64,
     /// Estimated variance, `usable² (1 - p) / p²`, in square KiB (2^20 square bytes), below 2^40.
     pub(crate) spread: u64,
+    /// Which code made it, when that was asked for.
+    pub(crate) stack: StackId,
 }
 
 impl Booking {
@@ -83,7 +86,12 @@ impl Booking {
         let spread = weight * weight * (1.0 - p) / f64::from(1 << 20);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // positive; `as` saturates
         let (bytes, spread) = (weight.round() as u64, spread.round() as u64);
-        Self { tag, mean, bytes, spread: spread.min((1 << 40) - 1) }
+        Self { tag, mean, bytes, spread: spread.min((1 << 40) - 1), stack: StackId::NONE }
+    }
+
+    /// The same, made by the code that calls this.
+    pub(crate) fn here(self) -> Self {
+        Self { stack: stacks::here(), ..self }
     }
 }
 

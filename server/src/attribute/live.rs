@@ -2,11 +2,14 @@
 //!
 //! Two relaxed additions per sample, one sample per 512 KiB: nobody ever waits for anybody here.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
 use super::estimate::{Booking, standard_error};
+use super::route::route;
+use super::stacks::StackId;
 use super::table::Table;
 use super::tag::{TAGS, Tag};
 
@@ -89,6 +92,28 @@ pub(super) fn of(tag: Tag) -> LiveBytes {
         bytes: live.bytes.load(Ordering::Relaxed),
         standard_error: standard_error(live.spread.load(Ordering::Relaxed)),
     }
+}
+
+/// Live bytes of one route that were allocated at one place in the code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Estimated bytes.
+    pub(crate) bytes: u64,
+    /// Samples they are estimated from.
+    pub(crate) samples: u64,
+}
+
+/// Everything that is held, by place and route. With a period: only what was allocated in it.
+pub(crate) fn held(period: Option<u16>) -> HashMap<(StackId, &'static str), Held> {
+    let mut sums: HashMap<(StackId, Tag), Held> = HashMap::new();
+    SAMPLES.each(|booking| {
+        if period.is_none_or(|period| booking.stack.period() == period) {
+            let held = sums.entry((booking.stack.place(), booking.tag)).or_default();
+            held.bytes += booking.bytes;
+            held.samples += 1;
+        }
+    });
+    sums.into_iter().map(|((stack, tag), held)| ((stack, &*route(tag).label), held)).collect()
 }
 
 /// How the sampling itself fares.

@@ -220,6 +220,7 @@ impl Observer {
 mod tests {
     use super::*;
     use crate::attribute::estimate::Booking;
+    use crate::attribute::stacks::StackId;
     use crate::attribute::{MeanDistance, book, unbook};
     use http::Method;
 
@@ -227,8 +228,13 @@ mod tests {
     fn the_growing_route_comes_first_and_rates_are_of_the_window() {
         let tags = ["/steady", "/leak"].map(|path| route::intern(&Method::PUT, path));
         let sample = |n: usize, which: usize| {
-            let booking =
-                Booking { tag: tags[which], mean: MeanDistance::DEFAULT, bytes: 1 << 20, spread: 1 << 18 };
+            let booking = Booking {
+                tag: tags[which],
+                mean: MeanDistance::DEFAULT,
+                bytes: 1 << 20,
+                spread: 1 << 18,
+                stack: StackId::NONE,
+            };
             assert!(book(0x7_0000_0000_0000 + (n << 12), booking));
         };
         (0..100).for_each(|n| sample(n, 0));

@@ -3,16 +3,17 @@
 //! It is used from inside the allocator, where a map that may grow or a lock that may be held would deadlock. An
 //! address belongs to one bucket of eight slots whose keys share a cache line, so a look-up, a miss above all, reads
 //! one line and never more, however full or old the table is: there are no tombstones and no probe chains. A full
-//! bucket refuses, and the caller offers another address. 768 KiB of zero pages that stay untouched until used. With 2,000
+//! bucket refuses, and the caller offers another address. 1 MiB of zero pages that stay untouched until used. With 2,000
 //! samples (1 GB of small objects) nearly no insertion is refused, with 8,000 (4 GB) one in a thousand.
 //!
 //! What makes it simple: an address is inserted before its allocation is handed out and removed before it is given
 //! back, so at any time one thread at most speaks for an address. Only slots are contended, and a compare-exchange
 //! settles these.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use super::estimate::{Booking, MeanDistance};
+use super::stacks::StackId;
 use super::tag::Tag;
 
 const WAYS: usize = 8;
@@ -33,6 +34,7 @@ struct Bucket {
     keys: [AtomicUsize; WAYS],
     bytes: [AtomicU64; WAYS],
     rest: [AtomicU64; WAYS],
+    stacks: [AtomicU32; WAYS],
 }
 
 impl Bucket {
@@ -41,6 +43,7 @@ impl Bucket {
             keys: [const { AtomicUsize::new(EMPTY) }; WAYS],
             bytes: [const { AtomicU64::new(0) }; WAYS],
             rest: [const { AtomicU64::new(0) }; WAYS],
+            stacks: [const { AtomicU32::new(0) }; WAYS],
         }
     }
 
@@ -54,6 +57,7 @@ impl Bucket {
             booking.spread << 24 | u64::from(booking.tag.number()) << 8 | u64::from(booking.mean.log2());
         self.bytes[way].store(booking.bytes, Ordering::Relaxed);
         self.rest[way].store(rest, Ordering::Relaxed);
+        self.stacks[way].store(booking.stack.to_bits(), Ordering::Relaxed);
     }
 
     fn read(&self, way: usize) -> Booking {
@@ -64,6 +68,7 @@ impl Bucket {
             mean: MeanDistance::from_log2(mean).unwrap_or(MeanDistance::DEFAULT),
             bytes: self.bytes[way].load(Ordering::Relaxed),
             spread: rest >> 24,
+            stack: StackId::from_bits(self.stacks[way].load(Ordering::Relaxed)),
         }
     }
 }
@@ -123,6 +128,22 @@ impl Table {
         bucket.keys[way].store(EMPTY, Ordering::Release);
         Some(booking)
     }
+
+    /// Every booking, one after the other, while others come and go. One that is changed at just this moment may be
+    /// left out.
+    pub(crate) fn each(&self, mut show: impl FnMut(Booking)) {
+        for bucket in &self.buckets {
+            for (way, key) in bucket.keys.iter().enumerate() {
+                let before = key.load(Ordering::Acquire);
+                let booking = bucket.read(way);
+                // Keeps the reads of the booking from being moved behind the second look at its key.
+                fence(Ordering::Acquire);
+                if before != EMPTY && before != CLAIMED && key.load(Ordering::Relaxed) == before {
+                    show(booking);
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +158,7 @@ mod tests {
             mean: MeanDistance::from_bytes(4096 << (n % 14)),
             bytes: n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             spread: n.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 24,
+            stack: StackId::from_bits(u32::try_from(n % 0xffff_fff1).unwrap()),
         }
     }
 
@@ -168,6 +190,12 @@ mod tests {
         for (address, booking) in &truth {
             assert_eq!(table.get(*address), Some(*booking));
         }
+        let (mut shown, mut known) = (Vec::new(), truth.values().copied().collect::<Vec<_>>());
+        table.each(|booking| shown.push(booking));
+        for all in [&mut shown, &mut known] {
+            all.sort_unstable_by_key(|booking| booking.bytes);
+        }
+        assert_eq!(shown, known);
         assert!(truth.len() > if cfg!(miri) { 100 } else { 3_000 }, "{} entries", truth.len());
     }
 

@@ -1,0 +1,125 @@
+//! `GET /debug/heap`: which lines of code hold the memory, as a profile for `pprof`.
+//!
+//! It is made from the samples that attribution keeps anyway, told apart by call stack as well as by route. Stacks are
+//! only taken when somebody asked for them, at start or for a window of time. Addresses become names when a profile is
+//! made, on a thread for such work, and what had to be read of the program's file for that is let go afterwards.
+
+mod pprof;
+mod symbols;
+
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+
+use crate::attribute::{StackId, Window, always_taken, held, sampling};
+
+/// Shortest and longest window.
+const WINDOW: std::ops::RangeInclusive<u64> = 1..=300;
+
+/// What somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// All that is held now.
+    Now,
+    /// What is allocated within so many seconds and still held at their end.
+    Within(Duration),
+}
+
+/// Why there is no profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoProfile {
+    #[error("`seconds` is a whole number from 1 to 300")]
+    Seconds,
+    #[error(
+        "call stacks are not taken at present: ask with ?seconds=30, or start with HEAPBEAT_HEAP_PROFILE=on"
+    )]
+    Off,
+    #[error("a profile is being made already; come back when it is done")]
+    Busy,
+    #[error(
+        "allocations are not sampled: heapbeat::Allocator is not the global allocator, or sampling is switched off"
+    )]
+    NoSamples,
+}
+
+impl Wish {
+    /// `?seconds=30`, or none.
+    pub(crate) fn of(query: Option<&str>) -> Result<Self, NoProfile> {
+        let mut pairs = query.unwrap_or_default().split('&');
+        let Some(text) = pairs.find_map(|pair| pair.strip_prefix("seconds=")) else {
+            return Ok(Wish::Now);
+        };
+        let seconds =
+            text.parse().ok().filter(|seconds| WINDOW.contains(seconds)).ok_or(NoProfile::Seconds)?;
+        Ok(Wish::Within(Duration::from_secs(seconds)))
+    }
+}
+
+/// A profile that can be made: the window is open, if one was wished for.
+#[derive(Debug)]
+pub(crate) struct Order {
+    window: Option<(Window, Duration)>,
+}
+
+impl Order {
+    /// Begins, if it can be done.
+    pub(crate) fn open(wish: Wish) -> Result<Self, NoProfile> {
+        if sampling().is_none() || crate::attribute::sampling_counts().taken == 0 {
+            return Err(NoProfile::NoSamples);
+        }
+        match wish {
+            Wish::Now if always_taken() => Ok(Order { window: None }),
+            Wish::Now => Err(NoProfile::Off),
+            Wish::Within(time) => Ok(Order { window: Some((Window::open().ok_or(NoProfile::Busy)?, time)) }),
+        }
+    }
+
+    /// How long to wait before it is made.
+    pub(crate) fn wait(&self) -> Duration {
+        self.window.as_ref().map_or(Duration::ZERO, |(_, time)| *time)
+    }
+
+    /// Makes the profile. Takes up to seconds, and memory for the names meanwhile: `docs/finding-a-leak.md` has figures.
+    pub(crate) fn make(self, now: UnixMillis, waited: Duration) -> Vec<u8> {
+        let held = held(self.window.as_ref().map(|(window, _)| window.period()));
+        let comment = match self.window {
+            Some(_) => "allocated within the window and held at its end",
+            None => "all that is held",
+        };
+        // Stacks need not be taken while names are looked up.
+        drop(self);
+        let mut profile = pprof::Profile::default();
+        let symbols = symbols::Symbols::new();
+        let mut all: Vec<_> = held.into_iter().collect();
+        all.sort_unstable_by(|a, b| b.1.bytes.cmp(&a.1.bytes).then(a.0.1.cmp(b.0.1)));
+        for ((stack, route), held) in all {
+            let locations = locations(&mut profile, &symbols, stack);
+            profile.sample(&locations, [held.samples, held.bytes], ("route", route));
+        }
+        let program = std::env::current_exe().unwrap_or_default().to_string_lossy().into_owned();
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        profile.finish(&pprof::Heading {
+            values: [("samples", "count"), ("inuse_space", "bytes")],
+            period: sampling().map_or(0, crate::attribute::MeanDistance::bytes),
+            time_nanos: u64::try_from(now.0).unwrap_or(0).saturating_mul(1_000_000),
+            duration_nanos: nanos(waited),
+            program: &program,
+            comment,
+        })
+    }
+}
+
+/// The addresses of a stack by their numbers in the profile, without those of the allocator itself.
+fn locations(profile: &mut pprof::Profile, symbols: &symbols::Symbols, stack: StackId) -> Vec<u64> {
+    let frames = stack.frames();
+    if frames.is_empty() {
+        let unknown =
+            || vec![pprof::Line { function: "(no call stack was taken)".into(), ..Default::default() }];
+        return vec![profile.location(0, unknown)];
+    }
+    let shown = frames.into_iter().filter(|address| !symbols.lines(*address).is_empty());
+    shown.map(|address| profile.location(address, || symbols.lines(address))).collect()
+}
+
+#[cfg(test)]
+mod tests;

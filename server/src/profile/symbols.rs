@@ -1,0 +1,92 @@
+//! From addresses to functions, files and lines, by the debug information of the program's own file.
+//!
+//! With `debug = "line-tables-only"` all of it is there; without debug information, names at least; of a stripped
+//! program, addresses.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ptr::without_provenance_mut;
+
+use super::pprof::{Line, Lines};
+
+/// Looks addresses up, each once; lets go of the program's file at its end.
+#[derive(Debug, Default)]
+pub(super) struct Symbols {
+    known: RefCell<HashMap<usize, Lines>>,
+}
+
+impl Symbols {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// What stands behind a return address, innermost first. Empty when that is nothing but the allocator.
+    pub(super) fn lines(&self, address: usize) -> Lines {
+        self.known.borrow_mut().entry(address).or_insert_with(|| resolve(address)).clone()
+    }
+}
+
+impl Drop for Symbols {
+    fn drop(&mut self) {
+        backtrace::clear_symbol_cache();
+    }
+}
+
+/// Whether a function is between an allocation and its sample: this crate's allocator, or the shims that the compiler puts in
+/// front of every global allocator.
+fn belongs_to_allocator(function: &str) -> bool {
+    const SHIMS: [&str; 4] = ["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc", "__rg_"];
+    const OURS: [&str; 4] = [
+        "heapbeat::allocator::",
+        "heapbeat::attribute::stacks::",
+        "heapbeat::attribute::estimate::",
+        "backtrace::backtrace::",
+    ];
+    OURS.iter().any(|ours| function.contains(ours)) || SHIMS.iter().any(|shim| function.contains(shim))
+}
+
+fn resolve(address: usize) -> Lines {
+    let mut lines = Lines::new();
+    backtrace::resolve(without_provenance_mut(address), |symbol| {
+        let function = symbol.name().map_or_else(String::new, |name| plain(&format!("{name:#}")));
+        let file = symbol.filename().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
+        lines.push(Line { function, file, number: symbol.lineno().unwrap_or(0) });
+    });
+    if lines.iter().all(|line| line.function.is_empty()) {
+        return vec![Line { function: format!("{address:#x}"), ..Line::default() }];
+    }
+    // The allocator may be inlined into who called it, which is to be shown.
+    let own = lines.iter().rposition(|line| belongs_to_allocator(&line.function));
+    lines.split_off(own.map_or(0, |last| last + 1))
+}
+
+/// A name as people write it: `a::b::{closure}` instead of `a::b::{{closure}}`.
+fn plain(name: &str) -> String {
+    name.replace("{{closure}}", "{closure}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_the_allocator() {
+        let cases = [
+            ("heapbeat::allocator::allocate_crossed", true),
+            ("<heapbeat::allocator::Allocator as core::alloc::global::GlobalAlloc>::alloc", true),
+            ("__rustc::__rust_alloc", true),
+            ("__rustc[b32aa]::__rust_realloc", true),
+            ("alloc::vec::Vec<T>::with_capacity", false),
+            ("my_application::allocator::Pool::new", false),
+        ];
+        for (function, own) in cases {
+            assert_eq!(belongs_to_allocator(function), own, "{function}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_nowhere_is_told_as_it_is() {
+        let lines = Symbols::new().lines(0x10);
+        assert_eq!(lines, [Line { function: "0x10".into(), ..Line::default() }]);
+    }
+}
