@@ -45,6 +45,10 @@ pub struct Config {
     pub request_budget: Option<Bytes>,
     /// Who may read the report.
     pub secrets: Secrets,
+    /// Who may read the metrics.
+    pub metrics: Metrics,
+    /// Call stacks are taken from the start, so that `/debug/heap` can show all that is held.
+    pub heap_profile: bool,
     /// Time between two samples while memory is calm.
     pub sample_interval: Duration,
     /// Time between two lines of memory figures in the log.
@@ -69,6 +73,27 @@ pub struct Secrets {
     pub current: Option<Secret>,
     /// The one before, while it is being replaced.
     pub previous: Option<Secret>,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// In general.
+    pub readers: Readers,
+    /// What `Authorization: Bearer` may say instead of a signature.
+    pub token: Option<Secret>,
+}
+
+/// A kind of reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// The path is the application's.
+    Nobody,
+    /// Who signs the request, or has the token.
+    #[default]
+    Owner,
+    /// Whoever can reach it.
+    Everybody,
 }
 
 /// Bounds for what a client may cost. A timeout of `None` is switched off.

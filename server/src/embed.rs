@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 
-use crate::attribute::{AttributeLayer, Budget, set_sampling};
+use crate::attribute::{AttributeLayer, Budget, set_sampling, take_always};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::dependency::{Board, Dependency, DependencyError};
@@ -120,14 +120,14 @@ impl Guard {
         self.desk.state().reading()
     }
 
-    /// `/health`, `/health/live` and `/health/ready` as routes, for an application that is served by somebody else.
+    /// `/health` and what is below it as routes, and `/metrics` and `/debug/heap` where anybody may read them, for an
+    /// application that is served by somebody else.
     pub fn routes(&self) -> Router {
-        [("/health", Endpoint::Health), ("/health/live", Endpoint::Live), ("/health/ready", Endpoint::Ready)]
-            .into_iter()
-            .fold(Router::new(), |router, (path, endpoint)| {
-                let desk = Arc::clone(&self.desk);
-                router.route(path, any(move |request: Request| desk.answer(endpoint, &request)))
-            })
+        let served = Endpoint::ALL.into_iter().filter(|endpoint| self.desk.serves(*endpoint));
+        served.fold(Router::new(), |router, endpoint| {
+            let desk = Arc::clone(&self.desk);
+            router.route(endpoint.path(), any(move |request: Request| desk.answer(endpoint, &request)))
+        })
     }
 
     /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
@@ -223,6 +223,9 @@ impl GuardBuilder {
         if !config.attribution {
             set_sampling(None);
         }
+        if config.heap_profile {
+            take_always();
+        }
         let clock = Clock::of_this_process();
         let pulse = Arc::<Pulse>::default();
         let mut sources = Sources::of_this_process(config.memory_limit).with_pulse(Arc::clone(&pulse));
@@ -253,14 +256,21 @@ impl GuardBuilder {
             &config,
             first.limit.bytes,
             hooks,
-            gate,
+            Arc::clone(&gate),
             Arc::clone(&leave),
             Arc::clone(&recorder),
             link.clone(),
         )?;
         let keeper = (!config.unguarded).then_some(keeper);
         let state = Arc::new(State::new(&first, dependencies));
-        let desk = Desk::new(Arc::clone(&state), Arc::clone(&recorder), clock, config.secrets.clone());
+        let desk = Desk::new(
+            Arc::clone(&state),
+            Arc::clone(&recorder),
+            clock,
+            config.secrets.clone(),
+            config.metrics.clone(),
+            Arc::clone(&gate),
+        );
         let interval = config.sample_interval;
         let mut looker = Looker {
             clock,

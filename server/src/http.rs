@@ -10,6 +10,7 @@ mod body;
 mod connection;
 pub(crate) mod health;
 pub mod listen;
+mod operator;
 pub(crate) mod panics;
 mod problem;
 mod progress;

@@ -37,6 +37,8 @@ mod journal;
 mod line;
 pub mod logging;
 mod look;
+mod metrics;
+mod profile;
 mod record;
 pub mod sample;
 mod sampler;

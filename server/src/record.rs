@@ -4,6 +4,7 @@
 //! on a copy: the sampler waits for a lock at most as long as it takes to copy 200 kB.
 
 mod evidence;
+mod metrics;
 mod report;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -21,6 +22,7 @@ use crate::guard::ladder::Share;
 use crate::history::History;
 use crate::instance::Instance;
 use crate::journal::Journal;
+use crate::metrics::Purges;
 use crate::sample::Reading;
 use crate::supervise::Link;
 
@@ -54,6 +56,7 @@ struct Kept {
     history: History,
     standing: Standing,
     limit: Bytes,
+    purges: Purges,
 }
 
 /// The marks of attribution.
@@ -80,7 +83,7 @@ impl Recorder {
             link,
             missing,
             journal: Journal::default(),
-            kept: Mutex::new(Kept { history, standing, limit: first.limit.bytes }),
+            kept: Mutex::new(Kept { history, standing, limit: first.limit.bytes, purges: Purges::default() }),
             forecaster: Mutex::new(Forecaster::new()),
             routes: Mutex::new(Routes { observer: Observer::new(MARK_EVERY), due: Duration::ZERO }),
             instance,
@@ -159,6 +162,7 @@ impl Recorder {
         if before.saturating_sub(after).0 > before.0 / WORTH_FORGETTING {
             locked(&self.forecaster).reset(Reset::Purge);
         }
+        locked(&self.kept).purges.add(before.saturating_sub(after), took);
         let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
         self.note(EventKind::Purge { before, after, took_ms });
     }

@@ -12,6 +12,7 @@ use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::Readers;
 use crate::guard::marks::{Mark, ParseMarkError};
 
 /// Which events are logged: a level, or levels by the module that speaks, such as `info,heapbeat::http=debug`.
@@ -106,6 +107,16 @@ pub(super) fn switch(text: &str) -> Parsed<bool> {
         "on" => Ok(true),
         "off" => Ok(false),
         _ => Err("a switch is on or off".to_owned()),
+    }
+}
+
+/// Who may read the metrics.
+pub(super) fn readers(text: &str) -> Parsed<Readers> {
+    match text.trim() {
+        "off" => Ok(Readers::Nobody),
+        "owner" => Ok(Readers::Owner),
+        "public" => Ok(Readers::Everybody),
+        _ => Err("a reader is owner or public; or `off`".to_owned()),
     }
 }
 

@@ -7,7 +7,7 @@ use heapbeat_shared::Bytes;
 use crate::guard::marks::Marks;
 
 use super::parse::{self, FlightPlace, LogFormat, Parsed};
-use super::{Config, HttpLimits, LogFilter, Secrets};
+use super::{Config, HttpLimits, LogFilter, Metrics, Secrets};
 
 /// One thing that can be set.
 #[derive(Debug)]
@@ -189,6 +189,35 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, text| parse::switch(text).map(|v| config.unguarded = v),
     },
     Setting {
+        variable: "HEAPBEAT_METRICS",
+        flag: "metrics",
+        shape: "READERS",
+        default: "owner",
+        meaning: "Who may read /metrics: `owner`, who signs the request or has the token; `public`, whoever can reach it; \
+                  `off`, nobody. What nobody can read is left to the application.",
+        secret: false,
+        apply: |config, text| parse::readers(text).map(|v| config.metrics.readers = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_METRICS_TOKEN",
+        flag: "metrics-token",
+        shape: "SECRET",
+        default: "off",
+        meaning: "What a scraper of /metrics may send as `Authorization: Bearer` instead of a signature, at least 16 bytes.",
+        secret: true,
+        apply: |config, text| parse::secret_or_off(text).map(|v| config.metrics.token = v),
+    },
+    Setting {
+        variable: "HEAPBEAT_HEAP_PROFILE",
+        flag: "heap-profile",
+        shape: "SWITCH",
+        default: "off",
+        meaning: "`on`: call stacks are taken from the start, so that a signed /debug/heap shows all that is held. Without it \
+                  they are taken while somebody asks with ?seconds=30, and what was allocated before is not shown.",
+        secret: false,
+        apply: |config, text| parse::switch(text).map(|v| config.heap_profile = v),
+    },
+    Setting {
         variable: "HEAPBEAT_SAMPLE_INTERVAL",
         flag: "sample-interval",
         shape: "DURATION",
@@ -347,6 +376,8 @@ pub(super) fn blank() -> Config {
         flight: FlightPlace::Auto,
         unguarded: false,
         secrets: Secrets::default(),
+        metrics: Metrics::default(),
+        heap_profile: false,
         sample_interval: SECOND,
         log_interval: SECOND,
         log: LogFilter(tracing_subscriber::filter::Targets::new()),

@@ -21,7 +21,6 @@ use tower::Service;
 use super::Server;
 use super::body::{Answer, Bounded};
 use super::connection::Client;
-use super::health::Endpoint;
 use super::panics::{catch_panic, told};
 use super::problem::problem;
 use super::progress::BodyFault;
@@ -33,7 +32,7 @@ pub(super) async fn answer(
     client: &Client,
     request: http::Request<Incoming>,
 ) -> http::Response<Answer> {
-    let mut response = match Endpoint::at(request.uri().path()) {
+    let mut response = match server.desk.endpoint(request.uri().path()) {
         Some(endpoint) => server.desk.answer(endpoint, &request).await.map(Either::Left),
         None => ask_application(server, client, request).await.map(Either::Right),
     };

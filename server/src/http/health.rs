@@ -5,14 +5,15 @@
 //! for dependencies whose last answer is old, and for no longer than their timeouts.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 
+use super::operator::not_allowed;
 use crate::state::State;
 
 /// When to ask again for readiness.
-const RETRY_SECONDS: &str = "5";
+pub(super) const RETRY_SECONDS: &str = "5";
 
 /// Which of the endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,29 +22,40 @@ pub(crate) enum Endpoint {
     Health,
     /// `/health/live`: 200 as long as there is anybody to answer.
     Live,
-    /// `/health/ready`: 503 when new requests should go elsewhere.
+    /// `/health/ready`: 503 when new requests should go elsewhere; with a signature, why.
     Ready,
+    /// `/metrics`, for whoever may read them.
+    Metrics,
+    /// `/debug/heap`, with a signature.
+    Heap,
 }
 
 impl Endpoint {
+    /// Every endpoint.
+    pub(crate) const ALL: [Endpoint; 5] =
+        [Endpoint::Health, Endpoint::Live, Endpoint::Ready, Endpoint::Metrics, Endpoint::Heap];
+
+    /// Where it is.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Endpoint::Health => "/health",
+            Endpoint::Live => "/health/live",
+            Endpoint::Ready => "/health/ready",
+            Endpoint::Metrics => "/metrics",
+            Endpoint::Heap => "/debug/heap",
+        }
+    }
+
     /// The endpoint at `path`, if it is one.
     pub(crate) fn at(path: &str) -> Option<Self> {
-        match path.strip_prefix("/health")? {
-            "" => Some(Endpoint::Health),
-            "/live" => Some(Endpoint::Live),
-            "/ready" => Some(Endpoint::Ready),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
     }
 }
 
 /// The answer to everybody. `HEAD` gets the same; hyper leaves its body out and keeps its length.
 pub(crate) async fn answer(endpoint: Endpoint, method: &Method, state: &State) -> Response<Full<Bytes>> {
-    if method != Method::GET && method != Method::HEAD {
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+    if let Some(refusal) = not_allowed(method) {
+        return refusal;
     }
     let mut response = Response::new(Full::new(state.health()));
     let headers = response.headers_mut();
@@ -63,6 +75,7 @@ async fn ready(state: &State) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ALLOW;
     use http_body_util::BodyExt as _;
 
     use super::*;
@@ -78,6 +91,9 @@ mod tests {
             ("/health/", None),
             ("/healthz", None),
             ("/health/other", None),
+            ("/metrics", Some(Endpoint::Metrics)),
+            ("/debug/heap", Some(Endpoint::Heap)),
+            ("/debug", None),
             ("/", None),
         ];
         for (path, endpoint) in cases {

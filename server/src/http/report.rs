@@ -13,15 +13,17 @@ use heapbeat_shared::cursor::CursorError;
 use heapbeat_shared::signing::{
     HEADER, Nonce, NonceBook, NonceError, Secret, SignatureError, verify_request,
 };
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
 use super::health::{self, Endpoint};
+use super::operator::{Scraped, Signer, answered, is_served, may_read, not_allowed, unauthorized};
 use super::problem::problem;
 use crate::clock::{Clock, Now};
-use crate::config::Secrets;
+use crate::config::{Metrics, Secrets};
+use crate::guard::shed::Gate;
 use crate::record::Recorder;
 use crate::state::State;
 
@@ -41,6 +43,9 @@ pub(crate) struct Desk {
     secrets: Vec<Secret>,
     book: Mutex<NonceBook>,
     turn: Arc<Semaphore>,
+    metrics: Metrics,
+    pub(super) scraped: Scraped,
+    pub(super) gate: Arc<Gate>,
     /// Age of the process, in seconds, from which a refusal is worth a warning.
     warn_from: AtomicU64,
 }
@@ -66,7 +71,14 @@ enum Refusal {
 }
 
 impl Desk {
-    pub(crate) fn new(state: Arc<State>, recorder: Arc<Recorder>, clock: Clock, secrets: Secrets) -> Self {
+    pub(crate) fn new(
+        state: Arc<State>,
+        recorder: Arc<Recorder>,
+        clock: Clock,
+        secrets: Secrets,
+        metrics: Metrics,
+        gate: Arc<Gate>,
+    ) -> Self {
         Desk {
             state,
             recorder,
@@ -74,6 +86,9 @@ impl Desk {
             secrets: secrets.current.into_iter().chain(secrets.previous).collect(),
             book: Mutex::new(NonceBook::new(BOOK)),
             turn: Arc::new(Semaphore::new(1)),
+            metrics,
+            scraped: Scraped::default(),
+            gate,
             warn_from: AtomicU64::new(0),
         }
     }
@@ -86,7 +101,21 @@ impl Desk {
         &self.recorder
     }
 
-    /// The answer of one of the health endpoints. Nothing of the request but its head is looked at.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// The endpoint at `path`, if there is one that anybody may read.
+    pub(crate) fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        Endpoint::at(path).filter(|endpoint| self.serves(*endpoint))
+    }
+
+    /// Whether anybody may read it.
+    pub(crate) fn serves(&self, endpoint: Endpoint) -> bool {
+        is_served(endpoint, &self.metrics, !self.secrets.is_empty())
+    }
+
+    /// The answer of one of the endpoints. Nothing of the request but its head is looked at.
     pub(crate) fn answer<B>(
         self: &Arc<Self>,
         endpoint: Endpoint,
@@ -94,15 +123,36 @@ impl Desk {
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send + use<B> {
         let now = self.clock.now();
         let admission = match endpoint {
-            Endpoint::Health => self.admit(request.method(), request.uri(), request.headers(), now),
-            Endpoint::Live | Endpoint::Ready => Admission::Public,
+            Endpoint::Live => Admission::Public,
+            _ => self.admit(request.method(), request.uri(), request.headers(), now),
         };
         let (desk, method) = (Arc::clone(self), request.method().clone());
+        let (query, headers) = match endpoint {
+            Endpoint::Metrics | Endpoint::Heap => {
+                (request.uri().query().map(str::to_owned), request.headers().clone())
+            }
+            _ => (None, HeaderMap::new()),
+        };
         async move {
-            match admission {
-                Admission::Public => health::answer(endpoint, &method, &desk.state).await,
-                Admission::Owner { secret, nonce, after } => desk.report(secret, nonce, after).await,
-                Admission::Refused(refusal) => desk.refuse(&refusal, now),
+            match (endpoint, admission) {
+                (_, Admission::Refused(refusal)) => desk.refuse(&refusal, now),
+                (Endpoint::Metrics | Endpoint::Heap, Admission::Public) => match not_allowed(&method) {
+                    Some(refusal) => refusal,
+                    None if endpoint == Endpoint::Metrics && may_read(&desk.metrics, &headers) => {
+                        desk.metrics(headers, None).await
+                    }
+                    None => unauthorized(endpoint),
+                },
+                (_, Admission::Public) => health::answer(endpoint, &method, &desk.state).await,
+                (_, Admission::Owner { secret, nonce, after }) => {
+                    let signer = (&desk.secrets[secret].clone(), nonce);
+                    match endpoint {
+                        Endpoint::Health | Endpoint::Live => desk.report(signer, after).await,
+                        Endpoint::Ready => desk.readiness(signer).await,
+                        Endpoint::Metrics => desk.metrics(headers, Some(signer)).await,
+                        Endpoint::Heap => desk.heap(query.as_deref(), signer).await,
+                    }
+                }
             }
         }
     }
@@ -133,29 +183,19 @@ impl Desk {
         }
     }
 
-    async fn report(&self, secret: usize, nonce: Nonce, after: Option<Cursor>) -> Response<Full<Bytes>> {
+    async fn report(&self, signer: Signer<'_>, after: Option<Cursor>) -> Response<Full<Bytes>> {
         // Closed by nobody.
         let turn = Arc::clone(&self.turn).acquire_owned().await;
-        let (state, recorder, secret) =
-            (Arc::clone(&self.state), Arc::clone(&self.recorder), self.secrets[secret].clone());
+        let (state, recorder) = (Arc::clone(&self.state), Arc::clone(&self.recorder));
         let made = tokio::task::spawn_blocking(move || {
             // A client that has gone must not let the next one in before this work is done.
             let _turn = turn;
-            let body = recorder.report(&state, after).to_json();
-            let signature = secret.sign_response(nonce, &body);
-            (body, signature)
+            recorder.report(&state, after).to_json()
         });
-        let Ok((body, signature)) = made.await else {
-            return refused(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be made");
-        };
-        let mut response = Response::new(Full::new(Bytes::from(body)));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Ok(signature) = HeaderValue::from_str(&signature) {
-            headers.insert(HEADER, signature);
+        match made.await {
+            Ok(body) => answered(StatusCode::OK, "application/json", body.into(), Some(signer)),
+            Err(_panicked) => refused(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be made"),
         }
-        response
     }
 
     /// A stranger is not told what was wrong; the owner reads it in the log.

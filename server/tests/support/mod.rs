@@ -5,7 +5,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod load;
+pub(crate) mod openmetrics;
 pub(crate) mod owner;
+pub(crate) mod pprof;
 pub(crate) mod privileged;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,10 +1,12 @@
 use std::time::Duration;
 
+use heapbeat_shared::report::Report;
 use heapbeat_shared::signing::NONCE_BYTES;
 use heapbeat_shared::{InstanceId, UnixMillis};
+use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::dependency::Board;
+use crate::dependency::{Board, Dependency, Fault, Figures};
 use crate::instance::Instance;
 use crate::sample::Reading;
 
@@ -19,11 +21,16 @@ fn ours() -> Secret {
 }
 
 fn desk(secrets: Secrets) -> Arc<Desk> {
+    desk_with(secrets, Board::default())
+}
+
+fn desk_with(secrets: Secrets, board: Board) -> Arc<Desk> {
     let clock = Clock::of_this_process();
     let instance = Instance { id: InstanceId(7), version: "1".into(), started: UnixMillis(0) };
     let first = Reading::default();
     let recorder = Arc::new(Recorder::new(clock, instance, None, Vec::new(), &first));
-    Arc::new(Desk::new(Arc::new(State::new(&first, Board::default())), recorder, clock, secrets))
+    let state = Arc::new(State::new(&first, board));
+    Arc::new(Desk::new(state, recorder, clock, secrets, Metrics::default(), Arc::default()))
 }
 
 fn guarded() -> Arc<Desk> {
@@ -120,12 +127,50 @@ async fn too_many_reports_are_told_apart_from_wrong_signatures() {
 #[tokio::test]
 async fn only_health_itself_has_a_report() {
     let desk = guarded();
-    for (endpoint, path) in [(Endpoint::Live, "/health/live"), (Endpoint::Ready, "/health/ready")] {
+    for (number, endpoint) in (1..).zip([Endpoint::Live, Endpoint::Ready, Endpoint::Metrics]) {
+        let path = endpoint.path();
         let mut request = Request::get(path).body(()).unwrap();
-        let signature = ours().sign_request("GET", path, desk.clock.now().wall, nonce(1)).to_string();
+        let signature = ours().sign_request("GET", path, desk.clock.now().wall, nonce(number)).to_string();
         request.headers_mut().insert(HEADER, HeaderValue::from_str(&signature).unwrap());
         let response = desk.answer(endpoint, &request).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
-        assert!(response.headers().get(HEADER).is_none(), "{path}");
+        let signed = response.headers().contains_key(HEADER);
+        assert_eq!(
+            signed,
+            endpoint != Endpoint::Live,
+            "{path}: what only the owner sees is signed for the owner"
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(Report::parse(&body).is_err(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_owner_is_told_which_dependency_fails() {
+    let broken = Dependency::new("database", || async { Err(Fault::failed("no such host")) });
+    let well = Dependency::new("queue", || async { Ok(Figures::default().with("waiting", 7)) });
+    let board = Board::new(vec![broken, well]).unwrap();
+    let desk = desk_with(Secrets { current: Some(ours()), previous: None }, board);
+    let ask = async |signature: Option<String>| {
+        let mut request = Request::get("/health/ready").body(()).unwrap();
+        if let Some(signature) = signature {
+            request.headers_mut().insert(HEADER, HeaderValue::from_str(&signature).unwrap());
+        }
+        let response = desk.answer(Endpoint::Ready, &request).await;
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+            (503, &HeaderValue::from_static("5"))
+        );
+        response.into_body().collect().await.unwrap().to_bytes()
+    };
+    let signature = ours().sign_request("GET", "/health/ready", desk.clock.now().wall, nonce(1)).to_string();
+    let told: serde_json::Value = serde_json::from_slice(&ask(Some(signature)).await).unwrap();
+    assert_eq!((&told["ready"], &told["status"]), (&false.into(), &"healthy".into()));
+    let [database, queue] = &**told["dependencies"].as_array().unwrap() else { panic!("{told}") };
+    assert_eq!((&database["name"], &database["ok"]), (&"database".into(), &false.into()));
+    assert_eq!(database["fault"], "no such host");
+    assert_eq!((&queue["ok"], &queue["figures"]["waiting"]), (&true.into(), &7.into()));
+    assert!(queue.get("fault").is_none());
+    let stranger = ask(None).await;
+    assert_eq!(stranger, desk.state().health(), "strangers are told what /health tells");
 }

@@ -1,0 +1,238 @@
+//! What operators read beside the report: `/metrics`, `/debug/heap`, and on a signed `/health/ready` which dependency fails.
+//!
+//! Nothing of it is made for strangers unless the owner said so: figures of memory and routes tell what an attack
+//! achieves.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use heapbeat_shared::exposition::Format;
+use heapbeat_shared::signing::{HEADER, Nonce, Secret};
+use http::header::{
+    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use super::health::{Endpoint, RETRY_SECONDS};
+use super::problem::problem;
+use super::report::Desk;
+use crate::config::{Metrics, Readers};
+use crate::dependency::Finding;
+use crate::profile::{NoProfile, Order, Wish};
+
+/// How long one text of metrics is good for: whoever asks more often gets the same again.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// How often somebody who waits for a profile looks whether the process is to end.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The last text of metrics.
+#[derive(Debug, Default)]
+pub(super) struct Scraped(Mutex<Option<(Instant, Format, Bytes)>>);
+
+/// The body of a signed `/health/ready`.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    status: heapbeat_shared::Status,
+    dependencies: Vec<Finding>,
+}
+
+/// Whose signature a request carried.
+pub(super) type Signer<'a> = (&'a Secret, Nonce);
+
+/// Whether anybody may read an endpoint at all; otherwise its path is the application's.
+pub(super) fn is_served(endpoint: Endpoint, metrics: &Metrics, has_secret: bool) -> bool {
+    match endpoint {
+        Endpoint::Health | Endpoint::Live | Endpoint::Ready => true,
+        Endpoint::Heap => has_secret,
+        Endpoint::Metrics => match metrics.readers {
+            Readers::Nobody => false,
+            Readers::Owner => has_secret || metrics.token.is_some(),
+            Readers::Everybody => true,
+        },
+    }
+}
+
+/// Whether a request without a signature may read the metrics.
+pub(super) fn may_read(metrics: &Metrics, headers: &HeaderMap) -> bool {
+    let bearer = || headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
+    match (metrics.readers, &metrics.token) {
+        (Readers::Everybody, _) => true,
+        // Secrets are compared in constant time. One that is too short is none.
+        (Readers::Owner, Some(token)) => {
+            bearer().and_then(|given| Secret::new(given).ok()).is_some_and(|given| given == *token)
+        }
+        (Readers::Owner, None) | (Readers::Nobody, _) => false,
+    }
+}
+
+impl Desk {
+    /// `/metrics`, for somebody who may read them.
+    pub(super) async fn metrics(
+        self: Arc<Self>,
+        headers: HeaderMap,
+        signer: Option<Signer<'_>>,
+    ) -> Response<Full<Bytes>> {
+        let format = Format::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+        let desk = Arc::clone(&self);
+        let Ok(body) = spawn_blocking(move || desk.scraped(format)).await else {
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written");
+        };
+        answered(StatusCode::OK, format.content_type(), body, signer)
+    }
+
+    fn scraped(&self, format: Format) -> Bytes {
+        // Held while it is written: who asks meanwhile waits and gets the same.
+        let mut last = self.scraped.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if let Some((at, written, body)) = &*last
+            && *written == format
+            && now.saturating_duration_since(*at) < FRESH_FOR
+        {
+            return body.clone();
+        }
+        let body = Bytes::from(self.recorder().metrics(self.state(), self.gate.refused(), format));
+        *last = Some((now, format, body.clone()));
+        body
+    }
+
+    /// `/debug/heap`, for the owner.
+    pub(super) async fn heap(&self, query: Option<&str>, signer: Signer<'_>) -> Response<Full<Bytes>> {
+        let order = match Wish::of(query).and_then(Order::open) {
+            Ok(order) => order,
+            Err(error) => return no_profile(error),
+        };
+        let (begun, wait) = (Instant::now(), order.wait());
+        while begun.elapsed() < wait && !self.state().draining() {
+            sleep(LOOK.min(wait.saturating_sub(begun.elapsed()))).await;
+        }
+        let (now, waited) = (self.now().wall, begun.elapsed());
+        let Ok(profile) = spawn_blocking(move || order.make(now, waited)).await else {
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made");
+        };
+        answered(StatusCode::OK, "application/octet-stream", profile.into(), Some(signer))
+    }
+
+    /// `/health/ready`, for the owner: which dependency fails, and why.
+    pub(super) async fn readiness(&self, signer: Signer<'_>) -> Response<Full<Bytes>> {
+        let dependencies = self.state().dependencies().ask().await;
+        let ready = self.state().ready() && dependencies.iter().all(|finding| finding.ok);
+        let body = Readiness { ready, status: self.state().status(), dependencies };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let mut response = answered(status, "application/json", body.into(), Some(signer));
+        if !ready {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+        }
+        response
+    }
+}
+
+/// An answer that no cache keeps, signed for whoever signed the request.
+pub(super) fn answered(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Bytes,
+    signer: Option<Signer>,
+) -> Response<Full<Bytes>> {
+    let signature =
+        signer.and_then(|(secret, nonce)| HeaderValue::from_str(&secret.sign_response(nonce, &body)).ok());
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(signature) = signature {
+        headers.insert(HEADER, signature);
+    }
+    response
+}
+
+/// A stranger is told how one may ask, and nothing else.
+pub(super) fn unauthorized(endpoint: Endpoint) -> Response<Full<Bytes>> {
+    let (scheme, detail) = match endpoint {
+        Endpoint::Metrics => ("Bearer", "metrics are read with a token or a signature"),
+        _ => (HEADER, "this is for signed requests"),
+    };
+    let mut response = problem(StatusCode::UNAUTHORIZED, detail);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+    response
+}
+
+pub(super) fn not_allowed(method: &Method) -> Option<Response<Full<Bytes>>> {
+    if method == Method::GET || method == Method::HEAD {
+        return None;
+    }
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Some(response)
+}
+
+fn no_profile(error: NoProfile) -> Response<Full<Bytes>> {
+    let status = match error {
+        NoProfile::Seconds => StatusCode::BAD_REQUEST,
+        NoProfile::Off | NoProfile::Busy => StatusCode::CONFLICT,
+        NoProfile::NoSamples => StatusCode::NOT_IMPLEMENTED,
+    };
+    problem(status, &error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "a token of sixteen";
+
+    fn metrics(readers: Readers, token: bool) -> Metrics {
+        Metrics { readers, token: token.then(|| Secret::new(TOKEN).unwrap()) }
+    }
+
+    #[test]
+    fn a_path_that_nobody_may_read_is_the_applications() {
+        // readers, whether there is a token, whether there is a secret; whether metrics are served
+        let cases = [
+            (Readers::Nobody, true, true, false),
+            (Readers::Owner, false, false, false),
+            (Readers::Owner, true, false, true),
+            (Readers::Owner, false, true, true),
+            (Readers::Everybody, false, false, true),
+        ];
+        for (readers, token, secret, served) in cases {
+            let metrics = metrics(readers, token);
+            assert_eq!(
+                is_served(Endpoint::Metrics, &metrics, secret),
+                served,
+                "{readers:?} {token} {secret}"
+            );
+            assert_eq!(is_served(Endpoint::Heap, &metrics, secret), secret);
+            assert!(is_served(Endpoint::Ready, &metrics, secret));
+        }
+    }
+
+    #[test]
+    fn who_may_read_the_metrics_unsigned() {
+        let with =
+            |text: &'static str| HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(text))]);
+        let cases = [
+            (Readers::Owner, true, with("Bearer a token of sixteen"), true),
+            (Readers::Owner, true, with("Bearer a token of sixteem"), false),
+            (Readers::Owner, true, with("Bearer a token of sixteen and more"), false),
+            (Readers::Owner, true, with("Bearer "), false),
+            (Readers::Owner, true, with("Basic a token of sixteen"), false),
+            (Readers::Owner, true, HeaderMap::new(), false),
+            (Readers::Owner, false, with("Bearer a token of sixteen"), false),
+            (Readers::Nobody, true, with("Bearer a token of sixteen"), false),
+            (Readers::Everybody, true, HeaderMap::new(), true),
+        ];
+        for (readers, token, headers, may) in cases {
+            assert_eq!(may_read(&metrics(readers, token), &headers), may, "{readers:?} {token} {headers:?}");
+        }
+    }
+}
