@@ -1,5 +1,6 @@
-//! What attribution costs: `cargo run --release -p heapbeat --example attribution_bench [layer|allocator|none]`;
-//! with a word, only that half of it is on. `none` compares nothing with nothing: how far the ratio is off by itself.
+//! What attribution costs: `cargo run --release -p heapbeat --example attribution_bench [layer|allocator|none|guard]`;
+//! with `layer` or `allocator` only that half of it is on. `none` compares nothing with nothing: how far the ratio is off by
+//! itself. `guard` serves the one side by a whole `Guard` (limits, gate, sampler, attribution), the other by `axum::serve`.
 //!
 //! Both sides run in one process and take turns, so that a busy machine is busy for both. *On*: the sampling allocator
 //! at its usual distance, and the layer. *Off*: jemalloc as it is and no layer. Two figures: nanoseconds per allocate-and-free
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use heapbeat::attribute::{AttributeLayer, MeanDistance, set_sampling};
+use heapbeat::{Config, Guard};
 use tikv_jemallocator::Jemalloc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -139,6 +141,14 @@ async fn serve(app: Router) -> std::net::SocketAddr {
     address
 }
 
+fn guarded(app: Router) -> std::net::SocketAddr {
+    let listener = heapbeat::listen::bind(Some([127, 0, 0, 1].into()), 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let guard = Guard::builder(Config::default()).listener(listener).stop_when(std::future::pending());
+    tokio::spawn(guard.build().unwrap().serve(app));
+    address
+}
+
 /// Asks again and again over one connection, while it is this side's turn.
 async fn client(address: std::net::SocketAddr, turn: Arc<tokio::sync::RwLock<()>>, done: Arc<AtomicU64>) {
     let mut connection = TcpStream::connect(address).await.unwrap();
@@ -167,8 +177,12 @@ async fn requests() {
     let only = std::env::args().nth(1);
     let allocator = !matches!(only.as_deref(), Some("layer" | "none"));
     let layer = !matches!(only.as_deref(), Some("allocator" | "none"));
-    let other = if layer { plain.clone().layer(AttributeLayer::new()) } else { plain.clone() };
-    let sides = [serve(plain).await, serve(other).await];
+    let sides = if only.as_deref() == Some("guard") {
+        [serve(plain.clone()).await, guarded(plain)]
+    } else {
+        let other = if layer { plain.clone().layer(AttributeLayer::new()) } else { plain.clone() };
+        [serve(plain).await, serve(other).await]
+    };
     let turns = [0; 2].map(|_| Arc::new(tokio::sync::RwLock::new(())));
     let done = [0; 2].map(|_| Arc::new(AtomicU64::new(0)));
     let mut pauses = Vec::new();
