@@ -22,6 +22,7 @@ pub use settings::{SETTINGS, Setting};
 
 /// What the guard and its server are told. [`Config::default`] is what every setting says when nobody sets it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Config {
     /// TCP port; 0 takes a free one, which the log names.
     pub port: u16,

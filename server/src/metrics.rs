@@ -176,6 +176,10 @@ fn guard(to: &mut Exposition, figures: &Figures) {
         .sample(&[], purges.bytes);
     to.family("heapbeat_purge_seconds", Kind::Counter, "Time spent in them, on a thread of their own.")
         .sample(&[], purges.micros as f64 / 1e6);
+    if let Some(late) = reading.runtime_late {
+        let help = "How late a task of the async runtime ran, at worst within the last minute.";
+        to.family("heapbeat_runtime_late_seconds", Kind::Gauge, help).sample(&[], late.as_secs_f64());
+    }
 }
 
 fn forecast(to: &mut Exposition, assessment: &Assessment) {

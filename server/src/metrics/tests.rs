@@ -53,8 +53,11 @@ fn reading() -> Reading {
             inactive_file: Bytes(5),
             anon: Bytes(50),
             events: OomEvents { high: 1, max: 2, oom: 3, oom_kill: 4 },
+            ..CgroupMemory::default()
         }),
         limit: Limit { bytes: Bytes(1000), origin: LimitOrigin::Cgroup },
+        runtime_late: Some(Duration::from_millis(250)),
+        ..Reading::default()
     }
 }
 
