@@ -4,6 +4,8 @@
 //! PID 1, whose exit would end the container; this is why it stays, instead of handing its sockets over and leaving.
 //! [`machine`] decides, everything else here is its hands, eyes and ears.
 
+pub mod foreign;
+mod guest;
 pub mod machine;
 mod oom;
 mod panic;
@@ -12,13 +14,19 @@ pub(crate) mod process;
 pub mod renew;
 pub mod rules;
 mod run;
+mod short;
 mod signals;
 mod stand_in;
+mod tree;
 mod wire;
 mod worker;
 
+use std::ffi::OsString;
+use std::io;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command as Process;
 
 use listenfd::ListenFd;
 
@@ -28,9 +36,14 @@ use crate::flight::{self, Head, Place, Shelf};
 use crate::http::listen;
 use crate::instance::Instance;
 use crate::sample::{Cgroup, Limit, physical_memory};
+use foreign::{Guarded, Watch};
+use guest::Guest;
+use process::Program;
 use rules::Rules;
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub(crate) use panic::{connection, end_on_panic};
+pub use process::START;
 pub use worker::Worker;
 pub(crate) use worker::{Asking, Link, Pace, take_turns};
 
@@ -57,6 +70,59 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     std::process::exit(i32::from(code));
 }
 
+/// Where a guarded program listens, and where heapbeat tells of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// A port that is opened for the program and given to it as `LISTEN_FDS`: then it is replaced without a gap.
+    pub listen: Option<u16>,
+    /// The port of `/health`, `/metrics` and `/endings`.
+    pub side: Option<u16>,
+}
+
+/// Guards another program until it is done or somebody asks to stop; the exit code.
+pub fn guard(config: &Config, guarded: &Guarded, ports: Ports) -> Result<u8, Error> {
+    let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
+        Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
+    };
+    let (listeners, side) = (open(ports.listen)?, open(ports.side)?);
+    let told = side.iter().map(|it| (it, "/health")).chain(listeners.iter().map(|it| (it, "the program")));
+    for (listener, what) in told {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(server.port = address.port(), "{what} is at port {}", address.port());
+        }
+    }
+    let command = guarded.command.first().cloned().unwrap_or_default();
+    let variables = foreign::runtime_settings(&command, guarded.limit, |name| std::env::var_os(name));
+    for (name, value) in &variables {
+        tracing::info!("{name}={value}: what the program's runtime takes shall fit {}", guarded.limit);
+    }
+    let mut rules = Rules::new(guarded.limit, config.hang_timeout, config.drain_timeout);
+    // Without a socket of its own to be given, two of them would want the same port.
+    rules.one_at_a_time = listeners.is_empty();
+    let system = |error| Error::System("supervise", error);
+    let program = Program::guest(&guarded.command, variables).map_err(system)?;
+    let guest = Guest::new(Watch::new(guarded.clone())?, guarded.limit, side);
+    let supervisor =
+        run::Supervisor::new(rules, listeners, Shelf::open(&Place::Memory), "").map_err(system)?;
+    Ok(supervisor.of_guest(program, guest).run())
+}
+
+/// Becomes another program: what [`guard`] starts, so that the program is told its own process id (`LISTEN_PID`), is
+/// killed before its supervisor for want of memory, and does not outlive it. Returns only when that fails.
+pub fn become_program(command: &[OsString]) -> io::Error {
+    worker::be_killed_first();
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+        tracing::debug!("the program would outlive its supervisor: {error}");
+    }
+    let Some((program, arguments)) = command.split_first() else { return io::ErrorKind::InvalidInput.into() };
+    let mut process = Process::new(program);
+    process.args(arguments);
+    if std::env::var_os("LISTEN_FDS").is_some() {
+        process.env("LISTEN_PID", std::process::id().to_string());
+    }
+    process.exec()
+}
+
 /// The sockets that whoever started this has opened (`LISTEN_FDS`), or one of our own.
 fn sockets(config: &Config) -> Result<Vec<TcpListener>, Error> {
     let mut given = ListenFd::from_env();
@@ -75,7 +141,8 @@ fn sockets(config: &Config) -> Result<Vec<TcpListener>, Error> {
     Ok(listeners)
 }
 
-fn limit(config: &Config) -> heapbeat_shared::Bytes {
+/// What the workers may take together.
+pub fn limit(config: &Config) -> heapbeat_shared::Bytes {
     let enforced = Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit);
     Limit::effective(config.memory_limit, enforced, physical_memory()).bytes
 }

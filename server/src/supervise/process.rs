@@ -10,15 +10,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
+use std::time::Instant;
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::machine::Number;
+use super::machine::{Number, Order, Signal as Asked};
 use super::wire::{Command, Lines, Word};
 
 /// Says to a program that it is a worker: its number and the process id of its supervisor.
 pub(super) const WORKER: &str = "_HEAPBEAT_WORKER";
+
+/// The subcommand that becomes another program.
+pub const START: &str = "__start";
 
 /// Where the worker's flight recorder is.
 pub(crate) const FLIGHT: &str = "_HEAPBEAT_FLIGHT";
@@ -31,6 +35,9 @@ const FIRST_SOCKET: i32 = 3;
 pub(super) struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
+    /// Another program that knows nothing of this one: it has no line, and is told things by signals.
+    guest: bool,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// A worker's process.
@@ -39,16 +46,28 @@ pub(super) struct Live {
     pub(super) number: Number,
     pub(super) pid: Pid,
     pub(super) flight: Option<PathBuf>,
-    line: UnixStream,
+    pub(super) since: Instant,
+    line: Option<UnixStream>,
     lines: Lines,
-    there: bool,
 }
 
 impl Program {
     /// This program again. Its path rather than `/proc/self/exe`, so that a binary that was replaced is the one that
     /// the next worker runs.
     pub(super) fn this() -> io::Result<Self> {
-        Ok(Program { path: std::env::current_exe()?, arguments: std::env::args_os().skip(1).collect() })
+        let arguments = std::env::args_os().skip(1).collect();
+        Ok(Program { path: std::env::current_exe()?, arguments, guest: false, variables: Vec::new() })
+    }
+
+    /// Another program, by way of this one's [`START`], with some more variables.
+    pub(super) fn guest(command: &[OsString], variables: Vec<(&'static str, String)>) -> io::Result<Self> {
+        let arguments = [START.into(), "--".into()].into_iter().chain(command.iter().cloned()).collect();
+        Ok(Program { path: std::env::current_exe()?, arguments, guest: true, variables })
+    }
+
+    /// Whether it is another program.
+    pub(super) fn is_guest(&self) -> bool {
+        self.guest
     }
 
     /// Starts a worker.
@@ -58,56 +77,83 @@ impl Program {
         listeners: &[TcpListener],
         flight: Option<&Path>,
     ) -> io::Result<Live> {
-        let (line, theirs) = UnixStream::pair()?;
-        line.set_nonblocking(true)?;
         let sockets = listeners.iter().zip(FIRST_SOCKET..).map(|(listener, child_fd)| {
             Ok(FdMapping { parent_fd: listener.as_fd().try_clone_to_owned()?, child_fd })
         });
         let mut process = Process::new(&self.path);
         process
             .args(&self.arguments)
-            .env(WORKER, format!("{number} {}", std::process::id()))
-            .env("LISTEN_FDS", listeners.len().to_string())
             .env_remove("LISTEN_PID")
             .env_remove("LISTEN_FDNAMES")
             .env_remove("NOTIFY_SOCKET")
             .env_remove("WATCHDOG_USEC")
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
             .fd_mappings(sockets.collect::<io::Result<_>>()?)
             .map_err(io::Error::other)?;
-        match flight {
-            Some(path) => process.env(FLIGHT, path),
-            None => process.env_remove(FLIGHT),
-        };
+        if listeners.is_empty() {
+            process.env_remove("LISTEN_FDS");
+        } else {
+            process.env("LISTEN_FDS", listeners.len().to_string());
+        }
+        let mut line = None;
+        if self.guest {
+            process.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        } else {
+            let (ours, theirs) = UnixStream::pair()?;
+            ours.set_nonblocking(true)?;
+            line = Some(ours);
+            process.env(WORKER, format!("{number} {}", std::process::id()));
+            process.stdin(Stdio::from(OwnedFd::from(theirs)));
+            match flight {
+                Some(path) => process.env(FLIGHT, path),
+                None => process.env_remove(FLIGHT),
+            };
+        }
         // Not waited for by its handle: whoever is PID 1 waits for everybody.
         let pid = process.spawn()?.id();
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         let flight = flight.map(Path::to_owned);
-        Ok(Live { number, pid, flight, line, lines: Lines::default(), there: true })
+        Ok(Live { number, pid, flight, since: Instant::now(), line, lines: Lines::default() })
     }
 }
 
 impl Live {
     /// Says something to it. A worker that does not listen any more is not waited for.
-    pub(super) fn tell(&mut self, command: &Command) {
-        if let Err(error) = self.line.write_all(command.to_line().as_bytes()) {
+    pub(super) fn tell(&mut self, command: &Command, guest: bool) {
+        if guest {
+            return self.signal(command);
+        }
+        let Some(line) = &mut self.line else { return };
+        if let Err(error) = line.write_all(command.to_line().as_bytes()) {
             tracing::debug!("worker {} does not listen: {error}", self.number);
+        }
+    }
+
+    /// Says it to a program that knows signals only: what it does not know is left unsaid.
+    fn signal(&self, command: &Command) {
+        let signal = match command {
+            Command::Order(Order::Stop(Asked::Interrupt, 1)) => Signal::INT,
+            Command::Order(Order::Stop(Asked::Terminate, 1) | Order::HandOver(_)) => Signal::TERM,
+            Command::Order(Order::Stop(_, _)) => Signal::KILL,
+            Command::Order(Order::Replacement(_) | Order::Report) | Command::Ended(_) => return,
+        };
+        if let Err(error) = kill_process(self.pid, signal) {
+            tracing::debug!("process {} cannot be signalled: {error}", self.pid.as_raw_nonzero());
         }
     }
 
     /// What it has said since the last time.
     pub(super) fn hear(&mut self) -> Vec<Word> {
         let mut words = Vec::new();
-        if self.there {
-            let mut hear = |line: &str| words.extend(Word::parse(line));
-            self.there = self.lines.read(&mut self.line, &mut hear);
+        let hear = |line: &str| words.extend(Word::parse(line));
+        if self.line.as_mut().is_some_and(|line| !self.lines.read(line, hear)) {
+            self.line = None;
         }
         words
     }
 
     /// What to wait for, while there is anything to come.
     pub(super) fn socket(&self) -> Option<&UnixStream> {
-        self.there.then_some(&self.line)
+        self.line.as_ref()
     }
 
     /// Ends it at once.

@@ -32,6 +32,8 @@ pub struct Rules {
     pub worth_saying: Duration,
     /// Failures in a row that are a crash loop.
     pub loop_of: u32,
+    /// There are never two: they would be in each other's way.
+    pub one_at_a_time: bool,
     /// What the workers may take together.
     pub limit: Bytes,
 }
@@ -51,6 +53,7 @@ impl Rules {
             proved: Duration::from_secs(10),
             worth_saying: Duration::from_secs(2),
             loop_of: 5,
+            one_at_a_time: false,
             limit,
         }
     }

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{WaitOptions, waitpid};
 use sd_notify::NotifyState;
 
+use super::guest::Guest;
 use super::machine::{Down, Effect, Event, Machine, Number};
 use super::oom::OomWatch;
 use super::post::{self, leftover};
@@ -36,6 +37,7 @@ pub(super) struct Supervisor {
     oom: OomWatch,
     live: Vec<Live>,
     stand_in: Option<StandIn>,
+    guest: Option<Guest>,
     /// How the last worker ended.
     last: Option<Ending>,
     begun: Instant,
@@ -64,11 +66,18 @@ impl Supervisor {
             oom: OomWatch::new(),
             live: Vec::new(),
             stand_in: None,
+            guest: None,
             last,
             begun: now,
             looked: now,
             clock,
         })
+    }
+
+    /// Guards another program instead of running this one as a worker.
+    pub(super) fn of_guest(mut self, program: Program, guest: Guest) -> Self {
+        (self.program, self.guest) = (program, Some(guest));
+        self
     }
 
     /// Runs until everything is over; the exit code.
@@ -93,7 +102,7 @@ impl Supervisor {
                 events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
             }
             self.reap(&mut events);
-            self.look();
+            self.look(&mut events);
             events.push_back(Event::Tick);
         }
     }
@@ -107,7 +116,7 @@ impl Supervisor {
             }
             Effect::Tell(number, order) => {
                 if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
-                    live.tell(&Command::Order(order));
+                    live.tell(&Command::Order(order), self.program.is_guest());
                 }
             }
             Effect::Kill(number) => {
@@ -125,11 +134,14 @@ impl Supervisor {
 
     fn start(&mut self, number: Number) -> io::Result<()> {
         let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
-        let flight = self.shelf.take(&in_use);
+        let flight = if self.program.is_guest() { None } else { self.shelf.take(&in_use) };
         let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
         tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
         if let Some(last) = &self.last {
-            live.tell(&Command::Ended(Box::new(last.clone())));
+            live.tell(&Command::Ended(Box::new(last.clone())), self.program.is_guest());
+        }
+        if let Some(guest) = &mut self.guest {
+            guest.started += 1;
         }
         self.live.push(live);
         Ok(())
@@ -144,7 +156,10 @@ impl Supervisor {
         post::log(&ending, &format!("worker {number}"));
         self.shelf.keep(&ending);
         for live in self.live.iter_mut().filter(|live| live.number > number) {
-            live.tell(&Command::Ended(Box::new(ending.clone())));
+            live.tell(&Command::Ended(Box::new(ending.clone())), self.program.is_guest());
+        }
+        if let Some(guest) = &mut self.guest {
+            guest.ended(&ending);
         }
         self.last = Some(ending);
     }
@@ -168,16 +183,26 @@ impl Supervisor {
             };
             let number = live.number;
             events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
+            // A program that ends by itself and well has done what it was there for.
+            if self.program.is_guest() && exit == Exit::Code(0) {
+                events.push_back(Event::Done(number));
+            }
             events.push_back(Event::Ended(number, exit));
         }
     }
 
-    fn look(&mut self) {
+    fn look(&mut self, events: &mut VecDeque<Event>) {
         let now = Instant::now();
         if now.duration_since(self.looked) >= LOOK {
             self.looked = now;
             self.oom.look();
             tell_systemd(&[NotifyState::Watchdog]);
+            if let Some(guest) = &mut self.guest {
+                events.extend(guest.look(&self.live, now));
+            }
+        }
+        if let Some(guest) = &mut self.guest {
+            guest.answer(now);
         }
         if let Some(stand_in) = &mut self.stand_in {
             stand_in.work(&self.listeners, now);
@@ -188,16 +213,23 @@ impl Supervisor {
     fn wait(&self) {
         let now = Instant::now();
         let machine = self.machine.deadline().map(|at| self.begun + at);
-        let clients = self.stand_in.as_ref().and_then(StandIn::deadline);
-        let until = [machine, clients].into_iter().flatten().fold(self.looked + LOOK, Instant::min);
+        let clients = self.stand_in.as_ref().and_then(|stand_in| stand_in.clients.deadline());
+        let side = self.guest.as_ref().and_then(|guest| guest.clients.deadline());
+        let until = [machine, clients, side].into_iter().flatten().fold(self.looked + LOOK, Instant::min);
         // A millisecond more, as deadlines are in the past only after it.
         let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
         let mut sockets = vec![PollFd::new(self.signals.bell(), PollFlags::IN)];
         sockets.extend(self.live.iter().filter_map(Live::socket).map(|it| PollFd::new(it, PollFlags::IN)));
         if let Some(stand_in) = &self.stand_in {
-            sockets.extend(stand_in.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
-            if stand_in.has_room() {
+            sockets.extend(stand_in.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
+            if stand_in.clients.has_room() {
                 sockets.extend(self.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
+            }
+        }
+        if let Some(guest) = &self.guest {
+            sockets.extend(guest.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
+            if guest.clients.has_room() {
+                sockets.extend(guest.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
             }
         }
         let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });

@@ -260,7 +260,7 @@ fn is_worker() -> io::Result<bool> {
 
 /// Makes this process a better choice in an OOM kill than its supervisor: without the worker there is a new one in a
 /// moment, without the supervisor there is nobody.
-fn be_killed_first() {
+pub(super) fn be_killed_first() {
     const PATH: &str = "/proc/self/oom_score_adj";
     let now =
         std::fs::read_to_string(PATH).ok().and_then(|text| text.trim().parse::<i32>().ok()).unwrap_or(0);

@@ -72,7 +72,7 @@ impl Server {
         Self::up(command(whole[0], &whole[1..], variables))
     }
 
-    /// Runs a command and waits until it listens.
+    /// Runs a command and waits until it says where it listens; where `/health` is, if it says several.
     pub(crate) fn up(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -190,6 +190,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if thread::panicking() {
+            let log = self.log.lock().map(|log| log.clone()).unwrap_or_default();
+            for event in log {
+                eprintln!("{} {} {}", event["timestamp"], event["level"], event["message"]);
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -26,6 +26,8 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(serve())
         .subcommand(super::check_memory::command())
+        .subcommand(super::run::command())
+        .subcommand(super::run::start())
         .subcommand(super::recycle::command())
         .subcommand(super::forecast::command())
         .subcommand(super::apply::command())

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod forecast;
 mod recycle;
+mod run;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,7 +27,9 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let result = match matches.subcommand() {
-        Some(("serve", arguments)) => serve::run(arguments),
+        Some(("serve", arguments)) => serve::run(arguments).map(|()| 0),
+        Some(("run", arguments)) => run::run(arguments),
+        Some((heapbeat::supervise::START, arguments)) => return ExitCode::from(run::become_it(arguments)),
         Some(("check-memory", arguments)) => return ExitCode::from(check_memory::run(arguments)),
         Some(("recycle", arguments)) => return ExitCode::from(recycle::run(arguments)),
         Some(("apply", arguments)) => return ExitCode::from(apply::run(arguments)),
@@ -34,13 +37,18 @@ fn main() -> ExitCode {
         _ => return ExitCode::from(USAGE),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             for line in error.to_string().lines() {
                 eprintln!("heapbeat: {line}");
             }
             ExitCode::from(
-                if matches!(error, serve::Error::Config(_) | serve::Error::Guard(heapbeat::Error::Marks(_))) {
+                if matches!(
+                    error,
+                    serve::Error::Config(_)
+                        | serve::Error::SidePort(_)
+                        | serve::Error::Guard(heapbeat::Error::Marks(_))
+                ) {
                     USAGE
                 } else {
                     FAILURE

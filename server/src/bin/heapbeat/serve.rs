@@ -17,6 +17,8 @@ pub(crate) enum Error {
     Logging(#[from] LoggingError),
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] std::io::Error),
+    #[error("--side-port is {0:?}: a port is a number from 1 to 65535, 0 to take any that is free, or `off`")]
+    SidePort(String),
     #[error(transparent)]
     Guard(#[from] heapbeat::Error),
 }

@@ -6,8 +6,11 @@ use heapbeat_shared::ending::Exit;
 
 use super::{Chance, Down, Effect, Machine, Notice, Number, Task, Worker};
 
-/// The exit code of a worker whose configuration cannot work: trying again would not help.
-const USAGE: i32 = 2;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+
+/// Exit codes of a worker for which trying again would not help: its configuration cannot work, or it is not there.
+const HOPELESS: [i32; 2] = [2, 127];
 
 impl Machine {
     pub(super) fn ended(
@@ -34,8 +37,9 @@ impl Machine {
     ) {
         let code = code_of(exit);
         if let Some(stopping) = &mut self.stopping {
-            // Whoever was killed by the supervisor says nothing of its own by its code.
-            let code = if worker.doom.is_some() { 0 } else { code };
+            // Whoever was killed by the supervisor, or ended by the very signal that asked it to, says nothing by its code.
+            let told = worker.doom.is_some() || matches!(exit, Some(Exit::Signal(SIGINT | SIGTERM)));
+            let code = if told { 0 } else { code };
             stopping.code = stopping.code.max(code);
             if self.workers.is_empty() {
                 effects.push(Effect::Leave(stopping.code));
@@ -60,7 +64,7 @@ impl Machine {
             effects.push(Effect::Leave(code));
             return;
         }
-        if exit == Some(Exit::Code(USAGE)) && !self.proved {
+        if matches!(exit, Some(Exit::Code(code)) if HOPELESS.contains(&code)) && !self.proved {
             effects.push(Effect::Leave(code));
             return;
         }

@@ -36,7 +36,7 @@ impl Machine {
             // Whatever was wrong has been mended, somebody thinks.
             self.again_at = Some(now);
         } else if self.with(Task::Serve).is_some_and(|worker| worker.serves()) {
-            if self.fits() || self.with(Task::Follow).is_some() {
+            if self.rules.one_at_a_time || self.fits() || self.with(Task::Follow).is_some() {
                 self.replace("asked for".to_owned(), now, effects);
             } else {
                 // One that works is not given up for one that has not shown that it does.
@@ -49,6 +49,9 @@ impl Machine {
 
     /// Whether there is room for one more worker.
     fn fits(&self) -> bool {
+        if self.rules.one_at_a_time {
+            return false;
+        }
         let held = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
         held.saturating_add(self.start_size.0) <= self.rules.limit.0
     }
@@ -65,7 +68,7 @@ impl Machine {
             self.tell_chance(Chance::Underway, effects);
             return;
         }
-        if self.distrust {
+        if self.distrust && !rules.one_at_a_time {
             effects.push(Effect::Say(Notice::NoRoomForTwo));
             self.replaced_at = Some(now);
             self.tell_chance(Chance::NotNow, effects);

@@ -324,6 +324,16 @@ fn a_worker_that_works_is_not_given_up_after_a_replacement_has_failed() {
 }
 
 #[test]
+fn a_program_that_cannot_share_is_replaced_one_after_the_other() {
+    let mut machine = serving(10);
+    machine.rules.one_at_a_time = true;
+    let effects = play(&mut machine, &[], &[(61.0, Renew)]);
+    assert_eq!(quiet(effects), [Tell(1, Order::HandOver(secs(5.0)))]);
+    let effects = play(&mut machine, &[], &[(62.0, Ended(1, Exit::Signal(15)))]);
+    assert_eq!(quiet(effects), [Start(2)]);
+}
+
+#[test]
 fn what_unknown_workers_say_is_nothing() {
     let mut machine = serving(100);
     let events = [Ready(9), Beat(9, 1, mb(9)), Wanted(9, "x".into()), Done(9), Ended(9, KILLED)];

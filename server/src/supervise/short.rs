@@ -1,0 +1,152 @@
+//! Short answers without a runtime: a few connections at a time, each with a moment to ask and no more. The rest wait in
+//! the kernel's queue.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// Connections at the same time.
+const MOST: usize = 32;
+
+/// Time for a client to ask.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Most of a request that is looked at.
+const LONGEST: usize = 8 << 10;
+
+/// The connections.
+#[derive(Debug, Default)]
+pub(super) struct Clients(Vec<Client>);
+
+#[derive(Debug)]
+struct Client {
+    stream: TcpStream,
+    request: Vec<u8>,
+    until: Instant,
+}
+
+impl Clients {
+    /// What to wait for beside the listeners.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.0.iter().map(|client| client.stream.as_fd())
+    }
+
+    /// Whether listeners should be waited for.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.len() < MOST
+    }
+
+    /// When the next client's time is over.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.iter().map(|client| client.until).min()
+    }
+
+    /// Does what can be done without waiting; `answer` makes a whole answer of a request.
+    pub(super) fn work(&mut self, listeners: &[TcpListener], now: Instant, answer: impl Fn(&[u8]) -> String) {
+        for listener in listeners {
+            while self.has_room() {
+                let Ok((stream, _)) = listener.accept() else { break };
+                if stream.set_nonblocking(true).is_ok() {
+                    self.0.push(Client { stream, request: Vec::new(), until: now + PATIENCE });
+                }
+            }
+        }
+        self.0.retain_mut(|client| match client.read() {
+            Reading::More => now < client.until,
+            Reading::Gone => false,
+            Reading::Asked => {
+                client.answer(&answer(&client.request));
+                false
+            }
+        });
+    }
+}
+
+/// An answer whose body is left out for `HEAD`.
+pub(super) fn response(request: &[u8], status: &str, kind: &str, headers: &str, body: &str) -> String {
+    let shown = if request.starts_with(b"HEAD ") { "" } else { body };
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n{headers}\
+         cache-control: no-store\r\nconnection: close\r\n\r\n{shown}",
+        body.len()
+    )
+}
+
+/// The path that is asked for, without its query.
+pub(super) fn path(request: &[u8]) -> &[u8] {
+    let target = request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    target.split(|byte| *byte == b'?').next().unwrap_or_default()
+}
+
+enum Reading {
+    More,
+    Asked,
+    Gone,
+}
+
+impl Client {
+    fn read(&mut self) -> Reading {
+        let mut chunk = [0; 1024];
+        loop {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Reading::Gone,
+                Ok(count) => self.request.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Reading::More,
+                Err(_) => return Reading::Gone,
+            }
+            if self.request.windows(4).any(|end| end == b"\r\n\r\n") || self.request.len() > LONGEST {
+                return Reading::Asked;
+            }
+        }
+    }
+
+    /// A short answer fits the socket's buffer. What the client may still be sending is not waited for.
+    fn answer(&mut self, text: &str) {
+        let _ = self.stream.write_all(text.as_bytes());
+        let _ = self.stream.shutdown(Shutdown::Write);
+        let mut waste = [0; 4096];
+        while matches!(self.stream.read(&mut waste), Ok(1..)) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_answered_without_waiting_for_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let listeners = [listener];
+        let begun = Instant::now();
+        let mut clients = Clients::default();
+        let mut asking = TcpStream::connect(address).unwrap();
+        let silent = TcpStream::connect(address).unwrap();
+        asking.write_all(b"GET /health?x=1 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+        let mut told = Vec::new();
+        asking.set_nonblocking(true).unwrap();
+        while !told.ends_with(b"}") {
+            clients.work(&listeners, begun, |request| {
+                response(
+                    request,
+                    "200 OK",
+                    "a/b",
+                    "",
+                    &format!("{{{}}}", String::from_utf8_lossy(path(request))),
+                )
+            });
+            let mut chunk = [0; 512];
+            if let Ok(count) = asking.read(&mut chunk) {
+                told.extend_from_slice(&chunk[..count]);
+            }
+        }
+        assert!(String::from_utf8(told).unwrap().ends_with("\r\n\r\n{/health}"));
+        assert_eq!(clients.0.len(), 1, "the silent one may still ask");
+        clients.work(&listeners, begun + PATIENCE, |_| String::new());
+        assert_eq!(clients.0.len(), 0);
+        drop(silent);
+    }
+}

@@ -1,0 +1,136 @@
+//! Any program, guarded from outside. The programs are shell scripts and, where it is there, Python or Node.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod support;
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use support::{Server, ask, children, connect, heapbeat, lives, until};
+
+/// `heapbeat run` with a free side port and this shell script.
+fn guard(arguments: &[&str], script: &str) -> Server {
+    let command: Vec<&str> = ["run", "--side-port", "0"]
+        .iter()
+        .chain(arguments)
+        .copied()
+        .chain(["--", "sh", "-c", script])
+        .collect();
+    Server::up(heapbeat(
+        &command,
+        &[("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HEAPBEAT_DRAIN_TIMEOUT", "2s")],
+    ))
+}
+
+#[test]
+fn a_program_that_is_done_is_done_and_its_code_is_kept() {
+    for (script, code) in [("exit 0", 0), ("exit 2", 2), ("no-such-program-anywhere", 127)] {
+        let output = heapbeat(&["run", "--side-port", "off", "--", "sh", "-c", script], &[("PATH", "/bin")]);
+        assert_eq!({ output }.output().unwrap().status.code(), Some(code), "{script}");
+    }
+    let mut nothing = heapbeat(&["run", "--side-port", "off", "--", "/no/such/program"], &[]);
+    assert_eq!(nothing.output().unwrap().status.code(), Some(127));
+}
+
+#[test]
+fn the_program_is_told_what_fits_and_what_the_user_set_stays() {
+    let script = "echo \"$GOMEMLIMIT\"";
+    for (variables, told) in [(vec![], "460MiB\n"), (vec![("GOMEMLIMIT", "7MiB")], "7MiB\n")] {
+        let run = ["run", "--limit", "512MB", "--side-port", "off", "--", "/bin/sh", "-c", script];
+        let output = heapbeat(&run, &variables).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), told);
+    }
+}
+
+#[test]
+fn a_crash_is_restarted_told_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let once = directory.path().join("once");
+    let script = format!("if [ -e {0} ]; then exec sleep 600; fi; touch {0}; kill -ILL $$", once.display());
+    let mut server = guard(&[], &script);
+    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "crash");
+    let running = until("the program", || children(server.pid()).into_iter().find(|pid| lives(*pid)));
+    until("its health", || (server.get("/health").status == 200).then_some(()));
+    assert!(server.get("/endings").text().contains("it was ended by SIGILL"));
+    let metrics = server.get("/metrics");
+    assert!(metrics.text().contains("heapbeat_endings_total{kind=\"crash\"} 1\n"), "{}", metrics.text());
+    assert!(metrics.text().contains("heapbeat_starts_total 2\n"), "{}", metrics.text());
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    until("the program to end", || (!lives(running)).then_some(()));
+}
+
+#[test]
+fn a_program_does_not_outlive_its_guard() {
+    let mut server = guard(&[], "exec sleep 600");
+    let running = until("the program", || children(server.pid()).into_iter().next());
+    until("its health", || (server.get("/health").status == 200).then_some(()));
+    server.signal("KILL");
+    server.wait();
+    until("the program to end", || (!lives(running)).then_some(()));
+}
+
+#[test]
+fn a_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let asked = directory.path().join("asked");
+    let program = directory.path().join("grow.py");
+    // The memory is in a child of what was started.
+    fs::write(
+        &program,
+        "import os, time\nif os.fork():\n  os.wait()\nelse:\n  kept=[]\n  while True:\n    kept.append(bytes([1])*(1<<20)); time.sleep(0.05)\n",
+    )
+    .unwrap();
+    let Some(python) =
+        ["/usr/bin/python3", "/usr/local/bin/python3"].iter().find(|it| fs::exists(it).unwrap())
+    else {
+        eprintln!("SKIPPED: no Python on this machine");
+        return;
+    };
+    let shrink = format!("touch {}", asked.display());
+    let arguments = ["--limit", "120MB", "--ready-after", "1s", "--shrink-command", &shrink];
+    let server = guard(&arguments, &format!("exec {python} {}", program.display()));
+    until("the replacement", || (server.logged("recycled: worker").len() == 1).then_some(()));
+    assert!(asked.exists(), "it was asked to shrink first");
+    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "recycle");
+}
+
+#[test]
+fn a_program_that_takes_its_socket_is_replaced_without_a_gap() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("serve.py");
+    // As sd_listen_fds(3) has it: the socket is descriptor 3, if LISTEN_PID is this process.
+    fs::write(
+        &program,
+        "import os, socket, signal, sys\nassert os.environ['LISTEN_PID'] == str(os.getpid())\n\
+         s = socket.socket(fileno=3)\nstop = False\n\
+         def leave(*_):\n  global stop\n  stop = True\n\
+         signal.signal(signal.SIGTERM, leave)\ns.settimeout(0.2)\n\
+         while not stop:\n  try:\n    c, _ = s.accept()\n  except (TimeoutError, BlockingIOError):\n    continue\n  c.settimeout(5)\n  c.recv(4096)\n  \
+         c.sendall(b'HTTP/1.1 200 OK\\r\\nconnection: close\\r\\ncontent-length: 2\\r\\n\\r\\nok')\n  c.close()\n",
+    )
+    .unwrap();
+    let Some(python) =
+        ["/usr/bin/python3", "/usr/local/bin/python3"].iter().find(|it| fs::exists(it).unwrap())
+    else {
+        eprintln!("SKIPPED: no Python on this machine");
+        return;
+    };
+    let server =
+        guard(&["--listen", "0", "--ready-after", "1s"], &format!("exec {python} {}", program.display()));
+    let port = server.logged("the program is at port")[0]["server.port"].as_u64().unwrap();
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).unwrap());
+    let request = b"GET / HTTP/1.1\r\nhost: t\r\n\r\n";
+    assert_eq!(ask(connect(address), "GET", request).text(), "ok");
+    until("the program to be ready", || {
+        server.signal("USR2");
+        (!server.logged("starting a fresh worker").is_empty()).then_some(())
+    });
+    let mut answered = 0;
+    until("the replacement", || {
+        assert_eq!(ask(connect(address), "GET", request).text(), "ok");
+        answered += 1;
+        (!server.logged("worker 1 was replaced").is_empty()).then_some(())
+    });
+    assert!(answered > 0);
+}
