@@ -34,13 +34,13 @@ impl Looker {
     pub(crate) fn look(&mut self) -> Duration {
         let reading = self.sources.read(self.clock.now());
         let reaches_limit_in = self.recorder.foresee(&reading);
+        if let Some(link) = &self.link {
+            link.look(reading.rss());
+        }
         let judged = match &mut self.keeper {
             Some(keeper) => keeper.look(&reading, reaches_limit_in, self.interval),
             None => Judged { pressure: Pressure::Calm, shed: Share::NONE, next: self.interval },
         };
-        if let Some(link) = &self.link {
-            link.look(reading.rss());
-        }
         self.recorder.keep(&reading, judged.pressure, judged.shed);
         self.state.set_pressure(judged.pressure);
         self.state.publish(&reading);

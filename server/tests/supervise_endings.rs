@@ -83,11 +83,11 @@ fn a_hang_of_the_runtime_or_of_the_process_is_noticed() {
 
 #[test]
 fn a_busy_worker_is_not_taken_for_a_hung_one() {
-    let server = Server::start(&[("HEAPBEAT_HANG_TIMEOUT", "3s")]);
+    let server = Server::start(&[("HEAPBEAT_HANG_TIMEOUT", "6s")]);
     let worker = server.worker();
     // A thread of the runtime is blocked at nearly every moment, for longer than the timeout all together.
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(5) {
+    while begun.elapsed() < Duration::from_secs(9) {
         server.get("/demo/churn?mb=100");
     }
     assert_eq!((server.worker(), server.endings().len()), (worker, 0));

@@ -144,7 +144,7 @@ impl fmt::Display for Stop {
             Stop::Interrupt => "SIGINT",
             Stop::Asked => "the application asked to stop",
             Stop::Memory => "memory stayed too full",
-            Stop::HandOver(_) => "a fresh worker has taken over",
+            Stop::HandOver(_) => "a fresh worker takes over",
             Stop::Orphaned => "the supervisor is gone",
         })
     }

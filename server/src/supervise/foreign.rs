@@ -118,7 +118,7 @@ impl Watch {
                 Action::Purge => self.shrink(subject.pid),
                 Action::Recycle(reason) => {
                     let why = format!("{reason} ({memory} of {limit})");
-                    wanted = Some(Event::Wanted(subject.number, why));
+                    wanted = Some(Event::Wanted(subject.number, memory, why));
                 }
                 Action::Leave => {}
             }

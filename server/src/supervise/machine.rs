@@ -26,8 +26,8 @@ pub enum Event {
     Ready(Number),
     /// A worker lives: its count of turns, and what it holds.
     Beat(Number, u64, Bytes),
-    /// A worker's ladder wants a fresh one, and why.
-    Wanted(Number, String),
+    /// A worker's ladder wants a fresh one: what it holds by now, and why.
+    Wanted(Number, Bytes, String),
     /// A worker ends because its application is done: it shall not be started anew.
     Done(Number),
     /// A process could not be made.
@@ -168,6 +168,8 @@ struct Worker {
     alive_at: Duration,
     turns: u64,
     memory: Bytes,
+    /// When it was told to leave.
+    left_at: Duration,
     task: Task,
     doom: Option<Doom>,
     asked: Option<Asked>,
@@ -229,7 +231,12 @@ impl Machine {
             Event::Tick => {}
             Event::Ready(number) => self.ready(number, now, &mut effects),
             Event::Beat(number, turns, memory) => self.beat(number, turns, memory, now, &mut effects),
-            Event::Wanted(number, why) => self.wanted(number, why, now, &mut effects),
+            Event::Wanted(number, memory, why) => {
+                if let Some(worker) = self.worker(number) {
+                    worker.memory = memory;
+                }
+                self.wanted(number, why, now, &mut effects);
+            }
             Event::Done(number) => {
                 if let Some(worker) = self.worker(number) {
                     worker.done = true;
@@ -280,6 +287,7 @@ impl Machine {
             alive_at: now,
             turns: 0,
             memory: Bytes::ZERO,
+            left_at: now,
             task,
             doom: None,
             asked: None,

@@ -245,7 +245,7 @@ fn heard(number: Number, word: Word) -> Vec<Event> {
             vec![Event::Beat(number, 0, memory), Event::Ready(number)]
         }
         Word::Beat(turns, memory) => vec![Event::Beat(number, turns, memory)],
-        Word::Wanted(why) => vec![Event::Wanted(number, why)],
+        Word::Wanted(memory, why) => vec![Event::Wanted(number, memory, why)],
         Word::Done => vec![Event::Done(number)],
     }
 }

@@ -20,8 +20,8 @@ pub(crate) enum Word {
     Ready(Bytes),
     /// It has made so many turns, and holds so much.
     Beat(u64, Bytes),
-    /// Its ladder wants a fresh worker.
-    Wanted(String),
+    /// Its ladder wants a fresh worker; it holds so much by now.
+    Wanted(Bytes, String),
     /// Its application is done.
     Done,
 }
@@ -41,7 +41,7 @@ impl Word {
         match self {
             Word::Ready(memory) => format!("ready {}\n", memory.0),
             Word::Beat(turns, memory) => format!("beat {turns} {}\n", memory.0),
-            Word::Wanted(why) => format!("wanted {}\n", why.replace('\n', " ")),
+            Word::Wanted(memory, why) => format!("wanted {} {}\n", memory.0, why.replace('\n', " ")),
             Word::Done => "done\n".to_owned(),
         }
     }
@@ -55,7 +55,10 @@ impl Word {
                 let (turns, memory) = rest.split_once(' ')?;
                 Word::Beat(turns.parse().ok()?, Bytes(memory.parse().ok()?))
             }
-            "wanted" => Word::Wanted(rest.to_owned()),
+            "wanted" => {
+                let (memory, why) = rest.split_once(' ')?;
+                Word::Wanted(Bytes(memory.parse().ok()?), why.to_owned())
+            }
             "done" => Word::Done,
             _ => return None,
         })
@@ -150,7 +153,7 @@ mod tests {
         let words = [
             Word::Ready(Bytes(5)),
             Word::Beat(7, Bytes(9)),
-            Word::Wanted("memory is at the mark".into()),
+            Word::Wanted(Bytes(3), "memory is at the mark".into()),
             Word::Done,
         ];
         for word in words {

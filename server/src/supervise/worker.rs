@@ -121,7 +121,7 @@ impl Link {
     /// Asks for a fresh worker. Until there is an answer, it counts as on its way.
     pub(crate) fn want(&self, why: &str) {
         self.chance.store(1, Ordering::Relaxed);
-        self.say(&Word::Wanted(why.to_owned()));
+        self.say(&Word::Wanted(self.resident(), why.to_owned()));
     }
 
     /// The runtime has made a turn.

@@ -77,6 +77,7 @@ impl Machine {
         // Two would not fit. Whoever connects meanwhile waits in the kernel's queue.
         effects.push(Effect::Say(Notice::OneAfterTheOther(why)));
         if let Some(worker) = self.with(Task::Serve) {
+            worker.left_at = now;
             worker.task = Task::Leave(now + rules.short_drain + rules.last_report);
             worker.asked = Some(Asked::Recycle);
             effects.push(Effect::Tell(worker.number, Order::HandOver(rules.short_drain)));
@@ -100,6 +101,7 @@ impl Machine {
         }
         if task == Task::Follow {
             if let Some(old) = self.with(Task::Serve) {
+                old.left_at = now;
                 old.task = Task::Leave(now + rules.drain);
                 if old.doom.is_none() {
                     old.asked = Some(Asked::Recycle);

@@ -131,7 +131,7 @@ fn a_process_that_cannot_be_made_is_tried_again() {
 #[test]
 fn a_recycle_hands_over_when_the_new_worker_is_ready() {
     let mut machine = serving(480);
-    let effects = play(&mut machine, &[], &[(61.0, Wanted(1, "mark".into()))]);
+    let effects = play(&mut machine, &[], &[(61.0, Wanted(1, mb(480), "mark".into()))]);
     assert_eq!(quiet(effects), [Start(2), Tell(1, Order::Replacement(Chance::Underway))]);
     let effects = play(&mut machine, &[], &[(61.5, Ready(2))]);
     assert_eq!(
@@ -151,11 +151,11 @@ fn a_recycle_hands_over_when_the_new_worker_is_ready() {
 #[test]
 fn two_recycles_keep_their_distance() {
     let mut machine = serving(480);
-    play(&mut machine, &[], &[(61.0, Wanted(1, "mark".into())), (61.5, Ready(2))]);
+    play(&mut machine, &[], &[(61.0, Wanted(1, mb(480), "mark".into())), (61.5, Ready(2))]);
     play(&mut machine, &[], &[(61.6, Ended(1, Exit::Code(0)))]);
-    let effects = play(&mut machine, &[], &[(62.0, Wanted(2, "mark".into()))]);
+    let effects = play(&mut machine, &[], &[(62.0, Wanted(2, mb(480), "mark".into()))]);
     assert_eq!(effects, [Tell(2, Order::Replacement(Chance::NotNow))]);
-    let effects = play(&mut machine, &[], &[(67.0, Wanted(2, "mark".into()))]);
+    let effects = play(&mut machine, &[], &[(67.0, Wanted(2, mb(480), "mark".into()))]);
     assert!(effects.contains(&Start(3)), "{effects:?}");
 }
 
@@ -163,7 +163,7 @@ fn two_recycles_keep_their_distance() {
 fn if_the_new_worker_does_not_get_ready_the_old_one_stays() {
     for (late, exit) in [(0.5, Exit::Code(3)), (59.0, Exit::Signal(11))] {
         let mut machine = serving(300);
-        play(&mut machine, &[], &[(61.0, Wanted(1, "mark".into()))]);
+        play(&mut machine, &[], &[(61.0, Wanted(1, mb(480), "mark".into()))]);
         let effects = play(&mut machine, &[], &[(61.0 + late, Ended(2, exit))]);
         assert_eq!(
             effects,
@@ -175,7 +175,7 @@ fn if_the_new_worker_does_not_get_ready_the_old_one_stays() {
         );
     }
     let mut machine = serving(300);
-    play(&mut machine, &[], &[(61.0, Wanted(1, "mark".into()))]);
+    play(&mut machine, &[], &[(61.0, Wanted(1, mb(480), "mark".into()))]);
     let effects = play(&mut machine, &[], &[(121.0, Tick)]);
     assert_eq!(effects, [Say(Notice::NotReady(2)), Kill(2)]);
     let effects = play(&mut machine, &[], &[(121.1, Ended(2, KILLED))]);
@@ -185,7 +185,7 @@ fn if_the_new_worker_does_not_get_ready_the_old_one_stays() {
 #[test]
 fn a_worker_that_dies_while_its_replacement_starts_is_replaced_by_it() {
     let mut machine = serving(480);
-    play(&mut machine, &[], &[(61.0, Wanted(1, "mark".into()))]);
+    play(&mut machine, &[], &[(61.0, Wanted(1, mb(480), "mark".into()))]);
     let effects = play(&mut machine, &[], &[(61.2, Ended(1, KILLED))]);
     assert_eq!(quiet(effects), []);
     let effects = play(&mut machine, &[], &[(61.5, Ready(2))]);
@@ -197,7 +197,7 @@ fn two_that_would_not_fit_follow_one_after_the_other() {
     let mut machine = machine();
     play(&mut machine, &[], &[(0.0, Tick), (0.1, Beat(1, 1, mb(100))), (0.2, Ready(1))]);
     play(&mut machine, &[], &[(60.0, Beat(1, 2000, mb(480)))]);
-    let effects = play(&mut machine, &[], &[(61.0, Wanted(1, "mark".into()))]);
+    let effects = play(&mut machine, &[], &[(61.0, Wanted(1, mb(480), "mark".into()))]);
     assert_eq!(effects, [Say(Notice::OneAfterTheOther("mark".into())), Tell(1, Order::HandOver(secs(5.0)))]);
     let effects = play(&mut machine, &[], &[(62.0, Ended(1, Exit::Code(0)))]);
     assert_eq!(effects, [Judge(1, Exit::Code(0), Some(Asked::Recycle)), Start(2)]);
@@ -219,6 +219,7 @@ fn a_worker_that_leaves_is_cut_in_time() {
 fn a_worker_that_leaves_is_cut_sooner_when_there_is_no_room_for_both() {
     let mut machine = serving(480);
     play(&mut machine, &[], &[(61.0, Renew), (62.0, Ready(2))]);
+    assert_eq!(play(&mut machine, &[], &[(62.5, Beat(2, 400, mb(20)))]), [], "its moment is not over");
     assert_eq!(play(&mut machine, &[], &[(63.0, Beat(2, 500, mb(16)))]), [], "496 of 512 MB");
     let effects = play(&mut machine, &[], &[(64.0, Beat(2, 900, mb(17)))]);
     assert_eq!(effects, [Say(Notice::NoRoom(1)), Tell(1, Order::Stop(TERM, 2))]);
@@ -314,12 +315,11 @@ fn by_hand_a_worker_that_works_is_not_given_up_where_two_do_not_fit() {
 #[test]
 fn a_worker_that_works_is_not_given_up_after_a_replacement_has_failed() {
     let mut machine = serving(480);
-    play(&mut machine, &[], &[(61.0, Wanted(1, "mark".into())), (61.5, Ended(2, Exit::Code(3)))]);
-    play(&mut machine, &[], &[(62.0, Beat(1, 5000, mb(510)))]);
-    let effects = play(&mut machine, &[], &[(67.0, Wanted(1, "mark".into()))]);
+    play(&mut machine, &[], &[(61.0, Wanted(1, mb(480), "mark".into())), (61.5, Ended(2, Exit::Code(3)))]);
+    let effects = play(&mut machine, &[], &[(67.0, Wanted(1, mb(510), "mark".into()))]);
     assert_eq!(effects, [Say(Notice::NoRoomForTwo), Tell(1, Order::Replacement(Chance::NotNow))]);
     let effects =
-        play(&mut machine, &[], &[(72.5, Beat(1, 6000, mb(400))), (73.0, Wanted(1, "mark".into()))]);
+        play(&mut machine, &[], &[(72.5, Beat(1, 6000, mb(400))), (73.0, Wanted(1, mb(480), "mark".into()))]);
     assert_eq!(quiet(effects), [Start(3), Tell(1, Order::Replacement(Chance::Underway))], "it fits again");
 }
 
@@ -336,7 +336,7 @@ fn a_program_that_cannot_share_is_replaced_one_after_the_other() {
 #[test]
 fn what_unknown_workers_say_is_nothing() {
     let mut machine = serving(100);
-    let events = [Ready(9), Beat(9, 1, mb(9)), Wanted(9, "x".into()), Done(9), Ended(9, KILLED)];
+    let events = [Ready(9), Beat(9, 1, mb(9)), Wanted(9, mb(480), "x".into()), Done(9), Ended(9, KILLED)];
     for event in events {
         assert_eq!(machine.step(event, secs(60.5), MIDDLE), []);
     }

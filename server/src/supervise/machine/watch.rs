@@ -59,7 +59,9 @@ impl Machine {
         }
         let soon = now + self.rules.last_report;
         for worker in &mut self.workers {
-            if matches!(worker.task, Task::Leave(until) if until > soon) {
+            // What is answered in a moment is not what takes the room for long.
+            let had_its_moment = now >= worker.left_at + self.rules.last_report;
+            if matches!(worker.task, Task::Leave(until) if until > soon) && had_its_moment {
                 worker.task = Task::Leave(soon);
                 effects.push(Effect::Say(Notice::NoRoom(worker.number)));
                 effects.push(Effect::Tell(worker.number, Order::Stop(Signal::Terminate, 2)));
