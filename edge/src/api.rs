@@ -1,14 +1,18 @@
 //! `GET /api/v1/status`, as in Contract 5: a pure function of the read model.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use heapbeat_shared::ending::EndingKind;
-use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
+use heapbeat_shared::{HealthMemory, Megabytes, Pressure, Sample, UnixMillis};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::config::Problem;
 use crate::view::{EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::State;
+use crate::watch::board::Past;
 use crate::watch::incident::Incident;
+use crate::watch::rollup::{Line, Tier};
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
@@ -151,6 +155,47 @@ pub fn incidents_json(list: &[Incident]) -> String {
         })
         .collect();
     serde_json::json!({ "incidents": incidents }).to_string()
+}
+
+/// The body of `GET /api/v1/monitors/{id}/memory`: a row a sample, figures in bytes, instants in Unix milliseconds.
+pub fn memory_json(monitor: &str, tier: Tier, (from, to): (UnixMillis, UnixMillis), line: &Line) -> String {
+    let mut out = format!(
+        r#"{{"monitor":"{monitor}","resolution":"{}","from":{},"to":{},"columns":["at","rss","heapUsed","heapTotal","external","workingSet"],"samples":["#,
+        tier.as_str(),
+        from.0,
+        to.0
+    );
+    for (index, (sample, _)) in line.samples.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let Sample { at, rss, heap_used, heap_total, working_set, .. } = sample;
+        let external = sample.external();
+        let _ = write!(
+            out,
+            "{comma}[{},{},{},{},{},{}]",
+            at.0, rss.0, heap_used.0, heap_total.0, external.0, working_set.0
+        );
+    }
+    let begins = line.samples.iter().filter(|(_, begins)| *begins).map(|(sample, _)| sample.at.0.to_string());
+    let gaps = line
+        .gaps
+        .iter()
+        .map(|(from, to, missing)| format!(r#"{{"from":{},"to":{},"missing":{missing}}}"#, from.0, to.0));
+    let (begins, gaps) = (begins.collect::<Vec<_>>().join(","), gaps.collect::<Vec<_>>().join(","));
+    let _ = write!(out, r#"],"instances":[{begins}],"gaps":[{gaps}]}}"#);
+    out
+}
+
+/// The body of `GET /api/v1/monitors/{id}/uptime`.
+pub fn uptime_json(monitor: &str, past: &Past) -> String {
+    let percent =
+        past.uptime.percent.map_or_else(|| "null".to_owned(), |share| thousandths(share).to_string());
+    let between = past.between.map_or_else(|| "null".to_owned(), |span| span.as_secs().to_string());
+    format!(
+        r#"{{"monitor":"{monitor}","window_seconds":{},"percent":{percent},"coverage":{},"restarts":{},"mean_time_between_restarts_seconds":{between}}}"#,
+        past.window.as_secs(),
+        thousandths(past.uptime.coverage),
+        past.restarts
+    )
 }
 
 /// An error as RFC 9457 has it.

@@ -1,7 +1,8 @@
 //! The hub: the Durable Object that owns the monitors, their state and their history.
 //!
-//! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /view`, `GET /incidents`, and what [`admin`] has. It
-//! is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
+//! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /view`, `GET /incidents`,
+//! `GET /monitors/<id>/memory?<to>-<from>` and `GET /monitors/<id>/uptime?<window>` (milliseconds), and what [`admin`]
+//! has. It is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
 //! on a copy, and put in place after the store has taken it.
 
 // The attribute on the object writes public functions that nobody here can document.
@@ -9,6 +10,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use worker::{
@@ -17,6 +19,7 @@ use worker::{
 };
 
 use self::deliver::Outbox;
+use crate::api;
 use crate::config::{Config, Monitor, Rhythm, Target};
 use crate::env::{self, BINDING_HUB, Setup};
 use crate::probe::{Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
@@ -39,6 +42,9 @@ const REQUESTS_A_TICK: u32 = 45;
 
 /// Incidents that the public is shown.
 const MOST_INCIDENTS: i64 = 100;
+
+/// Memory is shown for three hours where nobody says otherwise.
+const MEMORY_SHOWN_MS: i64 = 3 * 3_600_000;
 
 /// The Durable Object.
 #[durable_object]
@@ -85,7 +91,9 @@ impl DurableObject for Hub {
                 None => return Response::error("a tick has an instant", 400),
             },
             (Method::Get, "/view") => self.view().map(|view| Response::from_json(&view)),
-            (Method::Get, "/incidents") => self.incidents().map(|list| Response::from_json(&list)),
+            (Method::Get, "/incidents") => {
+                self.incidents().map(|list| Response::ok(api::incidents_json(&list)))
+            }
             (Method::Get, "/monitors") => self.get_monitors(),
             (Method::Put, "/monitors") => {
                 let dry_run = query(&request).is_some_and(|query| query == "dry-run=true");
@@ -95,6 +103,11 @@ impl DurableObject for Hub {
             (Method::Post, path) if path.starts_with("/heartbeats/") => {
                 self.hear(&path["/heartbeats/".len()..], &query(&request).unwrap_or_default())
             }
+            (Method::Get, path) => match self.history(path, &request) {
+                Ok(Some(body)) => Ok(Response::ok(body)),
+                Ok(None) => return Response::error("no such monitor", 404),
+                Err(error) => Err(error),
+            },
             _ => return Response::error("no such request", 404),
         };
         match done {
@@ -198,7 +211,8 @@ impl Hub {
         board.tell(&config, channels, page.as_deref(), &mut commit);
         let queued = self.outbox.rows_for(&commit.alerts, at);
         let notes = commit.notes.clone();
-        self.store()?.commit(commit, queued.clone()).map_err(|error| error.to_string())?;
+        let last = before.last().map(|last| last.at);
+        self.store()?.commit(last, commit, queued.clone()).map_err(|error| error.to_string())?;
         self.outbox.add(queued);
         *self.board.borrow_mut() = Some(Rc::new(board));
         notes.iter().for_each(log);
@@ -253,6 +267,38 @@ impl Hub {
         Ok(view)
     }
 
+    /// What is known of one monitor's past, as the API tells it; `None` where it is not watched.
+    fn history(&self, path: &str, request: &Request) -> std::result::Result<Option<String>, String> {
+        let mut parts = path.trim_start_matches("/monitors/").split('/');
+        let id = parts.next().and_then(|id| id.parse().ok());
+        let config = self.config()?;
+        let monitor = config.monitors.iter().find(|monitor| Some(&monitor.id) == id.as_ref());
+        let (Some(monitor), Some(what)) = (monitor, parts.next()) else { return Ok(None) };
+        let board = self.board()?;
+        let now = board.last().map_or_else(wall_clock, |last| last.clock(wall_clock()));
+        let query = request.inner().url();
+        let mut numbers =
+            query.rsplit('?').next().unwrap_or_default().split('-').map(|text| text.parse().ok());
+        let mut number = || numbers.next().flatten();
+        match what {
+            "memory" => {
+                let to = number_or(number(), now.0);
+                let from = number_or(number(), to.0.saturating_sub(MEMORY_SHOWN_MS));
+                let last = board.last().map_or(now, |last| last.at);
+                let found = self.store()?.memory(&monitor.id, (from, to), last);
+                let (tier, line) = found.map_err(|error| error.to_string())?;
+                Ok(Some(api::memory_json(monitor.id.as_str(), tier, (from, to), &line)))
+            }
+            "uptime" => {
+                let window = u64::try_from(number().unwrap_or(86_400_000)).unwrap_or(86_400_000);
+                Ok(board
+                    .uptime(&monitor.id, Duration::from_millis(window), now)
+                    .map(|past| api::uptime_json(monitor.id.as_str(), &past)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The newest incidents of the monitors that are watched, newest first.
     fn incidents(&self) -> std::result::Result<Vec<Incident>, String> {
         let config = self.config()?;
@@ -278,6 +324,10 @@ fn query(request: &Request) -> Option<String> {
     request.inner().url().split_once('?').map(|(_, query)| query.to_owned())
 }
 
+fn number_or(number: Option<i64>, other: i64) -> UnixMillis {
+    UnixMillis(number.unwrap_or(other))
+}
+
 /// The number after the `=` of the only query parameter that there is.
 fn instant(request: &Request) -> Option<UnixMillis> {
     let url = request.inner().url();
@@ -293,13 +343,23 @@ pub async fn ask_view(env: &Env) -> Result<StatusView> {
     response.json().await
 }
 
-/// Asks the hub for the newest incidents.
-pub async fn ask_incidents(env: &Env) -> Result<Vec<Incident>> {
+/// Asks the hub for the newest incidents, as the API tells them.
+pub async fn ask_incidents(env: &Env) -> Result<String> {
     let mut response = stub(env)?.fetch_with_str("https://hub/incidents").await?;
     if response.status_code() != 200 {
         return Err(worker::Error::from("the hub did not answer"));
     }
-    response.json().await
+    response.text().await
+}
+
+/// Asks the hub about one monitor's past: `what` is `memory` or `uptime`, with its numbers. `None`: it is not watched.
+pub async fn ask_history(env: &Env, what: &str) -> Result<Option<String>> {
+    let mut response = stub(env)?.fetch_with_str(&format!("https://hub/monitors/{what}")).await?;
+    match response.status_code() {
+        200 => response.text().await.map(Some),
+        404 => Ok(None),
+        _ => Err(worker::Error::from("the hub did not answer")),
+    }
 }
 
 /// Hands the hub a tick; says what became of it.

@@ -139,7 +139,8 @@ async fn ask(
     signal: &AbortSignal,
     stage: &Cell<Stage>,
 ) -> Result<Answer, Missed> {
-    let key = allowance.keys.get(&monitor.id).map(Result::as_ref).transpose().map_err(|blind| *blind)?;
+    let key = allowance.keys.iter().find(|(id, _)| *id == monitor.id);
+    let key = key.map(|(_, key)| key.as_ref()).transpose().map_err(|blind| *blind)?;
     let began = wall_clock();
     let address = key.map_or_else(|| url.as_str().to_owned(), |key| key.address(url.as_str()));
     let headers = match allowance.sent.get(&monitor.id) {

@@ -1,5 +1,8 @@
 //! Who answers what. A request gets an answer, never an exception: an error of the hub is a 503 in JSON.
 
+use std::time::Duration;
+
+use heapbeat_shared::units::parse_duration;
 use worker::{Env, Headers, Method, Request, Response, Result, console_error};
 
 use crate::admin::{self, Entry};
@@ -7,6 +10,7 @@ use crate::api;
 use crate::env;
 use crate::hub;
 use crate::page;
+use crate::watch::ledger;
 
 /// How long an answer may be kept by browsers and by the platform's cache. A tick a minute is all that
 /// changes it.
@@ -31,6 +35,9 @@ pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response>
         (Method::Post, path) if path.starts_with(HEARTBEATS) => {
             let id = path[HEARTBEATS.len()..].to_owned();
             heartbeat(request, env, &id).await?
+        }
+        (Method::Get | Method::Head, path) if path.starts_with("/api/v1/monitors/") => {
+            history(path, request, env).await?
         }
         (Method::Options, _) => with_headers(Response::empty()?.with_status(204), &[("allow", ALLOW)])?,
         (Method::Get | Method::Head, path) => match page::asset(path) {
@@ -71,7 +78,7 @@ async fn status(env: &Env) -> Result<Response> {
 
 async fn incidents(env: &Env) -> Result<Response> {
     match hub::ask_incidents(env).await {
-        Ok(list) => json(200, api::incidents_json(&list), "application/json", CACHE_CONTROL),
+        Ok(list) => json(200, list, "application/json", CACHE_CONTROL),
         Err(error) => {
             console_error!("incidents: {error}");
             let response =
@@ -126,6 +133,45 @@ async fn tell_hub(env: &Env, method: Method, path: &str, body: Option<String>) -
     }
 }
 
+/// `/api/v1/monitors/{id}/memory?from=&to=` (any instant that JavaScript reads, or Unix milliseconds) and
+/// `/api/v1/monitors/{id}/uptime?window=30d`.
+async fn history(path: &str, request: &Request, env: &Env) -> Result<Response> {
+    let what = path.trim_start_matches("/api/v1/monitors/");
+    let url = request.url()?;
+    let value =
+        |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let numbers = if what.ends_with("/uptime") {
+        match value("window").as_deref().map_or(Ok(Duration::from_secs(86_400)), parse_duration) {
+            Ok(window) if !window.is_zero() && window <= ledger::KEPT => window.as_millis().to_string(),
+            _ => return problem(400, "Bad Request", "window is a duration up to 91d, such as 24h or 30d"),
+        }
+    } else {
+        let (from, to) = (value("from").map(|text| instant(&text)), value("to").map(|text| instant(&text)));
+        match (from, to) {
+            (Some(None), _) | (_, Some(None)) => {
+                return problem(400, "Bad Request", "from and to are instants, such as 2026-01-01T00:00:00Z");
+            }
+            (Some(Some(from)), Some(Some(to))) if from >= to => {
+                return problem(400, "Bad Request", "from has to be before to");
+            }
+            (from, to) => {
+                let shown = |at: Option<Option<i64>>| at.flatten().map_or(String::new(), |at| at.to_string());
+                format!("{}-{}", shown(to), shown(from))
+            }
+        }
+    };
+    match hub::ask_history(env, &format!("{what}?{numbers}")).await {
+        Ok(Some(body)) => json(200, body, "application/json", CACHE_CONTROL),
+        Ok(None) => problem(404, "Not Found", &format!("there is nothing at {path}")),
+        Err(error) => {
+            console_error!("history: {error}");
+            let response =
+                problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
+            with_headers(response, &[("retry-after", RETRY_AFTER)])
+        }
+    }
+}
+
 /// The answer to somebody who may not; nothing where the token is right.
 fn refuse(request: &Request, good: &[Option<String>]) -> Result<Option<Response>> {
     let authorization = request.headers().get("authorization")?;
@@ -150,6 +196,17 @@ fn query(request: &Request) -> Option<String> {
         .url()
         .split_once('?')
         .map(|(_, query)| query.split('#').next().unwrap_or_default().to_owned())
+}
+
+/// An instant of the query, in Unix milliseconds.
+fn instant(text: &str) -> Option<i64> {
+    let read = text.parse().ok().or_else(|| {
+        let millis = js_sys::Date::parse(text);
+        // Whole, and far below 2^53.
+        #[allow(clippy::cast_possible_truncation)]
+        millis.is_finite().then_some(millis as i64)
+    });
+    read.filter(|at| *at > 0)
 }
 
 fn problem(status: u16, title: &str, detail: &str) -> Result<Response> {

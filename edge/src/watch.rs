@@ -11,6 +11,7 @@ pub mod incident;
 pub mod ledger;
 pub mod proof;
 pub mod restart;
+pub mod rollup;
 pub mod schedule;
 pub mod standing;
 pub mod state;

@@ -87,8 +87,14 @@ impl Health {
         if body.len() > MAX_HEALTH_BODY {
             return Err(HealthError::TooLong { length: body.len() });
         }
-        Ok(serde_json::from_slice(body)?)
+        Ok(serde_json::from_str(json_text(body))?)
     }
+}
+
+/// A body as text; one that is no UTF-8 as a text that is no JSON. Everything that both halves read is read from text:
+/// reading the same types from bytes as well would be a second copy of their code in the Worker.
+pub(crate) fn json_text(body: &[u8]) -> &str {
+    std::str::from_utf8(body).unwrap_or("\u{fffd}")
 }
 
 #[cfg(test)]

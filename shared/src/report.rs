@@ -15,7 +15,7 @@ use crate::cursor::{Cursor, InstanceId};
 use crate::ending::Ending;
 use crate::event::Event;
 use crate::forecast::Assessment;
-use crate::health::{Health, HealthMemory, Status};
+use crate::health::{Health, HealthMemory, Status, json_text};
 use crate::pressure::Pressure;
 use crate::sample::Sample;
 use crate::series::{self, Series, SeriesError};
@@ -238,7 +238,7 @@ impl Report {
         if body.len() > MAX_REPORT {
             return Err(ReportError::TooLong(body.len()));
         }
-        let mut report: Report = serde_json::from_slice(body)?;
+        let mut report: Report = serde_json::from_str(json_text(body))?;
         report.previous = report.previous.map(Ending::bounded);
         if report.events.len() > MAX_EVENTS {
             return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));

@@ -72,11 +72,11 @@ test("a service that is busy is asked when it said, and takes each message once 
 test("services that fail for two hours, or never answer, lose nothing and double nothing", async () => {
   edge.now += 20 * 60_000;
   await edge.tick();
-  services.mood = "fail";
-  fine = false;
-  for (let minute = 0; minute < 120; minute += 1) await edge.tick();
   services.mood = "hang";
+  fine = false;
   await edge.tick();
+  services.mood = "fail";
+  for (let minute = 0; minute < 120; minute += 1) await edge.tick();
   assert.deepEqual(counts(), all(4));
   services.mood = "work";
   fine = true;

@@ -105,7 +105,7 @@ impl Channels {
         let mut ids = BTreeSet::new();
         for (index, entry) in entries.into_iter().enumerate() {
             let position = format!("{VARIABLE}[{index}]");
-            let read = serde_json::from_value::<Entry>(entry).map_err(|error| error.to_string());
+            let read = serde_json::from_str::<Entry>(&entry.to_string()).map_err(|error| error.to_string());
             match read.and_then(|entry| channel(entry, allow_private)) {
                 Ok(channel) if !ids.insert(channel.id.clone()) => {
                     channels =

@@ -4,7 +4,6 @@
 //! rows of one monitor and channel go out one after the other, and whoever sends holds the hub's only turn. A service
 //! that is down is asked again for a day; what is older than that is news to nobody.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
@@ -66,20 +65,20 @@ pub enum Next {
     Dropped,
 }
 
-/// The rows that may be sent at `now`, oldest first, at most `most`: of each channel and monitor only the oldest, and
-/// none of a channel that asked for patience. `rows` are in the order of their numbers.
+/// The rows that may be sent at `now`, oldest first, at most `most`: of each channel and monitor only the oldest.
+/// `rows` are in the order of their numbers.
 pub fn sendable(rows: &[Queued], now: UnixMillis, most: usize) -> Vec<&Queued> {
-    let mut waiting = BTreeSet::new();
-    rows.iter()
-        .filter(|row| waiting.insert((&row.channel, &row.message.monitor)) && row.due <= now)
-        .take(most)
-        .collect()
-}
-
-/// When the next row is due; `None` where none waits.
-pub fn next_due(rows: &[Queued]) -> Option<UnixMillis> {
-    let mut waiting = BTreeSet::new();
-    rows.iter().filter(|row| waiting.insert((&row.channel, &row.message.monitor))).map(|row| row.due).min()
+    let mut heads: Vec<&Queued> = Vec::new();
+    for row in rows {
+        let same =
+            |head: &&Queued| head.channel == row.channel && head.message.monitor == row.message.monitor;
+        if !heads.iter().any(same) {
+            heads.push(row);
+        }
+    }
+    heads.retain(|row| row.due <= now);
+    heads.truncate(most);
+    heads
 }
 
 /// What becomes of `row` after a try at `now`.
@@ -135,9 +134,6 @@ mod tests {
         assert_eq!(ids(10, 9), [3, 4]);
         assert_eq!(ids(10, 1), [3]);
         assert_eq!(ids(100, 9), [1, 3, 4]);
-        assert_eq!(next_due(&rows), Some(at(0)));
-        assert_eq!(next_due(&rows[..2]), Some(at(100)), "the second is not due before the first");
-        assert_eq!(next_due(&[]), None);
     }
 
     #[test]

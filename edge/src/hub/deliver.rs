@@ -5,7 +5,6 @@
 //! is never sent again by this object, even when the store did not let it be taken out.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use heapbeat_shared::UnixMillis;
@@ -27,9 +26,9 @@ pub(super) struct Outbox {
     rows: RefCell<Vec<Queued>>,
     sending: Cell<bool>,
     /// Rows that were taken, and that the store still has.
-    taken: RefCell<BTreeSet<i64>>,
+    taken: RefCell<Vec<i64>>,
     /// Channels that refused the last message, and the status with which they did; 0 is a secret that is not there.
-    refused: RefCell<BTreeMap<ChannelId, u16>>,
+    refused: RefCell<Vec<(ChannelId, u16)>>,
 }
 
 impl Outbox {
@@ -63,7 +62,7 @@ impl Outbox {
 
     /// What the owner should know about channels.
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let said = |(id, status): (&ChannelId, &u16)| Problem {
+        let said = |(id, status): &(ChannelId, u16)| Problem {
             position: format!("ALERTS.{id}"),
             reason: match status {
                 0 => "the Worker secret that it names is not set; alerts wait for it".to_owned(),
@@ -89,15 +88,12 @@ impl Outbox {
     }
 
     fn settle(&self, store: &Store, row: &Queued, answered: Answered, now: UnixMillis) {
-        let known = match answered {
-            Answered::Refused(status) => self.refused.borrow_mut().insert(row.channel.clone(), status),
-            Answered::Taken => self.refused.borrow_mut().remove(&row.channel),
-            _ => None,
-        };
-        if known.is_none()
-            && let Answered::Refused(status) = answered
-        {
+        if matches!(answered, Answered::Refused(_) | Answered::Taken) {
+            self.refused.borrow_mut().retain(|(channel, _)| *channel != row.channel);
+        }
+        if let Answered::Refused(status) = answered {
             console_warn!("alerts {}: refused with status {status}", row.channel);
+            self.refused.borrow_mut().push((row.channel.clone(), status));
         }
         match after(row, answered, now) {
             Next::Again(due) => {
@@ -113,7 +109,7 @@ impl Outbox {
                 let what = if next == Next::Delivered { "delivered" } else { "given up after a day" };
                 console_log!("alerts {}: {what}: {}", row.channel, row.message.key);
                 self.rows.borrow_mut().retain(|other| other.id != row.id);
-                self.taken.borrow_mut().insert(row.id);
+                self.taken.borrow_mut().push(row.id);
                 self.clear(store);
             }
         }

@@ -1,7 +1,5 @@
 //! Asking a heapbeat server with a secret, and reading its answer.
 
-use std::collections::BTreeMap;
-
 use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestSignature};
 use wasm_bindgen::JsCast;
 use web_sys::{Url, WorkerGlobalScope};
@@ -13,7 +11,7 @@ use crate::watch::proof::{self, Key};
 use crate::watch::{Blindness, Failure};
 
 /// What each monitor that has a secret is asked with; or that the secret it names is not there.
-pub type Keys = BTreeMap<MonitorId, Result<Key, Blindness>>;
+pub type Keys = Vec<(MonitorId, Result<Key, Blindness>)>;
 
 /// One question, signed.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, sql: m0001_begin::SQL },
     Migration { number: 2, sql: m0002_incidents::SQL },
     Migration { number: 3, sql: m0003_orders::SQL },
+    Migration { number: 4, sql: m0004_ring::SQL },
 ];
 
 mod m0001_begin {
@@ -53,6 +54,25 @@ mod m0003_orders {
     pub(super) const SQL: &[&str] = &[
         "CREATE TABLE applied (id INTEGER PRIMARY KEY CHECK (id = 1), monitors TEXT NOT NULL) STRICT",
         "CREATE TABLE beat (monitor TEXT PRIMARY KEY, said TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    ];
+}
+
+mod m0004_ring {
+    //! One row a tick, in a ring, and memory history in chunks.
+
+    /// `ring`: the last ticks, each in the place of the one that it drives out, with all memos as they were after it; what
+    /// was in `tick` and `memo`. `series`: chunks of memory history (`store/series.rs`).
+    pub(super) const SQL: &[&str] = &[
+        "CREATE TABLE ring (slot INTEGER PRIMARY KEY, at INTEGER NOT NULL, came INTEGER NOT NULL,
+            probes BLOB NOT NULL, memos TEXT NOT NULL) STRICT",
+        "INSERT INTO ring (slot, at, came, probes, memos)
+            SELECT row_number() OVER (ORDER BY at), at, at, probes, '{}' FROM
+            (SELECT at, probes FROM tick ORDER BY at DESC LIMIT 1440)",
+        "UPDATE ring SET came = memo.came, memos = memo.memos FROM memo WHERE ring.at = memo.at",
+        "DROP TABLE tick",
+        "DROP TABLE memo",
+        "CREATE TABLE series (monitor TEXT NOT NULL, tier INTEGER NOT NULL, slot INTEGER NOT NULL,
+            from_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (monitor, tier, slot)) STRICT, WITHOUT ROWID",
     ];
 }
 

@@ -1,5 +1,6 @@
 //! The hub's tables: what is read once when the object starts, and what a tick writes.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,9 +9,9 @@ use heapbeat_shared::UnixMillis;
 use worker::{SqlStorage, SqlStorageValue, State as ObjectState};
 
 use super::migrate::{self, MigrationError};
-use super::outbox;
 use super::pack::{pack, pack_runs, unpack};
 use super::transaction::Storage;
+use super::{outbox, series};
 use crate::alert::Queued;
 use crate::config::MonitorId;
 use crate::watch::State;
@@ -18,9 +19,11 @@ use crate::watch::board::{Commit, Memos, Reading, Tick};
 use crate::watch::chart;
 use crate::watch::incident::Incident;
 use crate::watch::ledger::{Entry, KEPT};
+use crate::watch::rollup::{Line, Tier};
 
-/// How long ticks are kept in full.
-const TICKS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Places of the ring: a day of minutes, which the chart begins with, and some. Memory older than the present hour is
+/// in chunks.
+const RING: i64 = 1536;
 
 /// How long an incident is kept: as long as the hourly history.
 const INCIDENTS_KEPT: Duration = Duration::from_secs(2 * 365 * 86_400);
@@ -81,6 +84,8 @@ impl Sql {
 pub struct Store {
     pub(super) sql: Sql,
     storage: Storage,
+    /// The place that the last tick has in the ring.
+    place: Rc<Cell<i64>>,
 }
 
 /// What the hub knew when it was stopped.
@@ -109,7 +114,7 @@ impl Store {
         let sql = Sql(Rc::new(state.storage().sql()));
         let opened =
             storage.map_err(|thrown| StoreError::from(worker::Error::from(thrown))).and_then(|storage| {
-                let store = Store { sql, storage: Storage(storage) };
+                let store = Store { sql, storage: Storage(storage), place: Rc::default() };
                 let sql = store.sql.clone();
                 store.storage.transaction(move || migrate::run(&sql, now.0))?;
                 Ok(store)
@@ -121,15 +126,17 @@ impl Store {
     /// says `wall`.
     pub fn load(&self, wall: UnixMillis) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded::default();
-        if let Some(row) = self.sql.rows("SELECT at, came, memos FROM memo WHERE id = 1", vec![])?.first() {
-            let [at, came, SqlStorageValue::String(memos)] = row.as_slice() else {
-                return Err(StoreError::Unexpected("memo"));
+        let newest = "SELECT slot, at, came, memos FROM ring ORDER BY at DESC LIMIT 1";
+        if let Some(row) = self.sql.rows(newest, vec![])?.first() {
+            let [slot, at, came, SqlStorageValue::String(memos)] = row.as_slice() else {
+                return Err(StoreError::Unexpected("ring"));
             };
-            let (Some(at), Some(came)) = (integer(at), integer(came)) else {
-                return Err(StoreError::Unexpected("memo"));
+            let (Some(slot), Some(at), Some(came)) = (integer(slot), integer(at), integer(came)) else {
+                return Err(StoreError::Unexpected("ring"));
             };
+            self.place.set(slot);
             loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
-            loaded.memos = serde_json::from_str(memos).map_err(|_| StoreError::Unexpected("memo"))?;
+            loaded.memos = serde_json::from_str(memos).map_err(|_| StoreError::Unexpected("ring"))?;
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         for row in
@@ -139,11 +146,11 @@ impl Store {
             loaded.ledgers.entry(id).or_default().push(entry);
         }
         let since = now.minus(chart::SPAN).0;
-        let ticks = "SELECT at, probes FROM tick WHERE at > ? ORDER BY at";
+        let ticks = "SELECT at, probes FROM ring WHERE at > ? ORDER BY at";
         for row in self.sql.rows(ticks, vec![since.into()])? {
             let (Some(at), Some(SqlStorageValue::Blob(blob))) = (row.first().and_then(integer), row.get(1))
             else {
-                return Err(StoreError::Unexpected("tick"));
+                return Err(StoreError::Unexpected("ring"));
             };
             // A tick that cannot be read costs the chart a few points, not the hub its start.
             if let Ok(readings) = unpack(blob) {
@@ -188,26 +195,45 @@ impl Store {
         )
     }
 
-    /// Writes a tick: all of it or nothing.
-    pub fn commit(&self, commit: Commit, queued: Vec<Queued>) -> Result<(), StoreError> {
+    /// Memory of a monitor in a stretch of time; `last`: the last tick.
+    pub fn memory(
+        &self,
+        monitor: &MonitorId,
+        window: (UnixMillis, UnixMillis),
+        last: UnixMillis,
+    ) -> Result<(Tier, Line), StoreError> {
+        series::memory(&self.sql, monitor, window, last)
+    }
+
+    /// Writes a tick and what it adds to the outbox: all of it or nothing. `last`: the tick before it.
+    pub fn commit(
+        &self,
+        last: Option<UnixMillis>,
+        commit: Commit,
+        queued: Vec<Queued>,
+    ) -> Result<(), StoreError> {
         let sql = self.sql.clone();
+        let place = (self.place.get() + 1) % RING;
         self.storage.transaction(move || {
-            write(&sql, &commit)?;
+            if let Some(last) = last {
+                series::compact(&sql, last, commit.tick.at)?;
+            }
+            write(&sql, place, &commit)?;
             queued.iter().try_for_each(|row| outbox::write(&sql, row))
-        })
+        })?;
+        self.place.set(place);
+        Ok(())
     }
 }
 
-fn write(sql: &Sql, commit: &Commit) -> Result<(), StoreError> {
-    let Tick { at, came } = commit.tick;
-    let oldest_tick = at.minus(TICKS_KEPT).0;
-    let (at, came) = (at.0, came.0);
-    let memos = serde_json::to_string(&commit.memos).map_err(|_| StoreError::Unexpected("memo"))?;
-    sql.run("INSERT INTO tick (at, probes) VALUES (?, ?)", vec![at.into(), pack(&commit.readings).into()])?;
+fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
+    let (at, came) = (commit.tick.at.0, commit.tick.came.0);
+    let memos = serde_json::to_string(&commit.memos).map_err(|_| StoreError::Unexpected("ring"))?;
     sql.run(
-        "INSERT INTO memo (id, at, came, memos) VALUES (1, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET at = excluded.at, came = excluded.came, memos = excluded.memos",
-        vec![at.into(), came.into(), memos.into()],
+        "INSERT INTO ring (slot, at, came, probes, memos) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (slot) DO UPDATE SET at = excluded.at, came = excluded.came, probes = excluded.probes,
+            memos = excluded.memos",
+        vec![place.into(), at.into(), came.into(), pack(&commit.readings).into(), memos.into()],
     )?;
     for (monitor, changes) in &commit.ledgers {
         for entry in &changes.added {
@@ -243,7 +269,6 @@ fn write(sql: &Sql, commit: &Commit) -> Result<(), StoreError> {
             vec![monitor.as_str().into(), horizon.into()],
         )?;
     }
-    sql.run("DELETE FROM tick WHERE at < ?", vec![oldest_tick.into()])?;
     Ok(())
 }
 

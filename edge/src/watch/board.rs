@@ -15,11 +15,12 @@ use super::incident::{self, Incident, Look};
 use super::ledger::{self, Changes, Entry, Ledger};
 use super::schedule;
 use super::told::{Run, Told};
+use super::uptime;
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
 use crate::alert::{ChannelId, Message};
 use crate::config::{Config, Kind, Monitor, MonitorId};
-use crate::view::StatusView;
+use crate::view::{StatusView, WindowUptime};
 
 /// What is known of every monitor.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,6 +83,19 @@ pub struct Commit {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Memos(pub BTreeMap<MonitorId, Memo>);
+
+/// How a monitor did in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// Its length; it ends now.
+    pub window: Duration,
+    /// Uptime and coverage.
+    pub uptime: WindowUptime,
+    /// Restarts that were seen, of the last twenty.
+    pub restarts: usize,
+    /// Mean observed time between them.
+    pub between: Option<Duration>,
+}
 
 /// A change worth a line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,6 +274,19 @@ impl Board {
             }
             !ended
         });
+    }
+
+    /// What is known of a monitor's `window` that ends at `now`.
+    pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> Option<Past> {
+        let watched = self.watched.get(monitor)?;
+        let uptime = uptime::over("", window, watched.ledger.segments(now), now);
+        let begin = now.minus(window);
+        let restarts = watched.memo.restarts.iter().filter(|at| **at >= begin).count();
+        let between = match restarts {
+            0 => None,
+            count => u32::try_from(count).ok().map(|count| uptime::observed(&uptime, window) / count),
+        };
+        Some(Past { window, uptime, restarts, between })
     }
 
     /// Takes in the incidents as they were stored.

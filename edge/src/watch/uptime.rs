@@ -43,6 +43,11 @@ pub fn over(
     WindowUptime { window: name.to_owned(), percent, coverage }
 }
 
+/// The time that was observed in a window.
+pub fn observed(uptime: &WindowUptime, window: Duration) -> Duration {
+    window.mul_f64((uptime.coverage / 100.0).clamp(0.0, 1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,8 +3,6 @@
 //! It looks at all monitors at once, as whether one is told of depends on others: a database that is down takes
 //! everything along that needs it, and those on call want to hear of the database.
 
-use std::collections::BTreeSet;
-
 use super::{Board, Commit};
 use crate::alert::{Channel, ChannelId, Channels, Message};
 use crate::config::{Config, Monitor, MonitorId};
@@ -43,12 +41,13 @@ impl Board {
 
     /// A monitor that this one depends on, directly or not, and that has trouble or may be about to.
     fn trouble_behind(&self, config: &Config, monitor: &Monitor) -> Option<MonitorId> {
-        let mut seen = BTreeSet::from([&monitor.id]);
+        let mut seen = vec![&monitor.id];
         let mut waiting: Vec<&MonitorId> = monitor.depends_on.iter().collect();
         while let Some(id) = waiting.pop() {
-            if !seen.insert(id) {
+            if seen.contains(&id) {
                 continue;
             }
+            seen.push(id);
             if let Some(watched) = self.watched.get(id) {
                 let open = watched.incidents.latest.as_ref().is_some_and(|incident| {
                     incident.closed.is_none()
@@ -76,7 +75,12 @@ fn receivers<'c>(monitor: &'c Monitor, channels: &'c Channels) -> impl Iterator<
 /// their own close them by it.
 fn batched(told: &[(ChannelId, Message)]) -> Vec<(ChannelId, Message)> {
     let opens = |message: &Message| message.occasion == Occasion::Opened;
-    let ids: BTreeSet<_> = told.iter().map(|(id, _)| id.clone()).collect();
+    let mut ids: Vec<ChannelId> = Vec::new();
+    for (id, _) in told {
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    }
     let mut out = Vec::new();
     for id in ids {
         let of_channel =

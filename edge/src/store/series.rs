@@ -1,0 +1,133 @@
+//! Memory history: what ticks brought within an hour becomes one chunk a monitor, and peaks of it the coarser tiers.
+//!
+//! A chunk takes the place of the one that has become too old (`watch/rollup.rs`), so keeping seven days at a second,
+//! ninety days at a minute and two years at an hour writes two rows a monitor and hour, and one a day, and deletes none.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+use worker::SqlStorageValue;
+
+use super::pack::{pack_runs, unpack, unpack_runs};
+use super::sqlite::{Sql, StoreError};
+use crate::config::MonitorId;
+use crate::watch::rollup::{Line, Tier, line, merge, peaks};
+use crate::watch::told::Run;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A report carries what a server's ring holds: samples may be told this much after they were taken.
+const LATE: Duration = Duration::from_secs(2 * 3600);
+
+/// When a tick at `at` is the first of its hour: puts the hour of the tick before it, `last`, into chunks.
+pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(), StoreError> {
+    let (hour, _) = Tier::Second.place(last);
+    if Tier::Second.place(at).0 == hour {
+        return Ok(());
+    }
+    for (monitor, runs) in told(sql, hour, hour.plus(HOUR))? {
+        let runs = merge(runs);
+        write(sql, &monitor, Tier::Second, last, &runs)?;
+        append(sql, &monitor, Tier::Minute, last, peaks(&runs, MINUTE), MINUTE)?;
+        if Tier::Minute.place(at).0 != Tier::Minute.place(last).0 {
+            let day = peaks(&chunk(sql, &monitor, Tier::Minute, last)?, HOUR);
+            append(sql, &monitor, Tier::Hour, last, day, HOUR)?;
+        }
+    }
+    Ok(())
+}
+
+/// The runs that the ticks of a stretch of time brought, by monitor. A tick that cannot be read is skipped.
+fn told(sql: &Sql, from: UnixMillis, to: UnixMillis) -> Result<BTreeMap<MonitorId, Vec<Run>>, StoreError> {
+    let query = "SELECT probes FROM ring WHERE at >= ? AND at < ? ORDER BY at";
+    let mut by_monitor: BTreeMap<MonitorId, Vec<Run>> = BTreeMap::new();
+    for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
+        let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
+        for reading in unpack(blob).unwrap_or_default() {
+            if let Some(run) = reading.run {
+                by_monitor.entry(reading.monitor).or_default().push(run);
+            }
+        }
+    }
+    Ok(by_monitor)
+}
+
+fn write(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis, runs: &[Run]) -> Result<(), StoreError> {
+    let (from, slot) = tier.place(at);
+    sql.run(
+        "INSERT INTO series (monitor, tier, slot, from_ms, data) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (monitor, tier, slot) DO UPDATE SET from_ms = excluded.from_ms, data = excluded.data",
+        vec![
+            monitor.as_str().into(),
+            tier.number().into(),
+            slot.into(),
+            from.0.into(),
+            pack_runs(runs).into(),
+        ],
+    )
+}
+
+/// Adds peaks to the chunk that `at` is in.
+fn append(
+    sql: &Sql,
+    monitor: &MonitorId,
+    tier: Tier,
+    at: UnixMillis,
+    more: Vec<Run>,
+    bucket: Duration,
+) -> Result<(), StoreError> {
+    let mut runs = chunk(sql, monitor, tier, at)?;
+    runs.extend(more);
+    write(sql, monitor, tier, at, &peaks(&runs, bucket))
+}
+
+/// The chunk that `at` is in; empty when there is none.
+fn chunk(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis) -> Result<Vec<Run>, StoreError> {
+    let (from, _) = tier.place(at);
+    chunks(sql, monitor, tier, from, from)
+}
+
+/// The chunks that begin within these two instants, oldest first.
+fn chunks(
+    sql: &Sql,
+    monitor: &MonitorId,
+    tier: Tier,
+    from: UnixMillis,
+    to: UnixMillis,
+) -> Result<Vec<Run>, StoreError> {
+    let query = "SELECT data FROM series WHERE monitor = ? AND tier = ? AND from_ms >= ? AND from_ms <= ? ORDER BY from_ms";
+    let values = vec![monitor.as_str().into(), tier.number().into(), from.0.into(), to.0.into()];
+    let mut runs = Vec::new();
+    for row in sql.rows(query, values)? {
+        if let Some(SqlStorageValue::Blob(blob)) = row.first() {
+            runs.extend(unpack_runs(blob).map_err(|_| StoreError::Unexpected("series"))?);
+        }
+    }
+    Ok(runs)
+}
+
+/// Memory of a monitor from `from` to `to`, as finely as that many points allow. `last`: the last tick.
+pub(super) fn memory(
+    sql: &Sql,
+    monitor: &MonitorId,
+    (from, to): (UnixMillis, UnixMillis),
+    last: UnixMillis,
+) -> Result<(Tier, Line), StoreError> {
+    let tier = Tier::for_span(to.since(from));
+    let begin = tier.place(from).0;
+    let mut runs = chunks(sql, monitor, tier, begin, to.plus(LATE))?;
+    // What has not been put into chunks of this tier yet.
+    if tier == Tier::Hour {
+        runs.extend(peaks(&chunk(sql, monitor, Tier::Minute, last)?, HOUR));
+    }
+    let (hour, _) = Tier::Second.place(last);
+    let recent = merge(told(sql, hour, last.plus(MINUTE))?.remove(monitor).unwrap_or_default());
+    match tier {
+        Tier::Second => runs.extend(recent),
+        Tier::Minute => runs = peaks(&[runs, recent].concat(), MINUTE),
+        Tier::Hour => runs = peaks(&[runs, recent].concat(), HOUR),
+    }
+    Ok((tier, line(&merge(runs), from, to, tier == Tier::Second)))
+}

@@ -1,0 +1,110 @@
+// Memory history from the real server's signed reports: proven, continuous, and told by the API as it was.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Edge, monitor } from "./harness/edge.mjs";
+import { Server } from "./harness/server.mjs";
+import { Target } from "./harness/target.mjs";
+import { until } from "./harness/until.mjs";
+
+const SECRET = "a secret that both halves hold";
+
+/** @type {Server} */ let server;
+/** @type {Edge} */ let edge;
+/** @type {Target} */ let cache;
+let cached = "";
+
+before(async () => {
+  server = await Server.start({ env: { HEAPBEAT_SECRET: SECRET } });
+  cache = await Target.start((_, response) => response.end(cached));
+  edge = await Edge.start(
+    [
+      monitor("api", `${server.url}/health`),
+      monitor("other", `${server.url}/health`, { secret: "OTHER" }),
+      monitor("cache", `${cache.url}/health`, { secret: "GOOD" }),
+      monitor("nothing", `${server.url}/health`, { secret: "MISSING" }),
+    ],
+    { vars: { HEAPBEAT_SECRET: SECRET, GOOD: SECRET, OTHER: "another secret, as long as it" } },
+  );
+});
+
+after(async () => {
+  await edge?.stop();
+  await server?.stop();
+  await cache?.stop();
+});
+
+const memory = async (/** @type {string} */ query) => {
+  const answer = await fetch(`${edge.url}/api/v1/monitors/api/memory${query}`);
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return answer.json();
+};
+
+test("a signed report tells the limit and the pressure", async () => {
+  cached = await (await fetch(`${server.url}/health`)).text();
+  const api = await edge.tickAndLook("api");
+  assert.equal(api.state, "up", api.reason);
+  assert.ok(api.memory.limit > 0);
+  assert.equal(api.memory.pressure, "calm");
+});
+
+test("an answer that nobody signed, or with another secret, is not up", async () => {
+  const reason = async (/** @type {string} */ id) => {
+    const { state, reason } = await edge.monitor(id);
+    return [state, reason];
+  };
+  assert.deepEqual(await reason("other"), [
+    "down",
+    "the server refused our signature: wrong secret, or clocks more than a minute apart",
+  ]);
+  const [state, why] = await reason("cache");
+  assert.equal(state, "down");
+  assert.match(why, /not signed: it came from a cache/);
+  assert.deepEqual(await reason("nothing"), [
+    "unobserved",
+    "not probed: the secret it is asked with is not set, or too short",
+  ]);
+});
+
+test("every sample comes once, over missed ticks and over the hour at which they are put into chunks", async () => {
+  const samples = async () => (await memory(`?from=${edge.now - 4 * 3_600_000}&to=${edge.now + 60_000}`)).samples;
+  await until("a few seconds of samples", async () => {
+    await edge.tick();
+    return (await memory("")).samples.length > 5;
+  });
+  const before = (await memory("")).samples.length;
+  edge.now += 3_600_000;
+  await edge.tick();
+  const rows = (await memory(`?from=${edge.now - 2 * 3_600_000}&to=${edge.now + 60_000}`)).samples;
+  assert.ok(rows.length >= before, `${rows.length} of ${before}`);
+  for (const row of rows) {
+    assert.equal(row.length, 6);
+    assert.ok(row.slice(1).every((/** @type {number} */ figure) => figure % 4096 === 0));
+  }
+  const coarse = await memory(`?from=${edge.now - 5 * 86_400_000}&to=${edge.now + 60_000}`);
+  assert.equal(coarse.resolution, "1m");
+  const peak = (/** @type {number[][]} */ rows) => Math.max(...rows.map((row) => row[5]));
+  assert.equal(peak(coarse.samples), peak(await samples()), "a minute keeps its peak");
+});
+
+test("what cannot be answered is refused with what would be right", async () => {
+  const status = async (/** @type {string} */ path) => (await fetch(`${edge.url}/api/v1/monitors/${path}`)).status;
+  assert.equal(await status("nobody/memory"), 404);
+  assert.equal(await status("api/secrets"), 404);
+  assert.equal(await status("api/memory?from=noon"), 400);
+  assert.equal(await status("api/memory?from=2000&to=1000"), 400);
+  assert.equal(await status("api/uptime?window=1y"), 400);
+  const uptime = await (await fetch(`${edge.url}/api/v1/monitors/api/uptime?window=30d`)).json();
+  assert.equal(uptime.percent, 100);
+  assert.equal(uptime.window_seconds, 30 * 86_400);
+});
+
+test("a restart between two good probes is told with how it ended", async () => {
+  const { port } = server;
+  await server.stop("SIGTERM");
+  server = await Server.start({ port, env: { HEAPBEAT_SECRET: SECRET } });
+  const api = await edge.tickAndLook("api");
+  assert.equal(api.state, "up", api.reason);
+  assert.equal(api.restarts.length, 1);
+  assert.ok(api.last_ending.evidence.length > 0, JSON.stringify(api.last_ending));
+});
