@@ -137,9 +137,9 @@ async fn tell_hub(env: &Env, method: Method, path: &str, body: Option<String>) -
 /// `/api/v1/monitors/{id}/uptime?window=30d`.
 async fn history(path: &str, request: &Request, env: &Env) -> Result<Response> {
     let what = path.trim_start_matches("/api/v1/monitors/");
-    let url = request.url()?;
-    let value =
-        |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    // The platform's own `URL`: a parser in the Worker would bring its tables of international names along.
+    let query = web_sys::Url::new(&request.inner().url())?.search_params();
+    let value = |name: &str| query.get(name);
     let numbers = if what.ends_with("/uptime") {
         match value("window").as_deref().map_or(Ok(Duration::from_secs(86_400)), parse_duration) {
             Ok(window) if !window.is_zero() && window <= ledger::KEPT => window.as_millis().to_string(),
