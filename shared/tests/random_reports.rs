@@ -1,0 +1,230 @@
+//! What strangers may send in place of a report: nothing makes the decoder panic, or take memory without bound.
+//!
+//! Reports that are right, reports that were damaged on the way, blocks of samples that nobody encoded, structures that
+//! are too deep, too long or too many, and noise. 100,000 of them by default; as many as `HEAPBEAT_RANDOM_REPORTS` says
+//! otherwise, for example
+//! `HEAPBEAT_RANDOM_REPORTS=1000000 cargo test -p heapbeat-shared --test random_reports -- --nocapture`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod allocations;
+
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::forecast::{Assessment, Forecaster};
+use heapbeat_shared::report::{
+    Block, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, Report, RouteReport, Standing, System,
+};
+use heapbeat_shared::series::{self, MAX_SAMPLES};
+use heapbeat_shared::{Bytes, HealthMemory, InstanceId, Pressure, Sample, Status, UnixMillis};
+
+const CASES: u64 = 100_000;
+
+/// Most memory that the decoder may hold at once: the text as JSON values, base 64 and [`MAX_SAMPLES`] samples, twice.
+const MOST_MEMORY: usize = 4 << 20;
+
+/// `SplitMix64`: the same reports in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below `bound`.
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
+    /// As often small as large.
+    fn any(&mut self) -> u64 {
+        let bits = self.next() % 64;
+        self.next() >> bits
+    }
+
+    fn text(&mut self, longest: usize) -> String {
+        let length = self.below(longest);
+        (0..length)
+            .map(|_| char::from_u32(u32::try_from(self.any() % 0x300).unwrap()).unwrap_or('?'))
+            .collect()
+    }
+}
+
+fn event(random: &mut Random) -> Event {
+    let kind = match random.below(6) {
+        0 => EventKind::Started,
+        1 => EventKind::Pressure { from: Pressure::Calm, to: Pressure::Shed, memory: Bytes(random.any()) },
+        2 => EventKind::Panic { message: random.text(200) },
+        3 => EventKind::Shed { refused: random.any(), lasted_ms: random.any() },
+        4 => EventKind::Recycle { reason: random.text(20) },
+        _ => EventKind::Stop { by: random.text(20) },
+    };
+    Event { at: UnixMillis(random.any().cast_signed()), kind }
+}
+
+fn route(random: &mut Random) -> RouteReport {
+    RouteReport {
+        route: random.text(60),
+        requests: random.any(),
+        requests_per_second: (random.any() >> 20) as f64,
+        churn_mean: Bytes(random.any()),
+        churn_p99: Bytes(random.any()),
+        live: Bytes(random.any()),
+        live_error: Bytes(random.any()),
+        growth_per_minute: Some(-((random.any() >> 20) as f64)),
+        growth_error: None,
+    }
+}
+
+/// A few of up to 2^50 pages, which is nearly as far as bytes in 64 bits go; or many smaller ones, which fit a report.
+fn samples(random: &mut Random) -> Vec<Sample> {
+    let (longest, bits) = if random.below(500) == 0 { (MAX_SAMPLES, 20) } else { (40, 50) };
+    let count = random.below(longest);
+    let mut pages = || Bytes((random.any() >> (64 - bits)) * series::PAGE);
+    (0..count)
+        .map(|n| Sample {
+            at: UnixMillis(i64::try_from(n).unwrap() * 1000),
+            rss: pages(),
+            heap_used: pages(),
+            heap_total: pages(),
+            heap_resident: pages(),
+            working_set: pages(),
+        })
+        .collect()
+}
+
+fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
+    let (first, samples) = (random.any() >> 14, samples(random));
+    let told = Report {
+        status: Status::Degraded,
+        memory: HealthMemory::default(),
+        uptime: random.any(),
+        instance: InstanceId(random.next()),
+        version: random.text(60),
+        started: UnixMillis(random.any().cast_signed()),
+        now: UnixMillis(random.any().cast_signed()),
+        limit: Limit { bytes: Bytes(random.any()), origin: random.text(30) },
+        pressure: Standing { rung: Pressure::Alert, since: UnixMillis(5), shed: 0 },
+        latest: Sample { rss: Bytes(random.any()), ..Sample::default() },
+        system: System { threads: Some(random.any()), ..System::default() },
+        events: (0..random.below(8)).map(|_| event(random)).collect(),
+        routes: (0..random.below(6)).map(|_| route(random)).collect(),
+        forecast: *forecast,
+        samples: Block {
+            first,
+            count: samples.len() as u64,
+            lost: random.any(),
+            data: series::encode(first, &samples),
+        },
+        missing: (0..random.below(3)).map(|_| random.text(40)).collect(),
+        previous: None,
+    };
+    (told, samples)
+}
+
+/// A few bytes changed, taken out, doubled, or the end cut off.
+fn damage(random: &mut Random, body: &mut Vec<u8>) {
+    for _ in 0..=random.below(5) {
+        let at = random.below(body.len().max(1));
+        match random.below(4) {
+            _ if body.is_empty() => return,
+            0 => body[at] = random.byte(),
+            1 => drop(body.remove(at)),
+            2 => body.truncate(at),
+            _ => {
+                let end = (at + random.below(200)).min(body.len());
+                let piece = body[at..end].to_vec();
+                body.splice(at..at, piece);
+            }
+        }
+    }
+}
+
+/// A block that looks like one: the version, a first number, any count, then noise or sameness.
+fn block(random: &mut Random) -> Vec<u8> {
+    let mut bytes = vec![1, 0];
+    let mut count = random.any();
+    while count >= 0x80 {
+        bytes.push(u8::try_from(count & 0x7f).unwrap() | 0x80);
+        count >>= 7;
+    }
+    bytes.push(u8::try_from(count).unwrap());
+    let (length, same) = (random.below(600), random.below(2) == 0);
+    let fill = random.byte();
+    bytes.extend((0..length).map(|_| if same { fill } else { random.byte() }));
+    bytes
+}
+
+/// Structures that no server makes.
+fn monster(random: &mut Random, good: &Report) -> Vec<u8> {
+    let json = String::from_utf8(good.to_json()).unwrap();
+    let most = 20_000 >> random.below(10);
+    let times = 1 + random.below(most);
+    match random.below(5) {
+        0 => [b"[".repeat(times), b"{\"a\":".repeat(times % 300)].concat(),
+        1 => json
+            .replace(
+                "\"events\":[",
+                &format!("\"events\":[{}", "{\"at\":1,\"kind\":\"leave\"},".repeat(times % 4000)),
+            )
+            .into(),
+        2 => json.replace("\"version\":\"", &format!("\"version\":\"{}", "\\u0000".repeat(times))).into(),
+        3 => json.replace("\"uptime\":", &format!("\"uptime\":{}", "9".repeat(times))).into(),
+        _ => json
+            .replacen(
+                '{',
+                &format!("{{\"unknown\":{}1{},", "[".repeat(times % 400), "]".repeat(times % 400)),
+                1,
+            )
+            .into(),
+    }
+}
+
+#[test]
+fn nothing_that_is_sent_makes_the_decoder_panic_or_take_memory_without_bound() {
+    let cases = std::env::var("HEAPBEAT_RANDOM_REPORTS").map_or(CASES, |text| text.parse().unwrap());
+    let (begun, mut random, mut taken, mut most) = (Instant::now(), Random(42), 0, 0);
+    let forecast = Forecaster::new().assess(Bytes::from_mb(512));
+    for case in 0..cases {
+        let (good, samples) = report(&mut random, &forecast);
+        let mut body = good.to_json();
+        let untouched = case % 8 == 0;
+        match case % 8 {
+            0 => {}
+            1..=3 => damage(&mut random, &mut body),
+            4 | 5 => {
+                let block = BASE64.encode(block(&mut random));
+                let old = BASE64.encode(&good.samples.data);
+                body = String::from_utf8(body).unwrap().replace(&old, &block).into_bytes();
+            }
+            6 => body = monster(&mut random, &good),
+            _ => body = (0..random.below(400)).map(|_| random.byte()).collect(),
+        }
+        let before = allocations::watch();
+        let parsed = Report::parse(&body);
+        most = most.max(allocations::peak() - before);
+        taken += u64::from(parsed.is_ok());
+        match parsed {
+            Ok((report, series)) => {
+                assert!(body.len() <= MAX_REPORT && series.samples.len() <= MAX_SAMPLES);
+                assert!(report.events.len() <= MAX_EVENTS && report.routes.len() <= MAX_ROUTES);
+                assert!(!untouched || (report == good && series.samples == samples), "case {case}");
+            }
+            Err(error) => assert!(!untouched, "case {case}: {error}"),
+        }
+    }
+    let took = begun.elapsed();
+    println!("{cases} reports in {took:.1?}: {taken} taken, the rest refused; at most {most} bytes at once");
+    assert!(taken >= cases / 8 && taken < cases, "{taken} of {cases} taken");
+    assert!(most <= MOST_MEMORY, "{most} bytes at once");
+}
