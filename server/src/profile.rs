@@ -34,6 +34,8 @@ pub(crate) enum NoProfile {
         "call stacks are not taken at present: ask with ?seconds=30, or start with HEAPBEAT_HEAP_PROFILE=on"
     )]
     Off,
+    #[error("memory is short, and looking names up takes some: come back when it is below the purge mark")]
+    Short,
     #[error("a profile is being made already; come back when it is done")]
     Busy,
     #[error(

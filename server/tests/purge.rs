@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use heapbeat::guard::heap;
 use heapbeat::sample::{Heap, Process};
-use support::within;
+use support::{PATIENCE, within};
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
@@ -40,16 +40,18 @@ fn a_peak_goes_back() {
     assert!(rss() > start + 290 * MB, "the peak was real");
     drop(filled);
     let begun = Instant::now();
+    // As the guard does it. While jemalloc's own thread is giving back already, a purge leaves it to that thread.
+    let relaxed = heap::dirty_decay().unwrap();
+    heap::set_dirty_decay(0).unwrap();
     heap::purge().unwrap();
-    let took = begun.elapsed();
     // jemalloc keeps its bookkeeping of the highest peak for the next one: 2 % of it.
     let kept = metadata() - bookkeeping;
-    let after = rss();
-    eprintln!("start {start}, after the purge {after} ({kept} more of bookkeeping), {took:?}");
-    assert!(
-        after <= start + start / 10 + kept,
-        "{after} after a purge, {start} before, {kept} of bookkeeping"
-    );
+    let enough = start + start / 10 + kept;
+    // A second on a machine of one's own; this one may be shared.
+    let back = within(PATIENCE, || (rss() <= enough).then(|| begun.elapsed()));
+    heap::set_dirty_decay(relaxed).unwrap();
+    eprintln!("start {start}, after the purge {} ({kept} of it more bookkeeping), after {back:?}", rss());
+    assert!(back.is_some(), "{} after a purge, {start} before, {kept} of bookkeeping", rss());
     assert!(kept < 12 * MB, "{kept} of bookkeeping");
 
     let filled = peak();
@@ -57,7 +59,7 @@ fn a_peak_goes_back() {
     drop(filled);
     let back = within(Duration::from_secs(15), || {
         let now = rss();
-        (now <= start + start / 10 + kept).then_some(now)
+        (now <= enough).then_some(now)
     });
     assert!(back.is_some(), "idle for 15 s and still {}, {start} before", rss());
     drop(held);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use heapbeat_shared::Pressure;
 use heapbeat_shared::exposition::Format;
 use heapbeat_shared::signing::{HEADER, Nonce, Secret};
 use http::header::{
@@ -104,13 +105,18 @@ impl Desk {
 
     /// `/debug/heap`, for the owner.
     pub(super) async fn heap(&self, query: Option<&str>, signer: Signer<'_>) -> Response<Full<Bytes>> {
+        let short = || self.state().pressure() >= Pressure::Purge;
         let order = match Wish::of(query).and_then(Order::open) {
+            Ok(_) if short() => return no_profile(NoProfile::Short),
             Ok(order) => order,
             Err(error) => return no_profile(error),
         };
         let (begun, wait) = (Instant::now(), order.wait());
         while begun.elapsed() < wait && !self.state().draining() {
             sleep(LOOK.min(wait.saturating_sub(begun.elapsed()))).await;
+        }
+        if short() {
+            return no_profile(NoProfile::Short);
         }
         let (now, waited) = (self.now().wall, begun.elapsed());
         let Ok(profile) = spawn_blocking(move || order.make(now, waited)).await else {
@@ -179,6 +185,7 @@ fn no_profile(error: NoProfile) -> Response<Full<Bytes>> {
     let status = match error {
         NoProfile::Seconds => StatusCode::BAD_REQUEST,
         NoProfile::Off | NoProfile::Busy => StatusCode::CONFLICT,
+        NoProfile::Short => StatusCode::SERVICE_UNAVAILABLE,
         NoProfile::NoSamples => StatusCode::NOT_IMPLEMENTED,
     };
     problem(status, &error.to_string())

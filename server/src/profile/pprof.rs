@@ -66,7 +66,8 @@ impl Profile {
         let (id, new) = self.functions.id(key);
         if new {
             let mut function = Message::default();
-            function.number(1, id).number(2, key.0).number(3, key.0).number(4, key.1);
+            // No system name: where it equals the name, pprof takes that for mangled and cuts the generics out of it.
+            function.number(1, id).number(2, key.0).number(4, key.1);
             self.written_functions.message(5, &function);
         }
         id
