@@ -79,7 +79,10 @@ test("a file is applied, changed, refused and taken back", async (t) => {
   assert.doesNotMatch(stranger.stderr, /somebody/);
 
   await writeFile(path, "monitors = []");
-  assert.equal((await apply(path, edge.url)).stdout, "- b\n- c\nApplied: 0 added, 0 changed, 2 removed, 0 as before.\n");
+  assert.equal(
+    (await apply(path, edge.url)).stdout,
+    "- b\n- c\nApplied: 0 added, 0 changed, 2 removed, 0 as before.\n",
+  );
   assert.deepEqual(await states(), ["fixed up"]);
 });
 

@@ -10,7 +10,14 @@ const TOKEN = "a token of the owner's";
 const tell = (edge, path, token = TOKEN) =>
   fetch(`${edge.url}/api/v1/heartbeats/${path}`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
 
-const job = { id: "backup", kind: "heartbeat", interval: "10m", grace: "2m", "longest-run": "5m", "failure-threshold": 1 };
+const job = {
+  id: "backup",
+  kind: "heartbeat",
+  interval: "10m",
+  grace: "2m",
+  "longest-run": "5m",
+  "failure-threshold": 1,
+};
 
 test("a job is heard, missed, and heard again", async (t) => {
   const edge = await Edge.start([job], { vars: { ADMIN_TOKEN: TOKEN } });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { Edge, monitor } from "./harness/edge.mjs";
 import { closedPort, healthBody, Target } from "./harness/target.mjs";
 
@@ -25,8 +26,34 @@ function flood(response) {
   pour();
 }
 
+/** A gigabyte of spaces in a megabyte of gzip. */
+const bomb = gzipSync(Buffer.alloc(1 << 30, 32), { level: 9 });
+
+/** A header a byte a second, for as long as somebody waits. @param {import("node:http").ServerResponse} response */
+function dripHeader(response) {
+  const socket = /** @type {import("node:net").Socket} */ (response.socket);
+  socket.on("error", () => {});
+  socket.write("HTTP/1.1 200 OK\r\nx-slow: ");
+  const drip = setInterval(() => (socket.destroyed ? clearInterval(drip) : socket.write("a")), 200);
+}
+
+/** Ten megabytes of header. @param {import("node:http").ServerResponse} response */
+function hugeHeader(response) {
+  const socket = /** @type {import("node:net").Socket} */ (response.socket);
+  socket.on("error", () => {});
+  socket.write("HTTP/1.1 200 OK\r\nx-huge: ");
+  socket.end(Buffer.alloc(10 << 20, 97));
+}
+
 /** @type {Record<string, import("node:http").RequestListener>} */
 const answers = {
+  "/bomb": (_, response) => response.writeHead(200, { "content-encoding": "gzip" }).end(bomb),
+  "/slow-header": (_, response) => dripHeader(response),
+  "/huge-header": (_, response) => hugeHeader(response),
+  "/odd-bytes": (_, response) => response.end(Buffer.from([0x7b, 0xff, 0xfe, 0x00, 0x7d])),
+  "/deep": (_, response) => response.end("[".repeat(30_000) + "]".repeat(30_000)),
+  "/deep-body": (_, response) => response.end("[".repeat(30_000) + "]".repeat(30_000)),
+  "/odd-scheme": (_, response) => response.writeHead(302, { location: "file:///etc/passwd" }).end(),
   "/good": (_, response) => response.end(healthBody()),
   "/error": (_, response) => response.writeHead(500).end("<b>broken</b>"),
   "/text": (_, response) => response.end("<script>alert(1)</script>"),
@@ -50,6 +77,13 @@ const expected = {
   drip: /time/i,
   loop: /redirect/i,
   cut: /connection/i,
+  bomb: /large/i,
+  "slow-header": /time/i,
+  "huge-header": /connection|HTTP|time/i,
+  "odd-bytes": /JSON/,
+  deep: /JSON/,
+  "deep-body": /condition 1/,
+  "odd-scheme": /not a web address/,
 };
 
 before(async () => {
@@ -64,9 +98,15 @@ before(async () => {
     monitor("refused", `http://127.0.0.1:${await closedPort()}/health`, patience),
     monitor("tls", target.url.replace("http:", "https:"), patience),
     monitor("silent", `http://127.0.0.1:${mutePort}/health`, patience),
-    ...["error", "text", "other", "flood", "drip", "loop", "cut"].map((id) =>
-      monitor(id, `${target.url}/${id}`, patience),
-    ),
+    ...[
+      ...["error", "text", "other", "flood", "drip", "loop", "cut"],
+      ...["bomb", "slow-header", "huge-header", "odd-bytes", "deep", "odd-scheme"],
+    ].map((id) => monitor(id, `${target.url}/${id}`, patience)),
+    monitor("deep-body", `${target.url}/deep-body`, {
+      ...patience,
+      kind: "http",
+      conditions: ["has([BODY][0]) == true"],
+    }),
     monitor("good", `${target.url}/good`, patience),
   ]);
   await edge.tick();
@@ -89,6 +129,34 @@ for (const [id, reason] of Object.entries(expected)) {
 
 test("the good neighbour is up", async () => {
   assert.equal((await edge.monitor("good")).state, "up");
+});
+
+test("a private address is not asked, however it is written and whoever points there", async (t) => {
+  let asked = 0;
+  const inside = await Target.start((_, response) => {
+    asked += 1;
+    response.end(healthBody());
+  });
+  t.after(() => inside.stop());
+  const { port } = new URL(inside.url);
+  const written = ["127.0.0.1", "0x7f.1", "2130706433", "0177.0.0.1", "127.1", "localhost", "[::ffff:127.0.0.1]"];
+  // The last digit is a full-width one: a name to the first reader, and 127.0.0.1 to the platform.
+  const late = ["127.0.0.１", "localhost.localdomain。internal"];
+  const monitors = [
+    ...written.map((host, index) => monitor(`written-${index}`, `http://${host}:${port}/`)),
+    ...late.map((host, index) => monitor(`late-${index}`, `http://${host}:${port}/`, { "failure-threshold": 1 })),
+    { ...monitor("tcp", `tcp://127.0.0.1:${port}`), kind: "tcp" },
+  ];
+  const strict = await Edge.start(monitors, { vars: { ALLOW_PRIVATE_TARGETS: "false" } });
+  t.after(() => strict.stop());
+  await strict.tick();
+  const status = await strict.status();
+  assert.equal(status.problems.length, written.length + 1, "refused while it is read");
+  for (const found of status.monitors) {
+    assert.deepEqual([found.state, found.reason], ["down", "it leads to a private address"], found.id);
+  }
+  assert.equal(status.monitors.length, late.length);
+  assert.equal(asked, 0);
 });
 
 test("a flood is cut short", () => {

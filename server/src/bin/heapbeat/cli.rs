@@ -31,6 +31,7 @@ pub(crate) fn command() -> Command {
         .subcommand(super::recycle::command())
         .subcommand(super::forecast::command())
         .subcommand(super::apply::command())
+        .subcommand(super::convert::command())
 }
 
 fn serve() -> Command {

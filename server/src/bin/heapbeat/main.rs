@@ -3,6 +3,7 @@
 mod apply;
 mod check_memory;
 mod cli;
+mod convert;
 mod demo;
 mod forecast;
 mod recycle;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Some(("check-memory", arguments)) => return ExitCode::from(check_memory::run(arguments)),
         Some(("recycle", arguments)) => return ExitCode::from(recycle::run(arguments)),
         Some(("apply", arguments)) => return ExitCode::from(apply::run(arguments)),
+        Some(("convert", arguments)) => return ExitCode::from(convert::run(arguments)),
         Some(("forecast", arguments)) => return ExitCode::from(forecast::run(arguments)),
         _ => return ExitCode::from(USAGE),
     };

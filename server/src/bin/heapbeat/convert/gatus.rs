@@ -1,0 +1,403 @@
+//! From Gatus's YAML to monitors, and what to say of the rest.
+
+use std::collections::BTreeSet;
+
+use heapbeat_shared::condition::Condition;
+use heapbeat_shared::monitors::Config;
+use heapbeat_shared::monitors::applied::LIST;
+use saphyr::{LoadableYamlNode, Yaml};
+use serde_json::{Map, Value, json};
+
+/// One endpoint: what became of it, and what to say.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The monitor; nothing where it cannot be one.
+    pub(super) entry: Option<Map<String, Value>>,
+    /// What was left behind, and why.
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads a configuration; every endpoint in its order.
+pub(super) fn convert(text: &str) -> Result<Vec<Found>, String> {
+    let documents = Yaml::load_from_str(text).map_err(|error| format!("is not YAML: {error}"))?;
+    let root = documents.first().ok_or("is empty")?;
+    let list = |name: &str| root.as_mapping_get(name).and_then(|list| list.as_sequence());
+    let (endpoints, external) = (list("endpoints"), list("external-endpoints"));
+    if endpoints.is_none() && external.is_none() {
+        return Err("has no endpoints; this wants a configuration of Gatus".to_owned());
+    }
+    let mut ids = BTreeSet::new();
+    let mut found: Vec<_> = endpoints.into_iter().flatten().map(|item| endpoint(item, &mut ids)).collect();
+    found.extend(external.into_iter().flatten().map(|item| job(item, &mut ids)));
+    Ok(found)
+}
+
+fn text<'y>(item: &'y Yaml<'_>, name: &str) -> Option<&'y str> {
+    item.as_mapping_get(name)?.as_str()
+}
+
+/// A scalar as it would stand in YAML; lists and tables are none.
+fn scalar(item: &Yaml<'_>) -> Option<String> {
+    let number = || item.as_integer().map(|number| number.to_string());
+    let float = || item.as_floating_point().map(|number| number.to_string());
+    let truth = || item.as_bool().map(|truth| truth.to_string());
+    item.as_str().map(str::to_owned).or_else(number).or_else(float).or_else(truth)
+}
+
+/// The fields that every kind has.
+fn begin(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<String, Value>) {
+    let name = text(item, "name").unwrap_or("unnamed");
+    let group = text(item, "group").unwrap_or_default();
+    let id = unique(&slug(&format!("{group} {name}")), ids);
+    let mut entry = Map::new();
+    entry.insert("id".to_owned(), json!(id));
+    entry.insert("name".to_owned(), json!(name));
+    if !group.is_empty() {
+        entry.insert("group".to_owned(), json!(group));
+    }
+    (name.to_owned(), entry)
+}
+
+fn endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> Found {
+    let (name, mut entry) = begin(item, ids);
+    let mut notes = Vec::new();
+    let mut note = |what: String| notes.push(format!("{name}: {what}"));
+    if item.as_mapping_get("enabled").and_then(Yaml::as_bool) == Some(false) {
+        note("is not enabled, and was left behind".to_owned());
+        return Found { entry: None, notes };
+    }
+    let url = text(item, "url").unwrap_or_default();
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let kind = match scheme {
+        "http" | "https" => "http",
+        "tcp" => "tcp",
+        _ => "",
+    };
+    let odd = ["dns", "ssh"].into_iter().find(|block| item.as_mapping_get(block).is_some());
+    if kind.is_empty() || odd.is_some() {
+        let what = odd.unwrap_or(if scheme.is_empty() { "an address without a scheme" } else { scheme });
+        note(format!("{what} is nothing that a Worker can ask; it was left behind"));
+        return Found { entry: None, notes };
+    }
+    entry.insert("kind".to_owned(), json!(kind));
+    entry.insert("url".to_owned(), json!(url));
+    conditions(item, &mut entry, &mut note);
+    let client = item.as_mapping_get("client");
+    let timeout = client.and_then(|client| text(client, "timeout"));
+    for (name, value) in [("interval", text(item, "interval")), ("timeout", timeout)] {
+        if let Some(value) = value {
+            entry.insert(name.to_owned(), json!(value));
+        }
+    }
+    if kind == "http" {
+        request(item, client, &mut entry, &mut note);
+    }
+    thresholds(item, &mut entry, &mut note);
+    for unknown in ["maintenance-windows", "extra-labels"] {
+        if item.as_mapping_get(unknown).is_some() {
+            note(format!("{unknown} were left behind"));
+        }
+    }
+    settle(entry, notes, &name)
+}
+
+fn conditions(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
+    let mut good = Vec::new();
+    for condition in
+        item.as_mapping_get("conditions").and_then(|list| list.as_sequence()).into_iter().flatten()
+    {
+        let Some(condition) = condition.as_str() else { continue };
+        match Condition::parse(condition) {
+            Ok(_) => good.push(condition),
+            Err(error) => note(format!("the condition `{condition}` was left behind: {error}")),
+        }
+    }
+    if !good.is_empty() {
+        entry.insert("conditions".to_owned(), json!(good));
+    }
+}
+
+fn request(
+    item: &Yaml<'_>,
+    client: Option<&Yaml<'_>>,
+    entry: &mut Map<String, Value>,
+    note: &mut impl FnMut(String),
+) {
+    let flag = |table: Option<&Yaml<'_>>, name: &str| {
+        table.and_then(|table| table.as_mapping_get(name)).and_then(Yaml::as_bool) == Some(true)
+    };
+    if flag(client, "ignore-redirect") {
+        entry.insert("redirects".to_owned(), json!("refuse"));
+    }
+    if flag(client, "insecure") {
+        note("client.insecure was left behind: a Worker always checks certificates".to_owned());
+    }
+    if let Some(method) = text(item, "method") {
+        entry.insert("method".to_owned(), json!(method));
+    }
+    if let Some(body) = text(item, "body") {
+        if flag(Some(item), "graphql") {
+            entry.insert("body".to_owned(), json!(json!({ "query": body }).to_string()));
+        } else {
+            entry.insert("body".to_owned(), json!(body));
+        }
+        if ["[ENDPOINT_", "[LOCAL_ADDRESS]", "[RANDOM_STRING_"].iter().any(|place| body.contains(place)) {
+            note("the placeholders in its body are sent as they stand".to_owned());
+        }
+    }
+    let id = entry["id"].as_str().unwrap_or_default().to_owned();
+    let mut headers = Map::new();
+    for (name, value) in
+        item.as_mapping_get("headers").and_then(|table| table.as_mapping()).into_iter().flatten()
+    {
+        let (Some(name), Some(value)) = (name.as_str(), scalar(value)) else { continue };
+        let alone =
+            json!({ "id": "a", "kind": "http", "url": "https://a.example", "headers": { name: value } });
+        if Config::read(LIST, &[alone], true, &BTreeSet::new()).problems.is_empty() {
+            headers.insert(name.to_owned(), json!(value));
+            continue;
+        }
+        let secret = secret_name(&format!("{id} {name}"));
+        let prefix = ["Bearer ", "Basic ", "Token "].into_iter().find(|prefix| value.starts_with(prefix));
+        let mut table = Map::from_iter([("secret".to_owned(), json!(secret))]);
+        if let Some(prefix) = prefix {
+            table.insert("prefix".to_owned(), json!(prefix));
+        }
+        headers.insert(name.to_owned(), Value::Object(table));
+        let rest = prefix.map_or_else(String::new, |prefix| format!(", without `{prefix}`,"));
+        note(format!(
+            "the value of the header {name} was left behind; set it{rest} by `wrangler secret put {secret}`"
+        ));
+    }
+    if !headers.is_empty() {
+        entry.insert("headers".to_owned(), Value::Object(headers));
+    }
+}
+
+/// Gatus counts per alert; the first one's figures are taken.
+fn thresholds(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
+    let Some(alerts) = item.as_mapping_get("alerts").and_then(|list| list.as_sequence()) else { return };
+    let types: Vec<_> = alerts.iter().filter_map(|alert| text(alert, "type")).collect();
+    if !types.is_empty() {
+        note(format!(
+            "its alerts ({}) were left behind; channels stand under [[vars.ALERTS]]",
+            types.join(", ")
+        ));
+    }
+    for name in ["failure-threshold", "success-threshold"] {
+        let figure = alerts.iter().find_map(|alert| alert.as_mapping_get(name)?.as_integer());
+        if let Some(figure) = figure {
+            entry.insert(name.to_owned(), json!(figure));
+        }
+    }
+}
+
+fn job(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> Found {
+    let (name, mut entry) = begin(item, ids);
+    let mut notes = Vec::new();
+    let interval = item.as_mapping_get("heartbeat").and_then(|heartbeat| text(heartbeat, "interval"));
+    let Some(interval) = interval else {
+        notes.push(format!("{name}: an external endpoint without a heartbeat tells nothing by its silence; it was left behind"));
+        return Found { entry: None, notes };
+    };
+    entry.insert("kind".to_owned(), json!("heartbeat"));
+    entry.insert("interval".to_owned(), json!(interval));
+    entry.insert("grace".to_owned(), json!("0s"));
+    let id = entry["id"].as_str().unwrap_or_default();
+    notes.push(format!(
+        "{name}: its job now calls POST /api/v1/heartbeats/{id} with the secret HEARTBEAT_TOKEN"
+    ));
+    thresholds(item, &mut entry, &mut |what| notes.push(format!("{name}: {what}")));
+    settle(entry, notes, &name)
+}
+
+/// Takes out, with a note, what the validator does not take.
+fn settle(mut entry: Map<String, Value>, mut notes: Vec<String>, name: &str) -> Found {
+    for _ in 0..8 {
+        let config = Config::read(LIST, &[Value::Object(entry.clone())], true, &BTreeSet::new());
+        let Some(problem) = config.problems.first() else { return Found { entry: Some(entry), notes } };
+        let field =
+            problem.position.trim_start_matches("monitors[0].").split(['.', '[']).next().unwrap_or_default();
+        let reason = &problem.reason;
+        if matches!(field, "id" | "kind" | "url") || entry.remove(field).is_none() {
+            notes.push(format!("{name}: was left behind: {field} {reason}"));
+            return Found { entry: None, notes };
+        }
+        notes.push(format!("{name}: {field} was left behind: {reason}"));
+    }
+    Found { entry: None, notes }
+}
+
+/// `Core API (v2)` as `core-api-v2`.
+fn slug(text: &str) -> String {
+    let words: Vec<_> = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let joined = words.join("-");
+    let cut = joined.get(..joined.len().min(36)).unwrap_or_default().trim_matches('-');
+    if cut.is_empty() { "monitor".to_owned() } else { cut.to_owned() }
+}
+
+fn unique(slug: &str, ids: &mut BTreeSet<String>) -> String {
+    let mut id = slug.to_owned();
+    let mut number = 1;
+    while !ids.insert(id.clone()) {
+        number += 1;
+        id = format!("{slug}-{number}");
+    }
+    id
+}
+
+fn secret_name(text: &str) -> String {
+    let mut name = slug(text).to_ascii_uppercase().replace('-', "_");
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.insert(0, '_');
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::toml;
+    use super::*;
+
+    const GATUS: &str = r#"
+alerting: { slack: { webhook-url: "https://hooks.slack.example/secret" } }
+endpoints:
+  - name: Front End
+    group: core
+    url: "https://example.org/health"
+    interval: 5m
+    method: POST
+    body: '{"a": 1}'
+    headers:
+      Content-Type: application/json
+      Authorization: Bearer hunter2
+      X-Number: 5
+    client: { timeout: 3s, ignore-redirect: true, insecure: true }
+    conditions:
+      - "[STATUS] == 200"
+      - "[CERTIFICATE_EXPIRATION] > 48h"
+      - "[BODY].status == UP"
+    alerts:
+      - type: slack
+        failure-threshold: 5
+        success-threshold: 2
+  - name: Front End
+    group: core
+    url: "tcp://example.org:5432"
+    conditions: ["[CONNECTED] == true"]
+  - name: ping
+    url: "icmp://example.org"
+    conditions: ["[CONNECTED] == true"]
+  - name: names
+    url: "8.8.8.8"
+    dns: { query-name: example.org, query-type: A }
+    conditions: ["[DNS_RCODE] == NOERROR"]
+  - name: rare
+    url: "https://example.org"
+    interval: 48h
+    conditions: ["[STATUS] == 200"]
+  - name: off
+    enabled: false
+    url: "https://example.org"
+external-endpoints:
+  - name: backup
+    token: hunter3
+    heartbeat: { interval: 24h }
+  - name: pushed
+    token: hunter4
+"#;
+
+    #[test]
+    fn a_configuration_is_brought_along_and_the_rest_is_told() {
+        let found = convert(GATUS).unwrap();
+        let text = toml::write(&found);
+        let expected = r#"# Converted from a Gatus configuration by `heapbeat convert`. docs/monitors.md says what can be set.
+
+# Front End: the condition `[CERTIFICATE_EXPIRATION] > 48h` was left behind: [CERTIFICATE_EXPIRATION] is what a Worker cannot see: the platform shows it neither the address nor the certificate of a connection
+# Front End: client.insecure was left behind: a Worker always checks certificates
+# Front End: the value of the header Authorization was left behind; set it, without `Bearer `, by `wrangler secret put CORE_FRONT_END_AUTHORIZATION`
+# Front End: its alerts (slack) were left behind; channels stand under [[vars.ALERTS]]
+[[monitors]]
+id = "core-front-end"
+name = "Front End"
+group = "core"
+kind = "http"
+url = "https://example.org/health"
+body = "{\"a\": 1}"
+conditions = ["[STATUS] == 200", "[BODY].status == UP"]
+failure-threshold = 5
+headers = { Authorization = { prefix = "Bearer ", secret = "CORE_FRONT_END_AUTHORIZATION" }, Content-Type = "application/json", X-Number = "5" }
+interval = "5m"
+method = "POST"
+redirects = "refuse"
+success-threshold = 2
+timeout = "3s"
+
+[[monitors]]
+id = "core-front-end-2"
+name = "Front End"
+group = "core"
+kind = "tcp"
+url = "tcp://example.org:5432"
+conditions = ["[CONNECTED] == true"]
+
+# ping: icmp is nothing that a Worker can ask; it was left behind
+
+# names: dns is nothing that a Worker can ask; it was left behind
+
+# rare: interval was left behind: `48h` is out of range: 5s to 24h
+[[monitors]]
+id = "rare"
+name = "rare"
+kind = "http"
+url = "https://example.org"
+conditions = ["[STATUS] == 200"]
+
+# off: is not enabled, and was left behind
+
+# backup: its job now calls POST /api/v1/heartbeats/backup with the secret HEARTBEAT_TOKEN
+[[monitors]]
+id = "backup"
+name = "backup"
+kind = "heartbeat"
+grace = "0s"
+interval = "24h"
+
+# pushed: an external endpoint without a heartbeat tells nothing by its silence; it was left behind
+"#;
+        assert_eq!(text, expected);
+        assert!(!text.contains("hunter"), "a secret was written");
+    }
+
+    #[test]
+    fn what_is_no_configuration() {
+        for (text, reason) in [
+            ("", "is empty"),
+            ("a: 1", "has no endpoints"),
+            ("a: [", "is not YAML"),
+            ("- 1", "has no endpoints"),
+        ] {
+            let error = convert(text).unwrap_err();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn names_become_ids() {
+        let mut ids = BTreeSet::new();
+        for (text, id) in [
+            ("Core API (v2)", "core-api-v2"),
+            ("Core_API v2", "core-api-v2-2"),
+            ("Ärger", "rger"),
+            ("日本", "monitor"),
+        ] {
+            assert_eq!(unique(&slug(text), &mut ids), id, "{text}");
+        }
+        assert!(slug(&"x".repeat(100)).len() <= 36);
+        assert_eq!(secret_name("2 fast"), "_2_FAST");
+    }
+}
