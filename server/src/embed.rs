@@ -220,7 +220,7 @@ impl GuardBuilder {
     pub fn build(self) -> Result<Guard, Error> {
         let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies, version, worker } = self;
         let dependencies = Board::new(dependencies)?;
-        if !config.attribution {
+        if !config.attribution || config.unguarded {
             set_sampling(None);
         }
         if config.heap_profile {

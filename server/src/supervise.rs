@@ -28,6 +28,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command as Process;
 
+use heapbeat_shared::Bytes;
 use listenfd::ListenFd;
 
 use crate::config::{Config, FlightPlace};
@@ -62,7 +63,8 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     }
     let listeners = sockets(config)?;
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
-    let rules = Rules::new(limit(config), config.hang_timeout, config.drain_timeout);
+    let mut rules = Rules::new(limit(config), config.hang_timeout, config.drain_timeout);
+    rules.enforced = enforced();
     let shelf = Shelf::open(&place(config, port));
     let supervisor = run::Supervisor::new(rules, listeners, shelf, version)
         .map_err(|error| Error::System("supervise", error))?;
@@ -142,9 +144,17 @@ fn sockets(config: &Config) -> Result<Vec<TcpListener>, Error> {
 }
 
 /// What the workers may take together.
-pub fn limit(config: &Config) -> heapbeat_shared::Bytes {
-    let enforced = Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit);
-    Limit::effective(config.memory_limit, enforced, physical_memory()).bytes
+pub fn limit(config: &Config) -> Bytes {
+    Limit::effective(config.memory_limit, of_the_cgroup(), physical_memory()).bytes
+}
+
+/// Where the kernel kills. A limit of one's own is not enforced by anybody.
+fn enforced() -> Bytes {
+    of_the_cgroup().into_iter().chain(physical_memory()).min().unwrap_or(Bytes(u64::MAX))
+}
+
+fn of_the_cgroup() -> Option<Bytes> {
+    Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit)
 }
 
 /// A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.

@@ -3,7 +3,7 @@
 use heapbeat_shared::event::Event;
 use heapbeat_shared::forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::report::{Limit, Report, RouteReport, Standing, System};
-use heapbeat_shared::{Bytes, Health, Sample, Status, UnixMillis};
+use heapbeat_shared::{Bytes, Ending, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
 
 /// How much the target tells.
@@ -49,6 +49,9 @@ pub struct Picture {
     pub events: Vec<Event>,
     /// Whether it leaks.
     pub forecast: Assessment,
+    /// How the instance before this one ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Ending>,
     /// Sources that the target cannot read.
     pub missing: Vec<String>,
     /// Why less is told than was asked for.
@@ -76,6 +79,7 @@ impl Picture {
             routes: report.routes,
             events: report.events,
             forecast: report.forecast,
+            previous: report.previous,
             missing: report.missing,
             note: None,
             history,
@@ -121,6 +125,7 @@ impl Picture {
             routes: Vec::new(),
             events: Vec::new(),
             forecast,
+            previous: None,
             missing: Vec::new(),
             note: None,
             history: Vec::new(),

@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::System;
-use heapbeat_shared::{Bytes, UnixMillis};
+use heapbeat_shared::{Bytes, Ending, EndingKind, UnixMillis};
 
 use super::advice::{Advice, Severity, advise, worst};
 use super::picture::Picture;
 
 /// Most events that are shown.
 const EVENTS: usize = 8;
+
+/// Most characters of the last ending.
+const LONGEST_ENDING: usize = 160;
 
 /// Most routes that are shown.
 const ROUTES: usize = 5;
@@ -88,6 +91,7 @@ pub fn figures(picture: &Picture) -> Vec<(&'static str, String)> {
         ("memory", Some(used)),
         ("limit", limit),
         ("pressure", picture.pressure.map(|standing| standing.rung.as_str().to_owned())),
+        ("last ended", picture.previous.as_ref().map(|ending| ended(picture.at, ending))),
         ("rss", Some(sample.rss.to_string())),
         ("peak", bytes(system.peak)),
         ("heap", heap),
@@ -102,6 +106,13 @@ pub fn figures(picture: &Picture) -> Vec<(&'static str, String)> {
         ("runtime late", system.runtime_stall_ms.map(|ms| format!("{ms} ms at worst in a minute"))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// How the instance before this one ended, in one line.
+fn ended(now: UnixMillis, ending: &Ending) -> String {
+    let sure = if ending.sure || ending.kind == EndingKind::Unknown { "" } else { " probably" };
+    let why = printable(&ending.evidence.join("; "));
+    clip(&format!("{} ago:{sure} {}: {why}", ago(now, ending.at), ending.kind.as_str()), LONGEST_ENDING)
 }
 
 /// Share of the last ten seconds in which tasks waited for memory: of the cgroup, or of the machine where that is all

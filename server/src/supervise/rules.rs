@@ -34,8 +34,10 @@ pub struct Rules {
     pub loop_of: u32,
     /// There are never two: they would be in each other's way.
     pub one_at_a_time: bool,
-    /// What the workers may take together.
+    /// What the workers may take together: a replacement must fit below it.
     pub limit: Bytes,
+    /// Where the kernel kills: a worker that finishes is cut before that.
+    pub enforced: Bytes,
 }
 
 impl Rules {
@@ -55,6 +57,7 @@ impl Rules {
             loop_of: 5,
             one_at_a_time: false,
             limit,
+            enforced: limit,
         }
     }
 

@@ -204,7 +204,7 @@ fn stop(facts: &Facts) -> EndingKind {
 fn asked_words(facts: &Facts) -> Option<String> {
     Some(match facts.asked? {
         Asked::Stop => "its supervisor had asked it to stop".to_owned(),
-        Asked::Recycle => "its replacement was ready".to_owned(),
+        Asked::Recycle => "it was asked to make way for a fresh one".to_owned(),
         Asked::Hung => return None,
     })
 }

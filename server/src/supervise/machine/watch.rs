@@ -7,7 +7,7 @@ use heapbeat_shared::ending::Asked;
 
 use super::{Chance, Doom, Effect, Machine, Notice, Number, Order, Rules, Signal, Task, Worker};
 
-/// Share of the limit, in percent, beyond which a worker that finishes is cut for the sake of the one that serves.
+/// Share of what the kernel allows, in percent, beyond which a worker that finishes is cut for the sake of the one that serves.
 const NO_ROOM_PERCENT: u128 = 97;
 
 impl Worker {
@@ -54,7 +54,7 @@ impl Machine {
     /// A worker that finishes may take its time only as long as there is room for both.
     fn make_room(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let together = self.workers.iter().fold(0, |sum, worker| sum + u128::from(worker.memory.0));
-        if together * 100 < u128::from(self.rules.limit.0) * NO_ROOM_PERCENT || self.workers.len() < 2 {
+        if together * 100 < u128::from(self.rules.enforced.0) * NO_ROOM_PERCENT || self.workers.len() < 2 {
             return;
         }
         let soon = now + self.rules.last_report;
