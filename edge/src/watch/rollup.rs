@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn an_hour_at_one_second_costs_at_most_four_bytes_a_sample() {
-        // A busy heap: a slow drift, a wave, and noise of a hundred pages in every figure, from a generator of our own.
+        // A busy heap: a slow drift, a wave, noise of a hundred pages, and some that each figure has for itself, from a
+        // generator of our own.
         let mut state = 1u64;
         let mut noise = |most: u64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -241,6 +242,10 @@ mod tests {
                 let base = 20_000 + n + (n % 194).abs_diff(97) * 10;
                 let mut sample = sample(n.cast_signed(), base + noise(100));
                 sample.at = UnixMillis(sample.at.0 + noise(3).cast_signed());
+                let Sample { heap_total, heap_resident, rss, working_set, .. } = &mut sample;
+                for figure in [heap_total, heap_resident, rss, working_set] {
+                    figure.0 += noise(8) * series::PAGE;
+                }
                 sample
             })
             .collect();
