@@ -45,6 +45,12 @@ fn belongs_to_allocator(function: &str) -> bool {
     OURS.iter().any(|ours| function.contains(ours)) || SHIMS.iter().any(|shim| function.contains(shim))
 }
 
+/// Whether a file is the allocator's: with line tables only, functions that were inlined have no path to their name.
+fn is_allocators_file(file: &str) -> bool {
+    let ours = file.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src/"));
+    ours.is_some_and(|file| ["allocator.rs", "attribute/stacks.rs", "attribute/estimate.rs"].contains(&file))
+}
+
 fn resolve(address: usize) -> Lines {
     let mut lines = Lines::new();
     backtrace::resolve(without_provenance_mut(address), |symbol| {
@@ -56,7 +62,8 @@ fn resolve(address: usize) -> Lines {
         return vec![Line { function: format!("{address:#x}"), ..Line::default() }];
     }
     // The allocator may be inlined into who called it, which is to be shown.
-    let own = lines.iter().rposition(|line| belongs_to_allocator(&line.function));
+    let own =
+        lines.iter().rposition(|line| belongs_to_allocator(&line.function) || is_allocators_file(&line.file));
     lines.split_off(own.map_or(0, |last| last + 1))
 }
 
@@ -82,6 +89,12 @@ mod tests {
         for (function, own) in cases {
             assert_eq!(belongs_to_allocator(function), own, "{function}");
         }
+    }
+
+    #[test]
+    fn what_is_inlined_is_known_by_its_file() {
+        assert!(is_allocators_file(concat!(env!("CARGO_MANIFEST_DIR"), "/src/attribute/stacks.rs")));
+        assert!(!is_allocators_file("/home/me/application/src/allocator.rs"));
     }
 
     #[test]
