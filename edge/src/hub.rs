@@ -1,7 +1,7 @@
 //! The hub: the Durable Object that owns the monitors, their state and their history.
 //!
 //! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /view`, `GET /incidents`,
-//! `GET /monitors/<id>/memory?<to>-<from>` and `GET /monitors/<id>/uptime?<window>` (milliseconds), and what [`admin`]
+//! `GET /monitors/<id>/memory?<to>-<from>` and `GET /monitors/<id>/uptime?<window>` (milliseconds), and what `admin`
 //! has. It is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
 //! on a copy, and put in place after the store has taken it.
 

@@ -2,7 +2,7 @@
 //!
 //! An ending is told with its evidence and with whether the evidence decides. Where it does not, the kind is
 //! [`EndingKind::Unknown`]: a wrong cause costs whoever is on call more than none. How facts become an ending is in
-//! [`judge`].
+//! [`judge()`].
 
 mod judge;
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize
 /// Innermost frames that are kept of a stack.
 pub(crate) const FRAMES: usize = 64;
 
-/// Distinct stacks that there is room for. Later ones share [`StackId::LOST`].
+/// Distinct stacks that there is room for. Later ones share [`StackId::NONE`].
 const STACKS: usize = if cfg!(miri) { 64 } else { 4096 };
 
 /// Places that are looked at before a stack counts as lost.
