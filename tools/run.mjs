@@ -75,6 +75,8 @@ keep(
     env: {
       PORT: String(server),
       HEAPBEAT_SECRET: secret,
+      // Ours, and no setting of the server's.
+      HEAPBEAT_STATE: undefined,
       HEAPBEAT_LOG_FORMAT: process.env.HEAPBEAT_LOG_FORMAT ?? "text",
     },
     onLine: (text) => line("server", text),

@@ -133,7 +133,10 @@ async fn client(port: u16, path: &str, until: Instant) -> std::io::Result<u32> {
 }
 
 struct Server {
+    /// The supervisor.
     child: Child,
+    /// The process that serves, and is measured.
+    worker: u32,
     port: u16,
 }
 
@@ -148,14 +151,15 @@ impl Server {
         for line in BufReader::new(log).lines() {
             let event: Value = serde_json::from_str(&line?)?;
             if let Some(port) = event["server.port"].as_u64() {
-                return Ok(Server { child, port: u16::try_from(port)? });
+                let worker = only_child(child.id())?;
+                return Ok(Server { child, worker, port: u16::try_from(port)? });
             }
         }
         Err("the server did not come up".into())
     }
 
     fn proc(&self, file: &str) -> Fallible<String> {
-        Ok(fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))?)
+        Ok(fs::read_to_string(format!("/proc/{}/{file}", self.worker))?)
     }
 
     fn rss_mb(&self) -> Fallible<f64> {
@@ -180,7 +184,7 @@ impl Server {
     }
 
     fn tasks(&self) -> Fallible<Vec<String>> {
-        let directory = format!("/proc/{}/task", self.child.id());
+        let directory = format!("/proc/{}/task", self.worker);
         fs::read_dir(&directory)?.map(|entry| Ok(entry?.path().display().to_string())).collect()
     }
 }
@@ -190,6 +194,12 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The process that `parent` has started.
+fn only_child(parent: u32) -> Fallible<u32> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
+    Ok(children.split_whitespace().next().ok_or("the supervisor has no worker")?.parse()?)
 }
 
 /// The first figure of `schedstat`: nanoseconds on a CPU.

@@ -28,7 +28,6 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
     let flags = |name: &str| arguments.get_one::<String>(name).cloned();
     let config = Config::from_layers(flags, environment)?;
     logging::init(&config)?;
-    warn_of_unknown_variables();
     allow_more_descriptors();
     let demo = arguments.get_flag("demo");
     let version = demo::version().filter(|_| demo).unwrap_or_else(|| super::cli::version().to_owned());
@@ -38,6 +37,8 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
     } else {
         Some(heapbeat::supervised(&config, &version)?)
     };
+    // Here rather than above, where the supervisor would say it a second time.
+    warn_of_unknown_variables();
     let app = demo::app(demo);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let result = runtime.block_on(async {
