@@ -75,10 +75,13 @@ fn a_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let asked = directory.path().join("asked");
     let program = directory.path().join("grow.py");
-    // The memory is in a child of what was started.
+    // The memory is in a child of what was started. It stops growing, and ends, should nobody end it.
     fs::write(
         &program,
-        "import os, time\nif os.fork():\n  os.wait()\nelse:\n  kept=[]\n  while True:\n    kept.append(bytes([1])*(1<<20)); time.sleep(0.05)\n",
+        "import os, sys, time\nparent=os.getpid()\nif os.fork():\n  os.wait()\nelse:\n  \
+         open(sys.argv[1], 'a').write(f'{os.getpid()}\\n')\n  kept=[]\n  \
+         while os.getppid() == parent or len(kept) < 300:\n    \
+         if len(kept) < 300: kept.append(bytes([1])*(1<<20))\n    time.sleep(0.05)\n",
     )
     .unwrap();
     let Some(python) =
@@ -88,11 +91,14 @@ fn a_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
         return;
     };
     let shrink = format!("touch {}", asked.display());
+    let growing = directory.path().join("growing");
     let arguments = ["--limit", "120MB", "--ready-after", "1s", "--shrink-command", &shrink];
-    let server = guard(&arguments, &format!("exec {python} {}", program.display()));
+    let server = guard(&arguments, &format!("exec {python} {} {}", program.display(), growing.display()));
     until("the replacement", || (server.logged("recycled: worker").len() == 1).then_some(()));
     assert!(asked.exists(), "it was asked to shrink first");
     assert_eq!(server.ending(0)["heapbeat.ending.kind"], "recycle");
+    let first = fs::read_to_string(&growing).unwrap().lines().next().unwrap().parse().unwrap();
+    until("the child that grew to end with its parent", || (!lives(first)).then_some(()));
 }
 
 #[test]

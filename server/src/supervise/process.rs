@@ -8,12 +8,13 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 use std::time::Instant;
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::machine::{Number, Order, Signal as Asked};
 use super::wire::{Command, Lines, Word};
@@ -96,6 +97,8 @@ impl Program {
         }
         let mut line = None;
         if self.guest {
+            // A group of its own: what it has started can be ended with it.
+            process.process_group(0);
             process.envs(self.variables.iter().map(|(name, value)| (name, value)));
         } else {
             let (ours, theirs) = UnixStream::pair()?;
@@ -154,6 +157,16 @@ impl Live {
     /// What to wait for, while there is anything to come.
     pub(super) fn socket(&self) -> Option<&UnixStream> {
         self.line.as_ref()
+    }
+
+    /// Ends what a program has left behind that is no more: a child that nobody knows of would go on eating memory
+    /// beside the one that took over.
+    pub(super) fn kill_rest(&self) {
+        match kill_process_group(self.pid, Signal::KILL) {
+            Ok(()) => tracing::info!("ended what program {} had left running", self.number),
+            // The usual case: there is nobody left in its group.
+            Err(error) => tracing::debug!("nothing is left of program {}: {error}", self.number),
+        }
     }
 
     /// Ends it at once.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use heapbeat_shared::Ending;
 use heapbeat_shared::ending::{Asked, Exit};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{WaitOptions, waitpid};
+use rustix::process::{WaitOptions, wait};
 use sd_notify::NotifyState;
 
 use super::guest::Guest;
@@ -173,7 +173,7 @@ impl Supervisor {
 
     /// Takes news of deaths, of workers and, as PID 1, of anybody.
     fn reap(&mut self, events: &mut VecDeque<Event>) {
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(live) = self.live.iter_mut().find(|live| live.pid == pid) else { continue };
             let exit = match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => Exit::Code(code),
@@ -183,9 +183,12 @@ impl Supervisor {
             };
             let number = live.number;
             events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
-            // A program that ends by itself and well has done what it was there for.
-            if self.program.is_guest() && exit == Exit::Code(0) {
-                events.push_back(Event::Done(number));
+            if self.program.is_guest() {
+                live.kill_rest();
+                // A program that ends by itself and well has done what it was there for.
+                if exit == Exit::Code(0) {
+                    events.push_back(Event::Done(number));
+                }
             }
             events.push_back(Event::Ended(number, exit));
         }
