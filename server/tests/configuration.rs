@@ -50,7 +50,7 @@ fn a_taken_port_is_named_with_its_variable() {
 #[test]
 fn a_misspelt_variable_is_warned_of() {
     let server = Server::start(&[("HEAPBEAT_MEMORY_LIMT", "512MB")]);
-    let warned = until("the warning", || server.logged("HEAPBEAT_MEMORY_LIMT").pop());
+    let warned = server.said("HEAPBEAT_MEMORY_LIMT");
     assert_eq!(warned["level"], "WARN");
     let told = "HEAPBEAT_MEMORY_LIMT is no setting and does nothing; HEAPBEAT_MEMORY_LIMIT is one";
     assert_eq!(warned["message"], told);
@@ -59,9 +59,9 @@ fn a_misspelt_variable_is_warned_of() {
 #[test]
 fn the_log_names_the_limit_and_carries_figures_for_machines() {
     let server = Server::start(&[("HEAPBEAT_MEMORY_LIMIT", "100MB")]);
-    let limit = until("the limit", || server.logged("the memory limit is").pop());
+    let limit = server.said("the memory limit is");
     assert_eq!(limit["message"], "the memory limit is 100.0 MB from HEAPBEAT_MEMORY_LIMIT");
-    let line = until("the first line of figures", || server.logged("external").pop());
+    let line = server.said("external");
     assert_eq!(line["heapbeat.memory.limit"], 104_857_600);
     assert_eq!(line["heapbeat.pressure"], "calm");
     let rss = line["process.memory.usage"].as_u64().unwrap();

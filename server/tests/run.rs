@@ -124,7 +124,7 @@ fn a_program_that_takes_its_socket_is_replaced_without_a_gap() {
     };
     let server =
         guard(&["--listen", "0", "--ready-after", "1s"], &format!("exec {python} {}", program.display()));
-    let port = server.logged("the program is at port")[0]["server.port"].as_u64().unwrap();
+    let port = server.said("the program is at port")["server.port"].as_u64().unwrap();
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).unwrap());
     let request = b"GET / HTTP/1.1\r\nhost: t\r\n\r\n";
     assert_eq!(ask(connect(address), "GET", request).text(), "ok");

@@ -172,6 +172,11 @@ impl Server {
             .collect()
     }
 
+    /// Waits for an event whose message contains `text`. An answer over a socket may overtake the line that tells of it.
+    pub(crate) fn said(&self, text: &str) -> Value {
+        until(text, || self.logged(text).pop())
+    }
+
     /// Connections that the server holds open.
     pub(crate) fn clients(&self) -> usize {
         sockets(self.worker()) - self.own_sockets
