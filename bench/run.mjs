@@ -17,6 +17,18 @@ const BENCHES = {
     asks: "what do the guard and attribution cost a route that allocates",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "attribution_bench"],
   },
+  guard: {
+    asks: "the same for the guard as a whole, on and off in turn",
+    command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "attribution_bench", "--", "guard"],
+  },
+  purge: {
+    asks: "how long does giving memory back hold requests up",
+    command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "purge_bench"],
+  },
+  survive: {
+    asks: "what do leaks, kills and crashes cost, counted; PM2 beside it",
+    command: ["cargo", "bench", "--locked", "-p", "heapbeat", "--bench", "survive"],
+  },
 };
 
 /** Runs a command, shows and returns what it prints. @param {string[]} command @returns {Promise<string>} */

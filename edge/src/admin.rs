@@ -1,7 +1,5 @@
 //! What the owner may do: who it is, and what a list of monitors is. Pure.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -62,7 +60,7 @@ pub fn read_list(text: &str) -> Result<Vec<Value>, String> {
 
 /// The applied monitors beside those of `wrangler.toml`.
 pub fn read_applied(list: &[Value], allow_private: bool, fixed: &Config) -> Config {
-    let taken: BTreeSet<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
+    let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
     Config::read(LIST, list, allow_private, &taken)
 }
 

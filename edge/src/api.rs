@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use heapbeat_shared::ending::EndingKind;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, Sample, UnixMillis};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::config::Problem;
+use crate::instant::rfc3339;
 use crate::view::{EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::State;
 use crate::watch::board::Past;
@@ -125,13 +125,6 @@ struct Window {
 fn thousandths(percent: f64) -> f64 {
     // The tiny amount forgives what binary fractions lose: 99.98 is stored a little lower than it is.
     ((percent + 1e-9) * 1000.0).floor() / 1000.0
-}
-
-/// `2026-01-01T00:00:00Z`, whole seconds.
-pub(crate) fn rfc3339(at: UnixMillis) -> String {
-    DateTime::<Utc>::from_timestamp_millis(at.0)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// The body of `GET /api/v1/incidents`.

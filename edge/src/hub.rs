@@ -1,8 +1,8 @@
 //! The hub: the Durable Object that owns the monitors, their state and their history.
 //!
-//! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /view`, `GET /incidents`,
+//! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /page`, `GET /status`, `GET /incidents`,
 //! `GET /monitors/<id>/memory?<to>-<from>` and `GET /monitors/<id>/uptime?<window>` (milliseconds), and what `admin`
-//! has. It is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
+//! has. What it answers is what the public gets, finished. It is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
 //! on a copy, and put in place after the store has taken it.
 
 // The attribute on the object writes public functions that nobody here can document.
@@ -22,6 +22,7 @@ use self::deliver::Outbox;
 use crate::api;
 use crate::config::{Config, Monitor, Rhythm, Target};
 use crate::env::{self, BINDING_HUB, Setup};
+use crate::page;
 use crate::probe::{Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
 use crate::store::{Loaded, Store, StoreError};
 use crate::view::StatusView;
@@ -87,10 +88,11 @@ impl DurableObject for Hub {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let done = match (request.method(), request.path().as_str()) {
             (Method::Post, "/tick") => match instant(&request) {
-                Some(at) => self.tick(at).await.map(|outcome| Response::from_json(&outcome.as_str())),
+                Some(at) => self.tick(at).await.map(|outcome| Response::ok(outcome.as_str())),
                 None => return Response::error("a tick has an instant", 400),
             },
-            (Method::Get, "/view") => self.view().map(|view| Response::from_json(&view)),
+            (Method::Get, "/page") => self.view().map(|view| Response::ok(page::status(&view))),
+            (Method::Get, "/status") => self.view().map(|view| Response::ok(api::status_json(&view))),
             (Method::Get, "/incidents") => {
                 self.incidents().map(|list| Response::ok(api::incidents_json(&list)))
             }
@@ -334,27 +336,9 @@ fn instant(request: &Request) -> Option<UnixMillis> {
     url.rsplit_once('=')?.1.parse().ok().map(UnixMillis)
 }
 
-/// Asks the hub for what the public may see.
-pub async fn ask_view(env: &Env) -> Result<StatusView> {
-    let mut response = stub(env)?.fetch_with_str("https://hub/view").await?;
-    if response.status_code() != 200 {
-        return Err(worker::Error::from("the hub did not answer"));
-    }
-    response.json().await
-}
-
-/// Asks the hub for the newest incidents, as the API tells them.
-pub async fn ask_incidents(env: &Env) -> Result<String> {
-    let mut response = stub(env)?.fetch_with_str("https://hub/incidents").await?;
-    if response.status_code() != 200 {
-        return Err(worker::Error::from("the hub did not answer"));
-    }
-    response.text().await
-}
-
-/// Asks the hub about one monitor's past: `what` is `memory` or `uptime`, with its numbers. `None`: it is not watched.
-pub async fn ask_history(env: &Env, what: &str) -> Result<Option<String>> {
-    let mut response = stub(env)?.fetch_with_str(&format!("https://hub/monitors/{what}")).await?;
+/// Asks the hub for something that the public may see, finished. `None`: there is no such thing.
+pub async fn ask(env: &Env, path: &str) -> Result<Option<String>> {
+    let mut response = stub(env)?.fetch_with_str(&format!("https://hub{path}")).await?;
     match response.status_code() {
         200 => response.text().await.map(Some),
         404 => Ok(None),
@@ -367,7 +351,7 @@ pub async fn send_tick(env: &Env, at: UnixMillis) -> Result<String> {
     let request = Request::new(&format!("https://hub/tick?at={}", at.0), Method::Post)?;
     let mut response = stub(env)?.fetch_with_request(request).await?;
     match response.status_code() {
-        200 => response.json().await,
+        200 => response.text().await,
         _ => Err(worker::Error::from("the hub did not store the tick")),
     }
 }

@@ -8,6 +8,7 @@ pub mod alert;
 pub mod api;
 mod env;
 pub mod hub;
+pub mod instant;
 pub mod page;
 pub mod probe;
 #[cfg(not(target_arch = "wasm32"))]

@@ -14,6 +14,7 @@ use askama::Template;
 use heapbeat_shared::UnixMillis;
 
 use crate::config::Problem;
+use crate::instant;
 use crate::view::StatusView;
 use crate::watch::State;
 
@@ -71,7 +72,7 @@ pub(crate) struct Moment {
 
 impl Moment {
     pub(crate) fn new(at: UnixMillis, now: UnixMillis) -> Self {
-        Moment { machine: words::rfc3339(at), shown: words::instant(at, now) }
+        Moment { machine: instant::rfc3339(at), shown: instant::short(at, now) }
     }
 }
 

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 use crate::alert::outbox::{Next, after, sendable};
 use crate::alert::{Answered, Channels, Queued};
-use crate::api::rfc3339;
 use crate::config::{Config, MonitorId};
+use crate::instant::rfc3339;
 use crate::watch::answer::{Answer, Body, Missed, Probed};
 use crate::watch::board::{Board, Note, Tick};
 use crate::watch::incident::Incident;

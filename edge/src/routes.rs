@@ -29,8 +29,8 @@ const ALLOW: &str = "GET, HEAD, OPTIONS";
 pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response> {
     let response = match (request.method(), request.path().as_str()) {
         (Method::Get | Method::Head, "/") => status_page(env).await?,
-        (Method::Get | Method::Head, "/api/v1/status") => status(env).await?,
-        (Method::Get | Method::Head, "/api/v1/incidents") => incidents(env).await?,
+        (Method::Get | Method::Head, path @ "/api/v1/status") => told(env, path, "/status").await?,
+        (Method::Get | Method::Head, path @ "/api/v1/incidents") => told(env, path, "/incidents").await?,
         (Method::Get | Method::Put, "/api/v1/admin/monitors") => admin_monitors(request, env).await?,
         (Method::Post, path) if path.starts_with(HEARTBEATS) => {
             let id = path[HEARTBEATS.len()..].to_owned();
@@ -54,38 +54,30 @@ pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response>
 
 /// The page, or one that says that there is none at the moment.
 async fn status_page(env: &Env) -> Result<Response> {
-    let response = match hub::ask_view(env).await {
-        Ok(view) => html(200, page::status(&view), CACHE_CONTROL)?,
+    let response = match hub::ask(env, "/page").await {
+        Ok(page) => html(200, page.unwrap_or_default(), CACHE_CONTROL)?,
         Err(error) => {
-            console_error!("page: {error}");
+            console_error!("/: {error}");
             with_headers(html(503, page::unavailable(), "no-store")?, &[("retry-after", RETRY_AFTER)])?
         }
     };
     with_headers(response, &page::SECURITY_HEADERS)
 }
 
-async fn status(env: &Env) -> Result<Response> {
-    match hub::ask_view(env).await {
-        Ok(view) => json(200, api::status_json(&view), "application/json", CACHE_CONTROL),
-        Err(error) => {
-            console_error!("status: {error}");
-            let response =
-                problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
-            with_headers(response, &[("retry-after", RETRY_AFTER)])
-        }
+/// What the hub says to `question`, which somebody asked for at `path`.
+async fn told(env: &Env, path: &str, question: &str) -> Result<Response> {
+    match hub::ask(env, question).await {
+        Ok(Some(body)) => json(200, body, "application/json", CACHE_CONTROL),
+        Ok(None) => problem(404, "Not Found", &format!("there is nothing at {path}")),
+        Err(error) => unanswered(path, &error),
     }
 }
 
-async fn incidents(env: &Env) -> Result<Response> {
-    match hub::ask_incidents(env).await {
-        Ok(list) => json(200, list, "application/json", CACHE_CONTROL),
-        Err(error) => {
-            console_error!("incidents: {error}");
-            let response =
-                problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
-            with_headers(response, &[("retry-after", RETRY_AFTER)])
-        }
-    }
+/// The answer where the hub gave none.
+fn unanswered(path: &str, error: &worker::Error) -> Result<Response> {
+    console_error!("{path}: {error}");
+    let response = problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
+    with_headers(response, &[("retry-after", RETRY_AFTER)])
 }
 
 /// `GET` and `PUT /api/v1/admin/monitors`: the applied list.
@@ -126,10 +118,7 @@ async fn tell_hub(env: &Env, method: Method, path: &str, body: Option<String>) -
                 if matches!(status, 200 | 422) { "application/json" } else { "application/problem+json" };
             Ok(json(status, text, kind, "no-store")?.with_status(status))
         }
-        Err(error) => {
-            console_error!("admin: {error}");
-            problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")
-        }
+        Err(error) => unanswered(path, &error),
     }
 }
 
@@ -160,16 +149,7 @@ async fn history(path: &str, request: &Request, env: &Env) -> Result<Response> {
             }
         }
     };
-    match hub::ask_history(env, &format!("{what}?{numbers}")).await {
-        Ok(Some(body)) => json(200, body, "application/json", CACHE_CONTROL),
-        Ok(None) => problem(404, "Not Found", &format!("there is nothing at {path}")),
-        Err(error) => {
-            console_error!("history: {error}");
-            let response =
-                problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
-            with_headers(response, &[("retry-after", RETRY_AFTER)])
-        }
-    }
+    told(env, path, &format!("/monitors/{what}?{numbers}")).await
 }
 
 /// The answer to somebody who may not; nothing where the token is right.

@@ -1,17 +1,16 @@
 //! The read model: all that a page or the API may know, as owned values.
 //!
-//! The hub makes one [`StatusView`] from its tables; the page and the API are pure functions of it. What is
-//! not in here cannot leak: no URL, header or secret of a monitor's configuration has a field.
+//! The hub makes one [`StatusView`] from its tables; the page and the API are pure functions of it, and only what they
+//! make leaves the hub. What is not in here cannot leak: no URL, header or secret of a monitor's configuration has a field.
 
 use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
-use serde::{Deserialize, Serialize};
 
 use crate::config::Problem;
 use crate::watch::State;
 
 /// Everything the public status shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StatusView {
     /// The worst state of any monitor; `Unobserved` when there is none or nothing was seen yet.
     pub state: State,
@@ -26,7 +25,7 @@ pub struct StatusView {
 }
 
 /// One monitor as the public sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MonitorView {
     /// Its id: `a-z 0-9 -`.
     pub id: String,
@@ -58,7 +57,7 @@ pub struct MonitorView {
 }
 
 /// How an instance ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndingView {
     /// How.
     pub kind: EndingKind,
@@ -78,7 +77,7 @@ impl From<&Ending> for EndingView {
 }
 
 /// Uptime over one window, with the share of it that was watched at all.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WindowUptime {
     /// `24h`, `7d`, `90d`.
     pub window: String,
@@ -89,7 +88,7 @@ pub struct WindowUptime {
 }
 
 /// The memory figures of the last good answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MemoryView {
     /// The figures of `/health`, whole megabytes.
     pub figures: HealthMemory,
@@ -102,7 +101,7 @@ pub struct MemoryView {
 }
 
 /// One point of the memory chart.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChartPoint {
     /// When.
     pub at: UnixMillis,

@@ -1,4 +1,4 @@
-//! What crashes, leaks and kills cost, counted: `cargo bench -p heapbeat --bench survive -- [leak|busy|kill|endings|idle|pm2]`.
+//! What crashes, leaks and kills cost, counted: `cargo bench -p heapbeat --bench survive -- [idle|leak|busy|kill|shed|endings|pm2]`.
 //!
 //! Real processes, real signals, real connections on this machine. `HEAPBEAT_BIN` measures another binary,
 //! `SURVIVE_SECONDS` and `SURVIVE_TIMES` change how long and how often.
@@ -10,6 +10,7 @@ mod support;
 mod survive {
     pub(crate) mod endings;
     pub(crate) mod pm2;
+    pub(crate) mod shed;
 }
 
 use std::io::{Read, Write};
@@ -23,11 +24,12 @@ use support::{Server, children, signal, until};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let all: [(&str, fn()); 6] = [
+    let all: [(&str, fn()); 7] = [
         ("idle", idle),
         ("leak", leak),
         ("busy", busy),
         ("kill", kill),
+        ("shed", survive::shed::rounds),
         ("endings", survive::endings::matrix),
         ("pm2", survive::pm2::leak),
     ];

@@ -123,7 +123,7 @@ impl Recorder {
         let mut forecaster = locked(&self.forecaster);
         if changed != limit {
             forecaster.reset(Reset::Limit);
-            self.journal.note(reading.now.wall, EventKind::Limit { from: changed, to: limit });
+            self.journal.note(reading.now.wall, EventKind::Limit { before: changed, after: limit });
         }
         forecaster.push(point(reading));
         forecaster.imminent(limit, HORIZON)

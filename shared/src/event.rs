@@ -3,27 +3,29 @@
 //! The report carries the last few, the terminal view lists them, an incident's timeline is made of them. Text from
 //! elsewhere (a panic's message) is cut to a length when it becomes part of an event, never later.
 
+mod flat;
+
 use serde::{Deserialize, Serialize};
 
+use self::flat::Flat;
 use crate::pressure::Pressure;
 use crate::units::{Bytes, UnixMillis};
 
 /// Most bytes of foreign text in one event.
 pub const MAX_TEXT: usize = 300;
 
-/// Something that happened at an instant.
+/// Something that happened at an instant; one flat object on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Flat", into = "Flat")]
 pub struct Event {
     /// When.
     pub at: UnixMillis,
     /// What.
-    #[serde(flatten)]
     pub kind: EventKind,
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// The instance began.
     Started,
@@ -67,15 +69,17 @@ pub enum EventKind {
     /// The memory limit changed.
     Limit {
         /// The limit before.
-        from: Bytes,
+        before: Bytes,
         /// The limit now.
-        to: Bytes,
+        after: Bytes,
     },
     /// Asked to stop.
     Stop {
         /// By what: a signal's name.
         by: String,
     },
+    /// Something that a newer version tells of.
+    Other,
 }
 
 /// `text` cut to at most [`MAX_TEXT`] bytes between two characters.
@@ -97,6 +101,36 @@ mod tests {
         let json = r#"{"at":1000,"kind":"pressure","from":"calm","to":"alert","memory":5}"#;
         assert_eq!(serde_json::to_string(&event).unwrap(), json);
         assert_eq!(serde_json::from_str::<Event>(json).unwrap(), event);
+    }
+
+    #[test]
+    fn every_kind_comes_back_as_it_was() {
+        let (before, after) = (Bytes(7), Bytes(9));
+        let kinds = [
+            EventKind::Started,
+            EventKind::Pressure { from: Pressure::Shed, to: Pressure::Calm, memory: Bytes(5) },
+            EventKind::Purge { before, after, took_ms: 3 },
+            EventKind::Recycle { reason: "by hand".into() },
+            EventKind::Leave,
+            EventKind::Shed { refused: 4, lasted_ms: 900 },
+            EventKind::Panic { message: "\"quoted\"".into() },
+            EventKind::Limit { before, after },
+            EventKind::Stop { by: "SIGTERM".into() },
+            EventKind::Other,
+        ];
+        for kind in kinds {
+            let event = Event { at: UnixMillis(-1), kind };
+            let json = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_tells_of_is_there_without_its_meaning() {
+        for json in [r#"{"at":3,"kind":"compacted","heap":5}"#, r#"{"at":3,"kind":"pressure","to":"calm"}"#] {
+            let event = serde_json::from_str::<Event>(json).unwrap();
+            assert_eq!(event, Event { at: UnixMillis(3), kind: EventKind::Other });
+        }
     }
 
     #[test]

@@ -4,8 +4,6 @@
 //! and the others can run. A setting that is planned but not built is refused with just that reason; accepting it
 //! silently would be a promise.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -65,15 +63,15 @@ impl Config {
     /// on private addresses may be probed.
     pub fn parse(text: Option<&str>, allow_private: bool) -> Config {
         match entries(text) {
-            Ok(entries) => Config::read(VARIABLE, &entries, allow_private, &BTreeSet::new()),
+            Ok(entries) => Config::read(VARIABLE, &entries, allow_private, &[]),
             Err(reason) => Config { problems: vec![problem(VARIABLE, reason)], ..Config::default() },
         }
     }
 
     /// Reads entries that stand in a list called `list`; none may have an id of `taken`.
-    pub fn read(list: &str, entries: &[Value], allow_private: bool, taken: &BTreeSet<MonitorId>) -> Config {
+    pub fn read(list: &str, entries: &[Value], allow_private: bool, taken: &[MonitorId]) -> Config {
         let mut config = Config::default();
-        let mut ids = BTreeSet::new();
+        let mut ids = Vec::new();
         let room = MOST_MONITORS.saturating_sub(taken.len());
         for (index, entry) in entries.iter().enumerate() {
             let position = format!("{list}[{index}]");
@@ -103,8 +101,8 @@ impl Config {
     }
 
     /// A dependency on what is not watched suppresses nothing; whoever wrote it wants to know.
-    fn check_dependencies(&mut self, list: &str, taken: &BTreeSet<MonitorId>) {
-        let mut ids: BTreeSet<_> = self.monitors.iter().map(|monitor| monitor.id.clone()).collect();
+    fn check_dependencies(&mut self, list: &str, taken: &[MonitorId]) {
+        let mut ids: Vec<_> = self.monitors.iter().map(|monitor| monitor.id.clone()).collect();
         ids.extend(taken.iter().cloned());
         for monitor in &mut self.monitors {
             for missing in monitor.depends_on.extract_if(.., |on| !ids.contains(on)) {

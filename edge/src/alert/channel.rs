@@ -1,6 +1,5 @@
 //! Where alerts go: `[[vars.ALERTS]]`, which holds names of secrets and never what they stand for.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heapbeat_shared::units::parse_duration;
@@ -102,12 +101,11 @@ impl Channels {
             Ok(_) => return channels.refuse(VARIABLE, format!("should be a list of at most {MOST} tables")),
             Err(error) => return channels.refuse(VARIABLE, format!("is not JSON: {error}")),
         };
-        let mut ids = BTreeSet::new();
         for (index, entry) in entries.into_iter().enumerate() {
             let position = format!("{VARIABLE}[{index}]");
             let read = serde_json::from_str::<Entry>(&entry.to_string()).map_err(|error| error.to_string());
             match read.and_then(|entry| channel(entry, allow_private)) {
-                Ok(channel) if !ids.insert(channel.id.clone()) => {
+                Ok(channel) if channels.get(&channel.id).is_some() => {
                     channels =
                         channels.refuse(&position, format!("`{}` is taken by an entry above", channel.id));
                 }

@@ -3,7 +3,7 @@
 use heapbeat_shared::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-use crate::api::rfc3339;
+use crate::instant::rfc3339;
 use crate::page::words;
 use crate::watch::incident::{Incident, Occasion, Severity};
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::channel::{Channel, Service};
 use super::message::{Message, cut};
 use super::outbox::Answered;
-use crate::api::rfc3339;
+use crate::instant::rfc3339;
 use crate::watch::incident::{Occasion, Severity};
 
 /// One request, ready to be sent. Never printed: it holds the secret.

@@ -66,13 +66,14 @@ impl Hub {
         }
         let answer = Applied { applied: good && !dry_run, difference, problems };
         let status = if good { 200 } else { 422 };
-        Ok(Response::from_json(&answer).map(|response| response.with_status(status)))
+        let body = serde_json::to_string(&answer).map_err(|error| error.to_string())?;
+        Ok(Response::ok(body).map(|response| response.with_status(status)))
     }
 
     /// The applied list as it was written, and the ids that `wrangler.toml` has.
     pub(super) fn get_monitors(&self) -> Told<Result<Response>> {
         let fixed: Vec<_> = self.setup.config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
-        Ok(Response::from_json(&json!({ "monitors": self.applied()?, "wrangler": fixed })))
+        Ok(Response::ok(json!({ "monitors": self.applied()?, "wrangler": fixed }).to_string()))
     }
 
     /// What every job has said; read from the store the first time.

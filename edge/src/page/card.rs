@@ -4,6 +4,7 @@ use heapbeat_shared::{HealthMemory, UnixMillis};
 
 use super::chart::{self, Chart};
 use super::{Moment, words};
+use crate::instant;
 use crate::view::{ChartPoint, MonitorView, WindowUptime};
 use crate::watch::State;
 
@@ -83,7 +84,7 @@ impl<'a> Window<'a> {
 /// Every so many points, the last one always among them.
 fn rows(points: &[ChartPoint]) -> Vec<Row> {
     let step = points.len().div_ceil(TABLE_ROWS).max(1);
-    let row = |point: &ChartPoint| Row { at: words::clock(point.at), memory: point.memory };
+    let row = |point: &ChartPoint| Row { at: instant::clock(point.at), memory: point.memory };
     let mut rows: Vec<Row> = points.iter().rev().step_by(step).map(row).collect();
     rows.reverse();
     rows

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use heapbeat_shared::{Megabytes, UnixMillis};
 
 use super::words;
+use crate::instant;
 use crate::view::ChartPoint;
 
 /// Width of the picture, in its own units.
@@ -74,7 +75,7 @@ pub fn chart(
             .collect(),
         memory_labels: [top, top / 2, 0].map(|mb| format!("{mb} MB")).into(),
         time_labels: [start, i64::midpoint(start, now.0), now.0]
-            .map(|at| words::clock(UnixMillis(at)))
+            .map(|at| instant::clock(UnixMillis(at)))
             .into(),
         summary: format!(
             "Resident memory over {}: between {lowest} and {peak} MB, {} MB at the end.",

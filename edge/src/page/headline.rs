@@ -3,6 +3,7 @@
 use heapbeat_shared::UnixMillis;
 
 use super::words;
+use crate::instant;
 use crate::view::{MonitorView, StatusView};
 use crate::watch::State;
 
@@ -43,7 +44,7 @@ fn single(monitor: &MonitorView, now: UnixMillis) -> String {
         "{} is {} since {} ({ago})",
         monitor.name,
         phrase(monitor.state),
-        words::instant(monitor.since, now)
+        instant::short(monitor.since, now)
     )
 }
 

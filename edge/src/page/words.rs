@@ -1,38 +1,10 @@
 //! Figures as people read them.
 
-use chrono::{DateTime, Utc};
-use heapbeat_shared::UnixMillis;
-
 use crate::watch::State;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-
-fn utc(at: UnixMillis) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(at.0).unwrap_or_default()
-}
-
-/// `2026-01-31T14:03:00Z`.
-pub fn rfc3339(at: UnixMillis) -> String {
-    utc(at).format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// `14:03 UTC` within a day, else `31 Jan, 14:03 UTC`, with the year within no year.
-pub fn instant(at: UnixMillis, now: UnixMillis) -> String {
-    let age = now.since(at).as_secs();
-    let format = match age {
-        age if age < DAY && utc(at).date_naive() == utc(now).date_naive() => "%H:%M UTC",
-        age if age < 300 * DAY => "%-d %b, %H:%M UTC",
-        _ => "%-d %b %Y, %H:%M UTC",
-    };
-    utc(at).format(format).to_string()
-}
-
-/// `14:03`.
-pub fn clock(at: UnixMillis) -> String {
-    utc(at).format("%H:%M").to_string()
-}
 
 /// How long ago, in its largest unit or two: `40 s`, `12 min`, `3 h 5 min`, `4 d 2 h`.
 pub fn span(seconds: u64) -> String {
@@ -84,25 +56,6 @@ pub fn icon(state: State) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOON: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
-
-    #[test]
-    fn instants_are_as_short_as_they_can_be() {
-        let ago = |seconds: i64| UnixMillis(NOON.0 - seconds * 1000);
-        let cases = [
-            (0, "12:00 UTC"),
-            (3600, "11:00 UTC"),
-            (13 * 3600, "30 Jan, 23:00 UTC"),
-            (40 * 86_400, "22 Dec, 12:00 UTC"),
-            (400 * 86_400, "27 Dec 2024, 12:00 UTC"),
-        ];
-        for (seconds, shown) in cases {
-            assert_eq!(instant(ago(seconds), NOON), shown);
-        }
-        assert_eq!(rfc3339(NOON), "2026-01-31T12:00:00Z");
-        assert_eq!(clock(NOON), "12:00");
-    }
 
     #[test]
     fn spans_have_two_units_at_most() {

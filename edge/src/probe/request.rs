@@ -2,8 +2,7 @@
 //!
 //! A header that holds a secret goes to the origin that it was meant for and to no other, wherever a target points.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use web_sys::Url;
 use worker::{CacheMode, Headers, Method, Request, RequestInit, RequestRedirect};
 
@@ -12,7 +11,7 @@ use crate::config::{Monitor, MonitorId, Target};
 use crate::watch::Blindness;
 
 /// The headers of each monitor that has some, secrets put in; or that a secret is not there.
-pub type Sent = BTreeMap<MonitorId, Result<Vec<SentHeader>, Blindness>>;
+pub type Sent = LiteMap<MonitorId, Result<Vec<SentHeader>, Blindness>>;
 
 /// A header as it is sent.
 #[derive(Clone)]

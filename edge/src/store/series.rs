@@ -3,10 +3,10 @@
 //! A chunk takes the place of the one that has become too old (`watch/rollup.rs`), so keeping seven days at a second,
 //! ninety days at a minute and two years at an hour writes two rows a monitor and hour, and one a day, and deletes none.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
 use worker::SqlStorageValue;
 
 use super::pack::{pack_runs, unpack, unpack_runs};
@@ -40,9 +40,9 @@ pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(),
 }
 
 /// The runs that the ticks of a stretch of time brought, by monitor. A tick that cannot be read is skipped.
-fn told(sql: &Sql, from: UnixMillis, to: UnixMillis) -> Result<BTreeMap<MonitorId, Vec<Run>>, StoreError> {
+fn told(sql: &Sql, from: UnixMillis, to: UnixMillis) -> Result<LiteMap<MonitorId, Vec<Run>>, StoreError> {
     let query = "SELECT probes FROM ring WHERE at >= ? AND at < ? ORDER BY at";
-    let mut by_monitor: BTreeMap<MonitorId, Vec<Run>> = BTreeMap::new();
+    let mut by_monitor: LiteMap<MonitorId, Vec<Run>> = LiteMap::new();
     for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
         let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
         for reading in unpack(blob).unwrap_or_default() {

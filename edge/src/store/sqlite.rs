@@ -1,11 +1,11 @@
 //! The hub's tables: what is read once when the object starts, and what a tick writes.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
 use worker::{SqlStorage, SqlStorageValue, State as ObjectState};
 
 use super::migrate::{self, MigrationError};
@@ -96,7 +96,7 @@ pub struct Loaded {
     /// The memos of all monitors.
     pub memos: Memos,
     /// Every ledger's entries, oldest first.
-    pub ledgers: BTreeMap<MonitorId, Vec<Entry>>,
+    pub ledgers: LiteMap<MonitorId, Vec<Entry>>,
     /// The probes of the last day's ticks, oldest first.
     pub ticks: Vec<(UnixMillis, Vec<Reading>)>,
     /// Incidents that are open or were closed within the last day, oldest first.

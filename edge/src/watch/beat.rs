@@ -3,10 +3,10 @@
 //! A job that said that it starts has come, however long it takes; one that failed is down until it succeeds. Until a
 //! job is heard for the first time nothing is known of it, which is not the same as that it is missing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Body, Missed};
@@ -47,7 +47,7 @@ pub struct Ended {
 }
 
 /// All jobs of one hub.
-pub type Beats = BTreeMap<MonitorId, Beat>;
+pub type Beats = LiteMap<MonitorId, Beat>;
 
 impl Said {
     /// Reads the query of `POST /api/v1/heartbeats/{id}`: nothing is a success; else `event=start|success|fail`, or

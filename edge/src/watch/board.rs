@@ -3,10 +3,10 @@
 //! A tick goes in as owned probes and comes out as one [`Commit`]: everything the store has to write, at
 //! once. The board is changed on a copy by the caller, so a write that fails leaves the old one in place.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::State;
@@ -25,7 +25,7 @@ use crate::view::{StatusView, WindowUptime};
 /// What is known of every monitor.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Board {
-    watched: BTreeMap<MonitorId, Watched>,
+    watched: LiteMap<MonitorId, Watched>,
     last: Option<Tick>,
 }
 
@@ -82,7 +82,7 @@ pub struct Commit {
 /// The memos of all monitors: one row of the store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Memos(pub BTreeMap<MonitorId, Memo>);
+pub struct Memos(pub LiteMap<MonitorId, Memo>);
 
 /// How a monitor did in a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,7 +127,7 @@ pub enum Note {
 
 impl Board {
     /// The board as it was stored.
-    pub fn restore(last: Option<Tick>, memos: Memos, mut entries: BTreeMap<MonitorId, Vec<Entry>>) -> Self {
+    pub fn restore(last: Option<Tick>, memos: Memos, mut entries: LiteMap<MonitorId, Vec<Entry>>) -> Self {
         let watched = memos.0.into_iter().map(|(id, memo)| {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
             (id, Watched { memo, ledger, ..Watched::default() })
@@ -256,9 +256,10 @@ impl Board {
     /// out. The ledger itself stays until it is too old: a monitor that comes back under the same id goes on
     /// with it, and the time between was not observed.
     fn retire(&mut self, config: &Config, at: UnixMillis, commit: &mut Commit) {
-        self.watched.retain(|id, watched| {
+        let mut forgotten = Vec::new();
+        for (id, watched) in self.watched.iter_mut() {
             if !watched.ledger.lapsed(at) || config.monitors.iter().any(|monitor| monitor.id == *id) {
-                return true;
+                continue;
             }
             let mut changes = watched.ledger.lapse(at);
             watched.memo = Memo::default();
@@ -268,12 +269,13 @@ impl Board {
             let ended = watched.ledger.current(at).is_none_or(|last| last.from <= at.minus(ledger::KEPT));
             if ended {
                 changes.forget_before = Some(at);
+                forgotten.push(id.clone());
             }
             if changes != Changes::default() {
                 commit.ledgers.push((id.clone(), changes));
             }
-            !ended
-        });
+        }
+        self.watched.retain(|id, _| !forgotten.contains(id));
     }
 
     /// What is known of a monitor's `window` that ends at `now`.

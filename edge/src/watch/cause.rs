@@ -3,13 +3,13 @@
 //! Causes are ordered by how much they explain: that memory ran full explains why connections are refused, and a kill
 //! by the kernel explains both. An incident keeps the one that explains most.
 
-use heapbeat_shared::UnixMillis;
 use heapbeat_shared::ending::EndingKind;
 use heapbeat_shared::event::EventKind;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use super::told::Told;
+use crate::instant;
 
 /// Why; a later one explains more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,8 @@ pub fn sentence_of(event: &EventKind) -> String {
             format!("{refused} requests were refused within {} s", lasted_ms / 1000)
         }
         EventKind::Panic { message } => format!("a request panicked: {message}"),
-        EventKind::Limit { from, to } => format!("the memory limit changed from {from} to {to}"),
+        EventKind::Limit { before, after } => format!("the memory limit changed from {before} to {after}"),
+        EventKind::Other => "something happened that only a newer version of heapbeat knows".to_owned(),
         EventKind::Stop { by } => format!("it was asked to stop by {by}"),
     }
 }
@@ -103,7 +104,7 @@ pub fn sentence_of(event: &EventKind) -> String {
 /// When the limit will be reached: `reaches 512.0 MB at 14:32, between 14:20 and 14:51 (UTC)`.
 pub fn forecast_sentence(told: &Told) -> Option<String> {
     let time = told.forecast.time_to_limit?;
-    let clock = |wait| clock(told.at.plus(wait), told.at);
+    let clock = |wait| instant::clock_by(told.at.plus(wait), told.at);
     let slope = told.forecast.slope.map_or(String::new(), |slope| format!(" at {}", slope.expected));
     Some(format!(
         "memory grows{slope} and reaches {} at {}, between {} and {} (UTC)",
@@ -112,11 +113,4 @@ pub fn forecast_sentence(told: &Told) -> Option<String> {
         clock(time.earliest),
         clock(time.latest)
     ))
-}
-
-/// `14:32`, with the day where it is not today.
-fn clock(at: UnixMillis, now: UnixMillis) -> String {
-    let utc = |at: UnixMillis| chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default();
-    let today = utc(at).date_naive() == utc(now).date_naive();
-    utc(at).format(if today { "%H:%M" } else { "%-d %b %H:%M" }).to_string()
 }

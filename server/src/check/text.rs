@@ -157,7 +157,8 @@ pub fn describe(event: &Event) -> String {
         EventKind::Leave => "gave up: finishing and leaving".into(),
         EventKind::Shed { refused, lasted_ms } => format!("refused {refused} requests within {lasted_ms} ms"),
         EventKind::Panic { message } => format!("panic: {}", printable(message)),
-        EventKind::Limit { from, to } => format!("the limit changed from {from} to {to}"),
+        EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
+        EventKind::Other => "something that only a newer version knows".to_owned(),
         EventKind::Stop { by } => format!("asked to stop by {}", printable(by)),
     }
 }

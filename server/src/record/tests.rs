@@ -78,7 +78,7 @@ fn a_leak_is_foreseen_and_a_limit_that_changes_begins_anew() {
         ..reading(10, 400)
     };
     assert_eq!(record(&recorder, &wider, Pressure::Calm), None);
-    let changed = EventKind::Limit { from: Bytes::from_mb(512), to: Bytes::from_mb(1024) };
+    let changed = EventKind::Limit { before: Bytes::from_mb(512), after: Bytes::from_mb(1024) };
     assert_eq!(kinds(&recorder), [EventKind::Started, changed]);
     assert_eq!(recorder.forecast(&wider).verdict, Verdict::Unknown);
 }

@@ -1,6 +1,5 @@
 //! One entry of the list, field by field: every field is looked at, so that all that is wrong is said at once.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::field::{Fields, shown};
@@ -18,13 +17,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(super) fn read(
     fields: &mut Fields<'_>,
     allow_private: bool,
-    ids: &mut BTreeSet<MonitorId>,
+    ids: &mut Vec<MonitorId>,
 ) -> Option<Monitor> {
     let id = fields.required("id", |text| text.parse::<MonitorId>().map_err(|e| e.to_string()));
-    if let Some(id) = &id
-        && !ids.insert(id.clone())
-    {
-        fields.refuse("id", format!("`{id}` is taken by an entry above; every monitor has an id of its own"));
+    if let Some(id) = &id {
+        if ids.contains(id) {
+            let taken = format!("`{id}` is taken by an entry above; every monitor has an id of its own");
+            fields.refuse("id", taken);
+        }
+        ids.push(id.clone());
     }
     let name = fields.optional("name", |text| short("name", text));
     let kind = fields.required("kind", kind);

@@ -158,7 +158,7 @@ fn what_nobody_configures_any_more_is_forgotten_in_the_end() {
 fn a_board_that_was_stored_and_read_again_is_the_same() {
     let config = config(&["api", "web"]);
     let (mut board, mut entries, mut ticks) =
-        (Board::default(), BTreeMap::<MonitorId, Vec<Entry>>::new(), vec![]);
+        (Board::default(), LiteMap::<MonitorId, Vec<Entry>>::new(), vec![]);
     let finds = [Finds::Up(9), Finds::Down, Finds::Down, Finds::Blind, Finds::Up(1), Finds::Up(2)];
     let mut memos = String::new();
     for (minute, finds) in (0..).step_by(2).zip(finds) {

@@ -80,7 +80,7 @@ fn apply(arguments: &ArgMatches) -> Result<(), Error> {
     let text = read(file).map_err(|error| Error::File(name.to_owned(), error))?;
     let document = Document::read(&text).map_err(|error| Error::Document(name.to_owned(), error))?;
     // Whether private addresses are allowed is the edge's to say.
-    let local = Config::read(LIST, &document.entries, true, &BTreeSet::new());
+    let local = Config::read(LIST, &document.entries, true, &[]);
     refuse(&local.problems, &document, name)?;
     let remote = Remote::new(url, std::env::var(TOKEN).ok())?;
     let (applied, raw) = remote.put(&document.entries, dry_run)?;
