@@ -1,10 +1,11 @@
 //! What the owner may do: who it is, and what a list of monitors is. Pure.
 
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::config::applied::LIST;
+use crate::api::problem;
+use crate::config::applied::{Applied, Difference, LIST};
 use crate::config::{Config, MonitorId};
+use crate::json;
 
 /// Longest list that is taken, in bytes.
 pub const LONGEST_LIST: usize = 256 * 1024;
@@ -41,21 +42,33 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     std::hint::black_box(differences) == 0 && a.len() == b.len()
 }
 
-/// The body of a request.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Body {
-    monitors: Vec<Value>,
-}
-
 /// Reads the body of a request: `{"monitors":[…]}`.
 pub fn read_list(text: &str) -> Result<Vec<Value>, String> {
     if text.len() > LONGEST_LIST {
         return Err(format!("the list has {} bytes, more than {LONGEST_LIST}", text.len()));
     }
-    let body: Body = serde_json::from_str(text)
-        .map_err(|error| format!(r#"the body should be {{"monitors":[…]}}: {error}"#))?;
-    Ok(body.monitors)
+    let wrong = |why: &str| format!(r#"the body should be {{"monitors":[…]}}: {why}"#);
+    let body = serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
+    let Value::Object(mut body) = body else { return Err(wrong("it is no object")) };
+    match (body.remove("monitors"), body.keys().next()) {
+        (Some(Value::Array(list)), None) => Ok(list),
+        (Some(Value::Array(_)), Some(more)) => Err(wrong(&format!("`{more}` is not known"))),
+        (Some(_), _) => Err(wrong("monitors is no list")),
+        (None, _) => Err(wrong("monitors is missing")),
+    }
+}
+
+/// The answer to a list.
+pub fn applied_json(answer: &Applied) -> String {
+    let Difference { added, changed, removed, unchanged } = &answer.difference;
+    json::object(|o| {
+        o.set("applied", answer.applied);
+        let lists = [("added", added), ("changed", changed), ("removed", removed), ("unchanged", unchanged)];
+        for (name, ids) in lists {
+            o.texts(name, ids.iter().map(String::as_str));
+        }
+        o.list("problems", |list| answer.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
+    })
 }
 
 /// The applied monitors beside those of `wrangler.toml`.

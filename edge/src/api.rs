@@ -2,152 +2,109 @@
 
 use std::fmt::Write as _;
 
-use heapbeat_shared::ending::EndingKind;
-use heapbeat_shared::{HealthMemory, Megabytes, Pressure, Sample, UnixMillis};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use heapbeat_shared::units::Fixed;
+use heapbeat_shared::{HealthMemory, Pressure, Sample, UnixMillis};
 
-use crate::config::Problem;
+use crate::config::{MonitorId, Problem};
 use crate::instant::rfc3339;
-use crate::view::{EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
-use crate::watch::State;
+use crate::json::{self, Object, Plain};
+use crate::view::{MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::board::Past;
 use crate::watch::incident::Incident;
 use crate::watch::rollup::{Line, Tier};
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
-    let body = Body {
-        status: view.state,
-        updated: view.updated.map(rfc3339),
-        monitors: view.monitors.iter().map(Monitor::from).collect(),
-        problems: &view.problems,
-    };
-    serde_json::to_string(&body).unwrap_or_else(|_| "{}".to_owned())
+    json::object(|o| {
+        o.set("status", view.state.as_str());
+        o.set("updated", view.updated.map(rfc3339).as_ref());
+        o.list("monitors", |list| {
+            view.monitors.iter().for_each(|view| list.object(|o| monitor(o, view)));
+        });
+        o.list("problems", |list| view.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
+    })
 }
 
-#[derive(serde::Serialize)]
-struct Body<'v> {
-    status: State,
-    updated: Option<String>,
-    monitors: Vec<Monitor<'v>>,
-    problems: &'v [Problem],
-}
-
-#[derive(serde::Serialize)]
-struct Monitor<'v> {
-    id: &'v str,
-    name: &'v str,
-    group: Option<&'v str>,
-    state: State,
-    since: String,
-    reason: Option<&'v str>,
-    latency_ms: Option<u32>,
-    uptime: Windows<'v>,
-    memory: Option<Memory>,
-    started: Option<String>,
-    restarts: Vec<String>,
-    /// How the previous instance ended; only signed reports tell it.
-    last_ending: Option<LastEnding<'v>>,
-}
-
-impl<'v> From<&'v MonitorView> for Monitor<'v> {
-    fn from(view: &'v MonitorView) -> Self {
-        Monitor {
-            id: &view.id,
-            name: &view.name,
-            group: view.group.as_deref(),
-            state: view.state,
-            since: rfc3339(view.since),
-            reason: view.reason.as_deref(),
-            latency_ms: view.latency_ms,
-            uptime: Windows(&view.uptime),
-            memory: view.memory.as_ref().map(Memory::from),
-            started: view.started.map(rfc3339),
-            restarts: view.restarts.iter().copied().map(rfc3339).collect(),
-            last_ending: view.last_ending.as_ref().map(LastEnding::from),
+fn monitor(o: &mut Object<'_>, view: &MonitorView) {
+    o.set("id", &view.id);
+    o.set("name", &view.name);
+    o.set("group", view.group.as_ref());
+    o.set("state", view.state.as_str());
+    o.set("since", &rfc3339(view.since));
+    o.set("reason", view.reason.as_ref());
+    o.set("latency_ms", view.latency_ms);
+    // Windows by name, in their order: `{"24h":{"percent":…,"coverage":…},…}`.
+    o.object("uptime", |o| {
+        for window in &view.uptime {
+            o.object(&window.window, |o| share(o, window));
         }
+    });
+    match &view.memory {
+        Some(view) => o.object("memory", |o| memory(o, view)),
+        None => o.set("memory", Plain::Null),
     }
-}
-
-#[derive(serde::Serialize)]
-struct LastEnding<'v> {
-    kind: EndingKind,
-    at: String,
-    sure: bool,
-    evidence: &'v [String],
-}
-
-impl<'v> From<&'v EndingView> for LastEnding<'v> {
-    fn from(view: &'v EndingView) -> Self {
-        LastEnding { kind: view.kind, at: rfc3339(view.at), sure: view.sure, evidence: &view.evidence }
+    o.set("started", view.started.map(rfc3339).as_ref());
+    o.list("restarts", |list| view.restarts.iter().for_each(|at| list.push(&rfc3339(*at))));
+    // How the previous instance ended; only signed reports tell it.
+    match &view.last_ending {
+        Some(ending) => o.object("last_ending", |o| {
+            o.set("kind", ending.kind.as_str());
+            o.set("at", &rfc3339(ending.at));
+            o.set("sure", ending.sure);
+            o.texts("evidence", ending.evidence.iter().map(String::as_str));
+        }),
+        None => o.set("last_ending", Plain::Null),
     }
 }
 
 /// The figures of `/health` and what a signed report adds.
-#[derive(serde::Serialize)]
-struct Memory {
-    #[serde(flatten)]
-    figures: HealthMemory,
-    limit: Option<Megabytes>,
-    pressure: Option<Pressure>,
-    at: String,
+fn memory(o: &mut Object<'_>, view: &MemoryView) {
+    let HealthMemory { rss, heap_used, heap_total, external } = view.figures;
+    o.set("rss", rss.0);
+    o.set("heapUsed", heap_used.0);
+    o.set("heapTotal", heap_total.0);
+    o.set("external", external.0);
+    o.set("limit", view.limit.map(|limit| limit.0));
+    o.set("pressure", view.pressure.map(Pressure::as_str));
+    o.set("at", &rfc3339(view.at));
 }
 
-impl From<&MemoryView> for Memory {
-    fn from(view: &MemoryView) -> Self {
-        let MemoryView { figures, limit, pressure, at } = *view;
-        Memory { figures, limit, pressure, at: rfc3339(at) }
-    }
+/// Uptime and coverage, cut to three decimals: 99.9999 % is not 100 %.
+fn share(o: &mut Object<'_>, window: &WindowUptime) {
+    o.set("percent", window.percent.map(|share| Fixed::cut(share, 3)));
+    o.set("coverage", Fixed::cut(window.coverage, 3));
 }
 
-/// Windows by name, in their order: `{"24h":{"percent":…,"coverage":…},…}`.
-struct Windows<'v>(&'v [WindowUptime]);
-
-impl Serialize for Windows<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for window in self.0 {
-            let figures =
-                Window { percent: window.percent.map(thousandths), coverage: thousandths(window.coverage) };
-            map.serialize_entry(&window.window, &figures)?;
-        }
-        map.end()
-    }
-}
-
-#[derive(serde::Serialize)]
-struct Window {
-    percent: Option<f64>,
-    coverage: f64,
-}
-
-/// Three decimals, rounded down: 99.9999 % is not 100 %.
-fn thousandths(percent: f64) -> f64 {
-    // The tiny amount forgives what binary fractions lose: 99.98 is stored a little lower than it is.
-    ((percent + 1e-9) * 1000.0).floor() / 1000.0
+/// A refused entry of the configuration.
+pub(crate) fn problem(o: &mut Object<'_>, problem: &Problem) {
+    o.set("position", &problem.position);
+    o.set("reason", &problem.reason);
 }
 
 /// The body of `GET /api/v1/incidents`.
 pub fn incidents_json(list: &[Incident]) -> String {
-    let incidents: Vec<_> = list
-        .iter()
-        .map(|incident| {
-            serde_json::json!({
-                "id": incident.id(),
-                "monitor": incident.monitor,
-                "severity": incident.severity,
-                "opened": rfc3339(incident.opened),
-                "closed": incident.closed.map(rfc3339),
-                "cause": incident.cause.sentence(),
-                "evidence": incident.evidence,
-                "behind": incident.behind,
-                "timeline": incident.timeline.iter().map(|moment| {
-                    serde_json::json!({ "at": rfc3339(moment.at), "what": moment.what })
-                }).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    serde_json::json!({ "incidents": incidents }).to_string()
+    json::object(|o| {
+        o.list("incidents", |out| list.iter().for_each(|it| out.object(|o| incident(o, it))));
+    })
+}
+
+fn incident(o: &mut Object<'_>, incident: &Incident) {
+    o.set("id", &incident.id());
+    o.set("monitor", incident.monitor.as_str());
+    o.set("severity", incident.severity.as_str());
+    o.set("opened", &rfc3339(incident.opened));
+    o.set("closed", incident.closed.map(rfc3339).as_ref());
+    o.set("cause", &incident.cause.sentence());
+    o.texts("evidence", incident.evidence.iter().map(String::as_str));
+    o.set("behind", incident.behind.as_ref().map(MonitorId::as_str));
+    o.list("timeline", |list| {
+        for moment in &incident.timeline {
+            list.object(|o| {
+                o.set("at", &rfc3339(moment.at));
+                o.set("what", &moment.what);
+            });
+        }
+    });
 }
 
 /// The body of `GET /api/v1/monitors/{id}/memory`: a row a sample, figures in bytes, instants in Unix milliseconds.
@@ -180,26 +137,32 @@ pub fn memory_json(monitor: &str, tier: Tier, (from, to): (UnixMillis, UnixMilli
 
 /// The body of `GET /api/v1/monitors/{id}/uptime`.
 pub fn uptime_json(monitor: &str, past: &Past) -> String {
-    let percent =
-        past.uptime.percent.map_or_else(|| "null".to_owned(), |share| thousandths(share).to_string());
-    let between = past.between.map_or_else(|| "null".to_owned(), |span| span.as_secs().to_string());
-    format!(
-        r#"{{"monitor":"{monitor}","window_seconds":{},"percent":{percent},"coverage":{},"restarts":{},"mean_time_between_restarts_seconds":{between}}}"#,
-        past.window.as_secs(),
-        thousandths(past.uptime.coverage),
-        past.restarts
-    )
+    json::object(|o| {
+        o.set("monitor", monitor);
+        o.set("window_seconds", past.window.as_secs());
+        share(o, &past.uptime);
+        o.set("restarts", past.restarts as u64);
+        o.set("mean_time_between_restarts_seconds", past.between.map(|span| span.as_secs()));
+    })
 }
 
 /// An error as RFC 9457 has it.
 pub fn problem_json(status: u16, title: &str, detail: &str) -> String {
-    serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail })
-        .to_string()
+    json::object(|o| {
+        o.set("type", "about:blank");
+        o.set("title", title);
+        o.set("status", u32::from(status));
+        o.set("detail", detail);
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::{EndingKind, Megabytes};
+
     use super::*;
+    use crate::view::EndingView;
+    use crate::watch::State;
 
     fn view() -> StatusView {
         StatusView {
@@ -249,8 +212,8 @@ mod tests {
         let expected = concat!(
             r#"{"status":"up","updated":"2026-01-01T00:00:00Z","monitors":["#,
             r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
-            r#""reason":null,"latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":100.0},"#,
-            r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0.0}},"#,
+            r#""reason":null,"latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
+            r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0}},"#,
             r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":1024,"pressure":"calm","#,
             r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
             r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
@@ -279,7 +242,7 @@ mod tests {
     fn an_error_is_a_problem_document() {
         assert_eq!(
             problem_json(404, "Not Found", "there is nothing at /x"),
-            r#"{"detail":"there is nothing at /x","status":404,"title":"Not Found","type":"about:blank"}"#
+            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"there is nothing at /x"}"#
         );
     }
 }

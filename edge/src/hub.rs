@@ -48,7 +48,7 @@ const MOST_INCIDENTS: i64 = 100;
 const MEMORY_SHOWN_MS: i64 = 3 * 3_600_000;
 
 /// The Durable Object.
-#[durable_object]
+#[durable_object(fetch)]
 pub struct Hub {
     setup: Setup,
     /// The monitors of `wrangler.toml` and those that were applied.

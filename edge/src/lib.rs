@@ -9,6 +9,8 @@ pub mod api;
 mod env;
 pub mod hub;
 pub mod instant;
+pub mod json;
+mod outgoing;
 pub mod page;
 pub mod probe;
 #[cfg(not(target_arch = "wasm32"))]

@@ -121,7 +121,9 @@ fn groups(view: &StatusView) -> Vec<Group<'_>> {
             None => groups.push(Group { name, cards: vec![card] }),
         }
     }
-    groups.sort_by_key(|group| group.name.is_some());
+    if let Some(alone) = groups.iter().position(|group| group.name.is_none()) {
+        groups[..=alone].rotate_right(1);
+    }
     groups
 }
 

@@ -14,8 +14,10 @@ use heapbeat_shared::event::Event;
 use heapbeat_shared::forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
 use heapbeat_shared::series::{self, Series};
+use heapbeat_shared::wire::Wire;
 use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Pressure, Sample, UnixMillis};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::alert::outbox::{Next, after, sendable};
@@ -90,12 +92,17 @@ struct Told {
     rss: u64,
     #[serde(default = "limit")]
     limit: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire")]
     pressure: Pressure,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire")]
     events: Vec<Event>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire")]
     previous: Option<Ending>,
+}
+
+/// What a report holds, as it is read from one.
+fn wire<'de, D: Deserializer<'de>, T: Wire>(deserializer: D) -> Result<T, D::Error> {
+    T::read(&Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// What a channel's service answers from now on.
@@ -184,7 +191,7 @@ impl Replay {
         for note in &commit.notes {
             self.say(&match note {
                 Note::State { monitor, from, to, reason } => {
-                    json!({ "at": shown, "monitor": monitor, "state": to, "was": from, "reason": reason })
+                    json!({ "at": shown, "monitor": monitor, "state": to.as_str(), "was": from.as_str(), "reason": reason })
                 }
                 Note::Restart { monitor } => json!({ "at": shown, "monitor": monitor, "restarted": true }),
                 Note::Blind { monitor, reason } => {
@@ -197,7 +204,7 @@ impl Replay {
         }
         for (channel, message) in commit.alerts {
             self.say(&json!({
-                "at": shown, "alert": message.key, "channel": channel, "occasion": message.occasion,
+                "at": shown, "alert": message.key, "channel": channel, "occasion": message.occasion.as_str(),
                 "title": message.title,
             }));
             self.rows.push(Queued { id: self.next_row, channel, message, due: at, attempts: 0 });
@@ -216,7 +223,7 @@ impl Replay {
         };
         if before.as_ref().map(face) != Some(face(incident)) {
             self.say(&json!({
-                "at": shown, "incident": incident.id(), "severity": incident.severity,
+                "at": shown, "incident": incident.id(), "severity": incident.severity.as_str(),
                 "cause": incident.cause.sentence(), "opened": rfc3339(incident.opened),
                 "closed": incident.closed.map(rfc3339), "behind": incident.behind,
             }));
@@ -324,7 +331,7 @@ impl Replay {
                 })
                 .collect();
             let line = json!({
-                "end": rfc3339(last.at), "monitor": monitor.id, "state": monitor.state,
+                "end": rfc3339(last.at), "monitor": monitor.id, "state": monitor.state.as_str(),
                 "since": rfc3339(monitor.since), "uptime": uptime, "restarts": monitor.restarts.len(),
             });
             let _ = writeln!(self.out, "{line}");

@@ -19,8 +19,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use heapbeat_shared::event::Event;
+use heapbeat_shared::wire;
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::attribute;
 use record::Recorder;
@@ -31,7 +32,7 @@ pub(crate) use story::Story;
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
 /// Who records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Head {
     pub(crate) instance: InstanceId,
     pub(crate) version: String,
@@ -41,12 +42,16 @@ pub(crate) struct Head {
 }
 
 /// Something that happened once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Note {
     pub(crate) at: UnixMillis,
     pub(crate) text: String,
-    #[serde(default)]
     pub(crate) stack: String,
+}
+
+wire::object! {
+    Head { instance, version, started, boot }
+    Note { at, text, stack ? usual }
 }
 
 /// Records from now on into the file at `path`, which a [`Shelf`] made.

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::process::Output;
 
 use heapbeat::config::SETTINGS;
-use support::{Server, heapbeat, until};
+use support::{Server, heapbeat};
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     heapbeat(arguments, variables).output().unwrap()

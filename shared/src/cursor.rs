@@ -6,19 +6,24 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use minicbor::{Decode, Encode};
+use serde::{Serialize, Serializer};
+
+use crate::wire;
 
 /// One run of the backend process: 64 random bits, sixteen hexadecimal digits when written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceId(pub u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct InstanceId(#[n(0)] pub u64);
 
 /// The last sample somebody holds: `<instance>-<sequence number>`, such as `00c0ffee00c0ffee-3599`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Cursor {
     /// The run it was taken in.
+    #[n(0)]
     pub instance: InstanceId,
     /// Its number in that run, counted from 0.
+    #[n(1)]
     pub sequence: u64,
 }
 
@@ -73,23 +78,18 @@ impl FromStr for Cursor {
 }
 
 /// Both travel as text: JSON numbers lose bits above 2^53.
-macro_rules! serde_as_text {
+macro_rules! written_as_text {
     ($($name:ty),*) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-            }
-        }
     )*};
 }
 
-serde_as_text!(InstanceId, Cursor);
+written_as_text!(InstanceId, Cursor);
+wire::text!(InstanceId Cursor);
 
 #[cfg(test)]
 mod tests {

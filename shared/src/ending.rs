@@ -8,13 +8,15 @@ mod judge;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 use crate::cursor::InstanceId;
 use crate::event::cut;
 use crate::pressure::Pressure;
 use crate::sample::Sample;
 use crate::units::UnixMillis;
+use crate::wire;
 
 pub use judge::{Asked, Exit, Facts, Judgement, OomCount, judge};
 
@@ -28,79 +30,104 @@ pub const MAX_IN_FLIGHT: usize = 16;
 pub const MAX_BACKTRACE: usize = 4096;
 
 /// How an instance ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum EndingKind {
     /// It was asked to.
+    #[n(0)]
     Stop,
     /// It was asked to, and another version followed.
+    #[n(1)]
     Deploy,
     /// The guard replaced it.
+    #[n(2)]
     Recycle,
     /// The kernel killed it for want of memory.
+    #[n(3)]
     OomKill,
     /// A panic outside of any request.
+    #[n(4)]
     Panic,
     /// Another signal or exit code.
+    #[n(5)]
     Crash,
     /// It lived but did nothing any more, and was stopped for it.
+    #[n(6)]
     Hang,
     /// It vanished together with its machine.
+    #[n(7)]
     Platform,
     /// It was idle and the platform put it to sleep. Only who asks from outside can tell.
+    #[n(8)]
     SpinDown,
     /// The evidence does not decide.
     #[default]
-    #[serde(other)]
+    #[n(9)]
     Unknown,
 }
 
 /// Everything that is told of an ending. All text is bounded; see [`Ending::bounded`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Encode, Decode)]
 pub struct Ending {
     /// What it was.
+    #[n(0)]
     pub kind: EndingKind,
     /// Whether the evidence decides.
+    #[n(1)]
     pub sure: bool,
     /// When it ended; when the last sign of life was, if nobody saw it end.
+    #[n(2)]
     pub at: UnixMillis,
     /// Sentences, strongest first.
+    #[n(3)]
     pub evidence: Vec<String>,
     /// Which run it was, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[n(4)]
     pub instance: Option<InstanceId>,
     /// Which build it was; empty when unknown.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[n(5)]
     pub version: String,
     /// When it began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[n(6)]
     pub started: Option<UnixMillis>,
     /// Its last sample.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[n(7)]
     pub last: Option<Sample>,
     /// Where memory stood on the ladder at that sample.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[n(8)]
     pub pressure: Option<Pressure>,
     /// Requests that were inside it, by route, most first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[n(9)]
     pub in_flight: Vec<InFlight>,
     /// What the panic said and where.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[n(10)]
     pub panic: Option<String>,
     /// The panic's call stack.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[n(11)]
     pub backtrace: Option<String>,
     /// What of the recorder could not be read, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[n(12)]
     pub lost: Option<String>,
 }
 
 /// Requests of one route that had not been answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct InFlight {
     /// Method and matched path.
+    #[n(0)]
     pub route: String,
     /// How many.
+    #[n(1)]
     pub requests: u32,
 }
 
@@ -200,6 +227,15 @@ impl fmt::Display for Ending {
     }
 }
 
+wire::object! {
+    Ending {
+        kind, sure, at, evidence, instance, version ? usual, started, last, pressure, in_flight ? usual, panic, backtrace,
+        lost,
+    }
+    InFlight { route, requests }
+}
+wire::word!(EndingKind or Unknown);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +245,7 @@ mod tests {
         for kind in EndingKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
-        assert_eq!(serde_json::from_str::<EndingKind>("\"a newer one\"").unwrap(), EndingKind::Unknown);
+        assert_eq!(wire::parse::<EndingKind>(b"\"a newer one\"").unwrap(), EndingKind::Unknown);
     }
 
     #[test]
@@ -223,7 +259,7 @@ mod tests {
         };
         let json = r#"{"kind":"crash","sure":true,"at":7,"evidence":["exit code 3"]}"#;
         assert_eq!(serde_json::to_string(&ending).unwrap(), json);
-        assert_eq!(serde_json::from_str::<Ending>(json).unwrap(), ending);
+        assert_eq!(wire::parse::<Ending>(json.as_bytes()).unwrap(), ending);
     }
 
     #[test]

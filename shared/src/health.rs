@@ -3,15 +3,17 @@
 //! The server writes it, the edge reads it. Strangers are told five figures and one word; a field more would
 //! be a leak, a field less breaks whoever parses it today.
 
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 use crate::units::Megabytes;
+use crate::wire::{self, WireError};
 
 /// Longest body that [`Health::parse`] looks at, in bytes. The contract's own is about 110.
 pub const MAX_HEALTH_BODY: usize = 64 * 1024;
 
 /// One word for the process as a whole; a later one is worse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Pressure is calm.
@@ -26,6 +28,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every word, best first.
+    pub const ALL: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,21 +43,25 @@ impl Status {
 }
 
 /// The memory figures of `/health`, whole megabytes of 2^20 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthMemory {
     /// Resident set of the process.
+    #[n(0)]
     pub rss: Megabytes,
     /// jemalloc `stats.allocated`: bytes the application holds.
+    #[n(1)]
     pub heap_used: Megabytes,
     /// jemalloc `stats.active`: bytes in pages that hold at least one allocation.
+    #[n(2)]
     pub heap_total: Megabytes,
     /// Resident and not jemalloc's: `rss - stats.resident`, never below 0.
+    #[n(3)]
     pub external: Megabytes,
 }
 
 /// The whole answer. Field order is the wire's order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Health {
     /// One word for the process.
     pub status: Status,
@@ -73,7 +82,7 @@ pub enum HealthError {
     },
     /// Not JSON, or JSON without the contract's fields.
     #[error("the body is not a health answer: {0}")]
-    Malformed(#[from] serde_json::Error),
+    Malformed(#[from] WireError),
 }
 
 impl Health {
@@ -87,15 +96,15 @@ impl Health {
         if body.len() > MAX_HEALTH_BODY {
             return Err(HealthError::TooLong { length: body.len() });
         }
-        Ok(serde_json::from_str(json_text(body))?)
+        Ok(wire::parse(body)?)
     }
 }
 
-/// A body as text; one that is no UTF-8 as a text that is no JSON. Everything that both halves read is read from text:
-/// reading the same types from bytes as well would be a second copy of their code in the Worker.
-pub(crate) fn json_text(body: &[u8]) -> &str {
-    std::str::from_utf8(body).unwrap_or("\u{fffd}")
+wire::object! {
+    Health { status, memory, uptime }
+    HealthMemory { rss, heap_used = "heapUsed", heap_total = "heapTotal", external }
 }
+wire::word!(Status);
 
 #[cfg(test)]
 mod tests {
@@ -143,10 +152,10 @@ mod tests {
         let cases: [(&str, &str); 6] = [
             ("", "EOF"),
             ("<html>", "expected value"),
-            ("[]", "invalid length"),
-            (r#"{"status":"healthy"}"#, "missing field `memory`"),
-            (&CONTRACT.replace("3600", "-1"), "invalid value"),
-            (&CONTRACT.replace("healthy", "<b>"), "unknown variant"),
+            ("[]", "`{` is missing"),
+            (r#"{"status":"healthy"}"#, "`memory` is missing"),
+            (&CONTRACT.replace("3600", "-1"), "`uptime` is missing"),
+            (&CONTRACT.replace("healthy", "<b>"), "`status` is missing"),
         ];
         for (body, reason) in cases {
             let error = Health::parse(body.as_bytes()).unwrap_err().to_string();

@@ -22,6 +22,7 @@ pub mod schedule;
 pub mod series;
 pub mod signing;
 pub mod units;
+pub mod wire;
 
 pub use cursor::{Cursor, InstanceId};
 pub use ending::{Ending, EndingKind};

@@ -8,18 +8,19 @@ mod culprit;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::cursor::{Cursor, InstanceId};
 use crate::ending::Ending;
 use crate::event::Event;
 use crate::forecast::Assessment;
-use crate::health::{Health, HealthMemory, Status, json_text};
+use crate::health::{Health, HealthMemory, Status};
 use crate::pressure::Pressure;
 use crate::sample::Sample;
 use crate::series::{self, Series, SeriesError};
 use crate::units::{Bytes, UnixMillis};
+use crate::wire::{self, Fields, Wire, WireError, plain};
 
 pub use culprit::{Culprit, culprit};
 
@@ -33,7 +34,7 @@ pub const MAX_EVENTS: usize = 64;
 pub const MAX_ROUTES: usize = 20;
 
 /// The signed answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// As in the public answer.
     pub status: Status,
@@ -68,12 +69,12 @@ pub struct Report {
     /// Sources that cannot be read on this machine.
     pub missing: Vec<String>,
     /// How the instance before this one ended, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Ending>,
 }
 
 /// A memory limit and who set it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limit {
     /// How much.
     pub bytes: Bytes,
@@ -82,7 +83,7 @@ pub struct Limit {
 }
 
 /// A rung and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Standing {
     /// The rung.
     pub rung: Pressure,
@@ -93,8 +94,7 @@ pub struct Standing {
 }
 
 /// Figures beside memory; what this machine does not tell is absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct System {
     /// Threads of the process.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,7 +162,7 @@ pub struct System {
 }
 
 /// Memory of one route.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RouteReport {
     /// Method and matched path, such as `POST /upload`.
     pub route: String,
@@ -185,7 +185,7 @@ pub struct RouteReport {
 }
 
 /// Encoded samples.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Block {
     /// Sequence number of the first sample, or of the next one to come when there is none.
     pub first: u64,
@@ -194,7 +194,7 @@ pub struct Block {
     /// How many were pushed out of the ring before they were asked for: a gap right before `first`.
     pub lost: u64,
     /// The samples as [`series`] encodes them, in base 64.
-    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    #[serde(serialize_with = "to_base64")]
     pub data: Vec<u8>,
 }
 
@@ -206,7 +206,7 @@ pub enum ReportError {
     TooLong(usize),
     /// Not JSON, or not of this shape.
     #[error("the body is not a report: {0}")]
-    Malformed(#[from] serde_json::Error),
+    Malformed(#[from] WireError),
     /// The samples cannot be decoded.
     #[error(transparent)]
     Samples(#[from] SeriesError),
@@ -238,7 +238,7 @@ impl Report {
         if body.len() > MAX_REPORT {
             return Err(ReportError::TooLong(body.len()));
         }
-        let mut report: Report = serde_json::from_str(json_text(body))?;
+        let mut report: Report = wire::parse(body)?;
         report.previous = report.previous.map(Ending::bounded);
         if report.events.len() > MAX_EVENTS {
             return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));
@@ -271,9 +271,35 @@ fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_str(&BASE64.encode(bytes))
 }
 
-fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    BASE64.decode(text.as_bytes()).map_err(|_| D::Error::custom("the samples are not base 64"))
+wire::object! {
+    Report {
+        status, memory, uptime, instance, version, started, now, limit, pressure, latest, system, events, routes, forecast,
+        samples, missing, previous,
+    }
+    Limit { bytes, origin }
+    Standing { rung, since, shed }
+    System {
+        threads, open_files, cpu_seconds, anon, file, swap, peak, heap_mapped, heap_retained, heap_metadata, cgroup_usage,
+        cgroup_swap, cgroup_high, cgroup_max, cgroup_oom, oom_kills, memory_stall_percent, memory_stall_full_percent,
+        machine_stall_percent, machine_stall_full_percent, runtime_stall_ms,
+    }
+    RouteReport {
+        route, requests, requests_per_second, churn_mean, churn_p99, live, live_error, growth_per_minute, growth_error,
+    }
+}
+
+impl Wire for Block {
+    fn read(value: &Value) -> Result<Self, WireError> {
+        let fields = Fields::of(value)?;
+        let text: String = fields.take("data")?;
+        let data = plain(BASE64.decode(text).ok()).map_err(|_| WireError::Misshapen("data"))?;
+        Ok(Block {
+            first: fields.take("first")?,
+            count: fields.take("count")?,
+            lost: fields.take("lost")?,
+            data,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heapbeat_shared::units::parse_duration;
-use serde::Deserialize;
+use heapbeat_shared::wire::{self, Wire};
 use serde_json::Value;
 
 use crate::config::{MonitorId, Problem, SecretName};
@@ -75,8 +75,6 @@ pub struct Channels {
 }
 
 /// One entry as it is written.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Entry {
     id: String,
     kind: String,
@@ -88,6 +86,21 @@ struct Entry {
     topic: Option<String>,
     from: Option<String>,
     to: Option<Vec<String>>,
+}
+
+wire::object! { Entry { id, kind, secret, reminder, endpoint, template, chat, topic, from, to } }
+
+/// The settings that there are.
+const SETTINGS: [&str; 10] =
+    ["id", "kind", "secret", "reminder", "endpoint", "template", "chat", "topic", "from", "to"];
+
+fn entry(value: &Value) -> Result<Entry, String> {
+    let entry = Entry::read(value).map_err(|error| error.to_string())?;
+    let mut names = value.as_object().into_iter().flat_map(|fields| fields.keys());
+    match names.find(|name| !SETTINGS.contains(&name.as_str())) {
+        Some(name) => Err(format!("`{name}` is no setting of a channel; there are {}", SETTINGS.join(", "))),
+        None => Ok(entry),
+    }
 }
 
 impl Channels {
@@ -103,8 +116,7 @@ impl Channels {
         };
         for (index, entry) in entries.into_iter().enumerate() {
             let position = format!("{VARIABLE}[{index}]");
-            let read = serde_json::from_str::<Entry>(&entry.to_string()).map_err(|error| error.to_string());
-            match read.and_then(|entry| channel(entry, allow_private)) {
+            match self::entry(&entry).and_then(|entry| channel(entry, allow_private)) {
                 Ok(channel) if channels.get(&channel.id).is_some() => {
                     channels =
                         channels.refuse(&position, format!("`{}` is taken by an entry above", channel.id));
@@ -205,12 +217,15 @@ mod tests {
         let cases = [
             (r#"{"id":"A","kind":"slack","secret":"S"}"#, "id: `A` is no id"),
             (r#"{"id":"a","kind":"sms","secret":"S"}"#, "kind: should be webhook, slack"),
-            (r#"{"id":"a","kind":"slack"}"#, "missing field `secret`"),
+            (r#"{"id":"a","kind":"slack"}"#, "`secret` is missing or not of its kind"),
             (
                 r#"{"id":"a","kind":"slack","secret":"https://hooks.slack.com/x"}"#,
                 "secret: is no name of a secret",
             ),
-            (r#"{"id":"a","kind":"slack","secret":"S","url":"x"}"#, "unknown field `url`"),
+            (
+                r#"{"id":"a","kind":"slack","secret":"S","url":"x"}"#,
+                "`url` is no setting of a channel; there are id, kind, secret",
+            ),
             (r#"{"id":"a","kind":"telegram","secret":"S"}"#, "chat: is missing, telegram needs it"),
             (r#"{"id":"a","kind":"slack","secret":"S","topic":"t"}"#, "topic: is no setting of slack"),
             (r#"{"id":"a","kind":"slack","secret":"S","reminder":"1m"}"#, "reminder: should be 5m or more"),

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use worker::{AbortController, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
+use worker::{AbortController, Delay, Fetch, Request};
 
 use super::channel::Channel;
 use super::outbox::Answered;
 use super::service::{Call, answered};
+use crate::outgoing;
 
 /// How long a service may take. One that takes longer may still have taken it; the key tells it so the next time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,16 +41,10 @@ pub async fn send(channel: &Channel, call: &Call) -> Answered {
 }
 
 fn request(call: &Call) -> worker::Result<Request> {
-    let headers = Headers::new();
-    headers.set("content-type", "application/json")?;
-    headers.set("user-agent", concat!("heapbeat/", env!("CARGO_PKG_VERSION")))?;
-    for (name, value) in &call.headers {
-        headers.set(name, value)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post)
-        .with_headers(headers)
-        .with_body(Some(call.body.as_str().into()))
-        .with_redirect(RequestRedirect::Manual);
-    Request::new_with_init(&call.url, &init)
+    let ours = [
+        ("content-type", "application/json"),
+        ("user-agent", concat!("heapbeat/", env!("CARGO_PKG_VERSION"))),
+    ];
+    let more = call.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    outgoing::request("POST", &call.url, ours.into_iter().chain(more), Some(&call.body))
 }

@@ -4,14 +4,16 @@
 //! Telegram (Bot API `sendMessage`), Pager Duty (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP
 //! API, as a Worker has no SMTP. Foreign text is escaped where the service would read markup or a mention in it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::channel::{Channel, Service};
 use super::message::{Message, cut};
 use super::outbox::Answered;
 use crate::instant::rfc3339;
+use crate::json::{object, quoted};
 use crate::watch::incident::{Occasion, Severity};
 
 /// One request, ready to be sent. Never printed: it holds the secret.
@@ -39,55 +41,67 @@ pub fn call(channel: &Channel, message: &Message, secret: &str) -> Call {
     };
     let (url, headers, body) = match &channel.service {
         Service::Webhook { template } => {
-            let body = template.as_ref().map_or_else(|| own(message).to_string(), |text| fill(text, message));
-            return Call { url: secret.to_owned(), headers: vec![key()], body };
+            let body = template.as_ref().map_or_else(|| own(message), |text| fill(text, message));
+            (secret.to_owned(), vec![key()], body)
         }
         Service::Slack => (secret.to_owned(), vec![], slack(message)),
         Service::Discord => (secret.to_owned(), vec![], discord(message)),
-        Service::Telegram { chat } => (
-            format!("{}/bot{secret}/sendMessage", endpoint("https://api.telegram.org")),
-            vec![],
-            json!({
-                "chat_id": chat,
-                "text": cut(&plain, 4000),
-                "link_preview_options": { "is_disabled": true },
-            }),
-        ),
-        Service::Pagerduty => (
-            format!("{}/v2/enqueue", endpoint("https://events.pagerduty.com")),
-            vec![],
-            pagerduty(message, secret),
-        ),
+        Service::Telegram { chat } => {
+            let url = format!("{}/bot{secret}/sendMessage", endpoint("https://api.telegram.org"));
+            let body = object(|o| {
+                o.set("chat_id", chat);
+                o.set("text", &cut(&plain, 4000));
+                o.object("link_preview_options", |o| o.set("is_disabled", true));
+            });
+            (url, vec![], body)
+        }
+        Service::Pagerduty => {
+            let url = format!("{}/v2/enqueue", endpoint("https://events.pagerduty.com"));
+            (url, vec![], pagerduty(message, secret))
+        }
         Service::Ntfy { topic } => (endpoint("https://ntfy.sh"), bearer(), ntfy(message, topic)),
-        Service::Email { from, to } => (
-            format!("{}/emails", endpoint("https://api.resend.com")),
-            [bearer(), vec![key()]].concat(),
-            json!({ "from": from, "to": to, "subject": message.title, "text": plain }),
-        ),
+        Service::Email { from, to } => {
+            let body = object(|o| {
+                o.set("from", from);
+                o.texts("to", to.iter().map(String::as_str));
+                o.set("subject", &message.title);
+                o.set("text", &plain);
+            });
+            let url = format!("{}/emails", endpoint("https://api.resend.com"));
+            (url, [bearer(), vec![key()]].concat(), body)
+        }
     };
-    Call { url, headers, body: body.to_string() }
+    Call { url, headers, body }
+}
+
+/// What a template may name, and our own JSON has, in this order.
+const FIELDS: [&str; 11] =
+    ["key", "incident", "monitor", "name", "event", "severity", "title", "text", "since", "at", "link"];
+
+fn field<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
+    Some(match name {
+        "key" => Cow::from(&message.key),
+        "incident" => Cow::from(&message.incident),
+        "monitor" => Cow::from(&message.monitor),
+        "name" => Cow::from(&message.name),
+        "event" => Cow::from(message.occasion.as_str()),
+        "severity" => Cow::from(message.severity.as_str()),
+        "title" => Cow::from(&message.title),
+        "text" => Cow::from(&message.text),
+        "since" => Cow::from(&message.since),
+        "at" => Cow::from(rfc3339(message.at)),
+        "link" => Cow::from(message.link.as_ref()?),
+        _ => return None,
+    })
 }
 
 /// Our own JSON, for a webhook without a template.
-fn own(message: &Message) -> Value {
-    json!({
-        "key": message.key,
-        "incident": message.incident,
-        "monitor": message.monitor,
-        "name": message.name,
-        "event": message.occasion,
-        "severity": message.severity,
-        "title": message.title,
-        "text": message.text,
-        "since": message.since,
-        "at": rfc3339(message.at),
-        "link": message.link,
-    })
+fn own(message: &Message) -> String {
+    object(|o| FIELDS.iter().for_each(|name| o.set(name, field(message, name).as_deref())))
 }
 
 /// Puts a message into a template; each value is escaped for the inside of a JSON string.
 fn fill(template: &str, message: &Message) -> String {
-    let own = own(message);
     let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -97,9 +111,8 @@ fn fill(template: &str, message: &Message) -> String {
             rest = after;
             continue;
         };
-        let value = own.get(name.trim()).and_then(Value::as_str).unwrap_or_default();
-        let quoted = Value::from(value).to_string();
-        filled.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
+        let value = quoted(&field(message, name.trim()).unwrap_or_default());
+        filled.push_str(value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
         rest = after;
     }
     filled.push_str(rest);
@@ -107,77 +120,98 @@ fn fill(template: &str, message: &Message) -> String {
 }
 
 /// `&`, `<` and `>` are all that Slack reads as markup of its own in what it is sent.
-fn slack(message: &Message) -> Value {
+fn slack(message: &Message) -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let title = escape(&message.title);
     let mut text = cut(&format!("{} *{title}*\n{}", sign(message), escape(&message.text)), 2900);
     if let Some(link) = &message.link {
         text = format!("{text}\n<{}|Status page>", escape(link));
     }
-    json!({
-        "text": title,
-        "blocks": [{ "type": "section", "text": { "type": "mrkdwn", "text": text } }],
+    object(|o| {
+        o.set("text", &title);
+        o.list("blocks", |list| {
+            list.object(|o| {
+                o.set("type", "section");
+                o.object("text", |o| {
+                    o.set("type", "mrkdwn");
+                    o.set("text", &text);
+                });
+            });
+        });
     })
 }
 
-fn discord(message: &Message) -> Value {
-    json!({
-        "content": cut(&format!("{} {}", sign(message), message.title), 1900),
-        "embeds": [{
-            "description": cut(&message.text, 4000),
-            "url": message.link,
-            "color": if message.occasion == Occasion::Recovered { 0x002e_a043 } else { 0x00d7_3a49 },
-            "timestamp": rfc3339(message.at),
-        }],
-        "allowed_mentions": { "parse": [] },
+fn discord(message: &Message) -> String {
+    object(|o| {
+        o.set("content", &cut(&format!("{} {}", sign(message), message.title), 1900));
+        o.list("embeds", |list| {
+            list.object(|o| {
+                o.set("description", &cut(&message.text, 4000));
+                o.set("url", message.link.as_ref());
+                let recovered = message.occasion == Occasion::Recovered;
+                o.set("color", if recovered { 0x002e_a043_u32 } else { 0x00d7_3a49 });
+                o.set("timestamp", &rfc3339(message.at));
+            });
+        });
+        o.object("allowed_mentions", |o| o.list("parse", |_| ()));
     })
 }
 
-fn pagerduty(message: &Message, secret: &str) -> Value {
-    let mut event = json!({
-        "routing_key": secret,
-        "event_action": if message.occasion == Occasion::Recovered { "resolve" } else { "trigger" },
-        "dedup_key": message.incident,
-    });
-    if message.occasion != Occasion::Recovered {
-        event["payload"] = json!({
-            "summary": cut(&message.title, 1000),
-            "source": message.monitor,
-            "severity": match message.severity {
+fn pagerduty(message: &Message, secret: &str) -> String {
+    object(|o| {
+        o.set("routing_key", secret);
+        o.set("dedup_key", &message.incident);
+        if message.occasion == Occasion::Recovered {
+            o.set("event_action", "resolve");
+            return;
+        }
+        o.set("event_action", "trigger");
+        o.object("payload", |o| {
+            o.set("summary", &cut(&message.title, 1000));
+            o.set("source", &message.monitor);
+            let severity = match message.severity {
                 Severity::Down => "critical",
                 Severity::Crashed => "error",
                 Severity::Degraded | Severity::Warning => "warning",
-            },
-            "timestamp": rfc3339(message.at),
-            "component": message.name,
-            "custom_details": { "text": message.text, "since": message.since },
+            };
+            o.set("severity", severity);
+            o.set("timestamp", &rfc3339(message.at));
+            o.set("component", &message.name);
+            o.object("custom_details", |o| {
+                o.set("text", &message.text);
+                o.set("since", &message.since);
+            });
         });
-        event["client"] = json!("heapbeat");
+        o.set("client", "heapbeat");
         if let Some(link) = &message.link {
-            event["client_url"] = json!(link);
-            event["links"] = json!([{ "href": link, "text": "Status page" }]);
+            o.set("client_url", link);
+            o.list("links", |list| {
+                list.object(|o| {
+                    o.set("href", link);
+                    o.set("text", "Status page");
+                });
+            });
         }
-    }
-    event
+    })
 }
 
-fn ntfy(message: &Message, topic: &str) -> Value {
+fn ntfy(message: &Message, topic: &str) -> String {
     let recovered = message.occasion == Occasion::Recovered;
-    let mut body = json!({
-        "topic": topic,
-        "title": message.title,
-        "message": message.text,
-        "tags": [if recovered { "white_check_mark" } else { "rotating_light" }],
-        "priority": match message.severity {
+    object(|o| {
+        o.set("topic", topic);
+        o.set("title", &message.title);
+        o.set("message", &message.text);
+        o.texts("tags", [if recovered { "white_check_mark" } else { "rotating_light" }]);
+        let priority: u32 = match message.severity {
             _ if recovered => 3,
             Severity::Down | Severity::Crashed => 5,
             Severity::Degraded | Severity::Warning => 4,
-        },
-    });
-    if let Some(link) = &message.link {
-        body["click"] = json!(link);
-    }
-    body
+        };
+        o.set("priority", priority);
+        if let Some(link) = &message.link {
+            o.set("click", link);
+        }
+    })
 }
 
 fn sign(message: &Message) -> &'static str {

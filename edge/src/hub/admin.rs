@@ -4,14 +4,16 @@
 
 use std::rc::Rc;
 
-use serde_json::{Value, json};
-use worker::{Env, Method, Request, RequestInit, Response, Result};
+use serde_json::Value;
+use worker::{Env, Method, Request, Response, Result};
 
 use super::{Hub, stub};
 use crate::admin::{self, LONGEST_LIST, read_applied};
 use crate::config::applied::{Applied, Difference};
 use crate::config::{Config, Kind, MonitorId};
 use crate::env;
+use crate::json;
+use crate::outgoing;
 use crate::probe::wall_clock;
 use crate::watch::beat::{Beats, Said};
 
@@ -60,20 +62,24 @@ impl Hub {
         let difference =
             if good { Difference::between(&self.applied()?, &list) } else { Difference::default() };
         if good && !dry_run {
-            let text = json!({ "monitors": list }).to_string();
+            let monitors = Value::from(list).to_string();
+            let text = json::object(|o| o.raw("monitors", &monitors));
             self.store()?.apply(&text).map_err(|error| error.to_string())?;
             *self.config.borrow_mut() = None;
         }
         let answer = Applied { applied: good && !dry_run, difference, problems };
         let status = if good { 200 } else { 422 };
-        let body = serde_json::to_string(&answer).map_err(|error| error.to_string())?;
-        Ok(Response::ok(body).map(|response| response.with_status(status)))
+        Ok(Response::ok(admin::applied_json(&answer)).map(|response| response.with_status(status)))
     }
 
     /// The applied list as it was written, and the ids that `wrangler.toml` has.
     pub(super) fn get_monitors(&self) -> Told<Result<Response>> {
         let fixed: Vec<_> = self.setup.config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
-        Ok(Response::ok(json!({ "monitors": self.applied()?, "wrangler": fixed }).to_string()))
+        let applied = Value::from(self.applied()?).to_string();
+        Ok(Response::ok(json::object(|o| {
+            o.raw("monitors", &applied);
+            o.texts("wrangler", fixed.iter().copied());
+        })))
     }
 
     /// What every job has said; read from the store the first time.
@@ -132,12 +138,8 @@ pub async fn ask_admin(
     path: &str,
     body: Option<String>,
 ) -> Result<(u16, String)> {
-    let mut init = RequestInit::new();
-    init.with_method(method);
-    if let Some(body) = body {
-        init.with_body(Some(body.into()));
-    }
-    let request = Request::new_with_init(&format!("https://hub{path}"), &init)?;
+    let url = format!("https://hub{path}");
+    let request = outgoing::request(method.as_ref(), &url, [], body.as_deref())?;
     let mut response = stub(worker_env)?.fetch_with_request(request).await?;
     Ok((response.status_code(), response.text().await?))
 }

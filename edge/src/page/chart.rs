@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use heapbeat_shared::units::Fixed;
 use heapbeat_shared::{Megabytes, UnixMillis};
 
 use super::words;
@@ -34,9 +35,9 @@ pub struct Chart {
     /// The used heap, as an area down to zero.
     pub heap: String,
     /// Where the limit is, where it is known and on the picture.
-    pub limit: Option<f64>,
+    pub limit: Option<String>,
     /// Where restarts were.
-    pub restarts: Vec<f64>,
+    pub restarts: Vec<String>,
     /// Labels of the memory axis, top first.
     pub memory_labels: Vec<String>,
     /// Labels of the time axis, oldest first.
@@ -136,13 +137,13 @@ fn area(run: &[ChartPoint], x: impl Fn(&ChartPoint) -> f64, y: impl Fn(&ChartPoi
         return String::new();
     }
     let (from, to) = (tenth(x(first)), tenth(x(last)));
-    format!("{}L{to} {HEIGHT}L{from} {HEIGHT}Z", line(run, &x, &y))
+    let bottom = tenth(HEIGHT);
+    format!("{}L{to} {bottom}L{from} {bottom}Z", line(run, &x, &y))
 }
 
 /// One decimal is finer than a pixel.
-fn tenth(value: f64) -> f64 {
-    // Adding zero makes a minus zero a plain one.
-    (value * 10.0).round() / 10.0 + 0.0
+fn tenth(value: f64) -> String {
+    format!("{:#}", Fixed::new(value, 1))
 }
 
 #[cfg(test)]
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn the_limit_is_shown_where_it_is_within_sight() {
         let with = |limit| chart(&[point(20, 100), point(0, 100)], &[], Some(Megabytes(limit)), NOW).unwrap();
-        assert_eq!(with(200).limit, Some(0.0));
+        assert_eq!(with(200).limit, Some("0".to_owned()));
         assert_eq!(with(4096).limit, None);
     }
 
@@ -215,7 +216,7 @@ mod tests {
     fn restarts_are_marked_where_they_were() {
         let old = UnixMillis(NOW.0 - 90_000_000);
         let chart = chart(&[point(20, 100), point(0, 100)], &[old, point(10, 0).at], None, NOW).unwrap();
-        assert_eq!(chart.restarts, [500.0]);
+        assert_eq!(chart.restarts, ["500"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Figures as people read them.
 
+use heapbeat_shared::units::Fixed;
+
 use crate::watch::State;
 
 const MINUTE: u64 = 60;
@@ -25,8 +27,7 @@ pub fn percent(share: f64) -> String {
     if share >= 100.0 {
         return "100 %".into();
     }
-    let cut = (share * 100.0).floor() / 100.0;
-    format!("{cut:.2} %")
+    format!("{} %", Fixed::cut(share, 2))
 }
 
 /// The word for a state on the page.

@@ -4,10 +4,11 @@
 
 use litemap::LiteMap;
 use web_sys::Url;
-use worker::{CacheMode, Headers, Method, Request, RequestInit, RequestRedirect};
+use worker::Request;
 
 use super::sign::Question;
 use crate::config::{Monitor, MonitorId, Target};
+use crate::outgoing;
 use crate::watch::Blindness;
 
 /// The headers of each monitor that has some, secrets put in; or that a secret is not there.
@@ -85,25 +86,15 @@ impl<'m> Sending<'m> {
 
     /// The request to `url`.
     pub(super) fn request(&self, url: &str, question: Option<&Question>) -> worker::Result<Request> {
-        let headers = Headers::new();
-        headers.set("user-agent", USER_AGENT)?;
-        headers.set("accept", self.accept)?;
         let at_home = self.origin.is_some() && origin(url) == self.origin;
-        for header in self.headers.iter().filter(|header| at_home || !header.secret) {
-            headers.set(&header.name, &header.value)?;
-        }
-        if let Some((name, value)) = question.map(Question::header) {
-            headers.set(name, &value)?;
-        }
-        let mut init = RequestInit::new();
-        init.with_method(Method::from(self.method.to_owned()))
-            .with_headers(headers)
-            .with_redirect(RequestRedirect::Manual)
-            .with_cache(CacheMode::NoStore);
-        if let Some(body) = self.body {
-            init.with_body(Some(body.into()));
-        }
-        Request::new_with_init(url, &init)
+        let theirs = self.headers.iter().filter(|header| at_home || !header.secret);
+        let signature = question.map(Question::header);
+        let ours = [("user-agent", USER_AGENT), ("accept", self.accept)];
+        let headers = ours
+            .into_iter()
+            .chain(theirs.map(|header| (header.name.as_str(), header.value.as_str())))
+            .chain(signature.as_ref().map(|(name, value)| (*name, value.as_str())));
+        outgoing::request(self.method, url, headers, self.body)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use worker::SqlStorageValue;
 
-use super::sqlite::{Store, StoreError};
+use super::sqlite::{Store, StoreError, record};
 use crate::config::MonitorId;
 use crate::watch::beat::{Beat, Beats};
 
@@ -29,8 +29,8 @@ impl Store {
     /// What every job has said.
     pub fn beats(&self) -> Result<Beats, StoreError> {
         let read = |row: &[SqlStorageValue]| -> Option<(MonitorId, Beat)> {
-            let [SqlStorageValue::String(id), SqlStorageValue::String(said)] = row else { return None };
-            Some((id.parse().ok()?, serde_json::from_str(said).ok()?))
+            let [SqlStorageValue::String(id), SqlStorageValue::Blob(said)] = row else { return None };
+            Some((id.parse().ok()?, minicbor::decode(said).ok()?))
         };
         let rows = self.sql.rows("SELECT monitor, said FROM beat", vec![])?;
         let mut beats = Beats::new();
@@ -43,11 +43,10 @@ impl Store {
 
     /// Remembers what a job said.
     pub fn hear(&self, monitor: &MonitorId, beat: &Beat) -> Result<(), StoreError> {
-        let said = serde_json::to_string(beat).map_err(|_| StoreError::Unexpected("beat"))?;
         self.sql.run(
             "INSERT INTO beat (monitor, said) VALUES (?, ?)
                 ON CONFLICT (monitor) DO UPDATE SET said = excluded.said",
-            vec![monitor.as_str().into(), said.into()],
+            vec![monitor.as_str().into(), record(beat).into()],
         )
     }
 }

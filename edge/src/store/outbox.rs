@@ -3,7 +3,7 @@
 use heapbeat_shared::UnixMillis;
 use worker::SqlStorageValue;
 
-use super::sqlite::{Sql, StoreError, integer};
+use super::sqlite::{Sql, StoreError, integer, record};
 use crate::alert::Queued;
 
 /// Every row, in order.
@@ -14,13 +14,13 @@ pub(super) fn load(sql: &Sql) -> Result<Vec<Queued>, StoreError> {
 }
 
 fn read(row: &[SqlStorageValue]) -> Option<Queued> {
-    let [id, SqlStorageValue::String(channel), SqlStorageValue::String(message), due, attempts] = row else {
+    let [id, SqlStorageValue::String(channel), SqlStorageValue::Blob(message), due, attempts] = row else {
         return None;
     };
     Some(Queued {
         id: integer(id)?,
         channel: channel.parse().ok()?,
-        message: serde_json::from_str(message).ok()?,
+        message: minicbor::decode(message).ok()?,
         due: UnixMillis(integer(due)?),
         attempts: u32::try_from(integer(attempts)?).ok()?,
     })
@@ -28,13 +28,12 @@ fn read(row: &[SqlStorageValue]) -> Option<Queued> {
 
 /// Adds a row.
 pub(super) fn write(sql: &Sql, row: &Queued) -> Result<(), StoreError> {
-    let message = serde_json::to_string(&row.message).map_err(|_| StoreError::Unexpected("outbox"))?;
     sql.run(
         "INSERT INTO outbox (id, channel, message, due_ms, attempts) VALUES (?, ?, ?, ?, ?)",
         vec![
             row.id.into(),
             row.channel.as_str().into(),
-            message.into(),
+            record(&row.message).into(),
             row.due.0.into(),
             i64::from(row.attempts).into(),
         ],

@@ -128,7 +128,7 @@ impl Store {
         let mut loaded = Loaded::default();
         let newest = "SELECT slot, at, came, memos FROM ring ORDER BY at DESC LIMIT 1";
         if let Some(row) = self.sql.rows(newest, vec![])?.first() {
-            let [slot, at, came, SqlStorageValue::String(memos)] = row.as_slice() else {
+            let [slot, at, came, SqlStorageValue::Blob(memos)] = row.as_slice() else {
                 return Err(StoreError::Unexpected("ring"));
             };
             let (Some(slot), Some(at), Some(came)) = (integer(slot), integer(at), integer(came)) else {
@@ -136,7 +136,7 @@ impl Store {
             };
             self.place.set(slot);
             loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
-            loaded.memos = serde_json::from_str(memos).map_err(|_| StoreError::Unexpected("ring"))?;
+            loaded.memos = minicbor::decode(memos).map_err(|_| StoreError::Unexpected("ring"))?;
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         for row in
@@ -172,7 +172,7 @@ impl Store {
 
     fn incidents(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Incident>, StoreError> {
         let read = |row: &Vec<SqlStorageValue>| match row.first() {
-            Some(SqlStorageValue::String(body)) => serde_json::from_str(body).ok(),
+            Some(SqlStorageValue::Blob(body)) => minicbor::decode(body).ok(),
             _ => None,
         };
         self.sql
@@ -228,7 +228,7 @@ impl Store {
 
 fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
     let (at, came) = (commit.tick.at.0, commit.tick.came.0);
-    let memos = serde_json::to_string(&commit.memos).map_err(|_| StoreError::Unexpected("ring"))?;
+    let memos = record(&commit.memos);
     sql.run(
         "INSERT INTO ring (slot, at, came, probes, memos) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (slot) DO UPDATE SET at = excluded.at, came = excluded.came, probes = excluded.probes,
@@ -250,7 +250,7 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
         }
     }
     for incident in &commit.incidents {
-        let body = serde_json::to_string(incident).map_err(|_| StoreError::Unexpected("incident"))?;
+        let body = record(incident);
         let closed = incident.closed.map_or(SqlStorageValue::Null, |closed| closed.0.into());
         sql.run(
             "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
@@ -276,6 +276,12 @@ fn ledger_row(row: &[SqlStorageValue]) -> Option<(MonitorId, Entry)> {
     let [SqlStorageValue::String(id), from, SqlStorageValue::String(state)] = row else { return None };
     let state = State::ALL.into_iter().find(|known| known.as_str() == state)?;
     Some((id.parse().ok()?, Entry { from: UnixMillis(integer(from)?), state }))
+}
+
+/// What is kept as one value: CBOR, fields by number, so that a field that a later version adds does not make what an
+/// earlier one wrote unreadable.
+pub(super) fn record(what: &impl minicbor::Encode<()>) -> Vec<u8> {
+    minicbor::to_vec(what).expect("a Vec takes whatever is written to it")
 }
 
 /// A whole number as SQLite gives it to JavaScript.

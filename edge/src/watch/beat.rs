@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode};
 
 use super::answer::{Answer, Body, Missed};
 use super::{Blindness, Failure};
@@ -25,24 +25,30 @@ pub enum Said {
 }
 
 /// What one job has said up to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Beat {
     /// When it was last heard, whatever it said.
+    #[n(0)]
     pub heard: UnixMillis,
     /// When the run that is under way began, where it said so.
+    #[n(1)]
     pub running: Option<UnixMillis>,
     /// How the last run that ended went.
+    #[n(2)]
     pub ended: Option<Ended>,
 }
 
 /// How a run went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Ended {
     /// Whether well.
+    #[n(0)]
     pub ok: bool,
     /// Its exit code, where it told one.
+    #[n(1)]
     pub exit: Option<u16>,
     /// How long it took, where it said when it began, in milliseconds.
+    #[n(2)]
     pub took_ms: Option<u64>,
 }
 

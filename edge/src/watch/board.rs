@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::answer::Probed;
@@ -80,9 +79,7 @@ pub struct Commit {
 }
 
 /// The memos of all monitors: one row of the store.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Memos(pub LiteMap<MonitorId, Memo>);
+pub type Memos = Vec<(MonitorId, Memo)>;
 
 /// How a monitor did in a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +125,7 @@ pub enum Note {
 impl Board {
     /// The board as it was stored.
     pub fn restore(last: Option<Tick>, memos: Memos, mut entries: LiteMap<MonitorId, Vec<Entry>>) -> Self {
-        let watched = memos.0.into_iter().map(|(id, memo)| {
+        let watched = memos.into_iter().map(|(id, memo)| {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
             (id, Watched { memo, ledger, ..Watched::default() })
         });
@@ -191,7 +188,7 @@ impl Board {
         let mut commit = Commit {
             tick,
             readings: Vec::new(),
-            memos: Memos::default(),
+            memos: Memos::new(),
             ledgers: Vec::new(),
             incidents: Vec::new(),
             recordings: Vec::new(),
@@ -242,13 +239,12 @@ impl Board {
         }
         self.retire(config, at, &mut commit);
         self.last = Some(tick);
-        commit.memos = Memos(
-            self.watched
-                .iter()
-                .filter(|(_, watched)| watched.memo != Memo::default())
-                .map(|(id, watched)| (id.clone(), watched.memo.clone()))
-                .collect(),
-        );
+        commit.memos = self
+            .watched
+            .iter()
+            .filter(|(_, watched)| watched.memo != Memo::default())
+            .map(|(id, watched)| (id.clone(), watched.memo.clone()))
+            .collect();
         commit
     }
 

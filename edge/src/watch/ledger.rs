@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode};
 
 use super::State;
 
@@ -21,7 +21,7 @@ pub const KEPT: Duration = Duration::from_secs(91 * 86_400);
 pub const MOST_SEGMENTS: usize = 4096;
 
 /// The beginning of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// From when, inclusive.
     pub from: UnixMillis,
@@ -41,11 +41,13 @@ pub struct Segment {
 }
 
 /// The last probe's word: when it was given, and until when it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Word {
     /// The instant of the probe.
+    #[n(0)]
     pub at: UnixMillis,
     /// The end of the time it vouches for; later than `at`.
+    #[n(1)]
     pub until: UnixMillis,
 }
 

@@ -1,23 +1,29 @@
 //! The states a monitor can be in.
 
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode};
 
 /// What is known of a monitor at an instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
 pub enum State {
     /// Its conditions hold.
+    #[n(0)]
     Up,
     /// It serves, but fails a condition that was called `degraded`.
+    #[n(1)]
     Degraded,
     /// It failed as many probes in a row as its threshold asks for.
+    #[n(2)]
     Down,
     /// It spun down when idle and is starting.
+    #[n(3)]
     Waking,
     /// Somebody announced work on it.
+    #[n(4)]
     Maintenance,
     /// Nobody looked. Neither up nor down, and never counted as either.
     #[default]
+    #[n(5)]
     Unobserved,
 }
 
@@ -35,18 +41,6 @@ impl State {
             State::Waking => "waking",
             State::Maintenance => "maintenance",
             State::Unobserved => "unobserved",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_word_is_the_same_in_pages_and_on_the_wire() {
-        for state in State::ALL {
-            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
     }
 }

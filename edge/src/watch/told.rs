@@ -11,7 +11,7 @@ use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode};
 
 use super::ending;
 use super::proof::Signed;
@@ -24,33 +24,46 @@ const CLOCKS_APART: Duration = Duration::from_secs(15 * 60);
 const LONGEST_VERSION: usize = 64;
 
 /// The last report, as far as it is worth keeping. All instants are the tick's clock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct Told {
     /// The tick that heard it.
+    #[n(0)]
     pub at: UnixMillis,
     /// Who answered.
+    #[n(1)]
     pub instance: InstanceId,
     /// Which build.
+    #[n(2)]
     pub version: String,
     /// When the instance started.
+    #[n(3)]
     pub started: UnixMillis,
     /// What was added to the server's clock to give the tick's, in milliseconds; nearly always 0.
+    #[n(4)]
     pub shift: i64,
     /// The last sample that we hold.
+    #[n(5)]
     pub cursor: Option<Cursor>,
     /// The memory limit in force.
+    #[n(6)]
     pub limit: Bytes,
     /// Where the ladder stands.
+    #[n(7)]
     pub pressure: Pressure,
     /// Since when.
+    #[n(8)]
     pub pressure_since: UnixMillis,
     /// Whether it leaks.
+    #[n(9)]
     pub forecast: Assessment,
     /// The last reading.
+    #[n(10)]
     pub latest: Sample,
     /// The newest event that was seen.
+    #[n(11)]
     pub seen: UnixMillis,
     /// The last event that says that this instance is about to end.
+    #[n(12)]
     pub leaving: Option<Event>,
 }
 
@@ -87,13 +100,12 @@ impl Told {
 
         // In the server's own clock, which an event keeps whatever the tick's does.
         let seen = before.map(|told| told.seen.0.saturating_sub(told.shift));
-        let mut events: Vec<Event> = report
+        let events: Vec<Event> = report
             .events
             .iter()
             .filter(|event| seen.is_none_or(|seen| event.at.0 > seen))
             .map(|event| Event { at: move_clock(event.at), kind: event.kind.clone() })
             .collect();
-        events.sort_by_key(|event| event.at);
         let mut told = Told {
             at,
             instance: report.instance,
@@ -109,10 +121,8 @@ impl Told {
             seen: UnixMillis(0),
             leaving: same.and_then(|told| told.leaving.clone()),
         };
-        told.seen = events.last().map_or_else(
-            || UnixMillis(seen.unwrap_or(i64::MIN / 2).saturating_add(shift)),
-            |newest| newest.at,
-        );
+        let known = UnixMillis(seen.unwrap_or(i64::MIN / 2).saturating_add(shift));
+        told.seen = events.iter().map(|event| event.at).fold(known, UnixMillis::max);
         if let Some(leaving) = events.iter().rev().find(|event| leaves(&event.kind)) {
             told.leaving = Some(leaving.clone());
         }

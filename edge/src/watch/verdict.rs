@@ -1,8 +1,9 @@
 //! From an answer to a verdict: what the monitor's conditions make of it.
 
 use heapbeat_shared::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
+use heapbeat_shared::wire::WireError;
 use heapbeat_shared::{Health, HealthError};
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode};
 
 use super::answer::{Answer, Body, Missed};
 use super::standing::Vote;
@@ -10,17 +11,20 @@ use super::{Blindness, Failure};
 use crate::config::{Kind, Monitor};
 
 /// What one probe says about its monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Verdict {
     /// Every condition holds.
+    #[n(0)]
     Up,
     /// It serves, but not as well as it should.
-    Degraded(Failure),
+    #[n(1)]
+    Degraded(#[n(0)] Failure),
     /// It does not serve as it should.
-    Failed(Failure),
+    #[n(2)]
+    Failed(#[n(0)] Failure),
     /// Nobody could look.
-    Blind(Blindness),
+    #[n(3)]
+    Blind(#[n(0)] Blindness),
 }
 
 impl Verdict {
@@ -126,7 +130,7 @@ fn health(body: &Body) -> Result<Health, Failure> {
     };
     Health::parse(bytes).map_err(|error| match error {
         HealthError::TooLong { .. } => Failure::BodyTooLarge,
-        HealthError::Malformed(error) if error.is_data() => Failure::NotHealth,
+        HealthError::Malformed(WireError::Misshapen(_)) => Failure::NotHealth,
         HealthError::Malformed(_) => Failure::NotJson,
     })
 }

@@ -199,5 +199,5 @@ fn read(path: &Path) -> Story {
 fn kept(path: &Path) -> Option<Ending> {
     let mut json = Vec::new();
     File::open(path).ok()?.take(LONGEST_ENDING).read_to_end(&mut json).ok()?;
-    serde_json::from_slice::<Ending>(&json).ok().map(Ending::bounded)
+    heapbeat_shared::wire::parse::<Ending>(&json).ok().map(Ending::bounded)
 }

@@ -2,8 +2,8 @@
 
 use heapbeat_shared::ending::{InFlight, MAX_IN_FLIGHT};
 use heapbeat_shared::event::Event;
+use heapbeat_shared::wire::{self, Wire};
 use heapbeat_shared::{Bytes, Pressure, Sample, UnixMillis};
-use serde::de::DeserializeOwned;
 
 use super::layout::{
     EVENTS, FINISHED, Field, HANG, HEAD, MAGIC, Opened, PANIC, ROUTES, SAMPLES, SIZE, STOP, open,
@@ -92,11 +92,11 @@ impl Story {
             .max()
     }
 
-    fn json<T: DeserializeOwned>(&mut self, file: &[u8], field: Field) -> Option<T> {
+    fn json<T: Wire>(&mut self, file: &[u8], field: Field) -> Option<T> {
         let read = match open(file, field) {
             Opened::Empty => return None,
             Opened::Torn => None,
-            Opened::Whole(payload) => serde_json::from_slice(payload).ok(),
+            Opened::Whole(payload) => wire::parse(payload).ok(),
         };
         self.torn += usize::from(read.is_none());
         read

@@ -99,7 +99,7 @@ impl Command {
             ("replacement", "not-now") => Order::Replacement(Chance::NotNow),
             ("report", "") => Order::Report,
             ("ended", _) => {
-                let ending: Ending = serde_json::from_str(rest).ok()?;
+                let ending: Ending = heapbeat_shared::wire::parse(rest.as_bytes()).ok()?;
                 return Some(Command::Ended(Box::new(ending.bounded())));
             }
             _ => return None,

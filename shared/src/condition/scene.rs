@@ -72,7 +72,7 @@ impl<'b> Scene<'b> {
 
     /// The body as JSON; `None` where it is none, or is nested deeper than the 128 levels that `serde_json` reads.
     pub(super) fn json(&self) -> Option<&Value> {
-        let read = || serde_json::from_str(crate::health::json_text(self.bytes()?)).ok();
+        let read = || serde_json::from_str(crate::wire::json_text(self.bytes()?)).ok();
         self.json.get_or_init(read).as_ref()
     }
 }

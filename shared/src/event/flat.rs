@@ -1,17 +1,17 @@
 //! An event on the wire: one object with a `kind` and whatever belongs to it.
 //!
-//! One struct reads and writes all kinds. What `serde` makes of a flattened enum holds every event in memory twice and
-//! was a twentieth of the Worker.
+//! One struct reads and writes all kinds.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{Event, EventKind};
 use crate::pressure::Pressure;
 use crate::units::{Bytes, UnixMillis};
+use crate::wire::{self, Wire, WireError};
 
 /// All that any kind has.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Flat {
     at: UnixMillis,
     kind: String,
@@ -62,8 +62,13 @@ impl From<Event> for Flat {
     }
 }
 
-impl From<Flat> for Event {
-    fn from(flat: Flat) -> Event {
+wire::object! {
+    Flat { at, kind, from, to, memory, before, after, took_ms, refused, lasted_ms, text }
+}
+
+impl Wire for Event {
+    fn read(value: &Value) -> Result<Event, WireError> {
+        let flat = Flat::read(value)?;
         let text = flat.text.unwrap_or_default();
         let (before, after) = (flat.before.unwrap_or_default(), flat.after.unwrap_or_default());
         let kind = match (flat.kind.as_str(), flat.from, flat.to) {
@@ -83,6 +88,6 @@ impl From<Flat> for Event {
             ("stop", ..) => EventKind::Stop { by: text },
             _ => EventKind::Other,
         };
-        Event { at: flat.at, kind }
+        Ok(Event { at: flat.at, kind })
     }
 }

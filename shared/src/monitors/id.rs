@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use minicbor::{Decode, Decoder, Encode};
 use serde::{Deserialize, Serialize};
 
 /// `a-z`, `0-9` and `-`, 1 to 40 of them, no `-` at either end: safe in a path, a file name and a metric.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode)]
 #[serde(try_from = "String", into = "String")]
-pub struct MonitorId(String);
+#[cbor(transparent)]
+pub struct MonitorId(#[n(0)] String);
 
 /// Longest id, in bytes; the packed tick has one byte for its length.
 const LONGEST: usize = 40;
@@ -50,6 +52,13 @@ impl TryFrom<String> for MonitorId {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
+    }
+}
+
+/// What is stored is looked at like what is written by hand.
+impl<'b, C> Decode<'b, C> for MonitorId {
+    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        decoder.str()?.parse().map_err(|_| minicbor::decode::Error::message("no id"))
     }
 }
 

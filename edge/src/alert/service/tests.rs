@@ -1,5 +1,7 @@
 use heapbeat_shared::UnixMillis;
 
+use serde_json::json;
+
 use super::*;
 use crate::alert::Channels;
 
