@@ -5,6 +5,7 @@ pub mod beat;
 pub mod board;
 pub mod cause;
 pub mod chart;
+pub mod code;
 pub mod ending;
 pub mod failure;
 pub mod incident;

@@ -6,24 +6,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Encode};
 use serde::{Serialize, Serializer};
 
 use crate::wire;
 
 /// One run of the backend process: 64 random bits, sixteen hexadecimal digits when written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(transparent)]
-pub struct InstanceId(#[n(0)] pub u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(pub u64);
 
 /// The last sample somebody holds: `<instance>-<sequence number>`, such as `00c0ffee00c0ffee-3599`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// The run it was taken in.
-    #[n(0)]
     pub instance: InstanceId,
     /// Its number in that run, counted from 0.
-    #[n(1)]
     pub sequence: u64,
 }
 
@@ -90,6 +86,9 @@ macro_rules! written_as_text {
 
 written_as_text!(InstanceId, Cursor);
 wire::text!(InstanceId Cursor);
+
+crate::record_as! { InstanceId as u64: |id| id.0, |id| Some(InstanceId(id)); }
+crate::record! { Cursor { instance, sequence } }
 
 #[cfg(test)]
 mod tests {

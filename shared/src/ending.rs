@@ -8,7 +8,6 @@ mod judge;
 
 use std::fmt;
 
-use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::cursor::InstanceId;
@@ -30,104 +29,78 @@ pub const MAX_IN_FLIGHT: usize = 16;
 pub const MAX_BACKTRACE: usize = 4096;
 
 /// How an instance ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[cbor(index_only)]
 pub enum EndingKind {
     /// It was asked to.
-    #[n(0)]
     Stop,
     /// It was asked to, and another version followed.
-    #[n(1)]
     Deploy,
     /// The guard replaced it.
-    #[n(2)]
     Recycle,
     /// The kernel killed it for want of memory.
-    #[n(3)]
     OomKill,
     /// A panic outside of any request.
-    #[n(4)]
     Panic,
     /// Another signal or exit code.
-    #[n(5)]
     Crash,
     /// It lived but did nothing any more, and was stopped for it.
-    #[n(6)]
     Hang,
     /// It vanished together with its machine.
-    #[n(7)]
     Platform,
     /// It was idle and the platform put it to sleep. Only who asks from outside can tell.
-    #[n(8)]
     SpinDown,
     /// The evidence does not decide.
     #[default]
-    #[n(9)]
     Unknown,
 }
 
 /// Everything that is told of an ending. All text is bounded; see [`Ending::bounded`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Ending {
     /// What it was.
-    #[n(0)]
     pub kind: EndingKind,
     /// Whether the evidence decides.
-    #[n(1)]
     pub sure: bool,
     /// When it ended; when the last sign of life was, if nobody saw it end.
-    #[n(2)]
     pub at: UnixMillis,
     /// Sentences, strongest first.
-    #[n(3)]
     pub evidence: Vec<String>,
     /// Which run it was, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[n(4)]
     pub instance: Option<InstanceId>,
     /// Which build it was; empty when unknown.
     #[serde(skip_serializing_if = "String::is_empty")]
-    #[n(5)]
     pub version: String,
     /// When it began.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[n(6)]
     pub started: Option<UnixMillis>,
     /// Its last sample.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[n(7)]
     pub last: Option<Sample>,
     /// Where memory stood on the ladder at that sample.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[n(8)]
     pub pressure: Option<Pressure>,
     /// Requests that were inside it, by route, most first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[n(9)]
     pub in_flight: Vec<InFlight>,
     /// What the panic said and where.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[n(10)]
     pub panic: Option<String>,
     /// The panic's call stack.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[n(11)]
     pub backtrace: Option<String>,
     /// What of the recorder could not be read, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[n(12)]
     pub lost: Option<String>,
 }
 
 /// Requests of one route that had not been answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InFlight {
     /// Method and matched path.
-    #[n(0)]
     pub route: String,
     /// How many.
-    #[n(1)]
     pub requests: u32,
 }
 
@@ -235,6 +208,14 @@ wire::object! {
     InFlight { route, requests }
 }
 wire::word!(EndingKind or Unknown);
+
+crate::record! {
+    Ending {
+        kind, sure, at, evidence, instance, version, started, last, pressure, in_flight, panic, backtrace, lost,
+    }
+    InFlight { route, requests }
+}
+crate::record_word! { EndingKind: Stop Deploy Recycle OomKill Panic Crash Hang Platform SpinDown Unknown; }
 
 #[cfg(test)]
 mod tests {

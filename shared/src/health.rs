@@ -3,7 +3,6 @@
 //! The server writes it, the edge reads it. Strangers are told five figures and one word; a field more would
 //! be a leak, a field less breaks whoever parses it today.
 
-use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::units::Megabytes;
@@ -43,20 +42,16 @@ impl Status {
 }
 
 /// The memory figures of `/health`, whole megabytes of 2^20 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthMemory {
     /// Resident set of the process.
-    #[n(0)]
     pub rss: Megabytes,
     /// jemalloc `stats.allocated`: bytes the application holds.
-    #[n(1)]
     pub heap_used: Megabytes,
     /// jemalloc `stats.active`: bytes in pages that hold at least one allocation.
-    #[n(2)]
     pub heap_total: Megabytes,
     /// Resident and not jemalloc's: `rss - stats.resident`, never below 0.
-    #[n(3)]
     pub external: Megabytes,
 }
 
@@ -106,6 +101,8 @@ wire::object! {
 }
 wire::word!(Status);
 
+crate::record! { HealthMemory { rss, heap_used, heap_total, external } }
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -152,7 +149,7 @@ mod tests {
         let cases: [(&str, &str); 6] = [
             ("", "EOF"),
             ("<html>", "expected value"),
-            ("[]", "`{` is missing"),
+            ("[]", "`{…}` is missing"),
             (r#"{"status":"healthy"}"#, "`memory` is missing"),
             (&CONTRACT.replace("3600", "-1"), "`uptime` is missing"),
             (&CONTRACT.replace("healthy", "<b>"), "`status` is missing"),

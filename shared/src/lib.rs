@@ -16,6 +16,7 @@ pub mod health;
 pub mod monitors;
 mod nearest;
 pub mod pressure;
+pub mod record;
 pub mod report;
 pub mod sample;
 pub mod schedule;

@@ -8,7 +8,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::wire;
@@ -17,10 +16,9 @@ use crate::wire;
 pub const BYTES_PER_MB: u64 = 1 << 20;
 
 /// A size of memory in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-#[cbor(transparent)]
-pub struct Bytes(#[n(0)] pub u64);
+pub struct Bytes(pub u64);
 
 impl Bytes {
     /// Nothing.
@@ -144,10 +142,9 @@ fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
 }
 
 /// A size as the wire tells it: whole megabytes of 2^20 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-#[cbor(transparent)]
-pub struct Megabytes(#[n(0)] pub u64);
+pub struct Megabytes(pub u64);
 
 impl From<Megabytes> for Bytes {
     fn from(mb: Megabytes) -> Self {
@@ -162,10 +159,9 @@ impl fmt::Display for Megabytes {
 }
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-#[cbor(transparent)]
-pub struct UnixMillis(#[n(0)] pub i64);
+pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
     /// Time from `earlier` to `self`; zero when `earlier` is in fact later (a clock that was set back).
@@ -208,6 +204,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
 }
 
 wire::inside!(Bytes Megabytes UnixMillis);
+
+crate::record_as! {
+    Bytes as u64: |bytes| bytes.0, |bytes| Some(Bytes(bytes));
+    Megabytes as u64: |mb| mb.0, |mb| Some(Megabytes(mb));
+    UnixMillis as i64: |at| at.0, |at| Some(UnixMillis(at));
+}
 
 #[cfg(test)]
 mod tests {

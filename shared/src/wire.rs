@@ -19,6 +19,16 @@ pub enum WireError {
     Misshapen(&'static str),
 }
 
+impl WireError {
+    /// Names the value that is not of its kind, where that has no name yet.
+    fn in_field(self, name: &'static str) -> Self {
+        match self {
+            WireError::Misshapen("") => WireError::Misshapen(name),
+            error => error,
+        }
+    }
+}
+
 /// A type that can be taken out of a tree of JSON.
 pub trait Wire: Sized {
     /// Reads one value; the error names the innermost field that is missing or of another kind.
@@ -27,7 +37,7 @@ pub trait Wire: Sized {
 
 /// Reads a text.
 pub fn parse<T: Wire>(text: &[u8]) -> Result<T, WireError> {
-    T::read(&serde_json::from_str(json_text(text))?)
+    T::read(&serde_json::from_str(json_text(text))?).map_err(|error| error.in_field("{…}"))
 }
 
 /// A body as text; one that is no UTF-8 as a text that is no JSON.
@@ -42,15 +52,12 @@ pub struct Fields<'v>(&'v Map<String, Value>);
 impl<'v> Fields<'v> {
     /// The fields of `value`; an error where it is no object.
     pub fn of(value: &'v Value) -> Result<Self, WireError> {
-        value.as_object().map(Fields).ok_or(WireError::Misshapen("{"))
+        plain(value.as_object().map(Fields))
     }
 
     /// The field of this name; one that is absent reads like `null`.
     pub fn take<T: Wire>(self, name: &'static str) -> Result<T, WireError> {
-        T::read(self.0.get(name).unwrap_or(&Value::Null)).map_err(|error| match error {
-            WireError::Misshapen("") => WireError::Misshapen(name),
-            error => error,
-        })
+        T::read(self.0.get(name).unwrap_or(&Value::Null)).map_err(|error| error.in_field(name))
     }
 
     /// The field of this name; the usual value where it is absent.
@@ -199,7 +206,7 @@ mod tests {
             (r#"{"one":1,"second":2}"#, Err("`second` is missing or not of its kind")),
             (r#"{"one":1,"three":[70000]}"#, Err("`three` is missing or not of its kind")),
             (r#"{"one":1,"three":null}"#, Err("`three` is missing or not of its kind")),
-            ("[]", Err("`{` is missing or not of its kind")),
+            ("[]", Err("`{…}` is missing or not of its kind")),
             ("{", Err("it is no JSON: EOF while parsing an object at line 1 column 1")),
         ];
         for (text, expected) in cases {

@@ -13,9 +13,9 @@
 use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
 
 use crate::watch::board::Reading;
+use crate::watch::code::{from_code, to_code};
 use crate::watch::told::Run;
-use crate::watch::verdict::{Judged, Verdict};
-use crate::watch::{Blindness, Failure};
+use crate::watch::verdict::Judged;
 
 /// The layout that [`pack`] writes.
 const VERSION: u8 = 2;
@@ -41,7 +41,7 @@ pub fn pack(readings: &[Reading]) -> Vec<u8> {
         let id = monitor.as_str().as_bytes();
         out.push(u8::try_from(id.len()).unwrap_or(0));
         out.extend_from_slice(id);
-        let (kind, reason, number) = verdict_to_wire(judged.verdict);
+        let (kind, reason, number) = to_code(judged.verdict);
         out.extend_from_slice(&[kind, reason]);
         varint(&mut out, number);
         varint(&mut out, judged.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
@@ -113,7 +113,7 @@ pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
         let id = std::str::from_utf8(rest.take(usize::from(length))?).map_err(|_| PackError::Damaged)?;
         let monitor = id.parse().map_err(|_| PackError::Damaged)?;
         let (kind, reason) = (rest.byte()?, rest.byte()?);
-        let verdict = verdict_from_wire(kind, reason, rest.varint()?).ok_or(PackError::Damaged)?;
+        let verdict = from_code((kind, reason, rest.varint()?)).ok_or(PackError::Damaged)?;
         let latency_ms = match rest.varint()? {
             0 => None,
             ms => Some(u32::try_from(ms - 1).map_err(|_| PackError::Damaged)?),
@@ -149,98 +149,6 @@ fn status_to_wire(status: Status) -> u8 {
 
 /// In the order of their numbers on disk.
 const STATUSES: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
-
-/// Kind, reason and the reason's number. Numbers on disk are never given to another reason.
-fn verdict_to_wire(verdict: Verdict) -> (u8, u8, u64) {
-    match verdict {
-        Verdict::Up => (0, 0, 0),
-        Verdict::Degraded(failure) => with_kind(1, failure),
-        Verdict::Failed(failure) => with_kind(2, failure),
-        Verdict::Blind(Blindness::Budget) => (3, 0, 0),
-        Verdict::Blind(Blindness::Platform) => (3, 1, 0),
-        Verdict::Blind(Blindness::Secret) => (3, 2, 0),
-        Verdict::Blind(Blindness::NotHeardYet) => (3, 3, 0),
-    }
-}
-
-fn with_kind(kind: u8, failure: Failure) -> (u8, u8, u64) {
-    let (reason, number) = match failure {
-        Failure::Dns => (0, 0),
-        Failure::Refused => (1, 0),
-        Failure::Unreachable => (2, 0),
-        Failure::Tls => (3, 0),
-        Failure::ConnectTimeout => (4, 0),
-        Failure::Timeout => (5, 0),
-        Failure::BodyTimeout => (6, 0),
-        Failure::Lost => (7, 0),
-        Failure::NotHttp => (8, 0),
-        Failure::RedirectLoop => (9, 0),
-        Failure::TooManyRedirects => (10, 0),
-        Failure::RedirectRefused => (11, 0),
-        Failure::PrivateAddress => (12, 0),
-        Failure::Status(status) => (13, u64::from(status)),
-        Failure::NotJson => (14, 0),
-        Failure::NotHealth => (15, 0),
-        Failure::BodyTooLarge => (16, 0),
-        Failure::Slow(ms) => (17, u64::from(ms)),
-        Failure::Condition(number) => (18, u64::from(number)),
-        Failure::Connection => (19, 0),
-        Failure::SecretRefused => (20, 0),
-        Failure::Unsigned => (21, 0),
-        Failure::Forged => (22, 0),
-        Failure::NotReport => (23, 0),
-        Failure::JobMissed => (24, 0),
-        Failure::JobOverran => (25, 0),
-        Failure::JobFailed(exit) => (26, exit.map_or(0, |exit| u64::from(exit) + 1)),
-    };
-    (kind, reason, number)
-}
-
-fn verdict_from_wire(kind: u8, reason: u8, number: u64) -> Option<Verdict> {
-    Some(match kind {
-        0 => Verdict::Up,
-        1 => Verdict::Degraded(failure_from_wire(reason, number)?),
-        2 => Verdict::Failed(failure_from_wire(reason, number)?),
-        3 if reason == 0 => Verdict::Blind(Blindness::Budget),
-        3 if reason == 1 => Verdict::Blind(Blindness::Platform),
-        3 if reason == 2 => Verdict::Blind(Blindness::Secret),
-        3 if reason == 3 => Verdict::Blind(Blindness::NotHeardYet),
-        _ => return None,
-    })
-}
-
-fn failure_from_wire(reason: u8, number: u64) -> Option<Failure> {
-    Some(match reason {
-        0 => Failure::Dns,
-        1 => Failure::Refused,
-        2 => Failure::Unreachable,
-        3 => Failure::Tls,
-        4 => Failure::ConnectTimeout,
-        5 => Failure::Timeout,
-        6 => Failure::BodyTimeout,
-        7 => Failure::Lost,
-        8 => Failure::NotHttp,
-        9 => Failure::RedirectLoop,
-        10 => Failure::TooManyRedirects,
-        11 => Failure::RedirectRefused,
-        12 => Failure::PrivateAddress,
-        13 => Failure::Status(u16::try_from(number).ok()?),
-        14 => Failure::NotJson,
-        15 => Failure::NotHealth,
-        16 => Failure::BodyTooLarge,
-        17 => Failure::Slow(u32::try_from(number).ok()?),
-        18 => Failure::Condition(u16::try_from(number).ok()?),
-        19 => Failure::Connection,
-        20 => Failure::SecretRefused,
-        21 => Failure::Unsigned,
-        22 => Failure::Forged,
-        23 => Failure::NotReport,
-        24 => Failure::JobMissed,
-        25 => Failure::JobOverran,
-        26 => Failure::JobFailed(number.checked_sub(1).map(u16::try_from).transpose().ok()?),
-        _ => return None,
-    })
-}
 
 fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -288,9 +196,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::watch::code::failure_from_code;
+    use crate::watch::verdict::Verdict;
+    use crate::watch::{Blindness, Failure};
 
     fn failure() -> impl Strategy<Value = Failure> {
-        (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_wire(reason, number.into()).unwrap())
+        (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_code(reason, number.into()).unwrap())
     }
 
     fn verdict() -> impl Strategy<Value = Verdict> {

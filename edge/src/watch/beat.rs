@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use heapbeat_shared::record;
 use litemap::LiteMap;
-use minicbor::{Decode, Encode};
 
 use super::answer::{Answer, Body, Missed};
 use super::{Blindness, Failure};
@@ -25,30 +25,24 @@ pub enum Said {
 }
 
 /// What one job has said up to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Beat {
     /// When it was last heard, whatever it said.
-    #[n(0)]
     pub heard: UnixMillis,
     /// When the run that is under way began, where it said so.
-    #[n(1)]
     pub running: Option<UnixMillis>,
     /// How the last run that ended went.
-    #[n(2)]
     pub ended: Option<Ended>,
 }
 
 /// How a run went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Whether well.
-    #[n(0)]
     pub ok: bool,
     /// Its exit code, where it told one.
-    #[n(1)]
     pub exit: Option<u16>,
     /// How long it took, where it said when it began, in milliseconds.
-    #[n(2)]
     pub took_ms: Option<u64>,
 }
 
@@ -134,6 +128,11 @@ pub fn look(
     offset: impl Fn(UnixMillis) -> i32,
 ) -> Result<Answer, Missed> {
     beat.ok_or(Missed::Blind(Blindness::NotHeardYet))?.look(job, now, offset)
+}
+
+record! {
+    Beat { heard, running, ended }
+    Ended { ok, exit, took_ms }
 }
 
 #[cfg(test)]

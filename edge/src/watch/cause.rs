@@ -5,32 +5,25 @@
 
 use heapbeat_shared::ending::EndingKind;
 use heapbeat_shared::event::EventKind;
-use minicbor::{Decode, Encode};
 
 use super::Failure;
 use super::told::Told;
 use crate::instant;
 
 /// Why; a later one explains more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// Nobody knows.
-    #[n(0)]
     Unknown,
     /// A probe failed like this; why it does is not known.
-    #[n(1)]
-    Failing(#[n(0)] Failure),
+    Failing(Failure),
     /// Memory grows towards its limit.
-    #[n(2)]
     Leak,
     /// Memory is close to its limit.
-    #[n(3)]
     Memory,
     /// The instance ended like this.
-    #[n(4)]
-    Ended(#[n(0)] EndingKind),
+    Ended(EndingKind),
     /// Memory ran full, and the instance was killed for it or ended in want of it.
-    #[n(5)]
     OutOfMemory,
 }
 

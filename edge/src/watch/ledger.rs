@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use minicbor::{Decode, Encode};
+use heapbeat_shared::record;
 
 use super::State;
 
@@ -41,13 +41,11 @@ pub struct Segment {
 }
 
 /// The last probe's word: when it was given, and until when it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
     /// The instant of the probe.
-    #[n(0)]
     pub at: UnixMillis,
     /// The end of the time it vouches for; later than `at`.
-    #[n(1)]
     pub until: UnixMillis,
 }
 
@@ -155,6 +153,8 @@ impl Ledger {
         (last.state != State::Unobserved).then_some(Entry { from: word.until, state: State::Unobserved })
     }
 }
+
+record! { Word { at, until } }
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use minicbor::{Decode, Encode};
+use heapbeat_shared::record;
 
 /// How far the start may seem to move without a restart: uptime comes in whole seconds, answers take their
 /// time on the way, and the clocks of two data centres differ a little.
@@ -20,13 +20,11 @@ pub const TOLERANCE: Duration = Duration::from_secs(5);
 pub const REMEMBERED: usize = 20;
 
 /// The uptime that an answer told, and when it was heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
     /// When the answer came, by the edge's clock.
-    #[n(0)]
     pub at: UnixMillis,
     /// Whole seconds since the process started.
-    #[n(1)]
     pub uptime: u64,
 }
 
@@ -41,6 +39,8 @@ impl Heard {
         self.uptime < before.uptime || self.started().since(before.started()) > TOLERANCE
     }
 }
+
+record! { Heard { at, uptime } }
 
 #[cfg(test)]
 mod tests {

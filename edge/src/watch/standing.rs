@@ -7,10 +7,9 @@
 //! After time in which nobody looked, what held before is no longer evidence. The first verdict then either
 //! confirms it (and it resumes at once), or the state is `unobserved` until a streak decides.
 
-use minicbor::{Decode, Encode};
-
 use super::State;
 use crate::config::Thresholds;
+use heapbeat_shared::record;
 
 /// What one probe says, as far as the state is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,19 +23,15 @@ pub enum Vote {
 }
 
 /// Where a monitor stands between two probes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// The state that the last decision gave; `Unobserved` before the first.
-    #[n(0)]
     pub held: State,
     /// Whether `held` still counts. Cleared by a gap that no verdict has confirmed it over yet.
-    #[n(1)]
     pub decided: bool,
     /// Failures in a row up to now; 0 after a success.
-    #[n(2)]
     pub failures: u16,
     /// Successes in a row up to now; 0 after a failure.
-    #[n(3)]
     pub successes: u16,
 }
 
@@ -71,6 +66,8 @@ impl Standing {
         }
     }
 }
+
+record! { Standing { held, decided, failures, successes } }
 
 #[cfg(test)]
 mod tests {

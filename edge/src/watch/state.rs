@@ -1,29 +1,22 @@
 //! The states a monitor can be in.
 
-use minicbor::{Decode, Encode};
+use heapbeat_shared::record_word;
 
 /// What is known of a monitor at an instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
-#[cbor(index_only)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// Its conditions hold.
-    #[n(0)]
     Up,
     /// It serves, but fails a condition that was called `degraded`.
-    #[n(1)]
     Degraded,
     /// It failed as many probes in a row as its threshold asks for.
-    #[n(2)]
     Down,
     /// It spun down when idle and is starting.
-    #[n(3)]
     Waking,
     /// Somebody announced work on it.
-    #[n(4)]
     Maintenance,
     /// Nobody looked. Neither up nor down, and never counted as either.
     #[default]
-    #[n(5)]
     Unobserved,
 }
 
@@ -44,3 +37,5 @@ impl State {
         }
     }
 }
+
+record_word! { State: Up Degraded Down Waking Maintenance Unobserved; }

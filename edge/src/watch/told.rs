@@ -9,9 +9,9 @@ use std::time::Duration;
 use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::Assessment;
+use heapbeat_shared::record;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
-use minicbor::{Decode, Encode};
 
 use super::ending;
 use super::proof::Signed;
@@ -24,46 +24,33 @@ const CLOCKS_APART: Duration = Duration::from_secs(15 * 60);
 const LONGEST_VERSION: usize = 64;
 
 /// The last report, as far as it is worth keeping. All instants are the tick's clock.
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Told {
     /// The tick that heard it.
-    #[n(0)]
     pub at: UnixMillis,
     /// Who answered.
-    #[n(1)]
     pub instance: InstanceId,
     /// Which build.
-    #[n(2)]
     pub version: String,
     /// When the instance started.
-    #[n(3)]
     pub started: UnixMillis,
     /// What was added to the server's clock to give the tick's, in milliseconds; nearly always 0.
-    #[n(4)]
     pub shift: i64,
     /// The last sample that we hold.
-    #[n(5)]
     pub cursor: Option<Cursor>,
     /// The memory limit in force.
-    #[n(6)]
     pub limit: Bytes,
     /// Where the ladder stands.
-    #[n(7)]
     pub pressure: Pressure,
     /// Since when.
-    #[n(8)]
     pub pressure_since: UnixMillis,
     /// Whether it leaks.
-    #[n(9)]
     pub forecast: Assessment,
     /// The last reading.
-    #[n(10)]
     pub latest: Sample,
     /// The newest event that was seen.
-    #[n(11)]
     pub seen: UnixMillis,
     /// The last event that says that this instance is about to end.
-    #[n(12)]
     pub leaving: Option<Event>,
 }
 
@@ -167,6 +154,12 @@ fn continued(
         },
     });
     (run, first.saturating_sub(expected))
+}
+
+record! {
+    Told {
+        at, instance, version, started, shift, cursor, limit, pressure, pressure_since, forecast, latest, seen, leaving,
+    }
 }
 
 #[cfg(test)]

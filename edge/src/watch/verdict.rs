@@ -3,7 +3,6 @@
 use heapbeat_shared::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
 use heapbeat_shared::wire::WireError;
 use heapbeat_shared::{Health, HealthError};
-use minicbor::{Decode, Encode};
 
 use super::answer::{Answer, Body, Missed};
 use super::standing::Vote;
@@ -11,20 +10,16 @@ use super::{Blindness, Failure};
 use crate::config::{Kind, Monitor};
 
 /// What one probe says about its monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every condition holds.
-    #[n(0)]
     Up,
     /// It serves, but not as well as it should.
-    #[n(1)]
-    Degraded(#[n(0)] Failure),
+    Degraded(Failure),
     /// It does not serve as it should.
-    #[n(2)]
-    Failed(#[n(0)] Failure),
+    Failed(Failure),
     /// Nobody could look.
-    #[n(3)]
-    Blind(#[n(0)] Blindness),
+    Blind(Blindness),
 }
 
 impl Verdict {

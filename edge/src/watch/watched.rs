@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::ending::Ending;
+use heapbeat_shared::record;
 use heapbeat_shared::{HealthMemory, UnixMillis};
-use minicbor::{Decode, Encode};
 
 use super::State;
 use super::answer::Probed;
@@ -23,37 +23,27 @@ use crate::config::Monitor;
 use crate::view::{EndingView, MemoryView, MonitorView};
 
 /// The part that changes with every probe; the hub stores that of all monitors in one row.
-#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memo {
     /// Where it stands between two probes.
-    #[n(0)]
     pub standing: Standing,
     /// The last probe's word.
-    #[n(1)]
     pub word: Option<Word>,
     /// The last probe's verdict.
-    #[n(2)]
     pub verdict: Option<Verdict>,
     /// How long the last answer took, in milliseconds.
-    #[n(3)]
     pub latency_ms: Option<u32>,
     /// The last memory figures, and the tick that read them.
-    #[n(4)]
     pub memory: Option<(HealthMemory, UnixMillis)>,
     /// The last uptime that was told.
-    #[n(5)]
     pub heard: Option<Heard>,
     /// When the present process started, by the tick's clock.
-    #[n(6)]
     pub started: Option<UnixMillis>,
     /// Restarts that were seen, oldest first, at most [`REMEMBERED`].
-    #[n(7)]
     pub restarts: VecDeque<UnixMillis>,
     /// The last signed report.
-    #[n(8)]
     pub told: Option<Told>,
     /// How the instance before the present one ended.
-    #[n(9)]
     pub ending: Option<Ending>,
 }
 
@@ -208,4 +198,8 @@ impl Watched {
             chart: self.chart.points(now),
         }
     }
+}
+
+record! {
+    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending }
 }

@@ -68,7 +68,12 @@ wire::object! {
 
 impl Wire for Event {
     fn read(value: &Value) -> Result<Event, WireError> {
-        let flat = Flat::read(value)?;
+        Flat::read(value).map(Event::from)
+    }
+}
+
+impl From<Flat> for Event {
+    fn from(flat: Flat) -> Event {
         let text = flat.text.unwrap_or_default();
         let (before, after) = (flat.before.unwrap_or_default(), flat.after.unwrap_or_default());
         let kind = match (flat.kind.as_str(), flat.from, flat.to) {
@@ -88,6 +93,11 @@ impl Wire for Event {
             ("stop", ..) => EventKind::Stop { by: text },
             _ => EventKind::Other,
         };
-        Ok(Event { at: flat.at, kind })
+        Event { at: flat.at, kind }
     }
 }
+
+crate::record! {
+    Flat { at, kind, from, to, memory, before, after, took_ms, refused, lasted_ms, text }
+}
+crate::record_as! { Event as Flat: |event| event.clone().into(), |flat| Some(flat.into()); }

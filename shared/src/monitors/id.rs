@@ -3,14 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Decoder, Encode};
 use serde::{Deserialize, Serialize};
 
 /// `a-z`, `0-9` and `-`, 1 to 40 of them, no `-` at either end: safe in a path, a file name and a metric.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[cbor(transparent)]
-pub struct MonitorId(#[n(0)] String);
+pub struct MonitorId(String);
 
 /// Longest id, in bytes; the packed tick has one byte for its length.
 const LONGEST: usize = 40;
@@ -55,15 +53,11 @@ impl TryFrom<String> for MonitorId {
     }
 }
 
-/// What is stored is looked at like what is written by hand.
-impl<'b, C> Decode<'b, C> for MonitorId {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        decoder.str()?.parse().map_err(|_| minicbor::decode::Error::message("no id"))
-    }
-}
-
 impl From<MonitorId> for String {
     fn from(id: MonitorId) -> Self {
         id.0
     }
 }
+
+// What is stored is looked at like what is written by hand.
+crate::record_as! { MonitorId as String: |id| id.0.clone(), |text| text.parse().ok(); }
