@@ -27,7 +27,8 @@ mod tcp;
 mod zone;
 
 pub use clock::wall_clock;
-pub use lanes::{LANES, probe_all};
+pub use lanes::probe_all;
+pub(crate) use lanes::six_at_once;
 pub use request::{Sent, SentHeader};
 pub use sign::Keys;
 pub(crate) use zone::offset as zone_offset;

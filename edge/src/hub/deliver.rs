@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, RefCell};
 
-use futures_util::future::join_all;
 use heapbeat_shared::UnixMillis;
 use worker::{Env, console_error, console_log, console_warn};
 
@@ -15,6 +14,7 @@ use crate::alert::outbox::{MOST_WAITING, Next, after, sendable};
 use crate::alert::{Answered, ChannelId, Channels, Message, Queued, send, service};
 use crate::config::Problem;
 use crate::env;
+use crate::probe::six_at_once;
 use crate::store::Store;
 
 /// Alerts sent by one tick: what the probes leave of the platform's 50 requests.
@@ -77,14 +77,18 @@ impl Outbox {
         let Some(_turn) = Turn::begin(&self.sending) else { return };
         self.clear(store);
         let due: Vec<Queued> = sendable(&self.rows.borrow(), now, A_TURN).into_iter().cloned().collect();
-        let sent = join_all(due.iter().map(async |row| {
-            let Some(channel) = channels.get(&row.channel) else { return Answered::Refused(404) };
-            let Some(secret) = env::secret(env, &channel.secret) else { return Answered::Refused(0) };
-            send::send(channel, &service::call(channel, &row.message, &secret)).await
-        }));
-        for (row, answered) in due.iter().zip(sent.await) {
-            self.settle(store, row, answered, now);
-        }
+        six_at_once(due, async |row| {
+            let answered = match channels.get(&row.channel) {
+                None => Answered::Refused(404),
+                Some(channel) => match env::secret(env, &channel.secret) {
+                    None => Answered::Refused(0),
+                    Some(secret) => send::send(channel, &service::call(channel, &row.message, &secret)).await,
+                },
+            };
+            self.settle(store, &row, answered, now);
+            true
+        })
+        .await;
     }
 
     fn settle(&self, store: &Store, row: &Queued, answered: Answered, now: UnixMillis) {

@@ -6,28 +6,35 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join3};
 
 use super::{Allowance, deadline, probe, wall_clock};
 use crate::config::Monitor;
 use crate::watch::answer::Probed;
 
-/// Probes that run at once.
-pub const LANES: usize = 6;
+/// Works at `items`, six at a time, in their order; each piece of work says whether the next one may begin.
+pub(crate) async fn six_at_once<T>(items: Vec<T>, work: impl AsyncFn(T) -> bool) {
+    let waiting = RefCell::new(VecDeque::from(items));
+    let lane = async || {
+        loop {
+            let Some(item) = waiting.borrow_mut().pop_front() else { return };
+            if !work(item).await {
+                return;
+            }
+        }
+    };
+    join(join3(lane(), lane(), lane()), join3(lane(), lane(), lane())).await;
+}
 
 /// Probes `due`, in that order. What could not be started in time is missing from the answer.
 pub async fn probe_all(due: Vec<&Monitor>, allowance: &Allowance) -> Vec<Probed> {
     let deadline = deadline(wall_clock());
-    let waiting = RefCell::new(VecDeque::from(due));
     let probed = RefCell::new(Vec::new());
-    let lane = async || {
-        while wall_clock() <= deadline {
-            let Some(monitor) = waiting.borrow_mut().pop_front() else { return };
-            let result = probe(monitor, allowance).await;
-            let done = Probed { monitor: monitor.id.clone(), heard: wall_clock(), result };
-            probed.borrow_mut().push(done);
-        }
-    };
-    join_all((0..LANES).map(|_| lane())).await;
+    six_at_once(due, async |monitor| {
+        let result = probe(monitor, allowance).await;
+        probed.borrow_mut().push(Probed { monitor: monitor.id.clone(), heard: wall_clock(), result });
+        wall_clock() <= deadline
+    })
+    .await;
     probed.into_inner()
 }

@@ -125,11 +125,11 @@ pub enum Note {
 impl Board {
     /// The board as it was stored.
     pub fn restore(last: Option<Tick>, memos: Memos, mut entries: LiteMap<MonitorId, Vec<Entry>>) -> Self {
-        let watched = memos.into_iter().map(|(id, memo)| {
+        let mut board = Board { watched: LiteMap::new(), last };
+        for (id, memo) in memos {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
-            (id, Watched { memo, ledger, ..Watched::default() })
-        });
-        let mut board = Board { watched: watched.collect(), last };
+            board.watched.insert(id, Watched { memo, ledger, ..Watched::default() });
+        }
         // A monitor that was taken out of the configuration left its ledger; it is there when it comes back.
         for (id, entries) in entries {
             let ledger = Ledger::restore(entries, None);
@@ -167,18 +167,17 @@ impl Board {
     /// The monitors that the tick of `now` probes. Those that were fine come first, as they answer soonest;
     /// among the others the one that has waited longest.
     pub fn due<'c>(&self, config: &'c Config, now: UnixMillis) -> Vec<&'c Monitor> {
-        let mut due: Vec<_> = config
-            .monitors
-            .iter()
-            .filter(|monitor| monitor.kind() != Kind::Heartbeat)
-            .filter_map(|monitor| {
-                let memo = self.watched.get(&monitor.id).map(|watched| &watched.memo);
-                let last = memo.and_then(|memo| memo.word).map(|word| word.at);
-                let fine = memo.is_some_and(|memo| memo.verdict == Some(Verdict::Up));
-                schedule::is_due(last, monitor.interval, now).then_some((!fine, last, monitor))
-            })
-            .collect();
-        due.sort_by_key(|(trouble, last, _)| (*trouble, *last));
+        let mut due: Vec<(bool, Option<UnixMillis>, &Monitor)> = Vec::new();
+        for monitor in config.monitors.iter().filter(|monitor| monitor.kind() != Kind::Heartbeat) {
+            let memo = self.watched.get(&monitor.id).map(|watched| &watched.memo);
+            let last = memo.and_then(|memo| memo.word).map(|word| word.at);
+            let trouble = memo.is_none_or(|memo| memo.verdict != Some(Verdict::Up));
+            if schedule::is_due(last, monitor.interval, now) {
+                // Forty at most: each in its place as it comes.
+                let place = due.partition_point(|(other, before, _)| (*other, *before) <= (trouble, last));
+                due.insert(place, (trouble, last, monitor));
+            }
+        }
         due.into_iter().map(|(_, _, monitor)| monitor).collect()
     }
 
