@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use heapbeat_shared::units::Fixed;
+use serde_json::Value;
 
 /// A value without parts.
 #[derive(Clone, Copy, Debug)]
@@ -98,10 +99,10 @@ impl Object<'_> {
         put(self.0.out, value.into());
     }
 
-    /// A field with what is JSON already.
-    pub fn raw(&mut self, name: &str, json: &str) {
+    /// A field with what was read.
+    pub fn value(&mut self, name: &str, value: &Value) {
         self.name(name);
-        self.0.out.push_str(json);
+        put_value(self.0.out, value);
     }
 
     /// A field with an object.
@@ -176,6 +177,28 @@ fn put(out: &mut String, value: Plain<'_>) {
     };
 }
 
+fn put_value(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => put(out, Plain::Null),
+        Value::Bool(value) => put(out, Plain::Bool(*value)),
+        Value::Number(number) => {
+            // As it was written.
+            let _ = write!(out, "{number}");
+        }
+        Value::String(text) => put_text(out, text),
+        Value::Array(items) => Parts::within(out, '[', ']', |mut parts| {
+            for item in items {
+                parts.next();
+                put_value(parts.out, item);
+            }
+        }),
+        Value::Object(fields) => Parts::within(out, '{', '}', |parts| {
+            let mut object = Object(parts);
+            fields.iter().for_each(|(name, value)| object.value(name, value));
+        }),
+    }
+}
+
 /// RFC 8259: quotes, backslashes and control characters are escaped; everything else is itself.
 fn put_text(out: &mut String, text: &str) {
     out.push('"');
@@ -195,7 +218,7 @@ fn put_text(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -213,9 +236,9 @@ mod tests {
                 list.object(|o| o.set("x", Some(2_u32)));
             });
             o.texts("texts", ["p", "q"]);
-            o.raw("raw", "[1]");
+            o.value("value", &json!({"a": [null, 1.50, true, {}], "b": "\n"}));
         });
-        let expected = r#"{"null":null,"yes":true,"whole":-5,"share":99.98,"inside":{"a":"b"},"empty":{},"list":[1,{"x":2}],"texts":["p","q"],"raw":[1]}"#;
+        let expected = r#"{"null":null,"yes":true,"whole":-5,"share":99.98,"inside":{"a":"b"},"empty":{},"list":[1,{"x":2}],"texts":["p","q"],"value":{"a":[null,1.5,true,{}],"b":"\n"}}"#;
         assert_eq!(text, expected);
     }
 

@@ -83,7 +83,17 @@ pub enum HealthError {
 impl Health {
     /// The contract's body: compact JSON without a trailing newline.
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("numbers and fixed words always serialise")
+        let HealthMemory { rss, heap_used, heap_total, external } = self.memory;
+        format!(
+            r#"{{"status":"{}","memory":{{"rss":{},"heapUsed":{},"heapTotal":{},"external":{}}},"uptime":{}}}"#,
+            self.status.as_str(),
+            rss.0,
+            heap_used.0,
+            heap_total.0,
+            external.0,
+            self.uptime
+        )
+        .into_bytes()
     }
 
     /// Reads a body from a stranger: bounded, unknown fields ignored, a missing or misshapen one refused.

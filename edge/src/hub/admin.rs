@@ -62,8 +62,7 @@ impl Hub {
         let difference =
             if good { Difference::between(&self.applied()?, &list) } else { Difference::default() };
         if good && !dry_run {
-            let monitors = Value::from(list).to_string();
-            let text = json::object(|o| o.raw("monitors", &monitors));
+            let text = json::object(|o| o.value("monitors", &Value::from(list)));
             self.store()?.apply(&text).map_err(|error| error.to_string())?;
             *self.config.borrow_mut() = None;
         }
@@ -75,9 +74,9 @@ impl Hub {
     /// The applied list as it was written, and the ids that `wrangler.toml` has.
     pub(super) fn get_monitors(&self) -> Told<Result<Response>> {
         let fixed: Vec<_> = self.setup.config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
-        let applied = Value::from(self.applied()?).to_string();
+        let applied = Value::from(self.applied()?);
         Ok(Response::ok(json::object(|o| {
-            o.raw("monitors", &applied);
+            o.value("monitors", &applied);
             o.texts("wrangler", fixed.iter().copied());
         })))
     }
