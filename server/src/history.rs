@@ -187,6 +187,23 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_jumps_loses_nothing_and_is_told_as_it_was() {
+        const YEAR: i64 = 365 * 86_400_000;
+        let mut history = History::new(INSTANCE);
+        // Back by an hour, ahead by a year, back again, before 1970, and as late as there is.
+        let times =
+            [0, 1000, -3_599_000, -3_598_000, YEAR, YEAR + 1000, 2000, -YEAR, i64::MAX / 2, 3000, 4000];
+        for (page, millis) in (1..).zip(times) {
+            history.record(reading(millis, page));
+        }
+        let tail = history.after(None);
+        let kept: Vec<i64> = tail.samples.iter().map(|sample| sample.at.0).collect();
+        assert_eq!(kept, times[..10], "the last second is not closed yet");
+        assert_eq!(seen(&history, None), (0, (1..=10).collect(), 0));
+        assert_eq!(seen(&history, Some(at(7))).1, [9, 10], "a cursor counts samples, not seconds");
+    }
+
+    #[test]
     fn the_ring_never_grows() {
         let mut history = after_seconds(10);
         let capacity = history.ring.capacity();

@@ -6,7 +6,7 @@ mod support;
 use std::io::{BufReader, Read, Write};
 
 use support::load::{Load, Plan};
-use support::{Server, children, heapbeat, lives, reply, signal, until};
+use support::{Server, children, cpu_seconds, heapbeat, lives, reply, signal, until};
 
 const WORK: Plan = Plan { clients: 4, rate: 200, keep_alive: false, path: |_| "/demo/work?ms=2&kb=4" };
 
@@ -175,14 +175,6 @@ fn while_nobody_can_run_the_supervisor_says_so_and_does_not_spin() {
     // Asked for, it is tried at once instead of seconds later.
     server.signal("USR2");
     until("the recovery", || (server.get("/health").status == 200).then_some(()));
-}
-
-/// CPU time of a process, without its children's.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / rustix::param::clock_ticks_per_second() as f64
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use heapbeat_shared::{Bytes, EndingKind};
+use support::owner::report;
 use support::{Server, lives, signal, until};
 
 /// Asks for something that ends the worker before it answers. The connection has to be kept: nobody works for a client
@@ -47,6 +49,27 @@ fn an_exit_that_nobody_asked_for_is_not_explained() {
     let _asked = last_request(&server, "/demo/exit?code=0");
     assert_eq!(server.ending(0)["heapbeat.ending.kind"], "unknown");
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
+}
+
+#[test]
+fn the_owner_learns_how_the_worker_before_ended_from_the_report_and_in_the_terminal() {
+    const SECRET: &str = "a secret of the owner's";
+    let server = Server::start(&[("HEAPBEAT_SECRET", SECRET)]);
+    assert_eq!(report(&server, SECRET, "").0.previous, None, "nobody was there before");
+    let (first, killed) = (report(&server, SECRET, "").0.instance, server.worker());
+    signal(killed, "KILL");
+    server.ending(0);
+    until("another worker", || (server.worker() != killed).then_some(()));
+    let previous = until("the ending in the report", || report(&server, SECRET, "").0.previous);
+    assert_eq!((previous.kind, previous.sure, previous.instance), (EndingKind::Crash, true, Some(first)));
+    assert_eq!(previous.evidence[0], "it was ended by SIGKILL", "{previous:?}");
+    assert!(previous.last.is_some_and(|sample| sample.rss > Bytes::from_mb(1)), "{previous:?}");
+    let url = format!("http://{}", server.address());
+    let check = ["check-memory", "--once", "--url", &url];
+    let shown = support::heapbeat(&check, &[("HEAPBEAT_SECRET", SECRET)]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let line = shown.lines().find(|line| line.contains("last ended")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(line.contains(" ago: crash: it was ended by SIGKILL"), "{line}");
 }
 
 #[test]
@@ -165,6 +188,29 @@ fn where_no_recorder_can_be_the_server_runs_on_and_says_what_is_lost() {
         let ending = server.ending(0);
         assert_eq!(ending["heapbeat.ending.kind"], "panic", "the supervisor's memory stands in: {ending}");
     }
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_any_more_is_read_and_nothing_else_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(mounted) = support::privileged::small_file_system(directory.path(), "4m") else { return };
+    let shelf = directory.path().join("flight");
+    let mut server = with_flight(&shelf);
+    let worker = server.worker();
+    signal(worker, "STOP");
+    server.signal("KILL");
+    server.wait();
+    signal(worker, "KILL");
+    until("the worker to end", || (!lives(worker)).then_some(()));
+    mounted.make_read_only();
+
+    let server = with_flight(&shelf);
+    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "unknown", "what was left is still told");
+    let told = server.said("it is kept in memory instead");
+    assert!(told["message"].as_str().unwrap().contains("Read-only file system"), "{told}");
+    let _asked = last_request(&server, "/demo/panic?task=true");
+    assert_eq!(server.ending(1)["heapbeat.ending.kind"], "panic");
+    until("the server to answer", || (server.get("/").status == 200).then_some(()));
 }
 
 #[test]

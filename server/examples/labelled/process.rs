@@ -67,7 +67,8 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
     scenario("fragmentation", 1800, &[Fragmenting], |dice| {
         let (level, each) = (dice.between(30.0, 60.0), dice.between(0.06, 0.14));
         Box::new(move |heap, t| {
-            heap.hold(level);
+            // What pins the holes is taken from what else is held: the live heap stays as it is, the gap is what grows.
+            heap.hold(level - heap.pinned_mb());
             // To fill what has room already is most of the work, so it is done in steps.
             if t % 15.0 < 1.0 {
                 heap.fragment(t, each * 15.0);
@@ -124,6 +125,11 @@ impl Heap {
             let Some(piece) = self.held.pop() else { return };
             self.bytes -= piece.len();
         }
+    }
+
+    /// MB of the objects that keep pages from being used for another size.
+    fn pinned_mb(&self) -> f64 {
+        self.pins.iter().map(|pin| pin.len()).sum::<usize>() as f64 / 1_048_576.0
     }
 
     /// Requests: taken in one second, given back in the next.

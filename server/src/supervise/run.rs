@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use heapbeat_shared::Ending;
 use heapbeat_shared::ending::{Asked, Exit};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{WaitOptions, wait};
 use sd_notify::NotifyState;
 
@@ -38,6 +39,8 @@ pub(super) struct Supervisor {
     live: Vec<Live>,
     stand_in: Option<StandIn>,
     guest: Option<Guest>,
+    /// Whether systemd was told that somebody serves.
+    announced: bool,
     /// How the last worker ended.
     last: Option<Ending>,
     begun: Instant,
@@ -67,6 +70,7 @@ impl Supervisor {
             live: Vec::new(),
             stand_in: None,
             guest: None,
+            announced: false,
             last,
             begun: now,
             looked: now,
@@ -88,6 +92,7 @@ impl Supervisor {
         let mut events = VecDeque::from([Event::Tick]);
         loop {
             while let Some(event) = events.pop_front() {
+                self.announce(&event);
                 let now = self.begun.elapsed();
                 for effect in self.machine.step(event, now, chance()) {
                     if let Some(code) = self.act(effect, &mut events) {
@@ -104,6 +109,18 @@ impl Supervisor {
             self.reap(&mut events);
             self.look(&mut events);
             events.push_back(Event::Tick);
+        }
+    }
+
+    /// What systemd wants to know of, where it started this.
+    fn announce(&mut self, event: &Event) {
+        match event {
+            Event::Ready(_) if !self.announced => {
+                self.announced = true;
+                tell_systemd(&[NotifyState::Ready]);
+            }
+            Event::Stop(_) => tell_systemd(&[NotifyState::Stopping]),
+            _ => {}
         }
     }
 
@@ -125,7 +142,8 @@ impl Supervisor {
                 }
             }
             Effect::Judge(number, exit, asked) => self.judge(number, exit, asked),
-            Effect::StandIn(down) => self.stand_in = down.map(|down| self.stand_in_for(down)),
+            Effect::StandIn(Some(down)) => self.stand_in = Some(self.stand_in_for(down)),
+            Effect::StandIn(None) => self.stand_in.iter_mut().for_each(StandIn::close),
             Effect::Say(notice) => post::say(&notice),
             Effect::Leave(code) => return Some(code),
         }
@@ -210,6 +228,7 @@ impl Supervisor {
         if let Some(stand_in) = &mut self.stand_in {
             stand_in.work(&self.listeners, now);
         }
+        self.stand_in = self.stand_in.take().filter(|stand_in| !stand_in.is_done());
     }
 
     /// Until something happens, or it is time.
@@ -225,7 +244,7 @@ impl Supervisor {
         sockets.extend(self.live.iter().filter_map(Live::socket).map(|it| PollFd::new(it, PollFlags::IN)));
         if let Some(stand_in) = &self.stand_in {
             sockets.extend(stand_in.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
-            if stand_in.clients.has_room() {
+            if stand_in.takes() {
                 sockets.extend(self.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
             }
         }
@@ -236,17 +255,21 @@ impl Supervisor {
             }
         }
         let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        // Interrupted by a signal, or out of memory for a moment: in both cases the loop goes round.
-        let _ = poll(&mut sockets, Some(&patience));
+        match poll(&mut sockets, Some(&patience)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            // Out of memory for a moment, or fewer descriptors allowed than are open: the loop goes on, but does not spin.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "there is nothing that could be waited for instead"
+            )]
+            Err(_) => std::thread::sleep(LOOK / 10),
+        }
     }
 }
 
 fn heard(number: Number, word: Word) -> Vec<Event> {
     match word {
-        Word::Ready(memory) => {
-            tell_systemd(&[NotifyState::Ready]);
-            vec![Event::Beat(number, 0, memory), Event::Ready(number)]
-        }
+        Word::Ready(memory) => vec![Event::Beat(number, 0, memory), Event::Ready(number)],
         Word::Beat(turns, memory) => vec![Event::Beat(number, turns, memory)],
         Word::Wanted(memory, why) => vec![Event::Wanted(number, memory, why)],
         Word::Done => vec![Event::Done(number)],

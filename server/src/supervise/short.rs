@@ -15,9 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Most of a request that is looked at.
 const LONGEST: usize = 8 << 10;
 
+/// Wait after the kernel could not give a connection for want of descriptors or memory: it will not at once either, and
+/// the listener would go on saying that somebody is there.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
+
 /// The connections.
 #[derive(Debug, Default)]
-pub(super) struct Clients(Vec<Client>);
+pub(super) struct Clients {
+    all: Vec<Client>,
+    /// Until when nobody is taken, and whether that was said.
+    resting: Option<Instant>,
+    told: bool,
+}
 
 #[derive(Debug)]
 struct Client {
@@ -29,30 +38,44 @@ struct Client {
 impl Clients {
     /// What to wait for beside the listeners.
     pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.0.iter().map(|client| client.stream.as_fd())
+        self.all.iter().map(|client| client.stream.as_fd())
+    }
+
+    /// Whether nobody is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// Whether listeners should be waited for.
     pub(super) fn has_room(&self) -> bool {
-        self.0.len() < MOST
+        self.all.len() < MOST && self.resting.is_none()
     }
 
-    /// When the next client's time is over.
+    /// When the next client's time is over, or the next one can be taken again.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(|client| client.until).min()
+        self.all.iter().map(|client| client.until).chain(self.resting).min()
     }
 
     /// Does what can be done without waiting; `answer` makes a whole answer of a request.
     pub(super) fn work(&mut self, listeners: &[TcpListener], now: Instant, answer: impl Fn(&[u8]) -> String) {
+        self.resting = self.resting.filter(|until| now < *until);
         for listener in listeners {
             while self.has_room() {
-                let Ok((stream, _)) = listener.accept() else { break };
-                if stream.set_nonblocking(true).is_ok() {
-                    self.0.push(Client { stream, request: Vec::new(), until: now + PATIENCE });
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        if stream.set_nonblocking(true).is_ok() {
+                            self.all.push(Client { stream, request: Vec::new(), until: now + PATIENCE });
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => {
+                        self.rest(&error, now);
+                        break;
+                    }
                 }
             }
         }
-        self.0.retain_mut(|client| match client.read() {
+        self.all.retain_mut(|client| match client.read() {
             Reading::More => now < client.until,
             Reading::Gone => false,
             Reading::Asked => {
@@ -60,6 +83,16 @@ impl Clients {
                 false
             }
         });
+    }
+}
+
+impl Clients {
+    fn rest(&mut self, error: &io::Error, now: Instant) {
+        self.resting = Some(now + AFTER_ERROR);
+        if !self.told {
+            tracing::error!("cannot accept connections: {error}; they wait in the kernel's queue");
+        }
+        self.told = true;
     }
 }
 
@@ -144,9 +177,9 @@ mod tests {
             }
         }
         assert!(String::from_utf8(told).unwrap().ends_with("\r\n\r\n{/health}"));
-        assert_eq!(clients.0.len(), 1, "the silent one may still ask");
+        assert_eq!(clients.all.len(), 1, "the silent one may still ask");
         clients.work(&listeners, begun + PATIENCE, |_| String::new());
-        assert_eq!(clients.0.len(), 0);
+        assert_eq!(clients.all.len(), 0);
         drop(silent);
     }
 }

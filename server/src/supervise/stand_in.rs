@@ -10,18 +10,35 @@ use super::short::{Clients, path, response};
 pub(super) struct StandIn {
     reason: String,
     again_at: Instant,
+    open: bool,
     pub(super) clients: Clients,
 }
 
 impl StandIn {
     /// Tells `reason`, which strangers may read, and when it is worth coming back.
     pub(super) fn new(reason: String, again_at: Instant) -> Self {
-        StandIn { reason, again_at, clients: Clients::default() }
+        StandIn { reason, again_at, open: true, clients: Clients::default() }
+    }
+
+    /// Takes nobody any more. Those it has taken are still answered: they would be reset otherwise.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+    }
+
+    /// Whether there is nothing left to do.
+    pub(super) fn is_done(&self) -> bool {
+        !self.open && self.clients.is_empty()
+    }
+
+    /// Whether listeners should be waited for.
+    pub(super) fn takes(&self) -> bool {
+        self.open && self.clients.has_room()
     }
 
     /// Does what can be done without waiting.
     pub(super) fn work(&mut self, listeners: &[TcpListener], now: Instant) {
         let seconds = self.again_at.saturating_duration_since(now).as_secs() + 1;
+        let listeners = if self.open { listeners } else { &[] };
         self.clients.work(listeners, now, |request| answer(request, &self.reason, seconds));
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Reply {
 }
 
 /// The binary under test; another one for a measurement.
-fn binary() -> String {
+pub(crate) fn binary() -> String {
     std::env::var("HEAPBEAT_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_heapbeat").to_owned())
 }
 
@@ -300,6 +300,14 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 fn parent(pid: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+/// CPU time of a process, without its children's.
+pub(crate) fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / rustix::param::clock_ticks_per_second() as f64
 }
 
 /// Open sockets of a process.

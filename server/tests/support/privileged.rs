@@ -62,6 +62,24 @@ pub(crate) fn small_file_system(directory: &Path, size: &str) -> Option<Mounted>
     }
 }
 
+impl Mounted {
+    /// From now on nothing can be written to it. Nobody may have a file open for writing.
+    pub(crate) fn make_read_only(&self) {
+        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap();
+        assert!(done.success());
+    }
+}
+
+/// Whether process ids can be had that begin at 1 anew.
+pub(crate) fn own_process_ids() -> bool {
+    let tried = Command::new("unshare").args(["--pid", "--fork", "--mount-proc", "true"]).output();
+    let can = tried.as_ref().is_ok_and(|output| output.status.success());
+    if !can {
+        skipped(&format!("no PID namespace can be made: {tried:?}"));
+    }
+    can
+}
+
 impl MemoryGroup {
     pub(crate) fn path(&self) -> &Path {
         &self.0
