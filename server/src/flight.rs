@@ -24,8 +24,8 @@ use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 use serde::Serialize;
 
 use crate::attribute;
-use record::Recorder;
 
+pub(crate) use record::Recorder;
 pub(crate) use shelf::{Place, Shelf};
 pub(crate) use story::Story;
 
@@ -56,9 +56,13 @@ wire::object! {
 
 /// Records from now on into the file at `path`, which a [`Shelf`] made.
 pub(crate) fn begin(path: &Path, head: &Head) -> io::Result<()> {
+    RECORDER.set(recorder(path, head)?).map_err(|_| io::Error::other("this process records already"))
+}
+
+/// What records into the file at `path` for somebody else, who does not do so himself.
+pub(crate) fn recorder(path: &Path, head: &Head) -> io::Result<Recorder> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let recorder = Recorder::begin(&file, head)?;
-    RECORDER.set(recorder).map_err(|_| io::Error::other("this process records already"))
+    Recorder::begin(&file, head)
 }
 
 /// A look at memory.

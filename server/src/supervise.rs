@@ -62,10 +62,11 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
         return Ok(worker);
     }
     let listeners = sockets(config)?;
-    let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     let mut rules = Rules::new(limit(config), config.hang_timeout, config.drain_timeout);
     rules.enforced = enforced();
-    let shelf = Shelf::open(&place(config, port));
+    let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
+    // A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.
+    let shelf = Shelf::open(&place(config, "", if config.port == 0 { 0 } else { port }));
     let supervisor = run::Supervisor::new(rules, listeners, shelf, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
@@ -104,8 +105,8 @@ pub fn guard(config: &Config, guarded: &Guarded, ports: Ports) -> Result<u8, Err
     let system = |error| Error::System("supervise", error);
     let program = Program::guest(&guarded.command, variables).map_err(system)?;
     let guest = Guest::new(Watch::new(guarded.clone())?, guarded.limit, side);
-    let supervisor =
-        run::Supervisor::new(rules, listeners, Shelf::open(&Place::Memory), "").map_err(system)?;
+    let shelf = Shelf::open(&place(config, "side-", ports.side.unwrap_or(0)));
+    let supervisor = run::Supervisor::new(rules, listeners, shelf, "").map_err(system)?;
     Ok(supervisor.of_guest(program, guest).run())
 }
 
@@ -157,15 +158,15 @@ fn of_the_cgroup() -> Option<Bytes> {
     Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit)
 }
 
-/// A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.
-fn place(config: &Config, port: u16) -> Place {
+/// Where the recorders of the one server or guard at this port are; at 0 there are none to be found again.
+fn place(config: &Config, what: &str, port: u16) -> Place {
     match &config.flight {
         FlightPlace::Off => Place::Memory,
         FlightPlace::Directory(directory) => Place::Directory(directory.clone()),
-        FlightPlace::Auto if config.port == 0 => Place::Memory,
+        FlightPlace::Auto if port == 0 => Place::Memory,
         FlightPlace::Auto => {
             let user = rustix::process::geteuid().as_raw();
-            Place::Directory(std::env::temp_dir().join(format!("heapbeat-{user}-{port}")))
+            Place::Directory(std::env::temp_dir().join(format!("heapbeat-{user}-{what}{port}")))
         }
     }
 }

@@ -4,9 +4,13 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
-use support::{Server, ask, children, connect, heapbeat, lives, until};
+use support::{Server, ask, children, connect, heapbeat, lives, signal, until};
 
 /// `heapbeat run` with a free side port and this shell script.
 fn guard(arguments: &[&str], script: &str) -> Server {
@@ -58,6 +62,78 @@ fn a_crash_is_restarted_told_and_counted() {
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
     until("the program to end", || (!lives(running)).then_some(()));
+}
+
+#[test]
+fn how_a_program_ended_is_told_with_what_was_seen_of_it_and_by_the_next_guard() {
+    let directory = tempfile::tempdir().unwrap();
+    let flight = directory.path().join("flight");
+    let guarded = || {
+        let run = ["run", "--limit", "64MB", "--side-port", "0", "--", "sleep", "600"];
+        let variables = [("PATH", "/usr/bin:/bin"), ("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap())];
+        let server = Server::up(heapbeat(&run, &variables));
+        let program = until("the program", || children(server.pid()).into_iter().next());
+        until("a look at it", || {
+            (!server.get("/metrics").text().contains("_memory_bytes 0\n")).then_some(())
+        });
+        (server, program)
+    };
+    let (mut server, program) = guarded();
+    signal(program, "KILL");
+    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "crash");
+    let told: serde_json::Value = serde_json::from_slice(&server.get("/endings").body).unwrap();
+    let last = &told[0]["last"];
+    assert!(last["rss"].as_u64().is_some_and(|rss| rss > 0 && rss < 64 << 20), "{told}");
+    assert_eq!(told[0]["pressure"], "calm", "{told}");
+    let evidence = told[0]["evidence"].to_string();
+    assert!(evidence.contains("% of the limit when last seen"), "{evidence}");
+    // Guard and program at once, as when a container is killed; then another guard in the same place.
+    let program = until("the program", || children(server.pid()).into_iter().find(|it| *it != program));
+    server.signal("KILL");
+    server.wait();
+    until("the program to end", || (!lives(program)).then_some(()));
+    let (server, _) = guarded();
+    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "unknown");
+    assert!(server.get("/endings").text().contains("nobody was there to see it end"));
+}
+
+/// What a person sees who types `typed` when `when` is shown, at a terminal in which `heapbeat run` guards this script.
+fn at_a_terminal(script: &str, when: &str, typed: &[u8]) -> String {
+    let run = format!("exec {} run --side-port off -- sh -c '{script}'", support::binary());
+    let mut command = Command::new("script");
+    command.args(["-qec", &run, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let shown = Arc::<Mutex<String>>::default();
+    let seen = Arc::clone(&shown);
+    let reader = thread::spawn(move || {
+        let mut chunk = [0; 1024];
+        while let Ok(count @ 1..) = screen.read(&mut chunk) {
+            seen.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..count]));
+        }
+    });
+    until(when, || shown.lock().unwrap().contains(when).then_some(()));
+    keys.write_all(typed).unwrap();
+    let ended = support::within(support::PATIENCE, || child.try_wait().unwrap());
+    let _ = child.kill();
+    reader.join().unwrap();
+    let shown = shown.lock().unwrap().clone();
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?} {shown}");
+    shown
+}
+
+#[test]
+fn a_program_at_a_terminal_can_read_from_it() {
+    let shown = at_a_terminal("echo ask me; read word; echo \"you said $word\"", "\r\nask me", b"hello\n");
+    assert!(shown.contains("you said hello"), "{shown}");
+}
+
+#[test]
+fn ctrl_c_reaches_a_program_at_a_terminal_once_and_ends_the_guard_with_it() {
+    let script = "n=0; trap \"n=\\$((n+1))\" INT; echo running; while [ $n = 0 ]; do sleep 0.1; done; sleep 1; \
+                  echo \"interrupted $n times\"; exit 0";
+    let shown = at_a_terminal(script, "\r\nrunning", b"\x03");
+    assert!(shown.contains("interrupted 1 times"), "{shown}");
 }
 
 #[test]

@@ -24,13 +24,14 @@ pub(super) const LONGEST_LABEL: usize = 59;
 
 /// Writes what happens into its places.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     map: Map,
     samples: AtomicUsize,
     events: AtomicUsize,
 }
 
 impl Recorder {
+    /// Into a file that a shelf made.
     pub(super) fn begin(file: &File, head: &Head) -> io::Result<Self> {
         let recorder =
             Recorder { map: Map::of(file)?, samples: AtomicUsize::new(0), events: AtomicUsize::new(0) };
@@ -39,7 +40,8 @@ impl Recorder {
         Ok(recorder)
     }
 
-    pub(super) fn sample(&self, sample: &Sample, pressure: Pressure, limit: Bytes) {
+    /// A look at memory.
+    pub(crate) fn sample(&self, sample: &Sample, pressure: Pressure, limit: Bytes) {
         let number = self.samples.fetch_add(1, Ordering::Relaxed);
         let mut payload = Vec::with_capacity(56);
         payload.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());

@@ -5,13 +5,17 @@ use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use heapbeat_shared::{Bytes, Pressure};
+use heapbeat_shared::forecast::{Forecaster, Point};
+use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::machine::{Event, Number};
 use super::tree;
 use crate::guard::ladder::{Action, Ladder, Look, Replacement, Rules as LadderRules};
 use crate::guard::marks::{Levels, Marks, MarksError};
+
+/// How far ahead growth of the last seconds is looked at.
+const HORIZON: Duration = Duration::from_secs(60);
 
 /// What is done when memory shall shrink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +51,7 @@ pub(super) struct Watch {
     ladder: Ladder,
     number: Number,
     turns: u64,
+    forecaster: Forecaster,
     pub(super) memory: Bytes,
     pub(super) pressure: Pressure,
 }
@@ -68,6 +73,7 @@ impl Watch {
             ladder: ladder(),
             number: 0,
             turns: 0,
+            forecaster: Forecaster::new(),
             memory: Bytes::ZERO,
             pressure: Pressure::Calm,
         })
@@ -93,26 +99,29 @@ impl Watch {
 
     fn judge(&mut self, subject: Subject, memory: Bytes) -> Option<Event> {
         if subject.number > self.number {
-            (self.number, self.ladder) = (subject.number, ladder());
+            (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
         }
+        let limit = self.levels.limit();
+        let age = UnixMillis(i64::try_from(subject.age.as_millis()).unwrap_or(i64::MAX));
+        self.forecaster.push(Point { at: age, total: memory, heap: None });
         let look = Look {
             now: subject.age,
             read: subject.age,
             memory,
             levels: self.levels,
-            reaches_limit_in: None,
+            reaches_limit_in: self.forecaster.imminent(limit, HORIZON),
             replacement: Replacement::Possible,
         };
         let step = self.ladder.look(&look);
         (self.memory, self.pressure) = (memory, step.pressure);
-        let limit = self.levels.limit();
         let mut wanted = None;
         for action in step.actions {
             match action {
                 Action::Alert(rung) => tracing::warn!(
                     heapbeat.pressure = rung.as_str(),
-                    "memory is at {memory} of {limit}: {}",
-                    rung.as_str()
+                    "memory is at {memory} of {limit}: {}. {}",
+                    rung.as_str(),
+                    self.forecaster.assess(limit)
                 ),
                 Action::Cleared => tracing::info!("memory is calm again: {memory} of {limit}"),
                 Action::Purge => self.shrink(subject.pid),

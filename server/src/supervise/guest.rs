@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use heapbeat_shared::{Bytes, Ending, Health, HealthMemory, Status};
+use heapbeat_shared::{Bytes, Ending, Health, HealthMemory, InstanceId, Sample, Status, UnixMillis};
 
 use super::foreign::{Subject, Watch};
 use super::machine::Event;
 use super::process::Live;
 use super::short::{Clients, path, response};
 use super::stand_in;
+use crate::flight::{self, Head};
 
 /// Endings that are kept.
 const KEPT: usize = 16;
@@ -25,7 +26,7 @@ pub(super) struct Guest {
     limit: Bytes,
     pub(super) listeners: Vec<TcpListener>,
     pub(super) clients: Clients,
-    pub(super) started: u64,
+    starts: u64,
     endings: VecDeque<Ending>,
     counts: BTreeMap<&'static str, u64>,
     /// Age of the process that serves; `None` while there is none.
@@ -40,15 +41,35 @@ impl Guest {
             limit,
             listeners,
             clients: Clients::default(),
-            started: 0,
+            starts: 0,
             endings: VecDeque::new(),
             counts: BTreeMap::new(),
             age: None,
         }
     }
 
+    /// What an earlier supervisor left behind, which is told but not counted.
+    pub(super) fn before(&mut self, last: Option<&Ending>) {
+        self.endings.extend(last.cloned());
+    }
+
+    /// The program was started: what is seen of it is recorded for it, so that its end can be explained as a worker's can.
+    pub(super) fn started(&mut self, live: &mut Live, wall: UnixMillis) {
+        self.starts += 1;
+        let Some(path) = &live.flight else { return };
+        let id = getrandom::u64().unwrap_or_else(|_| u64::from(live.number));
+        let head =
+            Head { instance: InstanceId(id), version: String::new(), started: wall, boot: flight::boot_id() };
+        match flight::recorder(path, &head) {
+            Ok(recorder) => live.recorder = Some(recorder),
+            Err(error) => {
+                tracing::warn!("no flight recorder: {error}; how it ends will be known by its exit alone");
+            }
+        }
+    }
+
     /// Measures everybody who lives.
-    pub(super) fn look(&mut self, live: &[Live], now: Instant) -> Vec<Event> {
+    pub(super) fn look(&mut self, live: &[Live], now: Instant, wall: UnixMillis) -> Vec<Event> {
         let subjects = live.iter().map(|it| Subject {
             number: it.number,
             pid: it.pid,
@@ -56,7 +77,16 @@ impl Guest {
         });
         let subjects: Vec<Subject> = subjects.collect();
         self.age = subjects.iter().map(|it| it.age).max();
-        self.watch.look(&subjects)
+        let events = self.watch.look(&subjects);
+        for event in &events {
+            let Event::Beat(number, _, memory) = *event else { continue };
+            let recorder = live.iter().find(|it| it.number == number).and_then(|it| it.recorder.as_ref());
+            if let Some(recorder) = recorder {
+                let sample = Sample { at: wall, rss: memory, working_set: memory, ..Sample::default() };
+                recorder.sample(&sample, self.watch.pressure, self.limit);
+            }
+        }
+        events
     }
 
     pub(super) fn ended(&mut self, ending: &Ending) {
@@ -122,7 +152,7 @@ impl Guest {
         put("heapbeat_memory_limit_bytes", "gauge", "What it may take.", &one(self.limit.0));
         let rung = self.watch.pressure as u64;
         put("heapbeat_pressure", "gauge", "0 calm, 1 alert, 2 purge, 3 recycle, 4 shed.", &one(rung));
-        put("heapbeat_starts_total", "counter", "Times that it was started.", &one(self.started));
+        put("heapbeat_starts_total", "counter", "Times that it was started.", &one(self.starts));
         let endings: Vec<(String, u64)> =
             self.counts.iter().map(|(kind, count)| (format!("{{kind=\"{kind}\"}}"), *count)).collect();
         put("heapbeat_endings_total", "counter", "Times that it ended, by kind.", &endings);

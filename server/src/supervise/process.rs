@@ -4,7 +4,7 @@
 //! use for and whose end tells the worker that its supervisor is gone.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -14,10 +14,12 @@ use std::process::{Command as Process, Stdio};
 use std::time::Instant;
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
+use rustix::termios::tcgetpgrp;
 
 use super::machine::{Number, Order, Signal as Asked};
 use super::wire::{Command, Lines, Word};
+use crate::flight::Recorder;
 
 /// Says to a program that it is a worker: its number and the process id of its supervisor.
 pub(super) const WORKER: &str = "_HEAPBEAT_WORKER";
@@ -38,6 +40,8 @@ pub(super) struct Program {
     arguments: Vec<OsString>,
     /// Another program that knows nothing of this one: it has no line, and is told things by signals.
     guest: bool,
+    /// Whether the program may read from a terminal, and so has to stay in the group that the terminal knows.
+    terminal: bool,
     variables: Vec<(&'static str, String)>,
 }
 
@@ -48,6 +52,10 @@ pub(super) struct Live {
     pub(super) pid: Pid,
     pub(super) flight: Option<PathBuf>,
     pub(super) since: Instant,
+    /// Where the supervisor records for a program that does not do so itself.
+    pub(super) recorder: Option<Recorder>,
+    /// Whether the terminal tells it what it tells this process.
+    shares_terminal: bool,
     line: Option<UnixStream>,
     lines: Lines,
 }
@@ -57,13 +65,25 @@ impl Program {
     /// the next worker runs.
     pub(super) fn this() -> io::Result<Self> {
         let arguments = std::env::args_os().skip(1).collect();
-        Ok(Program { path: std::env::current_exe()?, arguments, guest: false, variables: Vec::new() })
+        Ok(Program {
+            path: std::env::current_exe()?,
+            arguments,
+            guest: false,
+            terminal: false,
+            variables: Vec::new(),
+        })
     }
 
     /// Another program, by way of this one's [`START`], with some more variables.
     pub(super) fn guest(command: &[OsString], variables: Vec<(&'static str, String)>) -> io::Result<Self> {
         let arguments = [START.into(), "--".into()].into_iter().chain(command.iter().cloned()).collect();
-        Ok(Program { path: std::env::current_exe()?, arguments, guest: true, variables })
+        Ok(Program {
+            path: std::env::current_exe()?,
+            arguments,
+            guest: true,
+            terminal: io::stdin().is_terminal(),
+            variables,
+        })
     }
 
     /// Whether it is another program.
@@ -97,8 +117,11 @@ impl Program {
         }
         let mut line = None;
         if self.guest {
-            // A group of its own: what it has started can be ended with it.
-            process.process_group(0);
+            // A group of its own: what it has started can be ended with it. At a terminal only the group in front may read
+            // and is told of Ctrl-C and Ctrl-Z; there the two are one job, as if the program had been started by itself.
+            if !self.terminal {
+                process.process_group(0);
+            }
             process.envs(self.variables.iter().map(|(name, value)| (name, value)));
         } else {
             let (ours, theirs) = UnixStream::pair()?;
@@ -115,8 +138,22 @@ impl Program {
         let pid = process.spawn()?.id();
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         let flight = flight.map(Path::to_owned);
-        Ok(Live { number, pid, flight, since: Instant::now(), line, lines: Lines::default() })
+        Ok(Live {
+            number,
+            pid,
+            flight,
+            since: Instant::now(),
+            recorder: None,
+            shares_terminal: self.terminal,
+            line,
+            lines: Lines::default(),
+        })
     }
+}
+
+/// Whether this process's group is the one that its terminal talks to.
+fn in_front() -> bool {
+    tcgetpgrp(io::stdin()).is_ok_and(|front| front == getpgrp())
 }
 
 impl Live {
@@ -134,6 +171,8 @@ impl Live {
     /// Says it to a program that knows signals only: what it does not know is left unsaid.
     fn signal(&self, command: &Command) {
         let signal = match command {
+            // Ctrl-C has reached it already, and twice would mean something else to it.
+            Command::Order(Order::Stop(Asked::Interrupt, 1)) if self.shares_terminal && in_front() => return,
             Command::Order(Order::Stop(Asked::Interrupt, 1)) => Signal::INT,
             Command::Order(Order::Stop(Asked::Terminate, 1) | Order::HandOver(_)) => Signal::TERM,
             Command::Order(Order::Stop(_, _)) => Signal::KILL,

@@ -80,6 +80,8 @@ impl Supervisor {
 
     /// Guards another program instead of running this one as a worker.
     pub(super) fn of_guest(mut self, program: Program, guest: Guest) -> Self {
+        let mut guest = guest;
+        guest.before(self.last.as_ref());
         (self.program, self.guest) = (program, Some(guest));
         self
     }
@@ -152,14 +154,14 @@ impl Supervisor {
 
     fn start(&mut self, number: Number) -> io::Result<()> {
         let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
-        let flight = if self.program.is_guest() { None } else { self.shelf.take(&in_use) };
+        let flight = self.shelf.take(&in_use);
         let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
         tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
         if let Some(last) = &self.last {
             live.tell(&Command::Ended(Box::new(last.clone())), self.program.is_guest());
         }
         if let Some(guest) = &mut self.guest {
-            guest.started += 1;
+            guest.started(&mut live, self.clock.now().wall);
         }
         self.live.push(live);
         Ok(())
@@ -219,7 +221,7 @@ impl Supervisor {
             self.oom.look();
             tell_systemd(&[NotifyState::Watchdog]);
             if let Some(guest) = &mut self.guest {
-                events.extend(guest.look(&self.live, now));
+                events.extend(guest.look(&self.live, now, self.clock.now().wall));
             }
         }
         if let Some(guest) = &mut self.guest {
