@@ -86,14 +86,22 @@ pub fn run(options: &Options) -> Verdict {
     }
 }
 
-/// One look, printed; with `--json` and without `--once` one line a look until the pipe closes.
+/// One look, printed; with `--json` and without `--once` one line a look until the pipe closes. Then a look that fails is
+/// said and made up for by the next one, unless none has ever succeeded or the target is gone for good.
 fn print(watcher: &mut Watcher, options: &Options) -> Verdict {
     let (_keep, never) = std::sync::mpsc::channel::<()>();
+    let mut seen = false;
     loop {
         let picture = match watcher.look() {
             Ok(picture) => picture,
+            Err(error) if seen && !error.is_final() => {
+                complain(&format!("{error}; looking again"));
+                let _ = never.recv_timeout(options.interval);
+                continue;
+            }
             Err(error) => return could_not_tell(&error),
         };
+        seen = true;
         let text =
             if options.json { text::json(&picture) + "\n" } else { text::report(&picture, options.colour) };
         if io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()).is_err()

@@ -149,6 +149,42 @@ fn json_goes_on_until_the_pipe_closes() {
 }
 
 #[test]
+fn a_look_that_fails_is_said_and_the_next_one_made() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            // The second one is hung up on.
+            if number == 1 {
+                continue;
+            }
+            let mut head = BufReader::new(&stream).lines().map_while(Result::ok);
+            let _ = head.find(String::is_empty);
+            let (_, _, body) = reply(Answer::Signed, "", None);
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            (&stream).write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        }
+    });
+    let arguments = ["check-memory", "--json", "--interval", "100ms", "--url", &url];
+    let mut child = heapbeat(&arguments, &[]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        assert!(lines.next().unwrap().unwrap().starts_with('{'));
+    }
+    drop(lines);
+    assert_eq!(child.wait().unwrap().code(), Some(1), "the verdict of the last look");
+    let mut complaints = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
+    assert_eq!(
+        (complaints.lines().count(), complaints.ends_with("; looking again\n")),
+        (1, true),
+        "{complaints}"
+    );
+    assert!(complaints.starts_with(&format!("heapbeat: {url}/health does not answer: ")), "{complaints}");
+}
+
+#[test]
 fn a_refused_secret_is_said_and_the_public_figures_shown() {
     let url = little_server(Answer::Refused);
     let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));

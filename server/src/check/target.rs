@@ -97,6 +97,19 @@ pub enum TargetError {
     Random(String),
 }
 
+impl TargetError {
+    /// Whether another look cannot go better: a process that has ended does not come back.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            TargetError::BadUrl(_)
+                | TargetError::NoProcess(_)
+                | TargetError::NoMemory(_)
+                | TargetError::Ended(_)
+        )
+    }
+}
+
 /// Looks at one target again and again.
 #[derive(Debug)]
 pub(super) enum Watcher {
