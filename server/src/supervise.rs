@@ -16,6 +16,7 @@ pub mod rules;
 mod run;
 mod short;
 mod signals;
+mod slim;
 mod stand_in;
 mod tree;
 mod wire;

@@ -34,6 +34,17 @@ fn a_killed_worker_costs_what_was_inside_it_and_refuses_nobody() {
     assert_eq!(tally.sent, tally.answered + tally.failed, "{tally:?}");
 }
 
+/// Asks for a fresh worker until one is started: a supervisor learns a moment after everybody else that a worker is ready.
+fn renew(server: &Server) {
+    let counts = || ["starting a fresh worker", "only just begun"].map(|text| server.logged(text).len());
+    until("a fresh worker", || {
+        let before = counts();
+        server.signal("USR2");
+        until("an answer", || (counts() != before).then_some(()));
+        (counts()[0] > before[0]).then_some(())
+    });
+}
+
 #[test]
 fn a_recycle_fails_no_request_whether_connections_are_kept_or_not() {
     let server = Server::start(&[]);
@@ -41,7 +52,7 @@ fn a_recycle_fails_no_request_whether_connections_are_kept_or_not() {
     streamed.write_all(b"GET /demo/stream?s=3 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").unwrap();
     let loads = [false, true].map(|keep_alive| Load::start(server.address(), Plan { keep_alive, ..WORK }));
     for recycle in 1..=3 {
-        server.signal("USR2");
+        renew(&server);
         until("the recycle", || (server.logged("recycled: worker").len() == recycle).then_some(()));
     }
     let mut text = String::new();
@@ -211,6 +222,22 @@ fn the_kernel_would_rather_kill_the_worker() {
         std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().parse().unwrap()
     };
     assert!(score(server.worker()) > score(server.pid()));
+}
+
+#[test]
+fn a_supervisor_keeps_no_pages_that_only_its_start_needed() {
+    let server = Server::start(&[]);
+    let of_files = |pid: u32| -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssFile:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    // It has run the same code as its worker up to here, and what it gives back is the worker's as well.
+    let before = of_files(server.pid());
+    until("the pages to be given back", || (of_files(server.pid()) < before / 2).then_some(()));
+    assert!(of_files(server.worker()) > before / 2);
+    signal(server.worker(), "KILL");
+    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "crash", "it runs on without them");
 }
 
 #[test]

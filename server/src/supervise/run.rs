@@ -20,6 +20,7 @@ use super::post::{self, leftover};
 use super::process::{Live, Program};
 use super::rules::Rules;
 use super::signals::Signals;
+use super::slim;
 use super::stand_in::StandIn;
 use super::wire::{Command, Word};
 use crate::clock::Clock;
@@ -27,6 +28,9 @@ use crate::flight::Shelf;
 
 /// Between two looks at what only looking tells.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// From the last start of a worker to giving back what it took to start it.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Everything the supervisor has.
 pub(super) struct Supervisor {
@@ -45,6 +49,8 @@ pub(super) struct Supervisor {
     last: Option<Ending>,
     begun: Instant,
     looked: Instant,
+    /// When to give back what only a start needs.
+    slim_at: Option<Instant>,
     clock: Clock,
 }
 
@@ -74,6 +80,7 @@ impl Supervisor {
             last,
             begun: now,
             looked: now,
+            slim_at: None,
             clock,
         })
     }
@@ -163,6 +170,7 @@ impl Supervisor {
         if let Some(guest) = &mut self.guest {
             guest.started(&mut live, self.clock.now().wall);
         }
+        self.slim_at = Some(live.since + SETTLED);
         self.live.push(live);
         Ok(())
     }
@@ -220,6 +228,9 @@ impl Supervisor {
             self.looked = now;
             self.oom.look();
             tell_systemd(&[NotifyState::Watchdog]);
+            if self.slim_at.take_if(|at| *at <= now).is_some() {
+                slim::down();
+            }
             if let Some(guest) = &mut self.guest {
                 events.extend(guest.look(&self.live, now, self.clock.now().wall));
             }
