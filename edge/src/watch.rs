@@ -1,6 +1,7 @@
 //! Decisions about monitors, as pure functions of (state, input, now).
 
 pub mod answer;
+pub mod away;
 pub mod beat;
 pub mod board;
 pub mod cause;

@@ -236,6 +236,12 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
         vec![place.into(), at.into(), came.into(), pack(&commit.readings).into(), memos.into()],
     )?;
     for (monitor, changes) in &commit.ledgers {
+        if let Some(from) = changes.redo_from {
+            sql.run(
+                "DELETE FROM ledger WHERE monitor = ? AND from_ms >= ?",
+                vec![monitor.as_str().into(), from.0.into()],
+            )?;
+        }
         for entry in &changes.added {
             sql.run(
                 "INSERT INTO ledger (monitor, from_ms, state) VALUES (?, ?, ?)",

@@ -63,6 +63,24 @@ pub struct Changes {
     pub added: Vec<Entry>,
     /// Entries that begin before this instant are to be deleted.
     pub forget_before: Option<UnixMillis>,
+    /// Entries that begin at this instant or later are to be deleted before `added` is added.
+    pub redo_from: Option<UnixMillis>,
+}
+
+impl Changes {
+    /// These changes, and `later` ones to the same ledger.
+    #[must_use]
+    pub fn and(mut self, later: Changes) -> Changes {
+        if let Some(from) = later.redo_from {
+            self.added.retain(|entry| entry.from < from);
+        }
+        self.added.extend(later.added);
+        Changes {
+            added: self.added,
+            forget_before: later.forget_before.or(self.forget_before),
+            redo_from: self.redo_from.into_iter().chain(later.redo_from).min(),
+        }
+    }
 }
 
 impl Ledger {
@@ -104,7 +122,38 @@ impl Ledger {
     pub fn lapse(&mut self, now: UnixMillis) -> Changes {
         let ended = self.word.filter(|word| now > word.until);
         let entry = ended.and_then(|word| self.push(Entry { from: word.until, state: State::Unobserved }));
-        Changes { added: entry.into_iter().collect(), forget_before: None }
+        Changes { added: entry.into_iter().collect(), ..Changes::default() }
+    }
+
+    /// Books afterwards what was found out about a stretch of time, where it knows better than what is booked there.
+    /// Nothing is booked before the ledger begins, or from the last probe on.
+    #[must_use]
+    pub fn amend(&mut self, found: Segment) -> Changes {
+        let Some(word) = self.word else { return Changes::default() };
+        let from = self.entries.front().map_or(word.at, |first| first.from.max(found.from));
+        let to = found.to.min(word.at);
+        if from >= to {
+            return Changes::default();
+        }
+        let old: Vec<Segment> = self.segments(word.at.plus(Duration::from_millis(1))).collect();
+        let begins = self.entries.partition_point(|entry| entry.from < from);
+        let before: Vec<Entry> = self.entries.iter().skip(begins).copied().collect();
+        self.entries.truncate(begins);
+        for segment in old.into_iter().filter(|segment| segment.to > from) {
+            let better = segment.from < to && knows_better(found.state, segment.state);
+            let state = if better { found.state } else { segment.state };
+            let pieces = [(segment.from.max(from), state), (to, segment.state)];
+            for (begin, state) in pieces {
+                if begin >= segment.from && begin < segment.to {
+                    self.push(Entry { from: begin, state });
+                }
+            }
+        }
+        let added: Vec<Entry> = self.entries.iter().skip(begins).copied().collect();
+        if added == before {
+            return Changes::default();
+        }
+        Changes { added, redo_from: Some(from), forget_before: None }
     }
 
     /// Appends `entry` where it says something new, and returns it then.
@@ -155,6 +204,13 @@ impl Ledger {
 }
 
 record! { Word { at, until } }
+
+/// Whether `found` may stand where `booked` does: a death that is proven where it was up or nobody looked; that nobody
+/// knows, where it was taken to be up. What was announced, and what a probe found down, stays.
+fn knows_better(found: State, booked: State) -> bool {
+    let served = matches!(booked, State::Up | State::Degraded);
+    served || found == State::Down && booked == State::Unobserved
+}
 
 #[cfg(test)]
 mod tests {
@@ -251,7 +307,77 @@ mod tests {
             .collect()
     }
 
+    #[test]
+    fn what_is_found_out_later_stands_where_it_knows_better() {
+        use State::{Down, Maintenance, Unobserved, Up};
+        let probes = [(0, 90, Up), (60, 150, Up), (300, 390, Maintenance), (360, 450, Up), (420, 510, Down)];
+        let cases = [
+            ("between two probes", (70, 90, Down), vec![(0, Up), (70, Down), (90, Up), (150, Unobserved)]),
+            (
+                "into the time in which nobody looked",
+                (100, 200, Down),
+                vec![(0, Up), (100, Down), (200, Unobserved)],
+            ),
+            ("nobody knows", (100, 200, Unobserved), vec![(0, Up), (100, Unobserved)]),
+            ("all of it", (-50, 300, Down), vec![(0, Down)]),
+            (
+                "what was announced stays",
+                (290, 370, Down),
+                vec![(0, Up), (150, Unobserved), (290, Down), (300, Maintenance), (360, Down), (370, Up)],
+            ),
+        ];
+        for (name, (from, to, state), expected) in cases {
+            let (mut ledger, mut stored) = (Ledger::default(), Vec::new());
+            for (from, until, state) in probes {
+                stored.extend(ledger.record(word(from, until), state).added);
+            }
+            let changes = ledger.amend(Segment { from: at(from), to: at(to), state });
+            if let Some(from) = changes.redo_from {
+                stored.retain(|entry| entry.from < from);
+            }
+            stored.extend(changes.added);
+            let begins: Vec<_> = ledger.entries.iter().map(|e| (e.from.0 / 1000, e.state)).collect();
+            assert_eq!(begins[..expected.len()], expected, "{name}");
+            assert_eq!(begins.last(), Some(&(420, Down)), "{name}: the last probe's word is its own");
+            assert_eq!(Ledger::restore(stored, ledger.word()), ledger, "{name}: the store has all of it");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_amended_second_is_what_was_found_and_every_other_what_it_was(
+            probes in proptest::collection::vec((1i64..90, 1i64..60, 0usize..6), 1..20),
+            (from, length, down) in (0i64..900, 1i64..200, any::<bool>()),
+        ) {
+            let found = if down { State::Down } else { State::Unobserved };
+            let (mut ledger, mut stored, mut clock) = (Ledger::default(), Vec::new(), 0);
+            for (wait, vouches, state) in probes {
+                clock += wait;
+                stored.extend(ledger.record(word(clock, clock + vouches), State::ALL[state]).added);
+            }
+            let begin = stored[0].from.0 / 1000;
+            let of = |ledger: &Ledger| -> Vec<State> {
+                seen(ledger, clock + 100).iter().flat_map(|s| (s.0..s.1).map(|_| s.2)).collect()
+            };
+            let before = of(&ledger);
+            let changes = ledger.amend(Segment { from: at(from), to: at(from + length), state: found });
+            let expected: Vec<_> = (begin..).zip(before).map(|(second, was)| {
+                let inside = second >= from && second < (from + length).min(clock);
+                let yields = match was {
+                    State::Up | State::Degraded => true,
+                    State::Unobserved => found == State::Down,
+                    _ => false,
+                };
+                if inside && yields { found } else { was }
+            }).collect();
+            prop_assert_eq!(of(&ledger), expected);
+            if let Some(from) = changes.redo_from {
+                stored.retain(|entry| entry.from < from);
+            }
+            stored.extend(changes.added);
+            prop_assert_eq!(&Ledger::restore(stored, ledger.word()), &ledger);
+        }
+
         #[test]
         fn every_second_is_in_one_segment_and_in_the_right_one(
             probes in proptest::collection::vec((0i64..400, 1i64..60, 0usize..6), 0..40),

@@ -13,7 +13,9 @@ use heapbeat_shared::record;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
 
+use super::away::{Life, away};
 use super::ending;
+use super::ledger::Segment;
 use super::proof::Signed;
 
 /// How far the server's clock may be from the tick's before its times are moved. A signed answer proves that the two
@@ -74,6 +76,8 @@ pub struct News {
     pub events: Vec<Event>,
     /// How the instance before ended, where this report is another's than the last.
     pub ending: Option<Ending>,
+    /// Time in which it was away, or may have been, as far as the two sides of a restart prove it.
+    pub away: Vec<Segment>,
 }
 
 impl Told {
@@ -120,7 +124,16 @@ impl Told {
             }
             _ => ending::infer(last, &told),
         });
-        (told, News { run, missing, events, ending })
+        let previous = report.previous.as_ref().map(|it| Life {
+            instance: it.instance,
+            started: it.started.map(move_clock),
+            ended: move_clock(it.at),
+        });
+        let away = match (ended, &ending) {
+            (Some(last), Some(ending)) => away(last, previous, &told, ending.kind.is_failure()),
+            _ => Vec::new(),
+        };
+        (told, News { run, missing, events, ending, away })
     }
 }
 

@@ -86,7 +86,7 @@ impl Watched {
         let gap = self.ledger.lapsed(at);
         self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
         let word = Word { at, until: at.plus(schedule::vouching(monitor.interval)) };
-        let changes = self.ledger.record(word, self.memo.standing.state());
+        let mut changes = self.ledger.record(word, self.memo.standing.state());
         self.memo.word = self.ledger.word();
         self.memo.latency_ms = judged.latency_ms;
         let (mut restarted, mut news) = (false, News::default());
@@ -96,6 +96,9 @@ impl Watched {
             if let Some(signed) = probed.result.as_ref().ok().and_then(|answer| answer.report.as_deref()) {
                 (restarted, news) = self.hear_report(signed, at);
                 self.memo.heard = Some(heard);
+                for stretch in &news.away {
+                    changes = changes.and(self.ledger.amend(*stretch));
+                }
             } else {
                 restarted = self.hear(heard, at);
             }

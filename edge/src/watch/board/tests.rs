@@ -149,7 +149,8 @@ fn what_nobody_configures_any_more_is_forgotten_in_the_end() {
     let _ = board.take(&one, tick(10), &[]);
     let later = 92 * 1440;
     let commit = board.take(&one, tick(later), &[]);
-    let forgotten = Changes { added: Vec::new(), forget_before: Some(UnixMillis(later * MINUTE)) };
+    let forgotten =
+        Changes { added: Vec::new(), forget_before: Some(UnixMillis(later * MINUTE)), redo_from: None };
     assert_eq!(commit.ledgers, [("api".parse().unwrap(), forgotten)]);
     assert!(board.watched.is_empty());
 }

@@ -1,0 +1,181 @@
+//! Restarts between ticks that no probe saw, through the real board, against a model that knows every second.
+//!
+//! A process dies and comes back 5 to 55 s later, always between two ticks; some ticks are missed, so that it may die
+//! several times between two that come; and in every fourth life the recorder is lost with the machine, so that nobody can
+//! tell when it ended. Every probe finds it well. Counted: each second of the ledger, seconds booked as down that were
+//! not, and deaths without an incident.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use heapbeat_edge::config::Config;
+use heapbeat_edge::watch::State;
+use heapbeat_edge::watch::answer::{Answer, Body, Probed};
+use heapbeat_edge::watch::board::{Board, Note, Tick};
+use heapbeat_edge::watch::proof::Signed;
+use heapbeat_shared::ending::{Ending, EndingKind};
+use heapbeat_shared::forecast::Forecaster;
+use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
+use heapbeat_shared::series::{self, Series};
+use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
+
+const SEEDS: u64 = 30;
+const SECONDS: i64 = 6 * 3600;
+
+/// One life of the process: from its start to its end, both in seconds; the second of its end is the first without it.
+#[derive(Clone, Copy)]
+struct Life {
+    started: i64,
+    ended: i64,
+    /// Whether its recorder outlived it.
+    told: bool,
+}
+
+fn dice(state: &mut u64, sides: i64) -> i64 {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    i64::try_from((state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides.unsigned_abs()).unwrap()
+}
+
+fn lives(seed: &mut u64) -> Vec<Life> {
+    let (mut lives, mut started) = (Vec::new(), -600);
+    loop {
+        let minute = (started.max(0) / 60) + 1 + dice(seed, 12);
+        let away = 5 + dice(seed, 50);
+        let ended = minute * 60 + 1 + dice(seed, 59 - away);
+        if ended >= SECONDS - 600 {
+            lives.push(Life { started, ended: i64::MAX, told: true });
+            return lives;
+        }
+        lives.push(Life { started, ended, told: dice(seed, 4) != 0 });
+        started = ended + away;
+    }
+}
+
+fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Signed {
+    let at = |second: i64| UnixMillis(second * 1000);
+    let life = lives[index];
+    let from = if last.0 == index { last.1 + 1 } else { life.started + 1 };
+    let memory = Bytes::from_mb(100);
+    let sample = |second| Sample {
+        at: at(second),
+        rss: memory,
+        heap_used: memory,
+        heap_total: memory,
+        heap_resident: memory,
+        working_set: memory,
+    };
+    let samples: Vec<_> = (from..=second).map(sample).collect();
+    let first = u64::try_from(from - life.started - 1).unwrap();
+    let before = index.checked_sub(1).map(|before| (before, lives[before])).filter(|(_, before)| before.told);
+    let previous = before.map(|(before, life)| Ending {
+        kind: EndingKind::OomKill,
+        sure: true,
+        at: at(life.ended),
+        instance: Some(InstanceId(before as u64)),
+        started: Some(at(life.started)),
+        ..Ending::default()
+    });
+    let report = Report {
+        status: heapbeat_shared::Status::Healthy,
+        memory: samples.last().unwrap().to_health_memory(),
+        uptime: u64::try_from(second - life.started).unwrap(),
+        instance: InstanceId(index as u64),
+        version: "1".into(),
+        started: at(life.started),
+        now: at(second),
+        limit: Limit { bytes: Bytes::from_mb(512), origin: String::new() },
+        pressure: Standing { rung: Pressure::Calm, since: at(life.started), shed: 0 },
+        latest: *samples.last().unwrap(),
+        system: System::default(),
+        events: Vec::new(),
+        routes: Vec::new(),
+        forecast: Forecaster::new().assess(Bytes::from_mb(512)),
+        samples: Block { first, count: samples.len() as u64, lost: 0, data: series::encode(first, &samples) },
+        missing: Vec::new(),
+        previous,
+    };
+    Signed { report, series: Series { first, samples } }
+}
+
+/// What the ledger may know of each second, from the ticks and the lives around it.
+fn model(lives: &[Life], ticks: &[i64]) -> Vec<State> {
+    let alive = |second: i64| lives.iter().position(|life| (life.started..life.ended).contains(&second));
+    let known = |second: i64| {
+        let before = *ticks.iter().rev().find(|tick| **tick <= second).unwrap();
+        let after = ticks.iter().find(|tick| **tick > second);
+        let looked = if second < before + 90 { State::Up } else { State::Unobserved };
+        let Some(after) = after else { return looked };
+        let (first, last) = (alive(before).unwrap(), alive(*after).unwrap());
+        if first == last {
+            return looked;
+        }
+        let previous = lives[last - 1];
+        match previous.told {
+            true if second >= previous.ended && second < lives[last].started => State::Down,
+            true if last - 1 > first && second < previous.started => State::Unobserved,
+            false if second < lives[last].started => State::Unobserved,
+            _ => looked,
+        }
+    };
+    (ticks[0]..SECONDS).map(known).collect()
+}
+
+#[test]
+fn deaths_that_no_probe_saw() {
+    let config = Config::parse(
+        Some(r#"[{"id":"api","kind":"heapbeat","url":"https://a.example","failure-threshold":2}]"#),
+        false,
+    );
+    assert_eq!(config.problems, []);
+    let (mut down, mut hidden, mut deaths) = (0, 0, 0);
+    for seed in 1..=SEEDS {
+        let state = &mut seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let lives = lives(state);
+        let ticks: Vec<i64> = (0..SECONDS).step_by(60).filter(|t| *t == 0 || dice(state, 8) != 0).collect();
+        let mut board = Board::default();
+        let mut last = (usize::MAX, 0);
+        let mut crashes = 0;
+        for second in &ticks {
+            let index = lives.iter().position(|life| (life.started..life.ended).contains(second)).unwrap();
+            let signed = report(&lives, index, *second, last);
+            last = (index, *second);
+            let body = Body::Whole(signed.report.health().to_json());
+            let latency = Duration::from_millis(5);
+            let answer = Answer { status: 200, latency, body, report: Some(Box::new(signed)) };
+            let at = UnixMillis(second * 1000);
+            let probes = [Probed { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) }];
+            let commit = board.take(&config, Tick { at, came: at }, &probes);
+            crashes += commit.notes.iter().filter(|note| matches!(note, Note::Restart { .. })).count();
+        }
+        let states = model(&lives, &ticks);
+        let count = |state: State| states.iter().filter(|s| **s == state).count() as f64;
+        let now = UnixMillis(SECONDS * 1000);
+        let window = Duration::from_secs(u64::try_from(SECONDS).unwrap());
+        let past = board.uptime(&"api".parse().unwrap(), window, now).unwrap();
+        let (up, gone) = (count(State::Up), count(State::Down));
+        let percent = 100.0 * up / (up + gone);
+        let said = past.uptime.percent.unwrap();
+        assert!((said - percent).abs() < 1e-9, "seed {seed}: {said} instead of {percent}");
+        let coverage = 100.0 * (up + gone) / SECONDS as f64;
+        let said = past.uptime.coverage;
+        assert!((said - coverage).abs() < 1e-9, "seed {seed}: covers {said} instead of {coverage}");
+        // What the model calls down was: not one second of it had a process.
+        for (second, state) in (ticks[0]..).zip(&states) {
+            let alive = lives.iter().any(|life| (life.started..life.ended).contains(&second));
+            assert!(!(alive && *state == State::Down), "seed {seed}, second {second}");
+            hidden += i64::from(!alive && *state == State::Up);
+        }
+        let seen = ticks.windows(2).filter(|pair| {
+            let at = |second: i64| lives.iter().position(|life| second < life.ended);
+            at(pair[0]) != at(pair[1])
+        });
+        assert_eq!(crashes, seen.count(), "seed {seed}: every restart that can be known is");
+        down += states.iter().filter(|state| **state == State::Down).count();
+        deaths += lives.len() - 1;
+    }
+    assert!(deaths > 800 && down > 8_000, "{deaths} deaths, {down} s down: nothing happened");
+    assert_eq!(hidden, 0, "seconds without a process that the ledger calls up");
+}
