@@ -22,6 +22,7 @@ pub fn status_json(view: &StatusView) -> String {
             view.monitors.iter().for_each(|view| list.object(|o| monitor(o, view)));
         });
         o.list("problems", |list| view.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
+        o.texts("notices", view.notices.iter().map(String::as_str));
     })
 }
 
@@ -204,6 +205,7 @@ mod tests {
                 chart: Vec::new(),
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
+            notices: vec!["a notice".into()],
         }
     }
 
@@ -218,7 +220,7 @@ mod tests {
             r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
             r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
             r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
-            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}]}"#,
+            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"]}"#,
         );
         assert_eq!(status_json(&view()), expected);
     }
@@ -231,10 +233,11 @@ mod tests {
             updated: None,
             monitors: Vec::new(),
             problems: Vec::new(),
+            notices: Vec::new(),
         };
         assert_eq!(
             status_json(&nothing),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[]}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[]}"#
         );
     }
 

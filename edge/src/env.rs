@@ -5,9 +5,10 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::alert::Channels;
-use crate::config::{Config, DEFAULT_SECRET, HeaderValue, Monitor, Problem, SecretName, Target};
+use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Problem, SecretName, Target};
 use crate::probe::SentHeader;
 use crate::watch::Blindness;
+use crate::watch::sight::references;
 use heapbeat_shared::signing::Secret;
 
 /// The Durable Object namespace of the hub.
@@ -31,6 +32,9 @@ const STATUS_URL: &str = "STATUS_URL";
 /// The channels: `[[vars.ALERTS]]`.
 const ALERTS: &str = "ALERTS";
 
+/// Whom the edge asks whether it can see at all, where everything fails at once: `default`, or addresses.
+const REFERENCES: &str = "REFERENCES";
+
 /// Everything that the variables say.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -42,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) page: Option<String>,
     /// Whether private addresses may be probed.
     pub(crate) allow_private: bool,
+    /// Whom to ask when everything fails at once.
+    pub(crate) references: Vec<HttpUrl>,
 }
 
 /// Reads the variables. What is wrong with channels stands among the problems of the monitors.
@@ -54,7 +60,12 @@ pub(crate) fn setup(env: &Env) -> Setup {
     check_channels(&mut config, &channels);
     let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
     let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));
-    Setup { config, channels, page, allow_private }
+    let named = variable(env, REFERENCES).and_then(|value| value.as_string()).unwrap_or_default();
+    let references = references(&named).unwrap_or_else(|reason| {
+        config.problems.push(Problem { position: REFERENCES.to_owned(), reason });
+        Vec::new()
+    });
+    Setup { config, channels, page, allow_private, references }
 }
 
 /// Notes the monitors that alert a channel that there is not.

@@ -23,7 +23,7 @@ use crate::api;
 use crate::config::{Config, Monitor, Rhythm, Target};
 use crate::env::{self, BINDING_HUB, Setup};
 use crate::page;
-use crate::probe::{Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
+use crate::probe::{self, Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
 use crate::store::{Loaded, Store, StoreError};
 use crate::view::StatusView;
 use crate::watch::answer::Probed;
@@ -31,6 +31,7 @@ use crate::watch::beat::{self, Beats};
 use crate::watch::board::{Board, Note, Tick};
 use crate::watch::incident::Incident;
 use crate::watch::proof::Key;
+use crate::watch::sight;
 
 mod admin;
 mod deliver;
@@ -198,7 +199,7 @@ impl Hub {
             console_warn!("tick {}: {}", at.0, Ticked::Old.as_str());
             return Ok(Ticked::Old);
         }
-        let Setup { channels, page, allow_private, .. } = &self.setup;
+        let Setup { channels, page, allow_private, references, .. } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
         let allowance = Allowance::new(
             REQUESTS_A_TICK,
@@ -207,6 +208,9 @@ impl Hub {
             self.headers(&config),
         );
         let mut probes = probe_all(before.due(&config, at), &allowance).await;
+        if sight::is_suspect(&before, &config, &probes) {
+            sight::cover(&before, &mut probes, probe::sight(references, &allowance).await, at);
+        }
         probes.extend(self.look_at_jobs(&config, at)?);
         let mut board = Board::clone(&before);
         let mut commit = board.take(&config, tick, &probes);
@@ -317,6 +321,9 @@ fn log(note: &Note) {
             console_log!("monitor {monitor}: {} -> {}: {reason}", from.as_str(), to.as_str());
         }
         Note::Restart { monitor } => console_log!("monitor {monitor}: restarted since the last probe"),
+        Note::Unseen { probes } => {
+            console_warn!("edge: nothing of {probes} probes answered, all at once: none of it is booked");
+        }
         Note::Blind { monitor, reason } => console_warn!("monitor {monitor}: {reason}"),
     }
 }

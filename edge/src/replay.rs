@@ -28,6 +28,7 @@ use crate::watch::answer::{Answer, Body, Missed, Probed};
 use crate::watch::board::{Board, Note, Tick};
 use crate::watch::incident::Incident;
 use crate::watch::proof::Signed;
+use crate::watch::sight::{self, Sight};
 use crate::watch::{Blindness, Failure};
 
 /// The first line: what is watched, and who is told.
@@ -50,6 +51,28 @@ struct Line {
     probes: BTreeMap<MonitorId, Finds>,
     #[serde(default)]
     channels: BTreeMap<MonitorId, Says>,
+    #[serde(default)]
+    references: References,
+}
+
+/// What the reference targets would say, were they asked.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum References {
+    #[default]
+    None,
+    Answer,
+    Silent,
+}
+
+impl References {
+    fn sight(self) -> Sight {
+        match self {
+            References::None => Sight::Unasked,
+            References::Answer => Sight::Clear,
+            References::Silent => Sight::Blocked,
+        }
+    }
 }
 
 /// What a probe found.
@@ -184,7 +207,11 @@ impl Replay {
             self.say(&json!({ "at": shown, "skipped": "this tick, or a later one, was there before" }));
             return Ok(());
         }
-        let probes: Vec<_> = line.probes.into_iter().map(|(id, finds)| self.probed(id, finds, at)).collect();
+        let mut probes: Vec<_> =
+            line.probes.into_iter().map(|(id, finds)| self.probed(id, finds, at)).collect();
+        if sight::is_suspect(&self.board, &self.config, &probes) {
+            sight::cover(&self.board, &mut probes, line.references.sight(), at);
+        }
         let tick = Tick { at, came: at };
         let mut commit = self.board.take(&self.config, tick, &probes);
         self.board.tell(&self.config, &self.channels, self.page.as_deref(), &mut commit);
@@ -194,6 +221,7 @@ impl Replay {
                     json!({ "at": shown, "monitor": monitor, "state": to.as_str(), "was": from.as_str(), "reason": reason })
                 }
                 Note::Restart { monitor } => json!({ "at": shown, "monitor": monitor, "restarted": true }),
+                Note::Unseen { probes } => json!({ "at": shown, "unseen": probes }),
                 Note::Blind { monitor, reason } => {
                     json!({ "at": shown, "monitor": monitor, "blind": reason })
                 }

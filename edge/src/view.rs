@@ -22,6 +22,8 @@ pub struct StatusView {
     pub monitors: Vec<MonitorView>,
     /// Entries of the configuration that were refused.
     pub problems: Vec<Problem>,
+    /// What there is to know about the watching itself, in sentences.
+    pub notices: Vec<String>,
 }
 
 /// One monitor as the public sees it.

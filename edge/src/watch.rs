@@ -15,6 +15,7 @@ pub mod proof;
 pub mod restart;
 pub mod rollup;
 pub mod schedule;
+pub mod sight;
 pub mod standing;
 pub mod state;
 pub mod told;

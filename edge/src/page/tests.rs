@@ -32,7 +32,14 @@ pub(super) fn monitor(name: &str, state: State) -> MonitorView {
 }
 
 fn view(monitors: Vec<MonitorView>) -> StatusView {
-    StatusView { state: State::Up, now: NOW, updated: Some(NOW), monitors, problems: Vec::new() }
+    StatusView {
+        state: State::Up,
+        now: NOW,
+        updated: Some(NOW),
+        monitors,
+        problems: Vec::new(),
+        notices: Vec::new(),
+    }
 }
 
 #[test]

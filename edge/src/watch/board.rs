@@ -8,7 +8,6 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 
-use super::State;
 use super::answer::Probed;
 use super::incident::{self, Incident, Look};
 use super::ledger::{self, Changes, Entry, Ledger};
@@ -17,8 +16,10 @@ use super::told::{Run, Told};
 use super::uptime;
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
+use super::{Blindness, State};
 use crate::alert::{ChannelId, Message};
 use crate::config::{Config, Kind, Monitor, MonitorId};
+use crate::instant::rfc3339;
 use crate::view::{StatusView, WindowUptime};
 
 /// What is known of every monitor.
@@ -113,6 +114,11 @@ pub enum Note {
         /// Whose.
         monitor: MonitorId,
     },
+    /// Everything failed at once, and it was us.
+    Unseen {
+        /// How many probes saw nothing.
+        probes: usize,
+    },
     /// A probe could not look.
     Blind {
         /// Whose.
@@ -152,6 +158,16 @@ impl Board {
     /// What `monitor` told in its last signed report; `None` where it never signed one.
     pub fn told(&self, monitor: &MonitorId) -> Option<&Told> {
         self.watched.get(monitor)?.memo.told.as_ref()
+    }
+
+    /// What the last probe of `monitor` came to.
+    pub fn verdict(&self, monitor: &MonitorId) -> Option<Verdict> {
+        self.watched.get(monitor)?.memo.verdict
+    }
+
+    /// Since which tick the edge cannot see `monitor`; `None` where it can.
+    pub fn blind_since(&self, monitor: &MonitorId) -> Option<UnixMillis> {
+        self.watched.get(monitor)?.memo.blind
     }
 
     /// The last tick that was taken in.
@@ -203,7 +219,9 @@ impl Board {
             let step = watched.take(monitor, probed, at);
             let to = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
             let id = || monitor.id.clone();
-            if let Verdict::Blind(blindness) = step.judged.verdict {
+            if let Verdict::Blind(blindness) = step.judged.verdict
+                && blindness != Blindness::Edge
+            {
                 commit.notes.push(Note::Blind { monitor: id(), reason: blindness.sentence() });
             }
             if from != to {
@@ -235,6 +253,11 @@ impl Board {
                 }
             }
             commit.readings.push(Reading { monitor: id(), judged: step.judged, run: step.news.run });
+        }
+        let unseen = |reading: &&Reading| reading.judged.verdict == Verdict::Blind(Blindness::Edge);
+        let probes = commit.readings.iter().filter(unseen).count();
+        if probes > 0 {
+            commit.notes.push(Note::Unseen { probes });
         }
         self.retire(config, at, &mut commit);
         self.last = Some(tick);
@@ -296,6 +319,18 @@ impl Board {
         }
     }
 
+    /// What there is to know about the watching itself.
+    fn notices(&self, config: &Config) -> Vec<String> {
+        let blind = config.monitors.iter().filter_map(|monitor| self.blind_since(&monitor.id)).min();
+        let said = |since| {
+            format!(
+                "Everything has failed at once since {}: the edge cannot see, and books nothing.",
+                rfc3339(since)
+            )
+        };
+        blind.map(said).into_iter().collect()
+    }
+
     /// What the public sees when the edge's own clock says `wall`.
     pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusView {
         let now = self.clock(wall);
@@ -311,6 +346,7 @@ impl Board {
             updated: self.last.map(|last| last.at),
             monitors,
             problems: config.problems.clone(),
+            notices: self.notices(config),
         }
     }
 }

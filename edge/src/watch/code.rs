@@ -19,6 +19,7 @@ pub fn to_code(verdict: Verdict) -> Code {
         Verdict::Blind(Blindness::Platform) => (3, 1, 0),
         Verdict::Blind(Blindness::Secret) => (3, 2, 0),
         Verdict::Blind(Blindness::NotHeardYet) => (3, 3, 0),
+        Verdict::Blind(Blindness::Edge) => (3, 4, 0),
     }
 }
 
@@ -65,6 +66,7 @@ pub fn from_code((kind, reason, number): Code) -> Option<Verdict> {
         3 if reason == 1 => Verdict::Blind(Blindness::Platform),
         3 if reason == 2 => Verdict::Blind(Blindness::Secret),
         3 if reason == 3 => Verdict::Blind(Blindness::NotHeardYet),
+        3 if reason == 4 => Verdict::Blind(Blindness::Edge),
         _ => return None,
     })
 }
@@ -154,7 +156,7 @@ mod tests {
         for code in [(0, 0, 4), (1, 27, 0), (2, 0, 10), (3, 0, 0), (1, 13, 70_000)] {
             assert_eq!(cause_from_code(code), None, "{code:?}");
         }
-        for code in [(4, 0, 0), (3, 4, 0), (2, 27, 0)] {
+        for code in [(4, 0, 0), (3, 5, 0), (2, 27, 0)] {
             assert_eq!(from_code(code), None, "{code:?}");
         }
     }

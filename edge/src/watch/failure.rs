@@ -78,6 +78,8 @@ pub enum Blindness {
     Secret,
     /// A job was never heard yet.
     NotHeardYet,
+    /// Everything failed at once, see [`super::sight`].
+    Edge,
 }
 
 impl Failure {
@@ -125,6 +127,7 @@ impl Blindness {
         match self {
             Blindness::Budget => "not probed: the tick's allowance of requests was spent",
             Blindness::Platform => "not probed: the probe itself could not run",
+            Blindness::Edge => "not seen: everything failed at once, so it is the edge that cannot see",
             Blindness::NotHeardYet => "it has never reported yet",
             Blindness::Secret => "not probed: the secret it is asked with is not set, or too short",
         }

@@ -7,7 +7,6 @@ use heapbeat_shared::ending::Ending;
 use heapbeat_shared::record;
 use heapbeat_shared::{HealthMemory, UnixMillis};
 
-use super::State;
 use super::answer::Probed;
 use super::chart::Chart;
 use super::incident::{Incidents, RECORDED};
@@ -19,6 +18,7 @@ use super::standing::Standing;
 use super::told::{News, Run, Told};
 use super::uptime::{self, WINDOWS};
 use super::verdict::{Judged, Verdict, judge};
+use super::{Blindness, State};
 use crate::config::Monitor;
 use crate::view::{EndingView, MemoryView, MonitorView};
 
@@ -45,6 +45,8 @@ pub struct Memo {
     pub told: Option<Told>,
     /// How the instance before the present one ended.
     pub ending: Option<Ending>,
+    /// The first of the ticks, up to the last one, in which the edge could not see.
+    pub blind: Option<UnixMillis>,
 }
 
 /// One monitor: its memo, its ledger and its chart.
@@ -80,6 +82,8 @@ impl Watched {
     pub fn take(&mut self, monitor: &Monitor, probed: &Probed, at: UnixMillis) -> Step {
         let judged = judge(monitor, &probed.result);
         self.memo.verdict = Some(judged.verdict);
+        let blind = judged.verdict == Verdict::Blind(Blindness::Edge);
+        self.memo.blind = blind.then(|| self.memo.blind.unwrap_or(at));
         let Some(vote) = judged.verdict.vote() else {
             return Step { judged, changes: self.ledger.lapse(at), restarted: false, news: News::default() };
         };
@@ -204,5 +208,5 @@ impl Watched {
 }
 
 record! {
-    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending }
+    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind }
 }

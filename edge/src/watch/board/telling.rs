@@ -22,6 +22,10 @@ impl Board {
             let behind = self.trouble_behind(config, monitor);
             let receivers: Vec<_> = receivers(monitor, channels).collect();
             let Some(watched) = self.watched.get_mut(&monitor.id) else { continue };
+            if watched.memo.blind.is_some() {
+                // Whatever there is to tell is told once we see again.
+                continue;
+            }
             let Some(incident) = &mut watched.incidents.latest else { continue };
             let before = incident.clone();
             let reminds = receivers.iter().filter_map(|channel| channel.reminder).min();
