@@ -9,6 +9,7 @@ pub mod chart;
 pub mod code;
 pub mod ending;
 pub mod failure;
+pub mod flap;
 pub mod incident;
 pub mod ledger;
 pub mod proof;

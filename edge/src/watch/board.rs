@@ -188,7 +188,7 @@ impl Board {
             let memo = self.watched.get(&monitor.id).map(|watched| &watched.memo);
             let last = memo.and_then(|memo| memo.word).map(|word| word.at);
             let trouble = memo.is_none_or(|memo| memo.verdict != Some(Verdict::Up));
-            if schedule::is_due(last, monitor.interval, now) {
+            if schedule::is_due(monitor.id.as_str(), last, monitor.interval, now) {
                 // Forty at most: each in its place as it comes.
                 let place = due.partition_point(|(other, before, _)| (*other, *before) <= (trouble, last));
                 due.insert(place, (trouble, last, monitor));
@@ -241,6 +241,7 @@ impl Board {
                 told: watched.memo.told.as_ref(),
                 news: &step.news,
                 restarted: step.restarted,
+                flaps: watched.memo.flaps.since,
             };
             let before = watched.incidents.latest.as_ref().map(|incident| incident.opened);
             if watched.incidents.take(&monitor.id, &look)

@@ -13,6 +13,7 @@ use heapbeat_shared::{record, record_word};
 
 use super::State;
 use super::cause::{Cause, forecast_sentence, sentence_of};
+use super::flap;
 use super::told::{News, Run, Told};
 use super::verdict::Verdict;
 use crate::config::MonitorId;
@@ -128,6 +129,8 @@ pub struct Look<'a> {
     pub news: &'a News,
     /// Whether another process answers than before.
     pub restarted: bool,
+    /// Since when it flaps.
+    pub flaps: Option<UnixMillis>,
 }
 
 /// The incidents of one monitor that may still change.
@@ -275,6 +278,9 @@ impl Incidents {
         for event in &look.news.events {
             incident.note(event.at, &sentence_of(&event.kind));
         }
+        if look.flaps == Some(look.at) {
+            incident.note(look.at, flap::SENTENCE);
+        }
         if !matches!(look.state, State::Up) {
             return *incident != before;
         }
@@ -284,7 +290,7 @@ impl Incidents {
             Severity::Down | Severity::Degraded if incident.cause.is_outside() => Duration::ZERO,
             _ => SETTLES,
         };
-        if look.at.since(since) >= settles {
+        if look.flaps.is_none() && look.at.since(since) >= settles {
             incident.closed = Some(since);
             incident.note(look.at, "all is well");
         }
@@ -321,6 +327,9 @@ fn forecast_counts(told: &Told) -> bool {
 /// Writes into the timeline what is new, and into the cause what is now known.
 fn tell(incident: &mut Incident, before: Option<&Incident>, look: &Look<'_>) {
     let known = before.filter(|before| before.closed.is_none());
+    if look.flaps == Some(look.at) {
+        incident.note(look.at, flap::SENTENCE);
+    }
     for event in &look.news.events {
         incident.note(event.at, &sentence_of(&event.kind));
     }

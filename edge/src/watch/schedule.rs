@@ -19,15 +19,43 @@ pub fn slack(interval: Duration) -> Duration {
     (interval / 10).min(Duration::from_secs(5))
 }
 
-/// Whether a monitor last probed at `last` is to be probed by the tick of `now`.
-pub fn is_due(last: Option<UnixMillis>, interval: Duration, now: UnixMillis) -> bool {
-    last.is_none_or(|last| now > last && now.plus(slack(interval)) >= last.plus(interval))
+/// Whether the monitor of this id, last probed at `last`, is to be probed by the tick of `now`.
+///
+/// An interval that is longer than a tick is a row of slots, which begin at another instant for each id: so many monitors
+/// with the same interval do not all fall into the same tick. The slots stay where they are whatever was missed.
+pub fn is_due(id: &str, last: Option<UnixMillis>, interval: Duration, now: UnixMillis) -> bool {
+    let Some(last) = last else { return true };
+    if !has_slots(interval) {
+        return now > last && now.plus(slack(interval)) >= last.plus(interval);
+    }
+    now > last && slot(id, interval, now) > slot(id, interval, last)
+}
+
+/// Whether an interval is longer than a tick.
+fn has_slots(interval: Duration) -> bool {
+    interval.saturating_sub(slack(interval)) > TICK
+}
+
+/// The number of the slot in which a tick falls.
+fn slot(id: &str, interval: Duration, at: UnixMillis) -> i64 {
+    let length = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
+    // Whole seconds, so that slots begin where ticks can be.
+    let phase = i64::try_from(hash(id) % interval.as_secs().max(1)).unwrap_or(0) * 1000;
+    at.plus(slack(interval)).0.saturating_add(phase).div_euclid(length)
+}
+
+/// FNV-1a, 64 bits, with its two halves mixed: ids that differ in their last letter are to differ in all bits.
+fn hash(id: &str) -> u64 {
+    let mixed = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (mixed ^ (mixed >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 
 /// How long a probe vouches for what it found: until the first tick at which the monitor is due again, and
 /// [`TOLERANCE`].
 pub fn vouching(interval: Duration) -> Duration {
-    let wait = interval.saturating_sub(slack(interval)).as_millis();
+    let wait = if has_slots(interval) { interval } else { TICK }.as_millis();
     let ticks = wait.div_ceil(TICK.as_millis()).max(1);
     TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX)).saturating_add(TOLERANCE)
 }
@@ -51,24 +79,25 @@ mod tests {
             (60, 0, false),
             (5, 5, true),
             (5, 4, false),
-            (90, 60, false),
-            (90, 120, true),
             (63, 60, true),
-            (3600, 3594, false),
-            (3600, 3595, true),
         ];
         for (interval, elapsed, due) in cases {
             let (last, now) = (UnixMillis(1_000_000), UnixMillis(1_000_000 + elapsed * 1000));
-            assert_eq!(is_due(Some(last), s(interval), now), due, "every {interval} s, after {elapsed} s");
+            assert_eq!(
+                is_due("m", Some(last), s(interval), now),
+                due,
+                "every {interval} s, after {elapsed} s"
+            );
         }
-        assert!(is_due(None, s(60), UnixMillis(0)), "never probed");
-        assert!(!is_due(Some(UnixMillis(1000)), s(5), UnixMillis(0)), "an older clock probes nothing");
+        assert!(is_due("m", None, s(3600), UnixMillis(0)), "never probed");
+        assert!(!is_due("m", Some(UnixMillis(1000)), s(5), UnixMillis(0)), "an older clock probes nothing");
+        assert!(!is_due("m", Some(UnixMillis(1000)), s(90), UnixMillis(0)), "an older clock probes nothing");
     }
 
     #[test]
     fn a_probe_speaks_until_the_next_one_is_overdue() {
         for (interval, seconds) in
-            [(5, 90), (60, 90), (63, 90), (90, 150), (120, 150), (3600, 3630), (3661, 3690)]
+            [(5, 90), (60, 90), (63, 90), (90, 150), (120, 150), (3600, 3630), (3661, 3750)]
         {
             assert_eq!(vouching(s(interval)), s(seconds), "every {interval} s");
         }
@@ -77,10 +106,51 @@ mod tests {
     #[test]
     fn minute_ticks_leave_no_gap_at_any_interval() {
         for interval in 5..=7200 {
-            let due =
-                (1..1000).find(|tick| is_due(Some(UnixMillis(0)), s(interval), UnixMillis(tick * 60_000)));
-            let next = Duration::from_millis(u64::try_from(due.unwrap()).unwrap() * 60_000);
-            assert_eq!(vouching(s(interval)), next + TOLERANCE, "every {interval} s");
+            let (id, mut last) = (format!("m{interval}"), 0);
+            let until = i64::try_from(interval).unwrap() * 3 / 60 + 3;
+            for tick in 1..=until {
+                let at = |tick: i64| UnixMillis(tick * 60_000);
+                if is_due(&id, Some(at(last)), s(interval), at(tick)) {
+                    let waited = at(tick).since(at(last));
+                    assert!(waited + TOLERANCE <= vouching(s(interval)), "every {interval} s: {waited:?}");
+                    last = tick;
+                }
+            }
+            assert!(last > until / 3, "every {interval} s, and not once within three times that");
+        }
+    }
+
+    #[test]
+    fn an_interval_is_kept_on_average() {
+        for interval in [90, 120, 150, 300, 3600, 3661] {
+            let (mut last, mut probes, days) = (0, 0, 10);
+            for tick in 1..=days * 1440 {
+                if is_due("api", Some(UnixMillis(last * 60_000)), s(interval), UnixMillis(tick * 60_000)) {
+                    (last, probes) = (tick, probes + 1);
+                }
+            }
+            let expected = days * 86_400 / i64::try_from(interval).unwrap();
+            assert!((probes - expected).abs() <= 1, "every {interval} s: {probes} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn a_thousand_monitors_are_level() {
+        for interval in [300_u64, 600, 3600] {
+            let ticks = interval / 60;
+            let mut loads = vec![0_u64; usize::try_from(ticks).unwrap()];
+            for monitor in 0..1000 {
+                let id = format!("service-{monitor}");
+                for (load, tick) in loads.iter_mut().zip(1_000_000..) {
+                    let at = |tick: i64| UnixMillis(tick * 60_000);
+                    *load += u64::from(is_due(&id, Some(at(tick - 1)), s(interval), at(tick)));
+                }
+            }
+            let mean = 1000.0 / ticks as f64;
+            // Four standard deviations of a fair spread.
+            let most = mean + 4.0 * mean.sqrt();
+            assert_eq!(loads.iter().sum::<u64>(), 1000, "each once");
+            assert!(loads.iter().all(|load| (*load as f64) <= most), "every {interval} s: {loads:?}");
         }
     }
 }

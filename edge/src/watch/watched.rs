@@ -9,6 +9,7 @@ use heapbeat_shared::{HealthMemory, UnixMillis};
 
 use super::answer::Probed;
 use super::chart::Chart;
+use super::flap::{self, Flaps};
 use super::incident::{Incidents, RECORDED};
 use super::ledger::{Changes, Ledger, Word};
 use super::proof::Signed;
@@ -47,6 +48,8 @@ pub struct Memo {
     pub ending: Option<Ending>,
     /// The first of the ticks, up to the last one, in which the edge could not see.
     pub blind: Option<UnixMillis>,
+    /// Its turns between serving and down.
+    pub flaps: Flaps,
 }
 
 /// One monitor: its memo, its ledger and its chart.
@@ -92,6 +95,7 @@ impl Watched {
         let word = Word { at, until: at.plus(schedule::vouching(monitor.interval)) };
         let mut changes = self.ledger.record(word, self.memo.standing.state());
         self.memo.word = self.ledger.word();
+        self.memo.flaps.take(self.memo.standing.state(), at);
         self.memo.latency_ms = judged.latency_ms;
         let (mut restarted, mut news) = (false, News::default());
         if let Some(health) = judged.health {
@@ -174,13 +178,16 @@ impl Watched {
         if self.ledger.lapsed(now) && verdict.vote().is_some() {
             return Some("nobody has looked for some time".to_owned());
         }
-        verdict.sentence()
+        verdict.sentence().or_else(|| self.memo.flaps.since.map(|_| flap::SENTENCE.to_owned()))
     }
 
     /// What the public sees of it at `now`.
     pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorView {
         let current = self.ledger.current(now);
-        let state = current.map_or(State::Unobserved, |entry| entry.state);
+        let state = match current.map_or(State::Unobserved, |entry| entry.state) {
+            State::Up if self.memo.flaps.since.is_some() => State::Degraded,
+            state => state,
+        };
         MonitorView {
             id: monitor.id.as_str().to_owned(),
             name: monitor.name.clone(),

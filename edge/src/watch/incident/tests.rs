@@ -67,6 +67,7 @@ impl Life {
             told: answers.then_some(&told),
             news: &news,
             restarted: news.ending.is_some(),
+            flaps: None,
         };
         self.incidents.take(&"api".parse().unwrap(), &look);
         self.incidents.latest.as_mut()?.occasion(at, None, None)
