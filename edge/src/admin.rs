@@ -44,17 +44,22 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// Reads the body of a request: `{"monitors":[…]}`.
 pub fn read_list(text: &str) -> Result<Vec<Value>, String> {
+    read_named(text, LIST)
+}
+
+/// Reads a body with one list in it: `{name:[…]}`.
+pub fn read_named(text: &str, name: &str) -> Result<Vec<Value>, String> {
     if text.len() > LONGEST_LIST {
         return Err(format!("the list has {} bytes, more than {LONGEST_LIST}", text.len()));
     }
-    let wrong = |why: &str| format!(r#"the body should be {{"monitors":[…]}}: {why}"#);
+    let wrong = |why: &str| format!(r#"the body should be {{"{name}":[…]}}: {why}"#);
     let body = serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
     let Value::Object(mut body) = body else { return Err(wrong("it is no object")) };
-    match (body.remove("monitors"), body.keys().next()) {
+    match (body.remove(name), body.keys().next()) {
         (Some(Value::Array(list)), None) => Ok(list),
         (Some(Value::Array(_)), Some(more)) => Err(wrong(&format!("`{more}` is not known"))),
-        (Some(_), _) => Err(wrong("monitors is no list")),
-        (None, _) => Err(wrong("monitors is missing")),
+        (Some(_), _) => Err(wrong(&format!("{name} is no list"))),
+        (None, _) => Err(wrong(&format!("{name} is missing"))),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::view::{MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::board::Past;
 use crate::watch::incident::Incident;
 use crate::watch::rollup::{Line, Tier};
+use crate::watch::work::Work;
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
@@ -23,7 +24,19 @@ pub fn status_json(view: &StatusView) -> String {
         });
         o.list("problems", |list| view.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
         o.texts("notices", view.notices.iter().map(String::as_str));
+        o.list("maintenance", |list| view.work.iter().for_each(|it| list.object(|o| work(o, it))));
     })
+}
+
+fn work(o: &mut Object<'_>, work: &Work) {
+    o.set("id", work.id.as_str());
+    o.set("title", &work.title);
+    match &work.monitors {
+        Some(ids) => o.texts("monitors", ids.iter().map(MonitorId::as_str)),
+        None => o.set("monitors", Plain::Null),
+    }
+    o.set("from", &rfc3339(work.from));
+    o.set("to", &rfc3339(work.to));
 }
 
 fn monitor(o: &mut Object<'_>, view: &MonitorView) {
@@ -206,6 +219,13 @@ mod tests {
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
             notices: vec!["a notice".into()],
+            work: vec![Work {
+                id: "move".parse().unwrap(),
+                title: "We move".into(),
+                monitors: Some(vec!["api".parse().unwrap()]),
+                from: UnixMillis(1_767_225_600_000),
+                to: UnixMillis(1_767_229_200_000),
+            }],
         }
     }
 
@@ -220,7 +240,9 @@ mod tests {
             r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
             r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
             r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
-            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"]}"#,
+            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"],"#,
+            r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
+            r#""to":"2026-01-01T01:00:00Z"}]}"#,
         );
         assert_eq!(status_json(&view()), expected);
     }
@@ -234,10 +256,11 @@ mod tests {
             monitors: Vec::new(),
             problems: Vec::new(),
             notices: Vec::new(),
+            work: Vec::new(),
         };
         assert_eq!(
             status_json(&nothing),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[]}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"maintenance":[]}"#
         );
     }
 

@@ -1,10 +1,12 @@
 //! The Worker's bindings and variables, by name.
 
 use js_sys::{JSON, Reflect};
+use serde_json::Value;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::alert::Channels;
+use crate::config::maintenance::{self, MAINTENANCE, Maintenance};
 use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Problem, SecretName, Target};
 use crate::probe::SentHeader;
 use crate::watch::Blindness;
@@ -46,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) page: Option<String>,
     /// Whether private addresses may be probed.
     pub(crate) allow_private: bool,
+    /// Announced work.
+    pub(crate) maintenance: Vec<Maintenance>,
     /// Whom to ask when everything fails at once.
     pub(crate) references: Vec<HttpUrl>,
 }
@@ -60,12 +64,25 @@ pub(crate) fn setup(env: &Env) -> Setup {
     check_channels(&mut config, &channels);
     let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
     let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));
+    let maintenance = match list(env, MAINTENANCE).map(|text| serde_json::from_str(&text)).transpose() {
+        Ok(None) => Vec::new(),
+        Ok(Some(Value::Array(entries))) => {
+            let (read, problems) = maintenance::read(MAINTENANCE, &entries);
+            config.problems.extend(problems);
+            read
+        }
+        _ => {
+            let reason = "should be a list of tables: [[vars.MAINTENANCE]]".to_owned();
+            config.problems.push(Problem { position: MAINTENANCE.to_owned(), reason });
+            Vec::new()
+        }
+    };
     let named = variable(env, REFERENCES).and_then(|value| value.as_string()).unwrap_or_default();
     let references = references(&named).unwrap_or_else(|reason| {
         config.problems.push(Problem { position: REFERENCES.to_owned(), reason });
         Vec::new()
     });
-    Setup { config, channels, page, allow_private, references }
+    Setup { config, channels, page, allow_private, maintenance, references }
 }
 
 /// Notes the monitors that alert a channel that there is not.

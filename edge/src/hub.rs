@@ -20,6 +20,7 @@ use worker::{
 
 use self::deliver::Outbox;
 use crate::api;
+use crate::config::maintenance::Maintenance;
 use crate::config::{Config, Monitor, Rhythm, Target};
 use crate::env::{self, BINDING_HUB, Setup};
 use crate::page;
@@ -32,9 +33,11 @@ use crate::watch::board::{Board, Note, Tick};
 use crate::watch::incident::Incident;
 use crate::watch::proof::Key;
 use crate::watch::sight;
+use crate::watch::work::concerned;
 
 mod admin;
 mod deliver;
+mod work;
 mod zones;
 
 pub use admin::{ask_admin, read_list};
@@ -55,6 +58,7 @@ pub struct Hub {
     /// The monitors of `wrangler.toml` and those that were applied.
     config: RefCell<Option<Rc<Config>>>,
     beats: RefCell<Option<Rc<Beats>>>,
+    maintenance: RefCell<Option<Rc<Vec<Maintenance>>>>,
     store: std::result::Result<Store, StoreError>,
     board: RefCell<Option<Rc<Board>>>,
     ticking: Cell<bool>,
@@ -77,6 +81,7 @@ impl DurableObject for Hub {
             setup,
             config: RefCell::new(None),
             beats: RefCell::new(None),
+            maintenance: RefCell::new(None),
             store,
             board: RefCell::new(None),
             ticking: Cell::new(false),
@@ -102,6 +107,11 @@ impl DurableObject for Hub {
                 let dry_run = query(&request).is_some_and(|query| query == "dry-run=true");
                 let body = admin::read_list(&mut request).await?;
                 self.put_monitors(&body, dry_run)
+            }
+            (Method::Get, "/maintenance") => self.get_maintenance(),
+            (Method::Put, "/maintenance") => {
+                let body = admin::read_list(&mut request).await?;
+                self.set_maintenance(&body)
             }
             (Method::Post, path) if path.starts_with("/heartbeats/") => {
                 self.hear(&path["/heartbeats/".len()..], &query(&request).unwrap_or_default())
@@ -213,6 +223,7 @@ impl Hub {
         }
         probes.extend(self.look_at_jobs(&config, at)?);
         let mut board = Board::clone(&before);
+        board.announce(concerned(&self.work(at)?, &config, at));
         let mut commit = board.take(&config, tick, &probes);
         board.tell(&config, channels, page.as_deref(), &mut commit);
         let queued = self.outbox.rows_for(&commit.alerts, at);
@@ -270,6 +281,7 @@ impl Hub {
     fn view(&self) -> std::result::Result<StatusView, String> {
         let mut view = self.board()?.view(&*self.config()?, wall_clock());
         view.problems.extend(self.outbox.problems());
+        view.work = self.work(view.now)?;
         Ok(view)
     }
 

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::alert::outbox::{Next, after, sendable};
 use crate::alert::{Answered, Channels, Queued};
+use crate::config::maintenance::{self, MAINTENANCE, Maintenance};
 use crate::config::{Config, MonitorId};
 use crate::instant::rfc3339;
 use crate::watch::answer::{Answer, Body, Missed, Probed};
@@ -29,6 +30,7 @@ use crate::watch::board::{Board, Note, Tick};
 use crate::watch::incident::Incident;
 use crate::watch::proof::Signed;
 use crate::watch::sight::{self, Sight};
+use crate::watch::work::{announced, concerned};
 use crate::watch::{Blindness, Failure};
 
 /// The first line: what is watched, and who is told.
@@ -40,6 +42,8 @@ struct Head {
     alerts: Option<Value>,
     #[serde(default)]
     page: Option<String>,
+    #[serde(default)]
+    maintenance: Vec<Value>,
 }
 
 /// A tick.
@@ -150,6 +154,7 @@ const fn limit() -> u64 {
 struct Replay {
     config: Config,
     channels: Channels,
+    maintenance: Vec<Maintenance>,
     page: Option<String>,
     board: Board,
     rows: Vec<Queued>,
@@ -168,12 +173,14 @@ pub fn replay(text: &str) -> Result<String, String> {
     let head: Head = serde_json::from_str(head).map_err(|error| format!("line 1: {error}"))?;
     let config = Config::parse(Some(&head.monitors.to_string()), true);
     let channels = Channels::parse(head.alerts.map(|alerts| alerts.to_string()).as_deref(), true);
-    if let Some(problem) = config.problems.iter().chain(&channels.problems).next() {
+    let (maintenance, wrong) = maintenance::read(MAINTENANCE, &head.maintenance);
+    if let Some(problem) = config.problems.iter().chain(&channels.problems).chain(&wrong).next() {
         return Err(format!("line 1: {}: {}", problem.position, problem.reason));
     }
     let mut replay = Replay {
         config,
         channels,
+        maintenance,
         page: head.page,
         board: Board::default(),
         rows: Vec::new(),
@@ -213,6 +220,9 @@ impl Replay {
             sight::cover(&self.board, &mut probes, line.references.sight(), at);
         }
         let tick = Tick { at, came: at };
+        // The platform knows the zones; here every clock is UTC.
+        let work = announced(&self.maintenance, at, |_, _| 0);
+        self.board.announce(concerned(&work, &self.config, at));
         let mut commit = self.board.take(&self.config, tick, &probes);
         self.board.tell(&self.config, &self.channels, self.page.as_deref(), &mut commit);
         for note in &commit.notes {

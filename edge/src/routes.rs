@@ -32,6 +32,9 @@ pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response>
         (Method::Get | Method::Head, path @ "/api/v1/status") => told(env, path, "/status").await?,
         (Method::Get | Method::Head, path @ "/api/v1/incidents") => told(env, path, "/incidents").await?,
         (Method::Get | Method::Put, "/api/v1/admin/monitors") => admin_monitors(request, env).await?,
+        (Method::Get | Method::Put, "/api/v1/admin/maintenance") => {
+            owner(request, env, "/maintenance").await?
+        }
         (Method::Post, path) if path.starts_with(HEARTBEATS) => {
             let id = path[HEARTBEATS.len()..].to_owned();
             heartbeat(request, env, &id).await?
@@ -93,6 +96,18 @@ async fn admin_monitors(request: &mut Request, env: &Env) -> Result<Response> {
         None | Some("") => "/monitors",
         Some("dry-run=true") => "/monitors?dry-run=true",
         Some(_) => return problem(400, "Bad Request", "the only parameter is dry-run=true"),
+    };
+    tell_hub(env, request.method(), path, body).await
+}
+
+/// A request of the owner's, handed to the hub as it is.
+async fn owner(request: &mut Request, env: &Env, path: &str) -> Result<Response> {
+    if let Some(refused) = refuse(request, &env::tokens(env, false))? {
+        return Ok(refused);
+    }
+    let body = match request.method() {
+        Method::Get => None,
+        _ => Some(hub::read_list(request).await?),
     };
     tell_hub(env, request.method(), path, body).await
 }

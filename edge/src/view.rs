@@ -8,6 +8,7 @@ use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 
 use crate::config::Problem;
 use crate::watch::State;
+use crate::watch::work::Work;
 
 /// Everything the public status shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct StatusView {
     pub problems: Vec<Problem>,
     /// What there is to know about the watching itself, in sentences.
     pub notices: Vec<String>,
+    /// Announced work that is under way or will be soon, soonest first.
+    pub work: Vec<Work>,
 }
 
 /// One monitor as the public sees it.

@@ -23,6 +23,7 @@ pub mod told;
 pub mod uptime;
 pub mod verdict;
 pub mod watched;
+pub mod work;
 
 pub use failure::{Blindness, Failure};
 pub use state::State;

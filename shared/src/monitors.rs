@@ -11,6 +11,7 @@ pub mod applied;
 mod entry;
 mod field;
 mod id;
+pub mod maintenance;
 mod monitor;
 mod request;
 mod secret;

@@ -4,7 +4,7 @@ use heapbeat_shared::{UnixMillis, record};
 
 use crate::instant::rfc3339;
 use crate::page::words;
-use crate::watch::incident::{Incident, Occasion, Severity};
+use crate::watch::incident::{Incident, Occasion, Severity, WORK_BEGAN};
 
 /// Longest text, in bytes; what does not fit is left out whole.
 const LONGEST: usize = 1500;
@@ -50,6 +50,7 @@ impl Message {
     ) -> Message {
         let why = incident.cause.sentence();
         let title = match (occasion, incident.severity) {
+            (Occasion::Recovered, _) if ended_by_work(incident) => format!("{name}: {WORK_BEGAN}"),
             (Occasion::Recovered, _) => format!("{name} has recovered"),
             (Occasion::Reminder, severity) => format!("{name} {} still: {why}", is(severity)),
             (_, Severity::Crashed) => format!("{name} died and came back: {why}"),
@@ -112,6 +113,10 @@ impl Message {
             ..first.clone()
         })
     }
+}
+
+fn ended_by_work(incident: &Incident) -> bool {
+    incident.timeline.back().is_some_and(|last| last.what == WORK_BEGAN)
 }
 
 fn is(severity: Severity) -> &'static str {

@@ -39,6 +39,7 @@ fn view(monitors: Vec<MonitorView>) -> StatusView {
         monitors,
         problems: Vec::new(),
         notices: Vec::new(),
+        work: Vec::new(),
     }
 }
 

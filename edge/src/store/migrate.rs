@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, sql: m0003_orders::SQL },
     Migration { number: 4, sql: m0004_ring::SQL },
     Migration { number: 5, sql: m0005_records::SQL },
+    Migration { number: 6, sql: m0006_setting::SQL },
 ];
 
 mod m0001_begin {
@@ -97,6 +98,14 @@ mod m0005_records {
         "DROP TABLE beat",
         "CREATE TABLE beat (monitor TEXT PRIMARY KEY, said BLOB NOT NULL) STRICT, WITHOUT ROWID",
     ];
+}
+
+mod m0006_setting {
+    //! What the owner set, and what the hub counts.
+
+    /// `setting`: one row for each thing that is changed as a whole, as JSON.
+    pub(super) const SQL: &[&str] =
+        &["CREATE TABLE setting (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID"];
 }
 
 /// Why the store cannot be used.

@@ -26,6 +26,24 @@ impl Store {
         )
     }
 
+    /// What was set under this name.
+    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.sql.rows("SELECT body FROM setting WHERE name = ?", vec![name.into()])?;
+        match rows.first().and_then(|row| row.first()) {
+            None => Ok(None),
+            Some(SqlStorageValue::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(StoreError::Unexpected("setting")),
+        }
+    }
+
+    /// Sets what stands under this name.
+    pub fn set(&self, name: &str, body: &str) -> Result<(), StoreError> {
+        self.sql.run(
+            "INSERT INTO setting (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+            vec![name.into(), body.into()],
+        )
+    }
+
     /// What every job has said.
     pub fn beats(&self) -> Result<Beats, StoreError> {
         let read = |row: &[SqlStorageValue]| -> Option<(MonitorId, Beat)> {

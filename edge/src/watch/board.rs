@@ -27,6 +27,8 @@ use crate::view::{StatusView, WindowUptime};
 pub struct Board {
     watched: LiteMap<MonitorId, Watched>,
     last: Option<Tick>,
+    /// The monitors that are worked on, as announced.
+    work: Vec<MonitorId>,
 }
 
 /// A tick: the instant for which the cron was meant, which is the clock of everything that is booked, and
@@ -131,7 +133,7 @@ pub enum Note {
 impl Board {
     /// The board as it was stored.
     pub fn restore(last: Option<Tick>, memos: Memos, mut entries: LiteMap<MonitorId, Vec<Entry>>) -> Self {
-        let mut board = Board { watched: LiteMap::new(), last };
+        let mut board = Board { last, ..Board::default() };
         for (id, memo) in memos {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
             board.watched.insert(id, Watched { memo, ledger, ..Watched::default() });
@@ -197,6 +199,11 @@ impl Board {
         due.into_iter().map(|(_, _, monitor)| monitor).collect()
     }
 
+    /// Says which monitors are worked on in the tick that comes.
+    pub fn announce(&mut self, work: Vec<MonitorId>) {
+        self.work = work;
+    }
+
     /// Takes in the probes of a tick. Probes of monitors that are not configured are ignored.
     pub fn take(&mut self, config: &Config, tick: Tick, probes: &[Probed]) -> Commit {
         let at = tick.at;
@@ -216,7 +223,7 @@ impl Board {
             };
             let watched = self.watched.entry(monitor.id.clone()).or_default();
             let from = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
-            let step = watched.take(monitor, probed, at);
+            let step = watched.take(monitor, probed, at, self.work.contains(&monitor.id));
             let to = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
             let id = || monitor.id.clone();
             if let Verdict::Blind(blindness) = step.judged.verdict
@@ -241,7 +248,7 @@ impl Board {
                 told: watched.memo.told.as_ref(),
                 news: &step.news,
                 restarted: step.restarted,
-                flaps: watched.memo.flaps.since,
+                flaps: watched.flapping(),
             };
             let before = watched.incidents.latest.as_ref().map(|incident| incident.opened);
             if watched.incidents.take(&monitor.id, &look)
@@ -348,6 +355,7 @@ impl Board {
             monitors,
             problems: config.problems.clone(),
             notices: self.notices(config),
+            work: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use serde::{Deserialize, Serialize};
+use heapbeat_shared::record;
 
 use super::State;
 
@@ -25,8 +25,7 @@ pub const CALM: Duration = Duration::from_secs(1800);
 pub const SENTENCE: &str = "it flaps: it went down and came back at least three times within an hour";
 
 /// The turns of one monitor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flaps {
     /// The last turns, oldest first, at most [`CHANGES`].
     turns: VecDeque<UnixMillis>,
@@ -60,6 +59,8 @@ impl Flaps {
         }
     }
 }
+
+record! { Flaps { turns, down, since } }
 
 #[cfg(test)]
 mod tests {

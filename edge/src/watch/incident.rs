@@ -34,6 +34,9 @@ pub const MOST_MOMENTS: usize = 100;
 /// How far back the recording before an incident reaches.
 pub const RECORDED: Duration = Duration::from_secs(600);
 
+/// Why an incident ends when announced work begins.
+pub const WORK_BEGAN: &str = "work on it began, as announced";
+
 /// A forecast that reaches the limit later than this wakes nobody.
 pub const FORECAST_WITHIN: Duration = Duration::from_secs(86_400);
 
@@ -224,7 +227,7 @@ impl Incidents {
     /// Takes in a tick; says whether the incident changed and has to be stored.
     pub fn take(&mut self, monitor: &MonitorId, look: &Look<'_>) -> bool {
         if look.state == State::Maintenance {
-            return self.end(look.at, "work on it began, as announced");
+            return self.end(look.at, WORK_BEGAN);
         }
         let crash = look.news.ending.as_ref().filter(|ending| ending.kind.is_failure());
         let ongoing = ongoing(look);

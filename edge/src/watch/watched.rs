@@ -49,7 +49,7 @@ pub struct Memo {
     /// The first of the ticks, up to the last one, in which the edge could not see.
     pub blind: Option<UnixMillis>,
     /// Its turns between serving and down.
-    pub flaps: Flaps,
+    pub flaps: Option<Flaps>,
 }
 
 /// One monitor: its memo, its ledger and its chart.
@@ -81,8 +81,8 @@ pub struct Step {
 }
 
 impl Watched {
-    /// Takes in what the probe of the tick at `at` brought back.
-    pub fn take(&mut self, monitor: &Monitor, probed: &Probed, at: UnixMillis) -> Step {
+    /// Takes in what the probe of the tick at `at` brought back. `announced`: it was announced that somebody works on it.
+    pub fn take(&mut self, monitor: &Monitor, probed: &Probed, at: UnixMillis, announced: bool) -> Step {
         let judged = judge(monitor, &probed.result);
         self.memo.verdict = Some(judged.verdict);
         let blind = judged.verdict == Verdict::Blind(Blindness::Edge);
@@ -90,12 +90,16 @@ impl Watched {
         let Some(vote) = judged.verdict.vote() else {
             return Step { judged, changes: self.ledger.lapse(at), restarted: false, news: News::default() };
         };
-        let gap = self.ledger.lapsed(at);
-        self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
+        let worked_on = self.ledger.current(at).is_some_and(|entry| entry.state == State::Maintenance);
+        if !announced {
+            let gap = self.ledger.lapsed(at) || worked_on;
+            self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
+        }
+        let state = if announced { State::Maintenance } else { self.memo.standing.state() };
         let word = Word { at, until: at.plus(schedule::vouching(monitor.interval)) };
-        let mut changes = self.ledger.record(word, self.memo.standing.state());
+        let mut changes = self.ledger.record(word, state);
         self.memo.word = self.ledger.word();
-        self.memo.flaps.take(self.memo.standing.state(), at);
+        self.memo.flaps.get_or_insert_default().take(state, at);
         self.memo.latency_ms = judged.latency_ms;
         let (mut restarted, mut news) = (false, News::default());
         if let Some(health) = judged.health {
@@ -150,6 +154,11 @@ impl Watched {
         }
     }
 
+    /// Since when it flaps.
+    pub fn flapping(&self) -> Option<UnixMillis> {
+        self.memo.flaps.as_ref()?.since
+    }
+
     fn remember_restart(&mut self, started: UnixMillis) {
         self.memo.restarts.push_back(started);
         while self.memo.restarts.len() > REMEMBERED {
@@ -175,17 +184,20 @@ impl Watched {
     /// no longer the reason of anything; what keeps us from looking is.
     fn reason(&self, now: UnixMillis) -> Option<String> {
         let verdict = self.memo.verdict?;
+        if self.ledger.current(now).is_some_and(|entry| entry.state == State::Maintenance) {
+            return Some("somebody works on it, as announced".to_owned());
+        }
         if self.ledger.lapsed(now) && verdict.vote().is_some() {
             return Some("nobody has looked for some time".to_owned());
         }
-        verdict.sentence().or_else(|| self.memo.flaps.since.map(|_| flap::SENTENCE.to_owned()))
+        verdict.sentence().or_else(|| self.flapping().map(|_| flap::SENTENCE.to_owned()))
     }
 
     /// What the public sees of it at `now`.
     pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorView {
         let current = self.ledger.current(now);
         let state = match current.map_or(State::Unobserved, |entry| entry.state) {
-            State::Up if self.memo.flaps.since.is_some() => State::Degraded,
+            State::Up if self.flapping().is_some() => State::Degraded,
             state => state,
         };
         MonitorView {
@@ -215,5 +227,5 @@ impl Watched {
 }
 
 record! {
-    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind }
+    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind, flaps }
 }

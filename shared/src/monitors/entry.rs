@@ -207,7 +207,7 @@ fn condition(text: &str) -> Result<Condition, String> {
 }
 
 /// A text for people: not empty, one line, not endless.
-fn short(what: &str, text: &str) -> Result<String, String> {
+pub(super) fn short(what: &str, text: &str) -> Result<String, String> {
     const LONGEST: usize = 80;
     let text = text.trim();
     if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {

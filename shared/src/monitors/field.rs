@@ -198,13 +198,18 @@ impl<'v> Fields<'v> {
 
     /// Refuses every field that nobody has asked for; `kind` is what the entry is.
     pub(super) fn refuse_unknown(&mut self, kind: Option<&str>) {
+        let what = kind.map_or_else(|| "a monitor".to_owned(), |kind| format!("a monitor of kind {kind}"));
+        self.refuse_unknown_of(&what);
+    }
+
+    /// Refuses every field that nobody has asked for; `what` is what the entry is.
+    pub(super) fn refuse_unknown_of(&mut self, what: &str) {
         if self.knows_all {
             return;
         }
         let table = self.table.into_iter().flatten();
         let unknown: Vec<_> =
             table.map(|(name, _)| name).filter(|name| !self.known.contains(&name.as_str())).collect();
-        let what = kind.map_or_else(|| "a monitor".to_owned(), |kind| format!("a monitor of kind {kind}"));
         for name in unknown {
             let reason = match nearest(name, &self.known) {
                 Some(meant) => format!("is no setting of {what}; did you mean `{meant}`?"),
