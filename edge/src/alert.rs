@@ -7,6 +7,7 @@
 pub mod channel;
 pub mod message;
 pub mod outbox;
+pub mod quiet;
 pub mod send;
 pub mod service;
 

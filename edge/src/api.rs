@@ -7,11 +7,13 @@ use heapbeat_shared::{HealthMemory, Pressure, Sample, UnixMillis};
 
 use crate::config::{MonitorId, Problem};
 use crate::instant::rfc3339;
-use crate::json::{self, Object, Plain};
+use crate::json::{self, List, Object, Plain};
 use crate::view::{MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::board::Past;
+use crate::watch::growth::{AGES, Growth};
 use crate::watch::incident::Incident;
 use crate::watch::rollup::{Line, Tier};
+use crate::watch::told::Run;
 use crate::watch::work::Work;
 
 /// The body of `GET /api/v1/status`.
@@ -102,6 +104,34 @@ pub fn incidents_json(list: &[Incident]) -> String {
     })
 }
 
+/// The body of `GET /api/v1/incidents/{id}`: the incident, and the samples before it as they were frozen in.
+pub fn incident_json(it: &Incident, runs: &[Run]) -> String {
+    json::object(|o| {
+        incident(o, it);
+        o.list("recording", |list| {
+            for run in runs {
+                list.object(|o| {
+                    o.set("instance", &run.instance.to_string());
+                    o.texts("columns", COLUMNS);
+                    o.list("samples", |list| {
+                        run.series.samples.iter().for_each(|it| list.list(|row| sample(row, it)));
+                    });
+                });
+            }
+        });
+    })
+}
+
+/// What a row of samples holds.
+const COLUMNS: [&str; 6] = ["at", "rss", "heapUsed", "heapTotal", "external", "workingSet"];
+
+fn sample(row: &mut List<'_>, sample: &Sample) {
+    row.push(sample.at.0);
+    for figure in [sample.rss, sample.heap_used, sample.heap_total, sample.external(), sample.working_set] {
+        row.push(figure.0);
+    }
+}
+
 fn incident(o: &mut Object<'_>, incident: &Incident) {
     o.set("id", &incident.id());
     o.set("monitor", incident.monitor.as_str());
@@ -110,6 +140,7 @@ fn incident(o: &mut Object<'_>, incident: &Incident) {
     o.set("closed", incident.closed.map(rfc3339).as_ref());
     o.set("cause", &incident.cause.sentence());
     o.texts("evidence", incident.evidence.iter().map(String::as_str));
+    o.set("acknowledged", incident.notice.acknowledged);
     o.set("behind", incident.behind.as_ref().map(MonitorId::as_str));
     o.list("timeline", |list| {
         for moment in &incident.timeline {
@@ -157,6 +188,37 @@ pub fn uptime_json(monitor: &str, past: &Past) -> String {
         share(o, &past.uptime);
         o.set("restarts", past.restarts as u64);
         o.set("mean_time_between_restarts_seconds", past.between.map(|span| span.as_secs()));
+        o.set("crashes", past.crashes as u64);
+        o.set("mean_time_between_crashes_seconds", past.between_crashes.map(|span| span.as_secs()));
+        o.set("crash_free_seconds", past.crash_free.as_secs());
+    })
+}
+
+/// The body of `GET /api/v1/monitors/{id}/versions`: bytes of the working set at each age after the start, newest version
+/// first, and the oldest age that both have reached.
+pub fn versions_json(monitor: &str, growth: Option<&Growth>) -> String {
+    json::object(|o| {
+        o.set("monitor", monitor);
+        o.list("ages_seconds", |list| AGES.iter().for_each(|age| list.push(*age)));
+        o.list("versions", |list| {
+            for version in growth.into_iter().flat_map(|growth| &growth.versions) {
+                list.object(|o| {
+                    o.set("version", &version.name);
+                    o.set("since", &rfc3339(version.since));
+                    o.list("working_set", |list| {
+                        version.marks.iter().for_each(|mark| list.push(mark.map(|bytes| bytes.0)));
+                    });
+                });
+            }
+        });
+        match growth.and_then(Growth::compared) {
+            Some((age, now, before)) => o.object("compared", |o| {
+                o.set("age_seconds", age);
+                o.set("now", now.0);
+                o.set("before", before.0);
+            }),
+            None => o.set("compared", Plain::Null),
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use worker::Env;
 use crate::alert::Channels;
 use crate::config::maintenance::{self, MAINTENANCE, Maintenance};
 use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Problem, SecretName, Target};
-use crate::probe::SentHeader;
+use crate::probe::{SentHeader, wall_clock, zone_offset};
 use crate::watch::Blindness;
 use crate::watch::sight::references;
 use heapbeat_shared::signing::Secret;
@@ -61,6 +61,13 @@ pub(crate) fn setup(env: &Env) -> Setup {
     let mut config = Config::parse(list(env, MONITORS).as_deref(), allow_private);
     let channels = Channels::parse(list(env, ALERTS).as_deref(), allow_private);
     config.problems.extend(channels.problems.iter().cloned());
+    for channel in &channels.list {
+        let zone = channel.quiet.as_ref().map_or("UTC", |quiet| quiet.zone.as_str());
+        if zone_offset(zone, wall_clock()).is_none() {
+            let reason = format!("there is no time zone `{zone}`, so its quiet hours are those of UTC");
+            config.problems.push(Problem { position: format!("{ALERTS}.{}", channel.id), reason });
+        }
+    }
     check_channels(&mut config, &channels);
     let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
     let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));

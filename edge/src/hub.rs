@@ -37,6 +37,7 @@ use crate::watch::work::concerned;
 
 mod admin;
 mod deliver;
+mod incidents;
 mod work;
 mod zones;
 
@@ -107,6 +108,18 @@ impl DurableObject for Hub {
                 let dry_run = query(&request).is_some_and(|query| query == "dry-run=true");
                 let body = admin::read_list(&mut request).await?;
                 self.put_monitors(&body, dry_run)
+            }
+            (Method::Get, path) if path.starts_with("/incidents/") => {
+                match self.get_incident(&path["/incidents/".len()..]) {
+                    Ok(Some(body)) => Ok(Response::ok(body)),
+                    Ok(None) => return Response::error("no such incident", 404),
+                    Err(error) => Err(error),
+                }
+            }
+            (Method::Post, path) if path.starts_with("/incidents/") => {
+                let id = path["/incidents/".len()..].to_owned();
+                let body = admin::read_list(&mut request).await?;
+                self.order(&id, &body)
             }
             (Method::Get, "/maintenance") => self.get_maintenance(),
             (Method::Put, "/maintenance") => {
@@ -222,7 +235,8 @@ impl Hub {
             sight::cover(&before, &mut probes, probe::sight(references, &allowance).await, at);
         }
         probes.extend(self.look_at_jobs(&config, at)?);
-        let mut board = Board::clone(&before);
+        // As it is now: meanwhile somebody may have closed an incident.
+        let mut board = Board::clone(&*self.board()?);
         board.announce(concerned(&self.work(at)?, &config, at));
         let mut commit = board.take(&config, tick, &probes);
         board.tell(&config, channels, page.as_deref(), &mut commit);
@@ -307,6 +321,7 @@ impl Hub {
                 let (tier, line) = found.map_err(|error| error.to_string())?;
                 Ok(Some(api::memory_json(monitor.id.as_str(), tier, (from, to), &line)))
             }
+            "versions" => Ok(Some(api::versions_json(monitor.id.as_str(), board.growth(&monitor.id)))),
             "uptime" => {
                 let window = u64::try_from(number().unwrap_or(86_400_000)).unwrap_or(86_400_000);
                 Ok(board

@@ -141,6 +141,12 @@ impl List<'_> {
         self.0.next();
         Parts::within(self.0.out, '{', '}', |parts| write(&mut Object(parts)));
     }
+
+    /// A list in the list.
+    pub fn list(&mut self, write: impl FnOnce(&mut List<'_>)) {
+        self.0.next();
+        Parts::within(self.0.out, '[', ']', |parts| write(&mut List(parts)));
+    }
 }
 
 /// What stands between two brackets.

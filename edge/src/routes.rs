@@ -32,6 +32,13 @@ pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response>
         (Method::Get | Method::Head, path @ "/api/v1/status") => told(env, path, "/status").await?,
         (Method::Get | Method::Head, path @ "/api/v1/incidents") => told(env, path, "/incidents").await?,
         (Method::Get | Method::Put, "/api/v1/admin/monitors") => admin_monitors(request, env).await?,
+        (Method::Get | Method::Head, path) if path.starts_with("/api/v1/incidents/") => {
+            told(env, path, &path["/api/v1".len()..]).await?
+        }
+        (Method::Post, path) if path.starts_with("/api/v1/admin/incidents/") => {
+            let path = path["/api/v1/admin".len()..].to_owned();
+            owner(request, env, &path).await?
+        }
         (Method::Get | Method::Put, "/api/v1/admin/maintenance") => {
             owner(request, env, "/maintenance").await?
         }

@@ -10,6 +10,8 @@ pub mod code;
 pub mod ending;
 pub mod failure;
 pub mod flap;
+pub mod growth;
+pub mod hand;
 pub mod incident;
 pub mod ledger;
 pub mod proof;

@@ -168,11 +168,20 @@ fn deaths_that_no_probe_saw() {
             assert!(!(alive && *state == State::Down), "seed {seed}, second {second}");
             hidden += i64::from(!alive && *state == State::Up);
         }
-        let seen = ticks.windows(2).filter(|pair| {
-            let at = |second: i64| lives.iter().position(|life| second < life.ended);
-            at(pair[0]) != at(pair[1])
-        });
-        assert_eq!(crashes, seen.count(), "seed {seed}: every restart that can be known is");
+        let at = |second: i64| lives.iter().position(|life| second < life.ended).unwrap();
+        let seen: Vec<_> = ticks.windows(2).filter(|pair| at(pair[0]) != at(pair[1])).collect();
+        assert_eq!(crashes, seen.len(), "seed {seed}: every restart that can be known is");
+        assert_eq!(past.crashes, seen.len().min(20), "seed {seed}: of the last twenty");
+        let last = seen.last().unwrap();
+        let previous = lives[at(last[1]) - 1];
+        let ended = if previous.told { previous.ended } else { last[0] };
+        let since = &states[usize::try_from(ended).unwrap()..];
+        let free = since.iter().filter(|state| **state != State::Unobserved).count();
+        assert!(
+            past.crash_free.as_secs().abs_diff(free as u64) <= 1,
+            "seed {seed}: {:?}, {free}",
+            past.crash_free
+        );
         down += states.iter().filter(|state| **state == State::Down).count();
         deaths += lives.len() - 1;
     }

@@ -6,6 +6,7 @@ use heapbeat_shared::units::parse_duration;
 use heapbeat_shared::wire::{self, Wire};
 use serde_json::Value;
 
+use super::quiet::Quiet;
 use crate::config::{MonitorId, Problem, SecretName};
 
 /// The id of a channel is written like that of a monitor.
@@ -30,6 +31,8 @@ pub struct Channel {
     pub reminder: Option<Duration>,
     /// The service's address where it is not the usual one.
     pub endpoint: Option<String>,
+    /// The hours in which it is told of outages only.
+    pub quiet: Option<Quiet>,
 }
 
 /// Who delivers, and what it needs to know beside the secret.
@@ -86,13 +89,27 @@ struct Entry {
     topic: Option<String>,
     from: Option<String>,
     to: Option<Vec<String>>,
+    quiet: Option<String>,
+    time_zone: Option<String>,
 }
 
-wire::object! { Entry { id, kind, secret, reminder, endpoint, template, chat, topic, from, to } }
+wire::object! { Entry { id, kind, secret, reminder, endpoint, template, chat, topic, from, to, quiet, time_zone = "time-zone" } }
 
 /// The settings that there are.
-const SETTINGS: [&str; 10] =
-    ["id", "kind", "secret", "reminder", "endpoint", "template", "chat", "topic", "from", "to"];
+const SETTINGS: [&str; 12] = [
+    "id",
+    "kind",
+    "secret",
+    "reminder",
+    "endpoint",
+    "template",
+    "chat",
+    "topic",
+    "from",
+    "to",
+    "quiet",
+    "time-zone",
+];
 
 fn entry(value: &Value) -> Result<Entry, String> {
     let entry = Entry::read(value).map_err(|error| error.to_string())?;
@@ -187,7 +204,11 @@ fn channel(entry: Entry, allow_private: bool) -> Result<Channel, String> {
     if reminder.is_some_and(|every| every < Duration::from_secs(300)) {
         return Err("reminder: should be 5m or more".to_owned());
     }
-    Ok(Channel { id, service, secret, reminder, endpoint: entry.endpoint })
+    if entry.time_zone.is_some() && entry.quiet.is_none() {
+        return Err("time-zone: goes with quiet, such as 22:00-07:00, only".to_owned());
+    }
+    let quiet = entry.quiet.as_deref().map(|text| Quiet::parse(text, entry.time_zone.as_deref()));
+    Ok(Channel { id, service, secret, reminder, endpoint: entry.endpoint, quiet: quiet.transpose()? })
 }
 
 #[cfg(test)]
@@ -199,7 +220,7 @@ mod tests {
         let text = r#"[
             {"id":"a","kind":"webhook","secret":"A","template":"{}"},
             {"id":"b","kind":"slack","secret":"B","reminder":"4h"},
-            {"id":"c","kind":"discord","secret":"C"},
+            {"id":"c","kind":"discord","secret":"C","quiet":"22:00-07:00","time-zone":"Europe/Berlin"},
             {"id":"d","kind":"telegram","secret":"D","chat":"-100123"},
             {"id":"e","kind":"pagerduty","secret":"E","endpoint":"https://events.eu.pagerduty.com"},
             {"id":"f","kind":"ntfy","secret":"F","topic":"t"},
@@ -227,6 +248,11 @@ mod tests {
                 "`url` is no setting of a channel; there are id, kind, secret",
             ),
             (r#"{"id":"a","kind":"telegram","secret":"S"}"#, "chat: is missing, telegram needs it"),
+            (
+                r#"{"id":"a","kind":"slack","secret":"S","quiet":"at night"}"#,
+                "quiet: should be two times of day",
+            ),
+            (r#"{"id":"a","kind":"slack","secret":"S","time-zone":"UTC"}"#, "time-zone: goes with quiet"),
             (r#"{"id":"a","kind":"slack","secret":"S","topic":"t"}"#, "topic: is no setting of slack"),
             (r#"{"id":"a","kind":"slack","secret":"S","reminder":"1m"}"#, "reminder: should be 5m or more"),
             (

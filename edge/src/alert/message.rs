@@ -4,6 +4,7 @@ use heapbeat_shared::{UnixMillis, record};
 
 use crate::instant::rfc3339;
 use crate::page::words;
+use crate::watch::hand::RESOLVED;
 use crate::watch::incident::{Incident, Occasion, Severity, WORK_BEGAN};
 
 /// Longest text, in bytes; what does not fit is left out whole.
@@ -50,7 +51,9 @@ impl Message {
     ) -> Message {
         let why = incident.cause.sentence();
         let title = match (occasion, incident.severity) {
-            (Occasion::Recovered, _) if ended_by_work(incident) => format!("{name}: {WORK_BEGAN}"),
+            (Occasion::Recovered, _) if ended_otherwise(incident).is_some() => {
+                format!("{name}: {}", ended_otherwise(incident).unwrap_or_default())
+            }
             (Occasion::Recovered, _) => format!("{name} has recovered"),
             (Occasion::Reminder, severity) => format!("{name} {} still: {why}", is(severity)),
             (_, Severity::Crashed) => format!("{name} died and came back: {why}"),
@@ -115,8 +118,10 @@ impl Message {
     }
 }
 
-fn ended_by_work(incident: &Incident) -> bool {
-    incident.timeline.back().is_some_and(|last| last.what == WORK_BEGAN)
+/// Why it ended, where that was not that all is well.
+fn ended_otherwise(incident: &Incident) -> Option<&str> {
+    let last = incident.timeline.back()?.what.as_str();
+    [WORK_BEGAN, RESOLVED].into_iter().find(|why| *why == last)
 }
 
 fn is(severity: Severity) -> &'static str {

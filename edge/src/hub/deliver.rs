@@ -11,10 +11,11 @@ use worker::{Env, console_error, console_log, console_warn};
 
 use super::Turn;
 use crate::alert::outbox::{MOST_WAITING, Next, after, sendable};
+use crate::alert::quiet::awake;
 use crate::alert::{Answered, ChannelId, Channels, Message, Queued, send, service};
 use crate::config::Problem;
 use crate::env;
-use crate::probe::six_at_once;
+use crate::probe::{six_at_once, zone_offset};
 use crate::store::Store;
 
 /// Alerts sent by one tick: what the probes leave of the platform's 50 requests.
@@ -76,7 +77,12 @@ impl Outbox {
     pub(super) async fn deliver(&self, store: &Store, channels: &Channels, env: &Env, now: UnixMillis) {
         let Some(_turn) = Turn::begin(&self.sending) else { return };
         self.clear(store);
-        let due: Vec<Queued> = sendable(&self.rows.borrow(), now, A_TURN).into_iter().cloned().collect();
+        let quiet = |id: &ChannelId| {
+            let quiet = channels.get(id).and_then(|channel| channel.quiet.as_ref());
+            quiet.is_some_and(|quiet| quiet.holds(now, zone_offset(&quiet.zone, now).unwrap_or(0)))
+        };
+        let awake = awake(&self.rows.borrow(), quiet);
+        let due: Vec<Queued> = sendable(&awake, now, A_TURN).into_iter().cloned().collect();
         six_at_once(due, async |row| {
             let answered = match channels.get(&row.channel) {
                 None => Answered::Refused(404),

@@ -9,7 +9,7 @@ use litemap::LiteMap;
 use worker::{SqlStorage, SqlStorageValue, State as ObjectState};
 
 use super::migrate::{self, MigrationError};
-use super::pack::{pack, pack_runs, unpack};
+use super::pack::{pack, pack_runs, unpack, unpack_runs};
 use super::transaction::Storage;
 use super::{outbox, series};
 use crate::alert::Queued;
@@ -20,6 +20,7 @@ use crate::watch::chart;
 use crate::watch::incident::Incident;
 use crate::watch::ledger::{Entry, KEPT};
 use crate::watch::rollup::{Line, Tier};
+use crate::watch::told::Run;
 
 /// Places of the ring: a day of minutes, which the chart begins with, and some. Memory older than the present hour is
 /// in chunks.
@@ -170,6 +171,33 @@ impl Store {
         self.incidents("SELECT body FROM incident ORDER BY opened_ms DESC LIMIT ?", vec![most.into()])
     }
 
+    /// The incident of `monitor` that began in this second of Unix time, and the samples before it.
+    pub fn incident(
+        &self,
+        monitor: &MonitorId,
+        second: i64,
+    ) -> Result<Option<(Incident, Vec<Run>)>, StoreError> {
+        let query =
+            "SELECT body, recording FROM incident WHERE monitor = ? AND opened_ms >= ? AND opened_ms < ?";
+        let from = second.saturating_mul(1000);
+        let values = vec![monitor.as_str().into(), from.into(), from.saturating_add(1000).into()];
+        let rows = self.sql.rows(query, values)?;
+        let Some([SqlStorageValue::Blob(body), recording]) = rows.first().map(Vec::as_slice) else {
+            return Ok(None);
+        };
+        let incident = minicbor::decode(body).map_err(|_| StoreError::Unexpected("incident"))?;
+        let runs = match recording {
+            SqlStorageValue::Blob(blob) => unpack_runs(blob).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        Ok(Some((incident, runs)))
+    }
+
+    /// Writes down what somebody changed about an incident.
+    pub fn amend(&self, incident: &Incident) -> Result<(), StoreError> {
+        write_incident(&self.sql, incident)
+    }
+
     fn incidents(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Incident>, StoreError> {
         let read = |row: &Vec<SqlStorageValue>| match row.first() {
             Some(SqlStorageValue::Blob(body)) => minicbor::decode(body).ok(),
@@ -255,15 +283,7 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
             )?;
         }
     }
-    for incident in &commit.incidents {
-        let body = record(incident);
-        let closed = incident.closed.map_or(SqlStorageValue::Null, |closed| closed.0.into());
-        sql.run(
-            "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
-                ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body",
-            vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, body.into()],
-        )?;
-    }
+    commit.incidents.iter().try_for_each(|incident| write_incident(sql, incident))?;
     for (monitor, opened, runs) in &commit.recordings {
         sql.run(
             "UPDATE incident SET recording = ? WHERE monitor = ? AND opened_ms = ?",
@@ -276,6 +296,15 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
         )?;
     }
     Ok(())
+}
+
+fn write_incident(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
+    let closed = incident.closed.map_or(SqlStorageValue::Null, |closed| closed.0.into());
+    sql.run(
+        "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
+            ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body",
+        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, record(incident).into()],
+    )
 }
 
 fn ledger_row(row: &[SqlStorageValue]) -> Option<(MonitorId, Entry)> {

@@ -9,6 +9,7 @@ use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 
 use super::answer::Probed;
+use super::growth::Growth;
 use super::incident::{self, Incident, Look};
 use super::ledger::{self, Changes, Entry, Ledger};
 use super::schedule;
@@ -95,6 +96,12 @@ pub struct Past {
     pub restarts: usize,
     /// Mean observed time between them.
     pub between: Option<Duration>,
+    /// Instances that ended without having been asked to, of the last twenty.
+    pub crashes: usize,
+    /// Mean observed time between those.
+    pub between_crashes: Option<Duration>,
+    /// The observed time of the window since the last of them; all of it where there was none.
+    pub crash_free: Duration,
 }
 
 /// A change worth a line in the log.
@@ -304,17 +311,39 @@ impl Board {
         self.watched.retain(|id, _| !forgotten.contains(id));
     }
 
+    /// Memory of the present version of `monitor` and of the one before.
+    pub fn growth(&self, monitor: &MonitorId) -> Option<&Growth> {
+        self.watched.get(monitor)?.memo.growth.as_ref()
+    }
+
     /// What is known of a monitor's `window` that ends at `now`.
     pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> Option<Past> {
         let watched = self.watched.get(monitor)?;
         let uptime = uptime::over("", window, watched.ledger.segments(now), now);
         let begin = now.minus(window);
         let restarts = watched.memo.restarts.iter().filter(|at| **at >= begin).count();
-        let between = match restarts {
-            0 => None,
-            count => u32::try_from(count).ok().map(|count| uptime::observed(&uptime, window) / count),
-        };
-        Some(Past { window, uptime, restarts, between })
+        let crashes = watched.memo.crashes.iter().flatten().filter(|at| **at >= begin);
+        let (crashes, last) = crashes.fold((0, begin), |(count, last), at| (count + 1, last.max(*at)));
+        let observed = uptime::observed(&uptime, window);
+        let mean = |count: usize| observed.checked_div(u32::try_from(count).unwrap_or(u32::MAX));
+        let since = now.since(last);
+        let crash_free = uptime::observed(&uptime::over("", since, watched.ledger.segments(now), now), since);
+        let (between, between_crashes) = (mean(restarts), mean(crashes));
+        Some(Past { window, uptime, restarts, between, crashes, between_crashes, crash_free })
+    }
+
+    /// The incident of `monitor` that is open, or was closed last.
+    pub fn incident(&self, monitor: &MonitorId) -> Option<&Incident> {
+        self.watched.get(monitor)?.incidents.latest.as_ref()
+    }
+
+    /// Puts an incident that somebody changed in the place of what it was.
+    pub fn amend_incident(&mut self, incident: Incident) {
+        if let Some(watched) = self.watched.get_mut(&incident.monitor)
+            && watched.incidents.latest.as_ref().is_some_and(|latest| latest.opened == incident.opened)
+        {
+            watched.incidents.latest = Some(incident);
+        }
     }
 
     /// Takes in the incidents as they were stored.

@@ -102,6 +102,8 @@ pub struct Incident {
     pub notice: Notice,
     /// A monitor that this one depends on and that was down as well, so that nobody was told of this one.
     pub behind: Option<MonitorId>,
+    /// Somebody closed it by hand; `true` while the trouble goes on that they closed it in.
+    pub resolved: Option<bool>,
 }
 
 /// What was told to those on call.
@@ -234,6 +236,11 @@ impl Incidents {
         let severity = ongoing.max(crash.map(|_| Severity::Crashed));
         let Some(severity) = severity else { return self.calm(look) };
 
+        let settled = self.latest.as_ref().filter(|last| last.resolved == Some(true));
+        if settled.is_some_and(|last| severity <= last.severity && crash.is_none()) {
+            return false;
+        }
+
         let before = self.latest.clone();
         let began = crash.map_or(look.at, |ending| ending.at.min(look.at));
         let recent = self.latest.as_ref().and_then(|last| last.closed);
@@ -245,6 +252,7 @@ impl Incidents {
             }
             Some(last) if recent.is_some_and(|closed| look.at.since(closed) <= REOPENS_WITHIN) => {
                 last.closed = None;
+                last.resolved = None;
                 last.quiet = None;
                 last.flaps = last.flaps.saturating_add(1);
                 last.note(look.at, "it came back");
@@ -262,6 +270,7 @@ impl Incidents {
                     quiet: None,
                     notice: Notice::default(),
                     behind: None,
+                    resolved: None,
                 });
             }
         }
@@ -276,6 +285,13 @@ impl Incidents {
 
     /// Nothing is wrong at the moment, or nobody can tell.
     fn calm(&mut self, look: &Look<'_>) -> bool {
+        if let Some(last) = &mut self.latest
+            && last.resolved == Some(true)
+            && look.state == State::Up
+        {
+            last.resolved = Some(false);
+            return true;
+        }
         let Some(incident) = self.open() else { return false };
         let before = incident.clone();
         for event in &look.news.events {
@@ -378,7 +394,7 @@ pub fn recording(runs: &VecDeque<Run>, opened: UnixMillis) -> Vec<Run> {
 
 record! {
     Incident {
-        monitor, opened, closed, severity, cause, evidence, timeline, flaps, quiet, notice, behind,
+        monitor, opened, closed, severity, cause, evidence, timeline, flaps, quiet, notice, behind, resolved,
     }
     Moment { at, what }
     Notice { severity, messages, last, acknowledged }

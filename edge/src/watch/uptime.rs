@@ -39,6 +39,7 @@ pub fn over(
     }
     let judged = served + failed;
     let percent = (!judged.is_zero()).then(|| 100.0 * served.as_secs_f64() / judged.as_secs_f64());
+    let window = window.max(Duration::from_millis(1));
     let coverage = 100.0 * (judged + excused).as_secs_f64() / window.as_secs_f64();
     WindowUptime { window: name.to_owned(), percent, coverage }
 }

@@ -10,6 +10,7 @@ use heapbeat_shared::{HealthMemory, UnixMillis};
 use super::answer::Probed;
 use super::chart::Chart;
 use super::flap::{self, Flaps};
+use super::growth::Growth;
 use super::incident::{Incidents, RECORDED};
 use super::ledger::{Changes, Ledger, Word};
 use super::proof::Signed;
@@ -50,6 +51,10 @@ pub struct Memo {
     pub blind: Option<UnixMillis>,
     /// Its turns between serving and down.
     pub flaps: Option<Flaps>,
+    /// When instances ended that nobody had asked to, oldest first, at most [`REMEMBERED`].
+    pub crashes: Option<VecDeque<UnixMillis>>,
+    /// Memory of this version and the one before.
+    pub growth: Option<Growth>,
 }
 
 /// One monitor: its memo, its ledger and its chart.
@@ -133,6 +138,14 @@ impl Watched {
         if restarted || self.memo.ending.is_none() {
             self.memo.ending = news.ending.clone().or_else(before_our_time);
         }
+        if let Some(ending) = news.ending.as_ref().filter(|ending| ending.kind.is_failure()) {
+            let crashes = self.memo.crashes.get_or_insert_default();
+            crashes.push_back(ending.at);
+            while crashes.len() > REMEMBERED {
+                crashes.pop_front();
+            }
+        }
+        self.memo.growth.get_or_insert_default().take(&told, news.run.as_ref());
         self.memo.started = Some(told.started);
         self.memo.told = Some(told);
         (restarted, news)
@@ -227,5 +240,5 @@ impl Watched {
 }
 
 record! {
-    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind, flaps }
+    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind, flaps, crashes, growth }
 }

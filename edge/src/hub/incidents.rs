@@ -1,0 +1,62 @@
+//! One incident: `GET /incidents/<id>` with its recording, `POST /incidents/<id>` with what somebody does to it.
+
+use std::rc::Rc;
+
+use heapbeat_shared::UnixMillis;
+use worker::{Response, Result};
+
+use super::Hub;
+use super::admin::refusal;
+use crate::api;
+use crate::config::MonitorId;
+use crate::probe::wall_clock;
+use crate::watch::board::Board;
+use crate::watch::hand::Orders;
+use crate::watch::incident::Incident;
+use crate::watch::told::Run;
+
+type Told<T> = std::result::Result<T, String>;
+
+impl Hub {
+    /// The incident of this id, of a monitor that is watched, and the samples before it.
+    fn incident(&self, id: &str) -> Told<Option<(Incident, Vec<Run>)>> {
+        let parts = id.rsplit_once('-').and_then(|(monitor, second)| {
+            Some((monitor.parse::<MonitorId>().ok()?, second.parse::<i64>().ok()?))
+        });
+        let Some((monitor, second)) = parts else { return Ok(None) };
+        if !self.config()?.monitors.iter().any(|it| it.id == monitor) {
+            return Ok(None);
+        }
+        self.store()?.incident(&monitor, second).map_err(|error| error.to_string())
+    }
+
+    /// Everything about one incident.
+    pub(super) fn get_incident(&self, id: &str) -> Told<Option<String>> {
+        Ok(self.incident(id)?.map(|(incident, runs)| api::incident_json(&incident, &runs)))
+    }
+
+    /// Does what somebody asks for.
+    pub(super) fn order(&self, id: &str, body: &str) -> Told<Result<Response>> {
+        let orders = match Orders::parse(body) {
+            Ok(orders) => orders,
+            Err(reason) => return Ok(refusal(400, &reason)),
+        };
+        let Some((mut incident, runs)) = self.incident(id)? else {
+            return Ok(refusal(404, "there is no such incident"));
+        };
+        let board = self.board()?;
+        // What a tick has made of it since it was stored is on the board.
+        let latest = board.incident(&incident.monitor).filter(|latest| latest.opened == incident.opened);
+        incident = latest.cloned().unwrap_or(incident);
+        let now: UnixMillis = board.clock(wall_clock());
+        if let Err(reason) = orders.apply(&mut incident, now) {
+            return Ok(refusal(409, reason));
+        }
+        self.store()?.amend(&incident).map_err(|error| error.to_string())?;
+        let answer = api::incident_json(&incident, &runs);
+        let mut board = Board::clone(&board);
+        board.amend_incident(incident);
+        *self.board.borrow_mut() = Some(Rc::new(board));
+        Ok(Response::ok(answer))
+    }
+}
