@@ -25,6 +25,10 @@ const BENCHES = {
     asks: "how long does giving memory back hold requests up",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "purge_bench"],
   },
+  labelled: {
+    asks: "what is said of real processes that leak, or do not",
+    command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "labelled_runs"],
+  },
   survive: {
     asks: "what do leaks, kills and crashes cost, counted; PM2 beside it",
     command: ["cargo", "bench", "--locked", "-p", "heapbeat", "--bench", "survive"],

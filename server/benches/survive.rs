@@ -66,6 +66,8 @@ pub(crate) const LEAK: Plan = Plan {
 fn idle() {
     let server = Server::start(&[]);
     until("readiness", || (server.get("/health").status == 200).then_some(()));
+    // A supervisor gives back what only its start needed two to three seconds after it.
+    pause(Duration::from_secs(5));
     for (who, pid) in [("supervisor", server.pid()), ("worker", server.worker())] {
         let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
         let line = |key: &str| {

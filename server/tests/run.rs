@@ -26,6 +26,15 @@ fn guard(arguments: &[&str], script: &str) -> Server {
     ))
 }
 
+/// Where Python is. A machine without it cannot run a test's program, which is said and counted.
+fn python() -> Option<&'static str> {
+    let found = ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|it| fs::exists(it).unwrap());
+    if found.is_none() {
+        support::privileged::skipped("no Python on this machine");
+    }
+    found
+}
+
 #[test]
 fn a_program_that_is_done_is_done_and_its_code_is_kept() {
     for (script, code) in [("exit 0", 0), ("exit 2", 2), ("no-such-program-anywhere", 127)] {
@@ -160,12 +169,7 @@ fn a_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
          if len(kept) < 300: kept.append(bytes([1])*(1<<20))\n    time.sleep(0.05)\n",
     )
     .unwrap();
-    let Some(python) =
-        ["/usr/bin/python3", "/usr/local/bin/python3"].iter().find(|it| fs::exists(it).unwrap())
-    else {
-        eprintln!("SKIPPED: no Python on this machine");
-        return;
-    };
+    let Some(python) = python() else { return };
     let shrink = format!("touch {}", asked.display());
     let growing = directory.path().join("growing");
     let arguments = ["--limit", "120MB", "--ready-after", "1s", "--shrink-command", &shrink];
@@ -192,12 +196,7 @@ fn a_program_that_takes_its_socket_is_replaced_without_a_gap() {
          c.sendall(b'HTTP/1.1 200 OK\\r\\nconnection: close\\r\\ncontent-length: 2\\r\\n\\r\\nok')\n  c.close()\n",
     )
     .unwrap();
-    let Some(python) =
-        ["/usr/bin/python3", "/usr/local/bin/python3"].iter().find(|it| fs::exists(it).unwrap())
-    else {
-        eprintln!("SKIPPED: no Python on this machine");
-        return;
-    };
+    let Some(python) = python() else { return };
     let server =
         guard(&["--listen", "0", "--ready-after", "1s"], &format!("exec {python} {}", program.display()));
     let port = server.said("the program is at port")["server.port"].as_u64().unwrap();

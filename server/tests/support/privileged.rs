@@ -14,7 +14,7 @@ pub(crate) struct MemoryGroup(PathBuf);
 pub(crate) struct Mounted(PathBuf);
 
 /// Says why a test was not run.
-fn skipped(why: &str) {
+pub(crate) fn skipped(why: &str) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     eprintln!("SKIPPED {name}: {why}");
     if let Ok(file) = std::env::var("HEAPBEAT_SKIPPED") {

@@ -49,10 +49,12 @@ pub(super) fn assess(pyramid: &Pyramid, kind: Kind, elapsed: u64, limit: Bytes) 
     let mut parts = kind.parts().iter().map(|(channel, place)| ask.part(*channel, *place));
     let Some(own) = parts.next() else { return unknown(limit, elapsed) };
     let judged = ask.own(&own);
-    match judged {
-        Some(found) if found.verdict == Verdict::Leaking => found,
-        _ => parts.find_map(|part| ask.beside(&part, &own)).or(judged).unwrap_or_else(|| ask.quiet(&own)),
-    }
+    let leaks = matches!(judged, Some(found) if found.verdict == Verdict::Leaking);
+    // A gap that grows many times as fast as what leaks is what reaches the limit, and the leak would be said to.
+    let beside = parts
+        .filter(|part| !leaks || part.place == Place::Gap && part.established.is_some())
+        .find_map(|part| ask.beside(&part, &own));
+    beside.or(judged).unwrap_or_else(|| ask.quiet(&own))
 }
 
 /// The verdict on nothing.

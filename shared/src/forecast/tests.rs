@@ -69,6 +69,8 @@ fn where_it_grows_decides_the_verdict() {
     assert_eq!(run(0.0, 2.0, 2.0), (Verdict::Fragmenting, Place::Gap));
     assert_eq!(run(0.0, 0.0, 2.0), (Verdict::Growing, Place::Outside));
     assert_eq!(run(0.0, 0.0, 0.0), (Verdict::Steady, Place::Heap));
+    // What leaks beside a gap that grows fourteen times as fast is not what takes the memory.
+    assert_eq!(run(0.2, 3.0, 3.0), (Verdict::Fragmenting, Place::Gap));
     // A gap that grows because the heap does is no fragmentation.
     assert_eq!(run(2.0, 2.2, 2.2), (Verdict::Leaking, Place::Heap));
 }
