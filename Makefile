@@ -66,6 +66,10 @@ format: setup ## Format Rust and JavaScript
 bench: release setup ## Measure, as ratios against a floor in the same run
 	@$(NODE) bench/run.mjs
 
+.PHONY: budget
+budget: wasm ## What a day of 1, 50 and 1,000 monitors takes of the free plan (some minutes)
+	@$(NODE) tools/budget.mjs
+
 .PHONY: deploy
 deploy: wasm ## Deploy the edge to Cloudflare, after a dry run
 	@$(NODE) tools/deploy.mjs

@@ -14,6 +14,7 @@ use crate::watch::growth::{AGES, Growth};
 use crate::watch::incident::Incident;
 use crate::watch::rollup::{Line, Tier};
 use crate::watch::told::Run;
+use crate::watch::usage::Usage;
 use crate::watch::work::Work;
 
 /// The body of `GET /api/v1/status`.
@@ -27,7 +28,22 @@ pub fn status_json(view: &StatusView) -> String {
         o.list("problems", |list| view.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
         o.texts("notices", view.notices.iter().map(String::as_str));
         o.list("maintenance", |list| view.work.iter().for_each(|it| list.object(|o| work(o, it))));
+        o.object("edge", |o| usage(o, &view.usage));
     })
+}
+
+/// What the day has cost so far, and how regularly the edge came.
+fn usage(o: &mut Object<'_>, usage: &Usage) {
+    o.set("day", &rfc3339(UnixMillis(usage.day.saturating_mul(86_400_000))));
+    o.set("ticks", usage.ticks);
+    o.set("ticks_missed", usage.missed);
+    o.set("latest_tick_ms", usage.latest_ms);
+    o.set("requests", usage.requests);
+    o.set("rows_read", usage.rows_read);
+    o.set("rows_written", usage.rows_written);
+    o.set("subrequests", usage.subrequests);
+    o.set("busiest_tick_subrequests", usage.busiest);
+    o.set("interval_floor_seconds", usage.floor().as_secs());
 }
 
 fn work(o: &mut Object<'_>, work: &Work) {
@@ -288,6 +304,7 @@ mod tests {
                 from: UnixMillis(1_767_225_600_000),
                 to: UnixMillis(1_767_229_200_000),
             }],
+            usage: Usage { day: 20_454, requests: 7, ticks: 5, lowered: 1, ..Usage::default() },
         }
     }
 
@@ -304,7 +321,9 @@ mod tests {
             r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
             r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
-            r#""to":"2026-01-01T01:00:00Z"}]}"#,
+            r#""to":"2026-01-01T01:00:00Z"}],"#,
+            r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"latest_tick_ms":0,"requests":7,"rows_read":0,"#,
+            r#""rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":60}}"#,
         );
         assert_eq!(status_json(&view()), expected);
     }
@@ -319,10 +338,11 @@ mod tests {
             problems: Vec::new(),
             notices: Vec::new(),
             work: Vec::new(),
+            usage: Usage::default(),
         };
         assert_eq!(
             status_json(&nothing),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"maintenance":[]}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0}}"#
         );
     }
 

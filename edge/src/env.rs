@@ -11,6 +11,7 @@ use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Probl
 use crate::probe::{SentHeader, wall_clock, zone_offset};
 use crate::watch::Blindness;
 use crate::watch::sight::references;
+use crate::watch::usage::{FREE, Quotas};
 use heapbeat_shared::signing::Secret;
 
 /// The Durable Object namespace of the hub.
@@ -37,6 +38,9 @@ const ALERTS: &str = "ALERTS";
 /// Whom the edge asks whether it can see at all, where everything fails at once: `default`, or addresses.
 const REFERENCES: &str = "REFERENCES";
 
+/// `free`, whose daily quotas the edge keeps within, or `paid`.
+const PLAN: &str = "PLAN";
+
 /// Everything that the variables say.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -48,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) page: Option<String>,
     /// Whether private addresses may be probed.
     pub(crate) allow_private: bool,
+    /// What a day gives; `None`: nothing runs out.
+    pub(crate) quotas: Option<Quotas>,
     /// Announced work.
     pub(crate) maintenance: Vec<Maintenance>,
     /// Whom to ask when everything fails at once.
@@ -84,12 +90,22 @@ pub(crate) fn setup(env: &Env) -> Setup {
             Vec::new()
         }
     };
+    let plan = variable(env, PLAN).and_then(|value| value.as_string());
+    let quotas = match plan.as_deref() {
+        Some("paid") => None,
+        None | Some("free") => Some(FREE),
+        Some(_) => {
+            let reason = "should be `free` or `paid`; until then it is taken for `free`".to_owned();
+            config.problems.push(Problem { position: PLAN.to_owned(), reason });
+            Some(FREE)
+        }
+    };
     let named = variable(env, REFERENCES).and_then(|value| value.as_string()).unwrap_or_default();
     let references = references(&named).unwrap_or_else(|reason| {
         config.problems.push(Problem { position: REFERENCES.to_owned(), reason });
         Vec::new()
     });
-    Setup { config, channels, page, allow_private, maintenance, references }
+    Setup { config, channels, page, allow_private, quotas, maintenance, references }
 }
 
 /// Notes the monitors that alert a channel that there is not.

@@ -19,6 +19,7 @@ use worker::{
 };
 
 use self::deliver::Outbox;
+use self::pace::Counts;
 use crate::api;
 use crate::config::maintenance::Maintenance;
 use crate::config::{Config, Monitor, Rhythm, Target};
@@ -38,6 +39,7 @@ use crate::watch::work::concerned;
 mod admin;
 mod deliver;
 mod incidents;
+mod pace;
 mod work;
 mod zones;
 
@@ -53,7 +55,7 @@ const MOST_INCIDENTS: i64 = 100;
 const MEMORY_SHOWN_MS: i64 = 3 * 3_600_000;
 
 /// The Durable Object.
-#[durable_object(fetch)]
+#[durable_object(alarm)]
 pub struct Hub {
     setup: Setup,
     /// The monitors of `wrangler.toml` and those that were applied.
@@ -65,7 +67,8 @@ pub struct Hub {
     ticking: Cell<bool>,
     outbox: Outbox,
     env: Env,
-    _state: State,
+    counts: Counts,
+    state: State,
 }
 
 impl DurableObject for Hub {
@@ -88,14 +91,25 @@ impl DurableObject for Hub {
             ticking: Cell::new(false),
             outbox: Outbox::default(),
             env,
-            _state: state,
+            counts: Counts::default(),
+            state,
         }
     }
 
+    async fn alarm(&self) -> Result<Response> {
+        self.wake().await;
+        Response::empty()
+    }
+
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        self.counts.asked();
         let done = match (request.method(), request.path().as_str()) {
             (Method::Post, "/tick") => match instant(&request) {
-                Some(at) => self.tick(at).await.map(|outcome| Response::ok(outcome.as_str())),
+                Some(at) => {
+                    let ticked = self.tick(at).await;
+                    self.arm(false).await;
+                    ticked.map(|outcome| Response::ok(outcome.as_str()))
+                }
                 None => return Response::error("a tick has an instant", 400),
             },
             (Method::Get, "/page") => self.view().map(|view| Response::ok(page::status(&view))),
@@ -189,7 +203,7 @@ impl Hub {
         if let Some(board) = &*self.board.borrow() {
             return Ok(Rc::clone(board));
         }
-        let Loaded { last, memos, ledgers, ticks, incidents, outbox } =
+        let Loaded { last, memos, ledgers, ticks, incidents, outbox, usage } =
             self.store()?.load(wall_clock()).map_err(|error| error.to_string())?;
         let mut board = Board::restore(last, memos, ledgers);
         for (at, readings) in &ticks {
@@ -197,6 +211,8 @@ impl Hub {
         }
         board.remember(incidents);
         self.outbox.load(outbox);
+        self.counts.usage.set(usage);
+        board.slow_down(usage.floor());
         let board = Rc::new(board);
         *self.board.borrow_mut() = Some(Rc::clone(&board));
         Ok(board)
@@ -207,7 +223,8 @@ impl Hub {
         let ticked = self.probe(at).await?;
         if let Some(last) = self.board()?.last() {
             let (channels, now) = (&self.setup.channels, last.clock(wall_clock()));
-            self.outbox.deliver(self.store()?, channels, &self.env, now).await;
+            let sent = self.outbox.deliver(self.store()?, channels, &self.env, now).await;
+            self.counts.sent(sent);
         }
         Ok(ticked)
     }
@@ -243,7 +260,12 @@ impl Hub {
         let queued = self.outbox.rows_for(&commit.alerts, at);
         let notes = commit.notes.clone();
         let last = before.last().map(|last| last.at);
+        self.counts.sent(u64::from(REQUESTS_A_TICK - allowance.left()));
+        let usage = self.count(at, tick.came, last);
+        board.slow_down(usage.floor());
+        commit.usage = usage;
         self.store()?.commit(last, commit, queued.clone()).map_err(|error| error.to_string())?;
+        self.counts.usage.set(usage);
         self.outbox.add(queued);
         *self.board.borrow_mut() = Some(Rc::new(board));
         notes.iter().for_each(log);
@@ -296,6 +318,8 @@ impl Hub {
         let mut view = self.board()?.view(&*self.config()?, wall_clock());
         view.problems.extend(self.outbox.problems());
         view.work = self.work(view.now)?;
+        view.usage = self.counts.usage.get();
+        view.notices.extend(view.usage.notice());
         Ok(view)
     }
 

@@ -78,6 +78,11 @@ impl Allowance {
         }
     }
 
+    /// Requests that may still be made.
+    pub fn left(&self) -> u32 {
+        self.requests.get()
+    }
+
     fn take(&self) -> Result<(), Missed> {
         let left = self.requests.get().checked_sub(1).ok_or(Blindness::Budget)?;
         self.requests.set(left);

@@ -8,6 +8,7 @@ use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 
 use crate::config::Problem;
 use crate::watch::State;
+use crate::watch::usage::Usage;
 use crate::watch::work::Work;
 
 /// Everything the public status shows.
@@ -27,6 +28,8 @@ pub struct StatusView {
     pub notices: Vec<String>,
     /// Announced work that is under way or will be soon, soonest first.
     pub work: Vec<Work>,
+    /// What the day has cost, and the edge's own cadence.
+    pub usage: Usage,
 }
 
 /// One monitor as the public sees it.

@@ -23,6 +23,7 @@ pub mod standing;
 pub mod state;
 pub mod told;
 pub mod uptime;
+pub mod usage;
 pub mod verdict;
 pub mod watched;
 pub mod work;

@@ -73,9 +73,15 @@ impl Outbox {
         self.refused.borrow().iter().map(said).collect()
     }
 
-    /// Sends what is due at `now`.
-    pub(super) async fn deliver(&self, store: &Store, channels: &Channels, env: &Env, now: UnixMillis) {
-        let Some(_turn) = Turn::begin(&self.sending) else { return };
+    /// Sends what is due at `now`; says how many requests it made.
+    pub(super) async fn deliver(
+        &self,
+        store: &Store,
+        channels: &Channels,
+        env: &Env,
+        now: UnixMillis,
+    ) -> u64 {
+        let Some(_turn) = Turn::begin(&self.sending) else { return 0 };
         self.clear(store);
         let quiet = |id: &ChannelId| {
             let quiet = channels.get(id).and_then(|channel| channel.quiet.as_ref());
@@ -83,6 +89,7 @@ impl Outbox {
         };
         let awake = awake(&self.rows.borrow(), quiet);
         let due: Vec<Queued> = sendable(&awake, now, A_TURN).into_iter().cloned().collect();
+        let sent = due.len() as u64;
         six_at_once(due, async |row| {
             let answered = match channels.get(&row.channel) {
                 None => Answered::Refused(404),
@@ -95,6 +102,7 @@ impl Outbox {
             true
         })
         .await;
+        sent
     }
 
     fn settle(&self, store: &Store, row: &Queued, answered: Answered, now: UnixMillis) {

@@ -2,6 +2,7 @@ use heapbeat_shared::{HealthMemory, Megabytes, Pressure};
 
 use super::*;
 use crate::view::{ChartPoint, MemoryView, MonitorView, WindowUptime};
+use crate::watch::usage::Usage;
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
 
@@ -40,6 +41,7 @@ fn view(monitors: Vec<MonitorView>) -> StatusView {
         problems: Vec::new(),
         notices: Vec::new(),
         work: Vec::new(),
+        usage: Usage::default(),
     }
 }
 

@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, sql: m0004_ring::SQL },
     Migration { number: 5, sql: m0005_records::SQL },
     Migration { number: 6, sql: m0006_setting::SQL },
+    Migration { number: 7, sql: m0007_usage::SQL },
 ];
 
 mod m0001_begin {
@@ -106,6 +107,12 @@ mod m0006_setting {
     /// `setting`: one row for each thing that is changed as a whole, as JSON.
     pub(super) const SQL: &[&str] =
         &["CREATE TABLE setting (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID"];
+}
+
+mod m0007_usage {
+    //! What the day has cost, beside the tick that counted it: not a row more is written for it.
+
+    pub(super) const SQL: &[&str] = &["ALTER TABLE ring ADD COLUMN usage BLOB"];
 }
 
 /// Why the store cannot be used.

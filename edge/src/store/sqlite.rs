@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
-use worker::{SqlStorage, SqlStorageValue, State as ObjectState};
+use worker::{SqlCursor, SqlStorage, SqlStorageValue, State as ObjectState};
 
 use super::migrate::{self, MigrationError};
 use super::pack::{pack, pack_runs, unpack, unpack_runs};
@@ -21,6 +21,7 @@ use crate::watch::incident::Incident;
 use crate::watch::ledger::{Entry, KEPT};
 use crate::watch::rollup::{Line, Tier};
 use crate::watch::told::Run;
+use crate::watch::usage::Usage;
 
 /// Places of the ring: a day of minutes, which the chart begins with, and some. Memory older than the present hour is
 /// in chunks.
@@ -51,12 +52,16 @@ impl From<worker::Error> for StoreError {
 
 /// Statements with their values.
 #[derive(Clone, Debug)]
-pub(super) struct Sql(Rc<SqlStorage>);
+pub(super) struct Sql {
+    storage: Rc<SqlStorage>,
+    /// Rows read and written since somebody asked.
+    spent: Rc<Cell<(u64, u64)>>,
+}
 
 impl Sql {
     /// A statement whose rows nobody wants.
     pub(super) fn run(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<(), StoreError> {
-        self.0.exec(statement, values)?;
+        self.count(&self.storage.exec(statement, values)?);
         Ok(())
     }
 
@@ -66,7 +71,15 @@ impl Sql {
         query: &str,
         values: Vec<SqlStorageValue>,
     ) -> Result<Vec<Vec<SqlStorageValue>>, StoreError> {
-        Ok(self.0.exec(query, values)?.raw().collect::<worker::Result<_>>()?)
+        let cursor = self.storage.exec(query, values)?;
+        let rows = cursor.raw().collect::<worker::Result<_>>()?;
+        self.count(&cursor);
+        Ok(rows)
+    }
+
+    fn count(&self, cursor: &SqlCursor) {
+        let (read, written) = self.spent.get();
+        self.spent.set((read + cursor.rows_read() as u64, written + cursor.rows_written() as u64));
     }
 
     /// The first column of the first row, where there is one and it is a number.
@@ -104,6 +117,8 @@ pub struct Loaded {
     pub incidents: Vec<Incident>,
     /// What is still to be told, in order.
     pub outbox: Vec<Queued>,
+    /// What the day has cost up to the last tick.
+    pub usage: Usage,
 }
 
 impl Store {
@@ -112,7 +127,7 @@ impl Store {
         let raw = state._inner();
         let storage = js_sys::Reflect::get(raw.as_ref(), &"storage".into());
         let state = ObjectState::from(raw);
-        let sql = Sql(Rc::new(state.storage().sql()));
+        let sql = Sql { storage: Rc::new(state.storage().sql()), spent: Rc::default() };
         let opened =
             storage.map_err(|thrown| StoreError::from(worker::Error::from(thrown))).and_then(|storage| {
                 let store = Store { sql, storage: Storage(storage), place: Rc::default() };
@@ -123,18 +138,26 @@ impl Store {
         (state, opened)
     }
 
+    /// Rows read and written since this was asked last.
+    pub fn spent(&self) -> (u64, u64) {
+        self.sql.spent.take()
+    }
+
     /// Reads everything that the hub keeps in memory, when the edge's own clock
     /// says `wall`.
     pub fn load(&self, wall: UnixMillis) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded::default();
-        let newest = "SELECT slot, at, came, memos FROM ring ORDER BY at DESC LIMIT 1";
+        let newest = "SELECT slot, at, came, memos, usage FROM ring ORDER BY at DESC LIMIT 1";
         if let Some(row) = self.sql.rows(newest, vec![])?.first() {
-            let [slot, at, came, SqlStorageValue::Blob(memos)] = row.as_slice() else {
+            let [slot, at, came, SqlStorageValue::Blob(memos), usage] = row.as_slice() else {
                 return Err(StoreError::Unexpected("ring"));
             };
             let (Some(slot), Some(at), Some(came)) = (integer(slot), integer(at), integer(came)) else {
                 return Err(StoreError::Unexpected("ring"));
             };
+            if let SqlStorageValue::Blob(usage) = usage {
+                loaded.usage = minicbor::decode(usage).unwrap_or_default();
+            }
             self.place.set(slot);
             loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
             loaded.memos = minicbor::decode(memos).map_err(|_| StoreError::Unexpected("ring"))?;
@@ -258,10 +281,17 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
     let (at, came) = (commit.tick.at.0, commit.tick.came.0);
     let memos = record(&commit.memos);
     sql.run(
-        "INSERT INTO ring (slot, at, came, probes, memos) VALUES (?, ?, ?, ?, ?)
+        "INSERT INTO ring (slot, at, came, probes, memos, usage) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (slot) DO UPDATE SET at = excluded.at, came = excluded.came, probes = excluded.probes,
-            memos = excluded.memos",
-        vec![place.into(), at.into(), came.into(), pack(&commit.readings).into(), memos.into()],
+            memos = excluded.memos, usage = excluded.usage",
+        vec![
+            place.into(),
+            at.into(),
+            came.into(),
+            pack(&commit.readings).into(),
+            memos.into(),
+            record(&commit.usage).into(),
+        ],
     )?;
     for (monitor, changes) in &commit.ledgers {
         if let Some(from) = changes.redo_from {

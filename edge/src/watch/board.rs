@@ -15,6 +15,7 @@ use super::ledger::{self, Changes, Entry, Ledger};
 use super::schedule;
 use super::told::{Run, Told};
 use super::uptime;
+use super::usage::Usage;
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
 use super::{Blindness, State};
@@ -30,6 +31,8 @@ pub struct Board {
     last: Option<Tick>,
     /// The monitors that are worked on, as announced.
     work: Vec<MonitorId>,
+    /// Nothing is probed more often than this.
+    floor: Duration,
 }
 
 /// A tick: the instant for which the cron was meant, which is the clock of everything that is booked, and
@@ -80,6 +83,8 @@ pub struct Commit {
     pub alerts: Vec<(ChannelId, Message)>,
     /// What somebody reading the log wants to know.
     pub notes: Vec<Note>,
+    /// What the day has cost up to this tick.
+    pub usage: Usage,
 }
 
 /// The memos of all monitors: one row of the store.
@@ -197,13 +202,18 @@ impl Board {
             let memo = self.watched.get(&monitor.id).map(|watched| &watched.memo);
             let last = memo.and_then(|memo| memo.word).map(|word| word.at);
             let trouble = memo.is_none_or(|memo| memo.verdict != Some(Verdict::Up));
-            if schedule::is_due(monitor.id.as_str(), last, monitor.interval, now) {
+            if schedule::is_due(monitor.id.as_str(), last, monitor.interval.max(self.floor), now) {
                 // Forty at most: each in its place as it comes.
                 let place = due.partition_point(|(other, before, _)| (*other, *before) <= (trouble, last));
                 due.insert(place, (trouble, last, monitor));
             }
         }
         due.into_iter().map(|(_, _, monitor)| monitor).collect()
+    }
+
+    /// Says how often a monitor is probed at most.
+    pub fn slow_down(&mut self, floor: Duration) {
+        self.floor = floor;
     }
 
     /// Says which monitors are worked on in the tick that comes.
@@ -223,6 +233,7 @@ impl Board {
             recordings: Vec::new(),
             alerts: Vec::new(),
             notes: Vec::new(),
+            usage: Usage::default(),
         };
         for probed in probes {
             let Some(monitor) = config.monitors.iter().find(|monitor| monitor.id == probed.monitor) else {
@@ -230,7 +241,7 @@ impl Board {
             };
             let watched = self.watched.entry(monitor.id.clone()).or_default();
             let from = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
-            let step = watched.take(monitor, probed, at, self.work.contains(&monitor.id));
+            let step = watched.take(monitor, probed, at, self.work.contains(&monitor.id), self.floor);
             let to = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
             let id = || monitor.id.clone();
             if let Verdict::Blind(blindness) = step.judged.verdict
@@ -385,6 +396,7 @@ impl Board {
             problems: config.problems.clone(),
             notices: self.notices(config),
             work: Vec::new(),
+            usage: Usage::default(),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
+use crate::config::{Config, Kind};
+
 /// The cron's period, the finest that Cloudflare has.
 pub const TICK: Duration = Duration::from_secs(60);
 
@@ -52,9 +54,20 @@ fn hash(id: &str) -> u64 {
     (mixed ^ (mixed >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 
+/// How long to wait between ticks, where a monitor wants more of them than the cron brings. `floor`: none is probed more
+/// often than this.
+pub fn pause(config: &Config, floor: Duration) -> Option<Duration> {
+    let asked = config.monitors.iter().filter(|monitor| monitor.kind() != Kind::Heartbeat);
+    asked.map(|monitor| monitor.interval.max(floor)).min().filter(|shortest| *shortest < TICK)
+}
+
 /// How long a probe vouches for what it found: until the first tick at which the monitor is due again, and
 /// [`TOLERANCE`].
 pub fn vouching(interval: Duration) -> Duration {
+    if interval < TICK {
+        // Alarms tick between the cron's ticks.
+        return interval.saturating_add(TOLERANCE);
+    }
     let wait = if has_slots(interval) { interval } else { TICK }.as_millis();
     let ticks = wait.div_ceil(TICK.as_millis()).max(1);
     TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX)).saturating_add(TOLERANCE)
@@ -97,7 +110,7 @@ mod tests {
     #[test]
     fn a_probe_speaks_until_the_next_one_is_overdue() {
         for (interval, seconds) in
-            [(5, 90), (60, 90), (63, 90), (90, 150), (120, 150), (3600, 3630), (3661, 3750)]
+            [(5, 35), (59, 89), (60, 90), (63, 90), (90, 150), (120, 150), (3600, 3630), (3661, 3750)]
         {
             assert_eq!(vouching(s(interval)), s(seconds), "every {interval} s");
         }
@@ -105,7 +118,7 @@ mod tests {
 
     #[test]
     fn minute_ticks_leave_no_gap_at_any_interval() {
-        for interval in 5..=7200 {
+        for interval in 60..=7200 {
             let (id, mut last) = (format!("m{interval}"), 0);
             let until = i64::try_from(interval).unwrap() * 3 / 60 + 3;
             for tick in 1..=until {
@@ -117,6 +130,32 @@ mod tests {
                 }
             }
             assert!(last > until / 3, "every {interval} s, and not once within three times that");
+        }
+    }
+
+    #[test]
+    fn alarms_come_as_often_as_the_shortest_interval_wants() {
+        let config = |intervals: &[&str]| {
+            let entries: Vec<_> = intervals
+                .iter()
+                .zip(0..)
+                .map(|(interval, id)| {
+                    format!(
+                        r#"{{"id":"m{id}","kind":"http","url":"https://a.example","interval":"{interval}"}}"#
+                    )
+                })
+                .collect();
+            Config::parse(Some(&format!("[{}]", entries.join(","))), false)
+        };
+        let cases: [(&[&str], u64, Option<u64>); 5] = [
+            (&["60s", "5m"], 0, None),
+            (&["30s", "5s", "60s"], 0, Some(5)),
+            (&["59s"], 0, Some(59)),
+            (&["5s", "60s"], 60, None),
+            (&["5s"], 10, Some(10)),
+        ];
+        for (intervals, floor, expected) in cases {
+            assert_eq!(pause(&config(intervals), s(floor)), expected.map(s), "{intervals:?} {floor}");
         }
     }
 

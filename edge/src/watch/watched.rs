@@ -87,7 +87,15 @@ pub struct Step {
 
 impl Watched {
     /// Takes in what the probe of the tick at `at` brought back. `announced`: it was announced that somebody works on it.
-    pub fn take(&mut self, monitor: &Monitor, probed: &Probed, at: UnixMillis, announced: bool) -> Step {
+    /// `floor`: nothing is probed more often than this at present.
+    pub fn take(
+        &mut self,
+        monitor: &Monitor,
+        probed: &Probed,
+        at: UnixMillis,
+        announced: bool,
+        floor: Duration,
+    ) -> Step {
         let judged = judge(monitor, &probed.result);
         self.memo.verdict = Some(judged.verdict);
         let blind = judged.verdict == Verdict::Blind(Blindness::Edge);
@@ -101,7 +109,7 @@ impl Watched {
             self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
         }
         let state = if announced { State::Maintenance } else { self.memo.standing.state() };
-        let word = Word { at, until: at.plus(schedule::vouching(monitor.interval)) };
+        let word = Word { at, until: at.plus(schedule::vouching(monitor.interval.max(floor))) };
         let mut changes = self.ledger.record(word, state);
         self.memo.word = self.ledger.word();
         self.memo.flaps.get_or_insert_default().take(state, at);
