@@ -6,6 +6,7 @@
 //! process of this machine from the outside.
 
 pub mod advice;
+mod agent;
 mod live;
 mod outside;
 pub mod picture;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 
 pub use advice::Severity;
+pub use agent::agent;
 pub use picture::Picture;
 pub use target::{Target, TargetError};
 

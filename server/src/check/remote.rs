@@ -9,6 +9,7 @@ use heapbeat_shared::{Bytes, Cursor, Health};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
+use super::agent::agent;
 use super::picture::{Picture, foresee, sample_of_health};
 use super::target::TargetError;
 use crate::clock::Clock;
@@ -50,13 +51,7 @@ impl Remote {
             "" | "/" => "/health",
             path => path,
         };
-        let agent = Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("heapbeat/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
+        let agent = agent(TIMEOUT);
         Ok(Remote {
             agent,
             url: format!("{scheme}://{authority}{path}"),

@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use clap::{Arg, ArgMatches, Command};
 
 mod gatus;
+mod names;
 mod toml;
 
 /// Longest file that is read, in bytes.

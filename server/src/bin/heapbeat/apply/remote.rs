@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use heapbeat::check::agent;
 use heapbeat_shared::monitors::applied::Applied;
 use heapbeat_shared::monitors::is_private_host;
 use serde_json::{Value, json};
@@ -65,13 +66,7 @@ impl Remote {
             _ => return Err(bad()),
         }
         let token = token.filter(|token| !token.trim().is_empty()).ok_or(RemoteError::NoToken)?;
-        let agent = Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("heapbeat/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
+        let agent = agent(TIMEOUT);
         let address = format!("{scheme}://{authority}/api/v1/admin/monitors");
         Ok(Remote { agent, address, token: token.trim().to_owned() })
     }

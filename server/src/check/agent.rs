@@ -1,0 +1,16 @@
+//! How this program asks others over HTTP: one that is signed or carries a token must not follow a redirect with it.
+
+use std::time::Duration;
+
+use ureq::Agent;
+
+/// An agent that waits so long for a whole answer, takes any status for an answer, and follows no redirect.
+pub fn agent(patience: Duration) -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(patience))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("heapbeat/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}
