@@ -162,7 +162,10 @@ impl Keeper {
         if step.pressure < Pressure::Purge && self.purge.is_none() {
             self.relax();
         }
-        let next = if self.purge.is_some() { next.min(FASTEST) } else { next };
+        // Near the limit the next look decides who is let in: memory that stood still because everybody was refused is no
+        // reason to wait a second with it.
+        let near = self.purge.is_some() || step.pressure >= Pressure::Recycle;
+        let next = if near { next.min(FASTEST) } else { next };
         Judged { pressure: step.pressure, shed: step.shed, next }
     }
 
