@@ -38,6 +38,7 @@ use crate::watch::work::concerned;
 
 mod admin;
 mod deliver;
+mod dump;
 mod incidents;
 mod pace;
 mod work;
@@ -134,6 +135,12 @@ impl DurableObject for Hub {
                 let id = path["/incidents/".len()..].to_owned();
                 let body = admin::read_list(&mut request).await?;
                 self.order(&id, &body)
+            }
+            (Method::Get, "/export") => self.export(&query(&request).unwrap_or_default()),
+            (Method::Post, "/import") => {
+                let schema = query(&request).unwrap_or_default();
+                let body = request.text().await?;
+                self.import(&schema, &body)
             }
             (Method::Get, "/maintenance") => self.get_maintenance(),
             (Method::Put, "/maintenance") => {

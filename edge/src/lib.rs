@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod alert;
 pub mod api;
+pub mod dump;
 mod env;
 pub mod hub;
 pub mod instant;

@@ -19,6 +19,9 @@ const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale
 /// Seconds after which a hub that did not answer may be asked again.
 const RETRY_AFTER: &str = "10";
 
+/// Longest page of an export that is taken in, in bytes.
+const LONGEST_PAGE: usize = 8 * 1024 * 1024;
+
 /// Where jobs tell.
 const HEARTBEATS: &str = "/api/v1/heartbeats/";
 
@@ -38,6 +41,14 @@ pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response>
         (Method::Post, path) if path.starts_with("/api/v1/admin/incidents/") => {
             let path = path["/api/v1/admin".len()..].to_owned();
             owner(request, env, &path).await?
+        }
+        (Method::Get, "/api/v1/admin/export") => {
+            let from = parameter(request, "from=");
+            owner(request, env, &format!("/export?{from}")).await?
+        }
+        (Method::Post, "/api/v1/admin/import") => {
+            let schema = parameter(request, "schema=");
+            import(request, env, &format!("/import?{schema}")).await?
         }
         (Method::Get | Method::Put, "/api/v1/admin/maintenance") => {
             owner(request, env, "/maintenance").await?
@@ -117,6 +128,26 @@ async fn owner(request: &mut Request, env: &Env, path: &str) -> Result<Response>
         _ => Some(hub::read_list(request).await?),
     };
     tell_hub(env, request.method(), path, body).await
+}
+
+/// `POST /api/v1/admin/import`: what an export gave, a page at a time.
+async fn import(request: &mut Request, env: &Env, path: &str) -> Result<Response> {
+    if let Some(refused) = refuse(request, &env::tokens(env, false))? {
+        return Ok(refused);
+    }
+    let long = request.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
+    if long.is_none_or(|long| long > LONGEST_PAGE) {
+        return problem(413, "Content Too Large", "send a page of an export at a time, 8 MB at most");
+    }
+    let body = request.text().await?;
+    tell_hub(env, Method::Post, path, Some(body)).await
+}
+
+/// What stands behind `name` where the query is that parameter: digits and dashes.
+fn parameter(request: &Request, name: &str) -> String {
+    let query = query(request).unwrap_or_default();
+    let value = query.strip_prefix(name).unwrap_or_default();
+    value.chars().filter(|c| c.is_ascii_digit() || *c == '-').take(40).collect()
 }
 
 /// `POST /api/v1/heartbeats/{id}`.

@@ -4,6 +4,7 @@
 //! monitors, and a row of the ledger only where a state changed: a day of minutes is about 1,440 of the free plan's
 //! 100,000 rows, and two more for each monitor with a signed report and hour.
 
+mod dump;
 mod migrate;
 mod orders;
 mod outbox;

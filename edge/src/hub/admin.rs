@@ -125,7 +125,11 @@ pub async fn read_list(request: &mut Request) -> Result<String> {
 }
 
 pub(super) fn refusal(status: u16, detail: &str) -> Result<Response> {
-    let title = if status == 404 { "Not Found" } else { "Bad Request" };
+    let title = match status {
+        404 => "Not Found",
+        409 => "Conflict",
+        _ => "Bad Request",
+    };
     let body = crate::api::problem_json(status, title, detail);
     Ok(Response::from_bytes(body.into_bytes())?.with_status(status))
 }

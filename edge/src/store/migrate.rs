@@ -128,9 +128,14 @@ pub enum MigrationError {
     },
 }
 
+/// The number of the last one.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
+}
+
 /// The migrations that a store at `found` still needs.
 fn missing(found: i64) -> Result<impl Iterator<Item = &'static Migration>, MigrationError> {
-    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    let known = newest();
     if found > known {
         return Err(MigrationError::Newer { found, known });
     }

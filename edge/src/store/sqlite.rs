@@ -138,6 +138,14 @@ impl Store {
         (state, opened)
     }
 
+    /// Runs `work` in a transaction: all of it or nothing.
+    pub(super) fn transaction(
+        &self,
+        work: impl FnOnce() -> Result<(), StoreError> + 'static,
+    ) -> Result<(), StoreError> {
+        self.storage.transaction(work)
+    }
+
     /// Rows read and written since this was asked last.
     pub fn spent(&self) -> (u64, u64) {
         self.sql.spent.take()

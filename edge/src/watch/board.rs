@@ -9,20 +9,16 @@ use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 
 use super::answer::Probed;
-use super::growth::Growth;
 use super::incident::{self, Incident, Look};
 use super::ledger::{self, Changes, Entry, Ledger};
 use super::schedule;
 use super::told::{Run, Told};
-use super::uptime;
 use super::usage::Usage;
 use super::verdict::{Judged, Verdict};
 use super::watched::{Memo, Watched};
 use super::{Blindness, State};
 use crate::alert::{ChannelId, Message};
 use crate::config::{Config, Kind, Monitor, MonitorId};
-use crate::instant::rfc3339;
-use crate::view::{StatusView, WindowUptime};
 
 /// What is known of every monitor.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,25 +85,6 @@ pub struct Commit {
 
 /// The memos of all monitors: one row of the store.
 pub type Memos = Vec<(MonitorId, Memo)>;
-
-/// How a monitor did in a window.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Past {
-    /// Its length; it ends now.
-    pub window: Duration,
-    /// Uptime and coverage.
-    pub uptime: WindowUptime,
-    /// Restarts that were seen, of the last twenty.
-    pub restarts: usize,
-    /// Mean observed time between them.
-    pub between: Option<Duration>,
-    /// Instances that ended without having been asked to, of the last twenty.
-    pub crashes: usize,
-    /// Mean observed time between those.
-    pub between_crashes: Option<Duration>,
-    /// The observed time of the window since the last of them; all of it where there was none.
-    pub crash_free: Duration,
-}
 
 /// A change worth a line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -322,27 +299,6 @@ impl Board {
         self.watched.retain(|id, _| !forgotten.contains(id));
     }
 
-    /// Memory of the present version of `monitor` and of the one before.
-    pub fn growth(&self, monitor: &MonitorId) -> Option<&Growth> {
-        self.watched.get(monitor)?.memo.growth.as_ref()
-    }
-
-    /// What is known of a monitor's `window` that ends at `now`.
-    pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> Option<Past> {
-        let watched = self.watched.get(monitor)?;
-        let uptime = uptime::over("", window, watched.ledger.segments(now), now);
-        let begin = now.minus(window);
-        let restarts = watched.memo.restarts.iter().filter(|at| **at >= begin).count();
-        let crashes = watched.memo.crashes.iter().flatten().filter(|at| **at >= begin);
-        let (crashes, last) = crashes.fold((0, begin), |(count, last), at| (count + 1, last.max(*at)));
-        let observed = uptime::observed(&uptime, window);
-        let mean = |count: usize| observed.checked_div(u32::try_from(count).unwrap_or(u32::MAX));
-        let since = now.since(last);
-        let crash_free = uptime::observed(&uptime::over("", since, watched.ledger.segments(now), now), since);
-        let (between, between_crashes) = (mean(restarts), mean(crashes));
-        Some(Past { window, uptime, restarts, between, crashes, between_crashes, crash_free })
-    }
-
     /// The incident of `monitor` that is open, or was closed last.
     pub fn incident(&self, monitor: &MonitorId) -> Option<&Incident> {
         self.watched.get(monitor)?.incidents.latest.as_ref()
@@ -366,55 +322,12 @@ impl Board {
             }
         }
     }
-
-    /// What there is to know about the watching itself.
-    fn notices(&self, config: &Config) -> Vec<String> {
-        let blind = config.monitors.iter().filter_map(|monitor| self.blind_since(&monitor.id)).min();
-        let said = |since| {
-            format!(
-                "Everything has failed at once since {}: the edge cannot see, and books nothing.",
-                rfc3339(since)
-            )
-        };
-        blind.map(said).into_iter().collect()
-    }
-
-    /// What the public sees when the edge's own clock says `wall`.
-    pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusView {
-        let now = self.clock(wall);
-        let nothing = Watched::default();
-        let monitors: Vec<_> = config
-            .monitors
-            .iter()
-            .map(|monitor| self.watched.get(&monitor.id).unwrap_or(&nothing).view(monitor, now))
-            .collect();
-        StatusView {
-            state: worst(monitors.iter().map(|monitor| monitor.state)),
-            now,
-            updated: self.last.map(|last| last.at),
-            monitors,
-            problems: config.problems.clone(),
-            notices: self.notices(config),
-            work: Vec::new(),
-            usage: Usage::default(),
-        }
-    }
 }
 
-/// The state that speaks for all: the worst that is known, `unobserved` only where nothing is known of any.
-fn worst(states: impl Iterator<Item = State>) -> State {
-    let badness = |state: &State| match state {
-        State::Unobserved => 0,
-        State::Up => 1,
-        State::Maintenance => 2,
-        State::Waking => 3,
-        State::Degraded => 4,
-        State::Down => 5,
-    };
-    states.max_by_key(badness).unwrap_or_default()
-}
-
+mod shown;
 mod telling;
+
+pub use shown::Past;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 use heapbeat_shared::{Health, HealthMemory, Megabytes};
 
+use super::shown::worst;
 use super::*;
 use crate::watch::answer::{Answer, Body};
 use crate::watch::{Blindness, Failure};
