@@ -184,7 +184,9 @@ async fn history(path: &str, request: &Request, env: &Env) -> Result<Response> {
     let value = |name: &str| query.get(name);
     let numbers = if what.ends_with("/uptime") {
         match value("window").as_deref().map_or(Ok(Duration::from_secs(86_400)), parse_duration) {
-            Ok(window) if !window.is_zero() && window <= ledger::KEPT => window.as_millis().to_string(),
+            Ok(window) if !window.is_zero() && window <= ledger::KEPT => {
+                (window.as_secs() * 1000).to_string()
+            }
             _ => return problem(400, "Bad Request", "window is a duration up to 91d, such as 24h or 30d"),
         }
     } else {

@@ -6,8 +6,7 @@
 
 mod culprit;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64ct::{Base64, Encoding as _};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -268,7 +267,7 @@ impl Report {
 }
 
 fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&BASE64.encode(bytes))
+    serializer.serialize_str(&Base64::encode_string(bytes))
 }
 
 wire::object! {
@@ -292,7 +291,7 @@ impl Wire for Block {
     fn read(value: &Value) -> Result<Self, WireError> {
         let fields = Fields::of(value)?;
         let text: String = fields.take("data")?;
-        let data = plain(BASE64.decode(text).ok()).map_err(|_| WireError::Misshapen("data"))?;
+        let data = plain(Base64::decode_vec(&text).ok()).map_err(|_| WireError::Misshapen("data"))?;
         Ok(Block {
             first: fields.take("first")?,
             count: fields.take("count")?,

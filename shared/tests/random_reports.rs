@@ -10,8 +10,7 @@ mod allocations;
 
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64ct::{Base64, Encoding as _};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::{Assessment, Forecaster};
 use heapbeat_shared::report::{
@@ -203,8 +202,8 @@ fn nothing_that_is_sent_makes_the_decoder_panic_or_take_memory_without_bound() {
             0 => {}
             1..=3 => damage(&mut random, &mut body),
             4 | 5 => {
-                let block = BASE64.encode(block(&mut random));
-                let old = BASE64.encode(&good.samples.data);
+                let block = Base64::encode_string(&block(&mut random));
+                let old = Base64::encode_string(&good.samples.data);
                 body = String::from_utf8(body).unwrap().replace(&old, &block).into_bytes();
             }
             6 => body = monster(&mut random, &good),

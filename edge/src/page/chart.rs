@@ -111,9 +111,14 @@ fn nice(value: u64) -> u64 {
 
 /// Points that belong to one line: none of them farther from the one before than [`GAP`] usual distances.
 fn runs(points: &[ChartPoint]) -> Vec<&[ChartPoint]> {
-    let mut distances: Vec<i64> = points.windows(2).map(|pair| pair[1].at.0 - pair[0].at.0).collect();
-    distances.sort_unstable();
-    let usual = distances.get(distances.len() / 2).copied().unwrap_or(0);
+    // The mean of those distances that are not above the mean of all: what a gap adds is left out.
+    let distances = || points.windows(2).map(|pair| pair[1].at.0 - pair[0].at.0);
+    let mean = |most: i64| {
+        let (sum, count) =
+            distances().filter(|it| *it <= most).fold((0, 0), |(sum, n), it| (sum + it, n + 1));
+        sum / count.max(1)
+    };
+    let usual = mean(mean(i64::MAX));
     points.chunk_by(|a, b| (b.at.0 - a.at.0) as f64 <= usual as f64 * GAP).collect()
 }
 

@@ -1,8 +1,9 @@
 //! What people and jobs told the hub: the monitors that were applied, and what each job said last.
 
+use heapbeat_shared::record;
 use worker::SqlStorageValue;
 
-use super::sqlite::{Store, StoreError, record};
+use super::sqlite::{Store, StoreError};
 use crate::config::MonitorId;
 use crate::watch::beat::{Beat, Beats};
 
@@ -48,7 +49,7 @@ impl Store {
     pub fn beats(&self) -> Result<Beats, StoreError> {
         let read = |row: &[SqlStorageValue]| -> Option<(MonitorId, Beat)> {
             let [SqlStorageValue::String(id), SqlStorageValue::Blob(said)] = row else { return None };
-            Some((id.parse().ok()?, minicbor::decode(said).ok()?))
+            Some((id.parse().ok()?, record::read(said)?))
         };
         let rows = self.sql.rows("SELECT monitor, said FROM beat", vec![])?;
         let mut beats = Beats::new();
@@ -64,7 +65,7 @@ impl Store {
         self.sql.run(
             "INSERT INTO beat (monitor, said) VALUES (?, ?)
                 ON CONFLICT (monitor) DO UPDATE SET said = excluded.said",
-            vec![monitor.as_str().into(), record(beat).into()],
+            vec![monitor.as_str().into(), record::write(beat).into()],
         )
     }
 }

@@ -1,9 +1,9 @@
 //! The outbox's table.
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{UnixMillis, record};
 use worker::SqlStorageValue;
 
-use super::sqlite::{Sql, StoreError, integer, record};
+use super::sqlite::{Sql, StoreError, integer};
 use crate::alert::Queued;
 
 /// Every row, in order.
@@ -20,7 +20,7 @@ fn read(row: &[SqlStorageValue]) -> Option<Queued> {
     Some(Queued {
         id: integer(id)?,
         channel: channel.parse().ok()?,
-        message: minicbor::decode(message).ok()?,
+        message: record::read(message)?,
         due: UnixMillis(integer(due)?),
         attempts: u32::try_from(integer(attempts)?).ok()?,
     })
@@ -33,7 +33,7 @@ pub(super) fn write(sql: &Sql, row: &Queued) -> Result<(), StoreError> {
         vec![
             row.id.into(),
             row.channel.as_str().into(),
-            record(&row.message).into(),
+            record::write(&row.message).into(),
             row.due.0.into(),
             i64::from(row.attempts).into(),
         ],

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{UnixMillis, record};
 use litemap::LiteMap;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue, State as ObjectState};
 
@@ -168,7 +168,7 @@ impl Store {
             }
             self.place.set(slot);
             loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
-            loaded.memos = minicbor::decode(memos).map_err(|_| StoreError::Unexpected("ring"))?;
+            loaded.memos = record::read(memos).ok_or(StoreError::Unexpected("ring"))?;
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         for row in
@@ -216,7 +216,7 @@ impl Store {
         let Some([SqlStorageValue::Blob(body), recording]) = rows.first().map(Vec::as_slice) else {
             return Ok(None);
         };
-        let incident = minicbor::decode(body).map_err(|_| StoreError::Unexpected("incident"))?;
+        let incident = record::read(body).ok_or(StoreError::Unexpected("incident"))?;
         let runs = match recording {
             SqlStorageValue::Blob(blob) => unpack_runs(blob).unwrap_or_default(),
             _ => Vec::new(),
@@ -231,7 +231,7 @@ impl Store {
 
     fn incidents(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Incident>, StoreError> {
         let read = |row: &Vec<SqlStorageValue>| match row.first() {
-            Some(SqlStorageValue::Blob(body)) => minicbor::decode(body).ok(),
+            Some(SqlStorageValue::Blob(body)) => record::read(body),
             _ => None,
         };
         self.sql
@@ -287,7 +287,7 @@ impl Store {
 
 fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
     let (at, came) = (commit.tick.at.0, commit.tick.came.0);
-    let memos = record(&commit.memos);
+    let memos = record::write(&commit.memos);
     sql.run(
         "INSERT INTO ring (slot, at, came, probes, memos, usage) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (slot) DO UPDATE SET at = excluded.at, came = excluded.came, probes = excluded.probes,
@@ -341,7 +341,7 @@ fn write_incident(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
     sql.run(
         "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
             ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body",
-        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, record(incident).into()],
+        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, record::write(incident).into()],
     )
 }
 
@@ -349,12 +349,6 @@ fn ledger_row(row: &[SqlStorageValue]) -> Option<(MonitorId, Entry)> {
     let [SqlStorageValue::String(id), from, SqlStorageValue::String(state)] = row else { return None };
     let state = State::ALL.into_iter().find(|known| known.as_str() == state)?;
     Some((id.parse().ok()?, Entry { from: UnixMillis(integer(from)?), state }))
-}
-
-/// What is kept as one value: CBOR, fields by number, so that a field that a later version adds does not make what an
-/// earlier one wrote unreadable.
-pub(super) fn record(what: &impl minicbor::Encode<()>) -> Vec<u8> {
-    minicbor::to_vec(what).expect("a Vec takes whatever is written to it")
 }
 
 /// A whole number as SQLite gives it to JavaScript.

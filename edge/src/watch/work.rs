@@ -46,8 +46,11 @@ pub fn announced(
             to,
         })
     };
-    let mut all: Vec<Work> = list.iter().filter_map(work).collect();
-    all.sort_unstable_by_key(|work| work.from);
+    let mut all: Vec<Work> = Vec::new();
+    for work in list.iter().filter_map(work) {
+        let place = all.partition_point(|other| other.from <= work.from);
+        all.insert(place, work);
+    }
     all
 }
 

@@ -166,13 +166,13 @@ fn a_board_that_was_stored_and_read_again_is_the_same() {
     for (minute, finds) in (0..).step_by(2).zip(finds) {
         let probes = [probed("api", minute, finds), probed("web", minute, Finds::Up(minute))];
         let commit = board.take(&config, tick(minute), &probes);
-        memos = minicbor::to_vec(&commit.memos).unwrap();
+        memos = heapbeat_shared::record::write(&commit.memos);
         for (id, changes) in commit.ledgers {
             entries.entry(id).or_default().extend(changes.added);
         }
         ticks.push((commit.tick.at, commit.readings));
     }
-    let mut restored = Board::restore(board.last(), minicbor::decode(&memos).unwrap(), entries);
+    let mut restored = Board::restore(board.last(), heapbeat_shared::record::read(&memos).unwrap(), entries);
     for (at, readings) in &ticks {
         restored.chart(*at, readings);
     }
