@@ -1,11 +1,12 @@
 //! Asking whether there is a way out at all; see `watch::sight`.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, select};
 use worker::{AbortController, Delay, Fetch};
 
-use super::{Allowance, platform};
+use super::{Allowance, platform, six_at_once};
 use crate::config::HttpUrl;
 use crate::outgoing::request;
 use crate::watch::sight::Sight;
@@ -15,13 +16,17 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks all of `references` at once. Any answer of theirs will do; one that Cloudflare gives in their place will not.
 pub(crate) async fn sight(references: &[HttpUrl], allowance: &Allowance) -> Sight {
-    let asked = references.iter().take_while(|_| allowance.take().is_ok());
-    let answers = join_all(asked.map(answers)).await;
-    match (answers.is_empty(), answers.contains(&true)) {
-        (true, _) => Sight::Unasked,
-        (false, true) => Sight::Clear,
-        (false, false) => Sight::Blocked,
+    let asked: Vec<&HttpUrl> = references.iter().take_while(|_| allowance.take().is_ok()).collect();
+    if asked.is_empty() {
+        return Sight::Unasked;
     }
+    let clear = Cell::new(false);
+    six_at_once(asked, async |url| {
+        clear.set(answers(url).await || clear.get());
+        true
+    })
+    .await;
+    if clear.get() { Sight::Clear } else { Sight::Blocked }
 }
 
 async fn answers(url: &HttpUrl) -> bool {

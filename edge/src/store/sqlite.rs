@@ -164,7 +164,7 @@ impl Store {
                 return Err(StoreError::Unexpected("ring"));
             };
             if let SqlStorageValue::Blob(usage) = usage {
-                loaded.usage = minicbor::decode(usage).unwrap_or_default();
+                loaded.usage = record::read(usage).unwrap_or_default();
             }
             self.place.set(slot);
             loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
@@ -298,7 +298,7 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
             came.into(),
             pack(&commit.readings).into(),
             memos.into(),
-            record(&commit.usage).into(),
+            record::write(&commit.usage).into(),
         ],
     )?;
     for (monitor, changes) in &commit.ledgers {
