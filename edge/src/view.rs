@@ -84,6 +84,8 @@ impl From<&Ending> for EndingView {
     }
 }
 
+heapbeat_shared::record! { EndingView { kind, at, sure, evidence } }
+
 /// Uptime over one window, with the share of it that was watched at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowUptime {

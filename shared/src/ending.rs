@@ -209,12 +209,6 @@ wire::object! {
 }
 wire::word!(EndingKind or Unknown);
 
-crate::record! {
-    Ending {
-        kind, sure, at, evidence, instance, version, started, last, pressure, in_flight, panic, backtrace, lost,
-    }
-    InFlight { route, requests }
-}
 crate::record_word! { EndingKind: Stop Deploy Recycle OomKill Panic Crash Hang Platform SpinDown Unknown; }
 
 #[cfg(test)]

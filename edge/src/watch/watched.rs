@@ -46,7 +46,7 @@ pub struct Memo {
     /// The last signed report.
     pub told: Option<Told>,
     /// How the instance before the present one ended.
-    pub ending: Option<Ending>,
+    pub ending: Option<EndingView>,
     /// The first of the ticks, up to the last one, in which the edge could not see.
     pub blind: Option<UnixMillis>,
     /// Its turns between serving and down.
@@ -144,7 +144,7 @@ impl Watched {
             Some(Ending { at: UnixMillis(previous.at.0.saturating_add(told.shift)), ..previous })
         };
         if restarted || self.memo.ending.is_none() {
-            self.memo.ending = news.ending.clone().or_else(before_our_time);
+            self.memo.ending = news.ending.clone().or_else(before_our_time).as_ref().map(EndingView::from);
         }
         if let Some(ending) = news.ending.as_ref().filter(|ending| ending.kind.is_failure()) {
             let crashes = self.memo.crashes.get_or_insert_default();
@@ -241,7 +241,7 @@ impl Watched {
             }),
             started: self.memo.started,
             restarts: self.memo.restarts.iter().copied().collect(),
-            last_ending: self.memo.ending.as_ref().map(EndingView::from),
+            last_ending: self.memo.ending.clone(),
             chart: self.chart.points(now),
         }
     }
