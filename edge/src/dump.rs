@@ -4,8 +4,7 @@
 //! export names the schema, and only a hub of the same schema takes it in. What waits in the outbox stays where it is, since
 //! two hubs that tell the same alert tell it twice.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
 use crate::json;
@@ -45,7 +44,7 @@ pub fn line(table: &str, row: &[Cell]) -> String {
                     Cell::Null => list.push(json::Plain::Null),
                     Cell::Integer(number) => list.push(*number),
                     Cell::Text(text) => list.push(text),
-                    Cell::Bytes(bytes) => list.object(|o| o.set("base64", &BASE64.encode(bytes))),
+                    Cell::Bytes(bytes) => list.object(|o| o.set("base64", &Base64::encode_string(bytes))),
                 }
             }
         });
@@ -71,7 +70,7 @@ fn cell(value: &Value) -> Option<Cell> {
         Value::Number(number) => number.as_i64().map(Cell::Integer),
         Value::String(text) => Some(Cell::Text(text.clone())),
         Value::Object(bytes) if bytes.len() == 1 => {
-            BASE64.decode(bytes.get("base64")?.as_str()?).ok().map(Cell::Bytes)
+            Base64::decode_vec(bytes.get("base64")?.as_str()?).ok().map(Cell::Bytes)
         }
         _ => None,
     }

@@ -109,14 +109,14 @@ impl DurableObject for Hub {
                 Some(at) => {
                     let ticked = self.tick(at).await;
                     self.arm(false).await;
-                    ticked.map(|outcome| Response::ok(outcome.as_str()))
+                    ticked.map(|outcome| Finished::ok(outcome.as_str().to_owned()))
                 }
-                None => return Response::error("a tick has an instant", 400),
+                None => Ok(Finished::refused(400, "a tick has an instant")),
             },
-            (Method::Get, "/page") => self.view().map(|view| Response::ok(page::status(&view))),
-            (Method::Get, "/status") => self.view().map(|view| Response::ok(api::status_json(&view))),
+            (Method::Get, "/page") => self.view().map(|view| Finished::ok(page::status(&view))),
+            (Method::Get, "/status") => self.view().map(|view| Finished::ok(api::status_json(&view))),
             (Method::Get, "/incidents") => {
-                self.incidents().map(|list| Response::ok(api::incidents_json(&list)))
+                self.incidents().map(|list| Finished::ok(api::incidents_json(&list)))
             }
             (Method::Get, "/monitors") => self.get_monitors(),
             (Method::Put, "/monitors") => {
@@ -125,11 +125,7 @@ impl DurableObject for Hub {
                 self.put_monitors(&body, dry_run)
             }
             (Method::Get, path) if path.starts_with("/incidents/") => {
-                match self.get_incident(&path["/incidents/".len()..]) {
-                    Ok(Some(body)) => Ok(Response::ok(body)),
-                    Ok(None) => return Response::error("no such incident", 404),
-                    Err(error) => Err(error),
-                }
+                self.get_incident(&path["/incidents/".len()..]).map(Finished::found)
             }
             (Method::Post, path) if path.starts_with("/incidents/") => {
                 let id = path["/incidents/".len()..].to_owned();
@@ -150,20 +146,44 @@ impl DurableObject for Hub {
             (Method::Post, path) if path.starts_with("/heartbeats/") => {
                 self.hear(&path["/heartbeats/".len()..], &query(&request).unwrap_or_default())
             }
-            (Method::Get, path) => match self.history(path, &request) {
-                Ok(Some(body)) => Ok(Response::ok(body)),
-                Ok(None) => return Response::error("no such monitor", 404),
-                Err(error) => Err(error),
-            },
-            _ => return Response::error("no such request", 404),
+            (Method::Get, path) => self.history(path, &request).map(Finished::found),
+            _ => Ok(Finished::found(None)),
         };
-        match done {
-            Ok(response) => response,
-            Err(error) => {
-                console_error!("hub: {error}");
-                Response::error("the hub's store failed", 503)
-            }
-        }
+        let Finished { status, body } = done.unwrap_or_else(|error| {
+            console_error!("hub: {error}");
+            Finished::refused(503, "the hub's store failed")
+        });
+        let response =
+            if status == 204 { Response::empty()? } else { Response::from_bytes(body.into_bytes())? };
+        Ok(response.with_status(status))
+    }
+}
+
+/// What the hub answers, finished.
+struct Finished {
+    status: u16,
+    body: String,
+}
+
+impl Finished {
+    fn ok(body: String) -> Self {
+        Finished { status: 200, body }
+    }
+
+    /// What was looked for, or that there is no such thing.
+    fn found(body: Option<String>) -> Self {
+        body.map_or_else(|| Finished::refused(404, "there is no such thing"), Finished::ok)
+    }
+
+    /// An error, as RFC 9457 has it.
+    fn refused(status: u16, detail: &str) -> Self {
+        let title = match status {
+            400 => "Bad Request",
+            404 => "Not Found",
+            409 => "Conflict",
+            _ => "Service Unavailable",
+        };
+        Finished { status, body: api::problem_json(status, title, detail) }
     }
 }
 

@@ -5,9 +5,9 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use worker::{Env, Method, Request, Response, Result};
+use worker::{Env, Method, Request, Result};
 
-use super::{Hub, stub};
+use super::{Finished, Hub, stub};
 use crate::admin::{self, LONGEST_LIST, read_applied};
 use crate::config::applied::{Applied, Difference};
 use crate::config::{Config, Kind, MonitorId};
@@ -50,10 +50,10 @@ impl Hub {
     }
 
     /// Puts a list in force, or says what is wrong with it or what it would change.
-    pub(super) fn put_monitors(&self, body: &str, dry_run: bool) -> Told<Result<Response>> {
+    pub(super) fn put_monitors(&self, body: &str, dry_run: bool) -> Told<Finished> {
         let list = match admin::read_list(body) {
             Ok(list) => list,
-            Err(reason) => return Ok(refusal(400, &reason)),
+            Err(reason) => return Ok(Finished::refused(400, &reason)),
         };
         let mut wanted = read_applied(&list, self.setup.allow_private, &self.setup.config);
         super::zones::refuse_unknown(&mut wanted);
@@ -68,14 +68,14 @@ impl Hub {
         }
         let answer = Applied { applied: good && !dry_run, difference, problems };
         let status = if good { 200 } else { 422 };
-        Ok(Response::ok(admin::applied_json(&answer)).map(|response| response.with_status(status)))
+        Ok(Finished { status, body: admin::applied_json(&answer) })
     }
 
     /// The applied list as it was written, and the ids that `wrangler.toml` has.
-    pub(super) fn get_monitors(&self) -> Told<Result<Response>> {
+    pub(super) fn get_monitors(&self) -> Told<Finished> {
         let fixed: Vec<_> = self.setup.config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
         let applied = Value::from(self.applied()?);
-        Ok(Response::ok(json::object(|o| {
+        Ok(Finished::ok(json::object(|o| {
             o.value("monitors", &applied);
             o.texts("wrangler", fixed.iter().copied());
         })))
@@ -92,18 +92,20 @@ impl Hub {
     }
 
     /// Takes in what a job says.
-    pub(super) fn hear(&self, id: &str, query: &str) -> Told<Result<Response>> {
+    pub(super) fn hear(&self, id: &str, query: &str) -> Told<Finished> {
         let known = |id: &MonitorId| -> Told<bool> {
             let config = self.config()?;
             Ok(config.monitors.iter().any(|monitor| monitor.id == *id && monitor.kind() == Kind::Heartbeat))
         };
-        let Ok(id) = id.parse::<MonitorId>() else { return Ok(refusal(404, "there is no such heartbeat")) };
+        let Ok(id) = id.parse::<MonitorId>() else {
+            return Ok(Finished::refused(404, "there is no such heartbeat"));
+        };
         if !known(&id)? {
-            return Ok(refusal(404, "there is no such heartbeat"));
+            return Ok(Finished::refused(404, "there is no such heartbeat"));
         }
         let said = match Said::parse(query) {
             Ok(said) => said,
-            Err(reason) => return Ok(refusal(400, &reason)),
+            Err(reason) => return Ok(Finished::refused(400, &reason)),
         };
         let now = self.board()?.clock(wall_clock());
         let mut beats = Beats::clone(&*self.beats()?);
@@ -111,7 +113,7 @@ impl Hub {
         self.store()?.hear(&id, &beat).map_err(|error| error.to_string())?;
         beats.insert(id, beat);
         *self.beats.borrow_mut() = Some(Rc::new(beats));
-        Ok(Response::empty().map(|response| response.with_status(204)))
+        Ok(Finished { status: 204, body: String::new() })
     }
 }
 
@@ -122,16 +124,6 @@ pub async fn read_list(request: &mut Request) -> Result<String> {
         return Ok(" ".repeat(LONGEST_LIST + 1));
     }
     request.text().await
-}
-
-pub(super) fn refusal(status: u16, detail: &str) -> Result<Response> {
-    let title = match status {
-        404 => "Not Found",
-        409 => "Conflict",
-        _ => "Bad Request",
-    };
-    let body = crate::api::problem_json(status, title, detail);
-    Ok(Response::from_bytes(body.into_bytes())?.with_status(status))
 }
 
 /// Hands a request of the owner's, or of a job, to the hub; the answer's status and body are the hub's.

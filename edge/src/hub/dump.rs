@@ -1,9 +1,6 @@
 //! `GET /export?<table>-<row>`: a page of everything, and `POST /import?<schema>`: lines of such pages.
 
-use worker::{Response, Result};
-
-use super::admin::refusal;
-use super::{Hub, Turn};
+use super::{Finished, Hub, Turn};
 use crate::dump::{TABLES, line, parse};
 use crate::json;
 use crate::store::Store;
@@ -16,7 +13,7 @@ const BYTES: usize = 2 * 1024 * 1024;
 
 impl Hub {
     /// A page that begins at this row of this table. Its last line says where the next one begins.
-    pub(super) fn export(&self, from: &str) -> Told<Result<Response>> {
+    pub(super) fn export(&self, from: &str) -> Told<Finished> {
         let mut numbers = from.split('-').map(|number| number.parse::<i64>().unwrap_or_default());
         let mut next = || numbers.next().unwrap_or_default().max(0);
         let (mut table, mut skip) = (usize::try_from(next()).unwrap_or_default(), next());
@@ -42,20 +39,20 @@ impl Hub {
         let next = (table < TABLES.len()).then(|| format!("{table}-{skip}"));
         out.push_str(&json::object(|o| o.set("next", next.as_ref())));
         out.push('\n');
-        Ok(Response::ok(out))
+        Ok(Finished::ok(out))
     }
 
     /// Takes lines in, and begins anew from what is stored then.
-    pub(super) fn import(&self, schema: &str, body: &str) -> Told<Result<Response>> {
+    pub(super) fn import(&self, schema: &str, body: &str) -> Told<Finished> {
         if schema.parse() != Ok(Store::schema()) {
             let ours = Store::schema();
-            return Ok(refusal(
+            return Ok(Finished::refused(
                 400,
                 &format!("say ?schema={ours}, which is this hub's; an export begins with its own"),
             ));
         }
         let Some(_turn) = Turn::begin(&self.ticking) else {
-            return Ok(refusal(409, "a tick is under way; try again in a moment"));
+            return Ok(Finished::refused(409, "a tick is under way; try again in a moment"));
         };
         let mut rows = Vec::new();
         for (number, text) in (1..).zip(body.lines()) {
@@ -65,17 +62,17 @@ impl Hub {
             }
             match parse(text) {
                 Ok(row) => rows.push(row),
-                Err(reason) => return Ok(refusal(400, &format!("line {number} {reason}"))),
+                Err(reason) => return Ok(Finished::refused(400, &format!("line {number} {reason}"))),
             }
         }
         let count = rows.len() as u64;
         if let Err(error) = self.store()?.put_rows(rows) {
-            return Ok(refusal(400, &format!("the store did not take it: {error}")));
+            return Ok(Finished::refused(400, &format!("the store did not take it: {error}")));
         }
         *self.board.borrow_mut() = None;
         *self.config.borrow_mut() = None;
         *self.beats.borrow_mut() = None;
         *self.maintenance.borrow_mut() = None;
-        Ok(Response::ok(json::object(|o| o.set("rows", count))))
+        Ok(Finished::ok(json::object(|o| o.set("rows", count))))
     }
 }

@@ -3,10 +3,8 @@
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
-use worker::{Response, Result};
 
-use super::Hub;
-use super::admin::refusal;
+use super::{Finished, Hub};
 use crate::api;
 use crate::config::MonitorId;
 use crate::probe::wall_clock;
@@ -36,13 +34,13 @@ impl Hub {
     }
 
     /// Does what somebody asks for.
-    pub(super) fn order(&self, id: &str, body: &str) -> Told<Result<Response>> {
+    pub(super) fn order(&self, id: &str, body: &str) -> Told<Finished> {
         let orders = match Orders::parse(body) {
             Ok(orders) => orders,
-            Err(reason) => return Ok(refusal(400, &reason)),
+            Err(reason) => return Ok(Finished::refused(400, &reason)),
         };
         let Some((mut incident, runs)) = self.incident(id)? else {
-            return Ok(refusal(404, "there is no such incident"));
+            return Ok(Finished::refused(404, "there is no such incident"));
         };
         let board = self.board()?;
         // What a tick has made of it since it was stored is on the board.
@@ -50,13 +48,13 @@ impl Hub {
         incident = latest.cloned().unwrap_or(incident);
         let now: UnixMillis = board.clock(wall_clock());
         if let Err(reason) = orders.apply(&mut incident, now) {
-            return Ok(refusal(409, reason));
+            return Ok(Finished::refused(409, reason));
         }
         self.store()?.amend(&incident).map_err(|error| error.to_string())?;
         let answer = api::incident_json(&incident, &runs);
         let mut board = Board::clone(&board);
         board.amend_incident(incident);
         *self.board.borrow_mut() = Some(Rc::new(board));
-        Ok(Response::ok(answer))
+        Ok(Finished::ok(answer))
     }
 }

@@ -4,10 +4,8 @@ use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
 use serde_json::Value;
-use worker::{Response, Result};
 
-use super::Hub;
-use super::admin::refusal;
+use super::{Finished, Hub};
 use crate::admin::read_named;
 use crate::api::problem;
 use crate::config::maintenance::{self, Maintenance};
@@ -46,15 +44,15 @@ impl Hub {
     }
 
     /// The list that was put, as it was written.
-    pub(super) fn get_maintenance(&self) -> Told<Result<Response>> {
-        Ok(Response::ok(written(self.put_maintenance()?)))
+    pub(super) fn get_maintenance(&self) -> Told<Finished> {
+        Ok(Finished::ok(written(self.put_maintenance()?)))
     }
 
     /// Puts a list in the place of the one before, or says what is wrong with it.
-    pub(super) fn set_maintenance(&self, body: &str) -> Told<Result<Response>> {
+    pub(super) fn set_maintenance(&self, body: &str) -> Told<Finished> {
         let list = match read_named(body, LIST) {
             Ok(list) => list,
-            Err(reason) => return Ok(refusal(400, &reason)),
+            Err(reason) => return Ok(Finished::refused(400, &reason)),
         };
         let (read, mut problems) = maintenance::read(LIST, &list);
         problems.extend(wrong(&read, &self.setup.maintenance, &*self.config()?));
@@ -67,7 +65,7 @@ impl Hub {
             o.set("applied", problems.is_empty());
             o.list("problems", |list| problems.iter().for_each(|it| list.object(|o| problem(o, it))));
         });
-        Ok(Response::ok(body).map(|response| response.with_status(status)))
+        Ok(Finished { status, body })
     }
 }
 
