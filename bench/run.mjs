@@ -19,7 +19,18 @@ const BENCHES = {
   },
   guard: {
     asks: "the same for the guard as a whole, on and off in turn",
-    command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "attribution_bench", "--", "guard"],
+    command: [
+      "cargo",
+      "run",
+      "--release",
+      "--locked",
+      "-p",
+      "heapbeat",
+      "--example",
+      "attribution_bench",
+      "--",
+      "guard",
+    ],
   },
   purge: {
     asks: "how long does giving memory back hold requests up",

@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod ending;
 pub mod event;
 pub mod exposition;
+pub mod float;
 pub mod forecast;
 pub mod health;
 pub mod monitors;

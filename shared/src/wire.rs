@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::float;
+
 /// Why a text cannot be read as the type that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -88,10 +90,10 @@ plain! {
     u32: value => value.as_u64().and_then(|number| number.try_into().ok());
     usize: value => value.as_u64().and_then(|number| number.try_into().ok());
     u16: value => value.as_u64().and_then(|number| number.try_into().ok());
-    f64: value => value.as_f64();
+    f64: value => value.as_number().and_then(float::of);
     String: value => value.as_str().map(str::to_owned);
     // Seconds.
-    Duration: value => value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Duration: value => value.as_number().and_then(float::of).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
 }
 
 impl<T: Wire> Wire for Option<T> {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use heapbeat_shared::float;
 use serde_json::Value;
 
 use super::channel::{Channel, Service};
@@ -236,10 +237,11 @@ pub fn answered(channel: &Channel, status: u16, retry_after: Option<&str>, body:
     }
     match status {
         429 => {
-            let header = retry_after.and_then(|text| text.trim().parse::<f64>().ok());
+            let header = retry_after.and_then(|text| float::parse(text.trim()));
             let inside = || {
                 let json = json();
-                json["parameters"]["retry_after"].as_f64().or(json["retry_after"].as_f64())
+                let number = |value: &Value| value.as_number().and_then(float::of);
+                number(&json["parameters"]["retry_after"]).or(number(&json["retry_after"]))
             };
             let seconds = header.or_else(inside).filter(|seconds| (0.0..1e6).contains(seconds));
             Answered::Busy(seconds.map(|seconds| Duration::from_secs_f64(seconds.ceil())))

@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 use serde_json::{Number, Value};
 
+use crate::float;
+
 /// The value as a text to compare, and its length as `len()` has it: items of a list, bytes of anything else.
 pub(super) fn text_and_length(value: &Value) -> (String, usize) {
     let text = match value {
@@ -118,7 +120,7 @@ fn write_quoted(text: &mut String, string: &str) {
 
 /// Whole numbers as they are; others with the fewest digits, and an exponent up to `10^small` and from 10^21.
 fn write_number(text: &mut String, number: &Number, small: i32) {
-    let Some(float) = number.as_f64().filter(|_| !number.is_i64() && !number.is_u64()) else {
+    let Some(float) = float::of(number).filter(|_| !number.is_i64() && !number.is_u64()) else {
         let _ = write!(text, "{number}");
         return;
     };
