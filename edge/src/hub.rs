@@ -275,7 +275,7 @@ impl Hub {
             self.headers(&config),
         );
         let mut probes = probe_all(before.due(&config, at), &allowance).await;
-        if sight::is_suspect(&before, &config, &probes) {
+        if sight::is_suspect(&before, &config, &probes, !references.is_empty()) {
             sight::cover(&before, &mut probes, probe::sight(references, &allowance).await, at);
         }
         probes.extend(self.look_at_jobs(&config, at)?);

@@ -216,8 +216,9 @@ impl Replay {
         }
         let mut probes: Vec<_> =
             line.probes.into_iter().map(|(id, finds)| self.probed(id, finds, at)).collect();
-        if sight::is_suspect(&self.board, &self.config, &probes) {
-            sight::cover(&self.board, &mut probes, line.references.sight(), at);
+        let sight = line.references.sight();
+        if sight::is_suspect(&self.board, &self.config, &probes, sight != Sight::Unasked) {
+            sight::cover(&self.board, &mut probes, sight, at);
         }
         let tick = Tick { at, came: at };
         // The platform knows the zones; here every clock is UTC.

@@ -1,9 +1,10 @@
 //! Whether it is us who cannot see: everything failing at once is more likely one edge than many targets.
 //!
-//! Suspected when, in one tick, no probe reached anything and at least two monitors on different hosts, of which none
-//! depends on another, stopped answering together. Only failures that a broken way can cause count: a refusal or a status
-//! comes from a machine that was reached. Where reference targets are configured they are asked then, and only then, and
-//! what they say decides. Without them the edge gives itself [`HELD`] at most: a real outage of everything must be told.
+//! Suspected when, in one tick, no probe reached anything and a monitor was silent. Only failures that a broken way can
+//! cause count: a refusal or a status comes from a machine that was reached. Where reference targets are configured they
+//! are asked then, and only then, and what they say decides. Without them it takes two monitors on different hosts that stop
+//! answering together, neither of which depends on the other, and the edge gives itself [`HELD`] at most: a real outage of
+//! everything must be told.
 
 use std::time::Duration;
 
@@ -63,8 +64,8 @@ fn host(monitor: &Monitor) -> Option<&str> {
     }
 }
 
-/// Whether the probes of a tick look as if it were us.
-pub fn is_suspect(board: &Board, config: &Config, probes: &[Probed]) -> bool {
+/// Whether the probes of a tick look as if it were us. `asks`: there is a reference target that can be asked.
+pub fn is_suspect(board: &Board, config: &Config, probes: &[Probed], asks: bool) -> bool {
     let asked = |probed: &Probed| {
         config.monitors.iter().find(|monitor| monitor.id == probed.monitor && host(monitor).is_some())
     };
@@ -73,6 +74,9 @@ pub fn is_suspect(board: &Board, config: &Config, probes: &[Probed]) -> bool {
         return false;
     }
     let silent: Vec<&Monitor> = probes.iter().filter(|probed| is_silent(probed)).filter_map(asked).collect();
+    if asks {
+        return !silent.is_empty();
+    }
     let answered_before = |monitor: &Monitor| {
         let verdict = board.verdict(&monitor.id);
         matches!(verdict, Some(Verdict::Up | Verdict::Degraded(_) | Verdict::Blind(Blindness::Edge)))

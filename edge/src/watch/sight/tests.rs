@@ -47,7 +47,8 @@ fn run(ticks: &[&str], sight: Sight) -> (Board, bool) {
     for (minute, words) in (0..).zip(ticks) {
         let at = UnixMillis(minute * MINUTE);
         let mut probes = probes(words, minute);
-        covered = is_suspect(&board, &config, &probes) && cover(&board, &mut probes, sight, at);
+        covered = is_suspect(&board, &config, &probes, sight != Sight::Unasked)
+            && cover(&board, &mut probes, sight, at);
         let _ = board.take(&config, Tick { at, came: at }, &probes);
     }
     (board, covered)
@@ -56,23 +57,24 @@ fn run(ticks: &[&str], sight: Sight) -> (Board, bool) {
 #[test]
 fn when_it_looks_like_us() {
     let cases = [
-        ("two hosts at once", "a+ b+", "a- b-", true),
-        ("all of them", "a+ b+ b2+ c+", "a- b- b2- c-", true),
-        ("one that still answers", "a+ b+ c+", "a- b- c+", false),
-        ("one that answers badly was reached", "a+ b+ c+", "a- b- c5", false),
-        ("a refusal comes from a machine", "a+ b+ c+", "a- b- c!", false),
-        ("refusals alone", "a+ b+", "a! b!", false),
-        ("only one is watched", "a+", "a-", false),
-        ("two on one host", "b+ b2+", "b- b2-", false),
-        ("one needs the other", "a+ c+", "a- c-", false),
-        ("they were down before", "a- b-", "a- b-", false),
-        ("one was down before, one goes down", "a- b+", "a- b-", false),
-        ("nothing is known of before", "a? b?", "a- b-", false),
-        ("what was not looked at says nothing", "a+ b+ c+", "a- b- c?", true),
+        ("two hosts at once", "a+ b+", "a- b-", [true, true]),
+        ("all of them", "a+ b+ b2+ c+", "a- b- b2- c-", [true, true]),
+        ("one that still answers", "a+ b+ c+", "a- b- c+", [false, false]),
+        ("one that answers badly was reached", "a+ b+ c+", "a- b- c5", [false, false]),
+        ("a refusal comes from a machine", "a+ b+ c+", "a- b- c!", [false, false]),
+        ("refusals alone", "a+ b+", "a! b!", [false, false]),
+        ("only one is watched", "a+", "a-", [false, true]),
+        ("two on one host", "b+ b2+", "b- b2-", [false, true]),
+        ("one needs the other", "a+ c+", "a- c-", [false, true]),
+        ("they were down before", "a- b-", "a- b-", [false, true]),
+        ("one was down before, one goes down", "a- b+", "a- b-", [false, true]),
+        ("nothing is known of before", "a? b?", "a- b-", [false, true]),
+        ("what was not looked at says nothing", "a+ b+ c+", "a- b- c?", [true, true]),
     ];
     for (name, before, now, expected) in cases {
         let (board, _) = run(&[before], Sight::Clear);
-        assert_eq!(is_suspect(&board, &config(), &probes(now, 1)), expected, "{name}");
+        let suspect = |asks| is_suspect(&board, &config(), &probes(now, 1), asks);
+        assert_eq!([suspect(false), suspect(true)], expected, "{name}: without and with somebody to ask");
     }
 }
 
