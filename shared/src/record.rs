@@ -95,7 +95,7 @@ macro_rules! numbers {
     ($($type:ty)*) => {$(
         impl Record for $type {
             fn put(&self, to: &mut Writer) {
-                to.number(*self as u64);
+                to.number((*self).try_into().unwrap_or(u64::MAX));
             }
 
             fn take(from: &mut Reader<'_>) -> Option<Self> {
@@ -183,7 +183,9 @@ impl<T: Record> Record for Option<T> {
 impl<T: Record> Record for Vec<T> {
     fn put(&self, to: &mut Writer) {
         to.list(self.len());
-        self.iter().for_each(|item| item.put(to));
+        for item in self {
+            item.put(to);
+        }
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
@@ -196,7 +198,9 @@ impl<T: Record> Record for Vec<T> {
 impl<T: Record> Record for VecDeque<T> {
     fn put(&self, to: &mut Writer) {
         to.list(self.len());
-        self.iter().for_each(|item| item.put(to));
+        for item in self {
+            item.put(to);
+        }
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
