@@ -134,3 +134,30 @@ test("a tcp monitor wants a connection, and no more", async (t) => {
   assert.match(monitors[1].reason, /refused/);
   assert.equal(bytes, 0);
 });
+
+test("numbers of a body are read in the Worker as they are anywhere", async (t) => {
+  const body = '{"a":0.1,"b":1e2,"c":1.0,"d":123.40000000000005,"e":0.000000125,"f":-2.50}';
+  const target = await Target.start((_, response) => response.end(body));
+  t.after(() => target.stop());
+  const holds = {
+    exact: "[BODY].a == 0.1",
+    exponent: "[BODY].b == 100",
+    whole: "[BODY].c == 1",
+    long: "[BODY].d == 123.40000000000005",
+    small: "[BODY].e == 1.25e-07",
+    cut: "[BODY].f == -2.5",
+    ordered: "[BODY].d < 124.5",
+  };
+  const fails = { "not-exact": "[BODY].a == 0.10000000000000001", below: "[BODY].d > 124.5" };
+  const all = Object.entries({ ...holds, ...fails });
+  const edge = await Edge.start(
+    all.map(([id, condition]) =>
+      monitor(id, target.url, { kind: "http", "failure-threshold": 1, conditions: [condition] }),
+    ),
+  );
+  t.after(() => edge.stop());
+  await edge.tick();
+  const { monitors } = await edge.status();
+  const states = Object.fromEntries(monitors.map((/** @type {any} */ m) => [m.id, m.state]));
+  assert.deepEqual(states, Object.fromEntries(all.map(([id]) => [id, id in holds ? "up" : "down"])));
+});

@@ -1,15 +1,18 @@
 //! One monitor on the page.
 
-use heapbeat_shared::{HealthMemory, UnixMillis};
+use heapbeat_shared::{EndingKind, HealthMemory, UnixMillis};
 
 use super::chart::{self, Chart};
 use super::{Moment, words};
 use crate::instant;
-use crate::view::{ChartPoint, MonitorView, WindowUptime};
+use crate::view::{ChartPoint, EndingView, MonitorView, WindowUptime};
 use crate::watch::State;
 
 /// Rows of the table behind a chart: enough to follow the curve by ear.
 const TABLE_ROWS: usize = 24;
+
+/// Most pieces of evidence of an ending; the API has all.
+const MOST_EVIDENCE: usize = 3;
 
 /// A monitor, in words.
 pub(super) struct Card<'a> {
@@ -22,9 +25,30 @@ pub(super) struct Card<'a> {
     pub(super) uptime: Vec<Window<'a>>,
     pub(super) memory: Option<Memory>,
     pub(super) running: Option<String>,
+    pub(super) ended: Option<Ended<'a>>,
     pub(super) chart: Option<Chart>,
     pub(super) rows: Vec<Row>,
     pub(super) restarts: Vec<Moment>,
+}
+
+/// How the instance before the present one ended.
+pub(super) struct Ended<'a> {
+    /// `was killed by the kernel for want of memory`, with `probably` where the evidence does not decide.
+    pub(super) how: String,
+    pub(super) at: Moment,
+    /// What speaks for it, the strongest first.
+    pub(super) evidence: &'a [String],
+}
+
+impl<'a> Ended<'a> {
+    fn new(ending: &'a EndingView, now: UnixMillis) -> Self {
+        let probably = if ending.sure || ending.kind == EndingKind::Unknown { "" } else { "probably " };
+        Ended {
+            how: format!("{probably}{}", ending.kind.phrase()),
+            at: Moment::new(ending.at, now),
+            evidence: &ending.evidence[..ending.evidence.len().min(MOST_EVIDENCE)],
+        }
+    }
 }
 
 pub(super) struct Window<'a> {
@@ -63,6 +87,7 @@ impl<'a> Card<'a> {
                 pressure: memory.pressure.map(heapbeat_shared::Pressure::as_str),
                 at: Moment::new(memory.at, now),
             }),
+            ended: monitor.last_ending.as_ref().map(|ending| Ended::new(ending, now)),
             running: monitor.started.map(|started| words::span(now.since(started).as_secs())),
             chart: chart::chart(&monitor.chart, &monitor.restarts, limit, now),
             rows: rows(&monitor.chart),

@@ -1,7 +1,7 @@
-use heapbeat_shared::{HealthMemory, Megabytes, Pressure};
+use heapbeat_shared::{EndingKind, HealthMemory, Megabytes, Pressure};
 
 use super::*;
-use crate::view::{ChartPoint, MemoryView, MonitorView, WindowUptime};
+use crate::view::{ChartPoint, EndingView, MemoryView, MonitorView, WindowUptime};
 use crate::watch::usage::Usage;
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
@@ -43,6 +43,31 @@ fn view(monitors: Vec<MonitorView>) -> StatusView {
         work: Vec::new(),
         usage: Usage::default(),
     }
+}
+
+#[test]
+fn the_last_ending_is_told_with_its_evidence() {
+    let ending = |kind, sure| EndingView {
+        kind,
+        at: UnixMillis(NOW.0 - 3_600_000),
+        sure,
+        evidence: ["its last sample was 1010.0 MB of 1.00 GB", "<b>", "c", "d"].map(str::to_owned).into(),
+    };
+    let cases = [
+        (EndingKind::OomKill, true, "The instance before was killed by the kernel for want of memory <time"),
+        (EndingKind::Platform, false, "The instance before probably vanished with its machine <time"),
+        (EndingKind::Unknown, false, "The instance before ended, and it is not known why <time"),
+    ];
+    for (kind, sure, told) in cases {
+        let one = MonitorView { last_ending: Some(ending(kind, sure)), ..monitor("API", State::Up) };
+        let page = status(&view(vec![one]));
+        assert!(page.contains(told), "{page}");
+        assert!(
+            page.contains("11:00 UTC</time>: its last sample was 1010.0 MB of 1.00 GB; &#60;b&#62;; c.</p>"),
+            "{page}"
+        );
+    }
+    assert!(!status(&view(vec![monitor("API", State::Up)])).contains("The instance before"));
 }
 
 #[test]
