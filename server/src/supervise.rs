@@ -42,7 +42,7 @@ use foreign::{Guarded, Watch};
 use guest::Guest;
 use process::Program;
 use rules::Rules;
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use panic::{connection, end_on_panic};
 pub use process::START;
@@ -118,9 +118,16 @@ pub fn become_program(command: &[OsString]) -> io::Error {
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
         tracing::debug!("the program would outlive its supervisor: {error}");
     }
+    // The guard may have died before it could be said that this ends with it.
+    let guard = std::env::var(process::GUARD).ok().and_then(|pid| pid.parse().ok());
+    if guard.is_some_and(|guard: i32| {
+        getppid().map(Pid::as_raw_nonzero).is_none_or(|parent| parent.get() != guard)
+    }) {
+        return io::Error::other("its guard is gone");
+    }
     let Some((program, arguments)) = command.split_first() else { return io::ErrorKind::InvalidInput.into() };
     let mut process = Process::new(program);
-    process.args(arguments);
+    process.args(arguments).env_remove(process::GUARD);
     if std::env::var_os("LISTEN_FDS").is_some() {
         process.env("LISTEN_PID", std::process::id().to_string());
     }

@@ -27,6 +27,9 @@ pub(super) const WORKER: &str = "_HEAPBEAT_WORKER";
 /// The subcommand that becomes another program.
 pub const START: &str = "__start";
 
+/// Who guards a program: the process id of this one, for as long as the program is not started yet.
+pub(super) const GUARD: &str = "_HEAPBEAT_GUARD";
+
 /// Where the worker's flight recorder is.
 pub(crate) const FLIGHT: &str = "_HEAPBEAT_FLIGHT";
 
@@ -123,6 +126,7 @@ impl Program {
                 process.process_group(0);
             }
             process.envs(self.variables.iter().map(|(name, value)| (name, value)));
+            process.env(GUARD, std::process::id().to_string());
         } else {
             let (ours, theirs) = UnixStream::pair()?;
             ours.set_nonblocking(true)?;
