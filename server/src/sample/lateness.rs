@@ -145,11 +145,14 @@ mod tests {
         runtime.block_on(async { tokio::time::sleep(BEAT * 2).await });
         // Nobody drives the runtime from here on, as nobody would if it were blocked.
         let asked = Instant::now() + Duration::from_secs(5);
-        assert!(pulse.ask(asked) >= Some(Duration::from_millis(4900)), "overdue without a beat");
-        std::thread::park_timeout(Duration::from_millis(300));
+        assert!(
+            pulse.ask(asked) >= Some(Duration::from_secs(5) - BEAT - Duration::from_millis(100)),
+            "overdue without a beat"
+        );
+        std::thread::park_timeout(BEAT * 4);
         runtime.block_on(async { tokio::time::sleep(BEAT).await });
         let late = pulse.ask(Instant::now()).unwrap();
-        assert!(late >= Duration::from_millis(150), "the beat itself came late: {late:?}");
+        assert!(late >= BEAT * 2, "the beat itself came late: {late:?}");
         drop(beating);
         assert_eq!(pulse.ask(Instant::now()), None);
     }
