@@ -54,16 +54,16 @@ fn the_last_ending_is_told_with_its_evidence() {
         evidence: ["its last sample was 1010.0 MB of 1.00 GB", "<b>", "c", "d"].map(str::to_owned).into(),
     };
     let cases = [
-        (EndingKind::OomKill, true, "The instance before was killed by the kernel for want of memory <time"),
-        (EndingKind::Platform, false, "The instance before probably vanished with its machine <time"),
-        (EndingKind::Unknown, false, "The instance before ended, and it is not known why <time"),
+        (EndingKind::OomKill, true, "The instance before was killed by the kernel for want of memory (<time"),
+        (EndingKind::Platform, false, "The instance before probably vanished with its machine (<time"),
+        (EndingKind::Unknown, false, "The instance before ended, and it is not known why (<time"),
     ];
     for (kind, sure, told) in cases {
         let one = MonitorView { last_ending: Some(ending(kind, sure)), ..monitor("API", State::Up) };
         let page = status(&view(vec![one]));
         assert!(page.contains(told), "{page}");
         assert!(
-            page.contains("11:00 UTC</time>: its last sample was 1010.0 MB of 1.00 GB; &#60;b&#62;; c.</p>"),
+            page.contains("11:00 UTC</time>): its last sample was 1010.0 MB of 1.00 GB; &#60;b&#62;; c.</p>"),
             "{page}"
         );
     }
