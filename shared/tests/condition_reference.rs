@@ -64,7 +64,10 @@ mod reference {
             let inner = &inner[..inner.len() - 1];
             let found = value(inner, outcome);
             return match (function, found) {
-                ("has", found) => found.is_some_and(|value| value != Found::Text(String::new())).to_string(),
+                // An empty body is none; an empty text at the end of a path is there.
+                ("has", found) => found
+                    .is_some_and(|value| inner.len() > "[BODY]".len() || value != Found::Text(String::new()))
+                    .to_string(),
                 (_, None) => invalid,
                 (_, Some(Found::Text(text))) => text.len().to_string(),
                 (_, Some(Found::List(items, _))) => items.to_string(),

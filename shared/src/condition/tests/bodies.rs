@@ -121,6 +121,7 @@ pub(super) const CASES: &[BodyCase] = &[
     ("has an object", r#"{"article": {"id": 123}}"#, "has([BODY].article) == true", ""),
     ("has an item", r#"{"users": [{"name": "a"}]}"#, "has([BODY].users[0].name) == true", ""),
     ("has null", r#"{"a": null}"#, "has([BODY].a) == false", ""),
+    ("has an empty text", r#"{"a": ""}"#, "has([BODY].a) == true", ""),
     ("has false", r#"{"a": false}"#, "has([BODY].a) == true", ""),
     ("has no JSON", "<html>", "has([BODY].errors) == false", ""),
     ("has an error in a list", "[1]", "has([BODY].errors) == false", ""),
