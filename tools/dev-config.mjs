@@ -26,6 +26,7 @@ export function writeDevConfig({ server, tickSeconds, state }) {
     compatibility_date: config.compatibility_date,
     compatibility_flags: config.compatibility_flags,
     rules: config.rules,
+    assets: { ...config.assets, directory: resolve(config.assets.directory) },
     durable_objects: config.durable_objects,
     migrations: config.migrations,
     vars: { ...config.vars, MONITORS: [monitor], ALLOW_PRIVATE_TARGETS: "true" },

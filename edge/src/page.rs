@@ -18,8 +18,6 @@ use crate::instant;
 use crate::view::StatusView;
 use crate::watch::State;
 
-pub use assets::{Asset, asset};
-
 use card::Card;
 
 /// Headers of every page. Nothing may be loaded from elsewhere, nothing inline runs or styles, nobody may frame it.

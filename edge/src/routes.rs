@@ -45,10 +45,9 @@ pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response>
             owner::heartbeat(request, env, &id).await?
         }
         (Method::Options, _) => with_headers(Response::empty()?.with_status(204), &[("allow", ALLOW)])?,
-        (Method::Get | Method::Head, path) => match page::asset(path) {
-            Some(asset) => body(200, asset.body, asset.content_type, asset.cache_control)?,
-            None => problem(404, "Not Found", &format!("there is nothing at {path}"))?,
-        },
+        (Method::Get | Method::Head, path) => {
+            problem(404, "Not Found", &format!("there is nothing at {path}"))?
+        }
         (method, _) => {
             let detail = format!("{method} is not supported; {ALLOW} are");
             with_headers(problem(405, "Method Not Allowed", &detail)?, &[("allow", ALLOW)])?

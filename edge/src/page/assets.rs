@@ -1,19 +1,6 @@
-//! Files that a browser fetches besides the page, under names that change with their content.
+//! Files that a browser fetches besides the page. The platform serves them from `edge/assets`, without the Worker.
 
 use crate::watch::State;
-
-const STYLESHEET: &[u8] = include_bytes!("../../assets/style.css");
-
-/// A file for a browser.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asset {
-    /// Its media type.
-    pub content_type: &'static str,
-    /// Its content.
-    pub body: Vec<u8>,
-    /// What it may be kept for: for ever where the name has the content in it, else an hour.
-    pub cache_control: &'static str,
-}
 
 /// FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), computed by the compiler.
 const fn fnv1a(bytes: &[u8]) -> u64 {
@@ -26,68 +13,33 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
     hash
 }
 
-const STYLESHEET_HASH: u64 = fnv1a(STYLESHEET);
+/// Of the style sheet's content: only this is compiled in.
+const STYLESHEET_HASH: u64 = fnv1a(include_bytes!("../../assets/style.css"));
 
-/// Where the style sheet is.
+/// Where the style sheet is. It may be kept for ever under this address, as another content has another one.
 pub(super) fn stylesheet() -> String {
-    format!("/assets/style-{STYLESHEET_HASH:016x}.css")
+    format!("/style.css?{STYLESHEET_HASH:016x}")
 }
 
 /// Where the icon for a state is.
 pub(super) fn favicon(state: State) -> String {
-    format!("/assets/{}.svg", state.as_str())
-}
-
-/// The file at `path`, if it is one of ours.
-pub fn asset(path: &str) -> Option<Asset> {
-    if path == stylesheet() {
-        return Some(Asset {
-            content_type: "text/css; charset=utf-8",
-            body: STYLESHEET.to_vec(),
-            cache_control: "public, max-age=31536000, immutable",
-        });
-    }
-    let state = State::ALL.into_iter().find(|state| path == favicon(*state))?;
-    Some(Asset {
-        content_type: "image/svg+xml",
-        body: icon(state).into_bytes(),
-        cache_control: "public, max-age=3600",
-    })
-}
-
-/// The state's shape in white on its colour.
-fn icon(state: State) -> String {
-    let colour = match state {
-        State::Up => "#1a7f4b",
-        State::Degraded => "#9a6700",
-        State::Down => "#c93434",
-        State::Waking | State::Maintenance => "#3b6fd4",
-        State::Unobserved => "#6b7280",
-    };
-    let path = super::words::icon(state);
-    format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 24 24"><circle cx="8" cy="8" r="12" fill="{colour}"/><path d="{path}" fill="none" stroke="#fff" stroke-width="2.5" stroke-linecap="round" stroke-linejoin="round"/></svg>"##
-    )
+    format!("/icons/{}.svg", state.as_str())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::page::words;
 
     #[test]
-    fn only_ours_are_served() {
-        assert_eq!(asset(&stylesheet()).unwrap().content_type, "text/css; charset=utf-8");
+    fn what_is_named_is_there() {
+        let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+        assert!(assets.join(stylesheet().split('?').next().unwrap().trim_start_matches('/')).is_file());
         for state in State::ALL {
-            assert!(asset(&favicon(state)).unwrap().body.starts_with(b"<svg"));
-        }
-        for path in [
-            "/assets/",
-            "/assets/style.css",
-            "/assets/../status.html",
-            "/assets/style-0000000000000000.css",
-            "/",
-        ] {
-            assert_eq!(asset(path), None, "{path}");
+            let icon = std::fs::read_to_string(assets.join(favicon(state).trim_start_matches('/'))).unwrap();
+            assert!(icon.contains(words::icon(state)), "the icon of {} is another", state.as_str());
         }
     }
 

@@ -46,6 +46,7 @@ export class Edge {
         ],
         compatibilityDate: "2026-11-01",
         bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ...vars },
+        assets: { directory: "edge/assets", binding: "ASSETS", routerConfig: { has_user_worker: true } },
         durableObjects: { HUB: { className: "Hub", useSQLite: true } },
         port: 0,
       }),
