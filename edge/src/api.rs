@@ -8,14 +8,19 @@ use heapbeat_shared::{HealthMemory, Pressure, Sample, UnixMillis};
 use crate::config::{MonitorId, Problem};
 use crate::instant::rfc3339;
 use crate::json::{self, List, Object, Plain};
-use crate::view::{MemoryView, MonitorView, StatusView, WindowUptime};
+use crate::view::{MemoryView, MonitorView, StatusView};
 use crate::watch::board::Past;
+use crate::watch::days::letters;
 use crate::watch::growth::{AGES, Growth};
 use crate::watch::incident::Incident;
 use crate::watch::rollup::{Line, Tier};
 use crate::watch::told::Run;
 use crate::watch::usage::Usage;
 use crate::watch::work::Work;
+
+mod days;
+
+pub use days::days_json;
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
@@ -68,9 +73,11 @@ fn monitor(o: &mut Object<'_>, view: &MonitorView) {
     // Windows by name, in their order: `{"24h":{"percent":…,"coverage":…},…}`.
     o.object("uptime", |o| {
         for window in &view.uptime {
-            o.object(&window.window, |o| share(o, window));
+            o.object(&window.window, |o| shares(o, window.percent, window.coverage));
         }
     });
+    // One letter a day, oldest first (`watch/state.rs`).
+    o.set("days", &letters(&view.days));
     match &view.memory {
         Some(view) => o.object("memory", |o| memory(o, view)),
         None => o.set("memory", Plain::Null),
@@ -102,9 +109,9 @@ fn memory(o: &mut Object<'_>, view: &MemoryView) {
 }
 
 /// Uptime and coverage, cut to three decimals: 99.9999 % is not 100 %.
-fn share(o: &mut Object<'_>, window: &WindowUptime) {
-    o.set("percent", window.percent.map(|share| Fixed::cut(share, 3)));
-    o.set("coverage", Fixed::cut(window.coverage, 3));
+fn shares(o: &mut Object<'_>, percent: Option<f64>, coverage: f64) {
+    o.set("percent", percent.map(|share| Fixed::cut(share, 3)));
+    o.set("coverage", Fixed::cut(coverage, 3));
 }
 
 /// A refused entry of the configuration.
@@ -201,7 +208,7 @@ pub fn uptime_json(monitor: &str, past: &Past) -> String {
     json::object(|o| {
         o.set("monitor", monitor);
         o.set("window_seconds", past.window.as_secs());
-        share(o, &past.uptime);
+        shares(o, past.uptime.percent, past.uptime.coverage);
         o.set("restarts", past.restarts as u64);
         o.set("mean_time_between_restarts_seconds", past.between.map(|span| span.as_secs()));
         o.set("crashes", past.crashes as u64);
@@ -253,7 +260,7 @@ mod tests {
     use heapbeat_shared::{EndingKind, Megabytes};
 
     use super::*;
-    use crate::view::EndingView;
+    use crate::view::{EndingView, WindowUptime};
     use crate::watch::State;
 
     fn view() -> StatusView {
@@ -274,6 +281,7 @@ mod tests {
                     WindowUptime { window: "7d".into(), percent: Some(99.999_999_9), coverage: 14.285_714 },
                     WindowUptime { window: "90d".into(), percent: None, coverage: 0.0 },
                 ],
+                days: crate::watch::days::days([].into_iter(), UnixMillis(0)),
                 memory: Some(MemoryView {
                     figures: HealthMemory {
                         rss: Megabytes(150),
@@ -315,6 +323,7 @@ mod tests {
             r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
             r#""reason":null,"latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
             r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0}},"#,
+            r#""days":"..........................................................................................","#,
             r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":1024,"pressure":"calm","#,
             r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
             r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,

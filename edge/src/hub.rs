@@ -1,8 +1,8 @@
 //! The hub: the Durable Object that owns the monitors, their state and their history.
 //!
 //! It is reached through its binding only: `POST /tick?at=<ms>`, `GET /page`, `GET /status`, `GET /incidents`,
-//! `GET /monitors/<id>/memory?<to>-<from>` and `GET /monitors/<id>/uptime?<window>` (milliseconds), and what `admin`
-//! has. What it answers is what the public gets, finished. It is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
+//! `GET /monitors/<id>/memory?<to>-<from>` `GET /monitors/<id>/uptime?<window>` (milliseconds), `GET /monitors/<id>/days`, and what
+//! `admin` has. What it answers is what the public gets, finished. It is the only writer, so what it holds in memory is what is stored: read once when the object starts, changed
 //! on a copy, and put in place after the store has taken it.
 
 // The attribute on the object writes public functions that nobody here can document.
@@ -372,6 +372,7 @@ impl Hub {
                 let (tier, line) = found.map_err(|error| error.to_string())?;
                 Ok(Some(api::memory_json(monitor.id.as_str(), tier, (from, to), &line)))
             }
+            "days" => Ok(Some(api::days_json(&board.days(&monitor.id, now)))),
             "versions" => Ok(Some(api::versions_json(monitor.id.as_str(), board.growth(&monitor.id)))),
             "uptime" => {
                 let window = u64::try_from(number().unwrap_or(86_400_000)).unwrap_or(86_400_000);

@@ -79,6 +79,13 @@ pub fn object(write: impl FnOnce(&mut Object<'_>)) -> String {
     out
 }
 
+/// A list with the items that `write` gives it.
+pub fn list(write: impl FnOnce(&mut List<'_>)) -> String {
+    let mut out = String::new();
+    Parts::within(&mut out, '[', ']', |parts| write(&mut List(parts)));
+    out
+}
+
 /// `text` between quotes.
 pub fn quoted(text: &str) -> String {
     let mut out = String::new();

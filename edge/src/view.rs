@@ -8,6 +8,7 @@ use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 
 use crate::config::Problem;
 use crate::watch::State;
+use crate::watch::days::Day;
 use crate::watch::usage::Usage;
 use crate::watch::work::Work;
 
@@ -52,6 +53,8 @@ pub struct MonitorView {
     pub latency_ms: Option<u32>,
     /// Uptime over the windows that the page shows, shortest first.
     pub uptime: Vec<WindowUptime>,
+    /// The last 90 days, oldest first; the last is today.
+    pub days: Vec<Day>,
     /// The last memory figures and when they were read.
     pub memory: Option<MemoryView>,
     /// When the present instance started, as its last answer told.

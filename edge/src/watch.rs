@@ -7,6 +7,7 @@ pub mod board;
 pub mod cause;
 pub mod chart;
 pub mod code;
+pub mod days;
 pub mod ending;
 pub mod failure;
 pub mod flap;

@@ -36,6 +36,36 @@ impl State {
             State::Unobserved => "unobserved",
         }
     }
+
+    /// The letter of a day on which this was the worst: `u` up, `~` degraded, `d` down, `w` waking, `m` maintenance,
+    /// `.` unobserved.
+    pub const fn letter(self) -> char {
+        match self {
+            State::Up => 'u',
+            State::Degraded => '~',
+            State::Down => 'd',
+            State::Waking => 'w',
+            State::Maintenance => 'm',
+            State::Unobserved => '.',
+        }
+    }
+
+    /// How bad it is, to tell the worst of several; what is known is worse than `unobserved`.
+    const fn badness(self) -> u8 {
+        match self {
+            State::Unobserved => 0,
+            State::Up => 1,
+            State::Maintenance => 2,
+            State::Waking => 3,
+            State::Degraded => 4,
+            State::Down => 5,
+        }
+    }
+}
+
+/// The state that speaks for all: the worst that is known, `unobserved` only where nothing is known of any.
+pub fn worst(states: impl IntoIterator<Item = State>) -> State {
+    states.into_iter().max_by_key(|state| state.badness()).unwrap_or_default()
 }
 
 record_word! { State: Up Degraded Down Waking Maintenance Unobserved; }

@@ -17,9 +17,8 @@ pub const WINDOWS: [(&str, Duration); 3] = [
     ("90d", Duration::from_secs(90 * 86_400)),
 ];
 
-/// Uptime over the window that ends at `now`. Up and degraded are served time; down and waking are not;
-/// announced maintenance was observed but counts on neither side; `unobserved` and the time before the first
-/// segment count as not observed.
+/// Uptime over the window that ends at `now` (see [`Tally`]); `unobserved` and the time before the first segment count as
+/// not observed.
 pub fn over(
     name: &str,
     window: Duration,
@@ -27,21 +26,44 @@ pub fn over(
     now: UnixMillis,
 ) -> WindowUptime {
     let begin = now.minus(window);
-    let (mut served, mut failed, mut excused) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let mut tally = Tally::default();
     for segment in segments {
-        let span = segment.to.min(now).since(segment.from.max(begin));
-        match segment.state {
-            State::Up | State::Degraded => served += span,
-            State::Down | State::Waking => failed += span,
-            State::Maintenance => excused += span,
+        tally.add(segment.state, segment.to.min(now).since(segment.from.max(begin)));
+    }
+    let coverage = tally.coverage(window.max(Duration::from_millis(1)));
+    WindowUptime { window: name.to_owned(), percent: tally.percent(), coverage }
+}
+
+/// Observed time, by what it counts as: up and degraded are served time; down and waking are not; announced maintenance
+/// was observed but counts on neither side.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    served: Duration,
+    failed: Duration,
+    excused: Duration,
+}
+
+impl Tally {
+    /// Takes in `span` in `state`.
+    pub fn add(&mut self, state: State, span: Duration) {
+        match state {
+            State::Up | State::Degraded => self.served += span,
+            State::Down | State::Waking => self.failed += span,
+            State::Maintenance => self.excused += span,
             State::Unobserved => {}
         }
     }
-    let judged = served + failed;
-    let percent = (!judged.is_zero()).then(|| 100.0 * served.as_secs_f64() / judged.as_secs_f64());
-    let window = window.max(Duration::from_millis(1));
-    let coverage = 100.0 * (judged + excused).as_secs_f64() / window.as_secs_f64();
-    WindowUptime { window: name.to_owned(), percent, coverage }
+
+    /// Share of the judged time that was served, in percent; `None` where nothing was judged.
+    pub fn percent(self) -> Option<f64> {
+        let judged = self.served + self.failed;
+        (!judged.is_zero()).then(|| 100.0 * self.served.as_secs_f64() / judged.as_secs_f64())
+    }
+
+    /// Share of `window`, which is not empty, that was observed, in percent.
+    pub fn coverage(self, window: Duration) -> f64 {
+        100.0 * (self.served + self.failed + self.excused).as_secs_f64() / window.as_secs_f64()
+    }
 }
 
 /// The time that was observed in a window.

@@ -9,6 +9,7 @@ use heapbeat_shared::{HealthMemory, UnixMillis};
 
 use super::answer::Probed;
 use super::chart::Chart;
+use super::days::{self, Day};
 use super::flap::{self, Flaps};
 use super::growth::Growth;
 use super::incident::{Incidents, RECORDED};
@@ -214,6 +215,11 @@ impl Watched {
         verdict.sentence().or_else(|| self.flapping().map(|_| flap::SENTENCE.to_owned()))
     }
 
+    /// The last 90 days at `now`, oldest first.
+    pub fn days(&self, now: UnixMillis) -> Vec<Day> {
+        days::days(self.ledger.segments(now), now)
+    }
+
     /// What the public sees of it at `now`.
     pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorView {
         let current = self.ledger.current(now);
@@ -233,6 +239,7 @@ impl Watched {
                 .iter()
                 .map(|(name, window)| uptime::over(name, *window, self.ledger.segments(now), now))
                 .collect(),
+            days: self.days(now),
             memory: self.memo.memory.map(|(figures, at)| MemoryView {
                 figures,
                 limit: self.memo.told.as_ref().map(|told| told.limit.to_megabytes()),

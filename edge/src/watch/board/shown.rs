@@ -8,8 +8,9 @@ use super::Board;
 use crate::config::{Config, MonitorId};
 use crate::instant::rfc3339;
 use crate::view::{StatusView, WindowUptime};
-use crate::watch::State;
+use crate::watch::days::Day;
 use crate::watch::growth::Growth;
+use crate::watch::state::worst;
 use crate::watch::uptime;
 use crate::watch::usage::Usage;
 use crate::watch::watched::Watched;
@@ -55,6 +56,11 @@ impl Board {
         Some(Past { window, uptime, restarts, between, crashes, between_crashes, crash_free })
     }
 
+    /// The last 90 days of `monitor` at `now`, oldest first.
+    pub fn days(&self, monitor: &MonitorId, now: UnixMillis) -> Vec<Day> {
+        self.watched.get(monitor).unwrap_or(&Watched::default()).days(now)
+    }
+
     /// What there is to know about the watching itself.
     fn notices(&self, config: &Config) -> Vec<String> {
         let blind = config.monitors.iter().filter_map(|monitor| self.blind_since(&monitor.id)).min();
@@ -87,17 +93,4 @@ impl Board {
             usage: Usage::default(),
         }
     }
-}
-
-/// The state that speaks for all: the worst that is known, `unobserved` only where nothing is known of any.
-pub(super) fn worst(states: impl Iterator<Item = State>) -> State {
-    let badness = |state: &State| match state {
-        State::Unobserved => 0,
-        State::Up => 1,
-        State::Maintenance => 2,
-        State::Waking => 3,
-        State::Degraded => 4,
-        State::Down => 5,
-    };
-    states.max_by_key(badness).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 use heapbeat_shared::{Health, HealthMemory, Megabytes};
 
-use super::shown::worst;
 use super::*;
 use crate::watch::answer::{Answer, Body};
+use crate::watch::state::worst;
 use crate::watch::{Blindness, Failure};
 
 const MINUTE: i64 = 60_000;
