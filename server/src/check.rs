@@ -22,6 +22,7 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 
 pub use advice::Severity;
+pub(crate) use agent::PERSON;
 pub use agent::agent;
 pub use picture::Picture;
 pub use target::{Target, TargetError};

@@ -17,7 +17,7 @@ use heapbeat_shared::signing::Secret;
 use crate::guard::marks::Marks;
 
 pub use error::{ConfigError, Origin, Problem};
-pub use parse::{FlightPlace, LogFilter, LogFormat};
+pub use parse::{FlightPlace, LogFilter, LogFormat, Patience, Webhook};
 pub use settings::{SETTINGS, Setting};
 
 /// What the guard and its server are told. [`Config::default`] is what every setting says when nobody sets it.
@@ -48,6 +48,10 @@ pub struct Config {
     pub secrets: Secrets,
     /// Who may read the metrics.
     pub metrics: Metrics,
+    /// How long the edge may not come before that is told.
+    pub watcher_silence: Patience,
+    /// Where this process tells what nobody else can.
+    pub alert_webhook: Option<Webhook>,
     /// Call stacks are taken from the start, so that `/debug/heap` can show all that is held.
     pub heap_profile: bool,
     /// Time between two samples while memory is calm.

@@ -33,6 +33,7 @@ use crate::sample::{Reading, Sources};
 use crate::sampler::Sampler;
 use crate::state::State;
 use crate::supervise::{self, Worker};
+use crate::watcher::Watching;
 
 /// Why the guard could not start.
 #[derive(Debug, thiserror::Error)]
@@ -249,6 +250,8 @@ impl GuardBuilder {
             supervise::record(&instance);
             supervise::end_on_panic();
         }
+        let watching =
+            Arc::new(Watching::new(config.watcher_silence, config.alert_webhook.clone(), &instance));
         let recorder = Arc::new(Recorder::new(clock, instance, link.clone(), missing, &first));
         let (gate, leave) = (Arc::<Gate>::default(), Arc::<Leave>::default());
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
@@ -270,6 +273,7 @@ impl GuardBuilder {
             config.secrets.clone(),
             config.metrics.clone(),
             Arc::clone(&gate),
+            Arc::clone(&watching),
         );
         let interval = config.sample_interval;
         let mut looker = Looker {
@@ -280,6 +284,7 @@ impl GuardBuilder {
             state,
             link,
             line: Line::every(config.log_interval),
+            watching,
             interval,
         };
         let sampler = Sampler::start(move || looker.look())

@@ -44,6 +44,7 @@ pub mod sample;
 mod sampler;
 mod state;
 pub mod supervise;
+mod watcher;
 
 pub use allocator::Allocator;
 pub use config::Config;

@@ -13,6 +13,7 @@ use crate::record::Recorder;
 use crate::sample::Sources;
 use crate::state::State;
 use crate::supervise::Link;
+use crate::watcher::Watching;
 
 /// Everything that a look needs.
 pub(crate) struct Looker {
@@ -25,6 +26,7 @@ pub(crate) struct Looker {
     /// The supervisor, if there is one.
     pub(crate) link: Option<Arc<Link>>,
     pub(crate) line: Line,
+    pub(crate) watching: Arc<Watching>,
     /// Time between two looks while memory is calm.
     pub(crate) interval: Duration,
 }
@@ -45,6 +47,7 @@ impl Looker {
         self.state.set_pressure(judged.pressure);
         self.state.publish(&reading);
         self.line.write_if_due(&reading, judged.pressure);
+        self.watching.look(reading.now, !self.state.leaving());
         judged.next
     }
 }

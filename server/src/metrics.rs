@@ -30,6 +30,18 @@ pub(crate) struct Figures<'a> {
     pub(crate) forecast: &'a Assessment,
     pub(crate) routes: &'a Snapshot,
     pub(crate) dependencies: &'a [Finding],
+    pub(crate) visits: Visits,
+}
+
+/// What is known of the edge's visits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Visits {
+    /// Time since the last one, if there was one.
+    pub(crate) last: Option<Duration>,
+    /// Whether it should have come again.
+    pub(crate) silent: bool,
+    /// Alerts of this process's own that arrived, and that were given up; `None` where there is nowhere to send them.
+    pub(crate) alerts: Option<(u64, u64)>,
 }
 
 /// What purges got since the start.
@@ -66,6 +78,7 @@ pub(crate) fn text(format: Format, figures: &Figures) -> String {
     forecast(&mut to, figures.forecast);
     routes(&mut to, figures.routes);
     dependencies(&mut to, figures.dependencies);
+    visits(&mut to, figures.visits);
     to.finish()
 }
 
@@ -267,6 +280,24 @@ fn dependencies(to: &mut Exposition, findings: &[Finding]) {
         for (name, value) in finding.figures.iter() {
             figures.sample(&[("dependency", &finding.name), ("figure", name)], value);
         }
+    }
+}
+
+fn visits(to: &mut Exposition, visits: Visits) {
+    if let Some(last) = visits.last {
+        to.family(
+            "heapbeat_watcher_visit_age_seconds",
+            Kind::Gauge,
+            "Time since the edge last asked for the report.",
+        )
+        .sample(&[], last.as_secs_f64());
+        to.family("heapbeat_watcher_silent", Kind::Gauge, "Whether the edge should have asked again by now.")
+            .sample(&[], u64::from(visits.silent));
+    }
+    if let Some((delivered, lost)) = visits.alerts {
+        to.family("heapbeat_alerts", Kind::Counter, "Alerts of this process's own, by what became of them.")
+            .sample(&[("outcome", "delivered")], delivered)
+            .sample(&[("outcome", "lost")], lost);
     }
 }
 

@@ -9,7 +9,7 @@ use heapbeat_shared::{Bytes, Cursor, Health};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
-use super::agent::agent;
+use super::agent::{PERSON, agent};
 use super::picture::{Picture, foresee, sample_of_health};
 use super::target::TargetError;
 use crate::clock::Clock;
@@ -77,7 +77,11 @@ impl Remote {
         let now = self.clock.now().wall;
         let after = self.cursor.map_or_else(String::new, |cursor| format!("?after={cursor}"));
         let signature = secret.sign_request("GET", &format!("{}{after}", self.path), now, nonce).to_string();
-        let request = self.agent.get(format!("{}{after}", self.url)).header(HEADER, signature);
+        let request = self
+            .agent
+            .get(format!("{}{after}", self.url))
+            .header(HEADER, signature)
+            .header("user-agent", PERSON);
         let (body, header) = match self.answer(request.call()) {
             Err(TargetError::Status { status: 401, .. }) => return self.health(Some(REFUSED)),
             answer => answer?,

@@ -6,7 +6,7 @@ use heapbeat_shared::Bytes;
 
 use crate::guard::marks::Marks;
 
-use super::parse::{self, FlightPlace, LogFormat, Parsed};
+use super::parse::{self, FlightPlace, LogFormat, Parsed, Patience};
 use super::{Config, HttpLimits, LogFilter, Metrics, Secrets};
 
 /// One thing that can be set.
@@ -208,6 +208,28 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, text| parse::secret_or_off(text).map(|v| config.metrics.token = v),
     },
     Setting {
+        variable: "HEAPBEAT_WATCHER_SILENCE",
+        flag: "watcher-silence",
+        shape: "DURATION",
+        default: "auto",
+        meaning: "After how long without a signed request for /health the edge is missed, once it has come: a warning, and an \
+                  alert. `auto` is three times as long as between its visits, and three minutes at least; `off`: never.",
+        secret: false,
+        apply: |config, text| {
+            parse::patience(text, SECOND..=31 * 24 * HOUR).map(|v| config.watcher_silence = v)
+        },
+    },
+    Setting {
+        variable: "HEAPBEAT_ALERT_WEBHOOK",
+        flag: "alert-webhook",
+        shape: "ADDRESS",
+        default: "off",
+        meaning: "Where this process itself sends an alert when the edge is missed, and when it is back: a POST of JSON. `off`: \
+                  the log is all.",
+        secret: true,
+        apply: |config, text| parse::webhook_or_off(text).map(|v| config.alert_webhook = v),
+    },
+    Setting {
         variable: "HEAPBEAT_HEAP_PROFILE",
         flag: "heap-profile",
         shape: "SWITCH",
@@ -377,6 +399,8 @@ pub(super) fn blank() -> Config {
         unguarded: false,
         secrets: Secrets::default(),
         metrics: Metrics::default(),
+        watcher_silence: Patience::default(),
+        alert_webhook: None,
         heap_profile: false,
         sample_interval: SECOND,
         log_interval: SECOND,

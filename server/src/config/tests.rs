@@ -36,6 +36,8 @@ fn every_value_arrives_in_its_field() {
         ("HEAPBEAT_UNGUARDED", "on"),
         ("HEAPBEAT_METRICS", "public"),
         ("HEAPBEAT_METRICS_TOKEN", "the token of a scraper"),
+        ("HEAPBEAT_WATCHER_SILENCE", "10m"),
+        ("HEAPBEAT_ALERT_WEBHOOK", " https://hooks.example.com/T0/B0 "),
         ("HEAPBEAT_HEAP_PROFILE", "on"),
         ("HEAPBEAT_SAMPLE_INTERVAL", "250ms"),
         ("HEAPBEAT_LOG_INTERVAL", "1m"),
@@ -68,6 +70,8 @@ fn every_value_arrives_in_its_field() {
         flight: FlightPlace::Directory("/var/lib/api".into()),
         unguarded: true,
         metrics: Metrics { readers: Readers::Everybody, token: Secret::new("the token of a scraper").ok() },
+        watcher_silence: Patience::Given(Duration::from_secs(600)),
+        alert_webhook: parse::webhook_or_off("https://hooks.example.com/T0/B0").unwrap(),
         heap_profile: true,
         sample_interval: Duration::from_millis(250),
         log_interval: Duration::from_secs(60),
@@ -228,4 +232,29 @@ fn a_misspelt_variable_is_found_with_what_was_meant() {
             ("HEAPBEAT_MEMORY_LIMT".to_owned(), Some("HEAPBEAT_MEMORY_LIMIT"))
         ]
     );
+}
+
+#[test]
+fn an_address_is_one_and_is_told_to_nobody() {
+    for good in ["https://hooks.example.com/T0/B0", "http://127.0.0.1:8080", "https://[::1]/x?y=1"] {
+        let webhook = parse::webhook_or_off(good).unwrap().unwrap();
+        assert_eq!((webhook.address(), format!("{webhook:?}").as_str()), (good, "Webhook(…)"));
+    }
+    let long = format!("https://hooks.example.com/{}", "x".repeat(2000));
+    for bad in [
+        "hooks.example.com/secret",
+        "ftp://secret/",
+        "https://",
+        "https://a:secret@b/",
+        "https://a b/secret",
+        &long,
+    ] {
+        let error = configured(&[("HEAPBEAT_ALERT_WEBHOOK", bad)]).unwrap_err().to_string();
+        assert!(
+            error.contains("HEAPBEAT_ALERT_WEBHOOK") && error.contains("begins with https://"),
+            "{error}"
+        );
+        assert!(!error.contains("secret") && !error.contains("example"), "{error}");
+    }
+    assert_eq!(parse::webhook_or_off("off"), Ok(None));
 }

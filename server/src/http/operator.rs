@@ -98,7 +98,8 @@ impl Desk {
         {
             return body.clone();
         }
-        let body = Bytes::from(self.recorder().metrics(self.state(), self.gate.refused(), format));
+        let body =
+            Bytes::from(self.recorder().metrics(self.state(), self.gate.refused(), &self.watching, format));
         *last = Some((now, format, body.clone()));
         body
     }

@@ -13,7 +13,7 @@ use heapbeat_shared::cursor::CursorError;
 use heapbeat_shared::signing::{
     HEADER, Nonce, NonceBook, NonceError, Secret, SignatureError, verify_request,
 };
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
@@ -21,11 +21,13 @@ use tokio::sync::Semaphore;
 use super::health::{self, Endpoint};
 use super::operator::{Scraped, Signer, answered, is_served, may_read, not_allowed, unauthorized};
 use super::problem::problem;
+use crate::check::PERSON;
 use crate::clock::{Clock, Now};
 use crate::config::{Metrics, Secrets};
 use crate::guard::shed::Gate;
 use crate::record::Recorder;
 use crate::state::State;
+use crate::watcher::Watching;
 
 /// Nonces that are remembered, and so signed requests within two minutes: eight a second.
 const BOOK: usize = 1024;
@@ -46,6 +48,7 @@ pub(crate) struct Desk {
     metrics: Metrics,
     pub(super) scraped: Scraped,
     pub(super) gate: Arc<Gate>,
+    pub(super) watching: Arc<Watching>,
     /// Age of the process, in seconds, from which a refusal is worth a warning.
     warn_from: AtomicU64,
 }
@@ -78,6 +81,7 @@ impl Desk {
         secrets: Secrets,
         metrics: Metrics,
         gate: Arc<Gate>,
+        watching: Arc<Watching>,
     ) -> Self {
         Desk {
             state,
@@ -89,6 +93,7 @@ impl Desk {
             metrics,
             scraped: Scraped::default(),
             gate,
+            watching,
             warn_from: AtomicU64::new(0),
         }
     }
@@ -127,6 +132,12 @@ impl Desk {
             _ if !request.headers().contains_key(HEADER) => Admission::Public,
             _ => self.admit(request.method(), request.uri(), request.headers(), self.clock.now()),
         };
+        if endpoint == Endpoint::Health
+            && matches!(admission, Admission::Owner { .. })
+            && !is_person(request.headers())
+        {
+            self.watching.visit(self.clock.now());
+        }
         let (desk, method) = (Arc::clone(self), request.method().clone());
         let (query, headers) = match endpoint {
             Endpoint::Metrics | Endpoint::Heap => {
@@ -228,6 +239,11 @@ impl Desk {
 fn cursor(query: Option<&str>) -> Result<Option<Cursor>, CursorError> {
     let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| *name == "after").map(|(_, text)| text.parse()).transpose()
+}
+
+/// Whether somebody looks at a terminal, and will stop when that is enough.
+fn is_person(headers: &HeaderMap) -> bool {
+    headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes() == PERSON.as_bytes())
 }
 
 fn refused(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {

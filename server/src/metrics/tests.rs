@@ -97,6 +97,7 @@ fn every_figure_has_its_name() {
         forecast: &forecast,
         routes: &routes,
         dependencies: &[pool],
+        visits: Visits { last: Some(Duration::from_millis(61_500)), silent: true, alerts: Some((2, 1)) },
     };
     let written = text(Format::OpenMetrics, &figures);
     assert!(
@@ -116,11 +117,24 @@ fn every_figure_has_its_name() {
     let unknown = Forecaster::new().assess(Bytes(1000));
     let written = text(
         Format::Prometheus,
-        &Figures { reading: &bare, forecast: &unknown, dependencies: &[], ..figures },
+        &Figures {
+            reading: &bare,
+            forecast: &unknown,
+            dependencies: &[],
+            visits: Visits::default(),
+            ..figures
+        },
     );
-    for absent in
-        ["jemalloc_", "cgroup_memory", "process_resident", "_growth_", "time_to_limit", "dependency"]
-    {
+    for absent in [
+        "jemalloc_",
+        "cgroup_memory",
+        "process_resident",
+        "_growth_",
+        "time_to_limit",
+        "dependency",
+        "watcher",
+        "alerts",
+    ] {
         assert!(!written.contains(absent), "{absent}:\n{written}");
     }
 }

@@ -5,10 +5,11 @@ use heapbeat_shared::exposition::Format;
 use super::{Recorder, locked};
 use crate::metrics::{Figures, text};
 use crate::state::State;
+use crate::watcher::Watching;
 
 impl Recorder {
     /// All metrics at this moment; `refused` is what the gate has counted. Takes milliseconds.
-    pub(crate) fn metrics(&self, state: &State, refused: u64, format: Format) -> String {
+    pub(crate) fn metrics(&self, state: &State, refused: u64, watching: &Watching, format: Format) -> String {
         let (standing, purges) = {
             let kept = locked(&self.kept);
             (kept.standing, kept.purges)
@@ -29,6 +30,7 @@ impl Recorder {
                 forecast: &self.forecast(&reading),
                 routes: &routes,
                 dependencies: &state.dependencies().known(),
+                visits: watching.figures(now),
             },
         )
     }

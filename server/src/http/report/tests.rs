@@ -6,6 +6,7 @@ use heapbeat_shared::{InstanceId, UnixMillis};
 use http_body_util::BodyExt as _;
 
 use super::*;
+use crate::config::Patience;
 use crate::dependency::{Board, Dependency, Fault, Figures};
 use crate::instance::Instance;
 use crate::sample::Reading;
@@ -28,9 +29,10 @@ fn desk_with(secrets: Secrets, board: Board) -> Arc<Desk> {
     let clock = Clock::of_this_process();
     let instance = Instance { id: InstanceId(7), version: "1".into(), started: UnixMillis(0) };
     let first = Reading::default();
-    let recorder = Arc::new(Recorder::new(clock, instance, None, Vec::new(), &first));
+    let recorder = Arc::new(Recorder::new(clock, instance.clone(), None, Vec::new(), &first));
     let state = Arc::new(State::new(&first, board));
-    Arc::new(Desk::new(state, recorder, clock, secrets, Metrics::default(), Arc::default()))
+    let watching = Arc::new(Watching::new(Patience::Learned, None, &instance));
+    Arc::new(Desk::new(state, recorder, clock, secrets, Metrics::default(), Arc::default(), watching))
 }
 
 fn guarded() -> Arc<Desk> {
@@ -173,4 +175,30 @@ async fn the_owner_is_told_which_dependency_fails() {
     assert!(queue.get("fault").is_none());
     let stranger = ask(None).await;
     assert_eq!(stranger, desk.state().health(), "strangers are told what /health tells");
+}
+
+#[tokio::test]
+async fn the_edge_visits_and_nobody_else_does() {
+    let (own, other) = (ours(), secret("somebody else's secret"));
+    // name, the path, signed with, how the client calls itself; whether it is a visit
+    let cases = [
+        ("the edge", "/health", Some(&own), "heapbeat/0.1.0 (+https://github.com/heapbeat/heapbeat)", true),
+        ("the edge, after a cursor", "/health?after=0000000000000007-1", Some(&own), "", true),
+        ("check-memory", "/health", Some(&own), PERSON, false),
+        ("a wrong signature", "/health", Some(&other), "", false),
+        ("a stranger", "/health", None, "", false),
+        ("whoever asks for readiness", "/health/ready", Some(&own), "", false),
+        ("a wrong cursor", "/health?after=7", Some(&own), "", false),
+    ];
+    for (name, target, with, agent, visits) in cases {
+        let desk = guarded();
+        let mut request = Request::builder().uri(target).header(USER_AGENT, agent);
+        if let Some(with) = with {
+            let signature = with.sign_request("GET", target, desk.clock.now().wall, nonce(1)).to_string();
+            request = request.header(HEADER, signature);
+        }
+        let endpoint = Endpoint::at(target.split('?').next().unwrap()).unwrap();
+        desk.answer(endpoint, &request.body(()).unwrap()).await;
+        assert_eq!(desk.watching.figures(desk.clock.now()).last.is_some(), visits, "{name}");
+    }
 }

@@ -1,0 +1,133 @@
+use super::*;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Name, visits, end, patience; what is told.
+type Case<'a> = (&'a str, &'a [u64], u64, Patience, &'a [(u64, Change)]);
+
+/// What is told, with the second it is told in, of visits at these seconds and looks at every second but those within `stopped`.
+fn timeline(
+    visits: &[u64],
+    end: u64,
+    patience: Patience,
+    stopped: std::ops::Range<u64>,
+) -> Vec<(u64, Change)> {
+    let mut watcher = Watcher::default();
+    let mut told = Vec::new();
+    for second in 0..end {
+        for _ in visits.iter().filter(|visit| **visit == second) {
+            watcher.visit(seconds(second));
+        }
+        if !stopped.contains(&second) {
+            told.extend(watcher.look(seconds(second), true, patience).map(|change| (second, change)));
+        }
+    }
+    told
+}
+
+fn every(step: u64, from: u64, to: u64) -> Vec<u64> {
+    (from..=to).step_by(usize::try_from(step).unwrap()).collect()
+}
+
+fn silent(since: u64, every: Option<u64>) -> Change {
+    Change::Silent { since: seconds(since), every: every.map(seconds) }
+}
+
+fn back(since: u64, at: u64) -> Change {
+    Change::Back { since: seconds(since), at: seconds(at) }
+}
+
+#[test]
+fn a_silence_is_told_once_and_its_end_once() {
+    use Patience::{Endless, Given, Learned};
+    let minutes = every(60, 10, 610);
+    let with = |more: &[u64]| [minutes.as_slice(), more].concat();
+    let hours = every(3600, 5, 36_005);
+    let three_regions: Vec<u64> = minutes.iter().flat_map(|at| [*at, *at, at + 4]).collect();
+    let ten_minutes = every(600, 0, 6000).iter().flat_map(|at| [*at, at + 1, at + 9]).collect::<Vec<_>>();
+    let missed: Vec<u64> = minutes.iter().copied().filter(|at| *at != 250 && *at != 310).collect();
+    let cases: &[Case] = &[
+        ("nobody ever came", &[], 10_000, Learned, &[]),
+        ("nobody ever came, and it is said how often", &[], 10_000, Given(seconds(5)), &[]),
+        ("it comes", &minutes, 700, Learned, &[]),
+        ("two ticks of it are missing", &missed, 700, Learned, &[]),
+        ("it stays away", &minutes, 100_000, Learned, &[(790, silent(610, Some(60)))]),
+        (
+            "it stays away, and comes back",
+            &with(&[2000, 2060]),
+            2239,
+            Learned,
+            &[(790, silent(610, Some(60))), (2000, back(610, 2000))],
+        ),
+        (
+            "it is silent twice",
+            &with(&[2000, 5000]),
+            5010,
+            Learned,
+            &[
+                (790, silent(610, Some(60))),
+                (2000, back(610, 2000)),
+                (2180, silent(2000, Some(60))),
+                (5000, back(2000, 5000)),
+            ],
+        ),
+        ("once an hour, three of them", &hours, 100_000, Learned, &[(46_805, silent(36_005, Some(3600)))]),
+        ("from three regions", &three_regions, 2000, Learned, &[(794, silent(614, Some(60)))]),
+        (
+            "every ten minutes, from three regions",
+            &ten_minutes,
+            9000,
+            Learned,
+            &[(7809, silent(6009, Some(600)))],
+        ),
+        ("every five seconds", &every(5, 0, 300), 1000, Learned, &[(480, silent(300, Some(30)))]),
+        ("too few to learn from", &every(60, 10, 130), 100_000, Learned, &[]),
+        ("just enough", &every(60, 10, 190), 100_000, Learned, &[(370, silent(190, Some(60)))]),
+        ("as was said, from the first one on", &[10], 1000, Given(seconds(20)), &[(30, silent(10, None))]),
+        ("nobody wants to know", &minutes, 10_000, Endless, &[]),
+    ];
+    for (name, visits, end, patience, expected) in cases {
+        assert_eq!(timeline(visits, *end, *patience, 0..0), *expected, "{name}");
+    }
+}
+
+#[test]
+fn time_in_which_this_process_was_stopped_is_not_held_against_the_edge() {
+    let minutes = every(60, 10, 610);
+    assert_eq!(timeline(&minutes, 4000, Patience::Learned, 620..3600), [(3780, silent(610, Some(60)))]);
+    let resumed = [minutes.as_slice(), &[3650, 3710, 3770]].concat();
+    assert_eq!(timeline(&resumed, 3800, Patience::Learned, 620..3600), []);
+}
+
+#[test]
+fn who_has_handed_over_misses_nobody() {
+    let mut watcher = Watcher::default();
+    for at in every(60, 0, 600) {
+        watcher.visit(seconds(at));
+    }
+    for second in 600..2000 {
+        assert_eq!(watcher.look(seconds(second), false, Patience::Learned), None, "{second}");
+    }
+}
+
+#[test]
+fn another_pace_is_learned() {
+    let mut visits = every(60, 0, 600);
+    visits.extend((1..20).map(|hour| 600 + hour * 3600));
+    let told = timeline(&visits, 70_000, Patience::Learned, 0..0);
+    let silences: Vec<u64> =
+        told.iter().filter(|(_, it)| matches!(it, Change::Silent { .. })).map(|it| it.0).collect();
+    // Nine gaps are remembered: once five of them are an hour, so is their median.
+    assert_eq!(silences, [780, 4380, 7980, 11_580, 15_180]);
+}
+
+#[test]
+fn what_is_remembered_does_not_grow() {
+    let mut watcher = Watcher::default();
+    (0..10_000).for_each(|at| watcher.visit(seconds(at * 31)));
+    assert_eq!((watcher.gaps.len(), watcher.every()), (REMEMBERED, Some(seconds(31))));
+    watcher.visit(seconds(10_000 * 31 + 30 * 86_400));
+    assert_eq!(watcher.gaps.last(), Some(&LONGEST));
+}
