@@ -8,6 +8,7 @@ pub mod alert;
 pub mod api;
 pub mod dump;
 mod env;
+pub mod fleet;
 pub mod hub;
 pub mod instant;
 pub mod json;
@@ -25,9 +26,7 @@ pub mod watch;
 pub use heapbeat_shared::monitors as config;
 
 use heapbeat_shared::UnixMillis;
-use worker::{
-    Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, console_error, event,
-};
+use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 /// A request of the public.
 #[event(fetch)]
@@ -41,7 +40,5 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     // Milliseconds since 1970 as JavaScript has them: whole, and far below 2^53.
     #[allow(clippy::cast_possible_truncation)]
     let at = UnixMillis(event.schedule() as i64);
-    if let Err(error) = hub::send_tick(&env, at).await {
-        console_error!("tick {}: {error}", at.0);
-    }
+    fleet::tick(&env, at).await;
 }

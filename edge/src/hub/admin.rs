@@ -5,19 +5,17 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use worker::{Env, Method, Request, Result};
+use worker::{Request, Result};
 
-use super::{Finished, Hub, stub};
+use super::answer::Finished;
+use super::{Hub, Told};
 use crate::admin::{self, LONGEST_LIST, read_applied};
 use crate::config::applied::{Applied, Difference};
 use crate::config::{Config, Kind, MonitorId};
 use crate::env;
 use crate::json;
-use crate::outgoing;
 use crate::probe::wall_clock;
 use crate::watch::beat::{Beats, Said};
-
-type Told<T> = std::result::Result<T, String>;
 
 impl Hub {
     /// The monitors of `wrangler.toml` and those that were applied; read from the store the first time.
@@ -124,17 +122,4 @@ pub async fn read_list(request: &mut Request) -> Result<String> {
         return Ok(" ".repeat(LONGEST_LIST + 1));
     }
     request.text().await
-}
-
-/// Hands a request of the owner's, or of a job, to the hub; the answer's status and body are the hub's.
-pub async fn ask_admin(
-    worker_env: &Env,
-    method: Method,
-    path: &str,
-    body: Option<String>,
-) -> Result<(u16, String)> {
-    let url = format!("https://hub{path}");
-    let request = outgoing::request(method.as_ref(), &url, [], body.as_deref())?;
-    let mut response = stub(worker_env)?.fetch_with_request(request).await?;
-    Ok((response.status_code(), response.text().await?))
 }

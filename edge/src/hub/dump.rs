@@ -1,11 +1,10 @@
 //! `GET /export?<table>-<row>`: a page of everything, and `POST /import?<schema>`: lines of such pages.
 
-use super::{Finished, Hub, Turn};
+use super::answer::Finished;
+use super::{Hub, Told, Turn};
 use crate::dump::{TABLES, line, parse};
 use crate::json;
 use crate::store::Store;
-
-type Told<T> = std::result::Result<T, String>;
 
 /// Rows of one page, and bytes after which it ends.
 const ROWS: i64 = 200;

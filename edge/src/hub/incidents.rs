@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
 
-use super::{Finished, Hub};
+use super::answer::Finished;
+use super::{Hub, Told};
 use crate::api;
 use crate::config::MonitorId;
 use crate::probe::wall_clock;
@@ -12,8 +13,6 @@ use crate::watch::board::Board;
 use crate::watch::hand::Orders;
 use crate::watch::incident::Incident;
 use crate::watch::told::Run;
-
-type Told<T> = std::result::Result<T, String>;
 
 impl Hub {
     /// The incident of this id, of a monitor that is watched, and the samples before it.

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
-use super::{Finished, Hub};
+use super::answer::Finished;
+use super::{Hub, Told};
 use crate::admin::read_named;
 use crate::api::problem;
 use crate::config::maintenance::{self, Maintenance};
@@ -13,8 +14,6 @@ use crate::config::{Config, Problem};
 use crate::json;
 use crate::probe::{wall_clock, zone_offset};
 use crate::watch::work::{Work, announced};
-
-type Told<T> = std::result::Result<T, String>;
 
 /// The name of the put list, in the store and in positions.
 const LIST: &str = "maintenance";

@@ -1,0 +1,75 @@
+//! What the public is told: the status, incidents, a monitor's past.
+
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+use worker::Request;
+
+use super::{Hub, Told};
+use crate::api;
+use crate::probe::wall_clock;
+use crate::view::StatusView;
+use crate::watch::incident::Incident;
+
+/// Incidents that the public is shown.
+const MOST_INCIDENTS: i64 = 100;
+
+/// Memory is shown for three hours where nobody says otherwise.
+const MEMORY_SHOWN_MS: i64 = 3 * 3_600_000;
+
+impl Hub {
+    pub(super) fn view(&self) -> Told<StatusView> {
+        let mut view = self.board()?.view(&*self.config()?, wall_clock());
+        view.problems.extend(self.outbox.problems());
+        view.work = self.work(view.now)?;
+        view.usage = self.counts.usage.get();
+        view.notices.extend(view.usage.notice());
+        Ok(view)
+    }
+
+    /// What is known of one monitor's past, as the API tells it; `None` where it is not watched.
+    pub(super) fn history(&self, path: &str, request: &Request) -> Told<Option<String>> {
+        let mut parts = path.trim_start_matches("/monitors/").split('/');
+        let id = parts.next().and_then(|id| id.parse().ok());
+        let config = self.config()?;
+        let monitor = config.monitors.iter().find(|monitor| Some(&monitor.id) == id.as_ref());
+        let (Some(monitor), Some(what)) = (monitor, parts.next()) else { return Ok(None) };
+        let board = self.board()?;
+        let now = board.last().map_or_else(wall_clock, |last| last.clock(wall_clock()));
+        let query = request.inner().url();
+        let mut numbers =
+            query.rsplit('?').next().unwrap_or_default().split('-').map(|text| text.parse().ok());
+        let mut number = || numbers.next().flatten();
+        match what {
+            "memory" => {
+                let to = number_or(number(), now.0);
+                let from = number_or(number(), to.0.saturating_sub(MEMORY_SHOWN_MS));
+                let last = board.last().map_or(now, |last| last.at);
+                let found = self.store()?.memory(&monitor.id, (from, to), last);
+                let (tier, line) = found.map_err(|error| error.to_string())?;
+                Ok(Some(api::memory_json(monitor.id.as_str(), tier, (from, to), &line)))
+            }
+            "days" => Ok(Some(api::days_json(&board.days(&monitor.id, now)))),
+            "versions" => Ok(Some(api::versions_json(monitor.id.as_str(), board.growth(&monitor.id)))),
+            "uptime" => {
+                let window = u64::try_from(number().unwrap_or(86_400_000)).unwrap_or(86_400_000);
+                Ok(board
+                    .uptime(&monitor.id, Duration::from_millis(window), now)
+                    .map(|past| api::uptime_json(monitor.id.as_str(), &past)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The newest incidents of the monitors that are watched, newest first.
+    pub(super) fn incidents(&self) -> Told<Vec<Incident>> {
+        let config = self.config()?;
+        let mut list = self.store()?.newest_incidents(MOST_INCIDENTS).map_err(|error| error.to_string())?;
+        list.retain(|incident| config.monitors.iter().any(|monitor| monitor.id == incident.monitor));
+        Ok(list)
+    }
+}
+
+fn number_or(number: Option<i64>, other: i64) -> UnixMillis {
+    UnixMillis(number.unwrap_or(other))
+}
