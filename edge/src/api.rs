@@ -19,8 +19,10 @@ use crate::watch::usage::Usage;
 use crate::watch::work::Work;
 
 mod days;
+mod latency;
 
 pub use days::days_json;
+pub use latency::Rows;
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
@@ -70,6 +72,7 @@ fn monitor(o: &mut Object<'_>, view: &MonitorView) {
     o.set("since", &rfc3339(view.since));
     o.set("reason", view.reason.as_ref());
     o.set("latency_ms", view.latency_ms);
+    o.list("latencies", |list| view.latencies.iter().for_each(|ms| list.push(*ms)));
     // Windows by name, in their order: `{"24h":{"percent":…,"coverage":…},…}`.
     o.object("uptime", |o| {
         for window in &view.uptime {
@@ -281,6 +284,7 @@ mod tests {
                     WindowUptime { window: "7d".into(), percent: Some(99.999_999_9), coverage: 14.285_714 },
                     WindowUptime { window: "90d".into(), percent: None, coverage: 0.0 },
                 ],
+                latencies: vec![None, Some(11)],
                 days: crate::watch::days::days([].into_iter(), UnixMillis(0)),
                 memory: Some(MemoryView {
                     figures: HealthMemory {
@@ -321,7 +325,7 @@ mod tests {
         let expected = concat!(
             r#"{"status":"up","updated":"2026-01-01T00:00:00Z","monitors":["#,
             r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
-            r#""reason":null,"latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
+            r#""reason":null,"latency_ms":12,"latencies":[null,11],"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
             r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0}},"#,
             r#""days":"..........................................................................................","#,
             r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":1024,"pressure":"calm","#,

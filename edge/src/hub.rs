@@ -31,6 +31,7 @@ mod deliver;
 mod dump;
 mod incidents;
 mod pace;
+mod past;
 mod tick;
 mod told;
 mod work;

@@ -10,8 +10,7 @@ mod reply;
 
 use worker::{Env, Method, Request, Response, Result};
 
-use crate::page;
-use reply::{ALLOW, body, problem, secure, with_headers};
+use reply::{ALLOW, problem, secure, with_headers};
 
 /// Where jobs tell.
 const HEARTBEATS: &str = "/api/v1/heartbeats/";

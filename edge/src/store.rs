@@ -2,9 +2,10 @@
 //!
 //! The hub's SQLite holds a few small tables (`store/migrate.rs`). A tick writes one row, whatever the number of
 //! monitors, and a row of the ledger only where a state changed: a day of minutes is about 1,440 of the free plan's
-//! 100,000 rows, and two more for each monitor with a signed report and hour.
+//! 100,000 rows, one more an hour for the latencies of all, and two for each monitor with a signed report and hour.
 
 mod dump;
+mod latency;
 mod migrate;
 mod orders;
 mod outbox;

@@ -51,6 +51,9 @@ pub struct MonitorView {
     pub reason: Option<String>,
     /// How long the last answer took, in milliseconds.
     pub latency_ms: Option<u32>,
+    /// The median latency of each half-hour of the last day in milliseconds, oldest first, 48 of them, the last one under
+    /// way; empty where there is none at all.
+    pub latencies: Vec<Option<u32>>,
     /// Uptime over the windows that the page shows, shortest first.
     pub uptime: Vec<WindowUptime>,
     /// The last 90 days, oldest first; the last is today.

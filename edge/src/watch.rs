@@ -14,6 +14,7 @@ pub mod flap;
 pub mod growth;
 pub mod hand;
 pub mod incident;
+pub mod latency;
 pub mod ledger;
 pub mod proof;
 pub mod restart;

@@ -17,6 +17,9 @@ const MOST_INCIDENTS: i64 = 100;
 /// Memory is shown for three hours where nobody says otherwise.
 const MEMORY_SHOWN_MS: i64 = 3 * 3_600_000;
 
+/// And latency for a day.
+const LATENCY_SHOWN_MS: i64 = 24 * 3_600_000;
+
 impl Hub {
     pub(super) fn view(&self) -> Told<StatusView> {
         let mut view = self.board()?.view(&*self.config()?, wall_clock());
@@ -48,6 +51,11 @@ impl Hub {
                 let found = self.store()?.memory(&monitor.id, (from, to), last);
                 let (tier, line) = found.map_err(|error| error.to_string())?;
                 Ok(Some(api::memory_json(monitor.id.as_str(), tier, (from, to), &line)))
+            }
+            "latency" => {
+                let to = number_or(number(), now.0);
+                let from = number_or(number(), to.0.saturating_sub(LATENCY_SHOWN_MS));
+                self.latency(monitor, (from, to), board.last().map_or(now, |last| last.at)).map(Some)
             }
             "days" => Ok(Some(api::days_json(&board.days(&monitor.id, now)))),
             "versions" => Ok(Some(api::versions_json(monitor.id.as_str(), board.growth(&monitor.id)))),

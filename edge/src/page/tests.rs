@@ -22,6 +22,7 @@ pub(super) fn monitor(name: &str, state: State) -> MonitorView {
         reason: (state == State::Down).then(|| "the connection was refused".into()),
         latency_ms: Some(12),
         uptime: vec![WindowUptime { window: "24h".into(), percent: Some(99.98), coverage: 61.0 }],
+        latencies: Vec::new(),
         days: Vec::new(),
         memory: Some(MemoryView { figures: memory(150), limit: None, pressure: None, at: NOW }),
         started: Some(UnixMillis(NOW.0 - 3_600_000)),

@@ -12,8 +12,10 @@
 
 use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
 
+use crate::config::MonitorId;
 use crate::watch::board::Reading;
 use crate::watch::code::{from_code, to_code};
+use crate::watch::latency::Hour;
 use crate::watch::told::Run;
 use crate::watch::verdict::Judged;
 
@@ -22,6 +24,9 @@ const VERSION: u8 = 2;
 
 /// The layout without samples, which is read as well.
 const WITHOUT_SAMPLES: u8 = 1;
+
+/// What [`each`] hands a probe to; an error of its ends the round.
+pub(super) type Visitor<'v, 'b> = dyn FnMut(&'b str, Judged, Option<&'b [u8]>) -> Result<(), PackError> + 'v;
 
 /// Why a blob cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +82,9 @@ pub fn unpack_runs(blob: &[u8]) -> Result<Vec<Run>, PackError> {
     let mut rest = Reader(blob);
     let mut runs = Vec::new();
     while !rest.0.is_empty() {
-        runs.extend(unpack_run(&mut rest)?);
+        if let Some(bytes) = packed_run(&mut rest)? {
+            runs.push(unpack_run(bytes)?);
+        }
     }
     Ok(runs)
 }
@@ -89,29 +96,42 @@ fn pack_run(out: &mut Vec<u8>, run: &Run) {
     out.extend_from_slice(&block);
 }
 
-fn unpack_run(rest: &mut Reader<'_>) -> Result<Option<Run>, PackError> {
-    let length = match rest.varint()? {
-        0 => return Ok(None),
-        length => usize::try_from(length).map_err(|_| PackError::Damaged)?,
-    };
-    let bytes = rest.take(length)?;
+/// The bytes of a run; `None` where there is none.
+fn packed_run<'b>(rest: &mut Reader<'b>) -> Result<Option<&'b [u8]>, PackError> {
+    match rest.varint()? {
+        0 => Ok(None),
+        length => rest.take(usize::try_from(length).map_err(|_| PackError::Damaged)?).map(Some),
+    }
+}
+
+fn unpack_run(bytes: &[u8]) -> Result<Run, PackError> {
     let (instance, block) = bytes.split_first_chunk::<8>().ok_or(PackError::Damaged)?;
     let series = series::decode(block).map_err(|_| PackError::Damaged)?;
-    Ok(Some(Run { instance: InstanceId(u64::from_be_bytes(*instance)), series }))
+    Ok(Run { instance: InstanceId(u64::from_be_bytes(*instance)), series })
 }
 
 /// The probes in a blob.
 pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
+    let mut readings = Vec::new();
+    each(blob, &mut |id, judged, run| {
+        let monitor = id.parse().map_err(|_| PackError::Damaged)?;
+        readings.push(Reading { monitor, judged, run: run.map(unpack_run).transpose()? });
+        Ok(())
+    })?;
+    Ok(readings)
+}
+
+/// Goes over the probes in a blob: whose, what it came to, and the samples that came with it as they are packed. Who wants no
+/// samples is spared their unpacking, which is nearly all of the work.
+pub(super) fn each<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(), PackError> {
     let mut rest = Reader(blob);
     let version = rest.byte()?;
     if version != VERSION && version != WITHOUT_SAMPLES {
         return Err(PackError::Version(version));
     }
-    let mut readings = Vec::new();
     while !rest.0.is_empty() {
         let length = rest.byte()?;
         let id = std::str::from_utf8(rest.take(usize::from(length))?).map_err(|_| PackError::Damaged)?;
-        let monitor = id.parse().map_err(|_| PackError::Damaged)?;
         let (kind, reason) = (rest.byte()?, rest.byte()?);
         let verdict = from_code((kind, reason, rest.varint()?)).ok_or(PackError::Damaged)?;
         let latency_ms = match rest.varint()? {
@@ -131,10 +151,40 @@ pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
                 uptime: rest.varint()?,
             }),
         };
-        let run = if health.is_some() && version == VERSION { unpack_run(&mut rest)? } else { None };
-        readings.push(Reading { monitor, judged: Judged { verdict, latency_ms, health }, run });
+        let run = if health.is_some() && version == VERSION { packed_run(&mut rest)? } else { None };
+        take(id, Judged { verdict, latency_ms, health }, run)?;
     }
-    Ok(readings)
+    Ok(())
+}
+
+/// Adds an hour of `monitor` to the blob of a day's latencies: a byte for the length of the id and the id, a varint for the
+/// hour, and each figure plus 1, or 0.
+pub(super) fn pack_hour(out: &mut Vec<u8>, monitor: &MonitorId, hour: i64, figures: &Hour) {
+    let id = monitor.as_str().as_bytes();
+    out.push(u8::try_from(id.len()).unwrap_or(0));
+    out.extend_from_slice(id);
+    varint(out, hour.unsigned_abs());
+    for figure in figures {
+        varint(out, figure.map_or(0, |figure| u64::from(figure) + 1));
+    }
+}
+
+/// Goes over the hours in such a blob, as far as it can be read.
+pub(super) fn each_hour(blob: &[u8], take: &mut dyn FnMut(&str, i64, Hour)) {
+    let mut rest = Reader(blob);
+    while let Ok(()) = next_hour(&mut rest, take) {}
+}
+
+fn next_hour(rest: &mut Reader<'_>, take: &mut dyn FnMut(&str, i64, Hour)) -> Result<(), PackError> {
+    let length = rest.byte()?;
+    let id = std::str::from_utf8(rest.take(usize::from(length))?).map_err(|_| PackError::Damaged)?;
+    let hour = i64::try_from(rest.varint()?).map_err(|_| PackError::Damaged)?;
+    let mut figures = Hour::default();
+    for figure in &mut figures {
+        *figure = rest.varint()?.checked_sub(1).and_then(|figure| u32::try_from(figure).ok());
+    }
+    take(id, hour, figures);
+    Ok(())
 }
 
 /// The number on disk; 0 is no answer.
@@ -288,6 +338,35 @@ mod tests {
                 Err(error) => prop_assert_eq!(error, PackError::Damaged),
             }
         }
+    }
+
+    #[test]
+    fn a_day_of_latencies_is_some_kilobytes() {
+        let (mut day, mut kept) = (Vec::new(), Vec::new());
+        for hour in 0..24 {
+            for monitor in 0..40 {
+                let id: MonitorId = format!("service-{monitor}").parse().unwrap();
+                let figures = match monitor {
+                    0 => [None, None, None, Some(60), Some(60)],
+                    _ => [80 + monitor, 150, 1200 + monitor, 60, 0].map(Some),
+                };
+                pack_hour(&mut day, &id, hour, &figures);
+                kept.push((id, hour, figures));
+            }
+        }
+        assert!(day.len() < 24 * 40 * 20, "{} bytes", day.len());
+        let read = |blob: &[u8]| {
+            let mut seen = Vec::new();
+            each_hour(blob, &mut |id, hour, figures| seen.push((id.parse().unwrap(), hour, figures)));
+            seen
+        };
+        assert_eq!(read(&day), kept);
+        assert_eq!(
+            read(&day[..day.len() - 1]),
+            kept[..kept.len() - 1],
+            "one that was cut is read as far as it goes"
+        );
+        assert_eq!(read(&[]), []);
     }
 
     #[test]

@@ -9,9 +9,12 @@ use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 use worker::SqlStorageValue;
 
+use super::latency;
 use super::pack::{pack_runs, unpack, unpack_runs};
 use super::sqlite::{Sql, StoreError};
 use crate::config::MonitorId;
+use crate::watch::board::Reading;
+use crate::watch::latency::Probes;
 use crate::watch::rollup::{Line, Tier, line, merge, peaks};
 use crate::watch::told::Run;
 
@@ -27,8 +30,13 @@ pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(),
     if Tier::Second.place(at).0 == hour {
         return Ok(());
     }
-    for (monitor, runs) in told(sql, hour, hour.plus(HOUR))? {
-        let runs = merge(runs);
+    let told = told(sql, hour, hour.plus(HOUR))?;
+    latency::fold(sql, hour, &told)?;
+    for (monitor, told) in told {
+        if told.runs.is_empty() {
+            continue;
+        }
+        let runs = merge(told.runs);
         write(sql, &monitor, Tier::Second, last, &runs)?;
         append(sql, &monitor, Tier::Minute, last, peaks(&runs, MINUTE), MINUTE)?;
         if Tier::Minute.place(at).0 != Tier::Minute.place(last).0 {
@@ -39,16 +47,23 @@ pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(),
     Ok(())
 }
 
-/// The runs that the ticks of a stretch of time brought, by monitor. A tick that cannot be read is skipped.
-fn told(sql: &Sql, from: UnixMillis, to: UnixMillis) -> Result<LiteMap<MonitorId, Vec<Run>>, StoreError> {
+/// What ticks brought of one monitor.
+#[derive(Default)]
+pub(super) struct Told {
+    runs: Vec<Run>,
+    pub(super) probes: Probes,
+}
+
+/// What the ticks of a stretch of time brought, by monitor. A tick that cannot be read is skipped.
+fn told(sql: &Sql, from: UnixMillis, to: UnixMillis) -> Result<LiteMap<MonitorId, Told>, StoreError> {
     let query = "SELECT probes FROM ring WHERE at >= ? AND at < ? ORDER BY at";
-    let mut by_monitor: LiteMap<MonitorId, Vec<Run>> = LiteMap::new();
+    let mut by_monitor: LiteMap<MonitorId, Told> = LiteMap::new();
     for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
         let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
-        for reading in unpack(blob).unwrap_or_default() {
-            if let Some(run) = reading.run {
-                by_monitor.entry(reading.monitor).or_default().push(run);
-            }
+        for Reading { monitor, judged, run } in unpack(blob).unwrap_or_default() {
+            let told = by_monitor.entry(monitor).or_default();
+            told.runs.extend(run);
+            told.probes.add(&judged);
         }
     }
     Ok(by_monitor)
@@ -123,7 +138,7 @@ pub(super) fn memory(
         runs.extend(peaks(&chunk(sql, monitor, Tier::Minute, last)?, HOUR));
     }
     let (hour, _) = Tier::Second.place(last);
-    let recent = merge(told(sql, hour, last.plus(MINUTE))?.remove(monitor).unwrap_or_default());
+    let recent = merge(told(sql, hour, last.plus(MINUTE))?.remove(monitor).unwrap_or_default().runs);
     match tier {
         Tier::Second => runs.extend(recent),
         Tier::Minute => runs = peaks(&[runs, recent].concat(), MINUTE),

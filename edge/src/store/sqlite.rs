@@ -11,8 +11,9 @@ use worker::{SqlCursor, SqlStorage, SqlStorageValue, State as ObjectState};
 use super::migrate::{self, MigrationError};
 use super::pack::{pack, pack_runs, unpack, unpack_runs};
 use super::transaction::Storage;
-use super::{outbox, series};
+use super::{latency, outbox, series};
 use crate::alert::Queued;
+use crate::api::Rows;
 use crate::config::MonitorId;
 use crate::watch::State;
 use crate::watch::board::{Commit, Memos, Reading, Tick};
@@ -262,6 +263,17 @@ impl Store {
         last: UnixMillis,
     ) -> Result<(Tier, Line), StoreError> {
         series::memory(&self.sql, monitor, window, last)
+    }
+
+    /// Tells how long the answers of a monitor took in a stretch of time; `last`: the last tick.
+    pub fn latency(
+        &self,
+        monitor: &MonitorId,
+        window: (UnixMillis, UnixMillis),
+        last: UnixMillis,
+        rows: &mut Rows,
+    ) -> Result<(), StoreError> {
+        latency::latency(&self.sql, monitor, window, last, rows)
     }
 
     /// Writes a tick and what it adds to the outbox: all of it or nothing. `last`: the tick before it.

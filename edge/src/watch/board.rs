@@ -138,9 +138,9 @@ impl Board {
     /// Takes a stored tick's figures into the charts; ticks come oldest first.
     pub fn chart(&mut self, at: UnixMillis, readings: &[Reading]) {
         for reading in readings {
-            if let (Some(watched), Some(health)) =
-                (self.watched.get_mut(&reading.monitor), reading.judged.health)
-            {
+            let Some(watched) = self.watched.get_mut(&reading.monitor) else { continue };
+            watched.answered(at, reading.judged.latency_ms);
+            if let Some(health) = reading.judged.health {
                 watched.draw(at, health.memory, reading.run.as_ref());
             }
         }

@@ -13,6 +13,7 @@ use super::days::{self, Day};
 use super::flap::{self, Flaps};
 use super::growth::Growth;
 use super::incident::{Incidents, RECORDED};
+use super::latency::Lately;
 use super::ledger::{Changes, Ledger, Word};
 use super::proof::Signed;
 use super::restart::{Heard, REMEMBERED};
@@ -67,6 +68,8 @@ pub struct Watched {
     pub ledger: Ledger,
     /// Memory over the last day.
     pub chart: Chart,
+    /// Latencies of the last day.
+    pub lately: Lately,
     /// Its incident, open or closed lately.
     pub incidents: Incidents,
     /// The samples of the last minutes, for the recording before an incident.
@@ -115,6 +118,7 @@ impl Watched {
         self.memo.word = self.ledger.word();
         self.memo.flaps.get_or_insert_default().take(state, at);
         self.memo.latency_ms = judged.latency_ms;
+        self.answered(at, judged.latency_ms);
         let (mut restarted, mut news) = (false, News::default());
         if let Some(health) = judged.health {
             self.memo.memory = Some((health.memory, at));
@@ -173,6 +177,13 @@ impl Watched {
                     .for_each(|sample| self.chart.add(sample.at, sample.to_health_memory()));
             }
             None => self.chart.add(at, memory),
+        }
+    }
+
+    /// Takes in how long the answer of the tick at `at` took, where there was one.
+    pub fn answered(&mut self, at: UnixMillis, latency_ms: Option<u32>) {
+        if let Some(ms) = latency_ms {
+            self.lately.add(at, ms);
         }
     }
 
@@ -239,6 +250,7 @@ impl Watched {
                 .iter()
                 .map(|(name, window)| uptime::over(name, *window, self.ledger.segments(now), now))
                 .collect(),
+            latencies: self.lately.points(now),
             days: self.days(now),
             memory: self.memo.memory.map(|(figures, at)| MemoryView {
                 figures,

@@ -1,0 +1,24 @@
+//! What the hub tells of a monitor's past beyond memory: how long its answers took.
+
+use heapbeat_shared::UnixMillis;
+
+use super::Hub;
+use crate::api::Rows;
+use crate::config::Monitor;
+use crate::watch::schedule;
+
+impl Hub {
+    /// `GET /monitors/<id>/latency`: from the first of these instants to the second; `last`: the last tick.
+    pub(super) fn latency(
+        &self,
+        monitor: &Monitor,
+        window: (UnixMillis, UnixMillis),
+        last: UnixMillis,
+    ) -> Result<String, String> {
+        let floor = self.counts.usage.get().floor();
+        let mut rows = Rows::new(schedule::vouching(monitor.interval.max(floor)));
+        let told = self.store()?.latency(&monitor.id, window, last, &mut rows);
+        told.map_err(|error| error.to_string())?;
+        Ok(rows.json(monitor.id.as_str(), window))
+    }
+}

@@ -1,0 +1,111 @@
+//! Latencies: ticks where the ring still has them, and hours of all monitors in one row a day.
+//!
+//! An hour is folded when the memory of it is (`store/series.rs`), from the same ticks. A row for each monitor and hour would be
+//! a quarter of the free plan's rows for a thousand monitors; one for all of a hub, rewritten each hour, is 24 a day. It stands
+//! in `series` under no monitor's name, and takes the place of one that is too old.
+
+use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
+use worker::SqlStorageValue;
+
+use super::pack::{each, each_hour, pack_hour};
+use super::series::Told;
+use super::sqlite::{Sql, StoreError, integer};
+use crate::api::Rows;
+use crate::config::MonitorId;
+use crate::watch::latency::{KEPT, Probes};
+use crate::watch::verdict::Verdict;
+
+/// The number among the tiers of `watch/rollup.rs`.
+const TIER: i64 = 3;
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Longest stretch that is told tick by tick, which is what the ring can hold at a tick a minute; and the longest that is told
+/// at all, from its end.
+const TICKS_MS: i64 = 26 * HOUR_MS;
+const LONGEST_MS: i64 = 92 * DAY_MS;
+
+/// Puts the hour that begins at `hour` into its day.
+pub(super) fn fold(sql: &Sql, hour: UnixMillis, told: &LiteMap<MonitorId, Told>) -> Result<(), StoreError> {
+    let from = hour.0 - hour.0.rem_euclid(DAY_MS);
+    let mut day = days(sql, from, from)?.pop().map_or_else(Vec::new, |(_, day)| day);
+    for (monitor, told) in told.iter() {
+        if let Some(folded) = told.probes.fold() {
+            pack_hour(&mut day, monitor, (hour.0 - from) / HOUR_MS, &folded);
+        }
+    }
+    let places = i64::try_from(KEPT.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
+    let slot = from.div_euclid(DAY_MS).rem_euclid(places);
+    sql.run(
+        "INSERT OR REPLACE INTO series (monitor, tier, slot, from_ms, data) VALUES ('', ?, ?, ?, ?)",
+        vec![TIER.into(), slot.into(), from.into(), day.into()],
+    )
+}
+
+/// The days that begin within these two instants, oldest first.
+fn days(sql: &Sql, from: i64, to: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let query =
+        "SELECT from_ms, data FROM series WHERE monitor = '' AND tier = ? AND from_ms >= ? AND from_ms <= ?
+        ORDER BY from_ms";
+    instants(sql, query, vec![TIER.into(), from.into(), to.into()])
+}
+
+/// The rows of a query for an instant and bytes; one that holds something else is left out.
+fn instants(sql: &Sql, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let mut found = Vec::new();
+    for row in sql.rows(query, values)? {
+        if let [at, SqlStorageValue::Blob(blob)] = row.as_slice()
+            && let Some(at) = integer(at)
+        {
+            found.push((at, blob.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// Tells how long the answers of `monitor` took from `from` to `to`, oldest first. `last`: the last tick, whose hour is in no day
+/// yet.
+pub(super) fn latency(
+    sql: &Sql,
+    monitor: &MonitorId,
+    (from, to): (UnixMillis, UnixMillis),
+    last: UnixMillis,
+    rows: &mut Rows,
+) -> Result<(), StoreError> {
+    let (from, to) = (from.0.max(to.0.saturating_sub(LONGEST_MS)), to.0);
+    let present = last.0 - last.0.rem_euclid(HOUR_MS);
+    let oldest = sql.number("SELECT min(at) FROM ring", vec![])?;
+    let hourly = to.saturating_sub(from) > TICKS_MS || oldest.is_none_or(|oldest| oldest > from);
+    if hourly {
+        rows.hourly();
+        for (begin, day) in days(sql, from.saturating_sub(DAY_MS), to)? {
+            each_hour(&day, &mut |id, hour, folded| {
+                let at = begin + hour * HOUR_MS;
+                if id == monitor.as_str() && at >= from && at < to {
+                    rows.push(UnixMillis(at), &folded);
+                }
+            });
+        }
+    }
+    let mut probes = Probes::default();
+    let ring = "SELECT at, probes FROM ring WHERE at >= ? AND at < ? ORDER BY at";
+    let begin = if hourly { present } else { from };
+    for (at, blob) in instants(sql, ring, vec![begin.into(), to.into()])? {
+        // A tick that cannot be read is skipped.
+        let _ = each(&blob, &mut |id, judged, _| {
+            if id == monitor.as_str() {
+                probes.add(&judged);
+                if !hourly && !matches!(judged.verdict, Verdict::Blind(_)) {
+                    rows.push(UnixMillis(at), &[judged.latency_ms]);
+                }
+            }
+            Ok(())
+        });
+    }
+    if let Some(hour) = probes.fold().filter(|_| hourly && present >= from) {
+        rows.push(UnixMillis(present), &hour);
+    }
+    Ok(())
+}
