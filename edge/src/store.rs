@@ -14,6 +14,7 @@ mod series;
 mod sqlite;
 mod transaction;
 
+pub use latency::latency_day;
 pub use migrate::MigrationError;
-pub use pack::{PackError, pack, pack_runs, unpack, unpack_runs};
+pub use pack::{PackError, pack, pack_hour, pack_runs, unpack, unpack_runs};
 pub use sqlite::{Loaded, Store, StoreError};

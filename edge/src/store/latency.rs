@@ -27,20 +27,25 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const TICKS_MS: i64 = 26 * HOUR_MS;
 const LONGEST_MS: i64 = 92 * DAY_MS;
 
+/// The row that the day of `at` has in `series`: its tier, its beginning, and its place among those that are kept.
+pub fn latency_day(at: UnixMillis) -> (i64, UnixMillis, i64) {
+    let places = i64::try_from(KEPT.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
+    let number = at.0.div_euclid(DAY_MS);
+    (TIER, UnixMillis(number * DAY_MS), number.rem_euclid(places))
+}
+
 /// Puts the hour that begins at `hour` into its day.
 pub(super) fn fold(sql: &Sql, hour: UnixMillis, told: &LiteMap<MonitorId, Told>) -> Result<(), StoreError> {
-    let from = hour.0 - hour.0.rem_euclid(DAY_MS);
+    let (tier, UnixMillis(from), slot) = latency_day(hour);
     let mut day = days(sql, from, from)?.pop().map_or_else(Vec::new, |(_, day)| day);
     for (monitor, told) in told.iter() {
         if let Some(folded) = told.probes.fold() {
             pack_hour(&mut day, monitor, (hour.0 - from) / HOUR_MS, &folded);
         }
     }
-    let places = i64::try_from(KEPT.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
-    let slot = from.div_euclid(DAY_MS).rem_euclid(places);
     sql.run(
         "INSERT OR REPLACE INTO series (monitor, tier, slot, from_ms, data) VALUES ('', ?, ?, ?, ?)",
-        vec![TIER.into(), slot.into(), from.into(), day.into()],
+        vec![tier.into(), slot.into(), from.into(), day.into()],
     )
 }
 

@@ -159,7 +159,7 @@ pub(super) fn each<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(),
 
 /// Adds an hour of `monitor` to the blob of a day's latencies: a byte for the length of the id and the id, a varint for the
 /// hour, and each figure plus 1, or 0.
-pub(super) fn pack_hour(out: &mut Vec<u8>, monitor: &MonitorId, hour: i64, figures: &Hour) {
+pub fn pack_hour(out: &mut Vec<u8>, monitor: &MonitorId, hour: i64, figures: &Hour) {
     let id = monitor.as_str().as_bytes();
     out.push(u8::try_from(id.len()).unwrap_or(0));
     out.extend_from_slice(id);

@@ -64,6 +64,15 @@ export class Edge {
     this.now += minutes * MINUTE;
   }
 
+  /**
+   * Asks one of its hubs directly, as the front does.
+   * @param {number} hub @param {string} path @param {string} [method] @param {string} [body]
+   */
+  async hub(hub, path, method = "GET", body = undefined) {
+    const hubs = /** @type {any} */ (await this.#worker.getDurableObjectNamespace("HUB"));
+    return hubs.get(hubs.idFromName(`hub-${hub}`)).fetch(`https://hub-${hub}${path}`, { method, body });
+  }
+
   /** What the status API says. @returns {Promise<any>} */
   async status() {
     const answer = await fetch(`${this.url}/api/v1/status`);

@@ -1,0 +1,183 @@
+//! All but the last day: ledgers, incidents, memory and latencies, from the stories alone.
+
+use heapbeat_edge::watch::State;
+use heapbeat_edge::watch::incident::{Incidents, Look, RECORDED};
+use heapbeat_edge::watch::ledger::Entry;
+use heapbeat_edge::watch::rollup::{Tier, peaks};
+use heapbeat_edge::watch::told::News;
+use heapbeat_edge::watch::verdict::Verdict;
+use heapbeat_shared::ending::{Ending, EndingKind};
+use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::{Bytes, Pressure, UnixMillis};
+
+use crate::last_day::begins;
+use crate::rows::Rows;
+use crate::story::{Episode, Story, What};
+use crate::{DAY, HOUR, MINUTE, Wanted};
+
+/// How far back samples are kept to the second.
+const SECONDS: i64 = 2 * DAY;
+
+pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
+    for story in stories {
+        ledger(story, begins(wanted.span), rows);
+        incidents(story, begins(wanted.span), rows);
+        latencies(story, begins(wanted.span), rows);
+        memory(story, wanted.span.1, rows);
+    }
+}
+
+fn state(what: What) -> State {
+    match what {
+        What::Down(_) | What::Death => State::Down,
+        What::Slow(_) => State::Degraded,
+        What::Work => State::Maintenance,
+        What::Waking => State::Waking,
+        What::Nobody => State::Unobserved,
+    }
+}
+
+fn ledger(story: &Story, until: i64, rows: &mut Rows) {
+    let entries = rows.ledgers.entry(story.id.clone()).or_default();
+    if story.since >= until {
+        return;
+    }
+    let mut put = |from, state| entries.push(Entry { from: UnixMillis(from), state });
+    put(story.since, State::Up);
+    for it in story.episodes.iter().filter(|it| it.from > story.since && it.to < until) {
+        put(it.from, state(it.what));
+        put(it.to, State::Up);
+    }
+}
+
+fn incidents(story: &Story, until: i64, rows: &mut Rows) {
+    let mut incidents = Incidents::default();
+    for it in story.episodes.iter().filter(|it| it.from > story.since && it.to < until) {
+        let (verdict, state) = match it.what {
+            What::Down(failure) => (Verdict::Failed(failure), State::Down),
+            What::Slow(ms) => (Verdict::Degraded(heapbeat_edge::watch::Failure::Slow(ms)), State::Degraded),
+            What::Death => (Verdict::Up, State::Up),
+            What::Work | What::Waking | What::Nobody => continue,
+        };
+        let news = if it.what == What::Death { death(story, it) } else { News::default() };
+        // A death is told by the first tick after it; all is well then, and for some minutes.
+        let first = if it.what == What::Death { it.to - it.to.rem_euclid(MINUTE) + MINUTE } else { it.from };
+        let look = |at, verdict, state, news, restarted| Look {
+            at: UnixMillis(at),
+            state,
+            verdict: Some(verdict),
+            told: None,
+            news,
+            restarted,
+            flaps: None,
+        };
+        let nothing = News::default();
+        incidents.take(&story.id, &look(first, verdict, state, &news, it.what == What::Death));
+        if let Some(incident) = incidents.latest.as_mut().filter(|_| it.from % 3 == 0) {
+            incident.notice.acknowledged = true;
+            incident.note(UnixMillis(it.from + MINUTE), "somebody has it in hand");
+            incident.note(UnixMillis(it.from + MINUTE), "note: we are looking into it");
+        }
+        for minute in 0..5 {
+            let at = it.to.max(first) + minute * MINUTE;
+            incidents.take(&story.id, &look(at, Verdict::Up, State::Up, &nothing, false));
+        }
+        let Some(incident) = incidents.latest.clone() else { continue };
+        let opened = incident.opened;
+        rows.incident(incident);
+        if let Some(lives) = &story.lives {
+            let runs = lives.runs(UnixMillis(opened.0).minus(RECORDED).0, opened.0, 1000);
+            rows.recording(&story.id, opened, &runs);
+        }
+    }
+}
+
+/// What the report after a death tells.
+fn death(story: &Story, it: &Episode) -> News {
+    let dead = story.lives.as_ref().and_then(|lives| lives.at(it.from - 1));
+    let events = [
+        (90, Pressure::Calm, Pressure::Alert, 402),
+        (25, Pressure::Alert, Pressure::Purge, 453),
+        (6, Pressure::Purge, Pressure::Recycle, 482),
+    ];
+    let event = |(minutes, from, to, mb)| Event {
+        at: UnixMillis(it.from - minutes * MINUTE),
+        kind: EventKind::Pressure { from, to, memory: Bytes::from_mb(mb) },
+    };
+    News { events: events.map(event).to_vec(), ending: dead.map(|(life, _)| killed(life)), ..News::default() }
+}
+
+/// The ending of a life for want of memory.
+pub(crate) fn killed(life: &crate::memory::Life) -> Ending {
+    Ending {
+        kind: EndingKind::OomKill,
+        sure: true,
+        at: UnixMillis(life.to),
+        evidence: vec![
+            "the cgroup counts one more kill for want of memory".to_owned(),
+            "its last sample was 501.4 MB of 512.0 MB".to_owned(),
+        ],
+        instance: Some(life.instance),
+        version: life.version.clone(),
+        started: Some(UnixMillis(life.from)),
+        ..Ending::default()
+    }
+}
+
+fn latencies(story: &Story, until: i64, rows: &mut Rows) {
+    let mut at = story.since - story.since.rem_euclid(HOUR);
+    while at + HOUR <= until - until.rem_euclid(HOUR) {
+        let minutes = (0..60).map(|minute| at + minute * MINUTE).filter(|at| *at >= story.since);
+        let (mut probes, mut failed, mut answers) = (0, 0, Vec::new());
+        for minute in minutes {
+            let what = story.at(minute).map(|it| it.what);
+            probes += u32::from(what != Some(What::Nobody));
+            match what {
+                Some(What::Nobody) => {}
+                Some(What::Down(_)) => failed += 1,
+                Some(What::Slow(ms)) => answers.push(ms),
+                // An hour has its own noise; every tenth minute says enough of it.
+                _ if minute % (10 * MINUTE) == 0 => answers.push(story.latency(minute)),
+                _ => {}
+            }
+        }
+        answers.sort_unstable();
+        let rank =
+            |percent: usize| answers.get((answers.len() * percent).div_ceil(100).saturating_sub(1)).copied();
+        if probes > 0 {
+            let hour = [rank(0), rank(50), rank(95), Some(probes), Some(failed)];
+            rows.hours.entry(at).or_default().push((story.id.clone(), hour));
+        }
+        at += HOUR;
+    }
+}
+
+fn memory(story: &Story, until: i64, rows: &mut Rows) {
+    let Some(lives) = &story.lives else { return };
+    let hour = until - until.rem_euclid(HOUR);
+    let minute = std::time::Duration::from_secs(60);
+    let fine = (until - SECONDS).div_euclid(HOUR) * HOUR;
+    let mut month = Vec::new();
+    let mut day = story.since - story.since.rem_euclid(DAY);
+    while day < until {
+        let end = (day + DAY).min(hour);
+        let mut minutes = lives.runs(day.max(story.since), end.min(fine), MINUTE);
+        let mut at = day.max(fine);
+        while at + HOUR <= end {
+            let seconds = lives.runs(at, at + HOUR, 1000);
+            rows.chunk(&story.id, Tier::Second, at, &seconds);
+            minutes.extend(peaks(&seconds, minute));
+            at += HOUR;
+        }
+        let minutes = peaks(&minutes, minute);
+        rows.chunk(&story.id, Tier::Minute, day, &minutes);
+        if day + DAY <= hour {
+            month.extend(peaks(&minutes, std::time::Duration::from_secs(3600)));
+        }
+        let next = Tier::Hour.place(UnixMillis(day + DAY)).0;
+        if next != Tier::Hour.place(UnixMillis(day)).0 || day + DAY >= until {
+            rows.chunk(&story.id, Tier::Hour, day, &std::mem::take(&mut month));
+        }
+        day += DAY;
+    }
+}

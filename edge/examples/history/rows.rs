@@ -1,0 +1,111 @@
+//! Rows as the hub keeps them (`edge/src/store/migrate.rs`).
+
+use std::collections::BTreeMap;
+
+use heapbeat_edge::config::MonitorId;
+use heapbeat_edge::dump::{Cell, line};
+use heapbeat_edge::store::{latency_day, pack_hour, pack_runs};
+use heapbeat_edge::watch::incident::Incident;
+use heapbeat_edge::watch::latency::Hour;
+use heapbeat_edge::watch::ledger::{Changes, Entry};
+use heapbeat_edge::watch::rollup::Tier;
+use heapbeat_edge::watch::told::Run;
+use heapbeat_shared::{UnixMillis, record};
+
+use crate::HOUR;
+
+/// Incidents by monitor and beginning, each with its recording as it is kept.
+type Incidents = BTreeMap<(MonitorId, i64), (Incident, Option<Vec<u8>>)>;
+
+/// Everything that will be written.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) ledgers: BTreeMap<MonitorId, Vec<Entry>>,
+    incidents: Incidents,
+    /// By the hour's beginning.
+    pub(crate) hours: BTreeMap<i64, Vec<(MonitorId, Hour)>>,
+    out: String,
+}
+
+impl Rows {
+    pub(crate) fn row(&mut self, table: &str, row: &[Cell]) {
+        self.out.push_str(&line(table, row));
+        self.out.push('\n');
+    }
+
+    /// As the store books what a tick changed.
+    pub(crate) fn change(&mut self, id: &MonitorId, changes: Changes) {
+        let entries = self.ledgers.entry(id.clone()).or_default();
+        if let Some(from) = changes.redo_from {
+            entries.retain(|entry| entry.from < from);
+        }
+        entries.extend(changes.added);
+    }
+
+    pub(crate) fn incident(&mut self, incident: Incident) {
+        let key = (incident.monitor.clone(), incident.opened.0);
+        let recording = self.incidents.remove(&key).and_then(|(_, recording)| recording);
+        self.incidents.insert(key, (incident, recording));
+    }
+
+    pub(crate) fn recording(&mut self, id: &MonitorId, opened: UnixMillis, runs: &[Run]) {
+        if let Some((_, recording)) = self.incidents.get_mut(&(id.clone(), opened.0)) {
+            *recording = Some(pack_runs(runs));
+        }
+    }
+
+    /// A chunk of memory.
+    pub(crate) fn chunk(&mut self, id: &MonitorId, tier: Tier, at: i64, runs: &[Run]) {
+        if !runs.is_empty() {
+            let (from, slot) = tier.place(UnixMillis(at));
+            self.series(id.as_str(), tier.number(), slot, from, pack_runs(runs));
+        }
+    }
+
+    fn series(&mut self, id: &str, tier: i64, slot: i64, from: UnixMillis, data: Vec<u8>) {
+        let cells = [
+            Cell::Text(id.to_owned()),
+            Cell::Integer(tier),
+            Cell::Integer(slot),
+            Cell::Integer(from.0),
+            Cell::Bytes(data),
+        ];
+        self.row("series", &cells);
+    }
+
+    /// All lines.
+    pub(crate) fn lines(mut self) -> String {
+        for (id, entries) in std::mem::take(&mut self.ledgers) {
+            for Entry { from, state } in entries {
+                let cells = [
+                    Cell::Text(id.to_string()),
+                    Cell::Integer(from.0),
+                    Cell::Text(state.as_str().to_owned()),
+                ];
+                self.row("ledger", &cells);
+            }
+        }
+        for ((id, opened), (incident, recording)) in std::mem::take(&mut self.incidents) {
+            let cells = [
+                Cell::Text(id.to_string()),
+                Cell::Integer(opened),
+                incident.closed.map_or(Cell::Null, |closed| Cell::Integer(closed.0)),
+                Cell::Bytes(record::write(&incident)),
+                recording.map_or(Cell::Null, Cell::Bytes),
+            ];
+            self.row("incident", &cells);
+        }
+        let mut days: BTreeMap<(i64, i64, i64), Vec<u8>> = BTreeMap::new();
+        for (at, hours) in std::mem::take(&mut self.hours) {
+            let (tier, from, slot) = latency_day(UnixMillis(at));
+            let day = days.entry((from.0, tier, slot)).or_default();
+            for (id, hour) in hours {
+                pack_hour(day, &id, (at - from.0) / HOUR, &hour);
+            }
+        }
+        for ((from, tier, slot), day) in days {
+            self.series("", tier, slot, UnixMillis(from), day);
+        }
+        self.out
+    }
+}
