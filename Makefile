@@ -64,7 +64,7 @@ format: setup ## Format Rust and JavaScript
 	@$(BIN)/biome check --write .
 
 .PHONY: bench
-bench: release setup ## Measure, as ratios against a floor in the same run
+bench: release wasm ## Measure, as ratios against a floor in the same run
 	@$(NODE) bench/run.mjs
 
 .PHONY: budget

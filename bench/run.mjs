@@ -40,6 +40,10 @@ const BENCHES = {
     asks: "what is said of real processes that leak, or do not",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "labelled_runs"],
   },
+  tick: {
+    asks: "what does a tick of the edge cost beyond its requests, and how does it grow",
+    command: ["node_modules/.bin/node", "bench/tick.mjs"],
+  },
   survive: {
     asks: "what do leaks, kills and crashes cost, counted; PM2 beside it",
     command: ["cargo", "bench", "--locked", "-p", "heapbeat", "--bench", "survive"],
@@ -48,7 +52,8 @@ const BENCHES = {
 
 /** Runs a command, shows and returns what it prints. @param {string[]} command @returns {Promise<string>} */
 async function run([program, ...args]) {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const env = { ...process.env, HEAPBEAT_BIN: "target/release/heapbeat" };
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env });
   const lines = /** @type {string[]} */ ([]);
   createInterface({ input: child.stdout }).on("line", (line) => {
     console.log(line);

@@ -135,8 +135,10 @@ async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &Allowance) -
             Stage::Body => Failure::BodyTimeout.into(),
         }),
     };
-    // Whatever is still on its way is of no use to anybody.
-    controller.abort();
+    // Whatever is still on its way is of no use to anybody. Where nothing is, saying so costs as much as the request did.
+    if !result.as_ref().is_ok_and(|answer| matches!(answer.body, Body::Whole(_) | Body::Unread)) {
+        controller.abort();
+    }
     result
 }
 
@@ -183,7 +185,7 @@ async fn ask(
         _ if signature.is_some() => MAX_REPORT,
         _ => MAX_BODY,
     };
-    let body = if wanted { body::read(response, limit).await? } else { Body::Unread };
+    let body = if wanted { body::read(response, limit).await? } else { body::leave(response) };
     if let Body::Whole(bytes) = &body
         && let Some(failure) = read_stand_in(status, bytes)
     {

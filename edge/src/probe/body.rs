@@ -42,6 +42,15 @@ pub(super) async fn read(response: Response, limit: usize) -> Result<Body, Misse
     }
 }
 
+/// Leaves a body where it is.
+pub(super) fn leave(response: Response) -> Body {
+    if let (_, ResponseBody::Stream(stream)) = response.into_parts() {
+        // Nobody waits for the answer to this.
+        let _ = stream.cancel();
+    }
+    Body::Unread
+}
+
 /// Why a body did not come to its end.
 fn failed(thrown: &JsValue) -> Missed {
     let said = read_error(&worker::Error::from(thrown.clone()).to_string());

@@ -34,22 +34,26 @@ export class Edge {
 
   /**
    * @param {unknown} monitors
-   * @param {{ state?: string, vars?: Record<string, unknown> }} [options] `state` is a directory that outlives the worker
+   * @param {{ state?: string, vars?: Record<string, unknown>, beside?: { name: string, script: string,
+   *   bindings?: Record<string, unknown> } }} [options] `state` is a directory that outlives the worker, `beside` another
+   *   worker in the same workerd
    */
-  static async start(monitors, { state, vars = {} } = {}) {
+  static async start(monitors, { state, vars = {}, beside } = {}) {
+    const edge = {
+      name: "edge",
+      modulesRoot: "edge/build",
+      modules: [
+        { type: /** @type {const} */ ("ESModule"), path: "edge/build/index.js" },
+        { type: /** @type {const} */ ("CompiledWasm"), path: "edge/build/index_bg.wasm" },
+      ],
+      compatibilityDate: "2026-11-01",
+      bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ...vars },
+      assets: { directory: "edge/assets", binding: "ASSETS", routerConfig: { has_user_worker: true } },
+      durableObjects: { HUB: { className: "Hub", useSQLite: true } },
+    };
+    const other = beside && { modules: true, compatibilityDate: "2026-11-01", ...beside };
     const worker = new Miniflare({
-      ...convertV4MiniflareOptions({
-        modulesRoot: "edge/build",
-        modules: [
-          { type: "ESModule", path: "edge/build/index.js" },
-          { type: "CompiledWasm", path: "edge/build/index_bg.wasm" },
-        ],
-        compatibilityDate: "2026-11-01",
-        bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ...vars },
-        assets: { directory: "edge/assets", binding: "ASSETS", routerConfig: { has_user_worker: true } },
-        durableObjects: { HUB: { className: "Hub", useSQLite: true } },
-        port: 0,
-      }),
+      ...convertV4MiniflareOptions(/** @type {any} */ ({ workers: other ? [edge, other] : [edge], port: 0 })),
       resourcePersistencePath: state,
     });
     const url = await worker.ready;
@@ -58,10 +62,15 @@ export class Edge {
 
   /** One tick at the present time, which then moves on by `minutes`. @param {number} [minutes] */
   async tick(minutes = 1) {
-    const worker = /** @type {any} */ (await this.#worker.getWorker());
+    await this.tickOf("edge");
+    this.now += minutes * MINUTE;
+  }
+
+  /** One tick of a worker of its workerd. @param {string} name */
+  async tickOf(name) {
+    const worker = /** @type {any} */ (await this.#worker.getWorker(name));
     const { outcome } = await worker.scheduled({ scheduledTime: new Date(this.now), cron: "* * * * *" });
     if (outcome !== "ok") throw new Error(`the tick ended with ${outcome}`);
-    this.now += minutes * MINUTE;
   }
 
   /**
