@@ -19,9 +19,12 @@ use crate::watch::usage::Usage;
 use crate::watch::work::Work;
 
 mod days;
+mod incidents;
 mod latency;
+pub mod records;
 
 pub use days::days_json;
+pub use incidents::{incidents_page, incidents_told};
 pub use latency::Rows;
 
 /// The body of `GET /api/v1/status`.
@@ -36,6 +39,14 @@ pub fn status_json(view: &StatusView) -> String {
         o.texts("notices", view.notices.iter().map(String::as_str));
         o.list("maintenance", |list| view.work.iter().for_each(|it| list.object(|o| work(o, it))));
         o.object("edge", |o| usage(o, &view.usage));
+    })
+}
+
+/// The body of `GET /api/v1/monitors/{id}`: its entry in the status, and as of when.
+pub fn monitor_json(status: &StatusView, view: &MonitorView) -> String {
+    json::object(|o| {
+        o.set("updated", status.updated.map(rfc3339).as_ref());
+        monitor(o, view);
     })
 }
 
@@ -121,13 +132,6 @@ fn shares(o: &mut Object<'_>, percent: Option<f64>, coverage: f64) {
 pub(crate) fn problem(o: &mut Object<'_>, problem: &Problem) {
     o.set("position", &problem.position);
     o.set("reason", &problem.reason);
-}
-
-/// The body of `GET /api/v1/incidents`.
-pub fn incidents_json(list: &[Incident]) -> String {
-    json::object(|o| {
-        o.list("incidents", |out| list.iter().for_each(|it| out.object(|o| incident(o, it))));
-    })
 }
 
 /// The body of `GET /api/v1/incidents/{id}`: the incident, and the samples before it as they were frozen in.

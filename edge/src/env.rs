@@ -1,5 +1,7 @@
 //! The Worker's bindings and variables, by name.
 
+use std::time::Duration;
+
 use js_sys::{JSON, Reflect};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
@@ -13,6 +15,7 @@ use crate::watch::Blindness;
 use crate::watch::sight::references;
 use crate::watch::usage::{FREE, Quotas};
 use heapbeat_shared::signing::Secret;
+use heapbeat_shared::units::parse_duration;
 
 /// The Durable Object namespace of the hub.
 pub(crate) const BINDING_HUB: &str = "HUB";
@@ -37,6 +40,9 @@ const ALERTS: &str = "ALERTS";
 
 /// Whom the edge asks whether it can see at all, where everything fails at once: `default`, or addresses.
 const REFERENCES: &str = "REFERENCES";
+
+/// How long an answer of the hub's is good for everybody: `5s`, at most a minute.
+const ANSWERS_KEPT: &str = "ANSWERS_KEPT";
 
 /// `free`, whose daily quotas the edge keeps within, or `paid`.
 const PLAN: &str = "PLAN";
@@ -106,6 +112,13 @@ pub(crate) fn setup(env: &Env) -> Setup {
         Vec::new()
     });
     Setup { config, channels, page, allow_private, quotas, maintenance, references }
+}
+
+/// How long an answer of the hub's is good for everybody, in milliseconds.
+pub(crate) fn answers_kept(env: &Env) -> i64 {
+    let text = variable(env, ANSWERS_KEPT).and_then(|value| value.as_string());
+    let span = text.and_then(|text| parse_duration(&text).ok()).unwrap_or(Duration::from_secs(5));
+    i64::try_from(span.as_millis()).map_or(60_000, |span| span.min(60_000))
 }
 
 /// Notes the monitors that alert a channel that there is not.

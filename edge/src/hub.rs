@@ -30,15 +30,13 @@ mod answer;
 mod deliver;
 mod dump;
 mod incidents;
+mod machines;
 mod pace;
 mod past;
 mod tick;
 mod told;
 mod work;
 mod zones;
-
-pub use self::admin::read_list;
-pub use crate::fleet::{ask, tell as ask_admin};
 
 /// What a hub says, or why it cannot.
 type Told<T> = std::result::Result<T, String>;

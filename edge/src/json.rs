@@ -149,6 +149,12 @@ impl List<'_> {
         Parts::within(self.0.out, '{', '}', |parts| write(&mut Object(parts)));
     }
 
+    /// An item that is JSON already.
+    pub fn written(&mut self, json: &str) {
+        self.0.next();
+        self.0.out.push_str(json);
+    }
+
     /// A list in the list.
     pub fn list(&mut self, write: impl FnOnce(&mut List<'_>)) {
         self.0.next();

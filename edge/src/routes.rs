@@ -1,65 +1,69 @@
 //! Who answers what. A request gets an answer, never an exception: an error of the hub is a 503 in JSON.
 //!
-//! A room each: [`pages`] for people, [`public`] for machines, [`owner`] for who has a token, [`reply`] for how an answer
-//! is made.
+//! A room each: [`pages`] for people, [`public`] for machines, [`owner`] for who has a token. [`table`] has every path,
+//! [`ask`] what the hub is asked for it, [`keep`] what the hub said, and [`reply`] makes the answer of it.
 
+mod ask;
+mod etag;
+mod keep;
 mod owner;
 mod pages;
 mod public;
+mod query;
 mod reply;
+mod shelf;
+mod table;
 
-use worker::{Env, Method, Request, Response, Result};
+use worker::{Env, Method, Request, Response, Result, console_error};
 
-use reply::{ALLOW, problem, secure, with_headers};
+pub(crate) use self::ask::place;
+use self::table::{Path, Route, Verb};
 
-/// Where jobs tell.
-const HEARTBEATS: &str = "/api/v1/heartbeats/";
-
-/// Answers a request of the public.
+/// Answers a request of anybody.
 pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response> {
-    let response = match (request.method(), request.path().as_str()) {
-        (Method::Get | Method::Head, "/") => pages::status(env).await?,
-        (Method::Get | Method::Head, path @ "/api/v1/status") => public::told(env, path, "/status").await?,
-        (Method::Get | Method::Head, path @ "/api/v1/incidents") => {
-            public::told(env, path, "/incidents").await?
-        }
-        (Method::Get | Method::Head, path) if path.starts_with("/api/v1/incidents/") => {
-            public::told(env, path, &path["/api/v1".len()..]).await?
-        }
-        (Method::Get | Method::Head, path) if path.starts_with("/api/v1/monitors/") => {
-            public::history(path, request, env).await?
-        }
-        (Method::Get | Method::Put, "/api/v1/admin/monitors") => owner::monitors(request, env).await?,
-        (Method::Post, path) if path.starts_with("/api/v1/admin/incidents/") => {
-            let path = path["/api/v1/admin".len()..].to_owned();
-            owner::handed_on(request, env, &path).await?
-        }
-        (Method::Get, "/api/v1/admin/export") => owner::export(request, env).await?,
-        (Method::Post, "/api/v1/admin/import") => owner::import(request, env).await?,
-        (Method::Get | Method::Put, "/api/v1/admin/maintenance") => {
-            owner::handed_on(request, env, "/maintenance").await?
-        }
-        (Method::Post, path) if path.starts_with(HEARTBEATS) => {
-            let id = path[HEARTBEATS.len()..].to_owned();
-            owner::heartbeat(request, env, &id).await?
-        }
-        (Method::Options, _) => with_headers(Response::empty()?.with_status(204), &[("allow", ALLOW)])?,
-        (Method::Get | Method::Head, path) => {
-            problem(404, "Not Found", &format!("there is nothing at {path}"))?
-        }
-        (method, _) => {
-            let detail = format!("{method} is not supported; {ALLOW} are");
-            with_headers(problem(405, "Method Not Allowed", &detail)?, &[("allow", ALLOW)])?
+    let path = request.path();
+    let Some((entry, id)) = table::find(&path) else {
+        return reply::secure(reply::missing(&path)?, true);
+    };
+    let response = match dispatch(request, env, entry, (&path, id)).await {
+        Ok(response) => response,
+        Err(error) => {
+            console_error!("{path}: {error}");
+            reply::problem(500, "something went wrong here, and was logged")?
         }
     };
-    secure(response)
+    reply::secure(response, entry.is_public())
+}
+
+async fn dispatch(
+    request: &mut Request,
+    env: &Env,
+    entry: &Path,
+    (path, id): (&str, &str),
+) -> Result<Response> {
+    let method = request.method();
+    let verb = match method {
+        Method::Get | Method::Head => Verb::Get,
+        Method::Post => Verb::Post,
+        Method::Put => Verb::Put,
+        Method::Options => return reply::options(entry),
+        other => return reply::not_allowed(entry, &other),
+    };
+    if !entry.verbs.contains(&verb) {
+        return reply::not_allowed(entry, &method);
+    }
+    match entry.route {
+        Route::Page => pages::status(request, env).await,
+        Route::MonitorPage => pages::monitor(request, env, id).await,
+        Route::IncidentPage => pages::incident(request, env, id).await,
+        route if entry.is_public() => public::answer(request, env, route, path).await,
+        route => owner::answer(request, env, route, path).await,
+    }
 }
 
 /// What stands behind the `?`.
-fn query(request: &Request) -> Option<String> {
-    request
-        .inner()
-        .url()
-        .split_once('?')
-        .map(|(_, query)| query.split('#').next().unwrap_or_default().to_owned())
+fn query_of(request: &Request) -> String {
+    let url = request.inner().url();
+    let query = url.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or_default());
+    query.unwrap_or_default().to_owned()
 }

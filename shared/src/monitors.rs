@@ -50,6 +50,28 @@ pub struct Problem {
     pub reason: String,
 }
 
+impl Problem {
+    /// What anybody may know of it: which setting of which entry, not what stands there, nor a name that somebody chose.
+    #[must_use]
+    pub fn shown(&self) -> Problem {
+        let (entry, field) = self.position.split_once('.').unwrap_or((&self.position, ""));
+        let place = |c: char| c.is_ascii_digit() || c == '[' || c == ']';
+        // A position that does not begin with a list begins with an id.
+        let list = entry.trim_end_matches(place);
+        let ours =
+            ["monitors", "maintenance"].contains(&list) || list.bytes().all(|b| b.is_ascii_uppercase());
+        let entry = if ours { entry } else { VARIABLE };
+        let chosen = !ours || self.reason.starts_with("is no setting of");
+        let field =
+            if chosen { "" } else { field.split('.').next().unwrap_or_default().trim_end_matches(place) };
+        let dot = if field.is_empty() { "" } else { "." };
+        Problem {
+            position: format!("{entry}{dot}{field}"),
+            reason: "is not right; the Worker's log and GET /api/v1/admin/status say why".to_owned(),
+        }
+    }
+}
+
 /// The configuration: what runs, and what was refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {

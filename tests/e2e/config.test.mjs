@@ -5,25 +5,31 @@ import { test } from "node:test";
 import { Edge, monitor } from "./harness/edge.mjs";
 import { healthBody, Target } from "./harness/target.mjs";
 
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
 test("one bad entry of three", async (t) => {
   const target = await Target.start((_, response) => response.end(healthBody()));
   t.after(() => target.stop());
-  const edge = await Edge.start([
+  const monitors = [
     monitor("first", target.url),
     monitor("second", target.url, { interval: "1 fortnight" }),
     monitor("third", target.url),
-  ]);
+  ];
+  const edge = await Edge.start(monitors, { vars: { ADMIN_TOKEN: TOKEN } });
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors, problems } = await edge.status();
-  const states = monitors.map((/** @type {any} */ m) => [m.id, m.state]);
+  const { monitors: seen, problems } = await edge.status();
+  const states = seen.map((/** @type {any} */ m) => [m.id, m.state]);
   assert.deepEqual(states, [
     ["first", "up"],
     ["third", "up"],
   ]);
   assert.equal(problems.length, 1);
   assert.equal(problems[0].position, "MONITORS[1].interval");
-  assert.match(problems[0].reason, /1 fortnight/);
+  assert.doesNotMatch(problems[0].reason, /fortnight/, "what stands there is the owner's");
+  const admin = { headers: { authorization: `Bearer ${TOKEN}` } };
+  const owners = /** @type {any} */ (await (await fetch(`${edge.url}/api/v1/admin/status`, admin)).json());
+  assert.match(owners.problems[0].reason, /1 fortnight/);
 });
 
 test("no monitors at all is said, not an error", async (t) => {

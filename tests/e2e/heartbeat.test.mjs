@@ -82,7 +82,7 @@ test("who may tell, and what", async (t) => {
   const admin = { method: "PUT", headers: { authorization: "Bearer a token of the jobs'" }, body: '{"monitors":[]}' };
   assert.equal((await fetch(`${edge.url}/api/v1/admin/monitors`, admin)).status, 401, "jobs are not the owner");
   const { problems } = await edge.status();
-  assert.deepEqual([problems.length, problems[0].position], [1, "odd.time-zone"]);
+  assert.deepEqual([problems.length, problems[0].position], [1, "MONITORS"]);
 
   const closed = await Edge.start([job]);
   t.after(() => closed.stop());

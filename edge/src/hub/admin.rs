@@ -116,7 +116,7 @@ impl Hub {
 }
 
 /// The body of a request, no longer than a list may be.
-pub async fn read_list(request: &mut Request) -> Result<String> {
+pub(super) async fn read_list(request: &mut Request) -> Result<String> {
     let long = request.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
     if long.is_some_and(|long| long > LONGEST_LIST) {
         return Ok(" ".repeat(LONGEST_LIST + 1));

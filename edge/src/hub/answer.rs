@@ -50,8 +50,9 @@ impl Hub {
             (Method::Get, "/page") => self.view().map(|view| Finished::ok(page::status(&view))),
             (Method::Get, "/status") => self.view().map(|view| Finished::ok(api::status_json(&view))),
             (Method::Get, "/incidents") => {
-                self.incidents().map(|list| Finished::ok(api::incidents_json(&list)))
+                self.told_incidents(&query(request).unwrap_or_default()).map(Finished::ok)
             }
+            (Method::Get, "/status/all") => self.admin_status().map(Finished::ok),
             (Method::Get, "/monitors") => self.get_monitors(),
             (Method::Put, "/monitors") => {
                 let dry_run = query(request).is_some_and(|query| query == "dry-run=true");

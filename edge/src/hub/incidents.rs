@@ -5,31 +5,32 @@ use std::rc::Rc;
 use heapbeat_shared::UnixMillis;
 
 use super::answer::Finished;
+use super::machines::hide;
 use super::{Hub, Told};
 use crate::api;
-use crate::config::MonitorId;
 use crate::probe::wall_clock;
+use crate::routes::place;
 use crate::watch::board::Board;
 use crate::watch::hand::Orders;
 use crate::watch::incident::Incident;
 use crate::watch::told::Run;
 
 impl Hub {
-    /// The incident of this id, of a monitor that is watched, and the samples before it.
+    /// The incident of this id, whosever it is, and the samples before it.
     fn incident(&self, id: &str) -> Told<Option<(Incident, Vec<Run>)>> {
-        let parts = id.rsplit_once('-').and_then(|(monitor, second)| {
-            Some((monitor.parse::<MonitorId>().ok()?, second.parse::<i64>().ok()?))
-        });
-        let Some((monitor, second)) = parts else { return Ok(None) };
-        if !self.config()?.monitors.iter().any(|it| it.id == monitor) {
-            return Ok(None);
-        }
+        let Some((monitor, second)) = place(id) else { return Ok(None) };
         self.store()?.incident(&monitor, second).map_err(|error| error.to_string())
     }
 
-    /// Everything about one incident.
+    /// Everything about one incident that anybody may see.
     pub(super) fn get_incident(&self, id: &str) -> Told<Option<String>> {
-        Ok(self.incident(id)?.map(|(incident, runs)| api::incident_json(&incident, &runs)))
+        let config = self.shown()?;
+        let Some((mut incident, runs)) = self.incident(id)? else { return Ok(None) };
+        if !config.monitors.iter().any(|it| it.id == incident.monitor) {
+            return Ok(None);
+        }
+        hide(&mut incident, &config);
+        Ok(Some(api::incident_json(&incident, &runs)))
     }
 
     /// Does what somebody asks for.
@@ -38,7 +39,9 @@ impl Hub {
             Ok(orders) => orders,
             Err(reason) => return Ok(Finished::refused(400, &reason)),
         };
-        let Some((mut incident, runs)) = self.incident(id)? else {
+        let config = self.config()?;
+        let watched = |it: &(Incident, _)| config.monitors.iter().any(|other| other.id == it.0.monitor);
+        let Some((mut incident, runs)) = self.incident(id)?.filter(watched) else {
             return Ok(Finished::refused(404, "there is no such incident"));
         };
         let board = self.board()?;

@@ -9,10 +9,6 @@ use super::{Hub, Told};
 use crate::api;
 use crate::probe::wall_clock;
 use crate::view::StatusView;
-use crate::watch::incident::Incident;
-
-/// Incidents that the public is shown.
-const MOST_INCIDENTS: i64 = 100;
 
 /// Memory is shown for three hours where nobody says otherwise.
 const MEMORY_SHOWN_MS: i64 = 3 * 3_600_000;
@@ -22,19 +18,14 @@ const LATENCY_SHOWN_MS: i64 = 24 * 3_600_000;
 
 impl Hub {
     pub(super) fn view(&self) -> Told<StatusView> {
-        let mut view = self.board()?.view(&*self.config()?, wall_clock());
-        view.problems.extend(self.outbox.problems());
-        view.work = self.work(view.now)?;
-        view.usage = self.counts.usage.get();
-        view.notices.extend(view.usage.notice());
-        Ok(view)
+        self.view_of(&self.shown()?)
     }
 
     /// What is known of one monitor's past, as the API tells it; `None` where it is not watched.
     pub(super) fn history(&self, path: &str, request: &Request) -> Told<Option<String>> {
         let mut parts = path.trim_start_matches("/monitors/").split('/');
         let id = parts.next().and_then(|id| id.parse().ok());
-        let config = self.config()?;
+        let config = self.shown()?;
         let monitor = config.monitors.iter().find(|monitor| Some(&monitor.id) == id.as_ref());
         let (Some(monitor), Some(what)) = (monitor, parts.next()) else { return Ok(None) };
         let board = self.board()?;
@@ -52,6 +43,7 @@ impl Hub {
                 let (tier, line) = found.map_err(|error| error.to_string())?;
                 Ok(Some(api::memory_json(monitor.id.as_str(), tier, (from, to), &line)))
             }
+            "now" => self.monitor_now(monitor, &config).map(Some),
             "latency" => {
                 let to = number_or(number(), now.0);
                 let from = number_or(number(), to.0.saturating_sub(LATENCY_SHOWN_MS));
@@ -67,14 +59,6 @@ impl Hub {
             }
             _ => Ok(None),
         }
-    }
-
-    /// The newest incidents of the monitors that are watched, newest first.
-    pub(super) fn incidents(&self) -> Told<Vec<Incident>> {
-        let config = self.config()?;
-        let mut list = self.store()?.newest_incidents(MOST_INCIDENTS).map_err(|error| error.to_string())?;
-        list.retain(|incident| config.monitors.iter().any(|monitor| monitor.id == incident.monitor));
-        Ok(list)
     }
 }
 

@@ -1,62 +1,141 @@
-//! How an answer is made: bodies, headers, problem documents.
+//! How an answer is made: bodies and their tags, headers, problem documents.
 
-use worker::{Headers, Response, Result, console_error};
+use worker::{Headers, Method, Request, Response, Result};
 
+use super::etag;
+use super::shelf::Copy;
+use super::table::Path;
 use crate::api;
 
-/// How long an answer may be kept by browsers and by the platform's cache. A tick a minute is all that
-/// changes it.
+/// How long an answer may be kept by browsers and by caches on the way. A tick a minute is all that changes it.
 pub(super) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
 
 /// Seconds after which a hub that did not answer may be asked again.
 pub(super) const RETRY_AFTER: &str = "10";
 
-/// What is allowed on every path.
-pub(super) const ALLOW: &str = "GET, HEAD, OPTIONS";
+/// Age at which an answer says that it stands in for a hub that does not answer, in milliseconds.
+const STALE_MS: i64 = 15_000;
 
-/// The answer where the hub gave none.
-pub(super) fn unanswered(path: &str, error: &worker::Error) -> Result<Response> {
-    console_error!("{path}: {error}");
-    let response = problem(503, "Service Unavailable", "the hub did not answer; try again in a moment")?;
-    with_headers(response, &[("retry-after", RETRY_AFTER)])
-}
+pub(super) const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
 
-pub(super) fn problem(status: u16, title: &str, detail: &str) -> Result<Response> {
-    let body = api::problem_json(status, title, detail);
-    json(status, body, "application/problem+json", "no-store")
-}
-
-pub(super) fn json(status: u16, text: String, kind: &str, cache: &str) -> Result<Response> {
-    body(status, text.into_bytes(), kind, cache)
-}
-
-pub(super) fn html(status: u16, text: String, cache: &str) -> Result<Response> {
-    body(status, text.into_bytes(), "text/html; charset=utf-8", cache)
-}
-
-pub(super) fn body(status: u16, bytes: Vec<u8>, kind: &str, cache: &str) -> Result<Response> {
-    let response = Response::from_bytes(bytes)?.with_status(status);
-    with_headers(response, &[("content-type", kind), ("cache-control", cache)])
-}
-
-/// What every answer carries: readable by any page, usable as nothing but what it is.
-pub(super) fn secure(response: Response) -> Result<Response> {
+/// A public answer: whole, or that the client has it already.
+pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> Result<Response> {
+    let tag = etag::of(body.as_bytes());
+    let known = request.headers().get("if-none-match")?.is_some_and(|known| etag::has(&known, &tag));
+    let (response, kind) = if known {
+        (Response::empty()?.with_status(304), "")
+    } else {
+        (Response::from_bytes(body.as_bytes().to_vec())?, kind)
+    };
+    let age = (age_ms / 1000).to_string();
+    let stale = if age_ms < STALE_MS { "" } else { &age };
     with_headers(
         response,
         &[
-            ("access-control-allow-origin", "*"),
-            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-            ("referrer-policy", "no-referrer"),
-            ("strict-transport-security", "max-age=31536000"),
-            ("x-content-type-options", "nosniff"),
+            ("content-type", kind),
+            ("etag", &tag),
+            ("cache-control", CACHE_CONTROL),
+            ("age", &age),
+            ("x-heapbeat-stale", stale),
         ],
     )
 }
 
+/// [`public`] of what the hub said.
+pub(super) fn copied(request: &Request, copy: &Copy, kind: &str) -> Result<Response> {
+    public(request, &copy.body, copy.age_ms, kind)
+}
+
+/// The answer where the hub gave none.
+pub(super) fn unanswered() -> Result<Response> {
+    let response = problem(503, "the hub did not answer; try again in a moment")?;
+    with_headers(response, &[("retry-after", RETRY_AFTER)])
+}
+
+/// The answer where nothing is.
+pub(super) fn missing(path: &str) -> Result<Response> {
+    const LONGEST: usize = 100;
+    // Percent-encoded by the platform: ASCII.
+    let shown = path.get(..LONGEST).unwrap_or(path);
+    let more = if path.len() > LONGEST { "…" } else { "" };
+    problem(404, &format!("there is nothing at {shown}{more}"))
+}
+
+/// The answer to a method that this path has not.
+pub(super) fn not_allowed(path: &Path, method: &Method) -> Result<Response> {
+    let response = problem(405, &format!("{method} is not for this path; {} are", path.allow()))?;
+    with_headers(response, &[("allow", path.allow())])
+}
+
+/// The answer to `OPTIONS`: what may be done, and that pages of others may read what is public.
+pub(super) fn options(path: &Path) -> Result<Response> {
+    let public = |value| if path.is_public() { value } else { "" };
+    with_headers(
+        Response::empty()?.with_status(204),
+        &[
+            ("allow", path.allow()),
+            ("access-control-allow-methods", public("GET, HEAD")),
+            ("access-control-allow-headers", public("if-none-match")),
+            ("access-control-max-age", public("86400")),
+        ],
+    )
+}
+
+/// An error, as RFC 9457 has it.
+pub(super) fn problem(status: u16, detail: &str) -> Result<Response> {
+    let title = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        _ => "Service Unavailable",
+    };
+    private(status, api::problem_json(status, title, detail), PROBLEM)
+}
+
+/// An answer that nobody keeps.
+pub(super) fn private(status: u16, text: String, kind: &str) -> Result<Response> {
+    let response = if status == 204 { Response::empty()? } else { Response::from_bytes(text.into_bytes())? };
+    with_headers(response.with_status(status), &[("content-type", kind), ("cache-control", "no-store")])
+}
+
+/// An answer of the hub's to somebody with a token.
+pub(super) fn of_hub(status: u16, text: String) -> Result<Response> {
+    let kind = match status {
+        200 | 422 => JSON,
+        204 => "",
+        _ => PROBLEM,
+    };
+    private(status, text, kind)
+}
+
+/// What every answer carries: usable as nothing but what it is, and where it is public readable by any page.
+pub(super) fn secure(response: Response, public: bool) -> Result<Response> {
+    let shared = |value| if public { value } else { "" };
+    with_headers(
+        response,
+        &[
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("x-content-type-options", "nosniff"),
+            ("access-control-allow-origin", shared("*")),
+            ("access-control-expose-headers", shared("age, etag, link, retry-after, x-heapbeat-stale")),
+        ],
+    )
+}
+
+/// Adds headers; those that are there already stay, and one without a value is none.
 pub(super) fn with_headers(response: Response, headers: &[(&str, &str)]) -> Result<Response> {
     let all: Headers = response.headers().clone();
     for (name, value) in headers {
-        if !all.has(name)? || *name == "content-type" {
+        if !value.is_empty() && (!all.has(name)? || *name == "content-type") {
             all.set(name, value)?;
         }
     }

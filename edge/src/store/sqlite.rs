@@ -198,9 +198,19 @@ impl Store {
         Ok(loaded)
     }
 
-    /// The newest incidents, newest first, at most `most`.
-    pub fn newest_incidents(&self, most: i64) -> Result<Vec<Incident>, StoreError> {
-        self.incidents("SELECT body FROM incident ORDER BY opened_ms DESC LIMIT ?", vec![most.into()])
+    /// The newest incidents, newest first, at most `most`: of the monitors of `ids`, a list in JSON, and of those that come
+    /// after the incident of `monitor` in `second`; of one second by the monitor's id.
+    pub fn incidents_before(
+        &self,
+        ids: &str,
+        (second, monitor): (i64, &str),
+        most: i64,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let query = "SELECT body FROM incident WHERE monitor IN (SELECT value FROM json_each(?))
+            AND (opened_ms < ? OR (opened_ms < ? AND monitor > ?)) ORDER BY opened_ms / 1000 DESC, monitor LIMIT ?";
+        let from = second.saturating_mul(1000);
+        let to = from.saturating_add(1000);
+        self.incidents(query, vec![ids.into(), from.into(), to.into(), monitor.into(), most.into()])
     }
 
     /// The incident of `monitor` that began in this second of Unix time, and the samples before it.

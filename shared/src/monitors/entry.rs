@@ -64,6 +64,7 @@ pub(super) fn read(
         let reason = "probing from several regions is not supported yet; take the field out";
         fields.refuse("regions", reason.to_owned());
     }
+    let public = fields.flag("public", true);
     let given = fields.has("alerts");
     let alerts = fields.list("alerts", &[], named).map(|alerts| given.then_some(alerts));
     fields.refuse_unknown(kind.map(Kind::as_str));
@@ -81,6 +82,7 @@ pub(super) fn read(
         group,
         depends_on: depends_on?,
         alerts: alerts?,
+        public: public?,
     })
 }
 

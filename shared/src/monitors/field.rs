@@ -147,6 +147,19 @@ impl<'v> Fields<'v> {
         number
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> Option<bool> {
+        match self.get(name) {
+            None => Some(default),
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(other) => {
+                let shown = kind_of(other);
+                self.refuse(name, format!("should be true or false, without quotes, not {shown}"));
+                None
+            }
+        }
+    }
+
     /// A list of texts, each read alone.
     pub(super) fn list<T>(
         &mut self,

@@ -144,7 +144,8 @@ fn instant(text: &str) -> Result<UnixMillis, String> {
     })
 }
 
-fn read_instant(text: &str) -> Option<UnixMillis> {
+/// An instant as RFC 3339 has it; the seconds may be left out.
+pub fn read_instant(text: &str) -> Option<UnixMillis> {
     let number = |from: usize, to: usize| -> Option<u32> {
         let digits = text.get(from..to)?;
         digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?

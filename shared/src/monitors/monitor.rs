@@ -34,6 +34,8 @@ pub struct Monitor {
     pub depends_on: Vec<MonitorId>,
     /// The channels that are told; `None` is every one.
     pub alerts: Option<Vec<MonitorId>>,
+    /// Whether anybody may know of it; else only the owner does.
+    pub public: bool,
 }
 
 /// What a monitor is, without what it asks.

@@ -91,7 +91,7 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
         (
             r#","colour":"red""#,
             "MONITORS[0].colour: is no setting of a monitor of kind heapbeat; those are id, name, kind, url, secret, \
-             interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, alerts",
+             interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, public, alerts",
         ),
         (
             r#","regions":["weur"]"#,
@@ -287,7 +287,7 @@ fn mistakes_of_each_kind() {
         ),
         (
             r#""kind":"http","url":"https://a.example","secret":"X""#,
-            "secret: is no setting of a monitor of kind http; those are id, name, kind, url, method, headers, body, redirects, max-body, interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, alerts",
+            "secret: is no setting of a monitor of kind http; those are id, name, kind, url, method, headers, body, redirects, max-body, interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, public, alerts",
         ),
         (
             r#""kind":"http","url":"https://a.example","headers":["a"]"#,
@@ -378,4 +378,40 @@ fn a_credential_has_no_place_in_a_file_nor_in_a_message() {
             "{problems:?}"
         );
     }
+}
+
+#[test]
+fn what_anybody_may_know_of_a_problem() {
+    let cases = [
+        ("MONITORS[3].interval", "`1 needle`", "MONITORS[3].interval"),
+        ("MONITORS[3]", "x", "MONITORS[3]"),
+        ("MONITORS", "monitor `needle` depends on `needle`", "MONITORS"),
+        ("MONITORS[0].headers.x-needle", "is no name of a header", "MONITORS[0].headers"),
+        ("MONITORS[0].conditions[2]", "x", "MONITORS[0].conditions"),
+        ("MONITORS[0].needle", "is no setting of a monitor of kind http; those are id", "MONITORS[0]"),
+        ("monitors[7].url", "x", "monitors[7].url"),
+        ("needle.time-zone", "there is no time zone `needle`", "MONITORS"),
+        ("ALERTS.needle", "x", "ALERTS.needle"),
+        ("PLAN", "x", "PLAN"),
+    ];
+    for (position, reason, expected) in cases {
+        let told = Problem { position: position.into(), reason: reason.into() }.shown();
+        assert_eq!(told.position, expected);
+        assert!(!told.reason.contains("needle"));
+    }
+}
+
+#[test]
+fn a_monitor_is_public_unless_it_says_otherwise() {
+    let read = |more: &str| {
+        let text = format!(r#"[{{"id":"a","kind":"http","url":"https://a.example"{more}}}]"#);
+        let config = Config::parse(Some(&text), false);
+        config.monitors.first().map(|monitor| monitor.public).ok_or(config.problems)
+    };
+    assert_eq!(read(""), Ok(true));
+    assert_eq!(read(r#","public":true"#), Ok(true));
+    assert_eq!(read(r#","public":false"#), Ok(false));
+    let problems = read(r#","public":"no""#).unwrap_err();
+    assert_eq!(problems[0].position, "MONITORS[0].public");
+    assert!(problems[0].reason.contains("true or false"));
 }

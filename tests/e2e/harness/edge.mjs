@@ -47,7 +47,7 @@ export class Edge {
         { type: /** @type {const} */ ("CompiledWasm"), path: "edge/build/index_bg.wasm" },
       ],
       compatibilityDate: "2026-11-01",
-      bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ...vars },
+      bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s", ...vars },
       assets: { directory: "edge/assets", binding: "ASSETS", routerConfig: { has_user_worker: true } },
       durableObjects: { HUB: { className: "Hub", useSQLite: true } },
     };
