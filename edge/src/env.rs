@@ -15,6 +15,7 @@ use crate::watch::Blindness;
 use crate::watch::sight::references;
 use crate::watch::usage::{FREE, Quotas};
 use heapbeat_shared::signing::Secret;
+use heapbeat_shared::tree;
 use heapbeat_shared::units::parse_duration;
 
 /// The Durable Object namespace of the hub.
@@ -83,7 +84,7 @@ pub(crate) fn setup(env: &Env) -> Setup {
     check_channels(&mut config, &channels);
     let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
     let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));
-    let maintenance = match list(env, MAINTENANCE).map(|text| serde_json::from_str(&text)).transpose() {
+    let maintenance = match list(env, MAINTENANCE).map(|text| tree::read(&text)).transpose() {
         Ok(None) => Vec::new(),
         Ok(Some(Value::Array(entries))) => {
             let (read, problems) = maintenance::read(MAINTENANCE, &entries);

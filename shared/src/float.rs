@@ -1,7 +1,7 @@
-//! Numbers with a fraction, read to the nearest that there is.
+//! Numbers with a fraction: read to the nearest that there is, written with the fewest digits that read as the same.
 //!
-//! Reading them exactly takes a table of 10 kB that does not compress. In a Worker the engine around it has that table: its
-//! `Number()` reads what is written like a number, to the nearest as well.
+//! Either takes tables of 10 kB that do not compress. In a Worker the engine around it has them: its `Number()` reads what is
+//! written like a number, to the nearest as well, and its `String()` writes the fewest digits.
 
 use serde_json::Number;
 
@@ -29,9 +29,56 @@ fn read(text: &str) -> f64 {
     wasm_bindgen::JsValue::from_str(text).unchecked_into_f64()
 }
 
+/// The digits of a finite number, the first of which counts `10^exponent`; no zeros at either end but for zero itself.
+pub fn digits(number: f64) -> (String, i32) {
+    digits_of(&written(number.abs()))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn written(number: f64) -> String {
+    number.to_string()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn written(number: f64) -> String {
+    use wasm_bindgen::JsValue;
+    (JsValue::from_str("") + JsValue::from_f64(number)).as_string().unwrap_or_default()
+}
+
+/// Reads `12.5`, `1e+21`, `1.5e-7`.
+fn digits_of(written: &str) -> (String, i32) {
+    let (number, exponent) = written.split_once('e').unwrap_or((written, "0"));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let exponent: i32 = exponent.trim_start_matches('+').parse().unwrap_or(0);
+    let all = [whole, fraction].concat();
+    let digits = all.trim_start_matches('0');
+    let first =
+        i32::try_from(whole.len() + digits.len()).unwrap_or(0) - i32::try_from(all.len()).unwrap_or(0);
+    match digits.trim_end_matches('0') {
+        "" => ("0".to_owned(), 0),
+        digits => (digits.to_owned(), exponent + first - 1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// As Rust writes it, with an exponent and without, and as JavaScript does.
+        #[test]
+        fn digits_are_those_of_the_exponential_form(number: f64) {
+            let number = if number.is_finite() { number.abs() } else { 0.0 };
+            let scientific = format!("{number:e}");
+            let (mantissa, exponent) = scientific.split_once('e').unwrap();
+            let expected = (mantissa.replace('.', ""), exponent.parse().unwrap());
+            prop_assert_eq!(digits(number), expected.clone());
+            prop_assert_eq!(digits_of(&scientific), expected.clone());
+            prop_assert_eq!(digits_of(&scientific.replace('e', "e+").replace("+-", "-")), expected);
+        }
+    }
 
     #[test]
     fn what_is_a_number() {

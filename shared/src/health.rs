@@ -157,8 +157,8 @@ mod tests {
     #[test]
     fn what_is_no_health_answer_is_refused_with_the_reason() {
         let cases: [(&str, &str); 6] = [
-            ("", "EOF"),
-            ("<html>", "expected value"),
+            ("", "a value is missing"),
+            ("<html>", "expected a value"),
             ("[]", "`{…}` is missing"),
             (r#"{"status":"healthy"}"#, "`memory` is missing"),
             (&CONTRACT.replace("3600", "-1"), "`uptime` is missing"),

@@ -23,6 +23,7 @@ pub mod sample;
 pub mod schedule;
 pub mod series;
 pub mod signing;
+pub mod tree;
 pub mod units;
 pub mod wire;
 

@@ -25,6 +25,7 @@ pub use tcp::{TcpAddress, TcpAddressError};
 pub use url::{HttpUrl, UrlError, is_private_host};
 
 use self::field::Fields;
+use crate::tree;
 
 /// Most monitors of one hub: what one tick can probe within the platform's 50 requests.
 pub const MOST_MONITORS: usize = 40;
@@ -149,7 +150,7 @@ fn entries(text: Option<&str>) -> Result<Vec<Value>, String> {
     if text.len() > LONGEST_CONFIG {
         return Err(format!("has {} bytes, more than {LONGEST_CONFIG}", text.len()));
     }
-    match serde_json::from_str(text) {
+    match tree::read(text) {
         Ok(Value::Array(entries)) if entries.is_empty() => {
             Err(format!("there is no monitor; add one, {example}"))
         }

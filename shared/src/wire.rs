@@ -2,20 +2,21 @@
 //!
 //! The derived readers of `serde` are a copy of their code for every type, and were a sixth of the Worker; these are a line a
 //! field. Unknown fields are ignored, one that is missing or of another kind is an error that names it, and what is nested
-//! deeper than the 128 levels that `serde_json` reads is no JSON.
+//! deeper than the 128 levels that [`tree`] reads is no JSON.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::float;
+use crate::tree::{self, NotJson};
 
 /// Why a text cannot be read as the type that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// It is no JSON, or no UTF-8.
     #[error("it is no JSON: {0}")]
-    NotJson(#[from] serde_json::Error),
+    NotJson(#[from] NotJson),
     /// It is JSON of another shape.
     #[error("`{0}` is missing or not of its kind")]
     Misshapen(&'static str),
@@ -39,7 +40,7 @@ pub trait Wire: Sized {
 
 /// Reads a text.
 pub fn parse<T: Wire>(text: &[u8]) -> Result<T, WireError> {
-    T::read(&serde_json::from_str(json_text(text))?).map_err(|error| error.in_field("{…}"))
+    T::read(&tree::read(json_text(text))?).map_err(|error| error.in_field("{…}"))
 }
 
 /// A body as text; one that is no UTF-8 as a text that is no JSON.
@@ -209,7 +210,7 @@ mod tests {
             (r#"{"one":1,"three":[70000]}"#, Err("`three` is missing or not of its kind")),
             (r#"{"one":1,"three":null}"#, Err("`three` is missing or not of its kind")),
             ("[]", Err("`{…}` is missing or not of its kind")),
-            ("{", Err("it is no JSON: EOF while parsing an object at line 1 column 1")),
+            ("{", Err("it is no JSON: expected a name in quotes at line 1 column 2")),
         ];
         for (text, expected) in cases {
             let read = parse::<Pair>(text.as_bytes()).map_err(|error| error.to_string());

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use heapbeat_shared::float;
+use heapbeat_shared::{float, tree};
 use serde_json::Value;
 
 use super::channel::{Channel, Service};
@@ -225,7 +225,7 @@ fn sign(message: &Message) -> &'static str {
 
 /// What an answer means. `retry_after`: the header of that name, in seconds.
 pub fn answered(channel: &Channel, status: u16, retry_after: Option<&str>, body: &str) -> Answered {
-    let json = || serde_json::from_str::<Value>(body).unwrap_or_default();
+    let json = || tree::read(body).unwrap_or_default();
     let taken = match channel.service {
         Service::Slack => status == 200 && body.trim() == "ok",
         Service::Telegram { .. } => status == 200 && json()["ok"] == true,

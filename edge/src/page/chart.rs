@@ -95,7 +95,8 @@ struct Scale {
 
 impl Scale {
     fn place(&self, value: f64) -> f64 {
-        ((value - self.from) / (self.to - self.from) * self.length).clamp(0.0, self.length)
+        // Not `clamp`, whose complaint about a limit that is no number brings every way to print one along.
+        ((value - self.from) / (self.to - self.from) * self.length).max(0.0).min(self.length)
     }
 }
 

@@ -3,7 +3,7 @@
 //! One that somebody closed stays closed while the same trouble goes on; it takes something worse, or a return of the
 //! trouble after all was well, to open one again.
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{UnixMillis, tree};
 use serde_json::Value;
 
 use super::incident::Incident;
@@ -30,7 +30,7 @@ impl Orders {
     pub fn parse(text: &str) -> Result<Orders, String> {
         let right =
             r#"the body is {"note":"…"}, {"acknowledge":true} or {"resolve":true}, or some of them together"#;
-        let Ok(Value::Object(body)) = serde_json::from_str(text) else { return Err(right.to_owned()) };
+        let Ok(Value::Object(body)) = tree::read(text) else { return Err(right.to_owned()) };
         let mut orders = Orders::default();
         for (name, value) in &body {
             match (name.as_str(), value) {

@@ -124,15 +124,28 @@ fn write_number(text: &mut String, number: &Number, small: i32) {
         let _ = write!(text, "{number}");
         return;
     };
-    let size = float.abs();
-    if size != 0.0 && (size >= 1e21 || size < 10_f64.powi(small + 1)) {
-        let scientific = format!("{float:e}");
-        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
-        let _ = write!(text, "{digits}e{sign}{exponent:0>2}");
-    } else {
-        let _ = write!(text, "{float}");
+    if float.is_sign_negative() {
+        text.push('-');
     }
+    let (digits, exponent) = float::digits(float);
+    let (first, rest) = digits.split_at(1);
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    // Writing to a String does not fail.
+    let _ = if exponent > 20 || exponent <= small {
+        let (point, sign) = (if rest.is_empty() { "" } else { "." }, if exponent < 0 { '-' } else { '+' });
+        write!(text, "{first}{point}{rest}e{sign}{:02}", exponent.unsigned_abs())
+    } else if exponent < 0 {
+        write!(text, "0.{}{digits}", zeros(-exponent - 1))
+    } else {
+        let whole = usize::try_from(exponent + 1).unwrap_or(1);
+        match digits.split_at_checked(whole) {
+            Some((whole, "")) => write!(text, "{whole}"),
+            Some((whole, fraction)) => write!(text, "{whole}.{fraction}"),
+            None => {
+                write!(text, "{digits}{}", zeros(exponent + 1 - i32::try_from(digits.len()).unwrap_or(0)))
+            }
+        }
+    };
 }
 
 #[cfg(test)]
