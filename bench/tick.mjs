@@ -11,6 +11,7 @@ import { Edge } from "../tests/e2e/harness/edge.mjs";
 import { monitors as listed } from "../tests/e2e/harness/history.mjs";
 import { Server } from "../tests/e2e/harness/server.mjs";
 import { healthBody, Target } from "../tests/e2e/harness/target.mjs";
+import { workerds } from "../tests/e2e/harness/workerd.mjs";
 
 const TICKS = Number(process.env.TICKS ?? 60);
 /** Ticks that warm the engine up, and are not counted. */
@@ -31,19 +32,6 @@ const FLOOR = `export default {
     await Promise.all(Array.from({ length: 6 }, one));
   },
 };`;
-
-/** The workerd processes that this process has started. */
-function workerds() {
-  const mine = (/** @type {string} */ pid) => {
-    try {
-      const [, name, rest] = /\((.*)\) . (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-      return name === "workerd" && Number(rest) === process.pid;
-    } catch {
-      return false;
-    }
-  };
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && mine(name));
-}
 
 /** Milliseconds that all threads of these processes were on a core. @param {string[]} pids */
 function spent(pids) {

@@ -140,9 +140,9 @@ fn health(story: &Story, at: i64) -> Vec<u8> {
 }
 
 /// The report at `at`, with the samples since the tick before.
-fn signed(lives: &Lives, since: i64, at: i64) -> Option<Signed> {
+pub(crate) fn signed(lives: &Lives, since: i64, at: i64) -> Option<Signed> {
     let (life, before) = lives.at(at)?;
-    let run = lives.runs(since.max(life.from) + 1000, at + 1, 1000).pop()?;
+    let run = lives.runs((since + 1000).max(life.from), at + 1, 1000).pop()?;
     let Series { first, samples } = run.series;
     let latest = *samples.last()?;
     let rung = pressure(latest.working_set);
@@ -159,7 +159,7 @@ fn signed(lives: &Lives, since: i64, at: i64) -> Option<Signed> {
         pressure: Standing { rung, since: UnixMillis(at), shed: 0 },
         latest,
         system: System::default(),
-        events: events(lives, life, since, at),
+        events: climbed(lives, life, since, at).into_iter().collect(),
         routes: Vec::new(),
         forecast: Forecaster::new().assess(LIMIT),
         samples: Block { first, count: samples.len() as u64, lost: 0, data: series::encode(first, &samples) },
@@ -169,10 +169,12 @@ fn signed(lives: &Lives, since: i64, at: i64) -> Option<Signed> {
     Some(Signed { report, series: Series { first, samples } })
 }
 
-/// The rungs that were climbed since the tick before.
-fn events(lives: &Lives, life: &Life, since: i64, at: i64) -> Vec<Event> {
-    let of = |at: i64| lives.sample(life, at.max(life.from)).working_set;
+/// The rung that was climbed, or come down to, from one instant to another in a life.
+pub(crate) fn climbed(lives: &Lives, life: &Life, since: i64, at: i64) -> Option<Event> {
+    if since < life.from {
+        return None;
+    }
+    let of = |at: i64| lives.sample(life, at).working_set;
     let (from, to, memory) = (pressure(of(since)), pressure(of(at)), of(at));
-    let event = Event { at: UnixMillis(at), kind: EventKind::Pressure { from, to, memory } };
-    (from != to).then_some(event).into_iter().collect()
+    (from != to).then_some(Event { at: UnixMillis(at), kind: EventKind::Pressure { from, to, memory } })
 }

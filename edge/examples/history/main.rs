@@ -4,11 +4,12 @@
 //! (`{"monitors":[…],"days":90,"until":<ms>,"came":<ms>,"memory":4}`: the list as it is configured, the last tick, the edge's
 //! own clock at it, and how many heapbeat monitors sign reports), rows come out, the same for the same line. The last day goes
 //! tick by tick through the real [`Board`](heapbeat_edge::watch::board::Board), what is older is written from the same
-//! stories. Used by `tests/e2e/harness/history.mjs`.
+//! stories. `{"reports":{…}}` asks for a signed server's day instead (`reports.rs`). Used by `tests/e2e/harness/history.mjs`.
 
 mod last_day;
 mod memory;
 mod older;
+mod reports;
 mod rows;
 mod story;
 
@@ -35,8 +36,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    fn read(value: &Value) -> Result<Self, String> {
         let number = |name: &str| value.get(name).and_then(Value::as_i64).ok_or(format!("{name} is missing"));
         let list = value.get("monitors").ok_or("monitors is missing")?.to_string();
         let config = Config::parse(Some(&list), true);
@@ -63,15 +63,24 @@ impl Wanted {
 fn main() -> ExitCode {
     let mut text = String::new();
     let wanted = std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string());
-    match wanted.and_then(|_| Wanted::read(&text)) {
-        Ok(wanted) => {
-            print!("{}", told(&wanted));
+    match wanted.and_then(|_| answer(&text)) {
+        Ok(lines) => {
+            print!("{lines}");
             ExitCode::SUCCESS
         }
         Err(error) => {
             eprintln!("history: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What a line of JSON asks for.
+fn answer(text: &str) -> Result<String, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match value.get("reports") {
+        Some(wanted) => reports::told(wanted).ok_or("reports have from, until and deaths".to_owned()),
+        None => Wanted::read(&value).map(|wanted| told(&wanted)),
     }
 }
 

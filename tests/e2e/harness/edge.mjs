@@ -66,10 +66,10 @@ export class Edge {
     this.now += minutes * MINUTE;
   }
 
-  /** One tick of a worker of its workerd. @param {string} name */
-  async tickOf(name) {
+  /** One tick of a worker of its workerd, meant for an instant. @param {string} name @param {number} [at] */
+  async tickOf(name, at = this.now) {
     const worker = /** @type {any} */ (await this.#worker.getWorker(name));
-    const { outcome } = await worker.scheduled({ scheduledTime: new Date(this.now), cron: "* * * * *" });
+    const { outcome } = await worker.scheduled({ scheduledTime: new Date(at), cron: "* * * * *" });
     if (outcome !== "ok") throw new Error(`the tick ended with ${outcome}`);
   }
 

@@ -1,0 +1,37 @@
+//! A signed server's reports of a day, one a minute, each with the samples of the last forty minutes: what a server that keeps
+//! a ring tells whoever asks. A line each, `{"at":<ms>,"body":"…"}`; who serves them signs them.
+
+use heapbeat_shared::UnixMillis;
+use serde_json::{Value, json};
+
+use crate::last_day::{climbed, signed};
+use crate::memory::Lives;
+use crate::story::{Episode, What};
+use crate::{HOUR, MINUTE};
+
+/// What the ring holds.
+const RING: i64 = 40 * MINUTE;
+
+/// The reports that `{"from":<ms>,"until":<ms>,"deaths":[[<ms>,<ms>],…]}` asks for.
+pub(crate) fn told(wanted: &Value) -> Option<String> {
+    let (from, until) = (wanted.get("from")?.as_i64()?, wanted.get("until")?.as_i64()?);
+    let mut episodes = Vec::new();
+    for death in wanted.get("deaths")?.as_array()? {
+        let (from, to) = (death.get(0)?.as_i64()?, death.get(1)?.as_i64()?);
+        episodes.push(Episode { from, to, what: What::Death });
+    }
+    // Long enough ago that no deploy falls into the day.
+    let lives = Lives::new(0, from - 3 * HOUR, until, &episodes);
+    let mut out = String::new();
+    for at in (from..=until).step_by(60_000) {
+        let mut report = signed(&lives, at - RING, at)?.report;
+        let (life, _) = lives.at(at)?;
+        let minutes = (at - RING..at).step_by(60_000);
+        report.events = minutes.filter_map(|at| climbed(&lives, life, at, at + MINUTE)).collect();
+        report.now = UnixMillis(at);
+        let body = String::from_utf8(report.to_json()).ok()?;
+        out.push_str(&json!({ "at": at, "body": body }).to_string());
+        out.push('\n');
+    }
+    Some(out)
+}
