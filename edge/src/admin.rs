@@ -8,8 +8,8 @@ use crate::config::applied::{Applied, Difference, LIST};
 use crate::config::{Config, MonitorId};
 use crate::json;
 
-/// Longest list that is taken, in bytes.
-pub const LONGEST_LIST: usize = 256 * 1024;
+/// Longest list that is taken, in bytes: half of what a row holds.
+pub const LONGEST_LIST: usize = 1024 * 1024;
 
 /// Shortest token that lets anybody in: one that can be guessed is none.
 const SHORTEST_TOKEN: usize = 16;
@@ -77,10 +77,10 @@ pub fn applied_json(answer: &Applied) -> String {
     })
 }
 
-/// The applied monitors beside those of `wrangler.toml`.
-pub fn read_applied(list: &[Value], allow_private: bool, fixed: &Config) -> Config {
+/// The applied monitors beside those of `wrangler.toml`, as far as there is `room` for both.
+pub fn read_applied(list: &[Value], allow_private: bool, fixed: &Config, room: usize) -> Config {
     let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
-    Config::read(LIST, list, allow_private, &taken)
+    Config::read(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
     fn an_id_stands_in_one_place() {
         let fixed = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
         let list = [json!({"id":"a","kind":"http","url":"https://b.example"})];
-        let applied = read_applied(&list, false, &fixed);
+        let applied = read_applied(&list, false, &fixed, 40);
         assert_eq!(applied.monitors, []);
         assert_eq!(applied.problems[0].position, "monitors[0].id");
         assert!(applied.problems[0].reason.contains("wrangler.toml"), "{:?}", applied.problems);

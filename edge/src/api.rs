@@ -62,6 +62,8 @@ fn usage(o: &mut Object<'_>, usage: &Usage) {
     o.set("subrequests", usage.subrequests);
     o.set("busiest_tick_subrequests", usage.busiest);
     o.set("interval_floor_seconds", usage.floor().as_secs());
+    // Of many hubs, whose answers are put together, this is the sum like the rest.
+    o.set("hubs", 1_u64);
 }
 
 fn work(o: &mut Object<'_>, work: &Work) {
@@ -340,7 +342,7 @@ mod tests {
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
             r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"latest_tick_ms":0,"requests":7,"rows_read":0,"#,
-            r#""rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":60}}"#,
+            r#""rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":60,"hubs":1}}"#,
         );
         assert_eq!(status_json(&view()), expected);
     }
@@ -359,7 +361,7 @@ mod tests {
         };
         assert_eq!(
             status_json(&nothing),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0,"hubs":1}}"#
         );
     }
 

@@ -2,121 +2,144 @@
 //!
 //! A hub watches 40 monitors at most; more monitors are more hubs, `hub-0`, `hub-1` and so on. `hub-0` knows how many there
 //! are, says so with every answer, and knows whose a monitor is: asked about one that is another's it names that hub
-//! (status 421). So a fleet of one costs one request a question, and whoever remembers costs no more with a hundred. What
-//! is remembered here is a shortcut and never the truth.
+//! (status 421). So a fleet of one costs one request a question.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use heapbeat_shared::UnixMillis;
-use litemap::LiteMap;
-use worker::{Env, Method, Result, console_error};
+use worker::{Delay, Env, Method, Result, console_error};
 
 use crate::env::BINDING_HUB;
 use crate::outgoing;
 use crate::probe::six_at_once;
 
-mod places;
+pub mod address;
+mod merge;
+pub mod places;
+pub mod roll;
 
-pub use places::subject;
+use self::address::paged;
+use self::merge::merge;
 
 /// With it `hub-0` says how many hubs there are.
 pub(crate) const HUBS: &str = "x-heapbeat-hubs";
 
-/// Monitors whose hub is remembered.
-const MOST_REMEMBERED: usize = 2000;
+/// How long the public waits for one of many hubs.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A hub's status and body; `None` where it gave none, or says that it cannot.
+pub(crate) type Answer = Option<(u16, String)>;
+
+/// A hub, what it is asked, and what it is handed.
+pub(crate) type Question = (usize, String, Option<String>);
 
 thread_local! {
-    /// How many hubs there are, as far as `hub-0` has told.
-    static KNOWN: Cell<usize> = const { Cell::new(1) };
-    /// The hubs of monitors that are not the first hub's.
-    static OWNERS: RefCell<LiteMap<String, usize>> = const { RefCell::new(LiteMap::new()) };
+    /// How many hubs there are, as far as `hub-0` has told; 0 where it has not. A shortcut, never the truth.
+    static KNOWN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Asks the hub that has the monitor `id` for `path`, which is about that monitor. `None`: there is no such thing.
-pub async fn one(env: &Env, id: &str, path: &str) -> Result<Option<String>> {
-    seen(find(env, id, Method::Get, path, None).await?)
-}
-
-/// Asks every hub for `path`, the first hub first. `None`: that hub is silent. An error where none answers.
+/// Asks every hub for `path`, the first hub first. `None`: that hub is silent. An error where all are.
 pub async fn all(env: &Env, path: &str) -> Result<Vec<Option<String>>> {
-    let answers = everywhere(env, Method::Get, path).await;
-    let said = |(status, body): (u16, String)| (status == 200).then_some(body);
-    let answers: Vec<_> = answers.into_iter().map(|answer| answer.and_then(said)).collect();
-    if answers.iter().all(Option::is_none) {
-        return Err(worker::Error::from("no hub answered"));
+    let mut bodies = Vec::new();
+    for answer in everywhere(env, &Method::Get, path).await {
+        bodies.push(answer.filter(|(status, _)| *status == 200).map(|(_, body)| body));
     }
-    Ok(answers)
+    if bodies.iter().all(Option::is_none) {
+        return Err(worker::Error::from("no hub answers"));
+    }
+    Ok(bodies)
 }
 
 /// Asks for something that the public may see, finished, whosever it is. `None`: there is no such thing.
 pub async fn ask(env: &Env, path: &str) -> Result<Option<String>> {
-    seen(tell(env, Method::Get, path, None).await?)
-}
-
-/// Hands a request of the owner's, or of a job, to the hub whose it is; the answer's status and body are the hub's.
-pub async fn tell(env: &Env, method: Method, path: &str, body: Option<String>) -> Result<(u16, String)> {
-    find(env, subject(path).unwrap_or_default(), method, path, body.as_deref()).await
-}
-
-/// Hands every hub a tick. A hub that fails costs the others nothing.
-pub async fn tick(env: &Env, at: UnixMillis) {
-    everywhere(env, Method::Post, &format!("/tick?at={}", at.0)).await;
-}
-
-/// What the public gets of an answer.
-fn seen((status, body): (u16, String)) -> Result<Option<String>> {
-    match status {
-        200 => Ok(Some(body)),
-        404 => Ok(None),
+    match tell(env, Method::Get, path, None).await? {
+        (200, body) => Ok(Some(body)),
+        (404, _) => Ok(None),
         _ => Err(worker::Error::from("the hub did not answer")),
     }
 }
 
-/// Asks the hub that has the monitor `id`, which `hub-0` has to say where nobody remembers.
-async fn find(env: &Env, id: &str, method: Method, path: &str, body: Option<&str>) -> Result<(u16, String)> {
-    let remembered = OWNERS.with_borrow(|owners| owners.get(id).copied());
-    if let Some(hub) = remembered {
-        let answer = send(env, hub, &method, path, body).await?;
-        if answer.0 != 404 {
-            return Ok(answer);
+/// The status of all monitors. Where a hub is silent the first one says of which nobody knows anything.
+async fn status(env: &Env, path: &str) -> Result<(u16, String)> {
+    let (mut bodies, mut silent) = (Vec::new(), Vec::new());
+    for (hub, body) in all(env, path).await?.into_iter().enumerate() {
+        match body {
+            Some(body) => bodies.push(body),
+            None => silent.push((0, format!("{path}?of={hub}"), None)),
         }
-        OWNERS.with_borrow_mut(|owners| owners.remove(id));
     }
-    let (status, text) = send(env, 0, &method, path, body).await?;
-    let (421, Ok(hub)) = (status, text.parse()) else { return Ok((status, text)) };
-    OWNERS.with_borrow_mut(|owners| {
-        if owners.len() >= MOST_REMEMBERED {
-            owners.clear();
-        }
-        owners.insert(id.to_owned(), hub);
-    });
-    send(env, hub, &method, path, body).await
+    for stand_in in each(env, &Method::Get, silent).await {
+        let unknown = || r#"{"notices":["A part of the edge does not answer."]}"#.to_owned();
+        bodies.push(stand_in.map_or_else(unknown, |(_, body)| body));
+    }
+    let one = if bodies.len() == 1 { bodies.remove(0) } else { merge(&bodies) };
+    Ok((200, one))
 }
 
-/// Asks every hub, six at a time; `None` where one does not answer.
-async fn everywhere(env: &Env, method: Method, path: &str) -> Vec<Option<(u16, String)>> {
-    let answers = RefCell::new(Vec::new());
-    loop {
-        // The first hub says how many there are; those that are known of are asked meanwhile.
-        let (from, to) = (answers.borrow().len(), KNOWN.get());
-        if from >= to {
-            return answers.into_inner();
-        }
-        answers.borrow_mut().resize_with(to, || None);
-        six_at_once((from..to).collect(), async |hub| {
-            match send(env, hub, &method, path, None).await {
-                Ok((status @ 500.., _)) => console_error!("hub-{hub} {path}: status {status}"),
-                Ok(answer) => answers.borrow_mut()[hub] = Some(answer),
-                Err(error) => console_error!("hub-{hub} {path}: {error}"),
-            }
-            true
-        })
-        .await;
+/// Hands a request of the owner's, or of a job, to the hub whose it is; the answer's status and body are the hub's.
+pub async fn tell(env: &Env, method: Method, path: &str, body: Option<String>) -> Result<(u16, String)> {
+    if path.starts_with("/status") {
+        return status(env, path).await;
     }
+    let mut hub = paged(path, body.as_deref());
+    loop {
+        let (status, text) = send(env, hub, &method, path, body.as_deref()).await?;
+        match text.parse() {
+            // The first hub says whose it is.
+            Ok(other) if status == 421 && hub == 0 => hub = other,
+            _ => return Ok((status, text)),
+        }
+    }
+}
+
+/// Hands every hub a tick. A hub that fails costs the others nothing.
+pub async fn tick(env: &Env, at: UnixMillis) {
+    if KNOWN.get() == 0 {
+        // So that the others need not wait until the first hub's probes are done.
+        each(env, &Method::Get, vec![(0, "/hubs".to_owned(), None)]).await;
+    }
+    everywhere(env, &Method::Post, &format!("/tick?at={}", at.0)).await;
+}
+
+/// Asks every hub.
+async fn everywhere(env: &Env, method: &Method, path: &str) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    // The first hub says how many there are; those that are known of are asked meanwhile.
+    while answers.len() < KNOWN.get().max(1) {
+        let hubs = answers.len()..KNOWN.get().max(1);
+        answers.append(&mut each(env, method, hubs.map(|hub| (hub, path.to_owned(), None)).collect()).await);
+    }
+    answers
+}
+
+/// Asks hubs, six at a time; answers have the order of the questions.
+pub(crate) async fn each(env: &Env, method: &Method, questions: Vec<Question>) -> Vec<Answer> {
+    let answers = RefCell::new(vec![None; questions.len()]);
+    let put = &answers;
+    six_at_once(questions.into_iter().enumerate().collect(), |(place, (hub, path, body))| async move {
+        let asked = pin!(send(env, hub, method, &path, body.as_deref()));
+        // Nobody waits for a tick; whoever is asked something is waited for.
+        let patience = if *method == Method::Get { PATIENCE } else { Duration::from_secs(900) };
+        let answer = match select(asked, Delay::from(patience)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(worker::Error::from("no answer in time")),
+        };
+        match answer {
+            Ok(answer) if answer.0 < 500 => put.borrow_mut()[place] = Some(answer),
+            Ok((status, _)) => console_error!("hub-{hub} {path}: status {status}"),
+            Err(error) => console_error!("hub-{hub} {path}: {error}"),
+        }
+        true
+    })
+    .await;
+    answers.into_inner()
 }
 
 /// Asks one hub.
-pub(crate) async fn send(
+async fn send(
     env: &Env,
     hub: usize,
     method: &Method,

@@ -20,6 +20,8 @@ use self::pace::Counts;
 use crate::config::Config;
 use crate::config::maintenance::Maintenance;
 use crate::env::{self, Setup};
+use crate::fleet::HUBS;
+use crate::fleet::roll::Roll;
 use crate::probe::wall_clock;
 use crate::store::{Loaded, Store, StoreError};
 use crate::watch::beat::Beats;
@@ -33,6 +35,7 @@ mod incidents;
 mod machines;
 mod pace;
 mod past;
+mod share;
 mod tick;
 mod told;
 mod work;
@@ -49,9 +52,13 @@ pub struct Hub {
     config: RefCell<Option<Rc<Config>>>,
     beats: RefCell<Option<Rc<Beats>>>,
     maintenance: RefCell<Option<Rc<Vec<Maintenance>>>>,
+    /// The other hubs.
+    roll: RefCell<Option<Rc<Roll>>>,
     store: std::result::Result<Store, StoreError>,
     board: RefCell<Option<Rc<Board>>>,
     ticking: Cell<bool>,
+    /// The others are being told.
+    telling: Cell<bool>,
     outbox: Outbox,
     env: Env,
     counts: Counts,
@@ -73,9 +80,11 @@ impl DurableObject for Hub {
             config: RefCell::new(None),
             beats: RefCell::new(None),
             maintenance: RefCell::new(None),
+            roll: RefCell::new(None),
             store,
             board: RefCell::new(None),
             ticking: Cell::new(false),
+            telling: Cell::new(false),
             outbox: Outbox::default(),
             env,
             counts: Counts::default(),
@@ -95,8 +104,13 @@ impl DurableObject for Hub {
             console_error!("hub: {error}");
             Finished::refused(503, "the hub's store failed")
         });
-        let response =
+        let mut response =
             if status == 204 { Response::empty()? } else { Response::from_bytes(body.into_bytes())? };
+        if let Ok(roll) = self.roll()
+            && roll.number == 0
+        {
+            response.headers_mut().set(HUBS, &roll.of.to_string())?;
+        }
         Ok(response.with_status(status))
     }
 }
@@ -119,6 +133,13 @@ impl Drop for Turn<'_> {
 impl Hub {
     fn store(&self) -> Told<&Store> {
         self.store.as_ref().map_err(ToString::to_string)
+    }
+
+    /// Reads anew what people told, when it is asked for.
+    fn forget(&self) {
+        *self.config.borrow_mut() = None;
+        *self.maintenance.borrow_mut() = None;
+        *self.roll.borrow_mut() = None;
     }
 
     /// What is known, read from the store the first time.

@@ -11,8 +11,10 @@ use super::answer::Finished;
 use super::{Hub, Told};
 use crate::admin::{self, LONGEST_LIST, read_applied};
 use crate::config::applied::{Applied, Difference};
-use crate::config::{Config, Kind, MonitorId};
+use crate::config::{A_HUB, Config, Kind, MOST_MONITORS, MonitorId};
 use crate::env;
+use crate::fleet::places::Places;
+use crate::fleet::roll::Roll;
 use crate::json;
 use crate::probe::wall_clock;
 use crate::watch::beat::{Beats, Said};
@@ -23,14 +25,17 @@ impl Hub {
         if let Some(config) = &*self.config.borrow() {
             return Ok(Rc::clone(config));
         }
-        let config = Rc::new(self.with_applied(&self.applied()?));
+        let config = Rc::new(self.with_applied(&self.applied()?, self.roll()?.number == 0));
         *self.config.borrow_mut() = Some(Rc::clone(&config));
         Ok(config)
     }
 
-    fn with_applied(&self, list: &[Value]) -> Config {
-        let mut config = self.setup.config.clone();
-        let applied = read_applied(list, self.setup.allow_private, &self.setup.config);
+    /// What stands in `wrangler.toml` is the first hub's.
+    fn with_applied(&self, list: &[Value], first: bool) -> Config {
+        let fixed = &self.setup.config;
+        let room = if first { A_HUB } else { A_HUB + fixed.monitors.len() };
+        let applied = read_applied(list, self.setup.allow_private, fixed, room);
+        let mut config = if first { fixed.clone() } else { Config::default() };
         // That nothing stands in wrangler.toml is no mistake where something was applied.
         if config.monitors.is_empty() && !applied.monitors.is_empty() {
             config.problems.clear();
@@ -41,28 +46,45 @@ impl Hub {
         config
     }
 
-    fn applied(&self) -> Told<Vec<Value>> {
+    pub(super) fn applied(&self) -> Told<Vec<Value>> {
         let text = self.store()?.applied().map_err(|error| error.to_string())?;
         // What cannot be read was written by another version; the next list takes its place.
         Ok(text.and_then(|text| admin::read_list(&text).ok()).unwrap_or_default())
     }
 
     /// Puts a list in force, or says what is wrong with it or what it would change.
-    pub(super) fn put_monitors(&self, body: &str, dry_run: bool) -> Told<Finished> {
+    pub(super) async fn put_monitors(&self, body: &str, dry_run: bool) -> Told<Finished> {
         let list = match admin::read_list(body) {
             Ok(list) => list,
             Err(reason) => return Ok(Finished::refused(400, &reason)),
         };
-        let mut wanted = read_applied(&list, self.setup.allow_private, &self.setup.config);
+        let fixed = &self.setup.config;
+        let mut wanted = read_applied(&list, self.setup.allow_private, fixed, MOST_MONITORS);
         super::zones::refuse_unknown(&mut wanted);
         env::check_channels(&mut wanted, &self.setup.channels);
-        let (good, problems) = (wanted.problems.is_empty(), wanted.problems);
+        let mut problems = wanted.problems;
+        let mut roll = Roll::clone(&*self.roll()?);
+        if problems.is_empty() {
+            // Before there was a second hub nobody wrote down that all are at the first.
+            if roll.places == Places::default() {
+                roll.places = Places::at_the_first(self.config()?.monitors.iter());
+            }
+            match roll.places.next(&fixed.monitors, &wanted.monitors) {
+                Ok(places) => roll = Roll { of: places.hubs(), places, ..roll },
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let good = problems.is_empty();
+        if let Some(answer) = self.busy() {
+            return Ok(answer);
+        }
         let difference =
-            if good { Difference::between(&self.applied()?, &list) } else { Difference::default() };
-        if good && !dry_run {
-            let text = json::object(|o| o.value("monitors", &Value::from(list)));
-            self.store()?.apply(&text).map_err(|error| error.to_string())?;
-            *self.config.borrow_mut() = None;
+            if good { Difference::between(&self.whole()?, &list) } else { Difference::default() };
+        if good
+            && !dry_run
+            && let Some(answer) = self.put_in_force(list, roll).await?
+        {
+            return Ok(answer);
         }
         let answer = Applied { applied: good && !dry_run, difference, problems };
         let status = if good { 200 } else { 422 };
@@ -72,7 +94,7 @@ impl Hub {
     /// The applied list as it was written, and the ids that `wrangler.toml` has.
     pub(super) fn get_monitors(&self) -> Told<Finished> {
         let fixed: Vec<_> = self.setup.config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
-        let applied = Value::from(self.applied()?);
+        let applied = Value::from(self.whole()?);
         Ok(Finished::ok(json::object(|o| {
             o.value("monitors", &applied);
             o.texts("wrangler", fixed.iter().copied());

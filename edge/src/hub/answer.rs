@@ -5,6 +5,7 @@ use worker::{Method, Request, Result};
 
 use super::{Hub, Told, admin};
 use crate::api;
+use crate::fleet::address::named;
 use crate::page;
 
 /// What the hub answers, finished.
@@ -38,7 +39,16 @@ impl Finished {
 impl Hub {
     /// The answer, or why the hub has none.
     pub(super) async fn answer(&self, request: &mut Request) -> Result<Told<Finished>> {
-        Ok(match (request.method(), request.path().as_str()) {
+        let (path, number) = (request.path(), named(&request.inner().url()));
+        if !matches!(path.as_str(), "/share" | "/import") {
+            match self.elsewhere(&path, number) {
+                Ok(None) => {}
+                Ok(Some(hub)) if hub == number => return Ok(Ok(Finished::found(None))),
+                Ok(Some(hub)) => return Ok(Ok(Finished { status: 421, body: hub.to_string() })),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(match (request.method(), path.as_str()) {
             (Method::Post, "/tick") => match instant(request) {
                 Some(at) => {
                     let ticked = self.tick(at).await;
@@ -48,16 +58,18 @@ impl Hub {
                 None => Ok(Finished::refused(400, "a tick has an instant")),
             },
             (Method::Get, "/page") => self.view().map(|view| Finished::ok(page::status(&view))),
-            (Method::Get, "/status") => self.view().map(|view| Finished::ok(api::status_json(&view))),
+            (Method::Get, path @ ("/status" | "/status/all")) => {
+                let silent = query(request).and_then(|query| query.strip_prefix("of=")?.parse().ok());
+                self.status(path == "/status", silent).map(Finished::ok)
+            }
             (Method::Get, "/incidents") => {
                 self.told_incidents(&query(request).unwrap_or_default()).map(Finished::ok)
             }
-            (Method::Get, "/status/all") => self.admin_status().map(Finished::ok),
             (Method::Get, "/monitors") => self.get_monitors(),
             (Method::Put, "/monitors") => {
                 let dry_run = query(request).is_some_and(|query| query == "dry-run=true");
                 let body = admin::read_list(request).await?;
-                self.put_monitors(&body, dry_run)
+                self.put_monitors(&body, dry_run).await
             }
             (Method::Get, path) if path.starts_with("/incidents/") => {
                 self.get_incident(&path["/incidents/".len()..]).map(Finished::found)
@@ -76,7 +88,11 @@ impl Hub {
             (Method::Get, "/maintenance") => self.get_maintenance(),
             (Method::Put, "/maintenance") => {
                 let body = admin::read_list(request).await?;
-                self.set_maintenance(&body)
+                self.set_maintenance(&body).await
+            }
+            (Method::Put, "/share") => {
+                let body = admin::read_list(request).await?;
+                self.take_share(&query(request).unwrap_or_default(), &body)
             }
             (Method::Post, path) if path.starts_with("/heartbeats/") => {
                 self.hear(&path["/heartbeats/".len()..], &query(request).unwrap_or_default())

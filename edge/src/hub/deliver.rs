@@ -90,7 +90,7 @@ impl Outbox {
         let awake = awake(&self.rows.borrow(), quiet);
         let due: Vec<Queued> = sendable(&awake, now, A_TURN).into_iter().cloned().collect();
         let sent = due.len() as u64;
-        six_at_once(due, async |row| {
+        six_at_once(due, |row| async move {
             let answered = match channels.get(&row.channel) {
                 None => Answered::Refused(404),
                 Some(channel) => match env::secret(env, &channel.secret) {

@@ -13,10 +13,17 @@ const BYTES: usize = 2 * 1024 * 1024;
 impl Hub {
     /// A page that begins at this row of this table. Its last line says where the next one begins.
     pub(super) fn export(&self, from: &str) -> Told<Finished> {
+        let roll = self.roll()?;
+        // The hub, which is this one, may stand in front.
+        let own = format!("{}-", roll.number);
+        let from = from.strip_prefix(&own).filter(|rest| rest.contains('-')).unwrap_or(from);
         let mut numbers = from.split('-').map(|number| number.parse::<i64>().unwrap_or_default());
         let mut next = || numbers.next().unwrap_or_default().max(0);
         let (mut table, mut skip) = (usize::try_from(next()).unwrap_or_default(), next());
-        let mut out = json::object(|o| o.set("schema", Store::schema()));
+        let mut out = json::object(|o| {
+            o.set("schema", Store::schema());
+            o.set("hub", roll.number as u64);
+        });
         out.push('\n');
         while let Some((name, _)) = TABLES.get(table) {
             let rows = self.store()?.rows_of(table, skip, ROWS).map_err(|error| error.to_string())?;
@@ -35,7 +42,8 @@ impl Hub {
                 (table, skip) = (table + 1, 0);
             }
         }
-        let next = (table < TABLES.len()).then(|| format!("{table}-{skip}"));
+        let more = (table < TABLES.len()).then(|| format!("{own}{table}-{skip}"));
+        let next = more.or_else(|| (roll.number + 1 < roll.of).then(|| format!("{}-0-0", roll.number + 1)));
         out.push_str(&json::object(|o| o.set("next", next.as_ref())));
         out.push('\n');
         Ok(Finished::ok(out))
@@ -69,9 +77,8 @@ impl Hub {
             return Ok(Finished::refused(400, &format!("the store did not take it: {error}")));
         }
         *self.board.borrow_mut() = None;
-        *self.config.borrow_mut() = None;
         *self.beats.borrow_mut() = None;
-        *self.maintenance.borrow_mut() = None;
+        self.forget();
         Ok(Finished::ok(json::object(|o| o.set("rows", count))))
     }
 }

@@ -33,9 +33,14 @@ impl Hub {
         Ok(view)
     }
 
-    /// `GET /status/all`: what the public sees, with what it does not.
-    pub(super) fn admin_status(&self) -> Told<String> {
-        Ok(api::status_json(&self.view_of(&*self.config()?)?))
+    /// `GET /status`, and `GET /status/all`, with what the public does not see; or what stands in for another hub's.
+    pub(super) fn status(&self, public: bool, silent: Option<usize>) -> Told<String> {
+        let view = match silent {
+            Some(hub) => self.stand_in(hub, public)?,
+            None if public => self.view()?,
+            None => self.view_of(&*self.config()?)?,
+        };
+        Ok(api::status_json(&view))
     }
 
     /// `GET /monitors/<id>/now`.

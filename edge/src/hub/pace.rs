@@ -55,7 +55,8 @@ impl Hub {
         let mut usage = self.counts.usage.get();
         usage.count(at, came, last, self.spent());
         if let Some(quotas) = self.setup.quotas {
-            usage.govern(at, quotas);
+            // A share of what the account has.
+            usage.govern(at, quotas.among(self.roll().map_or(1, |roll| roll.of)));
         }
         usage
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
-use worker::{console_log, console_warn};
+use worker::{console_error, console_log, console_warn};
 
 use super::{Hub, Told, Turn};
 use crate::config::{Config, Monitor, Rhythm, Target};
@@ -18,6 +18,9 @@ use crate::watch::work::concerned;
 
 /// Requests that the probes of one tick may make: the free plan's 50, less what alerts may need.
 const REQUESTS_A_TICK: u32 = 45;
+
+/// Other hubs that a tick hands their share, where they did not take it before; the probes leave it these requests.
+const SHARES_A_TICK: u8 = 5;
 
 /// What became of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,9 @@ impl Hub {
             let sent = self.outbox.deliver(self.store()?, channels, &self.env, now).await;
             self.counts.sent(sent);
         }
+        if let Err(error) = self.hand_out(SHARES_A_TICK.into()).await {
+            console_error!("hub: {error}");
+        }
         Ok(ticked)
     }
 
@@ -61,12 +67,10 @@ impl Hub {
         }
         let Setup { channels, page, allow_private, references, .. } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
-        let allowance = Allowance::new(
-            REQUESTS_A_TICK,
-            *allow_private,
-            self.keys(&config, &before),
-            self.headers(&config),
-        );
+        let requests =
+            REQUESTS_A_TICK - u32::from(!self.roll()?.untold.is_empty()) * u32::from(SHARES_A_TICK);
+        let allowance =
+            Allowance::new(requests, *allow_private, self.keys(&config, &before), self.headers(&config));
         let mut probes = probe_all(before.due(&config, at), &allowance).await;
         if sight::is_suspect(&before, &config, &probes, !references.is_empty()) {
             sight::cover(&before, &mut probes, probe::sight(references, &allowance).await, at);
@@ -80,7 +84,7 @@ impl Hub {
         let queued = self.outbox.rows_for(&commit.alerts, at);
         let notes = commit.notes.clone();
         let last = before.last().map(|last| last.at);
-        self.counts.sent(u64::from(REQUESTS_A_TICK - allowance.left()));
+        self.counts.sent(u64::from(requests - allowance.left()));
         let usage = self.count(at, tick.came, last);
         board.slow_down(usage.floor());
         commit.usage = usage;

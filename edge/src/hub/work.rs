@@ -10,13 +10,13 @@ use super::{Hub, Told};
 use crate::admin::read_named;
 use crate::api::problem;
 use crate::config::maintenance::{self, Maintenance};
-use crate::config::{Config, Problem};
+use crate::config::{MonitorId, Problem};
 use crate::json;
 use crate::probe::{wall_clock, zone_offset};
 use crate::watch::work::{Work, announced};
 
 /// The name of the put list, in the store and in positions.
-const LIST: &str = "maintenance";
+pub(super) const LIST: &str = "maintenance";
 
 impl Hub {
     /// Everything that is announced; read from the store the first time.
@@ -32,7 +32,7 @@ impl Hub {
         Ok(list)
     }
 
-    fn put_maintenance(&self) -> Told<Vec<Value>> {
+    pub(super) fn put_maintenance(&self) -> Told<Vec<Value>> {
         let text = self.store()?.setting(LIST).map_err(|error| error.to_string())?;
         Ok(text.and_then(|text| read_named(&text, LIST).ok()).unwrap_or_default())
     }
@@ -44,21 +44,33 @@ impl Hub {
 
     /// The list that was put, as it was written.
     pub(super) fn get_maintenance(&self) -> Told<Finished> {
-        Ok(Finished::ok(written(self.put_maintenance()?)))
+        Ok(Finished::ok(written(LIST, self.put_maintenance()?)))
     }
 
     /// Puts a list in the place of the one before, or says what is wrong with it.
-    pub(super) fn set_maintenance(&self, body: &str) -> Told<Finished> {
+    pub(super) async fn set_maintenance(&self, body: &str) -> Told<Finished> {
         let list = match read_named(body, LIST) {
             Ok(list) => list,
             Err(reason) => return Ok(Finished::refused(400, &reason)),
         };
         let (read, mut problems) = maintenance::read(LIST, &list);
-        problems.extend(wrong(&read, &self.setup.maintenance, &*self.config()?));
+        let (config, roll) = (self.config()?, self.roll()?);
+        let watched = |id: &MonitorId| {
+            config.monitors.iter().any(|monitor| monitor.id == *id)
+                || roll.places.hub_of(id.as_str()).is_some()
+        };
+        problems.extend(wrong(&read, &self.setup.maintenance, watched));
+        if let Some(answer) = self.busy() {
+            return Ok(answer);
+        }
         let status = if problems.is_empty() { 200 } else { 422 };
         if problems.is_empty() {
-            self.store()?.set(LIST, &written(list)).map_err(|error| error.to_string())?;
+            self.store()?.set(LIST, &written(LIST, list)).map_err(|error| error.to_string())?;
             *self.maintenance.borrow_mut() = None;
+            self.have_told()?;
+            if let Some(answer) = self.tell_others().await? {
+                return Ok(answer);
+            }
         }
         let body = json::object(|o| {
             o.set("applied", problems.is_empty());
@@ -69,12 +81,12 @@ impl Hub {
 }
 
 /// A list as it is kept, and told.
-fn written(list: Vec<Value>) -> String {
-    json::object(|o| o.value(LIST, &Value::from(list)))
+pub(super) fn written(name: &str, list: Vec<Value>) -> String {
+    json::object(|o| o.value(name, &Value::from(list)))
 }
 
 /// What the entries of a list cannot know by themselves.
-fn wrong(read: &[Maintenance], fixed: &[Maintenance], config: &Config) -> Vec<Problem> {
+fn wrong(read: &[Maintenance], fixed: &[Maintenance], watched: impl Fn(&MonitorId) -> bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     for work in read {
         let mut refuse = |reason| problems.push(Problem { position: format!("{LIST}.{}", work.id), reason });
@@ -85,7 +97,7 @@ fn wrong(read: &[Maintenance], fixed: &[Maintenance], config: &Config) -> Vec<Pr
             refuse(format!("there is no time zone `{}`; one is Europe/Berlin", work.zone()));
         }
         for id in work.monitors.iter().flatten() {
-            if !config.monitors.iter().any(|monitor| monitor.id == *id) {
+            if !watched(id) {
                 refuse(format!("names `{id}`, which is not watched"));
             }
         }

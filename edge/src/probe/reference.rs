@@ -20,13 +20,14 @@ pub(crate) async fn sight(references: &[HttpUrl], allowance: &Allowance) -> Sigh
     if asked.is_empty() {
         return Sight::Unasked;
     }
-    let clear = Cell::new(false);
-    six_at_once(asked, async |url| {
+    let seen = Cell::new(false);
+    let clear = &seen;
+    six_at_once(asked, |url| async move {
         clear.set(answers(url).await || clear.get());
         true
     })
     .await;
-    if clear.get() { Sight::Clear } else { Sight::Blocked }
+    if seen.get() { Sight::Clear } else { Sight::Blocked }
 }
 
 async fn answers(url: &HttpUrl) -> bool {

@@ -19,12 +19,21 @@ impl Store {
     }
 
     /// Puts a list in the place of the one before.
-    pub fn apply(&self, monitors: &str) -> Result<(), StoreError> {
+    fn apply(&self, monitors: &str) -> Result<(), StoreError> {
         self.sql.run(
             "INSERT INTO applied (id, monitors) VALUES (1, ?)
                 ON CONFLICT (id) DO UPDATE SET monitors = excluded.monitors",
             vec![monitors.into()],
         )
+    }
+
+    /// Puts a list in the place of the one before, and sets what goes with it; all of it or nothing.
+    pub fn take(&self, monitors: String, settings: Vec<(&'static str, String)>) -> Result<(), StoreError> {
+        let store = self.clone();
+        self.transaction(move || {
+            store.apply(&monitors)?;
+            settings.iter().try_for_each(|(name, body)| store.set(name, body))
+        })
     }
 
     /// What was set under this name.

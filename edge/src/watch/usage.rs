@@ -27,6 +27,16 @@ pub struct Quotas {
     pub rows_written: u64,
 }
 
+impl Quotas {
+    /// What each of so many hubs may spend.
+    #[must_use]
+    pub fn among(self, hubs: usize) -> Quotas {
+        let hubs = u64::try_from(hubs).unwrap_or(u64::MAX).max(1);
+        let Quotas { requests, rows_read, rows_written } = self;
+        Quotas { requests: requests / hubs, rows_read: rows_read / hubs, rows_written: rows_written / hubs }
+    }
+}
+
 /// Cloudflare's free plan, November 2026.
 pub const FREE: Quotas = Quotas { requests: 100_000, rows_read: 5_000_000, rows_written: 100_000 };
 
@@ -219,6 +229,16 @@ mod tests {
             let most = FREE.rows_written + rows * 96;
             assert!(usage.rows_written <= most, "{rows} rows a tick: {usage:?}");
         }
+    }
+
+    #[test]
+    fn many_hubs_stay_within_it_together() {
+        for hubs in [1, 25, 45] {
+            let each = FREE.among(usize::try_from(hubs).unwrap());
+            assert!(each.requests * hubs <= FREE.requests && each.rows_written * hubs <= FREE.rows_written);
+            assert!(each.requests > 1440, "a tick a minute");
+        }
+        assert_eq!(FREE.among(0), FREE);
     }
 
     #[test]

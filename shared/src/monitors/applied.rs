@@ -1,7 +1,7 @@
 //! What applying a list of monitors changes: what the edge answers and `heapbeat apply` tells.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Problem;
 
@@ -25,18 +25,26 @@ impl Difference {
     /// From one list to another; both as they were written.
     pub fn between(before: &[Value], after: &[Value]) -> Self {
         let id = |entry: &Value| entry.get("id").and_then(Value::as_str).map(str::to_owned);
-        let of = |list: &[Value], wanted: &str| list.iter().find(|entry| entry["id"] == *wanted).cloned();
+        let by_id = |list: &[Value]| -> Map<String, Value> {
+            let mut map = Map::new();
+            for entry in list {
+                // Without an id it is in no list.
+                let _ = id(entry).and_then(|id| map.insert(id, entry.clone()));
+            }
+            map
+        };
+        let (old, new) = (by_id(before), by_id(after));
         let mut difference = Difference::default();
         for entry in after {
             let Some(id) = id(entry) else { continue };
-            match of(before, &id) {
+            match old.get(&id) {
                 None => &mut difference.added,
-                Some(old) if old == *entry => &mut difference.unchanged,
+                Some(old) if old == entry => &mut difference.unchanged,
                 Some(_) => &mut difference.changed,
             }
             .push(id);
         }
-        difference.removed = before.iter().filter_map(id).filter(|id| of(after, id).is_none()).collect();
+        difference.removed = before.iter().filter_map(id).filter(|id| !new.contains_key(id)).collect();
         difference
     }
 }

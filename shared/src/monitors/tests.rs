@@ -177,15 +177,15 @@ fn a_variable_that_is_no_list_says_what_to_add() {
 
 #[test]
 fn more_than_a_hub_can_watch_is_said_once() {
-    let entries: Vec<_> = (0..MOST_MONITORS + 3)
+    let entries: Vec<_> = (0..A_HUB + 3)
         .map(|i| format!(r#"{{"id":"m{i}","kind":"http","url":"https://m{i}.example"}}"#))
         .collect();
     let text = format!("[{}]", entries.join(","));
-    assert_eq!(Config::parse(Some(&text), false).monitors.len(), MOST_MONITORS);
+    assert_eq!(Config::parse(Some(&text), false).monitors.len(), A_HUB);
     assert_eq!(
         problems(&text),
         [
-            "MONITORS[40]: a hub watches at most 40 monitors; this entry and those after it (3 in all) are left out"
+            "MONITORS[40]: there is room for 40 monitors here; this entry and those after it (3 in all) are left out"
         ]
     );
 }

@@ -1,8 +1,12 @@
 // The real worker in a real workerd, with the clock of its ticks in the test's hand.
 
+import { readFileSync } from "node:fs";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 
 const MINUTE = 60_000;
+
+/** Stands in front of the built worker where a test wants its hubs to fail. */
+const FAULTY = "tests/e2e/harness/faulty.mjs";
 
 /**
  * @typedef {{ id: string, name?: string, kind?: string, url: string, interval?: string, timeout?: string,
@@ -35,14 +39,16 @@ export class Edge {
   /**
    * @param {unknown} monitors
    * @param {{ state?: string, vars?: Record<string, unknown>, beside?: { name: string, script: string,
-   *   bindings?: Record<string, unknown> } }} [options] `state` is a directory that outlives the worker, `beside` another
-   *   worker in the same workerd
+   *   bindings?: Record<string, unknown> }, faulty?: boolean }} [options] `state` is a directory that outlives the worker,
+   *   `beside` another worker in the same workerd; `faulty` lets [`Edge.fault`] break its hubs
    */
-  static async start(monitors, { state, vars = {}, beside } = {}) {
+  static async start(monitors, { state, vars = {}, beside, faulty = false } = {}) {
+    const front = { type: "ESModule", path: "edge/build/faulty.js", contents: readFileSync(FAULTY) };
     const edge = {
       name: "edge",
       modulesRoot: "edge/build",
       modules: [
+        ...(faulty ? [front] : []),
         { type: /** @type {const} */ ("ESModule"), path: "edge/build/index.js" },
         { type: /** @type {const} */ ("CompiledWasm"), path: "edge/build/index_bg.wasm" },
       ],
@@ -99,6 +105,11 @@ export class Edge {
   async tickAndLook(id) {
     await this.tick();
     return this.monitor(id);
+  }
+
+  /** Breaks a hub, such as `hub-2`; mends all where none is named. @param {string} [name] */
+  async fault(name = "") {
+    await fetch(`${this.url}/fault?${name}`);
   }
 
   async stop() {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use heapbeat_shared::monitors::applied::{Applied, LIST};
-use heapbeat_shared::monitors::{Config, Problem};
+use heapbeat_shared::monitors::{Config, MOST_MONITORS, Problem};
 
 mod document;
 mod remote;
@@ -80,7 +80,7 @@ fn apply(arguments: &ArgMatches) -> Result<(), Error> {
     let text = read(file).map_err(|error| Error::File(name.to_owned(), error))?;
     let document = Document::read(&text).map_err(|error| Error::Document(name.to_owned(), error))?;
     // Whether private addresses are allowed is the edge's to say.
-    let local = Config::read(LIST, &document.entries, true, &[]);
+    let local = Config::read(LIST, &document.entries, true, &[], MOST_MONITORS);
     refuse(&local.problems, &document, name)?;
     let remote = Remote::new(url, std::env::var(TOKEN).ok())?;
     let (applied, raw) = remote.put(&document.entries, dry_run)?;

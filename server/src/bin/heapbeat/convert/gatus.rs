@@ -155,7 +155,7 @@ fn request(
         let (Some(name), Some(value)) = (name.as_str(), scalar(value)) else { continue };
         let alone =
             json!({ "id": "a", "kind": "http", "url": "https://a.example", "headers": { name: value } });
-        if Config::read(LIST, &[alone], true, &[]).problems.is_empty() {
+        if Config::read(LIST, &[alone], true, &[], 1).problems.is_empty() {
             headers.insert(name.to_owned(), json!(value));
             continue;
         }
@@ -216,7 +216,7 @@ fn job(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> Found {
 /// Takes out, with a note, what the validator does not take.
 fn settle(mut entry: Map<String, Value>, mut notes: Vec<String>, name: &str) -> Found {
     for _ in 0..8 {
-        let config = Config::read(LIST, &[Value::Object(entry.clone())], true, &[]);
+        let config = Config::read(LIST, &[Value::Object(entry.clone())], true, &[], 1);
         let Some(problem) = config.problems.first() else { return Found { entry: Some(entry), notes } };
         let field =
             problem.position.trim_start_matches("monitors[0].").split(['.', '[']).next().unwrap_or_default();

@@ -1,0 +1,37 @@
+// Put in front of the built worker by a test: hubs that fail when they are told to. `/fault?hub-2` breaks a hub, `/fault?`
+// mends all.
+
+// @ts-expect-error It is put beside the built worker.
+import worker, { Hub as Sound } from "./index.js";
+
+/** The host of a hub's requests is its name. */
+let broken = "";
+
+// The built class is a proxy that makes its objects: an object of it does the work.
+export class Hub {
+  /** @param {unknown} state @param {unknown} env */
+  constructor(state, env) {
+    this.sound = new Sound(state, env);
+  }
+
+  /** @param {Request} request */
+  async fetch(request) {
+    const name = new URL(request.url).host;
+    if (broken === name) return new Response("broken by a test", { status: 500 });
+    return this.sound.fetch(request);
+  }
+
+  async alarm() {
+    return this.sound.alarm();
+  }
+}
+
+export default class extends worker {
+  /** @param {Request} request */
+  async fetch(request) {
+    const url = new URL(request.url);
+    if (url.pathname !== "/fault") return super.fetch(request);
+    broken = url.search.slice(1);
+    return new Response(null, { status: 204 });
+  }
+}
