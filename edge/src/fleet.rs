@@ -27,7 +27,7 @@ use self::merge::merge;
 /// With it `hub-0` says how many hubs there are.
 pub(crate) const HUBS: &str = "x-heapbeat-hubs";
 
-/// How long the public waits for one of many hubs.
+/// How long one of many hubs is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A hub's status and body; `None` where it gave none, or says that it cannot.
@@ -121,8 +121,8 @@ pub(crate) async fn each(env: &Env, method: &Method, questions: Vec<Question>) -
     let put = &answers;
     six_at_once(questions.into_iter().enumerate().collect(), |(place, (hub, path, body))| async move {
         let asked = pin!(send(env, hub, method, &path, body.as_deref()));
-        // Nobody waits for a tick; whoever is asked something is waited for.
-        let patience = if *method == Method::Get { PATIENCE } else { Duration::from_secs(900) };
+        // Nobody waits for a tick, which takes as long as its probes.
+        let patience = if *method == Method::Post { Duration::from_secs(900) } else { PATIENCE };
         let answer = match select(asked, Delay::from(patience)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err(worker::Error::from("no answer in time")),
