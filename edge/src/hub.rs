@@ -10,9 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use worker::{
-    DurableObject, Env, Request, Response, Result, State, console_error, console_warn, durable_object,
-};
+use worker::{DurableObject, Env, Request, Response, Result, State, console_error, durable_object};
 
 use self::answer::Finished;
 use self::deliver::Outbox;
@@ -68,9 +66,6 @@ pub struct Hub {
 impl DurableObject for Hub {
     fn new(state: State, env: Env) -> Self {
         let setup = env::setup(&env);
-        for problem in &setup.config.problems {
-            console_warn!("config: {}: {}", problem.position, problem.reason);
-        }
         let (state, store) = Store::open(state, wall_clock());
         if let Err(error) = &store {
             console_error!("hub: {error}");

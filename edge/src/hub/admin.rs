@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use worker::{Request, Result};
+use worker::{Request, Result, console_warn};
 
 use super::answer::Finished;
 use super::{Hub, Told};
@@ -26,6 +26,9 @@ impl Hub {
             return Ok(Rc::clone(config));
         }
         let config = Rc::new(self.with_applied(&self.applied()?, self.roll()?.number == 0));
+        for problem in &config.problems {
+            console_warn!("config: {}: {}", problem.position, problem.reason);
+        }
         *self.config.borrow_mut() = Some(Rc::clone(&config));
         Ok(config)
     }

@@ -94,11 +94,11 @@ impl Hub {
         }))
     }
 
-    /// Hands those their share who have not taken it yet, so many at most.
-    pub(super) async fn hand_out(&self, most: usize) -> Told<()> {
+    /// Hands those their share who have not taken it yet, so many at most; says how many there were.
+    pub(super) async fn hand_out(&self, most: usize) -> Told<usize> {
         let mut roll = Roll::clone(&*self.roll()?);
         let Some(_turn) = Turn::begin(&self.telling).filter(|_| !roll.untold.is_empty()) else {
-            return Ok(());
+            return Ok(0);
         };
         let (list, work) = (self.whole()?, self.put_maintenance()?);
         let work = written(MAINTENANCE, work);
@@ -108,13 +108,14 @@ impl Hub {
             told.push(hub);
             shares.push((hub, format!("/share?{hub}-{}", roll.of), Some(share)));
         }
-        self.counts.sent(told.len() as u64);
+        let count = told.len();
         for (hub, answer) in told.into_iter().zip(each(&self.env, &Method::Put, shares).await) {
             if answer.is_some_and(|(status, _)| status == 200) {
                 roll.untold.retain(|other| *other != hub);
             }
         }
-        self.keep_roll(roll)
+        self.keep_roll(roll)?;
+        Ok(count)
     }
 
     fn keep_roll(&self, roll: Roll) -> Told<()> {

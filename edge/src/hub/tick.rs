@@ -49,8 +49,9 @@ impl Hub {
             let sent = self.outbox.deliver(self.store()?, channels, &self.env, now).await;
             self.counts.sent(sent);
         }
-        if let Err(error) = self.hand_out(SHARES_A_TICK.into()).await {
-            console_error!("hub: {error}");
+        match self.hand_out(SHARES_A_TICK.into()).await {
+            Ok(told) => self.counts.sent(told as u64),
+            Err(error) => console_error!("hub: {error}"),
         }
         Ok(ticked)
     }
