@@ -29,7 +29,7 @@ export function writeDevConfig({ server, tickSeconds, state }) {
     assets: { ...config.assets, directory: resolve(config.assets.directory) },
     durable_objects: config.durable_objects,
     migrations: config.migrations,
-    vars: { ...config.vars, MONITORS: [monitor], ALLOW_PRIVATE_TARGETS: "true" },
+    vars: { ...config.vars, MONITORS: [monitor], ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s" },
   };
   mkdirSync(state, { recursive: true });
   const path = join(state, "wrangler.json");
