@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
+import { writePages } from "./pages.mjs";
 import { fail, note, step } from "./say.mjs";
 import { wasmBindgen, workerBuild } from "./versions.mjs";
 
@@ -13,11 +14,14 @@ const STAMP = join(BUILD, ".stamp");
 /** What the built worker is made of. */
 const SOURCES = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "shared", "edge", "tools/wasm.mjs"];
 
+/** What is made, and no source. `pages` is text that the Worker reads when it runs. */
+const RESULTS = ["build", "target", "pages", "messages", "templates"];
+
 /** The newest change below `path`, in milliseconds; `build` and `target` are results, not sources. @param {string} path @returns {number} */
 function newest(path) {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
-  const inside = readdirSync(path).filter((name) => name !== "build" && name !== "target");
+  const inside = readdirSync(path).filter((name) => !RESULTS.includes(name));
   return Math.max(stat.mtimeMs, ...inside.map((name) => newest(join(path, name))));
 }
 
@@ -28,15 +32,31 @@ const gzipped = () => gzipSync(readFileSync(join(BUILD, "index_bg.wasm"))).lengt
 const UNUSED = ["intounderlying", "minifyconfig", "containerstartupoptions", "r2range"];
 
 /**
- * Takes the names of functions away, an eighth of the upload, and goes over the rest once more. worker-build insists on the
- * names, and cargo's `strip` would take what wasm-bindgen needs as well. The stack ends in low memory, where nothing is kept.
- * Functions in the order of their names have like ones side by side, which gzip likes.
+ * What Cloudflare's engine knows for certain. Binaryen writes encodings of its own where it may use every feature, and not
+ * every engine reads them.
+ */
+const FEATURES = [
+  "mutable-globals",
+  "sign-ext",
+  "nontrapping-float-to-int",
+  "bulk-memory",
+  "multivalue",
+  "reference-types",
+  "exception-handling",
+];
+
+/**
+ * Makes it small, and takes the names of functions away, which were an eighth of the upload (cargo's `strip` would take what
+ * wasm-bindgen needs as well). Functions with one caller stay functions where they are longer than 20 instructions: inlined
+ * into each other they become some with hundreds of locals, which compress badly; that is 20 kB of 310. Functions in the order
+ * of their names have like ones side by side, which gzip likes. The stack ends in low memory, where nothing is kept.
  * @param {string} wasm
  */
-function strip(wasm) {
+function optimize(wasm) {
+  const features = FEATURES.map((feature) => `--enable-${feature}`);
   const unused = `--remove-exports=${UNUSED.map((name) => `*${name}*`).join(",")}`;
-  const smaller = ["--low-memory-unused", "-Oz", "--reorder-functions-by-name", "--strip-debug", "--strip-producers"];
-  const passes = ["--all-features", unused, ...smaller];
+  const smaller = ["--low-memory-unused", "--one-caller-inline-max-function-size=20", "-Oz", "-Oz"];
+  const passes = [...features, unused, ...smaller, "--reorder-functions-by-name", "--strip-debug", "--strip-producers"];
   const { status } = spawnSync(resolve("node_modules/.bin/wasm-opt"), [...passes, wasm, "-o", wasm], {
     stdio: "inherit",
   });
@@ -46,7 +66,7 @@ function strip(wasm) {
 function build() {
   step("building the edge for WebAssembly (about two minutes the first time)");
   const bin = (/** @type {string} */ name) => resolve("node_modules/.bin", name);
-  const { status } = spawnSync(workerBuild.path, ["--profile", "wasm"], {
+  const { status } = spawnSync(workerBuild.path, ["--profile", "wasm", "--no-opt"], {
     cwd: "edge",
     stdio: "inherit",
     env: {
@@ -54,16 +74,16 @@ function build() {
       PATH: `${resolve("node_modules/.bin")}:${process.env.PATH}`,
       WASM_BINDGEN_BIN: wasmBindgen.path,
       ESBUILD_BIN: bin("esbuild"),
-      WASM_OPT_BIN: bin("wasm-opt"),
       // SHA-256 rolled up: a report is some thousand bytes.
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: '--cfg sha2_backend_soft="compact"',
     },
   });
   if (status !== 0) fail("the edge did not build; see above");
-  strip(join(BUILD, "index_bg.wasm"));
+  optimize(join(BUILD, "index_bg.wasm"));
   writeFileSync(STAMP, "");
 }
 
+writePages();
 const fresh = existsSync(STAMP) && statSync(STAMP).mtimeMs > Math.max(...SOURCES.map(newest));
 if (!fresh) build();
 
