@@ -16,10 +16,17 @@ use crate::tree::{self, NotJson};
 pub enum WireError {
     /// It is no JSON, or no UTF-8.
     #[error("it is no JSON: {0}")]
-    NotJson(#[from] NotJson),
+    NotJson(Box<NotJson>),
     /// It is JSON of another shape.
     #[error("`{0}` is missing or not of its kind")]
     Misshapen(&'static str),
+}
+
+impl From<NotJson> for WireError {
+    fn from(error: NotJson) -> Self {
+        // Boxed, as the result of every field that is read has room for it.
+        WireError::NotJson(Box::new(error))
+    }
 }
 
 impl WireError {
