@@ -8,7 +8,7 @@ use heapbeat_shared::{HealthMemory, Pressure, Sample, UnixMillis};
 use crate::config::{MonitorId, Problem};
 use crate::instant::rfc3339;
 use crate::json::{self, List, Object, Plain};
-use crate::view::{MemoryView, MonitorView, StatusView};
+use crate::view::{ForecastView, MemoryView, MonitorView, StatusView};
 use crate::watch::board::Past;
 use crate::watch::days::letters;
 use crate::watch::growth::{AGES, Growth};
@@ -21,25 +21,30 @@ use crate::watch::work::Work;
 mod days;
 mod incidents;
 mod latency;
+mod page;
 pub mod records;
 
 pub use days::days_json;
 pub use incidents::{incidents_page, incidents_told};
 pub use latency::Rows;
+pub use page::{MonitorPage, incident_page, monitor_page, status_page};
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
-    json::object(|o| {
-        o.set("status", view.state.as_str());
-        o.set("updated", view.updated.map(rfc3339).as_ref());
-        o.list("monitors", |list| {
-            view.monitors.iter().for_each(|view| list.object(|o| monitor(o, view)));
-        });
-        o.list("problems", |list| view.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
-        o.texts("notices", view.notices.iter().map(String::as_str));
-        o.list("maintenance", |list| view.work.iter().for_each(|it| list.object(|o| work(o, it))));
-        o.object("edge", |o| usage(o, &view.usage));
-    })
+    json::object(|o| status(o, view, monitor))
+}
+
+/// All that the status says; `one` writes a monitor.
+fn status(o: &mut Object<'_>, view: &StatusView, one: fn(&mut Object<'_>, &MonitorView)) {
+    o.set("status", view.state.as_str());
+    o.set("updated", view.updated.map(rfc3339).as_ref());
+    o.list("monitors", |list| {
+        view.monitors.iter().for_each(|view| list.object(|o| one(o, view)));
+    });
+    o.list("problems", |list| view.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
+    o.texts("notices", view.notices.iter().map(String::as_str));
+    o.list("maintenance", |list| view.work.iter().for_each(|it| list.object(|o| work(o, it))));
+    o.object("edge", |o| usage(o, &view.usage));
 }
 
 /// The body of `GET /api/v1/monitors/{id}`: its entry in the status, and as of when.
@@ -100,6 +105,10 @@ fn monitor(o: &mut Object<'_>, view: &MonitorView) {
     }
     o.set("started", view.started.map(rfc3339).as_ref());
     o.list("restarts", |list| view.restarts.iter().for_each(|at| list.push(&rfc3339(*at))));
+    match view.forecast {
+        Some(view) => o.object("forecast", |o| forecast(o, &view)),
+        None => o.set("forecast", Plain::Null),
+    }
     // How the previous instance ended; only signed reports tell it.
     match &view.last_ending {
         Some(ending) => o.object("last_ending", |o| {
@@ -109,6 +118,15 @@ fn monitor(o: &mut Object<'_>, view: &MonitorView) {
             o.texts("evidence", ending.evidence.iter().map(String::as_str));
         }),
         None => o.set("last_ending", Plain::Null),
+    }
+}
+
+/// Where memory is on its way to.
+fn forecast(o: &mut Object<'_>, view: &ForecastView) {
+    o.set("verdict", view.verdict);
+    o.set("bytes_per_hour", view.bytes_per_hour);
+    for (index, name) in ["reaches_limit", "earliest", "latest"].into_iter().enumerate() {
+        o.set(name, view.reaches.map(|instants| rfc3339(instants[index])).as_ref());
     }
 }
 
@@ -311,6 +329,11 @@ mod tests {
                     sure: false,
                     evidence: vec!["its last sample was 1010.0 MB of 1.00 GB".into()],
                 }),
+                forecast: Some(ForecastView {
+                    verdict: "leaking",
+                    bytes_per_hour: Some(1_048_576),
+                    reaches: Some([1_767_229_200_000, 1_767_228_600_000, 1_767_230_000_500].map(UnixMillis)),
+                }),
                 chart: Vec::new(),
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
@@ -336,7 +359,9 @@ mod tests {
             r#""days":"..........................................................................................","#,
             r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":1024,"pressure":"calm","#,
             r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
-            r#""restarts":["2025-12-31T23:00:00Z"],"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
+            r#""restarts":["2025-12-31T23:00:00Z"],"forecast":{"verdict":"leaking","bytes_per_hour":1048576,"#,
+            r#""reaches_limit":"2026-01-01T01:00:00Z","earliest":"2026-01-01T00:50:00Z","#,
+            r#""latest":"2026-01-01T01:13:20Z"},"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
             r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
             r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,

@@ -10,6 +10,7 @@ use worker::Env;
 use crate::alert::Channels;
 use crate::config::maintenance::{self, MAINTENANCE, Maintenance};
 use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Problem, SecretName, Target};
+use crate::page::Site;
 use crate::probe::{SentHeader, wall_clock, zone_offset};
 use crate::watch::Blindness;
 use crate::watch::sight::references;
@@ -44,6 +45,12 @@ const REFERENCES: &str = "REFERENCES";
 
 /// How long an answer of the hub's is good for everybody: `5s`, at most a minute.
 const ANSWERS_KEPT: &str = "ANSWERS_KEPT";
+
+/// What the owner says of the page: `[vars.PAGE]`.
+const PAGE: &str = "PAGE";
+
+/// The files that the platform serves.
+pub(crate) const ASSETS: &str = "ASSETS";
 
 /// `free`, whose daily quotas the edge keeps within, or `paid`.
 const PLAN: &str = "PLAN";
@@ -81,6 +88,7 @@ pub(crate) fn setup(env: &Env) -> Setup {
             config.problems.push(Problem { position: format!("{ALERTS}.{}", channel.id), reason });
         }
     }
+    config.problems.extend(site(env).1);
     check_channels(&mut config, &channels);
     let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
     let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));
@@ -120,6 +128,11 @@ pub(crate) fn answers_kept(env: &Env) -> i64 {
     let text = variable(env, ANSWERS_KEPT).and_then(|value| value.as_string());
     let span = text.and_then(|text| parse_duration(&text).ok()).unwrap_or(Duration::from_secs(5));
     i64::try_from(span.as_millis()).map_or(60_000, |span| span.min(60_000))
+}
+
+/// What the owner says of the page; what of it cannot be used.
+pub(crate) fn site(env: &Env) -> (Site, Vec<Problem>) {
+    Site::read(list(env, PAGE).as_deref())
 }
 
 /// Notes the monitors that alert a channel that there is not.

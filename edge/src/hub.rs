@@ -32,6 +32,7 @@ mod dump;
 mod incidents;
 mod machines;
 mod pace;
+mod page;
 mod past;
 mod share;
 mod tick;

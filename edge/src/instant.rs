@@ -2,10 +2,12 @@
 //!
 //! Written from the parts of a date rather than by a pattern: a reader of patterns would be a fiftieth of the Worker.
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 use heapbeat_shared::UnixMillis;
 
-const DAY: u64 = 86_400;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 
 /// The months as they are shown, in English.
 const MONTHS: [&str; 12] =
@@ -29,6 +31,15 @@ pub fn rfc3339(at: UnixMillis) -> String {
     )
 }
 
+/// An instant as [`rfc3339`] writes it, or the beginning of a day; fractions of a second and other zones are not ours.
+pub fn read(text: &str) -> Option<UnixMillis> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+    let date = NaiveDate::from_ymd_opt(i32::try_from(number(0, 4)?).ok()?, number(5, 7)?, number(8, 10)?)?;
+    let clock = |from, to| if text.len() == 10 { Some(0) } else { number(from, to) };
+    let at = date.and_hms_opt(clock(11, 13)?, clock(14, 16)?, clock(17, 19)?)?;
+    Some(UnixMillis(at.and_utc().timestamp_millis()))
+}
+
 /// `14:03 UTC` within a day, else `31 Jan, 14:03 UTC`, with the year within no year.
 pub fn short(at: UnixMillis, now: UnixMillis) -> String {
     let clock = clock(at);
@@ -48,6 +59,36 @@ pub fn clock_by(at: UnixMillis, now: UnixMillis) -> String {
 pub fn clock(at: UnixMillis) -> String {
     let at = utc(at);
     format!("{:02}:{:02}", at.hour(), at.minute())
+}
+
+/// How long, in its largest unit or two: `40 s`, `12 min`, `3 h 5 min`, `4 d 2 h`. `unit` names `s`, `min`, `h` and `d`;
+/// `space` stands between a number and its unit.
+pub fn span<'u>(seconds: u64, unit: impl Fn(&'static str) -> &'u str, space: char) -> String {
+    let units: &[(u64, &str)] = match seconds {
+        s if s < MINUTE => &[(1, "s")],
+        s if s < HOUR => &[(MINUTE, "min")],
+        s if s < DAY => &[(HOUR, "h"), (MINUTE, "min")],
+        _ => &[(DAY, "d"), (HOUR, "h")],
+    };
+    let (mut out, mut rest) = (String::new(), seconds);
+    for (length, name) in units {
+        let count = rest / length;
+        rest %= length;
+        if out.is_empty() || count > 0 {
+            if !out.is_empty() {
+                out.push(space);
+            }
+            out.push_str(&count.to_string());
+            out.push(space);
+            out.push_str(unit(name));
+        }
+    }
+    out
+}
+
+/// The same in English.
+pub fn span_of(seconds: u64) -> String {
+    span(seconds, |unit| unit, ' ')
 }
 
 /// `31 Jan`.
@@ -84,10 +125,32 @@ mod tests {
     }
 
     #[test]
+    fn spans_have_two_units_at_most() {
+        let cases = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (11_100, "3 h 5 min"),
+            (352_800, "4 d 2 h"),
+        ];
+        for (seconds, shown) in cases {
+            assert_eq!(span_of(seconds), shown);
+        }
+    }
+
+    #[test]
     fn what_machines_read_is_what_chrono_writes() {
         for at in (0..2000).map(|n| UnixMillis(NOON.0 + n * 86_399_999)) {
             let theirs = utc(at).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
             assert_eq!(rfc3339(at), theirs);
+            assert_eq!(read(&theirs), Some(UnixMillis(at.0.div_euclid(1000) * 1000)));
+        }
+        for text in
+            ["", "2026-01-31T", "2026-02-30T00:00:00Z", "20x6-01-31T14:03:00Z", "é026-01-31T14:03:00Z"]
+        {
+            assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(rfc3339(UnixMillis(i64::MAX)), "1970-01-01T00:00:00Z", "what is no date is none");
     }

@@ -11,6 +11,7 @@ mod env;
 pub mod fleet;
 pub mod hub;
 pub mod instant;
+mod intl;
 pub mod json;
 mod outgoing;
 pub mod page;

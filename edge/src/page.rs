@@ -1,30 +1,36 @@
-//! The public status page: a pure function of the read model.
+//! Pages for people: pure functions of what the API tells, in the reader's language.
 //!
-//! Rendered on the server, complete without JavaScript, one style sheet, no request to anybody else. The templates escape
-//! whatever they are given; what a person may not see is not in the [`StatusView`] to begin with. Numbers become words in
-//! [`words`], points become paths in [`chart`], and what is left for the template is where things stand.
+//! Rendered on the server, complete without JavaScript, one style sheet, no request to anybody else. What the hub tells is
+//! JSON, the same that machines get ([`crate::api`]); [`model`] adds what a page needs besides, and the templates in
+//! `edge/templates` do the rest ([`template`]). They escape whatever they are given; what a person may not see was not told
+//! to begin with.
 
 mod assets;
-mod card;
-pub mod chart;
-mod headline;
-pub mod words;
+mod clock;
+mod draw;
+mod filter;
+mod messages;
+mod model;
+mod plot;
+mod site;
+mod template;
 
-use askama::Template;
-use heapbeat_shared::UnixMillis;
+use std::rc::Rc;
 
-use crate::config::Problem;
-use crate::instant;
-use crate::view::StatusView;
-use crate::watch::State;
+use heapbeat_shared::tree;
+use serde_json::{Map, Value};
 
-use card::Card;
+pub use messages::{LANGUAGES, Messages, choose};
+pub use site::Site;
 
-/// Headers of every page. Nothing may be loaded from elsewhere, nothing inline runs or styles, nobody may frame it.
-pub const SECURITY_HEADERS: [(&str, &str); 5] = [
+use template::Maker;
+
+/// Headers of every page. Nothing may be loaded from elsewhere, nothing inline runs but the one script of that hash, which
+/// sets the chosen theme before anything is painted, and nobody may frame it.
+pub const HEADERS: [(&str, &str); 5] = [
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; script-src 'self' 'sha256-wB1zyiOXl4yrJG4X9/mMfq55F9OU42Wc22COgPjP3tQ='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
@@ -32,97 +38,67 @@ pub const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-#[derive(Template)]
-#[template(path = "status.html")]
-struct StatusPage<'a> {
-    title: String,
-    headline: String,
-    state: State,
-    stylesheet: String,
-    favicon: String,
-    look: Look,
-    groups: Vec<Group<'a>>,
-    problems: &'a [Problem],
-    empty: bool,
+/// Whom a page is for.
+#[derive(Debug)]
+pub struct Reader {
+    /// In which language.
+    pub messages: Rc<Messages>,
+    /// `?lang=de` where the reader chose it, else nothing.
+    pub query: String,
+    /// What the owner says of the page.
+    pub site: Site,
+    /// How old what the hubs told is, in seconds, where they do not answer.
+    pub stale: Option<u64>,
+    /// The address that it was asked at, such as `https://status.example.com`.
+    pub origin: String,
 }
 
-/// When somebody looked last.
-enum Look {
-    At(Moment),
-    Never,
-    /// The hub does not say.
-    Failed,
+/// The pages that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// `/`.
+    Status,
+    /// `/monitors/{id}`.
+    Monitor,
+    /// `/incidents/{id}`.
+    Incident,
+    /// The picture that goes with a link to the page.
+    Preview,
 }
 
-/// Monitors under one heading.
-struct Group<'a> {
-    name: Option<&'a str>,
-    cards: Vec<Card<'a>>,
-}
-
-/// An instant twice: for machines and for people.
-pub(crate) struct Moment {
-    /// RFC 3339.
-    pub(crate) machine: String,
-    /// Short, in UTC.
-    pub(crate) shown: String,
-}
-
-impl Moment {
-    pub(crate) fn new(at: UnixMillis, now: UnixMillis) -> Self {
-        Moment { machine: instant::rfc3339(at), shown: instant::short(at, now) }
-    }
-}
-
-/// The page at `/`, as HTML. Cannot fail: a template writes into a string.
-pub fn status(view: &StatusView) -> String {
-    let now = view.now;
-    let headline = headline::headline(view);
-    let page = StatusPage {
-        title: format!("{headline} · heapbeat"),
-        headline,
-        state: view.state,
-        stylesheet: assets::stylesheet(),
-        favicon: assets::favicon(view.state),
-        look: view.updated.map_or(Look::Never, |at| Look::At(Moment::new(at, now))),
-        groups: groups(view),
-        problems: &view.problems,
-        empty: view.monitors.is_empty(),
-    };
-    page.render().expect("writing to a string does not fail")
-}
-
-/// The page when the hub does not answer: no claim about any monitor.
-pub fn unavailable() -> String {
-    let page = StatusPage {
-        title: "Status unknown · heapbeat".into(),
-        headline: "The status cannot be read at the moment".into(),
-        state: State::Unobserved,
-        stylesheet: assets::stylesheet(),
-        favicon: assets::favicon(State::Unobserved),
-        look: Look::Failed,
-        groups: Vec::new(),
-        problems: &[],
-        empty: false,
-    };
-    page.render().expect("writing to a string does not fail")
-}
-
-/// Monitors by group, groups in the order in which they first appear; those without one come first.
-fn groups(view: &StatusView) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group> = Vec::new();
-    for monitor in &view.monitors {
-        let name = monitor.group.as_deref();
-        let card = Card::new(monitor, view.now);
-        match groups.iter_mut().find(|group| group.name == name) {
-            Some(group) => group.cards.push(card),
-            None => groups.push(Group { name, cards: vec![card] }),
+impl Page {
+    /// The name of its template.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Page::Status => "status",
+            Page::Monitor => "monitor",
+            Page::Incident => "incident",
+            Page::Preview => "preview",
         }
     }
-    if let Some(alone) = groups.iter().position(|group| group.name.is_none()) {
-        groups[..=alone].rotate_right(1);
+
+    /// Makes the page of what the hubs told, a line each, the first hub first, and an empty one where a hub is silent; `None`
+    /// where that is not what it should be.
+    pub fn make(self, told: &str, reader: &Reader) -> Option<String> {
+        let read = |line: &str| tree::read(line).ok();
+        let fields = model::merged(told.split('\n').map(read).collect())?;
+        let fields = match self {
+            Page::Status | Page::Preview => model::status(fields),
+            Page::Monitor | Page::Incident => fields,
+        };
+        Some(filled(self.as_str(), fields, reader))
     }
-    groups
+}
+
+/// The page at `/` when the hub does not answer: no claim about any monitor.
+pub fn unavailable(reader: &Reader) -> String {
+    filled("status", model::failed(), reader)
+}
+
+fn filled(name: &str, fields: Map<String, Value>, reader: &Reader) -> String {
+    let now = fields.get("now").and_then(Value::as_i64).unwrap_or(0);
+    let value = model::framed(fields, name, reader);
+    Maker::new(&reader.messages, now, &reader.query).make(name, &value)
 }
 
 #[cfg(test)]

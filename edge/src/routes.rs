@@ -18,6 +18,7 @@ use worker::{Env, Method, Request, Response, Result, console_error};
 
 pub(crate) use self::ask::place;
 use self::table::{Path, Route, Verb};
+use crate::page::Page;
 
 /// Answers a request of anybody.
 pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response> {
@@ -53,9 +54,15 @@ async fn dispatch(
         return reply::not_allowed(entry, &method);
     }
     match entry.route {
-        Route::Page => pages::status(request, env).await,
-        Route::MonitorPage => pages::monitor(request, env, id).await,
-        Route::IncidentPage => pages::incident(request, env, id).await,
+        Route::Page => pages::answer(request, env, Page::Status, path, "/page").await,
+        Route::Preview => pages::answer(request, env, Page::Preview, path, "/page").await,
+        Route::MonitorPage => {
+            let question = format!("/monitors/{id}/page?{}", pages::range(&query_of(request)));
+            pages::answer(request, env, Page::Monitor, path, &question).await
+        }
+        Route::IncidentPage => {
+            pages::answer(request, env, Page::Incident, path, &format!("/incidents/{id}/page")).await
+        }
         route if entry.is_public() => public::answer(request, env, route, path).await,
         route => owner::answer(request, env, route, path).await,
     }

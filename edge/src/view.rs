@@ -4,11 +4,13 @@
 //! make leaves the hub. What is not in here cannot leak: no URL, header or secret of a monitor's configuration has a field.
 
 use heapbeat_shared::ending::{Ending, EndingKind};
+use heapbeat_shared::forecast::Slope;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 
 use crate::config::Problem;
 use crate::watch::State;
 use crate::watch::days::Day;
+use crate::watch::told::Told;
 use crate::watch::usage::Usage;
 use crate::watch::work::Work;
 
@@ -66,8 +68,37 @@ pub struct MonitorView {
     pub restarts: Vec<UnixMillis>,
     /// How the instance before the present one ended.
     pub last_ending: Option<EndingView>,
+    /// Whether memory is on its way to the limit; only a signed report tells it.
+    pub forecast: Option<ForecastView>,
     /// Memory over the last 24 hours, oldest first, at most 288 points; a gap is a missing point.
     pub chart: Vec<ChartPoint>,
+}
+
+/// What the server makes of its memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ForecastView {
+    /// The verdict in one word: `steady`, `growing`, `leaking`, `fragmenting`, `unknown`.
+    pub verdict: &'static str,
+    /// How fast it grows, in bytes an hour; `None` where no growth is established.
+    pub bytes_per_hour: Option<i64>,
+    /// When the limit is reached, and the ends of the interval; `None` where that is not established.
+    pub reaches: Option<[UnixMillis; 3]>,
+}
+
+impl From<&Told> for ForecastView {
+    fn from(told: &Told) -> Self {
+        let forecast = &told.forecast;
+        // A float cast saturates.
+        #[allow(clippy::cast_possible_truncation)]
+        let per_hour = |slope: Slope| (slope.expected.0 * 3600.0) as i64;
+        ForecastView {
+            verdict: forecast.verdict.as_str(),
+            bytes_per_hour: forecast.slope.map(per_hour),
+            reaches: forecast
+                .time_to_limit
+                .map(|time| [time.expected, time.earliest, time.latest].map(|wait| told.at.plus(wait))),
+        }
+    }
 }
 
 /// How an instance ended.

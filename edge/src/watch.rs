@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod sight;
 pub mod standing;
 pub mod state;
+pub mod thin;
 pub mod told;
 pub mod uptime;
 pub mod usage;

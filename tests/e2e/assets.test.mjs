@@ -17,7 +17,7 @@ test("the style sheet that the page names is there, and may be kept for ever", a
   const [, path] = page.match(/href="(\/style\.css\?[0-9a-f]{16})"/) ?? assert.fail(page);
   const answer = await fetch(edge.url + path);
   assert.equal(answer.status, 200);
-  assert.match(await answer.text(), /prefers-color-scheme/);
+  assert.match(await answer.text(), /light-dark/);
   assert.equal(answer.headers.get("cache-control"), "public, max-age=31536000, immutable");
   assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
   assert.match(String(answer.headers.get("content-security-policy")), /default-src 'none'/);

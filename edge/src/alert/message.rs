@@ -2,8 +2,7 @@
 
 use heapbeat_shared::{UnixMillis, record};
 
-use crate::instant::rfc3339;
-use crate::page::words;
+use crate::instant::{self, rfc3339};
 use crate::watch::hand::RESOLVED;
 use crate::watch::incident::{Incident, Occasion, Severity, WORK_BEGAN};
 
@@ -67,11 +66,11 @@ impl Message {
                     "From {} to {}, {}.",
                     rfc3339(began),
                     rfc3339(closed),
-                    words::span(closed.since(began).as_secs())
+                    instant::span_of(closed.since(began).as_secs())
                 ),
                 format!("Why: {why}."),
             ],
-            _ => vec![format!("Since {}, {}.", rfc3339(began), words::span(at.since(began).as_secs()))],
+            _ => vec![format!("Since {}, {}.", rfc3339(began), instant::span_of(at.since(began).as_secs()))],
         };
         lines
             .extend(incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(line))));

@@ -1,22 +1,25 @@
 //! `GET /api/v1/monitors/{id}/days`: the last 90 days in full. `days` of `/api/v1/status` has a letter for each of them.
 
 use crate::instant::rfc3339;
-use crate::json;
+use crate::json::{self, Object};
 use crate::watch::days::Day;
 
 /// The body: a list of days, oldest first; the last is today, as far as it has gone. Percentages are cut, not rounded.
 pub fn days_json(days: &[Day]) -> String {
     json::list(|list| {
-        for Day { from, state, percent, coverage } in days {
-            list.object(|o| {
-                // The date of an instant at midnight.
-                let from = rfc3339(*from);
-                o.set("day", from.split('T').next());
-                o.set("state", state.as_str());
-                super::shares(o, *percent, *coverage);
-            });
+        for it in days {
+            list.object(|o| day(o, it));
         }
     })
+}
+
+/// One day.
+pub(super) fn day(o: &mut Object<'_>, Day { from, state, percent, coverage }: &Day) {
+    // The date of an instant at midnight.
+    let from = rfc3339(*from);
+    o.set("day", from.split('T').next());
+    o.set("state", state.as_str());
+    super::shares(o, *percent, *coverage);
 }
 
 #[cfg(test)]

@@ -8,12 +8,18 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
+use crate::watch::thin::MOST;
+
 /// The body, as it is written: a row follows the other, and none is kept.
 #[derive(Debug)]
 pub struct Rows {
     /// Whether a row is an hour, by its beginning, and not a tick.
     hourly: bool,
     vouches: Duration,
+    /// A row for each stretch of so many milliseconds at most; 0: all of them.
+    stretch: i64,
+    /// The highest row of the stretch that is under way.
+    highest: Option<(UnixMillis, Vec<Option<u32>>)>,
     before: Option<UnixMillis>,
     samples: String,
     gaps: String,
@@ -22,16 +28,58 @@ pub struct Rows {
 impl Rows {
     /// Ticks; two that are further apart than `vouches` have a gap between them, from the one to the other.
     pub fn new(vouches: Duration) -> Self {
-        Rows { hourly: false, vouches, before: None, samples: String::new(), gaps: String::new() }
+        Rows {
+            hourly: false,
+            vouches,
+            stretch: 0,
+            highest: None,
+            before: None,
+            samples: String::new(),
+            gaps: String::new(),
+        }
+    }
+
+    /// As many rows as a picture of this window can show, the highest of each stretch.
+    pub fn thinned(&mut self, (from, to): (UnixMillis, UnixMillis)) {
+        self.stretch = (to.0 - from.0) / i64::try_from(MOST).unwrap_or(1);
+        self.vouches = self.vouches.max(Duration::from_millis(self.stretch.unsigned_abs() * 2));
     }
 
     /// What comes is hours, not ticks.
     pub fn hourly(&mut self) {
-        (self.hourly, self.vouches) = (true, Duration::from_secs(3600));
+        self.hourly = true;
+        self.vouches = Duration::from_secs(3600).max(Duration::from_millis(self.stretch.unsigned_abs() * 2));
     }
 
     /// The next row: an [`Hour`](crate::watch::latency::Hour), or a tick's milliseconds, `None` where nothing answered.
     pub fn push(&mut self, at: UnixMillis, figures: &[Option<u32>]) {
+        if self.stretch < 1 {
+            return self.write(at, figures);
+        }
+        // Of an hour its 95th percentile counts.
+        let height =
+            |figures: &[Option<u32>]| figures.get(if self.hourly { 2 } else { 0 }).copied().flatten();
+        match &mut self.highest {
+            Some((of, highest)) if of.0.div_euclid(self.stretch) == at.0.div_euclid(self.stretch) => {
+                if height(figures) > height(highest) {
+                    (*of, *highest) = (at, figures.to_vec());
+                }
+            }
+            _ => {
+                self.flush();
+                self.highest = Some((at, figures.to_vec()));
+            }
+        }
+    }
+
+    /// The stretch is over.
+    fn flush(&mut self) {
+        if let Some((at, figures)) = self.highest.take() {
+            self.write(at, &figures);
+        }
+    }
+
+    fn write(&mut self, at: UnixMillis, figures: &[Option<u32>]) {
         // Writing to a String cannot fail.
         let _ = write!(self.samples, ",[{}", at.0);
         for figure in figures {
@@ -48,7 +96,8 @@ impl Rows {
     }
 
     /// All of it.
-    pub fn json(&self, monitor: &str, (from, to): (UnixMillis, UnixMillis)) -> String {
+    pub fn json(&mut self, monitor: &str, (from, to): (UnixMillis, UnixMillis)) -> String {
+        self.flush();
         let (resolution, columns) =
             if self.hourly { ("1h", r#""low","mid","high","probes","failed""#) } else { ("tick", r#""ms""#) };
         let listed = |rows: &str| rows.get(1..).unwrap_or_default().to_owned();
@@ -65,6 +114,20 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_has_the_highest_of_each_stretch() {
+        let mut rows = Rows::new(Duration::from_secs(90));
+        let window = (UnixMillis(0), UnixMillis(86_400_000));
+        rows.thinned(window);
+        // A tick a minute, six minutes a row: the third is the slowest, and of the second six nothing answered.
+        for minute in 0..18_u32 {
+            let figure = (!(6..12).contains(&minute)).then_some(if minute == 2 { 900 } else { minute });
+            rows.push(UnixMillis(i64::from(minute) * 60_000), &[figure]);
+        }
+        let told = rows.json("api", window);
+        assert!(told.contains(r#""samples":[[120000,900],[360000,null],[1020000,17]],"gaps":[]"#), "{told}");
+    }
 
     #[test]
     fn ticks_and_hours_as_they_are_told() {

@@ -6,7 +6,6 @@ use worker::{Method, Request, Result};
 use super::{Hub, Told, admin};
 use crate::api;
 use crate::fleet::address::named;
-use crate::page;
 
 /// What the hub answers, finished.
 pub(super) struct Finished {
@@ -57,7 +56,7 @@ impl Hub {
                 }
                 None => Ok(Finished::refused(400, "a tick has an instant")),
             },
-            (Method::Get, "/page") => self.view().map(|view| Finished::ok(page::status(&view))),
+            (Method::Get, "/page") => self.status_page().map(Finished::ok),
             (Method::Get, path @ ("/status" | "/status/all")) => {
                 let silent = query(request).and_then(|query| query.strip_prefix("of=")?.parse().ok());
                 self.status(path == "/status", silent).map(Finished::ok)
@@ -71,6 +70,7 @@ impl Hub {
                 let body = admin::read_list(request).await?;
                 self.put_monitors(&body, dry_run).await
             }
+            (Method::Get, path) if path.ends_with("/page") => self.page(path, request).map(Finished::found),
             (Method::Get, path) if path.starts_with("/incidents/") => {
                 self.get_incident(&path["/incidents/".len()..]).map(Finished::found)
             }

@@ -22,15 +22,19 @@ impl Hub {
         self.store()?.incident(&monitor, second).map_err(|error| error.to_string())
     }
 
-    /// Everything about one incident that anybody may see.
-    pub(super) fn get_incident(&self, id: &str) -> Told<Option<String>> {
+    /// The same, where anybody may see it, with the name of whose it is.
+    pub(super) fn shown_incident(&self, id: &str) -> Told<Option<(Incident, Vec<Run>, String)>> {
         let config = self.shown()?;
         let Some((mut incident, runs)) = self.incident(id)? else { return Ok(None) };
-        if !config.monitors.iter().any(|it| it.id == incident.monitor) {
-            return Ok(None);
-        }
+        let monitor = config.monitors.iter().find(|it| it.id == incident.monitor);
         hide(&mut incident, &config);
-        Ok(Some(api::incident_json(&incident, &runs)))
+        Ok(monitor.map(|monitor| (incident, runs, monitor.name.clone())))
+    }
+
+    /// Everything about one incident that anybody may see.
+    pub(super) fn get_incident(&self, id: &str) -> Told<Option<String>> {
+        let shown = self.shown_incident(id)?;
+        Ok(shown.map(|(incident, runs, _)| api::incident_json(&incident, &runs)))
     }
 
     /// Does what somebody asks for.

@@ -53,21 +53,25 @@ impl Hub {
     pub(super) fn told_incidents(&self, query: &str) -> Told<String> {
         let (limit, before) = query.split_once('&').unwrap_or((query, ""));
         let limit = limit.parse().unwrap_or(1_i64).saturating_add(1);
+        Ok(api::incidents_told(&self.incidents_of(&self.shown()?, before, limit)?))
+    }
+
+    /// The newest incidents of the monitors of `config`, newest first; `before`: the id of one, to go on behind it.
+    pub(super) fn incidents_of(&self, config: &Config, before: &str, limit: i64) -> Told<Vec<Incident>> {
         let before = place(before);
         let (monitor, second) = before.as_ref().map_or(("", LATER), |(id, second)| (id.as_str(), *second));
-        let config = self.shown()?;
         let ids = crate::json::list(|list| config.monitors.iter().for_each(|it| list.push(it.id.as_str())));
         let found = self.store()?.incidents_before(&ids, (second, monitor), limit);
         let mut list = found.map_err(|error| error.to_string())?;
         for incident in &mut list {
-            hide(incident, &config);
+            hide(incident, config);
         }
-        Ok(api::incidents_told(&list))
+        Ok(list)
     }
 }
 
 /// The configuration with some of its monitors.
-fn keep(config: &Config, which: &dyn Fn(&Monitor) -> bool) -> Config {
+pub(super) fn keep(config: &Config, which: &dyn Fn(&Monitor) -> bool) -> Config {
     let mut config = config.clone();
     config.monitors.retain(which);
     config

@@ -47,7 +47,7 @@ impl Hub {
             "latency" => {
                 let to = number_or(number(), now.0);
                 let from = number_or(number(), to.0.saturating_sub(LATENCY_SHOWN_MS));
-                self.latency(monitor, (from, to), board.last().map_or(now, |last| last.at)).map(Some)
+                self.latency(monitor, (from, to), board.last().map_or(now, |last| last.at), false).map(Some)
             }
             "days" => Ok(Some(api::days_json(&board.days(&monitor.id, now)))),
             "versions" => Ok(Some(api::versions_json(monitor.id.as_str(), board.growth(&monitor.id)))),

@@ -1,7 +1,5 @@
 //! Files that a browser fetches besides the page. The platform serves them from `edge/assets`, without the Worker.
 
-use crate::watch::State;
-
 /// FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), computed by the compiler.
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
@@ -21,9 +19,12 @@ pub(super) fn stylesheet() -> String {
     format!("/style.css?{STYLESHEET_HASH:016x}")
 }
 
-/// Where the icon for a state is.
-pub(super) fn favicon(state: State) -> String {
-    format!("/icons/{}.svg", state.as_str())
+/// Of the script's.
+const SCRIPT_HASH: u64 = fnv1a(include_bytes!("../../assets/page.js"));
+
+/// Where the script is.
+pub(super) fn script() -> String {
+    format!("/page.js?{SCRIPT_HASH:016x}")
 }
 
 #[cfg(test)]
@@ -31,15 +32,33 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::page::words;
+    use crate::page::draw;
+    use crate::watch::State;
+
+    fn colour(state: State) -> &'static str {
+        match state {
+            State::Up => "#1a7f4b",
+            State::Degraded => "#9a6700",
+            State::Down => "#c93434",
+            State::Waking | State::Maintenance => "#3b6fd4",
+            State::Unobserved => "#6b7280",
+        }
+    }
 
     #[test]
     fn what_is_named_is_there() {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
-        assert!(assets.join(stylesheet().split('?').next().unwrap().trim_start_matches('/')).is_file());
+        for path in [stylesheet(), script()] {
+            assert!(assets.join(path.split('?').next().unwrap().trim_start_matches('/')).is_file(), "{path}");
+        }
         for state in State::ALL {
-            let icon = std::fs::read_to_string(assets.join(favicon(state).trim_start_matches('/'))).unwrap();
-            assert!(icon.contains(words::icon(state)), "the icon of {} is another", state.as_str());
+            let colour = colour(state);
+            let state = state.as_str();
+            let file = std::fs::read_to_string(assets.join(format!("icons/{state}.svg"))).unwrap();
+            let mut icon = String::new();
+            draw::icon(state, &mut icon);
+            let path = icon.split(" d=").nth(1).unwrap().split('/').next().unwrap();
+            assert!(file.contains(path) && file.contains(colour), "the icon of {state} is another");
         }
     }
 

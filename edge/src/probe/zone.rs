@@ -1,23 +1,17 @@
 //! The clocks of time zones, of which the platform has a table and the Worker need not.
 
 use heapbeat_shared::UnixMillis;
-use js_sys::{Array, Date, Function, Intl, Object, Reflect};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::{Date, Reflect};
+use wasm_bindgen::JsValue;
+
+use crate::intl::date_format;
 
 /// How far the clock of `zone` is ahead of UTC at an instant, in seconds; `None` where there is no such zone.
 pub(crate) fn offset(zone: &str, at: UnixMillis) -> Option<i32> {
     if zone == "UTC" {
         return Some(0);
     }
-    let options = Object::new();
-    for (name, value) in [("timeZone", zone), ("timeZoneName", "longOffset")] {
-        Reflect::set(&options, &name.into(), &value.into()).ok()?;
-    }
-    // The constructor throws where it does not know the zone; the binding of its own would take the Worker along.
-    let intl = Reflect::get(&js_sys::global(), &"Intl".into()).ok()?;
-    let constructor: Function = Reflect::get(&intl, &"DateTimeFormat".into()).ok()?.dyn_into().ok()?;
-    let format = Reflect::construct(&constructor, &Array::of2(&"en-US".into(), &options)).ok()?;
-    let format: Intl::DateTimeFormat = format.unchecked_into();
+    let format = date_format("en-US", &[("timeZone", zone), ("timeZoneName", "longOffset")])?;
     let date = Date::new(&JsValue::from_f64(at.0 as f64));
     let parts = format.format_to_parts(&date);
     let named = parts.iter().find_map(|part| {

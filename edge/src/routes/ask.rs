@@ -97,7 +97,7 @@ fn stretch(query: &Query) -> Result<String, String> {
 }
 
 /// An instant of the years 1970 to 9999.
-fn instant(text: &str) -> Option<UnixMillis> {
+pub(super) fn instant(text: &str) -> Option<UnixMillis> {
     let at = text.parse().ok().map(UnixMillis).or_else(|| read_instant(text))?;
     (1..253_402_300_800_000).contains(&at.0).then_some(at)
 }

@@ -1,32 +1,173 @@
-//! Pages for people.
+//! Pages for people: `/`, `/monitors/{id}`, `/incidents/{id}` and the picture that goes with a link.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use worker::{Env, Request, Response, Result};
 
+use super::ask::instant;
 use super::keep::{Kept, asked};
-use super::reply::{RETRY_AFTER, copied, missing, private, with_headers};
-use crate::page;
+use super::reply::{self, RETRY_AFTER, STALE_MS, missing, private, with_headers};
+use crate::env;
+use crate::page::{self, Messages, Page, Reader};
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// The page at `/`, or one that says that there is none at the moment.
-pub(super) async fn status(request: &Request, env: &Env) -> Result<Response> {
-    let response = match asked(env, "/page").await {
-        Kept::Copy(copy) => copied(request, &copy, HTML)?,
-        Kept::Missing | Kept::Failed => {
-            with_headers(private(503, page::unavailable(), HTML)?, &[("retry-after", RETRY_AFTER)])?
+/// The stretches of time that a page of a monitor can show, as the hub knows them.
+const RANGES: [&str; 5] = ["1h", "24h", "7d", "30d", "90d"];
+
+/// Most finished pages that are kept: in six languages those that are looked at.
+const MOST_MADE: usize = 24;
+
+/// A finished page: what it is of and in which language, what the hubs had told, and the page.
+struct Made {
+    key: String,
+    told: Rc<str>,
+    page: Rc<str>,
+}
+
+thread_local! {
+    /// The languages that were asked for so far: six at most.
+    static MESSAGES: RefCell<Vec<Rc<Messages>>> = const { RefCell::new(Vec::new()) };
+    /// Pages of answers that still stand on the shelf, the newest last.
+    static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The page at `path`, or one that says that there is none at the moment. `question`: what the hubs are asked for it.
+pub(super) async fn answer(
+    request: &Request,
+    env: &Env,
+    page: Page,
+    path: &str,
+    question: &str,
+) -> Result<Response> {
+    let mut reader = reader(request, env).await?;
+    let response = match asked(env, question).await {
+        Kept::Missing => return missing(path),
+        Kept::Copy(copy) => {
+            reader.stale = (copy.age_ms >= STALE_MS).then(|| copy.age_ms.unsigned_abs() / 1000);
+            let kind = if page == Page::Preview { "image/svg+xml" } else { HTML };
+            match made(page, question, &copy.body, &reader) {
+                Some(page) => Some(reply::public(request, &page, copy.age_ms, kind)?),
+                None => None,
+            }
+        }
+        Kept::Failed => None,
+    };
+    let response = match response {
+        Some(response) => response,
+        None => {
+            with_headers(private(503, page::unavailable(&reader), HTML)?, &[("retry-after", RETRY_AFTER)])?
         }
     };
-    with_headers(response, &page::SECURITY_HEADERS)
+    let language = [("content-language", reader.messages.language()), ("vary", "accept-language")];
+    with_headers(with_headers(response, &language)?, &page::HEADERS)
 }
 
-/// The page of one monitor.
-#[allow(clippy::unused_async)] // until there is one
-pub(super) async fn monitor(_request: &Request, _env: &Env, id: &str) -> Result<Response> {
-    missing(&format!("/monitors/{id}"))
+/// The page, made once of one answer.
+fn made(page: Page, question: &str, told: &Rc<str>, reader: &Reader) -> Option<Rc<str>> {
+    // A page that says how old it is, is another one every second.
+    let stale = reader.stale.map_or(String::new(), |age| age.to_string());
+    let key = [page.as_str(), question, reader.messages.language(), &reader.query, &reader.origin, &stale]
+        .join(" ");
+    let known = MADE.with_borrow(|all| {
+        let found = all.iter().find(|it| it.key == key && Rc::ptr_eq(&it.told, told));
+        found.map(|it| Rc::clone(&it.page))
+    });
+    if known.is_some() {
+        return known;
+    }
+    let page: Rc<str> = page.make(told, reader)?.into();
+    MADE.with_borrow_mut(|all| {
+        all.retain(|it| it.key != key);
+        if all.len() >= MOST_MADE {
+            all.remove(0);
+        }
+        all.push(Made { key, told: Rc::clone(told), page: Rc::clone(&page) });
+    });
+    Some(page)
 }
 
-/// The page of one incident.
-#[allow(clippy::unused_async)] // until there is one
-pub(super) async fn incident(_request: &Request, _env: &Env, id: &str) -> Result<Response> {
-    missing(&format!("/incidents/{id}"))
+/// The stretch that is asked for: one by its name, or any between two instants. What else stands there is for others.
+pub(super) fn range(query: &str) -> String {
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let at = |name| value(name).and_then(instant);
+    match (at("from"), at("to"), value("range")) {
+        (Some(from), Some(to), _) if from < to => format!("{}-{}", from.0, to.0),
+        (_, _, Some(range)) if RANGES.contains(&range) => range.to_owned(),
+        _ => "24h".to_owned(),
+    }
+}
+
+/// Whom the page is for.
+async fn reader(request: &Request, env: &Env) -> Result<Reader> {
+    let url = request.inner().url();
+    let query = super::query_of(request);
+    let asked = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
+    let asked = asked.filter(|tag| page::LANGUAGES.contains(tag));
+    let accept = request.headers().get("accept-language")?;
+    let language = page::choose(asked, accept.as_deref());
+    let query = asked.map_or(String::new(), |tag| format!("?lang={tag}"));
+    // `https://host/path`: what stands before the third slash.
+    let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    Ok(Reader {
+        messages: messages(env, language).await?,
+        query,
+        site: env::site(env).0,
+        stale: None,
+        origin,
+    })
+}
+
+/// The texts of `language`, read once.
+async fn messages(env: &Env, language: &'static str) -> Result<Rc<Messages>> {
+    let known = MESSAGES.with_borrow(|all| all.iter().find(|it| it.language() == language).cloned());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let text = file(env, &format!("https://assets/pages/{language}.json")).await?;
+    let messages =
+        Messages::new(language, &text).ok_or("the texts of the pages are damaged: build the edge again")?;
+    let messages = Rc::new(messages);
+    MESSAGES.with_borrow_mut(|all| all.push(Rc::clone(&messages)));
+    Ok(messages)
+}
+
+/// A file that the platform keeps.
+async fn file(env: &Env, address: &str) -> Result<String> {
+    // Called by name: the binding of the crate would take everything along that a request can be made of.
+    let assets = Reflect::get(env, &env::ASSETS.into())?;
+    let fetch: Function = Reflect::get(&assets, &"fetch".into())?.dyn_into()?;
+    let promise: Promise = fetch.call1(&assets, &address.into())?.dyn_into()?;
+    let answer: web_sys::Response = JsFuture::from(promise).await?.dyn_into()?;
+    if answer.status() != 200 {
+        return Err(worker::Error::from(format!("status {}", answer.status())));
+    }
+    let text = JsFuture::from(answer.text()?).await?;
+    text.as_string().ok_or_else(|| worker::Error::from("no text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn stretches() {
+        let cases = [
+            ("", "24h"),
+            ("range=7d", "7d"),
+            ("range=8d", "24h"),
+            ("lang=de&range=1h", "1h"),
+            ("from=1000&to=2000", "1000-2000"),
+            ("from=2026-01-01T00:00Z&to=1767229200000", "1767225600000-1767229200000"),
+            ("from=2000&to=1000&range=7d", "7d"),
+            ("from=x&to=1000", "24h"),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(range(query), expected, "{query}");
+        }
+    }
 }

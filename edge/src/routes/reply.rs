@@ -14,7 +14,7 @@ pub(super) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidat
 pub(super) const RETRY_AFTER: &str = "10";
 
 /// Age at which an answer says that it stands in for a hub that does not answer, in milliseconds.
-const STALE_MS: i64 = 15_000;
+pub(super) const STALE_MS: i64 = 15_000;
 
 pub(super) const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";

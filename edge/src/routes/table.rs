@@ -12,6 +12,8 @@ pub(crate) enum Route {
     MonitorPage,
     /// An incident's page.
     IncidentPage,
+    /// The picture that goes with a link to the page.
+    Preview,
     /// Everything that holds now.
     Status,
     /// One monitor of it.
@@ -85,6 +87,7 @@ pub(crate) const PATHS: &[Path] = &[
     read("/", Route::Page),
     read("/monitors/{id}", Route::MonitorPage),
     read("/incidents/{id}", Route::IncidentPage),
+    read("/preview.svg", Route::Preview),
     read("/api/v1/status", Route::Status),
     read("/api/v1/monitors/{id}", Route::Monitor),
     read("/api/v1/monitors/{id}/uptime", Route::Uptime),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use heapbeat_shared::ending::Ending;
+use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::record;
 use heapbeat_shared::{HealthMemory, UnixMillis};
 
@@ -24,7 +24,7 @@ use super::uptime::{self, WINDOWS};
 use super::verdict::{Judged, Verdict, judge};
 use super::{Blindness, State};
 use crate::config::Monitor;
-use crate::view::{EndingView, MemoryView, MonitorView};
+use crate::view::{EndingView, ForecastView, MemoryView, MonitorView};
 
 /// The part that changes with every probe; the hub stores that of all monitors in one row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +57,19 @@ pub struct Memo {
     pub crashes: Option<VecDeque<UnixMillis>>,
     /// Memory of this version and the one before.
     pub growth: Option<Growth>,
+    /// How the last instances ended, oldest first, at most [`REMEMBERED`].
+    pub endings: Option<VecDeque<Ended>>,
+}
+
+/// That an instance ended: what of an [`Ending`] is kept of those before the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When it was last heard of.
+    pub at: UnixMillis,
+    /// How.
+    pub kind: EndingKind,
+    /// Whether the evidence decides.
+    pub sure: bool,
 }
 
 /// One monitor: its memo, its ledger and its chart.
@@ -142,7 +155,7 @@ impl Watched {
         let (told, news) = Told::hear(self.memo.told.as_ref(), signed, at);
         let restarted = news.ending.is_some();
         if restarted {
-            self.remember_restart(told.started);
+            remember(&mut self.memo.restarts, told.started);
         }
         let before_our_time = || {
             let previous = signed.report.previous.clone()?;
@@ -151,11 +164,10 @@ impl Watched {
         if restarted || self.memo.ending.is_none() {
             self.memo.ending = news.ending.clone().or_else(before_our_time).as_ref().map(EndingView::from);
         }
-        if let Some(ending) = news.ending.as_ref().filter(|ending| ending.kind.is_failure()) {
-            let crashes = self.memo.crashes.get_or_insert_default();
-            crashes.push_back(ending.at);
-            while crashes.len() > REMEMBERED {
-                crashes.pop_front();
+        if let Some(&Ending { at, kind, sure, .. }) = news.ending.as_ref() {
+            remember(self.memo.endings.get_or_insert_default(), Ended { at, kind, sure });
+            if kind.is_failure() {
+                remember(self.memo.crashes.get_or_insert_default(), at);
             }
         }
         self.memo.growth.get_or_insert_default().take(&told, news.run.as_ref());
@@ -192,19 +204,12 @@ impl Watched {
         self.memo.flaps.as_ref()?.since
     }
 
-    fn remember_restart(&mut self, started: UnixMillis) {
-        self.memo.restarts.push_back(started);
-        while self.memo.restarts.len() > REMEMBERED {
-            self.memo.restarts.pop_front();
-        }
-    }
-
     /// Takes in an uptime; says whether it is that of another process than before.
     fn hear(&mut self, heard: Heard, at: UnixMillis) -> bool {
         let started = at.minus(Duration::from_secs(heard.uptime));
         let restarted = self.memo.heard.is_some_and(|before| heard.restarted_since(before));
         if restarted {
-            self.remember_restart(started);
+            remember(&mut self.memo.restarts, started);
         }
         if restarted || self.memo.started.is_none() {
             self.memo.started = Some(started);
@@ -261,11 +266,21 @@ impl Watched {
             started: self.memo.started,
             restarts: self.memo.restarts.iter().copied().collect(),
             last_ending: self.memo.ending.clone(),
+            forecast: self.memo.told.as_ref().map(ForecastView::from),
             chart: self.chart.points(now),
         }
     }
 }
 
+/// Keeps the last [`REMEMBERED`].
+fn remember<T>(list: &mut VecDeque<T>, item: T) {
+    list.push_back(item);
+    while list.len() > REMEMBERED {
+        list.pop_front();
+    }
+}
+
 record! {
-    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind, flaps, crashes, growth }
+    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind, flaps, crashes, growth, endings }
+    Ended { at, kind, sure }
 }

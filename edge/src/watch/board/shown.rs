@@ -13,7 +13,7 @@ use crate::watch::growth::Growth;
 use crate::watch::state::worst;
 use crate::watch::uptime;
 use crate::watch::usage::Usage;
-use crate::watch::watched::Watched;
+use crate::watch::watched::{Ended, Watched};
 
 /// How a monitor did in a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,12 @@ impl Board {
     /// Memory of the present version of `monitor` and of the one before.
     pub fn growth(&self, monitor: &MonitorId) -> Option<&Growth> {
         self.watched.get(monitor)?.memo.growth.as_ref()
+    }
+
+    /// How the last instances of `monitor` ended, oldest first.
+    pub fn endings(&self, monitor: &MonitorId) -> Vec<Ended> {
+        let endings = self.watched.get(monitor).and_then(|watched| watched.memo.endings.as_ref());
+        endings.into_iter().flatten().copied().collect()
     }
 
     /// What is known of a monitor's `window` that ends at `now`.

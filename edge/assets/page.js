@@ -1,0 +1,148 @@
+// What a page can do besides: the theme, the reader's own time, values under the pointer, zooming in, and staying current.
+// Without it the page is complete; it only ever shows what stands in the tables.
+
+const root = document.documentElement;
+
+/** Has the theme follow the system, or be light, or dark; remembered in this browser. */
+function theme() {
+  const button = document.querySelector("[data-theme-switch]");
+  if (!button) return;
+  const all = ["auto", "light", "dark"];
+  const now = () => root.dataset.theme ?? "auto";
+  const show = () => {
+    button.textContent = button.dataset[now()];
+  };
+  button.hidden = false;
+  show();
+  button.addEventListener("click", () => {
+    const next = all[(all.indexOf(now()) + 1) % all.length];
+    if (next === "auto") delete root.dataset.theme;
+    else root.dataset.theme = next;
+    try {
+      if (next === "auto") localStorage.removeItem("theme");
+      else localStorage.setItem("theme", next);
+    } catch {}
+    show();
+  });
+}
+
+const today = (at) => new Date(at).toDateString() === new Date().toDateString();
+
+/** An instant in the reader's zone. */
+function local(at) {
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const date = today(at) ? clock : { month: "short", day: "numeric", ...clock };
+  return new Intl.DateTimeFormat(root.lang, date).format(at);
+}
+
+/** Shows every instant in the reader's zone, with UTC under the pointer. */
+function times(within) {
+  for (const time of within.querySelectorAll("time")) {
+    const at = Date.parse(time.dateTime);
+    if (Number.isNaN(at)) continue;
+    time.title = time.textContent;
+    time.textContent = local(at);
+  }
+  for (const axis of within.querySelectorAll("[data-chart] .x")) {
+    const { from, to } = axis.previousElementSibling.querySelector("svg").dataset;
+    [...axis.children].forEach((label, index) => {
+      label.textContent = local(Number(from) + ((to - from) * index) / 2);
+    });
+  }
+}
+
+/** Shows what stands in the table of a chart for the instant under the pointer; dragging chooses a stretch. */
+function chart(figure) {
+  const svg = figure.querySelector("svg");
+  const rows = [...figure.querySelectorAll("tbody tr")].map((row) => ({
+    at: Number(row.dataset.at),
+    values: [...row.querySelectorAll("td")].map((cell) => cell.textContent),
+  }));
+  const names = [...figure.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent);
+  if (!svg || rows.length === 0) return;
+  const place = svg.parentElement;
+  const [from, to] = [Number(svg.dataset.from), Number(svg.dataset.to)];
+  const line = document.createElement("div");
+  const told = document.createElement("output");
+  const chosen = document.createElement("div");
+  line.className = "cursor";
+  told.className = "told";
+  chosen.className = "chosen";
+  for (const part of [line, told, chosen]) {
+    part.hidden = true;
+    place.append(part);
+  }
+  const share = (event) => {
+    const box = svg.getBoundingClientRect();
+    return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+  };
+  const left = (part) => svg.offsetLeft + part * svg.clientWidth;
+  let start;
+  const show = (part) => {
+    const at = from + (to - from) * part;
+    const row = rows.reduce((best, it) => (Math.abs(it.at - at) < Math.abs(best.at - at) ? it : best));
+    told.textContent = [
+      local(row.at),
+      ...row.values.map((value, index) => `${names[index]} ${value} ${figure.dataset.unit}`),
+    ].join(" · ");
+    const x = left((row.at - from) / (to - from));
+    line.style.left = `${x}px`;
+    line.hidden = told.hidden = false;
+    if (start !== undefined) {
+      const [a, b] = [Math.min(start, part), Math.max(start, part)];
+      chosen.style.left = `${left(a)}px`;
+      chosen.style.width = `${left(b) - left(a)}px`;
+      chosen.hidden = false;
+    }
+  };
+  svg.addEventListener("pointermove", (event) => show(share(event)));
+  svg.addEventListener("pointerleave", () => {
+    line.hidden = told.hidden = chosen.hidden = true;
+    start = undefined;
+  });
+  svg.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "mouse") start = share(event);
+  });
+  svg.addEventListener("pointerup", (event) => {
+    const end = share(event);
+    if (start !== undefined && Math.abs(end - start) > 0.02) {
+      const at = (part) => Math.round(from + (to - from) * part);
+      const query = new URLSearchParams(location.search);
+      query.delete("range");
+      query.set("from", String(at(Math.min(start, end))));
+      query.set("to", String(at(Math.max(start, end))));
+      location.search = query.toString();
+    }
+    start = undefined;
+    chosen.hidden = true;
+  });
+}
+
+function prepare(within) {
+  times(within);
+  for (const figure of within.querySelectorAll("[data-chart]")) chart(figure);
+}
+
+/** Puts what has changed in the place of what is shown, once a minute while somebody looks, and never under somebody's hands. */
+async function refresh() {
+  const main = document.querySelector("[data-live]");
+  const busy = main?.contains(document.activeElement) || main?.querySelector("details[open]");
+  if (!main || busy || document.hidden || location.search.includes("from=")) return;
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => undefined);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of ["header", "main"]) {
+    const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
+    if (!old || !now) continue;
+    prepare(now);
+    if (old.isEqualNode(now)) continue;
+    old.replaceWith(now);
+  }
+  document.title = fresh.title;
+  const icon = fresh.querySelector("link[rel=icon]");
+  if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon.getAttribute("href"));
+}
+
+theme();
+prepare(document);
+setInterval(refresh, 60_000);
