@@ -18,9 +18,14 @@ use crate::watch::told::Run;
 use crate::watch::usage::Usage;
 use crate::watch::work::Work;
 
+pub mod badge;
+pub mod calendar;
 mod days;
+pub mod feed;
 mod incidents;
 mod latency;
+pub mod markup;
+pub mod metrics;
 mod page;
 pub mod records;
 
@@ -45,6 +50,11 @@ fn status(o: &mut Object<'_>, view: &StatusView, one: fn(&mut Object<'_>, &Monit
     o.texts("notices", view.notices.iter().map(String::as_str));
     o.list("maintenance", |list| view.work.iter().for_each(|it| list.object(|o| work(o, it))));
     o.object("edge", |o| usage(o, &view.usage));
+}
+
+/// A text of what was told; empty where there is none.
+fn text_of(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// The body of `GET /api/v1/monitors/{id}`: its entry in the status, and as of when.

@@ -90,8 +90,7 @@ pub(crate) fn setup(env: &Env) -> Setup {
     }
     config.problems.extend(site(env).1);
     check_channels(&mut config, &channels);
-    let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
-    let page = page.filter(|page| page.starts_with("https://") || page.starts_with("http://"));
+    let page = page(env);
     let maintenance = match list(env, MAINTENANCE).map(|text| tree::read(&text)).transpose() {
         Ok(None) => Vec::new(),
         Ok(Some(Value::Array(entries))) => {
@@ -121,6 +120,12 @@ pub(crate) fn setup(env: &Env) -> Setup {
         Vec::new()
     });
     Setup { config, channels, page, allow_private, quotas, maintenance, references }
+}
+
+/// The address of the status page, where it is configured.
+pub(crate) fn page(env: &Env) -> Option<String> {
+    let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
+    page.filter(|page| page.starts_with("https://") || page.starts_with("http://"))
 }
 
 /// How long an answer of the hub's is good for everybody, in milliseconds.

@@ -40,6 +40,20 @@ pub fn read(text: &str) -> Option<UnixMillis> {
     Some(UnixMillis(at.and_utc().timestamp_millis()))
 }
 
+/// `Sat, 31 Jan 2026 14:03:00 GMT`: RFC 822 with the four digits of RFC 1123.
+pub fn rfc822(at: UnixMillis) -> String {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let weekday = DAYS[utc(at).weekday().num_days_from_monday() as usize];
+    let (clock, at) = (rfc3339(at), utc(at));
+    let month = MONTHS[at.month0() as usize];
+    format!(
+        "{weekday}, {:02} {month} {:04} {} GMT",
+        at.day(),
+        at.year(),
+        clock.get(11..19).unwrap_or_default()
+    )
+}
+
 /// `14:03 UTC` within a day, else `31 Jan, 14:03 UTC`, with the year within no year.
 pub fn short(at: UnixMillis, now: UnixMillis) -> String {
     let clock = clock(at);
@@ -146,6 +160,12 @@ mod tests {
             let theirs = utc(at).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
             assert_eq!(rfc3339(at), theirs);
             assert_eq!(read(&theirs), Some(UnixMillis(at.0.div_euclid(1000) * 1000)));
+            // Theirs has no 0 before the day.
+            let (weekday, rest) =
+                rfc822(at).split_once(", ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+            let ours = format!("{weekday}, {}", rest.trim_start_matches('0')).replace("GMT", "+0000");
+            assert_eq!(ours, utc(at).to_rfc2822());
+            assert_eq!(rest.find(' '), Some(2));
         }
         for text in
             ["", "2026-01-31T", "2026-02-30T00:00:00Z", "20x6-01-31T14:03:00Z", "é026-01-31T14:03:00Z"]

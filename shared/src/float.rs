@@ -34,6 +34,21 @@ pub fn digits(number: f64) -> (String, i32) {
     digits_of(&written(number.abs()))
 }
 
+/// A finite number without an exponent, as `Display` has it.
+pub fn plain(number: f64) -> String {
+    let (digits, exponent) = digits(number);
+    let minus = if number.is_sign_negative() { "-" } else { "" };
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    if exponent < 0 {
+        return [minus, "0.", &zeros(-exponent - 1), &digits].concat();
+    }
+    match digits.split_at_checked(usize::try_from(exponent + 1).unwrap_or(1)) {
+        Some((whole, "")) => [minus, whole].concat(),
+        Some((whole, fraction)) => [minus, whole, ".", fraction].concat(),
+        None => [minus, &digits, &zeros(exponent + 1 - i32::try_from(digits.len()).unwrap_or(0))].concat(),
+    }
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 fn written(number: f64) -> String {
     number.to_string()
@@ -67,6 +82,12 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn plain_is_what_rust_displays(number: f64) {
+            prop_assume!(number.is_finite());
+            prop_assert_eq!(plain(number), number.to_string());
+        }
+
         /// As Rust writes it, with an exponent and without, and as JavaScript does.
         #[test]
         fn digits_are_those_of_the_exponential_form(number: f64) {

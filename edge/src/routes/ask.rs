@@ -9,6 +9,7 @@ use heapbeat_shared::units::parse_duration;
 
 use super::query::Query;
 use super::table::Route;
+use crate::api::badge::{METRICS, Style};
 use crate::config::MonitorId;
 use crate::config::maintenance::read_instant;
 use crate::watch::ledger;
@@ -25,6 +26,8 @@ pub(crate) const fn parameters(route: Route) -> &'static [&'static str] {
         Route::Uptime => &["window"],
         Route::Memory | Route::Latency => &["from", "to"],
         Route::Incidents => &["limit", "before"],
+        Route::Badge => &["metric", "style", "label"],
+        Route::Shield => &["metric", "label"],
         Route::AdminMonitors => &["dry-run"],
         Route::Export => &["from"],
         Route::Import => &["schema"],
@@ -40,6 +43,18 @@ pub(crate) fn question(route: Route, path: &str, query: &str) -> Result<String, 
     let told = if route == Route::Heartbeat { "" } else { query };
     let read = Query::parse(told, parameters(route))?;
     let (more, numbers) = match route {
+        Route::Badge | Route::Shield => {
+            if !METRICS.contains(&read.get("metric").unwrap_or("status")) {
+                return Err(format!("metric is one of {}", METRICS.join(", ")));
+            }
+            if Style::parse(read.get("style")).is_none() {
+                return Err(format!("style is one of {}", Style::WORDS.join(", ")));
+            }
+            let id = path.rsplit(['/', '.']).nth(1).unwrap_or_default();
+            return Ok(["/monitors/", id, "/now"].concat());
+        }
+        Route::Metrics | Route::Calendar => return Ok("/status".to_owned()),
+        Route::Atom | Route::Rss => return Ok("/incidents?30&".to_owned()),
         Route::Monitor => ("/now", String::new()),
         Route::AdminStatus => ("/all", String::new()),
         Route::Uptime => ("?", window(&read)?),
@@ -146,6 +161,10 @@ mod tests {
             ("/api/v1/incidents", "", "/incidents?50&"),
             ("/api/v1/incidents", "limit=1&before=a-b-1767225600", "/incidents?1&a-b-1767225600"),
             ("/api/v1/incidents/api-1", "", "/incidents/api-1"),
+            ("/badge/api.svg", "metric=uptime&style=flat-square&label=x", "/monitors/api/now"),
+            ("/badge/api.json", "", "/monitors/api/now"),
+            ("/metrics", "", "/status"),
+            ("/feed.rss", "", "/incidents?30&"),
             ("/api/v1/admin/status", "", "/status/all"),
             ("/api/v1/admin/monitors", "", "/monitors"),
             ("/api/v1/admin/monitors", "dry-run=true", "/monitors?dry-run=true"),
@@ -174,6 +193,9 @@ mod tests {
             (Route::Memory, "to=-5", "to is an instant"),
             (Route::Memory, "from=2&to=2", "before to"),
             (Route::AdminMaintenance, "x=1", "no parameters"),
+            (Route::Badge, "metric=cpu", "status, uptime, memory"),
+            (Route::Badge, "style=x", "flat-square"),
+            (Route::Shield, "style=flat", "those of this path are metric, label"),
             (Route::AdminMonitors, "dry-run=1", "dry-run=true"),
             (Route::Export, "from=x", "digits"),
             (Route::Incidents, "limit=0", "1 to 100"),

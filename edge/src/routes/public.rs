@@ -1,16 +1,22 @@
 //! What anybody may read, for machines.
 
+use heapbeat_shared::exposition::Format;
 use worker::{Env, Request, Response, Result};
 
 use super::ask;
 use super::keep::{Kept, asked};
+use super::query::Query;
 use super::reply::{self, JSON, copied, missing, problem, unanswered};
 use super::table::Route;
 use crate::api;
+use crate::api::badge::{Badge, Style};
+use crate::api::feed::{Feed, feed};
+use crate::env;
 
 /// Answers a question of the API.
 pub(super) async fn answer(request: &Request, env: &Env, route: Route, path: &str) -> Result<Response> {
-    let question = match ask::question(route, path, &super::query_of(request)) {
+    let query = super::query_of(request);
+    let question = match ask::question(route, path, &query) {
         Ok(question) => question,
         Err(reason) => return problem(400, &reason),
     };
@@ -19,15 +25,56 @@ pub(super) async fn answer(request: &Request, env: &Env, route: Route, path: &st
         Kept::Missing => return missing(path),
         Kept::Failed => return unanswered(),
     };
-    match route {
+    let (body, kind, more) = match route {
         Route::Incidents => {
             let (body, next) = api::incidents_page(&copy.body, ask::limit(&question));
-            let response = reply::public(request, &body, copy.age_ms, JSON)?;
-            match next {
-                Some(next) => reply::with_headers(response, &[("link", &format!("<{next}>; rel=\"next\""))]),
-                None => Ok(response),
+            let link = next.map(|next| format!("<{next}>; rel=\"next\"")).unwrap_or_default();
+            (body, JSON, ("link", link))
+        }
+        Route::Badge | Route::Shield => {
+            let query = Query::parse(&query, ask::parameters(route)).unwrap_or_default();
+            let badge = Badge::of(&copy.body, query.get("metric").unwrap_or("status"), query.get("label"));
+            match (route, Style::parse(query.get("style"))) {
+                (Route::Badge, style) => {
+                    (badge.svg(style.unwrap_or_default()), "image/svg+xml", ("", String::new()))
+                }
+                _ => (badge.shields(), JSON, ("", String::new())),
             }
         }
-        _ => copied(request, &copy, JSON),
-    }
+        Route::Metrics => {
+            let format = Format::wanted(request.headers().get("accept")?.as_deref());
+            let body = api::metrics::metrics(format, &copy.body);
+            (body, format.content_type(), ("vary", "accept".to_owned()))
+        }
+        Route::Calendar => {
+            let Some(origin) = origin(request, env) else {
+                return problem(400, "the Host is no name of a host");
+            };
+            let body = api::calendar::calendar(&copy.body, &origin);
+            (body, "text/calendar; charset=utf-8", ("", String::new()))
+        }
+        Route::Atom | Route::Rss => {
+            let Some(origin) = origin(request, env) else {
+                return problem(400, "the Host is no name of a host");
+            };
+            let Kept::Copy(status) = asked(env, "/status").await else { return unanswered() };
+            let (format, kind) = match route {
+                Route::Atom => (Feed::Atom, "application/atom+xml; charset=utf-8"),
+                _ => (Feed::Rss, "application/rss+xml; charset=utf-8"),
+            };
+            (feed(format, &copy.body, &status.body, &origin), kind, ("", String::new()))
+        }
+        _ => return copied(request, &copy, JSON),
+    };
+    let response = reply::public(request, &body, copy.age_ms, kind)?;
+    reply::with_headers(response, &[(more.0, &more.1)])
+}
+
+/// Where the page stands: as it is configured, else as it was asked for. `None` where that is no address.
+fn origin(request: &Request, env: &Env) -> Option<String> {
+    let url = env::page(env).unwrap_or_else(|| request.inner().url());
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    (!host.is_empty() && host.bytes().all(known)).then(|| [scheme, "://", host].concat())
 }

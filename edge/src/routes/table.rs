@@ -32,6 +32,18 @@ pub(crate) enum Route {
     Incidents,
     /// One incident and what was recorded before it.
     Incident,
+    /// A badge.
+    Badge,
+    /// The same for shields.io.
+    Shield,
+    /// For Prometheus.
+    Metrics,
+    /// Incidents and announced work.
+    Atom,
+    /// The same.
+    Rss,
+    /// Announced work.
+    Calendar,
     /// The status with what the public may not see.
     AdminStatus,
     /// The applied monitors.
@@ -97,6 +109,12 @@ pub(crate) const PATHS: &[Path] = &[
     read("/api/v1/monitors/{id}/versions", Route::Versions),
     read("/api/v1/incidents", Route::Incidents),
     read("/api/v1/incidents/{id}", Route::Incident),
+    read("/badge/{id}.svg", Route::Badge),
+    read("/badge/{id}.json", Route::Shield),
+    read("/metrics", Route::Metrics),
+    read("/feed.atom", Route::Atom),
+    read("/feed.rss", Route::Rss),
+    read("/calendar.ics", Route::Calendar),
     read("/api/v1/admin/status", Route::AdminStatus),
     set("/api/v1/admin/monitors", Route::AdminMonitors),
     set("/api/v1/admin/maintenance", Route::AdminMaintenance),

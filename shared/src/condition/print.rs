@@ -124,28 +124,16 @@ fn write_number(text: &mut String, number: &Number, small: i32) {
         let _ = write!(text, "{number}");
         return;
     };
-    if float.is_sign_negative() {
-        text.push('-');
-    }
     let (digits, exponent) = float::digits(float);
+    if exponent <= 20 && exponent > small {
+        text.push_str(&float::plain(float));
+        return;
+    }
     let (first, rest) = digits.split_at(1);
-    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let (point, sign) = (if rest.is_empty() { "" } else { "." }, if exponent < 0 { '-' } else { '+' });
+    let minus = if float.is_sign_negative() { "-" } else { "" };
     // Writing to a String does not fail.
-    let _ = if exponent > 20 || exponent <= small {
-        let (point, sign) = (if rest.is_empty() { "" } else { "." }, if exponent < 0 { '-' } else { '+' });
-        write!(text, "{first}{point}{rest}e{sign}{:02}", exponent.unsigned_abs())
-    } else if exponent < 0 {
-        write!(text, "0.{}{digits}", zeros(-exponent - 1))
-    } else {
-        let whole = usize::try_from(exponent + 1).unwrap_or(1);
-        match digits.split_at_checked(whole) {
-            Some((whole, "")) => write!(text, "{whole}"),
-            Some((whole, fraction)) => write!(text, "{whole}.{fraction}"),
-            None => {
-                write!(text, "{digits}{}", zeros(exponent + 1 - i32::try_from(digits.len()).unwrap_or(0)))
-            }
-        }
-    };
+    let _ = write!(text, "{minus}{first}{point}{rest}e{sign}{:02}", exponent.unsigned_abs());
 }
 
 #[cfg(test)]

@@ -1,0 +1,29 @@
+//! Text within XML and HTML.
+
+/// A text as it stands between tags or between quotes; what XML 1.0 cannot hold at all is left out.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\u{fffe}' | '\u{ffff}' => {}
+            c if c.is_control() && c != '\n' && c != '\t' => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_markup_is_not() {
+        assert_eq!(escaped("a<b>&\"c'\u{0}\u{7}\u{fffe}\u{85}\n\té"), "a&lt;b&gt;&amp;&quot;c&#39;\n\té");
+    }
+}
