@@ -1,8 +1,8 @@
 //! Pages for people: pure functions of what the API tells, in the reader's language.
 //!
 //! Rendered on the server, complete without JavaScript, one style sheet, no request to anybody else. What the hub tells is
-//! JSON, the same that machines get ([`crate::api`]); [`model`] adds what a page needs besides, and the templates in
-//! `edge/templates` do the rest ([`template`]). They escape whatever they are given; what a person may not see was not told
+//! JSON, the same that machines get ([`crate::api`]); `model.rs` adds what a page needs besides, and the templates in
+//! `edge/templates` do the rest (`template.rs`). They escape whatever they are given; what a person may not see was not told
 //! to begin with.
 
 mod assets;

@@ -3,12 +3,12 @@
 //! A page is a text with holes and a tree of JSON. Code that is generated for every page would be a twentieth of the
 //! Worker; reading the text anew for every page costs a millisecond of it, once in some seconds.
 //!
-//! `{{name}}` is a value, escaped; `{{name|filter}}` is what a filter makes of it ([`super::filter`]); `{{#name}} … {{/name}}`
-//! is repeated for each item of a list, and there once for anything else that is not nothing; `{{?name}} … {{/name}}` is there
-//! once for that in any case, and `{{^name}} … {{/name}}` is there
-//! for nothing; `{{>name}}` is another template; `{{$name}}` is a message in the reader's language, a template itself, and
-//! `{{$name count}}` the form of it that goes with a number. `a.b` is a part of a part, `.` the item itself, and `@name` in
-//! the name of a message is replaced by the value of that name. Nothing is null, false, an empty text and an empty list.
+//! `{{name}}` is a value, escaped; `{{name|filter}}` is what a filter makes of it ([`super::filter`]). `{{#name}} … {{/name}}` is
+//! repeated for each item of a list, and there once for anything else that is not nothing; `{{?name}} … {{/name}}` is there
+//! once for a list, too; `{{^name}} … {{/name}}` is there for nothing. `{{>name}}` is another template; `{{$name}}` is a message
+//! in the reader's language, a template itself, and `{{$name count}}` the form of it that goes with a number. `a.b` is a part
+//! of a part, `.` the item itself, and `@name` in the name of a message is replaced by the value of that name. Nothing is null,
+//! false, an empty text and an empty list.
 
 use serde_json::Value;
 
