@@ -175,6 +175,12 @@ test("a bar leads to its day, a stretch is chosen, a chart tells its figures, th
   await close();
 });
 
+test("the first minutes are a line, not a dot an hour", async () => {
+  const page = await (await fetch(`${few.url}/monitors/api?range=1h`)).text();
+  const latency = page.split('id="latency"')[1] ?? assert.fail(page);
+  assert.equal(latency.match(/<tr data-at=/g)?.length, 5);
+});
+
 test("the language is the browser's, unless another one is chosen", async () => {
   const get = async (/** @type {string} */ path, /** @type {string} */ accept) => {
     const answer = await fetch(few.url + path, { headers: { "accept-language": accept } });

@@ -45,6 +45,11 @@ impl Rows {
         self.vouches = self.vouches.max(Duration::from_millis(self.stretch.unsigned_abs() * 2));
     }
 
+    /// Whether it is for one.
+    pub fn is_picture(&self) -> bool {
+        self.stretch > 0
+    }
+
     /// What comes is hours, not ticks.
     pub fn hourly(&mut self) {
         self.hourly = true;

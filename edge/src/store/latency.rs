@@ -10,7 +10,7 @@ use worker::SqlStorageValue;
 
 use super::pack::{each, each_hour, pack_hour};
 use super::series::Told;
-use super::sqlite::{Sql, StoreError, integer};
+use super::sqlite::{RING, Sql, StoreError, integer};
 use crate::api::Rows;
 use crate::config::MonitorId;
 use crate::watch::latency::{KEPT, Probes};
@@ -82,7 +82,10 @@ pub(super) fn latency(
     let (from, to) = (from.0.max(to.0.saturating_sub(LONGEST_MS)), to.0);
     let present = last.0 - last.0.rem_euclid(HOUR_MS);
     let oldest = sql.number("SELECT min(at) FROM ring", vec![])?;
-    let hourly = to.saturating_sub(from) > TICKS_MS || oldest.is_none_or(|oldest| oldest > from);
+    // A ring that was never full has every tick that there ever was: the picture of a first day is not a dot an hour.
+    let full = sql.number("SELECT max(slot) FROM ring", vec![])?.is_some_and(|slot| slot == RING - 1);
+    let reaches = (rows.is_picture() && !full) || oldest.is_some_and(|oldest| oldest <= from);
+    let hourly = to.saturating_sub(from) > TICKS_MS || !reaches;
     if hourly {
         rows.hourly();
         for (begin, day) in days(sql, from.saturating_sub(DAY_MS), to)? {

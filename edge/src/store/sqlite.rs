@@ -26,7 +26,7 @@ use crate::watch::usage::Usage;
 
 /// Places of the ring: a day of minutes, which the chart begins with, and some. Memory older than the present hour is
 /// in chunks.
-const RING: i64 = 1536;
+pub(super) const RING: i64 = 1536;
 
 /// How long an incident is kept: as long as the hourly history.
 const INCIDENTS_KEPT: Duration = Duration::from_secs(2 * 365 * 86_400);
