@@ -10,7 +10,8 @@ use heapbeat_shared::units::Fixed;
 use serde_json::Value;
 
 use super::filter::number;
-use super::template::{escape, shown};
+use super::template::shown;
+use crate::api::markup::escape;
 use crate::instant;
 
 /// Letters of days (see [`crate::watch::State::letter`]), the class of each and its line within 34 units.

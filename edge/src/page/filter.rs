@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::draw;
 use super::plot;
-use super::template::{Maker, escape, shown};
+use super::template::{Maker, shown};
+use crate::api::markup::escape;
 use crate::instant;
 
 /// Most pieces of evidence in a line.

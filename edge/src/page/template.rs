@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::filter;
 use super::messages::Messages;
+use crate::api::markup::escape;
 
 /// Deepest nesting of templates, messages and sections. Ours have eight; beyond that a template contains itself.
 const DEEPEST: usize = 24;
@@ -175,20 +176,6 @@ pub(super) fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => String::new(),
-    }
-}
-
-/// Writes text so that it is nothing but text, in HTML and in an attribute between quotes.
-pub(super) fn escape(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
     }
 }
 
