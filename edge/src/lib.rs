@@ -9,6 +9,7 @@ pub mod api;
 pub mod dump;
 mod env;
 pub mod fleet;
+mod fnv;
 pub mod hub;
 pub mod instant;
 mod intl;

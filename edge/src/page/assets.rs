@@ -1,15 +1,6 @@
 //! Files that a browser fetches besides the page. The platform serves them from `edge/assets`, without the Worker.
 
-/// FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), computed by the compiler.
-const fn fnv1a(bytes: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325;
-    let mut index = 0;
-    while index < bytes.len() {
-        hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-        index += 1;
-    }
-    hash
-}
+use crate::fnv::fnv1a;
 
 /// Of the style sheet's content: only this is compiled in.
 const STYLESHEET_HASH: u64 = fnv1a(include_bytes!("../../assets/style.css"));
@@ -60,12 +51,5 @@ mod tests {
             let path = icon.split(" d=").nth(1).unwrap().split('/').next().unwrap();
             assert!(file.contains(path) && file.contains(colour), "the icon of {state} is another");
         }
-    }
-
-    /// The published test vectors of FNV-1a.
-    #[test]
-    fn the_hash_is_fnv() {
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
     }
 }

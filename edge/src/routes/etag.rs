@@ -1,17 +1,10 @@
 //! What tells one body from another: a strong `ETag` (RFC 9110, 8.8.3), and who has it already. Pure.
 
-use std::fmt::Write as _;
+use crate::fnv::fnv1a;
 
-/// The tag of a body: its length and FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>). All bodies are our
-/// own, so nobody has a say in two of them being alike.
+/// The tag of a body: its length and its hash.
 pub(crate) fn of(body: &[u8]) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in body {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    let mut tag = String::new();
-    let _ = write!(tag, "\"{:x}-{hash:016x}\"", body.len());
-    tag
+    format!("\"{:x}-{:016x}\"", body.len(), fnv1a(body))
 }
 
 /// Whether a client that sends this `If-None-Match` has the body of this tag. A proxy that compresses makes a tag weak,
