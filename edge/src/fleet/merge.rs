@@ -76,9 +76,8 @@ fn join(out: &mut String, objects: &[Vec<&str>]) {
                 out.push_str(&sum.to_string());
             }
             (_, "\"status\":") => {
-                let known =
-                    |value: &&str| State::ALL.into_iter().find(|state| inside(value) == state.as_str());
-                out.extend(["\"", worst(values.iter().filter_map(known)).as_str(), "\""]);
+                let known = values.iter().filter_map(|value| State::of(inside(value)));
+                out.extend(["\"", worst(known).as_str(), "\""]);
             }
             // Instants are RFC 3339 in UTC, which as text has the order of time.
             _ => out.push_str(values.iter().filter(|value| **value != "null").max().unwrap_or(&"null")),

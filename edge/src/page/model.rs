@@ -3,12 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::{Reader, assets};
+use crate::watch::State;
+use crate::watch::state::worst;
 
 /// States that are worth the headline, worst first.
 const NEWS: [&str; 4] = ["down", "degraded", "waking", "maintenance"];
-
-/// States as they are ordered where one word stands for several monitors, worst first.
-const WORST: [&str; 6] = ["down", "degraded", "waking", "maintenance", "unobserved", "up"];
 
 type Fields = Map<String, Value>;
 
@@ -28,12 +27,8 @@ pub(super) fn merged(told: Vec<Option<Value>>) -> Option<Fields> {
                 list.extend(more);
             }
         }
-        let state = |fields: &Fields| {
-            WORST.iter().position(|it| fields.get("status").is_some_and(|state| state == it))
-        };
-        if state(&other) < state(fields) {
-            set(fields, "status", other.remove("status").unwrap_or_default());
-        }
+        let state = |fields: &Fields| fields.get("status").and_then(Value::as_str).and_then(State::of);
+        set(fields, "status", worst([state(fields), state(&other)].into_iter().flatten()).as_str());
     }
     if let Some(fields) = fields.as_mut().filter(|_| silent > 0) {
         set(fields, "silent", silent);

@@ -190,6 +190,9 @@ fn several_hubs_are_one_page() {
     assert_eq!(headline(&html), "B is down");
     assert!(html.contains("<header class=\"top down\">"));
     assert_eq!(html.matches("<article class=\"card").count(), 2);
+    // Of two hubs one of which has seen nothing, the other speaks.
+    let html = page(&[view(vec![monitor("A", State::Up)]), view(vec![monitor("B", State::Unobserved)])]);
+    assert!(html.contains("<header class=\"top up\">"), "{html}");
     // The second hub is silent.
     let told = status_page(&view(vec![monitor("A", State::Up)]), &[]) + "\n";
     let html = Page::Status.make(&told, &reader("en")).unwrap();

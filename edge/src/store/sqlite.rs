@@ -369,7 +369,7 @@ fn write_incident(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
 
 fn ledger_row(row: &[SqlStorageValue]) -> Option<(MonitorId, Entry)> {
     let [SqlStorageValue::String(id), from, SqlStorageValue::String(state)] = row else { return None };
-    let state = State::ALL.into_iter().find(|known| known.as_str() == state)?;
+    let state = State::of(state)?;
     Some((id.parse().ok()?, Entry { from: UnixMillis(integer(from)?), state }))
 }
 

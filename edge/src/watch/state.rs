@@ -37,6 +37,11 @@ impl State {
         }
     }
 
+    /// The state of this word.
+    pub fn of(word: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The letter of a day on which this was the worst: `u` up, `~` degraded, `d` down, `w` waking, `m` maintenance,
     /// `.` unobserved.
     pub const fn letter(self) -> char {
