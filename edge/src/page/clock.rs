@@ -8,17 +8,17 @@ pub(super) use platform::Clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use native::Clock;
 
-/// Of a day.
-const DAY_MS: i64 = 86_400_000;
-
 /// The platform knows how dates are written; its formats are made once a page.
 #[cfg(target_arch = "wasm32")]
 mod platform {
     use js_sys::Function;
     use wasm_bindgen::JsValue;
 
-    use super::{DAY_MS, UnixMillis};
+    use super::UnixMillis;
     use crate::intl::date_format;
+
+    /// Of a day.
+    const DAY_MS: i64 = 86_400_000;
 
     /// The formats of one language.
     pub(in crate::page) struct Clock {
@@ -65,7 +65,7 @@ mod platform {
 /// In English, without the platform.
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use super::{DAY_MS, UnixMillis};
+    use super::UnixMillis;
     use crate::instant;
 
     pub(in crate::page) struct Clock;
@@ -82,7 +82,7 @@ mod native {
         }
 
         pub(in crate::page) fn day(&self, at: UnixMillis) -> String {
-            instant::short(UnixMillis(at.0), UnixMillis(at.0 + 2 * DAY_MS)).replace(", 00:00 UTC", "")
+            instant::day(at)
         }
     }
 }

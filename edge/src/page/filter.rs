@@ -10,6 +10,7 @@ use super::draw;
 use super::plot;
 use super::template::{Maker, shown};
 use crate::api::markup::escape;
+use crate::config::maintenance::read_instant;
 use crate::instant;
 
 /// Most pieces of evidence in a line.
@@ -102,10 +103,11 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// An instant: RFC 3339, or Unix milliseconds.
+/// An instant: RFC 3339, a date, which is its beginning, or Unix milliseconds.
 fn instant(value: &Value) -> Option<UnixMillis> {
     match value {
-        Value::String(text) => instant::read(text),
+        Value::String(date) if date.len() == 10 => read_instant(&[date, "T00:00Z"].concat()),
+        Value::String(text) => read_instant(text),
         value => whole(value).map(UnixMillis),
     }
 }
@@ -187,6 +189,8 @@ mod tests {
             ),
             ("time", json!("<script>"), ""),
             ("day", json!("2026-01-30T00:00:00Z"), "30 Jan"),
+            ("day", json!("2026-01-30"), "30 Jan"),
+            ("day", json!("2026-02-30"), ""),
             ("percent", json!(100), "100 %"),
             ("percent", json!(99.999), "99.99 %"),
             ("percent", json!(99.98), "99.98 %"),
