@@ -11,7 +11,6 @@ use crate::json::{self, List, Object, Plain};
 use crate::view::{ForecastView, MemoryView, MonitorView, StatusView};
 use crate::watch::board::Past;
 use crate::watch::days::letters;
-use crate::watch::growth::{AGES, Growth};
 use crate::watch::incident::Incident;
 use crate::watch::rollup::{Line, Tier};
 use crate::watch::told::Run;
@@ -28,11 +27,13 @@ pub mod markup;
 pub mod metrics;
 mod page;
 pub mod records;
+mod versions;
 
 pub use days::days_json;
 pub use incidents::{incidents_page, incidents_told};
 pub use latency::Rows;
-pub use page::{MonitorPage, incident_page, monitor_page, status_page};
+pub use page::{MonitorPage, RANGES, incident_page, monitor_page, status_page};
+pub use versions::versions_json;
 
 /// The body of `GET /api/v1/status`.
 pub fn status_json(view: &StatusView) -> String {
@@ -251,34 +252,6 @@ pub fn uptime_json(monitor: &str, past: &Past) -> String {
         o.set("crashes", past.crashes as u64);
         o.set("mean_time_between_crashes_seconds", past.between_crashes.map(|span| span.as_secs()));
         o.set("crash_free_seconds", past.crash_free.as_secs());
-    })
-}
-
-/// The body of `GET /api/v1/monitors/{id}/versions`: bytes of the working set at each age after the start, newest version
-/// first, and the oldest age that both have reached.
-pub fn versions_json(monitor: &str, growth: Option<&Growth>) -> String {
-    json::object(|o| {
-        o.set("monitor", monitor);
-        o.list("ages_seconds", |list| AGES.iter().for_each(|age| list.push(*age)));
-        o.list("versions", |list| {
-            for version in growth.into_iter().flat_map(|growth| &growth.versions) {
-                list.object(|o| {
-                    o.set("version", &version.name);
-                    o.set("since", &rfc3339(version.since));
-                    o.list("working_set", |list| {
-                        version.marks.iter().for_each(|mark| list.push(mark.map(|bytes| bytes.0)));
-                    });
-                });
-            }
-        });
-        match growth.and_then(Growth::compared) {
-            Some((age, now, before)) => o.object("compared", |o| {
-                o.set("age_seconds", age);
-                o.set("now", now.0);
-                o.set("before", before.0);
-            }),
-            None => o.set("compared", Plain::Null),
-        }
     })
 }
 

@@ -112,6 +112,12 @@ impl Object<'_> {
         put_value(self.0.out, value);
     }
 
+    /// A field that is JSON already.
+    pub fn written(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.0.out.push_str(json);
+    }
+
     /// A field with an object.
     pub fn object(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>)) {
         self.name(name);
@@ -255,9 +261,10 @@ mod tests {
                 list.object(|o| o.set("x", Some(2_u32)));
             });
             o.texts("texts", ["p", "q"]);
+            o.written("written", "[1]");
             o.value("value", &json!({"a": [null, 1.50, true, {}], "b": "\n"}));
         });
-        let expected = r#"{"null":null,"yes":true,"whole":-5,"share":99.98,"inside":{"a":"b"},"empty":{},"list":[1,{"x":2}],"texts":["p","q"],"value":{"a":[null,1.5,true,{}],"b":"\n"}}"#;
+        let expected = r#"{"null":null,"yes":true,"whole":-5,"share":99.98,"inside":{"a":"b"},"empty":{},"list":[1,{"x":2}],"texts":["p","q"],"written":[1],"value":{"a":[null,1.5,true,{}],"b":"\n"}}"#;
         assert_eq!(text, expected);
     }
 

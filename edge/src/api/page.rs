@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use heapbeat_shared::{Bytes, UnixMillis};
 
+use super::versions::compared;
 use super::{days, days_json, incident, monitor, status};
 use crate::instant::rfc3339;
-use crate::json::{self, List, Object, Plain};
+use crate::json::{self, List, Object};
 use crate::view::{ChartPoint, MonitorView, StatusView};
 use crate::watch::State;
 use crate::watch::growth::Growth;
 use crate::watch::incident::{Incident, Severity};
+use crate::watch::latency::{HALF_HOUR_MS, POINTS};
 use crate::watch::thin::Thinned;
 use crate::watch::watched::Ended;
 
-/// Points of a small picture: half an hour each.
-const POINTS: i64 = 48;
-const POINT_MS: i64 = 1_800_000;
+/// The stretches that a page can show, by their names, in hours.
+pub const RANGES: [(&str, i64); 5] = [("1h", 1), ("24h", 24), ("7d", 168), ("30d", 720), ("90d", 2160)];
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -50,7 +51,7 @@ pub struct MonitorPage<'a> {
     /// Memory in it.
     pub memory: Thinned,
     /// Latency in it, finished.
-    pub latency: Option<String>,
+    pub latency: String,
     /// Incidents, newest first.
     pub incidents: Vec<Incident>,
     /// Starts of instances in it, each with how the one before ended.
@@ -64,7 +65,7 @@ pub fn monitor_page(page: &MonitorPage<'_>) -> String {
     let incidents = |list: &mut List<'_>, those: &mut dyn Iterator<Item = &Incident>| {
         those.for_each(|it| list.object(|o| short(o, it, &page.view.name)));
     };
-    let mut out = json::object(|o| {
+    json::object(|o| {
         o.set("now", page.now.0);
         o.set("status", page.view.state.as_str());
         o.object("monitor", |o| monitor(o, page.view));
@@ -86,14 +87,7 @@ pub fn monitor_page(page: &MonitorPage<'_>) -> String {
                 });
             }
         });
-        match page.growth.and_then(Growth::compared) {
-            Some((age, now, before)) => o.object("compared", |o| {
-                o.set("age_seconds", age);
-                o.set("now", now.0);
-                o.set("before", before.0);
-            }),
-            None => o.set("compared", Plain::Null),
-        }
+        compared(o, page.growth);
         o.list("incidents", |list| incidents(list, &mut page.incidents.iter()));
         // Newest first, each with what happened on it.
         o.list("troubled", |list| {
@@ -107,15 +101,9 @@ pub fn monitor_page(page: &MonitorPage<'_>) -> String {
                 });
             }
         });
-    });
-    // What is finished already goes in as it is.
-    out.pop();
-    out.extend([",\"days\":", &days_json(&page.view.days)]);
-    if let Some(latency) = &page.latency {
-        out.extend([",\"latency\":", latency]);
-    }
-    out.push('}');
-    out
+        o.written("days", &days_json(&page.view.days));
+        o.written("latency", &page.latency);
+    })
 }
 
 /// Where memory is on its way to, as a picture that ends now goes on with; says how far that is.
@@ -201,10 +189,10 @@ fn peaks(o: &mut Object<'_>, view: &MonitorView) {
 fn points(out: &mut List<'_>, chart: &[ChartPoint], last: UnixMillis) {
     let mut points = chart.iter().peekable();
     for index in 0..POINTS {
-        let end = last.0 - (POINTS - 1 - index) * POINT_MS;
+        let end = last.0 - (POINTS - 1 - index) * HALF_HOUR_MS;
         let mut highest: Option<u64> = None;
         while let Some(point) = points.next_if(|point| point.at.0 <= end) {
-            if point.at.0 > end - POINT_MS {
+            if point.at.0 > end - HALF_HOUR_MS {
                 highest = highest.max(Some(point.memory.rss.0));
             }
         }

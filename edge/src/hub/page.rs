@@ -5,7 +5,7 @@ use worker::Request;
 
 use super::machines::keep;
 use super::{Hub, Told};
-use crate::api::{self, MonitorPage};
+use crate::api::{self, MonitorPage, RANGES};
 use crate::probe::wall_clock;
 use crate::view::ChartPoint;
 use crate::watch::thin::Thinned;
@@ -19,14 +19,12 @@ const MOST_PAST: usize = 10;
 /// Most incidents of a page.
 const MOST_INCIDENTS: i64 = 30;
 
-/// The stretches that a page can show, by their names, in hours.
-const RANGES: [(&str, i64); 5] = [("1h", 1), ("24h", 24), ("7d", 168), ("30d", 720), ("90d", 2160)];
-
 const HOUR_MS: i64 = 3_600_000;
 
 impl Hub {
     pub(super) fn status_page(&self) -> Told<String> {
-        let (view, config) = (self.view()?, self.shown()?);
+        let config = self.shown()?;
+        let view = self.view_of(&config)?;
         let mut incidents = self.incidents_of(&config, "", MOST_INCIDENTS)?;
         let mut closed = 0;
         incidents.retain(|it| {
@@ -49,8 +47,7 @@ impl Hub {
     }
 
     fn monitor_page(&self, id: &str, range: &str) -> Told<Option<String>> {
-        let shown = self.shown()?;
-        let config = keep(&shown, &|it| it.id.as_str() == id);
+        let config = keep(&*self.config()?, &|it| it.public && it.id.as_str() == id);
         let view = self.view_of(&config)?;
         let (Some(monitor), Some(shown)) = (config.monitors.first(), view.monitors.first()) else {
             return Ok(None);
@@ -85,7 +82,7 @@ impl Hub {
             range: named.map_or("", |(name, _)| name),
             window,
             memory,
-            latency: Some(self.latency(monitor, window, last, true)?),
+            latency: self.latency(monitor, window, last, true)?,
             incidents,
             restarts,
             growth: board.growth(&monitor.id),
@@ -104,13 +101,12 @@ impl Hub {
 /// The figures of a point as a sample.
 fn whole(point: &ChartPoint) -> Sample {
     let HealthMemory { rss, heap_used, heap_total, external } = point.memory;
-    let bytes = |figure: heapbeat_shared::Megabytes| Bytes(figure.0 * 1_048_576);
     Sample {
         at: point.at,
-        rss: bytes(rss),
-        heap_used: bytes(heap_used),
-        heap_total: bytes(heap_total),
-        heap_resident: Bytes(bytes(rss).0.saturating_sub(bytes(external).0)),
-        working_set: bytes(rss),
+        rss: Bytes::from(rss),
+        heap_used: Bytes::from(heap_used),
+        heap_total: Bytes::from(heap_total),
+        heap_resident: Bytes(Bytes::from(rss).0.saturating_sub(Bytes::from(external).0)),
+        working_set: Bytes::from(rss),
     }
 }

@@ -11,13 +11,11 @@ use worker::{Env, Request, Response, Result};
 use super::ask::instant;
 use super::keep::{Kept, asked};
 use super::reply::{self, RETRY_AFTER, STALE_MS, missing, private, with_headers};
+use crate::api::RANGES;
 use crate::env;
 use crate::page::{self, Messages, Page, Reader};
 
 const HTML: &str = "text/html; charset=utf-8";
-
-/// The stretches of time that a page of a monitor can show, as the hub knows them.
-const RANGES: [&str; 5] = ["1h", "24h", "7d", "30d", "90d"];
 
 /// Most finished pages that are kept: in six languages those that are looked at.
 const MOST_MADE: usize = 24;
@@ -97,7 +95,7 @@ pub(super) fn range(query: &str) -> String {
     let at = |name| value(name).and_then(instant);
     match (at("from"), at("to"), value("range")) {
         (Some(from), Some(to), _) if from < to => format!("{}-{}", from.0, to.0),
-        (_, _, Some(range)) if RANGES.contains(&range) => range.to_owned(),
+        (_, _, Some(range)) if RANGES.iter().any(|(name, _)| *name == range) => range.to_owned(),
         _ => "24h".to_owned(),
     }
 }

@@ -14,9 +14,10 @@ use super::verdict::{Judged, Verdict};
 /// How long the hours are kept.
 pub const KEPT: Duration = Duration::from_secs(730 * 86_400);
 
-/// What a point of [`Lately`] stands for, in milliseconds, and how many there are: a day.
-const HALF_HOUR_MS: i64 = 1_800_000;
-const POINTS: i64 = 48;
+/// What a point of a small picture stands for, in milliseconds.
+pub const HALF_HOUR_MS: i64 = 1_800_000;
+/// How many of them a day has.
+pub const POINTS: i64 = 48;
 
 /// Probes of a stretch of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
