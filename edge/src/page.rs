@@ -49,7 +49,7 @@ pub struct Reader {
     pub site: Site,
     /// How old what the hubs told is, in seconds, where they do not answer.
     pub stale: Option<u64>,
-    /// The address that it was asked at, such as `https://status.example.com`.
+    /// Where the page stands, such as `https://status.example.com`; nothing where that is not known.
     pub origin: String,
 }
 

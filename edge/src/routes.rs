@@ -18,6 +18,7 @@ use worker::{Env, Method, Request, Response, Result, console_error};
 
 pub(crate) use self::ask::place;
 use self::table::{Path, Route, Verb};
+use crate::env;
 use crate::page::Page;
 
 /// Answers a request of anybody.
@@ -73,4 +74,13 @@ fn query_of(request: &Request) -> String {
     let url = request.inner().url();
     let query = url.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or_default());
     query.unwrap_or_default().to_owned()
+}
+
+/// Where the page stands: as it is configured, else as it was asked for. `None` where that is no address.
+fn origin(request: &Request, env: &Env) -> Option<String> {
+    let url = env::page(env).unwrap_or_else(|| request.inner().url());
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    (!host.is_empty() && host.bytes().all(known)).then(|| [scheme, "://", host].concat())
 }

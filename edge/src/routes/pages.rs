@@ -102,21 +102,18 @@ pub(super) fn range(query: &str) -> String {
 
 /// Whom the page is for.
 async fn reader(request: &Request, env: &Env) -> Result<Reader> {
-    let url = request.inner().url();
     let query = super::query_of(request);
     let asked = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
     let asked = asked.filter(|tag| page::LANGUAGES.contains(tag));
     let accept = request.headers().get("accept-language")?;
     let language = page::choose(asked, accept.as_deref());
     let query = asked.map_or(String::new(), |tag| format!("?lang={tag}"));
-    // `https://host/path`: what stands before the third slash.
-    let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     Ok(Reader {
         messages: messages(env, language).await?,
         query,
         site: env::site(env).0,
         stale: None,
-        origin,
+        origin: super::origin(request, env).unwrap_or_default(),
     })
 }
 

@@ -3,15 +3,14 @@
 use heapbeat_shared::exposition::Format;
 use worker::{Env, Request, Response, Result};
 
-use super::ask;
 use super::keep::{Kept, asked};
 use super::query::Query;
 use super::reply::{self, JSON, copied, missing, problem, unanswered};
 use super::table::Route;
+use super::{ask, origin};
 use crate::api;
 use crate::api::badge::{Badge, Style};
 use crate::api::feed::{Feed, feed};
-use crate::env;
 
 /// Answers a question of the API.
 pub(super) async fn answer(request: &Request, env: &Env, route: Route, path: &str) -> Result<Response> {
@@ -68,13 +67,4 @@ pub(super) async fn answer(request: &Request, env: &Env, route: Route, path: &st
     };
     let response = reply::public(request, &body, copy.age_ms, kind)?;
     reply::with_headers(response, &[(more.0, &more.1)])
-}
-
-/// Where the page stands: as it is configured, else as it was asked for. `None` where that is no address.
-fn origin(request: &Request, env: &Env) -> Option<String> {
-    let url = env::page(env).unwrap_or_else(|| request.inner().url());
-    let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
-    let (scheme, rest) = url.split_once("://")?;
-    let host = rest.split(['/', '?', '#']).next()?;
-    (!host.is_empty() && host.bytes().all(known)).then(|| [scheme, "://", host].concat())
 }
