@@ -2,6 +2,7 @@
 
 use heapbeat_shared::{Sample, UnixMillis};
 
+use super::rollup::line;
 use super::told::Run;
 
 /// Most samples of a picture.
@@ -49,17 +50,11 @@ impl Thinned {
 
     /// The same of runs.
     pub fn of_runs(runs: &[Run]) -> Self {
-        let (mut before, mut marked) = (None, Vec::new());
-        for run in runs {
-            for sample in &run.series.samples {
-                // A run that goes on begins nothing.
-                let begins = before.replace(run.instance) != Some(run.instance);
-                marked.push((*sample, begins));
-            }
-        }
-        let at = |marked: Option<&(Sample, bool)>| marked.map_or(UnixMillis(0), |(sample, _)| sample.at);
-        let (from, to) = (at(marked.first()), at(marked.last()));
-        Thinned::of(marked, from, to)
+        let samples = || runs.iter().flat_map(|run| &run.series.samples);
+        let at = |sample: Option<&Sample>| sample.map_or(UnixMillis(0), |sample| sample.at);
+        let (from, to) = (at(samples().next()), at(samples().last()));
+        let all = line(runs, from, UnixMillis(to.0.saturating_add(1)), false);
+        Thinned::of(all.samples, from, to)
     }
 }
 
