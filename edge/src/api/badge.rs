@@ -4,6 +4,7 @@ use heapbeat_shared::tree;
 use serde_json::Value;
 
 use super::markup::escaped;
+use super::text_of as text;
 use crate::json;
 
 /// Longest label, in characters.
@@ -57,9 +58,9 @@ impl Badge {
         let (message, colour) = match metric {
             "uptime" => uptime(&monitor["uptime"]["90d"]),
             "memory" => memory(&monitor["memory"]),
-            _ => state(word(&monitor["state"])),
+            _ => state(text(&monitor["state"])),
         };
-        let label = label.unwrap_or(if metric == "status" { word(&monitor["name"]) } else { metric });
+        let label = label.unwrap_or(if metric == "status" { text(&monitor["name"]) } else { metric });
         Badge { label: label.chars().take(LONGEST).collect(), message, colour }
     }
 
@@ -94,10 +95,6 @@ impl Badge {
             height - radius,
         )
     }
-}
-
-fn word(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 fn state(state: &str) -> (String, &'static str) {
@@ -137,7 +134,7 @@ fn memory(memory: &Value) -> (String, &'static str) {
         Value::Number(limit) => format!("{rss} of {limit} MB"),
         _ => format!("{rss} MB"),
     };
-    let colour = match word(&memory["pressure"]) {
+    let colour = match text(&memory["pressure"]) {
         "" | "calm" => GREEN,
         "alert" | "purge" => AMBER,
         _ => RED,
