@@ -13,19 +13,18 @@ use super::filter::number;
 use super::template::shown;
 use crate::api::markup::escape;
 use crate::instant;
+use crate::watch::State;
 
-/// Letters of days (see [`crate::watch::State::letter`]), the class of each and its line within 34 units.
-const CELLS: [(char, &str, &str); 6] = [
-    ('u', "up", "3v28"),
-    ('~', "degraded", "13v18"),
-    ('d', "down", "3v28"),
-    ('w', "waking", "21v10"),
-    ('m', "maintenance", "10v14"),
-    ('.', "unobserved", "29v2"),
-];
-
-/// Days that lead to what happened on them.
-const TROUBLE: [char; 3] = ['d', '~', 'w'];
+/// The line of a day within 34 units, from its top.
+const fn cell(state: State) -> &'static str {
+    match state {
+        State::Up | State::Down => "3v28",
+        State::Degraded => "13v18",
+        State::Waking => "21v10",
+        State::Maintenance => "10v14",
+        State::Unobserved => "29v2",
+    }
+}
 
 /// Width of a cell.
 const STEP: usize = 10;
@@ -59,12 +58,13 @@ pub(super) fn bars(
     let id = shown(&monitor["id"]);
     let width = letters.len() * STEP;
     let _ = write!(out, "<svg class=\"bars\" viewBox=\"0 0 {width} 34\" preserveAspectRatio=\"none\">");
-    for (letter, class, line) in CELLS {
+    for state in State::ALL {
+        let line = cell(state);
         let mut path = String::new();
         let mut links = String::new();
-        for (index, _) in letters.chars().enumerate().filter(|(_, it)| *it == letter) {
+        for (index, _) in letters.chars().enumerate().filter(|(_, it)| *it == state.letter()) {
             let _ = write!(path, "M{} {line}", index * STEP + STEP / 2);
-            if TROUBLE.contains(&letter) {
+            if state.is_trouble() {
                 let age = i64::try_from(letters.len() - 1 - index).unwrap_or(0);
                 let at = UnixMillis(now - age * 86_400_000);
                 let date = instant::rfc3339(at);
@@ -76,7 +76,7 @@ pub(super) fn bars(
             }
         }
         if !path.is_empty() {
-            let _ = write!(out, "<path class=\"{class}\" d=\"{path}\"/>{links}");
+            let _ = write!(out, "<path class=\"{}\" d=\"{path}\"/>{links}", state.as_str());
         }
     }
     out.push_str("</svg>");
@@ -119,7 +119,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::watch::State;
 
     fn bars_of(letters: &str) -> String {
         let mut out = String::new();

@@ -12,6 +12,7 @@ use super::template::{Maker, shown};
 use crate::api::markup::escape;
 use crate::config::maintenance::read_instant;
 use crate::instant;
+use crate::watch::State;
 
 /// Most pieces of evidence in a line.
 const MOST_PIECES: usize = 3;
@@ -58,9 +59,9 @@ pub(super) fn apply(filter: &str, value: &Value, maker: &Maker<'_>, out: &mut St
         // How many items there are.
         "count" => out.push_str(&whole(value).unwrap_or(0).to_string()),
         // Of days by their letters: how many were good, had trouble, were not seen.
-        "good" => count(value, &['u', 'm'], out),
-        "trouble" => count(value, &['~', 'd', 'w'], out),
-        "unseen" => count(value, &['.'], out),
+        "good" => count(value, |state| matches!(state, State::Up | State::Maintenance), out),
+        "trouble" => count(value, State::is_trouble, out),
+        "unseen" => count(value, |state| state == State::Unobserved, out),
         // The first pieces of evidence; the API has all.
         "pieces" => {
             let items = value.as_array().map_or(&[][..], Vec::as_slice);
@@ -83,8 +84,11 @@ pub(super) fn apply(filter: &str, value: &Value, maker: &Maker<'_>, out: &mut St
     }
 }
 
-fn count(value: &Value, letters: &[char], out: &mut String) {
-    out.push_str(&value.as_str().unwrap_or_default().matches(letters).count().to_string());
+/// How many days, by their letters, are of these states.
+fn count(value: &Value, which: fn(State) -> bool, out: &mut String) {
+    let days = value.as_str().unwrap_or_default().chars();
+    let of = |letter: char| State::ALL.into_iter().any(|state| state.letter() == letter && which(state));
+    out.push_str(&days.filter(|letter| of(*letter)).count().to_string());
 }
 
 /// A whole number, or how many items a list has.

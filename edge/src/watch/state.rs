@@ -55,6 +55,11 @@ impl State {
         }
     }
 
+    /// Whether something was wrong that nobody had announced.
+    pub const fn is_trouble(self) -> bool {
+        matches!(self, State::Degraded | State::Down | State::Waking)
+    }
+
     /// How bad it is, to tell the worst of several; what is known is worse than `unobserved`.
     const fn badness(self) -> u8 {
         match self {
