@@ -85,17 +85,22 @@ fn read(stream: &mut BufReader<std::net::TcpStream>) -> Option<Alert> {
     Some(Alert { key: header("idempotency-key").unwrap(), body })
 }
 
-#[test]
-fn a_silence_reaches_a_receiver_that_was_down_and_so_does_its_end() {
+/// A server that tells a port which nobody listens at yet of a second's silence.
+fn watched(more: &[(&str, &str)]) -> (Server, Socket) {
     let (socket, address) = closed_port();
     let webhook = format!("http://{address}/hooks/{TOKEN}");
-    let server = Server::start(&[
+    let settings = [
         ("HEAPBEAT_SECRET", OURS),
         ("HEAPBEAT_SAMPLE_INTERVAL", "50ms"),
         ("HEAPBEAT_WATCHER_SILENCE", "1s"),
         ("HEAPBEAT_ALERT_WEBHOOK", &webhook),
-        ("HEAPBEAT_LOG", "trace"),
-    ]);
+    ];
+    (Server::start(&[&settings, more].concat()), socket)
+}
+
+#[test]
+fn a_silence_reaches_a_receiver_that_was_down_and_so_does_its_end() {
+    let (server, socket) = watched(&[("HEAPBEAT_LOG", "trace")]);
     report(&server, OURS, "");
     server.said("an alert did not reach HEAPBEAT_ALERT_WEBHOOK yet: connection refused");
     assert_eq!(server.get("/health").status, 200, "nobody waits for it");
@@ -133,15 +138,7 @@ fn a_silence_reaches_a_receiver_that_was_down_and_so_does_its_end() {
 
 #[test]
 fn strangers_and_wrong_signatures_are_no_visits() {
-    let (socket, address) = closed_port();
-    let webhook = format!("http://{address}/hooks/{TOKEN}");
-    let server = Server::start(&[
-        ("HEAPBEAT_SECRET", OURS),
-        ("HEAPBEAT_METRICS", "public"),
-        ("HEAPBEAT_SAMPLE_INTERVAL", "50ms"),
-        ("HEAPBEAT_WATCHER_SILENCE", "1s"),
-        ("HEAPBEAT_ALERT_WEBHOOK", &webhook),
-    ]);
+    let (server, socket) = watched(&[("HEAPBEAT_METRICS", "public")]);
     assert_eq!(server.get("/health").status, 200);
     let forged = "GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\nheapbeat-signature: v1\r\n\r\n";
     assert_eq!(ask(server.connect(), "GET", forged.as_bytes()).status, 401);
