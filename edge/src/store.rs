@@ -4,7 +4,9 @@
 //! monitors, and a row of the ledger only where a state changed: a day of minutes is about 1,440 of the free plan's
 //! 100,000 rows, one more an hour for the latencies of all, and two for each monitor with a signed report and hour.
 
+mod bytes;
 mod dump;
+mod hours;
 mod latency;
 mod migrate;
 mod orders;
@@ -14,7 +16,8 @@ mod series;
 mod sqlite;
 mod transaction;
 
+pub use hours::pack_hour;
 pub use latency::latency_day;
 pub use migrate::MigrationError;
-pub use pack::{PackError, pack, pack_hour, pack_runs, unpack, unpack_runs};
+pub use pack::{PackError, pack, pack_runs, unpack, unpack_runs};
 pub use sqlite::{Loaded, Store, StoreError};

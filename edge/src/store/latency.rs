@@ -8,7 +8,8 @@ use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 use worker::SqlStorageValue;
 
-use super::pack::{each, each_hour, pack_hour};
+use super::hours::{each_hour, pack_hour};
+use super::pack::each;
 use super::series::Told;
 use super::sqlite::{RING, Sql, StoreError, integer};
 use crate::api::Rows;

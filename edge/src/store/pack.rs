@@ -12,10 +12,9 @@
 
 use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
 
-use crate::config::MonitorId;
+use super::bytes::{Reader, put_id, varint};
 use crate::watch::board::Reading;
 use crate::watch::code::{from_code, to_code};
-use crate::watch::latency::Hour;
 use crate::watch::told::Run;
 use crate::watch::verdict::Judged;
 
@@ -43,9 +42,7 @@ pub enum PackError {
 pub fn pack(readings: &[Reading]) -> Vec<u8> {
     let mut out = vec![VERSION];
     for Reading { monitor, judged, run } in readings {
-        let id = monitor.as_str().as_bytes();
-        out.push(u8::try_from(id.len()).unwrap_or(0));
-        out.extend_from_slice(id);
+        put_id(&mut out, monitor);
         let (kind, reason, number) = to_code(judged.verdict);
         out.extend_from_slice(&[kind, reason]);
         varint(&mut out, number);
@@ -130,8 +127,7 @@ pub(super) fn each<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(),
         return Err(PackError::Version(version));
     }
     while !rest.0.is_empty() {
-        let length = rest.byte()?;
-        let id = std::str::from_utf8(rest.take(usize::from(length))?).map_err(|_| PackError::Damaged)?;
+        let id = rest.id()?;
         let (kind, reason) = (rest.byte()?, rest.byte()?);
         let verdict = from_code((kind, reason, rest.varint()?)).ok_or(PackError::Damaged)?;
         let latency_ms = match rest.varint()? {
@@ -157,36 +153,6 @@ pub(super) fn each<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(),
     Ok(())
 }
 
-/// Adds an hour of `monitor` to the blob of a day's latencies: a byte for the length of the id and the id, a varint for the
-/// hour, and each figure plus 1, or 0.
-pub fn pack_hour(out: &mut Vec<u8>, monitor: &MonitorId, hour: i64, figures: &Hour) {
-    let id = monitor.as_str().as_bytes();
-    out.push(u8::try_from(id.len()).unwrap_or(0));
-    out.extend_from_slice(id);
-    varint(out, hour.unsigned_abs());
-    for figure in figures {
-        varint(out, figure.map_or(0, |figure| u64::from(figure) + 1));
-    }
-}
-
-/// Goes over the hours in such a blob, as far as it can be read.
-pub(super) fn each_hour(blob: &[u8], take: &mut dyn FnMut(&str, i64, Hour)) {
-    let mut rest = Reader(blob);
-    while let Ok(()) = next_hour(&mut rest, take) {}
-}
-
-fn next_hour(rest: &mut Reader<'_>, take: &mut dyn FnMut(&str, i64, Hour)) -> Result<(), PackError> {
-    let length = rest.byte()?;
-    let id = std::str::from_utf8(rest.take(usize::from(length))?).map_err(|_| PackError::Damaged)?;
-    let hour = i64::try_from(rest.varint()?).map_err(|_| PackError::Damaged)?;
-    let mut figures = Hour::default();
-    for figure in &mut figures {
-        *figure = rest.varint()?.checked_sub(1).and_then(|figure| u32::try_from(figure).ok());
-    }
-    take(id, hour, figures);
-    Ok(())
-}
-
 /// The number on disk; 0 is no answer.
 fn status_to_wire(status: Status) -> u8 {
     match status {
@@ -199,45 +165,6 @@ fn status_to_wire(status: Status) -> u8 {
 
 /// In the order of their numbers on disk.
 const STATUSES: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push((value & 0x7f) as u8);
-}
-
-/// What is left of a blob.
-struct Reader<'b>(&'b [u8]);
-
-impl<'b> Reader<'b> {
-    fn take(&mut self, count: usize) -> Result<&'b [u8], PackError> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(PackError::Damaged)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, PackError> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn varint(&mut self) -> Result<u64, PackError> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return Err(PackError::Damaged);
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(PackError::Damaged)
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -338,35 +265,6 @@ mod tests {
                 Err(error) => prop_assert_eq!(error, PackError::Damaged),
             }
         }
-    }
-
-    #[test]
-    fn a_day_of_latencies_is_some_kilobytes() {
-        let (mut day, mut kept) = (Vec::new(), Vec::new());
-        for hour in 0..24 {
-            for monitor in 0..40 {
-                let id: MonitorId = format!("service-{monitor}").parse().unwrap();
-                let figures = match monitor {
-                    0 => [None, None, None, Some(60), Some(60)],
-                    _ => [80 + monitor, 150, 1200 + monitor, 60, 0].map(Some),
-                };
-                pack_hour(&mut day, &id, hour, &figures);
-                kept.push((id, hour, figures));
-            }
-        }
-        assert!(day.len() < 24 * 40 * 20, "{} bytes", day.len());
-        let read = |blob: &[u8]| {
-            let mut seen = Vec::new();
-            each_hour(blob, &mut |id, hour, figures| seen.push((id.parse().unwrap(), hour, figures)));
-            seen
-        };
-        assert_eq!(read(&day), kept);
-        assert_eq!(
-            read(&day[..day.len() - 1]),
-            kept[..kept.len() - 1],
-            "one that was cut is read as far as it goes"
-        );
-        assert_eq!(read(&[]), []);
     }
 
     #[test]
