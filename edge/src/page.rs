@@ -46,7 +46,7 @@ pub struct Reader {
     /// `?lang=de` where the reader chose it, else nothing.
     pub query: String,
     /// What the owner says of the page.
-    pub site: Site,
+    pub site: Rc<Site>,
     /// How old what the hubs told is, in seconds, where they do not answer.
     pub stale: Option<u64>,
     /// Where the page stands, such as `https://status.example.com`; nothing where that is not known.

@@ -57,7 +57,7 @@ fn reader(language: &'static str) -> Reader {
     Reader {
         messages: Rc::new(Messages::of(language)),
         query: String::new(),
-        site: Site::default(),
+        site: Rc::new(Site::default()),
         stale: None,
         origin: "https://status.example.com".into(),
     }

@@ -1,6 +1,6 @@
 //! Pages for people: `/`, `/monitors/{id}`, `/incidents/{id}` and the picture that goes with a link.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Function, Promise, Reflect};
@@ -13,7 +13,7 @@ use super::keep::{Kept, asked};
 use super::reply::{self, RETRY_AFTER, STALE_MS, missing, private, with_headers};
 use crate::api::RANGES;
 use crate::env;
-use crate::page::{self, Messages, Page, Reader};
+use crate::page::{self, Messages, Page, Reader, Site};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -30,6 +30,8 @@ struct Made {
 thread_local! {
     /// The languages that were asked for so far: six at most.
     static MESSAGES: RefCell<Vec<Rc<Messages>>> = const { RefCell::new(Vec::new()) };
+    /// What the owner says of the page: variables are the same for as long as the isolate lives.
+    static SITE: OnceCell<Rc<Site>> = const { OnceCell::new() };
     /// Pages of answers that still stand on the shelf, the newest last.
     static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
 }
@@ -111,7 +113,7 @@ async fn reader(request: &Request, env: &Env) -> Result<Reader> {
     Ok(Reader {
         messages: messages(env, language).await?,
         query,
-        site: env::site(env).0,
+        site: SITE.with(|site| Rc::clone(site.get_or_init(|| Rc::new(env::site(env).0)))),
         stale: None,
         origin: super::origin(request, env).unwrap_or_default(),
     })
