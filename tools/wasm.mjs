@@ -14,10 +14,10 @@ const STAMP = join(BUILD, ".stamp");
 /** What the built worker is made of. */
 const SOURCES = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "shared", "edge", "tools/wasm.mjs"];
 
-/** What is made, and no source. `pages` is text that the Worker reads when it runs. */
+/** What is made, and no source; and text that the Worker reads when it runs, which is put together anew each time. */
 const RESULTS = ["build", "target", "pages", "messages", "templates"];
 
-/** The newest change below `path`, in milliseconds; `build` and `target` are results, not sources. @param {string} path @returns {number} */
+/** The newest change below `path`, in milliseconds, results left out. @param {string} path @returns {number} */
 function newest(path) {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
