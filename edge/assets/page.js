@@ -26,14 +26,12 @@ function theme() {
   });
 }
 
-const today = (at) => new Date(at).toDateString() === new Date().toDateString();
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const clock = new Intl.DateTimeFormat(root.lang, CLOCK);
+const date = new Intl.DateTimeFormat(root.lang, { month: "short", day: "numeric", ...CLOCK });
 
 /** An instant in the reader's zone. */
-function local(at) {
-  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  const date = today(at) ? clock : { month: "short", day: "numeric", ...clock };
-  return new Intl.DateTimeFormat(root.lang, date).format(at);
-}
+const local = (at) => (new Date(at).toDateString() === new Date().toDateString() ? clock : date).format(at);
 
 /** Shows every instant in the reader's zone, with UTC under the pointer. */
 function times(within) {
