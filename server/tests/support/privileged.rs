@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::within;
+use super::{until, within};
 
 /// A memory group of its own (version 1), removed when dropped.
 pub(crate) struct MemoryGroup(PathBuf);
@@ -63,10 +63,13 @@ pub(crate) fn small_file_system(directory: &Path, size: &str) -> Option<Mounted>
 }
 
 impl Mounted {
-    /// From now on nothing can be written to it. Nobody may have a file open for writing.
+    /// From now on nothing can be written to it. Nobody may have a file open for writing; the first thread of a process that
+    /// was killed can be gone while the others still hold its files, so that is waited for.
     pub(crate) fn make_read_only(&self) {
-        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap();
-        assert!(done.success());
+        until("the file system to be let go", || {
+            let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).output().unwrap();
+            done.status.success().then_some(())
+        });
     }
 }
 
