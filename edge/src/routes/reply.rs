@@ -49,8 +49,16 @@ pub(super) fn copied(request: &Request, copy: &Copy, kind: &str) -> Result<Respo
 
 /// The answer where the hub gave none.
 pub(super) fn unanswered() -> Result<Response> {
-    let response = problem(503, "the hub did not answer; try again in a moment")?;
-    with_headers(response, &[("retry-after", RETRY_AFTER)])
+    later(503, "the hub did not answer; try again in a moment", RETRY_AFTER)
+}
+
+/// The answer to whom has asked too often: within a minute the counter begins anew.
+pub(super) fn too_many() -> Result<Response> {
+    later(429, "this address asks too often; try again in a minute", "60")
+}
+
+fn later(status: u16, detail: &str, seconds: &str) -> Result<Response> {
+    with_headers(problem(status, detail)?, &[("retry-after", seconds)])
 }
 
 /// The answer where nothing is.
