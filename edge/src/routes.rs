@@ -45,16 +45,17 @@ async fn dispatch(
     entry: &Path,
     (path, id): (&str, &str),
 ) -> Result<Response> {
-    let method = request.method();
+    let (method, named) = (request.method(), request.inner().method());
     let verb = match method {
         Method::Get | Method::Head => Verb::Get,
         Method::Post => Verb::Post,
         Method::Put => Verb::Put,
         Method::Options => return reply::options(entry),
-        other => return reply::not_allowed(entry, &other),
+        _ => return reply::not_allowed(entry, &named),
     };
-    if !entry.verbs.contains(&verb) {
-        return reply::not_allowed(entry, &method);
+    // The crate takes every method that it does not know for `GET`.
+    if named != *method.as_ref() || !entry.verbs.contains(&verb) {
+        return reply::not_allowed(entry, &named);
     }
     if let Some(counting) = limit::count(request, env, entry, 1)
         && limit::is_over(counting.await)

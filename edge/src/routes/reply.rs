@@ -1,6 +1,6 @@
 //! How an answer is made: bodies and their tags, headers, problem documents.
 
-use worker::{Headers, Method, Request, Response, Result};
+use worker::{Headers, Request, Response, Result};
 
 use super::etag;
 use super::shelf::Copy;
@@ -71,7 +71,7 @@ pub(super) fn missing(path: &str) -> Result<Response> {
 }
 
 /// The answer to a method that this path has not.
-pub(super) fn not_allowed(path: &Path, method: &Method) -> Result<Response> {
+pub(super) fn not_allowed(path: &Path, method: &str) -> Result<Response> {
     let response = problem(405, &format!("{method} is not for this path; {} are", path.allow()))?;
     with_headers(response, &[("allow", path.allow())])
 }
