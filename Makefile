@@ -63,6 +63,10 @@ format: setup ## Format Rust and JavaScript
 	@cargo fmt --all
 	@$(BIN)/biome check --write .
 
+.PHONY: openapi
+openapi: ## Write the description of the API anew, as a document and as a page
+	@cargo run --quiet --locked -p heapbeat-edge --example openapi
+
 .PHONY: bench
 bench: release wasm ## Measure, as ratios against a floor in the same run
 	@$(NODE) bench/run.mjs

@@ -17,7 +17,7 @@ use crate::outgoing;
 use crate::probe::six_at_once;
 
 pub mod address;
-mod merge;
+pub(crate) mod merge;
 pub mod places;
 pub mod roll;
 

@@ -14,6 +14,8 @@ pub mod hub;
 pub mod instant;
 mod intl;
 pub mod json;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod openapi;
 mod outgoing;
 pub mod page;
 pub mod probe;

@@ -1,22 +1,20 @@
 //! Who answers what. A request gets an answer, never an exception: an error of the hub is a 503 in JSON.
 //!
 //! A room each: [`pages`] for people, [`public`] for machines, [`owner`] for who has a token. [`table`] has every path,
-//! [`limit`] how often it may be asked for, [`ask`] what the hub is asked for it, [`keep`] what the hub said, and [`reply`] makes the
-//! answer of it.
+//! [`ask`] what the hub is asked for it, [`keep`] what the hub said, and [`reply`] makes the answer of it.
 
-mod ask;
+pub(crate) mod ask;
 mod etag;
 mod keep;
-mod limit;
 mod owner;
 mod pages;
 mod public;
 mod query;
-mod reply;
+pub(crate) mod reply;
 mod shelf;
-mod table;
+pub(crate) mod table;
 
-use worker::{Env, Method, Request, Response, Result, console_error};
+use worker::{Env, Request, Response, Result, console_error};
 
 pub(crate) use self::ask::place;
 use self::table::{Path, Route, Verb};
@@ -45,22 +43,17 @@ async fn dispatch(
     entry: &Path,
     (path, id): (&str, &str),
 ) -> Result<Response> {
-    let (method, named) = (request.method(), request.inner().method());
-    let verb = match method {
-        Method::Get | Method::Head => Verb::Get,
-        Method::Post => Verb::Post,
-        Method::Put => Verb::Put,
-        Method::Options => return reply::options(entry),
-        _ => return reply::not_allowed(entry, &named),
+    // The crate takes every method that it does not know for a `GET`.
+    let method = request.inner().method();
+    let verb = match method.as_str() {
+        "GET" | "HEAD" => Verb::Get,
+        "POST" => Verb::Post,
+        "PUT" => Verb::Put,
+        "OPTIONS" => return reply::options(entry),
+        _ => return reply::not_allowed(entry, &method),
     };
-    // The crate takes every method that it does not know for `GET`.
-    if named != *method.as_ref() || !entry.verbs.contains(&verb) {
-        return reply::not_allowed(entry, &named);
-    }
-    if let Some(counting) = limit::count(request, env, entry, 1)
-        && limit::is_over(counting.await)
-    {
-        return reply::too_many();
+    if !entry.verbs.contains(&verb) {
+        return reply::not_allowed(entry, &method);
     }
     match entry.route {
         Route::Page => pages::answer(request, env, Page::Status, path, "/page").await,
@@ -73,7 +66,7 @@ async fn dispatch(
             pages::answer(request, env, Page::Incident, path, &format!("/incidents/{id}/page")).await
         }
         route if entry.is_public() => public::answer(request, env, route, path).await,
-        _ => owner::answer(request, env, entry, path).await,
+        route => owner::answer(request, env, route, path).await,
     }
 }
 

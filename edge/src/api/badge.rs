@@ -8,7 +8,7 @@ use super::text_of as text;
 use crate::json;
 
 /// Longest label, in characters.
-const LONGEST: usize = 40;
+pub const LONGEST_LABEL: usize = 40;
 
 const GREEN: &str = "#1a7f4b";
 const AMBER: &str = "#9a6700";
@@ -61,7 +61,7 @@ impl Badge {
             _ => state(text(&monitor["state"])),
         };
         let label = label.unwrap_or(if metric == "status" { text(&monitor["name"]) } else { metric });
-        Badge { label: label.chars().take(LONGEST).collect(), message, colour }
+        Badge { label: label.chars().take(LONGEST_LABEL).collect(), message, colour }
     }
 
     /// As <https://shields.io/badges/endpoint-badge> wants it.

@@ -103,7 +103,7 @@ fn inside(text: &str) -> &str {
 }
 
 /// What stands between the brackets, cut at its commas.
-fn items(list: &str) -> Vec<&str> {
+pub(crate) fn items(list: &str) -> Vec<&str> {
     let text = inside(list);
     let (mut items, mut begin, mut depth, mut quoted, mut escaped) = (Vec::new(), 0, 0_u32, false, false);
     for (at, byte) in text.bytes().enumerate() {

@@ -9,7 +9,7 @@ use heapbeat_shared::units::parse_duration;
 
 use super::query::Query;
 use super::table::Route;
-use crate::api::badge::{METRICS, Style};
+use crate::api::badge::{LONGEST_LABEL, METRICS, Style};
 use crate::config::MonitorId;
 use crate::config::maintenance::read_instant;
 use crate::watch::ledger;
@@ -19,6 +19,10 @@ pub(crate) const INCIDENTS: u8 = 50;
 
 /// Most incidents of a page.
 pub(crate) const MOST_INCIDENTS: u8 = 100;
+
+/// The last second of the year 9999 in Unix time, and its last millisecond.
+pub(crate) const LAST_SECOND: i64 = 253_402_300_799;
+pub(crate) const LAST_MS: i64 = LAST_SECOND * 1000 + 999;
 
 /// The parameters of a path.
 pub(crate) const fn parameters(route: Route) -> &'static [&'static str] {
@@ -49,6 +53,9 @@ pub(crate) fn question(route: Route, path: &str, query: &str) -> Result<String, 
             }
             if Style::parse(read.get("style")).is_none() {
                 return Err(format!("style is one of {}", Style::WORDS.join(", ")));
+            }
+            if read.get("label").is_some_and(|label| label.chars().count() > LONGEST_LABEL) {
+                return Err(format!("label has at most {LONGEST_LABEL} characters"));
             }
             let id = path.rsplit(['/', '.']).nth(1).unwrap_or_default();
             return Ok(["/monitors/", id, "/now"].concat());
@@ -111,10 +118,10 @@ fn stretch(query: &Query) -> Result<String, String> {
     Ok(format!("{}-{}", shown(to), shown(from)))
 }
 
-/// An instant of the years 1970 to 9999.
+/// An instant up to the year 9999. Before 1970 nothing was: an earlier one is the first.
 pub(super) fn instant(text: &str) -> Option<UnixMillis> {
-    let at = text.parse().ok().map(UnixMillis).or_else(|| read_instant(text))?;
-    (1..253_402_300_800_000).contains(&at.0).then_some(at)
+    let at = text.parse().ok().map(UnixMillis).or_else(|| Some(read_instant(text)?.max(UnixMillis(1))))?;
+    (1..=LAST_MS).contains(&at.0).then_some(at)
 }
 
 fn incidents(query: &Query) -> Result<String, String> {
@@ -122,11 +129,11 @@ fn incidents(query: &Query) -> Result<String, String> {
         Ok(limit) if (1..=MOST_INCIDENTS).contains(&limit) => limit,
         _ => return Err(format!("limit is a whole number from 1 to {MOST_INCIDENTS}")),
     };
-    let before = query.get("before").unwrap_or_default();
-    if !before.is_empty() && place(before).is_none() {
+    let before = query.get("before");
+    if before.is_some_and(|before| place(before).is_none()) {
         return Err("before is the id of an incident, such as the `next` of the page before has".to_owned());
     }
-    Ok(format!("{limit}&{before}"))
+    Ok(format!("{limit}&{}", before.unwrap_or_default()))
 }
 
 /// How many incidents a question wants.
@@ -138,7 +145,7 @@ pub(crate) fn limit(question: &str) -> usize {
 /// Whose an incident is, and in which second of Unix time it began, from its id.
 pub(crate) fn place(id: &str) -> Option<(MonitorId, i64)> {
     let (monitor, second) = id.rsplit_once('-')?;
-    let second = second.parse().ok().filter(|second| (0..253_402_300_800).contains(second))?;
+    let second = second.parse().ok().filter(|second| (0..=LAST_SECOND).contains(second))?;
     Some((monitor.parse().ok()?, second))
 }
 
@@ -156,6 +163,11 @@ mod tests {
             ("/api/v1/monitors/api/memory", "", "/monitors/api/memory?-"),
             ("/api/v1/monitors/api/memory", "from=2026-01-01T00:00Z", "/monitors/api/memory?-1767225600000"),
             ("/api/v1/monitors/api/memory", "from=1&to=2", "/monitors/api/memory?2-1"),
+            (
+                "/api/v1/monitors/api/memory",
+                "to=1999-12-31T23:59:59.999Z&from=1815-12-10T00:00:00Z",
+                "/monitors/api/memory?946684799000-1",
+            ),
             ("/api/v1/monitors/api/latency", "to=5", "/monitors/api/latency?5-"),
             ("/api/v1/monitors/api/days", "", "/monitors/api/days"),
             ("/api/v1/incidents", "", "/incidents?50&"),
@@ -195,6 +207,7 @@ mod tests {
             (Route::AdminMaintenance, "x=1", "no parameters"),
             (Route::Badge, "metric=cpu", "status, uptime, memory"),
             (Route::Badge, "style=x", "flat-square"),
+            (Route::Shield, "label=aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd.", "40 characters"),
             (Route::Shield, "style=flat", "those of this path are metric, label"),
             (Route::AdminMonitors, "dry-run=1", "dry-run=true"),
             (Route::Export, "from=x", "digits"),
@@ -202,6 +215,7 @@ mod tests {
             (Route::Incidents, "limit=101", "1 to 100"),
             (Route::Incidents, "limit=-1", "1 to 100"),
             (Route::Incidents, "before=api", "id of an incident"),
+            (Route::Incidents, "before=", "id of an incident"),
             (Route::Incidents, "before=api-99999999999999", "id of an incident"),
         ];
         for (route, query, reason) in cases {

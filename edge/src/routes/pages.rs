@@ -3,13 +3,14 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Env, Request, Response, Result};
 
 use super::ask::instant;
 use super::keep::{Kept, asked};
-use super::reply::{self, RETRY_AFTER, STALE_MS, missing, private, with_headers};
+use super::reply::{self, STALE_MS, missing, private, with_headers};
 use crate::api::RANGES;
 use crate::env;
 use crate::page::{self, Messages, Page, Reader, Site};
@@ -58,9 +59,7 @@ pub(super) async fn answer(
     };
     let response = match response {
         Some(response) => response,
-        None => {
-            with_headers(private(503, page::unavailable(&reader), HTML)?, &[("retry-after", RETRY_AFTER)])?
-        }
+        None => private(503, page::unavailable(&reader), HTML)?,
     };
     let language = [("content-language", reader.messages.language()), ("vary", "accept-language")];
     with_headers(with_headers(response, &language)?, &page::HEADERS)
@@ -134,8 +133,11 @@ async fn messages(env: &Env, language: &'static str) -> Result<Rc<Messages>> {
 
 /// A file that the platform keeps.
 async fn file(env: &Env, address: &str) -> Result<String> {
-    let answer: web_sys::Response =
-        env::call(env, env::ASSETS, "fetch", &address.into(), 1)?.await?.dyn_into()?;
+    // Called by name: the binding of the crate would take everything along that a request can be made of.
+    let assets = Reflect::get(env, &env::ASSETS.into())?;
+    let fetch: Function = Reflect::get(&assets, &"fetch".into())?.dyn_into()?;
+    let promise: Promise = fetch.call1(&assets, &address.into())?.dyn_into()?;
+    let answer: web_sys::Response = JsFuture::from(promise).await?.dyn_into()?;
     if answer.status() != 200 {
         return Err(worker::Error::from(format!("status {}", answer.status())));
     }

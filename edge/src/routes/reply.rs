@@ -8,16 +8,17 @@ use super::table::Path;
 use crate::api;
 
 /// How long an answer may be kept by browsers and by caches on the way. A tick a minute is all that changes it.
-pub(super) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
+pub(crate) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
 
 /// Seconds after which a hub that did not answer may be asked again.
-pub(super) const RETRY_AFTER: &str = "10";
+const RETRY_AFTER: &str = "10";
 
 /// Age at which an answer says that it stands in for a hub that does not answer, in milliseconds.
 pub(super) const STALE_MS: i64 = 15_000;
 
-pub(super) const JSON: &str = "application/json";
-const PROBLEM: &str = "application/problem+json";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+pub(crate) const PROBLEM: &str = "application/problem+json";
 
 /// A public answer: whole, or that the client has it already.
 pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> Result<Response> {
@@ -49,16 +50,7 @@ pub(super) fn copied(request: &Request, copy: &Copy, kind: &str) -> Result<Respo
 
 /// The answer where the hub gave none.
 pub(super) fn unanswered() -> Result<Response> {
-    later(503, "the hub did not answer; try again in a moment", RETRY_AFTER)
-}
-
-/// The answer to whom has asked too often: within a minute the counter begins anew.
-pub(super) fn too_many() -> Result<Response> {
-    later(429, "this address asks too often; try again in a minute", "60")
-}
-
-fn later(status: u16, detail: &str, seconds: &str) -> Result<Response> {
-    with_headers(problem(status, detail)?, &[("retry-after", seconds)])
+    problem(503, "the hub did not answer; try again in a moment")
 }
 
 /// The answer where nothing is.
@@ -107,16 +99,21 @@ pub(super) fn problem(status: u16, detail: &str) -> Result<Response> {
     private(status, api::problem_json(status, title, detail), PROBLEM)
 }
 
-/// An answer that nobody keeps.
+/// An answer that nobody keeps. Who may ask again is told when.
 pub(super) fn private(status: u16, text: String, kind: &str) -> Result<Response> {
     let response = if status == 204 { Response::empty()? } else { Response::from_bytes(text.into_bytes())? };
-    with_headers(response.with_status(status), &[("content-type", kind), ("cache-control", "no-store")])
+    let again = if status == 503 { RETRY_AFTER } else { "" };
+    with_headers(
+        response.with_status(status),
+        &[("content-type", kind), ("cache-control", "no-store"), ("retry-after", again)],
+    )
 }
 
-/// An answer of the hub's to somebody with a token.
-pub(super) fn of_hub(status: u16, text: String) -> Result<Response> {
+/// An answer of the hub's to somebody with a token. `kind`: what it is where all is well.
+pub(super) fn of_hub(status: u16, text: String, kind: &str) -> Result<Response> {
     let kind = match status {
-        200 | 422 => JSON,
+        200 => kind,
+        422 => JSON,
         204 => "",
         _ => PROBLEM,
     };

@@ -144,7 +144,7 @@ fn instant(text: &str) -> Result<UnixMillis, String> {
     })
 }
 
-/// An instant as RFC 3339 has it; the seconds may be left out.
+/// An instant as RFC 3339 has it, in whole seconds: a fraction is cut. The seconds may be left out.
 pub fn read_instant(text: &str) -> Option<UnixMillis> {
     let number = |from: usize, to: usize| -> Option<u32> {
         let digits = text.get(from..to)?;
@@ -155,7 +155,14 @@ pub fn read_instant(text: &str) -> Option<UnixMillis> {
         return None;
     }
     let date = NaiveDate::from_ymd_opt(i32::try_from(number(0, 4)?).ok()?, number(5, 7)?, number(8, 10)?)?;
-    let (second, rest) = if is(16, b":") { (number(17, 19)?, text.get(19..)?) } else { (0, text.get(16..)?) };
+    let digit = |c: char| c.is_ascii_digit();
+    let (second, rest) = match text.get(19..).filter(|_| is(16, b":")) {
+        Some(rest) => match rest.strip_prefix('.').filter(|fraction| fraction.starts_with(digit)) {
+            Some(fraction) => (number(17, 19)?, fraction.trim_start_matches(digit)),
+            None => (number(17, 19)?, rest),
+        },
+        None => (0, text.get(16..)?),
+    };
     let local = date.and_hms_opt(number(11, 13)?, number(14, 16)?, second)?.and_utc().timestamp();
     let ahead = match rest.as_bytes() {
         b"Z" | b"z" => 0,
@@ -187,6 +194,8 @@ mod tests {
             ("2026-01-31T22:00:00Z", "2026-01-31T22:00:00Z"),
             ("2026-01-31T22:00Z", "2026-01-31T22:00:00Z"),
             ("2026-01-31 22:00:07+01:00", "2026-01-31T21:00:07Z"),
+            ("2026-01-31T22:00:07.999Z", "2026-01-31T22:00:07Z"),
+            ("2026-01-31T22:00:07.5+01:00", "2026-01-31T21:00:07Z"),
             ("2024-02-29T23:30-05:30", "2024-03-01T05:00:00Z"),
         ];
         for (text, same) in right {
@@ -200,6 +209,10 @@ mod tests {
             "2026-02-30T00:00Z",
             "é26-01-31T22:00Z",
             "2026-01-31T22:00+1:00",
+            "2026-01-31T22:00:07.Z",
+            "2026-01-31T22:00:07.5",
+            "2026-01-31T22:00.5Z",
+            "2026-01-31T22:00:7Z",
         ] {
             assert_eq!(read_instant(text), None, "{text}");
         }

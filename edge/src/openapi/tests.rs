@@ -1,0 +1,88 @@
+//! The two files are what the code gives, and nothing is left out.
+
+use std::path::Path as File;
+
+use serde_json::Value;
+
+use super::*;
+
+fn committed(name: &str) -> String {
+    let file = File::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name);
+    std::fs::read_to_string(file).unwrap_or_default()
+}
+
+#[test]
+fn the_files_are_what_the_code_gives() {
+    for (name, made) in [(DOCUMENT, document()), (PAGE, page())] {
+        assert!(
+            committed(name) == made,
+            "edge/assets/{name} is not what the code gives any more: run `make openapi`"
+        );
+    }
+}
+
+#[test]
+fn every_path_of_the_table_and_nothing_else() {
+    let read: Value = serde_json::from_str(&document()).unwrap();
+    let told: Vec<(String, Vec<String>)> = read["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(path, methods)| (path.clone(), methods.as_object().unwrap().keys().cloned().collect()))
+        .collect();
+    let mut expected: Vec<(String, Vec<String>)> = PATHS
+        .iter()
+        .map(|path| {
+            let mut verbs: Vec<_> =
+                path.verbs.iter().map(|verb| format!("{verb:?}").to_lowercase()).collect();
+            verbs.sort();
+            (path.template.to_owned(), verbs)
+        })
+        .collect();
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_is_referred_to_is_there_and_used() {
+    let text = document();
+    let read: Value = serde_json::from_str(&text).unwrap();
+    let referred: Vec<&str> =
+        text.split("\"$ref\": \"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    for path in &referred {
+        assert!(read.pointer(path).is_some(), "{path} is not in the document");
+    }
+    for group in ["schemas", "headers", "parameters", "responses"] {
+        for name in read["components"][group].as_object().unwrap().keys() {
+            // What every path answers to a method that it has not is nobody's own answer.
+            let path = format!("/components/{group}/{name}");
+            assert!(
+                name == "MethodNotAllowed" || referred.contains(&path.as_str()),
+                "{path} is used nowhere"
+            );
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_links_lead_somewhere() {
+    let page = page();
+    let all = |mark: &str| -> Vec<String> {
+        page.split(mark).skip(1).filter_map(|rest| Some(rest.split('"').next()?.to_owned())).collect()
+    };
+    let ids = all(" id=\"");
+    for (index, id) in ids.iter().enumerate() {
+        assert!(!ids[..index].contains(id), "{id} is there twice");
+    }
+    for target in all("href=\"#") {
+        assert!(ids.contains(&target), "#{target} leads nowhere");
+    }
+}
+
+#[test]
+fn nothing_of_it_is_a_script_or_a_style() {
+    let page = page();
+    for forbidden in ["<script", "style=", "<style", "onclick"] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+}
