@@ -7,7 +7,10 @@ import { cpus, release } from "node:os";
 import { createInterface } from "node:readline";
 import { fail, step } from "../tools/say.mjs";
 
-/** Every benchmark: what it answers, and the command that does. @type {Record<string, { asks: string, command: string[] }>} */
+/**
+ * Every benchmark: what it answers, and the command that does. What is `fetched` needs the network, and runs only when it is named.
+ * @type {Record<string, { asks: string, command: string[], fetched?: boolean }>}
+ */
 const BENCHES = {
   health: {
     asks: "what does /health cost beside a constant route, and the sampler beside nothing",
@@ -44,6 +47,11 @@ const BENCHES = {
     asks: "what does a tick of the edge cost beyond its requests, and how does it grow",
     command: ["node_modules/.bin/node", "bench/tick.mjs"],
   },
+  lighthouse: {
+    asks: "what does Lighthouse, which npx fetches, say of the pages",
+    command: ["node_modules/.bin/node", "bench/lighthouse.mjs"],
+    fetched: true,
+  },
   survive: {
     asks: "what do leaks, kills and crashes cost, counted; PM2 beside it",
     command: ["cargo", "bench", "--locked", "-p", "heapbeat", "--bench", "survive"],
@@ -69,7 +77,7 @@ for (const name of wanted) {
   if (!(name in BENCHES)) fail(`BENCH is "${name}": there are ${Object.keys(BENCHES).join(", ")}`, 2);
 }
 mkdirSync("bench/results", { recursive: true });
-for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES)) {
+for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES).filter((name) => !BENCHES[name].fetched)) {
   const { asks, command } = BENCHES[name];
   step(`${name}: ${asks}`);
   const said = await run(command);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use js_sys::{JSON, Reflect};
+use js_sys::{Function, JSON, Promise, Reflect};
 use serde_json::Value;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 
 use crate::alert::Channels;
@@ -51,6 +52,9 @@ const PAGE: &str = "PAGE";
 
 /// The files that the platform serves.
 pub(crate) const ASSETS: &str = "ASSETS";
+
+/// The counter of requests.
+pub(crate) const LIMIT: &str = "LIMIT";
 
 /// `free`, whose daily quotas the edge keeps within, or `paid`.
 const PLAN: &str = "PLAN";
@@ -195,6 +199,24 @@ pub(crate) fn headers_of(env: &Env, monitor: &Monitor) -> Option<Result<Vec<Sent
         }
     });
     (!check.headers.is_empty()).then(|| sent.collect())
+}
+
+/// What comes of `env.<binding>.<method>(value)`, called so many times: of the last time. Called by name: the bindings of the
+/// crate would take everything along that a request can be made of, and derived readers and writers.
+pub(crate) fn call(
+    env: &Env,
+    binding: &str,
+    method: &str,
+    value: &JsValue,
+    times: u32,
+) -> std::result::Result<JsFuture, JsValue> {
+    let binding = Reflect::get(env, &binding.into())?;
+    let method: Function = Reflect::get(&binding, &method.into())?.dyn_into()?;
+    let mut promise = JsValue::UNDEFINED;
+    for _ in 0..times {
+        promise = method.call1(&binding, value)?;
+    }
+    Ok(promise.dyn_into::<Promise>()?.into())
 }
 
 fn variable(env: &Env, name: &str) -> Option<JsValue> {

@@ -1,11 +1,13 @@
 //! Who answers what. A request gets an answer, never an exception: an error of the hub is a 503 in JSON.
 //!
 //! A room each: [`pages`] for people, [`public`] for machines, [`owner`] for who has a token. [`table`] has every path,
-//! [`ask`] what the hub is asked for it, [`keep`] what the hub said, and [`reply`] makes the answer of it.
+//! [`limit`] how often it may be asked for, [`ask`] what the hub is asked for it, [`keep`] what the hub said, and [`reply`] makes the
+//! answer of it.
 
 pub(crate) mod ask;
 mod etag;
 mod keep;
+mod limit;
 mod owner;
 mod pages;
 mod public;
@@ -55,6 +57,11 @@ async fn dispatch(
     if !entry.verbs.contains(&verb) {
         return reply::not_allowed(entry, &method);
     }
+    if let Some(counting) = limit::count(request, env, entry, 1)
+        && limit::is_over(counting.await)
+    {
+        return reply::too_many();
+    }
     match entry.route {
         Route::Page => pages::answer(request, env, Page::Status, path, "/page").await,
         Route::Preview => pages::answer(request, env, Page::Preview, path, "/page").await,
@@ -66,7 +73,7 @@ async fn dispatch(
             pages::answer(request, env, Page::Incident, path, &format!("/incidents/{id}/page")).await
         }
         route if entry.is_public() => public::answer(request, env, route, path).await,
-        route => owner::answer(request, env, route, path).await,
+        _ => owner::answer(request, env, entry, path).await,
     }
 }
 

@@ -15,6 +15,7 @@ test("wrangler deploy --dry-run passes", { timeout: 120_000 }, () => {
   );
   assert.equal(status, 0, stdout + stderr);
   assert.match(stdout, /env\.HUB/);
+  assert.match(stdout, /env\.LIMIT/);
 });
 
 test("render.yaml keeps to the Blueprint specification", () => {

@@ -25,12 +25,17 @@ before(async () => {
   target = await Target.start((_, response) => response.end(healthBody({ rss: 151 })));
   few = await Edge.start(
     [
-      monitor("api", target.url, { group: "Backend" }),
-      monitor("gone", `http://127.0.0.1:${await closedPort()}`, { "failure-threshold": 1, name: "<i>Gone</i> & co" }),
+      // What is asked seldom is known for longer than these tests take.
+      monitor("api", target.url, { interval: "10m", group: "Backend" }),
+      monitor("gone", `http://127.0.0.1:${await closedPort()}`, {
+        interval: "10m",
+        "failure-threshold": 1,
+        name: "<i>Gone</i> & co",
+      }),
     ],
     { vars: { PAGE: { title: "Example <b>", links: [{ name: "Help", url: "https://example.com/help" }] } } },
   );
-  for (let i = 0; i < 5; i += 1) await few.tick();
+  for (let i = 0; i < 5; i += 1) await few.tick(10);
   many = await Edge.start([]);
   await fill(many, { monitors: 50, days: 90 });
   const answer = await fetch(`${many.url}/api/v1/incidents?limit=100`);

@@ -86,6 +86,10 @@ pub(super) fn bars(
 pub(super) fn spark(value: &Value, out: &mut String) {
     let points = value.get("points").unwrap_or(value);
     let Some(points) = points.as_array() else { return };
+    // Two dots are no line, but look like dust.
+    if points.iter().filter_map(number).count() < 3 {
+        return;
+    }
     let highest = points.iter().filter_map(number).fold(1.0, f64::max);
     let top = value.get("top").and_then(number).unwrap_or(0.0).max(highest);
     let width = points.len().max(2) - 1;
@@ -157,11 +161,12 @@ mod tests {
     fn a_hole_is_a_hole() {
         let picture = drawn(spark, &json!([10, 20, null, 40, 40]));
         assert!(picture.contains("d=\"M0 22h0L1 15M3 1h0L4 1\""), "{picture}");
-        let picture = drawn(spark, &json!({"points": [10, 20], "top": 40}));
+        let picture = drawn(spark, &json!({"points": [10, 20, 20], "top": 40}));
         assert!(picture.contains("class=\"limit\"") && picture.contains("M0 22h0L1 15"), "{picture}");
-        let far = drawn(spark, &json!({"points": [10, 20], "top": 4000}));
+        let far = drawn(spark, &json!({"points": [10, 20, 20], "top": 4000}));
         assert!(!far.contains("limit"), "{far}");
-        assert_eq!(drawn(spark, &json!(null)), "");
-        assert!(drawn(spark, &json!([])).contains("<path d=\"\"/>"));
+        for little in [json!(null), json!([]), json!([null, 10, null, 20])] {
+            assert_eq!(drawn(spark, &little), "", "{little}");
+        }
     }
 }

@@ -34,8 +34,8 @@ fn monitor(name: &str, state: State) -> MonitorView {
         restarts: vec![UnixMillis(NOW.0 - 3_600_000)],
         last_ending: None,
         forecast: None,
-        chart: (0..60)
-            .map(|i| ChartPoint { at: UnixMillis(NOW.0 - (60 - i) * 60_000), memory: memory(150) })
+        chart: (0..90)
+            .map(|i| ChartPoint { at: UnixMillis(NOW.0 - (90 - i) * 60_000), memory: memory(150) })
             .collect(),
     }
 }

@@ -3,9 +3,9 @@
 use worker::{Env, Method, Request, Response, Result, console_error};
 
 use super::ask::question;
-use super::query_of;
 use super::reply::{JSON, NDJSON, of_hub, problem, unanswered, with_headers};
-use super::table::Route;
+use super::table::{Path, Route};
+use super::{limit, query_of};
 use crate::admin::{self, Entry, LONGEST_LIST};
 use crate::env;
 use crate::fleet;
@@ -15,8 +15,12 @@ const LONGEST_PAGE: usize = 8 * 1024 * 1024;
 
 /// A request of the owner's or of a job, handed to the hub where the token is right. How long its body is has to be known
 /// before it is read.
-pub(super) async fn answer(request: &mut Request, env: &Env, route: Route, path: &str) -> Result<Response> {
+pub(super) async fn answer(request: &mut Request, env: &Env, entry: &Path, path: &str) -> Result<Response> {
+    let route = entry.route;
     if let Some(refused) = refuse(request, &env::tokens(env, route == Route::Heartbeat))? {
+        if let Some(counting) = limit::count(request, env, entry, limit::A_GUESS) {
+            let _ = counting.await;
+        }
         return Ok(refused);
     }
     let question = match question(route, path, &query_of(request)) {

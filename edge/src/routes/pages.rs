@@ -3,7 +3,6 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use worker::{Env, Request, Response, Result};
@@ -133,11 +132,8 @@ async fn messages(env: &Env, language: &'static str) -> Result<Rc<Messages>> {
 
 /// A file that the platform keeps.
 async fn file(env: &Env, address: &str) -> Result<String> {
-    // Called by name: the binding of the crate would take everything along that a request can be made of.
-    let assets = Reflect::get(env, &env::ASSETS.into())?;
-    let fetch: Function = Reflect::get(&assets, &"fetch".into())?.dyn_into()?;
-    let promise: Promise = fetch.call1(&assets, &address.into())?.dyn_into()?;
-    let answer: web_sys::Response = JsFuture::from(promise).await?.dyn_into()?;
+    let answer: web_sys::Response =
+        env::call(env, env::ASSETS, "fetch", &address.into(), 1)?.await?.dyn_into()?;
     if answer.status() != 200 {
         return Err(worker::Error::from(format!("status {}", answer.status())));
     }

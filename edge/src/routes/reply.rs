@@ -53,6 +53,12 @@ pub(super) fn unanswered() -> Result<Response> {
     problem(503, "the hub did not answer; try again in a moment")
 }
 
+/// The answer to whom has asked too often: within a minute the counter begins anew.
+pub(super) fn too_many() -> Result<Response> {
+    let response = problem(429, "this address asks too often; try again in a minute")?;
+    with_headers(response, &[("retry-after", "60")])
+}
+
 /// The answer where nothing is.
 pub(super) fn missing(path: &str) -> Result<Response> {
     const LONGEST: usize = 100;

@@ -1,8 +1,9 @@
 //! The last good answers of the hub, for a few seconds of rest and an hour of trouble. Pure.
 //!
 //! One request of a burst asks; the others take what was there before, or wait for what it brings. Where the hub is slow or
-//! fails, what it said last is better than nothing, and says how old it is. Bounded in entries and in bytes; what has
-//! parameters goes first, so that nobody can push the page out by asking for many things.
+//! fails, what it said last is better than nothing, and says how old it is. Bounded in entries and in bytes; what was never
+//! answered goes first, then what has parameters, then what is about one monitor or one incident, so that nobody can push the
+//! page out by asking for many things.
 
 use std::rc::Rc;
 
@@ -51,6 +52,18 @@ struct Slot {
     /// When the hub failed, where it has not answered since.
     failed: Option<UnixMillis>,
     used: UnixMillis,
+}
+
+impl Slot {
+    /// Nothing, for a stretch that somebody chose, for one monitor or incident, for everything.
+    fn worth(&self) -> u8 {
+        match &self.said {
+            None => 0,
+            Some(_) if self.question.contains('?') => 1,
+            Some(_) if self.question.rfind('/') > Some(0) => 2,
+            Some(_) => 3,
+        }
+    }
 }
 
 /// The answers.
@@ -133,15 +146,12 @@ impl Shelf {
         slot
     }
 
-    /// Lets go of what was used longest ago, parameters first, but not of `keep`, which is the last.
+    /// Lets go of what was used longest ago, the least useful first, but not of `keep`, which is the last.
     fn make_room(&mut self, keep: &str) {
         let bytes = |slot: &Slot| slot.question.len() + slot.said.as_ref().map_or(0, |(body, _)| body.len());
         while self.0.len() > MOST || self.0.iter().map(bytes).sum::<usize>() > MOST_BYTES {
             let others = self.0.iter().enumerate().filter(|(_, slot)| slot.question != keep);
-            let Some((at, _)) = others.min_by_key(|(_, slot)| (!slot.question.contains('?'), slot.used.0))
-            else {
-                return;
-            };
+            let Some((at, _)) = others.min_by_key(|(_, slot)| (slot.worth(), slot.used.0)) else { return };
             self.0.remove(at);
         }
     }
@@ -228,6 +238,15 @@ mod tests {
         }
         assert!(shelf.fall_back("/page", at(1_000)).is_some());
         assert!(shelf.fall_back("/monitors/api/memory?999-", at(1_000)).is_some());
+        for n in 0..1_000 {
+            // Asked of a hub that says nothing, and of one that does.
+            let unknown = format!("/monitors/nobody-{n}/now");
+            assert_eq!(shelf.look(&unknown, FRESH, at(2_000 + n)), Look::Ask);
+            assert_eq!(shelf.fall_back(&unknown, at(2_000 + n)), None);
+            shelf.put(&format!("/incidents/api-{n}/page"), "an incident", at(2_000 + n));
+            assert!(shelf.0.len() <= MOST);
+        }
+        assert!(shelf.fall_back("/page", at(3_000)).is_some(), "nobody pushes the page out");
         let huge = "x".repeat(MOST_BYTES + 1);
         assert_eq!(&*shelf.put("/huge", &huge, at(0)), huge, "it is answered");
     }

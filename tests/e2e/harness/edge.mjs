@@ -39,10 +39,11 @@ export class Edge {
   /**
    * @param {unknown} monitors
    * @param {{ state?: string, vars?: Record<string, unknown>, beside?: { name: string, script: string,
-   *   bindings?: Record<string, unknown> }, faulty?: boolean }} [options] `state` is a directory that outlives the worker,
-   *   `beside` another worker in the same workerd; `faulty` lets [`Edge.fault`] break its hubs
+   *   bindings?: Record<string, unknown> }, faulty?: boolean, limit?: number, log?: string[] }} [options] `state` is a
+   *   directory that outlives the worker, `beside` another worker in the same workerd; `faulty` lets [`Edge.fault`] break its
+   *   hubs; `limit` is how often one address may ask in a minute; `log` takes what would be printed
    */
-  static async start(monitors, { state, vars = {}, beside, faulty = false } = {}) {
+  static async start(monitors, { state, vars = {}, beside, faulty = false, limit, log } = {}) {
     const front = { type: "ESModule", path: "edge/build/faulty.js", contents: readFileSync(FAULTY) };
     const edge = {
       name: "edge",
@@ -55,12 +56,14 @@ export class Edge {
       compatibilityDate: "2026-11-01",
       bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s", ...vars },
       assets: { directory: "edge/assets", binding: "ASSETS", routerConfig: { has_user_worker: true } },
+      ratelimits: limit ? { LIMIT: { namespace_id: "1", simple: { limit, period: 60 } } } : {},
       durableObjects: { HUB: { className: "Hub", useSQLite: true } },
     };
     const other = beside && { modules: true, compatibilityDate: "2026-11-01", ...beside };
     const worker = new Miniflare({
       ...convertV4MiniflareOptions(/** @type {any} */ ({ workers: other ? [edge, other] : [edge], port: 0 })),
       resourcePersistencePath: state,
+      ...(log && { handleStructuredLogs: (/** @type {{ message: string }} */ { message }) => void log.push(message) }),
     });
     const url = await worker.ready;
     return new Edge(worker, url.origin);

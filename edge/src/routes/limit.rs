@@ -1,0 +1,59 @@
+//! How often one address may ask, before any hub is asked for it.
+//!
+//! The platform counts (`[[ratelimits]]` of `wrangler.toml`), each reader's, owner's and job's requests by themselves, so that a
+//! page that is read too eagerly costs no job its ping. An address is handed to that counter and to nobody else. Without the
+//! counter, or where it fails, everything passes.
+
+use std::net::Ipv6Addr;
+
+use js_sys::{Object, Reflect};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+use worker::{Env, Request};
+
+use super::table::{Path, Route};
+use crate::env::{LIMIT, call};
+
+/// As how many requests more one counts whose token is wrong: a tenth of what is usual is enough for mistakes.
+pub(super) const A_GUESS: u32 = 9;
+
+/// Counts a request to a path, so many times; what comes of it is for [`is_over`]. `None` where nobody counts.
+pub(super) fn count(request: &Request, env: &Env, path: &Path, times: u32) -> Option<JsFuture> {
+    let address = request.headers().get("cf-connecting-ip").ok()??;
+    let kind = match path.route {
+        _ if path.is_public() => "read ",
+        Route::Heartbeat => "job ",
+        _ => "own ",
+    };
+    let what = Object::new();
+    Reflect::set(&what, &"key".into(), &[kind, &whose(&address)].concat().into()).ok()?;
+    call(env, LIMIT, "limit", &what, times).ok()
+}
+
+/// Whether that was one too many; where the counter fails it was not.
+pub(super) fn is_over(counted: Result<JsValue, JsValue>) -> bool {
+    let success = counted.and_then(|outcome| Reflect::get(&outcome, &"success".into()));
+    success.is_ok_and(|success| success == JsValue::FALSE)
+}
+
+/// Who stands behind an address: an IPv6 customer has at least a /64 of them.
+fn whose(address: &str) -> String {
+    match address.parse::<Ipv6Addr>() {
+        Ok(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default().to_string(),
+        Err(_) => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whose;
+
+    #[test]
+    fn one_customer_is_one() {
+        assert_eq!(whose("203.0.113.7"), "203.0.113.7");
+        assert_ne!(whose("203.0.113.7"), whose("203.0.113.8"));
+        assert_eq!(whose("2001:db8:1:2::7"), whose("2001:db8:1:2:ffff::8"));
+        assert_ne!(whose("2001:db8:1:2::7"), whose("2001:db8:1:3::7"));
+        assert_eq!(whose(""), "");
+    }
+}
