@@ -1,0 +1,99 @@
+// The state of a monitor, or of all, on any page: docs/badges-and-feeds.md.
+(async () => {
+  const script = document.currentScript;
+  const { monitor, lang, theme, refresh } = script.dataset;
+  const { origin, host } = new URL(script.src);
+  const MARKS = {
+    up: "M3 8.5l3.5 3.5L13 4.5",
+    degraded: "M8 2.5v7M8 13v.5",
+    down: "M4 4l8 8M12 4l-8 8",
+    waking: "M8 3v5l3 3",
+    maintenance: "M5 3v10M11 3v10",
+    unobserved: "M3.5 8h9",
+  };
+  const WORDS = {
+    en: "Up|Degraded|Down|Waking up|Maintenance|Not observed|since {}|as of {}|Unknown",
+    de: "Läuft|Eingeschränkt|Ausgefallen|Wacht auf|Wartung|Nicht beobachtet|seit {}|Stand: {}|Unbekannt",
+    fr: "Fonctionne|Dégradé|En panne|Se réveille|Maintenance|Non observé|depuis {}|état au {}|Inconnu",
+    es: "Funciona|Degradado|Caído|Despertando|Mantenimiento|No observado|desde {}|estado a {}|Desconocido",
+    zh: "正常|性能下降|故障|唤醒中|维护中|未观测|自 {}|截至 {}|未知",
+    ja: "稼働中|性能低下|停止|起動中|メンテナンス|未観測|{} から|{} 時点|不明",
+  };
+  const asked = (lang || document.documentElement.lang || navigator.language).slice(0, 2);
+  const language = WORDS[asked] ? asked : "en";
+  const words = WORDS[language].split("|");
+  const states = Object.keys(MARKS);
+  const word = (state) => words[states.indexOf(state)];
+  const one = monitor ? `monitors/${encodeURIComponent(monitor)}` : "";
+
+  const here = document.createElement("div");
+  const root = here.attachShadow({ mode: "open" });
+  const add = (to, name, is = "1999/xhtml") =>
+    to.appendChild(document.createElementNS(`http://www.w3.org/${is}`, name));
+  const box = add(root, "div");
+  const status = add(box, "span");
+  const bold = add(status, "b");
+  const mark = add(bold, "svg", "2000/svg");
+  const path = add(mark, "path", "2000/svg");
+  const [name, said, age] = [bold, add(status, "span"), add(status, "i")].map((it) => it.appendChild(new Text()));
+  const link = add(box, "a");
+  box.lang = language;
+  status.role = "status";
+  mark.setAttribute("viewBox", "0 0 16 16");
+  mark.setAttribute("aria-hidden", "true");
+  link.href = `${origin}/${one}?lang=${language}`;
+  link.textContent = host;
+  try {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(
+      ":host{all:initial;display:block}div{--q:light-dark(#565d6b,#a0a8b6);--s:var(--q);color-scheme:light dark;display:inline-flex;flex-wrap:wrap;gap:.2em .6em;padding:.6em .9em;border:1px solid #8886;border-radius:10px;background:canvas;color:canvastext;font:15px/1.4 system-ui,sans-serif;overflow-wrap:anywhere}.light{color-scheme:light}.dark{color-scheme:dark}.up{--s:light-dark(#17703f,#4cc38a)}.degraded{--s:light-dark(#855a00,#e0a83a)}.down{--s:light-dark(#b42323,#ff8a80)}.waking,.maintenance,a{--s:light-dark(#2f5fbf,#86abff)}svg{width:1em;height:1em;margin-inline-end:.4em;vertical-align:-.1em;fill:none;stroke:currentcolor;stroke-width:2.2;stroke-linecap:round}b,a{color:var(--s)}i{font-style:normal;color:var(--q)}",
+    );
+    root.adoptedStyleSheets = [sheet];
+  } catch {}
+
+  const at = (n, when) =>
+    words[n].replace("{}", new Date(when).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }));
+  const read = (told) => {
+    if (one) return [told.state, `${told.name} · ${at(6, told.since)}`];
+    const count = (state) => told.monitors.filter((it) => it.state === state).length;
+    const some = states.filter(count).map((state) => `${word(state)}: ${count(state)}`);
+    return [told.status, some.join(" · ")];
+  };
+  // What has not changed is not read out again.
+  const set = (text, to) => {
+    if (text.data !== to) text.data = to;
+  };
+
+  let last;
+  let began = 0;
+  const look = async () => {
+    began = Date.now();
+    let late = true;
+    try {
+      const answer = await fetch(`${origin}/api/v1/${one || "status"}`, {
+        credentials: "omit",
+        signal: AbortSignal.timeout(1e4),
+      });
+      if (answer.ok) {
+        const [state, text] = read(await answer.json());
+        late = answer.headers.get("x-heapbeat-stale");
+        last = { state: states.includes(state) ? state : "unobserved", text, at: Date.now() - late * 1e3 };
+      }
+    } catch {}
+    const state = last?.state ?? "unobserved";
+    box.className = `${state} ${theme}`;
+    path.setAttribute("d", MARKS[state]);
+    set(name, last ? word(state) : words[8]);
+    set(said, ` ${last?.text ?? monitor ?? ""}`);
+    set(age, late && last ? ` ${at(7, last.at)}` : "");
+  };
+
+  const every = Math.min(3600, Math.max(15, refresh || 60)) * 1e3;
+  const due = () => here.isConnected && !document.hidden && Date.now() - began >= every && look();
+  const place = () => (script.closest("head") ? document.body.append(here) : script.after(here));
+  await look();
+  if (document.body) place();
+  else addEventListener("DOMContentLoaded", place);
+  setInterval(due, every);
+  addEventListener("visibilitychange", due);
+})().catch(() => {});
