@@ -10,6 +10,8 @@ pub mod dump;
 mod env;
 pub mod fleet;
 mod fnv;
+#[cfg(any(target_arch = "wasm32", test))]
+mod heap;
 pub mod hub;
 pub mod instant;
 mod intl;
