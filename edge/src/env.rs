@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use js_sys::{Function, JSON, Promise, Reflect};
+use js_sys::{JSON, Reflect};
 use serde_json::Value;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::alert::Channels;
@@ -201,22 +200,9 @@ pub(crate) fn headers_of(env: &Env, monitor: &Monitor) -> Option<Result<Vec<Sent
     (!check.headers.is_empty()).then(|| sent.collect())
 }
 
-/// What comes of `env.<binding>.<method>(value)`, called so many times: of the last time. Called by name: the bindings of the
-/// crate would take everything along that a request can be made of, and derived readers and writers.
-pub(crate) fn call(
-    env: &Env,
-    binding: &str,
-    method: &str,
-    value: &JsValue,
-    times: u32,
-) -> std::result::Result<JsFuture, JsValue> {
-    let binding = Reflect::get(env, &binding.into())?;
-    let method: Function = Reflect::get(&binding, &method.into())?.dyn_into()?;
-    let mut promise = JsValue::UNDEFINED;
-    for _ in 0..times {
-        promise = method.call1(&binding, value)?;
-    }
-    Ok(promise.dyn_into::<Promise>()?.into())
+/// A binding, to be called by name.
+pub(crate) fn binding(env: &Env, name: &str) -> JsValue {
+    variable(env, name).unwrap_or_default()
 }
 
 fn variable(env: &Env, name: &str) -> Option<JsValue> {

@@ -12,9 +12,9 @@ use futures_util::future::{Either, select};
 use heapbeat_shared::UnixMillis;
 use worker::{Delay, Env, Method, Result, console_error};
 
-use crate::env::BINDING_HUB;
-use crate::outgoing;
+use crate::env::{self, BINDING_HUB};
 use crate::probe::six_at_once;
+use crate::{by_name, outgoing};
 
 pub mod address;
 pub(crate) mod merge;
@@ -147,11 +147,13 @@ async fn send(
     body: Option<&str>,
 ) -> Result<(u16, String)> {
     let name = format!("hub-{hub}");
-    let request = outgoing::request(method.as_ref(), &format!("https://{name}{path}"), [], body)?;
-    let mut response =
-        env.durable_object(BINDING_HUB)?.get_by_name(&name)?.fetch_with_request(request).await?;
-    if let Some(hubs) = response.headers().get(HUBS)?.and_then(|hubs| hubs.parse().ok()) {
-        KNOWN.set(hubs);
-    }
-    Ok((response.status_code(), response.text().await?))
+    let request = outgoing::plain(method.as_ref(), &format!("https://{name}{path}"), [], body)?;
+    let stub = by_name::call(&env::binding(env, BINDING_HUB), "getByName", &name.into())?;
+    let answer = by_name::fetch(&stub, &request, |answer| {
+        let told = answer.headers().get(HUBS).ok().flatten();
+        if let Some(hubs) = told.and_then(|hubs| hubs.parse().ok()) {
+            KNOWN.set(hubs);
+        }
+    });
+    Ok(answer.await?)
 }

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod alert;
 pub mod api;
+mod by_name;
 pub mod dump;
 mod env;
 pub mod fleet;

@@ -13,6 +13,16 @@ pub(crate) fn request<'h>(
     headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     body: Option<&str>,
 ) -> worker::Result<Request> {
+    Ok(plain(method, url, headers, body)?.into())
+}
+
+/// The same as it is handed to the platform.
+pub(crate) fn plain<'h>(
+    method: &str,
+    url: &str,
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    body: Option<&str>,
+) -> worker::Result<web_sys::Request> {
     let sent = web_sys::Headers::new()?;
     for (name, value) in headers {
         sent.set(name, value)?;
@@ -23,5 +33,5 @@ pub(crate) fn request<'h>(
     init.set_redirect(RequestRedirect::Manual);
     init.set_cache(RequestCache::NoStore);
     init.set_body_opt_str(body);
-    Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
+    Ok(web_sys::Request::new_with_str_and_init(url, &init)?)
 }

@@ -5,11 +5,11 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use worker::{Request, Result, console_warn};
+use worker::console_warn;
 
 use super::answer::Finished;
 use super::{Hub, Told};
-use crate::admin::{self, LONGEST_LIST, read_applied};
+use crate::admin::{self, read_applied};
 use crate::config::applied::{Applied, Difference};
 use crate::config::{A_HUB, Config, Kind, MOST_MONITORS, MonitorId};
 use crate::env;
@@ -138,13 +138,4 @@ impl Hub {
         *self.beats.borrow_mut() = Some(Rc::new(beats));
         Ok(Finished { status: 204, body: String::new() })
     }
-}
-
-/// The body of a request, no longer than a list may be.
-pub(super) async fn read_list(request: &mut Request) -> Result<String> {
-    let long = request.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
-    if long.is_some_and(|long| long > LONGEST_LIST) {
-        return Ok(" ".repeat(LONGEST_LIST + 1));
-    }
-    request.text().await
 }

@@ -3,7 +3,7 @@
 use heapbeat_shared::UnixMillis;
 use worker::{Method, Request, Result};
 
-use super::{Hub, Told, admin};
+use super::{Hub, Told};
 use crate::api;
 use crate::fleet::address::named;
 
@@ -38,7 +38,8 @@ impl Finished {
 impl Hub {
     /// The answer, or why the hub has none.
     pub(super) async fn answer(&self, request: &mut Request) -> Result<Told<Finished>> {
-        let (path, number) = (request.path(), named(&request.inner().url()));
+        let url = request.inner().url();
+        let (path, number) = (request.path(), named(&url));
         if !matches!(path.as_str(), "/share" | "/import") {
             match self.elsewhere(&path, number) {
                 Ok(None) => {}
@@ -47,69 +48,47 @@ impl Hub {
                 Err(error) => return Ok(Err(error)),
             }
         }
-        Ok(match (request.method(), path.as_str()) {
-            (Method::Post, "/tick") => match instant(request) {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let method = request.method();
+        // The front has seen to how long it is.
+        let body = if method == Method::Get { String::new() } else { request.text().await? };
+        Ok(match (method, path.as_str()) {
+            (Method::Post, "/tick") => match query.strip_prefix("at=").and_then(|at| at.parse().ok()) {
                 Some(at) => {
-                    let ticked = self.tick(at).await;
+                    let ticked = self.tick(UnixMillis(at)).await;
                     self.arm(false).await;
                     ticked.map(|outcome| Finished::ok(outcome.as_str().to_owned()))
                 }
                 None => Ok(Finished::refused(400, "a tick has an instant")),
             },
-            (Method::Get, "/page") => self.status_page().map(Finished::ok),
-            (Method::Get, path @ ("/status" | "/status/all")) => {
-                let silent = query(request).and_then(|query| query.strip_prefix("of=")?.parse().ok());
-                self.status(path == "/status", silent).map(Finished::ok)
-            }
-            (Method::Get, "/incidents") => {
-                self.told_incidents(&query(request).unwrap_or_default()).map(Finished::ok)
-            }
-            (Method::Get, "/monitors") => self.get_monitors(),
-            (Method::Put, "/monitors") => {
-                let dry_run = query(request).is_some_and(|query| query == "dry-run=true");
-                let body = admin::read_list(request).await?;
-                self.put_monitors(&body, dry_run).await
-            }
-            (Method::Get, path) if path.ends_with("/page") => self.page(path, request).map(Finished::found),
-            (Method::Get, path) if path.starts_with("/incidents/") => {
-                self.get_incident(&path["/incidents/".len()..]).map(Finished::found)
-            }
-            (Method::Post, path) if path.starts_with("/incidents/") => {
-                let id = path["/incidents/".len()..].to_owned();
-                let body = admin::read_list(request).await?;
-                self.order(&id, &body)
-            }
-            (Method::Get, "/export") => self.export(&query(request).unwrap_or_default()),
-            (Method::Post, "/import") => {
-                let schema = query(request).unwrap_or_default();
-                let body = request.text().await?;
-                self.import(&schema, &body)
-            }
-            (Method::Get, "/maintenance") => self.get_maintenance(),
-            (Method::Put, "/maintenance") => {
-                let body = admin::read_list(request).await?;
-                self.set_maintenance(&body).await
-            }
-            (Method::Put, "/share") => {
-                let body = admin::read_list(request).await?;
-                self.take_share(&query(request).unwrap_or_default(), &body)
-            }
-            (Method::Post, path) if path.starts_with("/heartbeats/") => {
-                self.hear(&path["/heartbeats/".len()..], &query(request).unwrap_or_default())
-            }
-            (Method::Get, path) => self.history(path, request).map(Finished::found),
-            _ => Ok(Finished::found(None)),
+            (Method::Put, "/monitors") => self.put_monitors(&body, query == "dry-run=true").await,
+            (Method::Put, "/maintenance") => self.set_maintenance(&body).await,
+            (method, path) => self.at_once(&method, path, query, &body),
         })
     }
-}
 
-/// What stands behind the `?`.
-fn query(request: &Request) -> Option<String> {
-    request.inner().url().split_once('?').map(|(_, query)| query.to_owned())
-}
-
-/// The number after the `=` of the only query parameter that there is.
-fn instant(request: &Request) -> Option<UnixMillis> {
-    let url = request.inner().url();
-    url.rsplit_once('=')?.1.parse().ok().map(UnixMillis)
+    /// The answer to what needs nobody else.
+    fn at_once(&self, method: &Method, path: &str, query: &str, body: &str) -> Told<Finished> {
+        match (method, path) {
+            (Method::Get, "/page") => self.status_page().map(Finished::ok),
+            (Method::Get, "/status" | "/status/all") => {
+                let silent = query.strip_prefix("of=").and_then(|hub| hub.parse().ok());
+                self.status(path == "/status", silent).map(Finished::ok)
+            }
+            (Method::Get, "/incidents") => self.told_incidents(query).map(Finished::ok),
+            (Method::Get, "/monitors") => self.get_monitors(),
+            (Method::Get, "/export") => self.export(query),
+            (Method::Post, "/import") => self.import(query, body),
+            (Method::Get, "/maintenance") => self.get_maintenance(),
+            (Method::Put, "/share") => self.take_share(query, body),
+            (Method::Get, path) if path.ends_with("/page") => self.page(path, query).map(Finished::found),
+            (method, path) => match (method, path.split_at(path.rfind('/').unwrap_or_default())) {
+                (Method::Get, ("/incidents", id)) => self.get_incident(&id[1..]).map(Finished::found),
+                (Method::Post, ("/incidents", id)) => self.order(&id[1..], body),
+                (Method::Post, ("/heartbeats", id)) => self.hear(&id[1..], query),
+                (Method::Get, _) => self.history(path, query).map(Finished::found),
+                _ => Ok(Finished::found(None)),
+            },
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! What pages are made of, in one answer each: `GET /page`, `/monitors/<id>/page?<range>`, `/incidents/<id>/page`.
 
 use heapbeat_shared::{Bytes, HealthMemory, Sample, UnixMillis};
-use worker::Request;
 
 use super::machines::keep;
 use super::{Hub, Told};
@@ -34,12 +33,11 @@ impl Hub {
         Ok(api::status_page(&view, &incidents))
     }
 
-    pub(super) fn page(&self, path: &str, request: &Request) -> Told<Option<String>> {
+    pub(super) fn page(&self, path: &str, query: &str) -> Told<Option<String>> {
         let mut parts = path.split('/').skip(1);
         match (parts.next(), parts.next()) {
             (Some("monitors"), Some(id)) => {
-                let query = request.inner().url();
-                self.monitor_page(id, query.split_once('?').map_or("24h", |(_, query)| query))
+                self.monitor_page(id, if query.is_empty() { "24h" } else { query })
             }
             (Some("incidents"), Some(id)) => self.incident_page(id),
             _ => Ok(None),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use worker::Request;
 
 use super::{Hub, Told};
 use crate::api;
@@ -22,7 +21,7 @@ impl Hub {
     }
 
     /// What is known of one monitor's past, as the API tells it; `None` where it is not watched.
-    pub(super) fn history(&self, path: &str, request: &Request) -> Told<Option<String>> {
+    pub(super) fn history(&self, path: &str, query: &str) -> Told<Option<String>> {
         let mut parts = path.trim_start_matches("/monitors/").split('/');
         let id = parts.next().and_then(|id| id.parse().ok());
         let config = self.shown()?;
@@ -30,9 +29,7 @@ impl Hub {
         let (Some(monitor), Some(what)) = (monitor, parts.next()) else { return Ok(None) };
         let board = self.board()?;
         let now = board.last().map_or_else(wall_clock, |last| last.clock(wall_clock()));
-        let query = request.inner().url();
-        let mut numbers =
-            query.rsplit('?').next().unwrap_or_default().split('-').map(|text| text.parse().ok());
+        let mut numbers = query.split('-').map(|text| text.parse().ok());
         let mut number = || numbers.next().flatten();
         match what {
             "memory" => {

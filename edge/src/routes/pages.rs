@@ -3,16 +3,14 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::JsFuture;
 use worker::{Env, Request, Response, Result};
 
 use super::ask::instant;
 use super::keep::{Kept, asked};
 use super::reply::{self, STALE_MS, missing, private, with_headers};
 use crate::api::RANGES;
-use crate::env;
 use crate::page::{self, Messages, Page, Reader, Site};
+use crate::{by_name, env};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -132,13 +130,10 @@ async fn messages(env: &Env, language: &'static str) -> Result<Rc<Messages>> {
 
 /// A file that the platform keeps.
 async fn file(env: &Env, address: &str) -> Result<String> {
-    let answer: web_sys::Response =
-        env::call(env, env::ASSETS, "fetch", &address.into(), 1)?.await?.dyn_into()?;
-    if answer.status() != 200 {
-        return Err(worker::Error::from(format!("status {}", answer.status())));
+    match by_name::fetch(&env::binding(env, env::ASSETS), &address.into(), |_| ()).await? {
+        (200, text) => Ok(text),
+        (status, _) => Err(worker::Error::from(format!("status {status}"))),
     }
-    let text = JsFuture::from(answer.text()?).await?;
-    text.as_string().ok_or_else(|| worker::Error::from("no text"))
 }
 
 #[cfg(test)]
