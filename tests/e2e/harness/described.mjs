@@ -10,7 +10,8 @@ export const DOCUMENT = "edge/assets/api/v1/openapi.json";
  * @typedef {{ name: string, in: string, required?: boolean, schema: any, example?: any }} Parameter
  * @typedef {{ path: string, method: string, id: string, parameters: Parameter[], body?: { kind: string, example: any },
  *   responses: Record<string, any>, secured: boolean }} Operation
- * @typedef {{ method: string, path: string, headers?: Record<string, string>, body?: string | Buffer, chunked?: boolean }} Question
+ * @typedef {{ method: string, path: string, headers?: Record<string, string>, body?: string | Buffer, chunked?: boolean,
+ *   claims?: number }} Question `claims`: bytes of a body that is announced and never sent
  * @typedef {{ status: number, headers: import("node:http").IncomingHttpHeaders, body: Buffer }} Answer
  */
 
@@ -18,21 +19,25 @@ const METHODS = ["get", "put", "post"];
 const agent = new Agent({ keepAlive: true });
 
 /** Asks as it is written: nothing of the path is made better. @param {string} base @param {Question} question */
-export const ask = (base, { method, path, headers = {}, body, chunked = false }) =>
+export const ask = (base, { method, path, headers = {}, body, chunked = false, claims }) =>
   new Promise((/** @type {(answer: Answer) => void} */ resolve, reject) => {
     const { hostname, port } = new URL(base);
-    const known = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+    const bytes = claims ?? (body === undefined ? undefined : Buffer.byteLength(body));
+    const known = bytes === undefined ? {} : { "content-length": String(bytes) };
     const length = chunked ? { "transfer-encoding": "chunked" } : known;
-    const sent = request({ hostname, port, method, path, agent, headers: { ...length, ...headers } }, (answer) => {
+    const own = { hostname, port, method, path, agent, headers: { ...length, ...headers } };
+    const sent = request(own, (answer) => {
       /** @type {Buffer[]} */ const chunks = [];
       answer.on("data", (chunk) => chunks.push(chunk));
       answer.on("error", reject);
-      answer.on("end", () =>
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
-      );
+      answer.on("end", () => {
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) });
+        if (claims) sent.destroy();
+      });
     });
     sent.on("error", reject);
-    sent.end(body);
+    if (claims) sent.flushHeaders();
+    else sent.end(body);
   });
 
 export class Described {
@@ -99,11 +104,13 @@ export class Described {
     const { status, headers, body } = answer;
     const operations = this.of(path);
     const operation = operations.find((it) => it.method === (method === "HEAD" ? "GET" : method));
-    if (!operation && method === "OPTIONS") return status === 204 && headers.allow ? "" : `${status} to OPTIONS`;
-    if (!operation && status !== 405) return `${status} to a method that the path does not have`;
+    if (!operation && method === "OPTIONS" && status !== 404)
+      return status === 204 && headers.allow ? "" : `${status} to OPTIONS`;
+    if (!operation && status !== 405 && status !== 404) return `${status} to a method that the path does not have`;
     if (operation && !(status in operation.responses)) return `${status} is not declared`;
     const { responses } = this.document.components;
-    const declared = operation ? this.resolved(operation.responses[status]) : responses.MethodNotAllowed;
+    const refused = status === 404 ? responses.NotFound : responses.MethodNotAllowed;
+    const declared = operation ? this.resolved(operation.responses[status]) : refused;
     for (const [name, header] of Object.entries(declared.headers ?? {})) {
       const { required, schema } = this.resolved(header);
       const value = headers[name.toLowerCase()];
