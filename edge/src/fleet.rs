@@ -147,7 +147,7 @@ async fn send(
     body: Option<&str>,
 ) -> Result<(u16, String)> {
     let name = format!("hub-{hub}");
-    let request = outgoing::plain(method.as_ref(), &format!("https://{name}{path}"), [], body)?;
+    let request = outgoing::request(method.as_ref(), &format!("https://{name}{path}"), body)?;
     let stub = by_name::call(&env::binding(env, BINDING_HUB), "getByName", &name.into())?;
     let answer = by_name::fetch(&stub, &request, |answer| {
         let told = answer.headers().get(HUBS).ok().flatten();

@@ -1,13 +1,13 @@
 //! The hub: the Durable Object that owns some monitors, their state and their history.
 //!
 //! It is reached through its binding only, by [`crate::fleet`]; what it answers to what stands in `answer`. It is the only
-//! writer, so what it holds in memory is what is stored: read once when the object starts, changed on a copy, and put in
-//! place after the store has taken it.
+//! writer, so what it holds in memory is what is stored: read once when the object starts, and read anew where the store did
+//! not take a change.
 
 // The attribute on the object writes public functions that nobody here can document.
 #![allow(missing_docs)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 use worker::{DurableObject, Env, Request, Response, Result, State, console_error, durable_object};
@@ -43,6 +43,9 @@ mod zones;
 /// What a hub says, or why it cannot.
 type Told<T> = std::result::Result<T, String>;
 
+/// Most ticks in a row that a failing store is left alone.
+const LONGEST_REST: u32 = 16;
+
 /// The Durable Object.
 #[durable_object(alarm)]
 pub struct Hub {
@@ -54,7 +57,10 @@ pub struct Hub {
     /// The other hubs.
     roll: RefCell<Option<Rc<Roll>>>,
     store: std::result::Result<Store, StoreError>,
-    board: RefCell<Option<Rc<Board>>>,
+    /// What is known: what is stored, or nothing yet.
+    board: RefCell<Option<Board>>,
+    /// Ticks that are left out, and how many the next failure of the store leaves out.
+    paused: Cell<(u32, u32)>,
     ticking: Cell<bool>,
     /// The others are being told.
     telling: Cell<bool>,
@@ -79,6 +85,7 @@ impl DurableObject for Hub {
             roll: RefCell::new(None),
             store,
             board: RefCell::new(None),
+            paused: Cell::new((0, 0)),
             ticking: Cell::new(false),
             telling: Cell::new(false),
             outbox: Outbox::default(),
@@ -139,10 +146,36 @@ impl Hub {
     }
 
     /// What is known, read from the store the first time.
-    fn board(&self) -> Told<Rc<Board>> {
-        if let Some(board) = &*self.board.borrow() {
-            return Ok(Rc::clone(board));
+    fn board(&self) -> Told<Ref<'_, Board>> {
+        if self.board.borrow().is_none() {
+            *self.board.borrow_mut() = Some(self.read_board()?);
         }
+        Ref::filter_map(self.board.borrow(), Option::as_ref).map_err(|_| "there is no board".to_owned())
+    }
+
+    /// The board, to be changed and put back once the store has taken the change; without that it is read anew.
+    fn take_board(&self) -> Told<Board> {
+        match self.board.take() {
+            Some(board) => Ok(board),
+            None => self.read_board(),
+        }
+    }
+
+    /// Whether a tick is left out. Reading everything anew costs a day's rows, so a store that goes on failing is tried less
+    /// and less often.
+    fn rests(&self) -> bool {
+        let (left, next) = self.paused.get();
+        self.paused.set((left.saturating_sub(1), next));
+        left > 0
+    }
+
+    /// The store failed: the next tick is as usual, then one is left out, then two, four, at most [`LONGEST_REST`].
+    fn rest(&self) {
+        let (_, next) = self.paused.get();
+        self.paused.set((next, (next * 2).clamp(1, LONGEST_REST)));
+    }
+
+    fn read_board(&self) -> Told<Board> {
         let Loaded { last, memos, ledgers, ticks, incidents, outbox, usage } =
             self.store()?.load(wall_clock()).map_err(|error| error.to_string())?;
         let mut board = Board::restore(last, memos, ledgers);
@@ -153,8 +186,6 @@ impl Hub {
         self.outbox.load(outbox);
         self.counts.usage.set(usage);
         board.slow_down(usage.floor());
-        let board = Rc::new(board);
-        *self.board.borrow_mut() = Some(Rc::clone(&board));
         Ok(board)
     }
 }

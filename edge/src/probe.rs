@@ -13,9 +13,10 @@ use heapbeat_shared::UnixMillis;
 use heapbeat_shared::health::MAX_HEALTH_BODY;
 use heapbeat_shared::report::MAX_REPORT;
 use heapbeat_shared::signing;
-use worker::{AbortController, AbortSignal, Delay, Fetch, Response};
+use web_sys::{AbortController, AbortSignal, Response};
+use worker::Delay;
 
-mod body;
+pub(crate) mod body;
 mod clock;
 mod lanes;
 mod look;
@@ -38,7 +39,7 @@ pub(crate) use zone::offset as zone_offset;
 use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
 use self::redirect::Trail;
 use self::request::Sending;
-use self::sign::{Question, is_same_host};
+use self::sign::Question;
 use crate::config::{HttpUrl, Monitor, Target};
 use crate::watch::answer::{Answer, Body, Missed};
 use crate::watch::proof::Key;
@@ -124,7 +125,7 @@ async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &Allowance) -
         // Nobody asks it; see `watch::beat`.
         Target::Heartbeat(_) => return Err(Blindness::Platform.into()),
     };
-    let controller = AbortController::default();
+    let controller = AbortController::new().map_err(|_| Blindness::Platform)?;
     let signal = controller.signal();
     let stage = Cell::new(Stage::Header);
     let asking = std::pin::pin!(ask(monitor, url, allowance, &signal, &stage));
@@ -157,19 +158,19 @@ async fn ask(
         Some(headers) => headers.as_deref().map_err(|blind| *blind)?,
         None => &[],
     };
-    let mut sending = Sending::new(monitor, &address, headers);
+    let mut sending = Sending::new(monitor, headers);
     let mut trail = Trail::begin(&address, allowance.private)?;
     let (response, question) = loop {
         allowance.take()?;
-        let signing = key.filter(|_| is_same_host(trail.current(), &address));
-        let question = signing.map(|key| Question::new(key, trail.current())).transpose()?;
-        let response = send(trail.current(), &sending, question.as_ref(), signal, allowance).await?;
-        if !sending.follows || !redirect::is_redirect(response.status_code()) {
+        let signing = key.filter(|_| trail.same_host());
+        let question = signing.map(|key| Question::new(key, trail.current().target())).transpose()?;
+        let response = send(&trail, &sending, question.as_ref(), signal, allowance).await?;
+        if !sending.follows || !redirect::is_redirect(response.status()) {
             break (response, question);
         }
         match response.headers().get("location").ok().flatten() {
             Some(location) => {
-                sending.redirected(response.status_code());
+                sending.redirected(response.status());
                 trail.follow(&location)?;
             }
             None => break (response, question),
@@ -177,7 +178,7 @@ async fn ask(
     };
     let latency = wall_clock().since(began);
     stage.set(Stage::Body);
-    let status = response.status_code();
+    let status = response.status();
     let wanted = monitor.reads_body() || platform::may_stand_in(status);
     let signature = response.headers().get(signing::HEADER).ok().flatten();
     let limit = match &monitor.target {
@@ -185,7 +186,7 @@ async fn ask(
         _ if signature.is_some() => MAX_REPORT,
         _ => MAX_BODY,
     };
-    let body = if wanted { body::read(response, limit).await? } else { body::leave(response) };
+    let body = if wanted { body::read(&response, limit).await? } else { body::leave(&response) };
     if let Body::Whole(bytes) = &body
         && let Some(failure) = read_stand_in(status, bytes)
     {
@@ -211,18 +212,19 @@ fn believe(
 
 /// Sends one request; redirects come back as they are.
 async fn send(
-    url: &str,
+    trail: &Trail,
     sending: &Sending<'_>,
     question: Option<&Question>,
     signal: &AbortSignal,
     allowance: &Allowance,
 ) -> Result<Response, Missed> {
-    let request = sending.request(url, question).map_err(|_| Blindness::Platform)?;
-    let error = match Fetch::Request(request).send_with_signal(signal).await {
+    let request = sending.request(trail.at_home(), question).map_err(|_| Blindness::Platform)?;
+    let url = &trail.current().href;
+    let thrown = match request.send(url, signal).await {
         Ok(response) => return Ok(response),
-        Err(error) => error,
+        Err(thrown) => thrown,
     };
-    let said = read_error(&error.to_string());
+    let said = read_error(&body::said(&thrown));
     // Where Cloudflare makes the connections, the text says what it means.
     if matches!(said, Said::Reason(_)) || !allowance.private || allowance.take().is_err() {
         return Err(conclude(said, Look::NotTaken, Address::default()));

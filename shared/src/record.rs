@@ -26,8 +26,13 @@ pub trait Record: Sized {
 
 /// The bytes of a record.
 pub fn write(record: &impl Record) -> Vec<u8> {
+    written(|to| record.put(to))
+}
+
+/// The bytes of what `put` writes.
+pub fn written(put: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut to = Writer(Encoder::new(Vec::new()));
-    record.put(&mut to);
+    put(&mut to);
     to.0.into_writer()
 }
 

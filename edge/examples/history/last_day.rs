@@ -69,7 +69,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         let spent = Spent { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
         usage.count(now, now, last, spent);
         // Only the newest row's memos are ever read.
-        let memos = if at == until { record::write(&commit.memos) } else { record::write(&Memos::new()) };
+        let memos = if at == until { commit.memos } else { record::write(&Memos::new()) };
         let cells = [
             Cell::Integer(slot),
             Cell::Integer(at),

@@ -33,8 +33,9 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// What the store holds.
-    pub(super) fn load(&self, rows: Vec<Queued>) {
+    /// What the store holds, less what was taken already.
+    pub(super) fn load(&self, mut rows: Vec<Queued>) {
+        rows.retain(|row| !self.taken.borrow().contains(&row.id));
         *self.rows.borrow_mut() = rows;
     }
 

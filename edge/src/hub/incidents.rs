@@ -1,7 +1,5 @@
 //! One incident: `GET /incidents/<id>` with its recording, `POST /incidents/<id>` with what somebody does to it.
 
-use std::rc::Rc;
-
 use heapbeat_shared::UnixMillis;
 
 use super::answer::Finished;
@@ -10,7 +8,6 @@ use super::{Hub, Told};
 use crate::api;
 use crate::probe::wall_clock;
 use crate::routes::place;
-use crate::watch::board::Board;
 use crate::watch::hand::Orders;
 use crate::watch::incident::Incident;
 use crate::watch::told::Run;
@@ -48,19 +45,15 @@ impl Hub {
         let Some((mut incident, runs)) = self.incident(id)?.filter(watched) else {
             return Ok(Finished::refused(404, "there is no such incident"));
         };
-        let board = self.board()?;
-        // What a tick has made of it since it was stored is on the board.
-        let latest = board.incident(&incident.monitor).filter(|latest| latest.opened == incident.opened);
-        incident = latest.cloned().unwrap_or(incident);
-        let now: UnixMillis = board.clock(wall_clock());
+        let now: UnixMillis = self.board()?.clock(wall_clock());
         if let Err(reason) = orders.apply(&mut incident, now) {
             return Ok(Finished::refused(409, reason));
         }
         self.store()?.amend(&incident).map_err(|error| error.to_string())?;
         let answer = api::incident_json(&incident, &runs);
-        let mut board = Board::clone(&board);
-        board.amend_incident(incident);
-        *self.board.borrow_mut() = Some(Rc::new(board));
+        if let Some(board) = &mut *self.board.borrow_mut() {
+            board.amend_incident(incident);
+        }
         Ok(Finished::ok(answer))
     }
 }

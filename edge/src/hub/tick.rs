@@ -1,7 +1,5 @@
 //! A tick: what is due is probed, what came of it is stored, and those on call are told.
 
-use std::rc::Rc;
-
 use heapbeat_shared::UnixMillis;
 use worker::{console_error, console_log, console_warn};
 
@@ -11,7 +9,7 @@ use crate::env::{self, Setup};
 use crate::probe::{self, Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
 use crate::watch::answer::Probed;
 use crate::watch::beat;
-use crate::watch::board::{Board, Note, Tick};
+use crate::watch::board::{Note, Tick};
 use crate::watch::proof::Key;
 use crate::watch::sight;
 use crate::watch::work::concerned;
@@ -28,6 +26,7 @@ pub(super) enum Ticked {
     Stored,
     Overlapping,
     Old,
+    Resting,
 }
 
 impl Ticked {
@@ -35,6 +34,7 @@ impl Ticked {
         match self {
             Ticked::Stored => "stored",
             Ticked::Overlapping => "skipped: another tick is running",
+            Ticked::Resting => "skipped: the store failed, and is left alone for a while",
             Ticked::Old => "skipped: this tick, or a later one, is stored already",
         }
     }
@@ -44,7 +44,8 @@ impl Hub {
     /// Probes what is due, stores what came of it, and tells those on call.
     pub(super) async fn tick(&self, at: UnixMillis) -> Told<Ticked> {
         let ticked = self.probe(at).await?;
-        if let Some(last) = self.board()?.last() {
+        let last = self.board()?.last();
+        if let Some(last) = last {
             let (channels, now) = (&self.setup.channels, last.clock(wall_clock()));
             let sent = self.outbox.deliver(self.store()?, channels, &self.env, now).await;
             self.counts.sent(sent);
@@ -61,44 +62,58 @@ impl Hub {
             console_warn!("tick {}: {}", at.0, Ticked::Overlapping.as_str());
             return Ok(Ticked::Overlapping);
         };
-        let (before, config) = (self.board()?, self.config()?);
-        if before.last().is_some_and(|last| at <= last.at) {
+        let (last, config) = (self.board()?.last().map(|last| last.at), self.config()?);
+        if last.is_some_and(|last| at <= last) {
             console_warn!("tick {}: {}", at.0, Ticked::Old.as_str());
             return Ok(Ticked::Old);
+        }
+        if self.rests() {
+            return Ok(Ticked::Resting);
         }
         let Setup { channels, page, allow_private, references, .. } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
         let requests =
             REQUESTS_A_TICK - u32::from(!self.roll()?.untold.is_empty()) * u32::from(SHARES_A_TICK);
-        let allowance =
-            Allowance::new(requests, *allow_private, self.keys(&config, &before), self.headers(&config));
-        let mut probes = probe_all(before.due(&config, at), &allowance).await;
-        if sight::is_suspect(&before, &config, &probes, !references.is_empty()) {
-            sight::cover(&before, &mut probes, probe::sight(references, &allowance).await, at);
+        let allowance = Allowance::new(requests, *allow_private, self.keys(&config)?, self.headers(&config));
+        let due = self.board()?.due(&config, at);
+        let mut probes = probe_all(due, &allowance).await;
+        if self.is_suspect(&config, &probes)? {
+            let sight = probe::sight(references, &allowance).await;
+            sight::cover(&*self.board()?, &mut probes, sight, at);
         }
         probes.extend(self.look_at_jobs(&config, at)?);
-        // As it is now: meanwhile somebody may have closed an incident.
-        let mut board = Board::clone(&*self.board()?);
-        board.announce(concerned(&self.work(at)?, &config, at));
-        let mut commit = board.take(&config, tick, &probes);
-        board.tell(&config, channels, page.as_deref(), &mut commit);
-        let queued = self.outbox.rows_for(&commit.alerts, at);
-        let notes = commit.notes.clone();
-        let last = before.last().map(|last| last.at);
+        let work = concerned(&self.work(at)?, &config, at);
         self.counts.sent(u64::from(requests - allowance.left()));
         let usage = self.count(at, tick.came, last);
+        // Nothing below waits for anything, so nobody sees a board that is not stored; where it cannot be, it is read anew.
+        let mut board = self.take_board()?;
+        board.announce(work);
+        let mut commit = board.take(&config, tick, &probes);
+        board.tell(&config, channels, page.as_deref(), &mut commit);
         board.slow_down(usage.floor());
+        let queued = self.outbox.rows_for(&commit.alerts, at);
+        let notes = std::mem::take(&mut commit.notes);
         commit.usage = usage;
-        self.store()?.commit(last, commit, queued.clone()).map_err(|error| error.to_string())?;
+        if let Err(error) = self.store()?.commit(last, commit, queued.clone()) {
+            self.rest();
+            return Err(error.to_string());
+        }
+        self.paused.set((0, 0));
         self.counts.usage.set(usage);
         self.outbox.add(queued);
-        *self.board.borrow_mut() = Some(Rc::new(board));
+        *self.board.borrow_mut() = Some(board);
         notes.iter().for_each(log);
         Ok(Ticked::Stored)
     }
 
+    fn is_suspect(&self, config: &Config, probes: &[Probed]) -> Told<bool> {
+        let asks = !self.setup.references.is_empty();
+        Ok(sight::is_suspect(&*self.board()?, config, probes, asks))
+    }
+
     /// What the monitors that have a secret are asked with.
-    fn keys(&self, config: &Config, board: &Board) -> Keys {
+    fn keys(&self, config: &Config) -> Told<Keys> {
+        let board = self.board()?;
         let key = |monitor: &Monitor| {
             let (secret, named) = env::secret_of(&self.env, monitor)?;
             let told = board.told(&monitor.id);
@@ -109,7 +124,7 @@ impl Hub {
             });
             Some((monitor.id.clone(), key))
         };
-        config.monitors.iter().filter_map(key).collect()
+        Ok(config.monitors.iter().filter_map(key).collect())
     }
 
     /// What the monitors that have headers send.

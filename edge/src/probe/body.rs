@@ -3,33 +3,45 @@
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::ReadableStreamDefaultReader;
-use worker::{Response, ResponseBody};
+use web_sys::{ReadableStreamDefaultReader, Response};
 
 use super::platform::{Address, Look, conclude, read_error};
-use crate::watch::Blindness;
 use crate::watch::answer::{Body, Missed};
 
 /// Reads at most `limit` bytes; a body that is longer is cancelled where it passes the limit, so one of a
 /// gigabyte costs no more than one that is a byte too long.
-pub(super) async fn read(response: Response, limit: usize) -> Result<Body, Missed> {
-    let (_, body) = response.into_parts();
-    let stream = match body {
-        ResponseBody::Empty => return Ok(Body::Whole(Vec::new())),
-        ResponseBody::Body(bytes) if bytes.len() > limit => return Ok(Body::TooLarge),
-        ResponseBody::Body(bytes) => return Ok(Body::Whole(bytes)),
-        ResponseBody::Stream(stream) => stream,
-    };
-    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+pub(crate) async fn read(response: &Response, limit: usize) -> Result<Body, Missed> {
+    match announced(response) {
+        Some(length) if length <= limit => whole(response, limit).await.map_err(|thrown| failed(&thrown)),
+        _ => in_pieces(response, limit).await.map_err(|thrown| failed(&thrown)),
+    }
+}
+
+/// The length of a body that is as long as its header says. Of one that is encoded, that is the length of the code.
+fn announced(response: &Response) -> Option<usize> {
+    let headers = response.headers();
+    let header = |name: &str| headers.get(name).ok().flatten();
+    let length = header("content-length")?.parse().ok()?;
+    header("content-encoding").is_none().then_some(length)
+}
+
+async fn whole(response: &Response, limit: usize) -> Result<Body, JsValue> {
+    let bytes = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?);
+    let fits = bytes.length() as usize <= limit;
+    Ok(if fits { Body::Whole(bytes.to_vec()) } else { Body::TooLarge })
+}
+
+async fn in_pieces(response: &Response, limit: usize) -> Result<Body, JsValue> {
     let mut bytes = Vec::new();
+    let Some(stream) = response.body() else { return Ok(Body::Whole(bytes)) };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     loop {
-        let chunk = JsFuture::from(reader.read()).await.map_err(|thrown| failed(&thrown))?;
-        if Reflect::get(&chunk, &"done".into()).is_ok_and(|done| done.is_truthy()) {
+        let chunk = JsFuture::from(reader.read()).await?;
+        let chunk = Reflect::get(&chunk, &"value".into())?;
+        if chunk.is_undefined() {
             return Ok(Body::Whole(bytes));
         }
-        let chunk: Uint8Array = Reflect::get(&chunk, &"value".into())
-            .and_then(JsCast::dyn_into)
-            .map_err(|_| Missed::Blind(Blindness::Platform))?;
+        let chunk: Uint8Array = chunk.dyn_into()?;
         let length = chunk.length() as usize;
         if bytes.len() + length > limit {
             // Nobody waits for the answer to this.
@@ -43,8 +55,8 @@ pub(super) async fn read(response: Response, limit: usize) -> Result<Body, Misse
 }
 
 /// Leaves a body where it is.
-pub(super) fn leave(response: Response) -> Body {
-    if let (_, ResponseBody::Stream(stream)) = response.into_parts() {
+pub(super) fn leave(response: &Response) -> Body {
+    if let Some(stream) = response.body() {
         // Nobody waits for the answer to this.
         let _ = stream.cancel();
     }
@@ -53,6 +65,10 @@ pub(super) fn leave(response: Response) -> Body {
 
 /// Why a body did not come to its end.
 fn failed(thrown: &JsValue) -> Missed {
-    let said = read_error(&worker::Error::from(thrown.clone()).to_string());
-    conclude(said, Look::NotTaken, Address::default())
+    conclude(read_error(&said(thrown)), Look::NotTaken, Address::default())
+}
+
+/// The text of what the platform threw.
+pub(super) fn said(thrown: &JsValue) -> String {
+    worker::Error::from(thrown.clone()).to_string()
 }

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use worker::{AbortController, Delay, Fetch};
+use web_sys::AbortController;
+use worker::Delay;
 
 use super::{Allowance, platform, six_at_once};
 use crate::config::HttpUrl;
-use crate::outgoing::request;
+use crate::outgoing::Outgoing;
 use crate::watch::sight::Sight;
 
 /// How long a reference target has to answer.
@@ -31,13 +32,13 @@ pub(crate) async fn sight(references: &[HttpUrl], allowance: &Allowance) -> Sigh
 }
 
 async fn answers(url: &HttpUrl) -> bool {
-    let Ok(request) = request("HEAD", url.as_str(), [], None) else { return false };
-    let controller = AbortController::default();
+    let (Ok(request), Ok(controller)) = (Outgoing::new("HEAD", [], None), AbortController::new()) else {
+        return false;
+    };
     let signal = controller.signal();
-    let fetch = Fetch::Request(request);
-    let asking = std::pin::pin!(fetch.send_with_signal(&signal));
+    let asking = std::pin::pin!(request.send(url.as_str(), &signal));
     let answered = match select(asking, Delay::from(TIMEOUT)).await {
-        Either::Left((Ok(response), _)) => !platform::may_stand_in(response.status_code()),
+        Either::Left((Ok(response), _)) => !platform::may_stand_in(response.status()),
         _ => false,
     };
     controller.abort();

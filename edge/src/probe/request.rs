@@ -3,12 +3,11 @@
 //! A header that holds a secret goes to the origin that it was meant for and to no other, wherever a target points.
 
 use litemap::LiteMap;
-use web_sys::Url;
-use worker::Request;
+use wasm_bindgen::JsValue;
 
 use super::sign::Question;
 use crate::config::{Monitor, MonitorId, Target};
-use crate::outgoing;
+use crate::outgoing::Outgoing;
 use crate::watch::Blindness;
 
 /// The headers of each monitor that has some, secrets put in; or that a secret is not there.
@@ -38,7 +37,6 @@ const USER_AGENT: &str =
 /// What one probe sends; a redirect may change it on the way.
 #[derive(Debug)]
 pub(super) struct Sending<'m> {
-    origin: Option<String>,
     accept: &'static str,
     method: &'static str,
     headers: &'m [SentHeader],
@@ -48,16 +46,9 @@ pub(super) struct Sending<'m> {
 }
 
 impl<'m> Sending<'m> {
-    /// What `monitor` sends to `address` and, perhaps, from there on.
-    pub(super) fn new(monitor: &'m Monitor, address: &str, headers: &'m [SentHeader]) -> Self {
-        let plain = Sending {
-            origin: origin(address),
-            accept: "*/*",
-            method: "GET",
-            headers,
-            body: None,
-            follows: true,
-        };
+    /// What `monitor` sends, at first.
+    pub(super) fn new(monitor: &'m Monitor, headers: &'m [SentHeader]) -> Self {
+        let plain = Sending { accept: "*/*", method: "GET", headers, body: None, follows: true };
         match &monitor.target {
             Target::Heapbeat { .. } => Sending { accept: "application/json", ..plain },
             Target::Http(check) => Sending {
@@ -84,9 +75,8 @@ impl<'m> Sending<'m> {
         }
     }
 
-    /// The request to `url`.
-    pub(super) fn request(&self, url: &str, question: Option<&Question>) -> worker::Result<Request> {
-        let at_home = self.origin.is_some() && origin(url) == self.origin;
+    /// The request. `at_home`: it goes to the origin that secrets were meant for.
+    pub(super) fn request(&self, at_home: bool, question: Option<&Question>) -> Result<Outgoing, JsValue> {
         let theirs = self.headers.iter().filter(|header| at_home || !header.secret);
         let signature = question.map(Question::header);
         let ours = [("user-agent", USER_AGENT), ("accept", self.accept)];
@@ -94,10 +84,6 @@ impl<'m> Sending<'m> {
             .into_iter()
             .chain(theirs.map(|header| (header.name.as_str(), header.value.as_str())))
             .chain(signature.as_ref().map(|(name, value)| (*name, value.as_str())));
-        outgoing::request(self.method, url, headers, self.body)
+        Outgoing::new(self.method, headers, self.body)
     }
-}
-
-fn origin(address: &str) -> Option<String> {
-    Url::new(address).ok().map(|url| url.origin())
 }

@@ -2,13 +2,13 @@
 
 use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestSignature};
 use wasm_bindgen::JsCast;
-use web_sys::{Url, WorkerGlobalScope};
+use web_sys::WorkerGlobalScope;
 
 use super::clock::wall_clock;
 use crate::config::MonitorId;
+use crate::watch::Blindness;
 use crate::watch::answer::{Answer, Missed};
 use crate::watch::proof::{self, Key};
-use crate::watch::{Blindness, Failure};
 
 /// What each monitor that has a secret is asked with; or that the secret it names is not there.
 pub type Keys = Vec<(MonitorId, Result<Key, Blindness>)>;
@@ -21,10 +21,8 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// Signs a `GET` of `address`. The time is the edge's own clock, whatever the tick's is.
-    pub(super) fn new(key: &Key, address: &str) -> Result<Self, Missed> {
-        let url = Url::new(address).map_err(|_| Failure::RedirectRefused)?;
-        let target = format!("{}{}", url.pathname(), url.search());
+    /// Signs a `GET` of `target`, a path with its query. The time is the edge's own clock, whatever the tick's is.
+    pub(super) fn new(key: &Key, target: &str) -> Result<Self, Missed> {
         let mut nonce = [0; NONCE_BYTES];
         js_sys::global()
             .unchecked_into::<WorkerGlobalScope>()
@@ -32,7 +30,7 @@ impl Question {
             .and_then(|crypto| crypto.get_random_values_with_u8_array(&mut nonce))
             .map_err(|_| Blindness::Platform)?;
         let nonce = Nonce(nonce);
-        Ok(Question { nonce, signature: key.secret.sign_request("GET", &target, wall_clock(), nonce) })
+        Ok(Question { nonce, signature: key.secret.sign_request("GET", target, wall_clock(), nonce) })
     }
 
     /// The header of the request: its name and its value.
@@ -44,10 +42,4 @@ impl Question {
     pub(super) fn open(&self, answer: Answer, header: Option<&str>, key: &Key) -> Result<Answer, Missed> {
         proof::open(answer, self.nonce, header, key).map_err(Missed::Failed)
     }
-}
-
-/// The name and port of an address: a redirect to another one is not asked with a secret.
-pub(super) fn is_same_host(one: &str, other: &str) -> bool {
-    let host = |address: &str| Url::new(address).ok().map(|url| url.hostname());
-    host(one).is_some_and(|one| Some(one) == host(other))
 }

@@ -309,7 +309,6 @@ impl Store {
 
 fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
     let (at, came) = (commit.tick.at.0, commit.tick.came.0);
-    let memos = record::write(&commit.memos);
     sql.run(
         "INSERT INTO ring (slot, at, came, probes, memos, usage) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (slot) DO UPDATE SET at = excluded.at, came = excluded.came, probes = excluded.probes,
@@ -319,7 +318,7 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
             at.into(),
             came.into(),
             pack(&commit.readings).into(),
-            memos.into(),
+            commit.memos.clone().into(),
             record::write(&commit.usage).into(),
         ],
     )?;

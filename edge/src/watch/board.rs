@@ -1,11 +1,12 @@
 //! All monitors of one hub, and what a tick makes of them.
 //!
 //! A tick goes in as owned probes and comes out as one [`Commit`]: everything the store has to write, at
-//! once. The board is changed on a copy by the caller, so a write that fails leaves the old one in place.
+//! once. A board whose commit could not be written is not what is stored any more: the caller reads it anew.
 
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use heapbeat_shared::record::{self, Record};
 use litemap::LiteMap;
 
 use super::answer::Probed;
@@ -67,8 +68,8 @@ pub struct Commit {
     pub tick: Tick,
     /// Its probes.
     pub readings: Vec<Reading>,
-    /// Everything of [`Board`] but ledgers and charts.
-    pub memos: Memos,
+    /// Everything of [`Board`] but ledgers and charts: [`Memos`], as a record.
+    pub memos: Vec<u8>,
     /// The ledgers that changed.
     pub ledgers: Vec<(MonitorId, Changes)>,
     /// Incidents that began, changed or ended.
@@ -204,7 +205,7 @@ impl Board {
         let mut commit = Commit {
             tick,
             readings: Vec::new(),
-            memos: Memos::new(),
+            memos: Vec::new(),
             ledgers: Vec::new(),
             incidents: Vec::new(),
             recordings: Vec::new(),
@@ -264,13 +265,21 @@ impl Board {
         }
         self.retire(config, at, &mut commit);
         self.last = Some(tick);
-        commit.memos = self
-            .watched
-            .iter()
-            .filter(|(_, watched)| watched.memo != Memo::default())
-            .map(|(id, watched)| (id.clone(), watched.memo.clone()))
-            .collect();
+        commit.memos = self.memos();
         commit
+    }
+
+    /// The record of [`Memos`], of those that were ever probed.
+    fn memos(&self) -> Vec<u8> {
+        let probed = || self.watched.iter().filter(|(_, watched)| watched.memo.verdict.is_some());
+        record::written(|to| {
+            to.list(probed().count());
+            for (id, watched) in probed() {
+                to.list(2);
+                id.put(to);
+                watched.memo.put(to);
+            }
+        })
     }
 
     /// Closes the ledgers of monitors that are no longer configured, once their last probe's word has run
