@@ -5,15 +5,17 @@
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Request, RequestCache, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
+use web_sys::{
+    AbortSignal, Headers, Request, RequestCache, RequestInit, RequestRedirect, Response, WorkerGlobalScope,
+};
 
-/// What is asked. An error where a name or value is no header's.
+/// What is asked, and its headers. An error where a name or value is no header's.
 fn init<'h>(
     method: &str,
     headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     body: Option<&str>,
-) -> Result<RequestInit, JsValue> {
-    let sent = web_sys::Headers::new()?;
+) -> Result<(RequestInit, Headers), JsValue> {
+    let sent = Headers::new()?;
     for (name, value) in headers {
         sent.set(name, value)?;
     }
@@ -23,17 +25,20 @@ fn init<'h>(
     init.set_redirect(RequestRedirect::Manual);
     init.set_cache(RequestCache::NoStore);
     init.set_body_opt_str(body);
-    Ok(init)
+    Ok((init, sent))
 }
 
 /// The request `method url` with this body, for another object of ours.
 pub(crate) fn request(method: &str, url: &str, body: Option<&str>) -> worker::Result<Request> {
-    Ok(Request::new_with_str_and_init(url, &init(method, [], body)?)?)
+    Ok(Request::new_with_str_and_init(url, &init(method, [], body)?.0)?)
 }
 
-/// A request that is ready to go out.
-#[derive(Debug)]
-pub(crate) struct Outgoing(RequestInit);
+/// A request that is ready to go out, as often as one likes.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    init: RequestInit,
+    headers: Headers,
+}
 
 impl Outgoing {
     /// The request with these headers and body. An error where a name or value is no header's.
@@ -42,14 +47,24 @@ impl Outgoing {
         headers: impl IntoIterator<Item = (&'h str, &'h str)>,
         body: Option<&str>,
     ) -> Result<Self, JsValue> {
-        Ok(Outgoing(init(method, headers, body)?))
+        let (init, headers) = init(method, headers, body)?;
+        Ok(Outgoing { init, headers })
+    }
+
+    /// The same with one header more. The platform reads headers when it sends them, so those of a request that is under way
+    /// are never changed.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Result<Self, JsValue> {
+        let headers = Headers::new_with_headers(&self.headers)?;
+        headers.set(name, value)?;
+        Ok(Outgoing { init: self.init.clone(), headers })
     }
 
     /// Sends it to `url`, until `signal` says that nobody wants the answer any more.
-    pub(crate) async fn send(self, url: &str, signal: &AbortSignal) -> Result<Response, JsValue> {
-        self.0.set_signal(Some(signal));
+    pub(crate) async fn send(&self, url: &str, signal: &AbortSignal) -> Result<Response, JsValue> {
+        self.init.set_headers_headers(&self.headers);
+        self.init.set_signal(Some(signal));
         let worker: WorkerGlobalScope = js_sys::global().unchecked_into();
-        let answer = JsFuture::from(worker.fetch_with_str_and_init(url, &self.0)).await?;
+        let answer = JsFuture::from(worker.fetch_with_str_and_init(url, &self.init)).await?;
         Ok(answer.unchecked_into())
     }
 }

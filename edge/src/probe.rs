@@ -38,7 +38,7 @@ pub(crate) use zone::offset as zone_offset;
 
 use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
 use self::redirect::Trail;
-use self::request::Sending;
+use self::request::{Plain, Sending};
 use self::sign::Question;
 use crate::config::{HttpUrl, Monitor, Target};
 use crate::watch::answer::{Answer, Body, Missed};
@@ -66,6 +66,7 @@ pub struct Allowance {
     keys: Rc<Keys>,
     /// What the monitors that have headers send.
     sent: Rc<Sent>,
+    plain: Rc<Plain>,
 }
 
 impl Allowance {
@@ -76,6 +77,7 @@ impl Allowance {
             private,
             keys: Rc::new(keys),
             sent: Rc::new(sent),
+            plain: Rc::default(),
         }
     }
 
@@ -153,13 +155,12 @@ async fn ask(
     let key = allowance.keys.iter().find(|(id, _)| *id == monitor.id);
     let key = key.map(|(_, key)| key.as_ref()).transpose().map_err(|blind| *blind)?;
     let began = wall_clock();
-    let address = key.map_or_else(|| url.as_str().to_owned(), |key| key.address(url.as_str()));
     let headers = match allowance.sent.get(&monitor.id) {
         Some(headers) => headers.as_deref().map_err(|blind| *blind)?,
         None => &[],
     };
     let mut sending = Sending::new(monitor, headers);
-    let mut trail = Trail::begin(&address, allowance.private)?;
+    let mut trail = Trail::begin(url.as_str(), key, allowance.private)?;
     let (response, question) = loop {
         allowance.take()?;
         let signing = key.filter(|_| trail.same_host());
@@ -180,7 +181,8 @@ async fn ask(
     stage.set(Stage::Body);
     let status = response.status();
     let wanted = monitor.reads_body() || platform::may_stand_in(status);
-    let signature = response.headers().get(signing::HEADER).ok().flatten();
+    // Nobody signs who was not asked to.
+    let signature = question.as_ref().and_then(|_| response.headers().get(signing::HEADER).ok().flatten());
     let limit = match &monitor.target {
         Target::Http(check) => check.max_body,
         _ if signature.is_some() => MAX_REPORT,
@@ -218,7 +220,8 @@ async fn send(
     signal: &AbortSignal,
     allowance: &Allowance,
 ) -> Result<Response, Missed> {
-    let request = sending.request(trail.at_home(), question).map_err(|_| Blindness::Platform)?;
+    let request =
+        sending.request(trail.at_home(), question, &allowance.plain).map_err(|_| Blindness::Platform)?;
     let url = &trail.current().href;
     let thrown = match request.send(url, signal).await {
         Ok(response) => return Ok(response),

@@ -1,12 +1,20 @@
 //! Following redirects by hand: counted, never in a circle, never to what is no web address.
 
+use std::cell::RefCell;
+
 use web_sys::Url;
 
-use crate::config::is_private_host;
+use crate::config::{A_HUB, is_private_host};
 use crate::watch::Failure;
+use crate::watch::proof::Key;
 
 /// Most redirects that are followed.
 const MOST: usize = 5;
+
+thread_local! {
+    /// The addresses of the configuration that were asked last, taken apart; the platform's `URL` is not cheap.
+    static KNOWN: RefCell<Vec<(String, Place)>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Whether an answer with this status sends one elsewhere.
 pub(super) fn is_redirect(status: u16) -> bool {
@@ -22,7 +30,7 @@ pub(super) struct Trail {
 }
 
 /// An address, taken apart once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     /// All of it, without a fragment: the origin, and what is asked for there.
     pub(super) href: String,
@@ -33,6 +41,18 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Takes a web address apart. It has no credentials.
+    fn read(url: Option<Url>) -> Result<Self, Failure> {
+        let url = url.ok_or(Failure::RedirectRefused)?;
+        url.set_hash("");
+        let place = Place { href: url.href(), origin: url.origin(), host: url.hostname() };
+        let web = place.origin.starts_with("http://") || place.origin.starts_with("https://");
+        // Credentials would stand between the two, and other schemes have no origin.
+        let path = place.href.strip_prefix(&place.origin);
+        let plain = web && path.is_some_and(|path| path.starts_with('/'));
+        if plain { Ok(place) } else { Err(Failure::RedirectRefused) }
+    }
+
     /// What a request line asks for: the path, and the query.
     pub(super) fn target(&self) -> &str {
         &self.href[self.origin.len()..]
@@ -40,10 +60,24 @@ impl Place {
 }
 
 impl Trail {
-    /// Begins at an address of the configuration.
-    pub(super) fn begin(url: &str, private: bool) -> Result<Self, Failure> {
+    /// Begins at an address of the configuration, asked with `key`.
+    pub(super) fn begin(url: &str, key: Option<&Key>, private: bool) -> Result<Self, Failure> {
+        let known = KNOWN.with_borrow(|known| known.iter().find(|(text, _)| text == url).cloned());
+        let mut place = if let Some((_, place)) = known {
+            place
+        } else {
+            let place = Place::read(Url::new(url).ok())?;
+            KNOWN.with_borrow_mut(|known| {
+                known.truncate(A_HUB - 1);
+                known.insert(0, (url.to_owned(), place.clone()));
+            });
+            place
+        };
+        if let Some(key) = key {
+            place.href = key.address(&place.href);
+        }
         let mut trail = Trail { visited: Vec::new(), private };
-        trail.step(Url::new(url).ok())?;
+        trail.step(place)?;
         Ok(trail)
     }
 
@@ -67,24 +101,12 @@ impl Trail {
         if self.visited.len() > MOST {
             return Err(Failure::TooManyRedirects);
         }
-        self.step(Url::new_with_base(location, &self.current().href).ok())
+        self.step(Place::read(Url::new_with_base(location, &self.current().href).ok())?)
     }
 
-    fn step(&mut self, url: Option<Url>) -> Result<(), Failure> {
-        let url = url.ok_or(Failure::RedirectRefused)?;
-        let web = matches!(url.protocol().as_str(), "http:" | "https:");
-        if !web || !url.username().is_empty() || !url.password().is_empty() {
-            return Err(Failure::RedirectRefused);
-        }
-        let host = url.hostname();
-        if !self.private && is_private_host(&host) {
+    fn step(&mut self, place: Place) -> Result<(), Failure> {
+        if !self.private && is_private_host(&place.host) {
             return Err(Failure::PrivateAddress);
-        }
-        url.set_hash("");
-        let place = Place { href: url.href(), origin: url.origin(), host };
-        // What nobody can take apart is no address that is asked.
-        if !place.href.starts_with(&place.origin) {
-            return Err(Failure::RedirectRefused);
         }
         if self.visited.iter().any(|other| other.href == place.href) {
             return Err(Failure::RedirectLoop);

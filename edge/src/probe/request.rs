@@ -2,6 +2,8 @@
 //!
 //! A header that holds a secret goes to the origin that it was meant for and to no other, wherever a target points.
 
+use std::cell::RefCell;
+
 use litemap::LiteMap;
 use wasm_bindgen::JsValue;
 
@@ -27,6 +29,26 @@ pub struct SentHeader {
 impl std::fmt::Debug for SentHeader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: …", self.name)
+    }
+}
+
+/// The requests of a tick that differ in nothing but their address, by what they accept. Each is made once: what it is made
+/// of costs as much as sending it.
+#[derive(Debug, Default)]
+pub(super) struct Plain(RefCell<Vec<(&'static str, Outgoing)>>);
+
+impl Plain {
+    fn get(
+        &self,
+        accept: &'static str,
+        make: impl FnOnce() -> Result<Outgoing, JsValue>,
+    ) -> Result<Outgoing, JsValue> {
+        if let Some((_, known)) = self.0.borrow().iter().find(|(other, _)| *other == accept) {
+            return Ok(known.clone());
+        }
+        let fresh = make()?;
+        self.0.borrow_mut().push((accept, fresh.clone()));
+        Ok(fresh)
     }
 }
 
@@ -76,14 +98,23 @@ impl<'m> Sending<'m> {
     }
 
     /// The request. `at_home`: it goes to the origin that secrets were meant for.
-    pub(super) fn request(&self, at_home: bool, question: Option<&Question>) -> Result<Outgoing, JsValue> {
-        let theirs = self.headers.iter().filter(|header| at_home || !header.secret);
-        let signature = question.map(Question::header);
+    pub(super) fn request(
+        &self,
+        at_home: bool,
+        question: Option<&Question>,
+        plain: &Plain,
+    ) -> Result<Outgoing, JsValue> {
         let ours = [("user-agent", USER_AGENT), ("accept", self.accept)];
-        let headers = ours
-            .into_iter()
-            .chain(theirs.map(|header| (header.name.as_str(), header.value.as_str())))
-            .chain(signature.as_ref().map(|(name, value)| (*name, value.as_str())));
-        Outgoing::new(self.method, headers, self.body)
+        let request = if self.method == "GET" && self.headers.is_empty() && self.body.is_none() {
+            plain.get(self.accept, || Outgoing::new("GET", ours, None))?
+        } else {
+            let theirs = self.headers.iter().filter(|header| at_home || !header.secret);
+            let theirs = theirs.map(|header| (header.name.as_str(), header.value.as_str()));
+            Outgoing::new(self.method, ours.into_iter().chain(theirs), self.body)?
+        };
+        match question.map(Question::header) {
+            Some((name, value)) => request.with(name, &value),
+            None => Ok(request),
+        }
     }
 }
