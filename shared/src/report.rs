@@ -21,7 +21,7 @@ use crate::series::{self, Series, SeriesError};
 use crate::units::{Bytes, UnixMillis};
 use crate::wire::{self, Fields, Wire, WireError, plain};
 
-pub use culprit::{Culprit, culprit};
+pub use culprit::{Culprit, culprit, growing};
 
 /// Longest report that [`Report::parse`] looks at. A full ring of a busy hour is about 30 kB of it.
 pub const MAX_REPORT: usize = 256 * 1024;

@@ -58,6 +58,8 @@ pub struct MonitorPage<'a> {
     pub restarts: Vec<(UnixMillis, Option<Ended>)>,
     /// Memory of the versions.
     pub growth: Option<&'a Growth>,
+    /// The route that makes memory grow, where anybody may know it.
+    pub grows: Option<&'a String>,
 }
 
 /// What `/monitors/{id}` is made of.
@@ -88,6 +90,7 @@ pub fn monitor_page(page: &MonitorPage<'_>) -> String {
             }
         });
         compared(o, page.growth);
+        o.set("grows", page.grows);
         o.list("incidents", |list| incidents(list, &mut page.incidents.iter()));
         // Newest first, each with what happened on it.
         o.list("troubled", |list| {

@@ -84,6 +84,10 @@ impl Hub {
             incidents,
             restarts,
             growth: board.growth(&monitor.id),
+            grows: board
+                .told(&monitor.id)
+                .filter(|_| monitor.shows_routes())
+                .and_then(|told| told.grows.as_ref()),
         })))
     }
 

@@ -10,6 +10,7 @@ use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::record;
+use heapbeat_shared::report::growing;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
 
@@ -54,6 +55,8 @@ pub struct Told {
     pub seen: UnixMillis,
     /// The last event that says that this instance is about to end.
     pub leaving: Option<Event>,
+    /// The route that explains why memory grows, where one does: `POST /upload, 24 MB/h`.
+    pub grows: Option<String>,
 }
 
 /// Consecutive samples of one instance; times are the tick's clock.
@@ -111,6 +114,7 @@ impl Told {
             latest: Sample { at: move_clock(report.latest.at), ..report.latest },
             seen: UnixMillis(0),
             leaving: same.and_then(|told| told.leaving.clone()),
+            grows: growing(&report.routes),
         };
         let known = UnixMillis(seen.unwrap_or(i64::MIN / 2).saturating_add(shift));
         told.seen = events.iter().map(|event| event.at).fold(known, UnixMillis::max);
@@ -172,6 +176,7 @@ fn continued(
 record! {
     Told {
         at, instance, version, started, shift, cursor, limit, pressure, pressure_since, forecast, latest, seen, leaving,
+        grows,
     }
 }
 

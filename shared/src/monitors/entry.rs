@@ -99,7 +99,8 @@ fn target(kind: Kind, fields: &mut Fields<'_>, allow_private: bool) -> Option<Ta
             let url = url(fields, allow_private);
             let secret =
                 fields.optional("secret", |text| text.parse::<SecretName>().map_err(|e| e.to_string()));
-            Some(Target::Heapbeat { url: url?, secret })
+            let public_routes = fields.flag("public-routes", false);
+            Some(Target::Heapbeat { url: url?, secret, public_routes: public_routes? })
         }
         Kind::Http => {
             let url = url(fields, allow_private);

@@ -60,6 +60,8 @@ pub enum Target {
         url: HttpUrl,
         /// The Worker secret that the server shares with us; [`super::DEFAULT_SECRET`] where none is named.
         secret: Option<SecretName>,
+        /// Whether anybody may know which route makes memory grow.
+        public_routes: bool,
     },
     /// A request.
     Http(Box<HttpCheck>),
@@ -147,6 +149,11 @@ impl Monitor {
             Target::Tcp(_) => Kind::Tcp,
             Target::Heartbeat(_) => Kind::Heartbeat,
         }
+    }
+
+    /// Whether anybody may know which route makes memory grow.
+    pub fn shows_routes(&self) -> bool {
+        matches!(self.target, Target::Heapbeat { public_routes: true, .. })
     }
 
     /// Whether anybody wants to see the body of its answers.

@@ -20,7 +20,7 @@ fn the_least_that_is_needed_and_what_is_assumed() {
     assert_eq!(monitor.id.as_str(), "api");
     assert_eq!(monitor.name, "api");
     let url = "https://api.example.com/health".parse().unwrap();
-    assert_eq!(monitor.target, Target::Heapbeat { url, secret: None });
+    assert_eq!(monitor.target, Target::Heapbeat { url, secret: None, public_routes: false });
     assert_eq!((monitor.interval, monitor.timeout), (Duration::from_secs(60), Duration::from_secs(10)));
     assert_eq!((monitor.thresholds.failure.get(), monitor.thresholds.success.get()), (1, 1));
     assert_eq!(monitor.group, None);
@@ -90,7 +90,7 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
         ),
         (
             r#","colour":"red""#,
-            "MONITORS[0].colour: is no setting of a monitor of kind heapbeat; those are id, name, kind, url, secret, \
+            "MONITORS[0].colour: is no setting of a monitor of kind heapbeat; those are id, name, kind, url, secret, public-routes, \
              interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, public, alerts",
         ),
         (
@@ -213,6 +213,14 @@ fn one(text: &str) -> Result<Monitor, Vec<String>> {
     let mut config = Config::parse(Some(&text), false);
     let problems: Vec<_> = config.problems.iter().map(|p| format!("{}: {}", p.position, p.reason)).collect();
     if problems.is_empty() { Ok(config.monitors.remove(0)) } else { Err(problems) }
+}
+
+#[test]
+fn who_makes_memory_grow_is_told_where_that_is_allowed() {
+    let told = |more: &str| one(entry(more).trim_matches(['[', ']'])).map(|it| it.shows_routes());
+    assert_eq!((told(""), told(r#","public-routes":true"#)), (Ok(false), Ok(true)));
+    let http = r#"{"id":"a","kind":"http","url":"https://a.example/","public-routes":true}"#;
+    assert!(one(http).unwrap_err()[0].contains("is no setting of a monitor of kind http"));
 }
 
 #[test]
