@@ -28,6 +28,7 @@ pub(super) fn list_them() -> Operation {
         &["Link"],
         vec![json(of("IncidentsPage"), &page)],
     )
+    .leading("$response.body#/incidents/0/id", &["getIncident", "getIncidentPage", "updateIncident"])
 }
 
 /// `GET /api/v1/incidents/{id}`.
@@ -109,7 +110,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Node)> {
             (
                 "note",
                 "A line for the timeline, of at most 280 bytes.",
-                matching("^[^\\u0000-\\u001f\\u007f-\\u009f]*\\S[^\\u0000-\\u001f\\u007f-\\u009f]*$")
+                matching("^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$")
                     .with("maxLength", 280),
             ),
             ("acknowledge", "Somebody has it in hand: no more reminders.", always()),

@@ -244,6 +244,18 @@ impl Operation {
         self
     }
 
+    /// The same, whose answer has the id that these operations want.
+    pub(super) fn leading(mut self, id: &str, to: &[&str]) -> Self {
+        let link = |name: &str| {
+            object([("operationId", Node::from(name)), ("parameters", object([("id", Node::from(id))]))])
+        };
+        if let Some((_, answer)) = self.answers.iter_mut().find(|(status, _)| *status == 200) {
+            let whole = std::mem::replace(answer, Node::List(Vec::new()));
+            *answer = whole.with("links", object(to.iter().map(|name| (*name, link(name)))));
+        }
+        self
+    }
+
     /// What a job says, with its own token or the owner's, and nothing comes back.
     pub(super) fn told(mut self) -> Self {
         self.answers.retain(|(status, _)| *status != 200);

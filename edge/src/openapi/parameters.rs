@@ -75,7 +75,8 @@ fn query(route: Route, name: &str) -> Node {
         }
         (Route::Import, "schema") => {
             let about = "The number that the first line of the export says. A hub takes in pages of its own schema only.";
-            such_as(one(about, matching("^[0-9]{1,9}$")).with("required", true), "7")
+            let own = crate::store::Store::schema();
+            one(about, within(own, own)).with("required", true)
         }
         _ => panic!("the parameter {name} of {route:?} is not described"),
     }

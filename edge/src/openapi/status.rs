@@ -26,6 +26,10 @@ pub(super) fn all() -> Operation {
         &[],
         vec![json(of("Status"), &api::status_json(&sample::status()))],
     )
+    .leading(
+        "$response.body#/monitors/0/id",
+        &["getMonitor", "getUptime", "getMemory", "getLatency", "getDays", "getVersions", "getMonitorPage"],
+    )
 }
 
 /// `GET /api/v1/monitors/{id}`.
