@@ -11,7 +11,7 @@ import { Random } from "./harness/random.mjs";
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000_000);
 
 /** Questions about each operation, and how many are asked at once. */
-const EACH = 300;
+const EACH = 250;
 const AT_ONCE = 8;
 
 const OWNER = "Bearer 0123456789abcdef0123";

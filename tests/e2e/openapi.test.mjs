@@ -13,8 +13,8 @@ const OWNER = { authorization: "Bearer 0123456789abcdef0123" };
 const JOB = { authorization: "Bearer job-0123456789abcdef" };
 const TOKENS = { ADMIN_TOKEN: OWNER.authorization.slice(7), HEARTBEAT_TOKEN: JOB.authorization.slice(7) };
 
-/** What no test brings about: no limit is reached, nothing fails by itself, and nobody else is at work. */
-const RARE = new Set(["429", "500", "PUT 409", "importHistory 409"]);
+/** What no test brings about: nothing fails by itself, and nobody else is at work. */
+const RARE = new Set(["500", "PUT 409", "importHistory 409"]);
 
 const described = new Described();
 
@@ -192,6 +192,19 @@ test("where the edge's own storage does not answer, or there are no tokens", asy
       { method, path: at(path, "api-1"), headers: OWNER, body: method === "GET" ? undefined : text },
       failing,
     );
+  }
+});
+
+test("who asks too often", async (t) => {
+  const limited = await Edge.start([], { limit: 1, vars: TOKENS });
+  t.after(() => limited.stop());
+  for (const { path, method } of described.operations) {
+    const question = { method, path: at(path, "api-1"), headers: { ...OWNER, "cf-connecting-ip": "203.0.113.7" } };
+    let status = 0;
+    // The counter may begin anew in between.
+    for (let tries = 0; status !== 429 && tries < 5; tries += 1)
+      status = (await declared(path, question, limited)).status;
+    assert.equal(status, 429, path);
   }
 });
 
