@@ -101,7 +101,7 @@ const STATES = {
     pages: () => [
       {
         path: "/",
-        en: [/^Payments is under maintenance$/, /We move to another house/],
+        en: [/^Payments is under maintenance$/, /We move to another house\s+.*· Payments/],
         de: [/^Payments wird gewartet$/, /We move to another house/],
       },
       { path: "/monitors/pay", en: [/^Payments: Maintenance$/], de: [/^Payments: Wartung$/] },

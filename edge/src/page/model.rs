@@ -27,6 +27,12 @@ pub(super) fn merged(told: Vec<Option<Value>>) -> Option<Fields> {
                 list.extend(more);
             }
         }
+        let more = list(&mut other, "maintenance");
+        if let Some(Value::Array(all)) = fields.get_mut("maintenance") {
+            for work in more {
+                announce(all, work);
+            }
+        }
         let state = |fields: &Fields| fields.get("status").and_then(Value::as_str).and_then(State::of);
         set(fields, "status", worst([state(fields), state(&other)].into_iter().flatten()).as_str());
     }
@@ -39,6 +45,11 @@ pub(super) fn merged(told: Vec<Option<Value>>) -> Option<Fields> {
 /// The model of `/`.
 pub(super) fn status(mut fields: Fields) -> Fields {
     let monitors = list(&mut fields, "monitors");
+    if let Some(Value::Array(all)) = fields.get_mut("maintenance") {
+        for work in all {
+            name(work, &monitors);
+        }
+    }
     let looked = fields.get("updated").is_some_and(Value::is_string);
     set(&mut fields, "headline", headline(&monitors, looked));
     set(&mut fields, "first", !looked);
@@ -74,6 +85,26 @@ pub(super) fn framed(mut fields: Fields, page: &str, reader: &Reader) -> Value {
     set(&mut fields, "stylesheet", assets::stylesheet());
     set(&mut fields, "script", assets::script());
     Value::Object(fields)
+}
+
+/// Adds announced work, of which each hub tells as far as it concerns its own monitors.
+fn announce(all: &mut Vec<Value>, mut work: Value) {
+    let same = |it: &&mut Value| it["id"] == work["id"] && it["from"] == work["from"];
+    let Some(known) = all.iter_mut().find(same) else { return all.push(work) };
+    if let (Value::Array(known), Value::Array(more)) = (&mut known["monitors"], &mut work["monitors"]) {
+        known.append(more);
+    }
+}
+
+/// Puts the names of the monitors that work concerns beside their ids.
+fn name(work: &mut Value, monitors: &[Value]) {
+    for id in work["monitors"].as_array_mut().into_iter().flatten() {
+        let name = monitors.iter().find(|it| it["id"] == *id).map_or(&*id, |it| &it["name"]);
+        let mut fields = Map::new();
+        set(&mut fields, "name", name.clone());
+        set(&mut fields, "id", id.take());
+        *id = Value::Object(fields);
+    }
 }
 
 /// One sentence that answers "is it up?": the message that says it, and what stands in it.

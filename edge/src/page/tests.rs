@@ -6,6 +6,7 @@ use crate::config::Problem;
 use crate::view::{ChartPoint, EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
 use crate::watch::State;
 use crate::watch::usage::Usage;
+use crate::watch::work::Work;
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
 
@@ -107,6 +108,28 @@ fn what_is_known_is_on_the_page() {
     }
     assert!(html.contains("<title>API is up · Status</title>"));
     assert!(!html.contains("of  MB"), "what was not told is not claimed");
+}
+
+#[test]
+fn announced_work_is_told_once_with_the_names_of_all_whom_it_concerns() {
+    let one = |name: &str, work: &[(&str, &[&str])]| {
+        let work = work.iter().map(|(id, ids)| Work {
+            id: id.parse().unwrap(),
+            title: format!("Work {id}"),
+            monitors: (!ids.is_empty()).then(|| ids.iter().map(|id| id.parse().unwrap()).collect()),
+            from: NOW,
+            to: NOW,
+        });
+        StatusView { work: work.collect(), ..view(vec![monitor(name, State::Up)]) }
+    };
+    let first = one("A", &[("both", &["a"]), ("all", &[])]);
+    let html = page(&[first, one("B", &[("all", &[]), ("both", &["b"]), ("second", &["b"])])]);
+    for title in ["both", "all", "second"] {
+        assert_eq!(html.matches(&format!("<h3>Work {title}</h3>")).count(), 1, "{title}: {html}");
+    }
+    let both = html.split("Work both").nth(1).and_then(|rest| rest.split("</article>").next()).unwrap();
+    let link = |id: &str, name: &str| both.contains(&format!(r#"<a href="/monitors/{id}">{name}</a>"#));
+    assert!(link("a", "A") && link("b", "B"), "{both}");
 }
 
 #[test]
