@@ -18,6 +18,7 @@ mod schema;
 mod status;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use self::node::{Node, object};
 use self::operation::{Operation, errors, known_headers, parameter, problem};
@@ -167,6 +168,7 @@ fn components() -> Node {
     schemas.extend(incidents::schemas());
     schemas.extend(machines::schemas());
     schemas.extend(owner::schemas());
+    schemas.extend(schema::ids());
     object([
         (
             "securitySchemes",

@@ -44,7 +44,6 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       if (SHOTS) {
         mkdirSync(SHOTS, { recursive: true });
         await page.screenshot({ path: `${SHOTS}/api-${colorScheme}-${width}.png` });
-        await page.screenshot({ path: `${SHOTS}/api-${colorScheme}-${width}-whole.png`, fullPage: true });
       }
       assert.deepEqual(trouble, []);
       await close();

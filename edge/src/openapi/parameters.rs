@@ -2,7 +2,7 @@
 
 use super::node::{Node, object, texts};
 use super::operation::{parameter, such_as};
-use super::schema::{INCIDENT_ID, matching, monitor_id, text, within, words};
+use super::schema::{incident_id, matching, monitor_id, text, within, words};
 use crate::api::RANGES;
 use crate::api::badge::{LONGEST_LABEL, METRICS, Style};
 use crate::page::LANGUAGES;
@@ -33,7 +33,7 @@ fn id(route: Route) -> Node {
     let incident = matches!(route, Route::Incident | Route::IncidentPage | Route::AdminIncident);
     if incident {
         let about = "The id of an incident, as `/api/v1/incidents` tells it.";
-        return such_as(parameter("id", "path", about, matching(INCIDENT_ID)), "api-1767225600");
+        return such_as(parameter("id", "path", about, incident_id()), "api-1767225600");
     }
     such_as(parameter("id", "path", "The id of a monitor.", monitor_id()), "api")
 }

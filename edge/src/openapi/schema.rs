@@ -10,7 +10,7 @@ const INSTANT: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 const MONITOR_ID: &str = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$";
 
 /// The id of an incident: a monitor's and a second of Unix time.
-pub(super) const INCIDENT_ID: &str = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?-[0-9]{1,12}$";
+const INCIDENT_ID: &str = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?-[0-9]{1,12}$";
 
 fn kind(name: &str) -> Node {
     object([("type", Node::from(name))])
@@ -73,12 +73,23 @@ pub(super) fn millis() -> Node {
 
 /// The id of a monitor.
 pub(super) fn monitor_id() -> Node {
-    matching(MONITOR_ID)
+    of("MonitorId")
 }
 
 /// The id of an incident.
 pub(super) fn incident_id() -> Node {
-    matching(INCIDENT_ID)
+    of("IncidentId")
+}
+
+/// Both of them.
+pub(super) fn ids() -> [(&'static str, Node); 2] {
+    let monitor = "The id of a monitor: `a-z`, `0-9` and `-`, which is at neither end; 40 of them at most.";
+    let incident =
+        "The id of an incident: that of its monitor, and the second of Unix time in which it began.";
+    [
+        ("MonitorId", matching(MONITOR_ID).about(monitor)),
+        ("IncidentId", matching(INCIDENT_ID).about(incident)),
+    ]
 }
 
 /// The word of a state.
