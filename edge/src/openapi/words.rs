@@ -1,5 +1,7 @@
 //! How a page says what a value can be, and what stands in the descriptions, as HTML.
 
+use std::fmt::Write as _;
+
 use super::node::Node;
 use crate::api::markup::escaped;
 
