@@ -157,7 +157,15 @@ test("the owner's paths are the owner's, however one gets there", async () => {
 });
 
 test("a redirect of the files' server stays on the site", async () => {
-  for (const path of ["//style.css", "//style.css?//evil.example", "///icons//up.svg", "//evil.example/../style.css"]) {
+  const files = ["//style.css", "//style.css?//evil.example", "///icons//up.svg", "//evil.example/../style.css"];
+  const html = [
+    "//api.html",
+    "//api/",
+    "/\\evil.example/../api.html",
+    "//evil.example/..//api.html",
+    "/api/?//evil.example",
+  ];
+  for (const path of [...files, ...html, "//evil.example%2f..%2fapi/", "/%2fevil.example/..%2fapi.html"]) {
     const told = await ask(edge.url, path);
     const location = told.headers.get("location");
     if (location !== undefined) assert.match(location, /^\/[a-z]/, path);

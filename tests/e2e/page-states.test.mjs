@@ -136,7 +136,7 @@ const STATES = {
         monitor("api", mute.url, { ...silent, name: "API" }),
         monitor("web", other, { ...silent, name: "Website" }),
       ];
-      return ticked(await Edge.start(list, { vars: { REFERENCES: mute.url } }), 3, 1);
+      return ticked(await Edge.start(list, { vars: { REFERENCES: mute.url } }), 1);
     },
     pages: () => [
       {
