@@ -55,6 +55,12 @@ pub(crate) const ASSETS: &str = "ASSETS";
 /// The counter of requests.
 pub(crate) const LIMIT: &str = "LIMIT";
 
+/// How many may ask to be told by a webhook; nobody without it.
+const SUBSCRIPTIONS: &str = "SUBSCRIPTIONS";
+
+/// Most of them.
+const MOST_SUBSCRIPTIONS: usize = 40;
+
 /// `free`, whose daily quotas the edge keeps within, or `paid`.
 const PLAN: &str = "PLAN";
 
@@ -75,12 +81,13 @@ pub(crate) struct Setup {
     pub(crate) maintenance: Vec<Maintenance>,
     /// Whom to ask when everything fails at once.
     pub(crate) references: Vec<HttpUrl>,
+    /// How many may ask to be told.
+    pub(crate) subscriptions: usize,
 }
 
 /// Reads the variables. What is wrong with channels stands among the problems of the monitors.
 pub(crate) fn setup(env: &Env) -> Setup {
-    let allow_private = variable(env, ALLOW_PRIVATE_TARGETS)
-        .is_some_and(|value| value == JsValue::TRUE || value.as_string().as_deref() == Some("true"));
+    let allow_private = allows_private(env);
     let mut config = Config::parse(list(env, MONITORS).as_deref(), allow_private);
     let channels = Channels::parse(list(env, ALERTS).as_deref(), allow_private);
     config.problems.extend(channels.problems.iter().cloned());
@@ -122,7 +129,23 @@ pub(crate) fn setup(env: &Env) -> Setup {
         config.problems.push(Problem { position: REFERENCES.to_owned(), reason });
         Vec::new()
     });
-    Setup { config, channels, page, allow_private, quotas, maintenance, references }
+    let subscriptions = subscriptions(env).unwrap_or_else(|| {
+        let reason = format!("should be a number up to {MOST_SUBSCRIPTIONS}; until then there are none");
+        config.problems.push(Problem { position: SUBSCRIPTIONS.to_owned(), reason });
+        0
+    });
+    Setup { config, channels, page, allow_private, quotas, maintenance, references, subscriptions }
+}
+
+/// Whether private addresses may be asked.
+pub(crate) fn allows_private(env: &Env) -> bool {
+    list(env, ALLOW_PRIVATE_TARGETS).as_deref() == Some("true")
+}
+
+/// How many may ask to be told; `None` where that is no number.
+pub(crate) fn subscriptions(env: &Env) -> Option<usize> {
+    list(env, SUBSCRIPTIONS)
+        .map_or(Some(0), |text| text.parse().ok().filter(|most| *most <= MOST_SUBSCRIPTIONS))
 }
 
 /// The address of the status page, where it is configured.

@@ -15,6 +15,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, console_error
 use self::answer::Finished;
 use self::deliver::Outbox;
 use self::pace::Counts;
+use crate::alert::Subscriber;
 use crate::config::Config;
 use crate::config::maintenance::Maintenance;
 use crate::env::{self, Setup};
@@ -35,6 +36,7 @@ mod pace;
 mod page;
 mod past;
 mod share;
+mod subscribe;
 mod tick;
 mod told;
 mod work;
@@ -52,6 +54,8 @@ pub struct Hub {
     setup: Setup,
     /// The monitors of `wrangler.toml` and those that were applied.
     config: RefCell<Option<Rc<Config>>>,
+    /// Who asked to be told.
+    subscribers: RefCell<Option<Rc<Vec<Subscriber>>>>,
     beats: RefCell<Option<Rc<Beats>>>,
     maintenance: RefCell<Option<Rc<Vec<Maintenance>>>>,
     /// The other hubs.
@@ -80,6 +84,7 @@ impl DurableObject for Hub {
         Hub {
             setup,
             config: RefCell::new(None),
+            subscribers: RefCell::new(None),
             beats: RefCell::new(None),
             maintenance: RefCell::new(None),
             roll: RefCell::new(None),
@@ -141,6 +146,7 @@ impl Hub {
     /// Reads anew what people told, when it is asked for.
     fn forget(&self) {
         *self.config.borrow_mut() = None;
+        *self.subscribers.borrow_mut() = None;
         *self.maintenance.borrow_mut() = None;
         *self.roll.borrow_mut() = None;
     }

@@ -16,6 +16,7 @@ mod past;
 mod sample;
 mod schema;
 mod status;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -48,7 +49,7 @@ const TAGS: [(&str, &str); 6] = [
         PAGES,
         "Pages for people, in the language of the reader. They are here for completeness; nothing but their addresses is stable.",
     ),
-    (OWNER, "What wants a token."),
+    (OWNER, "What wants a token, or a proof."),
 ];
 
 const ABOUT: &str = "What a heapbeat edge tells about the backends that it watches. Reading needs no sign-in, and pages of \
@@ -110,6 +111,7 @@ fn methods(path: &Path) -> Node {
         Verb::Get => "get",
         Verb::Post => "post",
         Verb::Put => "put",
+        Verb::Delete => "delete",
     };
     object(path.verbs.iter().map(|verb| {
         let mut operation = described(path.route, *verb);
@@ -149,6 +151,10 @@ fn described(route: Route, verb: Verb) -> Operation {
         (Route::Export, _) => owner::export(),
         (Route::Import, _) => owner::import(),
         (Route::Heartbeat, _) => owner::heartbeat(),
+        (Route::Subscriptions, Verb::Delete) => subscriptions::end(),
+        (Route::Subscriptions, _) => subscriptions::ask(),
+        (Route::AdminSubscriptions, Verb::Delete) => subscriptions::remove(),
+        (Route::AdminSubscriptions, _) => subscriptions::all(),
     }
 }
 
@@ -169,6 +175,7 @@ fn components() -> Node {
     schemas.extend(machines::schemas());
     schemas.extend(owner::schemas());
     schemas.extend(schema::ids());
+    schemas.extend(subscriptions::schemas());
     object([
         (
             "securitySchemes",

@@ -31,9 +31,11 @@ mod zone;
 pub use clock::wall_clock;
 pub use lanes::probe_all;
 pub(crate) use lanes::six_at_once;
+pub(crate) use redirect::canonical;
 pub(crate) use reference::sight;
 pub use request::{Sent, SentHeader};
 pub use sign::Keys;
+pub(crate) use sign::random;
 pub(crate) use zone::offset as zone_offset;
 
 use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};

@@ -225,7 +225,7 @@ impl Replay {
         let work = announced(&self.maintenance, at, |_, _| 0);
         self.board.announce(concerned(&work, &self.config, at));
         let mut commit = self.board.take(&self.config, tick, &probes);
-        self.board.tell(&self.config, &self.channels, self.page.as_deref(), &mut commit);
+        self.board.tell(&self.config, (&self.channels, &[]), self.page.as_deref(), &mut commit);
         for note in &commit.notes {
             self.say(&match note {
                 Note::State { monitor, from, to, reason } => {

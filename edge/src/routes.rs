@@ -1,6 +1,7 @@
 //! Who answers what. A request gets an answer, never an exception: an error of the hub is a 503 in JSON.
 //!
-//! A room each: [`pages`] for people, [`public`] for machines, [`owner`] for who has a token. [`table`] has every path,
+//! A room each: [`pages`] for people, [`public`] for machines, [`subscribe`] for who wants to be told, [`owner`]
+//! for who has a token. [`table`] has every path,
 //! [`limit`] how often it may be asked for, [`ask`] what the hub is asked for it, [`keep`] what the hub said, and [`reply`] makes the
 //! answer of it.
 
@@ -14,6 +15,7 @@ mod public;
 mod query;
 pub(crate) mod reply;
 mod shelf;
+pub(crate) mod subscribe;
 pub(crate) mod table;
 
 use worker::{Env, Request, Response, Result, console_error};
@@ -51,13 +53,15 @@ async fn dispatch(
         "GET" | "HEAD" => Verb::Get,
         "POST" => Verb::Post,
         "PUT" => Verb::Put,
+        "DELETE" => Verb::Delete,
         "OPTIONS" => return reply::options(entry),
         _ => return reply::not_allowed(entry, &method),
     };
     if !entry.verbs.contains(&verb) {
         return reply::not_allowed(entry, &method);
     }
-    if let Some(counting) = limit::count(request, env, entry, 1)
+    let times = if entry.route == Route::Subscriptions { 1 + limit::MORE } else { 1 };
+    if let Some(counting) = limit::count(env, &limit::key(request, entry), times)
         && limit::is_over(counting.await)
     {
         return reply::too_many();

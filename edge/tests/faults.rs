@@ -157,7 +157,7 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
             let probes = [Probed { monitor: "api".parse().unwrap(), heard: at, result }];
             let tick = Tick { at, came: at };
             let mut commit = came.board.take(config, tick, &probes);
-            came.board.tell(config, channels, None, &mut commit);
+            came.board.tell(config, (channels, &[]), None, &mut commit);
             for incident in commit.incidents {
                 came.incidents.insert(incident.opened.0, incident);
             }

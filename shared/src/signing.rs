@@ -149,6 +149,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The code of a message to a webhook, as <https://www.standardwebhooks.com> has it: over its id, the second in which it is sent
+/// and its body, with dots between.
+pub fn webhook_code(key: &[u8], id: &str, seconds: i64, body: &str) -> Option<[u8; 32]> {
+    let code = Code::new_from_slice(key).ok()?;
+    Some(code.chain_update(format!("{id}.{seconds}.{body}")).finalize().into_bytes().into())
+}
+
 /// Checks a request against every secret in force (two while one is being rotated) and books its nonce.
 /// Returns the index of the secret that it was signed with: the answer is to be signed with the same one.
 ///

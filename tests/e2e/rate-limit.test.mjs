@@ -19,7 +19,7 @@ const watched = () => [
 
 before(async () => {
   target = await Target.start((_, response) => response.end());
-  edge = await Edge.start(watched(), { limit: LIMIT, vars: { ADMIN_TOKEN: TOKEN } });
+  edge = await Edge.start(watched(), { limit: LIMIT, vars: { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 5 } });
   await edge.tick();
 });
 
@@ -93,6 +93,20 @@ test("who guesses tokens has a tenth of the tries, and then not even the right o
   assert.equal((await ask("203.0.113.4", "/api/v1/status")).status, 200, "it may read");
   const ping = { method: "POST", token: TOKEN };
   assert.equal((await ask("203.0.113.4", "/api/v1/heartbeats/job", ping)).status, 204, "its jobs are heard");
+});
+
+test("who asks that an address be told has a tenth of the tries, and one host is not asked often for anybody", async () => {
+  await withinOneMinute();
+  const subscribe = (/** @type {string} */ address, /** @type {unknown} */ body) =>
+    fetch(`${edge.url}/api/v1/subscriptions`, {
+      method: "POST",
+      headers: { "cf-connecting-ip": address },
+      body: JSON.stringify(body),
+    });
+  assert.deepEqual(await statuses(LIMIT / 10 + 2, () => subscribe("203.0.113.6", {})), { 400: LIMIT / 10, 429: 2 });
+  const victim = { url: `${target.url}/victim` };
+  assert.deepEqual(await statuses(1, () => subscribe("203.0.113.7", victim)), { 403: 1 });
+  assert.deepEqual(await statuses(1, () => subscribe("203.0.113.8", victim)), { 429: 1 });
 });
 
 test("all addresses of one IPv6 customer count as one", async () => {

@@ -10,9 +10,13 @@ use heapbeat_shared::UnixMillis;
 
 use super::channel::ChannelId;
 use super::message::Message;
+use super::subscriber::is_theirs;
 
 /// How long an alert is tried for.
 pub const TRIED_FOR: Duration = Duration::from_secs(86_400);
+
+/// How long it is tried for with who asked to be told. Who takes nothing for that long is told no more.
+pub const THEIRS_TRIED_FOR: Duration = Duration::from_secs(3 * 86_400);
 
 /// The wait after the first failure; it doubles with each.
 pub const FIRST_WAIT: Duration = Duration::from_secs(20);
@@ -25,6 +29,9 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
 /// Most rows that wait; what comes beyond that is dropped and said. A channel that was dead for a day has no more.
 pub const MOST_WAITING: usize = 1000;
+
+/// Most rows that wait for one of those who asked to be told.
+pub const THEIRS_MOST_WAITING: usize = 20;
 
 /// A row of the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +46,13 @@ pub struct Queued {
     pub due: UnixMillis,
     /// How often it was tried.
     pub attempts: u32,
+}
+
+impl Queued {
+    /// Whether it goes to who asked to be told, and not to a channel of the owner's.
+    pub fn is_theirs(&self) -> bool {
+        is_theirs(&self.channel)
+    }
 }
 
 /// What a service made of a message.
@@ -65,13 +79,14 @@ pub enum Next {
     Dropped,
 }
 
-/// The rows that may be sent at `now`, oldest first, at most `most`: of each channel and monitor only the oldest.
-/// `rows` are in the order of their numbers.
+/// The rows that may be sent at `now`, oldest first, at most `most`: of each channel and monitor only the oldest, and only one for
+/// who asked to be told. `rows` are in the order of their numbers.
 pub fn sendable(rows: &[Queued], now: UnixMillis, most: usize) -> Vec<&Queued> {
     let mut heads: Vec<&Queued> = Vec::new();
     for row in rows {
-        let same =
-            |head: &&Queued| head.channel == row.channel && head.message.monitor == row.message.monitor;
+        let same = |head: &&Queued| {
+            head.channel == row.channel && (row.is_theirs() || head.message.monitor == row.message.monitor)
+        };
         if !heads.iter().any(same) {
             heads.push(row);
         }
@@ -88,11 +103,14 @@ pub fn after(row: &Queued, answered: Answered, now: UnixMillis) -> Next {
         Answered::Taken => return Next::Delivered,
         Answered::Busy(Some(asked)) => asked.min(LONGEST_ASKED).max(Duration::from_secs(1)),
         Answered::Busy(None) | Answered::Failed => doubled,
+        // They want no more of it.
+        Answered::Refused(410) if row.is_theirs() => return Next::Dropped,
         // Somebody may put it right; there is no hurry.
         Answered::Refused(_) => LONGEST_WAIT,
     };
     let next = now.plus(wait);
-    if next > row.message.at.plus(TRIED_FOR) { Next::Dropped } else { Next::Again(next) }
+    let tried_for = if row.is_theirs() { THEIRS_TRIED_FOR } else { TRIED_FOR };
+    if next > row.message.at.plus(tried_for) { Next::Dropped } else { Next::Again(next) }
 }
 
 #[cfg(test)]
@@ -156,6 +174,40 @@ mod tests {
         for (name, attempts, now, answered, next) in cases {
             assert_eq!(after(&row(1, "ops", "api", 0, attempts), answered, at(now)), next, "{name}");
         }
+    }
+
+    const THEIRS: &str = "sub-0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn one_at_a_time_for_who_asked_to_be_told() {
+        let rows = [
+            row(1, THEIRS, "api", 100, 2), // failed, and waits
+            row(2, THEIRS, "web", 0, 0),   // has to wait for it
+            row(3, "sub-team", "api", 0, 0),
+        ];
+        let ids = |now| sendable(&rows, at(now), 9).iter().map(|row| row.id).collect::<Vec<_>>();
+        assert_eq!(ids(10), [3]);
+        assert_eq!(ids(100), [1, 3]);
+        assert_eq!(rows.each_ref().map(Queued::is_theirs), [true, true, false]);
+    }
+
+    #[test]
+    fn what_an_answer_of_theirs_means() {
+        let days = |days: i64| days * 86_400;
+        let cases = [
+            ("gone", 10, Answered::Refused(410), Next::Dropped),
+            ("not there", 10, Answered::Refused(404), Next::Again(at(910))),
+            ("two days later", days(2), Answered::Failed, Next::Again(at(days(2) + 900))),
+            ("three days later", days(3), Answered::Failed, Next::Dropped),
+        ];
+        for (name, now, answered, next) in cases {
+            assert_eq!(after(&row(1, THEIRS, "api", 0, 9), answered, at(now)), next, "{name}");
+        }
+        assert_eq!(
+            after(&row(1, "ops", "api", 0, 9), Answered::Refused(410), at(10)),
+            Next::Again(at(910)),
+            "a channel of the owner's is not taken out by who answers there"
+        );
     }
 
     #[test]

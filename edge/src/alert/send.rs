@@ -7,9 +7,7 @@ use wasm_bindgen::JsValue;
 use web_sys::AbortController;
 use worker::Delay;
 
-use super::channel::Channel;
-use super::outbox::Answered;
-use super::service::{Call, answered};
+use super::service::Call;
 use crate::outgoing::Outgoing;
 use crate::probe::body;
 use crate::watch::answer::Body;
@@ -20,9 +18,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest answer that is looked at, in bytes.
 const LONGEST_ANSWER: usize = 4096;
 
-/// Sends it; whatever goes wrong is an answer too.
-pub async fn send(channel: &Channel, call: &Call) -> Answered {
-    let Ok(controller) = AbortController::new() else { return Answered::Failed };
+/// What a service said.
+#[derive(Debug)]
+pub struct Said {
+    /// The status.
+    pub status: u16,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
+    /// The body; empty where it is long.
+    pub body: String,
+}
+
+/// Sends it, and reads what is said to it; nothing where there is no answer in time.
+pub async fn post(call: &Call) -> Option<Said> {
+    let controller = AbortController::new().ok()?;
     let signal = controller.signal();
     let sending = std::pin::pin!(async {
         let response = request(call)?.send(&call.url, &signal).await?;
@@ -31,15 +40,15 @@ pub async fn send(channel: &Channel, call: &Call) -> Answered {
             Ok(Body::Whole(bytes)) => bytes,
             _ => Vec::new(),
         };
-        let text = String::from_utf8_lossy(&body);
-        Ok::<_, JsValue>(answered(channel, response.status(), retry_after.as_deref(), &text))
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok::<_, JsValue>(Said { status: response.status(), retry_after, body })
     });
-    let answer = match select(sending, Delay::from(PATIENCE)).await {
-        Either::Left((answer, _)) => answer.unwrap_or(Answered::Failed),
-        Either::Right(((), _)) => Answered::Failed,
+    let said = match select(sending, Delay::from(PATIENCE)).await {
+        Either::Left((said, _)) => said.ok(),
+        Either::Right(((), _)) => None,
     };
     controller.abort();
-    answer
+    said
 }
 
 fn request(call: &Call) -> Result<Outgoing, JsValue> {

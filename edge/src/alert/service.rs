@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::channel::{Channel, Service};
 use super::message::{Message, cut};
 use super::outbox::Answered;
+use super::send::Said;
 use crate::instant::rfc3339;
 use crate::json::{object, quoted};
 use crate::watch::incident::{Occasion, Severity};
@@ -97,7 +98,7 @@ fn field<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
 }
 
 /// Our own JSON, for a webhook without a template.
-fn own(message: &Message) -> String {
+pub(super) fn own(message: &Message) -> String {
     object(|o| FIELDS.iter().for_each(|name| o.set(name, field(message, name).as_deref())))
 }
 
@@ -223,10 +224,12 @@ fn sign(message: &Message) -> &'static str {
     }
 }
 
-/// What an answer means. `retry_after`: the header of that name, in seconds.
-pub fn answered(channel: &Channel, status: u16, retry_after: Option<&str>, body: &str) -> Answered {
+/// What an answer means.
+pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
+    let Some(Said { status, retry_after, body }) = said else { return Answered::Failed };
+    let status = *status;
     let json = || tree::read(body).unwrap_or_default();
-    let taken = match channel.service {
+    let taken = match service {
         Service::Slack => status == 200 && body.trim() == "ok",
         Service::Telegram { .. } => status == 200 && json()["ok"] == true,
         Service::Pagerduty => status == 202,
@@ -237,7 +240,7 @@ pub fn answered(channel: &Channel, status: u16, retry_after: Option<&str>, body:
     }
     match status {
         429 => {
-            let header = retry_after.and_then(|text| float::parse(text.trim()));
+            let header = retry_after.as_ref().and_then(|text| float::parse(text.trim()));
             let inside = || {
                 let json = json();
                 let number = |value: &Value| value.as_number().and_then(float::of);

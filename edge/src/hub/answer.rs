@@ -80,6 +80,10 @@ impl Hub {
             (Method::Get, "/export") => self.export(query),
             (Method::Post, "/import") => self.import(query, body),
             (Method::Get, "/maintenance") => self.get_maintenance(),
+            (Method::Get, "/subscriptions") => self.get_subscriptions(),
+            (Method::Post | Method::Delete, "/subscriptions") => {
+                self.subscribe(body, *method == Method::Post)
+            }
             (Method::Put, "/share") => self.take_share(query, body),
             (Method::Get, path) if path.ends_with("/page") => self.page(path, query).map(Finished::found),
             (method, path) => match (method, path.split_at(path.rfind('/').unwrap_or_default())) {

@@ -10,26 +10,65 @@ use heapbeat_shared::UnixMillis;
 use worker::{Env, console_error, console_log, console_warn};
 
 use super::Turn;
-use crate::alert::outbox::{MOST_WAITING, Next, after, sendable};
+use crate::alert::outbox::{MOST_WAITING, Next, THEIRS_MOST_WAITING, after, sendable};
 use crate::alert::quiet::awake;
-use crate::alert::{Answered, ChannelId, Channels, Message, Queued, send, service};
+use crate::alert::service::Call;
+use crate::alert::subscriber::PLAIN;
+use crate::alert::{Answered, ChannelId, Channels, Message, Queued, Service, Subscriber, send, service};
 use crate::config::Problem;
 use crate::env;
-use crate::probe::{six_at_once, zone_offset};
+use crate::probe::{six_at_once, wall_clock, zone_offset};
 use crate::store::Store;
 
 /// Alerts sent by one tick: what the probes leave of the platform's 50 requests.
 const A_TURN: usize = 5;
+
+/// And to those who asked to be told, of what the probes and the owner's alerts leave.
+const THEIR_TURN: usize = 10;
 
 /// The outbox as it is in the store, and what this object knows beside it.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     rows: RefCell<Vec<Queued>>,
     sending: Cell<bool>,
+    /// The same for those who asked to be told: no owner's alert waits for them.
+    telling: Cell<bool>,
+    /// Requests that the last tick's probes left.
+    pub(super) room: Cell<usize>,
+    /// Who is to be told no more.
+    pub(super) gone: RefCell<Vec<ChannelId>>,
     /// Rows that were taken, and that the store still has.
     taken: RefCell<Vec<i64>>,
     /// Channels that refused the last message, and the status with which they did; 0 is a secret that is not there.
     refused: RefCell<Vec<(ChannelId, u16)>>,
+}
+
+/// To whom what waits is sent.
+#[derive(Clone, Copy)]
+pub(super) enum To<'t> {
+    /// The owner's channels, whose secrets the environment has.
+    Channels(&'t Channels, &'t Env),
+    /// Those who asked to be told.
+    Subscribers(&'t [Subscriber]),
+}
+
+impl<'t> To<'t> {
+    /// The request for a row and how its answer is read; or that there is nothing to ask.
+    fn call(self, row: &Queued) -> Result<(&'t Service, Call), Answered> {
+        match self {
+            To::Channels(channels, env) => {
+                let channel = channels.get(&row.channel).ok_or(Answered::Refused(404))?;
+                let secret = env::secret(env, &channel.secret).ok_or(Answered::Refused(0))?;
+                Ok((&channel.service, service::call(channel, &row.message, &secret)))
+            }
+            To::Subscribers(all) => {
+                let one = all.iter().find(|one| one.id == row.channel);
+                let call = one.and_then(|one| one.call(&row.message, wall_clock()));
+                // It was taken out meanwhile.
+                Ok((&PLAIN, call.ok_or(Answered::Refused(410))?))
+            }
+        }
+    }
 }
 
 impl Outbox {
@@ -41,20 +80,22 @@ impl Outbox {
 
     /// Rows for `alerts`, to be written with the tick and then put in place by [`Outbox::add`].
     pub(super) fn rows_for(&self, alerts: &[(ChannelId, Message)], now: UnixMillis) -> Vec<Queued> {
-        let rows = self.rows.borrow();
-        let next = rows.last().map_or(1, |row| row.id + 1);
-        let room = MOST_WAITING.saturating_sub(rows.len());
-        if room < alerts.len() {
-            console_error!("outbox: {} alerts are dropped, {MOST_WAITING} wait already", alerts.len() - room);
+        let (rows, mut new) = (self.rows.borrow(), Vec::<Queued>::new());
+        for (channel, message) in alerts {
+            let id = new.last().or(rows.last()).map_or(1, |row| row.id + 1);
+            let row =
+                Queued { id, channel: channel.clone(), message: message.clone(), due: now, attempts: 0 };
+            let most = if row.is_theirs() { THEIRS_MOST_WAITING } else { MOST_WAITING };
+            let beside = |other: &&Queued| {
+                if row.is_theirs() { other.channel == row.channel } else { !other.is_theirs() }
+            };
+            if rows.iter().chain(&new).filter(beside).count() < most {
+                new.push(row);
+            } else {
+                console_error!("outbox: {} is dropped for {channel}, {most} wait already", message.key);
+            }
         }
-        let row = |(id, (channel, message)): (i64, &(ChannelId, Message))| Queued {
-            id,
-            channel: channel.clone(),
-            message: message.clone(),
-            due: now,
-            attempts: 0,
-        };
-        (next..).zip(alerts).take(room).map(row).collect()
+        new
     }
 
     /// Puts rows in place that are stored.
@@ -75,42 +116,42 @@ impl Outbox {
     }
 
     /// Sends what is due at `now`; says how many requests it made.
-    pub(super) async fn deliver(
-        &self,
-        store: &Store,
-        channels: &Channels,
-        env: &Env,
-        now: UnixMillis,
-    ) -> u64 {
-        let Some(_turn) = Turn::begin(&self.sending) else { return 0 };
+    pub(super) async fn deliver(&self, store: &Store, to: To<'_>, now: UnixMillis) -> u64 {
+        let theirs = matches!(to, To::Subscribers(_));
+        let Some(_turn) = Turn::begin(if theirs { &self.telling } else { &self.sending }) else { return 0 };
         self.clear(store);
         let quiet = |id: &ChannelId| {
+            let To::Channels(channels, _) = to else { return false };
             let quiet = channels.get(id).and_then(|channel| channel.quiet.as_ref());
             quiet.is_some_and(|quiet| quiet.holds(now, zone_offset(&quiet.zone, now).unwrap_or(0)))
         };
-        let awake = awake(&self.rows.borrow(), quiet);
-        let due: Vec<Queued> = sendable(&awake, now, A_TURN).into_iter().cloned().collect();
-        let sent = due.len() as u64;
+        let mut awake = awake(&self.rows.borrow(), quiet);
+        awake.retain(|row| row.is_theirs() == theirs);
+        // One request is for telling the first hub who is to be told no more.
+        let most = if theirs { self.room.take().saturating_sub(1).min(THEIR_TURN) } else { A_TURN };
+        let due: Vec<Queued> = sendable(&awake, now, most).into_iter().cloned().collect();
+        let sent = due.len();
+        self.room.set(self.room.get() + most - sent);
         six_at_once(due, |row| async move {
-            let answered = match channels.get(&row.channel) {
-                None => Answered::Refused(404),
-                Some(channel) => match env::secret(env, &channel.secret) {
-                    None => Answered::Refused(0),
-                    Some(secret) => send::send(channel, &service::call(channel, &row.message, &secret)).await,
-                },
+            let answered = match to.call(&row) {
+                Ok((service, call)) => service::answered(service, send::post(&call).await.as_ref()),
+                Err(answered) => answered,
             };
             self.settle(store, &row, answered, now);
             true
         })
         .await;
-        sent
+        sent as u64
     }
 
     fn settle(&self, store: &Store, row: &Queued, answered: Answered, now: UnixMillis) {
+        let theirs = row.is_theirs();
         if matches!(answered, Answered::Refused(_) | Answered::Taken) {
             self.refused.borrow_mut().retain(|(channel, _)| *channel != row.channel);
         }
-        if let Answered::Refused(status) = answered {
+        if let Answered::Refused(status) = answered
+            && !theirs
+        {
             console_warn!("alerts {}: refused with status {status}", row.channel);
             self.refused.borrow_mut().push((row.channel.clone(), status));
         }
@@ -120,12 +161,16 @@ impl Outbox {
                 for other in self.rows.borrow_mut().iter_mut().filter(|other| other.id == row.id) {
                     (other.due, other.attempts) = (due, attempts);
                 }
-                if let Err(error) = store.put_off(row.id, due, attempts) {
+                // Of theirs it is forgotten with the object: a stranger who does not answer writes no rows.
+                if !theirs && let Err(error) = store.put_off(row.id, due, attempts) {
                     console_error!("outbox: {error}");
                 }
             }
             next => {
-                let what = if next == Next::Delivered { "delivered" } else { "given up after a day" };
+                if theirs && next == Next::Dropped {
+                    self.gone.borrow_mut().push(row.channel.clone());
+                }
+                let what = if next == Next::Delivered { "delivered" } else { "given up" };
                 console_log!("alerts {}: {what}: {}", row.channel, row.message.key);
                 self.rows.borrow_mut().retain(|other| other.id != row.id);
                 self.taken.borrow_mut().push(row.id);

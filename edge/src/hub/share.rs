@@ -12,6 +12,7 @@ use super::answer::Finished;
 use super::work::{LIST as MAINTENANCE, written};
 use super::{Hub, Told, Turn};
 use crate::admin::{self, read_applied};
+use crate::alert::subscriber::LIST as SUBSCRIPTIONS;
 use crate::config::applied::LIST as MONITORS;
 use crate::config::{A_HUB, Config};
 use crate::fleet::address::subject;
@@ -101,10 +102,10 @@ impl Hub {
             return Ok(0);
         };
         let (list, work) = (self.whole()?, self.put_maintenance()?);
-        let work = written(MAINTENANCE, work);
+        let rest = ["\n", &written(MAINTENANCE, work), "\n", &self.subscriptions()?].concat();
         let (mut told, mut shares) = (Vec::new(), Vec::new());
         for hub in roll.untold.iter().copied().take(most) {
-            let share = written(MONITORS, part(&list, &roll, hub)) + "\n" + &work;
+            let share = written(MONITORS, part(&list, &roll, hub)) + &rest;
             told.push(hub);
             shares.push((hub, format!("/share?{hub}-{}", roll.of), Some(share)));
         }
@@ -124,14 +125,17 @@ impl Hub {
         Ok(())
     }
 
-    /// Takes a share, `7-25` of the others: which hub this is, and of how many. A line is the monitors, another the work.
+    /// Takes a share, `7-25` of the others: which hub this is, and of how many. A line is the monitors, one the work; the others are who
+    /// asked to be told.
     pub(super) fn take_share(&self, which: &str, body: &str) -> Told<Finished> {
         let (Some((number, of)), Some((monitors, work))) = (which.split_once('-'), body.split_once('\n'))
         else {
             return Ok(Finished::refused(400, "this is no share"));
         };
         let roll = format!("{number} {of}\n");
-        let settings = vec![(ROLL, roll), (MAINTENANCE, work.to_owned())];
+        let (work, subscriptions) = work.split_once('\n').unwrap_or((work, ""));
+        let settings =
+            vec![(ROLL, roll), (MAINTENANCE, work.to_owned()), (SUBSCRIPTIONS, subscriptions.to_owned())];
         self.store()?.take(monitors.to_owned(), settings).map_err(|error| error.to_string())?;
         self.forget();
         Ok(Finished::ok(String::new()))

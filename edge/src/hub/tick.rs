@@ -3,6 +3,7 @@
 use heapbeat_shared::UnixMillis;
 use worker::{console_error, console_log, console_warn};
 
+use super::deliver::To;
 use super::{Hub, Told, Turn};
 use crate::config::{Config, Monitor, Rhythm, Target};
 use crate::env::{self, Setup};
@@ -46,9 +47,14 @@ impl Hub {
         let ticked = self.probe(at).await?;
         let last = self.board()?.last();
         if let Some(last) = last {
-            let (channels, now) = (&self.setup.channels, last.clock(wall_clock()));
-            let sent = self.outbox.deliver(self.store()?, channels, &self.env, now).await;
-            self.counts.sent(sent);
+            let now = last.clock(wall_clock());
+            let (channels, subscribers) = (&self.setup.channels, self.subscribers()?);
+            // The owner's first.
+            for to in [To::Channels(channels, &self.env), To::Subscribers(&subscribers)] {
+                let sent = self.outbox.deliver(self.store()?, to, now).await;
+                self.counts.sent(sent);
+            }
+            self.dismiss().await?;
         }
         match self.hand_out(SHARES_A_TICK.into()).await {
             Ok(told) => self.counts.sent(told as u64),
@@ -83,13 +89,15 @@ impl Hub {
         }
         probes.extend(self.look_at_jobs(&config, at)?);
         let work = concerned(&self.work(at)?, &config, at);
+        let subscribers = self.subscribers()?;
+        self.outbox.room.set(allowance.left() as usize);
         self.counts.sent(u64::from(requests - allowance.left()));
         let usage = self.count(at, tick.came, last);
         // Nothing below waits for anything, so nobody sees a board that is not stored; where it cannot be, it is read anew.
         let mut board = self.take_board()?;
         board.announce(work);
         let mut commit = board.take(&config, tick, &probes);
-        board.tell(&config, channels, page.as_deref(), &mut commit);
+        board.tell(&config, (channels, &subscribers), page.as_deref(), &mut commit);
         board.slow_down(usage.floor());
         let queued = self.outbox.rows_for(&commit.alerts, at);
         let notes = std::mem::take(&mut commit.notes);

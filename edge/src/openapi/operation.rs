@@ -256,6 +256,22 @@ impl Operation {
         self
     }
 
+    /// The same for anybody, where nothing comes back. `unproven`: why it is 403, `off`: why 404.
+    pub(super) fn anybodys(mut self, unproven: &str, off: &str) -> Self {
+        self.tokens = &[];
+        self.answers.retain(|(status, _)| !matches!(status, 401 | 403));
+        let problem = || vec![Content { kind: PROBLEM, schema: of("Problem"), example: None }];
+        self.done()
+            .answering(403, answer(unproven, &["NotCached"], problem()))
+            .answering(404, answer(off, &["NotCached"], problem()))
+    }
+
+    /// The same where nothing comes back.
+    pub(super) fn done(mut self) -> Self {
+        self.answers.retain(|(status, _)| *status != 200);
+        self.answering(204, answer("It is done.", &["NotCached"], Vec::new()))
+    }
+
     /// What a job says, with its own token or the owner's, and nothing comes back.
     pub(super) fn told(mut self) -> Self {
         self.answers.retain(|(status, _)| *status != 200);

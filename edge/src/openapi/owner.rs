@@ -104,7 +104,7 @@ pub(super) fn export() -> Operation {
         "exportHistory",
         "A page of everything that is kept",
         "JSON lines: the first one names the schema, each of the others is a row of a table, and the last one says where the next \
-         page begins, `null` at the end. Secrets are not in it, as the edge's storage has none.",
+         page begins, `null` at the end. The Worker's secrets are not in it; what subscribers' messages are signed with is.",
         vec![plain(NDJSON, Some(PAGE.to_owned()))],
     )
 }

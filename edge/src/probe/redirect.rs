@@ -21,6 +21,14 @@ pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
+/// An address of somebody's as the platform writes it, and its host; `None` where it is none that may be asked. `private`: whether
+/// one of a private network may.
+pub(crate) fn canonical(url: &str, private: bool) -> Option<(String, String)> {
+    let place = Place::read(Url::new(url).ok()).ok()?;
+    let public = place.href.starts_with("https:") && !is_private_host(&place.host);
+    (private || public).then_some((place.href, place.host))
+}
+
 /// Where a probe has been, the address it asks now last, and never without one. The addresses are canonical, as the platform's
 /// own `URL` writes them: `http://0x7f.1/` is `http://127.0.0.1/` here, and is judged as that.
 #[derive(Debug)]

@@ -24,11 +24,7 @@ impl Question {
     /// Signs a `GET` of `target`, a path with its query. The time is the edge's own clock, whatever the tick's is.
     pub(super) fn new(key: &Key, target: &str) -> Result<Self, Missed> {
         let mut nonce = [0; NONCE_BYTES];
-        js_sys::global()
-            .unchecked_into::<WorkerGlobalScope>()
-            .crypto()
-            .and_then(|crypto| crypto.get_random_values_with_u8_array(&mut nonce))
-            .map_err(|_| Blindness::Platform)?;
+        random(&mut nonce).ok_or(Blindness::Platform)?;
         let nonce = Nonce(nonce);
         Ok(Question { nonce, signature: key.secret.sign_request("GET", target, wall_clock(), nonce) })
     }
@@ -42,4 +38,10 @@ impl Question {
     pub(super) fn open(&self, answer: Answer, header: Option<&str>, key: &Key) -> Result<Answer, Missed> {
         proof::open(answer, self.nonce, header, key).map_err(Missed::Failed)
     }
+}
+
+/// Fills `bytes` with what nobody can foresee; `None` where the platform does not.
+pub(crate) fn random(bytes: &mut [u8]) -> Option<()> {
+    let crypto = js_sys::global().unchecked_into::<WorkerGlobalScope>().crypto().ok()?;
+    crypto.get_random_values_with_u8_array(bytes).ok().map(|_| ())
 }

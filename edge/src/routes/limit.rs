@@ -15,19 +15,25 @@ use super::table::{Path, Route};
 use crate::by_name::{call, promised};
 use crate::env::{self, LIMIT};
 
-/// As how many requests more one counts whose token is wrong: a tenth of what is usual is enough for mistakes.
-pub(super) const A_GUESS: u32 = 9;
+/// As how many requests more one counts whose token is wrong, or that has an address asked: a tenth of what is usual will do.
+pub(super) const MORE: u32 = 9;
 
-/// Counts a request to a path, so many times; what comes of it is for [`is_over`]. `None` where nobody counts.
-pub(super) fn count(request: &Request, env: &Env, path: &Path, times: u32) -> Option<JsFuture> {
-    let address = request.headers().get("cf-connecting-ip").ok()??;
+/// As what a request to a path is counted.
+pub(super) fn key(request: &Request, path: &Path) -> String {
+    let address = request.headers().get("cf-connecting-ip").ok().flatten().unwrap_or_default();
     let kind = match path.route {
         _ if path.is_public() => "read ",
         Route::Heartbeat => "job ",
+        Route::Subscriptions => "ask ",
         _ => "own ",
     };
+    [kind, &whose(&address)].concat()
+}
+
+/// Counts so many requests; what comes of it is for [`is_over`]. `None` where nobody counts.
+pub(super) fn count(env: &Env, key: &str, times: u32) -> Option<JsFuture> {
     let what = Object::new();
-    Reflect::set(&what, &"key".into(), &[kind, &whose(&address)].concat().into()).ok()?;
+    Reflect::set(&what, &"key".into(), &key.into()).ok()?;
     let counter = env::binding(env, LIMIT);
     let mut outcome = call(&counter, "limit", &what);
     for _ in 1..times {

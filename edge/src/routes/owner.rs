@@ -1,11 +1,11 @@
-//! What wants a token: the owner's requests, and jobs that tell.
+//! What wants a token, or a proof: the owner's requests, jobs that tell, and who wants to be told.
 
 use worker::{Env, Method, Request, Response, Result, console_error};
 
 use super::ask::question;
-use super::reply::{JSON, NDJSON, of_hub, problem, unanswered, with_headers};
+use super::reply::{JSON, NDJSON, missing, of_hub, problem, unanswered, with_headers};
 use super::table::{Path, Route};
-use super::{limit, query_of};
+use super::{limit, query_of, subscribe};
 use crate::admin::{self, Entry, LONGEST_LIST};
 use crate::env;
 use crate::fleet;
@@ -13,12 +13,16 @@ use crate::fleet;
 /// Longest page of an export that is taken in, in bytes.
 const LONGEST_PAGE: usize = 8 * 1024 * 1024;
 
-/// A request of the owner's or of a job, handed to the hub where the token is right. How long its body is has to be known
+/// A request of the owner's, of a job or of who wants to be told, handed to the hub where the token, or the proof, is right. How long its body is has to be known
 /// before it is read.
 pub(super) async fn answer(request: &mut Request, env: &Env, entry: &Path, path: &str) -> Result<Response> {
     let route = entry.route;
-    if let Some(refused) = refuse(request, &env::tokens(env, route == Route::Heartbeat))? {
-        if let Some(counting) = limit::count(request, env, entry, limit::A_GUESS) {
+    let asks = route == Route::Subscriptions;
+    if asks && env::subscriptions(env).unwrap_or_default() == 0 {
+        return missing(path);
+    }
+    if !asks && let Some(refused) = refuse(request, &env::tokens(env, route == Route::Heartbeat))? {
+        if let Some(counting) = limit::count(env, &limit::key(request, entry), limit::MORE) {
             let _ = counting.await;
         }
         return Ok(refused);
@@ -27,8 +31,12 @@ pub(super) async fn answer(request: &mut Request, env: &Env, entry: &Path, path:
         Ok(question) => question,
         Err(reason) => return problem(400, &reason),
     };
-    let longest = if route == Route::Import { LONGEST_PAGE } else { LONGEST_LIST };
-    let (method, body) = match request.method() {
+    let longest = match route {
+        Route::Import => LONGEST_PAGE,
+        Route::Subscriptions | Route::AdminSubscriptions => subscribe::LONGEST,
+        _ => LONGEST_LIST,
+    };
+    let (method, mut body) = match request.method() {
         Method::Get | Method::Head => (Method::Get, None),
         method if route == Route::Heartbeat => (method, None),
         method => match request.headers().get("content-length")?.map(|length| length.parse::<usize>()) {
@@ -37,6 +45,12 @@ pub(super) async fn answer(request: &mut Request, env: &Env, entry: &Path, path:
             None => return problem(411, "send the body with a Content-Length"),
         },
     };
+    if let Some(text) = body.as_mut().filter(|_| asks || route == Route::AdminSubscriptions) {
+        match subscribe::line(request, env, text, asks).await? {
+            Ok(line) => *text = line,
+            Err(refused) => return Ok(refused),
+        }
+    }
     match fleet::tell(env, method, &question, body).await {
         // A hub says 503 itself; this is one that broke.
         Ok((500, _)) => unanswered(),

@@ -58,6 +58,10 @@ pub(crate) enum Route {
     Import,
     /// A job tells.
     Heartbeat,
+    /// Anybody wants to be told, or no more.
+    Subscriptions,
+    /// Who is told.
+    AdminSubscriptions,
 }
 
 /// A method of ours.
@@ -69,6 +73,8 @@ pub(crate) enum Verb {
     Post,
     /// `PUT`.
     Put,
+    /// `DELETE`.
+    Delete,
 }
 
 /// A path: `{id}` stands for one id.
@@ -122,6 +128,16 @@ pub(crate) const PATHS: &[Path] = &[
     read("/api/v1/admin/export", Route::Export),
     tell("/api/v1/admin/import", Route::Import),
     tell("/api/v1/heartbeats/{id}", Route::Heartbeat),
+    Path {
+        template: "/api/v1/subscriptions",
+        verbs: &[Verb::Post, Verb::Delete],
+        route: Route::Subscriptions,
+    },
+    Path {
+        template: "/api/v1/admin/subscriptions",
+        verbs: &[Verb::Get, Verb::Delete],
+        route: Route::AdminSubscriptions,
+    },
 ];
 
 impl Path {
@@ -139,6 +155,8 @@ impl Path {
         match self.verbs {
             [Verb::Get] => "GET, HEAD, OPTIONS",
             [Verb::Post] => "POST, OPTIONS",
+            [Verb::Post, _] => "POST, DELETE, OPTIONS",
+            [_, Verb::Delete] => "GET, HEAD, DELETE, OPTIONS",
             _ => "GET, HEAD, PUT, OPTIONS",
         }
     }
@@ -150,7 +168,7 @@ impl Path {
 }
 
 /// Whether this can be the id of a monitor or of an incident (a monitor's and a second). Nobody is asked for what cannot.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=60).contains(&text.len()) && text.bytes().all(known)
 }
@@ -199,5 +217,7 @@ mod tests {
         assert_eq!(allow("/api/v1/admin/status"), ("GET, HEAD, OPTIONS", false));
         assert_eq!(allow("/api/v1/admin/maintenance"), ("GET, HEAD, PUT, OPTIONS", false));
         assert_eq!(allow("/api/v1/heartbeats/a"), ("POST, OPTIONS", false));
+        assert_eq!(allow("/api/v1/subscriptions"), ("POST, DELETE, OPTIONS", false));
+        assert_eq!(allow("/api/v1/admin/subscriptions"), ("GET, HEAD, DELETE, OPTIONS", false));
     }
 }

@@ -133,7 +133,7 @@ mod tests {
             let result = if letter == 'd' { Err(Failure::Refused.into()) } else { Ok(answer) };
             let probes = [Probed { monitor: "a".parse().unwrap(), heard: at, result }];
             let mut commit = board.take(&config, Tick { at, came: at }, &probes);
-            board.tell(&config, &channels, None, &mut commit);
+            board.tell(&config, (&channels, &[]), None, &mut commit);
             told.extend(commit.alerts.iter().map(|(_, message)| message.occasion));
             for incident in commit.incidents {
                 if !opened.contains(&incident.opened) {

@@ -125,7 +125,7 @@ mod tests {
             let work = letter.is_uppercase().then(|| "api".parse().unwrap());
             board.announce(work.into_iter().collect());
             let mut commit = board.take(&config, tick, &probes);
-            board.tell(&config, &channels, None, &mut commit);
+            board.tell(&config, (&channels, &[]), None, &mut commit);
             told.extend(commit.alerts.iter().map(|(_, message)| message.occasion));
             states.push(match board.view(&config, at(minute)).monitors[0].state {
                 State::Up => 'u',

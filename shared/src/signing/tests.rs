@@ -1,3 +1,4 @@
+use base64ct::{Base64, Encoding as _};
 use proptest::prelude::*;
 
 use super::*;
@@ -169,4 +170,13 @@ proptest! {
         let header = String::from_utf8(header).unwrap();
         prop_assert!(verify("GET", TARGET, Some(&header), NOW).is_err());
     }
+}
+
+/// The example of the specification of Standard Webhooks.
+#[test]
+fn a_webhook_is_signed_as_others_do() {
+    let key = Base64::decode_vec("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let code =
+        webhook_code(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#).unwrap();
+    assert_eq!(Base64::encode_string(&code), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }

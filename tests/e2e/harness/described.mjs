@@ -15,7 +15,7 @@ export const DOCUMENT = "edge/assets/api/v1/openapi.json";
  * @typedef {{ status: number, headers: import("node:http").IncomingHttpHeaders, body: Buffer }} Answer
  */
 
-const METHODS = ["get", "put", "post"];
+const METHODS = ["get", "put", "post", "delete"];
 const agent = new Agent({ keepAlive: true });
 
 /** Asks as it is written: nothing of the path is made better. @param {string} base @param {Question} question */

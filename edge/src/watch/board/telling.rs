@@ -4,7 +4,7 @@
 //! everything along that needs it, and those on call want to hear of the database.
 
 use super::{Board, Commit};
-use crate::alert::{Channel, ChannelId, Channels, Message};
+use crate::alert::{Channel, ChannelId, Channels, Message, Subscriber};
 use crate::config::{Config, Monitor, MonitorId};
 use crate::watch::incident::{Occasion, Severity};
 use crate::watch::verdict::Verdict;
@@ -15,7 +15,13 @@ const MOST_ALONE: usize = 5;
 impl Board {
     /// Adds to `commit` what is to be told, and the incidents that this changes. `page`: the address of the status
     /// page.
-    pub fn tell(&mut self, config: &Config, channels: &Channels, page: Option<&str>, commit: &mut Commit) {
+    pub fn tell(
+        &mut self,
+        config: &Config,
+        (channels, subscribers): (&Channels, &[Subscriber]),
+        page: Option<&str>,
+        commit: &mut Commit,
+    ) {
         let at = commit.tick.at;
         let mut told = Vec::new();
         for monitor in &config.monitors {
@@ -39,6 +45,8 @@ impl Board {
             let wanted =
                 receivers.iter().filter(|it| occasion != Occasion::Reminder || it.reminder.is_some());
             told.extend(wanted.map(|channel| (channel.id.clone(), message.clone())));
+            let others = subscribers.iter().filter(|it| occasion != Occasion::Reminder && it.wants(monitor));
+            told.extend(others.map(|it| (it.id.clone(), message.clone())));
         }
         commit.alerts = batched(&told);
     }

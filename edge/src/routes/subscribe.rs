@@ -1,0 +1,136 @@
+//! `POST` and `DELETE /api/v1/subscriptions`: anybody may ask that an address be told, or be told no more.
+//!
+//! Nothing is believed but the address itself: it is sent a challenge, and has to answer with just that. The key that messages
+//! are signed with goes along with it, so that it is known to the address and not to who asked. Whatever comes of that, who asked
+//! is told in the same words, as it is not theirs to learn what answers where.
+
+use heapbeat_shared::signing::{NONCE_BYTES, Nonce};
+use heapbeat_shared::tree;
+use worker::{Env, Method, Request, Response, Result};
+
+use super::keep::{Kept, asked};
+use super::reply::{problem, too_many, unanswered};
+use super::{limit, origin, table};
+use crate::alert::send::post;
+use crate::alert::service::Call;
+use crate::alert::subscriber::secret;
+use crate::probe::{canonical, random};
+use crate::{env, json};
+
+/// Longest body, in bytes.
+pub(super) const LONGEST: usize = 4096;
+
+/// Most monitors that one names.
+pub(crate) const MOST_MONITORS: usize = 20;
+
+/// Bytes of a key.
+const KEY: usize = 24;
+
+/// As how many requests to one host a challenge counts.
+const A_CHALLENGE: u32 = 30;
+
+/// The line that the hub takes in, or out, for the body of a request. `asks`: whether that is a stranger's, whose address has to
+/// prove that it wants this, and not the owner's.
+pub(super) async fn line(
+    request: &Request,
+    env: &Env,
+    body: &str,
+    asks: bool,
+) -> Result<std::result::Result<String, Response>> {
+    let begins = request.method() == Method::Post;
+    let Some((url, monitors)) = read(body, begins) else {
+        let example = r#"send {"url":"https://…"}, with "monitors":["…"] to be told of these only"#;
+        return problem(400, example).map(Err);
+    };
+    if !asks {
+        return Ok(Ok(url));
+    }
+    let Some((mut line, host)) = canonical(&url, env::allows_private(env)) else {
+        return problem(400, "url: should begin with https:// and be reachable for anybody").map(Err);
+    };
+    if !monitors.is_empty() {
+        let Kept::Copy(status) = asked(env, "/status").await else { return unanswered().map(Err) };
+        let shown = status.body.split("],\"problems\":").next().unwrap_or_default();
+        for id in &monitors {
+            if !shown.contains(&["{\"id\":\"", id, "\","].concat()) {
+                return problem(400, &["monitors: there is no ", id].concat()).map(Err);
+            }
+        }
+    }
+    if let Some(counting) = limit::count(env, &["to ", &host].concat(), A_CHALLENGE)
+        && limit::is_over(counting.await)
+    {
+        return too_many().map(Err);
+    }
+    let (mut key, mut nonce) = ([0; KEY], [0; NONCE_BYTES]);
+    random(&mut key).and(random(&mut nonce)).ok_or("no random bytes")?;
+    let (secret, challenge) = (secret(&key), Nonce(nonce).to_string());
+    let page = origin(request, env);
+    let body = json::object(|o| {
+        o.set("event", if begins { "subscribe" } else { "unsubscribe" });
+        o.set("page", page.as_ref());
+        o.set("challenge", &challenge);
+        o.set("secret", begins.then_some(secret.as_str()));
+    });
+    let said = post(&Call { url: line.clone(), headers: Vec::new(), body }).await;
+    if !said.is_some_and(|said| (200..300).contains(&said.status) && said.body.trim() == challenge) {
+        return problem(403, "the address did not answer with the challenge that it was sent").map(Err);
+    }
+    line.extend([" ", &secret]);
+    for id in &monitors {
+        line.extend([" ", id]);
+    }
+    Ok(Ok(line))
+}
+
+/// The address and the monitors that a body names.
+fn read(body: &str, begins: bool) -> Option<(String, Vec<String>)> {
+    let body = tree::read(body).ok()?;
+    let url = body.get("url")?.as_str()?;
+    let mut monitors = Vec::new();
+    if let Some(list) = body.get("monitors").filter(|_| begins) {
+        for id in list.as_array()? {
+            monitors.push(
+                id.as_str().filter(|id| table::is_id(id) && monitors.len() < MOST_MONITORS)?.to_owned(),
+            );
+        }
+    }
+    let known = 1 + usize::from(!monitors.is_empty());
+    (body.as_object()?.len() == known).then(|| (url.to_owned(), monitors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn bodies() {
+        let url = "https://a.example/".to_owned();
+        let good = [
+            (r#"{"url":"https://a.example/"}"#, true, vec![]),
+            (r#"{"url":"https://a.example/"}"#, false, vec![]),
+            (r#"{"monitors":["api","web"],"url":"https://a.example/"}"#, true, vec!["api", "web"]),
+        ];
+        for (body, begins, monitors) in good {
+            let monitors = monitors.into_iter().map(str::to_owned).collect();
+            assert_eq!(read(body, begins), Some((url.clone(), monitors)), "{body}");
+        }
+        let bad = [
+            ("", true),
+            ("[]", true),
+            ("{}", true),
+            (r#"{"url":1}"#, true),
+            (r#"{"url":"x","more":1}"#, true),
+            (r#"{"url":"x","monitors":"api"}"#, true),
+            (r#"{"url":"x","monitors":[1]}"#, true),
+            (r#"{"url":"x","monitors":["a b"]}"#, true),
+            (r#"{"url":"x","monitors":["api"]}"#, false),
+        ];
+        for (body, begins) in bad {
+            assert_eq!(read(body, begins), None, "{body}");
+        }
+        let many =
+            |count: usize| format!(r#"{{"url":"x","monitors":[{}]}}"#, vec![r#""m""#; count].join(","));
+        assert!(read(&many(20), true).is_some() && read(&many(21), true).is_none());
+    }
+}
