@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use heapbeat_shared::tree;
 use heapbeat_shared::units::parse_duration;
-use heapbeat_shared::wire::{self, Wire};
 use serde_json::Value;
 
 use super::quiet::Quiet;
@@ -78,47 +77,79 @@ pub struct Channels {
     pub problems: Vec<Problem>,
 }
 
-/// One entry as it is written.
-struct Entry {
-    id: String,
-    kind: String,
-    secret: String,
-    reminder: Option<String>,
-    endpoint: Option<String>,
-    template: Option<String>,
-    chat: Option<String>,
-    topic: Option<String>,
-    from: Option<String>,
-    to: Option<Vec<String>>,
-    quiet: Option<String>,
-    time_zone: Option<String>,
-}
-
-wire::object! { Entry { id, kind, secret, reminder, endpoint, template, chat, topic, from, to, quiet, time_zone = "time-zone" } }
-
-/// The settings that there are.
-const SETTINGS: [&str; 12] = [
-    "id",
-    "kind",
-    "secret",
-    "reminder",
-    "endpoint",
-    "template",
-    "chat",
-    "topic",
-    "from",
-    "to",
-    "quiet",
-    "time-zone",
+/// The settings that there are, and the kinds that have them.
+const SETTINGS: [(&str, &str); 12] = [
+    ("id", KINDS),
+    ("kind", KINDS),
+    ("secret", KINDS),
+    ("reminder", KINDS),
+    ("endpoint", "telegram, pagerduty, ntfy, email"),
+    ("template", "webhook"),
+    ("chat", "telegram"),
+    ("topic", "ntfy"),
+    ("from", "email"),
+    ("to", "email"),
+    ("quiet", KINDS),
+    ("time-zone", KINDS),
 ];
 
-fn entry(value: &Value) -> Result<Entry, String> {
-    let entry = Entry::read(value).map_err(|error| error.to_string())?;
-    let mut names = value.as_object().into_iter().flat_map(|fields| fields.keys());
-    match names.find(|name| !SETTINGS.contains(&name.as_str())) {
-        Some(name) => Err(format!("`{name}` is no setting of a channel; there are {}", SETTINGS.join(", "))),
-        None => Ok(entry),
+/// The kinds that there are.
+const KINDS: &str = "webhook, slack, discord, telegram, pagerduty, ntfy, email";
+
+/// An entry as it is written.
+#[derive(Clone, Copy)]
+struct Entry<'v>(&'v Value);
+
+impl<'v> Entry<'v> {
+    /// What stands under a name; what is `null` does not.
+    fn get(self, name: &str) -> Option<&'v Value> {
+        self.0.get(name).filter(|value| !value.is_null())
     }
+
+    /// A text.
+    fn text(self, name: &str) -> Result<Option<&'v str>, String> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(unread(name)),
+        }
+    }
+
+    /// A text that has to be there.
+    fn needed(self, name: &str) -> Result<&'v str, String> {
+        self.text(name)?.ok_or_else(|| unread(name))
+    }
+
+    /// A text that this kind cannot do without.
+    fn of_kind(self, name: &str, kind: &str) -> Result<String, String> {
+        match self.text(name)? {
+            Some(text) if !text.is_empty() => Ok(text.to_owned()),
+            _ => Err(format!("{name}: is missing, {kind} needs it")),
+        }
+    }
+
+    /// Texts.
+    fn texts(self, name: &str) -> Result<Vec<String>, String> {
+        let mut texts = Vec::new();
+        for value in self.get(name).and_then(Value::as_array).into_iter().flatten() {
+            texts.push(value.as_str().ok_or_else(|| unread(name))?.to_owned());
+        }
+        Ok(texts)
+    }
+}
+
+fn unread(name: &str) -> String {
+    format!("`{name}` is missing or not of its kind")
+}
+
+/// `what: why`.
+fn because(what: &str, why: &dyn std::fmt::Display) -> String {
+    format!("{what}: {why}")
+}
+
+/// Whether a list of kinds has this one.
+fn has(kinds: &str, kind: &str) -> bool {
+    kinds.split(", ").any(|one| one == kind)
 }
 
 impl Channels {
@@ -134,7 +165,7 @@ impl Channels {
         };
         for (index, entry) in entries.into_iter().enumerate() {
             let position = format!("{VARIABLE}[{index}]");
-            match self::entry(&entry).and_then(|entry| channel(entry, allow_private)) {
+            match channel(Entry(&entry), allow_private) {
                 Ok(channel) if channels.get(&channel.id).is_some() => {
                     channels =
                         channels.refuse(&position, format!("`{}` is taken by an entry above", channel.id));
@@ -157,59 +188,55 @@ impl Channels {
     }
 }
 
-fn channel(entry: Entry, allow_private: bool) -> Result<Channel, String> {
-    let id = entry.id.parse::<ChannelId>().map_err(|error| format!("id: {error}"))?;
-    let secret = entry.secret.parse::<SecretName>().map_err(|error| format!("secret: {error}"))?;
-    let kind = entry.kind.as_str();
-    let needs = |name: &str, value: Option<String>| {
-        value.filter(|text| !text.is_empty()).ok_or(format!("{name}: is missing, {kind} needs it"))
-    };
-    let given = [
-        ("template", entry.template.is_some(), kind == "webhook"),
-        ("chat", entry.chat.is_some(), kind == "telegram"),
-        ("topic", entry.topic.is_some(), kind == "ntfy"),
-        ("from", entry.from.is_some(), kind == "email"),
-        ("to", entry.to.is_some(), kind == "email"),
-        ("endpoint", entry.endpoint.is_some(), !matches!(kind, "webhook" | "slack" | "discord")),
-    ];
+fn channel(entry: Entry<'_>, allow_private: bool) -> Result<Channel, String> {
+    let (id, kind, secret) = (entry.needed("id")?, entry.needed("kind")?, entry.needed("secret")?);
+    for name in entry.0.as_object().into_iter().flat_map(|fields| fields.keys()) {
+        match SETTINGS.iter().find(|(known, _)| known == name) {
+            None => {
+                let names = SETTINGS.map(|(name, _)| name).join(", ");
+                return Err(format!("`{name}` is no setting of a channel; there are {names}"));
+            }
+            Some((_, kinds)) if !has(kinds, kind) && has(KINDS, kind) && entry.get(name).is_some() => {
+                return Err(format!("{name}: is no setting of {kind}; take it out"));
+            }
+            Some(_) => {}
+        }
+    }
+    let id = id.parse::<ChannelId>().map_err(|error| because("id", &error))?;
+    let secret = secret.parse::<SecretName>().map_err(|error| because("secret", &error))?;
     let service = match kind {
-        "webhook" => Service::Webhook { template: entry.template },
+        "webhook" => Service::Webhook { template: entry.text("template")?.map(str::to_owned) },
         "slack" => Service::Slack,
         "discord" => Service::Discord,
-        "telegram" => Service::Telegram { chat: needs("chat", entry.chat)? },
+        "telegram" => Service::Telegram { chat: entry.of_kind("chat", kind)? },
         "pagerduty" => Service::Pagerduty,
-        "ntfy" => Service::Ntfy { topic: needs("topic", entry.topic)? },
-        "email" => Service::Email {
-            from: needs("from", entry.from)?,
-            to: entry
-                .to
-                .filter(|to| !to.is_empty() && to.len() <= 50)
-                .ok_or("to: should be 1 to 50 addresses")?,
-        },
-        _ => {
-            return Err(
-                "kind: should be webhook, slack, discord, telegram, pagerduty, ntfy or email".to_owned()
-            );
+        "ntfy" => Service::Ntfy { topic: entry.of_kind("topic", kind)? },
+        "email" => {
+            let (from, to) = (entry.of_kind("from", kind)?, entry.texts("to")?);
+            if !(1..=50).contains(&to.len()) {
+                return Err("to: should be 1 to 50 addresses".to_owned());
+            }
+            Service::Email { from, to }
         }
+        _ => return Err(format!("kind: should be one of {KINDS}")),
     };
-    if let Some((name, _, _)) = given.iter().find(|(_, given, fits)| *given && !fits) {
-        return Err(format!("{name}: is no setting of {kind}; take it out"));
-    }
-    if let Some(endpoint) = &entry.endpoint
+    let endpoint = entry.text("endpoint")?.map(str::to_owned);
+    if let Some(endpoint) = &endpoint
         && !(endpoint.starts_with("https://") || allow_private && endpoint.starts_with("http://"))
     {
         return Err("endpoint: should begin with https://".to_owned());
     }
-    let reminder = entry.reminder.as_deref().map(parse_duration).transpose();
-    let reminder = reminder.map_err(|error| format!("reminder: {error}"))?;
+    let reminder = entry.text("reminder")?.map(parse_duration).transpose();
+    let reminder = reminder.map_err(|error| because("reminder", &error))?;
     if reminder.is_some_and(|every| every < Duration::from_secs(300)) {
         return Err("reminder: should be 5m or more".to_owned());
     }
-    if entry.time_zone.is_some() && entry.quiet.is_none() {
+    let (quiet, zone) = (entry.text("quiet")?, entry.text("time-zone")?);
+    if zone.is_some() && quiet.is_none() {
         return Err("time-zone: goes with quiet, such as 22:00-07:00, only".to_owned());
     }
-    let quiet = entry.quiet.as_deref().map(|text| Quiet::parse(text, entry.time_zone.as_deref()));
-    Ok(Channel { id, service, secret, reminder, endpoint: entry.endpoint, quiet: quiet.transpose()? })
+    let quiet = quiet.map(|text| Quiet::parse(text, zone)).transpose()?;
+    Ok(Channel { id, service, secret, reminder, endpoint, quiet })
 }
 
 #[cfg(test)]
@@ -238,7 +265,17 @@ mod tests {
     fn what_is_wrong_is_said_and_the_others_stay() {
         let cases = [
             (r#"{"id":"A","kind":"slack","secret":"S"}"#, "id: `A` is no id"),
-            (r#"{"id":"a","kind":"sms","secret":"S"}"#, "kind: should be webhook, slack"),
+            (r#"{"id":"a","kind":"mail","secret":"S","template":""}"#, "kind: should be one of webhook"),
+            (
+                r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":[1]}"#,
+                "`to` is missing or not",
+            ),
+            (
+                r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":"x"}"#,
+                "to: should be 1 to 50",
+            ),
+            (r#"{"id":"a","kind":"slack","secret":"S","reminder":5}"#, "`reminder` is missing or not"),
+            (r#"{"id":"a","kind":"sms","secret":"S"}"#, "kind: should be one of webhook, slack"),
             (r#"{"id":"a","kind":"slack"}"#, "`secret` is missing or not of its kind"),
             (
                 r#"{"id":"a","kind":"slack","secret":"https://hooks.slack.com/x"}"#,
