@@ -47,6 +47,10 @@ const BENCHES = {
     asks: "what does a tick of the edge cost beyond its requests, and how does it grow",
     command: ["node_modules/.bin/node", "bench/tick.mjs"],
   },
+  ttfb: {
+    asks: "how long does the first byte of the page take, kept and made anew, beside a constant page",
+    command: ["node_modules/.bin/node", "bench/ttfb.mjs"],
+  },
   lighthouse: {
     asks: "what does Lighthouse, which npx fetches, say of the pages",
     command: ["node_modules/.bin/node", "bench/lighthouse.mjs"],
