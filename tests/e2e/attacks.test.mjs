@@ -28,7 +28,7 @@ before(async () => {
       monitor("secret", gone, { public: false, "failure-threshold": 1 }),
       { id: "job", name: "Job", kind: "heartbeat", interval: "1h" },
     ],
-    { vars: { ADMIN_TOKEN: TOKEN, HEARTBEAT_TOKEN: JOB_TOKEN } },
+    { vars: { ADMIN_TOKEN: TOKEN, HEARTBEAT_TOKEN: JOB_TOKEN, SUBSCRIPTIONS: "5" } },
   );
   hidden = `secret-${edge.now / 1000}`;
   await edge.tick();
@@ -238,13 +238,15 @@ const OWNED = [
   ["POST", "/api/v1/admin/incidents/web-1767225600"],
   ["GET", "/api/v1/admin/export"],
   ["POST", "/api/v1/admin/import"],
+  ["GET", "/api/v1/admin/subscriptions"],
+  ["DELETE", "/api/v1/admin/subscriptions"],
 ];
 
 for (const [name, headers] of Object.entries(WRONG)) {
   test(`a token that is none: ${name}`, async () => {
     const body = '{"monitors":[]}';
     for (const [method, path] of OWNED) {
-      const sent = method === "PUT" || method === "POST" ? body : "";
+      const sent = ["PUT", "POST", "DELETE"].includes(method) ? body : "";
       const length = sent === "" ? [] : [`Content-Length: ${sent.length}`];
       const told = await ask(edge.url, path, { method, headers: [...headers, ...length], body: sent });
       assert.equal(told.status, 401, `${method} ${path}`);
@@ -279,6 +281,21 @@ test("a monitor that is not public, or its incident, guessed: what one gets of n
       assert.equal(await told(guesses[index]), await told(path), `${method} ${guesses[index]}`);
     }
   }
+});
+
+test("who asks to be told of a monitor learns nothing of one that is not public", async () => {
+  const told = async (/** @type {string} */ id) => {
+    const body = JSON.stringify({ url: "https://hooks.invalid/", monitors: [id] });
+    const headers = [`Content-Length: ${body.length}`];
+    const {
+      status,
+      head,
+      body: said,
+    } = await ask(edge.url, "/api/v1/subscriptions", { method: "POST", headers, body });
+    assert.equal(status, 400, said);
+    return `${head}\r\n\r\n${said}`.replaceAll("secret", "nobody");
+  };
+  assert.equal(await told("secret"), await told("nobody"));
 });
 
 test("other sites' pages read what is public, without anybody's rights, and nothing of the owner's", async () => {
