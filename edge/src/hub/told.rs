@@ -50,9 +50,8 @@ impl Hub {
             "versions" => Ok(Some(api::versions_json(monitor.id.as_str(), board.growth(&monitor.id)))),
             "uptime" => {
                 let window = u64::try_from(number().unwrap_or(86_400_000)).unwrap_or(86_400_000);
-                Ok(board
-                    .uptime(&monitor.id, Duration::from_millis(window), now)
-                    .map(|past| api::uptime_json(monitor.id.as_str(), &past)))
+                let past = board.uptime(&monitor.id, Duration::from_millis(window), now);
+                Ok(Some(api::uptime_json(monitor.id.as_str(), &past)))
             }
             _ => Ok(None),
         }

@@ -19,7 +19,7 @@ pub(super) fn uptime() -> Operation {
         ("getUptime", PAST),
         "Uptime in a window that ends now",
         "Percentages are cut, not rounded: 99.9999 % is not 100 %. Time that nobody watched counts neither as up nor as down; \
-         `coverage` says how much was watched. It is 404 as well for a monitor that no tick has seen yet.",
+         `coverage` says how much was watched.",
         &[],
         vec![json(of("UptimeInWindow"), &api::uptime_json(sample::ID, &sample::past()))],
     )

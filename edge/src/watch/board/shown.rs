@@ -46,9 +46,10 @@ impl Board {
         endings.into_iter().flatten().copied().collect()
     }
 
-    /// What is known of a monitor's `window` that ends at `now`.
-    pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> Option<Past> {
-        let watched = self.watched.get(monitor)?;
+    /// What is known of a monitor's `window` that ends at `now`; nothing, where no tick has seen it yet.
+    pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> Past {
+        let unseen = Watched::default();
+        let watched = self.watched.get(monitor).unwrap_or(&unseen);
         let uptime = uptime::over("", window, watched.ledger.segments(now), now);
         let begin = now.minus(window);
         let restarts = watched.memo.restarts.iter().filter(|at| **at >= begin).count();
@@ -59,7 +60,7 @@ impl Board {
         let since = now.since(last);
         let crash_free = uptime::observed(&uptime::over("", since, watched.ledger.segments(now), now), since);
         let (between, between_crashes) = (mean(restarts), mean(crashes));
-        Some(Past { window, uptime, restarts, between, crashes, between_crashes, crash_free })
+        Past { window, uptime, restarts, between, crashes, between_crashes, crash_free }
     }
 
     /// The last 90 days of `monitor` at `now`, oldest first.
