@@ -2,7 +2,8 @@
 //!
 //! The allocator that Rust brings along for WebAssembly is a hundredth of the upload. This one keeps blocks of a size in a list
 //! of their own, four sizes to a doubling, so a block is a quarter too large at most; it takes and gives one in a few steps, and
-//! never cuts or joins any. What it holds is the most that was ever in use of each size at once.
+//! never cuts or joins any. What it holds is the most that was ever in use of each size at once: a workerd with forty monitors and
+//! ninety days took 2 to 10 % more memory than with the other one, through pages, ticks, an export and an import, and as much CPU.
 //!
 //! Safety: WebAssembly here has one thread, and nothing in this module calls anything that allocates, so there is one user of the
 //! lists at any time. A block is in a list, or with who asked for it, never both. It is the first word of a free block that holds

@@ -79,16 +79,23 @@ async function outage(minutes = 2) {
   for (let i = 0; i < minutes + 2; i += 1) await edge.tick();
 }
 
-test("it is off unless it is configured", async () => {
+test("it is off unless it is configured as it should be", async () => {
   const other = await Edge.start(watched(), {});
+  const odd = await Edge.start(watched(), { vars: { SUBSCRIPTIONS: 41 } });
   try {
-    assert.equal((await ask("POST", { url: receiver.at("/off") }, { worker: other })).status, 404);
+    for (const worker of [other, odd]) {
+      assert.equal((await ask("POST", { url: receiver.at("/off") }, { worker })).status, 404);
+    }
+    const problems = async (/** @type {Edge} */ worker) =>
+      (await worker.status()).problems.map((/** @type {any} */ it) => it.position);
+    assert.deepEqual([await problems(other), await problems(odd)], [[], ["SUBSCRIPTIONS"]]);
     assert.deepEqual(
       receiver.asked.filter(({ path }) => path === "/off"),
       [],
     );
   } finally {
     await other.stop();
+    await odd.stop();
   }
 });
 
