@@ -22,7 +22,9 @@ const TOKEN = "0123456789abcdef0123";
 const BEGIN = Date.UTC(2026, 0, 1);
 const MINUTE = 60_000;
 
-const target = await Target.start((_, response) => response.end(healthBody()));
+/** The clock of the ticks: a server that went on for as long has not been restarted. */
+let clock = BEGIN;
+const target = await Target.start((_, response) => response.end(healthBody({ uptime: 3600 + (clock - BEGIN) / 1000 })));
 
 /** A day of so many monitors. @param {number} count @param {boolean} signed */
 async function day(count, signed) {
@@ -39,6 +41,7 @@ async function day(count, signed) {
     });
     if (!applied.ok) throw new Error(`the list was refused: ${await applied.text()}`);
     const tick = async () => {
+      clock = edge.now;
       if (signer) signer.now = edge.now;
       await edge.tick();
     };

@@ -15,6 +15,8 @@ use crate::watch::incident::Incident;
 use crate::watch::rollup::{Line, Tier};
 use crate::watch::told::Run;
 use crate::watch::usage::Usage;
+use crate::watch::verdict::Verdict;
+use crate::watch::voice::Voice;
 use crate::watch::work::Work;
 
 pub mod badge;
@@ -120,6 +122,7 @@ fn monitor(o: &mut Object<'_>, view: &MonitorView) {
         Some(view) => o.object("forecast", |o| forecast(o, &view)),
         None => o.set("forecast", Plain::Null),
     }
+    o.list("regions", |list| view.voices.iter().for_each(|it| list.object(|o| voice(o, it))));
     // How the previous instance ended; only signed reports tell it.
     match &view.last_ending {
         Some(ending) => o.object("last_ending", |o| {
@@ -130,6 +133,14 @@ fn monitor(o: &mut Object<'_>, view: &MonitorView) {
         }),
         None => o.set("last_ending", Plain::Null),
     }
+}
+
+/// What was found from somewhere.
+fn voice(o: &mut Object<'_>, voice: &Voice) {
+    o.set("region", voice.region);
+    o.set("state", voice.state().as_str());
+    o.set("latency_ms", voice.latency_ms);
+    o.set("reason", voice.verdict.and_then(Verdict::sentence).as_ref());
 }
 
 /// Where memory is on its way to.
@@ -271,7 +282,7 @@ mod tests {
 
     use super::*;
     use crate::view::{EndingView, WindowUptime};
-    use crate::watch::State;
+    use crate::watch::{Failure, State};
 
     fn view() -> StatusView {
         StatusView {
@@ -318,6 +329,11 @@ mod tests {
                     reaches: Some([1_767_229_200_000, 1_767_228_600_000, 1_767_230_000_500].map(UnixMillis)),
                 }),
                 chart: Vec::new(),
+                voices: vec![Voice {
+                    region: "weur",
+                    verdict: Some(Verdict::Failed(Failure::Refused)),
+                    latency_ms: None,
+                }],
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
             notices: vec!["a notice".into()],
@@ -344,7 +360,8 @@ mod tests {
             r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
             r#""restarts":["2025-12-31T23:00:00Z"],"forecast":{"verdict":"leaking","bytes_per_hour":1048576,"#,
             r#""reaches_limit":"2026-01-01T01:00:00Z","earliest":"2026-01-01T00:50:00Z","#,
-            r#""latest":"2026-01-01T01:13:20Z"},"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
+            r#""latest":"2026-01-01T01:13:20Z"},"regions":[{"region":"weur","state":"down","latency_ms":null,"#,
+            r#""reason":"the connection was refused"}],"last_ending":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
             r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
             r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,

@@ -11,8 +11,18 @@ type Thrown<T> = std::result::Result<T, JsValue>;
 
 /// `object.method(value)`.
 pub(crate) fn call(object: &JsValue, method: &str, value: &JsValue) -> Thrown<JsValue> {
+    call_with(object, method, value, &JsValue::UNDEFINED)
+}
+
+/// `object.method(value, options)`.
+pub(crate) fn call_with(
+    object: &JsValue,
+    method: &str,
+    value: &JsValue,
+    options: &JsValue,
+) -> Thrown<JsValue> {
     let method: Function = Reflect::get(object, &method.into())?.dyn_into()?;
-    method.call1(object, value)
+    method.call2(object, value, options)
 }
 
 /// What a promise becomes.
@@ -24,7 +34,7 @@ pub(crate) fn promised(promise: Thrown<JsValue>) -> Thrown<JsFuture> {
 pub(crate) async fn fetch(
     object: &JsValue,
     request: &JsValue,
-    look: impl FnOnce(&web_sys::Response),
+    look: fn(&web_sys::Response),
 ) -> Thrown<(u16, String)> {
     let answer: web_sys::Response = promised(call(object, "fetch", request))?.await?.dyn_into()?;
     look(&answer);

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use heapbeat_shared::UnixMillis;
+use js_sys::{Object, Reflect};
+use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, Result, console_error};
 
 use crate::env::{self, BINDING_HUB};
@@ -29,6 +31,9 @@ pub(crate) const HUBS: &str = "x-heapbeat-hubs";
 
 /// How long one of many hubs is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a look from elsewhere may take: as long as a tick starts probes, and some.
+const LOOK: Duration = Duration::from_secs(40);
 
 /// A hub's status and body; `None` where it gave none, or says that it cannot.
 pub(crate) type Answer = Option<(u16, String)>;
@@ -146,14 +151,40 @@ async fn send(
     path: &str,
     body: Option<&str>,
 ) -> Result<(u16, String)> {
-    let name = format!("hub-{hub}");
+    object(env, &format!("hub-{hub}"), JsValue::UNDEFINED, method, path, body, learn).await
+}
+
+/// Hears how many hubs there are, where an answer says so.
+fn learn(answer: &web_sys::Response) {
+    let told = answer.headers().get(HUBS).ok().flatten();
+    if let Some(hubs) = told.and_then(|hubs| hubs.parse().ok()) {
+        KNOWN.set(hubs);
+    }
+}
+
+/// Asks the eye of a region to look; it is made there the first time.
+pub(crate) async fn look(env: &Env, region: &str, body: &str) -> Result<(u16, String)> {
+    let options = Object::new();
+    Reflect::set(&options, &"locationHint".into(), &region.into())?;
+    let name = format!("eye-{region}");
+    let asked = pin!(object(env, &name, options.into(), &Method::Post, "/look", Some(body), |_| ()));
+    match select(asked, Delay::from(LOOK)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(worker::Error::from("no answer in time")),
+    }
+}
+
+/// Asks an object of ours by its name.
+async fn object(
+    env: &Env,
+    name: &str,
+    options: JsValue,
+    method: &Method,
+    path: &str,
+    body: Option<&str>,
+    learn: fn(&web_sys::Response),
+) -> Result<(u16, String)> {
     let request = outgoing::request(method.as_ref(), &format!("https://{name}{path}"), body)?;
-    let stub = by_name::call(&env::binding(env, BINDING_HUB), "getByName", &name.into())?;
-    let answer = by_name::fetch(&stub, &request, |answer| {
-        let told = answer.headers().get(HUBS).ok().flatten();
-        if let Some(hubs) = told.and_then(|hubs| hubs.parse().ok()) {
-            KNOWN.set(hubs);
-        }
-    });
-    Ok(answer.await?)
+    let stub = by_name::call_with(&env::binding(env, BINDING_HUB), "getByName", &name.into(), &options)?;
+    Ok(by_name::fetch(&stub, &request, learn).await?)
 }

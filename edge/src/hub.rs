@@ -30,6 +30,7 @@ mod admin;
 mod answer;
 mod deliver;
 mod dump;
+mod eye;
 mod incidents;
 mod machines;
 mod pace;

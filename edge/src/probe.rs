@@ -88,7 +88,8 @@ impl Allowance {
         self.requests.get()
     }
 
-    fn take(&self) -> Result<(), Missed> {
+    /// Takes one of them.
+    pub(crate) fn take(&self) -> Result<(), Missed> {
         let left = self.requests.get().checked_sub(1).ok_or(Blindness::Budget)?;
         self.requests.set(left);
         Ok(())

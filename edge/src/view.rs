@@ -12,6 +12,7 @@ use crate::watch::State;
 use crate::watch::days::Day;
 use crate::watch::told::Told;
 use crate::watch::usage::Usage;
+use crate::watch::voice::Voice;
 use crate::watch::work::Work;
 
 /// Everything the public status shows.
@@ -72,6 +73,8 @@ pub struct MonitorView {
     pub forecast: Option<ForecastView>,
     /// Memory over the last 24 hours, oldest first, at most 288 points; a gap is a missing point.
     pub chart: Vec<ChartPoint>,
+    /// What was found from elsewhere, where it is asked from there.
+    pub voices: Vec<Voice>,
 }
 
 /// What the server makes of its memory.

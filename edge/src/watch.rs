@@ -28,6 +28,7 @@ pub mod told;
 pub mod uptime;
 pub mod usage;
 pub mod verdict;
+pub mod voice;
 pub mod watched;
 pub mod work;
 

@@ -13,6 +13,7 @@ mod field;
 mod id;
 pub mod maintenance;
 mod monitor;
+mod region;
 mod request;
 mod secret;
 mod tcp;
@@ -20,6 +21,7 @@ mod url;
 
 pub use id::{MonitorId, MonitorIdError};
 pub use monitor::{Header, HeaderValue, Heartbeat, HttpCheck, Kind, Monitor, Rhythm, Target, Thresholds};
+pub use region::{MOST_REGIONS, REGIONS};
 pub use secret::{SecretName, SecretNameError};
 pub use tcp::{TcpAddress, TcpAddressError};
 pub use url::{HttpUrl, UrlError, is_private_host};

@@ -61,6 +61,7 @@ impl Hub {
                 }
                 None => Ok(Finished::refused(400, "a tick has an instant")),
             },
+            (Method::Post, "/look") => self.look(&body).await,
             (Method::Put, "/monitors") => self.put_monitors(&body, query == "dry-run=true").await,
             (Method::Put, "/maintenance") => self.set_maintenance(&body).await,
             (method, path) => self.at_once(&method, path, query, &body),

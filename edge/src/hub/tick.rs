@@ -1,5 +1,6 @@
 //! A tick: what is due is probed, what came of it is stored, and those on call are told.
 
+use futures_util::future::join;
 use heapbeat_shared::UnixMillis;
 use worker::{console_error, console_log, console_warn};
 
@@ -16,7 +17,7 @@ use crate::watch::sight;
 use crate::watch::work::concerned;
 
 /// Requests that the probes of one tick may make: the free plan's 50, less what alerts may need.
-const REQUESTS_A_TICK: u32 = 45;
+pub(super) const REQUESTS_A_TICK: u32 = 45;
 
 /// Other hubs that a tick hands their share, where they did not take it before; the probes leave it these requests.
 const SHARES_A_TICK: u8 = 5;
@@ -76,17 +77,15 @@ impl Hub {
         if self.rests() {
             return Ok(Ticked::Resting);
         }
-        let Setup { channels, page, allow_private, references, .. } = &self.setup;
+        let Setup { channels, page, allow_private, .. } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
         let requests =
             REQUESTS_A_TICK - u32::from(!self.roll()?.untold.is_empty()) * u32::from(SHARES_A_TICK);
         let allowance = Allowance::new(requests, *allow_private, self.keys(&config)?, self.headers(&config));
         let due = self.board()?.due(&config, at);
-        let mut probes = probe_all(due, &allowance).await;
-        if self.is_suspect(&config, &probes)? {
-            let sight = probe::sight(references, &allowance).await;
-            sight::cover(&*self.board()?, &mut probes, sight, at);
-        }
+        let elsewhere = self.ask_eyes(&due, &allowance);
+        let (voices, probes) = join(elsewhere, self.see(&config, due.clone(), &allowance, at)).await;
+        let (voices, mut probes) = (voices?, probes?);
         probes.extend(self.look_at_jobs(&config, at)?);
         let work = concerned(&self.work(at)?, &config, at);
         let subscribers = self.subscribers()?;
@@ -96,6 +95,7 @@ impl Hub {
         // Nothing below waits for anything, so nobody sees a board that is not stored; where it cannot be, it is read anew.
         let mut board = self.take_board()?;
         board.announce(work);
+        board.hear(voices);
         let mut commit = board.take(&config, tick, &probes);
         board.tell(&config, (channels, &subscribers), page.as_deref(), &mut commit);
         board.slow_down(usage.floor());
@@ -114,9 +114,22 @@ impl Hub {
         Ok(Ticked::Stored)
     }
 
-    fn is_suspect(&self, config: &Config, probes: &[Probed]) -> Told<bool> {
-        let asks = !self.setup.references.is_empty();
-        Ok(sight::is_suspect(&*self.board()?, config, probes, asks))
+    /// What a look at `due` finds; where it is us who cannot see, that.
+    pub(super) async fn see(
+        &self,
+        config: &Config,
+        due: Vec<&Monitor>,
+        allowance: &Allowance,
+        at: UnixMillis,
+    ) -> Told<Vec<Probed>> {
+        let mut probes = probe_all(due, allowance).await;
+        let references = &self.setup.references;
+        let suspect = sight::is_suspect(&*self.board()?, config, &probes, !references.is_empty());
+        if suspect {
+            let sight = probe::sight(references, allowance).await;
+            sight::cover(&*self.board()?, &mut probes, sight, at);
+        }
+        Ok(probes)
     }
 
     /// What the monitors that have a secret are asked with.
@@ -136,7 +149,7 @@ impl Hub {
     }
 
     /// What the monitors that have headers send.
-    fn headers(&self, config: &Config) -> Sent {
+    pub(super) fn headers(&self, config: &Config) -> Sent {
         let mut sent = Sent::new();
         for monitor in &config.monitors {
             if let Some(headers) = env::headers_of(&self.env, monitor) {

@@ -20,6 +20,8 @@ use crate::watch::rollup::Line;
 use crate::watch::told::Run;
 use crate::watch::uptime::WINDOWS;
 use crate::watch::usage::Usage;
+use crate::watch::verdict::Verdict;
+use crate::watch::voice::Voice;
 use crate::watch::work::Work;
 
 /// The monitor of all examples.
@@ -120,6 +122,7 @@ fn monitor() -> MonitorView {
         }),
         forecast: Some(ForecastView { verdict: "steady", bytes_per_hour: None, reaches: None }),
         chart: Vec::new(),
+        voices: vec![Voice { region: "weur", verdict: Some(Verdict::Up), latency_ms: Some(31) }],
     }
 }
 

@@ -12,6 +12,7 @@ use super::schema::{
 };
 use super::{NOW, sample};
 use crate::api;
+use crate::config::REGIONS;
 use crate::watch::days::DAYS;
 use crate::watch::latency::POINTS;
 use crate::watch::uptime::WINDOWS;
@@ -95,12 +96,23 @@ fn monitor() -> Vec<(&'static str, &'static str, Node)> {
             "Whether memory is on its way to the limit; only signed reports tell it.",
             of("Forecast").or_null(),
         ),
+        ("regions", "What was found from elsewhere, where it is asked from there.", list(of("Region"))),
         (
             "last_ending",
             "How the instance before the present one ended; only signed reports tell it.",
             of("Ending").or_null(),
         ),
     ]
+}
+
+/// What was found from somewhere.
+fn region() -> Node {
+    record([
+        ("region", "Where the probe came from, a location hint of Cloudflare's.", words(REGIONS)),
+        ("state", "What it found; `unobserved` where nothing was heard of it.", of("State")),
+        ("latency_ms", "How long the answer took there, in milliseconds.", count().or_null()),
+        ("reason", "Why it is not up.", text().or_null()),
+    ])
 }
 
 /// Schemas of this file.
@@ -199,6 +211,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Node)> {
         ("MemoryNow", memory.about("Memory as `/health` tells it, in whole megabytes.")),
         ("Forecast", forecast.about("What the server makes of its memory.")),
         ("Ending", ending.about("How an instance ended.")),
+        ("Region", region().about("What was found from one region, by the last probe.")),
         ("Work", work.about("Announced work.")),
         ("Usage", usage.about("What the day has cost. Of many hubs it is the sum, or the largest where a sum means nothing.")),
         ("ConfigurationProblem", problem.about("An entry of the configuration that was refused.")),

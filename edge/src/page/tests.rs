@@ -35,6 +35,7 @@ fn monitor(name: &str, state: State) -> MonitorView {
         restarts: vec![UnixMillis(NOW.0 - 3_600_000)],
         last_ending: None,
         forecast: None,
+        voices: Vec::new(),
         chart: (0..90)
             .map(|i| ChartPoint { at: UnixMillis(NOW.0 - (90 - i) * 60_000), memory: memory(150) })
             .collect(),

@@ -16,6 +16,7 @@ use super::schedule;
 use super::told::{Run, Told};
 use super::usage::Usage;
 use super::verdict::{Judged, Verdict};
+use super::voice::Voice;
 use super::watched::{Memo, Watched};
 use super::{Blindness, State};
 use crate::alert::{ChannelId, Message};
@@ -197,6 +198,13 @@ impl Board {
     /// Says which monitors are worked on in the tick that comes.
     pub fn announce(&mut self, work: Vec<MonitorId>) {
         self.work = work;
+    }
+
+    /// Hears what the eyes found in the tick that comes.
+    pub fn hear(&mut self, voices: Vec<(MonitorId, Vec<Voice>)>) {
+        for (monitor, voices) in voices {
+            self.watched.entry(monitor).or_default().voices = voices;
+        }
     }
 
     /// Takes in the probes of a tick. Probes of monitors that are not configured are ignored.

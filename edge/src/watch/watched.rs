@@ -22,6 +22,7 @@ use super::standing::Standing;
 use super::told::{News, Run, Told};
 use super::uptime::{self, WINDOWS};
 use super::verdict::{Judged, Verdict, judge};
+use super::voice::{Voice, outcome};
 use super::{Blindness, State};
 use crate::config::Monitor;
 use crate::view::{EndingView, ForecastView, MemoryView, MonitorView};
@@ -87,6 +88,8 @@ pub struct Watched {
     pub incidents: Incidents,
     /// The samples of the last minutes, for the recording before an incident.
     pub recent: VecDeque<Run>,
+    /// What the eyes found last; not kept, as the next probe brings it again.
+    pub voices: Vec<Voice>,
 }
 
 /// What a probe came to.
@@ -113,7 +116,9 @@ impl Watched {
         announced: bool,
         floor: Duration,
     ) -> Step {
-        let judged = judge(monitor, &probed.result);
+        let mut judged = judge(monitor, &probed.result);
+        self.voices.retain(|voice| monitor.regions.contains(&voice.region));
+        judged.verdict = outcome(judged.verdict, &self.voices);
         self.memo.verdict = Some(judged.verdict);
         let blind = judged.verdict == Verdict::Blind(Blindness::Edge);
         self.memo.blind = blind.then(|| self.memo.blind.unwrap_or(at));
@@ -268,6 +273,7 @@ impl Watched {
             last_ending: self.memo.ending.clone(),
             forecast: self.memo.told.as_ref().map(ForecastView::from),
             chart: self.chart.points(now),
+            voices: self.voices.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::field::{Fields, shown};
+use super::region::{self, region};
 use super::request;
 use super::{
     Heartbeat, HttpUrl, Kind, Monitor, MonitorId, Rhythm, SecretName, Target, TcpAddress, Thresholds,
@@ -60,9 +61,15 @@ pub(super) fn read(
     if depends_on.iter().flatten().any(|on| Some(on) == id.as_ref()) {
         fields.refuse("depends-on", "names the monitor itself".to_owned());
     }
-    if !fields.is_empty_list("regions") {
-        let reason = "probing from several regions is not supported yet; take the field out";
-        fields.refuse("regions", reason.to_owned());
+    let regions = fields.list("regions", &[], region);
+    let problem = match kind {
+        Some(Kind::Heartbeat) if regions.as_ref().is_some_and(|regions| !regions.is_empty()) => {
+            Some("nobody asks a job, from wherever; take the field out".to_owned())
+        }
+        _ => regions.as_deref().and_then(region::problem),
+    };
+    if let Some(problem) = problem {
+        fields.refuse("regions", problem);
     }
     let public = fields.flag("public", true);
     let given = fields.has("alerts");
@@ -81,6 +88,7 @@ pub(super) fn read(
         thresholds: Thresholds { failure: failure?, success: success? },
         group,
         depends_on: depends_on?,
+        regions: regions?,
         alerts: alerts?,
         public: public?,
     })

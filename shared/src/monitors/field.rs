@@ -204,11 +204,6 @@ impl<'v> Fields<'v> {
         count
     }
 
-    /// Whether the field is not there, or is an empty list.
-    pub(super) fn is_empty_list(&mut self, name: &'static str) -> bool {
-        self.get(name).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty))
-    }
-
     /// Refuses every field that nobody has asked for; `kind` is what the entry is.
     pub(super) fn refuse_unknown(&mut self, kind: Option<&str>) {
         let what = kind.map_or_else(|| "a monitor".to_owned(), |kind| format!("a monitor of kind {kind}"));

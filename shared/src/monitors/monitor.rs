@@ -32,6 +32,8 @@ pub struct Monitor {
     pub group: Option<String>,
     /// Monitors without which it cannot work: while one of them has trouble, nobody is told of this one's.
     pub depends_on: Vec<MonitorId>,
+    /// From where it is asked besides, of [`super::REGIONS`].
+    pub regions: Vec<&'static str>,
     /// The channels that are told; `None` is every one.
     pub alerts: Option<Vec<MonitorId>>,
     /// Whether anybody may know of it; else only the owner does.

@@ -30,7 +30,7 @@ fn the_least_that_is_needed_and_what_is_assumed() {
 fn everything_that_can_be_set() {
     let text = entry(
         r#","name":" API ","interval":"5s","timeout":"500ms","conditions":["[STATUS] < 400"],"degraded":[],"failure-threshold":3,"success-threshold":2,
-            "group":"Backend","depends-on":[],"regions":[],"alerts":[]"#,
+            "group":"Backend","depends-on":[],"regions":["weur","oc"],"alerts":[]"#,
     );
     let config = Config::parse(Some(&text), false);
     assert_eq!(config.problems, []);
@@ -39,6 +39,7 @@ fn everything_that_can_be_set() {
     assert_eq!((monitor.interval, monitor.timeout), (Duration::from_secs(5), Duration::from_millis(500)));
     assert_eq!((monitor.thresholds.failure.get(), monitor.thresholds.success.get()), (3, 2));
     assert_eq!(monitor.group.as_deref(), Some("Backend"));
+    assert_eq!(monitor.regions, ["weur", "oc"]);
 }
 
 #[test]
@@ -92,10 +93,6 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
             r#","colour":"red""#,
             "MONITORS[0].colour: is no setting of a monitor of kind heapbeat; those are id, name, kind, url, secret, public-routes, \
              interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, public, alerts",
-        ),
-        (
-            r#","regions":["weur"]"#,
-            "MONITORS[0].regions: probing from several regions is not supported yet; take the field out",
         ),
         (r#","depends-on":["api"]"#, "MONITORS[0].depends-on: names the monitor itself"),
         (
@@ -371,6 +368,32 @@ fn mistakes_of_each_kind() {
             problems.len() == 1 && problems[0].starts_with(&format!("MONITORS[0].{problem}")),
             "{extra}: {problems:?}"
         );
+    }
+}
+
+#[test]
+fn regions_are_places_that_there_are() {
+    let cases = [
+        (
+            r#""kind":"http","url":"https://a.example","regions":["europe"]"#,
+            "regions[0]: `europe` is no region; there are wnam, enam, sam, weur, eeur, apac, oc, afr, me",
+        ),
+        (
+            r#""kind":"http","url":"https://a.example","regions":["weur","oc","weur"]"#,
+            "regions: names `weur` twice",
+        ),
+        (
+            r#""kind":"tcp","url":"tcp://a.example:1","regions":["wnam","enam","sam","weur","eeur","apac"]"#,
+            "regions: has 6 regions; 5 are enough",
+        ),
+        (
+            r#""kind":"heartbeat","interval":"1h","regions":["weur"]"#,
+            "regions: nobody asks a job, from wherever; take the field out",
+        ),
+    ];
+    for (entry, problem) in cases {
+        let problems = one(&format!(r#"{{"id":"m",{entry}}}"#)).unwrap_err();
+        assert_eq!(problems, [format!("MONITORS[0].{problem}")], "{entry}");
     }
 }
 
