@@ -45,6 +45,27 @@ const FEATURES = [
   "exception-handling",
 ];
 
+/** The standard library's own way to tell of a panic. */
+const DEFAULT_HOOK = /^(<?std(\[\w+\])?::panicking::default_hook|_ZN3std9panicking12default_hook17h\w+E)$/;
+
+/**
+ * Empties the function that writes a panic to standard error: a Worker has none. The message goes to the console by a hook of
+ * the `worker` crate, which calls this one besides and so takes it, and 3 kB of what it formats with, along.
+ * @param {string} wasm
+ */
+async function silence(wasm) {
+  const { default: binaryen } = await import("binaryen");
+  binaryen.setDebugInfo(true);
+  const module = binaryen.readBinary(readFileSync(wasm));
+  const indices = Array.from({ length: module.getNumFunctions() }, (_, index) => index);
+  const functions = indices.map((index) => module.getFunctionByIndex(index));
+  const found = functions.filter((it) => DEFAULT_HOOK.test(binaryen.getFunctionInfo(it).name));
+  if (found.length !== 1) fail(`the built edge has ${found.length} functions that write a panic to standard error, not 1`);
+  for (const it of found) binaryen.Function.setBody(it, module.nop());
+  writeFileSync(wasm, module.emitBinary());
+  module.dispose();
+}
+
 /**
  * Makes it small, and takes the names of functions away, which were an eighth of the upload (cargo's `strip` would take what
  * wasm-bindgen needs as well). Functions with one caller stay functions where they are longer than 20 instructions: inlined
@@ -52,10 +73,11 @@ const FEATURES = [
  * of their names have like ones side by side, which gzip likes. The stack ends in low memory, where nothing is kept.
  * @param {string} wasm
  */
-function optimize(wasm) {
+async function optimize(wasm) {
   const features = FEATURES.map((feature) => `--enable-${feature}`);
   const unused = `--remove-exports=${UNUSED.map((name) => `*${name}*`).join(",")}`;
   const smaller = ["--low-memory-unused", "--one-caller-inline-max-function-size=20", "-Oz", "-Oz"];
+  await silence(wasm);
   const passes = [...features, unused, ...smaller, "--reorder-functions-by-name", "--strip-debug", "--strip-producers"];
   const { status } = spawnSync(resolve("node_modules/.bin/wasm-opt"), [...passes, wasm, "-o", wasm], {
     stdio: "inherit",
@@ -63,7 +85,7 @@ function optimize(wasm) {
   if (status !== 0) fail("the built edge could not be made smaller; see above");
 }
 
-function build() {
+async function build() {
   step("building the edge for WebAssembly (about two minutes the first time)");
   const bin = (/** @type {string} */ name) => resolve("node_modules/.bin", name);
   const { status } = spawnSync(workerBuild.path, ["--profile", "wasm", "--no-opt"], {
@@ -79,13 +101,13 @@ function build() {
     },
   });
   if (status !== 0) fail("the edge did not build; see above");
-  optimize(join(BUILD, "index_bg.wasm"));
+  await optimize(join(BUILD, "index_bg.wasm"));
   writeFileSync(STAMP, "");
 }
 
 writePages();
 const fresh = existsSync(STAMP) && statSync(STAMP).mtimeMs > Math.max(...SOURCES.map(newest));
-if (!fresh) build();
+if (!fresh) await build();
 
 const { limitBytes } = JSON.parse(readFileSync("bench/wasm-size.json", "utf8"));
 const size = gzipped();

@@ -41,6 +41,9 @@ pub fn read<T: Record>(bytes: &[u8]) -> Option<T> {
     T::take(&mut Reader(Decoder::new(bytes)))
 }
 
+/// Most lists in lists that are passed over.
+const DEEPEST: u8 = 16;
+
 /// Where a record is written.
 #[derive(Debug)]
 pub struct Writer(Encoder<Vec<u8>>);
@@ -86,7 +89,23 @@ impl Reader<'_> {
 
     /// Passes over fields that a later version wrote.
     pub fn rest(&mut self, left: u64) -> Option<()> {
-        (0..left).try_for_each(|_| self.0.skip().ok())
+        self.skip(left, DEEPEST)
+    }
+
+    /// Passes over values: `minicbor` can pass over all of CBOR, which is 1 kB of wasm, and records are made of these.
+    fn skip(&mut self, values: u64, deep: u8) -> Option<()> {
+        use minicbor::data::Type;
+        (0..values).try_for_each(|_| match self.0.datatype().ok()? {
+            Type::Array => {
+                let items = self.list()?;
+                self.skip(items, deep.checked_sub(1)?)
+            }
+            Type::String => self.0.str().ok().map(drop),
+            Type::Bool => self.0.bool().ok().map(drop),
+            Type::Null => self.0.null().ok(),
+            Type::F64 => self.0.f64().ok().map(drop),
+            _ => self.0.int().ok().map(drop),
+        })
     }
 
     fn items<T: Record>(&mut self, mut each: impl FnMut(T)) -> Option<()> {
@@ -118,7 +137,7 @@ impl Record for i64 {
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
-        from.0.i64().ok()
+        from.0.int().ok()?.try_into().ok()
     }
 }
 

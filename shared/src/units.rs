@@ -136,9 +136,10 @@ fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
     }
     let whole: u64 = whole.parse().ok()?;
     let parts: u64 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
-    let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
-    let extra = u128::from(parts) * u128::from(factor) / scale;
-    whole.checked_mul(factor)?.checked_add(u64::try_from(extra).ok()?)
+    let scale = 10u64.pow(u32::try_from(fraction.len()).ok()?);
+    // `parts * factor / scale` in two steps, each of which fits: both rests are less than the scale, which is 10^9 at most.
+    let extra = parts * (factor / scale) + parts * (factor % scale) / scale;
+    whole.checked_mul(factor)?.checked_add(extra)
 }
 
 /// A size as the wire tells it: whole megabytes of 2^20 bytes.

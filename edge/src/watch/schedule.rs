@@ -68,8 +68,9 @@ pub fn vouching(interval: Duration) -> Duration {
         // Alarms tick between the cron's ticks.
         return interval.saturating_add(TOLERANCE);
     }
-    let wait = if has_slots(interval) { interval } else { TICK }.as_millis();
-    let ticks = wait.div_ceil(TICK.as_millis()).max(1);
+    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let wait = millis(if has_slots(interval) { interval } else { TICK });
+    let ticks = wait.div_ceil(millis(TICK)).max(1);
     TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX)).saturating_add(TOLERANCE)
 }
 

@@ -75,23 +75,20 @@ pub(super) fn duration_nanos(text: &str) -> Option<i64> {
     if rest.is_empty() {
         return None;
     }
-    let mut nanos: i128 = 0;
+    let mut nanos: i64 = 0;
     while !rest.is_empty() {
         let number_ends = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, behind) = rest.split_at(number_ends);
         let unit_ends = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
         let (unit, behind) = behind.split_at(unit_ends);
-        nanos += part_nanos(number, unit)?;
-        if nanos > i128::from(i64::MAX) {
-            return None;
-        }
+        nanos = nanos.checked_add(part_nanos(number, unit)?)?;
         rest = behind;
     }
-    i64::try_from(if negative { -nanos } else { nanos }).ok()
+    Some(if negative { -nanos } else { nanos })
 }
 
-fn part_nanos(number: &str, unit: &str) -> Option<i128> {
-    let unit: i128 = match unit {
+fn part_nanos(number: &str, unit: &str) -> Option<i64> {
+    let unit: i64 = match unit {
         "ns" => 1,
         "us" | "µs" | "μs" => 1_000,
         "ms" => 1_000_000,
@@ -104,12 +101,11 @@ fn part_nanos(number: &str, unit: &str) -> Option<i128> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()?.into() };
-    // Fifteen digits of an hour are a few nanoseconds; what follows changes nothing.
-    let fraction = &fraction[..fraction.len().min(15)];
-    let parts: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
-    let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-    Some(whole * unit + parts * unit / scale)
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    // From the last digit on, a tenth of what is behind each; rounding down on the way comes to the same as at the end.
+    let part = |behind: i64, digit: u8| (behind + unit * i64::from(digit - b'0')) / 10;
+    let fraction = fraction.bytes().rev().fold(0, part);
+    whole.checked_mul(unit)?.checked_add(fraction)
 }
 
 #[cfg(test)]
