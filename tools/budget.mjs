@@ -102,7 +102,9 @@ for (const name of CASES) {
     `${one.milliseconds.toFixed(0)} ms`.padStart(15),
   );
 }
-console.log("\nA change of state writes a row besides, an incident a few. The time of a tick is that of this machine, requests to");
+console.log(
+  "\nA change of state writes a row besides, an incident a few. The time of a tick is that of this machine, requests to",
+);
 console.log("the target included; GB-s are counted from it, as if every hub took as long as all of them.");
 await target.stop();
 if (over) process.exitCode = 1;
