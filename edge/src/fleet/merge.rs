@@ -46,6 +46,17 @@ fn join(out: &mut String, objects: &[Vec<&str>]) {
                 values.iter().filter(|list| list.len() > 2).for_each(|list| put(out, inside(list)));
                 out.push(']');
             }
+            (Some(b'['), "\"maintenance\":") => {
+                let mut works = Vec::new();
+                for work in values.into_iter().flat_map(items) {
+                    announce(&mut works, work);
+                }
+                out.push('[');
+                for work in &works {
+                    put(out, work);
+                }
+                out.push(']');
+            }
             (Some(b'['), _) => {
                 out.push('[');
                 let mut already = Vec::new();
@@ -83,6 +94,25 @@ fn join(out: &mut String, objects: &[Vec<&str>]) {
             _ => out.push_str(values.iter().filter(|value| **value != "null").max().unwrap_or(&"null")),
         }
     }
+}
+
+/// Adds announced work, of which each hub tells as far as it concerns its own monitors: the same work from the same instant is
+/// one, that concerns all of them. Its fields are those of [`crate::api`]: id, title, monitors, from, to.
+fn announce(works: &mut Vec<String>, work: &str) {
+    let [id, _, monitors, from, _] = items(work)[..] else { return };
+    for known in works.iter_mut() {
+        let [same, title, before, when, _] = items(known)[..] else { continue };
+        if same != id || when != from {
+            continue;
+        }
+        // Behind the last of those that are known: a bracket, two commas, and the fields before.
+        let at = 1 + same.len() + 1 + title.len() + 1 + before.len() - 1;
+        if let Some(more) = monitors.strip_prefix("\"monitors\":[") {
+            known.insert_str(at, &[",", more.trim_end_matches(']')].concat());
+        }
+        return;
+    }
+    works.push(work.to_owned());
 }
 
 fn put(out: &mut String, item: &str) {
@@ -167,6 +197,22 @@ mod tests {
         assert_eq!(merged["notices"], json!(["a, b"]));
         assert_eq!(merged["edge"], json!({"day": "2026-01-01", "ticks": 12, "rows_written": 7, "hubs": 3}));
         assert_eq!(merged["more"], 3);
+    }
+
+    #[test]
+    fn announced_work_is_told_once_for_all_whom_it_concerns() {
+        let work = |id: &str, monitors: &str, from: &str| {
+            format!(r#"{{"id":"{id}","title":"a],b","monitors":{monitors},"from":"{from}","to":"x"}}"#)
+        };
+        let one = |works: &[String]| format!(r#"{{"maintenance":[{}]}}"#, works.join(","));
+        let merged = merge(&[
+            one(&[work("both", r#"["a","b"]"#, "1"), work("all", "null", "1")]),
+            one(&[]),
+            one(&[work("all", "null", "1"), work("both", r#"["c"]"#, "1"), work("both", r#"["c"]"#, "2")]),
+        ]);
+        let expected =
+            [work("both", r#"["a","b","c"]"#, "1"), work("all", "null", "1"), work("both", r#"["c"]"#, "2")];
+        assert_eq!(merged, one(&expected));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
