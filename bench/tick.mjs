@@ -118,7 +118,7 @@ const target = await Target.start((_, response) => response.end(healthBody()));
 const server = await Server.start({ env: { HEAPBEAT_SECRET: SECRET, HEAPBEAT_SAMPLE_INTERVAL: "50ms" } });
 
 /** @type {[number, "http" | "heapbeat" | "signed"][]} */
-const CASES = (process.env.CASES ?? "1:http,10:http,20:http,40:http,40:heapbeat,40:signed")
+const CASES = (process.env.CASES ?? "1:http,10:http,20:http,40:http,200:http,1000:http,40:heapbeat,40:signed")
   .split(",")
   .map((text) => /** @type {any} */ (text.split(":")))
   .map(([count, kind]) => [Number(count), kind]);
