@@ -110,7 +110,7 @@ export class Edge {
     return this.monitor(id);
   }
 
-  /** Breaks a hub, such as `hub-2`; mends all where none is named. @param {string} [name] */
+  /** Breaks a hub, such as `hub-2`, or with `store` what all of them write; mends all where none is named. @param {string} [name] */
   async fault(name = "") {
     await fetch(`${this.url}/fault?${name}`);
   }

@@ -1,5 +1,5 @@
-// Put in front of the built worker by a test: hubs that fail when they are told to. `/fault?hub-2` breaks a hub, `/fault?`
-// mends all.
+// Put in front of the built worker by a test: hubs that fail when they are told to. `/fault?hub-2` breaks a hub, `/fault?store`
+// every hub's store, which then undoes whatever a transaction wrote; `/fault?` mends all.
 
 // @ts-expect-error It is put beside the built worker.
 import worker, { Hub as Sound } from "./index.js";
@@ -9,8 +9,16 @@ let broken = "";
 
 // The built class is a proxy that makes its objects: an object of it does the work.
 export class Hub {
-  /** @param {unknown} state @param {unknown} env */
+  /** @param {any} state @param {unknown} env */
   constructor(state, env) {
+    const { storage } = state;
+    const sound = storage.transactionSync.bind(storage);
+    storage.transactionSync = (/** @type {() => unknown} */ work) =>
+      sound(() => {
+        const done = work();
+        if (broken === "store") throw new Error("the disk is full");
+        return done;
+      });
     this.sound = new Sound(state, env);
   }
 
