@@ -56,6 +56,19 @@ const PUBLIC = [
   "/api/v1/incidents",
 ];
 
+/**
+ * Asks for what one has, whose tag stands for `TAG` in `known`. Some answers are another one with each second: where one passed
+ * between the two questions, they are asked once more.
+ * @param {string} path @param {string} known
+ */
+async function askAgain(path, known) {
+  for (let turn = 0; ; turn += 1) {
+    const tag = (await ask(path)).headers.get("etag") ?? "";
+    const same = await ask(path, { headers: { "if-none-match": known.replace("TAG", tag) } });
+    if (same.headers.get("etag") === tag || turn === 5) return { same, tag };
+  }
+}
+
 for (const path of PUBLIC) {
   test(`${path}: a tag, who has it, and HEAD`, async () => {
     const whole = await ask(path);
@@ -70,8 +83,8 @@ for (const path of PUBLIC) {
     assert.equal(whole.headers.get("x-content-type-options"), "nosniff");
     assert.equal(whole.headers.get("set-cookie"), null);
 
-    for (const known of [tag, `W/${tag}`, `"other", ${tag}`, "*"]) {
-      const same = await ask(path, { headers: { "if-none-match": known } });
+    for (const known of ["TAG", "W/TAG", '"other", TAG', "*"]) {
+      const { same, tag } = await askAgain(path, known);
       assert.equal(same.status, 304, known);
       assert.equal(same.headers.get("etag"), tag);
       assert.equal(same.headers.get("cache-control"), whole.headers.get("cache-control"));
@@ -82,7 +95,8 @@ for (const path of PUBLIC) {
     const head = await ask(path, { method: "HEAD" });
     assert.equal(head.status, 200);
     assert.equal(await head.text(), "");
-    for (const name of ["etag", "content-type", "cache-control"])
+    assert.match(head.headers.get("etag") ?? "", /^"[0-9a-f]+-[0-9a-f]{16}"$/);
+    for (const name of ["content-type", "cache-control"])
       assert.equal(head.headers.get(name), whole.headers.get(name), name);
 
     for (const method of ["POST", "PUT", "DELETE", "PATCH"]) {
