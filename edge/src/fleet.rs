@@ -125,14 +125,9 @@ pub(crate) async fn each(env: &Env, method: &Method, questions: Vec<Question>) -
     let answers = RefCell::new(vec![None; questions.len()]);
     let put = &answers;
     six_at_once(questions.into_iter().enumerate().collect(), |(place, (hub, path, body))| async move {
-        let asked = pin!(send(env, hub, method, &path, body.as_deref()));
         // Nobody waits for a tick, which takes as long as its probes.
         let patience = if *method == Method::Post { Duration::from_secs(900) } else { PATIENCE };
-        let answer = match select(asked, Delay::from(patience)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => Err(worker::Error::from("no answer in time")),
-        };
-        match answer {
+        match in_time(send(env, hub, method, &path, body.as_deref()), patience).await {
             Ok(answer) if answer.0 < 500 => put.borrow_mut()[place] = Some(answer),
             Ok((status, _)) => console_error!("hub-{hub} {path}: status {status}"),
             Err(error) => console_error!("hub-{hub} {path}: {error}"),
@@ -167,8 +162,15 @@ pub(crate) async fn look(env: &Env, region: &str, body: &str) -> Result<(u16, St
     let options = Object::new();
     Reflect::set(&options, &"locationHint".into(), &region.into())?;
     let name = format!("eye-{region}");
-    let asked = pin!(object(env, &name, options.into(), &Method::Post, "/look", Some(body), |_| ()));
-    match select(asked, Delay::from(LOOK)).await {
+    in_time(object(env, &name, options.into(), &Method::Post, "/look", Some(body), |_| ()), LOOK).await
+}
+
+/// Waits for an answer that long.
+async fn in_time(
+    asked: impl Future<Output = Result<(u16, String)>>,
+    patience: Duration,
+) -> Result<(u16, String)> {
+    match select(pin!(asked), Delay::from(patience)).await {
         Either::Left((answer, _)) => answer,
         Either::Right(_) => Err(worker::Error::from("no answer in time")),
     }

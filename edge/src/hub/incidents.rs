@@ -1,7 +1,5 @@
 //! One incident: `GET /incidents/<id>` with its recording, `POST /incidents/<id>` with what somebody does to it.
 
-use heapbeat_shared::UnixMillis;
-
 use super::answer::Finished;
 use super::machines::hide;
 use super::{Hub, Told};
@@ -45,7 +43,13 @@ impl Hub {
         let Some((mut incident, runs)) = self.incident(id)?.filter(watched) else {
             return Ok(Finished::refused(404, "there is no such incident"));
         };
-        let now: UnixMillis = self.board()?.clock(wall_clock());
+        let now = {
+            let board = self.board()?;
+            // What a tick has made of it since it was stored is on the board.
+            let latest = board.incident(&incident.monitor).filter(|latest| latest.opened == incident.opened);
+            incident = latest.cloned().unwrap_or(incident);
+            board.clock(wall_clock())
+        };
         if let Err(reason) = orders.apply(&mut incident, now) {
             return Ok(Finished::refused(409, reason));
         }
