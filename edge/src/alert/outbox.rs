@@ -114,7 +114,7 @@ pub fn after(row: &Queued, answered: Answered, now: UnixMillis) -> Next {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::watch::incident::{Occasion, Severity};
 
@@ -122,7 +122,7 @@ mod tests {
         UnixMillis(second * 1000)
     }
 
-    fn row(id: i64, channel: &str, monitor: &str, due: i64, attempts: u32) -> Queued {
+    pub(crate) fn row(id: i64, channel: &str, monitor: &str, due: i64, attempts: u32) -> Queued {
         let message = Message {
             key: format!("k{id}"),
             incident: "i".into(),

@@ -81,8 +81,10 @@ impl Outbox {
     /// Rows for `alerts`, to be written with the tick and then put in place by [`Outbox::add`].
     pub(super) fn rows_for(&self, alerts: &[(ChannelId, Message)], now: UnixMillis) -> Vec<Queued> {
         let (rows, mut new) = (self.rows.borrow(), Vec::<Queued>::new());
-        for (channel, message) in alerts {
-            let id = new.last().or(rows.last()).map_or(1, |row| row.id + 1);
+        // Behind those, too, that were taken and that the store still has.
+        let known =
+            self.taken.borrow().iter().copied().chain(rows.last().map(|row| row.id)).fold(0, i64::max);
+        for (id, (channel, message)) in (known + 1..).zip(alerts) {
             let row =
                 Queued { id, channel: channel.clone(), message: message.clone(), due: now, attempts: 0 };
             let most = if row.is_theirs() { THEIRS_MOST_WAITING } else { MOST_WAITING };
@@ -188,5 +190,28 @@ impl Outbox {
                 true
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::outbox::tests::row;
+
+    #[test]
+    fn a_row_has_no_id_that_the_store_still_has() {
+        let alert = |one: Queued| (one.channel, one.message);
+        let alerts = [alert(row(0, "ops", "api", 0, 0)), alert(row(0, "ops", "web", 0, 0))];
+        let ids = |outbox: &Outbox| {
+            outbox.rows_for(&alerts, UnixMillis(0)).iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        let outbox = Outbox::default();
+        assert_eq!(ids(&outbox), [1, 2]);
+        // It was delivered, and could not be taken out.
+        outbox.taken.borrow_mut().push(1);
+        assert_eq!(ids(&outbox), [2, 3]);
+        outbox.load(vec![row(1, "ops", "api", 0, 0), row(4, "ops", "api", 0, 0)]);
+        assert_eq!(ids(&outbox), [5, 6], "what was delivered waits no more");
+        assert_eq!(outbox.rows.borrow().len(), 1);
     }
 }
