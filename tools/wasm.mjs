@@ -90,8 +90,8 @@ async function optimize(wasm) {
 async function build() {
   step("building the edge for WebAssembly (about two minutes the first time)");
   const bin = (/** @type {string} */ name) => resolve("node_modules/.bin", name);
-  const { status } = spawnSync(workerBuild.path, ["--profile", "wasm", "--no-opt"], {
-    cwd: "edge",
+  const { status } = spawnSync(workerBuild.path, ["--profile", "wasm", "--no-opt", "--out-dir", resolve(BUILD)], {
+    cwd: "edge/worker",
     stdio: "inherit",
     env: {
       ...process.env,
