@@ -349,6 +349,7 @@ impl Replay {
             samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
             missing: Vec::new(),
             previous: told.previous,
+            last_samples: None,
         };
         Signed { report, series: Series { first, samples } }
     }

@@ -96,6 +96,7 @@ fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Sign
         samples: Block { first, count: samples.len() as u64, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
         previous,
+        last_samples: None,
     };
     Signed { report, series: Series { first, samples } }
 }

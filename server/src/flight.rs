@@ -8,8 +8,10 @@
 //! Only a supervised process records. In every other one the functions here do nothing.
 
 mod layout;
+mod look;
 mod map;
 mod record;
+mod remnant;
 mod shelf;
 mod story;
 
@@ -24,8 +26,10 @@ use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 use serde::Serialize;
 
 use crate::attribute;
+use crate::history::Seat;
 
 pub(crate) use record::Recorder;
+pub(crate) use remnant::{Remnants, read as read_remnant};
 pub(crate) use shelf::{Place, Shelf};
 pub(crate) use story::Story;
 
@@ -65,9 +69,9 @@ pub(crate) fn recorder(path: &Path, head: &Head) -> io::Result<Recorder> {
     Recorder::begin(&file, head)
 }
 
-/// A look at memory.
-pub(crate) fn sample(sample: &Sample, pressure: Pressure, limit: Bytes) {
-    with(|recorder| recorder.sample(sample, pressure, limit));
+/// A look at memory, and where it went in the history.
+pub(crate) fn sample(sample: &Sample, seat: Seat, pressure: Pressure, limit: Bytes) {
+    with(|recorder| recorder.sample(sample, seat, pressure, limit));
 }
 
 /// Something happened.

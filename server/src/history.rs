@@ -15,6 +15,15 @@ const _: () = assert!(CAPACITY <= MAX_SAMPLES, "the whole ring has to fit one bl
 /// Width of a place in the ring, in milliseconds.
 const PLACE_MILLIS: i64 = 1000;
 
+/// Where a reading went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Sequence number of its second.
+    pub sequence: u64,
+    /// Whether it is the highest of that second so far, and so the one that is kept.
+    pub highest: bool,
+}
+
 /// A ring of the last [`CAPACITY`] samples of one instance, numbered from 0.
 #[derive(Debug)]
 pub struct History {
@@ -60,19 +69,22 @@ impl History {
         CAPACITY * size_of::<Sample>()
     }
 
-    /// Takes a reading. The second that it begins closes the one before.
-    pub fn record(&mut self, sample: Sample) {
+    /// Takes a reading and says where it went. The second that it begins closes the one before.
+    pub fn record(&mut self, sample: Sample) -> Seat {
         let place = |s: &Sample| s.at.0.div_euclid(PLACE_MILLIS);
         match &mut self.pending {
             Some(pending) if place(pending) == place(&sample) => {
-                if sample.working_set > pending.working_set {
+                let highest = sample.working_set > pending.working_set;
+                if highest {
                     *pending = sample;
                 }
+                Seat { sequence: self.next, highest }
             }
             pending => {
                 if let Some(closed) = pending.replace(sample) {
                     self.keep(closed);
                 }
+                Seat { sequence: self.next, highest: true }
             }
         }
     }
@@ -180,8 +192,19 @@ mod tests {
     #[test]
     fn a_second_keeps_its_highest_reading() {
         let mut history = History::new(INSTANCE);
-        for (millis, pages) in [(0, 5), (50, 9), (100, 7), (1000, 1), (1050, 2), (2000, 0)] {
-            history.record(reading(millis, pages));
+        // At this millisecond so many pages: which second that is, and whether it is the one to keep.
+        let looks = [
+            (0, 5, (0, true)),
+            (50, 9, (0, true)),
+            (100, 7, (0, false)),
+            (150, 9, (0, false)),
+            (1000, 1, (1, true)),
+            (1050, 2, (1, true)),
+            (2000, 0, (2, true)),
+        ];
+        for (millis, pages, (sequence, highest)) in looks {
+            let seat = history.record(reading(millis, pages));
+            assert_eq!(seat, Seat { sequence, highest }, "at {millis} ms");
         }
         assert_eq!(seen(&history, None).1, [9, 2]);
     }

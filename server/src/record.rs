@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::{Forecaster, Heap, Point, Reset};
-use heapbeat_shared::report::Standing;
-use heapbeat_shared::{Bytes, Ending, Pressure, UnixMillis};
+use heapbeat_shared::report::{LastSamples, Standing};
+use heapbeat_shared::{Bytes, Cursor, Ending, Pressure, UnixMillis};
 
 use crate::attribute::Observer;
 use crate::clock::Clock;
@@ -98,6 +98,11 @@ impl Recorder {
         Some(Ending::clone(&ending).before(&self.instance.version))
     }
 
+    /// The samples after the cursor, where it is one of an instance that is gone.
+    pub(crate) fn last_samples(&self, after: Option<Cursor>) -> Option<LastSamples> {
+        self.link.as_ref()?.last_samples(after?)
+    }
+
     /// Notes that the process was asked to stop, in words and in one word.
     pub(crate) fn stopping(&self, words: &str, by: &str) {
         flight::stopping(self.clock.now().wall, words);
@@ -132,8 +137,7 @@ impl Recorder {
     /// Keeps a reading and where memory stood at it.
     pub(crate) fn keep(&self, reading: &Reading, pressure: Pressure, shed: Share) {
         let sample = reading.sample();
-        flight::sample(&sample, pressure, reading.limit.bytes);
-        {
+        let seat = {
             let mut kept = locked(&self.kept);
             let from = kept.standing.rung;
             kept.standing.shed = shed.thousandths();
@@ -143,8 +147,9 @@ impl Recorder {
                 flight::event(&Event { at: sample.at, kind: changed.clone() });
                 self.journal.note(sample.at, changed);
             }
-            kept.history.record(sample);
-        }
+            kept.history.record(sample)
+        };
+        flight::sample(&sample, seat, pressure, reading.limit.bytes);
         // Who holds the lock is taking a snapshot, which is a mark as well.
         let mut routes = match self.routes.try_lock() {
             Ok(routes) => routes,

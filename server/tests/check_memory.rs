@@ -116,6 +116,7 @@ fn report() -> Report {
         samples: Block { first: 1, count: 1, lost: 0, data: series::encode(1, &[latest]) },
         missing: Vec::new(),
         previous: None,
+        last_samples: None,
     }
 }
 

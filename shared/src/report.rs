@@ -70,6 +70,9 @@ pub struct Report {
     /// How the instance before this one ended, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Ending>,
+    /// The samples after the cursor that was asked for, where it is one of an instance that is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_samples: Option<LastSamples>,
 }
 
 /// A memory limit and who set it.
@@ -197,6 +200,15 @@ pub struct Block {
     pub data: Vec<u8>,
 }
 
+/// The last samples of an instance that is gone, told by one that came after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastSamples {
+    /// Whose they are.
+    pub instance: InstanceId,
+    /// The samples.
+    pub samples: Block,
+}
+
 /// Why a body is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -232,7 +244,8 @@ impl Report {
         serde_json::to_vec(self).expect("numbers, texts and fixed words always serialise")
     }
 
-    /// Reads a report and its samples from a stranger: bounded in all it makes, unknown fields ignored.
+    /// Reads a report and its samples from a stranger: bounded in all it makes, unknown fields ignored. Those of an
+    /// instance that is gone are left to whoever wants them ([`Block::series`]).
     pub fn parse(body: &[u8]) -> Result<(Self, Series), ReportError> {
         if body.len() > MAX_REPORT {
             return Err(ReportError::TooLong(body.len()));
@@ -245,12 +258,7 @@ impl Report {
         if report.routes.len() > MAX_ROUTES {
             return Err(ReportError::TooMany(report.routes.len(), "routes", MAX_ROUTES));
         }
-        let series = series::decode(&report.samples.data)?;
-        let Block { first, count, .. } = report.samples;
-        let (has, has_first) = (series.samples.len() as u64, series.first);
-        if (count, first) != (has, has_first) {
-            return Err(ReportError::Contradiction { said: count, first, has, has_first });
-        }
+        let series = report.samples.series()?;
         Ok((report, series))
     }
 
@@ -266,6 +274,24 @@ impl Report {
     }
 }
 
+impl Block {
+    /// Consecutive samples; `lost` are missing before them.
+    pub fn of(series: &Series, lost: u64) -> Self {
+        let Series { first, samples } = series;
+        Block { first: *first, count: samples.len() as u64, lost, data: series::encode(*first, samples) }
+    }
+
+    /// The samples, of which a stranger says that these are they.
+    pub fn series(&self) -> Result<Series, ReportError> {
+        let series = series::decode(&self.data)?;
+        let (has, has_first) = (series.samples.len() as u64, series.first);
+        if (self.count, self.first) != (has, has_first) {
+            return Err(ReportError::Contradiction { said: self.count, first: self.first, has, has_first });
+        }
+        Ok(series)
+    }
+}
+
 fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&Base64::encode_string(bytes))
 }
@@ -273,8 +299,9 @@ fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Err
 wire::object! {
     Report {
         status, memory, uptime, instance, version, started, now, limit, pressure, latest, system, events, routes, forecast,
-        samples, missing, previous,
+        samples, missing, previous, last_samples,
     }
+    LastSamples { instance, samples }
     Limit { bytes, origin }
     Standing { rung, since, shed }
     System {

@@ -127,6 +127,7 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
         },
         missing: (0..random.below(3)).map(|_| random.text(40)).collect(),
         previous: None,
+        last_samples: None,
     };
     (told, samples)
 }

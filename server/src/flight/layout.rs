@@ -3,7 +3,7 @@
 use crate::attribute::TAGS;
 
 /// What the file begins with; the last byte is the version of this layout.
-pub(super) const MAGIC: [u8; 8] = *b"HBFLIGH\x01";
+pub(super) const MAGIC: [u8; 8] = *b"HBFLIGH\x02";
 
 /// A part of the file that holds one record.
 #[derive(Clone, Copy, Debug)]
@@ -15,10 +15,12 @@ pub(super) struct Field {
 pub(super) const HEAD: Field = Field { at: 8, size: 504 };
 pub(super) const STOP: Field = Field { at: 512, size: 512 };
 pub(super) const FINISHED: Field = Field { at: 1024, size: 512 };
+/// The last look, where it is not the highest of its second.
+pub(super) const LOOK: Field = Field { at: 1536, size: 64 };
 pub(super) const PANIC: Field = Field { at: 4096, size: 12 << 10 };
 pub(super) const HANG: Field = Field { at: 16 << 10, size: 16 << 10 };
 
-/// Rings of records; the newest overwrites the oldest.
+/// Rings of records; the newest overwrites the oldest. A sample's place is that of its sequence number.
 pub(super) const SAMPLES: Ring = Ring { at: 32 << 10, size: 64, count: 512 };
 pub(super) const EVENTS: Ring = Ring { at: 64 << 10, size: 512, count: 64 };
 
@@ -42,6 +44,13 @@ impl Ring {
         Field { at: self.at + n % self.count * self.size, size: self.size }
     }
 
+    /// The place of the record with this number.
+    pub(super) fn place_of(self, number: u64) -> Field {
+        self.place(
+            usize::try_from(number % self.count as u64).expect("a remainder is smaller than its divisor"),
+        )
+    }
+
     const fn end(self) -> usize {
         self.at + self.size * self.count
     }
@@ -54,14 +63,22 @@ pub(super) const PREFIX: usize = 8;
 
 /// A record with `payload`: checksum, length, payload. `None` when it does not fit.
 pub(super) fn seal(payload: &[u8], field: Field) -> Option<Vec<u8>> {
-    let length = u32::try_from(payload.len()).ok().filter(|_| payload.len() + PREFIX <= field.size)?;
-    let mut record = Vec::with_capacity(payload.len() + PREFIX);
-    record.extend_from_slice(&[0; 4]);
-    record.extend_from_slice(&length.to_le_bytes());
+    if payload.len() + PREFIX > field.size {
+        return None;
+    }
+    let mut record = Vec::with_capacity(PREFIX + payload.len());
+    record.extend_from_slice(&[0; PREFIX]);
     record.extend_from_slice(payload);
+    stamp(&mut record);
+    Some(record)
+}
+
+/// Writes checksum and length before the payload that follows them.
+pub(super) fn stamp(record: &mut [u8]) {
+    let length = u32::try_from(record.len() - PREFIX).unwrap_or(u32::MAX);
+    record[4..PREFIX].copy_from_slice(&length.to_le_bytes());
     let checksum = crc32fast::hash(&record[4..]);
     record[..4].copy_from_slice(&checksum.to_le_bytes());
-    Some(record)
 }
 
 /// What a place holds.

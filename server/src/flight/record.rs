@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use heapbeat_shared::event::Event;
 use heapbeat_shared::{Bytes, Pressure, Sample};
 use serde::Serialize;
 
-use super::layout::{EVENTS, Field, HEAD, MAGIC, ROUTES, SAMPLES, seal};
+use super::layout::{EVENTS, Field, HEAD, LOOK, MAGIC, ROUTES, SAMPLES, seal};
+use super::look::{Last, Look};
 use super::map::Map;
 use super::{Head, Note};
+use crate::history::Seat;
 
 /// Most bytes of a stack in a note.
 const LONGEST_STACK: usize = 4096;
@@ -26,7 +28,7 @@ pub(super) const LONGEST_LABEL: usize = 59;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     map: Map,
-    samples: AtomicUsize,
+    looks: AtomicU32,
     events: AtomicUsize,
 }
 
@@ -34,27 +36,26 @@ impl Recorder {
     /// Into a file that a shelf made.
     pub(super) fn begin(file: &File, head: &Head) -> io::Result<Self> {
         let recorder =
-            Recorder { map: Map::of(file)?, samples: AtomicUsize::new(0), events: AtomicUsize::new(0) };
+            Recorder { map: Map::of(file)?, looks: AtomicU32::new(0), events: AtomicUsize::new(0) };
         recorder.map.store(0, &MAGIC);
         recorder.json(HEAD, head);
         Ok(recorder)
     }
 
-    /// A look at memory.
-    pub(crate) fn sample(&self, sample: &Sample, pressure: Pressure, limit: Bytes) {
-        let number = self.samples.fetch_add(1, Ordering::Relaxed);
-        let mut payload = Vec::with_capacity(56);
-        payload.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
-        payload.extend_from_slice(&sample.at.0.to_le_bytes());
-        // In pages of 4 kB, so that all of it fits one cache line.
-        for bytes in
-            [sample.rss, sample.heap_used, sample.heap_total, sample.heap_resident, sample.working_set]
-        {
-            payload.extend_from_slice(&pages(bytes).to_le_bytes());
-        }
-        payload.extend_from_slice(&pages(limit).to_le_bytes());
-        payload.push(pressure as u8);
-        self.put(SAMPLES.place(number), &payload);
+    /// A look at memory, on the sampler's way: nothing is allocated for it. What the history keeps of a second has the place
+    /// of its number, so that near the limit, with many looks a second, the ring still holds as many seconds; any other look
+    /// is the last one until the next.
+    pub(crate) fn sample(&self, sample: &Sample, seat: Seat, pressure: Pressure, limit: Bytes) {
+        let number = self.looks.fetch_add(1, Ordering::Relaxed);
+        let place = if seat.highest { SAMPLES.place_of(seat.sequence) } else { LOOK };
+        let last = Last { sample: *sample, pressure, limit };
+        self.map.store(place.at, &Look { number, sequence: seat.sequence, last }.to_record());
+    }
+
+    /// A look that no history numbers: each has a place of its own.
+    pub(crate) fn sample_alone(&self, sample: &Sample, pressure: Pressure, limit: Bytes) {
+        let sequence = self.looks.load(Ordering::Relaxed).into();
+        self.sample(sample, Seat { sequence, highest: true }, pressure, limit);
     }
 
     pub(super) fn event(&self, event: &Event) {
@@ -96,8 +97,4 @@ impl Recorder {
             self.map.store(field.at, &record);
         }
     }
-}
-
-fn pages(bytes: Bytes) -> u32 {
-    u32::try_from(bytes.0 >> 12).unwrap_or(u32::MAX)
 }

@@ -10,6 +10,7 @@ use heapbeat_shared::Ending;
 use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, fallocate, memfd_create};
 
 use super::layout::SIZE;
+use super::remnant::{self, Remnants};
 use super::story::Story;
 
 /// Recorders at the same time, at most: a worker that serves, one that follows, and some that finish.
@@ -17,6 +18,9 @@ const SLOTS: usize = 16;
 
 /// The last ending, for a supervisor to come.
 const KEPT: &str = "last-ending.json";
+
+/// The last samples, for a supervisor to come.
+const SAMPLES: &str = "last-samples.jsonl";
 
 /// Longest file with an ending that is read.
 const LONGEST_ENDING: u64 = 64 << 10;
@@ -37,6 +41,7 @@ pub(crate) struct Shelf {
     /// Memory that stands in for files.
     memory: Vec<(PathBuf, OwnedFd)>,
     told: bool,
+    remnants: Remnants,
 }
 
 impl Shelf {
@@ -56,20 +61,33 @@ impl Shelf {
                 }
             },
         };
-        Shelf { directory, memory: Vec::new(), told: false }
+        Shelf { directory, memory: Vec::new(), told: false, remnants: Remnants::default() }
+    }
+
+    /// The last samples of those whose stories were told.
+    pub(crate) fn remnants(&self) -> &Remnants {
+        &self.remnants
     }
 
     /// What earlier supervisors left: stories whose end nobody has told yet, and the last ending that was told. Each is
-    /// told once.
-    pub(crate) fn leftovers(&self) -> (Vec<Story>, Option<Ending>) {
-        let Some(directory) = &self.directory else { return (Vec::new(), None) };
+    /// told once. What they left of samples is kept on.
+    pub(crate) fn leftovers(&mut self) -> (Vec<Story>, Option<Ending>) {
+        let Some(directory) = self.directory.clone() else { return (Vec::new(), None) };
         let files = (0..SLOTS).map(|slot| directory.join(name(slot))).filter(|path| path.exists());
-        let stories = files.map(|path| {
-            let story = read(&path);
-            let _ = fs::remove_file(&path);
-            story
-        });
-        (stories.collect(), kept(&directory.join(KEPT)))
+        let mut stories: Vec<Story> = files
+            .map(|path| {
+                let story = read(&path);
+                let _ = fs::remove_file(&path);
+                story
+            })
+            .collect();
+        let text = bytes(&directory.join(SAMPLES), remnant::LONGEST_TEXT as u64).unwrap_or_default();
+        self.remnants = Remnants::parse(&String::from_utf8_lossy(&text));
+        stories.sort_by_key(Story::last_sign);
+        for story in &stories {
+            self.remember(story);
+        }
+        (stories, kept(&directory.join(KEPT)))
     }
 
     /// A fresh file for a recorder beside those `in_use`; `None` when there can be none, which is said once.
@@ -115,19 +133,34 @@ impl Shelf {
         } else {
             let _ = fs::remove_file(path);
         }
+        self.remember(&story);
         story
     }
 
     /// Keeps an ending for a supervisor to come.
     pub(crate) fn keep(&self, ending: &Ending) {
+        if let Ok(json) = serde_json::to_vec(ending) {
+            self.write(KEPT, &json);
+        }
+    }
+
+    /// Keeps the samples of a story, here and for a supervisor to come.
+    fn remember(&mut self, story: &Story) {
+        if let Some(left) = remnant::of(story) {
+            self.remnants.add(left);
+            self.write(SAMPLES, self.remnants.to_text().as_bytes());
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
         let Some(directory) = &self.directory else { return };
-        let (new, path) = (directory.join("last-ending.new"), directory.join(KEPT));
-        let written = serde_json::to_vec(ending)
-            .map_err(io::Error::from)
-            .and_then(|json| options(true).open(&new)?.write_all(&json))
+        let (new, path) = (directory.join("last.new"), directory.join(name));
+        let written = options(true)
+            .open(&new)
+            .and_then(|mut file| file.write_all(bytes))
             .and_then(|()| fs::rename(&new, &path));
         if let Err(error) = written {
-            tracing::debug!("the ending is not kept in {}: {error}", path.display());
+            tracing::debug!("{} is not kept: {error}", path.display());
         }
     }
 }
@@ -188,16 +221,21 @@ fn in_memory() -> io::Result<(PathBuf, OwnedFd)> {
 }
 
 fn read(path: &Path) -> Story {
-    let mut text = Vec::new();
     // One byte more than there should be, to see that there is too much.
-    match File::open(path).and_then(|file| file.take(SIZE as u64 + 1).read_to_end(&mut text)) {
-        Ok(_) => Story::read(&text),
+    match bytes(path, SIZE as u64 + 1) {
+        Ok(file) => Story::read(&file),
         Err(error) => Story::unreadable(format!("the flight recorder cannot be read: {error}")),
     }
 }
 
+/// The first so many bytes of a file.
+fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn kept(path: &Path) -> Option<Ending> {
-    let mut json = Vec::new();
-    File::open(path).ok()?.take(LONGEST_ENDING).read_to_end(&mut json).ok()?;
+    let json = bytes(path, LONGEST_ENDING).ok()?;
     heapbeat_shared::wire::parse::<Ending>(&json).ok().map(Ending::bounded)
 }

@@ -1,13 +1,15 @@
 //! Reading: what a process that is gone has left.
 
+use heapbeat_shared::UnixMillis;
 use heapbeat_shared::ending::{InFlight, MAX_IN_FLIGHT};
 use heapbeat_shared::event::Event;
+use heapbeat_shared::series::Series;
 use heapbeat_shared::wire::{self, Wire};
-use heapbeat_shared::{Bytes, Pressure, Sample, UnixMillis};
 
 use super::layout::{
-    EVENTS, FINISHED, Field, HANG, HEAD, MAGIC, Opened, PANIC, ROUTES, SAMPLES, SIZE, STOP, open,
+    EVENTS, FINISHED, Field, HANG, HEAD, LOOK, MAGIC, Opened, PANIC, ROUTES, SAMPLES, SIZE, STOP, open,
 };
+use super::look::{Last, Look};
 use super::record::{LABEL, LONGEST_LABEL};
 use super::{Head, Note};
 
@@ -19,7 +21,10 @@ pub(crate) struct Story {
     pub(crate) finished: Option<Note>,
     pub(crate) panic: Option<Note>,
     pub(crate) hang: Option<Note>,
+    /// The last look at memory.
     pub(crate) last: Option<Last>,
+    /// The samples that the history kept or was about to, the last one included.
+    pub(crate) samples: Series,
     /// Oldest first.
     pub(crate) events: Vec<Event>,
     pub(crate) in_flight: Vec<InFlight>,
@@ -27,14 +32,6 @@ pub(crate) struct Story {
     pub(crate) torn: usize,
     /// Why there is nothing at all.
     pub(crate) unreadable: Option<String>,
-}
-
-/// The last look at memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Last {
-    pub(crate) sample: Sample,
-    pub(crate) pressure: Pressure,
-    pub(crate) limit: Bytes,
 }
 
 impl Story {
@@ -65,15 +62,12 @@ impl Story {
         story.finished = story.json(file, FINISHED);
         story.panic = story.json(file, PANIC);
         story.hang = story.json(file, HANG);
-        let mut samples: Vec<(u32, Last)> = Vec::new();
-        for n in 0..SAMPLES.count {
-            match open(file, SAMPLES.place(n)) {
-                Opened::Empty => {}
-                Opened::Torn => story.torn += 1,
-                Opened::Whole(payload) => samples.extend(sample(payload)),
-            }
-        }
-        story.last = samples.into_iter().max_by_key(|(number, _)| *number).map(|(_, last)| last);
+        let mut kept: Vec<Look> =
+            (0..SAMPLES.count).filter_map(|n| story.look(file, SAMPLES.place(n))).collect();
+        let other = story.look(file, LOOK);
+        story.last = kept.iter().chain(&other).max_by_key(|look| look.number).map(|look| look.last);
+        kept.sort_unstable_by_key(|look| look.sequence);
+        story.samples = newest_run(&kept);
         let mut events: Vec<(usize, Event)> =
             (0..EVENTS.count).filter_map(|n| story.json(file, EVENTS.place(n))).collect();
         events.sort_by_key(|(number, _)| *number);
@@ -92,6 +86,16 @@ impl Story {
             .max()
     }
 
+    fn look(&mut self, file: &[u8], field: Field) -> Option<Look> {
+        let read = match open(file, field) {
+            Opened::Empty => return None,
+            Opened::Torn => None,
+            Opened::Whole(payload) => Look::read(payload),
+        };
+        self.torn += usize::from(read.is_none());
+        read
+    }
+
     fn json<T: Wire>(&mut self, file: &[u8], field: Field) -> Option<T> {
         let read = match open(file, field) {
             Opened::Empty => return None,
@@ -103,22 +107,14 @@ impl Story {
     }
 }
 
-fn sample(payload: &[u8]) -> Option<(u32, Last)> {
-    let number = |at: usize| Some(u32::from_le_bytes(payload.get(at..at + 4)?.try_into().ok()?));
-    let size = |index: usize| Some(Bytes(u64::from(number(12 + index * 4)?) << 12));
-    let last = Last {
-        sample: Sample {
-            at: UnixMillis(i64::from_le_bytes(payload.get(4..12)?.try_into().ok()?)),
-            rss: size(0)?,
-            heap_used: size(1)?,
-            heap_total: size(2)?,
-            heap_resident: size(3)?,
-            working_set: size(4)?,
-        },
-        limit: size(5)?,
-        pressure: Pressure::ALL.get(usize::from(*payload.get(36)?)).copied()?,
-    };
-    Some((number(0)?, last))
+/// Of looks in order of their seconds, the last ones without one missing.
+fn newest_run(kept: &[Look]) -> Series {
+    let gap = kept.windows(2).rposition(|pair| pair[0].sequence + 1 != pair[1].sequence);
+    let run = &kept[gap.map_or(0, |before| before + 1)..];
+    Series {
+        first: run.first().map_or(0, |look| look.sequence),
+        samples: run.iter().map(|look| look.last.sample).collect(),
+    }
 }
 
 /// Counters have no checksum: each is one store of the processor, whole or not there.

@@ -38,6 +38,7 @@ impl Recorder {
             forecast: self.forecast(&reading),
             samples: tail.block(),
             previous: self.previous(),
+            last_samples: self.last_samples(after),
             missing: self.missing.iter().map(|&source| source.to_owned()).collect(),
         }
     }

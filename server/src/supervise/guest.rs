@@ -83,7 +83,7 @@ impl Guest {
             let recorder = live.iter().find(|it| it.number == number).and_then(|it| it.recorder.as_ref());
             if let Some(recorder) = recorder {
                 let sample = Sample { at: wall, rss: memory, working_set: memory, ..Sample::default() };
-                recorder.sample(&sample, self.watch.pressure, self.limit);
+                recorder.sample_alone(&sample, self.watch.pressure, self.limit);
             }
         }
         events

@@ -180,7 +180,9 @@ impl Live {
             Command::Order(Order::Stop(Asked::Interrupt, 1)) => Signal::INT,
             Command::Order(Order::Stop(Asked::Terminate, 1) | Order::HandOver(_)) => Signal::TERM,
             Command::Order(Order::Stop(_, _)) => Signal::KILL,
-            Command::Order(Order::Replacement(_) | Order::Report) | Command::Ended(_) => return,
+            Command::Order(Order::Replacement(_) | Order::Report)
+            | Command::Ended(_)
+            | Command::Samples(_) => return,
         };
         if let Err(error) = kill_process(self.pid, signal) {
             tracing::debug!("process {} cannot be signalled: {error}", self.pid.as_raw_nonzero());

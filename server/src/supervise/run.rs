@@ -58,7 +58,7 @@ impl Supervisor {
     pub(super) fn new(
         rules: Rules,
         listeners: Vec<TcpListener>,
-        shelf: Shelf,
+        mut shelf: Shelf,
         version: &str,
     ) -> io::Result<Self> {
         let now = Instant::now();
@@ -164,6 +164,9 @@ impl Supervisor {
         let flight = self.shelf.take(&in_use);
         let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
         tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
+        for samples in self.shelf.remnants().iter() {
+            live.tell(&Command::Samples(samples.clone()), self.program.is_guest());
+        }
         if let Some(last) = &self.last {
             live.tell(&Command::Ended(Box::new(last.clone())), self.program.is_guest());
         }
@@ -183,7 +186,12 @@ impl Supervisor {
         let ending = post::ending(story.as_ref(), exit, asked, self.oom.take(), self.clock.now().wall);
         post::log(&ending, &format!("worker {number}"));
         self.shelf.keep(&ending);
+        let instance = ending.instance;
+        let samples = self.shelf.remnants().iter().find(|it| Some(it.instance) == instance);
         for live in self.live.iter_mut().filter(|live| live.number > number) {
+            if let Some(samples) = samples {
+                live.tell(&Command::Samples(samples.clone()), self.program.is_guest());
+            }
             live.tell(&Command::Ended(Box::new(ending.clone())), self.program.is_guest());
         }
         if let Some(guest) = &mut self.guest {

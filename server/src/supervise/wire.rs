@@ -6,11 +6,13 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
+use heapbeat_shared::report::LastSamples;
 use heapbeat_shared::{Bytes, Ending};
 
 use super::machine::{Chance, Order, Signal};
+use crate::flight;
 
-/// Longest line; an ending with its backtrace has less than 16 kB.
+/// Longest line; an ending with its backtrace has less than 16 kB, the last samples of an instance less than 28 kB.
 const LONGEST: usize = 32 << 10;
 
 /// What a worker says.
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Order(Order),
     /// How the worker before this one ended.
     Ended(Box<Ending>),
+    /// The last samples of a worker before this one.
+    Samples(LastSamples),
 }
 
 impl Word {
@@ -81,6 +85,10 @@ impl Command {
                     serde_json::to_string(ending).expect("numbers, texts and fixed words always serialise");
                 format!("ended {json}\n")
             }
+            Command::Samples(samples) => {
+                let json = serde_json::to_string(samples).expect("numbers and texts always serialise");
+                format!("samples {json}\n")
+            }
         }
     }
 
@@ -102,6 +110,7 @@ impl Command {
                 let ending: Ending = heapbeat_shared::wire::parse(rest.as_bytes()).ok()?;
                 return Some(Command::Ended(Box::new(ending.bounded())));
             }
+            ("samples", _) => return flight::read_remnant(rest).map(Command::Samples),
             _ => return None,
         }))
     }
@@ -144,7 +153,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use heapbeat_shared::EndingKind;
+    use heapbeat_shared::report::Block;
+    use heapbeat_shared::{EndingKind, InstanceId};
 
     use super::*;
 
@@ -171,19 +181,33 @@ mod tests {
             Command::Order(Order::Replacement(Chance::NotNow)),
             Command::Order(Order::Report),
             Command::Ended(Box::new(ending)),
+            Command::Samples(LastSamples {
+                instance: InstanceId(7),
+                samples: Block { first: 3, count: 2, lost: 0, data: vec![7; 20 << 10] },
+            }),
         ];
         for command in commands {
             let line = command.to_line();
             assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            assert!(line.len() <= LONGEST, "{}", line.len());
             assert_eq!(Command::parse(line.strip_suffix('\n').unwrap()), Some(command));
         }
     }
 
     #[test]
     fn what_is_not_understood_is_passed_over() {
-        for line in
-            ["", "beat", "beat 1", "beat x 1", "stop", "stop HUP 1", "handover soon", "ended {", "sing"]
-        {
+        for line in [
+            "",
+            "beat",
+            "beat 1",
+            "beat x 1",
+            "stop",
+            "stop HUP 1",
+            "handover soon",
+            "ended {",
+            "samples {}",
+            "sing",
+        ] {
             assert_eq!((Word::parse(line), Command::parse(line)), (None, None), "{line}");
         }
     }

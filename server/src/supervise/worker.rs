@@ -8,12 +8,13 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use heapbeat_shared::{Bytes, Ending};
+use heapbeat_shared::report::LastSamples;
+use heapbeat_shared::{Bytes, Cursor, Ending};
 use listenfd::ListenFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
@@ -23,7 +24,7 @@ use super::machine::{Chance, Order, Signal};
 use super::process::WORKER;
 use super::wire::{Command, Lines, Word};
 use crate::clock::Clock;
-use crate::flight::{self, Note};
+use crate::flight::{self, Note, Remnants};
 use crate::guard::ladder::Replacement;
 
 /// Beyond its drain, how long an orphan may take to leave.
@@ -66,6 +67,7 @@ pub(crate) struct Link {
     looks: AtomicU64,
     resident: AtomicU64,
     previous: ArcSwapOption<Ending>,
+    remnants: Mutex<Remnants>,
 }
 
 const CHANCES: [Replacement; 3] = [Replacement::NotNow, Replacement::Underway, Replacement::Possible];
@@ -105,6 +107,7 @@ impl Worker {
             looks: AtomicU64::new(0),
             resident: AtomicU64::new(0),
             previous: ArcSwapOption::empty(),
+            remnants: Mutex::default(),
         });
         let ear = Ear { line: socket, link: Arc::clone(&link), pace, asking, lines: Lines::default() };
         std::thread::Builder::new().name("heapbeat-line".to_owned()).spawn(move || ear.listen())?;
@@ -148,6 +151,11 @@ impl Link {
     /// How the instance before this one ended, once that is known.
     pub(crate) fn previous(&self) -> Option<Arc<Ending>> {
         self.previous.load_full()
+    }
+
+    /// The samples after `cursor`, where it is one of an instance before this one.
+    pub(crate) fn last_samples(&self, cursor: Cursor) -> Option<LastSamples> {
+        self.remnants.lock().unwrap_or_else(PoisonError::into_inner).after(cursor)
     }
 
     fn resident(&self) -> Bytes {
@@ -203,6 +211,9 @@ impl Ear {
             }
             Command::Order(Order::Report) => flight::hung(&threads()),
             Command::Ended(ending) => self.link.previous.store(Some(ending.into())),
+            Command::Samples(samples) => {
+                self.link.remnants.lock().unwrap_or_else(PoisonError::into_inner).add(samples);
+            }
         }
     }
 

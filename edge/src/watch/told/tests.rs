@@ -35,6 +35,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
         previous: None,
+        last_samples: None,
     }
 }
 
