@@ -3,7 +3,7 @@
 //! A process dies and comes back 5 to 55 s later, always between two ticks; some ticks are missed, so that it may die
 //! several times between two that come; and in every fourth life the recorder is lost with the machine, so that nobody can
 //! tell when it ended. Every probe finds it well. Counted: each second of the ledger, seconds booked as down that were
-//! not, and deaths without an incident.
+//! not, deaths without an incident, and samples that were taken, whether anybody lived to tell them or not.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,8 +16,8 @@ use heapbeat_edge::watch::board::{Board, Note, Tick};
 use heapbeat_edge::watch::proof::Signed;
 use heapbeat_shared::ending::{Ending, EndingKind};
 use heapbeat_shared::forecast::Forecaster;
-use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
-use heapbeat_shared::series::{self, Series};
+use heapbeat_shared::report::{Block, LastSamples, Limit, Report, Standing, System};
+use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 
 const SEEDS: u64 = 30;
@@ -54,21 +54,35 @@ fn lives(seed: &mut u64) -> Vec<Life> {
     }
 }
 
-fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Signed {
-    let at = |second: i64| UnixMillis(second * 1000);
-    let life = lives[index];
-    let from = if last.0 == index { last.1 + 1 } else { life.started + 1 };
+/// One a second, from `from` up to `to`, which is not among them.
+fn samples(life: Life, from: i64, to: i64) -> Series {
     let memory = Bytes::from_mb(100);
     let sample = |second| Sample {
-        at: at(second),
+        at: UnixMillis(second * 1000),
         rss: memory,
         heap_used: memory,
         heap_total: memory,
         heap_resident: memory,
         working_set: memory,
     };
-    let samples: Vec<_> = (from..=second).map(sample).collect();
-    let first = u64::try_from(from - life.started - 1).unwrap();
+    Series {
+        first: u64::try_from(from - life.started - 1).unwrap(),
+        samples: (from..to).map(sample).collect(),
+    }
+}
+
+/// What the last one that was heard left behind, where the recorders of all since then outlived them.
+fn left(lives: &[Life], index: usize, (who, until): (usize, i64)) -> Option<Series> {
+    let gone = lives.get(who).filter(|_| who < index && lives[who..index].iter().all(|life| life.told))?;
+    Some(samples(*gone, until + 1, gone.ended)).filter(|left| !left.samples.is_empty())
+}
+
+fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Signed {
+    let at = |second: i64| UnixMillis(second * 1000);
+    let life = lives[index];
+    let from = if last.0 == index { last.1 + 1 } else { life.started + 1 };
+    let series = samples(life, from, second + 1);
+    let latest = *series.samples.last().unwrap();
     let before = index.checked_sub(1).map(|before| (before, lives[before])).filter(|(_, before)| before.told);
     let previous = before.map(|(before, life)| Ending {
         kind: EndingKind::OomKill,
@@ -80,7 +94,7 @@ fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Sign
     });
     let report = Report {
         status: heapbeat_shared::Status::Healthy,
-        memory: samples.last().unwrap().to_health_memory(),
+        memory: latest.to_health_memory(),
         uptime: u64::try_from(second - life.started).unwrap(),
         instance: InstanceId(index as u64),
         version: "1".into(),
@@ -88,17 +102,18 @@ fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Sign
         now: at(second),
         limit: Limit { bytes: Bytes::from_mb(512), origin: String::new() },
         pressure: Standing { rung: Pressure::Calm, since: at(life.started), shed: 0 },
-        latest: *samples.last().unwrap(),
+        latest,
         system: System::default(),
         events: Vec::new(),
         routes: Vec::new(),
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
-        samples: Block { first, count: samples.len() as u64, lost: 0, data: series::encode(first, &samples) },
+        samples: Block::of(&series, 0),
         missing: Vec::new(),
         previous,
-        last_samples: None,
+        last_samples: left(lives, index, last)
+            .map(|left| LastSamples { instance: InstanceId(last.0 as u64), samples: Block::of(&left, 0) }),
     };
-    Signed { report, series: Series { first, samples } }
+    Signed { report, series }
 }
 
 /// What the ledger may know of each second, from the ticks and the lives around it.
@@ -114,7 +129,10 @@ fn model(lives: &[Life], ticks: &[i64]) -> Vec<State> {
             return looked;
         }
         let previous = lives[last - 1];
+        // The last sample of the one that was heard, where it was handed over, is of the second before its end.
+        let proven = lives[first..last].iter().all(|life| life.told) && second < lives[first].ended - 1;
         match previous.told {
+            _ if proven => looked,
             true if second >= previous.ended && second < lives[last].started => State::Down,
             true if last - 1 > first && second < previous.started => State::Unobserved,
             false if second < lives[last].started => State::Unobserved,
@@ -139,9 +157,18 @@ fn deaths_that_no_probe_saw() {
         let mut board = Board::default();
         let mut last = (usize::MAX, 0);
         let mut crashes = 0;
+        let (mut told, mut taken) = (Vec::new(), Vec::new());
         for second in &ticks {
             let index = lives.iter().position(|life| (life.started..life.ended).contains(second)).unwrap();
             let signed = report(&lives, index, *second, last);
+            // Of a life that was heard, all up to here; or to its end, where it left them.
+            let mut expect = |life: usize, series: &Series| {
+                told.extend((series.first..).take(series.samples.len()).map(|number| (life as u64, number)));
+            };
+            if let Some(series) = left(&lives, index, last) {
+                expect(last.0, &series);
+            }
+            expect(index, &signed.series);
             last = (index, *second);
             let body = Body::Whole(signed.report.health().to_json());
             let latency = Duration::from_millis(5);
@@ -149,8 +176,13 @@ fn deaths_that_no_probe_saw() {
             let at = UnixMillis(second * 1000);
             let probes = [Probed { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) }];
             let commit = board.take(&config, Tick { at, came: at }, &probes);
+            for run in commit.readings.iter().flat_map(|reading| &reading.runs) {
+                let numbers = (run.series.first..).take(run.series.samples.len());
+                taken.extend(numbers.map(|number| (run.instance.0, number)));
+            }
             crashes += commit.notes.iter().filter(|note| matches!(note, Note::Restart { .. })).count();
         }
+        assert_eq!(taken, told, "seed {seed}: every sample once, in order");
         let states = model(&lives, &ticks);
         let count = |state: State| states.iter().filter(|s| **s == state).count() as f64;
         let now = UnixMillis(SECONDS * 1000);

@@ -1,7 +1,9 @@
 //! A signed server's reports of a day, one a minute, each with the samples of the last forty minutes: what a server that keeps
-//! a ring tells whoever asks. A line each, `{"at":<ms>,"body":"…"}`; who serves them signs them.
+//! a ring tells whoever asks. After a death they hold what the flight recorder does of the life before as well, as a server
+//! tells it to somebody who has read that one: whatever the cursor is, so that whoever reads has to take what is new. A line each, `{"at":<ms>,"body":"…"}`; who serves them signs them.
 
 use heapbeat_shared::UnixMillis;
+use heapbeat_shared::report::{Block, LastSamples};
 use serde_json::{Value, json};
 
 use crate::last_day::{climbed, signed};
@@ -11,6 +13,9 @@ use crate::{HOUR, MINUTE};
 
 /// What the ring holds.
 const RING: i64 = 40 * MINUTE;
+
+/// What the flight recorder holds.
+const RECORDED: i64 = 512 * 1000;
 
 /// The reports that `{"from":<ms>,"until":<ms>,"deaths":[[<ms>,<ms>],…]}` asks for.
 pub(crate) fn told(wanted: &Value) -> Option<String> {
@@ -25,7 +30,10 @@ pub(crate) fn told(wanted: &Value) -> Option<String> {
     let mut out = String::new();
     for at in (from..=until).step_by(60_000) {
         let mut report = signed(&lives, at - RING, at)?.report;
-        let (life, _) = lives.at(at)?;
+        let (life, before) = lives.at(at)?;
+        let recorded = before.and_then(|gone| lives.runs(gone.to - RECORDED, gone.to, 1000).pop());
+        report.last_samples =
+            recorded.map(|run| LastSamples { instance: run.instance, samples: Block::of(&run.series, 0) });
         let minutes = (at - RING..at).step_by(60_000);
         report.events = minutes.filter_map(|at| climbed(&lives, life, at, at + MINUTE)).collect();
         report.now = UnixMillis(at);

@@ -3,12 +3,13 @@
 //! One row for each tick, not for each monitor, keeps the rows written far from the quota. Ids are written
 //! out: a row then still says whose it was after the configuration has changed.
 //!
-//! Layout: a byte for the version (2), then for each probe: a byte for the length of the id and the id; a
+//! Layout: a byte for the version (2 or 3), then for each probe: a byte for the length of the id and the id; a
 //! byte for the kind of verdict and one for its reason, a varint for the reason's number; a varint for the
 //! latency in ms plus 1, or 0; a byte for the health status plus 1, or 0; and where that is not 0, varints for
 //! rss, heapUsed, heapTotal, external (MB) and uptime (s), and the samples that came with it: a varint for their
 //! length, or 0, eight bytes for the instance and the block of `heapbeat_shared::series`. Varints are LEB128: 7 bits a
-//! byte, lowest first. Version 1 had no samples.
+//! byte, lowest first. Version 3 is a tick in which samples of two instances came with some probe: there any number of them
+//! follows, up to the length 0. Version 1 had no samples.
 
 use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
 
@@ -18,14 +19,17 @@ use crate::watch::code::{from_code, to_code};
 use crate::watch::told::Run;
 use crate::watch::verdict::Judged;
 
-/// The layout that [`pack`] writes.
+/// The layout of nearly every tick.
 const VERSION: u8 = 2;
+
+/// The layout of a tick that brought samples of two instances of one monitor.
+const WITH_THE_LAST: u8 = 3;
 
 /// The layout without samples, which is read as well.
 const WITHOUT_SAMPLES: u8 = 1;
 
 /// What [`each`] hands a probe to; an error of its ends the round.
-pub(super) type Visitor<'v, 'b> = dyn FnMut(&'b str, Judged, Option<&'b [u8]>) -> Result<(), PackError> + 'v;
+pub(super) type Visitor<'v, 'b> = dyn FnMut(&'b str, Judged, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
 
 /// Why a blob cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +44,9 @@ pub enum PackError {
 
 /// The blob of one tick.
 pub fn pack(readings: &[Reading]) -> Vec<u8> {
-    let mut out = vec![VERSION];
-    for Reading { monitor, judged, run } in readings {
+    let version = if readings.iter().any(|it| it.runs.len() > 1) { WITH_THE_LAST } else { VERSION };
+    let mut out = vec![version];
+    for Reading { monitor, judged, runs } in readings {
         put_id(&mut out, monitor);
         let (kind, reason, number) = to_code(judged.verdict);
         out.extend_from_slice(&[kind, reason]);
@@ -57,9 +62,9 @@ pub fn pack(readings: &[Reading]) -> Vec<u8> {
             varint(&mut out, figure.0);
         }
         varint(&mut out, health.uptime);
-        match run {
-            Some(run) => pack_run(&mut out, run),
-            None => out.push(0),
+        out.extend(pack_runs(runs));
+        if runs.is_empty() || version == WITH_THE_LAST {
+            out.push(0);
         }
     }
     out
@@ -110,9 +115,13 @@ fn unpack_run(bytes: &[u8]) -> Result<Run, PackError> {
 /// The probes in a blob.
 pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
     let mut readings = Vec::new();
-    each(blob, &mut |id, judged, run| {
+    each(blob, &mut |id, judged, packed| {
         let monitor = id.parse().map_err(|_| PackError::Damaged)?;
-        readings.push(Reading { monitor, judged, run: run.map(unpack_run).transpose()? });
+        let mut runs = Vec::new();
+        for run in packed {
+            runs.push(unpack_run(run)?);
+        }
+        readings.push(Reading { monitor, judged, runs });
         Ok(())
     })?;
     Ok(readings)
@@ -123,7 +132,7 @@ pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
 pub(super) fn each<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(), PackError> {
     let mut rest = Reader(blob);
     let version = rest.byte()?;
-    if version != VERSION && version != WITHOUT_SAMPLES {
+    if !(WITHOUT_SAMPLES..=WITH_THE_LAST).contains(&version) {
         return Err(PackError::Version(version));
     }
     while !rest.0.is_empty() {
@@ -147,8 +156,15 @@ pub(super) fn each<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(),
                 uptime: rest.varint()?,
             }),
         };
-        let run = if health.is_some() && version == VERSION { packed_run(&mut rest)? } else { None };
-        take(id, Judged { verdict, latency_ms, health }, run)?;
+        let mut runs = Vec::new();
+        while health.is_some() && version != WITHOUT_SAMPLES {
+            let Some(run) = packed_run(&mut rest)? else { break };
+            runs.push(run);
+            if version == VERSION {
+                break;
+            }
+        }
+        take(id, Judged { verdict, latency_ms, health }, runs)?;
     }
     Ok(())
 }
@@ -229,11 +245,11 @@ mod tests {
 
     fn reading() -> impl Strategy<Value = Reading> {
         let judged = (verdict(), any::<Option<u32>>(), proptest::option::of(health()));
-        ("[a-z0-9]{1,40}", judged, proptest::option::of(run())).prop_map(
-            |(id, (verdict, latency_ms, health), run)| Reading {
+        ("[a-z0-9]{1,40}", judged, proptest::collection::vec(run(), 0..3)).prop_map(
+            |(id, (verdict, latency_ms, health), runs)| Reading {
                 monitor: id.parse().unwrap(),
                 judged: Judged { verdict, latency_ms, health },
-                run: run.filter(|_| health.is_some()),
+                runs: if health.is_some() { runs } else { Vec::new() },
             },
         )
     }
@@ -286,7 +302,7 @@ mod tests {
                         uptime: 3600,
                     }),
                 },
-                run: None,
+                runs: Vec::new(),
             },
             Reading {
                 monitor: "bc".parse().unwrap(),
@@ -295,7 +311,7 @@ mod tests {
                     latency_ms: None,
                     health: None,
                 },
-                run: None,
+                runs: Vec::new(),
             },
         ];
         let expected = [
@@ -307,6 +323,19 @@ mod tests {
             1, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 2, b'b', b'c', 2, 13, 244, 3, 0, 0,
         ];
         assert_eq!(unpack(&version_1).unwrap(), readings);
+        let [mut healthy, _] = readings;
+        let run = |instance| Run { instance: InstanceId(instance), series: Series::default() };
+        // (runs, the version, what follows the probe)
+        let with_runs: [(&[u64], u8, &[u8]); 2] = [
+            (&[7], 2, &[11, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0]),
+            (&[7, 8], 3, &[11, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0]),
+        ];
+        for (instances, version, packed) in with_runs {
+            healthy.runs = instances.iter().copied().map(run).collect();
+            let blob = [&[version], &expected[1..16], packed].concat();
+            assert_eq!(pack(std::slice::from_ref(&healthy)), blob);
+            assert_eq!(unpack(&blob).unwrap(), std::slice::from_ref(&healthy));
+        }
         assert_eq!(unpack(&[9]), Err(PackError::Version(9)));
         assert_eq!(unpack(&[]), Err(PackError::Damaged));
     }

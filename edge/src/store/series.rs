@@ -60,9 +60,9 @@ fn told(sql: &Sql, from: UnixMillis, to: UnixMillis) -> Result<LiteMap<MonitorId
     let mut by_monitor: LiteMap<MonitorId, Told> = LiteMap::new();
     for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
         let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
-        for Reading { monitor, judged, run } in unpack(blob).unwrap_or_default() {
+        for Reading { monitor, judged, runs } in unpack(blob).unwrap_or_default() {
             let told = by_monitor.entry(monitor).or_default();
-            told.runs.extend(run);
+            told.runs.extend(runs);
             told.probes.add(&judged);
         }
     }

@@ -9,7 +9,6 @@ use heapbeat_shared::{InstanceId, UnixMillis};
 
 use super::State;
 use super::ledger::Segment;
-use super::told::Told;
 
 /// The instance before the one that answers, as that one tells it; times are the tick's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,22 +21,28 @@ pub struct Life {
     pub ended: UnixMillis,
 }
 
-/// What is to be booked afterwards, oldest first. `last`: the report before the restart; `previous`: what the one after
-/// it, `next`, tells of its predecessor; `died`: nobody asked the instance of `last` to end.
-pub fn away(last: &Told, previous: Option<Life>, next: &Told, died: bool) -> Vec<Segment> {
-    let alive = last.latest.at;
+/// What is to be booked afterwards, oldest first. `last`: the instance before the restart, whose last sample that we hold is
+/// of `alive`; `previous`: what the one that answers now, which began at `next`, tells of its predecessor; `died`: nobody
+/// asked `last` to end.
+pub fn away(
+    last: InstanceId,
+    alive: UnixMillis,
+    previous: Option<Life>,
+    next: UnixMillis,
+    died: bool,
+) -> Vec<Segment> {
     let mut stretches = Vec::new();
     match previous {
         Some(life) => {
             // Others may have lived and died since the one that we know; of those before `life` only the end is unknown.
-            let other = life.instance.is_some_and(|instance| instance != last.instance);
+            let other = life.instance.is_some_and(|instance| instance != last);
             if let (true, Some(started)) = (other, life.started) {
                 stretches.push(Segment { from: alive, to: started, state: State::Unobserved });
             }
-            stretches.push(Segment { from: life.ended.max(alive), to: next.started, state: State::Down });
+            stretches.push(Segment { from: life.ended.max(alive), to: next, state: State::Down });
         }
         None if died => {
-            stretches.push(Segment { from: alive, to: next.started, state: State::Unobserved });
+            stretches.push(Segment { from: alive, to: next, state: State::Unobserved });
         }
         None => {}
     }
@@ -48,17 +53,8 @@ pub fn away(last: &Told, previous: Option<Life>, next: &Told, died: bool) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::told::tests::{report, signed};
 
     type Case<'a> = (&'a str, Option<Life>, i64, bool, &'a [(i64, i64, State)]);
-
-    fn told(instance: u64, second: i64, started: i64) -> Told {
-        let at = UnixMillis(second * 1000);
-        Told {
-            started: UnixMillis(started * 1000),
-            ..Told::hear(None, &signed(&report(instance, at, 0, 10)), at).0
-        }
-    }
 
     #[test]
     fn only_what_both_sides_prove() {
@@ -88,7 +84,8 @@ mod tests {
             ("it had begun before we heard the other for the last time", life(1, 0, 650), 590, true, &[]),
         ];
         for (name, previous, started, died, expected) in cases {
-            let stretches = away(&told(1, 600, 0), previous, &told(9, 660, started), died);
+            let (alive, next) = (UnixMillis(600_000), UnixMillis(started * 1000));
+            let stretches = away(InstanceId(1), alive, previous, next, died);
             let seconds: Vec<_> =
                 stretches.iter().map(|s| (s.from.0 / 1000, s.to.0 / 1000, s.state)).collect();
             assert_eq!(seconds, expected, "{name}");

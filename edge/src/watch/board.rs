@@ -59,7 +59,7 @@ pub struct Reading {
     /// The verdict and the figures.
     pub judged: Judged,
     /// The samples that came with it.
-    pub run: Option<Run>,
+    pub runs: Vec<Run>,
 }
 
 /// What a tick asks the store to write, all of it or nothing.
@@ -143,7 +143,7 @@ impl Board {
             let Some(watched) = self.watched.get_mut(&reading.monitor) else { continue };
             watched.answered(at, reading.judged.latency_ms);
             if let Some(health) = reading.judged.health {
-                watched.draw(at, health.memory, reading.run.as_ref());
+                watched.draw(at, health.memory, &reading.runs);
             }
         }
     }
@@ -264,7 +264,7 @@ impl Board {
                     commit.recordings.push((id(), incident.opened, runs));
                 }
             }
-            commit.readings.push(Reading { monitor: id(), judged: step.judged, run: step.news.run });
+            commit.readings.push(Reading { monitor: id(), judged: step.judged, runs: step.news.runs });
         }
         let unseen = |reading: &&Reading| reading.judged.verdict == Verdict::Blind(Blindness::Edge);
         let probes = commit.readings.iter().filter(unseen).count();

@@ -71,8 +71,8 @@ pub struct Run {
 /// What is new in a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct News {
-    /// Samples that we did not hold.
-    pub run: Option<Run>,
+    /// Samples that we did not hold, oldest first: those that the instance before did not live to tell, then this one's.
+    pub runs: Vec<Run>,
     /// Samples that are missing right before them, in the same instance.
     pub missing: u64,
     /// Events that we did not know, oldest first; times are the tick's clock.
@@ -88,13 +88,21 @@ impl Told {
     pub fn hear(before: Option<&Told>, signed: &Signed, at: UnixMillis) -> (Told, News) {
         let report = &signed.report;
         let shift = shift(before.map_or(0, |told| told.shift), report.now, at);
-        let move_clock = |instant: UnixMillis| UnixMillis(instant.0.saturating_add(shift));
+        let move_clock = |instant| moved(instant, shift);
         let same = before.filter(|told| told.instance == report.instance);
-        let (run, missing) = continued(same.and_then(|told| told.cursor), signed, move_clock);
+        let ended = before.filter(|told| told.instance != report.instance);
+        let mut news = News::default();
+        if let (Some(last), Some(left)) = (ended, &report.last_samples)
+            && left.instance == last.instance
+            && let Ok(series) = left.samples.series()
+        {
+            news.add(last.cursor, last.instance, series, shift);
+        }
+        news.add(same.and_then(|told| told.cursor), report.instance, signed.series.clone(), shift);
 
         // In the server's own clock, which an event keeps whatever the tick's does.
         let seen = before.map(|told| told.seen.0.saturating_sub(told.shift));
-        let events: Vec<Event> = report
+        news.events = report
             .events
             .iter()
             .filter(|event| seen.is_none_or(|seen| event.at.0 > seen))
@@ -117,12 +125,11 @@ impl Told {
             grows: growing(&report.routes),
         };
         let known = UnixMillis(seen.unwrap_or(i64::MIN / 2).saturating_add(shift));
-        told.seen = events.iter().map(|event| event.at).fold(known, UnixMillis::max);
-        if let Some(leaving) = events.iter().rev().find(|event| leaves(&event.kind)) {
+        told.seen = news.events.iter().map(|event| event.at).fold(known, UnixMillis::max);
+        if let Some(leaving) = news.events.iter().rev().find(|event| leaves(&event.kind)) {
             told.leaving = Some(leaving.clone());
         }
-        let ended = before.filter(|told| told.instance != report.instance);
-        let ending = ended.map(|last| match &report.previous {
+        news.ending = ended.map(|last| match &report.previous {
             Some(previous) if previous.kind != EndingKind::Unknown => {
                 Ending { at: move_clock(previous.at), ..previous.clone() }
             }
@@ -133,11 +140,31 @@ impl Told {
             started: it.started.map(move_clock),
             ended: move_clock(it.at),
         });
-        let away = match (ended, &ending) {
-            (Some(last), Some(ending)) => away(last, previous, &told, ending.kind.is_failure()),
-            _ => Vec::new(),
-        };
-        (told, News { run, missing, events, ending, away })
+        if let (Some(last), Some(ending)) = (ended, &news.ending) {
+            let left = news.runs.iter().filter(|run| run.instance == last.instance);
+            let left = left.filter_map(|run| run.series.samples.last()).map(|sample| sample.at);
+            let alive = left.fold(last.latest.at, UnixMillis::max);
+            news.away = away(last.instance, alive, previous, told.started, ending.kind.is_failure());
+        }
+        (told, news)
+    }
+}
+
+impl News {
+    /// Adds those of an instance's samples that come after `cursor`, and counts what is missing before them. `shift`: what is
+    /// added to its clock.
+    fn add(&mut self, cursor: Option<Cursor>, instance: InstanceId, mut series: Series, shift: i64) {
+        let expected = cursor.map_or(series.first, |cursor| cursor.sequence.saturating_add(1));
+        self.missing = self.missing.saturating_add(series.first.saturating_sub(expected));
+        let known = expected.saturating_sub(series.first);
+        series.samples.drain(..series.samples.len().min(usize::try_from(known).unwrap_or(usize::MAX)));
+        series.first = series.first.max(expected);
+        for sample in &mut series.samples {
+            sample.at = moved(sample.at, shift);
+        }
+        if !series.samples.is_empty() {
+            self.runs.push(Run { instance, series });
+        }
     }
 }
 
@@ -146,31 +173,15 @@ fn leaves(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Stop { .. } | EventKind::Recycle { .. } | EventKind::Leave)
 }
 
+fn moved(instant: UnixMillis, shift: i64) -> UnixMillis {
+    UnixMillis(instant.0.saturating_add(shift))
+}
+
 /// What has to be added to the server's clock: what it was, for as long as that is good enough.
 fn shift(before: i64, server: UnixMillis, tick: UnixMillis) -> i64 {
     let apart = tick.0.saturating_sub(server.0);
     let good = apart.saturating_sub(before).unsigned_abs();
     if u128::from(good) <= CLOCKS_APART.as_millis() { before } else { apart }
-}
-
-/// The samples that come after `cursor`, and how many are missing before them.
-fn continued(
-    cursor: Option<Cursor>,
-    signed: &Signed,
-    move_clock: impl Fn(UnixMillis) -> UnixMillis,
-) -> (Option<Run>, u64) {
-    let Series { first, samples } = &signed.series;
-    let expected = cursor.map_or(*first, |cursor| cursor.sequence.saturating_add(1));
-    let known = usize::try_from(expected.saturating_sub(*first)).unwrap_or(usize::MAX);
-    let new = samples.get(known..).unwrap_or_default();
-    let run = (!new.is_empty()).then(|| Run {
-        instance: signed.report.instance,
-        series: Series {
-            first: (*first).max(expected),
-            samples: new.iter().map(|sample| Sample { at: move_clock(sample.at), ..*sample }).collect(),
-        },
-    });
-    (run, first.saturating_sub(expected))
 }
 
 record! {

@@ -150,7 +150,7 @@ impl Watched {
             } else {
                 restarted = self.hear(heard, at);
             }
-            self.draw(at, health.memory, news.run.as_ref());
+            self.draw(at, health.memory, &news.runs);
         }
         Step { judged, changes, restarted, news }
     }
@@ -175,25 +175,27 @@ impl Watched {
                 remember(self.memo.crashes.get_or_insert_default(), at);
             }
         }
-        self.memo.growth.get_or_insert_default().take(&told, news.run.as_ref());
+        let growth = self.memo.growth.get_or_insert_default();
+        let own = |run: &&Run| run.instance == told.instance;
+        if let (Some(last), Some(left)) = (&self.memo.told, news.runs.iter().find(|run| !own(run))) {
+            growth.take(last, Some(left));
+        }
+        growth.take(&told, news.runs.iter().find(own));
         self.memo.started = Some(told.started);
         self.memo.told = Some(told);
         (restarted, news)
     }
 
     /// Takes figures into the chart: every sample of a report, or what the answer told.
-    pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, run: Option<&Run>) {
-        match run {
-            Some(run) => {
-                self.recent.push_back(run.clone());
-                let old = at.minus(RECORDED.saturating_mul(2));
-                self.recent.retain(|run| run.series.samples.last().is_some_and(|last| last.at >= old));
-                run.series
-                    .samples
-                    .iter()
-                    .for_each(|sample| self.chart.add(sample.at, sample.to_health_memory()));
-            }
-            None => self.chart.add(at, memory),
+    pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, runs: &[Run]) {
+        if runs.is_empty() {
+            self.chart.add(at, memory);
+        }
+        for run in runs {
+            self.recent.push_back(run.clone());
+            let old = at.minus(RECORDED.saturating_mul(2));
+            self.recent.retain(|run| run.series.samples.last().is_some_and(|last| last.at >= old));
+            run.series.samples.iter().for_each(|sample| self.chart.add(sample.at, sample.to_health_memory()));
         }
     }
 
