@@ -14,9 +14,9 @@ use base64ct::{Base64, Encoding as _};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::{Assessment, Forecaster};
 use heapbeat_shared::report::{
-    Block, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, Report, RouteReport, Standing, System,
+    Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, Report, RouteReport, Standing, System,
 };
-use heapbeat_shared::series::{self, MAX_SAMPLES};
+use heapbeat_shared::series::{self, MAX_SAMPLES, Series};
 use heapbeat_shared::{Bytes, HealthMemory, InstanceId, Pressure, Sample, Status, UnixMillis};
 
 const CASES: u64 = 100_000;
@@ -103,7 +103,8 @@ fn samples(random: &mut Random) -> Vec<Sample> {
 }
 
 fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
-    let (first, samples) = (random.any() >> 14, samples(random));
+    let (first, mut left, samples) = (random.any() >> 14, samples(random), samples(random));
+    left.truncate(512);
     let told = Report {
         status: Status::Degraded,
         memory: HealthMemory::default(),
@@ -127,7 +128,10 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
         },
         missing: (0..random.below(3)).map(|_| random.text(40)).collect(),
         previous: None,
-        last_samples: None,
+        last_samples: (random.below(2) == 0).then(|| LastSamples {
+            instance: InstanceId(random.next()),
+            samples: Block::of(&Series { first: random.any() >> 14, samples: left }, random.any()),
+        }),
     };
     (told, samples)
 }
@@ -193,7 +197,7 @@ fn monster(random: &mut Random, good: &Report) -> Vec<u8> {
 #[test]
 fn nothing_that_is_sent_makes_the_decoder_panic_or_take_memory_without_bound() {
     let cases = std::env::var("HEAPBEAT_RANDOM_REPORTS").map_or(CASES, |text| text.parse().unwrap());
-    let (begun, mut random, mut taken, mut most) = (Instant::now(), Random(42), 0, 0);
+    let (begun, mut random, mut taken, mut handed, mut most) = (Instant::now(), Random(42), 0, 0, 0);
     let forecast = Forecaster::new().assess(Bytes::from_mb(512));
     for case in 0..cases {
         let (good, samples) = report(&mut random, &forecast);
@@ -204,7 +208,8 @@ fn nothing_that_is_sent_makes_the_decoder_panic_or_take_memory_without_bound() {
             1..=3 => damage(&mut random, &mut body),
             4 | 5 => {
                 let block = Base64::encode_string(&block(&mut random));
-                let old = Base64::encode_string(&good.samples.data);
+                let whose = good.last_samples.as_ref().map_or(&good.samples, |left| &left.samples);
+                let old = Base64::encode_string(&whose.data);
                 body = String::from_utf8(body).unwrap().replace(&old, &block).into_bytes();
             }
             6 => body = monster(&mut random, &good),
@@ -212,11 +217,15 @@ fn nothing_that_is_sent_makes_the_decoder_panic_or_take_memory_without_bound() {
         }
         let before = allocations::watch();
         let parsed = Report::parse(&body);
+        let last_samples = parsed.as_ref().ok().and_then(|(report, _)| report.last_samples.as_ref());
+        let left = last_samples.and_then(|it| it.samples.series().ok());
+        handed += u64::from(left.is_some());
         most = most.max(allocations::peak() - before);
         taken += u64::from(parsed.is_ok());
         match parsed {
             Ok((report, series)) => {
                 assert!(body.len() <= MAX_REPORT && series.samples.len() <= MAX_SAMPLES);
+                assert!(left.is_none_or(|left| left.samples.len() <= MAX_SAMPLES));
                 assert!(report.events.len() <= MAX_EVENTS && report.routes.len() <= MAX_ROUTES);
                 assert!(!untouched || (report == good && series.samples == samples), "case {case}");
             }
@@ -226,5 +235,6 @@ fn nothing_that_is_sent_makes_the_decoder_panic_or_take_memory_without_bound() {
     let took = begun.elapsed();
     println!("{cases} reports in {took:.1?}: {taken} taken, the rest refused; at most {most} bytes at once");
     assert!(taken >= cases / 8 && taken < cases, "{taken} of {cases} taken");
+    assert!(handed >= cases / 32, "{handed} with samples of an instance that is gone");
     assert!(most <= MOST_MEMORY, "{most} bytes at once");
 }

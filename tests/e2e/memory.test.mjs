@@ -1,6 +1,7 @@
 // Memory history from the real server's signed reports: proven, continuous, and told by the API as it was.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { Edge, monitor } from "./harness/edge.mjs";
 import { Server } from "./harness/server.mjs";
@@ -110,4 +111,33 @@ test("a restart between two good probes is told with how it ended", async () => 
   assert.equal(api.state, "up", api.reason);
   assert.equal(api.restarts.length, 1);
   assert.ok(api.last_ending.evidence.length > 0, JSON.stringify(api.last_ending));
+});
+
+test("a worker that is killed between two probes loses no sample of its last seconds", async () => {
+  const worker = Number(readFileSync(`/proc/${server.child.pid}/task/${server.child.pid}/children`, "utf8"));
+  const last = () => memory(`?from=${edge.now - 7_200_000}&to=${edge.now + 60_000}`);
+  const uptime = async () => (await server.health().catch(() => undefined))?.uptime;
+  await until("its first samples", async () => (await uptime()) >= 2);
+  await edge.tick();
+  const begun = (await last()).instances.at(-1);
+  const asked = await uptime();
+  const lived = await until("some seconds that nobody asks for", async () => {
+    const now = await uptime();
+    return now >= asked + 5 && now;
+  });
+  process.kill(worker, "SIGKILL");
+  await until("another worker and its first samples", async () => {
+    const now = await uptime();
+    return now >= 2 && now < lived;
+  });
+  await edge.tick();
+  const told = await last();
+  const [killed, next] = told.instances.slice(-2);
+  assert.equal(killed, begun);
+  const own = told.samples.filter((/** @type {number[]} */ [at]) => at >= killed && at < next);
+  // One a second, of which a busy machine may miss one.
+  assert.ok(own.length >= lived - 1, `${own.length} samples of a life of ${lived} s`);
+  assert.deepEqual(told.gaps, []);
+  assert.equal(new Set(told.samples.map((/** @type {number[]} */ [at]) => at)).size, told.samples.length);
+  assert.equal((await edge.monitor("api")).last_ending.kind, "crash");
 });
