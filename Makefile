@@ -75,6 +75,10 @@ bench: release wasm ## Measure, as ratios against a floor in the same run
 budget: wasm ## What a day of 1, 50 and 1,000 monitors takes of the free plan (some minutes)
 	@$(NODE) tools/budget.mjs
 
+.PHONY: push-keys
+push-keys: ## Make the keys with which browsers are told, and say where they go
+	@node tools/push-keys.mjs
+
 .PHONY: deploy
 deploy: wasm ## Deploy the edge to Cloudflare, after a dry run
 	@$(NODE) tools/deploy.mjs

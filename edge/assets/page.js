@@ -141,6 +141,15 @@ async function refresh() {
   if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon.getAttribute("href"));
 }
 
+/** Offers to tell this browser, where the edge can and the browser can. */
+async function push() {
+  const button = document.querySelector("[data-push]");
+  if (!button || !("serviceWorker" in navigator && "PushManager" in window)) return;
+  const { offer } = await import("/push.js");
+  await offer(button);
+}
+
 theme();
 prepare(document);
+push();
 setInterval(refresh, 60_000);

@@ -12,6 +12,7 @@ use crate::config::maintenance::{self, MAINTENANCE, Maintenance};
 use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Problem, SecretName, Target};
 use crate::page::Site;
 use crate::probe::{SentHeader, wall_clock, zone_offset};
+use crate::push::{VARIABLES, Vapid};
 use crate::watch::Blindness;
 use crate::watch::sight::references;
 use crate::watch::usage::{FREE, Quotas};
@@ -55,7 +56,7 @@ pub(crate) const ASSETS: &str = "ASSETS";
 /// The counter of requests.
 pub(crate) const LIMIT: &str = "LIMIT";
 
-/// How many may ask to be told by a webhook; nobody without it.
+/// How many may ask to be told, by a webhook or in their browser; nobody without it.
 const SUBSCRIPTIONS: &str = "SUBSCRIPTIONS";
 
 /// Most of them.
@@ -83,6 +84,8 @@ pub(crate) struct Setup {
     pub(crate) references: Vec<HttpUrl>,
     /// How many may ask to be told.
     pub(crate) subscriptions: usize,
+    /// What messages to browsers are sent with.
+    pub(crate) vapid: Option<Vapid>,
 }
 
 /// Reads the variables. What is wrong with channels stands among the problems of the monitors.
@@ -134,7 +137,14 @@ pub(crate) fn setup(env: &Env) -> Setup {
         config.problems.push(Problem { position: SUBSCRIPTIONS.to_owned(), reason });
         0
     });
-    Setup { config, channels, page, allow_private, quotas, maintenance, references, subscriptions }
+    let vapid = match vapid(env) {
+        Err((name, reason)) => {
+            config.problems.push(Problem { position: name.to_owned(), reason: reason.to_owned() });
+            None
+        }
+        Ok(vapid) => vapid,
+    };
+    Setup { config, channels, page, allow_private, quotas, maintenance, references, subscriptions, vapid }
 }
 
 /// Whether private addresses may be asked.
@@ -146,6 +156,20 @@ pub(crate) fn allows_private(env: &Env) -> bool {
 pub(crate) fn subscriptions(env: &Env) -> Option<usize> {
     list(env, SUBSCRIPTIONS)
         .map_or(Some(0), |text| text.parse().ok().filter(|most| *most <= MOST_SUBSCRIPTIONS))
+}
+
+/// What messages to browsers are sent with; nothing where nothing of it is set. An error names what is wrong with which variable.
+pub(crate) fn vapid(env: &Env) -> Result<Option<Vapid>, (&'static str, &'static str)> {
+    let set =
+        VARIABLES.map(|name| variable(env, name).and_then(|value| value.as_string()).unwrap_or_default());
+    let is_set = set.iter().any(|text| !text.is_empty());
+    is_set.then(|| Vapid::read(set)).transpose()
+}
+
+/// The key with which browsers ask to be told, where they may.
+pub(crate) fn push_key(env: &Env) -> Option<String> {
+    subscriptions(env).filter(|most| *most > 0)?;
+    Some(vapid(env).ok()??.public)
 }
 
 /// The address of the status page, where it is configured.

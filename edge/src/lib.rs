@@ -20,6 +20,7 @@ pub mod openapi;
 mod outgoing;
 pub mod page;
 pub mod probe;
+mod push;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod replay;
 mod routes;

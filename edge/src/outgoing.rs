@@ -13,7 +13,7 @@ use web_sys::{
 fn init<'h>(
     method: &str,
     headers: impl IntoIterator<Item = (&'h str, &'h str)>,
-    body: Option<&str>,
+    body: &JsValue,
 ) -> Result<(RequestInit, Headers), JsValue> {
     let sent = Headers::new()?;
     for (name, value) in headers {
@@ -24,13 +24,18 @@ fn init<'h>(
     init.set_headers_headers(&sent);
     init.set_redirect(RequestRedirect::Manual);
     init.set_cache(RequestCache::NoStore);
-    init.set_body_opt_str(body);
+    if !body.is_undefined() {
+        init.set_body(body);
+    }
     Ok((init, sent))
 }
 
 /// The request `method url` with this body, for another object of ours.
 pub(crate) fn request(method: &str, url: &str, body: Option<&str>) -> worker::Result<Request> {
-    Ok(Request::new_with_str_and_init(url, &init(method, [], body)?.0)?)
+    Ok(Request::new_with_str_and_init(
+        url,
+        &init(method, [], &body.map_or(JsValue::UNDEFINED, JsValue::from_str))?.0,
+    )?)
 }
 
 /// A request that is ready to go out, as often as one likes.
@@ -41,11 +46,12 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The request with these headers and body. An error where a name or value is no header's.
+    /// The request with these headers, of which the last of a name counts, and this body: a text, bytes, or nothing. An error where a
+    /// name or value is no header's.
     pub(crate) fn new<'h>(
         method: &str,
         headers: impl IntoIterator<Item = (&'h str, &'h str)>,
-        body: Option<&str>,
+        body: &JsValue,
     ) -> Result<Self, JsValue> {
         let (init, headers) = init(method, headers, body)?;
         Ok(Outgoing { init, headers })

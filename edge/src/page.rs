@@ -30,7 +30,7 @@ use template::Maker;
 pub const HEADERS: [(&str, &str); 5] = [
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; script-src 'self' 'sha256-wB1zyiOXl4yrJG4X9/mMfq55F9OU42Wc22COgPjP3tQ='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; script-src 'self' 'sha256-wB1zyiOXl4yrJG4X9/mMfq55F9OU42Wc22COgPjP3tQ='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
@@ -47,6 +47,8 @@ pub struct Reader {
     pub query: String,
     /// What the owner says of the page.
     pub site: Rc<Site>,
+    /// The key with which browsers ask to be told, where they may.
+    pub push: Option<String>,
     /// How old what the hubs told is, in seconds, where they do not answer.
     pub stale: Option<u64>,
     /// Where the page stands, such as `https://status.example.com`; nothing where that is not known.

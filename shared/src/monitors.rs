@@ -68,8 +68,8 @@ impl Problem {
         let place = |c: char| c.is_ascii_digit() || c == '[' || c == ']';
         // A position that does not begin with a list begins with an id.
         let list = entry.trim_end_matches(place);
-        let ours =
-            ["monitors", "maintenance"].contains(&list) || list.bytes().all(|b| b.is_ascii_uppercase());
+        let ours = ["monitors", "maintenance"].contains(&list)
+            || list.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
         let entry = if ours { entry } else { VARIABLE };
         let chosen = !ours || self.reason.starts_with("is no setting of");
         let field =

@@ -151,9 +151,18 @@ impl fmt::Debug for Secret {
 
 /// The code of a message to a webhook, as <https://www.standardwebhooks.com> has it: over its id, the second in which it is sent
 /// and its body, with dots between.
-pub fn webhook_code(key: &[u8], id: &str, seconds: i64, body: &str) -> Option<[u8; 32]> {
-    let code = Code::new_from_slice(key).ok()?;
-    Some(code.chain_update(format!("{id}.{seconds}.{body}")).finalize().into_bytes().into())
+pub fn webhook_code(key: &[u8], id: &str, seconds: i64, body: &str) -> [u8; 32] {
+    hmac(key, &[format!("{id}.{seconds}.{body}").as_bytes()])
+}
+
+/// HMAC-SHA256 (RFC 2104, FIPS 180-4) under `key` over what `parts` are one after the other.
+pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    // It takes a key of any length.
+    let Ok(mut code) = Code::new_from_slice(key) else { unreachable!() };
+    for part in parts {
+        code.update(part);
+    }
+    code.finalize().into_bytes().into()
 }
 
 /// Checks a request against every secret in force (two while one is being rotated) and books its nonce.

@@ -19,6 +19,7 @@ const NEEDLES = {
   token: "needle-in-the-admin-token-1b7d",
   channel: "needle-in-a-channel-3f9e",
   health: "needle-in-the-health-secret-6c2a",
+  push: "needle-in-the-private-key-4d0b8f6a2c7e931f5",
   answer: "needle-in-the-answer-4e8b",
   id: "needle-hidden-id-0d5f",
   name: "needle hidden name b3c6",
@@ -52,6 +53,10 @@ before(async () => {
         A_TOKEN: NEEDLES.secretHeader,
         ADMIN_TOKEN: NEEDLES.token,
         HEAPBEAT_SECRET: NEEDLES.health,
+        SUBSCRIPTIONS: 3,
+        VAPID_PUBLIC_KEY: `B${"A".repeat(86)}`,
+        VAPID_PRIVATE_KEY: NEEDLES.push,
+        VAPID_SUBJECT: "mailto:ops@example.com",
         OPS_URL: `${target.url}/${NEEDLES.channel}`,
         ALERTS: [{ id: "ops", kind: "webhook", secret: "OPS_URL" }],
         MAINTENANCE: [

@@ -29,12 +29,23 @@ pub struct Said {
     pub body: String,
 }
 
-/// Sends it, and reads what is said to it; nothing where there is no answer in time.
-pub async fn post(call: &Call) -> Option<Said> {
+/// Sends a call's JSON.
+pub(crate) async fn call(call: &Call) -> Option<Said> {
+    let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    post(&call.url, &headers, &call.body.as_str().into()).await
+}
+
+/// Sends `body`, which is JSON unless a header says otherwise, and reads what is said to it; nothing where there is no answer in time.
+pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) -> Option<Said> {
     let controller = AbortController::new().ok()?;
     let signal = controller.signal();
+    let ours = [
+        ("content-type", "application/json"),
+        ("user-agent", concat!("heapbeat/", env!("CARGO_PKG_VERSION"))),
+    ];
+    let request = Outgoing::new("POST", ours.iter().chain(headers).copied(), body);
     let sending = std::pin::pin!(async {
-        let response = request(call)?.send(&call.url, &signal).await?;
+        let response = request?.send(url, &signal).await?;
         let retry_after = response.headers().get("retry-after")?;
         let body = match body::read(&response, LONGEST_ANSWER).await {
             Ok(Body::Whole(bytes)) => bytes,
@@ -49,13 +60,4 @@ pub async fn post(call: &Call) -> Option<Said> {
     };
     controller.abort();
     said
-}
-
-fn request(call: &Call) -> Result<Outgoing, JsValue> {
-    let ours = [
-        ("content-type", "application/json"),
-        ("user-agent", concat!("heapbeat/", env!("CARGO_PKG_VERSION"))),
-    ];
-    let more = call.headers.iter().map(|(name, value)| (*name, value.as_str()));
-    Outgoing::new("POST", ours.into_iter().chain(more), Some(&call.body))
 }

@@ -1,19 +1,21 @@
-//! Somebody who asked to be told by a webhook of their own.
+//! Somebody who asked to be told, by a webhook of their own or in their browser.
 //!
 //! They are strangers: their address has proven that it wants this (`routes/subscribe.rs`), and it is told what the page
 //! shows, of monitors that are public, as <https://www.standardwebhooks.com> has it: `webhook-id`, `webhook-timestamp` and
-//! `webhook-signature`, an HMAC-SHA256 under a key that the address alone was given. What the owner's channels need comes first.
+//! `webhook-signature`, an HMAC-SHA256 under a key that the address alone was given. A browser is told by its vendor's push
+//! service (`crate::push`), sealed with a key of its own. What the owner's channels need comes first.
 
 use std::str::Split;
 
 use base64ct::{Base64, Encoding as _};
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::signing::{NONCE_BYTES, Nonce, webhook_code};
+use heapbeat_shared::signing::{NONCE_BYTES, Nonce, hmac, webhook_code};
 
 use super::channel::{ChannelId, Service};
-use super::message::Message;
+use super::message::{Message, cut};
 use super::service::{Call, own};
 use crate::config::Monitor;
+use crate::push;
 
 /// The name of their list, in the store and in answers.
 pub const LIST: &str = "subscriptions";
@@ -27,7 +29,11 @@ const PREFIX: &str = "sub-";
 /// What a secret begins with; a key in Base64 follows.
 const SECRET: &str = "whsec_";
 
-/// One of them, as a line of words: its address, its secret, and the monitors that it named; of all where it named none.
+/// What stands in its place for a browser; the browser's keys follow.
+const KEYS: &str = "push:";
+
+/// One of them, as a line of words: its address, its secret or a browser's keys, and the monitors that it named; of all where it
+/// named none.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subscriber {
     /// Stands for the address in the outbox.
@@ -44,9 +50,8 @@ impl std::fmt::Debug for Subscriber {
 impl Subscriber {
     /// Reads a line.
     pub fn read(line: &str) -> Option<Self> {
-        let mut short = Nonce([0; NONCE_BYTES]);
-        short.0.copy_from_slice(&webhook_code(&[], url(line), 0, "")?[..NONCE_BYTES]);
-        Some(Subscriber { id: format!("{PREFIX}{short}").parse().ok()?, line: line.to_owned() })
+        let id = [PREFIX, &short(&webhook_code(&[], url(line), 0, ""))].concat();
+        Some(Subscriber { id: id.parse().ok()?, line: line.to_owned() })
     }
 
     /// Where to.
@@ -74,8 +79,8 @@ impl Subscriber {
     pub fn call(&self, message: &Message, now: UnixMillis) -> Option<Call> {
         let body = own(message);
         let seconds = now.0.div_euclid(1000);
-        let key = Base64::decode_vec(self.line.split(' ').nth(1)?.strip_prefix(SECRET)?).ok()?;
-        let code = webhook_code(&key, &message.key, seconds, &body)?;
+        let key = Base64::decode_vec(proof(&self.line)?.strip_prefix(SECRET)?).ok()?;
+        let code = webhook_code(&key, &message.key, seconds, &body);
         let headers = vec![
             ("webhook-id", message.key.clone()),
             ("webhook-timestamp", seconds.to_string()),
@@ -83,11 +88,42 @@ impl Subscriber {
         ];
         Some(Call { url: self.url().to_owned(), headers, body })
     }
+
+    /// The keys of a browser, where it is one.
+    pub(crate) fn browser(&self) -> Option<&str> {
+        proof(&self.line)?.strip_prefix(KEYS)
+    }
+}
+
+/// Half of a code in hexadecimal digits: short, and of no two things the same.
+fn short(code: &[u8; 32]) -> String {
+    let mut half = Nonce([0; NONCE_BYTES]);
+    half.0.copy_from_slice(&code[..NONCE_BYTES]);
+    half.to_string()
+}
+
+/// The word of a line that only who is told knows.
+pub fn proof(line: &str) -> Option<&str> {
+    line.split(' ').nth(1)
+}
+
+/// That word for a browser.
+pub(crate) fn browser(keys: &str) -> String {
+    [KEYS, keys].concat()
 }
 
 /// The address in a line.
 pub fn url(line: &str) -> &str {
     line.split(' ').next().unwrap_or_default()
+}
+
+/// What a browser is told, and what it replaces: what still waits of the same incident. A push service takes no more than so much.
+pub(crate) fn pushed(message: &Message) -> (String, String) {
+    let mut text = own(message);
+    if text.len() > push::LONGEST {
+        text = own(&Message { text: String::new(), title: cut(&message.title, 200), ..message.clone() });
+    }
+    (text, short(&hmac(&[], &[message.incident.as_bytes()])))
 }
 
 /// A secret of this key.
@@ -103,6 +139,7 @@ pub fn is_theirs(id: &ChannelId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::outbox::tests::row;
     use crate::config::Config;
 
     #[test]
@@ -132,6 +169,31 @@ mod tests {
         for owners in ["ops", "sub-ops", "sub-0123456789abcdef"] {
             assert!(!is_theirs(&owners.parse().unwrap()), "{owners}");
         }
+    }
+
+    #[test]
+    fn what_a_browser_is_told_fits_a_record() {
+        let short = Message {
+            title: "API is down".into(),
+            text: "Since noon.".into(),
+            ..row(1, "ops", "api", 0, 0).message
+        };
+        let long = Message { title: "\"".repeat(500), text: "\"".repeat(2000), ..short.clone() };
+        let (text, topic) = pushed(&short);
+        assert!(text.contains(r#""text":"Since noon.""#), "{text}");
+        let (cut, same) = pushed(&long);
+        assert!(cut.len() <= push::LONGEST && cut.contains(r#""text":"""#), "{cut}");
+        assert_eq!((topic.len(), &topic), (32, &same), "of the same incident");
+        let other = Message { incident: "web-1".into(), ..short };
+        assert_ne!(pushed(&other).1, topic);
+    }
+
+    #[test]
+    fn browsers_have_keys_in_the_place_of_a_secret() {
+        let line = format!("https://fcm.googleapis.com/x {} api", browser("BAAA:AAAA"));
+        let one = Subscriber::read(&line).unwrap();
+        assert_eq!((one.browser(), one.monitors().collect::<Vec<_>>()), (Some("BAAA:AAAA"), vec!["api"]));
+        assert_eq!(Subscriber::read("https://a.example/ whsec_AAAA api").unwrap().browser(), None);
     }
 
     #[test]

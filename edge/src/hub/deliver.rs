@@ -12,12 +12,13 @@ use worker::{Env, console_error, console_log, console_warn};
 use super::Turn;
 use crate::alert::outbox::{MOST_WAITING, Next, THEIRS_MOST_WAITING, after, sendable};
 use crate::alert::quiet::awake;
-use crate::alert::service::Call;
-use crate::alert::subscriber::PLAIN;
-use crate::alert::{Answered, ChannelId, Channels, Message, Queued, Service, Subscriber, send, service};
+use crate::alert::send::Said;
+use crate::alert::subscriber::{PLAIN, pushed};
+use crate::alert::{Answered, ChannelId, Channels, Message, Queued, Subscriber, send, service};
 use crate::config::Problem;
 use crate::env;
 use crate::probe::{six_at_once, wall_clock, zone_offset};
+use crate::push::{self, Vapid};
 use crate::store::Store;
 
 /// Alerts sent by one tick: what the probes leave of the platform's 50 requests.
@@ -48,27 +49,41 @@ pub(super) struct Outbox {
 pub(super) enum To<'t> {
     /// The owner's channels, whose secrets the environment has.
     Channels(&'t Channels, &'t Env),
-    /// Those who asked to be told.
-    Subscribers(&'t [Subscriber]),
+    /// Those who asked to be told; browsers, where there is something to send with.
+    Subscribers(&'t [Subscriber], Option<&'t Vapid>),
 }
 
-impl<'t> To<'t> {
-    /// The request for a row and how its answer is read; or that there is nothing to ask.
-    fn call(self, row: &Queued) -> Result<(&'t Service, Call), Answered> {
+impl To<'_> {
+    /// Sends a row; what was said to it.
+    async fn send(self, row: &Queued) -> Answered {
         match self {
             To::Channels(channels, env) => {
-                let channel = channels.get(&row.channel).ok_or(Answered::Refused(404))?;
-                let secret = env::secret(env, &channel.secret).ok_or(Answered::Refused(0))?;
-                Ok((&channel.service, service::call(channel, &row.message, &secret)))
+                let Some(channel) = channels.get(&row.channel) else { return Answered::Refused(404) };
+                let Some(secret) = env::secret(env, &channel.secret) else { return Answered::Refused(0) };
+                let said = send::call(&service::call(channel, &row.message, &secret)).await;
+                service::answered(&channel.service, said.as_ref())
             }
-            To::Subscribers(all) => {
+            To::Subscribers(all, vapid) => {
+                // One that is not there was taken out meanwhile.
                 let one = all.iter().find(|one| one.id == row.channel);
-                let call = one.and_then(|one| one.call(&row.message, wall_clock()));
-                // It was taken out meanwhile.
-                Ok((&PLAIN, call.ok_or(Answered::Refused(410))?))
+                let Some(one) = one else { return Answered::Refused(410) };
+                match service::answered(&PLAIN, tell(one, &row.message, vapid).await.as_ref()) {
+                    // RFC 8030, 7.3: there is no such browser any more.
+                    Answered::Refused(404) if one.browser().is_some() => Answered::Refused(410),
+                    answered => answered,
+                }
             }
         }
     }
+}
+
+/// Tells one who asked.
+async fn tell(one: &Subscriber, message: &Message, vapid: Option<&Vapid>) -> Option<Said> {
+    let Some(keys) = one.browser() else {
+        return send::call(&one.call(message, wall_clock())?).await;
+    };
+    let (text, topic) = pushed(message);
+    push::send(vapid?, (one.url(), keys), &text, &topic, wall_clock()).await
 }
 
 impl Outbox {
@@ -119,7 +134,7 @@ impl Outbox {
 
     /// Sends what is due at `now`; says how many requests it made.
     pub(super) async fn deliver(&self, store: &Store, to: To<'_>, now: UnixMillis) -> u64 {
-        let theirs = matches!(to, To::Subscribers(_));
+        let theirs = matches!(to, To::Subscribers(..));
         let Some(_turn) = Turn::begin(if theirs { &self.telling } else { &self.sending }) else { return 0 };
         self.clear(store);
         let quiet = |id: &ChannelId| {
@@ -135,11 +150,7 @@ impl Outbox {
         let sent = due.len();
         self.room.set(self.room.get() + most - sent);
         six_at_once(due, |row| async move {
-            let answered = match to.call(&row) {
-                Ok((service, call)) => service::answered(service, send::post(&call).await.as_ref()),
-                Err(answered) => answered,
-            };
-            self.settle(store, &row, answered, now);
+            self.settle(store, &row, to.send(&row).await, now);
             true
         })
         .await;

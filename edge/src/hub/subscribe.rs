@@ -9,8 +9,9 @@ use worker::Method;
 
 use super::answer::Finished;
 use super::{Hub, Told};
+use crate::admin::same;
 use crate::alert::Subscriber;
-use crate::alert::subscriber::{LIST, url};
+use crate::alert::subscriber::{LIST, proof, url};
 use crate::fleet::each;
 use crate::json;
 
@@ -44,19 +45,25 @@ impl Hub {
                     list.object(|o| {
                         o.set("url", one.url());
                         o.texts("monitors", one.monitors());
+                        o.set("push", one.browser().is_some());
                     });
                 }
             });
         })))
     }
 
-    /// Takes a line in, in the place of an earlier one of the same address, or out.
+    /// Takes a line in, in the place of an earlier one of the same address, or out: where a proof is given, only with the right one.
     pub(super) fn subscribe(&self, line: &str, is_in: bool) -> Told<Finished> {
         if let Some(answer) = self.busy() {
             return Ok(answer);
         }
         let before = self.subscriptions()?;
-        let mut lines: Vec<&str> = before.lines().filter(|other| url(other) != url(line)).collect();
+        let proven = |other: &str| {
+            let given = proof(line).filter(|_| !is_in);
+            given.is_none_or(|given| same(given.as_bytes(), proof(other).unwrap_or_default().as_bytes()))
+        };
+        let mut lines: Vec<&str> =
+            before.lines().filter(|other| url(other) != url(line) || !proven(other)).collect();
         if is_in {
             if lines.len() >= self.setup.subscriptions {
                 return Ok(Finished::refused(409, "as many are told as may be; nobody more is"));

@@ -51,7 +51,9 @@ impl Hub {
             let now = last.clock(wall_clock());
             let (channels, subscribers) = (&self.setup.channels, self.subscribers()?);
             // The owner's first.
-            for to in [To::Channels(channels, &self.env), To::Subscribers(&subscribers)] {
+            for to in
+                [To::Channels(channels, &self.env), To::Subscribers(&subscribers, self.setup.vapid.as_ref())]
+            {
                 let sent = self.outbox.deliver(self.store()?, to, now).await;
                 self.counts.sent(sent);
             }

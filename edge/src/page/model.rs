@@ -81,6 +81,7 @@ pub(super) fn framed(mut fields: Fields, page: &str, reader: &Reader) -> Value {
     set(&mut fields, "also", reader.query.replace('?', "&"));
     set(&mut fields, "stale", reader.stale);
     set(&mut fields, "site", reader.site.0.clone());
+    set(&mut fields, "push", reader.push.as_deref());
     set(&mut fields, "origin", reader.origin.as_str());
     set(&mut fields, "stylesheet", assets::stylesheet());
     set(&mut fields, "script", assets::script());

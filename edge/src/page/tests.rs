@@ -60,6 +60,7 @@ fn reader(language: &'static str) -> Reader {
         messages: Rc::new(Messages::of(language)),
         query: String::new(),
         site: Rc::new(Site::default()),
+        push: None,
         stale: None,
         origin: "https://status.example.com".into(),
     }

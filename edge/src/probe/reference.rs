@@ -32,7 +32,9 @@ pub(crate) async fn sight(references: &[HttpUrl], allowance: &Allowance) -> Sigh
 }
 
 async fn answers(url: &HttpUrl) -> bool {
-    let (Ok(request), Ok(controller)) = (Outgoing::new("HEAD", [], None), AbortController::new()) else {
+    let (Ok(request), Ok(controller)) =
+        (Outgoing::new("HEAD", [], &wasm_bindgen::JsValue::UNDEFINED), AbortController::new())
+    else {
         return false;
     };
     let signal = controller.signal();

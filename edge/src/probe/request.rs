@@ -106,11 +106,15 @@ impl<'m> Sending<'m> {
     ) -> Result<Outgoing, JsValue> {
         let ours = [("user-agent", USER_AGENT), ("accept", self.accept)];
         let request = if self.method == "GET" && self.headers.is_empty() && self.body.is_none() {
-            plain.get(self.accept, || Outgoing::new("GET", ours, None))?
+            plain.get(self.accept, || Outgoing::new("GET", ours, &JsValue::UNDEFINED))?
         } else {
             let theirs = self.headers.iter().filter(|header| at_home || !header.secret);
             let theirs = theirs.map(|header| (header.name.as_str(), header.value.as_str()));
-            Outgoing::new(self.method, ours.into_iter().chain(theirs), self.body)?
+            Outgoing::new(
+                self.method,
+                ours.into_iter().chain(theirs),
+                &self.body.map_or(JsValue::UNDEFINED, JsValue::from_str),
+            )?
         };
         match question.map(Question::header) {
             Some((name, value)) => request.with(name, &value),

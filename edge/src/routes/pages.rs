@@ -29,6 +29,8 @@ thread_local! {
     static MESSAGES: RefCell<Vec<Rc<Messages>>> = const { RefCell::new(Vec::new()) };
     /// What the owner says of the page: variables are the same for as long as the isolate lives.
     static SITE: OnceCell<Rc<Site>> = const { OnceCell::new() };
+    /// The key with which browsers ask to be told.
+    static PUSH: OnceCell<Option<String>> = const { OnceCell::new() };
     /// Pages of answers that still stand on the shelf, the newest last.
     static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
 }
@@ -109,6 +111,7 @@ async fn reader(request: &Request, env: &Env) -> Result<Reader> {
         messages: messages(env, language).await?,
         query,
         site: SITE.with(|site| Rc::clone(site.get_or_init(|| Rc::new(env::site(env).0)))),
+        push: PUSH.with(|push| push.get_or_init(|| env::push_key(env)).clone()),
         stale: None,
         origin: super::origin(request, env).unwrap_or_default(),
     })

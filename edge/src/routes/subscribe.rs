@@ -3,6 +3,10 @@
 //! Nothing is believed but the address itself: it is sent a challenge, and has to answer with just that. The key that messages
 //! are signed with goes along with it, so that it is known to the address and not to who asked. Whatever comes of that, who asked
 //! is told in the same words, as it is not theirs to learn what answers where.
+//!
+//! A browser's address at its push service is known to the browser alone, and the service takes nothing for it that is not signed
+//! with the key for which the browser asked. So one first message that is taken is its proof, and its own keys are that it wants
+//! to hear no more.
 
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce};
 use heapbeat_shared::tree;
@@ -12,9 +16,9 @@ use super::keep::{Kept, asked};
 use super::reply::{problem, too_many, unanswered};
 use super::{limit, origin, table};
 use crate::alert::send::post;
-use crate::alert::service::Call;
-use crate::alert::subscriber::secret;
-use crate::probe::{canonical, random};
+use crate::alert::subscriber::{browser, secret};
+use crate::probe::{canonical, random, wall_clock};
+use crate::push;
 use crate::{env, json};
 
 /// Longest body, in bytes.
@@ -25,6 +29,9 @@ pub(crate) const MOST_MONITORS: usize = 20;
 
 /// Bytes of a key.
 const KEY: usize = 24;
+
+/// What who asked is told where it was no use, whatever came of it.
+const UNPROVEN: &str = "the address did not answer as one that wants this";
 
 /// As how many requests to one host a challenge counts.
 const A_CHALLENGE: u32 = 30;
@@ -38,15 +45,31 @@ pub(super) async fn line(
     asks: bool,
 ) -> Result<std::result::Result<String, Response>> {
     let begins = request.method() == Method::Post;
-    let Some((url, monitors)) = read(body, begins) else {
+    let Some(Asked { url, monitors, keys }) = Asked::read(body, begins) else {
         let example = r#"send {"url":"https://…"}, with "monitors":["…"] to be told of these only"#;
         return problem(400, example).map(Err);
     };
     if !asks {
         return Ok(Ok(url));
     }
-    let Some((mut line, host)) = canonical(&url, env::allows_private(env)) else {
-        return problem(400, "url: should begin with https:// and be reachable for anybody").map(Err);
+    let private = env::allows_private(env);
+    let vapid = env::vapid(env).unwrap_or_default();
+    let (mut line, host) = match (&keys, &vapid) {
+        (None, _) => {
+            let Some(address) = canonical(&url, private) else {
+                return problem(400, "url: should begin with https:// and be reachable for anybody").map(Err);
+            };
+            address
+        }
+        (Some(_), None) => return problem(400, "keys: no messages are sent to browsers here").map(Err),
+        (Some(_), Some(_)) => {
+            let Some(address) = push::address(&url, private) else {
+                return problem(400, "url: should be at the push service of a browser that is known")
+                    .map(Err);
+            };
+            // Its host is everybody's.
+            (address.clone(), address)
+        }
     };
     if !monitors.is_empty() {
         let Kept::Copy(status) = asked(env, "/status").await else { return unanswered().map(Err) };
@@ -62,6 +85,22 @@ pub(super) async fn line(
     {
         return too_many().map(Err);
     }
+    if let (Some(keys), Some(vapid)) = (&keys, &vapid) {
+        if begins {
+            let page = origin(request, env);
+            let first = json::object(|o| {
+                o.set("event", "subscribe");
+                o.set("page", page.as_ref());
+            });
+            let said = push::send(vapid, (&line, keys), &first, "subscribe", wall_clock()).await;
+            if !said.is_some_and(|said| (200..300).contains(&said.status)) {
+                return problem(403, UNPROVEN).map(Err);
+            }
+        }
+        line.extend([" ", &browser(keys)]);
+        line.extend(monitors.iter().flat_map(|id| [" ", id]));
+        return Ok(Ok(line));
+    }
     let (mut key, mut nonce) = ([0; KEY], [0; NONCE_BYTES]);
     random(&mut key).and(random(&mut nonce)).ok_or("no random bytes")?;
     let (secret, challenge) = (secret(&key), Nonce(nonce).to_string());
@@ -72,36 +111,75 @@ pub(super) async fn line(
         o.set("challenge", &challenge);
         o.set("secret", begins.then_some(secret.as_str()));
     });
-    let said = post(&Call { url: line.clone(), headers: Vec::new(), body }).await;
+    let said = post(&line, &[], &body.into()).await;
     if !said.is_some_and(|said| (200..300).contains(&said.status) && said.body.trim() == challenge) {
-        return problem(403, "the address did not answer with the challenge that it was sent").map(Err);
+        return problem(403, UNPROVEN).map(Err);
     }
-    line.extend([" ", &secret]);
-    for id in &monitors {
-        line.extend([" ", id]);
+    // An address that has answered has said all there is to say.
+    if begins {
+        line.extend([" ", &secret]);
     }
+    line.extend(monitors.iter().flat_map(|id| [" ", id]));
     Ok(Ok(line))
 }
 
-/// The address and the monitors that a body names.
-fn read(body: &str, begins: bool) -> Option<(String, Vec<String>)> {
-    let body = tree::read(body).ok()?;
-    let url = body.get("url")?.as_str()?;
-    let mut monitors = Vec::new();
-    if let Some(list) = body.get("monitors").filter(|_| begins) {
-        for id in list.as_array()? {
-            monitors.push(
-                id.as_str().filter(|id| table::is_id(id) && monitors.len() < MOST_MONITORS)?.to_owned(),
-            );
+/// What a body says.
+#[derive(PartialEq, Eq)]
+struct Asked {
+    url: String,
+    monitors: Vec<String>,
+    /// The keys, where it is a browser's.
+    keys: Option<String>,
+}
+
+impl Asked {
+    fn read(body: &str, begins: bool) -> Option<Self> {
+        let body = tree::read(body).ok()?;
+        let url = body.get("url")?.as_str()?;
+        let mut monitors = Vec::new();
+        if let Some(list) = body.get("monitors").filter(|_| begins) {
+            for id in list.as_array()? {
+                monitors.push(
+                    id.as_str().filter(|id| table::is_id(id) && monitors.len() < MOST_MONITORS)?.to_owned(),
+                );
+            }
         }
+        let mut sealed = None;
+        if let Some(keys) = body.get("keys") {
+            let key = |name: &str| keys.get(name)?.as_str();
+            sealed = Some(push::keys(key("p256dh")?, key("auth")?)?);
+        }
+        let known = 1 + usize::from(!monitors.is_empty()) + usize::from(sealed.is_some());
+        (body.as_object()?.len() == known).then(|| Asked { url: url.to_owned(), monitors, keys: sealed })
     }
-    let known = 1 + usize::from(!monitors.is_empty());
-    (body.as_object()?.len() == known).then(|| (url.to_owned(), monitors))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::*;
+
+    const POINT: &str =
+        "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+    const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
+
+    fn read(body: &str, begins: bool) -> Option<(String, Vec<String>)> {
+        Asked::read(body, begins).map(|asked| (asked.url, asked.monitors))
+    }
+
+    #[test]
+    fn keys_of_a_browser() {
+        let body = |keys: &str| format!(r#"{{"url":"https://a.example/","keys":{keys}}}"#);
+        let whole = format!(r#"{{"p256dh":"{POINT}","auth":"{AUTH}"}}"#);
+        for begins in [true, false] {
+            let asked = Asked::read(&body(&whole), begins).unwrap();
+            assert_eq!(asked.keys, Some(format!("{POINT}:{AUTH}")), "{begins}");
+        }
+        for keys in
+            ["null", "1", "[]", "{}", &format!(r#"{{"p256dh":"{POINT}"}}"#), r#"{"p256dh":"x","auth":"y"}"#]
+        {
+            assert!(Asked::read(&body(keys), true).is_none(), "{keys}");
+        }
+    }
 
     #[test]
     fn bodies() {

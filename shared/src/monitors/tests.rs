@@ -219,6 +219,7 @@ fn what_anybody_may_know_of_a_problem() {
         ("needle.time-zone", "there is no time zone `needle`", "MONITORS"),
         ("ALERTS.needle", "x", "ALERTS.needle"),
         ("PLAN", "x", "PLAN"),
+        ("VAPID_SUBJECT", "x", "VAPID_SUBJECT"),
     ];
     for (position, reason, expected) in cases {
         let told = Problem { position: position.into(), reason: reason.into() }.shown();
