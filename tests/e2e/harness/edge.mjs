@@ -110,7 +110,11 @@ export class Edge {
     return this.monitor(id);
   }
 
-  /** Breaks a hub, such as `hub-2`, or with `store` what all of them write; mends all where none is named. @param {string} [name] */
+  /**
+   * Breaks a hub, such as `hub-2`, or has it hang, as `hang-hub-2`, or breaks with `store` what all of them write; mends all where none
+   * is named.
+   * @param {string} [name]
+   */
   async fault(name = "") {
     await fetch(`${this.url}/fault?${name}`);
   }

@@ -1,5 +1,6 @@
-// Put in front of the built worker by a test: hubs that fail when they are told to. `/fault?hub-2` breaks a hub, `/fault?store`
-// every hub's store, which then undoes whatever a transaction wrote; `/fault?` mends all.
+// Put in front of the built worker by a test: hubs that fail when they are told to. `/fault?hub-2` breaks a hub, `/fault?hang-hub-2`
+// has what it is asked wait until something else is said here, `/fault?store` breaks every hub's store, which then undoes whatever a
+// transaction wrote; `/fault?` mends all.
 
 // @ts-expect-error It is put beside the built worker.
 import worker, { Hub as Sound } from "./index.js";
@@ -26,6 +27,7 @@ export class Hub {
   async fetch(request) {
     const name = new URL(request.url).host;
     if (broken === name) return new Response("broken by a test", { status: 500 });
+    while (broken === `hang-${name}`) await new Promise((resolve) => setTimeout(resolve, 50));
     return this.sound.fetch(request);
   }
 
