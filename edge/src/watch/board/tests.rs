@@ -1,8 +1,11 @@
-use heapbeat_shared::{Health, HealthMemory, Megabytes};
+use heapbeat_shared::ending::{Ending, EndingKind};
+use heapbeat_shared::report::{Block, LastSamples, Report};
+use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes};
 
 use super::*;
 use crate::watch::answer::{Answer, Body};
 use crate::watch::state::worst;
+use crate::watch::told::tests::{report, signed};
 use crate::watch::{Blindness, Failure};
 
 const MINUTE: i64 = 60_000;
@@ -206,4 +209,52 @@ fn the_worst_that_is_known_speaks_for_all() {
     for (states, all) in cases {
         assert_eq!(worst(states.iter().copied()), all, "{states:?}");
     }
+}
+
+#[test]
+fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_comparison() {
+    let config = config(&["api"]);
+    let mut board = Board::default();
+    let mut take = |minute: i64, told: &Report| {
+        let body = Body::Whole(told.health().to_json());
+        let latency = Duration::from_millis(12);
+        let answer = Answer { status: 200, latency, body, report: Some(Box::new(signed(told))) };
+        let at = UnixMillis(minute * MINUTE);
+        let probed = Probed { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) };
+        board.take(&config, tick(minute), &[probed])
+    };
+    take(10, &report(1, UnixMillis(10 * MINUTE), 0, 60));
+    // Nobody asks for some minutes; memory runs full in its last second, at an age of 310 s.
+    let end = UnixMillis(10 * MINUTE + 250_000);
+    let mut left = report(1, end, 60, 250).samples.series().unwrap();
+    left.samples[249].rss = Bytes::from_mb(500);
+    let next = Report {
+        version: "v2".into(),
+        previous: Some(Ending {
+            kind: EndingKind::OomKill,
+            instance: Some(InstanceId(1)),
+            at: end,
+            ..Ending::default()
+        }),
+        last_samples: Some(LastSamples { instance: InstanceId(1), samples: Block::of(&left, 0) }),
+        ..report(2, UnixMillis(15 * MINUTE), 0, 10)
+    };
+    let commit = take(15, &next);
+
+    let runs = |runs: &[Run]| -> Vec<(u64, u64, usize)> {
+        runs.iter().map(|run| (run.instance.0, run.series.first, run.series.samples.len())).collect()
+    };
+    assert_eq!(runs(&commit.readings[0].runs), [(1, 60, 250), (2, 0, 10)]);
+    assert_eq!(runs(&commit.recordings[0].2), [(1, 0, 60), (1, 60, 250), (2, 0, 10)]);
+    let charted = &board.view(&config, UnixMillis(15 * MINUTE)).monitors[0].chart;
+    assert_eq!(charted.iter().map(|point| point.memory.rss.0).max(), Some(500));
+    let growth = board.watched[&"api".parse().unwrap()].memo.growth.clone().unwrap();
+    let reached: Vec<_> = growth.versions.iter().map(|it| (&*it.name, it.marks[1].is_some())).collect();
+    assert_eq!(reached, [("v2", false), ("1a2b3c4", true)], "five minutes");
+
+    // A hub that begins anew draws the same from what it stored.
+    let mut anew = Board::restore(None, vec![("api".parse().unwrap(), Memo::default())], LiteMap::new());
+    anew.chart(tick(15).at, &commit.readings);
+    let drawn = &anew.watched[&"api".parse().unwrap()];
+    assert_eq!(runs(drawn.recent.as_slices().0), [(1, 60, 250), (2, 0, 10)]);
 }
