@@ -67,7 +67,8 @@ pub async fn ask(env: &Env, path: &str) -> Result<Option<String>> {
     }
 }
 
-/// The status of all monitors. Where a hub is silent the first one says of which nobody knows anything.
+/// The status of all monitors, or what the page of it is made of. Where a hub is silent the first one says of which nobody knows
+/// anything.
 async fn status(env: &Env, path: &str) -> Result<(u16, String)> {
     let (mut bodies, mut silent) = (Vec::new(), Vec::new());
     for (hub, body) in all(env, path).await?.into_iter().enumerate() {
@@ -86,7 +87,7 @@ async fn status(env: &Env, path: &str) -> Result<(u16, String)> {
 
 /// Hands a request of the owner's, or of a job, to the hub whose it is; the answer's status and body are the hub's.
 pub async fn tell(env: &Env, method: Method, path: &str, body: Option<String>) -> Result<(u16, String)> {
-    if path.starts_with("/status") {
+    if path.starts_with("/status") || path == "/page" {
         return status(env, path).await;
     }
     let mut hub = paged(path, body.as_deref());

@@ -79,11 +79,9 @@ impl Page {
         }
     }
 
-    /// Makes the page of what the hubs told, a line each, the first hub first, and an empty one where a hub is silent; `None`
-    /// where that is not what it should be.
+    /// Makes the page of what the hubs told; `None` where that is not what it should be.
     pub fn make(self, told: &str, reader: &Reader) -> Option<String> {
-        let read = |line: &str| tree::read(line).ok();
-        let fields = model::merged(told.split('\n').map(read).collect())?;
+        let Ok(Value::Object(fields)) = tree::read(told) else { return None };
         let fields = match self {
             Page::Status | Page::Preview => model::status(fields),
             Page::Monitor | Page::Incident => fields,

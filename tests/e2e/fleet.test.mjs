@@ -124,6 +124,10 @@ test("a hundred monitors", { timeout: 180_000 }, async (t) => {
   const part = await edge.status();
   const silent = part.monitors.filter((/** @type {any} */ it) => it.state === "unobserved").length;
   assert.deepEqual([silent, part.monitors.length, part.status], [40, 107, "up"]);
+  const html = await (await fetch(edge.url)).text();
+  assert.equal(html.match(/<article class="card/g)?.length, 107, "the page has them, too");
+  assert.equal(html.match(/<article class="card[^>]*unobserved/g)?.length, 40);
+  assert.match(html, /A part of the edge that watches 40 of the monitors does not answer/);
   assert.match(part.notices[0], /^A part of the edge that watches 40 of the monitors does not answer/);
   assert.equal((await fetch(`${edge.url}/api/v1/monitors/m50/uptime`)).status, 503);
   assert.equal((await fetch(`${edge.url}/api/v1/monitors/m99/uptime`)).status, 200);

@@ -7,7 +7,8 @@ use crate::watch::State;
 use crate::watch::state::worst;
 
 /// Figures that are the largest of all hubs', and not their sum.
-const LARGEST: [&str; 5] = [
+const LARGEST: [&str; 6] = [
+    "\"now\":",
     "\"ticks\":",
     "\"ticks_missed\":",
     "\"latest_tick_ms\":",
@@ -17,7 +18,7 @@ const LARGEST: [&str; 5] = [
 
 /// The answers as one, with the fields of the first: monitors one hub after the other, every other list without what is in
 /// it already, the worst status, the latest instant, the sum of figures.
-pub(super) fn merge(answers: &[String]) -> String {
+pub(crate) fn merge(answers: &[String]) -> String {
     let mut all = Vec::new();
     for answer in answers {
         all.push(items(answer));

@@ -71,10 +71,13 @@ impl Hub {
     /// The answer to what needs nobody else.
     fn at_once(&self, method: &Method, path: &str, query: &str, body: &str) -> Told<Finished> {
         match (method, path) {
-            (Method::Get, "/page") => self.status_page().map(Finished::ok),
-            (Method::Get, "/status" | "/status/all") => {
+            (Method::Get, "/page" | "/status" | "/status/all") => {
                 let silent = query.strip_prefix("of=").and_then(|hub| hub.parse().ok());
-                self.status(path == "/status", silent).map(Finished::ok)
+                match path {
+                    "/page" => self.status_page(silent),
+                    _ => self.status(path == "/status", silent),
+                }
+                .map(Finished::ok)
             }
             (Method::Get, "/incidents") => self.told_incidents(query).map(Finished::ok),
             (Method::Get, "/monitors") => self.get_monitors(),

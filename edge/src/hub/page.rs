@@ -21,7 +21,11 @@ const MOST_INCIDENTS: i64 = 30;
 const HOUR_MS: i64 = 3_600_000;
 
 impl Hub {
-    pub(super) fn status_page(&self) -> Told<String> {
+    /// `GET /page`, or what stands in for another hub's.
+    pub(super) fn status_page(&self, silent: Option<usize>) -> Told<String> {
+        if let Some(hub) = silent {
+            return Ok(api::status_page(&self.stand_in(hub, true)?, &[]));
+        }
         let config = self.shown()?;
         let view = self.view_of(&config)?;
         let mut incidents = self.incidents_of(&config, "", MOST_INCIDENTS)?;

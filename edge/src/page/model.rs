@@ -1,46 +1,13 @@
-//! What a page needs besides what the hubs told: one list out of many, the headline, groups, and what is around it.
+//! What a page needs besides what the hubs told: the headline, groups, and what is around it.
 
 use serde_json::{Map, Value};
 
 use super::{Reader, assets};
-use crate::watch::State;
-use crate::watch::state::worst;
 
 /// States that are worth the headline, worst first.
 const NEWS: [&str; 4] = ["down", "degraded", "waking", "maintenance"];
 
 type Fields = Map<String, Value>;
-
-/// What one hub told and what the others did, as if there were one. A hub that is silent leaves a notice.
-pub(super) fn merged(told: Vec<Option<Value>>) -> Option<Fields> {
-    let silent = told.iter().filter(|it| it.is_none()).count();
-    let mut fields: Option<Fields> = None;
-    for told in told {
-        let Some(Value::Object(mut other)) = told else { continue };
-        let Some(fields) = &mut fields else {
-            fields = Some(other);
-            continue;
-        };
-        for name in ["monitors", "incidents", "problems", "notices"] {
-            let more = list(&mut other, name);
-            if let Some(Value::Array(list)) = fields.get_mut(name) {
-                list.extend(more);
-            }
-        }
-        let more = list(&mut other, "maintenance");
-        if let Some(Value::Array(all)) = fields.get_mut("maintenance") {
-            for work in more {
-                announce(all, work);
-            }
-        }
-        let state = |fields: &Fields| fields.get("status").and_then(Value::as_str).and_then(State::of);
-        set(fields, "status", worst([state(fields), state(&other)].into_iter().flatten()).as_str());
-    }
-    if let Some(fields) = fields.as_mut().filter(|_| silent > 0) {
-        set(fields, "silent", silent);
-    }
-    fields
-}
 
 /// The model of `/`.
 pub(super) fn status(mut fields: Fields) -> Fields {
@@ -86,15 +53,6 @@ pub(super) fn framed(mut fields: Fields, page: &str, reader: &Reader) -> Value {
     set(&mut fields, "stylesheet", assets::stylesheet());
     set(&mut fields, "script", assets::script());
     Value::Object(fields)
-}
-
-/// Adds announced work, of which each hub tells as far as it concerns its own monitors.
-fn announce(all: &mut Vec<Value>, mut work: Value) {
-    let same = |it: &&mut Value| it["id"] == work["id"] && it["from"] == work["from"];
-    let Some(known) = all.iter_mut().find(same) else { return all.push(work) };
-    if let (Value::Array(known), Value::Array(more)) = (&mut known["monitors"], &mut work["monitors"]) {
-        known.append(more);
-    }
 }
 
 /// Puts the names of the monitors that work concerns beside their ids.

@@ -67,11 +67,6 @@ async fn ask(env: &Env, question: &str) -> Kept {
 /// What the hub says whose question it is, or what all of them say, one behind the other.
 async fn told(env: &Env, question: &str) -> Result<Option<String>> {
     match question {
-        // A line a hub, so that one that is silent is seen.
-        "/page" => {
-            let all = fleet::all(env, question).await?;
-            Ok(Some(all.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("\n")))
-        }
         question if question.starts_with("/incidents?") => {
             let all = fleet::all(env, question).await?;
             Ok(Some(all.into_iter().flatten().collect()))
