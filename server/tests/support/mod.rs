@@ -27,6 +27,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
+    /// Whether it is a supervisor, and a child of it serves.
+    guarded: bool,
     /// Sockets that the server has without any client.
     own_sockets: usize,
     log: Arc<Mutex<Vec<Value>>>,
@@ -90,9 +92,10 @@ impl Server {
         });
         match port.recv_timeout(PATIENCE).ok() {
             Some(port) => {
-                let mut server = Server { child, port, own_sockets: 0, log };
-                server.own_sockets = sockets(server.worker());
-                server
+                // Whoever listens is there: its parent, or the process itself.
+                let worker = newest_child(child.id());
+                let own_sockets = sockets(worker.unwrap_or(child.id()));
+                Server { child, port, guarded: worker.is_some(), own_sockets, log }
             }
             None => panic!("the server did not come up: {:?} {:?}", child.wait(), log.lock().unwrap()),
         }
@@ -103,9 +106,13 @@ impl Server {
         self.child.id()
     }
 
-    /// The process that serves: the supervisor's newest child, or the process itself.
+    /// The process that serves: the supervisor's newest child, for which it is waited where there is none at the moment, or the
+    /// process itself.
     pub(crate) fn worker(&self) -> u32 {
-        children(self.pid()).into_iter().max().unwrap_or(self.pid())
+        if !self.guarded {
+            return self.pid();
+        }
+        until("a worker", || newest_child(self.pid()))
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -296,10 +303,19 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     names.filter(|child| parent(*child) == Some(pid)).collect()
 }
 
-/// Field 4 of `/proc/<pid>/stat`; the second field is a name in parentheses.
+/// The child that began last. Not that with the highest number: the kernel begins again at the lowest after some ten thousand.
+fn newest_child(pid: u32) -> Option<u32> {
+    children(pid).into_iter().max_by_key(|child| stat(*child, 22))
+}
+
 fn parent(pid: u32) -> Option<u32> {
+    u32::try_from(stat(pid, 4)?).ok()
+}
+
+/// A field of `/proc/<pid>/stat`, counted as proc(5) does; the second is a name in parentheses.
+fn stat(pid: u32, field: usize) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    stat.rsplit_once(") ")?.1.split(' ').nth(field - 3)?.parse().ok()
 }
 
 /// CPU time of a process, without its children's.
