@@ -92,7 +92,13 @@ pub(crate) async fn send(
         ("urgency", "high"),
         ("topic", topic),
     ];
-    send::post(url, &headers, &made.get(1)).await
+    let said = send::post(url, &headers, &made.get(1)).await;
+    if let Some(said) = said.as_ref().filter(|said| said.status >= 400) {
+        // The rest of the address is the browser's secret.
+        let service = url.split('/').nth(2).unwrap_or_default();
+        worker::console_warn!("push: {service} answered with status {}", said.status);
+    }
+    said
 }
 
 #[cfg(test)]
