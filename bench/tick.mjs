@@ -2,21 +2,20 @@
 //
 // In one workerd run the edge and a bare worker that does nothing but the same number of requests, six at a time, and reads the
 // answers: the floor. Their ticks come in turn, and of each it is counted what all threads of that workerd were on a core for
-// (`/proc/<pid>/task/*/schedstat`, nanoseconds), until it is idle again. The targets are in another process. Reports are signed
-// by the real server, which samples as often as it takes to have a minute's sixty for each tick.
+// (`/proc/<pid>/task/*/schedstat`, nanoseconds), until it is idle again. The targets are in another process. Signed reports are
+// those of a day made by the real code, a minute's sixty samples in each.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Edge } from "../tests/e2e/harness/edge.mjs";
 import { monitors as listed } from "../tests/e2e/harness/history.mjs";
-import { Server } from "../tests/e2e/harness/server.mjs";
+import { SECRET, Signed } from "../tests/e2e/harness/signed.mjs";
 import { healthBody, Target } from "../tests/e2e/harness/target.mjs";
 import { workerds } from "../tests/e2e/harness/workerd.mjs";
 
 const TICKS = Number(process.env.TICKS ?? 60);
 /** Ticks that warm the engine up, and are not counted. */
 const WARM = 10;
-const SECRET = "a secret that both halves hold";
 const TOKEN = "0123456789abcdef0123";
 
 /** Asks for as many requests as its URL says, six at a time. */
@@ -71,10 +70,10 @@ function quartiles(values) {
 
 /**
  * Ticks of `count` monitors of a kind, and of the floor.
- * @param {number} count @param {"http" | "heapbeat" | "signed"} kind @param {{ target: Target, server: Server }} targets
+ * @param {number} count @param {"http" | "heapbeat" | "signed"} kind @param {{ target: Target, server: Signed }} targets
  */
 async function measure(count, kind, { target, server }) {
-  const url = kind === "signed" ? `${server.url}/health` : `${target.url}/health`;
+  const url = kind === "signed" ? server.url : `${target.url}/health`;
   const list = listed(count, "http://127.0.0.1:9").map(({ id, name }) => ({
     id,
     name,
@@ -85,7 +84,7 @@ async function measure(count, kind, { target, server }) {
   const vars = { ADMIN_TOKEN: TOKEN, ...(kind === "signed" ? { HEAPBEAT_SECRET: SECRET } : {}) };
   const edge = await Edge.start([], {
     vars,
-    beside: { name: "floor", script: FLOOR, bindings: { COUNT: count, TARGET: url } },
+    beside: { name: "floor", script: FLOOR, bindings: { COUNT: count, TARGET: `${target.url}/health` } },
   });
   const pids = workerds();
   try {
@@ -97,8 +96,7 @@ async function measure(count, kind, { target, server }) {
     if (!answer.ok) throw new Error(`the list was refused: ${await answer.text()}`);
     const [ticks, floors] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
     for (let tick = 0; tick < WARM + TICKS; tick += 1) {
-      // A minute's samples for every tick.
-      if (kind === "signed") await sleep(Math.max(0, 60 * 50 - 400));
+      server.now = edge.now;
       const [one, other] = [await cost(pids, () => edge.tick()), await cost(pids, () => edge.tickOf("floor"))];
       if (tick >= WARM) {
         ticks.push(one);
@@ -115,7 +113,8 @@ async function measure(count, kind, { target, server }) {
 }
 
 const target = await Target.start((_, response) => response.end(healthBody()));
-const server = await Server.start({ env: { HEAPBEAT_SECRET: SECRET, HEAPBEAT_SAMPLE_INTERVAL: "50ms" } });
+const BEGIN = Date.UTC(2026, 0, 1);
+const server = await Signed.start({ from: BEGIN, until: BEGIN + (WARM + TICKS) * 60_000, deaths: [], ring: 60_000 });
 
 /** @type {[number, "http" | "heapbeat" | "signed"][]} */
 const CASES = (process.env.CASES ?? "1:http,10:http,20:http,40:http,200:http,1000:http,40:heapbeat,40:signed")
