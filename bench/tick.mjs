@@ -1,7 +1,7 @@
 // What a tick costs in CPU beyond what workerd spends on the requests themselves, and how it grows.
 //
 // In one workerd run the edge and a bare worker that does nothing but the same number of requests, six at a time, and reads the
-// answers: the floor. Their ticks come in turn, and of each it is counted what all threads of that workerd were on a core for
+// answers, of as many bytes: the floor. Their ticks come in turn, and of each it is counted what all threads of that workerd were on a core for
 // (`/proc/<pid>/task/*/schedstat`, nanoseconds), until it is idle again. The targets are in another process. Signed reports are
 // those of a day made by the real code, a minute's sixty samples in each.
 
@@ -25,7 +25,7 @@ const FLOOR = `export default {
     const one = async () => {
       while (left > 0) {
         left -= 1;
-        await (await fetch(env.TARGET)).text();
+        await (await fetch(env.TARGET, { headers: env.HEADERS })).text();
       }
     };
     await Promise.all(Array.from({ length: 6 }, one));
@@ -68,12 +68,17 @@ function quartiles(values) {
   return { low: at(0.25), mid: at(0.5), high: at(0.75) };
 }
 
+/** A header as long as the signature of a question. */
+const QUESTION = { "heapbeat-signature": `v1 t=${"1".repeat(10)} n=${"a".repeat(32)} s=${"b".repeat(64)}` };
+
 /**
  * Ticks of `count` monitors of a kind, and of the floor.
- * @param {number} count @param {"http" | "heapbeat" | "signed"} kind @param {{ target: Target, server: Signed }} targets
+ * @param {number} count @param {"http" | "heapbeat" | "signed"} kind
+ * @param {{ target: Target, server: Signed, bare: Target }} targets
  */
-async function measure(count, kind, { target, server }) {
+async function measure(count, kind, { target, server, bare }) {
   const url = kind === "signed" ? server.url : `${target.url}/health`;
+  const [TARGET, HEADERS] = kind === "signed" ? [bare.url, QUESTION] : [url, {}];
   const list = listed(count, "http://127.0.0.1:9").map(({ id, name }) => ({
     id,
     name,
@@ -84,7 +89,7 @@ async function measure(count, kind, { target, server }) {
   const vars = { ADMIN_TOKEN: TOKEN, ...(kind === "signed" ? { HEAPBEAT_SECRET: SECRET } : {}) };
   const edge = await Edge.start([], {
     vars,
-    beside: { name: "floor", script: FLOOR, bindings: { COUNT: count, TARGET: `${target.url}/health` } },
+    beside: { name: "floor", script: FLOOR, bindings: { COUNT: count, TARGET, HEADERS } },
   });
   const pids = workerds();
   try {
@@ -115,6 +120,12 @@ async function measure(count, kind, { target, server }) {
 const target = await Target.start((_, response) => response.end(healthBody()));
 const BEGIN = Date.UTC(2026, 0, 1);
 const server = await Signed.start({ from: BEGIN, until: BEGIN + (WARM + TICKS) * 60_000, deaths: [], ring: 60_000 });
+// The same answers for the floor, which checks nothing of them.
+const bare = await Target.start((_, response) => {
+  const body = server.bodies.get(server.now) ?? "";
+  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+  response.writeHead(200, { ...headers, "heapbeat-signature": `v1 s=${"c".repeat(64)}` }).end(body);
+});
 
 /** @type {[number, "http" | "heapbeat" | "signed"][]} */
 const CASES = (process.env.CASES ?? "1:http,10:http,20:http,40:http,200:http,1000:http,40:heapbeat,40:signed")
@@ -127,7 +138,7 @@ console.log("monitors  kind          tick                    floor              
 /** @type {[number, number][]} */
 const points = [];
 for (const [count, kind] of CASES) {
-  const { ticks, floors } = await measure(count, kind, { target, server });
+  const { ticks, floors } = await measure(count, kind, { target, server, bare });
   const [tick, floor] = [quartiles(ticks), quartiles(floors)];
   // Each tick beside the floor that followed it, so that what the machine does meanwhile hits both.
   const beyond = quartiles(ticks.map((ms, index) => ms - floors[index])).mid;
@@ -156,3 +167,4 @@ if (points.length > 2) {
 }
 await server.stop();
 await target.stop();
+await bare.stop();
