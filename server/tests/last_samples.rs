@@ -8,7 +8,7 @@ use std::path::Path;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Cursor, InstanceId};
 use support::owner::{now, report};
-use support::{Server, lives, signal, until};
+use support::{Server, signal, until};
 
 const SECRET: &str = "a secret of the owner's";
 
@@ -110,13 +110,7 @@ fn several_deaths_and_a_new_server_later_it_is_still_told_whose_samples_they_wer
     let mut server = start(&flight);
     asked(&server, &gone);
 
-    // Supervisor and worker at once, as when a container is killed.
     gone.push(heard(&server, 2));
-    let worker = server.worker();
-    signal(worker, "STOP");
-    server.signal("KILL");
-    server.wait();
-    signal(worker, "KILL");
-    until("the worker to end", || (!lives(worker)).then_some(()));
+    server.kill_whole();
     asked(&start(&flight), &gone);
 }

@@ -146,13 +146,7 @@ fn the_next_server_says_how_the_last_one_ended() {
         told["message"].as_str().unwrap().starts_with("before this server was started stopped"),
         "{told}"
     );
-    // Supervisor and worker at once, as when a container is killed.
-    let worker = server.worker();
-    signal(worker, "STOP");
-    server.signal("KILL");
-    server.wait();
-    signal(worker, "KILL");
-    until("the worker to end", || (!lives(worker)).then_some(()));
+    server.kill_whole();
 
     let server = with_flight(&shelf);
     let told = server.ending(0);
@@ -196,12 +190,7 @@ fn a_disk_that_cannot_be_written_any_more_is_read_and_nothing_else_is_lost() {
     let Some(mounted) = support::privileged::small_file_system(directory.path(), "4m") else { return };
     let shelf = directory.path().join("flight");
     let mut server = with_flight(&shelf);
-    let worker = server.worker();
-    signal(worker, "STOP");
-    server.signal("KILL");
-    server.wait();
-    signal(worker, "KILL");
-    until("the worker to end", || (!lives(worker)).then_some(()));
+    server.kill_whole();
     mounted.make_read_only();
 
     let server = with_flight(&shelf);

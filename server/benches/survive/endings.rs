@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 
-use super::super::support::{Server, lives, privileged, signal, until};
+use super::super::support::{Server, privileged, signal, until};
 use super::super::times;
 
 /// One label, and how to bring it about: returns what was said.
@@ -94,12 +94,7 @@ fn vanished() -> String {
     let flight = directory.path().join("flight");
     let place = [("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap())];
     let mut server = Server::start(&place);
-    let worker = server.worker();
-    signal(worker, "STOP");
-    server.signal("KILL");
-    server.wait();
-    signal(worker, "KILL");
-    until("the worker to end", || (!lives(worker)).then_some(()));
+    server.kill_whole();
     let boot = directory.path().join("boot");
     fs::write(&boot, "00000000-0000-4000-8000-000000000000\n").unwrap();
     let other = format!("mount --bind {} /proc/sys/kernel/random/boot_id && exec \"$@\"", boot.display());

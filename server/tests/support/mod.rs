@@ -161,6 +161,16 @@ impl Server {
         })
     }
 
+    /// Kills supervisor and worker at once, as a container is killed.
+    pub(crate) fn kill_whole(&mut self) {
+        let worker = self.worker();
+        signal(worker, "STOP");
+        self.signal("KILL");
+        self.wait();
+        signal(worker, "KILL");
+        until("the worker to end", || (!lives(worker)).then_some(()));
+    }
+
     /// Waits for the end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         until("the server to end", || self.child.try_wait().unwrap())
