@@ -61,9 +61,7 @@ async fn dispatch(
         return reply::not_allowed(entry, &method);
     }
     let times = if entry.route == Route::Subscriptions { 1 + limit::MORE } else { 1 };
-    if let Some(counting) = limit::count(env, &limit::key(request, entry), times)
-        && limit::is_over(counting.await)
-    {
+    if limit::is_over(env, &limit::key(request, entry), times).await {
         return reply::too_many();
     }
     match entry.route {

@@ -132,3 +132,19 @@ test("without the counter, or with one that fails, everything passes", async () 
     }
   }
 });
+
+test("with one that hangs, everything passes after a second", async () => {
+  await withinOneMinute();
+  const other = await Edge.start(watched(), { faulty: true, limit: 5 });
+  try {
+    await other.tick();
+    const read = () => ask("203.0.113.9", "/api/v1/status", { worker: other });
+    assert.deepEqual(await statuses(7, read), { 200: 5, 429: 2 });
+    await other.fault("limit");
+    assert.deepEqual(await statuses(2, read), { 200: 2 });
+    await other.fault();
+    assert.deepEqual(await statuses(2, read), { 429: 2 });
+  } finally {
+    await other.stop();
+  }
+});

@@ -2,14 +2,16 @@
 //!
 //! The platform counts (`[[ratelimits]]` of `wrangler.toml`), each reader's, owner's and job's requests by themselves, so that a
 //! page that is read too eagerly costs no job its ping. An address is handed to that counter and to nobody else. Without the
-//! counter, or where it fails, everything passes.
+//! counter, or where it fails or hangs, everything passes.
 
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use worker::{Env, Request};
+use worker::{Delay, Env, Request};
 
 use super::table::{Path, Route};
 use crate::by_name::{call, promised};
@@ -17,6 +19,9 @@ use crate::env::{self, LIMIT};
 
 /// As how many requests more one counts whose token is wrong, or that has an address asked: a tenth of what is usual will do.
 pub(super) const MORE: u32 = 9;
+
+/// How long the counter is waited for: it is on the same machine.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// As what a request to a path is counted.
 pub(super) fn key(request: &Request, path: &Path) -> String {
@@ -30,8 +35,15 @@ pub(super) fn key(request: &Request, path: &Path) -> String {
     [kind, &whose(&address)].concat()
 }
 
-/// Counts so many requests; what comes of it is for [`is_over`]. `None` where nobody counts.
-pub(super) fn count(env: &Env, key: &str, times: u32) -> Option<JsFuture> {
+/// Counts so many requests, and says whether the last was one too many. Where nobody counts, or the counter fails or is slow, it
+/// was not.
+pub(super) async fn is_over(env: &Env, key: &str, times: u32) -> bool {
+    let Some(counting) = count(env, key, times) else { return false };
+    let Either::Left((Ok(outcome), _)) = select(counting, Delay::from(PATIENCE)).await else { return false };
+    Reflect::get(&outcome, &"success".into()).is_ok_and(|success| success == JsValue::FALSE)
+}
+
+fn count(env: &Env, key: &str, times: u32) -> Option<JsFuture> {
     let what = Object::new();
     Reflect::set(&what, &"key".into(), &key.into()).ok()?;
     let counter = env::binding(env, LIMIT);
@@ -40,12 +52,6 @@ pub(super) fn count(env: &Env, key: &str, times: u32) -> Option<JsFuture> {
         outcome = call(&counter, "limit", &what);
     }
     promised(outcome).ok()
-}
-
-/// Whether that was one too many; where the counter fails it was not.
-pub(super) fn is_over(counted: Result<JsValue, JsValue>) -> bool {
-    let success = counted.and_then(|outcome| Reflect::get(&outcome, &"success".into()));
-    success.is_ok_and(|success| success == JsValue::FALSE)
 }
 
 /// Who stands behind an address: an IPv6 customer has at least a /64 of them.

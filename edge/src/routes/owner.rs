@@ -22,9 +22,7 @@ pub(super) async fn answer(request: &mut Request, env: &Env, entry: &Path, path:
         return missing(path);
     }
     if !asks && let Some(refused) = refuse(request, &env::tokens(env, route == Route::Heartbeat))? {
-        if let Some(counting) = limit::count(env, &limit::key(request, entry), limit::MORE) {
-            let _ = counting.await;
-        }
+        limit::is_over(env, &limit::key(request, entry), limit::MORE).await;
         return Ok(refused);
     }
     let question = match question(route, path, &query_of(request)) {

@@ -80,9 +80,7 @@ pub(super) async fn line(
             }
         }
     }
-    if let Some(counting) = limit::count(env, &["to ", &host].concat(), A_CHALLENGE)
-        && limit::is_over(counting.await)
-    {
+    if limit::is_over(env, &["to ", &host].concat(), A_CHALLENGE).await {
         return too_many().map(Err);
     }
     if let (Some(keys), Some(vapid)) = (&keys, &vapid) {

@@ -1,6 +1,6 @@
 // Put in front of the built worker by a test: hubs that fail when they are told to. `/fault?hub-2` breaks a hub, `/fault?hang-hub-2`
 // has what it is asked wait until something else is said here, `/fault?store` breaks every hub's store, which then undoes whatever a
-// transaction wrote; `/fault?` mends all.
+// transaction wrote, `/fault?limit` has the counter of requests hang; `/fault?` mends all.
 
 // @ts-expect-error It is put beside the built worker.
 import worker, { Hub as Sound } from "./index.js";
@@ -40,7 +40,12 @@ export default class extends worker {
   /** @param {Request} request */
   async fetch(request) {
     const url = new URL(request.url);
-    if (url.pathname !== "/fault") return super.fetch(request);
+    if (url.pathname !== "/fault") {
+      const { LIMIT } = this.env;
+      const limit = (/** @type {unknown} */ what) => (broken === "limit" ? new Promise(() => {}) : LIMIT.limit(what));
+      if (LIMIT) this.env = { ...this.env, LIMIT: { limit } };
+      return super.fetch(request);
+    }
     broken = url.search.slice(1);
     return new Response(null, { status: 204 });
   }
