@@ -41,6 +41,7 @@ pub fn purge() -> Result<(), HeapError> {
         if unused_pages()? <= before / 8 {
             break;
         }
+        #[allow(clippy::disallowed_methods, reason = "jemalloc does not tell when its thread is done")]
         thread::sleep(PAUSE);
     }
     Ok(())
