@@ -15,10 +15,10 @@ use worker::{Env, Method, Request, Response, Result};
 use super::keep::{Kept, asked};
 use super::reply::{problem, too_many, unanswered};
 use super::{limit, origin, table};
-use crate::alert::send::post;
+use crate::alert::send::{Said, post};
 use crate::alert::subscriber::{browser, secret};
 use crate::probe::{canonical, random, wall_clock};
-use crate::push;
+use crate::push::{self, Vapid};
 use crate::{env, json};
 
 /// Longest body, in bytes.
@@ -52,24 +52,9 @@ pub(super) async fn line(
     if !asks {
         return Ok(Ok(url));
     }
-    let private = env::allows_private(env);
-    let vapid = env::vapid(env).unwrap_or_default();
-    let (mut line, host) = match (&keys, &vapid) {
-        (None, _) => {
-            let Some(address) = canonical(&url, private) else {
-                return problem(400, "url: should begin with https:// and be reachable for anybody").map(Err);
-            };
-            address
-        }
-        (Some(_), None) => return problem(400, "keys: no messages are sent to browsers here").map(Err),
-        (Some(_), Some(_)) => {
-            let Some(address) = push::address(&url, private) else {
-                return problem(400, "url: should be at the push service of a browser that is known")
-                    .map(Err);
-            };
-            // Its host is everybody's.
-            (address.clone(), address)
-        }
+    let who = match Who::read(env, &url, keys) {
+        Ok(who) => who,
+        Err(reason) => return problem(400, reason).map(Err),
     };
     if !monitors.is_empty() {
         let Kept::Copy(status) = asked(env, "/status").await else { return unanswered().map(Err) };
@@ -80,45 +65,87 @@ pub(super) async fn line(
             }
         }
     }
-    if limit::is_over(env, &["to ", &host].concat(), A_CHALLENGE).await {
+    if limit::is_over(env, &["to ", who.counted()].concat(), A_CHALLENGE).await {
         return too_many().map(Err);
     }
-    if let (Some(keys), Some(vapid)) = (&keys, &vapid) {
-        if begins {
-            let page = origin(request, env);
-            let first = json::object(|o| {
-                o.set("event", "subscribe");
-                o.set("page", page.as_ref());
-            });
-            let said = push::send(vapid, (&line, keys), &first, "subscribe", wall_clock()).await;
-            if !said.is_some_and(|said| (200..300).contains(&said.status)) {
-                return problem(403, UNPROVEN).map(Err);
-            }
+    let page = origin(request, env);
+    let (mut line, proof) = match who {
+        Who::Webhook { url, .. } => {
+            let proof = challenged(&url, begins, page.as_deref()).await?;
+            (url, proof)
         }
-        line.extend([" ", &browser(keys)]);
-        line.extend(monitors.iter().flat_map(|id| [" ", id]));
-        return Ok(Ok(line));
+        Who::Browser { url, keys, vapid } => {
+            let taken = !begins || greeted(&vapid, (&url, &keys), page.as_deref()).await;
+            (url, taken.then(|| browser(&keys)))
+        }
+    };
+    let Some(proof) = proof else { return problem(403, UNPROVEN).map(Err) };
+    let words = [proof].into_iter().filter(|proof| !proof.is_empty()).chain(monitors);
+    words.for_each(|word| line.extend([" ", &word]));
+    Ok(Ok(line))
+}
+
+/// Whose address it is, as it is kept.
+enum Who {
+    /// A program's, and its host.
+    Webhook { url: String, host: String },
+    /// A browser's at its push service, its keys, and what it is sent messages with.
+    Browser { url: String, keys: String, vapid: Vapid },
+}
+
+impl Who {
+    /// An error says what would be right.
+    fn read(env: &Env, url: &str, keys: Option<String>) -> std::result::Result<Self, &'static str> {
+        let private = env::allows_private(env);
+        let Some(keys) = keys else {
+            let (url, host) = canonical(url, private)
+                .ok_or("url: should begin with https:// and be reachable for anybody")?;
+            return Ok(Who::Webhook { url, host });
+        };
+        let vapid = env::vapid(env).ok().flatten().ok_or("keys: no messages are sent to browsers here")?;
+        let url = push::address(url, private)
+            .ok_or("url: should be at the push service of a browser that is known")?;
+        Ok(Who::Browser { url, keys, vapid })
     }
+
+    /// What is not to be asked too often: a host, but not that of a push service, which is everybody's.
+    fn counted(&self) -> &str {
+        match self {
+            Who::Webhook { host, .. } => host,
+            Who::Browser { url, .. } => url,
+        }
+    }
+}
+
+/// Sends a challenge. Where the address answers with it: the secret that it was sent, which is empty for one that wants no more, as it
+/// has said all there is to say.
+async fn challenged(url: &str, begins: bool, page: Option<&str>) -> Result<Option<String>> {
     let (mut key, mut nonce) = ([0; KEY], [0; NONCE_BYTES]);
     random(&mut key).and(random(&mut nonce)).ok_or("no random bytes")?;
-    let (secret, challenge) = (secret(&key), Nonce(nonce).to_string());
-    let page = origin(request, env);
+    let secret = if begins { secret(&key) } else { String::new() };
+    let challenge = Nonce(nonce).to_string();
     let body = json::object(|o| {
         o.set("event", if begins { "subscribe" } else { "unsubscribe" });
-        o.set("page", page.as_ref());
+        o.set("page", page);
         o.set("challenge", &challenge);
         o.set("secret", begins.then_some(secret.as_str()));
     });
-    let said = post(&line, &[], &body.into()).await;
-    if !said.is_some_and(|said| (200..300).contains(&said.status) && said.body.trim() == challenge) {
-        return problem(403, UNPROVEN).map(Err);
-    }
-    // An address that has answered has said all there is to say.
-    if begins {
-        line.extend([" ", &secret]);
-    }
-    line.extend(monitors.iter().flat_map(|id| [" ", id]));
-    Ok(Ok(line))
+    let said = post(url, &[], &body.into()).await;
+    let answered = said.is_some_and(|said| is_taken(&said) && said.body.trim() == challenge);
+    Ok(answered.then_some(secret))
+}
+
+/// Sends a browser its first message, and says whether its service took it.
+async fn greeted(vapid: &Vapid, to: (&str, &str), page: Option<&str>) -> bool {
+    let first = json::object(|o| {
+        o.set("event", "subscribe");
+        o.set("page", page);
+    });
+    push::send(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|said| is_taken(&said))
+}
+
+fn is_taken(said: &Said) -> bool {
+    (200..300).contains(&said.status)
 }
 
 /// What a body says.
