@@ -117,7 +117,7 @@ pub(crate) fn setup(env: &Env) -> Setup {
             Vec::new()
         }
     };
-    let plan = variable(env, PLAN).and_then(|value| value.as_string());
+    let plan = text(env, PLAN);
     let quotas = match plan.as_deref() {
         Some("paid") => None,
         None | Some("free") => Some(FREE),
@@ -127,7 +127,7 @@ pub(crate) fn setup(env: &Env) -> Setup {
             Some(FREE)
         }
     };
-    let named = variable(env, REFERENCES).and_then(|value| value.as_string()).unwrap_or_default();
+    let named = text(env, REFERENCES).unwrap_or_default();
     let references = references(&named).unwrap_or_else(|reason| {
         config.problems.push(Problem { position: REFERENCES.to_owned(), reason });
         Vec::new()
@@ -160,8 +160,7 @@ pub(crate) fn subscriptions(env: &Env) -> Option<usize> {
 
 /// What messages to browsers are sent with; nothing where nothing of it is set. An error names what is wrong with which variable.
 pub(crate) fn vapid(env: &Env) -> Result<Option<Vapid>, (&'static str, &'static str)> {
-    let set =
-        VARIABLES.map(|name| variable(env, name).and_then(|value| value.as_string()).unwrap_or_default());
+    let set = VARIABLES.map(|name| text(env, name).unwrap_or_default());
     let is_set = set.iter().any(|text| !text.is_empty());
     is_set.then(|| Vapid::read(set)).transpose()
 }
@@ -174,13 +173,13 @@ pub(crate) fn push_key(env: &Env) -> Option<String> {
 
 /// The address of the status page, where it is configured.
 pub(crate) fn page(env: &Env) -> Option<String> {
-    let page = variable(env, STATUS_URL).and_then(|value| value.as_string());
+    let page = text(env, STATUS_URL);
     page.filter(|page| page.starts_with("https://") || page.starts_with("http://"))
 }
 
 /// How long an answer of the hub's is good for everybody, in milliseconds.
 pub(crate) fn answers_kept(env: &Env) -> i64 {
-    let text = variable(env, ANSWERS_KEPT).and_then(|value| value.as_string());
+    let text = text(env, ANSWERS_KEPT);
     let span = text.and_then(|text| parse_duration(&text).ok()).unwrap_or(Duration::from_secs(5));
     i64::try_from(span.as_millis()).map_or(60_000, |span| span.min(60_000))
 }
@@ -202,7 +201,7 @@ pub(crate) fn check_channels(config: &mut Config, channels: &Channels) {
 
 /// The secret of this name.
 pub(crate) fn secret(env: &Env, name: &SecretName) -> Option<String> {
-    variable(env, name.as_str())?.as_string()
+    text(env, name.as_str())
 }
 
 /// A list of tables, or the same as JSON in a text.
@@ -216,7 +215,7 @@ fn list(env: &Env, name: &str) -> Option<String> {
 pub(crate) fn secret_of(env: &Env, monitor: &Monitor) -> Option<(Result<Secret, Blindness>, bool)> {
     let Target::Heapbeat { secret: named, .. } = &monitor.target else { return None };
     let name = named.as_ref().map_or(DEFAULT_SECRET, |name| name.as_str());
-    let text = variable(env, name).and_then(|value| value.as_string());
+    let text = text(env, name);
     let secret = text.map(|text| Secret::new(&text).map_err(|_| Blindness::Secret));
     match (secret, named) {
         (Some(secret), named) => Some((secret, named.is_some())),
@@ -228,7 +227,7 @@ pub(crate) fn secret_of(env: &Env, monitor: &Monitor) -> Option<(Result<Secret, 
 /// The tokens that let the owner in, and those that let a job speak.
 pub(crate) fn tokens(env: &Env, heartbeat: bool) -> Vec<Option<String>> {
     let names: &[&str] = if heartbeat { &[ADMIN_TOKEN, HEARTBEAT_TOKEN] } else { &[ADMIN_TOKEN] };
-    names.iter().map(|name| variable(env, name).and_then(|value| value.as_string())).collect()
+    names.iter().map(|name| text(env, name)).collect()
 }
 
 /// The headers that `monitor` sends; `None` where it has none.
@@ -250,6 +249,11 @@ pub(crate) fn headers_of(env: &Env, monitor: &Monitor) -> Option<Result<Vec<Sent
 /// A binding, to be called by name.
 pub(crate) fn binding(env: &Env, name: &str) -> JsValue {
     variable(env, name).unwrap_or_default()
+}
+
+/// A variable or secret that is a text.
+fn text(env: &Env, name: &str) -> Option<String> {
+    variable(env, name)?.as_string()
 }
 
 fn variable(env: &Env, name: &str) -> Option<JsValue> {

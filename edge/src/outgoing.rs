@@ -32,10 +32,7 @@ fn init<'h>(
 
 /// The request `method url` with this body, for another object of ours.
 pub(crate) fn request(method: &str, url: &str, body: Option<&str>) -> worker::Result<Request> {
-    Ok(Request::new_with_str_and_init(
-        url,
-        &init(method, [], &body.map_or(JsValue::UNDEFINED, JsValue::from_str))?.0,
-    )?)
+    Ok(Request::new_with_str_and_init(url, &init(method, [], &body.into())?.0)?)
 }
 
 /// A request that is ready to go out, as often as one likes.

@@ -110,11 +110,7 @@ impl<'m> Sending<'m> {
         } else {
             let theirs = self.headers.iter().filter(|header| at_home || !header.secret);
             let theirs = theirs.map(|header| (header.name.as_str(), header.value.as_str()));
-            Outgoing::new(
-                self.method,
-                ours.into_iter().chain(theirs),
-                &self.body.map_or(JsValue::UNDEFINED, JsValue::from_str),
-            )?
+            Outgoing::new(self.method, ours.into_iter().chain(theirs), &self.body.into())?
         };
         match question.map(Question::header) {
             Some((name, value)) => request.with(name, &value),
