@@ -44,6 +44,23 @@ pub struct Series {
     pub samples: Vec<Sample>,
 }
 
+impl Series {
+    /// Leaves what comes after the sample with this number, and says how many are missing in between.
+    pub fn keep_after(&mut self, sequence: u64) -> u64 {
+        let wanted = sequence.saturating_add(1);
+        let known = usize::try_from(wanted.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.skip(known);
+        self.first.saturating_sub(wanted)
+    }
+
+    /// Leaves all but the first `count` samples.
+    pub fn skip(&mut self, count: usize) {
+        let count = count.min(self.samples.len());
+        self.samples.drain(..count);
+        self.first = self.first.saturating_add(count as u64);
+    }
+}
+
 /// Why bytes are not a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeriesError {

@@ -154,11 +154,8 @@ impl News {
     /// Adds those of an instance's samples that come after `cursor`, and counts what is missing before them. `shift`: what is
     /// added to its clock.
     fn add(&mut self, cursor: Option<Cursor>, instance: InstanceId, mut series: Series, shift: i64) {
-        let expected = cursor.map_or(series.first, |cursor| cursor.sequence.saturating_add(1));
-        self.missing = self.missing.saturating_add(series.first.saturating_sub(expected));
-        let known = expected.saturating_sub(series.first);
-        series.samples.drain(..series.samples.len().min(usize::try_from(known).unwrap_or(usize::MAX)));
-        series.first = series.first.max(expected);
+        let missing = cursor.map_or(0, |cursor| series.keep_after(cursor.sequence));
+        self.missing = self.missing.saturating_add(missing);
         for sample in &mut series.samples {
             sample.at = moved(sample.at, shift);
         }

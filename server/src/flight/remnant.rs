@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use heapbeat_shared::report::{Block, LastSamples};
-use heapbeat_shared::series::Series;
 use heapbeat_shared::{Cursor, wire};
 
 use super::Story;
@@ -37,7 +36,7 @@ pub(super) fn of(story: &Story) -> Option<LastSamples> {
             return Some(LastSamples { instance, samples });
         }
         // Noise of the worst kind: the newer half.
-        series = rest(&series, series.samples.len().div_ceil(2));
+        series.skip(series.samples.len().div_ceil(2));
     }
 }
 
@@ -59,11 +58,8 @@ impl Remnants {
     /// What came after the cursor in its instance; nothing where that is another, or there is nothing more.
     pub(crate) fn after(&self, cursor: Cursor) -> Option<LastSamples> {
         let held = self.0.iter().find(|it| it.instance == cursor.instance)?;
-        let series = held.samples.series().ok()?;
-        let wanted = cursor.sequence.saturating_add(1);
-        let known = usize::try_from(wanted.saturating_sub(series.first)).unwrap_or(usize::MAX);
-        let series = rest(&series, known.min(series.samples.len()));
-        let lost = series.first.saturating_sub(wanted);
+        let mut series = held.samples.series().ok()?;
+        let lost = series.keep_after(cursor.sequence);
         (!series.samples.is_empty())
             .then(|| LastSamples { instance: held.instance, samples: Block::of(&series, lost) })
     }
@@ -90,14 +86,10 @@ pub(crate) fn read(line: &str) -> Option<LastSamples> {
     wire::parse::<LastSamples>(line.as_bytes()).ok().filter(|it| it.samples.data.len() <= LONGEST)
 }
 
-/// All but the first `count` samples.
-fn rest(series: &Series, count: usize) -> Series {
-    Series { first: series.first + count as u64, samples: series.samples[count..].to_vec() }
-}
-
 #[cfg(test)]
 mod tests {
-    use heapbeat_shared::{Bytes, InstanceId, Sample, UnixMillis, series};
+    use heapbeat_shared::series::{self, Series};
+    use heapbeat_shared::{Bytes, InstanceId, Sample, UnixMillis};
 
     use super::*;
     use crate::flight::Head;
