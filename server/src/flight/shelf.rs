@@ -84,9 +84,7 @@ impl Shelf {
         let text = bytes(&directory.join(SAMPLES), remnant::LONGEST_TEXT as u64).unwrap_or_default();
         self.remnants = Remnants::parse(&String::from_utf8_lossy(&text));
         stories.sort_by_key(Story::last_sign);
-        for story in &stories {
-            self.remember(story);
-        }
+        self.remember(&stories);
         (stories, kept(&directory.join(KEPT)))
     }
 
@@ -133,7 +131,7 @@ impl Shelf {
         } else {
             let _ = fs::remove_file(path);
         }
-        self.remember(&story);
+        self.remember(std::slice::from_ref(&story));
         story
     }
 
@@ -144,10 +142,11 @@ impl Shelf {
         }
     }
 
-    /// Keeps the samples of a story, here and for a supervisor to come.
-    fn remember(&mut self, story: &Story) {
-        if let Some(left) = remnant::of(story) {
-            self.remnants.add(left);
+    /// Keeps the samples of stories, here and for a supervisor to come.
+    fn remember(&mut self, stories: &[Story]) {
+        let mut left = stories.iter().filter_map(remnant::of).peekable();
+        if left.peek().is_some() {
+            left.for_each(|it| self.remnants.add(it));
             self.write(SAMPLES, self.remnants.to_text().as_bytes());
         }
     }
