@@ -22,7 +22,7 @@ fn a_purge_beside_jemallocs_own_is_whole() {
     for round in 0..60 {
         let held: Vec<Vec<u8>> = (0..3200).map(|_| vec![1; 64 << 10]).collect();
         drop(held);
-        #[allow(clippy::disallowed_methods, reason = "whatever jemalloc's thread is in the middle of")]
+        #[expect(clippy::disallowed_methods, reason = "whatever jemalloc's thread is in the middle of")]
         thread::sleep(Duration::from_millis(round * 5));
         heap::set_dirty_decay(0).unwrap();
         heap::purge().unwrap();

@@ -27,21 +27,24 @@ const EFAULT: c_int = 14;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Unused pages that are not worth another try: a megabyte. Others free some all the time.
+const FEW: usize = 256;
+
 /// Gives every unused page of every arena back to the system at once. Walks all arenas; allocations of other threads go
 /// on meanwhile. It takes milliseconds per hundred megabytes.
 ///
 /// While jemalloc's own thread gives back some of an arena, a purge of that arena does nothing and says nothing
-/// (`pac_decay_to_limit` in jemalloc 5.3). So it is asked for again while more than an eighth of what was unused still is, for a
-/// second at most. It blocks: not for a thread that serves.
+/// (`pac_decay_to_limit` in jemalloc 5.3). So it is asked for again while more than an eighth of what was unused still is, and
+/// more than `FEW` pages, for a second at most. It blocks: not for a thread that serves.
 pub fn purge() -> Result<(), HeapError> {
     let name = CString::new(format!("arena.{EVERY_ARENA}.purge")).expect("a number has no zero byte");
     let before = unused_pages()?;
     for _ in 0..TRIES {
         command(&name)?;
-        if unused_pages()? <= before / 8 {
+        if unused_pages()? <= (before / 8).max(FEW) {
             break;
         }
-        #[allow(clippy::disallowed_methods, reason = "jemalloc does not tell when its thread is done")]
+        #[expect(clippy::disallowed_methods, reason = "jemalloc does not tell when its thread is done")]
         thread::sleep(PAUSE);
     }
     Ok(())
