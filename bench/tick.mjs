@@ -1,9 +1,9 @@
 // What a tick costs in CPU beyond what workerd spends on the requests themselves, and how it grows.
 //
 // In one workerd run the edge and a bare worker that does nothing but the same number of requests, six at a time, and reads the
-// answers, of as many bytes: the floor. Their ticks come in turn, and of each it is counted what all threads of that workerd were on a core for
-// (`/proc/<pid>/task/*/schedstat`, nanoseconds), until it is idle again. The targets are in another process. Signed reports are
-// those of a day made by the real code, a minute's sixty samples in each.
+// answers, of as many bytes: the floor. Their ticks come in turn, and of each it is counted what all threads of that workerd were
+// on a core for (`/proc/<pid>/task/*/schedstat`, nanoseconds), until it is idle again. The targets are in another process. Signed
+// reports are those of a day made by the real code, a minute's sixty samples in each.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";

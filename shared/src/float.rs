@@ -34,7 +34,6 @@ fn short(text: &str) -> Option<f64> {
             _ => return None,
         }
     }
-    #[allow(clippy::cast_precision_loss)]
     (digits > 0).then(|| sign * (whole as f64 / scale as f64))
 }
 
