@@ -152,6 +152,33 @@ test("what is known is there, and what stands in a name is nothing but text", as
   await close();
 });
 
+test("on paper it is dark on white with its content alone, and nothing moves for who wants that", async () => {
+  const { page, close } = await open(browser, `${few.url}/`, { colorScheme: "dark" });
+  await page.evaluate(() => {
+    document.documentElement.dataset.theme = "dark";
+  });
+  const style = (/** @type {string} */ of, /** @type {string} */ name) =>
+    page
+      .locator(of)
+      .first()
+      .evaluate((it, name) => getComputedStyle(it).getPropertyValue(name), name);
+  const lightness = async () => Number(/\d+/.exec(await style("body", "color"))?.[0]);
+  assert.ok((await lightness()) > 200, "light on dark on the screen");
+  await page.emulateMedia({ media: "print" });
+  assert.ok((await lightness()) < 60, await style("body", "color"));
+  assert.equal(await style("body", "background-color"), "rgba(0, 0, 0, 0)");
+  assert.equal(await style(".card", "break-inside"), "avoid");
+  assert.deepEqual(
+    [await page.locator(".links").first().isVisible(), await page.locator(".card").first().isVisible()],
+    [false, true],
+  );
+  await page.emulateMedia({ media: "screen", reducedMotion: "no-preference" });
+  assert.equal(await style(".bars rect", "transition-duration"), "0.1s");
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  assert.equal(await style(".bars rect", "transition-duration"), "0s");
+  await close();
+});
+
 test("a bar leads to its day, a stretch is chosen, a chart tells its figures, the theme is remembered", async () => {
   const { page, trouble, close } = await open(browser, `${many.url}/`, { viewport: { width: 1200, height: 900 } });
   const day = page.locator('.bars a[href*="/monitors/m00"]').last();
