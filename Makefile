@@ -43,7 +43,7 @@ e2e: wasm release ## Test the real server and the real worker end to end
 	@echo "== end-to-end tests"
 	@cargo build --locked --quiet -p heapbeat
 	@cargo build --locked --quiet -p heapbeat-edge --example history
-	@$(NODE) --test --test-reporter=spec $(E2E_FLAGS) 'tests/e2e/*.test.mjs'
+	@$(NODE) --test --test-reporter=spec $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
 
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and JavaScript

@@ -7,8 +7,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import chromium from "@sparticuz/chromium";
-import { Edge } from "../tests/e2e/harness/edge.mjs";
-import { fill } from "../tests/e2e/harness/history.mjs";
+import { Edge } from "../tests/e2e/support/edge.mjs";
+import { fill } from "../tests/e2e/support/seed-history.mjs";
 import { fail } from "../tools/say.mjs";
 
 const LIGHTHOUSE = "lighthouse@12.8.2";

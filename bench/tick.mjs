@@ -7,11 +7,11 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Edge } from "../tests/e2e/harness/edge.mjs";
-import { monitors as listed } from "../tests/e2e/harness/history.mjs";
-import { SECRET, Signed } from "../tests/e2e/harness/signed.mjs";
-import { healthBody, Target } from "../tests/e2e/harness/target.mjs";
-import { workerds } from "../tests/e2e/harness/workerd.mjs";
+import { Edge } from "../tests/e2e/support/edge.mjs";
+import { monitors as listed } from "../tests/e2e/support/seed-history.mjs";
+import { SECRET, Signed } from "../tests/e2e/support/signed-server.mjs";
+import { healthBody, Target } from "../tests/e2e/support/target.mjs";
+import { workerds } from "../tests/e2e/support/workerd-processes.mjs";
 
 const TICKS = Number(process.env.TICKS ?? 60);
 /** Ticks that warm the engine up, and are not counted. */

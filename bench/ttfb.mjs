@@ -6,8 +6,8 @@
 import { Agent, get } from "node:http";
 import { loadavg } from "node:os";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { Edge } from "../tests/e2e/harness/edge.mjs";
-import { fill } from "../tests/e2e/harness/history.mjs";
+import { Edge } from "../tests/e2e/support/edge.mjs";
+import { fill } from "../tests/e2e/support/seed-history.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 300);
 /** Rounds that warm the engines up, and are not counted. */

@@ -7,9 +7,9 @@
 //   BUDGET_CASES=1000 make budget                   other numbers of monitors
 //   BUDGET_CASES=signed:40 BUDGET_MINUTES=360 ...   each signs a report with a minute's samples
 
-import { Edge, monitor } from "../tests/e2e/harness/edge.mjs";
-import { SECRET, Signed } from "../tests/e2e/harness/signed.mjs";
-import { healthBody, Target } from "../tests/e2e/harness/target.mjs";
+import { Edge, monitor } from "../tests/e2e/support/edge.mjs";
+import { SECRET, Signed } from "../tests/e2e/support/signed-server.mjs";
+import { healthBody, Target } from "../tests/e2e/support/target.mjs";
 import { note } from "./say.mjs";
 
 const DAY = 1440;

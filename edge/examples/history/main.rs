@@ -4,7 +4,7 @@
 //! (`{"monitors":[…],"days":90,"until":<ms>,"came":<ms>,"memory":4}`: the list as it is configured, the last tick, the edge's
 //! own clock at it, and how many heapbeat monitors sign reports), rows come out, the same for the same line. The last day goes
 //! tick by tick through the real [`Board`](heapbeat_edge::watch::board::Board), what is older is written from the same
-//! stories. `{"reports":{…}}` asks for a signed server's day instead (`reports.rs`). Used by `tests/e2e/harness/history.mjs`.
+//! stories. `{"reports":{…}}` asks for a signed server's day instead (`reports.rs`). Used by `tests/e2e/support/seed-history.mjs`.
 
 mod last_day;
 mod memory;

@@ -1,0 +1,303 @@
+// Hostile text wherever text comes from: names, groups, titles, notes, and a server with the right secret that lies. It is
+// shown as it is, by everything that shows it, and nothing of it is markup, a header, a line or a template.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open } from "../support/browser.mjs";
+import { Edge, monitor } from "../support/edge.mjs";
+import { ask } from "../support/raw-http.mjs";
+import { SECRET, Signed } from "../support/signed-server.mjs";
+import { Target } from "../support/target.mjs";
+
+const TOKEN = "0123456789abcdef0123";
+const MINUTE = 60_000;
+const BEGAN = Date.UTC(2026, 0, 1);
+
+/** Each would call `fired` with its number, or leave an element that is not ours. */
+const EVIL = {
+  name: `"><script>fired(1)</script><img src=x onerror=fired(2)>`,
+  other: `]]></title><x:script xmlns:x="http://www.w3.org/1999/xhtml">fired(3)</x:script>`,
+  group: `'><svg onload=fired(4)>{{>head}}{{$headline.up}}{{site.title}}`,
+  title: `</title><script>fired(5)</script>`,
+  link: `<b onmouseover=fired(6)>here</b>`,
+  label: `a"} 1 # {x="\\`,
+  work: `<iframe srcdoc="<script>fired(7)</script>">;X-EVIL:1,\\nATTENDEE:x`,
+  note: `--><script>fired(8)</script>{"next":"1-1"}\u2028\u202e=cmd|' /C calc'!A0`,
+  evidence: `<script>fired(9)</script>\r\nX-Evil: 1\n{{>head}}</ul></section>`,
+  version: `"><script>fired(10)</script>`,
+  answer: `<script>fired(11)</script>`,
+};
+
+/** @type {Signed} */ let liar;
+/** @type {Target} */ let rude;
+/** @type {Edge} */ let edge;
+/** @type {import("playwright-core").Browser} */ let browser;
+/** Incidents: of the liar's death, and of the one that is down. @type {string[]} */ let incidents = [];
+/** @type {string[]} */ const log = [];
+
+/** The report with everything in it that is text replaced. @param {string} text */
+function lied(text) {
+  const report = JSON.parse(text);
+  report.version = EVIL.version;
+  report.limit.origin = EVIL.evidence;
+  report.missing = [EVIL.evidence];
+  if (report.previous) {
+    report.previous.evidence = [EVIL.evidence, EVIL.name, EVIL.other];
+    report.previous.version = EVIL.version;
+    report.previous.panic = EVIL.evidence;
+  }
+  return JSON.stringify(report);
+}
+
+before(async () => {
+  browser = await launch();
+  liar = await Signed.start({
+    from: BEGAN,
+    until: BEGAN + 9 * MINUTE,
+    deaths: [[BEGAN + 4 * MINUTE + 15_000, BEGAN + 4 * MINUTE + 35_000]],
+  });
+  for (const [at, body] of liar.bodies) liar.bodies.set(at, lied(body));
+  rude = await Target.start((_, response) => {
+    response.statusMessage = EVIL.answer;
+    response.writeHead(500, { "content-type": "text/html", "x-evil": EVIL.answer }).end(EVIL.answer);
+  });
+  edge = await Edge.start(
+    [
+      monitor("liar", liar.url, { name: EVIL.name, group: EVIL.group, secret: "SECRET_OF_LIAR" }),
+      monitor("rude", `${rude.url}/%22%3E${encodeURIComponent(EVIL.answer)}`, {
+        name: EVIL.other,
+        kind: "http",
+        "failure-threshold": 1,
+        "depends-on": ["label"],
+      }),
+      monitor("label", `${rude.url}/`, { name: EVIL.label, group: EVIL.title, kind: "http" }),
+      { id: EVIL.name, name: EVIL.name, kind: EVIL.name, url: `javascript:${EVIL.name}` },
+    ],
+    {
+      log,
+      faulty: true,
+      vars: {
+        ADMIN_TOKEN: TOKEN,
+        SECRET_OF_LIAR: SECRET,
+        PAGE: { title: EVIL.title, links: [{ name: EVIL.link, url: "https://example.com/'\"><b>" }] },
+        MAINTENANCE: [{ id: "w", title: EVIL.work, from: "2026-01-01T02:00Z", to: "2026-01-01T03:00Z" }],
+      },
+    },
+  );
+  for (let minute = 0; minute < 9; minute += 1) {
+    liar.now = edge.now;
+    await edge.tick();
+  }
+  const told = /** @type {any} */ (await (await fetch(`${edge.url}/api/v1/incidents`)).json());
+  incidents = told.incidents.map((/** @type {any} */ it) => it.id);
+  for (const id of incidents) {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const body = JSON.stringify({ note: EVIL.note });
+    const noted = await fetch(`${edge.url}/api/v1/admin/incidents/${id}`, { method: "POST", headers, body });
+    assert.equal(noted.status, 200, await noted.text());
+  }
+});
+
+after(async () => {
+  await browser?.close();
+  await edge?.stop();
+  await liar?.stop();
+  await rude?.stop();
+});
+
+test("the stage is set: a death that is told with hostile evidence, and an outage", async () => {
+  assert.ok(
+    incidents.some((id) => id.startsWith("liar-")) && incidents.some((id) => id.startsWith("rude-")),
+    `${incidents}`,
+  );
+  const { last_ending } = await edge.monitor("liar");
+  assert.equal(last_ending.kind, "oom_kill");
+  assert.match(last_ending.evidence[0], /fired\(9\)/);
+});
+
+test("in a browser nothing of it runs and nothing of it is an element, even without the pages' own policy", async () => {
+  const paths = ["/", "/?lang=de", "/monitors/liar", "/monitors/rude", ...incidents.map((id) => `/incidents/${id}`)];
+  const pictures = [
+    "/badge/liar.svg",
+    "/badge/rude.svg?style=for-the-badge",
+    `/badge/label.svg?label=${encodeURIComponent(EVIL.name)}`,
+  ];
+  const others = [
+    "/preview.svg",
+    "/feed.atom",
+    "/feed.rss",
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/monitors/%3Cscript%3E",
+  ];
+  for (const path of [...paths, ...pictures, ...others]) {
+    for (const bypassCSP of [false, true]) {
+      const context = await browser.newContext({ bypassCSP });
+      const page = await context.newPage();
+      /** @type {unknown[]} */ const fired = [];
+      await page.exposeFunction("fired", (/** @type {unknown} */ number) => fired.push(number));
+      page.on("dialog", (dialog) => fired.push(dialog.message()));
+      await page.goto(edge.url + path, { waitUntil: "load" });
+      const foreign = await page.evaluate(() =>
+        [...document.querySelectorAll("*")]
+          .filter(
+            (it) => /^(iframe|b|x:script)$/i.test(it.tagName) || [...it.attributes].some((a) => /^on/i.test(a.name)),
+          )
+          .map((it) => it.outerHTML.slice(0, 100)),
+      );
+      const scripts = await page.evaluate(() =>
+        [...document.querySelectorAll("script")].map((it) => it.getAttribute("src") ?? it.textContent),
+      );
+      assert.deepEqual(
+        foreign.filter((it) => !/^<b>\w+ \d+, \d{4}<\/b>$/.test(it)),
+        [],
+        path,
+      );
+      for (const script of scripts) assert.match(String(script), /^\/page\.js\?|^try\{const t=localStorage/, path);
+      assert.deepEqual(fired, [], path);
+      await context.close();
+    }
+  }
+});
+
+test("another site's page cannot show it in a frame, and takes none of it for a script or a style sheet", async (t) => {
+  const used = ["/api/v1/status", "/feed.atom", "/metrics", "/badge/liar.svg", "/calendar.ics", "/pages/en.json", "/x"];
+  // An element that gets what it wants loads, and else fails.
+  const count = `<script>done = { loaded: [], failed: [] };
+    for (const [event, list] of [["load", "loaded"], ["error", "failed"]])
+      addEventListener(event, ({ target }) => /SCRIPT|LINK/.test(target.tagName) && done[list].push(target.outerHTML), true);
+  </script>`;
+  const evil = await Target.start((_, response) => {
+    response.setHeader("content-type", "text/html");
+    const tags = used.map(
+      (path) => `<script src="${edge.url}${path}"></script><link rel=stylesheet href="${edge.url}${path}">`,
+    );
+    response.end(`<!doctype html>${count}<iframe src="${edge.url}/"></iframe>${tags.join("")}`);
+  });
+  t.after(() => evil.stop());
+  const page = await browser.newPage();
+  /** @type {string[]} */ const said = [];
+  page.on("console", (message) => said.push(message.text()));
+  // `localhost` is another site than 127.0.0.1.
+  await page.goto(evil.url.replace("127.0.0.1", "localhost"), { waitUntil: "load" });
+  assert.ok(
+    said.some((it) => /frame-ancestors/.test(it)),
+    said.join("\n"),
+  );
+  const { failed, loaded } = await page.evaluate(() => /** @type {any} */ (globalThis).done);
+  assert.deepEqual([loaded, failed.length], [[], used.length * 2], `${failed}`);
+  await page.close();
+});
+
+test("people read it as it was written", async () => {
+  const { page, trouble, close } = await open(browser, `${edge.url}/`, { viewport: { width: 900, height: 900 } });
+  // biome-ignore lint/performance/useDomNodeTextContent: what a person sees
+  const text = await page.evaluate(() => document.body.innerText);
+  for (const written of [EVIL.name, EVIL.other, EVIL.group, EVIL.title, EVIL.link, EVIL.label]) {
+    assert.ok(text.includes(written), written);
+  }
+  assert.ok((await page.title()).includes(EVIL.title));
+  assert.deepEqual(trouble, []);
+  await close();
+});
+
+test("feeds and pictures are well-formed, with nothing in them that is not ours", async () => {
+  const page = await browser.newPage();
+  for (const path of [
+    "/feed.atom",
+    "/feed.rss",
+    "/badge/liar.svg",
+    "/badge/rude.svg",
+    "/badge/label.svg",
+    "/preview.svg",
+  ]) {
+    const xml = await (await fetch(edge.url + path)).text();
+    const { error, names } = await page.evaluate((xml) => {
+      const read = new DOMParser().parseFromString(xml, "application/xml");
+      const all = [...read.querySelectorAll("*")];
+      return { error: read.querySelector("parsererror")?.textContent, names: all.map((it) => it.nodeName) };
+    }, xml);
+    assert.equal(error, undefined, path);
+    const strange = names.filter((name) => /(^|:)(script|img|iframe|b)$/i.test(name));
+    assert.deepEqual(strange, [], path);
+  }
+  await page.close();
+});
+
+test("JSON, metrics and the calendar hold it as text", async () => {
+  const { monitors } = await edge.status();
+  assert.deepEqual(
+    monitors.map((/** @type {any} */ it) => it.name),
+    [EVIL.name, EVIL.other, EVIL.label],
+  );
+  for (const accept of ["text/plain", "application/openmetrics-text"]) {
+    const metrics = await (await fetch(`${edge.url}/metrics`, { headers: { accept } })).text();
+    const label = String.raw`[a-z_]+="(?:[^"\\]|\\["\\n])*"`;
+    const sample = new RegExp(String.raw`^[a-z_]+(\{${label}(,${label})*\})? [0-9.e+-]+$`);
+    for (const line of metrics.trimEnd().split("\n")) assert.ok(line.startsWith("# ") || sample.test(line), line);
+    assert.equal(metrics.match(/^heapbeat_monitor_up\{/gm)?.length, 3);
+  }
+  const calendar = await (await fetch(`${edge.url}/calendar.ics`)).text();
+  const names = calendar
+    .replaceAll("\r\n ", "")
+    .trimEnd()
+    .split("\r\n")
+    .map((line) => line.split(/[:;]/)[0]);
+  assert.ok(!names.includes("ATTENDEE") && !names.includes("X-EVIL"), `${names}`);
+  assert.equal(names.filter((name) => name === "BEGIN").length, names.filter((name) => name === "END").length);
+  assert.equal(names.filter((name) => name === "SUMMARY").length, 1);
+});
+
+test("no header comes of it", async () => {
+  const injected = "x%0d%0aX-Injected:%201%0d%0a%0d%0a%3Cscript%3E";
+  const paths = [
+    ...["/", "/api/v1/status", "/api/v1/incidents?limit=1", `/incidents/${incidents[0]}`, "/feed.atom"],
+    ...[`/?lang=${injected}`, `/monitors/liar?range=${injected}`, `/monitors/liar?from=${injected}&to=2`],
+    ...[`/api/v1/incidents?before=${injected}`, `/badge/liar.svg?label=${injected}`, `/badge/${injected}.svg`],
+    ...[`/api/v1/monitors/liar/uptime?window=${injected}`, `/${injected}`, `/monitors/${injected}`],
+  ];
+  for (const path of paths) {
+    const { head, body } = await ask(edge.url, path);
+    assert.doesNotMatch(head, /^x-(evil|injected)/im, path);
+    assert.doesNotMatch(head, /fired|<script/, path);
+    assert.doesNotMatch(body, /^X-Injected/m, path);
+  }
+});
+
+test("an export is one row a line, whatever stands in it, and what was written comes back", async () => {
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const tables = new Set();
+  for (let from = "0-0"; from; ) {
+    const text = await (await fetch(`${edge.url}/api/v1/admin/export?from=${from}`, { headers })).text();
+    const lines = text.trimEnd().split("\n");
+    for (const line of lines) tables.add(JSON.parse(line).table);
+    from = JSON.parse(lines.at(-1) ?? "{}").next;
+    assert.notEqual(from, "1-1", "what stands in a note is no place in the export");
+  }
+  assert.ok(tables.has("incident"), `${[...tables]}`);
+  const told = /** @type {any} */ (await (await fetch(`${edge.url}/api/v1/incidents/${incidents[0]}`)).json());
+  assert.ok(told.timeline.some((/** @type {any} */ it) => it.what === `note: ${EVIL.note}`));
+});
+
+test("the log has one event a line, and nobody writes into it from outside", async () => {
+  await edge.fault("hub-0");
+  const line = "%0a2026-01-01 hub: all is well %0d%0a fired(12)";
+  for (const path of [
+    `/monitors/liar?range=${line}`,
+    `/incidents/x${line}`,
+    `/api/v1/incidents?before=${line}`,
+    `/${line}`,
+  ]) {
+    await ask(edge.url, path.replaceAll(" ", "%20"), { headers: [`X-A: fired(12)`, `User-Agent: fired(12)`] });
+  }
+  await ask(edge.url, "/");
+  await edge.fault();
+  assert.ok(
+    log.some((message) => message.includes("hub-0")),
+    "what failed is logged",
+  );
+  for (const message of log) {
+    assert.doesNotMatch(message, /fired\((9|11|12)\)|X-Evil|all is well/, "nothing that a stranger sent");
+    assert.doesNotMatch(message, /[\r\n]/, message);
+  }
+});
