@@ -39,11 +39,15 @@ test-native: ## Test what needs neither wasm nor a browser
 	@cargo test --workspace --locked
 
 .PHONY: e2e
-e2e: wasm release ## Test the real server and the real worker end to end
+e2e: wasm release history-generator ## Test the real server and the real worker end to end
 	@echo "== end-to-end tests"
 	@cargo build --locked --quiet -p heapbeat
-	@cargo build --locked --quiet -p heapbeat-edge --example history
 	@$(NODE) --test --test-reporter=spec $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
+
+# What fills a hub with a past, for tests and benchmarks (tests/e2e/support/seed-history.mjs).
+.PHONY: history-generator
+history-generator:
+	@cargo build --locked --quiet -p heapbeat-edge --example history
 
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and JavaScript
@@ -68,11 +72,11 @@ openapi: ## Write the description of the API anew, as a document and as a page
 	@cargo run --quiet --locked -p heapbeat-edge --example openapi
 
 .PHONY: bench
-bench: release wasm ## Measure, as ratios against a floor in the same run
+bench: release wasm history-generator ## Measure, as ratios against a floor in the same run
 	@$(NODE) bench/run.mjs
 
 .PHONY: budget
-budget: wasm ## What a day of 1, 50 and 1,000 monitors takes of the free plan (some minutes)
+budget: wasm history-generator ## What a day of 1, 50 and 1,000 monitors takes of the free plan (some minutes)
 	@$(NODE) tools/budget.mjs
 
 .PHONY: push-keys

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import chromium from "@sparticuz/chromium";
 import { Edge } from "../tests/e2e/support/edge.mjs";
-import { fill } from "../tests/e2e/support/seed-history.mjs";
+import { seedHistory } from "../tests/e2e/support/seed-history.mjs";
 import { fail } from "../tools/say.mjs";
 
 const LIGHTHOUSE = "lighthouse@12.8.2";
@@ -17,7 +17,7 @@ const LEAST = 99;
 
 const folder = mkdtempSync(join(tmpdir(), "heapbeat-lighthouse-"));
 const edge = await Edge.start([]);
-await fill(edge, { monitors: 50, days: 90 });
+await seedHistory(edge, { monitors: 50, days: 90 });
 const { incidents } = /** @type {any} */ (await (await fetch(`${edge.url}/api/v1/incidents?limit=100`)).json());
 const death = incidents.find((/** @type {any} */ it) => it.id.startsWith("m00-") && /memory/.test(it.cause));
 const pages = { "/": "/", "/monitors/{id}": "/monitors/m00", "/incidents/{id}": `/incidents/${death.id}` };

@@ -8,10 +8,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Edge } from "../tests/e2e/support/edge.mjs";
-import { monitors as listed } from "../tests/e2e/support/seed-history.mjs";
-import { SECRET, Signed } from "../tests/e2e/support/signed-server.mjs";
-import { healthBody, Target } from "../tests/e2e/support/target.mjs";
-import { workerds } from "../tests/e2e/support/workerd-processes.mjs";
+import { listSeededMonitors } from "../tests/e2e/support/seed-history.mjs";
+import { SECRET, SignedServer } from "../tests/e2e/support/signed-server.mjs";
+import { renderHealth, Target } from "../tests/e2e/support/target.mjs";
+import { listWorkerdPids } from "../tests/e2e/support/workerd-processes.mjs";
 
 const TICKS = Number(process.env.TICKS ?? 60);
 /** Ticks that warm the engine up, and are not counted. */
@@ -74,12 +74,12 @@ const QUESTION = { "heapbeat-signature": `v1 t=${"1".repeat(10)} n=${"a".repeat(
 /**
  * Ticks of `count` monitors of a kind, and of the floor.
  * @param {number} count @param {"http" | "heapbeat" | "signed"} kind
- * @param {{ target: Target, server: Signed, bare: Target }} targets
+ * @param {{ target: Target, server: SignedServer, bare: Target }} targets
  */
 async function measure(count, kind, { target, server, bare }) {
   const url = kind === "signed" ? server.url : `${target.url}/health`;
   const [TARGET, HEADERS] = kind === "signed" ? [bare.url, QUESTION] : [url, {}];
-  const list = listed(count, "http://127.0.0.1:9").map(({ id, name }) => ({
+  const list = listSeededMonitors(count, "http://127.0.0.1:9").map(({ id, name }) => ({
     id,
     name,
     kind: kind === "http" ? "http" : "heapbeat",
@@ -89,9 +89,9 @@ async function measure(count, kind, { target, server, bare }) {
   const vars = { ADMIN_TOKEN: TOKEN, ...(kind === "signed" ? { HEAPBEAT_SECRET: SECRET } : {}) };
   const edge = await Edge.start([], {
     vars,
-    beside: { name: "floor", script: FLOOR, bindings: { COUNT: count, TARGET, HEADERS } },
+    extraWorker: { name: "floor", script: FLOOR, bindings: { COUNT: count, TARGET, HEADERS } },
   });
-  const pids = workerds();
+  const pids = listWorkerdPids();
   try {
     const answer = await fetch(`${edge.url}/api/v1/admin/monitors`, {
       method: "PUT",
@@ -102,13 +102,13 @@ async function measure(count, kind, { target, server, bare }) {
     const [ticks, floors] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
     for (let tick = 0; tick < WARM + TICKS; tick += 1) {
       server.now = edge.now;
-      const [one, other] = [await cost(pids, () => edge.tick()), await cost(pids, () => edge.tickOf("floor"))];
+      const [one, other] = [await cost(pids, () => edge.tick()), await cost(pids, () => edge.runScheduled("floor"))];
       if (tick >= WARM) {
         ticks.push(one);
         floors.push(other);
       }
     }
-    const { monitors } = await edge.status();
+    const { monitors } = await edge.readStatus();
     const down = monitors.filter((/** @type {any} */ it) => it.state !== "up").length;
     if (down > 0 || monitors.length !== count) throw new Error(`${down} of ${monitors.length} monitors are not up`);
     return { ticks, floors };
@@ -117,12 +117,17 @@ async function measure(count, kind, { target, server, bare }) {
   }
 }
 
-const target = await Target.start((_, response) => response.end(healthBody()));
+const target = await Target.start((_, response) => response.end(renderHealth()));
 const BEGIN = Date.UTC(2026, 0, 1);
-const server = await Signed.start({ from: BEGIN, until: BEGIN + (WARM + TICKS) * 60_000, deaths: [], ring: 60_000 });
+const server = await SignedServer.start({
+  from: BEGIN,
+  until: BEGIN + (WARM + TICKS) * 60_000,
+  deaths: [],
+  ring: 60_000,
+});
 // The same answers for the floor, which checks nothing of them.
 const bare = await Target.start((_, response) => {
-  const body = server.bodies.get(server.now) ?? "";
+  const body = server.reports.get(server.now) ?? "";
   const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
   response.writeHead(200, { ...headers, "heapbeat-signature": `v1 s=${"c".repeat(64)}` }).end(body);
 });

@@ -7,7 +7,7 @@ import { Agent, get } from "node:http";
 import { loadavg } from "node:os";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { Edge } from "../tests/e2e/support/edge.mjs";
-import { fill } from "../tests/e2e/support/seed-history.mjs";
+import { seedHistory } from "../tests/e2e/support/seed-history.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 300);
 /** Rounds that warm the engines up, and are not counted. */
@@ -46,7 +46,7 @@ const before = load();
 for (const monitors of [1, 50]) {
   const cached = await Edge.start([], { vars: { ANSWERS_KEPT: "60s" } });
   const uncached = await Edge.start([], { vars: { ANSWERS_KEPT: "0s" } });
-  for (const edge of [cached, uncached]) await fill(edge, { monitors, days: 90 });
+  for (const edge of [cached, uncached]) await seedHistory(edge, { monitors, days: 90 });
   const { body } = await first(`${cached.url}/`);
   const floor = await constant(body.toString());
   /** @type {Record<string, { url: string, times: number[] }>} */

@@ -7,9 +7,9 @@
 //   BUDGET_CASES=1000 make budget                   other numbers of monitors
 //   BUDGET_CASES=signed:40 BUDGET_MINUTES=360 ...   each signs a report with a minute's samples
 
-import { Edge, monitor } from "../tests/e2e/support/edge.mjs";
-import { SECRET, Signed } from "../tests/e2e/support/signed-server.mjs";
-import { healthBody, Target } from "../tests/e2e/support/target.mjs";
+import { defineMonitor, Edge } from "../tests/e2e/support/edge.mjs";
+import { SECRET, SignedServer } from "../tests/e2e/support/signed-server.mjs";
+import { renderHealth, Target } from "../tests/e2e/support/target.mjs";
 import { note } from "./say.mjs";
 
 const DAY = 1440;
@@ -24,16 +24,18 @@ const MINUTE = 60_000;
 
 /** The clock of the ticks: a server that went on for as long has not been restarted. */
 let clock = BEGIN;
-const target = await Target.start((_, response) => response.end(healthBody({ uptime: 3600 + (clock - BEGIN) / 1000 })));
+const target = await Target.start((_, response) =>
+  response.end(renderHealth({ uptime: 3600 + (clock - BEGIN) / 1000 })),
+);
 
 /** A day of so many monitors. @param {number} count @param {boolean} signed */
 async function day(count, signed) {
   const reports = { from: BEGIN - 2 * MINUTE, until: BEGIN + MINUTES * MINUTE, deaths: [] };
-  const signer = signed ? await Signed.start(reports) : undefined;
+  const signer = signed ? await SignedServer.start(reports) : undefined;
   const url = signer?.url ?? `${target.url}/health`;
   const edge = await Edge.start([], { vars: { ADMIN_TOKEN: TOKEN, ...(signed ? { HEAPBEAT_SECRET: SECRET } : {}) } });
   try {
-    const monitors = Array.from({ length: count }, (_, i) => monitor(`m${i}`, url, { timeout: "10s" }));
+    const monitors = Array.from({ length: count }, (_, i) => defineMonitor(`m${i}`, url, { timeout: "10s" }));
     const applied = await fetch(`${edge.url}/api/v1/admin/monitors`, {
       method: "PUT",
       headers: { authorization: `Bearer ${TOKEN}` },
@@ -55,7 +57,7 @@ async function day(count, signed) {
       if (process.stderr.isTTY && minute % 10 === 9) note(`${count} monitors: minute ${minute + 1} of ${MINUTES}`);
     }
     const seconds = (performance.now() - began) / 1000;
-    const status = await edge.status();
+    const status = await edge.readStatus();
     const down = status.monitors.filter((/** @type {any} */ it) => it.state !== "up").length;
     if (down > 0 || status.monitors.length !== count) {
       throw new Error(`${down} of ${status.monitors.length} monitors are not up; ${count} were applied`);

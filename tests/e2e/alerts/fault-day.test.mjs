@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { SECRET, Signed } from "../support/signed-server.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { SECRET, SignedServer } from "../support/signed-server.mjs";
 import { Target } from "../support/target.mjs";
-import { workerds } from "../support/workerd-processes.mjs";
+import { listWorkerdPids } from "../support/workerd-processes.mjs";
 
 const MINUTE = 60_000;
 const BEGAN = Date.UTC(2026, 0, 1);
@@ -62,7 +62,7 @@ const WEBHOOK_DOWN = [180, 300];
 const KILLED = 1200;
 
 /** @type {Edge} */ let edge;
-/** @type {Signed} */ let server;
+/** @type {SignedServer} */ let server;
 /** @type {Target} */ let targets;
 /** @type {Target} */ let hook;
 const state = mkdtempSync(join(tmpdir(), "heapbeat-fault-day-"));
@@ -78,13 +78,13 @@ let ended = 0;
 const begin = () =>
   Edge.start(
     [
-      monitor("api", server.url, { "failure-threshold": 1 }),
+      defineMonitor("api", server.url, { "failure-threshold": 1 }),
       ...["web", "flap", "db"].map((id) =>
-        monitor(id, `${targets.url}/${id}`, { kind: "http", "failure-threshold": 1 }),
+        defineMonitor(id, `${targets.url}/${id}`, { kind: "http", "failure-threshold": 1 }),
       ),
     ],
     {
-      state,
+      stateDir: state,
       vars: {
         HEAPBEAT_SECRET: SECRET,
         ALERTS: [{ id: "hook", kind: "webhook", secret: "HOOK" }],
@@ -94,7 +94,7 @@ const begin = () =>
   );
 
 before(async () => {
-  server = await Signed.start({ from: BEGAN, until: BEGAN + LAST * MINUTE, deaths: [DEATH] });
+  server = await SignedServer.start({ from: BEGAN, until: BEGAN + LAST * MINUTE, deaths: [DEATH] });
   targets = await Target.start((request, response) => {
     const id = /** @type {keyof typeof DOWN} */ ((request.url ?? "").slice(1));
     response.writeHead(DOWN[id](minute) ? 503 : 200).end();
@@ -111,7 +111,7 @@ before(async () => {
     taken.push({ minute, key, monitor: id, event });
     if (minute === KILLED && kills === 0) {
       kills += 1;
-      for (const pid of workerds()) process.kill(Number(pid), "SIGKILL");
+      for (const pid of listWorkerdPids()) process.kill(Number(pid), "SIGKILL");
       return;
     }
     response.end();
@@ -126,7 +126,7 @@ after(async () => {
 });
 
 /** A tick that was meant for a minute of the edge's clock. @param {number} meant */
-const tick = (meant) => edge.tickOf("edge", BEGAN + meant * MINUTE);
+const tick = (meant) => edge.runScheduled("edge", BEGAN + meant * MINUTE);
 
 test("the day", { timeout: 600_000 }, async () => {
   for (minute = 0; minute <= LAST; minute += 1) {
@@ -168,7 +168,7 @@ test("alerts: none lost, none doubled, none false", (t) => {
 test("uptime is off by less than a probe's interval", async (t) => {
   const errors = [];
   for (const [id, seconds] of Object.entries(DOWN_SECONDS)) {
-    const { uptime } = await edge.monitor(id);
+    const { uptime } = await edge.readMonitor(id);
     const { percent, coverage } = uptime["24h"];
     const booked = 864 * coverage * (1 - percent / 100);
     errors.push(`${id} ${(booked - seconds).toFixed(1)} s`);

@@ -4,15 +4,15 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { sealed } from "../../../edge/src/push/seal.js";
-import { launch, open } from "../support/browser.mjs";
-import { Edge, monitor } from "../support/edge.mjs";
-import { PushService, vapidKeys } from "../support/push-service.mjs";
+import { launchBrowser, openPage } from "../support/browser.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { generateVapidKeys, PushService } from "../support/push-service.mjs";
 import { Target } from "../support/target.mjs";
-import { until } from "../support/wait.mjs";
+import { waitUntil } from "../support/wait.mjs";
 
 const TOKEN = "0123456789abcdef0123";
 const PATH = "/api/v1/subscriptions";
-const KEYS = vapidKeys();
+const KEYS = generateVapidKeys();
 const VARS = { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 4, ...KEYS, VAPID_SUBJECT: "mailto:ops@example.com" };
 
 /** @type {PushService} */ let service;
@@ -21,9 +21,9 @@ const VARS = { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 4, ...KEYS, VAPID_SUBJECT: "ma
 let fine = true;
 
 const watched = () => [
-  monitor("api", target.url, { kind: "http", "failure-threshold": 1 }),
-  monitor("web", target.url, { kind: "http", "failure-threshold": 1 }),
-  monitor("hidden", target.url, { kind: "http", "failure-threshold": 1, public: false }),
+  defineMonitor("api", target.url, { kind: "http", "failure-threshold": 1 }),
+  defineMonitor("web", target.url, { kind: "http", "failure-threshold": 1 }),
+  defineMonitor("hidden", target.url, { kind: "http", "failure-threshold": 1, public: false }),
 ];
 
 before(async () => {
@@ -41,9 +41,9 @@ after(async () => {
 
 afterEach(async () => {
   fine = true;
-  service.mood = { status: 201 };
+  service.response = { status: 201 };
   for (const { url } of await listed()) await ask("DELETE", { url }, { path: "/api/v1/admin/subscriptions" });
-  assert.deepEqual(service.wrong, []);
+  assert.deepEqual(service.violations, []);
 });
 
 /** @param {string} method @param {unknown} body @param {{ path?: string, worker?: Edge }} [where] */
@@ -95,8 +95,8 @@ test("the message of the standard's example (RFC 8291, appendix A)", async () =>
 });
 
 test("a browser is told what the page shows, sealed, and one incident is one topic", async () => {
-  assert.equal((await ask("POST", service.browser("all"))).status, 204);
-  assert.equal((await ask("POST", { ...service.browser("web"), monitors: ["web"] })).status, 204);
+  assert.equal((await ask("POST", service.subscribeBrowser("all"))).status, 204);
+  assert.equal((await ask("POST", { ...service.subscribeBrowser("web"), monitors: ["web"] })).status, 204);
   assert.deepEqual(
     (await listed()).map((/** @type {any} */ it) => [it.url, it.monitors, it.push]),
     [
@@ -106,12 +106,12 @@ test("a browser is told what the page shows, sealed, and one incident is one top
   );
   await outage();
   const all = ["subscribe", "api opened", "web opened", "api recovered", "web recovered"];
-  assert.deepEqual(service.events("all"), all);
-  assert.deepEqual(service.events("web"), ["subscribe", "web opened", "web recovered"]);
-  const [first, opened] = service.told["/push/web"];
+  assert.deepEqual(service.listEvents("all"), all);
+  assert.deepEqual(service.listEvents("web"), ["subscribe", "web opened", "web recovered"]);
+  const [first, opened] = service.messages["/push/web"];
   assert.deepEqual(first, { event: "subscribe", page: edge.url });
   assert.equal(opened.title, "WEB is down: the answer had status 503");
-  assert.ok(!JSON.stringify(service.told).includes("hidden"));
+  assert.ok(!JSON.stringify(service.messages).includes("hidden"));
   const [subscribed, ...topics] = service.topics["/push/web"];
   assert.equal(subscribed, "subscribe");
   assert.equal(new Set(topics).size, 1, "that it is over takes the place of that it began");
@@ -121,13 +121,13 @@ test("a browser is told what the page shows, sealed, and one incident is one top
 
 test("nothing is stored of a browser whose service does not take a message", async () => {
   for (const status of [400, 403, 404, 410, 429, 500]) {
-    service.mood = { status };
-    const { detail, ...answer } = await ask("POST", service.browser(`no-${status}`));
+    service.response = { status };
+    const { detail, ...answer } = await ask("POST", service.subscribeBrowser(`no-${status}`));
     assert.deepEqual(answer, { status: 403 }, `${status}`);
     assert.equal(detail, "the address did not answer as one that wants this");
   }
-  service.mood = { status: 201 };
-  const { keys } = service.browser("x");
+  service.response = { status: 201 };
+  const { keys } = service.subscribeBrowser("x");
   assert.equal((await ask("POST", { url: `${service.url}/push/nobody`, keys })).status, 403);
   assert.equal((await ask("POST", { url: "http://127.0.0.1:1/push", keys })).status, 403);
   // A point that is not on the curve.
@@ -137,8 +137,8 @@ test("nothing is stored of a browser whose service does not take a message", asy
 });
 
 test("what cannot be asked for is refused before anybody is asked", async () => {
-  const { url, keys } = service.browser("y");
-  const before = service.asked;
+  const { url, keys } = service.subscribeBrowser("y");
+  const before = service.requestCount;
   for (const body of [
     { url, keys: {} },
     { url, keys: null },
@@ -155,11 +155,11 @@ test("what cannot be asked for is refused before anybody is asked", async () => 
   ]) {
     assert.equal((await ask("POST", body)).status, 400, JSON.stringify(body));
   }
-  assert.equal(service.asked, before);
+  assert.equal(service.requestCount, before);
 });
 
 test("only the push services of browsers are asked, and none where there are no keys, or bad ones", async (t) => {
-  const { keys } = service.browser("z");
+  const { keys } = service.subscribeBrowser("z");
   const strict = await Edge.start([], { vars: { ...VARS, ALLOW_PRIVATE_TARGETS: "false" } });
   t.after(() => strict.stop());
   for (const url of [
@@ -181,7 +181,7 @@ test("only the push services of browsers are asked, and none where there are no 
   for (const [name, value] of Object.entries({ VAPID_PUBLIC_KEY: "x", VAPID_PRIVATE_KEY: "", VAPID_SUBJECT: "me" })) {
     const odd = await Edge.start(watched(), { vars: { ...VARS, [name]: value } });
     t.after(() => odd.stop());
-    const { problems } = await odd.status();
+    const { problems } = await odd.readStatus();
     assert.deepEqual(
       problems.map((/** @type {any} */ it) => it.position),
       [name],
@@ -191,13 +191,13 @@ test("only the push services of browsers are asked, and none where there are no 
 });
 
 test("the browser itself ends it, with its keys, and nobody who only knows the address", async () => {
-  const one = service.browser("leaves");
+  const one = service.subscribeBrowser("leaves");
   assert.equal((await ask("POST", one)).status, 204);
-  const { keys } = service.browser("other");
+  const { keys } = service.subscribeBrowser("other");
   assert.equal((await ask("DELETE", { url: one.url, keys })).status, 204, "nobody learns whether it was there");
   assert.equal((await ask("DELETE", { url: one.url })).status, 403, "it answers no challenge");
   assert.equal((await listed()).length, 1);
-  service.wrong = []; // the challenge, which is no message
+  service.violations = []; // the challenge, which is no message
   assert.equal((await ask("DELETE", one)).status, 204);
   assert.deepEqual(await listed(), []);
   assert.equal((await ask("DELETE", one)).status, 204, "saying it again does no harm");
@@ -205,52 +205,52 @@ test("the browser itself ends it, with its keys, and nobody who only knows the a
 
 test("one that is gone is taken out, and one that is busy is told later, in order", async () => {
   for (const status of [404, 410]) {
-    service.mood = { status: 201 };
-    assert.equal((await ask("POST", service.browser(`gone-${status}`))).status, 204);
-    service.mood = { status };
+    service.response = { status: 201 };
+    assert.equal((await ask("POST", service.subscribeBrowser(`gone-${status}`))).status, 204);
+    service.response = { status };
     await outage();
     assert.deepEqual(await listed(), [], `${status}`);
   }
-  service.mood = { status: 201 };
-  assert.equal((await ask("POST", { ...service.browser("busy"), monitors: ["api"] })).status, 204);
+  service.response = { status: 201 };
+  assert.equal((await ask("POST", { ...service.subscribeBrowser("busy"), monitors: ["api"] })).status, 204);
   edge.now += 30 * 60_000;
   await edge.tick();
-  service.mood = { status: 429, after: "120" };
+  service.response = { status: 429, retryAfter: "120" };
   fine = false;
   await edge.tick();
-  const { asked } = service;
-  service.mood = { status: 201 };
+  const { requestCount } = service;
+  service.response = { status: 201 };
   fine = true;
   await edge.tick();
-  assert.equal(service.asked, asked, "two minutes were asked for");
+  assert.equal(service.requestCount, requestCount, "two minutes were asked for");
   for (let i = 0; i < 6; i += 1) await edge.tick();
-  assert.deepEqual(service.events("busy"), ["subscribe", "api opened", "api recovered"]);
+  assert.deepEqual(service.listEvents("busy"), ["subscribe", "api opened", "api recovered"]);
 });
 
 test("the longest message fits, whatever stands in the names", async (t) => {
   const name = '"\\'.repeat(40);
   const list = Array.from({ length: 20 }, (_, i) =>
-    monitor(`m${i}`, target.url, { kind: "http", "failure-threshold": 1, name }),
+    defineMonitor(`m${i}`, target.url, { kind: "http", "failure-threshold": 1, name }),
   );
   const worker = await Edge.start(list, { vars: VARS });
   t.after(() => worker.stop());
   await worker.tick();
-  assert.equal((await ask("POST", service.browser("long"), { worker })).status, 204);
+  assert.equal((await ask("POST", service.subscribeBrowser("long"), { worker })).status, 204);
   worker.now += 30 * 60_000;
   await worker.tick();
   fine = false;
   await worker.tick();
   await worker.tick();
-  const [, message] = service.told["/push/long"];
+  const [, message] = service.messages["/push/long"];
   assert.match(message.title, /^20 monitors have trouble: /);
   assert.ok(message.text.length > 1000, message.text);
 });
 
 test("the page in Chromium: it asks, shows what it is told, leads to the monitor, and ends it", async (t) => {
-  const browser = await launch();
+  const browser = await launchBrowser();
   t.after(() => browser.close());
-  const subscription = service.browser("chromium");
-  const { page, trouble, close } = await open(browser, edge.url, { locale: "de-DE" });
+  const subscription = service.subscribeBrowser("chromium");
+  const { page, errors, close } = await openPage(browser, edge.url, { locale: "de-DE" });
   t.after(close);
   // The vendor's half of it is not to be had here; everything else is the page's own.
   await page.evaluate((/** @type {any} */ { url, keys }) => {
@@ -275,7 +275,7 @@ test("the page in Chromium: it asks, shows what it is told, leads to the monitor
   assert.equal(await button.textContent(), "In diesem Browser benachrichtigen");
   await button.click();
   await page.getByText("Nicht mehr benachrichtigen").waitFor();
-  assert.deepEqual(service.events("chromium"), ["subscribe"]);
+  assert.deepEqual(service.listEvents("chromium"), ["subscribe"]);
   assert.equal((await listed()).length, 1);
 
   // Where a page has to stand on the home screen first, it can.
@@ -304,12 +304,12 @@ test("the page in Chromium: it asks, shows what it is told, leads to the monitor
   });
   const shown = () => worker.evaluate(() => /** @type {any} */ (self).shown);
   await outage();
-  const messages = service.told["/push/chromium"];
+  const messages = service.messages["/push/chromium"];
   for (const told of messages) {
     const data = JSON.stringify(told);
     await session.send("ServiceWorker.deliverPushMessage", { origin: edge.url, registrationId: registration, data });
   }
-  await until("all of them", async () => (await shown()).length === messages.length);
+  await waitUntil("all of them", async () => (await shown()).length === messages.length);
   const notes = await shown();
   assert.deepEqual(
     notes.map((/** @type {any} */ it) => [it.title, it.data]),
@@ -334,5 +334,5 @@ test("the page in Chromium: it asks, shows what it is told, leads to the monitor
   await button.click();
   await page.getByText("In diesem Browser benachrichtigen").waitFor();
   assert.deepEqual(await listed(), []);
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
 });

@@ -5,31 +5,31 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { channels, Services } from "../support/alert-services.mjs";
-import { Edge, monitor } from "../support/edge.mjs";
+import { AlertServices, defineChannels } from "../support/alert-services.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
 import { Target } from "../support/target.mjs";
-import { Receiver } from "../support/webhook-receiver.mjs";
+import { WebhookReceiver } from "../support/webhook-receiver.mjs";
 
 const TOKEN = "0123456789abcdef0123";
 const PATH = "/api/v1/subscriptions";
 
-/** @type {Receiver} */ let receiver;
-/** @type {Services} */ let services;
+/** @type {WebhookReceiver} */ let receiver;
+/** @type {AlertServices} */ let services;
 /** @type {Target} */ let target;
 /** @type {Edge} */ let edge;
 let fine = true;
 
 const watched = () => [
-  monitor("api", target.url, { kind: "http", "failure-threshold": 1 }),
-  monitor("web", target.url, { kind: "http", "failure-threshold": 1 }),
-  monitor("hidden", target.url, { kind: "http", "failure-threshold": 1, public: false }),
+  defineMonitor("api", target.url, { kind: "http", "failure-threshold": 1 }),
+  defineMonitor("web", target.url, { kind: "http", "failure-threshold": 1 }),
+  defineMonitor("hidden", target.url, { kind: "http", "failure-threshold": 1, public: false }),
 ];
 
-const variables = () => ({ ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 3, ...channels(services.url) });
+const variables = () => ({ ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 3, ...defineChannels(services.url) });
 
 before(async () => {
-  receiver = await Receiver.start();
-  services = await Services.start();
+  receiver = await WebhookReceiver.start();
+  services = await AlertServices.start();
   target = await Target.start((_, response) => response.writeHead(fine ? 200 : 503).end());
   edge = await Edge.start(watched(), { vars: variables() });
   await edge.tick();
@@ -44,12 +44,12 @@ after(async () => {
 
 afterEach(async () => {
   fine = true;
-  receiver.pace = "at once";
-  receiver.mood = { status: 200 };
-  receiver.echo = (challenge) => challenge;
+  receiver.hangs = false;
+  receiver.response = { status: 200 };
+  receiver.answerChallenge = (challenge) => challenge;
   for (const { url } of await listed()) await ask("DELETE", { url }, { path: "/api/v1/admin/subscriptions" });
-  receiver.taken = {};
-  assert.deepEqual(receiver.wrong, []);
+  receiver.accepted = {};
+  assert.deepEqual(receiver.violations, []);
 });
 
 /** @param {string} method @param {unknown} body @param {{ path?: string, worker?: Edge }} [where] */
@@ -84,13 +84,13 @@ test("it is off unless it is configured as it should be", async () => {
   const odd = await Edge.start(watched(), { vars: { SUBSCRIPTIONS: 41 } });
   try {
     for (const worker of [other, odd]) {
-      assert.equal((await ask("POST", { url: receiver.at("/off") }, { worker })).status, 404);
+      assert.equal((await ask("POST", { url: receiver.urlOf("/off") }, { worker })).status, 404);
     }
     const problems = async (/** @type {Edge} */ worker) =>
-      (await worker.status()).problems.map((/** @type {any} */ it) => it.position);
+      (await worker.readStatus()).problems.map((/** @type {any} */ it) => it.position);
     assert.deepEqual([await problems(other), await problems(odd)], [[], ["SUBSCRIPTIONS"]]);
     assert.deepEqual(
-      receiver.asked.filter(({ path }) => path === "/off"),
+      receiver.requests.filter(({ path }) => path === "/off"),
       [],
     );
   } finally {
@@ -100,23 +100,23 @@ test("it is off unless it is configured as it should be", async () => {
 });
 
 test("an address that proves it is told what the page shows, signed, in order, and the owner is told first", async () => {
-  const url = receiver.at("/all?key=k");
+  const url = receiver.urlOf("/all?key=k");
   assert.equal((await ask("POST", { url })).status, 204);
-  assert.equal((await ask("POST", { url: receiver.at("/web"), monitors: ["web"] })).status, 204);
-  const [{ body }] = receiver.asked.filter(({ path }) => path === "/all?key=k");
+  assert.equal((await ask("POST", { url: receiver.urlOf("/web"), monitors: ["web"] })).status, 204);
+  const [{ body }] = receiver.requests.filter(({ path }) => path === "/all?key=k");
   assert.deepEqual(Object.keys(body), ["event", "page", "challenge", "secret"]);
   assert.deepEqual([body.event, body.page], ["subscribe", edge.url]);
   assert.match(body.secret, /^whsec_[A-Za-z0-9+/]{32}$/);
   await outage(4);
-  assert.deepEqual(receiver.events("/all?key=k"), ["api opened", "web opened", "api recovered", "web recovered"]);
-  assert.deepEqual(receiver.events("/web"), ["web opened", "web recovered"]);
-  const [opened] = receiver.taken["/web"];
+  assert.deepEqual(receiver.listEvents("/all?key=k"), ["api opened", "web opened", "api recovered", "web recovered"]);
+  assert.deepEqual(receiver.listEvents("/web"), ["web opened", "web recovered"]);
+  const [opened] = receiver.accepted["/web"];
   assert.equal(opened.title, "WEB is down: the answer had status 503");
   assert.ok(
-    services.taken.hook.some((message) => message.monitor === "hidden"),
+    services.accepted.hook.some((message) => message.monitor === "hidden"),
     "the owner hears of what is not public",
   );
-  assert.ok(!JSON.stringify(receiver.taken).includes("hidden"));
+  assert.ok(!JSON.stringify(receiver.accepted).includes("hidden"));
 });
 
 test("nothing is stored of an address that does not answer with the challenge", async () => {
@@ -128,26 +128,26 @@ test("nothing is stored of an address that does not answer with the challenge", 
   };
   const said = new Set();
   for (const [name, echo] of Object.entries(echoes)) {
-    receiver.echo = echo;
-    const { status, detail } = await ask("POST", { url: receiver.at(`/${name}`) });
+    receiver.answerChallenge = echo;
+    const { status, detail } = await ask("POST", { url: receiver.urlOf(`/${name}`) });
     assert.equal(status, 403, name);
     said.add(detail);
   }
-  receiver.echo = (challenge) => challenge;
-  const elsewhere = await ask("POST", { url: receiver.at("/elsewhere") });
+  receiver.answerChallenge = (challenge) => challenge;
+  const elsewhere = await ask("POST", { url: receiver.urlOf("/redirect") });
   const nobody = await ask("POST", { url: "http://127.0.0.1:1/" });
-  receiver.pace = "never";
-  const silent = await ask("POST", { url: receiver.at("/silent") });
+  receiver.hangs = true;
+  const silent = await ask("POST", { url: receiver.urlOf("/silent") });
   assert.deepEqual([elsewhere.status, nobody.status, silent.status], [403, 403, 403]);
   for (const { detail } of [elsewhere, nobody, silent]) said.add(detail);
   assert.equal(said.size, 1, "who asks does not learn what answers where");
-  assert.ok(!receiver.asked.some(({ path }) => path === "/moved"), "redirects are not followed");
+  assert.ok(!receiver.requests.some(({ path }) => path === "/redirected"), "redirects are not followed");
   assert.deepEqual(await listed(), []);
 });
 
 test("what cannot be asked for is refused before anybody is asked", async () => {
-  const before = receiver.asked.length;
-  const url = receiver.at("/x");
+  const before = receiver.requests.length;
+  const url = receiver.urlOf("/x");
   const cases = [
     [{}, /send \{"url"/],
     ["text", /send \{"url"/],
@@ -169,14 +169,14 @@ test("what cannot be asked for is refused before anybody is asked", async () => 
   }
   assert.equal((await ask("POST", { url: "x".repeat(5000) })).status, 413);
   assert.equal((await ask("GET", undefined)).status, 405);
-  assert.equal(receiver.asked.length, before);
+  assert.equal(receiver.requests.length, before);
 });
 
 test("private addresses and plain http are refused", async () => {
   const strict = await Edge.start([], { vars: { SUBSCRIPTIONS: 3, ALLOW_PRIVATE_TARGETS: "false" } });
   try {
     for (const url of [
-      receiver.at("/x"),
+      receiver.urlOf("/x"),
       "https://127.0.0.1/",
       "https://0x7f.1/",
       "https://[::1]/",
@@ -197,11 +197,11 @@ test("private addresses and plain http are refused", async () => {
 
 test("there are as many as there may be, and one address is one", async () => {
   for (const name of ["/one", "/two", "/three"])
-    assert.equal((await ask("POST", { url: receiver.at(name) })).status, 204);
-  const full = await ask("POST", { url: receiver.at("/four") });
+    assert.equal((await ask("POST", { url: receiver.urlOf(name) })).status, 204);
+  const full = await ask("POST", { url: receiver.urlOf("/four") });
   assert.deepEqual([full.status, /nobody more/.test(full.detail)], [409, true]);
   const before = receiver.secrets["/two"];
-  assert.equal((await ask("POST", { url: receiver.at("/two"), monitors: ["web"] })).status, 204);
+  assert.equal((await ask("POST", { url: receiver.urlOf("/two"), monitors: ["web"] })).status, 204);
   assert.notEqual(receiver.secrets["/two"], before, "a new secret, which holds from now on");
   const all = await listed();
   assert.deepEqual(
@@ -214,56 +214,56 @@ test("there are as many as there may be, and one address is one", async () => {
   );
   assert.ok(!JSON.stringify(all).includes("whsec_"));
   assert.equal((await ask("DELETE", { url: all[0].url }, { path: "/api/v1/admin/subscriptions" })).status, 204);
-  assert.equal((await ask("POST", { url: receiver.at("/four") })).status, 204, "there is room again");
+  assert.equal((await ask("POST", { url: receiver.urlOf("/four") })).status, 204, "there is room again");
 });
 
 test("an address that proves it is told no more, and nobody else can end it", async () => {
-  const url = receiver.at("/leaves");
+  const url = receiver.urlOf("/leaves");
   assert.equal((await ask("POST", { url })).status, 204);
-  receiver.echo = () => "no";
+  receiver.answerChallenge = () => "no";
   assert.equal((await ask("DELETE", { url })).status, 403);
   assert.equal((await listed()).length, 1);
-  receiver.echo = (challenge) => challenge;
+  receiver.answerChallenge = (challenge) => challenge;
   assert.equal((await ask("DELETE", { url })).status, 204);
-  const { body } = /** @type {any} */ (receiver.asked.at(-1));
+  const { body } = /** @type {any} */ (receiver.requests.at(-1));
   assert.deepEqual([body.event, body.secret], ["unsubscribe", null]);
   assert.deepEqual(await listed(), []);
   assert.equal((await ask("DELETE", { url })).status, 204, "saying it again does no harm");
   await outage();
-  assert.deepEqual(receiver.events("/leaves"), []);
+  assert.deepEqual(receiver.listEvents("/leaves"), []);
 });
 
 test("one that fails or is busy gets each message once and in order, and the owner's alerts do not wait", async () => {
-  assert.equal((await ask("POST", { url: receiver.at("/slow"), monitors: ["api"] })).status, 204);
+  assert.equal((await ask("POST", { url: receiver.urlOf("/slow"), monitors: ["api"] })).status, 204);
   edge.now += 30 * 60_000;
   await edge.tick();
-  const taken = services.taken.hook.length;
-  receiver.mood = { status: 500 };
+  const taken = services.accepted.hook.length;
+  receiver.response = { status: 500 };
   fine = false;
   await edge.tick();
-  receiver.mood = { status: 429, after: "120" };
+  receiver.response = { status: 429, retryAfter: "120" };
   await edge.tick();
-  const asked = receiver.asked.length;
-  receiver.mood = { status: 200 };
+  const asked = receiver.requests.length;
+  receiver.response = { status: 200 };
   fine = true;
   await edge.tick();
-  assert.equal(receiver.asked.length, asked, "two minutes were asked for");
+  assert.equal(receiver.requests.length, asked, "two minutes were asked for");
   for (let i = 0; i < 6; i += 1) await edge.tick();
-  assert.deepEqual(receiver.events("/slow"), ["api opened", "api recovered"]);
-  assert.ok(services.taken.hook.length > taken);
-  const { problems } = await edge.status();
+  assert.deepEqual(receiver.listEvents("/slow"), ["api opened", "api recovered"]);
+  assert.ok(services.accepted.hook.length > taken);
+  const { problems } = await edge.readStatus();
   assert.deepEqual(problems, [], "the page says nothing of strangers");
 });
 
 test("one that is gone is taken out, and one that takes nothing for three days", async () => {
-  assert.equal((await ask("POST", { url: receiver.at("/gone") })).status, 204);
-  receiver.mood = { status: 410 };
+  assert.equal((await ask("POST", { url: receiver.urlOf("/gone") })).status, 204);
+  receiver.response = { status: 410 };
   await outage();
   assert.deepEqual(await listed(), []);
-  assert.deepEqual(receiver.events("/gone"), []);
+  assert.deepEqual(receiver.listEvents("/gone"), []);
 
-  assert.equal((await ask("POST", { url: receiver.at("/dead") })).status, 204);
-  receiver.mood = { status: 500 };
+  assert.equal((await ask("POST", { url: receiver.urlOf("/dead") })).status, 204);
+  receiver.response = { status: 500 };
   await outage();
   edge.now += 2 * 86_400_000;
   await edge.tick();
@@ -274,13 +274,13 @@ test("one that is gone is taken out, and one that takes nothing for three days",
 });
 
 test("strangers who never answer cost the hub few rows and no request too many", async () => {
-  for (const name of ["/a", "/b", "/c"]) assert.equal((await ask("POST", { url: receiver.at(name) })).status, 204);
-  receiver.mood = { status: 500 };
+  for (const name of ["/a", "/b", "/c"]) assert.equal((await ask("POST", { url: receiver.urlOf(name) })).status, 204);
+  receiver.response = { status: 500 };
   await outage();
   for (let i = 0; i < 12; i += 1) await edge.tick(); // until the owner's alerts are out
-  const before = (await edge.status()).edge;
+  const before = (await edge.readStatus()).edge;
   for (let i = 0; i < 60; i += 1) await edge.tick();
-  const now = (await edge.status()).edge;
+  const now = (await edge.readStatus()).edge;
   // A row a tick, one an hour for the latencies, and none for those that fail.
   assert.ok(now.rows_written - before.rows_written <= 66, `${now.rows_written - before.rows_written} rows`);
   assert.ok(now.busiest_tick_subrequests <= 50);
@@ -289,24 +289,24 @@ test("strangers who never answer cost the hub few rows and no request too many",
 test("what is known outlives the worker, and is in an export", async () => {
   const state = await mkdtemp(join(tmpdir(), "heapbeat-subscriptions-"));
   const vars = { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 1 };
-  let worker = await Edge.start(watched(), { state, vars });
+  let worker = await Edge.start(watched(), { stateDir: state, vars });
   try {
     await worker.tick();
-    assert.equal((await ask("POST", { url: receiver.at("/kept"), monitors: ["api"] }, { worker })).status, 204);
-    receiver.mood = { status: 500 };
+    assert.equal((await ask("POST", { url: receiver.urlOf("/kept"), monitors: ["api"] }, { worker })).status, 204);
+    receiver.response = { status: 500 };
     fine = false;
     await worker.tick();
     const { now } = worker;
     await worker.stop();
-    receiver.mood = { status: 200 };
-    worker = await Edge.start(watched(), { state, vars });
+    receiver.response = { status: 200 };
+    worker = await Edge.start(watched(), { stateDir: state, vars });
     worker.now = now;
     await worker.tick();
-    assert.deepEqual(receiver.events("/kept"), ["api opened"]);
+    assert.deepEqual(receiver.listEvents("/kept"), ["api opened"]);
     const headers = { authorization: `Bearer ${TOKEN}` };
     const page = await (await fetch(`${worker.url}/api/v1/admin/export?from=0-0`, { headers })).text();
     const row = page.split("\n").find((line) => line.includes('"subscriptions"')) ?? "";
-    assert.ok(row.includes(receiver.at("/kept")) && row.includes(receiver.secrets["/kept"]), row);
+    assert.ok(row.includes(receiver.urlOf("/kept")) && row.includes(receiver.secrets["/kept"]), row);
   } finally {
     await worker.stop();
     await rm(state, { recursive: true, force: true });
@@ -315,33 +315,33 @@ test("what is known outlives the worker, and is in an export", async () => {
 
 test("every hub tells of its own monitors, hears late where it did not answer, and sends away for all", async () => {
   const list = Array.from({ length: 60 }, (_, i) =>
-    monitor(`m${i}`, target.url, { kind: "http", "failure-threshold": 1 }),
+    defineMonitor(`m${i}`, target.url, { kind: "http", "failure-threshold": 1 }),
   );
-  const worker = await Edge.start([], { faulty: true, vars: { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 5 } });
+  const worker = await Edge.start([], { faultInjection: true, vars: { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 5 } });
   try {
     const headers = { authorization: `Bearer ${TOKEN}` };
     const body = JSON.stringify({ monitors: list });
     const applied = await fetch(`${worker.url}/api/v1/admin/monitors`, { method: "PUT", headers, body });
     assert.equal(applied.status, 200);
     await worker.tick();
-    assert.equal((await worker.status()).edge.hubs, 2);
-    assert.equal((await worker.hub(0, "/monitors/m59/now")).status, 421, "another hub's");
-    await worker.fault("hub-1");
-    assert.equal((await ask("POST", { url: receiver.at("/m59"), monitors: ["m59"] }, { worker })).status, 204);
+    assert.equal((await worker.readStatus()).edge.hubs, 2);
+    assert.equal((await worker.requestHub(0, "/monitors/m59/now")).status, 421, "another hub's");
+    await worker.injectFault("hub-1");
+    assert.equal((await ask("POST", { url: receiver.urlOf("/m59"), monitors: ["m59"] }, { worker })).status, 204);
     await worker.tick();
-    await worker.fault();
+    await worker.clearFault();
     await worker.tick(); // it hears of it
-    await worker.fault("hub-0");
-    assert.equal((await ask("POST", { url: receiver.at("/no") }, { worker })).status, 503);
-    await worker.fault();
+    await worker.injectFault("hub-0");
+    assert.equal((await ask("POST", { url: receiver.urlOf("/no") }, { worker })).status, 503);
+    await worker.clearFault();
     assert.deepEqual(
       (await listed(worker)).map((/** @type {any} */ it) => it.monitors),
       [["m59"]],
     );
     fine = false;
     await worker.tick();
-    assert.deepEqual(receiver.events("/m59"), ["m59 opened"]);
-    receiver.mood = { status: 410 };
+    assert.deepEqual(receiver.listEvents("/m59"), ["m59 opened"]);
+    receiver.response = { status: 410 };
     fine = true;
     for (let i = 0; i < 4; i += 1) await worker.tick();
     assert.deepEqual(await listed(worker), []);

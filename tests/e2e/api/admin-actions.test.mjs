@@ -2,23 +2,26 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { channels, Services } from "../support/alert-services.mjs";
-import { Edge, monitor } from "../support/edge.mjs";
+import { AlertServices, defineChannels } from "../support/alert-services.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
 import { Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef0123";
 
-/** @type {Services} */ let services;
+/** @type {AlertServices} */ let services;
 /** @type {Target} */ let target;
 /** @type {Edge} */ let edge;
 let fine = true;
 
 before(async () => {
-  services = await Services.start();
+  services = await AlertServices.start();
   target = await Target.start((_, response) => response.writeHead(fine ? 200 : 503).end());
-  edge = await Edge.start([monitor("api", target.url, { kind: "http" }), monitor("db", target.url, { kind: "http" })], {
-    vars: { ...channels(services.url), ADMIN_TOKEN: TOKEN },
-  });
+  edge = await Edge.start(
+    [defineMonitor("api", target.url, { kind: "http" }), defineMonitor("db", target.url, { kind: "http" })],
+    {
+      vars: { ...defineChannels(services.url), ADMIN_TOKEN: TOKEN },
+    },
+  );
   await edge.tick();
 });
 
@@ -48,18 +51,18 @@ test("announced work is shown, and what a probe finds meanwhile is nobody's outa
   assert.equal(wrong.body.problems[0].position, "maintenance[0].too");
   assert.equal((await ask("PUT", "/admin/maintenance", { maintenance: [work] })).body.applied, true);
   assert.deepEqual((await ask("GET", "/admin/maintenance")).body, { maintenance: [work] });
-  const { maintenance } = await edge.status();
+  const { maintenance } = await edge.readStatus();
   assert.deepEqual([maintenance[0].title, maintenance[0].monitors], ["We <move>", ["api"]]);
   const states = [];
-  const taken = services.taken.hook.length;
+  const taken = services.accepted.hook.length;
   for (let minute = 0; minute < 6; minute += 1) {
     fine = !(minute === 3 || minute === 4);
-    states.push((await edge.tickAndLook("api")).state);
+    states.push((await edge.tickAndReadMonitor("api")).state);
   }
   assert.deepEqual(states, ["up", "up", "maintenance", "maintenance", "maintenance", "up"]);
-  const told = services.taken.hook.slice(taken).map((message) => message.monitor);
+  const told = services.accepted.hook.slice(taken).map((message) => message.monitor);
   assert.deepEqual([...new Set(told)], ["db"], "the other one is told of");
-  assert.deepEqual((await edge.status()).maintenance, []);
+  assert.deepEqual((await edge.readStatus()).maintenance, []);
 });
 
 test("a note, a hand on it, and the end by hand", async () => {
@@ -77,11 +80,13 @@ test("a note, a hand on it, and the end by hand", async () => {
   assert.equal(noted.status, 200);
   assert.equal(noted.body.acknowledged, true);
   for (let minute = 0; minute < 4; minute += 1) await edge.tick(); // a tick sends five
-  const taken = services.taken.pagerduty.length;
+  const taken = services.accepted.pagerduty.length;
   assert.notEqual((await ask("POST", `/admin/incidents/${id}`, { resolve: true })).body.closed, null);
   assert.equal((await ask("POST", `/admin/incidents/${id}`, { resolve: true })).status, 409);
   for (let minute = 0; minute < 4; minute += 1) await edge.tick(); // it goes on, and nobody wants to hear of it
-  const after = services.taken.pagerduty.slice(taken).filter((/** @type {any} */ it) => it.dedup_key.startsWith("api"));
+  const after = services.accepted.pagerduty
+    .slice(taken)
+    .filter((/** @type {any} */ it) => it.dedup_key.startsWith("api"));
   assert.deepEqual(
     after.map((/** @type {any} */ message) => message.event_action),
     ["resolve"],

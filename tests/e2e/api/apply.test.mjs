@@ -6,8 +6,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 const TOKEN = "a token of the owner's";
 
@@ -26,13 +26,13 @@ const block = (id, url, more = "") => `[[monitors]]\nid = "${id}"\nkind = "http"
 test("a file is applied, changed, refused and taken back", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "heapbeat-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
-  const target = await Target.start((_, response) => response.end(healthBody()));
+  const target = await Target.start((_, response) => response.end(renderHealth()));
   t.after(() => target.stop());
-  const edge = await Edge.start([monitor("fixed", target.url)], { vars: { ADMIN_TOKEN: TOKEN } });
+  const edge = await Edge.start([defineMonitor("fixed", target.url)], { vars: { ADMIN_TOKEN: TOKEN } });
   t.after(() => edge.stop());
   const path = join(directory, "monitors.toml");
   const states = async () => {
-    const { monitors } = await edge.status();
+    const { monitors } = await edge.readStatus();
     return monitors.map((/** @type {any} */ m) => `${m.id} ${m.state}`);
   };
 
@@ -53,10 +53,10 @@ test("a file is applied, changed, refused and taken back", async (t) => {
   const json = await apply(path, edge.url, ["--json"]);
   const expected = { applied: true, added: ["c"], changed: ["b"], removed: ["a"], unchanged: [], problems: [] };
   assert.deepEqual(JSON.parse(json.stdout), expected);
-  const before = (await edge.monitor("b")).since;
+  const before = (await edge.readMonitor("b")).since;
   await edge.tick();
   assert.deepEqual(await states(), ["fixed up", "b up", "c up"]);
-  assert.equal((await edge.monitor("b")).since, before, "what was changed goes on with its history");
+  assert.equal((await edge.readMonitor("b")).since, before, "what was changed goes on with its history");
 
   // What the file alone shows to be wrong, with its line, all at once.
   await writeFile(path, block("b", "ftp://x") + block("C", target.url, 'intervall = "2m"'));
@@ -89,17 +89,17 @@ test("a file is applied, changed, refused and taken back", async (t) => {
 test("what was applied outlives the worker", async (t) => {
   const state = await mkdtemp(join(tmpdir(), "heapbeat-"));
   t.after(() => rm(state, { recursive: true, force: true }));
-  const target = await Target.start((_, response) => response.end(healthBody()));
+  const target = await Target.start((_, response) => response.end(renderHealth()));
   t.after(() => target.stop());
   const vars = { ADMIN_TOKEN: TOKEN };
-  const first = await Edge.start([], { state, vars });
+  const first = await Edge.start([], { stateDir: state, vars });
   const path = join(state, "monitors.toml");
   await writeFile(path, block("a", target.url));
   assert.equal((await apply(path, first.url)).code, 0);
   await first.tick();
   await first.stop();
-  const second = await Edge.start([], { state, vars });
+  const second = await Edge.start([], { stateDir: state, vars });
   t.after(() => second.stop());
-  const { monitors, problems } = await second.status();
+  const { monitors, problems } = await second.readStatus();
   assert.deepEqual([monitors.length, monitors[0].id, problems], [1, "a", []]);
 });

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef0123";
 const headers = { authorization: `Bearer ${TOKEN}` };
@@ -24,10 +24,10 @@ async function everything(edge) {
 test("a hub moves", { timeout: 180_000 }, async (t) => {
   let fine = true;
   const target = await Target.start((_, response) =>
-    fine ? response.end(healthBody()) : response.writeHead(500).end(),
+    fine ? response.end(renderHealth()) : response.writeHead(500).end(),
   );
   t.after(() => target.stop());
-  const list = [monitor("api", `${target.url}/health`), monitor("web", target.url, { kind: "http" })];
+  const list = [defineMonitor("api", `${target.url}/health`), defineMonitor("web", target.url, { kind: "http" })];
   const vars = { ADMIN_TOKEN: TOKEN };
   const here = await Edge.start(list, { vars });
   t.after(() => here.stop());
@@ -54,16 +54,16 @@ test("a hub moves", { timeout: 180_000 }, async (t) => {
   const broken = await put(`${pages[0]}{"table":"secrets","row":[]}\n`);
   assert.equal(broken.status, 400);
   assert.match(/** @type {any} */ (await broken.json()).detail, /^line \d+ names no table/);
-  assert.equal((await there.status()).updated, null, "none of it was taken in");
+  assert.equal((await there.readStatus()).updated, null, "none of it was taken in");
   for (const page of pages) assert.equal((await put(page)).status, 200);
 
-  const [before, after] = [await here.status(), await there.status()];
+  const [before, after] = [await here.readStatus(), await there.readStatus()];
   assert.deepEqual(after.monitors, before.monitors);
   assert.deepEqual(after.maintenance, before.maintenance);
   const incidents = async (/** @type {Edge} */ edge) => (await fetch(`${edge.url}/api/v1/incidents`)).json();
   assert.deepEqual(await incidents(there), await incidents(here));
   fine = true;
   await there.tick();
-  assert.equal((await there.monitor("api")).state, "up");
+  assert.equal((await there.readMonitor("api")).state, "up");
   assert.deepEqual((await everything(there)).join("").match(/"table":"ring"/g)?.length, 231, "and it goes on");
 });

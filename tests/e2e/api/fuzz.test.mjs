@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Edge } from "../support/edge.mjs";
-import { ask, Described } from "../support/openapi.mjs";
+import { ApiDescription, sendRequest } from "../support/openapi.mjs";
 import { Random } from "../support/random.mjs";
-import { fill } from "../support/seed-history.mjs";
+import { seedHistory } from "../support/seed-history.mjs";
 
 const SEED = Number(process.env.SEED ?? 743_722_183);
 
@@ -17,14 +17,14 @@ const AT_ONCE = 8;
 const OWNER = "Bearer 0123456789abcdef0123";
 const JOB = "Bearer job-0123456789abcdef";
 
-const described = new Described();
+const described = new ApiDescription();
 /** @type {Edge} */ let edge;
 /** @type {Record<string, string[]>} */ let ids = {};
 
 before(async () => {
   const vars = { ADMIN_TOKEN: OWNER.slice(7), HEARTBEAT_TOKEN: JOB.slice(7), ANSWERS_KEPT: "5s" };
   edge = await Edge.start([{ id: "job", kind: "heartbeat", interval: "1h" }], { vars });
-  await fill(edge, { monitors: 6, days: 30, memory: 2 });
+  await seedHistory(edge, { monitors: 6, days: 30, memory: 2 });
   const { incidents } = await (await fetch(`${edge.url}/api/v1/incidents?limit=20`)).json();
   ids = { monitors: ["m00", "m01", "m02", "job"], incidents: incidents.map((/** @type {any} */ it) => it.id) };
 });
@@ -54,11 +54,13 @@ for (const operation of operations) {
     let good = 0;
     for (let first = 0; first < EACH; first += AT_ONCE) {
       const some = questions.slice(first, first + AT_ONCE);
-      const answers = await Promise.all(some.map((question) => ask(edge.url, question)));
+      const answers = await Promise.all(some.map((question) => sendRequest(edge.url, question)));
       for (const [index, answer] of answers.entries()) {
         const question = some[index];
         const wrong =
-          answer.status >= 500 ? `${answer.status}: ${answer.body}` : described.wrong(path, question.method, answer);
+          answer.status >= 500
+            ? `${answer.status}: ${answer.body}`
+            : described.findDeviation(path, question.method, answer);
         assert.equal(wrong, "", `SEED=${SEED}: ${JSON.stringify(question).slice(0, 2000)}`);
         // Refused for what it says, or for what holds: it was understood.
         good += answer.status < 300 || answer.status === 409 || answer.status === 422 ? 1 : 0;

@@ -22,38 +22,38 @@ const job = {
 test("a job is heard, missed, and heard again", async (t) => {
   const edge = await Edge.start([job], { vars: { ADMIN_TOKEN: TOKEN } });
   t.after(() => edge.stop());
-  const unheard = await edge.tickAndLook("backup");
+  const unheard = await edge.tickAndReadMonitor("backup");
   assert.deepEqual([unheard.state, unheard.reason], ["unobserved", "it has never reported yet"]);
 
   assert.equal((await tell(edge, "backup")).status, 204);
-  assert.equal((await edge.tickAndLook("backup")).state, "up");
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
 
   for (let minute = 0; minute < 11; minute++) await edge.tick();
-  assert.equal((await edge.monitor("backup")).state, "up", "within its grace");
+  assert.equal((await edge.readMonitor("backup")).state, "up", "within its grace");
   for (let minute = 0; minute < 2; minute++) await edge.tick();
-  const missed = await edge.monitor("backup");
+  const missed = await edge.readMonitor("backup");
   assert.deepEqual([missed.state, missed.reason], ["down", "it did not report when it should have"]);
 
   assert.equal((await tell(edge, "backup?event=start")).status, 204);
-  assert.equal((await edge.tickAndLook("backup")).state, "up");
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
   assert.equal((await tell(edge, "backup?exit=137")).status, 204);
-  const failed = await edge.tickAndLook("backup");
+  const failed = await edge.tickAndReadMonitor("backup");
   assert.deepEqual([failed.state, failed.reason], ["down", "it reported a failure: exit code 137"]);
   assert.equal((await tell(edge, "backup?event=success")).status, 204);
-  assert.equal((await edge.tickAndLook("backup")).state, "up");
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
 });
 
 test("a schedule counts by the clock of its zone", async (t) => {
   const nightly = { ...job, interval: undefined, schedule: "30 3 * * *", "time-zone": "Europe/Berlin" };
   const edge = await Edge.start([JSON.parse(JSON.stringify(nightly))], { vars: { ADMIN_TOKEN: TOKEN } });
   t.after(() => edge.stop());
-  assert.deepEqual((await edge.status()).problems, []);
+  assert.deepEqual((await edge.readStatus()).problems, []);
   edge.now = Date.UTC(2026, 6, 1, 0, 0); // 02:00 in Berlin
   await edge.tick();
   assert.equal((await tell(edge, "backup")).status, 204);
   edge.now = Date.UTC(2026, 6, 1, 1, 32); // 03:32 in Berlin, within the grace
-  assert.equal((await edge.tickAndLook("backup")).state, "up");
-  assert.equal((await edge.tickAndLook("backup")).state, "down");
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
+  assert.equal((await edge.tickAndReadMonitor("backup")).state, "down");
 });
 
 test("who may tell, and what", async (t) => {
@@ -81,7 +81,7 @@ test("who may tell, and what", async (t) => {
   }
   const admin = { method: "PUT", headers: { authorization: "Bearer a token of the jobs'" }, body: '{"monitors":[]}' };
   assert.equal((await fetch(`${edge.url}/api/v1/admin/monitors`, admin)).status, 401, "jobs are not the owner");
-  const { problems } = await edge.status();
+  const { problems } = await edge.readStatus();
   assert.deepEqual([problems.length, problems[0].position], [1, "MONITORS"]);
 
   const closed = await Edge.start([job]);

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 /** @type {Target} */ let target;
 /** @type {Edge} */ let edge;
@@ -21,11 +21,11 @@ const told = async (path) => {
 };
 
 before(async () => {
-  target = await Target.start((_, response) => response.writeHead(fine ? 200 : 500).end(healthBody()));
+  target = await Target.start((_, response) => response.writeHead(fine ? 200 : 500).end(renderHealth()));
   edge = await Edge.start([
-    monitor("api", `${target.url}/health`),
-    monitor("web", `${target.url}/`, { kind: "http" }),
-    monitor("tcp", target.url.replace("http", "tcp"), { kind: "tcp" }),
+    defineMonitor("api", `${target.url}/health`),
+    defineMonitor("web", `${target.url}/`, { kind: "http" }),
+    defineMonitor("tcp", target.url.replace("http", "tcp"), { kind: "tcp" }),
   ]);
 });
 
@@ -38,7 +38,7 @@ test("latencies: every tick of the last day, hours beyond it, and not a row more
   // Three hours and a minute, two of which are missed and one of which fails.
   let rows = 0;
   for (let minute = 0; minute < 181; minute += 1) {
-    if (minute === 100) rows = (await edge.status()).edge.rows_written;
+    if (minute === 100) rows = (await edge.readStatus()).edge.rows_written;
     fine = minute !== 70;
     if (minute === 30 || minute === 31) edge.now += MINUTE;
     else await edge.tick();
@@ -68,14 +68,14 @@ test("latencies: every tick of the last day, hours beyond it, and not a row more
       const rank = (/** @type {number} */ share) => sorted[Math.ceil(share * sorted.length) - 1];
       assert.deepEqual([low, mid, high], [sorted[0], rank(0.5), rank(0.95)]);
     }
-    const { latencies } = await edge.monitor(id);
+    const { latencies } = await edge.readMonitor(id);
     assert.equal(latencies.length, 48);
     assert.deepEqual(
       latencies.map((/** @type {number | null} */ ms) => ms !== null),
       Array.from({ length: 48 }, (_, place) => place >= 41),
     );
   }
-  const { rows_written } = (await edge.status()).edge;
+  const { rows_written } = (await edge.readStatus()).edge;
   assert.equal(rows_written - rows, 81 + 1, "a row a tick, and one for the hour that ended at 2:00");
 });
 
@@ -107,8 +107,8 @@ test("days: the worst of each, with uptime and coverage", async () => {
   assert.ok(first.percent > 73 && first.percent < 77, `${first.percent}`);
   assert.ok(first.coverage > 16 && first.coverage < 17, `${first.coverage}`);
 
-  assert.equal((await edge.monitor("web")).days, `${".".repeat(87)}d.u`);
-  assert.equal((await edge.monitor("tcp")).days, `${".".repeat(87)}u.u`);
+  assert.equal((await edge.readMonitor("web")).days, `${".".repeat(87)}d.u`);
+  assert.equal((await edge.readMonitor("tcp")).days, `${".".repeat(87)}u.u`);
   const hours = await told(`web/latency?from=${BEGAN}&to=${edge.now}`);
   assert.equal(hours.resolution, "1h", "the ring holds no such stretch");
   assert.equal(hours.samples.length, 6, "five hours of the first day, and the present one");

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
@@ -12,9 +12,9 @@ const TOKEN = "0123456789abcdef0123456789abcdef";
 let fine = true;
 
 before(async () => {
-  target = await Target.start((_, response) => (fine ? response.end(healthBody()) : response.writeHead(500).end()));
+  target = await Target.start((_, response) => (fine ? response.end(renderHealth()) : response.writeHead(500).end()));
   const watched = { "failure-threshold": 1 };
-  const monitors = [monitor("api", target.url, watched), monitor("web", target.url, watched)];
+  const monitors = [defineMonitor("api", target.url, watched), defineMonitor("web", target.url, watched)];
   edge = await Edge.start(monitors, { vars: { ADMIN_TOKEN: TOKEN } });
   // Three incidents each, an hour apart.
   for (let round = 0; round < 3; round += 1) {
@@ -124,7 +124,7 @@ test("the tag changes with the body, and only with it", async () => {
 });
 
 test("one monitor is its entry in the status", async () => {
-  const { monitors, updated } = await edge.status();
+  const { monitors, updated } = await edge.readStatus();
   const one = await (await ask("/api/v1/monitors/web")).json();
   assert.deepEqual(one, { updated, ...monitors[1] });
 });
@@ -184,14 +184,16 @@ test("the owner's paths are nobody else's to read", async () => {
   const headers = { authorization: `Bearer ${TOKEN}` };
   const mine = await ask("/api/v1/admin/status", { headers });
   assert.deepEqual([mine.status, mine.headers.get("cache-control")], [200, "no-store"]);
-  assert.deepEqual(Object.keys(/** @type {any} */ (await mine.json())), Object.keys(await edge.status()));
+  assert.deepEqual(Object.keys(/** @type {any} */ (await mine.json())), Object.keys(await edge.readStatus()));
   const wrong = await ask("/api/v1/admin/maintenance", { method: "POST", headers });
   assert.equal(wrong.headers.get("allow"), "GET, HEAD, PUT, OPTIONS");
   await isProblem(wrong, 405);
 });
 
 test("a stampede asks the hub once", async (t) => {
-  const calm = await Edge.start([monitor("api", target.url)], { vars: { ANSWERS_KEPT: "30s", ADMIN_TOKEN: TOKEN } });
+  const calm = await Edge.start([defineMonitor("api", target.url)], {
+    vars: { ANSWERS_KEPT: "30s", ADMIN_TOKEN: TOKEN },
+  });
   t.after(() => calm.stop());
   await calm.tick();
   const requests = async () => {

@@ -5,8 +5,8 @@ import { after, before, test } from "node:test";
 import { XMLValidator } from "fast-xml-parser";
 import { parseAtomFeed, parseRssFeed } from "feedsmith";
 import ICAL from "ical.js";
-import { Edge, monitor } from "../support/edge.mjs";
-import { closedPort, healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { findFreePort, renderHealth, Target } from "../support/target.mjs";
 
 const TITLE = "We move; the <b>database</b>, all of it, longer than a calendar's line";
 
@@ -14,11 +14,11 @@ const TITLE = "We move; the <b>database</b>, all of it, longer than a calendar's
 /** @type {Edge} */ let edge;
 
 before(async () => {
-  target = await Target.start((_, response) => response.end(healthBody({ rss: 151 })));
+  target = await Target.start((_, response) => response.end(renderHealth({ rss: 151 })));
   edge = await Edge.start(
     [
-      monitor("api", target.url, { name: 'A "quoted" & <i>odd</i> API' }),
-      monitor("gone", `http://127.0.0.1:${await closedPort()}`, { "failure-threshold": 1 }),
+      defineMonitor("api", target.url, { name: 'A "quoted" & <i>odd</i> API' }),
+      defineMonitor("gone", `http://127.0.0.1:${await findFreePort()}`, { "failure-threshold": 1 }),
     ],
     {
       vars: {

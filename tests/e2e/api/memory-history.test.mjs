@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
 import { Server } from "../support/server.mjs";
 import { Target } from "../support/target.mjs";
-import { until } from "../support/wait.mjs";
+import { waitUntil } from "../support/wait.mjs";
 
 const SECRET = "a secret that both halves hold";
 
@@ -20,10 +20,10 @@ before(async () => {
   cache = await Target.start((_, response) => response.end(cached));
   edge = await Edge.start(
     [
-      monitor("api", `${server.url}/health`),
-      monitor("other", `${server.url}/health`, { secret: "OTHER" }),
-      monitor("cache", `${cache.url}/health`, { secret: "GOOD" }),
-      monitor("nothing", `${server.url}/health`, { secret: "MISSING" }),
+      defineMonitor("api", `${server.url}/health`),
+      defineMonitor("other", `${server.url}/health`, { secret: "OTHER" }),
+      defineMonitor("cache", `${cache.url}/health`, { secret: "GOOD" }),
+      defineMonitor("nothing", `${server.url}/health`, { secret: "MISSING" }),
     ],
     { vars: { HEAPBEAT_SECRET: SECRET, GOOD: SECRET, OTHER: "another secret, as long as it" } },
   );
@@ -43,7 +43,7 @@ const memory = async (/** @type {string} */ query) => {
 
 test("a signed report tells the limit and the pressure", async () => {
   cached = await (await fetch(`${server.url}/health`)).text();
-  const api = await edge.tickAndLook("api");
+  const api = await edge.tickAndReadMonitor("api");
   assert.equal(api.state, "up", api.reason);
   assert.ok(api.memory.limit > 0);
   assert.equal(api.memory.pressure, "calm");
@@ -51,7 +51,7 @@ test("a signed report tells the limit and the pressure", async () => {
 
 test("an answer that nobody signed, or with another secret, is not up", async () => {
   const reason = async (/** @type {string} */ id) => {
-    const { state, reason } = await edge.monitor(id);
+    const { state, reason } = await edge.readMonitor(id);
     return [state, reason];
   };
   assert.deepEqual(await reason("other"), [
@@ -72,7 +72,7 @@ test("every sample comes once, over missed ticks and over the hour at which they
   // fast this machine is, so the window is counted from here.
   const since = edge.now - 600_000;
   const samples = async () => (await memory(`?from=${since}&to=${edge.now + 60_000}`)).samples;
-  await until("a few seconds of samples", async () => {
+  await waitUntil("a few seconds of samples", async () => {
     await edge.tick();
     return (await memory("")).samples.length > 5;
   });
@@ -107,7 +107,7 @@ test("a restart between two good probes is told with how it ended", async () => 
   const { port } = server;
   await server.stop("SIGTERM");
   server = await Server.start({ port, env: { HEAPBEAT_SECRET: SECRET } });
-  const api = await edge.tickAndLook("api");
+  const api = await edge.tickAndReadMonitor("api");
   assert.equal(api.state, "up", api.reason);
   assert.equal(api.restarts.length, 1);
   assert.ok(api.last_ending.evidence.length > 0, JSON.stringify(api.last_ending));
@@ -116,17 +116,17 @@ test("a restart between two good probes is told with how it ended", async () => 
 test("a worker that is killed between two probes loses no sample of its last seconds", async () => {
   const worker = Number(readFileSync(`/proc/${server.child.pid}/task/${server.child.pid}/children`, "utf8"));
   const last = () => memory(`?from=${edge.now - 7_200_000}&to=${edge.now + 60_000}`);
-  const uptime = async () => (await server.health().catch(() => undefined))?.uptime;
-  await until("its first samples", async () => (await uptime()) >= 2);
+  const uptime = async () => (await server.readHealth().catch(() => undefined))?.uptime;
+  await waitUntil("its first samples", async () => (await uptime()) >= 2);
   await edge.tick();
   const begun = (await last()).instances.at(-1);
   const asked = await uptime();
-  const lived = await until("some seconds that nobody asks for", async () => {
+  const lived = await waitUntil("some seconds that nobody asks for", async () => {
     const now = await uptime();
     return now >= asked + 5 && now;
   });
   process.kill(worker, "SIGKILL");
-  await until("another worker and its first samples", async () => {
+  await waitUntil("another worker and its first samples", async () => {
     const now = await uptime();
     return now >= 2 && now < lived;
   });
@@ -139,5 +139,5 @@ test("a worker that is killed between two probes loses no sample of its last sec
   assert.ok(own.length >= lived - 1, `${own.length} samples of a life of ${lived} s`);
   assert.deepEqual(told.gaps, []);
   assert.equal(new Set(told.samples.map((/** @type {number[]} */ [at]) => at)).size, told.samples.length);
-  assert.equal((await edge.monitor("api")).last_ending.kind, "crash");
+  assert.equal((await edge.readMonitor("api")).last_ending.kind, "crash");
 });

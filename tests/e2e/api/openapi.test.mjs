@@ -6,9 +6,9 @@ import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { XMLValidator } from "fast-xml-parser";
 import { Edge } from "../support/edge.mjs";
-import { ask, Described, DOCUMENT } from "../support/openapi.mjs";
-import { fill, monitors } from "../support/seed-history.mjs";
-import { Receiver } from "../support/webhook-receiver.mjs";
+import { ApiDescription, DOCUMENT_PATH, sendRequest } from "../support/openapi.mjs";
+import { listSeededMonitors, seedHistory } from "../support/seed-history.mjs";
+import { WebhookReceiver } from "../support/webhook-receiver.mjs";
 
 const OWNER = { authorization: "Bearer 0123456789abcdef0123" };
 const JOB = { authorization: "Bearer job-0123456789abcdef" };
@@ -17,7 +17,7 @@ const TOKENS = { ADMIN_TOKEN: OWNER.authorization.slice(7), HEARTBEAT_TOKEN: JOB
 /** What no test brings about: nothing fails by itself, and nobody else is at work. */
 const RARE = new Set(["500", "PUT 409", "DELETE 409", "importHistory 409"]);
 
-const described = new Described();
+const described = new ApiDescription();
 
 /** With a past. @type {Edge} */ let edge;
 /** Without tokens, whose hub does not answer. @type {Edge} */ let broken;
@@ -27,9 +27,9 @@ before(async () => {
   edge = await Edge.start([{ id: "job", kind: "heartbeat", interval: "1h" }], {
     vars: TOKENS,
   });
-  await fill(edge, { monitors: 6, days: 90, memory: 2 });
-  broken = await Edge.start([], { faulty: true });
-  await broken.fault("hub-0");
+  await seedHistory(edge, { monitors: 6, days: 90, memory: 2 });
+  broken = await Edge.start([], { faultInjection: true });
+  await broken.injectFault("hub-0");
 });
 
 after(async () => {
@@ -39,13 +39,13 @@ after(async () => {
 
 /**
  * Asks, and wants an answer as it is declared for the path.
- * @param {string} template @param {import("../support/openapi.mjs").Question} question @param {Edge} [of]
+ * @param {string} template @param {import("../support/openapi.mjs").ApiRequest} question @param {Edge} [of]
  */
 async function declared(template, question, of = edge) {
-  const answer = await ask(of.url, question);
+  const answer = await sendRequest(of.url, question);
   const what = `${question.method} ${question.path}`;
-  assert.equal(described.wrong(template, question.method, answer), "", what);
-  const operation = described.of(template).find((it) => it.method === question.method);
+  assert.equal(described.findDeviation(template, question.method, answer), "", what);
+  const operation = described.listOperations(template).find((it) => it.method === question.method);
   if (operation) {
     const statuses = seen.get(operation.id) ?? new Set();
     seen.set(operation.id, statuses.add(String(answer.status)));
@@ -66,7 +66,7 @@ async function ids(path) {
   if (!path.includes("{id}")) return [""];
   if (path.includes("heartbeats")) return ["job"];
   if (!path.includes("/incidents/")) return ["m00", "m02", "m05", "job"];
-  const { body } = await ask(edge.url, { method: "GET", path: "/api/v1/incidents?limit=8" });
+  const { body } = await sendRequest(edge.url, { method: "GET", path: "/api/v1/incidents?limit=8" });
   return JSON.parse(body.toString()).incidents.map((/** @type {any} */ it) => it.id);
 }
 
@@ -84,7 +84,7 @@ function queries({ parameters }) {
 
 test("the document is OpenAPI 3.1", async () => {
   const validator = new Validator();
-  const { valid, errors } = await validator.validate(DOCUMENT);
+  const { valid, errors } = await validator.validate(DOCUMENT_PATH);
   assert.ok(valid, JSON.stringify(errors, null, 2));
   assert.equal(validator.version, "3.1");
 });
@@ -95,7 +95,7 @@ test("every example of it is what its schema says", () => {
     if (node === null || typeof node !== "object") return;
     if (node.schema && "example" in node) {
       count += 1;
-      assert.equal(described.mismatch(node.schema, node.example), "", where);
+      assert.equal(described.findMismatch(node.schema, node.example), "", where);
     }
     for (const [name, value] of Object.entries(node)) if (name !== "example") look(value, `${where}/${name}`);
   };
@@ -145,10 +145,10 @@ test("whatever the public may read is as it is declared, whole, known already, b
 
 test("and so is what wants a token", async () => {
   const [open] = await ids("/incidents/{id}");
-  const list = { monitors: monitors(6, "http://127.0.0.1:9") };
+  const list = { monitors: listSeededMonitors(6, "http://127.0.0.1:9") };
   const work = { maintenance: [{ id: "weekly", schedule: "0 3 * * sun", duration: "30m" }] };
   const wrong = { monitors: [{ id: "C" }], maintenance: [{ id: "x" }] };
-  const page = (await ask(edge.url, { method: "GET", path: "/api/v1/admin/export", headers: OWNER })).body;
+  const page = (await sendRequest(edge.url, { method: "GET", path: "/api/v1/admin/export", headers: OWNER })).body;
   const { schema } = JSON.parse(page.toString().split("\n")[0]);
   /** @type {Record<string, [string, string[]]>} */
   const bodies = {
@@ -175,23 +175,23 @@ test("and so is what wants a token", async () => {
     await declared(path, { method: "PATCH", path: where });
     if (!bodies[id]) continue;
     await declared(path, { method, path: where, headers: OWNER, body: "{}", chunked: true });
-    const claims = id === "importHistory" ? 9 << 20 : 2 << 20;
-    await declared(path, { method, path: where, headers: OWNER, claims });
+    const announcedBytes = id === "importHistory" ? 9 << 20 : 2 << 20;
+    await declared(path, { method, path: where, headers: OWNER, announcedBytes });
     await declared(path, { method, path: where, headers: OWNER, body: Buffer.from([0xff, 0xfe, 0x7b]) });
   }
 });
 
 test("and so is asking to be told", async (t) => {
   const path = "/api/v1/subscriptions";
-  const receiver = await Receiver.start();
+  const receiver = await WebhookReceiver.start();
   t.after(() => receiver.stop());
-  const one = await Edge.start([], { faulty: true, vars: { ...TOKENS, SUBSCRIPTIONS: 1 } });
+  const one = await Edge.start([], { faultInjection: true, vars: { ...TOKENS, SUBSCRIPTIONS: 1 } });
   t.after(() => one.stop());
-  const url = receiver.at("/one");
+  const url = receiver.urlOf("/one");
   for (const method of ["POST", "DELETE"]) {
     await declared(path, { method, path, body: JSON.stringify({ url }) }, one);
     if (method === "POST") {
-      await declared(path, { method, path, body: JSON.stringify({ url: receiver.at("/other") }) }, one);
+      await declared(path, { method, path, body: JSON.stringify({ url: receiver.urlOf("/other") }) }, one);
       const all = "/api/v1/admin/subscriptions";
       await declared(all, { method: "GET", path: all, headers: OWNER }, one);
     }
@@ -199,10 +199,10 @@ test("and so is asking to be told", async (t) => {
     await declared(path, { method, path, body: "{}", chunked: true }, one);
     await declared(path, { method, path, body: Buffer.alloc(5000, 32) }, one);
     await declared(path, { method, path: `${path}?x=1`, body: "{}" }, one);
-    await declared(path, { method, path, body: JSON.stringify({ url: receiver.at("/elsewhere") }) }, one);
-    await one.fault("hub-0");
+    await declared(path, { method, path, body: JSON.stringify({ url: receiver.urlOf("/redirect") }) }, one);
+    await one.injectFault("hub-0");
     await declared(path, { method, path, body: JSON.stringify({ url }) }, one);
-    await one.fault();
+    await one.clearFault();
   }
 });
 
@@ -211,9 +211,9 @@ test("where the edge's own storage does not answer, or there are no tokens", asy
     const { status } = await declared(path, { method, path: at(path, "api-1"), headers: OWNER }, broken);
     assert.equal(status, secured ? 403 : method === "GET" ? 503 : 404, path);
   }
-  const failing = await Edge.start([], { faulty: true, vars: TOKENS });
+  const failing = await Edge.start([], { faultInjection: true, vars: TOKENS });
   t.after(() => failing.stop());
-  await failing.fault("hub-0");
+  await failing.injectFault("hub-0");
   for (const { path, method, body } of described.operations.filter((it) => it.secured)) {
     const text = typeof body?.example === "string" ? body.example : JSON.stringify(body?.example ?? {});
     await declared(
@@ -225,7 +225,7 @@ test("where the edge's own storage does not answer, or there are no tokens", asy
 });
 
 test("who asks too often", async (t) => {
-  const limited = await Edge.start([], { limit: 1, vars: TOKENS });
+  const limited = await Edge.start([], { rateLimit: 1, vars: TOKENS });
   t.after(() => limited.stop());
   for (const { path, method } of described.operations) {
     const question = { method, path: at(path, "api-1"), headers: { ...OWNER, "cf-connecting-ip": "203.0.113.7" } };

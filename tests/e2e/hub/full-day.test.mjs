@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 const DAY = 1440;
 
@@ -18,9 +18,11 @@ let minute = 0;
 before(async () => {
   target = await Target.start((_, response) => {
     if (outage(minute)) response.writeHead(500).end();
-    else response.end(healthBody({ rss: 100 + (minute % 60), uptime: minute * 60 }));
+    else response.end(renderHealth({ rss: 100 + (minute % 60), uptime: minute * 60 }));
   });
-  edge = await Edge.start([monitor("api", `${target.url}/health`, { "failure-threshold": 1, "success-threshold": 1 })]);
+  edge = await Edge.start([
+    defineMonitor("api", `${target.url}/health`, { "failure-threshold": 1, "success-threshold": 1 }),
+  ]);
 });
 
 after(async () => {
@@ -33,7 +35,7 @@ test("a day with an outage and missed ticks", { timeout: 300_000 }, async () => 
     if (missed(minute)) edge.now += 60_000;
     else await edge.tick();
   }
-  const api = await edge.monitor("api");
+  const api = await edge.readMonitor("api");
   const { percent, coverage } = api.uptime["24h"];
   // Sixty of 1,440 minutes were down; of thirty that nobody watched, the last probe before vouches for one and a
   // little more at most.
@@ -54,9 +56,9 @@ test("the history is served at the size of a page, not of a day", async () => {
 });
 
 test("a late double of an old tick changes nothing", async () => {
-  const before = await edge.status();
+  const before = await edge.readStatus();
   edge.now -= 3 * 60_000;
   await edge.tick();
-  const after = await edge.status();
+  const after = await edge.readStatus();
   assert.deepEqual(after.monitors, before.monitors);
 });

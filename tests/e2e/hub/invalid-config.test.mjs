@@ -2,23 +2,23 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
 test("one bad entry of three", async (t) => {
-  const target = await Target.start((_, response) => response.end(healthBody()));
+  const target = await Target.start((_, response) => response.end(renderHealth()));
   t.after(() => target.stop());
   const monitors = [
-    monitor("first", target.url),
-    monitor("second", target.url, { interval: "1 fortnight" }),
-    monitor("third", target.url),
+    defineMonitor("first", target.url),
+    defineMonitor("second", target.url, { interval: "1 fortnight" }),
+    defineMonitor("third", target.url),
   ];
   const edge = await Edge.start(monitors, { vars: { ADMIN_TOKEN: TOKEN } });
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors: seen, problems } = await edge.status();
+  const { monitors: seen, problems } = await edge.readStatus();
   const states = seen.map((/** @type {any} */ m) => [m.id, m.state]);
   assert.deepEqual(states, [
     ["first", "up"],
@@ -36,7 +36,7 @@ test("no monitors at all is said, not an error", async (t) => {
   const edge = await Edge.start([]);
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors } = await edge.status();
+  const { monitors } = await edge.readStatus();
   assert.deepEqual(monitors, []);
   assert.equal((await fetch(edge.url)).status, 200);
 });
@@ -46,16 +46,16 @@ test("history outlives the worker", async (t) => {
   const { tmpdir } = await import("node:os");
   const state = await mkdtemp(`${tmpdir()}/heapbeat-`);
   t.after(() => rm(state, { recursive: true, force: true }));
-  const target = await Target.start((_, response) => response.end(healthBody({ rss: 77 })));
+  const target = await Target.start((_, response) => response.end(renderHealth({ rss: 77 })));
   t.after(() => target.stop());
 
-  const first = await Edge.start([monitor("api", target.url)], { state });
-  const before = await first.tickAndLook("api");
+  const first = await Edge.start([defineMonitor("api", target.url)], { stateDir: state });
+  const before = await first.tickAndReadMonitor("api");
   await first.stop();
 
-  const second = await Edge.start([monitor("api", target.url)], { state });
+  const second = await Edge.start([defineMonitor("api", target.url)], { stateDir: state });
   t.after(() => second.stop());
-  const after = await second.monitor("api");
+  const after = await second.readMonitor("api");
   assert.equal(after.memory.rss, 77);
   assert.equal(after.since, before.since);
 });

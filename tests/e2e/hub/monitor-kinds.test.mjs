@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { closedPort, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { findFreePort, Target } from "../support/target.mjs";
 
 /** What a request brought. @param {import("node:http").IncomingMessage} request @returns {Promise<string>} */
 async function body(request) {
@@ -23,23 +23,23 @@ test("an http monitor sends its method, headers and body, and asks of the answer
   const http = { kind: "http", "failure-threshold": 1 };
   const edge = await Edge.start(
     [
-      monitor("good", target.url, {
+      defineMonitor("good", target.url, {
         ...http,
         method: "POST",
         body: '{"ping":1}',
         headers: { "content-type": "application/json", authorization: { secret: "A_TOKEN", prefix: "Bearer " } },
         conditions: ["[STATUS] == 200", "[BODY].status == UP", "len([BODY].queue) == 3"],
       }),
-      monitor("bad", target.url, { ...http, conditions: ["[STATUS] == 200", "[BODY].status == DOWN"] }),
-      monitor("busy", target.url, { ...http, degraded: ["len([BODY].queue) < 3"] }),
-      monitor("poor", target.url, { ...http, headers: { authorization: { secret: "NOT_THERE" } } }),
-      monitor("small", target.url, { ...http, "max-body": "8B", conditions: ["[BODY].status == UP"] }),
+      defineMonitor("bad", target.url, { ...http, conditions: ["[STATUS] == 200", "[BODY].status == DOWN"] }),
+      defineMonitor("busy", target.url, { ...http, degraded: ["len([BODY].queue) < 3"] }),
+      defineMonitor("poor", target.url, { ...http, headers: { authorization: { secret: "NOT_THERE" } } }),
+      defineMonitor("small", target.url, { ...http, "max-body": "8B", conditions: ["[BODY].status == UP"] }),
     ],
     { vars: { A_TOKEN: "s3cret" } },
   );
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors, problems } = await edge.status();
+  const { monitors, problems } = await edge.readStatus();
   assert.deepEqual(problems, []);
   assert.deepEqual(
     monitors.map((/** @type {any} */ m) => [m.id, m.state, m.reason]),
@@ -72,14 +72,14 @@ test("a secret stays at the origin that it is meant for, and a redirect turns a 
   const headers = { "x-plain": "p", authorization: { secret: "A_TOKEN" } };
   const edge = await Edge.start(
     [
-      monitor("follow", target.url, { ...http, headers, conditions: ["[BODY] == ok"] }),
-      monitor("refuse", target.url, { ...http, redirects: "refuse", conditions: ["[STATUS] == 302"] }),
+      defineMonitor("follow", target.url, { ...http, headers, conditions: ["[BODY] == ok"] }),
+      defineMonitor("refuse", target.url, { ...http, redirects: "refuse", conditions: ["[STATUS] == 302"] }),
     ],
     { vars: { A_TOKEN: "s3cret" } },
   );
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors } = await edge.status();
+  const { monitors } = await edge.readStatus();
   assert.deepEqual(
     monitors.map((/** @type {any} */ m) => m.state),
     ["up", "up"],
@@ -99,9 +99,9 @@ test("a probe that failed is tried again within its time", async (t) => {
   });
   t.after(() => target.stop());
   const http = { kind: "http", "failure-threshold": 1, timeout: "10s" };
-  const edge = await Edge.start([monitor("again", target.url, { ...http, retries: 1 })]);
+  const edge = await Edge.start([defineMonitor("again", target.url, { ...http, retries: 1 })]);
   t.after(() => edge.stop());
-  assert.equal((await edge.tickAndLook("again")).state, "up");
+  assert.equal((await edge.tickAndReadMonitor("again")).state, "up");
   assert.equal(asked, 2);
 });
 
@@ -113,14 +113,17 @@ test("a tcp monitor wants a connection, and no more", async (t) => {
   const port = /** @type {import("node:net").AddressInfo} */ (server.address()).port;
   const tcp = { kind: "tcp", "failure-threshold": 1 };
   const edge = await Edge.start([
-    monitor("open", `tcp://127.0.0.1:${port}`, tcp),
-    monitor("closed", `tcp://127.0.0.1:${await closedPort()}`, tcp),
-    monitor("nowhere", "tcp://no-such-host.invalid:80", tcp),
-    monitor("wanted-closed", `tcp://127.0.0.1:${await closedPort()}`, { ...tcp, conditions: ["[CONNECTED] == false"] }),
+    defineMonitor("open", `tcp://127.0.0.1:${port}`, tcp),
+    defineMonitor("closed", `tcp://127.0.0.1:${await findFreePort()}`, tcp),
+    defineMonitor("nowhere", "tcp://no-such-host.invalid:80", tcp),
+    defineMonitor("wanted-closed", `tcp://127.0.0.1:${await findFreePort()}`, {
+      ...tcp,
+      conditions: ["[CONNECTED] == false"],
+    }),
   ]);
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors, problems } = await edge.status();
+  const { monitors, problems } = await edge.readStatus();
   assert.deepEqual(problems, []);
   assert.deepEqual(
     monitors.map((/** @type {any} */ m) => [m.id, m.state]),
@@ -152,12 +155,12 @@ test("numbers of a body are read in the Worker as they are anywhere", async (t) 
   const all = Object.entries({ ...holds, ...fails });
   const edge = await Edge.start(
     all.map(([id, condition]) =>
-      monitor(id, target.url, { kind: "http", "failure-threshold": 1, conditions: [condition] }),
+      defineMonitor(id, target.url, { kind: "http", "failure-threshold": 1, conditions: [condition] }),
     ),
   );
   t.after(() => edge.stop());
   await edge.tick();
-  const { monitors } = await edge.status();
+  const { monitors } = await edge.readStatus();
   const states = Object.fromEntries(monitors.map((/** @type {any} */ m) => [m.id, m.state]));
   assert.deepEqual(states, Object.fromEntries(all.map(([id]) => [id, id in holds ? "up" : "down"])));
 });

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef0123";
 const OWNER = { authorization: `Bearer ${TOKEN}` };
@@ -22,12 +22,12 @@ before(async () => {
     withHeader += request.headers["x-key"] === "the key" ? 1 : 0;
     failing -= 1;
     response.statusCode = failing >= 0 ? 503 : 200;
-    response.end(healthBody());
+    response.end(renderHealth());
   });
   const regions = ["weur", "oc"];
-  edge = await Edge.start([monitor("fixed", `${target.url}/health`, { regions })], {
+  edge = await Edge.start([defineMonitor("fixed", `${target.url}/health`, { regions })], {
     vars: { ADMIN_TOKEN: TOKEN, KEY: "the key" },
-    faulty: true,
+    faultInjection: true,
   });
 });
 
@@ -40,7 +40,7 @@ after(async () => {
 async function tick(failures) {
   failing = failures;
   asked = 0;
-  return edge.tickAndLook("fixed");
+  return edge.tickAndReadMonitor("fixed");
 }
 
 const states = (/** @type {any} */ it) => it.regions.map((/** @type {any} */ region) => region.state);
@@ -73,13 +73,13 @@ test("one of three that fails is trouble for some, and two are an outage", async
 });
 
 test("an eye that does not answer has no voice", async () => {
-  await edge.fault("eye-oc");
+  await edge.injectFault("eye-oc");
   const it = await tick(0);
   assert.equal(asked, 2);
   assert.equal(it.state, "up");
   assert.deepEqual(states(it), ["up", "unobserved"]);
   assert.equal((await tick(2)).state, "down");
-  await edge.fault();
+  await edge.clearFault();
   assert.deepEqual(states(await tick(0)), ["up", "up"]);
 });
 
@@ -94,7 +94,7 @@ test("the page says what each region sees, in the reader's language", async () =
 
 test("an applied monitor is asked from there as it is configured, secrets of its headers included", async () => {
   const applied = {
-    ...monitor("applied", `${target.url}/other`, { regions: ["weur", "enam"] }),
+    ...defineMonitor("applied", `${target.url}/other`, { regions: ["weur", "enam"] }),
     kind: "http",
     headers: { "x-key": { secret: "KEY" } },
     conditions: ["[STATUS] == 200", "[BODY].status == healthy"],
@@ -108,7 +108,7 @@ test("an applied monitor is asked from there as it is configured, secrets of its
   withHeader = 0;
   failing = 0;
   asked = 0;
-  const it = await edge.tickAndLook("applied");
+  const it = await edge.tickAndReadMonitor("applied");
   assert.equal(it.state, "up", it.reason);
   assert.equal(withHeader, 3);
   assert.equal(asked, 6);
@@ -125,7 +125,7 @@ test("a region that there is not is refused with those that there are", async ()
   const answer = await fetch(`${edge.url}/api/v1/admin/monitors`, {
     method: "PUT",
     headers: OWNER,
-    body: JSON.stringify({ monitors: [monitor("bad", `${target.url}/`, { regions: ["europe"] })] }),
+    body: JSON.stringify({ monitors: [defineMonitor("bad", `${target.url}/`, { regions: ["europe"] })] }),
   });
   assert.equal(answer.status, 422);
   const { problems } = await answer.json();

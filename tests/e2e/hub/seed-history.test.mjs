@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Edge } from "../support/edge.mjs";
-import { fill } from "../support/seed-history.mjs";
+import { seedHistory } from "../support/seed-history.mjs";
 
 /** @type {Edge} */ let edge;
 
 before(async () => {
   edge = await Edge.start([]);
-  await fill(edge, { monitors: 12, days: 90, memory: 2 });
+  await seedHistory(edge, { monitors: 12, days: 90, memory: 2 });
 });
 
 after(() => edge?.stop());
@@ -22,7 +22,7 @@ const told = async (path) => {
 };
 
 test("ninety days of a dozen monitors, as they are now", async () => {
-  const { monitors } = await edge.status();
+  const { monitors } = await edge.readStatus();
   assert.deepEqual(
     monitors.slice(0, 6).map((/** @type {any} */ { id, state }) => [id, state]),
     [
@@ -79,7 +79,7 @@ test("ticks of the last day, hours before it", async () => {
 
 test("and the hub goes on from there", async () => {
   await edge.tick();
-  assert.equal((await edge.monitor("m02")).state, "down", "its target is refused as it was");
-  const { ticks } = (await edge.status()).edge;
+  assert.equal((await edge.readMonitor("m02")).state, "down", "its target is refused as it was");
+  const { ticks } = (await edge.readStatus()).edge;
   assert.ok(ticks > 0);
 });

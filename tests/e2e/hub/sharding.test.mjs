@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef0123";
 const headers = { authorization: `Bearer ${TOKEN}` };
@@ -32,34 +32,34 @@ function states({ monitors }) {
 test("a hundred monitors", { timeout: 180_000 }, async (t) => {
   let fine = true;
   const target = await Target.start((request, response) =>
-    request.url === "/99" && !fine ? response.writeHead(500).end() : response.end(healthBody()),
+    request.url === "/99" && !fine ? response.writeHead(500).end() : response.end(renderHealth()),
   );
   t.after(() => target.stop());
-  const edge = await Edge.start([monitor("fixed", target.url)], {
+  const edge = await Edge.start([defineMonitor("fixed", target.url)], {
     vars: { ADMIN_TOKEN: TOKEN },
-    faulty: true,
+    faultInjection: true,
   });
   t.after(() => edge.stop());
   const job = { id: "job", kind: "heartbeat", interval: "1h" };
-  const list = Array.from({ length: 100 }, (_, i) => monitor(`m${i}`, `${target.url}/${i}`, { kind: "http" }));
+  const list = Array.from({ length: 100 }, (_, i) => defineMonitor(`m${i}`, `${target.url}/${i}`, { kind: "http" }));
 
   // As it was before there were hubs: a list that one holds, and a history.
   assert.equal((await apply(edge, list.slice(0, 30))).status, 200);
   await edge.tick();
-  assert.deepEqual(states(await edge.status()), { up: 31 });
-  assert.equal((await edge.status()).edge.hubs, 1);
-  const { since } = await edge.monitor("m29");
+  assert.deepEqual(states(await edge.readStatus()), { up: 31 });
+  assert.equal((await edge.readStatus()).edge.hubs, 1);
+  const { since } = await edge.readMonitor("m29");
 
   const all = [...list, job];
   const applied = await apply(edge, all);
   assert.equal(applied.status, 200, JSON.stringify(applied.body));
   assert.deepEqual([applied.body.added.length, applied.body.unchanged.length], [71, 30]);
   await edge.tick();
-  const status = await edge.status();
+  const status = await edge.readStatus();
   assert.deepEqual(states(status), { up: 101, unobserved: 1 });
   assert.equal(status.edge.hubs, 3);
   assert.equal(status.edge.subrequests, 31 + 101, "each was probed once a tick");
-  assert.equal((await edge.monitor("m29")).since, since, "whoever has a place keeps it");
+  assert.equal((await edge.readMonitor("m29")).since, since, "whoever has a place keeps it");
   assert.equal((await read(edge, "admin/monitors", { headers })).monitors.length, 101);
   const again = await apply(edge, all);
   assert.deepEqual([again.status, again.body.unchanged.length], [200, 101]);
@@ -82,8 +82,8 @@ test("a hundred monitors", { timeout: 180_000 }, async (t) => {
   assert.deepEqual((await read(edge, `incidents/${incidents[0].id}`)).timeline, noted.timeline);
   await read(edge, "heartbeats/job", { method: "POST", headers });
   await edge.tick();
-  assert.equal((await edge.monitor("job")).state, "up");
-  assert.equal((await edge.status()).status, "down");
+  assert.equal((await edge.readMonitor("job")).state, "up");
+  assert.equal((await edge.readStatus()).status, "down");
   assert.equal((await fetch(`${edge.url}/api/v1/monitors/nobody/uptime`)).status, 404);
 
   // Work is everybody's.
@@ -93,8 +93,8 @@ test("a hundred monitors", { timeout: 180_000 }, async (t) => {
   const put = await read(edge, "admin/maintenance", { method: "PUT", headers, body: JSON.stringify(work) });
   assert.deepEqual(put, { applied: true, problems: [] });
   await edge.tick();
-  assert.equal((await edge.monitor("m98")).state, "maintenance");
-  assert.equal((await edge.status()).maintenance.length, 1, "told once");
+  assert.equal((await edge.readMonitor("m98")).state, "maintenance");
+  assert.equal((await edge.readStatus()).maintenance.length, 1, "told once");
   await read(edge, "admin/maintenance", { method: "PUT", headers, body: '{"maintenance":[]}' });
 
   // Removed and back again, in the place where the history is.
@@ -110,18 +110,18 @@ test("a hundred monitors", { timeout: 180_000 }, async (t) => {
     200,
   );
   await edge.tick();
-  assert.deepEqual([await edge.monitor("m99"), (await edge.status()).monitors.length], [undefined, 100]);
+  assert.deepEqual([await edge.readMonitor("m99"), (await edge.readStatus()).monitors.length], [undefined, 100]);
   assert.equal((await fetch(`${edge.url}/api/v1/monitors/m99/uptime`)).status, 404);
-  const more = [...all, ...Array.from({ length: 5 }, (_, i) => monitor(`n${i}`, target.url))];
+  const more = [...all, ...Array.from({ length: 5 }, (_, i) => defineMonitor(`n${i}`, target.url))];
   assert.equal((await apply(edge, more)).status, 200);
   await edge.tick();
-  assert.equal((await edge.monitor("m99")).state, "up");
+  assert.equal((await edge.readMonitor("m99")).state, "up");
   assert.ok((await read(edge, "monitors/m99/uptime")).percent < 100, `with its history: ${before.percent}`);
 
   // A hub that does not answer costs its own monitors.
-  await edge.fault("hub-1");
+  await edge.injectFault("hub-1");
   await edge.tick();
-  const part = await edge.status();
+  const part = await edge.readStatus();
   const silent = part.monitors.filter((/** @type {any} */ it) => it.state === "unobserved").length;
   assert.deepEqual([silent, part.monitors.length, part.status], [40, 107, "up"]);
   const html = await (await fetch(edge.url)).text();
@@ -137,11 +137,11 @@ test("a hundred monitors", { timeout: 180_000 }, async (t) => {
   const half = await apply(edge, renamed);
   assert.equal(half.status, 503);
   assert.match(half.body.detail, /1 of the hubs did not hear of it, hub-1/);
-  await edge.fault();
+  await edge.clearFault();
   await edge.tick();
-  const names = (await edge.status()).monitors.map((/** @type {any} */ it) => it.name.startsWith("new "));
+  const names = (await edge.readStatus()).monitors.map((/** @type {any} */ it) => it.name.startsWith("new "));
   assert.deepEqual([names.filter(Boolean).length, names.length], [106, 107]);
-  assert.deepEqual((await edge.status()).notices, []);
+  assert.deepEqual((await edge.readStatus()).notices, []);
   assert.equal((await apply(edge, renamed)).status, 200);
 
   const dependents = all.map((it, i) => (i < 41 ? { ...it, "depends-on": [`m${i + 1}`] } : it));
@@ -152,9 +152,9 @@ test("a hundred monitors", { timeout: 180_000 }, async (t) => {
 });
 
 test("hubs move", { timeout: 180_000 }, async (t) => {
-  const target = await Target.start((_, response) => response.end(healthBody()));
+  const target = await Target.start((_, response) => response.end(renderHealth()));
   t.after(() => target.stop());
-  const list = Array.from({ length: 60 }, (_, i) => monitor(`m${i}`, target.url));
+  const list = Array.from({ length: 60 }, (_, i) => defineMonitor(`m${i}`, target.url));
   const [here, there] = [
     await Edge.start([], { vars: { ADMIN_TOKEN: TOKEN } }),
     await Edge.start([], { vars: { ADMIN_TOKEN: TOKEN } }),
@@ -178,10 +178,10 @@ test("hubs move", { timeout: 180_000 }, async (t) => {
     const taken = await fetch(`${there.url}/api/v1/admin/import?schema=${schema}`, { method: "POST", headers, body });
     assert.equal(taken.status, 200, await taken.text());
   }
-  assert.deepEqual((await there.status()).monitors, (await here.status()).monitors);
+  assert.deepEqual((await there.readStatus()).monitors, (await here.readStatus()).monitors);
   there.now = here.now;
   await there.tick();
-  assert.deepEqual(states(await there.status()), { up: 60 });
+  assert.deepEqual(states(await there.readStatus()), { up: 60 });
   const again = await apply(there, list);
   assert.deepEqual([again.status, again.body.unchanged.length], [200, 60]);
 });

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 /** @type {Target} */ let target;
 /** @type {Target} */ let pager;
@@ -16,7 +16,7 @@ before(async () => {
   target = await Target.start((_, response) => {
     asked += 1;
     response.statusCode = healthy ? 200 : 503;
-    response.end(healthBody());
+    response.end(renderHealth());
   });
   pager = await Target.start(async (request, response) => {
     let body = "";
@@ -24,9 +24,9 @@ before(async () => {
     alerts.push(JSON.parse(body));
     response.end();
   });
-  edge = await Edge.start([monitor("api", `${target.url}/health`)], {
+  edge = await Edge.start([defineMonitor("api", `${target.url}/health`)], {
     vars: { ALERTS: [{ id: "ops", kind: "webhook", secret: "PAGER" }], PAGER: pager.url },
-    faulty: true,
+    faultInjection: true,
   });
 });
 
@@ -49,12 +49,12 @@ async function ticks(count) {
 
 test("what cannot be stored is not told", async () => {
   await ticks(2);
-  assert.equal((await edge.monitor("api")).state, "up");
-  const stored = (await edge.status()).updated;
+  assert.equal((await edge.readMonitor("api")).state, "up");
+  const stored = (await edge.readStatus()).updated;
   healthy = false;
-  await edge.fault("store");
+  await edge.injectFault("store");
   await ticks(1);
-  const status = await edge.status();
+  const status = await edge.readStatus();
   assert.equal(status.updated, stored);
   assert.equal(status.monitors[0].state, "up", "as the last stored tick found it");
   assert.deepEqual(alerts, []);
@@ -66,9 +66,9 @@ test("a store that goes on failing is tried less and less often", async () => {
 });
 
 test("once it takes writes again, what happened is booked and told once", async () => {
-  await edge.fault();
+  await edge.clearFault();
   assert.deepEqual(await ticks(3), [0, 1, 1]);
-  const api = await edge.monitor("api");
+  const api = await edge.readMonitor("api");
   assert.equal(api.state, "down");
   const { incidents } = await (await fetch(`${edge.url}/api/v1/incidents`)).json();
   assert.equal(incidents.length, 1);
@@ -77,6 +77,6 @@ test("once it takes writes again, what happened is booked and told once", async 
   assert.ok(api.uptime["24h"].coverage < 1, `${api.uptime["24h"].coverage} % of a day`);
   healthy = true;
   await ticks(1);
-  assert.equal((await edge.monitor("api")).state, "up");
+  assert.equal((await edge.readMonitor("api")).state, "up");
   assert.equal(alerts.length, 2);
 });

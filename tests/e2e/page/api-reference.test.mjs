@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { launch, open } from "../support/browser.mjs";
+import { launchBrowser, openPage } from "../support/browser.mjs";
 import { Edge } from "../support/edge.mjs";
-import { Described } from "../support/openapi.mjs";
+import { ApiDescription } from "../support/openapi.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env.SCREENSHOTS;
@@ -16,7 +16,7 @@ const SHOTS = process.env.SCREENSHOTS;
 /** @type {Edge} */ let edge;
 
 before(async () => {
-  browser = await launch();
+  browser = await launchBrowser();
   edge = await Edge.start([]);
 });
 
@@ -29,7 +29,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   for (const width of [320, 1440]) {
     test(`${colorScheme}, ${width} px`, async () => {
       const options = { colorScheme, viewport: { width, height: 900 }, javaScriptEnabled: false };
-      const { page, trouble, close } = await open(browser, `${edge.url}/api`, options);
+      const { page, errors, close } = await openPage(browser, `${edge.url}/api`, options);
       const { overflow, ground, ink } = await page.evaluate(() => {
         const { backgroundColor, color } = getComputedStyle(document.body);
         return {
@@ -45,15 +45,15 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
         mkdirSync(SHOTS, { recursive: true });
         await page.screenshot({ path: `${SHOTS}/api-${colorScheme}-${width}.png` });
       }
-      assert.deepEqual(trouble, []);
+      assert.deepEqual(errors, []);
       await close();
     });
   }
 }
 
 test("every operation has its place, and the contents lead there", async () => {
-  const { page, close } = await open(browser, `${edge.url}/api`, { javaScriptEnabled: false });
-  const { operations } = new Described();
+  const { page, close } = await openPage(browser, `${edge.url}/api`, { javaScriptEnabled: false });
+  const { operations } = new ApiDescription();
   for (const { path, method, id } of operations) {
     const heading = await page.textContent(`article h3#${id}`);
     assert.equal(heading, `${method} ${path}`);
@@ -67,16 +67,16 @@ test("every operation has its place, and the contents lead there", async () => {
 });
 
 test("the status page leads there", async () => {
-  const { page, trouble, close } = await open(browser, `${edge.url}/`, {});
+  const { page, errors, close } = await openPage(browser, `${edge.url}/`, {});
   await page.click("footer a:text-is('API')");
   assert.equal(await page.textContent("h1"), "API");
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
 });
 
 test("axe finds nothing", async () => {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-    const { page, close } = await open(browser, `${edge.url}/api`, { bypassCSP: true, colorScheme });
+    const { page, close } = await openPage(browser, `${edge.url}/api`, { bypassCSP: true, colorScheme });
     await page.addScriptTag({ content: axe });
     const violations = await page.evaluate(async () => {
       const results = await /** @type {any} */ (globalThis).axe.run();

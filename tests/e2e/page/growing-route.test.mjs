@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { SECRET, Signed } from "../support/signed-server.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { SECRET, SignedServer } from "../support/signed-server.mjs";
 
 const MINUTE = 60_000;
 const BEGAN = Date.UTC(2026, 0, 1);
 
-/** @type {Signed} */ let server;
+/** @type {SignedServer} */ let server;
 /** @type {Edge} */ let edge;
 
 const route = (/** @type {string} */ name, /** @type {number} */ megabytes, error = 1_000) => ({
@@ -17,11 +17,14 @@ const route = (/** @type {string} */ name, /** @type {number} */ megabytes, erro
 });
 
 before(async () => {
-  server = await Signed.start({ from: BEGAN, until: BEGAN + 9 * MINUTE, deaths: [] });
+  server = await SignedServer.start({ from: BEGAN, until: BEGAN + 9 * MINUTE, deaths: [] });
   const vars = { HEAPBEAT_SECRET: SECRET };
-  edge = await Edge.start([monitor("open", server.url, { "public-routes": true }), monitor("shut", server.url)], {
-    vars,
-  });
+  edge = await Edge.start(
+    [defineMonitor("open", server.url, { "public-routes": true }), defineMonitor("shut", server.url)],
+    {
+      vars,
+    },
+  );
 });
 
 after(async () => {
@@ -32,8 +35,8 @@ after(async () => {
 /** Ticks with these routes in the report. @param {object[]} routes */
 async function tick(routes) {
   const minute = edge.now - (edge.now % MINUTE);
-  const report = JSON.parse(server.bodies.get(minute) ?? assert.fail("no report"));
-  server.bodies.set(minute, JSON.stringify({ ...report, routes }));
+  const report = JSON.parse(server.reports.get(minute) ?? assert.fail("no report"));
+  server.reports.set(minute, JSON.stringify({ ...report, routes }));
   server.now = edge.now;
   await edge.tick();
 }

@@ -6,9 +6,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { launch } from "../support/browser.mjs";
-import { Edge, monitor } from "../support/edge.mjs";
-import { closedPort, healthBody, Target } from "../support/target.mjs";
+import { launchBrowser } from "../support/browser.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { findFreePort, renderHealth, Target } from "../support/target.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env.SCREENSHOTS;
@@ -24,10 +24,10 @@ const SLOW = { interval: "1h", "failure-threshold": 1 };
 let gone = "";
 
 before(async () => {
-  browser = await launch();
-  target = await Target.start((_, response) => response.end(healthBody({ rss: 151 })));
+  browser = await launchBrowser();
+  target = await Target.start((_, response) => response.end(renderHealth({ rss: 151 })));
   mute = await Target.start(() => {});
-  gone = `http://127.0.0.1:${await closedPort()}/`;
+  gone = `http://127.0.0.1:${await findFreePort()}/`;
 });
 
 after(async () => {
@@ -37,9 +37,9 @@ after(async () => {
 });
 
 const shop = () => [
-  monitor("api", target.url, { ...SLOW, name: "API", group: "Backend" }),
-  monitor("web", target.url, { ...SLOW, name: "Website", kind: "http", group: "Shop" }),
-  monitor("pay", target.url, { ...SLOW, name: "Payments", kind: "http", group: "Shop" }),
+  defineMonitor("api", target.url, { ...SLOW, name: "API", group: "Backend" }),
+  defineMonitor("web", target.url, { ...SLOW, name: "Website", kind: "http", group: "Shop" }),
+  defineMonitor("pay", target.url, { ...SLOW, name: "Payments", kind: "http", group: "Shop" }),
 ];
 
 /** With one of them gone for good. */
@@ -133,8 +133,8 @@ const STATES = {
       const silent = { kind: "http", timeout: "300ms", "failure-threshold": 1 };
       const other = mute.url.replace("127.0.0.1", "localhost");
       const list = [
-        monitor("api", mute.url, { ...silent, name: "API" }),
-        monitor("web", other, { ...silent, name: "Website" }),
+        defineMonitor("api", mute.url, { ...silent, name: "API" }),
+        defineMonitor("web", other, { ...silent, name: "Website" }),
       ];
       return ticked(await Edge.start(list, { vars: { REFERENCES: mute.url } }), 1);
     },
@@ -153,8 +153,8 @@ const STATES = {
   },
   "a hub fails": {
     start: async () => {
-      const edge = await ticked(await Edge.start(shop(), { faulty: true }), 1);
-      await edge.fault("hub-0");
+      const edge = await ticked(await Edge.start(shop(), { faultInjection: true }), 1);
+      await edge.injectFault("hub-0");
       return edge;
     },
     pages: () =>

@@ -6,10 +6,10 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { launch, open } from "../support/browser.mjs";
-import { Edge, monitor } from "../support/edge.mjs";
-import { fill } from "../support/seed-history.mjs";
-import { closedPort, healthBody, Target } from "../support/target.mjs";
+import { launchBrowser, openPage } from "../support/browser.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { seedHistory } from "../support/seed-history.mjs";
+import { findFreePort, renderHealth, Target } from "../support/target.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env.SCREENSHOTS;
@@ -21,13 +21,13 @@ const SHOTS = process.env.SCREENSHOTS;
 /** Of `many`: an incident for want of memory. */ let incident = "";
 
 before(async () => {
-  browser = await launch();
-  target = await Target.start((_, response) => response.end(healthBody({ rss: 151 })));
+  browser = await launchBrowser();
+  target = await Target.start((_, response) => response.end(renderHealth({ rss: 151 })));
   few = await Edge.start(
     [
       // What is asked seldom is known for longer than these tests take.
-      monitor("api", target.url, { interval: "10m", group: "Backend" }),
-      monitor("gone", `http://127.0.0.1:${await closedPort()}`, {
+      defineMonitor("api", target.url, { interval: "10m", group: "Backend" }),
+      defineMonitor("gone", `http://127.0.0.1:${await findFreePort()}`, {
         interval: "10m",
         "failure-threshold": 1,
         name: "<i>Gone</i> & co",
@@ -37,7 +37,7 @@ before(async () => {
   );
   for (let i = 0; i < 5; i += 1) await few.tick(10);
   many = await Edge.start([]);
-  await fill(many, { monitors: 50, days: 90 });
+  await seedHistory(many, { monitors: 50, days: 90 });
   const answer = await fetch(`${many.url}/api/v1/incidents?limit=100`);
   const { incidents } = /** @type {any} */ (await answer.json());
   incident = incidents.find((/** @type {any} */ it) => it.id.startsWith("m00-") && /memory/.test(it.cause)).id;
@@ -91,7 +91,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
           for (const { name, path, ...expected } of pages()) {
             const viewport = { width, height: 900 };
             const options = { colorScheme, viewport, locale, javaScriptEnabled, timezoneId: "UTC" };
-            const { page, trouble, close } = await open(browser, many.url + path, options);
+            const { page, errors, close } = await openPage(browser, many.url + path, options);
             const text = await seen(page);
             assert.match(text, /日本語/, `${name} has its end`);
             for (const pattern of expected[locale]) assert.match(text, pattern, name);
@@ -112,7 +112,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
               const path = `${SHOTS}/${name}-${colorScheme}-${width}-${locale}-${javaScriptEnabled}.png`;
               await page.screenshot({ path, fullPage: true });
             }
-            assert.deepEqual(trouble, []);
+            assert.deepEqual(errors, []);
             await close();
           }
         });
@@ -125,7 +125,7 @@ test("axe finds nothing", async () => {
   for (const { path } of pages()) {
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       // axe is put in by the test, past the page's own policy.
-      const { page, close } = await open(browser, many.url + path, { bypassCSP: true, colorScheme });
+      const { page, close } = await openPage(browser, many.url + path, { bypassCSP: true, colorScheme });
       await page.addScriptTag({ content: axe });
       const violations = await page.evaluate(async () => {
         const results = await /** @type {any} */ (globalThis).axe.run();
@@ -140,7 +140,7 @@ test("axe finds nothing", async () => {
 });
 
 test("what is known is there, and what stands in a name is nothing but text", async () => {
-  const { page, trouble, close } = await open(browser, `${few.url}/`, { viewport: { width: 800, height: 900 } });
+  const { page, errors, close } = await openPage(browser, `${few.url}/`, { viewport: { width: 800, height: 900 } });
   const text = await seen(page);
   for (const told of [/151\s*MB/, /<i>Gone<\/i> & co is down/, /Example <b>/, /the connection was refused/]) {
     assert.match(text, told);
@@ -148,12 +148,12 @@ test("what is known is there, and what stands in a name is nothing but text", as
   assert.equal(await page.title(), "<i>Gone</i> & co is down · Example <b>");
   assert.match(String(await page.getAttribute("link[rel=icon]", "href")), /down\.svg$/);
   assert.equal(await page.getAttribute("a:text('Help')", "href"), "https://example.com/help");
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
 });
 
 test("on paper it is dark on white with its content alone, and nothing moves for who wants that", async () => {
-  const { page, close } = await open(browser, `${few.url}/`, { colorScheme: "dark" });
+  const { page, close } = await openPage(browser, `${few.url}/`, { colorScheme: "dark" });
   await page.evaluate(() => {
     document.documentElement.dataset.theme = "dark";
   });
@@ -180,7 +180,7 @@ test("on paper it is dark on white with its content alone, and nothing moves for
 });
 
 test("a bar leads to its day, a stretch is chosen, a chart tells its figures, the theme is remembered", async () => {
-  const { page, trouble, close } = await open(browser, `${many.url}/`, { viewport: { width: 1200, height: 900 } });
+  const { page, errors, close } = await openPage(browser, `${many.url}/`, { viewport: { width: 1200, height: 900 } });
   const day = page.locator('.bars a[href*="/monitors/m00"]').last();
   await day.focus();
   await page.keyboard.press("Enter");
@@ -203,7 +203,7 @@ test("a bar leads to its day, a stretch is chosen, a chart tells its figures, th
   await page.click("[data-theme-switch]");
   await page.reload();
   assert.equal(await page.getAttribute("html", "data-theme"), "dark");
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
 });
 
@@ -243,13 +243,13 @@ test("fifty monitors with ninety days are at most 40 kB on the way, 60 with the 
 
 test("nothing yet, and a hub that fails: a page that says so", async () => {
   const empty = await Edge.start([]);
-  const { page, trouble, close } = await open(browser, `${empty.url}/`, {});
+  const { page, errors, close } = await openPage(browser, `${empty.url}/`, {});
   assert.match(await seen(page), /Nothing is watched yet[\s\S]*Add what to watch/);
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
   await empty.stop();
-  const broken = await Edge.start([monitor("api", target.url)], { faulty: true });
-  await broken.fault("hub-0");
+  const broken = await Edge.start([defineMonitor("api", target.url)], { faultInjection: true });
+  await broken.injectFault("hub-0");
   const answer = await fetch(`${broken.url}/`);
   assert.equal(answer.status, 503);
   assert.ok(Number(answer.headers.get("retry-after")) > 0);

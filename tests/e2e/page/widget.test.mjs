@@ -5,9 +5,9 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { launch } from "../support/browser.mjs";
-import { Edge, monitor } from "../support/edge.mjs";
-import { closedPort, healthBody, Target } from "../support/target.mjs";
+import { launchBrowser } from "../support/browser.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { findFreePort, renderHealth, Target } from "../support/target.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env.SCREENSHOTS;
@@ -21,17 +21,17 @@ let html = "";
 let fine = true;
 
 before(async () => {
-  browser = await launch();
-  target = await Target.start((_, response) => (fine ? response.end(healthBody()) : response.writeHead(500).end()));
-  const gone = `http://127.0.0.1:${await closedPort()}/`;
+  browser = await launchBrowser();
+  target = await Target.start((_, response) => (fine ? response.end(renderHealth()) : response.writeHead(500).end()));
+  const gone = `http://127.0.0.1:${await findFreePort()}/`;
   const slow = { interval: "1h", "failure-threshold": 1, kind: "http" };
   edge = await Edge.start(
     [
-      monitor("api", target.url, { ...slow, name: "API" }),
-      monitor("bad", gone, { ...slow, name: HOSTILE }),
-      monitor("hidden", gone, { ...slow, public: false }),
+      defineMonitor("api", target.url, { ...slow, name: "API" }),
+      defineMonitor("bad", gone, { ...slow, name: HOSTILE }),
+      defineMonitor("hidden", gone, { ...slow, public: false }),
     ],
-    { faulty: true },
+    { faultInjection: true },
   );
   await edge.tick(60);
   site = await Target.start((_, response) => {

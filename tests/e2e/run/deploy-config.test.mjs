@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { problems } from "../support/render-blueprint.mjs";
+import { findBlueprintProblems } from "../support/render-blueprint.mjs";
 
 test("wrangler deploy --dry-run passes", { timeout: 120_000 }, () => {
   const { status, stdout, stderr } = spawnSync(
@@ -19,7 +19,7 @@ test("wrangler deploy --dry-run passes", { timeout: 120_000 }, () => {
 });
 
 test("render.yaml keeps to the Blueprint specification", () => {
-  assert.deepEqual(problems(parse(readFileSync("render.yaml", "utf8"))), []);
+  assert.deepEqual(findBlueprintProblems(parse(readFileSync("render.yaml", "utf8"))), []);
 });
 
 test("every HEAPBEAT variable of render.yaml is a setting", () => {
@@ -42,7 +42,7 @@ test("the validator refuses what Render would", () => {
     [{ services: [{ ...service, envVars: [{ key: "A" }] }] }, "services[0].envVars[0] has no value"],
   ];
   for (const [blueprint, message] of cases) {
-    const found = problems(blueprint);
+    const found = findBlueprintProblems(blueprint);
     assert.ok(
       found.some((problem) => problem.startsWith(String(message))),
       `${message}: ${found}`,

@@ -7,8 +7,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { closedPort } from "../support/target.mjs";
-import { until } from "../support/wait.mjs";
+import { findFreePort } from "../support/target.mjs";
+import { waitUntil } from "../support/wait.mjs";
 
 /** @param {Record<string, string>} env */
 function makeRun(env) {
@@ -35,18 +35,14 @@ function alive(group) {
 test("it reaches the first stored probe, and Ctrl-C leaves nothing behind", { timeout: 600_000 }, async (t) => {
   const state = await mkdtemp(`${tmpdir()}/heapbeat-run-`);
   t.after(() => rm(state, { recursive: true, force: true }));
-  const [port, edgePort] = [await closedPort(), await closedPort()];
+  const [port, edgePort] = [await findFreePort(), await findFreePort()];
   const run = makeRun({ PORT: String(port), EDGE_PORT: String(edgePort), HEAPBEAT_STATE: state });
   t.after(() => alive(run.child.pid ?? 0) && process.kill(-(run.child.pid ?? 0), "SIGKILL"));
-  await until(
-    "the first probe",
-    () => {
-      assert.equal(run.child.exitCode, null, run.said);
-      return /first probe stored: API is up, rss \d+ MB/.test(run.said);
-    },
-    590_000,
-  );
-  await until("the addresses", () => run.said.includes(`http://localhost:${edgePort}/`));
+  await waitUntil("the first probe", () => {
+    assert.equal(run.child.exitCode, null, run.said);
+    return /first probe stored: API is up, rss \d+ MB/.test(run.said);
+  });
+  await waitUntil("the addresses", () => run.said.includes(`http://localhost:${edgePort}/`));
   const status = await (await fetch(`http://127.0.0.1:${edgePort}/api/v1/status`)).json();
   assert.equal(/** @type {any} */ (status).monitors[0].state, "up");
   // What the terminal does on Ctrl-C: a signal to the whole foreground group.
@@ -63,7 +59,7 @@ for (const name of ["PORT", "EDGE_PORT"]) {
     await new Promise((resolve) => squatter.listen(0, "127.0.0.1", () => resolve(undefined)));
     t.after(() => squatter.close());
     const taken = String(/** @type {import("node:net").AddressInfo} */ (squatter.address()).port);
-    const ports = { PORT: String(await closedPort()), EDGE_PORT: String(await closedPort()), [name]: taken };
+    const ports = { PORT: String(await findFreePort()), EDGE_PORT: String(await findFreePort()), [name]: taken };
     const run = makeRun(ports);
     const [code] = await run.exit;
     assert.notEqual(code, 0);

@@ -3,15 +3,15 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { ask } from "../support/raw-http.mjs";
-import { healthBody, Target } from "../support/target.mjs";
-import { until } from "../support/wait.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { sendRaw } from "../support/raw-http.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
+import { waitUntil } from "../support/wait.mjs";
 
 /** @type {Target} */ let target;
 
 before(async () => {
-  target = await Target.start((_, response) => response.end(healthBody()));
+  target = await Target.start((_, response) => response.end(renderHealth()));
 });
 
 after(() => target?.stop());
@@ -49,11 +49,11 @@ const POISON = {
 
 test("what one reader sends is not what the next one gets", async () => {
   // Every answer stands on the shelf for a minute.
-  const edge = await Edge.start([monitor("api", target.url)], { vars: { ANSWERS_KEPT: "60s" } });
+  const edge = await Edge.start([defineMonitor("api", target.url)], { vars: { ANSWERS_KEPT: "60s" } });
   try {
     await edge.tick();
     for (const path of PATHS) {
-      /** What a shared cache would keep, without how old it is. @param {import("../support/raw-http.mjs").Answer} told */
+      /** What a shared cache would keep, without how old it is. @param {import("../support/raw-http.mjs").RawResponse} told */
       const kept = ({ status, headers, body }) => {
         const all = new Map(headers);
         for (const name of ["age", "date"]) all.delete(name);
@@ -61,8 +61,8 @@ test("what one reader sends is not what the next one gets", async () => {
       };
       for (const [name, value] of Object.entries(POISON)) {
         // The attacker is the first to ask on a fresh shelf once, and one of many later.
-        const poisoned = kept(await ask(edge.url, path, { headers: [`${name}: ${value}`] }));
-        const plain = kept(await ask(edge.url, path));
+        const poisoned = kept(await sendRaw(edge.url, path, { headers: [`${name}: ${value}`] }));
+        const plain = kept(await sendRaw(edge.url, path));
         assert.doesNotMatch(JSON.stringify(plain), /evil/, `${name} on ${path}`);
         assert.doesNotMatch(JSON.stringify(poisoned), /evil/, `${name} on ${path}`);
         if (poisoned.status === 304) continue;
@@ -72,12 +72,12 @@ test("what one reader sends is not what the next one gets", async () => {
         if (!decides) assert.deepEqual(poisoned, plain, `${name} on ${path}`);
         assert.equal(poisoned.headers.vary, plain.headers.vary, `${name} on ${path}: it says so in both`);
       }
-      const keyed = kept(await ask(edge.url, path, { host: "evil.example" }));
+      const keyed = kept(await sendRaw(edge.url, path, { host: "evil.example" }));
       assert.equal(keyed.status === 200, path !== "/nothing" && path !== "/monitors/nobody");
-      assert.doesNotMatch((await ask(edge.url, path)).body, /evil/, `the host on ${path}`);
-      const query = await ask(edge.url, `${path}?utm_source=evil&lang=evil`);
+      assert.doesNotMatch((await sendRaw(edge.url, path)).body, /evil/, `the host on ${path}`);
+      const query = await sendRaw(edge.url, `${path}?utm_source=evil&lang=evil`);
       assert.doesNotMatch(query.body, /evil/, `a query on ${path}`);
-      assert.doesNotMatch((await ask(edge.url, path)).body, /evil/, `a query on ${path}`);
+      assert.doesNotMatch((await sendRaw(edge.url, path)).body, /evil/, `a query on ${path}`);
     }
   } finally {
     await edge.stop();
@@ -85,7 +85,7 @@ test("what one reader sends is not what the next one gets", async () => {
 });
 
 test("an error is nobody else's answer", async () => {
-  const edge = await Edge.start([monitor("api", target.url)], { vars: { ANSWERS_KEPT: "60s" } });
+  const edge = await Edge.start([defineMonitor("api", target.url)], { vars: { ANSWERS_KEPT: "60s" } });
   try {
     await edge.tick();
     const wrong = [
@@ -96,15 +96,15 @@ test("an error is nobody else's answer", async () => {
       "/metrics?evil",
     ];
     for (const path of wrong) {
-      await ask(edge.url, path);
-      await ask(edge.url, path.split("?")[0], { method: "DELETE" });
-      await ask(edge.url, path.split("?")[0], { headers: ["Authorization: x"], method: "POST" });
-      const plain = await ask(edge.url, path.split("?")[0]);
+      await sendRaw(edge.url, path);
+      await sendRaw(edge.url, path.split("?")[0], { method: "DELETE" });
+      await sendRaw(edge.url, path.split("?")[0], { headers: ["Authorization: x"], method: "POST" });
+      const plain = await sendRaw(edge.url, path.split("?")[0]);
       assert.equal(plain.status, 200, path);
       assert.match(plain.headers.get("cache-control") ?? "", /^public/, path);
     }
     for (const path of ["/nothing", "/monitors/nobody", "/api/v1/status?x=1", "/api/v1/admin/status"]) {
-      assert.equal((await ask(edge.url, path)).headers.get("cache-control"), "no-store", path);
+      assert.equal((await sendRaw(edge.url, path)).headers.get("cache-control"), "no-store", path);
     }
   } finally {
     await edge.stop();
@@ -135,7 +135,10 @@ const FLOODS = {
 for (const [name, path] of Object.entries(FLOODS)) {
   for (const when of ["before the hub fails", "while it fails"]) {
     test(`the page is not pushed out by ${name} ${when}`, async () => {
-      const edge = await Edge.start([monitor("api", target.url)], { faulty: true, vars: { ANSWERS_KEPT: "1s" } });
+      const edge = await Edge.start([defineMonitor("api", target.url)], {
+        faultInjection: true,
+        vars: { ANSWERS_KEPT: "1s" },
+      });
       try {
         await edge.tick();
         const first = await Promise.all(["/", "/api/v1/status"].map((path) => fetch(edge.url + path)));
@@ -144,11 +147,11 @@ for (const [name, path] of Object.entries(FLOODS)) {
           [200, 200],
         );
         if (when === "before the hub fails") await flood(edge, path, 300);
-        await edge.fault("hub-0");
+        await edge.injectFault("hub-0");
         if (when === "while it fails") await flood(edge, path, 300);
         for (const path of ["/", "/api/v1/status"]) {
           // Fresh enough for a second; then it stands in for the hub, and says so by its age.
-          const status = await until(`${path} to grow old`, async () => {
+          const status = await waitUntil(`${path} to grow old`, async () => {
             const { status, headers } = await fetch(edge.url + path);
             return status === 200 && Number(headers.get("age")) < 1 ? 0 : status;
           });

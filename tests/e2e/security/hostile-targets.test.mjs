@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { Edge, monitor } from "../support/edge.mjs";
-import { closedPort, healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { findFreePort, renderHealth, Target } from "../support/target.mjs";
 
 /** @type {Target} */ let target;
 /** @type {import("node:net").Server} */ let mute;
@@ -54,7 +54,7 @@ const answers = {
   "/deep": (_, response) => response.end("[".repeat(30_000) + "]".repeat(30_000)),
   "/deep-body": (_, response) => response.end("[".repeat(30_000) + "]".repeat(30_000)),
   "/odd-scheme": (_, response) => response.writeHead(302, { location: "file:///etc/passwd" }).end(),
-  "/good": (_, response) => response.end(healthBody()),
+  "/good": (_, response) => response.end(renderHealth()),
   "/error": (_, response) => response.writeHead(500).end("<b>broken</b>"),
   "/text": (_, response) => response.end("<script>alert(1)</script>"),
   "/other": (_, response) => response.end('{"ok":true}'),
@@ -94,20 +94,20 @@ before(async () => {
   const mutePort = /** @type {import("node:net").AddressInfo} */ (mute.address()).port;
   const patience = { timeout: "1s", "failure-threshold": 1 };
   edge = await Edge.start([
-    monitor("dns", "http://no-such-host.invalid/health", patience),
-    monitor("refused", `http://127.0.0.1:${await closedPort()}/health`, patience),
-    monitor("tls", target.url.replace("http:", "https:"), patience),
-    monitor("silent", `http://127.0.0.1:${mutePort}/health`, patience),
+    defineMonitor("dns", "http://no-such-host.invalid/health", patience),
+    defineMonitor("refused", `http://127.0.0.1:${await findFreePort()}/health`, patience),
+    defineMonitor("tls", target.url.replace("http:", "https:"), patience),
+    defineMonitor("silent", `http://127.0.0.1:${mutePort}/health`, patience),
     ...[
       ...["error", "text", "other", "flood", "drip", "loop", "cut"],
       ...["bomb", "slow-header", "huge-header", "odd-bytes", "deep", "odd-scheme"],
-    ].map((id) => monitor(id, `${target.url}/${id}`, patience)),
-    monitor("deep-body", `${target.url}/deep-body`, {
+    ].map((id) => defineMonitor(id, `${target.url}/${id}`, patience)),
+    defineMonitor("deep-body", `${target.url}/deep-body`, {
       ...patience,
       kind: "http",
       conditions: ["has([BODY][0]) == true"],
     }),
-    monitor("good", `${target.url}/good`, patience),
+    defineMonitor("good", `${target.url}/good`, patience),
   ]);
   await edge.tick();
 });
@@ -120,7 +120,7 @@ after(async () => {
 
 for (const [id, reason] of Object.entries(expected)) {
   test(`${id} is named`, async () => {
-    const found = await edge.monitor(id);
+    const found = await edge.readMonitor(id);
     assert.equal(found.state, "down");
     assert.match(found.reason, reason);
     assert.equal(found.memory, null);
@@ -128,14 +128,14 @@ for (const [id, reason] of Object.entries(expected)) {
 }
 
 test("the good neighbour is up", async () => {
-  assert.equal((await edge.monitor("good")).state, "up");
+  assert.equal((await edge.readMonitor("good")).state, "up");
 });
 
 test("a private address is not asked, however it is written and whoever points there", async (t) => {
   let asked = 0;
   const inside = await Target.start((_, response) => {
     asked += 1;
-    response.end(healthBody());
+    response.end(renderHealth());
   });
   t.after(() => inside.stop());
   const { port } = new URL(inside.url);
@@ -143,14 +143,14 @@ test("a private address is not asked, however it is written and whoever points t
   // The last digit is a full-width one: a name to the first reader, and 127.0.0.1 to the platform.
   const late = ["127.0.0.１", "localhost.localdomain。internal"];
   const monitors = [
-    ...written.map((host, index) => monitor(`written-${index}`, `http://${host}:${port}/`)),
-    ...late.map((host, index) => monitor(`late-${index}`, `http://${host}:${port}/`, { "failure-threshold": 1 })),
-    { ...monitor("tcp", `tcp://127.0.0.1:${port}`), kind: "tcp" },
+    ...written.map((host, index) => defineMonitor(`written-${index}`, `http://${host}:${port}/`)),
+    ...late.map((host, index) => defineMonitor(`late-${index}`, `http://${host}:${port}/`, { "failure-threshold": 1 })),
+    { ...defineMonitor("tcp", `tcp://127.0.0.1:${port}`), kind: "tcp" },
   ];
   const strict = await Edge.start(monitors, { vars: { ALLOW_PRIVATE_TARGETS: "false" } });
   t.after(() => strict.stop());
   await strict.tick();
-  const status = await strict.status();
+  const status = await strict.readStatus();
   assert.equal(status.problems.length, written.length + 1, "refused while it is read");
   for (const found of status.monitors) {
     assert.deepEqual([found.state, found.reason], ["down", "it leads to a private address"], found.id);

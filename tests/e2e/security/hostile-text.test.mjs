@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open } from "../support/browser.mjs";
-import { Edge, monitor } from "../support/edge.mjs";
-import { ask } from "../support/raw-http.mjs";
-import { SECRET, Signed } from "../support/signed-server.mjs";
+import { launchBrowser, openPage } from "../support/browser.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { sendRaw } from "../support/raw-http.mjs";
+import { SECRET, SignedServer } from "../support/signed-server.mjs";
 import { Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef0123";
@@ -28,7 +28,7 @@ const EVIL = {
   answer: `<script>fired(11)</script>`,
 };
 
-/** @type {Signed} */ let liar;
+/** @type {SignedServer} */ let liar;
 /** @type {Target} */ let rude;
 /** @type {Edge} */ let edge;
 /** @type {import("playwright-core").Browser} */ let browser;
@@ -50,32 +50,32 @@ function lied(text) {
 }
 
 before(async () => {
-  browser = await launch();
-  liar = await Signed.start({
+  browser = await launchBrowser();
+  liar = await SignedServer.start({
     from: BEGAN,
     until: BEGAN + 9 * MINUTE,
     deaths: [[BEGAN + 4 * MINUTE + 15_000, BEGAN + 4 * MINUTE + 35_000]],
   });
-  for (const [at, body] of liar.bodies) liar.bodies.set(at, lied(body));
+  for (const [at, body] of liar.reports) liar.reports.set(at, lied(body));
   rude = await Target.start((_, response) => {
     response.statusMessage = EVIL.answer;
     response.writeHead(500, { "content-type": "text/html", "x-evil": EVIL.answer }).end(EVIL.answer);
   });
   edge = await Edge.start(
     [
-      monitor("liar", liar.url, { name: EVIL.name, group: EVIL.group, secret: "SECRET_OF_LIAR" }),
-      monitor("rude", `${rude.url}/%22%3E${encodeURIComponent(EVIL.answer)}`, {
+      defineMonitor("liar", liar.url, { name: EVIL.name, group: EVIL.group, secret: "SECRET_OF_LIAR" }),
+      defineMonitor("rude", `${rude.url}/%22%3E${encodeURIComponent(EVIL.answer)}`, {
         name: EVIL.other,
         kind: "http",
         "failure-threshold": 1,
         "depends-on": ["label"],
       }),
-      monitor("label", `${rude.url}/`, { name: EVIL.label, group: EVIL.title, kind: "http" }),
+      defineMonitor("label", `${rude.url}/`, { name: EVIL.label, group: EVIL.title, kind: "http" }),
       { id: EVIL.name, name: EVIL.name, kind: EVIL.name, url: `javascript:${EVIL.name}` },
     ],
     {
       log,
-      faulty: true,
+      faultInjection: true,
       vars: {
         ADMIN_TOKEN: TOKEN,
         SECRET_OF_LIAR: SECRET,
@@ -110,7 +110,7 @@ test("the stage is set: a death that is told with hostile evidence, and an outag
     incidents.some((id) => id.startsWith("liar-")) && incidents.some((id) => id.startsWith("rude-")),
     `${incidents}`,
   );
-  const { last_ending } = await edge.monitor("liar");
+  const { last_ending } = await edge.readMonitor("liar");
   assert.equal(last_ending.kind, "oom_kill");
   assert.match(last_ending.evidence[0], /fired\(9\)/);
 });
@@ -190,14 +190,14 @@ test("another site's page cannot show it in a frame, and takes none of it for a 
 });
 
 test("people read it as it was written", async () => {
-  const { page, trouble, close } = await open(browser, `${edge.url}/`, { viewport: { width: 900, height: 900 } });
+  const { page, errors, close } = await openPage(browser, `${edge.url}/`, { viewport: { width: 900, height: 900 } });
   // biome-ignore lint/performance/useDomNodeTextContent: what a person sees
   const text = await page.evaluate(() => document.body.innerText);
   for (const written of [EVIL.name, EVIL.other, EVIL.group, EVIL.title, EVIL.link, EVIL.label]) {
     assert.ok(text.includes(written), written);
   }
   assert.ok((await page.title()).includes(EVIL.title));
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
 });
 
@@ -225,7 +225,7 @@ test("feeds and pictures are well-formed, with nothing in them that is not ours"
 });
 
 test("JSON, metrics and the calendar hold it as text", async () => {
-  const { monitors } = await edge.status();
+  const { monitors } = await edge.readStatus();
   assert.deepEqual(
     monitors.map((/** @type {any} */ it) => it.name),
     [EVIL.name, EVIL.other, EVIL.label],
@@ -257,7 +257,7 @@ test("no header comes of it", async () => {
     ...[`/api/v1/monitors/liar/uptime?window=${injected}`, `/${injected}`, `/monitors/${injected}`],
   ];
   for (const path of paths) {
-    const { head, body } = await ask(edge.url, path);
+    const { head, body } = await sendRaw(edge.url, path);
     assert.doesNotMatch(head, /^x-(evil|injected)/im, path);
     assert.doesNotMatch(head, /fired|<script/, path);
     assert.doesNotMatch(body, /^X-Injected/m, path);
@@ -280,7 +280,7 @@ test("an export is one row a line, whatever stands in it, and what was written c
 });
 
 test("the log has one event a line, and nobody writes into it from outside", async () => {
-  await edge.fault("hub-0");
+  await edge.injectFault("hub-0");
   const line = "%0a2026-01-01 hub: all is well %0d%0a fired(12)";
   for (const path of [
     `/monitors/liar?range=${line}`,
@@ -288,10 +288,10 @@ test("the log has one event a line, and nobody writes into it from outside", asy
     `/api/v1/incidents?before=${line}`,
     `/${line}`,
   ]) {
-    await ask(edge.url, path.replaceAll(" ", "%20"), { headers: [`X-A: fired(12)`, `User-Agent: fired(12)`] });
+    await sendRaw(edge.url, path.replaceAll(" ", "%20"), { headers: [`X-A: fired(12)`, `User-Agent: fired(12)`] });
   }
-  await ask(edge.url, "/");
-  await edge.fault();
+  await sendRaw(edge.url, "/");
+  await edge.clearFault();
   assert.ok(
     log.some((message) => message.includes("hub-0")),
     "what failed is logged",

@@ -1,11 +1,11 @@
-// Attacks by name, each spoken byte for byte to a running edge: paths, methods, hosts, tokens, guesses, requests in requests.
+// Attacks by name, each sendBytes byte for byte to a running edge: paths, methods, hosts, tokens, guesses, requests in requests.
 // What is required stands beside each. Texts from outside: security/hostile-text.test.mjs; caches: security/cache-poisoning.test.mjs.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { answer, ask, spoken } from "../support/raw-http.mjs";
-import { closedPort, healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { parseResponse, sendBytes, sendRaw } from "../support/raw-http.mjs";
+import { findFreePort, renderHealth, Target } from "../support/target.mjs";
 
 const TOKEN = "0123456789abcdef-Right-Token";
 const JOB_TOKEN = "fedcba9876543210-job-token";
@@ -19,27 +19,27 @@ const JOB_TOKEN = "fedcba9876543210-job-token";
 const still = (html) => html.replace(/<main[\s\S]*<\/main>/, "").replaceAll(/\d+/g, "0");
 
 before(async () => {
-  target = await Target.start((_, response) => response.end(healthBody()));
-  const gone = `http://127.0.0.1:${await closedPort()}/`;
+  target = await Target.start((_, response) => response.end(renderHealth()));
+  const gone = `http://127.0.0.1:${await findFreePort()}/`;
   edge = await Edge.start(
     [
-      monitor("api", target.url),
-      monitor("web", gone, { "failure-threshold": 1 }),
-      monitor("secret", gone, { public: false, "failure-threshold": 1 }),
+      defineMonitor("api", target.url),
+      defineMonitor("web", gone, { "failure-threshold": 1 }),
+      defineMonitor("secret", gone, { public: false, "failure-threshold": 1 }),
       { id: "job", name: "Job", kind: "heartbeat", interval: "1h" },
     ],
     { vars: { ADMIN_TOKEN: TOKEN, HEARTBEAT_TOKEN: JOB_TOKEN, SUBSCRIPTIONS: "5" } },
   );
   hidden = `secret-${edge.now / 1000}`;
   await edge.tick();
-  page = still((await ask(edge.url, "/")).body);
+  page = still((await sendRaw(edge.url, "/")).body);
   const note = {
     method: "POST",
     headers: [`Authorization: Bearer ${TOKEN}`, "Content-Length: 12"],
     body: '{"note":"x"}',
   };
   assert.equal(
-    (await ask(edge.url, `/api/v1/admin/incidents/${hidden}`, note)).status,
+    (await sendRaw(edge.url, `/api/v1/admin/incidents/${hidden}`, note)).status,
     200,
     "the guess below is right",
   );
@@ -53,7 +53,7 @@ after(async () => {
 /**
  * What every answer owes: nobody is sent elsewhere, no cookie, nothing that a browser could take for something else or show
  * in a frame.
- * @param {import("../support/raw-http.mjs").Answer} told @param {string} name
+ * @param {import("../support/raw-http.mjs").RawResponse} told @param {string} name
  */
 function isHarmless(told, name) {
   assert.equal(told.headers.get("location"), undefined, `${name}: leads nowhere`);
@@ -117,7 +117,7 @@ const NOWHERE = {
 
 for (const [name, path] of Object.entries(NOWHERE)) {
   test(`no path: ${name}`, async () => {
-    const told = await ask(edge.url, path);
+    const told = await sendRaw(edge.url, path);
     assert.equal(told.status, 404);
     assert.equal(told.headers.get("content-type"), "application/problem+json");
     assert.equal(told.headers.get("cache-control"), "no-store");
@@ -142,7 +142,7 @@ const PLAIN = {
 
 for (const [name, path] of Object.entries(PLAIN)) {
   test(`the plain page: ${name}`, async () => {
-    const told = await ask(edge.url, path);
+    const told = await sendRaw(edge.url, path);
     assert.equal(told.status, 200);
     assert.equal(still(told.body), page);
     assert.doesNotMatch(told.body, /evil|alert|onload|_headers/);
@@ -152,7 +152,7 @@ for (const [name, path] of Object.entries(PLAIN)) {
 
 test("the owner's paths are the owner's, however one gets there", async () => {
   for (const path of ["/api/v1/./admin/status", "/api/v1/monitors/%2e%2e/admin/status", "/x/../api/v1/admin/status"]) {
-    assert.equal((await ask(edge.url, path)).status, 401, path);
+    assert.equal((await sendRaw(edge.url, path)).status, 401, path);
   }
 });
 
@@ -166,7 +166,7 @@ test("a redirect of the files' server stays on the site", async () => {
     "/api/?//evil.example",
   ];
   for (const path of [...files, ...html, "//evil.example%2f..%2fapi/", "/%2fevil.example/..%2fapi.html"]) {
-    const told = await ask(edge.url, path);
+    const told = await sendRaw(edge.url, path);
     const location = told.headers.get("location");
     if (location !== undefined) assert.match(location, /^\/[a-z]/, path);
     else assert.ok([200, 404].includes(told.status), `${path}: ${told.status}`);
@@ -174,7 +174,7 @@ test("a redirect of the files' server stays on the site", async () => {
 });
 
 test("what pages are made of may be read, and is nothing but text", async () => {
-  const told = await ask(edge.url, "/pages/en.json");
+  const told = await sendRaw(edge.url, "/pages/en.json");
   assert.equal(told.headers.get("content-type"), "application/json");
   isHarmless(told, "templates");
 });
@@ -182,17 +182,18 @@ test("what pages are made of may be read, and is nothing but text", async () => 
 test("a method is what the request line says", async () => {
   for (const method of ["TRACE", "DELETE", "PATCH", "PROPFIND", "PURGE", "LOCK", "SEARCH"]) {
     for (const path of ["/", "/api/v1/status", "/api/v1/admin/status"]) {
-      const told = await ask(edge.url, path, { method });
+      const told = await sendRaw(edge.url, path, { method });
       assert.equal(told.status, 405, `${method} ${path}`);
       assert.match(told.headers.get("allow") ?? "", /^GET, HEAD/, `${method} ${path}`);
       isHarmless(told, method);
     }
   }
-  for (const method of ["FOO", "get", "GET\t"]) assert.ok((await ask(edge.url, "/", { method })).status >= 400, method);
+  for (const method of ["FOO", "get", "GET\t"])
+    assert.ok((await sendRaw(edge.url, "/", { method })).status >= 400, method);
   const overridden = ["PUT", "DELETE"].map((it) => `X-HTTP-Method-Override: ${it}\r\nX-Method-Override: ${it}`);
   for (const header of overridden) {
-    assert.equal((await ask(edge.url, "/?_method=PUT", { headers: [header] })).status, 200);
-    assert.equal((await ask(edge.url, "/api/v1/admin/maintenance", { headers: [header] })).status, 401);
+    assert.equal((await sendRaw(edge.url, "/?_method=PUT", { headers: [header] })).status, 200);
+    assert.equal((await sendRaw(edge.url, "/api/v1/admin/maintenance", { headers: [header] })).status, 401);
   }
 });
 
@@ -200,7 +201,7 @@ test("a host that is none gets no address made of it", async () => {
   const hosts = ["<script>", 'evil"onload="x', "evil.example/x?y#z", "a b", "", "evil.example\\@real", "[::1", "a,b"];
   for (const host of hosts) {
     for (const path of ["/", "/feed.atom", "/calendar.ics"]) {
-      const told = await ask(edge.url, path, { host });
+      const told = await sendRaw(edge.url, path, { host });
       // Most are refused before the Worker is asked.
       if (told.status !== 200) assert.doesNotMatch(told.headers.get("content-type") ?? "", /html|xml/, host);
       else assert.doesNotMatch(told.body, /<script>["']|onload="x|evil\.example[/\\]/, `${host} ${path}`);
@@ -248,18 +249,18 @@ for (const [name, headers] of Object.entries(WRONG)) {
     for (const [method, path] of OWNED) {
       const sent = ["PUT", "POST", "DELETE"].includes(method) ? body : "";
       const length = sent === "" ? [] : [`Content-Length: ${sent.length}`];
-      const told = await ask(edge.url, path, { method, headers: [...headers, ...length], body: sent });
+      const told = await sendRaw(edge.url, path, { method, headers: [...headers, ...length], body: sent });
       assert.equal(told.status, 401, `${method} ${path}`);
       assert.equal(told.headers.get("www-authenticate"), "Bearer", path);
       assert.equal(told.headers.get("cache-control"), "no-store", path);
       assert.equal(told.headers.get("access-control-allow-origin"), undefined, path);
       isHarmless(told, path);
     }
-    const query = await ask(edge.url, `/api/v1/admin/status?token=${TOKEN}&access_token=${TOKEN}`, { headers });
+    const query = await sendRaw(edge.url, `/api/v1/admin/status?token=${TOKEN}&access_token=${TOKEN}`, { headers });
     assert.equal(query.status, 401, "nor in the query");
     const job = { method: "POST", headers: headers.filter((header) => !header.endsWith(JOB_TOKEN)) };
-    assert.equal((await ask(edge.url, "/api/v1/heartbeats/job?event=success", job)).status, 401);
-    assert.equal((await edge.monitor("job")).state, "unobserved", "nothing was heard");
+    assert.equal((await sendRaw(edge.url, "/api/v1/heartbeats/job?event=success", job)).status, 401);
+    assert.equal((await edge.readMonitor("job")).state, "unobserved", "nothing was heard");
   });
 }
 
@@ -275,7 +276,7 @@ test("a monitor that is not public, or its incident, guessed: what one gets of n
   for (const [index, path] of of("nobody", none).entries()) {
     for (const method of ["GET", "HEAD", "OPTIONS", "POST"]) {
       const told = async (/** @type {string} */ path) => {
-        const { head, body } = await ask(edge.url, path, { method });
+        const { head, body } = await sendRaw(edge.url, path, { method });
         return `${head}\r\n\r\n${body}`.replaceAll("secret", "nobody");
       };
       assert.equal(await told(guesses[index]), await told(path), `${method} ${guesses[index]}`);
@@ -291,7 +292,7 @@ test("who asks to be told of a monitor learns nothing of one that is not public"
       status,
       head,
       body: said,
-    } = await ask(edge.url, "/api/v1/subscriptions", { method: "POST", headers, body });
+    } = await sendRaw(edge.url, "/api/v1/subscriptions", { method: "POST", headers, body });
     assert.equal(status, 400, said);
     return `${head}\r\n\r\n${said}`.replaceAll("secret", "nobody");
   };
@@ -302,20 +303,20 @@ test("other sites' pages read what is public, without anybody's rights, and noth
   for (const origin of ["https://evil.example", "null", edge.url]) {
     const headers = [`Origin: ${origin}`, "Cookie: session=1", "Access-Control-Request-Method: PUT"];
     for (const method of ["GET", "OPTIONS"]) {
-      const open = await ask(edge.url, "/api/v1/status", { method, headers });
+      const open = await sendRaw(edge.url, "/api/v1/status", { method, headers });
       assert.equal(open.headers.get("access-control-allow-origin"), "*");
       assert.equal(open.headers.get("access-control-allow-credentials"), undefined);
       assert.doesNotMatch(open.headers.get("access-control-allow-methods") ?? "", /PUT|POST/);
       assert.doesNotMatch(open.headers.get("access-control-allow-headers") ?? "", /authorization|\*/);
       for (const [, path] of [...OWNED, ["POST", "/api/v1/heartbeats/job"]]) {
-        const owned = await ask(edge.url, path, { method, headers });
+        const owned = await sendRaw(edge.url, path, { method, headers });
         assert.doesNotMatch(owned.head, /access-control-allow/i, `${method} ${path}`);
       }
     }
   }
 });
 
-test("requests in requests: one answer, or the line is cut", async () => {
+test("requests in requests: one parseResponse, or the line is cut", async () => {
   const { host } = new URL(edge.url);
   const inner = `GET /monitors/smuggled HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
   const chunked = "Transfer-Encoding: chunked";
@@ -331,25 +332,28 @@ test("requests in requests: one answer, or the line is cut", async () => {
   };
   for (const [name, lines] of Object.entries(attacks)) {
     const text = ["GET / HTTP/1.1", `Host: ${host}`, "Connection: close", ...lines].join("\r\n");
-    const all = await spoken(edge.url, text);
+    const all = await sendBytes(edge.url, text);
     assert.doesNotMatch(all, /smuggled/, name);
     assert.ok((all.match(/^HTTP\/1\.1 /gm) ?? []).length <= 1, name);
-    assert.ok([0, 200, 400, 405, 500, 501].includes(answer(all).status), `${name}: ${answer(all).status}`);
+    assert.ok(
+      [0, 200, 400, 405, 500, 501].includes(parseResponse(all).status),
+      `${name}: ${parseResponse(all).status}`,
+    );
   }
 });
 
 test("far too much of everything: answered or refused, and the next reader has the page", async () => {
   const much = {
-    "a query": () => ask(edge.url, `/?${"a=b&".repeat(20_000)}`),
-    "a query of the API": () => ask(edge.url, `/api/v1/incidents?${"a=b&".repeat(20_000)}`),
-    "a label": () => ask(edge.url, `/badge/api.svg?label=${"%C3%A9".repeat(5_000)}`),
-    "a header": () => ask(edge.url, "/", { headers: [`X-A: ${"a".repeat(60_000)}`] }),
-    headers: () => ask(edge.url, "/", { headers: Array.from({ length: 500 }, (_, n) => `X-${n}: a`) }),
-    languages: () => ask(edge.url, "/", { headers: [`Accept-Language: ${"xx;q=0.1,".repeat(5_000)}`] }),
-    tags: () => ask(edge.url, "/", { headers: [`If-None-Match: ${'"x",'.repeat(10_000)}`] }),
-    "a body": () => ask(edge.url, "/", { headers: ["Content-Length: 1000000"], body: "a".repeat(1_000_000) }),
+    "a query": () => sendRaw(edge.url, `/?${"a=b&".repeat(20_000)}`),
+    "a query of the API": () => sendRaw(edge.url, `/api/v1/incidents?${"a=b&".repeat(20_000)}`),
+    "a label": () => sendRaw(edge.url, `/badge/api.svg?label=${"%C3%A9".repeat(5_000)}`),
+    "a header": () => sendRaw(edge.url, "/", { headers: [`X-A: ${"a".repeat(60_000)}`] }),
+    headers: () => sendRaw(edge.url, "/", { headers: Array.from({ length: 500 }, (_, n) => `X-${n}: a`) }),
+    languages: () => sendRaw(edge.url, "/", { headers: [`Accept-Language: ${"xx;q=0.1,".repeat(5_000)}`] }),
+    tags: () => sendRaw(edge.url, "/", { headers: [`If-None-Match: ${'"x",'.repeat(10_000)}`] }),
+    "a body": () => sendRaw(edge.url, "/", { headers: ["Content-Length: 1000000"], body: "a".repeat(1_000_000) }),
     "a body with a length that is a lie": () =>
-      ask(edge.url, "/api/v1/admin/monitors", {
+      sendRaw(edge.url, "/api/v1/admin/monitors", {
         method: "PUT",
         headers: [`Authorization: Bearer ${TOKEN}`, "Content-Length: 999999999"],
       }),
@@ -357,6 +361,6 @@ test("far too much of everything: answered or refused, and the next reader has t
   for (const [name, attack] of Object.entries(much)) {
     const { status, body } = await attack();
     assert.ok([200, 304, 400, 413, 414, 431].includes(status), `${name}: ${status} ${body.slice(0, 200)}`);
-    assert.equal(still((await ask(edge.url, "/")).body), page, name);
+    assert.equal(still((await sendRaw(edge.url, "/")).body), page, name);
   }
 });

@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
-import { healthBody, Target } from "../support/target.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { renderHealth, Target } from "../support/target.mjs";
 
 /** @type {Target} */ let target;
 /** @type {Edge} */ let edge;
@@ -33,11 +33,11 @@ before(async () => {
     response.statusCode = 503;
     response.end(NEEDLES.answer);
   });
-  const hidden = await Target.start((_, response) => response.end(healthBody({ rss: 77 })));
+  const hidden = await Target.start((_, response) => response.end(renderHealth({ rss: 77 })));
   after(() => hidden.stop());
   edge = await Edge.start(
     [
-      monitor("api", `${target.url}/${NEEDLES.path}?key=${NEEDLES.query}`, {
+      defineMonitor("api", `${target.url}/${NEEDLES.path}?key=${NEEDLES.query}`, {
         kind: "http",
         method: "POST",
         body: NEEDLES.body,
@@ -46,7 +46,7 @@ before(async () => {
         "failure-threshold": 1,
         alerts: ["ops"],
       }),
-      monitor(NEEDLES.id, hidden.url, { name: NEEDLES.name, group: NEEDLES.group, public: false }),
+      defineMonitor(NEEDLES.id, hidden.url, { name: NEEDLES.name, group: NEEDLES.group, public: false }),
     ],
     {
       vars: {

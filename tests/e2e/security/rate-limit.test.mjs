@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Edge, monitor } from "../support/edge.mjs";
+import { defineMonitor, Edge } from "../support/edge.mjs";
 import { Target } from "../support/target.mjs";
-import { until } from "../support/wait.mjs";
+import { waitUntil } from "../support/wait.mjs";
 
 const TOKEN = "0123456789abcdef0123";
 const LIMIT = 40;
@@ -13,13 +13,13 @@ const LIMIT = 40;
 /** @type {Edge} */ let edge;
 
 const watched = () => [
-  monitor("api", target.url, { kind: "http" }),
+  defineMonitor("api", target.url, { kind: "http" }),
   { id: "job", name: "Job", kind: "heartbeat", interval: "1h" },
 ];
 
 before(async () => {
   target = await Target.start((_, response) => response.end());
-  edge = await Edge.start(watched(), { limit: LIMIT, vars: { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 5 } });
+  edge = await Edge.start(watched(), { rateLimit: LIMIT, vars: { ADMIN_TOKEN: TOKEN, SUBSCRIPTIONS: 5 } });
   await edge.tick();
 });
 
@@ -37,7 +37,7 @@ const ask = (address, path, { method = "GET", token, worker = edge } = {}) =>
 
 /** The counter's minutes are the clock's: what is counted in a row begins where enough of one is left. */
 async function withinOneMinute() {
-  await until("the next minute", () => Date.now() % 60_000 < 45_000, 20_000);
+  await waitUntil("the next minute", () => Date.now() % 60_000 < 45_000);
 }
 
 /** The statuses of so many requests, one after the other, how often each. @param {number} count @param {() => Promise<Response>} request */
@@ -72,7 +72,7 @@ test("a reader's burst costs the hub nothing, the owner and the jobs their turn 
   assert.equal((await statuses(LIMIT, reader))[200], LIMIT);
   const asked = async () => {
     await edge.tick();
-    const { requests } = (await edge.status()).edge;
+    const { requests } = (await edge.readStatus()).edge;
     return requests;
   };
   const before = await asked();
@@ -135,14 +135,14 @@ test("without the counter, or with one that fails, everything passes", async () 
 
 test("with one that hangs, everything passes after a second", async () => {
   await withinOneMinute();
-  const other = await Edge.start(watched(), { faulty: true, limit: 5 });
+  const other = await Edge.start(watched(), { faultInjection: true, rateLimit: 5 });
   try {
     await other.tick();
     const read = () => ask("203.0.113.9", "/api/v1/status", { worker: other });
     assert.deepEqual(await statuses(7, read), { 200: 5, 429: 2 });
-    await other.fault("limit");
+    await other.injectFault("limit");
     assert.deepEqual(await statuses(2, read), { 200: 2 });
-    await other.fault();
+    await other.clearFault();
     assert.deepEqual(await statuses(2, read), { 429: 2 });
   } finally {
     await other.stop();

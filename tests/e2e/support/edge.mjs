@@ -1,125 +1,202 @@
-// The real worker in a real workerd, with the clock of its ticks in the test's hand.
+// The edge under test: the built worker in a real workerd. The test sets the time of every cron tick.
 
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { ADMIN_HEADERS } from "./tokens.mjs";
 
 const MINUTE = 60_000;
 
-/** Stands in front of the built worker where a test wants its hubs to fail. */
-const FAULTY = "tests/e2e/support/fault-injection.mjs";
+/** The module that goes in front of the built worker when a test injects faults. */
+const FAULT_INJECTION = "tests/e2e/support/fault-injection.mjs";
 
 /**
  * @typedef {{ id: string, name?: string, kind?: string, url: string, interval?: string, timeout?: string,
  *   "failure-threshold"?: number, "success-threshold"?: number, conditions?: string[], degraded?: string[],
- *   group?: string }} Monitor
+ *   group?: string }} MonitorConfig
  */
 
-/** A monitor of `url` with short patience. @param {string} id @param {string} url @param {object} [more] @returns {Monitor} */
-export const monitor = (id, url, more = {}) => ({
+/**
+ * Configures a monitor of `url`. Its timeout is long, so that a busy machine does not cause an outage; a test that waits for
+ * the timeout sets a shorter one.
+ * @param {string} id @param {string} url @param {object} [more] @returns {MonitorConfig}
+ */
+export const defineMonitor = (id, url, more = {}) => ({
   id,
   name: id.toUpperCase(),
   kind: "heapbeat",
   url,
-  timeout: "2s",
+  timeout: "30s",
   ...more,
 });
 
 export class Edge {
-  /** @type {Miniflare} */ #worker;
+  /** @type {Miniflare} */ #miniflare;
 
-  /** @param {Miniflare} worker @param {string} url */
-  constructor(worker, url) {
-    this.#worker = worker;
-    /** Where it listens, without a slash at the end. */
+  /** @param {Miniflare} miniflare @param {string} url */
+  constructor(miniflare, url) {
+    this.#miniflare = miniflare;
+    /** The origin at which the edge listens, without a slash at the end. */
     this.url = url;
-    /** The time of the next tick: a fixed day, so that nothing depends on today. */
+    /** The time of the next tick, in Unix milliseconds. It begins at a fixed day, so that no test depends on today. */
     this.now = Date.UTC(2026, 0, 1);
   }
 
   /**
+   * Starts a workerd with the edge in it.
    * @param {unknown} monitors
-   * @param {{ state?: string, vars?: Record<string, unknown>, beside?: { name: string, script: string,
-   *   bindings?: Record<string, unknown> }, faulty?: boolean, limit?: number, log?: string[] }} [options] `state` is a
-   *   directory that outlives the worker, `beside` another worker in the same workerd; `faulty` lets [`Edge.fault`] break its
-   *   hubs; `limit` is how often one address may ask in a minute; `log` takes what would be printed
+   * @param {{ stateDir?: string, vars?: Record<string, unknown>, extraWorker?: { name: string, script: string,
+   *   bindings?: Record<string, unknown> }, faultInjection?: boolean, rateLimit?: number, log?: string[] }} [options]
+   *   `stateDir` keeps the stored data of this worker for the next one; `extraWorker` runs in the same workerd;
+   *   `faultInjection` enables [`Edge.injectFault`]; `rateLimit` is the number of requests a minute that one address may make;
+   *   `log` receives the log lines
    */
-  static async start(monitors, { state, vars = {}, beside, faulty = false, limit, log } = {}) {
-    const front = { type: "ESModule", path: "edge/build/faulty.js", contents: readFileSync(FAULTY) };
+  static async start(monitors, options = {}) {
+    const { stateDir, vars = {}, extraWorker, faultInjection = false, rateLimit, log } = options;
+    const faultModule = { type: "ESModule", path: "edge/build/faulty.js", contents: readFileSync(FAULT_INJECTION) };
     const edge = {
       name: "edge",
       modulesRoot: "edge/build",
       modules: [
-        ...(faulty ? [front] : []),
+        ...(faultInjection ? [faultModule] : []),
         { type: /** @type {const} */ ("ESModule"), path: "edge/build/index.js" },
         { type: /** @type {const} */ ("CompiledWasm"), path: "edge/build/index_bg.wasm" },
       ],
       compatibilityDate: "2026-11-01",
       bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s", ...vars },
       assets: { directory: "edge/assets", binding: "ASSETS", routerConfig: { has_user_worker: true } },
-      ratelimits: limit ? { LIMIT: { namespace_id: "1", simple: { limit, period: 60 } } } : {},
+      ratelimits: rateLimit ? { LIMIT: { namespace_id: "1", simple: { limit: rateLimit, period: 60 } } } : {},
       durableObjects: { HUB: { className: "Hub", useSQLite: true } },
     };
-    const other = beside && { modules: true, compatibilityDate: "2026-11-01", ...beside };
-    const worker = new Miniflare({
-      ...convertV4MiniflareOptions(/** @type {any} */ ({ workers: other ? [edge, other] : [edge], port: 0 })),
-      resourcePersistencePath: state,
+    const extra = extraWorker && { modules: true, compatibilityDate: "2026-11-01", ...extraWorker };
+    const miniflare = new Miniflare({
+      ...convertV4MiniflareOptions(/** @type {any} */ ({ workers: extra ? [edge, extra] : [edge], port: 0 })),
+      resourcePersistencePath: stateDir,
       ...(log && { handleStructuredLogs: (/** @type {{ message: string }} */ { message }) => void log.push(message) }),
     });
-    const url = await worker.ready;
-    return new Edge(worker, url.origin);
+    const url = await miniflare.ready;
+    return new Edge(miniflare, url.origin);
   }
 
-  /** One tick at the present time, which then moves on by `minutes`. @param {number} [minutes] */
+  /** Runs one cron tick at the present time, which then moves on by `minutes`. @param {number} [minutes] */
   async tick(minutes = 1) {
-    await this.tickOf("edge");
+    await this.runScheduled("edge");
     this.now += minutes * MINUTE;
   }
 
-  /** One tick of a worker of its workerd, meant for an instant. @param {string} name @param {number} [at] */
-  async tickOf(name, at = this.now) {
-    const worker = /** @type {any} */ (await this.#worker.getWorker(name));
+  /** Runs `count` ticks, a minute apart. @param {number} count */
+  async tickTimes(count) {
+    for (let tick = 0; tick < count; tick += 1) await this.tick();
+  }
+
+  /** Runs the scheduled handler of a worker of this workerd, with `at` as its time. @param {string} name @param {number} [at] */
+  async runScheduled(name, at = this.now) {
+    const worker = /** @type {any} */ (await this.#miniflare.getWorker(name));
     const { outcome } = await worker.scheduled({ scheduledTime: new Date(at), cron: "* * * * *" });
-    if (outcome !== "ok") throw new Error(`the tick ended with ${outcome}`);
+    if (outcome !== "ok") throw new Error(`the scheduled handler ended with ${outcome}`);
   }
 
   /**
-   * Asks one of its hubs directly, as the front does.
+   * Sends a request to one hub directly, as the front does.
    * @param {number} hub @param {string} path @param {string} [method] @param {string} [body]
    */
-  async hub(hub, path, method = "GET", body = undefined) {
-    const hubs = /** @type {any} */ (await this.#worker.getDurableObjectNamespace("HUB"));
+  async requestHub(hub, path, method = "GET", body = undefined) {
+    const hubs = /** @type {any} */ (await this.#miniflare.getDurableObjectNamespace("HUB"));
     return hubs.get(hubs.idFromName(`hub-${hub}`)).fetch(`https://hub-${hub}${path}`, { method, body });
   }
 
-  /** What the status API says. @returns {Promise<any>} */
-  async status() {
-    const answer = await fetch(`${this.url}/api/v1/status`);
-    if (!answer.ok) throw new Error(`the status API answered ${answer.status}: ${await answer.text()}`);
-    return answer.json();
+  /** Sends a request to a path of the edge. @param {string} path @param {RequestInit} [init] */
+  request(path, init) {
+    return fetch(this.url + path, init);
   }
 
-  /** One monitor of it. @param {string} id */
-  async monitor(id) {
-    const { monitors } = await this.status();
+  /** Reads a path as text, whatever its status. @param {string} path */
+  async readText(path) {
+    return (await this.request(path)).text();
+  }
+
+  /** Reads the JSON at a path, which has to answer 200. @param {string} path @param {RequestInit} [init] @returns {Promise<any>} */
+  async readJson(path, init) {
+    const response = await this.request(path, init);
+    const text = await response.text();
+    assert.equal(response.status, 200, `${path}: ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** Reads what the status API says. @returns {Promise<any>} */
+  readStatus() {
+    return this.readJson("/api/v1/status");
+  }
+
+  /** Reads one monitor of the status API; undefined when it is not there. @param {string} id */
+  async readMonitor(id) {
+    const { monitors } = await this.readStatus();
     return monitors.find((/** @type {any} */ monitor) => monitor.id === id);
   }
 
-  /** Ticks once and returns what is then said of a monitor. @param {string} id */
-  async tickAndLook(id) {
+  /** Reads the state of every monitor, in the order of the status API. @returns {Promise<string[]>} */
+  async readStates() {
+    const { monitors } = await this.readStatus();
+    return monitors.map((/** @type {any} */ monitor) => monitor.state);
+  }
+
+  /** Reads the public incidents, the newest first. @returns {Promise<any[]>} */
+  async readIncidents() {
+    return (await this.readJson("/api/v1/incidents?limit=100")).incidents;
+  }
+
+  /** Runs one tick and reads a monitor after it. @param {string} id */
+  async tickAndReadMonitor(id) {
     await this.tick();
-    return this.monitor(id);
+    return this.readMonitor(id);
   }
 
   /**
-   * Breaks a hub, such as `hub-2`, or has it hang, as `hang-hub-2`, or breaks with `store` what all of them write; mends all where none
-   * is named.
-   * @param {string} [name]
+   * Sends a request to the admin API with the right token. The edge needs `ADMIN_TOKEN` among its variables.
+   * @param {string} method @param {string} path without `/api/v1` @param {unknown} [body] is sent as JSON
    */
-  async fault(name = "") {
-    await fetch(`${this.url}/fault?${name}`);
+  requestAsAdmin(method, path, body) {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return this.request(`/api/v1${path}`, { method, headers: ADMIN_HEADERS, body: text });
+  }
+
+  /**
+   * Applies a list of monitors by the admin API, as `heapbeat apply` does.
+   * @param {object[]} monitors @returns {Promise<{ status: number, body: any }>}
+   */
+  async applyMonitors(monitors) {
+    const response = await this.requestAsAdmin("PUT", "/admin/monitors", { monitors });
+    return { status: response.status, body: await response.json() };
+  }
+
+  /** Exports everything that is stored, as pages of JSON lines. @returns {Promise<string[]>} */
+  async exportPages() {
+    const pages = [];
+    for (let from = "0-0"; from; ) {
+      const response = await this.requestAsAdmin("GET", `/admin/export?from=${from}`);
+      assert.equal(response.status, 200);
+      const page = await response.text();
+      pages.push(page);
+      from = JSON.parse(page.trimEnd().split("\n").at(-1) ?? "{}").next;
+    }
+    return pages;
+  }
+
+  /**
+   * Injects a fault: `hub-2` makes that hub answer 500, `hang-hub-2` makes it hang, `store` makes the writes of every hub fail,
+   * `limit` makes the rate limiter hang. One fault is active at a time.
+   * @param {string} name
+   */
+  async injectFault(name) {
+    await this.request(`/fault?${name}`);
+  }
+
+  /** Ends the injected fault. */
+  async clearFault() {
+    await this.injectFault("");
   }
 
   async stop() {
-    await this.#worker.dispose();
+    await this.#miniflare.dispose();
   }
 }

@@ -1,38 +1,38 @@
-// Put in front of the built worker by a test: hubs that fail when they are told to. `/fault?hub-2` breaks a hub, `/fault?hang-hub-2`
-// has what it is asked wait until something else is said here, `/fault?store` breaks every hub's store, which then undoes whatever a
-// transaction wrote, `/fault?limit` has the counter of requests hang; `/fault?` mends all.
+// A module in front of the built worker that injects faults. `/fault?hub-2` makes a hub answer 500; `/fault?hang-hub-2` holds
+// its requests back until the fault changes; `/fault?store` rolls back what any hub writes in a transaction; `/fault?limit`
+// makes the rate limiter hang; `/fault?` ends the fault.
 
-// @ts-expect-error It is put beside the built worker.
-import worker, { Hub as Sound } from "./index.js";
+// @ts-expect-error It lies beside the built worker.
+import worker, { Hub as BuiltHub } from "./index.js";
 
-/** The host of a hub's requests is its name. */
-let broken = "";
+/** The fault that is active. The host of a request to a hub is the hub's name. */
+let fault = "";
 
-// The built class is a proxy that makes its objects: an object of it does the work.
+// The built class is a proxy that constructs its objects, so this class wraps such an object instead of extending it.
 export class Hub {
   /** @param {any} state @param {unknown} env */
   constructor(state, env) {
     const { storage } = state;
-    const sound = storage.transactionSync.bind(storage);
-    storage.transactionSync = (/** @type {() => unknown} */ work) =>
-      sound(() => {
-        const done = work();
-        if (broken === "store") throw new Error("the disk is full");
-        return done;
+    const runTransaction = storage.transactionSync.bind(storage);
+    storage.transactionSync = (/** @type {() => unknown} */ write) =>
+      runTransaction(() => {
+        const result = write();
+        if (fault === "store") throw new Error("the disk is full");
+        return result;
       });
-    this.sound = new Sound(state, env);
+    this.hub = new BuiltHub(state, env);
   }
 
   /** @param {Request} request */
   async fetch(request) {
     const name = new URL(request.url).host;
-    if (broken === name) return new Response("broken by a test", { status: 500 });
-    while (broken === `hang-${name}`) await new Promise((resolve) => setTimeout(resolve, 50));
-    return this.sound.fetch(request);
+    if (fault === name) return new Response("an injected fault", { status: 500 });
+    while (fault === `hang-${name}`) await new Promise((resolve) => setTimeout(resolve, 50));
+    return this.hub.fetch(request);
   }
 
   async alarm() {
-    return this.sound.alarm();
+    return this.hub.alarm();
   }
 }
 
@@ -42,11 +42,11 @@ export default class extends worker {
     const url = new URL(request.url);
     if (url.pathname !== "/fault") {
       const { LIMIT } = this.env;
-      const limit = (/** @type {unknown} */ what) => (broken === "limit" ? new Promise(() => {}) : LIMIT.limit(what));
+      const limit = (/** @type {unknown} */ key) => (fault === "limit" ? new Promise(() => {}) : LIMIT.limit(key));
       if (LIMIT) this.env = { ...this.env, LIMIT: { limit } };
       return super.fetch(request);
     }
-    broken = url.search.slice(1);
+    fault = url.search.slice(1);
     return new Response(null, { status: 204 });
   }
 }

@@ -1,7 +1,7 @@
 // Questions at random, allowed and forbidden ones, made of what the document says of an operation. The same seed asks the same.
 
 /** @typedef {import("./openapi.mjs").Operation} Operation */
-/** @typedef {import("./openapi.mjs").Question} Question */
+/** @typedef {import("./openapi.mjs").ApiRequest} Question */
 
 /** What stands in nobody's documentation, as text. */
 const ODD = [

@@ -1,40 +1,41 @@
-// HTTP/1.1 as it is typed: what fetch would refuse to send, or would put right first.
+// HTTP/1.1 byte for byte: requests that fetch would refuse to send, or would correct first.
 
 import { connect } from "node:net";
+import { HANG_TIMEOUT_MS } from "./wait.mjs";
 
-/** @typedef {{ status: number, head: string, headers: Map<string, string>, body: string }} Answer */
+/** @typedef {{ status: number, head: string, headers: Map<string, string>, body: string }} RawResponse */
 
-/** Sends bytes and gathers whatever comes back until the other side is done. @param {string} url @param {string} bytes */
-export async function spoken(url, bytes) {
+/** Sends bytes and collects everything that comes back until the connection closes. @param {string} url @param {string} bytes */
+export async function sendBytes(url, bytes) {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  const gone = new Promise((resolve) => socket.once("close", resolve));
-  // Whoever breaks the protocol may be cut off: what was said until then counts.
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  // The server may cut off a client that breaks the protocol: what came until then counts.
   socket.on("error", () => {});
-  socket.setTimeout(10_000, () => socket.destroy());
-  let all = "";
+  socket.setTimeout(HANG_TIMEOUT_MS, () => socket.destroy());
+  let received = "";
   socket.on("data", (chunk) => {
-    all += chunk.toString("latin1");
+    received += chunk.toString("latin1");
   });
   socket.write(bytes, "latin1");
-  await gone;
-  return all;
+  await closed;
+  return received;
 }
 
 /**
- * One request, whose every byte is the caller's, and its answer.
+ * Sends one request, of which the caller decides every byte, and reads its response.
  * @param {string} url where the server listens
- * @param {string} target what stands between the method and the version
+ * @param {string} target stands between the method and the version
  * @param {{ method?: string, headers?: string[], host?: string, body?: string }} [more]
- * @returns {Promise<Answer>}
+ * @returns {Promise<RawResponse>}
  */
-export async function ask(url, target, { method = "GET", headers = [], host = new URL(url).host, body = "" } = {}) {
+export async function sendRaw(url, target, { method = "GET", headers = [], host = new URL(url).host, body = "" } = {}) {
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`, "Connection: close", ...headers];
-  return answer(await spoken(url, `${lines.join("\r\n")}\r\n\r\n${body}`));
+  return parseResponse(await sendBytes(url, `${lines.join("\r\n")}\r\n\r\n${body}`));
 }
 
-/** The first answer of what was received. @param {string} text @returns {Answer} */
-export function answer(text) {
+/** Parses the first response in what was received; status 0 when there is none. @param {string} text @returns {RawResponse} */
+export function parseResponse(text) {
   const end = text.indexOf("\r\n\r\n");
   const head = end < 0 ? text : text.slice(0, end);
   const [first, ...lines] = head.split("\r\n");

@@ -1,31 +1,28 @@
-// A past for a hub that never ran: ninety days of it in seconds, made natively by the edge's own code
-// (edge/examples/history) and taken in as an import.
+// Fills the hubs of an edge that never ran with a past of up to ninety days, in seconds.
 //
 //   const edge = await Edge.start([]);
-//   const { monitors, rows } = await fill(edge, { monitors: 50, days: 90 });
+//   const { monitors, rows } = await seedHistory(edge, { monitors: 50, days: 90 });
 //
 // Afterwards the edge has `monitors` (ids `m00`, `m01` and on), and its last tick was a minute before `edge.now`. The same call
-// gives the same past. Everybody has outages, slow hours and time in which nobody looked; every other has announced work, every
-// seventh is three weeks old; the first `memory` heapbeat monitors sign reports, with deploys every three days and a death for
-// want of memory every nine. Of the first ten, in the last day: `m00` was killed seven hours ago (20 s, between two ticks),
-// `m01` was slow, `m02` is down since 25 minutes, `m03` was down, `m04` was worked on, `m05` is slow. Six minutes were missed by
-// all, nine hours ago. A tick after that asks the real targets, `url`, which sign nothing.
+// gives the same past. Every monitor has outages, slow hours and unobserved time; every other one has announced maintenance,
+// every seventh is three weeks old; the first `memory` heapbeat monitors sign reports, with a deploy every three days and an
+// out-of-memory kill every nine. Of the first ten, in the last day: `m00` was killed seven hours ago (20 s, between two ticks),
+// `m01` was slow, `m02` has been down for 25 minutes, `m03` was down, `m04` was under maintenance, `m05` is slow. Six minutes
+// were missed by all monitors, nine hours ago. A tick after that probes the real targets at `url`, which sign nothing.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { generateHistory } from "./history-generator.mjs";
 
-/** Bytes of rows in one import. */
+/** The bytes of rows in one import. */
 const PAGE = 1024 * 1024;
 
 const GROUPS = ["Website", "Backend", "Payments", "Internal"];
 const NAMES = ["API", "Web", "Checkout", "Search", "Images", "Mail", "Login", "Reports", "Billing", "Queue"];
 
 /**
- * The list that `fill` gives to the edge, as `heapbeat apply` would.
+ * Lists the monitors that `seedHistory` applies to the edge.
  * @param {number} count @param {string} url
  */
-export const monitors = (count, url) =>
+export const listSeededMonitors = (count, url) =>
   Array.from({ length: count }, (_, index) => {
     const kind = ["heapbeat", "http", "tcp", "heapbeat", "http"][index % 5];
     return {
@@ -39,48 +36,42 @@ export const monitors = (count, url) =>
   });
 
 /**
- * Fills the edge's hubs. `url` is where the monitors are, should a tick follow.
+ * Seeds the hubs of an edge. `url` is the address of the monitors for the ticks that follow.
  * @param {import("./edge.mjs").Edge} edge
  * @param {{ monitors?: number, days?: number, memory?: number, url?: string }} [options]
  */
-export async function fill(edge, { monitors: count = 50, days = 90, memory = 4, url = "http://127.0.0.1:9" } = {}) {
-  const list = monitors(count, url);
-  const put = await edge.hub(0, "/monitors", "PUT", JSON.stringify({ monitors: list }));
-  if (!put.ok) throw new Error(`the list was refused: ${await put.text()}`);
-  // As many hubs as it takes; each says whom it watches.
-  const hubs = Number(put.headers.get("x-heapbeat-hubs") ?? 1);
+export async function seedHistory(edge, options = {}) {
+  const { monitors: count = 50, days = 90, memory = 4, url = "http://127.0.0.1:9" } = options;
+  const monitors = listSeededMonitors(count, url);
+  const applied = await edge.requestHub(0, "/monitors", "PUT", JSON.stringify({ monitors }));
+  if (!applied.ok) throw new Error(`the hub refused the list of monitors: ${await applied.text()}`);
+  const hubs = Number(applied.headers.get("x-heapbeat-hubs") ?? 1);
   let [rows, reports] = [0, memory];
   for (let hub = 0; hub < hubs; hub += 1) {
-    const status = /** @type {any} */ (await (await edge.hub(hub, "/status")).json());
+    const status = /** @type {any} */ (await (await edge.requestHub(hub, "/status")).json());
     const ids = new Set(status.monitors.map((/** @type {any} */ it) => it.id));
-    const its = list.filter(({ id }) => ids.has(id));
-    rows += await past(edge, hub, { monitors: its, days, memory: reports });
-    reports = Math.max(0, reports - its.filter(({ kind }) => kind === "heapbeat").length);
+    const assigned = monitors.filter(({ id }) => ids.has(id));
+    rows += await seedHub(edge, hub, { monitors: assigned, days, memory: reports });
+    reports = Math.max(0, reports - assigned.filter(({ kind }) => kind === "heapbeat").length);
   }
-  return { monitors: list, rows };
+  return { monitors, rows };
 }
 
-/** Fills one hub. @param {import("./edge.mjs").Edge} edge @param {number} hub @param {object} wanted */
-async function past(edge, hub, wanted) {
-  const first = await (await edge.hub(hub, "/export?99-0")).text();
-  const { schema } = JSON.parse(first.split("\n")[0]);
-  const command = ["run", "--quiet", "--locked", "-p", "heapbeat-edge", "--example", "history"];
-  const child = spawn("cargo", command, { stdio: ["pipe", "pipe", "inherit"] });
-  child.stdin.end(JSON.stringify({ ...wanted, until: edge.now - 60_000, came: Date.now() }));
-  const ended = once(child, "close");
+/** Seeds one hub and returns the number of rows. @param {import("./edge.mjs").Edge} edge @param {number} hub @param {object} options */
+async function seedHub(edge, hub, options) {
+  const exported = await (await edge.requestHub(hub, "/export?99-0")).text();
+  const { schema } = JSON.parse(exported.split("\n")[0]);
   let [page, rows] = ["", 0];
-  const send = async () => {
-    const answer = await edge.hub(hub, `/import?${schema}`, "POST", page);
-    if (!answer.ok) throw new Error(`the hub took no past: ${await answer.text()}`);
+  const importPage = async () => {
+    const response = await edge.requestHub(hub, `/import?${schema}`, "POST", page);
+    if (!response.ok) throw new Error(`the hub refused the import: ${await response.text()}`);
     page = "";
   };
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of generateHistory({ ...options, until: edge.now - 60_000, came: Date.now() })) {
     page += `${line}\n`;
     rows += 1;
-    if (page.length > PAGE) await send();
+    if (page.length > PAGE) await importPage();
   }
-  const [code] = await ended;
-  if (code !== 0) throw new Error(`the past was not made: cargo ended with ${code}`);
-  await send();
+  await importPage();
   return rows;
 }

@@ -20,25 +20,25 @@ export class Server {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, PORT: String(port), HEAPBEAT_LOG_FORMAT: "json", ...env },
     });
-    const said = /** @type {string[]} */ ([]);
+    const log = /** @type {string[]} */ ([]);
     const listening = new Promise((resolve, reject) => {
       for (const stream of [child.stdout, child.stderr]) {
         createInterface({ input: stream }).on("line", (line) => {
-          said.push(line);
-          const found = portOf(line);
+          log.push(line);
+          const found = parsePort(line);
           if (found) resolve(found);
         });
       }
       child.once("error", reject);
-      child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${said.join("\n")}`)));
+      child.once("exit", (code) => reject(new Error(`the server exited with ${code}:\n${log.join("\n")}`)));
     });
     return new Server(child, await listening);
   }
 
-  /** What `/health` says. @returns {Promise<any>} */
-  async health() {
-    const answer = await fetch(`${this.url}/health`);
-    return answer.json();
+  /** Reads the unsigned `/health`. @returns {Promise<any>} */
+  async readHealth() {
+    const response = await fetch(`${this.url}/health`);
+    return response.json();
   }
 
   /** @param {NodeJS.Signals} [signal] */
@@ -50,8 +50,8 @@ export class Server {
   }
 }
 
-/** The port in the log line that says where the server listens. @param {string} line */
-function portOf(line) {
+/** The port in the log line with which the server says that it listens. @param {string} line */
+function parsePort(line) {
   if (!line.startsWith("{")) return undefined;
   const event = JSON.parse(line);
   return event["server.port"];

@@ -1,18 +1,20 @@
-// Waiting for something rather than for luck.
+// Waiting for a condition. The bound only ends a test that hangs; it says nothing about how fast anything is.
+
+/** The longest wait in milliseconds. */
+export const HANG_TIMEOUT_MS = 300_000;
 
 /**
- * Asks `probe` again and again until it gives something truthy, and returns that.
+ * Evaluates `condition` until it returns something truthy, and returns that.
  * @template T
  * @param {string} what for the error
- * @param {() => Promise<T> | T} probe
- * @param {number} [patience] in milliseconds
+ * @param {() => Promise<T> | T} condition
  */
-export async function until(what, probe, patience = 30_000) {
-  const deadline = Date.now() + patience;
+export async function waitUntil(what, condition) {
+  const deadline = Date.now() + HANG_TIMEOUT_MS;
   for (;;) {
-    const found = await probe();
-    if (found) return found;
-    if (Date.now() > deadline) throw new Error(`gave up waiting for ${what}`);
+    const result = await condition();
+    if (result) return result;
+    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

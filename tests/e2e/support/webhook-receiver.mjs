@@ -1,79 +1,80 @@
-// Somebody's webhook, which answers the challenge and keeps what it is told, if its signature is right.
+// A subscriber's webhook. It answers the challenge, checks the signature of every message, and keeps what it accepts.
 
 import { createHmac } from "node:crypto";
-import { Target } from "./target.mjs";
+import { readBody, Target } from "./target.mjs";
+import { HANG_TIMEOUT_MS } from "./wait.mjs";
 
-/** What Standard Webhooks signs, computed here and not by the edge. @param {string} secret @param {string[]} parts */
-const signature = (secret, parts) =>
+/** Signs by the rules of Standard Webhooks, independently of the edge. @param {string} secret @param {string[]} parts */
+const sign = (secret, parts) =>
   `v1,${createHmac("sha256", Buffer.from(secret.slice("whsec_".length), "base64"))
     .update(parts.join("."))
     .digest("base64")}`;
 
-export class Receiver {
+export class WebhookReceiver {
   constructor() {
     /** @type {Target | undefined} */ this.target = undefined;
-    /** Every request: its path and what it said. @type {{ path: string, body: any }[]} */
-    this.asked = [];
-    /** The secret of each path. @type {Record<string, string>} */
+    /** Every request: its path and its body. @type {{ path: string, body: any }[]} */
+    this.requests = [];
+    /** The signing secret of each path. @type {Record<string, string>} */
     this.secrets = {};
-    /** What each path took. @type {Record<string, any[]>} */
-    this.taken = {};
-    /** What is wrong with what came. @type {string[]} */
-    this.wrong = [];
-    /** What it answers to a challenge. @type {(challenge: string) => string} */
-    this.echo = (challenge) => challenge;
-    /** What it answers to messages: a status, and `Retry-After`. @type {{ status: number, after?: string }} */
-    this.mood = { status: 200 };
-    /** How long it takes for everything, or that it never answers. @type {"at once" | "never"} */
-    this.pace = "at once";
+    /** The messages that each path accepted. @type {Record<string, any[]>} */
+    this.accepted = {};
+    /** The rules that requests broke. @type {string[]} */
+    this.violations = [];
+    /** Answers a challenge. @type {(challenge: string) => string} */
+    this.answerChallenge = (challenge) => challenge;
+    /** The answer to messages: a status, and `Retry-After`. @type {{ status: number, retryAfter?: string }} */
+    this.response = { status: 200 };
+    /** Whether it never answers anything. */
+    this.hangs = false;
   }
 
   static async start() {
-    const receiver = new Receiver();
-    receiver.target = await Target.start((request, response) => receiver.#answer(request, response));
+    const receiver = new WebhookReceiver();
+    receiver.target = await Target.start((request, response) => receiver.#respond(request, response));
     return receiver;
   }
 
-  /** The address of a path. @param {string} path */
-  at(path) {
+  /** The URL of a path. @param {string} path */
+  urlOf(path) {
     return `${/** @type {Target} */ (this.target).url}${path}`;
   }
 
-  /** What a path took, in short. @param {string} path */
-  events(path) {
-    return (this.taken[path] ?? []).map((message) => `${message.monitor} ${message.event}`);
+  /** Summarizes what a path accepted: monitor and event of each message. @param {string} path */
+  listEvents(path) {
+    return (this.accepted[path] ?? []).map((message) => `${message.monitor} ${message.event}`);
   }
 
   /** @param {import("node:http").IncomingMessage} request @param {import("node:http").ServerResponse} response */
-  async #answer(request, response) {
-    let whole = "";
-    for await (const chunk of request) whole += chunk;
+  async #respond(request, response) {
+    const text = await readBody(request);
     const path = request.url ?? "";
-    const body = JSON.parse(whole);
-    this.asked.push({ path, body });
-    if (this.pace === "never") return;
-    if (path.startsWith("/elsewhere")) return void response.writeHead(307, { location: "/moved" }).end();
+    const body = JSON.parse(text);
+    this.requests.push({ path, body });
+    if (this.hangs) return;
+    if (path.startsWith("/redirect")) return void response.writeHead(307, { location: "/redirected" }).end();
     if (body.challenge) {
       if (body.event === "subscribe") this.secrets[path] = body.secret;
-      return void response.end(this.echo(body.challenge));
+      return void response.end(this.answerChallenge(body.challenge));
     }
-    this.#check(path, whole, request.headers);
-    const { status, after } = this.mood;
+    this.#verify(path, text, request.headers);
+    const { status, retryAfter } = this.response;
     if (status === 200) {
-      this.taken[path] ??= [];
-      this.taken[path].push(body);
+      this.accepted[path] ??= [];
+      this.accepted[path].push(body);
     }
-    response.writeHead(status, after ? { "retry-after": after } : {}).end();
+    response.writeHead(status, retryAfter ? { "retry-after": retryAfter } : {}).end();
   }
 
-  /** @param {string} path @param {string} whole @param {import("node:http").IncomingHttpHeaders} headers */
-  #check(path, whole, headers) {
+  /** @param {string} path @param {string} text @param {import("node:http").IncomingHttpHeaders} headers */
+  #verify(path, text, headers) {
     const id = String(headers["webhook-id"]);
     const seconds = String(headers["webhook-timestamp"]);
-    if (Math.abs(Date.now() / 1000 - Number(seconds)) > 60) this.wrong.push(`${path}: sent at ${seconds}`);
-    if (headers["webhook-signature"] !== signature(this.secrets[path], [id, seconds, whole]))
-      this.wrong.push(`${path}: the signature is wrong`);
-    if (JSON.parse(whole).key !== id) this.wrong.push(`${path}: the id is not the message's`);
+    if (Math.abs(Date.now() - Number(seconds) * 1000) > HANG_TIMEOUT_MS)
+      this.violations.push(`${path}: sent at ${seconds}`);
+    if (headers["webhook-signature"] !== sign(this.secrets[path], [id, seconds, text]))
+      this.violations.push(`${path}: the signature is wrong`);
+    if (JSON.parse(text).key !== id) this.violations.push(`${path}: the id is not the key of the message`);
   }
 
   async stop() {
