@@ -1,31 +1,30 @@
-// A store that takes no writes for a while: nothing is told that is not stored, and nothing is lost or told twice after it.
+// A store that rejects writes for a while: nothing is published or alerted that is not stored, and afterwards nothing is lost or
+// sent twice.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { defineMonitor, Edge } from "../support/edge.mjs";
-import { renderHealth, Target } from "../support/target.mjs";
+import { readBody, renderHealth, Target } from "../support/target.mjs";
 
 /** @type {Target} */ let target;
-/** @type {Target} */ let pager;
+/** @type {Target} */ let webhook;
 /** @type {Edge} */ let edge;
-let healthy = true;
-let asked = 0;
+let isHealthy = true;
+let probes = 0;
 /** @type {any[]} */ const alerts = [];
 
 before(async () => {
   target = await Target.start((_, response) => {
-    asked += 1;
-    response.statusCode = healthy ? 200 : 503;
+    probes += 1;
+    response.statusCode = isHealthy ? 200 : 503;
     response.end(renderHealth());
   });
-  pager = await Target.start(async (request, response) => {
-    let body = "";
-    for await (const chunk of request) body += chunk;
-    alerts.push(JSON.parse(body));
+  webhook = await Target.start(async (request, response) => {
+    alerts.push(JSON.parse(await readBody(request)));
     response.end();
   });
   edge = await Edge.start([defineMonitor("api", `${target.url}/health`)], {
-    vars: { ALERTS: [{ id: "ops", kind: "webhook", secret: "PAGER" }], PAGER: pager.url },
+    vars: { ALERTS: [{ id: "ops", kind: "webhook", secret: "WEBHOOK" }], WEBHOOK: webhook.url },
     faultInjection: true,
   });
 });
@@ -33,50 +32,48 @@ before(async () => {
 after(async () => {
   await edge?.stop();
   await target?.stop();
-  await pager?.stop();
+  await webhook?.stop();
 });
 
-/** Whether each of so many ticks asked the target. @param {number} count */
-async function ticks(count) {
-  const which = [];
+/** Runs ticks and lists how often each of them probed the target. @param {number} count */
+async function tickAndCountProbes(count) {
+  const counts = [];
   for (let tick = 0; tick < count; tick += 1) {
-    asked = 0;
+    probes = 0;
     await edge.tick();
-    which.push(asked);
+    counts.push(probes);
   }
-  return which;
+  return counts;
 }
 
-test("what cannot be stored is not told", async () => {
-  await ticks(2);
+test("an outage that cannot be stored is neither published nor alerted", async () => {
+  await edge.tickTimes(2);
   assert.equal((await edge.readMonitor("api")).state, "up");
-  const stored = (await edge.readStatus()).updated;
-  healthy = false;
+  const storedAt = (await edge.readStatus()).updated;
+  isHealthy = false;
   await edge.injectFault("store");
-  await ticks(1);
+  await edge.tick();
   const status = await edge.readStatus();
-  assert.equal(status.updated, stored);
-  assert.equal(status.monitors[0].state, "up", "as the last stored tick found it");
+  assert.equal(status.updated, storedAt);
+  assert.equal(status.monitors[0].state, "up", "the state of the last stored tick");
   assert.deepEqual(alerts, []);
 });
 
-test("a store that goes on failing is tried less and less often", async () => {
-  assert.deepEqual(await ticks(9), [1, 0, 1, 0, 0, 1, 0, 0, 0]);
+test("the hub probes less and less often while its store fails", async () => {
+  assert.deepEqual(await tickAndCountProbes(9), [1, 0, 1, 0, 0, 1, 0, 0, 0]);
   assert.deepEqual(alerts, []);
 });
 
-test("once it takes writes again, what happened is booked and told once", async () => {
+test("the outage is stored and alerted once when the store works again", async () => {
   await edge.clearFault();
-  assert.deepEqual(await ticks(3), [0, 1, 1]);
+  assert.deepEqual(await tickAndCountProbes(3), [0, 1, 1]);
   const api = await edge.readMonitor("api");
   assert.equal(api.state, "down");
-  const { incidents } = await (await fetch(`${edge.url}/api/v1/incidents`)).json();
-  assert.equal(incidents.length, 1);
+  assert.equal((await edge.readIncidents()).length, 1);
   assert.equal(alerts.length, 1);
-  // Nobody stored anything in between: that time was not observed.
-  assert.ok(api.uptime["24h"].coverage < 1, `${api.uptime["24h"].coverage} % of a day`);
-  healthy = true;
-  await ticks(1);
+  assert.ok(api.uptime["24h"].coverage < 1, `${api.uptime["24h"].coverage} %: time that was not stored is unobserved`);
+  isHealthy = true;
+  await edge.tick();
   assert.equal((await edge.readMonitor("api")).state, "up");
   assert.equal(alerts.length, 2);
 });

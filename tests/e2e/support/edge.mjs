@@ -182,6 +182,19 @@ export class Edge {
     return pages;
   }
 
+  /** Imports a page of an export, which has to be accepted. @param {string} page */
+  async importPage(page) {
+    const { schema } = JSON.parse(page.split("\n")[0]);
+    const response = await this.requestImport(page, schema);
+    assert.equal(response.status, 200, await response.text());
+  }
+
+  /** Sends a page to the import of the admin API. @param {string} page @param {number} schema */
+  requestImport(page, schema) {
+    const init = { method: "POST", headers: ADMIN_HEADERS, body: page };
+    return this.request(`/api/v1/admin/import?schema=${schema}`, init);
+  }
+
   /**
    * Injects a fault: `hub-2` makes that hub answer 500, `hang-hub-2` makes it hang, `store` makes the writes of every hub fail,
    * `limit` makes the rate limiter hang. One fault is active at a time.

@@ -1,0 +1,59 @@
+// Configuration with mistakes, without monitors, and across a restart of the worker.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { defineMonitor, Edge } from "../support/edge.mjs";
+import { Target } from "../support/target.mjs";
+import { createTempDir } from "../support/temp-dir.mjs";
+import { ADMIN_TOKEN } from "../support/tokens.mjs";
+
+test("an invalid monitor is reported by position and reason, and the others are probed", async (t) => {
+  const target = await Target.startHealthy();
+  t.after(() => target.stop());
+  const monitors = [
+    defineMonitor("first", target.url),
+    defineMonitor("second", target.url, { interval: "1 fortnight" }),
+    defineMonitor("third", target.url),
+  ];
+  const edge = await Edge.start(monitors, { vars: { ADMIN_TOKEN } });
+  t.after(() => edge.stop());
+  await edge.tick();
+  const status = await edge.readStatus();
+  assert.deepEqual(
+    status.monitors.map((/** @type {any} */ it) => [it.id, it.state]),
+    [
+      ["first", "up"],
+      ["third", "up"],
+    ],
+  );
+  assert.equal(status.problems.length, 1);
+  assert.equal(status.problems[0].position, "MONITORS[1].interval");
+  assert.doesNotMatch(status.problems[0].reason, /fortnight/, "the public does not see the configured value");
+  const adminStatus = /** @type {any} */ (await (await edge.requestAsAdmin("GET", "/admin/status")).json());
+  assert.match(adminStatus.problems[0].reason, /1 fortnight/);
+});
+
+test("an edge without monitors serves an empty status and a page", async (t) => {
+  const edge = await Edge.start([]);
+  t.after(() => edge.stop());
+  await edge.tick();
+  assert.deepEqual((await edge.readStatus()).monitors, []);
+  assert.equal((await edge.request("/")).status, 200);
+});
+
+test("history survives a restart of the worker", async (t) => {
+  const stateDir = await createTempDir(t);
+  const target = await Target.startHealthy({ rss: 77 });
+  t.after(() => target.stop());
+  const monitors = [defineMonitor("api", target.url)];
+
+  const firstEdge = await Edge.start(monitors, { stateDir });
+  const before = await firstEdge.tickAndReadMonitor("api");
+  await firstEdge.stop();
+
+  const secondEdge = await Edge.start(monitors, { stateDir });
+  t.after(() => secondEdge.stop());
+  const after = await secondEdge.readMonitor("api");
+  assert.equal(after.memory.rss, 77);
+  assert.equal(after.since, before.since);
+});
