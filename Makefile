@@ -1,7 +1,7 @@
 # heapbeat: what can be done here. `make` alone lists it.
 #
-# Needs Rust, Node 18 or later (npm) and make. Everything else is set up on first use: npm packages in node_modules,
-# worker-build and wasm-bindgen in a cache outside the checkout.
+# Needs Rust, Node 18 or later (npm) and make. Everything else is set up on first use: npm packages in node_modules, and Rust's
+# WebAssembly target.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -92,7 +92,7 @@ setup: $(PACKAGES) ## Fetch the tools that the rest needs
 	@$(NODE) tools/toolchain.mjs
 
 .PHONY: wasm
-wasm: setup ## Build the edge for Cloudflare
+wasm: setup ## Build the edge for Cloudflare (WASM_PROFILE=wasm-dev: quickly, to work on it)
 	@$(NODE) tools/wasm.mjs
 
 .PHONY: release
