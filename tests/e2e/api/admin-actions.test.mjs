@@ -1,27 +1,25 @@
-// What the owner can do by the API: announce work, and act on an incident.
+// The admin API: announcing maintenance windows, and commenting, acknowledging and resolving incidents.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { AlertServices, defineChannels } from "../support/alert-services.mjs";
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { Target } from "../support/target.mjs";
+import { ADMIN_TOKEN, authorize } from "../support/tokens.mjs";
 
-const TOKEN = "0123456789abcdef0123";
+const MINUTE = 60_000;
+const WRONG_TOKEN = "wrong-token-0123456789";
 
 /** @type {AlertServices} */ let services;
 /** @type {Target} */ let target;
 /** @type {Edge} */ let edge;
-let fine = true;
+let isHealthy = true;
 
 before(async () => {
   services = await AlertServices.start();
-  target = await Target.start((_, response) => response.writeHead(fine ? 200 : 503).end());
-  edge = await Edge.start(
-    [defineMonitor("api", target.url, { kind: "http" }), defineMonitor("db", target.url, { kind: "http" })],
-    {
-      vars: { ...defineChannels(services.url), ADMIN_TOKEN: TOKEN },
-    },
-  );
+  target = await Target.start((_, response) => response.writeHead(isHealthy ? 200 : 503).end());
+  const monitors = ["api", "db"].map((id) => defineMonitor(id, target.url, { kind: "http" }));
+  edge = await Edge.start(monitors, { vars: { ...defineChannels(services.url), ADMIN_TOKEN } });
   await edge.tick();
 });
 
@@ -31,76 +29,71 @@ after(async () => {
   await services?.stop();
 });
 
-/** @param {string} method @param {string} path @param {unknown} [body] @param {string} [token] */
-async function ask(method, path, body, token = TOKEN) {
-  const headers = { authorization: `Bearer ${token}` };
-  const answer = await fetch(`${edge.url}/api/v1${path}`, {
-    method,
-    headers,
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  return { status: answer.status, body: /** @type {any} */ (await answer.json()) };
+/** Sends a request to the admin API. @param {string} method @param {string} path @param {unknown} body @param {string} [token] */
+async function requestAdmin(method, path, body, token = ADMIN_TOKEN) {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const response = await edge.request(`/api/v1/admin${path}`, { method, headers: authorize(token), body: text });
+  return { status: response.status, body: /** @type {any} */ (await response.json()) };
 }
 
-test("announced work is shown, and what a probe finds meanwhile is nobody's outage", async () => {
-  const at = (/** @type {number} */ minutes) => `${new Date(edge.now + minutes * 60_000).toISOString().slice(0, 16)}Z`;
-  const work = { id: "move", title: "We <move>", from: at(2), to: at(5), monitors: ["api"] };
-  assert.equal((await ask("PUT", "/admin/maintenance", { maintenance: [work] }, "wrong-token-0123456789")).status, 401);
-  const wrong = await ask("PUT", "/admin/maintenance", { maintenance: [{ ...work, monitors: ["web"], too: 1 }] });
-  assert.equal(wrong.status, 422);
-  assert.equal(wrong.body.problems[0].position, "maintenance[0].too");
-  assert.equal((await ask("PUT", "/admin/maintenance", { maintenance: [work] })).body.applied, true);
-  assert.deepEqual((await ask("GET", "/admin/maintenance")).body, { maintenance: [work] });
+test("a maintenance window is published, and failures within it are no outage", async () => {
+  const at = (/** @type {number} */ minutes) => `${new Date(edge.now + minutes * MINUTE).toISOString().slice(0, 16)}Z`;
+  const window = { id: "move", title: "We <move>", from: at(2), to: at(5), monitors: ["api"] };
+  assert.equal((await requestAdmin("PUT", "/maintenance", { maintenance: [window] }, WRONG_TOKEN)).status, 401);
+  const invalid = { maintenance: [{ ...window, monitors: ["web"], too: 1 }] };
+  const refused = await requestAdmin("PUT", "/maintenance", invalid);
+  assert.equal(refused.status, 422);
+  assert.equal(refused.body.problems[0].position, "maintenance[0].too");
+  assert.equal((await requestAdmin("PUT", "/maintenance", { maintenance: [window] })).body.applied, true);
+  assert.deepEqual((await requestAdmin("GET", "/maintenance", undefined)).body, { maintenance: [window] });
   const { maintenance } = await edge.readStatus();
   assert.deepEqual([maintenance[0].title, maintenance[0].monitors], ["We <move>", ["api"]]);
+
   const states = [];
-  const taken = services.accepted.hook.length;
+  const acceptedBefore = services.accepted.hook.length;
   for (let minute = 0; minute < 6; minute += 1) {
-    fine = !(minute === 3 || minute === 4);
+    isHealthy = !(minute === 3 || minute === 4);
     states.push((await edge.tickAndReadMonitor("api")).state);
   }
   assert.deepEqual(states, ["up", "up", "maintenance", "maintenance", "maintenance", "up"]);
-  const told = services.accepted.hook.slice(taken).map((message) => message.monitor);
-  assert.deepEqual([...new Set(told)], ["db"], "the other one is told of");
+  const alerted = new Set(services.accepted.hook.slice(acceptedBefore).map((message) => message.monitor));
+  assert.deepEqual([...alerted], ["db"], "the monitor without maintenance is alerted");
   assert.deepEqual((await edge.readStatus()).maintenance, []);
 });
 
-test("a note, a hand on it, and the end by hand", async () => {
-  edge.now += 30 * 60_000;
-  fine = true;
+test("an incident is commented, acknowledged and resolved by hand, and then stays quiet", async () => {
+  edge.now += 30 * MINUTE;
+  isHealthy = true;
   await edge.tick();
-  fine = false;
+  isHealthy = false;
   await edge.tick();
-  const { incidents } = await (await fetch(`${edge.url}/api/v1/incidents`)).json();
-  const { id } = incidents.find((/** @type {any} */ it) => it.monitor === "api" && it.closed === null);
-  assert.equal((await ask("POST", `/admin/incidents/${id}`, { note: "x" }, "wrong-token-0123456789")).status, 401);
-  assert.equal((await ask("POST", "/admin/incidents/api-1", { note: "x" })).status, 404);
-  assert.equal((await ask("POST", `/admin/incidents/${id}`, { shut: true })).status, 400);
-  const noted = await ask("POST", `/admin/incidents/${id}`, { note: "it is <the disk>", acknowledge: true });
+  const incidents = await edge.readIncidents();
+  const { id } = incidents.find((it) => it.monitor === "api" && it.closed === null);
+  assert.equal((await requestAdmin("POST", `/incidents/${id}`, { note: "x" }, WRONG_TOKEN)).status, 401);
+  assert.equal((await requestAdmin("POST", "/incidents/api-1", { note: "x" })).status, 404);
+  assert.equal((await requestAdmin("POST", `/incidents/${id}`, { shut: true })).status, 400);
+  const noted = await requestAdmin("POST", `/incidents/${id}`, { note: "it is <the disk>", acknowledge: true });
   assert.equal(noted.status, 200);
   assert.equal(noted.body.acknowledged, true);
-  for (let minute = 0; minute < 4; minute += 1) await edge.tick(); // a tick sends five
-  const taken = services.accepted.pagerduty.length;
-  assert.notEqual((await ask("POST", `/admin/incidents/${id}`, { resolve: true })).body.closed, null);
-  assert.equal((await ask("POST", `/admin/incidents/${id}`, { resolve: true })).status, 409);
-  for (let minute = 0; minute < 4; minute += 1) await edge.tick(); // it goes on, and nobody wants to hear of it
-  const after = services.accepted.pagerduty
-    .slice(taken)
-    .filter((/** @type {any} */ it) => it.dedup_key.startsWith("api"));
+  await edge.tickTimes(4); // a tick sends five alerts
+  const acceptedBefore = services.accepted.pagerduty.length;
+  assert.notEqual((await requestAdmin("POST", `/incidents/${id}`, { resolve: true })).body.closed, null);
+  assert.equal((await requestAdmin("POST", `/incidents/${id}`, { resolve: true })).status, 409);
+  await edge.tickTimes(4); // the outage goes on
+  const sent = services.accepted.pagerduty.slice(acceptedBefore).filter((it) => it.dedup_key.startsWith("api"));
   assert.deepEqual(
-    after.map((/** @type {any} */ message) => message.event_action),
+    sent.map((message) => message.event_action),
     ["resolve"],
   );
-  const seen = await (await fetch(`${edge.url}/api/v1/incidents/${id}`)).json();
-  assert.deepEqual(seen.recording, []);
-  const what = seen.timeline.map((/** @type {any} */ moment) => moment.what);
-  assert.ok(what.includes("note: it is <the disk>") && what.includes("somebody resolved it by hand"), what);
-  assert.equal((await fetch(`${edge.url}/api/v1/incidents/web-1767225600`)).status, 404);
+  const incident = await edge.readJson(`/api/v1/incidents/${id}`);
+  assert.deepEqual(incident.recording, []);
+  const events = incident.timeline.map((/** @type {any} */ event) => event.what);
+  assert.ok(events.includes("note: it is <the disk>") && events.includes("somebody resolved it by hand"), events);
+  assert.equal((await edge.request("/api/v1/incidents/web-1767225600")).status, 404);
 });
 
-test("versions and figures of a monitor that tells nothing of either", async () => {
-  const versions = await (await fetch(`${edge.url}/api/v1/monitors/api/versions`)).json();
-  assert.deepEqual([versions.versions, versions.compared], [[], null]);
-  const uptime = await (await fetch(`${edge.url}/api/v1/monitors/api/uptime?window=1h`)).json();
-  assert.equal(uptime.crashes, 0);
+test("a monitor that sends no report has no versions and no crashes", async () => {
+  const { versions, compared } = await edge.readJson("/api/v1/monitors/api/versions");
+  assert.deepEqual([versions, compared], [[], null]);
+  assert.equal((await edge.readJson("/api/v1/monitors/api/uptime?window=1h")).crashes, 0);
 });

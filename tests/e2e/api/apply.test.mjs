@@ -1,18 +1,17 @@
-// `heapbeat apply`: the real command line against the real worker.
+// `heapbeat apply`: the real command line applies a file of monitors to the real worker.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defineMonitor, Edge } from "../support/edge.mjs";
-import { renderHealth, Target } from "../support/target.mjs";
+import { Target } from "../support/target.mjs";
+import { createTempDir } from "../support/temp-dir.mjs";
+import { ADMIN_TOKEN } from "../support/tokens.mjs";
 
-const TOKEN = "a token of the owner's";
-
-/** @param {string} path @param {string} url @param {string[]} [options] @param {string} [token] */
-const apply = (path, url, options = [], token = TOKEN) =>
+/** Runs `heapbeat apply`. @param {string} path @param {string} url @param {string[]} [options] @param {string} [token] */
+const runApply = (path, url, options = [], token = ADMIN_TOKEN) =>
   new Promise((resolve) => {
     const env = { ...process.env, HEAPBEAT_ADMIN_TOKEN: token };
     execFile("target/debug/heapbeat", ["apply", path, "--url", url, ...options], { env }, (error, stdout, stderr) =>
@@ -20,86 +19,87 @@ const apply = (path, url, options = [], token = TOKEN) =>
     );
   });
 
-/** @param {string} id @param {string} url @param {string} [more] */
-const block = (id, url, more = "") => `[[monitors]]\nid = "${id}"\nkind = "http"\nurl = "${url}"\n${more}\n`;
+/** Renders an entry of the file. @param {string} id @param {string} url @param {string} [more] */
+const renderEntry = (id, url, more = "") => `[[monitors]]\nid = "${id}"\nkind = "http"\nurl = "${url}"\n${more}\n`;
 
-test("a file is applied, changed, refused and taken back", async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), "heapbeat-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const target = await Target.start((_, response) => response.end(renderHealth()));
+test("a file is applied, changed, refused and emptied", async (t) => {
+  const directory = await createTempDir(t);
+  const target = await Target.startHealthy();
   t.after(() => target.stop());
-  const edge = await Edge.start([defineMonitor("fixed", target.url)], { vars: { ADMIN_TOKEN: TOKEN } });
+  const edge = await Edge.start([defineMonitor("fixed", target.url)], { vars: { ADMIN_TOKEN } });
   t.after(() => edge.stop());
   const path = join(directory, "monitors.toml");
-  const states = async () => {
+  const listStates = async () => {
     const { monitors } = await edge.readStatus();
-    return monitors.map((/** @type {any} */ m) => `${m.id} ${m.state}`);
+    return monitors.map((/** @type {any} */ it) => `${it.id} ${it.state}`);
   };
 
-  await writeFile(path, block("a", target.url) + block("b", target.url));
-  const dry = await apply(path, edge.url, ["--dry-run"]);
+  await writeFile(path, renderEntry("a", target.url) + renderEntry("b", target.url));
+  const dry = await runApply(path, edge.url, ["--dry-run"]);
   assert.equal(dry.stdout, "+ a\n+ b\nWould be applied: 2 added, 0 changed, 0 removed, 0 as before.\n");
   await edge.tick();
-  assert.deepEqual(await states(), ["fixed up"], "a dry run changes nothing");
+  assert.deepEqual(await listStates(), ["fixed up"], "a dry run changes nothing");
 
-  const first = await apply(path, edge.url);
+  const first = await runApply(path, edge.url);
   assert.deepEqual([first.code, first.stdout], [0, "+ a\n+ b\nApplied: 2 added, 0 changed, 0 removed, 0 as before.\n"]);
   await edge.tick();
-  assert.deepEqual(await states(), ["fixed up", "a up", "b up"]);
-  const again = await apply(path, edge.url);
+  assert.deepEqual(await listStates(), ["fixed up", "a up", "b up"]);
+  const again = await runApply(path, edge.url);
   assert.equal(again.stdout, "Nothing to change: 0 added, 0 changed, 0 removed, 2 as before.\n");
 
-  await writeFile(path, block("b", target.url, 'interval = "2m"') + block("c", target.url));
-  const json = await apply(path, edge.url, ["--json"]);
+  await writeFile(path, renderEntry("b", target.url, 'interval = "2m"') + renderEntry("c", target.url));
+  const json = await runApply(path, edge.url, ["--json"]);
   const expected = { applied: true, added: ["c"], changed: ["b"], removed: ["a"], unchanged: [], problems: [] };
   assert.deepEqual(JSON.parse(json.stdout), expected);
   const before = (await edge.readMonitor("b")).since;
   await edge.tick();
-  assert.deepEqual(await states(), ["fixed up", "b up", "c up"]);
-  assert.equal((await edge.readMonitor("b")).since, before, "what was changed goes on with its history");
+  assert.deepEqual(await listStates(), ["fixed up", "b up", "c up"]);
+  assert.equal((await edge.readMonitor("b")).since, before, "a changed monitor keeps its history");
 
-  // What the file alone shows to be wrong, with its line, all at once.
-  await writeFile(path, block("b", "ftp://x") + block("C", target.url, 'intervall = "2m"'));
-  const wrong = await apply(path, edge.url);
-  assert.equal(wrong.code, 1);
-  assert.match(wrong.stderr, /monitors\.toml:4: monitors\[0\]\.url: should begin with https/);
-  assert.match(wrong.stderr, /monitors\.toml:7: monitors\[1\]\.id: `C` is no id/);
-  assert.match(wrong.stderr, /monitors\.toml:10: monitors\[1\]\.intervall: .*did you mean `interval`/);
+  // Problems that the file alone shows are reported all at once, with their lines.
+  await writeFile(path, renderEntry("b", "ftp://x") + renderEntry("C", target.url, 'intervall = "2m"'));
+  const invalid = await runApply(path, edge.url);
+  assert.equal(invalid.code, 1);
+  assert.match(invalid.stderr, /monitors\.toml:4: monitors\[0\]\.url: should begin with https/);
+  assert.match(invalid.stderr, /monitors\.toml:7: monitors\[1\]\.id: `C` is no id/);
+  assert.match(invalid.stderr, /monitors\.toml:10: monitors\[1\]\.intervall: .*did you mean `interval`/);
 
-  // What only the edge knows.
-  await writeFile(path, block("c", target.url) + block("fixed", target.url));
-  const taken = await apply(path, edge.url);
-  assert.equal(taken.code, 1);
-  assert.match(taken.stderr, /monitors\.toml:7: monitors\[1\]\.id: `fixed` is a monitor of wrangler\.toml already/);
-  assert.deepEqual(await states(), ["fixed up", "b up", "c up"], "a refused list changes nothing");
+  // A problem that only the edge knows.
+  await writeFile(path, renderEntry("c", target.url) + renderEntry("fixed", target.url));
+  const conflicting = await runApply(path, edge.url);
+  assert.equal(conflicting.code, 1);
+  assert.match(
+    conflicting.stderr,
+    /monitors\.toml:7: monitors\[1\]\.id: `fixed` is a monitor of wrangler\.toml already/,
+  );
+  assert.deepEqual(await listStates(), ["fixed up", "b up", "c up"], "a refused list changes nothing");
 
-  const stranger = await apply(path, edge.url, [], "somebody else's token");
+  const stranger = await runApply(path, edge.url, [], "somebody else's token");
   assert.deepEqual([stranger.code, stranger.stdout], [1, ""]);
   assert.match(stranger.stderr, /answered 401/);
   assert.doesNotMatch(stranger.stderr, /somebody/);
 
   await writeFile(path, "monitors = []");
   assert.equal(
-    (await apply(path, edge.url)).stdout,
+    (await runApply(path, edge.url)).stdout,
     "- b\n- c\nApplied: 0 added, 0 changed, 2 removed, 0 as before.\n",
   );
-  assert.deepEqual(await states(), ["fixed up"]);
+  assert.deepEqual(await listStates(), ["fixed up"]);
 });
 
-test("what was applied outlives the worker", async (t) => {
-  const state = await mkdtemp(join(tmpdir(), "heapbeat-"));
-  t.after(() => rm(state, { recursive: true, force: true }));
-  const target = await Target.start((_, response) => response.end(renderHealth()));
+test("an applied list survives a restart of the worker", async (t) => {
+  const stateDir = await createTempDir(t);
+  const target = await Target.startHealthy();
   t.after(() => target.stop());
-  const vars = { ADMIN_TOKEN: TOKEN };
-  const first = await Edge.start([], { stateDir: state, vars });
-  const path = join(state, "monitors.toml");
-  await writeFile(path, block("a", target.url));
-  assert.equal((await apply(path, first.url)).code, 0);
-  await first.tick();
-  await first.stop();
-  const second = await Edge.start([], { stateDir: state, vars });
-  t.after(() => second.stop());
-  const { monitors, problems } = await second.readStatus();
+  const vars = { ADMIN_TOKEN };
+  const firstEdge = await Edge.start([], { stateDir, vars });
+  const path = join(stateDir, "monitors.toml");
+  await writeFile(path, renderEntry("a", target.url));
+  assert.equal((await runApply(path, firstEdge.url)).code, 0);
+  await firstEdge.tick();
+  await firstEdge.stop();
+  const secondEdge = await Edge.start([], { stateDir, vars });
+  t.after(() => secondEdge.stop());
+  const { monitors, problems } = await secondEdge.readStatus();
   assert.deepEqual([monitors.length, monitors[0].id, problems], [1, "a", []]);
 });
