@@ -1,4 +1,4 @@
-// Badges, feeds, the calendar and metrics, read by programs that are not ours.
+// Badges, feeds, the calendar and metrics, read by independent parsers.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -6,7 +6,7 @@ import { XMLValidator } from "fast-xml-parser";
 import { parseAtomFeed, parseRssFeed } from "feedsmith";
 import ICAL from "ical.js";
 import { defineMonitor, Edge } from "../support/edge.mjs";
-import { findFreePort, renderHealth, Target } from "../support/target.mjs";
+import { REFUSED_URL, Target } from "../support/target.mjs";
 
 const TITLE = "We move; the <b>database</b>, all of it, longer than a calendar's line";
 
@@ -14,11 +14,11 @@ const TITLE = "We move; the <b>database</b>, all of it, longer than a calendar's
 /** @type {Edge} */ let edge;
 
 before(async () => {
-  target = await Target.start((_, response) => response.end(renderHealth({ rss: 151 })));
+  target = await Target.startHealthy({ rss: 151 });
   edge = await Edge.start(
     [
       defineMonitor("api", target.url, { name: 'A "quoted" & <i>odd</i> API' }),
-      defineMonitor("gone", `http://127.0.0.1:${await findFreePort()}`, { "failure-threshold": 1 }),
+      defineMonitor("gone", REFUSED_URL, { "failure-threshold": 1 }),
     ],
     {
       vars: {
@@ -28,7 +28,7 @@ before(async () => {
       },
     },
   );
-  for (let i = 0; i < 5; i += 1) await edge.tick();
+  await edge.tickTimes(5);
 });
 
 after(async () => {
@@ -36,42 +36,42 @@ after(async () => {
   await target?.stop();
 });
 
-/** @param {string} path @param {string} kind @param {Record<string, string>} [headers] */
-async function get(path, kind, headers = {}) {
-  const answer = await fetch(edge.url + path, { headers });
-  const body = await answer.text();
-  assert.equal(answer.status, 200, `${path}: ${body}`);
-  assert.ok(answer.headers.get("content-type")?.startsWith(kind), `${path}: ${answer.headers.get("content-type")}`);
-  assert.match(String(answer.headers.get("cache-control")), /^public/);
+/** Reads a path that has to have this content type. @param {string} path @param {string} type @param {Record<string, string>} [headers] */
+async function readAs(path, type, headers = {}) {
+  const response = await edge.request(path, { headers });
+  const body = await response.text();
+  assert.equal(response.status, 200, `${path}: ${body}`);
+  assert.ok(response.headers.get("content-type")?.startsWith(type), `${path}: ${response.headers.get("content-type")}`);
+  assert.match(String(response.headers.get("cache-control")), /^public/);
   return body;
 }
 
 /** @param {string} xml */
-const wellFormed = (xml) => assert.equal(XMLValidator.validate(xml), true, xml);
+const assertWellFormed = (xml) => assert.equal(XMLValidator.validate(xml), true, xml);
 
-test("badges are well formed in every style, and say what is known", async () => {
-  const said = {
+test("badges of every style are well-formed and show status, uptime and memory", async () => {
+  const texts = {
     status: /api: up|API: up/i,
     uptime: /uptime: 100% \(\d+(\.\d+)?% observed\)/,
     memory: /memory: 151 MB/,
   };
   for (const style of ["", "flat", "flat-square", "for-the-badge"]) {
-    for (const [metric, pattern] of Object.entries(said)) {
+    for (const [metric, pattern] of Object.entries(texts)) {
       const query = `?metric=${metric}${style && `&style=${style}`}`;
-      const svg = await get(`/badge/api.svg${query}`, "image/svg+xml");
-      wellFormed(svg);
+      const svg = await readAs(`/badge/api.svg${query}`, "image/svg+xml");
+      assertWellFormed(svg);
       assert.match(svg, new RegExp(pattern.source, "i"), query);
     }
   }
   const hostile = encodeURIComponent('"><script>alert(1)</script>&');
-  const svg = await get(`/badge/gone.svg?label=${hostile}`, "image/svg+xml");
-  wellFormed(svg);
+  const svg = await readAs(`/badge/gone.svg?label=${hostile}`, "image/svg+xml");
+  assertWellFormed(svg);
   assert.ok(!svg.includes("<script") && svg.includes("down"), svg);
-  const shield = JSON.parse(await get("/badge/gone.json", "application/json"));
+  const shield = JSON.parse(await readAs("/badge/gone.json", "application/json"));
   assert.deepEqual([shield.schemaVersion, shield.label, shield.message], [1, "GONE", "down"]);
 });
 
-test("what a badge cannot show is refused with what it can", async () => {
+test("unknown badges, metrics and styles are refused with problem documents", async () => {
   for (const [path, status] of /** @type {const} */ ([
     ["/badge/nobody.svg", 404],
     ["/badge/api.png", 404],
@@ -79,16 +79,19 @@ test("what a badge cannot show is refused with what it can", async () => {
     ["/badge/api.svg?style=3d", 400],
     ["/badge/api.svg?colour=red", 400],
   ])) {
-    const answer = await fetch(edge.url + path);
-    assert.equal(answer.status, status, path);
-    assert.equal(answer.headers.get("content-type"), "application/problem+json");
+    const response = await edge.request(path);
+    assert.equal(response.status, status, path);
+    assert.equal(response.headers.get("content-type"), "application/problem+json");
   }
 });
 
-test("both feeds have the incident and the work, each once, and lead to their pages", async () => {
-  const [atom, rss] = [await get("/feed.atom", "application/atom+xml"), await get("/feed.rss", "application/rss+xml")];
-  wellFormed(atom);
-  wellFormed(rss);
+test("both feeds list each incident and maintenance window once and link to its page", async () => {
+  const [atom, rss] = [
+    await readAs("/feed.atom", "application/atom+xml"),
+    await readAs("/feed.rss", "application/rss+xml"),
+  ];
+  assertWellFormed(atom);
+  assertWellFormed(rss);
   const feed = parseAtomFeed(atom);
   const entries = feed.entries ?? [];
   assert.equal(new Set(entries.map((entry) => entry.id)).size, entries.length);
@@ -112,8 +115,8 @@ test("both feeds have the incident and the work, each once, and lead to their pa
   }
 });
 
-test("the calendar is read, with its title whole", async () => {
-  const text = await get("/calendar.ics", "text/calendar");
+test("the calendar has the maintenance window with its full title", async () => {
+  const text = await readAs("/calendar.ics", "text/calendar");
   for (const line of text.split("\r\n")) assert.ok(Buffer.byteLength(line) <= 75, line);
   assert.ok(!/[^\r]\n/.test(text), "every line ends with CRLF");
   const events = new ICAL.Component(ICAL.parse(text)).getAllSubcomponents("vevent");
@@ -125,8 +128,8 @@ test("the calendar is read, with its title whole", async () => {
   assert.ok(event.uid);
 });
 
-/** Reads OpenMetrics by its grammar, strictly; name and labels of each sample to its value. @param {string} text */
-function openMetrics(text) {
+/** Parses OpenMetrics strictly: the value of each sample by its name and labels. @param {string} text */
+function parseOpenMetrics(text) {
   assert.ok(text.endsWith("# EOF\n"));
   /** @type {Map<string, string>} */ const types = new Map();
   /** @type {Map<string, number>} */ const samples = new Map();
@@ -135,7 +138,7 @@ function openMetrics(text) {
     if (meta) {
       const [, kind, name, value] = meta;
       if (kind === "TYPE") {
-        assert.ok(!types.has(String(name)), `${name} is there twice`);
+        assert.ok(!types.has(String(name)), `${name} is declared twice`);
         types.set(String(name), String(value));
       }
       continue;
@@ -143,7 +146,7 @@ function openMetrics(text) {
     const sample = line.match(
       /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?\d+(?:\.\d+)?(?:e[+-]\d+)?)$/,
     );
-    assert.ok(sample, `no sample: ${line}`);
+    assert.ok(sample, `not a sample: ${line}`);
     const [, name, labels = "", value] = /** @type {[string, string, string | undefined, string]} */ (
       /** @type {unknown} */ (sample)
     );
@@ -152,16 +155,16 @@ function openMetrics(text) {
       return name === it + suffix;
     });
     assert.ok(family, `${name} has no type before it`);
-    assert.equal(family[0], [...types.keys()].at(-1), `${name} is not with its family`);
-    assert.ok(!samples.has(name + labels), `${name}${labels} is there twice`);
+    assert.equal(family[0], [...types.keys()].at(-1), `${name} is apart from its family`);
+    assert.ok(!samples.has(name + labels), `${name}${labels} appears twice`);
     samples.set(name + labels, Number(value));
   }
   return samples;
 }
 
-test("metrics are read strictly, and have the state, the reason and the edge itself", async () => {
+test("metrics are valid OpenMetrics with states, failure reasons and the edge's own counters", async () => {
   const accept = { accept: "application/openmetrics-text; version=1.0.0" };
-  const samples = openMetrics(await get("/metrics", "application/openmetrics-text", accept));
+  const samples = parseOpenMetrics(await readAs("/metrics", "application/openmetrics-text", accept));
   const expected = {
     'heapbeat_monitor_up{monitor="api"}': 1,
     'heapbeat_monitor_up{monitor="gone"}': 0,
@@ -170,6 +173,6 @@ test("metrics are read strictly, and have the state, the reason and the edge its
     heapbeat_edge_ticks_total: 5,
   };
   for (const [name, value] of Object.entries(expected)) assert.equal(samples.get(name), value, name);
-  const plain = await get("/metrics", "text/plain");
+  const plain = await readAs("/metrics", "text/plain");
   assert.ok(plain.includes('heapbeat_monitor_up{monitor="api"} 1') && !plain.includes("# EOF"));
 });

@@ -1,29 +1,31 @@
-// Memory history from the real server's signed reports: proven, continuous, and told by the API as it was.
+// Memory history from the signed reports of the real server: verified, without gaps, and served by the API as it was.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { Server } from "../support/server.mjs";
+import { SECRET } from "../support/signed-server.mjs";
 import { Target } from "../support/target.mjs";
 import { waitUntil } from "../support/wait.mjs";
 
-const SECRET = "a secret that both halves hold";
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 /** @type {Server} */ let server;
 /** @type {Edge} */ let edge;
-/** @type {Target} */ let cache;
-let cached = "";
+/** Answers what the server once answered without a signature. @type {Target} */ let cache;
+let cachedBody = "";
 
 before(async () => {
   server = await Server.start({ env: { HEAPBEAT_SECRET: SECRET } });
-  cache = await Target.start((_, response) => response.end(cached));
+  cache = await Target.start((_, response) => response.end(cachedBody));
   edge = await Edge.start(
     [
       defineMonitor("api", `${server.url}/health`),
       defineMonitor("other", `${server.url}/health`, { secret: "OTHER" }),
       defineMonitor("cache", `${cache.url}/health`, { secret: "GOOD" }),
-      defineMonitor("nothing", `${server.url}/health`, { secret: "MISSING" }),
+      defineMonitor("no-secret", `${server.url}/health`, { secret: "MISSING" }),
     ],
     { vars: { HEAPBEAT_SECRET: SECRET, GOOD: SECRET, OTHER: "another secret, as long as it" } },
   );
@@ -35,75 +37,76 @@ after(async () => {
   await cache?.stop();
 });
 
-const memory = async (/** @type {string} */ query) => {
-  const answer = await fetch(`${edge.url}/api/v1/monitors/api/memory${query}`);
-  assert.equal(answer.status, 200, await answer.clone().text());
-  return answer.json();
-};
+/** Reads the memory of the last `hours` and of the minute to come. @param {number} hours */
+const readMemory = (hours) =>
+  edge.readJson(`/api/v1/monitors/api/memory?from=${edge.now - hours * HOUR}&to=${edge.now + MINUTE}`);
 
-test("a signed report tells the limit and the pressure", async () => {
-  cached = await (await fetch(`${server.url}/health`)).text();
+test("a signed report adds the memory limit and the pressure", async () => {
+  cachedBody = await (await fetch(`${server.url}/health`)).text();
   const api = await edge.tickAndReadMonitor("api");
   assert.equal(api.state, "up", api.reason);
   assert.ok(api.memory.limit > 0);
   assert.equal(api.memory.pressure, "calm");
 });
 
-test("an answer that nobody signed, or with another secret, is not up", async () => {
-  const reason = async (/** @type {string} */ id) => {
+test("a response that is unsigned or signed with another secret is not up", async () => {
+  const readReason = async (/** @type {string} */ id) => {
     const { state, reason } = await edge.readMonitor(id);
     return [state, reason];
   };
-  assert.deepEqual(await reason("other"), [
+  assert.deepEqual(await readReason("other"), [
     "down",
     "the server refused our signature: wrong secret, or clocks more than a minute apart",
   ]);
-  const [state, why] = await reason("cache");
+  const [state, reason] = await readReason("cache");
   assert.equal(state, "down");
-  assert.match(why, /not signed: it came from a cache/);
-  assert.deepEqual(await reason("nothing"), [
+  assert.match(reason, /not signed: it came from a cache/);
+  assert.deepEqual(await readReason("no-secret"), [
     "unobserved",
     "not probed: the secret it is asked with is not set, or too short",
   ]);
 });
 
-test("every sample comes once, over missed ticks and over the hour at which they are put into chunks", async () => {
-  // Ticks are a minute apart and the server lives in real time: how many it takes to see a few seconds of it depends on how
-  // fast this machine is, so the window is counted from here.
-  const since = edge.now - 600_000;
-  const samples = async () => (await memory(`?from=${since}&to=${edge.now + 60_000}`)).samples;
-  await waitUntil("a few seconds of samples", async () => {
+test("samples arrive once, across missed ticks and across the hour in which they are compacted", async () => {
+  // Ticks are a minute apart for the edge, while the server lives in real time. How many ticks it takes to collect a few
+  // samples depends on the machine, so the window begins here.
+  const from = edge.now - 10 * MINUTE;
+  const readSamples = async () => {
+    const { samples } = await edge.readJson(`/api/v1/monitors/api/memory?from=${from}&to=${edge.now + MINUTE}`);
+    return samples;
+  };
+  const before = await waitUntil("a few samples", async () => {
     await edge.tick();
-    return (await memory("")).samples.length > 5;
+    const { length } = await readSamples();
+    return length > 5 ? length : undefined;
   });
-  const before = (await memory("")).samples.length;
-  edge.now += 3_600_000;
+  edge.now += HOUR;
   await edge.tick();
-  const rows = await samples();
+  const rows = await readSamples();
   assert.ok(rows.length >= before, `${rows.length} of ${before}`);
   for (const row of rows) {
     assert.equal(row.length, 6);
     assert.ok(row.slice(1).every((/** @type {number} */ figure) => figure % 4096 === 0));
   }
-  const coarse = await memory(`?from=${edge.now - 5 * 86_400_000}&to=${edge.now + 60_000}`);
+  const coarse = await readMemory(5 * 24);
   assert.equal(coarse.resolution, "1m");
-  const peak = (/** @type {number[][]} */ rows) => Math.max(...rows.map((row) => row[5]));
-  assert.equal(peak(coarse.samples), peak(await samples()), "a minute keeps its peak");
+  const findPeak = (/** @type {number[][]} */ rows) => Math.max(...rows.map((row) => row[5]));
+  assert.equal(findPeak(coarse.samples), findPeak(rows), "a minute keeps its peak");
 });
 
-test("what cannot be answered is refused with what would be right", async () => {
-  const status = async (/** @type {string} */ path) => (await fetch(`${edge.url}/api/v1/monitors/${path}`)).status;
-  assert.equal(await status("nobody/memory"), 404);
-  assert.equal(await status("api/secrets"), 404);
-  assert.equal(await status("api/memory?from=noon"), 400);
-  assert.equal(await status("api/memory?from=2000&to=1000"), 400);
-  assert.equal(await status("api/uptime?window=1y"), 400);
-  const uptime = await (await fetch(`${edge.url}/api/v1/monitors/api/uptime?window=30d`)).json();
+test("invalid queries and unknown monitors are refused", async () => {
+  const readStatus = async (/** @type {string} */ path) => (await edge.request(`/api/v1/monitors/${path}`)).status;
+  assert.equal(await readStatus("nobody/memory"), 404);
+  assert.equal(await readStatus("api/secrets"), 404);
+  assert.equal(await readStatus("api/memory?from=noon"), 400);
+  assert.equal(await readStatus("api/memory?from=2000&to=1000"), 400);
+  assert.equal(await readStatus("api/uptime?window=1y"), 400);
+  const uptime = await edge.readJson("/api/v1/monitors/api/uptime?window=30d");
   assert.equal(uptime.percent, 100);
   assert.equal(uptime.window_seconds, 30 * 86_400);
 });
 
-test("a restart between two good probes is told with how it ended", async () => {
+test("a restart between two successful probes is reported with its evidence", async () => {
   const { port } = server;
   await server.stop("SIGTERM");
   server = await Server.start({ port, env: { HEAPBEAT_SECRET: SECRET } });
@@ -113,31 +116,32 @@ test("a restart between two good probes is told with how it ended", async () => 
   assert.ok(api.last_ending.evidence.length > 0, JSON.stringify(api.last_ending));
 });
 
-test("a worker that is killed between two probes loses no sample of its last seconds", async () => {
+test("a worker that is killed between two probes loses none of its last samples", async () => {
   const worker = Number(readFileSync(`/proc/${server.child.pid}/task/${server.child.pid}/children`, "utf8"));
-  const last = () => memory(`?from=${edge.now - 7_200_000}&to=${edge.now + 60_000}`);
-  const uptime = async () => (await server.readHealth().catch(() => undefined))?.uptime;
-  await waitUntil("its first samples", async () => (await uptime()) >= 2);
+  // The server answers with its newest sample, so its uptime says up to when there are samples.
+  const readUptime = async () => (await server.readHealth().catch(() => undefined))?.uptime;
+  const waitForUptime = (/** @type {number} */ seconds) =>
+    waitUntil(`an uptime of ${seconds} s`, async () => {
+      const uptime = await readUptime();
+      return uptime >= seconds ? uptime : undefined;
+    });
+  const probedAt = await waitForUptime(2);
   await edge.tick();
-  const begun = (await last()).instances.at(-1);
-  const asked = await uptime();
-  const lived = await waitUntil("some seconds that nobody asks for", async () => {
-    const now = await uptime();
-    return now >= asked + 5 && now;
-  });
+  const started = (await readMemory(2)).instances.at(-1);
+  const lastUptime = await waitForUptime(probedAt + 5);
   process.kill(worker, "SIGKILL");
-  await waitUntil("another worker and its first samples", async () => {
-    const now = await uptime();
-    return now >= 2 && now < lived;
+  await waitUntil("the first samples of the next worker", async () => {
+    const uptime = await readUptime();
+    return uptime >= 2 && uptime < lastUptime;
   });
   await edge.tick();
-  const told = await last();
-  const [killed, next] = told.instances.slice(-2);
-  assert.equal(killed, begun);
-  const own = told.samples.filter((/** @type {number[]} */ [at]) => at >= killed && at < next);
-  // One a second, of which a busy machine may miss one.
-  assert.ok(own.length >= lived - 1, `${own.length} samples of a life of ${lived} s`);
-  assert.deepEqual(told.gaps, []);
-  assert.equal(new Set(told.samples.map((/** @type {number[]} */ [at]) => at)).size, told.samples.length);
+  const { instances, samples, gaps } = await readMemory(2);
+  const [killed, next] = instances.slice(-2);
+  assert.equal(killed, started);
+  const times = samples.map((/** @type {number[]} */ [at]) => at);
+  const lastSample = times.filter((/** @type {number} */ at) => at >= killed && at < next).at(-1);
+  assert.ok(lastSample - killed >= (lastUptime - 1) * 1000, `${lastSample - killed} ms of ${lastUptime} s`);
+  assert.deepEqual(gaps, []);
+  assert.equal(new Set(times).size, times.length);
   assert.equal((await edge.readMonitor("api")).last_ending.kind, "crash");
 });
