@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-use heapbeat_edge::openapi::{DOCUMENT, PAGE, document, page};
+use heapbeat_edge::web::openapi::{DOCUMENT, PAGE, document, page};
 
 fn main() -> io::Result<()> {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");

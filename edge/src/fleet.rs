@@ -14,14 +14,15 @@ use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, Result, console_error};
 
-use crate::env::{self, BINDING_HUB};
+use crate::platform::env;
+use crate::platform::env::BINDING_HUB;
+use crate::platform::{fetch_request, js};
 use crate::probe::six_at_once;
-use crate::{by_name, outgoing};
 
 pub mod address;
+pub mod assignment;
+pub mod membership;
 pub(crate) mod merge;
-pub mod places;
-pub mod roll;
 
 use self::address::paged;
 use self::merge::merge;
@@ -187,7 +188,7 @@ async fn object(
     body: Option<&str>,
     learn: fn(&web_sys::Response),
 ) -> Result<(u16, String)> {
-    let request = outgoing::request(method.as_ref(), &format!("https://{name}{path}"), body)?;
-    let stub = by_name::call_with(&env::binding(env, BINDING_HUB), "getByName", &name.into(), &options)?;
-    Ok(by_name::fetch(&stub, &request, learn).await?)
+    let request = fetch_request::request(method.as_ref(), &format!("https://{name}{path}"), body)?;
+    let stub = js::call_with(&env::binding(env, BINDING_HUB), "getByName", &name.into(), &options)?;
+    Ok(js::fetch(&stub, &request, learn).await?)
 }

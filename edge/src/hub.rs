@@ -12,36 +12,37 @@ use std::rc::Rc;
 
 use worker::{DurableObject, Env, Request, Response, Result, State, console_error, durable_object};
 
-use self::answer::Finished;
-use self::deliver::Outbox;
-use self::pace::Counts;
-use crate::alert::Subscriber;
+use self::alarm::Counts;
+use self::delivery::Outbox;
+use self::dispatch::Finished;
 use crate::config::Config;
 use crate::config::maintenance::Maintenance;
-use crate::env::{self, Setup};
+use crate::domain::engine::Board;
+use crate::domain::heartbeat::Beats;
 use crate::fleet::HUBS;
-use crate::fleet::roll::Roll;
+use crate::fleet::membership::Roll;
+use crate::notify::Subscriber;
+use crate::platform::env;
+use crate::platform::env::Setup;
 use crate::probe::wall_clock;
 use crate::store::{Loaded, Store, StoreError};
-use crate::watch::beat::Beats;
-use crate::watch::board::Board;
 
 mod admin;
-mod answer;
-mod deliver;
-mod dump;
-mod eye;
+mod alarm;
+mod delivery;
+mod dispatch;
+mod export;
 mod incidents;
 mod machines;
-mod pace;
+mod maintenance;
 mod page;
 mod past;
-mod share;
-mod subscribe;
+mod regional_prober;
+mod subscriptions;
+mod sync;
 mod tick;
 mod told;
-mod work;
-mod zones;
+mod zone_check;
 
 /// What a hub says, or why it cannot.
 type Told<T> = std::result::Result<T, String>;

@@ -1,32 +1,20 @@
 //! The edge half of heapbeat: a Worker that watches backends and tells the world about them.
 //!
-//! Pure parts ([`config`], [`watch`], [`view`], [`api`], [`page`]) decide and are tested natively; the rim ([`hub`],
-//! [`probe`], [`store`], routes) awaits.
+//! Pure parts ([`config`], [`domain`], [`view`], [`web::api`], [`web::page`]) decide and are tested natively; the rim ([`hub`],
+//! [`probe`], [`store`], [`web`]) awaits.
 
-pub mod admin;
-pub mod alert;
-pub mod api;
-mod by_name;
-pub mod dump;
-mod env;
+pub mod domain;
 pub mod fleet;
-mod fnv;
 pub mod hub;
-pub mod instant;
-mod intl;
 pub mod json;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod openapi;
-mod outgoing;
-pub mod page;
+pub mod notify;
+pub(crate) mod platform;
 pub mod probe;
-mod push;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod replay;
-mod routes;
 pub mod store;
 pub mod view;
-pub mod watch;
+pub mod web;
 
 /// The monitors as they are configured; `heapbeat apply` reads them by the same rules.
 pub use heapbeat_shared::monitors as config;
@@ -37,7 +25,7 @@ use worker::{Context, Env, Request, Response, Result, ScheduleContext, Scheduled
 /// A request of the public.
 #[event(fetch)]
 async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
-    routes::answer(&mut request, &env).await
+    web::routes::answer(&mut request, &env).await
 }
 
 /// The cron's tick. Its clock is the instant for which it was meant, however late it comes.

@@ -17,36 +17,34 @@ use web_sys::{AbortController, AbortSignal, Response};
 use worker::Delay;
 
 pub(crate) mod body;
-mod clock;
-mod lanes;
-mod look;
+mod concurrency;
 mod platform;
 mod redirect;
 mod reference;
 mod request;
 mod sign;
 mod tcp;
-mod zone;
+mod tcp_fallback;
 
-pub use clock::wall_clock;
-pub use lanes::probe_all;
-pub(crate) use lanes::six_at_once;
+pub use crate::platform::clock::wall_clock;
+pub(crate) use crate::platform::zone::offset as zone_offset;
+pub use concurrency::probe_all;
+pub(crate) use concurrency::six_at_once;
 pub(crate) use redirect::canonical;
 pub(crate) use reference::sight;
 pub use request::{Sent, SentHeader};
 pub use sign::Keys;
 pub(crate) use sign::random;
-pub(crate) use zone::offset as zone_offset;
 
 use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
 use self::redirect::Trail;
 use self::request::{Plain, Sending};
 use self::sign::Question;
 use crate::config::{HttpUrl, Monitor, Target};
-use crate::watch::answer::{Answer, Body, Missed};
-use crate::watch::proof::Key;
-use crate::watch::verdict::wants_another_try;
-use crate::watch::{Blindness, Failure};
+use crate::domain::check::outcome::{Answer, Body, Missed};
+use crate::domain::check::verdict::wants_another_try;
+use crate::domain::report::verification::Key;
+use crate::domain::{Blindness, Failure};
 
 /// Longest body of a `/health` that is read, in bytes.
 pub const MAX_BODY: usize = MAX_HEALTH_BODY;
@@ -235,7 +233,7 @@ async fn send(
     if matches!(said, Said::Reason(_)) || !allowance.private || allowance.take().is_err() {
         return Err(conclude(said, Look::NotTaken, Address::default()));
     }
-    let (address, look) = look::look(url).await;
+    let (address, look) = tcp_fallback::look(url).await;
     Err(conclude(said, look, address))
 }
 

@@ -9,29 +9,32 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::DateTime;
-use heapbeat_shared::ending::Ending;
 use heapbeat_shared::event::Event;
+use heapbeat_shared::exit::Exit;
 use heapbeat_shared::forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
-use heapbeat_shared::series::{self, Series};
+use heapbeat_shared::series;
+use heapbeat_shared::series::Series;
 use heapbeat_shared::wire::Wire;
 use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Pressure, Sample, UnixMillis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use crate::alert::outbox::{Next, after, sendable};
-use crate::alert::{Answered, Channels, Queued};
-use crate::config::maintenance::{self, MAINTENANCE, Maintenance};
+use crate::config::maintenance;
+use crate::config::maintenance::{MAINTENANCE, Maintenance};
 use crate::config::{Config, MonitorId};
-use crate::instant::rfc3339;
-use crate::watch::answer::{Answer, Body, Missed, Probed};
-use crate::watch::board::{Board, Note, Tick};
-use crate::watch::incident::Incident;
-use crate::watch::proof::Signed;
-use crate::watch::sight::{self, Sight};
-use crate::watch::work::{announced, concerned};
-use crate::watch::{Blindness, Failure};
+use crate::domain::check::outcome::{Answer, Body, Missed, Probed};
+use crate::domain::check::self_check;
+use crate::domain::check::self_check::Sight;
+use crate::domain::engine::{Board, Note, Tick};
+use crate::domain::incident::Incident;
+use crate::domain::instant::rfc3339;
+use crate::domain::maintenance::{announced, concerned};
+use crate::domain::report::verification::Signed;
+use crate::domain::{Blindness, Failure};
+use crate::notify::outbox::{Next, after, sendable};
+use crate::notify::{Answered, Channels, Queued};
 
 /// The first line: what is watched, and who is told.
 #[derive(Deserialize)]
@@ -124,7 +127,7 @@ struct Told {
     #[serde(default, deserialize_with = "wire")]
     events: Vec<Event>,
     #[serde(default, deserialize_with = "wire")]
-    previous: Option<Ending>,
+    previous: Option<Exit>,
 }
 
 /// What a report holds, as it is read from one.
@@ -217,8 +220,8 @@ impl Replay {
         let mut probes: Vec<_> =
             line.probes.into_iter().map(|(id, finds)| self.probed(id, finds, at)).collect();
         let sight = line.references.sight();
-        if sight::is_suspect(&self.board, &self.config, &probes, sight != Sight::Unasked) {
-            sight::cover(&self.board, &mut probes, sight, at);
+        if self_check::is_suspect(&self.board, &self.config, &probes, sight != Sight::Unasked) {
+            self_check::cover(&self.board, &mut probes, sight, at);
         }
         let tick = Tick { at, came: at };
         // The platform knows the zones; here every clock is UTC.

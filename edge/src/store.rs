@@ -5,19 +5,20 @@
 //! 100,000 rows, one more an hour for the latencies of all, and two for each monitor with a signed report and hour.
 
 mod bytes;
-mod dump;
+mod export;
+pub mod export_format;
 mod hours;
 mod latency;
 mod migrate;
-mod orders;
 mod outbox;
-mod pack;
 mod series;
+mod settings;
 mod sqlite;
+mod tick_codec;
 mod transaction;
 
 pub use hours::pack_hour;
 pub use latency::latency_day;
 pub use migrate::MigrationError;
-pub use pack::{PackError, pack, pack_runs, unpack, unpack_runs};
 pub use sqlite::{Loaded, Store, StoreError};
+pub use tick_codec::{PackError, pack, pack_runs, unpack, unpack_runs};

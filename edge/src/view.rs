@@ -3,17 +3,17 @@
 //! The hub makes one [`StatusView`] from its tables; the page and the API are pure functions of it, and only what they
 //! make leaves the hub. What is not in here cannot leak: no URL, header or secret of a monitor's configuration has a field.
 
-use heapbeat_shared::ending::{Ending, EndingKind};
+use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Slope;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
 
 use crate::config::Problem;
-use crate::watch::State;
-use crate::watch::days::Day;
-use crate::watch::told::Told;
-use crate::watch::usage::Usage;
-use crate::watch::voice::Voice;
-use crate::watch::work::Work;
+use crate::domain::State;
+use crate::domain::check::quorum::Voice;
+use crate::domain::history::days::Day;
+use crate::domain::maintenance::Work;
+use crate::domain::quota::Usage;
+use crate::domain::report::last_report::Told;
 
 /// Everything the public status shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +108,7 @@ impl From<&Told> for ForecastView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndingView {
     /// How.
-    pub kind: EndingKind,
+    pub kind: ExitKind,
     /// When it was last heard of.
     pub at: UnixMillis,
     /// Whether the evidence decides.
@@ -117,9 +117,9 @@ pub struct EndingView {
     pub evidence: Vec<String>,
 }
 
-impl From<&Ending> for EndingView {
-    fn from(ending: &Ending) -> Self {
-        let Ending { kind, at, sure, evidence, .. } = ending.clone();
+impl From<&Exit> for EndingView {
+    fn from(ending: &Exit) -> Self {
+        let Exit { kind, at, sure, evidence, .. } = ending.clone();
         EndingView { kind, at, sure, evidence }
     }
 }

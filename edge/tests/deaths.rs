@@ -10,11 +10,11 @@
 use std::time::Duration;
 
 use heapbeat_edge::config::Config;
-use heapbeat_edge::watch::State;
-use heapbeat_edge::watch::answer::{Answer, Body, Probed};
-use heapbeat_edge::watch::board::{Board, Note, Tick};
-use heapbeat_edge::watch::proof::Signed;
-use heapbeat_shared::ending::{Ending, EndingKind};
+use heapbeat_edge::domain::State;
+use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
+use heapbeat_edge::domain::engine::{Board, Note, Tick};
+use heapbeat_edge::domain::report::verification::Signed;
+use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Forecaster;
 use heapbeat_shared::report::{Block, LastSamples, Limit, Report, Standing, System};
 use heapbeat_shared::series::Series;
@@ -84,13 +84,13 @@ fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Sign
     let series = samples(life, from, second + 1);
     let latest = *series.samples.last().unwrap();
     let before = index.checked_sub(1).map(|before| (before, lives[before])).filter(|(_, before)| before.told);
-    let previous = before.map(|(before, life)| Ending {
-        kind: EndingKind::OomKill,
+    let previous = before.map(|(before, life)| Exit {
+        kind: ExitKind::OomKill,
         sure: true,
         at: at(life.ended),
         instance: Some(InstanceId(before as u64)),
         started: Some(at(life.started)),
-        ..Ending::default()
+        ..Exit::default()
     });
     let report = Report {
         status: heapbeat_shared::Status::Healthy,

@@ -10,13 +10,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heapbeat_edge::alert::outbox::{Next, after, sendable};
-use heapbeat_edge::alert::{Answered, Channels, Message, Queued};
 use heapbeat_edge::config::Config;
-use heapbeat_edge::watch::answer::{Answer, Body, Probed};
-use heapbeat_edge::watch::board::{Board, Tick};
-use heapbeat_edge::watch::incident::{Incident, Occasion};
-use heapbeat_edge::watch::{Blindness, Failure, State};
+use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
+use heapbeat_edge::domain::engine::{Board, Tick};
+use heapbeat_edge::domain::incident::{Incident, Occasion};
+use heapbeat_edge::domain::{Blindness, Failure, State};
+use heapbeat_edge::notify::outbox::{Next, after, sendable};
+use heapbeat_edge::notify::{Answered, Channels, Message, Queued};
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 150;

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use heapbeat_edge::config::Config;
-use heapbeat_edge::watch::Failure;
-use heapbeat_edge::watch::answer::{Answer, Body, Probed};
-use heapbeat_edge::watch::board::{Board, Tick};
-use heapbeat_edge::watch::sight::{Sight, cover, is_suspect};
+use heapbeat_edge::domain::Failure;
+use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
+use heapbeat_edge::domain::check::self_check::{Sight, cover, is_suspect};
+use heapbeat_edge::domain::engine::{Board, Tick};
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 60;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use heapbeat::attribute::{AttributeLayer, MeanDistance, set_sampling};
+use heapbeat::attribution::{AttributeLayer, MeanDistance, set_sampling};
 use heapbeat::{Config, Guard};
 use tikv_jemallocator::Jemalloc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

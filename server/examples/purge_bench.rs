@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use heapbeat::guard::heap;
-use heapbeat::sample::Heap;
+use heapbeat::overload::purge;
+use heapbeat::sampling::Heap;
 use heapbeat_shared::Bytes;
 
 #[global_allocator]
@@ -30,7 +30,7 @@ static DONE: AtomicU64 = AtomicU64::new(0);
 fn main() {
     let fresh = rss();
     drop(fill());
-    heap::purge().unwrap();
+    purge::purge().unwrap();
     // What stays of the very first peak is jemalloc's bookkeeping, which it keeps for the next.
     let start = rss();
     let heap = Heap::open().unwrap();
@@ -43,7 +43,7 @@ fn main() {
 
     drop(fill());
     let (freed, begun) = (rss(), Instant::now());
-    heap::purge().unwrap();
+    purge::purge().unwrap();
     wait_until(|| rss() < start + start / 10, Duration::from_secs(15));
     println!(
         "300 MB freed: rss {}, {} after a purge, {:.1?} later",
@@ -70,7 +70,7 @@ fn main() {
         let (mut with, mut without, mut purges) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             drop(fill());
-            let (took, longest) = timed(|| heap::purge().unwrap());
+            let (took, longest) = timed(|| purge::purge().unwrap());
             with.push(longest);
             purges.push(took);
             drop(fill());

@@ -14,7 +14,8 @@ use std::ptr;
 use tikv_jemalloc_sys as ffi;
 use tikv_jemallocator::Jemalloc;
 
-use crate::attribute::{self, Booking, MeanDistance};
+use crate::attribution;
+use crate::attribution::{Booking, MeanDistance};
 
 /// What sampled allocations are aligned to. Need not be the system's page size.
 const SAMPLE_ALIGN: usize = 4096;
@@ -46,7 +47,7 @@ pub struct Allocator;
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if attribute::passes(charge(layout)) {
+        if attribution::passes(charge(layout)) {
             // SAFETY: the caller's promises are passed on.
             unsafe { Jemalloc.alloc(layout) }
         } else {
@@ -57,7 +58,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if attribute::passes(charge(layout)) {
+        if attribution::passes(charge(layout)) {
             // SAFETY: the caller's promises are passed on.
             unsafe { Jemalloc.alloc_zeroed(layout) }
         } else {
@@ -131,7 +132,7 @@ fn raised_size(layout: Layout) -> usize {
 #[cold]
 #[inline(never)]
 unsafe fn allocate_crossed(layout: Layout, contents: Contents) -> *mut u8 {
-    if let Some(mean) = attribute::crossed(charge(layout)) {
+    if let Some(mean) = attribution::crossed(charge(layout)) {
         // SAFETY: the caller's promises are passed on.
         if let Some(object) = unsafe { allocate_sampled(layout, mean, contents) } {
             return object;
@@ -157,7 +158,7 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
         Contents::Zero => ffi::MALLOCX_ZERO,
     };
     let usable = plain_size(layout);
-    let booking = Booking::new(attribute::tag(), mean, charge(layout), usable).here();
+    let booking = Booking::new(attribution::tag(), mean, charge(layout), usable).here();
     // A nearly full table has no room for some addresses while it has for others. What it refuses is held on to until
     // the end, and does not go to the thread's cache, or jemalloc would offer the same again and again.
     let mut refused = [ptr::null_mut(); TRIES];
@@ -165,21 +166,21 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
     for place in &mut refused {
         // SAFETY: the size is not 0.
         object = unsafe { ffi::mallocx(layout.size(), flags | zero) };
-        if object.is_null() || attribute::book(object.addr(), booking) {
+        if object.is_null() || attribution::book(object.addr(), booking) {
             break;
         }
         *place = std::mem::replace(&mut object, ptr::null_mut());
     }
     for unused in refused.into_iter().filter(|it| !it.is_null()) {
-        attribute::correct(raised_size(layout), 0);
+        attribution::correct(raised_size(layout), 0);
         // SAFETY: allocated just above with this size and these flags, not in the table, and handed to nobody.
         unsafe { ffi::sdallocx(unused, layout.size(), flags | ffi::MALLOCX_TCACHE_NONE) };
     }
     if object.is_null() {
-        attribute::drop_sample(booking);
+        attribution::drop_sample(booking);
         return None;
     }
-    attribute::correct(raised_size(layout), usable);
+    attribution::correct(raised_size(layout), usable);
     Some(object.cast())
 }
 
@@ -187,7 +188,7 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
 /// As for [`GlobalAlloc::dealloc`].
 #[inline(never)]
 unsafe fn free_aligned(object: *mut u8, layout: Layout) {
-    if attribute::unbook(object.addr()) {
+    if attribution::unbook(object.addr()) {
         // SAFETY: it was in the table, so it is raised; it no longer is, and the caller gives it up.
         unsafe { ffi::sdallocx(object.cast(), layout.size(), raised(layout.align())) }
     } else {
@@ -202,7 +203,7 @@ unsafe fn free_aligned(object: *mut u8, layout: Layout) {
 unsafe fn resize_plain(object: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
     // SAFETY: the caller promises that the new size makes a layout.
     let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-    if attribute::passes(charge(new).saturating_sub(charge(layout))) {
+    if attribution::passes(charge(new).saturating_sub(charge(layout))) {
         // SAFETY: the caller's promises are passed on.
         unsafe { Jemalloc.realloc(object, layout, new_size) }
     } else {
@@ -216,7 +217,7 @@ unsafe fn resize_plain(object: *mut u8, layout: Layout, new_size: usize) -> *mut
 #[cold]
 #[inline(never)]
 unsafe fn resize_crossed(object: *mut u8, layout: Layout, new: Layout) -> *mut u8 {
-    if let Some(mean) = attribute::crossed(charge(new).saturating_sub(charge(layout))) {
+    if let Some(mean) = attribution::crossed(charge(new).saturating_sub(charge(layout))) {
         // SAFETY: the size is not 0. Both objects are at least as long as what is copied, and distinct; the old one is
         // not raised, and the caller no longer uses it once this succeeds.
         unsafe {
@@ -235,7 +236,7 @@ unsafe fn resize_crossed(object: *mut u8, layout: Layout, new: Layout) -> *mut u
 /// As for [`GlobalAlloc::realloc`].
 #[inline(never)]
 unsafe fn resize_aligned(object: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-    let Some(booking) = attribute::booked(object.addr()) else {
+    let Some(booking) = attribution::booked(object.addr()) else {
         // SAFETY: not in the table, so not raised; the caller's promises are passed on.
         return unsafe { resize_plain(object, layout, new_size) };
     };
@@ -243,16 +244,16 @@ unsafe fn resize_aligned(object: *mut u8, layout: Layout, new_size: usize) -> *m
     let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
     let mean = booking.mean;
     let stays = charge(new) >= charge(layout)
-        || attribute::chance(mean.probability(charge(new)) / mean.probability(charge(layout)));
+        || attribution::chance(mean.probability(charge(new)) / mean.probability(charge(layout)));
     // SAFETY: `object` is raised and stays allocated until its content is copied; a failed attempt leaves it as it was.
     // The sizes are not 0. What is copied fits into both objects, which are distinct.
     unsafe {
         if stays && resize_in_place(object, layout, new) {
             let usable = plain_size(new);
-            attribute::rebook(
+            attribution::rebook(
                 object.addr(),
                 booking,
-                Booking::new(attribute::tag(), mean, charge(new), usable).here(),
+                Booking::new(attribution::tag(), mean, charge(new), usable).here(),
             );
             return object;
         }
@@ -276,7 +277,7 @@ unsafe fn resize_in_place(object: *mut u8, layout: Layout, new: Layout) -> bool 
     let got = unsafe { ffi::xallocx(object.cast(), new.size(), 0, raised(new.align())) };
     if got == wanted {
         // jemalloc counts a resize that changed something as an allocation of the whole, and one that did not as none.
-        attribute::correct(if got == old_size { 0 } else { got }, plain_size(new));
+        attribution::correct(if got == old_size { 0 } else { got }, plain_size(new));
     }
     got == wanted
 }

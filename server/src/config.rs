@@ -14,7 +14,7 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 
-use crate::guard::marks::Marks;
+use crate::overload::thresholds::Marks;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use parse::{FlightPlace, LogFilter, LogFormat, Patience, Webhook};

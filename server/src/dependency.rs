@@ -8,7 +8,7 @@
 mod board;
 #[cfg(feature = "sqlx")]
 pub mod database;
-mod seen;
+mod health;
 
 use std::fmt;
 use std::future::Future;

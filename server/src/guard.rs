@@ -1,13 +1,329 @@
-//! What is done about memory, and when.
-//!
-//! [`ladder`] decides: a pure function of looks at memory. Everything that acts only does what a step of the ladder
-//! asks for.
+//! The few lines with which an application takes heapbeat in.
 
-pub(crate) mod act;
-pub mod cadence;
-pub mod heap;
-pub mod hooks;
-pub mod ladder;
-pub mod marks;
-mod retry;
-pub mod shed;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::any;
+
+use crate::attribution::{AttributeLayer, Budget, set_sampling, take_always};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::dependency::{Board, Dependency, DependencyError};
+use crate::edge_watch::Watching;
+use crate::http;
+use crate::http::health::Endpoint;
+use crate::http::listen;
+use crate::http::listen::ListenError;
+use crate::http::report::Desk;
+use crate::http::stop::{Stop, StopSource};
+use crate::http::{Drain, Server};
+use crate::instance::Instance;
+use crate::overload::actuator::{Keeper, Leave};
+use crate::overload::hooks::Hooks;
+use crate::overload::shed::{Gate, Priorities, ShedLayer};
+use crate::overload::thresholds::MarksError;
+use crate::sampling::lateness::Pulse;
+use crate::sampling::sampler::Sampler;
+use crate::sampling::sampling_loop::Looker;
+use crate::sampling::{Reading, Sources};
+use crate::state::State;
+use crate::supervisor;
+use crate::supervisor::Worker;
+use crate::telemetry::Recorder;
+use crate::telemetry::memory_log::Line;
+
+/// Why the guard could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The marks make no ladder under the limit.
+    #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT make no ladder: {0}")]
+    Marks(#[from] MarksError),
+    /// The dependencies make no list.
+    #[error(transparent)]
+    Dependency(#[from] DependencyError),
+    /// Memory stayed too full although requests were refused, and nobody could take over.
+    #[error("memory stayed too full although requests were refused; start this process anew")]
+    GaveUp,
+    /// Nothing can listen on the address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system gave no thread, signal handler or socket.
+    #[error("cannot {0}: {1}")]
+    System(&'static str, #[source] io::Error),
+}
+
+/// Measures this process and serves an application with `/health` in front of it.
+///
+/// Memory is sampled from when the guard is made until it is dropped, on a thread of its own.
+#[derive(Debug)]
+pub struct Guard {
+    config: Config,
+    desk: Arc<Desk>,
+    listeners: Vec<TcpListener>,
+    stop: StopWhen,
+    shed: ShedLayer,
+    leave: Arc<Leave>,
+    worker: Option<Worker>,
+    pulse: Arc<Pulse>,
+    _sampler: Sampler,
+}
+
+/// A [`Guard`] to be.
+#[derive(Debug)]
+pub struct GuardBuilder {
+    config: Config,
+    listeners: Vec<TcpListener>,
+    stop: StopWhen,
+    priorities: Priorities,
+    hooks: Hooks,
+    dependencies: Vec<Dependency>,
+    version: Option<String>,
+    worker: Option<Worker>,
+}
+
+/// The application's own reason to stop; signals when there is none.
+#[derive(Default)]
+struct StopWhen(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Guard {
+    /// A guard as the environment configures it.
+    pub fn from_env() -> Result<Self, Error> {
+        Guard::new(Config::from_env()?)
+    }
+
+    /// A guard as `config` says.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Guard::builder(config).build()
+    }
+
+    /// For what a configuration cannot say: sockets that are open already, a reason of one's own to stop.
+    pub fn builder(config: Config) -> GuardBuilder {
+        GuardBuilder {
+            config,
+            listeners: Vec::new(),
+            stop: StopWhen::default(),
+            priorities: Priorities::default(),
+            hooks: Hooks::default(),
+            dependencies: Vec::new(),
+            version: None,
+            worker: None,
+        }
+    }
+
+    /// The latest reading of memory; costs two atomic operations.
+    pub fn reading(&self) -> Arc<Reading> {
+        self.desk.state().reading()
+    }
+
+    /// `/health` and what is below it as routes, and `/metrics` and `/debug/heap` where anybody may read them, for an
+    /// application that is served by somebody else.
+    pub fn routes(&self) -> Router {
+        let served = Endpoint::ALL.into_iter().filter(|endpoint| self.desk.serves(*endpoint));
+        served.fold(Router::new(), |router, endpoint| {
+            let desk = Arc::clone(&self.desk);
+            router.route(endpoint.path(), any(move |request: Request| desk.answer(endpoint, &request)))
+        })
+    }
+
+    /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
+    /// within a tokio runtime with time and I/O.
+    pub async fn serve(self, app: Router) -> Result<(), Error> {
+        let Guard { config, desk, mut listeners, stop, shed, leave, worker, pulse, _sampler } = self;
+        let _beating = pulse.start();
+        let (link, orders) = match worker {
+            Some(worker) => {
+                listeners.extend(worker.listeners);
+                (Some(worker.link), Some(worker.orders))
+            }
+            None => (None, None),
+        };
+        if listeners.is_empty() {
+            listeners.push(listen::bind(config.host, config.port)?);
+        }
+        let stop = StopSource::new(stop.0, orders, Arc::clone(&leave))
+            .map_err(|error| Error::System("handle signals", error))?;
+        let listeners = listeners.into_iter().map(into_tokio).collect::<Result<Vec<_>, _>>()?;
+        for listener in &listeners {
+            if let Ok(address) = listener.local_addr() {
+                http::announce(address);
+            }
+        }
+        let drain = Drain { window: config.drain_window, timeout: config.drain_timeout };
+        let app = if config.unguarded { app } else { attributed(app, &config).layer(shed) };
+        let server = Server::new(app, desk, config.http);
+        if let Some(link) = &link {
+            tokio::spawn(supervisor::take_turns(Arc::clone(link), config.hang_timeout));
+            link.ready();
+        }
+        let cause = http::serve(server, listeners, drain, stop).await;
+        if let Some(link) = link.filter(|_| cause == Stop::Asked) {
+            link.done();
+        }
+        if leave.is_over() { Err(Error::GaveUp) } else { Ok(()) }
+    }
+}
+
+impl GuardBuilder {
+    /// Serves on a socket that is listening already, instead of opening one. May be called several times.
+    #[must_use]
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Stops when `asked` is done, and leaves signals to the application.
+    #[must_use]
+    pub fn stop_when(mut self, asked: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.stop = StopWhen(Some(Box::pin(asked)));
+        self
+    }
+
+    /// Which routes are refused first when there is no memory for all.
+    #[must_use]
+    pub fn priorities(mut self, priorities: Priorities) -> Self {
+        self.priorities = priorities;
+        self
+    }
+
+    /// Makes `/health/ready` depend on something that the application cannot work without. May be called several times.
+    #[must_use]
+    pub fn dependency(mut self, dependency: Dependency) -> Self {
+        self.dependencies.push(dependency);
+        self
+    }
+
+    /// Where the application adds what it can give back. The handle stays good after the guard is built.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks.clone()
+    }
+
+    /// What runs: a commit or a version, at most 100 bytes of it. Without it, what `RENDER_GIT_COMMIT` says.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Serves as the worker of a supervisor, on its sockets: see [`supervised`](crate::supervised).
+    #[must_use]
+    pub fn worker(mut self, worker: Worker) -> Self {
+        self.worker = Some(worker);
+        self
+    }
+
+    /// Takes the first sample and starts the sampler.
+    pub fn build(self) -> Result<Guard, Error> {
+        let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies, version, worker } = self;
+        let dependencies = Board::new(dependencies)?;
+        if !config.attribution || config.unguarded {
+            set_sampling(None);
+        }
+        if config.heap_profile {
+            take_always();
+        }
+        let clock = Clock::of_this_process();
+        let pulse = Arc::<Pulse>::default();
+        let mut sources = Sources::of_this_process(config.memory_limit).with_pulse(Arc::clone(&pulse));
+        let missing = sources.missing();
+        for source in &missing {
+            tracing::warn!("not measured: {source}");
+        }
+        let first = sources.read(clock.now());
+        tracing::info!(
+            heapbeat.memory.limit = first.limit.bytes.0,
+            heapbeat.memory.limit_origin = first.limit.origin.as_str(),
+            "the memory limit is {} {}",
+            first.limit.bytes,
+            first.limit.origin
+        );
+        let instance = Instance::of_this_process(first.now, version)
+            .map_err(|error| Error::System("draw an instance id", io::Error::other(error)))?;
+        let link = worker.as_ref().map(|worker| Arc::clone(&worker.link));
+        if let Some(link) = &link {
+            link.look(first.rss());
+            supervisor::record(&instance);
+            supervisor::end_on_panic();
+        }
+        let watching =
+            Arc::new(Watching::new(config.watcher_silence, config.alert_webhook.clone(), &instance));
+        let recorder = Arc::new(Recorder::new(clock, instance, link.clone(), missing, &first));
+        let (gate, leave) = (Arc::<Gate>::default(), Arc::<Leave>::default());
+        let shed = ShedLayer::new(Arc::clone(&gate), priorities);
+        let keeper = Keeper::new(
+            &config,
+            first.limit.bytes,
+            hooks,
+            Arc::clone(&gate),
+            Arc::clone(&leave),
+            Arc::clone(&recorder),
+            link.clone(),
+        )?;
+        let keeper = (!config.unguarded).then_some(keeper);
+        let state = Arc::new(State::new(&first, dependencies));
+        let desk = Desk::new(
+            Arc::clone(&state),
+            Arc::clone(&recorder),
+            clock,
+            config.secrets.clone(),
+            config.metrics.clone(),
+            Arc::clone(&gate),
+            Arc::clone(&watching),
+        );
+        let interval = config.sample_interval;
+        let mut looker = Looker {
+            clock,
+            sources,
+            keeper,
+            recorder,
+            state,
+            link,
+            line: Line::every(config.log_interval),
+            watching,
+            interval,
+        };
+        let sampler = Sampler::start(move || looker.look())
+            .map_err(|error| Error::System("start the sampler's thread", error))?;
+        Ok(Guard {
+            config,
+            desk: Arc::new(desk),
+            listeners,
+            stop,
+            shed,
+            leave,
+            worker,
+            pulse,
+            _sampler: sampler,
+        })
+    }
+}
+
+/// The application with its memory booked to routes, inside of the gate: what is refused is no route's.
+fn attributed(app: Router, config: &Config) -> Router {
+    let budget = config.request_budget.map(|bytes| Budget::unlimited().per_request(bytes.0));
+    if !config.attribution && budget.is_none() {
+        return app;
+    }
+    app.layer(AttributeLayer::new().budget(budget.unwrap_or_default()))
+}
+
+fn into_tokio(listener: TcpListener) -> Result<tokio::net::TcpListener, Error> {
+    let nonblocking = listener.set_nonblocking(true);
+    nonblocking
+        .and_then(|()| tokio::net::TcpListener::from_std(listener))
+        .map_err(|error| Error::System("use the listening socket", error))
+}
+
+impl fmt::Debug for StopWhen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "StopWhen(asked)" } else { "StopWhen(signals)" })
+    }
+}

@@ -5,9 +5,10 @@
 //! else is not.
 
 mod accept;
-mod answer;
 mod body;
 mod connection;
+mod connection_limit;
+mod dispatch;
 pub(crate) mod health;
 pub mod listen;
 mod operator;
@@ -15,9 +16,8 @@ pub(crate) mod panics;
 mod problem;
 mod progress;
 pub(crate) mod report;
-mod slots;
 pub(crate) mod stop;
-mod watched;
+mod tracked_io;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::config::HttpLimits;
+use connection_limit::Slots;
 use report::Desk;
-use slots::Slots;
 use stop::{Stop, StopSource};
 
 /// What every connection needs.
@@ -72,7 +72,8 @@ impl Server {
     pub(crate) fn new(app: Router, desk: Arc<Desk>, limits: HttpLimits) -> Arc<Self> {
         // The limit on bodies is this server's; axum's own of 2 MB would make a larger one useless.
         let app = app.layer(DefaultBodyLimit::disable());
-        let connections = slots::affordable(limits.max_connections, slots::descriptors_allowed());
+        let connections =
+            connection_limit::affordable(limits.max_connections, connection_limit::descriptors_allowed());
         if connections < limits.max_connections {
             tracing::warn!(
                 "at most {connections} connections instead of {}: the system allows no more open files (ulimit -n)",

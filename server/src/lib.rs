@@ -22,35 +22,29 @@
 //! Every setting is an environment variable; [`config::SETTINGS`] lists them.
 
 pub mod allocator;
-pub mod attribute;
-pub mod check;
+pub mod attribution;
 pub mod clock;
 pub mod config;
 pub mod dependency;
-mod embed;
-mod flight;
-pub mod guard;
-pub mod history;
+mod edge_watch;
+mod flight_recorder;
+mod guard;
 mod http;
+pub mod inspect;
 mod instance;
-mod journal;
-mod line;
 pub mod logging;
-mod look;
-mod metrics;
+pub mod overload;
 mod profile;
-mod record;
-pub mod sample;
-mod sampler;
+pub mod sampling;
 mod state;
-pub mod supervise;
-mod watcher;
+pub mod supervisor;
+pub mod telemetry;
 
 pub use allocator::Allocator;
 pub use config::Config;
-pub use embed::{Error, Guard, GuardBuilder};
+pub use guard::{Error, Guard, GuardBuilder};
 pub use http::listen;
-pub use supervise::supervised;
+pub use supervisor::supervised;
 
 #[cfg(test)]
 #[global_allocator]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::attribute::{StackId, Window, always_taken, held, sampling};
+use crate::attribution::{StackId, Window, always_taken, held, sampling};
 
 /// Shortest and longest window.
 const WINDOW: std::ops::RangeInclusive<u64> = 1..=300;
@@ -66,7 +66,7 @@ pub(crate) struct Order {
 impl Order {
     /// Begins, if it can be done.
     pub(crate) fn open(wish: Wish) -> Result<Self, NoProfile> {
-        if sampling().is_none() || crate::attribute::sampling_counts().taken == 0 {
+        if sampling().is_none() || crate::attribution::sampling_counts().taken == 0 {
             return Err(NoProfile::NoSamples);
         }
         match wish {
@@ -102,7 +102,7 @@ impl Order {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         profile.finish(&pprof::Heading {
             values: [("samples", "count"), ("inuse_space", "bytes")],
-            period: sampling().map_or(0, crate::attribute::MeanDistance::bytes),
+            period: sampling().map_or(0, crate::attribution::MeanDistance::bytes),
             time_nanos: u64::try_from(now.0).unwrap_or(0).saturating_mul(1_000_000),
             duration_nanos: nanos(waited),
             program: &program,

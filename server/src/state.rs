@@ -8,7 +8,7 @@ use bytes::Bytes as Body;
 use heapbeat_shared::{Health, Pressure, Status};
 
 use crate::dependency::Board;
-use crate::sample::Reading;
+use crate::sampling::Reading;
 
 /// The latest of everything.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Now;
-    use crate::sample::{HeapMemory, ProcessMemory};
+    use crate::sampling::{HeapMemory, ProcessMemory};
 
     fn reading(seconds: u64) -> Reading {
         Reading {

@@ -7,7 +7,8 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use heapbeat::attribute::{self, MeanDistance};
+use heapbeat::attribution;
+use heapbeat::attribution::MeanDistance;
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
@@ -165,7 +166,7 @@ fn work(seed: u64, steps: usize, pool: &Mutex<Vec<Object>>) {
         }
         // The switch and the distance may change at any time.
         if seed.is_multiple_of(4) && step % 5_000 == 0 {
-            attribute::set_sampling(match random.below(4) {
+            attribution::set_sampling(match random.below(4) {
                 0 => None,
                 n => Some(MeanDistance::from_bytes(4096 << (2 * n))),
             });
@@ -181,9 +182,9 @@ fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
     let _alone = ONE_AT_A_TIME.lock().unwrap();
     let steps = if cfg!(debug_assertions) { 60_000 } else { 1_000_000 };
     let pool = Mutex::new(Vec::with_capacity(10_000));
-    attribute::set_sampling(Some(MeanDistance::from_bytes(16 << 10)));
+    attribution::set_sampling(Some(MeanDistance::from_bytes(16 << 10)));
     for round in 0..2_u64 {
-        let before = attribute::sampling_counts();
+        let before = attribution::sampling_counts();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let pool = &pool;
@@ -191,7 +192,7 @@ fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
             }
         });
         pool.lock().unwrap().clear();
-        let after = attribute::sampling_counts();
+        let after = attribution::sampling_counts();
         assert!(after.taken > before.taken + 5_000, "{after:?}");
         // What is left is the harness's own: threads' names, the pool, output.
         assert!(after.alive <= before.alive + 32, "{before:?} then {after:?}");
@@ -203,8 +204,8 @@ fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
 #[test]
 fn samples_beyond_the_table_are_counted_and_their_objects_are_sound() {
     let _alone = ONE_AT_A_TIME.lock().unwrap();
-    attribute::set_sampling(Some(MeanDistance::from_bytes(4096)));
-    let before = attribute::sampling_counts();
+    attribution::set_sampling(Some(MeanDistance::from_bytes(4096)));
+    let before = attribution::sampling_counts();
     let mut random = Random(11);
     // Nearly nine in ten of them are sampled: more than the table holds.
     let mut objects: Vec<Object> = Vec::with_capacity(48_000);
@@ -217,7 +218,7 @@ fn samples_beyond_the_table_are_counted_and_their_objects_are_sound() {
         object.fill();
         objects.push(object);
     }
-    let full = attribute::sampling_counts();
+    let full = attribution::sampling_counts();
     let (alive, dropped) = (full.alive - before.alive, full.dropped - before.dropped);
     assert!((25_000..=32_768).contains(&alive), "{full:?}");
     assert!((40_000..43_000).contains(&(alive + dropped)), "{full:?}");
@@ -228,6 +229,6 @@ fn samples_beyond_the_table_are_counted_and_their_objects_are_sound() {
         object.resize(&mut random);
     }
     drop(objects);
-    assert!(attribute::sampling_counts().alive <= before.alive + 32);
-    attribute::set_sampling(Some(MeanDistance::DEFAULT));
+    assert!(attribution::sampling_counts().alive <= before.alive + 32);
+    attribution::set_sampling(Some(MeanDistance::DEFAULT));
 }

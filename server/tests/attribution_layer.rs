@@ -11,9 +11,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::MatchedPath;
 use axum::routing::{any, get};
 use axum::{Router, response::Response};
-use heapbeat::attribute::{
-    AttributeLayer, Budget, MeanDistance, Observer, OverBudget, RouteMemory, carry, carry_fn, check_budget,
-    set_sampling,
+use heapbeat::attribution::{
+    AttributeLayer, Budget, MeanDistance, Observer, OverBudget, RouteMemory, carry_fn, check_budget,
+    carry, set_sampling,
 };
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;

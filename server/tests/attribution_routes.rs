@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use heapbeat::attribute::{
+use heapbeat::attribution::{
     AttributeLayer, MeanDistance, Observer, RouteMemory, Snapshot, sampling_counts, set_sampling,
 };
 use http::{Request, StatusCode};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use heapbeat::config::Config;
 use heapbeat::dependency::database;
-use heapbeat::guard::hooks::{HookOutcome, Hooks, Shrink};
+use heapbeat::overload::hooks::{HookOutcome, Hooks, Shrink};
 use heapbeat::{Guard, listen};
 use heapbeat_shared::{Bytes, Pressure};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};

@@ -5,8 +5,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use heapbeat::guard::heap;
-use heapbeat::sample::{Heap, Process};
+use heapbeat::overload::purge;
+use heapbeat::sampling::{Heap, Process};
 use support::{PATIENCE, within};
 
 #[global_allocator]
@@ -41,15 +41,15 @@ fn a_peak_goes_back() {
     drop(filled);
     let begun = Instant::now();
     // As the guard does it. While jemalloc's own thread is giving back already, a purge leaves it to that thread.
-    let relaxed = heap::dirty_decay().unwrap();
-    heap::set_dirty_decay(0).unwrap();
-    heap::purge().unwrap();
+    let relaxed = purge::dirty_decay().unwrap();
+    purge::set_dirty_decay(0).unwrap();
+    purge::purge().unwrap();
     // jemalloc keeps its bookkeeping of the highest peak for the next one: 2 % of it.
     let kept = metadata() - bookkeeping;
     let enough = start + start / 10 + kept;
     // A second on a machine of one's own; this one may be shared.
     let back = within(PATIENCE, || (rss() <= enough).then(|| begun.elapsed()));
-    heap::set_dirty_decay(relaxed).unwrap();
+    purge::set_dirty_decay(relaxed).unwrap();
     eprintln!("start {start}, after the purge {} ({kept} of it more bookkeeping), after {back:?}", rss());
     assert!(back.is_some(), "{} after a purge, {start} before, {kept} of bookkeeping", rss());
     assert!(kept < 12 * MB, "{kept} of bookkeeping");

@@ -4,8 +4,8 @@
 use std::thread;
 use std::time::Duration;
 
-use heapbeat::guard::heap;
-use heapbeat::sample::Process;
+use heapbeat::overload::purge;
+use heapbeat::sampling::Process;
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
@@ -17,17 +17,17 @@ const MB: u64 = 1 << 20;
 fn a_purge_beside_jemallocs_own_is_whole() {
     let mut process = Process::this().unwrap();
     let mut rss = || process.read().unwrap().rss.0;
-    let relaxed = heap::dirty_decay().unwrap();
+    let relaxed = purge::dirty_decay().unwrap();
     let start = rss();
     for round in 0..60 {
         let held: Vec<Vec<u8>> = (0..3200).map(|_| vec![1; 64 << 10]).collect();
         drop(held);
         #[expect(clippy::disallowed_methods, reason = "whatever jemalloc's thread is in the middle of")]
         thread::sleep(Duration::from_millis(round * 5));
-        heap::set_dirty_decay(0).unwrap();
-        heap::purge().unwrap();
+        purge::set_dirty_decay(0).unwrap();
+        purge::purge().unwrap();
         let left = rss().saturating_sub(start);
-        heap::set_dirty_decay(relaxed).unwrap();
+        purge::set_dirty_decay(relaxed).unwrap();
         assert!(left < 60 * MB, "{left} of 200 MB are left in round {round}");
     }
 }

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use heapbeat_shared::{Bytes, EndingKind};
+use heapbeat_shared::{Bytes, ExitKind};
 use support::owner::report;
 use support::{Server, lives, signal, until};
 
@@ -61,7 +61,7 @@ fn the_owner_learns_how_the_worker_before_ended_from_the_report_and_in_the_termi
     server.ending(0);
     until("another worker", || (server.worker() != killed).then_some(()));
     let previous = until("the ending in the report", || report(&server, SECRET, "").0.previous);
-    assert_eq!((previous.kind, previous.sure, previous.instance), (EndingKind::Crash, true, Some(first)));
+    assert_eq!((previous.kind, previous.sure, previous.instance), (ExitKind::Crash, true, Some(first)));
     assert_eq!(previous.evidence[0], "it was ended by SIGKILL", "{previous:?}");
     assert!(previous.last.is_some_and(|sample| sample.rss > Bytes::from_mb(1)), "{previous:?}");
     let url = format!("http://{}", server.address());

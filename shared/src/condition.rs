@@ -7,14 +7,14 @@
 
 mod element;
 mod error;
+mod eval_context;
 mod glob;
 mod number;
 mod path;
 mod print;
-mod scene;
 
 pub use error::ConditionError;
-pub use scene::{Outcome, Scene, SeenBody};
+pub use eval_context::{Outcome, Scene, SeenBody};
 
 use self::element::{Element, Resolved};
 

@@ -6,7 +6,8 @@
 use serde::Serialize;
 
 use crate::units::Megabytes;
-use crate::wire::{self, WireError};
+use crate::wire;
+use crate::wire::WireError;
 
 /// Longest body that [`Health::parse`] looks at, in bytes. The contract's own is about 110.
 pub const MAX_HEALTH_BODY: usize = 64 * 1024;

@@ -6,18 +6,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod codec;
 pub mod condition;
 pub mod cursor;
-pub mod ending;
 pub mod event;
-pub mod exposition;
+pub mod exit;
 pub mod float;
 pub mod forecast;
 pub mod health;
 pub mod monitors;
 mod nearest;
+pub mod openmetrics;
 pub mod pressure;
-pub mod record;
 pub mod report;
 pub mod sample;
 pub mod schedule;
@@ -28,7 +28,7 @@ pub mod units;
 pub mod wire;
 
 pub use cursor::{Cursor, InstanceId};
-pub use ending::{Ending, EndingKind};
+pub use exit::{Exit, ExitKind};
 pub use health::{Health, HealthError, HealthMemory, Status};
 pub use pressure::Pressure;
 pub use sample::Sample;

@@ -4,24 +4,26 @@
 //! that one can read this one, and carries what happened since the last ping: an edge that was away for an hour asks
 //! once. Lists are bounded where they are made ([`MAX_EVENTS`], [`MAX_ROUTES`]) and again where they are read.
 
-mod culprit;
+mod top_route;
 
 use base64ct::{Base64, Encoding as _};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::cursor::{Cursor, InstanceId};
-use crate::ending::Ending;
 use crate::event::Event;
+use crate::exit::Exit;
 use crate::forecast::Assessment;
 use crate::health::{Health, HealthMemory, Status};
 use crate::pressure::Pressure;
 use crate::sample::Sample;
-use crate::series::{self, Series, SeriesError};
+use crate::series;
+use crate::series::{Series, SeriesError};
 use crate::units::{Bytes, UnixMillis};
-use crate::wire::{self, Fields, Wire, WireError, plain};
+use crate::wire;
+use crate::wire::{Fields, Wire, WireError, plain};
 
-pub use culprit::{Culprit, culprit, growing};
+pub use top_route::{Culprit, culprit, growing};
 
 /// Longest report that [`Report::parse`] looks at. A full ring of a busy hour is about 30 kB of it.
 pub const MAX_REPORT: usize = 256 * 1024;
@@ -69,7 +71,7 @@ pub struct Report {
     pub missing: Vec<String>,
     /// How the instance before this one ended, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Ending>,
+    pub previous: Option<Exit>,
     /// The samples after the cursor that was asked for, where it is one of an instance that is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_samples: Option<LastSamples>,
@@ -251,7 +253,7 @@ impl Report {
             return Err(ReportError::TooLong(body.len()));
         }
         let mut report: Report = wire::parse(body)?;
-        report.previous = report.previous.map(Ending::bounded);
+        report.previous = report.previous.map(Exit::bounded);
         if report.events.len() > MAX_EVENTS {
             return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));
         }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::float;
-use crate::tree::{self, NotJson};
+use crate::tree;
+use crate::tree::NotJson;
 
 /// Why a text cannot be read as the type that was asked for.
 #[derive(Debug, thiserror::Error)]

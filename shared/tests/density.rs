@@ -5,7 +5,8 @@
 //! that was busy with other things; figures in pages of 4,096 bytes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use heapbeat_shared::series::{self, PAGE};
+use heapbeat_shared::series;
+use heapbeat_shared::series::PAGE;
 use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
 fn typical_run() -> Vec<Sample> {

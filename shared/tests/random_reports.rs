@@ -16,7 +16,8 @@ use heapbeat_shared::forecast::{Assessment, Forecaster};
 use heapbeat_shared::report::{
     Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, Report, RouteReport, Standing, System,
 };
-use heapbeat_shared::series::{self, MAX_SAMPLES, Series};
+use heapbeat_shared::series;
+use heapbeat_shared::series::{MAX_SAMPLES, Series};
 use heapbeat_shared::{Bytes, HealthMemory, InstanceId, Pressure, Sample, Status, UnixMillis};
 
 const CASES: u64 = 100_000;

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heapbeat_edge::config::{Kind, MonitorId};
-use heapbeat_edge::dump::Cell;
+use heapbeat_edge::domain::Failure;
+use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
+use heapbeat_edge::domain::engine::{Board, Memos, Tick};
+use heapbeat_edge::domain::history::latency::Probes;
+use heapbeat_edge::domain::monitor_state::Memo;
+use heapbeat_edge::domain::quota::{Spent, Usage};
+use heapbeat_edge::domain::report::verification::Signed;
+use heapbeat_edge::store::export_format::Cell;
 use heapbeat_edge::store::pack;
-use heapbeat_edge::watch::Failure;
-use heapbeat_edge::watch::answer::{Answer, Body, Probed};
-use heapbeat_edge::watch::board::{Board, Memos, Tick};
-use heapbeat_edge::watch::latency::Probes;
-use heapbeat_edge::watch::proof::Signed;
-use heapbeat_edge::watch::usage::{Spent, Usage};
-use heapbeat_edge::watch::watched::Memo;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
-use heapbeat_shared::series::{self, Series};
-use heapbeat_shared::{Health, HealthMemory, Megabytes, Status, UnixMillis, record};
+use heapbeat_shared::series;
+use heapbeat_shared::series::Series;
+use heapbeat_shared::{Health, HealthMemory, Megabytes, Status, UnixMillis, codec};
 
 use crate::memory::{LIMIT, Life, Lives, pressure};
 use crate::older::killed;
@@ -69,14 +70,14 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         let spent = Spent { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
         usage.count(now, now, last, spent);
         // Only the newest row's memos are ever read.
-        let memos = if at == until { commit.memos } else { record::write(&Memos::new()) };
+        let memos = if at == until { commit.memos } else { codec::write(&Memos::new()) };
         let cells = [
             Cell::Integer(slot),
             Cell::Integer(at),
             Cell::Integer(tick.came.0),
             Cell::Bytes(pack(&commit.readings)),
             Cell::Bytes(memos),
-            Cell::Bytes(record::write(&usage)),
+            Cell::Bytes(codec::write(&usage)),
         ];
         rows.row("ring", &cells);
         slot += 1;

@@ -1,6 +1,6 @@
 //! Memory of a process over its life: a level, a wave by day, noise, and before a death a climb to the limit.
 
-use heapbeat_edge::watch::told::Run;
+use heapbeat_edge::domain::report::last_report::Run;
 use heapbeat_shared::series::{PAGE, Series};
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 

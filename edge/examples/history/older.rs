@@ -1,13 +1,13 @@
 //! All but the last day: ledgers, incidents, memory and latencies, from the stories alone.
 
-use heapbeat_edge::watch::State;
-use heapbeat_edge::watch::incident::{Incidents, Look, RECORDED};
-use heapbeat_edge::watch::ledger::Entry;
-use heapbeat_edge::watch::rollup::{Tier, peaks};
-use heapbeat_edge::watch::told::News;
-use heapbeat_edge::watch::verdict::Verdict;
-use heapbeat_shared::ending::{Ending, EndingKind};
+use heapbeat_edge::domain::State;
+use heapbeat_edge::domain::check::verdict::Verdict;
+use heapbeat_edge::domain::history::ledger::Entry;
+use heapbeat_edge::domain::history::rollup::{Tier, peaks};
+use heapbeat_edge::domain::incident::{Incidents, Look, RECORDED};
+use heapbeat_edge::domain::report::last_report::News;
 use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 
 use crate::last_day::begins;
@@ -55,7 +55,7 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
     for it in story.episodes.iter().filter(|it| it.from > story.since && it.to < until) {
         let (verdict, state) = match it.what {
             What::Down(failure) => (Verdict::Failed(failure), State::Down),
-            What::Slow(ms) => (Verdict::Degraded(heapbeat_edge::watch::Failure::Slow(ms)), State::Degraded),
+            What::Slow(ms) => (Verdict::Degraded(heapbeat_edge::domain::Failure::Slow(ms)), State::Degraded),
             What::Death => (Verdict::Up, State::Up),
             What::Work | What::Waking | What::Nobody => continue,
         };
@@ -108,9 +108,9 @@ fn death(story: &Story, it: &Episode) -> News {
 }
 
 /// The ending of a life for want of memory.
-pub(crate) fn killed(life: &crate::memory::Life) -> Ending {
-    Ending {
-        kind: EndingKind::OomKill,
+pub(crate) fn killed(life: &crate::memory::Life) -> Exit {
+    Exit {
+        kind: ExitKind::OomKill,
         sure: true,
         at: UnixMillis(life.to),
         evidence: vec![
@@ -120,7 +120,7 @@ pub(crate) fn killed(life: &crate::memory::Life) -> Ending {
         instance: Some(life.instance),
         version: life.version.clone(),
         started: Some(UnixMillis(life.from)),
-        ..Ending::default()
+        ..Exit::default()
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use heapbeat_edge::config::MonitorId;
-use heapbeat_edge::dump::{Cell, line};
+use heapbeat_edge::domain::history::latency::Hour;
+use heapbeat_edge::domain::history::ledger::{Changes, Entry};
+use heapbeat_edge::domain::history::rollup::Tier;
+use heapbeat_edge::domain::incident::Incident;
+use heapbeat_edge::domain::report::last_report::Run;
+use heapbeat_edge::store::export_format::{Cell, line};
 use heapbeat_edge::store::{latency_day, pack_hour, pack_runs};
-use heapbeat_edge::watch::incident::Incident;
-use heapbeat_edge::watch::latency::Hour;
-use heapbeat_edge::watch::ledger::{Changes, Entry};
-use heapbeat_edge::watch::rollup::Tier;
-use heapbeat_edge::watch::told::Run;
-use heapbeat_shared::{UnixMillis, record};
+use heapbeat_shared::{UnixMillis, codec};
 
 use crate::HOUR;
 
@@ -90,7 +90,7 @@ impl Rows {
                 Cell::Text(id.to_string()),
                 Cell::Integer(opened),
                 incident.closed.map_or(Cell::Null, |closed| Cell::Integer(closed.0)),
-                Cell::Bytes(record::write(&incident)),
+                Cell::Bytes(codec::write(&incident)),
                 recording.map_or(Cell::Null, Cell::Bytes),
             ];
             self.row("incident", &cells);

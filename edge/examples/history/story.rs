@@ -1,7 +1,7 @@
 //! What happened to whom: outages, slow hours, announced work, deaths, and the time in which nobody looked.
 
 use heapbeat_edge::config::{Kind, Monitor, MonitorId};
-use heapbeat_edge::watch::Failure;
+use heapbeat_edge::domain::Failure;
 
 use crate::memory::Lives;
 use crate::{DAY, HOUR, MINUTE, Wanted, last_day};

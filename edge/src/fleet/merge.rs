@@ -3,8 +3,8 @@
 //! The hubs' answers are finished JSON, and a thousand monitors are a megabyte of it: so it is not read and written again,
 //! but cut where its fields and items begin and put together anew. What an item holds, nobody looks at.
 
-use crate::watch::State;
-use crate::watch::state::worst;
+use crate::domain::State;
+use crate::domain::check::state::worst;
 
 /// Figures that are the largest of all hubs', and not their sum.
 const LARGEST: [&str; 6] = [
@@ -98,7 +98,7 @@ fn join(out: &mut String, objects: &[Vec<&str>]) {
 }
 
 /// Adds announced work, of which each hub tells as far as it concerns its own monitors: the same work from the same instant is
-/// one, that concerns all of them. Its fields are those of [`crate::api`]: id, title, monitors, from, to.
+/// one, that concerns all of them. Its fields are those of [`crate::web::api`]: id, title, monitors, from, to.
 fn announce(works: &mut Vec<String>, work: &str) {
     let [id, _, monitors, from, _] = items(work)[..] else { return };
     for known in works.iter_mut() {

@@ -7,17 +7,18 @@ use std::rc::Rc;
 use serde_json::Value;
 use worker::console_warn;
 
-use super::answer::Finished;
+use super::dispatch::Finished;
 use super::{Hub, Told};
-use crate::admin::{self, read_applied};
 use crate::config::applied::{Applied, Difference};
 use crate::config::{A_HUB, Config, Kind, MOST_MONITORS, MonitorId};
-use crate::env;
-use crate::fleet::places::Places;
-use crate::fleet::roll::Roll;
+use crate::domain::heartbeat::{Beats, Said};
+use crate::fleet::assignment::Places;
+use crate::fleet::membership::Roll;
 use crate::json;
+use crate::platform::env;
 use crate::probe::wall_clock;
-use crate::watch::beat::{Beats, Said};
+use crate::web::admin;
+use crate::web::admin::read_applied;
 
 impl Hub {
     /// The monitors of `wrangler.toml` and those that were applied; read from the store the first time.
@@ -45,7 +46,7 @@ impl Hub {
         }
         config.monitors.extend(applied.monitors);
         config.problems.extend(applied.problems);
-        super::zones::refuse_unknown(&mut config);
+        super::zone_check::refuse_unknown(&mut config);
         config
     }
 
@@ -63,7 +64,7 @@ impl Hub {
         };
         let fixed = &self.setup.config;
         let mut wanted = read_applied(&list, self.setup.allow_private, fixed, MOST_MONITORS);
-        super::zones::refuse_unknown(&mut wanted);
+        super::zone_check::refuse_unknown(&mut wanted);
         env::check_channels(&mut wanted, &self.setup.channels);
         let mut problems = wanted.problems;
         let mut roll = Roll::clone(&*self.roll()?);

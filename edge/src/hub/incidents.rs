@@ -1,14 +1,14 @@
 //! One incident: `GET /incidents/<id>` with its recording, `POST /incidents/<id>` with what somebody does to it.
 
-use super::answer::Finished;
+use super::dispatch::Finished;
 use super::machines::hide;
 use super::{Hub, Told};
-use crate::api;
+use crate::domain::incident::Incident;
+use crate::domain::incident::actions::Orders;
+use crate::domain::report::last_report::Run;
 use crate::probe::wall_clock;
-use crate::routes::place;
-use crate::watch::hand::Orders;
-use crate::watch::incident::Incident;
-use crate::watch::told::Run;
+use crate::web::api;
+use crate::web::routes::place;
 
 impl Hub {
     /// The incident of this id, whosever it is, and the samples before it.

@@ -4,13 +4,13 @@
 //! all that the public is told begins there.
 
 use super::{Hub, Told};
-use crate::api;
 use crate::config::{Config, Monitor, Problem};
+use crate::domain::incident::Incident;
+use crate::domain::maintenance::Work;
 use crate::probe::wall_clock;
-use crate::routes::place;
 use crate::view::StatusView;
-use crate::watch::incident::Incident;
-use crate::watch::work::Work;
+use crate::web::api;
+use crate::web::routes::place;
 
 /// Later than any incident, in seconds of Unix time.
 const LATER: i64 = 253_402_300_800;

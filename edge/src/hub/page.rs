@@ -4,10 +4,11 @@ use heapbeat_shared::{Bytes, HealthMemory, Sample, UnixMillis};
 
 use super::machines::keep;
 use super::{Hub, Told};
-use crate::api::{self, MonitorPage, RANGES};
+use crate::domain::history::downsample::Thinned;
 use crate::probe::wall_clock;
 use crate::view::ChartPoint;
-use crate::watch::thin::Thinned;
+use crate::web::api;
+use crate::web::api::{MonitorPage, RANGES};
 
 /// How long closed incidents stand on the first page.
 const PAST_MS: i64 = 14 * 86_400_000;

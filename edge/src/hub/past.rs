@@ -3,9 +3,9 @@
 use heapbeat_shared::UnixMillis;
 
 use super::Hub;
-use crate::api::Rows;
 use crate::config::Monitor;
-use crate::watch::schedule;
+use crate::domain::check::schedule;
+use crate::web::api::Rows;
 
 impl Hub {
     /// `GET /monitors/<id>/latency`: from the first of these instants to the second; `last`: the last tick.

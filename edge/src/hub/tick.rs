@@ -4,17 +4,19 @@ use futures_util::future::join;
 use heapbeat_shared::UnixMillis;
 use worker::{console_error, console_log, console_warn};
 
-use super::deliver::To;
+use super::delivery::To;
 use super::{Hub, Told, Turn};
 use crate::config::{Config, Monitor, Rhythm, Target};
-use crate::env::{self, Setup};
-use crate::probe::{self, Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
-use crate::watch::answer::Probed;
-use crate::watch::beat;
-use crate::watch::board::{Note, Tick};
-use crate::watch::proof::Key;
-use crate::watch::sight;
-use crate::watch::work::concerned;
+use crate::domain::check::outcome::Probed;
+use crate::domain::check::self_check;
+use crate::domain::engine::{Note, Tick};
+use crate::domain::heartbeat;
+use crate::domain::maintenance::concerned;
+use crate::domain::report::verification::Key;
+use crate::platform::env;
+use crate::platform::env::Setup;
+use crate::probe;
+use crate::probe::{Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
 
 /// Requests that the probes of one tick may make: the free plan's 50, less what alerts may need.
 pub(super) const REQUESTS_A_TICK: u32 = 45;
@@ -126,10 +128,10 @@ impl Hub {
     ) -> Told<Vec<Probed>> {
         let mut probes = probe_all(due, allowance).await;
         let references = &self.setup.references;
-        let suspect = sight::is_suspect(&*self.board()?, config, &probes, !references.is_empty());
+        let suspect = self_check::is_suspect(&*self.board()?, config, &probes, !references.is_empty());
         if suspect {
             let sight = probe::sight(references, allowance).await;
-            sight::cover(&*self.board()?, &mut probes, sight, at);
+            self_check::cover(&*self.board()?, &mut probes, sight, at);
         }
         Ok(probes)
     }
@@ -171,7 +173,7 @@ impl Hub {
                 Rhythm::Every(_) => "UTC",
             };
             let offset = |at| zone_offset(zone, at).unwrap_or(0);
-            let result = beat::look(beats.get(&monitor.id), job, at, offset);
+            let result = heartbeat::look(beats.get(&monitor.id), job, at, offset);
             Some(Probed { monitor: monitor.id.clone(), heard: wall_clock(), result })
         };
         Ok(config.monitors.iter().filter_map(look).collect())

@@ -5,9 +5,9 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use super::{Hub, Told};
-use crate::api;
 use crate::probe::wall_clock;
 use crate::view::StatusView;
+use crate::web::api;
 
 /// Memory is shown for three hours where nobody says otherwise.
 const MEMORY_SHOWN_MS: i64 = 3 * 3_600_000;

@@ -6,7 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStreamDefaultReader, Response};
 
 use super::platform::{Address, Look, conclude, read_error};
-use crate::watch::answer::{Body, Missed};
+use crate::domain::check::outcome::{Body, Missed};
 
 /// Reads at most `limit` bytes; a body that is longer is cancelled where it passes the limit, so one of a
 /// gigabyte costs no more than one that is a byte too long.

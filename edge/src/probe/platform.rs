@@ -7,11 +7,11 @@
 //! A workerd of one's own opens the connections itself and throws. There is no code to go by, only text, and
 //! the text does not tell much: version 1.20261117 says `Network connection lost.` for a port that refuses as
 //! for an answer that breaks off, and `internal error; reference = …` for a name that does not resolve as for
-//! TLS that fails. There, a second look ([`super::look`]) tells them apart; in production the same texts mean
+//! TLS that fails. There, a second look ([`super::tcp_fallback`]) tells them apart; in production the same texts mean
 //! what they say. No text of the platform is ever shown.
 
-use crate::watch::answer::Missed;
-use crate::watch::{Blindness, Failure};
+use crate::domain::check::outcome::Missed;
+use crate::domain::{Blindness, Failure};
 
 /// What the text of an error says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use web_sys::Url;
 
 use crate::config::{A_HUB, is_private_host};
-use crate::watch::Failure;
-use crate::watch::proof::Key;
+use crate::domain::Failure;
+use crate::domain::report::verification::Key;
 
 /// Most redirects that are followed.
 const MOST: usize = 5;

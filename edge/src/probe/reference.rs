@@ -9,8 +9,8 @@ use worker::Delay;
 
 use super::{Allowance, platform, six_at_once};
 use crate::config::HttpUrl;
-use crate::outgoing::Outgoing;
-use crate::watch::sight::Sight;
+use crate::domain::check::self_check::Sight;
+use crate::platform::fetch_request::Outgoing;
 
 /// How long a reference target has to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);

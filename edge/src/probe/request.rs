@@ -9,8 +9,8 @@ use wasm_bindgen::JsValue;
 
 use super::sign::Question;
 use crate::config::{Monitor, MonitorId, Target};
-use crate::outgoing::Outgoing;
-use crate::watch::Blindness;
+use crate::domain::Blindness;
+use crate::platform::fetch_request::Outgoing;
 
 /// The headers of each monitor that has some, secrets put in; or that a secret is not there.
 pub type Sent = LiteMap<MonitorId, Result<Vec<SentHeader>, Blindness>>;

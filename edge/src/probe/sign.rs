@@ -4,11 +4,12 @@ use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, RequestSignature};
 use wasm_bindgen::JsCast;
 use web_sys::WorkerGlobalScope;
 
-use super::clock::wall_clock;
 use crate::config::MonitorId;
-use crate::watch::Blindness;
-use crate::watch::answer::{Answer, Missed};
-use crate::watch::proof::{self, Key};
+use crate::domain::Blindness;
+use crate::domain::check::outcome::{Answer, Missed};
+use crate::domain::report::verification;
+use crate::domain::report::verification::Key;
+use crate::platform::clock::wall_clock;
 
 /// What each monitor that has a secret is asked with; or that the secret it names is not there.
 pub type Keys = Vec<(MonitorId, Result<Key, Blindness>)>;
@@ -36,7 +37,7 @@ impl Question {
 
     /// Believes the answer or says why not.
     pub(super) fn open(&self, answer: Answer, header: Option<&str>, key: &Key) -> Result<Answer, Missed> {
-        proof::open(answer, self.nonce, header, key).map_err(Missed::Failed)
+        verification::open(answer, self.nonce, header, key).map_err(Missed::Failed)
     }
 }
 

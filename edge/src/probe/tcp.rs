@@ -9,8 +9,8 @@ use worker::{Delay, SecureTransport, Socket};
 use super::platform::{Address, Look, conclude, read_error};
 use super::wall_clock;
 use crate::config::{TcpAddress, is_private_host};
-use crate::watch::Failure;
-use crate::watch::answer::{Answer, Body, Missed};
+use crate::domain::Failure;
+use crate::domain::check::outcome::{Answer, Body, Missed};
 
 /// Opens a connection within `timeout`.
 pub(super) async fn ask(address: &TcpAddress, timeout: Duration, private: bool) -> Result<Answer, Missed> {

@@ -1,6 +1,6 @@
 //! Numbers and ids in a blob, written and read.
 
-use super::pack::PackError;
+use super::tick_codec::PackError;
 use crate::config::MonitorId;
 
 /// Writes an id: a byte for its length, and the id.

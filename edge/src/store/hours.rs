@@ -1,9 +1,9 @@
 //! The latencies of a day, all monitors' hours in one blob.
 
 use super::bytes::{Reader, put_id, varint};
-use super::pack::PackError;
+use super::tick_codec::PackError;
 use crate::config::MonitorId;
-use crate::watch::latency::Hour;
+use crate::domain::history::latency::Hour;
 
 /// Adds an hour of `monitor` to the blob of a day's latencies: a byte for the length of the id and the id, a varint for the
 /// hour, and each figure plus 1, or 0.

@@ -9,13 +9,13 @@ use litemap::LiteMap;
 use worker::SqlStorageValue;
 
 use super::hours::{each_hour, pack_hour};
-use super::pack::each;
 use super::series::Told;
 use super::sqlite::{RING, Sql, StoreError, integer};
-use crate::api::Rows;
+use super::tick_codec::each;
 use crate::config::MonitorId;
-use crate::watch::latency::{KEPT, Probes};
-use crate::watch::verdict::Verdict;
+use crate::domain::check::verdict::Verdict;
+use crate::domain::history::latency::{KEPT, Probes};
+use crate::web::api::Rows;
 
 /// The number among the tiers of `watch/rollup.rs`.
 const TIER: i64 = 3;

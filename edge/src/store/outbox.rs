@@ -1,10 +1,10 @@
 //! The outbox's table.
 
-use heapbeat_shared::{UnixMillis, record};
+use heapbeat_shared::{UnixMillis, codec};
 use worker::SqlStorageValue;
 
 use super::sqlite::{Sql, StoreError, integer};
-use crate::alert::Queued;
+use crate::notify::Queued;
 
 /// Every row, in order.
 pub(super) fn load(sql: &Sql) -> Result<Vec<Queued>, StoreError> {
@@ -20,7 +20,7 @@ fn read(row: &[SqlStorageValue]) -> Option<Queued> {
     Some(Queued {
         id: integer(id)?,
         channel: channel.parse().ok()?,
-        message: record::read(message)?,
+        message: codec::read(message)?,
         due: UnixMillis(integer(due)?),
         attempts: u32::try_from(integer(attempts)?).ok()?,
     })
@@ -33,7 +33,7 @@ pub(super) fn write(sql: &Sql, row: &Queued) -> Result<(), StoreError> {
         vec![
             row.id.into(),
             row.channel.as_str().into(),
-            record::write(&row.message).into(),
+            codec::write(&row.message).into(),
             row.due.0.into(),
             i64::from(row.attempts).into(),
         ],

@@ -10,13 +10,13 @@ use litemap::LiteMap;
 use worker::SqlStorageValue;
 
 use super::latency;
-use super::pack::{pack_runs, unpack, unpack_runs};
 use super::sqlite::{Sql, StoreError};
+use super::tick_codec::{pack_runs, unpack, unpack_runs};
 use crate::config::MonitorId;
-use crate::watch::board::Reading;
-use crate::watch::latency::Probes;
-use crate::watch::rollup::{Line, Tier, line, merge, peaks};
-use crate::watch::told::Run;
+use crate::domain::engine::Reading;
+use crate::domain::history::latency::Probes;
+use crate::domain::history::rollup::{Line, Tier, line, merge, peaks};
+use crate::domain::report::last_report::Run;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -4,25 +4,26 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use heapbeat_shared::{UnixMillis, record};
+use heapbeat_shared::{UnixMillis, codec};
 use litemap::LiteMap;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue, State as ObjectState};
 
-use super::migrate::{self, MigrationError};
-use super::pack::{pack, pack_runs, unpack, unpack_runs};
+use super::migrate;
+use super::migrate::MigrationError;
+use super::tick_codec::{pack, pack_runs, unpack, unpack_runs};
 use super::transaction::Storage;
 use super::{latency, outbox, series};
-use crate::alert::Queued;
-use crate::api::Rows;
 use crate::config::MonitorId;
-use crate::watch::State;
-use crate::watch::board::{Commit, Memos, Reading, Tick};
-use crate::watch::chart;
-use crate::watch::incident::Incident;
-use crate::watch::ledger::{Entry, KEPT};
-use crate::watch::rollup::{Line, Tier};
-use crate::watch::told::Run;
-use crate::watch::usage::Usage;
+use crate::domain::State;
+use crate::domain::engine::{Commit, Memos, Reading, Tick};
+use crate::domain::history::ledger::{Entry, KEPT};
+use crate::domain::history::memory_chart;
+use crate::domain::history::rollup::{Line, Tier};
+use crate::domain::incident::Incident;
+use crate::domain::quota::Usage;
+use crate::domain::report::last_report::Run;
+use crate::notify::Queued;
+use crate::web::api::Rows;
 
 /// Places of the ring: a day of minutes, which the chart begins with, and some. Memory older than the present hour is
 /// in chunks.
@@ -165,11 +166,11 @@ impl Store {
                 return Err(StoreError::Unexpected("ring"));
             };
             if let SqlStorageValue::Blob(usage) = usage {
-                loaded.usage = record::read(usage).unwrap_or_default();
+                loaded.usage = codec::read(usage).unwrap_or_default();
             }
             self.place.set(slot);
             loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
-            loaded.memos = record::read(memos).ok_or(StoreError::Unexpected("ring"))?;
+            loaded.memos = codec::read(memos).ok_or(StoreError::Unexpected("ring"))?;
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         for row in
@@ -178,7 +179,7 @@ impl Store {
             let (id, entry) = ledger_row(&row).ok_or(StoreError::Unexpected("ledger"))?;
             loaded.ledgers.entry(id).or_default().push(entry);
         }
-        let since = now.minus(chart::SPAN).0;
+        let since = now.minus(memory_chart::SPAN).0;
         let ticks = "SELECT at, probes FROM ring WHERE at > ? ORDER BY at";
         for row in self.sql.rows(ticks, vec![since.into()])? {
             let (Some(at), Some(SqlStorageValue::Blob(blob))) = (row.first().and_then(integer), row.get(1))
@@ -227,7 +228,7 @@ impl Store {
         let Some([SqlStorageValue::Blob(body), recording]) = rows.first().map(Vec::as_slice) else {
             return Ok(None);
         };
-        let incident = record::read(body).ok_or(StoreError::Unexpected("incident"))?;
+        let incident = codec::read(body).ok_or(StoreError::Unexpected("incident"))?;
         let runs = match recording {
             SqlStorageValue::Blob(blob) => unpack_runs(blob).unwrap_or_default(),
             _ => Vec::new(),
@@ -242,7 +243,7 @@ impl Store {
 
     fn incidents(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Incident>, StoreError> {
         let read = |row: &Vec<SqlStorageValue>| match row.first() {
-            Some(SqlStorageValue::Blob(body)) => record::read(body),
+            Some(SqlStorageValue::Blob(body)) => codec::read(body),
             _ => None,
         };
         self.sql
@@ -319,7 +320,7 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
             came.into(),
             pack(&commit.readings).into(),
             commit.memos.clone().into(),
-            record::write(&commit.usage).into(),
+            codec::write(&commit.usage).into(),
         ],
     )?;
     for (monitor, changes) in &commit.ledgers {
@@ -362,7 +363,7 @@ fn write_incident(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
     sql.run(
         "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
             ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body",
-        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, record::write(incident).into()],
+        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, codec::write(incident).into()],
     )
 }
 

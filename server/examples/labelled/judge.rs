@@ -2,7 +2,8 @@
 #![allow(dead_code)]
 
 use heapbeat_shared::forecast::{Forecaster, Point, Verdict};
-use heapbeat_shared::series::{self, SeriesError};
+use heapbeat_shared::series;
+use heapbeat_shared::series::SeriesError;
 
 use super::process::Scenario;
 

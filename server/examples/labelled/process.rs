@@ -9,9 +9,10 @@ use std::f64::consts::TAU;
 use std::time::Duration;
 
 use heapbeat::clock::Now;
-use heapbeat::history::History;
-use heapbeat::sample::Sources;
-use heapbeat_shared::forecast::Verdict::{self, Fragmenting, Growing, Leaking, Steady};
+use heapbeat::sampling::Sources;
+use heapbeat::telemetry::history::History;
+use heapbeat_shared::forecast::Verdict;
+use heapbeat_shared::forecast::Verdict::{Fragmenting, Growing, Leaking, Steady};
 use heapbeat_shared::{Bytes, InstanceId, UnixMillis};
 
 /// For the process's environment (`_RJEM_MALLOC_CONF`): the decay of a second, a hundred times as fast.

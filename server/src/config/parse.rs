@@ -14,7 +14,7 @@ use http::Uri;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::Readers;
-use crate::guard::marks::{Mark, ParseMarkError};
+use crate::overload::thresholds::{Mark, ParseMarkError};
 
 /// Which events are logged: a level, or levels by the module that speaks, such as `info,heapbeat::http=debug`.
 #[derive(Clone, Debug, PartialEq)]

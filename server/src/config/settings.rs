@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-use crate::guard::marks::Marks;
+use crate::overload::thresholds::Marks;
 
-use super::parse::{self, FlightPlace, LogFormat, Parsed, Patience};
+use super::parse;
+use super::parse::{FlightPlace, LogFormat, Parsed, Patience};
 use super::{Config, HttpLimits, LogFilter, Metrics, Secrets};
 
 /// One thing that can be set.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
 
-use super::seen::{Answer, Seen};
+use super::health::{Answer, Seen};
 use super::{Dependency, DependencyError, Fault, Figures, MAX_DEPENDENCIES};
 use crate::http::panics::catch_panic;
 

@@ -15,7 +15,7 @@ use sqlx::{Connection, Database, Pool};
 use tokio::runtime::Handle;
 
 use super::{Dependency, Fault, Figures};
-use crate::guard::hooks::Shrink;
+use crate::overload::hooks::Shrink;
 
 /// The pool as a dependency: a connection is taken out of it and pinged.
 ///

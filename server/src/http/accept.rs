@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::connection;
-use super::slots::Slot;
+use super::connection_limit::Slot;
 use super::{Server, Stage};
 
 /// Wait after the kernel could not give a connection for want of descriptors or memory: it will not at once either.

@@ -18,13 +18,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::accept::closing;
-use super::answer::answer;
+use super::connection_limit::{Slot, SlotKind};
+use super::dispatch::answer;
 use super::progress::Progress;
-use super::slots::{Slot, SlotKind};
-use super::watched::Watched;
+use super::tracked_io::Watched;
 use super::{Server, Stage};
 use crate::config::HttpLimits;
-use crate::supervise;
+use crate::supervisor;
 
 /// Time for the request of a connection that is here for `/health` alone.
 const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -115,7 +115,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Patient<C> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let mut this = self.project();
-        if let Poll::Ready(result) = supervise::connection(|| this.inner.poll(cx)) {
+        if let Poll::Ready(result) = supervisor::connection(|| this.inner.poll(cx)) {
             return Poll::Ready(End::Done(result));
         }
         while let Some(deadline) = this.progress.deadline(this.limits) {

@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::dependency::{Board, Dependency, Fault};
-    use crate::sample::Reading;
+    use crate::sampling::Reading;
 
     #[test]
     fn only_these_paths_are_ours() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use heapbeat_shared::Pressure;
-use heapbeat_shared::exposition::Format;
+use heapbeat_shared::openmetrics::Format;
 use heapbeat_shared::signing::{HEADER, Nonce, Secret};
 use http::header::{
     ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,

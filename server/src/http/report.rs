@@ -18,16 +18,17 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
-use super::health::{self, Endpoint};
+use super::health;
+use super::health::Endpoint;
 use super::operator::{Scraped, Signer, answered, is_served, may_read, not_allowed, unauthorized};
 use super::problem::problem;
-use crate::check::PERSON;
 use crate::clock::{Clock, Now};
 use crate::config::{Metrics, Secrets};
-use crate::guard::shed::Gate;
-use crate::record::Recorder;
+use crate::edge_watch::Watching;
+use crate::inspect::PERSON;
+use crate::overload::shed::Gate;
 use crate::state::State;
-use crate::watcher::Watching;
+use crate::telemetry::Recorder;
 
 /// Nonces that are remembered, and so signed requests within two minutes: eight a second.
 const BOOK: usize = 1024;

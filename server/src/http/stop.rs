@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
-use crate::guard::act::Leave;
-use crate::supervise::Asking;
-use crate::supervise::machine::Signal as Told;
+use crate::overload::actuator::Leave;
+use crate::supervisor::Asking;
+use crate::supervisor::machine::Signal as Told;
 
 /// Why to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::eval_context::Scene;
 use super::glob::Glob;
 use super::path::Path;
-use super::scene::Scene;
 use super::{ConditionError, Placeholder, number, print};
 
 /// Most values of one `any()`.

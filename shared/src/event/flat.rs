@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{Event, EventKind};
 use crate::pressure::Pressure;
 use crate::units::{Bytes, UnixMillis};
-use crate::wire::{self, Wire, WireError};
+use crate::wire;
+use crate::wire::{Wire, WireError};
 
 /// All that any kind has.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::field::{Fields, shown};
-use super::region::{self, region};
+use super::region;
+use super::region::region;
 use super::request;
 use super::{
     Heartbeat, HttpUrl, Kind, Monitor, MonitorId, Rhythm, SecretName, Target, TcpAddress, Thresholds,

@@ -54,7 +54,7 @@ fn it_begins_with_the_public_answer() {
 #[test]
 fn the_last_ending_comes_along_within_its_bounds() {
     let evidence = vec!["x".repeat(1000); 20];
-    let previous = Some(Ending { evidence, ..Ending::default() });
+    let previous = Some(Exit { evidence, ..Exit::default() });
     let (read, _) = Report::parse(&Report { previous, ..report(0, 0) }.to_json()).unwrap();
     let evidence = read.previous.unwrap().evidence;
     assert_eq!((evidence.len(), evidence[0].len()), (12, 300));

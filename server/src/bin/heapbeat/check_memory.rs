@@ -1,10 +1,10 @@
-//! `heapbeat check-memory`: the command line of [`heapbeat::check`].
+//! `heapbeat check-memory`: the command line of [`heapbeat::inspect`].
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use heapbeat::check::{Options, Target, run as look};
+use heapbeat::inspect::{Options, Target, run as look};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let result = match matches.subcommand() {
         Some(("serve", arguments)) => serve::run(arguments).map(|()| 0),
         Some(("run", arguments)) => run::run(arguments),
-        Some((heapbeat::supervise::START, arguments)) => return ExitCode::from(run::become_it(arguments)),
+        Some((heapbeat::supervisor::START, arguments)) => return ExitCode::from(run::become_it(arguments)),
         Some(("check-memory", arguments)) => return ExitCode::from(check_memory::run(arguments)),
         Some(("recycle", arguments)) => return ExitCode::from(recycle::run(arguments)),
         Some(("apply", arguments)) => return ExitCode::from(apply::run(arguments)),

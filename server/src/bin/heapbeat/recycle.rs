@@ -1,7 +1,7 @@
 //! `heapbeat recycle`.
 
 use clap::{Arg, ArgMatches, Command};
-use heapbeat::supervise::renew::renew;
+use heapbeat::supervisor::recycle_client::renew;
 
 const EXAMPLES: &str = "\
 Starts a fresh worker beside the one that serves; when it is ready it takes over, and the old one finishes what it has.

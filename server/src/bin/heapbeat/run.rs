@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use heapbeat::config::{Config, environment};
 use heapbeat::logging;
-use heapbeat::supervise::foreign::{Guarded, Shrink};
-use heapbeat::supervise::{self, Ports};
+use heapbeat::supervisor;
+use heapbeat::supervisor::Ports;
+use heapbeat::supervisor::external::{Guarded, Shrink};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
@@ -77,7 +78,7 @@ pub(crate) fn command() -> Command {
 
 /// What becomes the program. Nobody types it.
 pub(crate) fn start() -> Command {
-    Command::new(supervise::START).hide(true).arg(
+    Command::new(supervisor::START).hide(true).arg(
         Arg::new("command").required(true).last(true).num_args(1..).value_parser(value_parser!(OsString)),
     )
 }
@@ -107,7 +108,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<u8, Error> {
         };
     let guarded = Guarded {
         command: words(arguments),
-        limit: supervise::limit(&config),
+        limit: supervisor::limit(&config),
         marks: config.marks,
         shrink,
         ready_after: arguments.get_one::<Duration>("ready-after").copied().unwrap_or_default(),
@@ -119,13 +120,13 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<u8, Error> {
     let ports = Ports { listen: arguments.get_one::<u16>("listen").copied(), side };
     let told: Bytes = guarded.limit;
     tracing::info!(heapbeat.memory.limit = told.0, "guarding {:?} within {told}", guarded.command);
-    Ok(supervise::guard(&config, &guarded, ports)?)
+    Ok(supervisor::guard(&config, &guarded, ports)?)
 }
 
 /// Becomes the program; the exit code of a shell when there is none.
 pub(crate) fn become_it(arguments: &ArgMatches) -> u8 {
     let command = words(arguments);
-    let error = supervise::become_program(&command);
+    let error = supervisor::become_program(&command);
     eprintln!("heapbeat: cannot run {:?}: {error}", command.first());
     127
 }

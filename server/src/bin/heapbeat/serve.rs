@@ -3,7 +3,8 @@
 use clap::ArgMatches;
 use heapbeat::Guard;
 use heapbeat::config::{Config, ConfigError, environment, unknown_variables};
-use heapbeat::logging::{self, LoggingError};
+use heapbeat::logging;
+use heapbeat::logging::LoggingError;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::demo;

@@ -9,7 +9,7 @@ use super::*;
 use crate::config::Patience;
 use crate::dependency::{Board, Dependency, Fault, Figures};
 use crate::instance::Instance;
-use crate::sample::Reading;
+use crate::sampling::Reading;
 
 const NOW: Now = Now { wall: UnixMillis(1_767_225_600_500), age: Duration::from_secs(100) };
 

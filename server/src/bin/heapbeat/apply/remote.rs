@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heapbeat::check::agent;
+use heapbeat::inspect::agent;
 use heapbeat_shared::monitors::applied::Applied;
 use heapbeat_shared::monitors::is_private_host;
 use serde_json::{Value, json};

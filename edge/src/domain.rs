@@ -1,0 +1,16 @@
+//! Decisions about monitors, as pure functions of (state, input, now).
+
+pub mod check;
+pub mod engine;
+pub(crate) mod fnv;
+pub mod heartbeat;
+pub mod history;
+pub mod incident;
+pub mod instant;
+pub mod maintenance;
+pub mod monitor_state;
+pub mod quota;
+pub mod report;
+
+pub use check::failure::{Blindness, Failure};
+pub use check::state::State;

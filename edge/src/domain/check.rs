@@ -1,0 +1,11 @@
+//! One check of a monitor: from the outcome of a probe to a verdict, and from verdicts to a state.
+
+pub mod failure;
+pub mod flap;
+pub mod outcome;
+pub mod quorum;
+pub mod schedule;
+pub mod self_check;
+pub mod state;
+pub mod threshold;
+pub mod verdict;

@@ -1,0 +1,214 @@
+//! From an answer to a verdict: what the monitor's conditions make of it.
+
+use heapbeat_shared::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
+use heapbeat_shared::wire::WireError;
+use heapbeat_shared::{Health, HealthError};
+
+use crate::config::{Kind, Monitor};
+use crate::domain::check::outcome::{Answer, Body, Missed};
+use crate::domain::check::threshold::Vote;
+use crate::domain::{Blindness, Failure};
+
+/// What one probe says about its monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every condition holds.
+    Up,
+    /// It serves, but not as well as it should.
+    Degraded(Failure),
+    /// It does not serve as it should.
+    Failed(Failure),
+    /// Nobody could look.
+    Blind(Blindness),
+}
+
+impl Verdict {
+    /// What it means for the state; `None` when it means nothing.
+    pub fn vote(self) -> Option<Vote> {
+        match self {
+            Verdict::Up => Some(Vote::Up),
+            Verdict::Degraded(_) => Some(Vote::Degraded),
+            Verdict::Failed(_) => Some(Vote::Failed),
+            Verdict::Blind(_) => None,
+        }
+    }
+
+    /// The public sentence, where there is something to say.
+    pub fn sentence(self) -> Option<String> {
+        match self {
+            Verdict::Up => None,
+            Verdict::Degraded(failure) | Verdict::Failed(failure) => Some(failure.sentence()),
+            Verdict::Blind(blindness) => Some(blindness.sentence()),
+        }
+    }
+}
+
+/// A verdict with the figures that the answer carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How long the answer took, in milliseconds.
+    pub latency_ms: Option<u32>,
+    /// What `/health` said, where it is that kind of monitor.
+    pub health: Option<Health>,
+}
+
+/// Judges what a probe of `monitor` brought back.
+///
+/// Where there was no answer, the reason is why; but for an http monitor that wants just that, by a condition
+/// on `[CONNECTED]`. A heapbeat monitor must also answer as `/health` does.
+pub fn judge(monitor: &Monitor, result: &Result<Answer, Missed>) -> Judged {
+    match result {
+        Ok(answer) => with_answer(monitor, answer),
+        Err(Missed::Blind(blindness)) => without_answer(Verdict::Blind(*blindness)),
+        Err(Missed::Failed(_)) if wants_no_answer(monitor) => without_answer(Verdict::Up),
+        Err(Missed::Failed(failure)) => without_answer(Verdict::Failed(*failure)),
+    }
+}
+
+/// Whether what came back is a failure that another try may undo.
+pub fn wants_another_try(monitor: &Monitor, result: &Result<Answer, Missed>) -> bool {
+    matches!(judge(monitor, result).verdict, Verdict::Failed(_))
+}
+
+fn wants_no_answer(monitor: &Monitor) -> bool {
+    matches!(monitor.kind(), Kind::Http | Kind::Tcp)
+        && monitor.conditions.iter().any(|condition| condition.asks_about(Placeholder::Connected))
+        && broken(&monitor.conditions, &Scene::new(Outcome::UNREACHED)).is_none()
+}
+
+/// The first of `conditions` that does not hold, as a reason for the public.
+fn broken(conditions: &[Condition], scene: &Scene<'_>) -> Option<Failure> {
+    let (index, condition) = conditions.iter().enumerate().find(|(_, condition)| !condition.holds(scene))?;
+    let seen = scene.outcome;
+    let asks_about = |placeholder| condition.asks_about(placeholder);
+    Some(match seen.body {
+        SeenBody::TooLarge if asks_about(Placeholder::Body) => Failure::BodyTooLarge,
+        _ if seen.connected && asks_about(Placeholder::Status) => Failure::Status(seen.status),
+        _ if seen.connected && asks_about(Placeholder::ResponseTime) => Failure::Slow(seen.millis()),
+        _ => Failure::Condition(u16::try_from(index + 1).unwrap_or(u16::MAX)),
+    })
+}
+
+fn with_answer(monitor: &Monitor, answer: &Answer) -> Judged {
+    let body = match &answer.body {
+        Body::Whole(bytes) => SeenBody::Whole(bytes),
+        Body::Unread => SeenBody::Whole(b""),
+        Body::TooLarge => SeenBody::TooLarge,
+    };
+    let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency, body };
+    let scene = Scene::new(outcome);
+    let health = match monitor.kind() {
+        Kind::Http | Kind::Tcp | Kind::Heartbeat => Ok(None),
+        Kind::Heapbeat => health(&answer.body).map(Some),
+    };
+    // A 500 with an error page is a 500 first, and not JSON second.
+    let verdict = match (broken(&monitor.conditions, &scene), &health) {
+        (Some(failure), _) => Verdict::Failed(failure),
+        (None, Err(failure)) => Verdict::Failed(*failure),
+        (None, Ok(_)) => broken(&monitor.degraded, &scene).map_or(Verdict::Up, Verdict::Degraded),
+    };
+    Judged { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
+}
+
+fn without_answer(verdict: Verdict) -> Judged {
+    Judged { verdict, latency_ms: None, health: None }
+}
+
+/// Reads the body as a health answer.
+fn health(body: &Body) -> Result<Health, Failure> {
+    let bytes = match body {
+        Body::Whole(bytes) => bytes.as_slice(),
+        Body::Unread => &[],
+        Body::TooLarge => return Err(Failure::BodyTooLarge),
+    };
+    Health::parse(bytes).map_err(|error| match error {
+        HealthError::TooLong { .. } => Failure::BodyTooLarge,
+        HealthError::Malformed(WireError::Misshapen(_)) => Failure::NotHealth,
+        HealthError::Malformed(_) => Failure::NotJson,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+
+    const HEALTH: &str =
+        r#"{"status":"healthy","memory":{"rss":1,"heapUsed":2,"heapTotal":3,"external":4},"uptime":5}"#;
+
+    fn monitor(kind: &str, extra: &str) -> Monitor {
+        let text = format!(r#"[{{"id":"m","kind":"{kind}","url":"https://m.example"{extra}}}]"#);
+        let config = Config::parse(Some(&text), false);
+        assert_eq!(config.problems, []);
+        config.monitors[0].clone()
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // it stands in tables beside failures
+    fn answer(status: u16, millis: u64, body: Body) -> Result<Answer, Missed> {
+        Ok(Answer { status, latency: Duration::from_millis(millis), body, report: None })
+    }
+
+    fn whole(body: &str) -> Body {
+        Body::Whole(body.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_heapbeat_monitor() {
+        let monitor = monitor("heapbeat", r#","degraded":["[RESPONSE_TIME] < 100"]"#);
+        let cases = [
+            ("all is well", answer(200, 99, whole(HEALTH)), Verdict::Up),
+            ("slow", answer(200, 100, whole(HEALTH)), Verdict::Degraded(Failure::Slow(100))),
+            ("an error page", answer(500, 1, whole("<html>")), Verdict::Failed(Failure::Status(500))),
+            (
+                "an error in the contract's shape",
+                answer(503, 1, whole(HEALTH)),
+                Verdict::Failed(Failure::Status(503)),
+            ),
+            ("a page", answer(200, 1, whole("<html>")), Verdict::Failed(Failure::NotJson)),
+            ("nothing", answer(200, 1, whole("")), Verdict::Failed(Failure::NotJson)),
+            ("cut short", answer(200, 1, whole(&HEALTH[..50])), Verdict::Failed(Failure::NotJson)),
+            ("other JSON", answer(200, 1, whole(r#"{"ok":true}"#)), Verdict::Failed(Failure::NotHealth)),
+            ("a flood", answer(200, 1, Body::TooLarge), Verdict::Failed(Failure::BodyTooLarge)),
+            ("refused", Err(Failure::Refused.into()), Verdict::Failed(Failure::Refused)),
+            ("our own fault", Err(Blindness::Budget.into()), Verdict::Blind(Blindness::Budget)),
+        ];
+        for (name, result, verdict) in cases {
+            assert_eq!(judge(&monitor, &result).verdict, verdict, "{name}");
+        }
+        let judged = judge(&monitor, &answer(503, 7, whole(HEALTH)));
+        assert_eq!(judged.latency_ms, Some(7));
+        assert_eq!(judged.health.unwrap().uptime, 5, "the figures of a failing server are figures");
+    }
+
+    #[test]
+    fn an_http_monitor_may_want_any_status_or_none_at_all() {
+        let teapot = monitor("http", r#","conditions":["[STATUS] == 418"]"#);
+        assert_eq!(judge(&teapot, &answer(418, 1, Body::Unread)).verdict, Verdict::Up);
+        assert_eq!(
+            judge(&teapot, &answer(200, 1, Body::Unread)).verdict,
+            Verdict::Failed(Failure::Status(200))
+        );
+        let worded = monitor("http", r#","conditions":["[BODY].status == UP","len([BODY].jobs) < 3"]"#);
+        let cases = [
+            (r#"{"status":"UP","jobs":[1,2]}"#, Verdict::Up),
+            (r#"{"status":"DOWN","jobs":[]}"#, Verdict::Failed(Failure::Condition(1))),
+            (r#"{"status":"UP","jobs":[1,2,3]}"#, Verdict::Failed(Failure::Condition(2))),
+            ("<html>", Verdict::Failed(Failure::Condition(1))),
+        ];
+        for (body, verdict) in cases {
+            assert_eq!(judge(&worded, &answer(200, 1, whole(body))).verdict, verdict, "{body}");
+        }
+        let flood = Verdict::Failed(Failure::BodyTooLarge);
+        assert_eq!(judge(&worded, &answer(200, 1, Body::TooLarge)).verdict, flood);
+        let closed = monitor("http", r#","conditions":["[CONNECTED] == false"]"#);
+        assert_eq!(judge(&closed, &Err(Failure::Refused.into())).verdict, Verdict::Up);
+        assert_eq!(
+            judge(&closed, &answer(200, 1, Body::Unread)).verdict,
+            Verdict::Failed(Failure::Condition(1))
+        );
+    }
+}

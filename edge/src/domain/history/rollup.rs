@@ -1,0 +1,280 @@
+//! Memory history in three resolutions: every second, the peak of a minute, the peak of an hour.
+//!
+//! A chart that shows means hides the peak that killed the process, so a coarser resolution keeps the sample with the
+//! highest working set, whole, at the instant at which it was taken. Samples of different instances are never merged:
+//! what lies between two runs is a restart or a gap, and stays one.
+
+use std::time::Duration;
+
+use heapbeat_shared::series::{MAX_SAMPLES, Series};
+use heapbeat_shared::{Sample, UnixMillis};
+
+use crate::domain::report::last_report::Run;
+
+/// A resolution: how finely, for how long, and how much of it is in one chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// As it was told.
+    Second,
+    /// One sample a minute.
+    Minute,
+    /// One sample an hour.
+    Hour,
+}
+
+impl Tier {
+    /// Every tier, finest first.
+    pub const ALL: [Tier; 3] = [Tier::Second, Tier::Minute, Tier::Hour];
+
+    /// Its number in the store.
+    pub const fn number(self) -> i64 {
+        match self {
+            Tier::Second => 0,
+            Tier::Minute => 1,
+            Tier::Hour => 2,
+        }
+    }
+
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Tier::Second => "1s",
+            Tier::Minute => "1m",
+            Tier::Hour => "1h",
+        }
+    }
+
+    /// The time that one chunk is about.
+    pub const fn chunk(self) -> Duration {
+        Duration::from_secs(match self {
+            Tier::Second => 3600,
+            Tier::Minute => 86_400,
+            Tier::Hour => 30 * 86_400,
+        })
+    }
+
+    /// How long it is kept.
+    pub const fn kept(self) -> Duration {
+        Duration::from_secs(match self {
+            Tier::Second => 7 * 86_400,
+            Tier::Minute => 90 * 86_400,
+            Tier::Hour => 730 * 86_400,
+        })
+    }
+
+    /// The chunk that `at` is in: its beginning, and its place among those that are kept. A new chunk takes the place
+    /// of one that is too old, so that nothing has to be deleted.
+    pub fn place(self, at: UnixMillis) -> (UnixMillis, i64) {
+        let chunk = i64::try_from(self.chunk().as_millis()).unwrap_or(i64::MAX);
+        let places = i64::try_from(self.kept().as_millis()).unwrap_or(i64::MAX) / chunk + 2;
+        let number = at.0.div_euclid(chunk);
+        (UnixMillis(number * chunk), number.rem_euclid(places))
+    }
+
+    /// The finest tier that can show `span` in a reasonable number of points.
+    pub fn for_span(span: Duration) -> Tier {
+        match span.as_secs() {
+            0..=10_800 => Tier::Second,
+            10_801..=691_200 => Tier::Minute,
+            _ => Tier::Hour,
+        }
+    }
+}
+
+/// Puts runs together where one goes on from the other; the order stays.
+pub fn merge(runs: impl IntoIterator<Item = Run>) -> Vec<Run> {
+    let mut merged: Vec<Run> = Vec::new();
+    for run in runs {
+        match merged.last_mut() {
+            Some(last)
+                if last.instance == run.instance
+                    && last.series.first + last.series.samples.len() as u64 == run.series.first
+                    && last.series.samples.len() + run.series.samples.len() <= MAX_SAMPLES =>
+            {
+                last.series.samples.extend(run.series.samples);
+            }
+            _ => merged.push(run),
+        }
+    }
+    merged
+}
+
+/// The peak of every `bucket` of time, instance by instance, without sequence numbers.
+pub fn peaks(runs: &[Run], bucket: Duration) -> Vec<Run> {
+    let bucket = i64::try_from(bucket.as_millis()).unwrap_or(i64::MAX).max(1);
+    let mut out: Vec<Run> = Vec::new();
+    for run in runs {
+        if out
+            .last()
+            .is_none_or(|last| last.instance != run.instance || last.series.samples.len() >= MAX_SAMPLES)
+        {
+            out.push(Run { instance: run.instance, series: Series { first: 0, samples: Vec::new() } });
+        }
+        let Some(peaks) = out.last_mut().map(|last| &mut last.series.samples) else { continue };
+        for sample in &run.series.samples {
+            match peaks.last_mut() {
+                Some(last) if last.at.0.div_euclid(bucket) == sample.at.0.div_euclid(bucket) => {
+                    if sample.working_set >= last.working_set {
+                        *last = *sample;
+                    }
+                }
+                _ => peaks.push(*sample),
+            }
+        }
+    }
+    out
+}
+
+/// One line of a chart: samples in time, and where something is missing between two of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// The samples within the window, oldest first, each with whether another instance begins with it.
+    pub samples: Vec<(Sample, bool)>,
+    /// Stretches in which samples were taken and never told: from, to, how many.
+    pub gaps: Vec<(UnixMillis, UnixMillis, u64)>,
+}
+
+/// The line of `runs`, oldest first, from `from` (inclusive) to `to` (exclusive). `numbered`: whether sequence numbers
+/// mean something.
+pub fn line(runs: &[Run], from: UnixMillis, to: UnixMillis, numbered: bool) -> Line {
+    let mut line = Line::default();
+    let mut last: Option<(&Run, UnixMillis)> = None;
+    for run in runs {
+        let Some(first) = run.series.samples.first() else { continue };
+        let same = last.filter(|(before, _)| before.instance == run.instance);
+        if let Some((before, until)) = same.filter(|_| numbered) {
+            let expected = before.series.first + before.series.samples.len() as u64;
+            let missing = run.series.first.saturating_sub(expected);
+            if missing > 0 && until < to && first.at >= from {
+                line.gaps.push((until, first.at, missing));
+            }
+        }
+        for (index, sample) in run.series.samples.iter().enumerate() {
+            if sample.at >= from && sample.at < to {
+                line.samples.push((*sample, index == 0 && same.is_none()));
+            }
+        }
+        last = run.series.samples.last().map(|sample| (run, sample.at));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use heapbeat_shared::{Bytes, InstanceId, series};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sample(second: i64, pages: u64) -> Sample {
+        let figure = |n: u64| Bytes(n * series::PAGE);
+        Sample {
+            at: UnixMillis(second * 1000),
+            rss: figure(pages + 2000),
+            heap_used: figure(pages),
+            heap_total: figure(pages + 300),
+            heap_resident: figure(pages + 700),
+            working_set: figure(pages + 1500),
+        }
+    }
+
+    fn run(instance: u64, first: u64, samples: impl IntoIterator<Item = Sample>) -> Run {
+        Run {
+            instance: InstanceId(instance),
+            series: Series { first, samples: samples.into_iter().collect() },
+        }
+    }
+
+    #[test]
+    fn runs_that_go_on_become_one_and_others_do_not() {
+        let piece = |instance, first: u64| {
+            run(instance, first, (first..first + 60).map(|n| sample(n.cast_signed(), n)))
+        };
+        let merged = merge([piece(1, 0), piece(1, 60), piece(1, 180), piece(2, 240), piece(2, 300)]);
+        let shape: Vec<_> =
+            merged.iter().map(|run| (run.instance.0, run.series.first, run.series.samples.len())).collect();
+        assert_eq!(shape, [(1, 0, 120), (1, 180, 60), (2, 240, 120)]);
+        let line = line(&merged, UnixMillis(0), UnixMillis(1_000_000), true);
+        assert_eq!(line.gaps, [(UnixMillis(119_000), UnixMillis(180_000), 60)]);
+        let begins: Vec<_> = line.samples.iter().filter(|(_, begins)| *begins).map(|(s, _)| s.at.0).collect();
+        assert_eq!(begins, [0, 240_000], "another instance is no gap");
+    }
+
+    #[test]
+    fn a_peak_is_the_sample_that_was_highest() {
+        let runs = [
+            run(1, 0, (0..180).map(|n| sample(n, if n == 77 { 900 } else { 100 }))),
+            run(2, 0, [sample(180, 5)]),
+        ];
+        let peaks = peaks(&runs, Duration::from_secs(60));
+        let seen: Vec<Vec<i64>> = peaks
+            .iter()
+            .map(|run| run.series.samples.iter().map(|s| s.at.0 / 1000).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(seen, [vec![59, 77, 179], vec![180]]);
+    }
+
+    #[test]
+    fn a_chunk_takes_the_place_of_one_that_is_too_old() {
+        for tier in Tier::ALL {
+            let step = tier.chunk();
+            let places: Vec<_> = (0..1000u32).map(|n| tier.place(UnixMillis(0).plus(step * n)).1).collect();
+            let kept = usize::try_from(tier.kept().as_secs() / step.as_secs()).unwrap();
+            for n in kept..places.len() {
+                let newer = &places[n - kept..n];
+                assert!(!newer.contains(&places[n]), "{tier:?}: chunk {n} overwrites one that is still kept");
+            }
+            assert_eq!(tier.place(UnixMillis(-1)).0.0, -i64::try_from(step.as_millis()).unwrap());
+        }
+    }
+
+    #[test]
+    fn an_hour_at_one_second_costs_at_most_four_bytes_a_sample() {
+        // A busy heap: a slow drift, a wave, noise of a hundred pages, and some that each figure has for itself, from a
+        // generator of our own.
+        let mut state = 1u64;
+        let mut noise = |most: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % most
+        };
+        let samples: Vec<_> = (0..3600u64)
+            .map(|n| {
+                let base = 20_000 + n + (n % 194).abs_diff(97) * 10;
+                let mut sample = sample(n.cast_signed(), base + noise(100));
+                sample.at = UnixMillis(sample.at.0 + noise(3).cast_signed());
+                let Sample { heap_total, heap_resident, rss, working_set, .. } = &mut sample;
+                for figure in [heap_total, heap_resident, rss, working_set] {
+                    figure.0 += noise(8) * series::PAGE;
+                }
+                sample
+            })
+            .collect();
+        let told: Vec<_> =
+            samples.chunks(60).zip(0u64..).map(|(part, n)| run(1, n * 60, part.to_vec())).collect();
+        let blob = crate::store::pack_runs(&merge(told));
+        let bytes = blob.len() as f64 / 3600.0;
+        assert!(bytes <= 4.0, "{bytes} bytes a sample");
+        let back = crate::store::unpack_runs(&blob).unwrap();
+        assert_eq!(back, [run(1, 0, samples)], "and is read back as it was");
+    }
+
+    proptest! {
+        #[test]
+        fn merging_loses_and_makes_up_nothing(
+            pieces in proptest::collection::vec((1u64..4, 0u64..300, 0u64..80), 0..20),
+        ) {
+            let runs: Vec<_> = pieces
+                .into_iter()
+                .map(|(id, first, n)| run(id, first, (first..first + n).map(|n| sample(n.cast_signed(), n))))
+                .collect();
+            let all = |runs: &[Run]| -> Vec<_> {
+                let numbered = |run: &Run| {
+                    let (id, first) = (run.instance.0, run.series.first);
+                    run.series.samples.iter().zip(first..).map(move |(s, n)| (id, n, *s)).collect::<Vec<_>>()
+                };
+                runs.iter().flat_map(numbered).collect()
+            };
+            prop_assert_eq!(all(&merge(runs.clone())), all(&runs));
+        }
+    }
+}

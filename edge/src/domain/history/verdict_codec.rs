@@ -1,0 +1,163 @@
+//! Verdicts and causes as numbers, as they are kept: in a tick's blob, and in the records of the store.
+
+use heapbeat_shared::{ExitKind, record_as};
+
+use crate::domain::check::verdict::Verdict;
+use crate::domain::incident::cause::Cause;
+use crate::domain::{Blindness, Failure};
+
+/// Kind, reason and the reason's number.
+pub type Code = (u8, u8, u64);
+
+/// Kind, reason and the reason's number. Numbers on disk are never given to another reason.
+pub fn to_code(verdict: Verdict) -> Code {
+    match verdict {
+        Verdict::Up => (0, 0, 0),
+        Verdict::Degraded(failure) => with_kind(1, failure),
+        Verdict::Failed(failure) => with_kind(2, failure),
+        Verdict::Blind(Blindness::Budget) => (3, 0, 0),
+        Verdict::Blind(Blindness::Platform) => (3, 1, 0),
+        Verdict::Blind(Blindness::Secret) => (3, 2, 0),
+        Verdict::Blind(Blindness::NotHeardYet) => (3, 3, 0),
+        Verdict::Blind(Blindness::Edge) => (3, 4, 0),
+    }
+}
+
+fn with_kind(kind: u8, failure: Failure) -> Code {
+    let (reason, number) = match failure {
+        Failure::Dns => (0, 0),
+        Failure::Refused => (1, 0),
+        Failure::Unreachable => (2, 0),
+        Failure::Tls => (3, 0),
+        Failure::ConnectTimeout => (4, 0),
+        Failure::Timeout => (5, 0),
+        Failure::BodyTimeout => (6, 0),
+        Failure::Lost => (7, 0),
+        Failure::NotHttp => (8, 0),
+        Failure::RedirectLoop => (9, 0),
+        Failure::TooManyRedirects => (10, 0),
+        Failure::RedirectRefused => (11, 0),
+        Failure::PrivateAddress => (12, 0),
+        Failure::Status(status) => (13, u64::from(status)),
+        Failure::NotJson => (14, 0),
+        Failure::NotHealth => (15, 0),
+        Failure::BodyTooLarge => (16, 0),
+        Failure::Slow(ms) => (17, u64::from(ms)),
+        Failure::Condition(number) => (18, u64::from(number)),
+        Failure::Connection => (19, 0),
+        Failure::SecretRefused => (20, 0),
+        Failure::Unsigned => (21, 0),
+        Failure::Forged => (22, 0),
+        Failure::NotReport => (23, 0),
+        Failure::JobMissed => (24, 0),
+        Failure::JobOverran => (25, 0),
+        Failure::JobFailed(exit) => (26, exit.map_or(0, |exit| u64::from(exit) + 1)),
+    };
+    (kind, reason, number)
+}
+
+/// The verdict of these numbers; `None` where no version wrote them.
+pub fn from_code((kind, reason, number): Code) -> Option<Verdict> {
+    Some(match kind {
+        0 => Verdict::Up,
+        1 => Verdict::Degraded(failure_from_code(reason, number)?),
+        2 => Verdict::Failed(failure_from_code(reason, number)?),
+        3 if reason == 0 => Verdict::Blind(Blindness::Budget),
+        3 if reason == 1 => Verdict::Blind(Blindness::Platform),
+        3 if reason == 2 => Verdict::Blind(Blindness::Secret),
+        3 if reason == 3 => Verdict::Blind(Blindness::NotHeardYet),
+        3 if reason == 4 => Verdict::Blind(Blindness::Edge),
+        _ => return None,
+    })
+}
+
+/// The failure of these numbers; `None` where no version wrote them.
+pub(crate) fn failure_from_code(reason: u8, number: u64) -> Option<Failure> {
+    Some(match reason {
+        0 => Failure::Dns,
+        1 => Failure::Refused,
+        2 => Failure::Unreachable,
+        3 => Failure::Tls,
+        4 => Failure::ConnectTimeout,
+        5 => Failure::Timeout,
+        6 => Failure::BodyTimeout,
+        7 => Failure::Lost,
+        8 => Failure::NotHttp,
+        9 => Failure::RedirectLoop,
+        10 => Failure::TooManyRedirects,
+        11 => Failure::RedirectRefused,
+        12 => Failure::PrivateAddress,
+        13 => Failure::Status(u16::try_from(number).ok()?),
+        14 => Failure::NotJson,
+        15 => Failure::NotHealth,
+        16 => Failure::BodyTooLarge,
+        17 => Failure::Slow(u32::try_from(number).ok()?),
+        18 => Failure::Condition(u16::try_from(number).ok()?),
+        19 => Failure::Connection,
+        20 => Failure::SecretRefused,
+        21 => Failure::Unsigned,
+        22 => Failure::Forged,
+        23 => Failure::NotReport,
+        24 => Failure::JobMissed,
+        25 => Failure::JobOverran,
+        26 => Failure::JobFailed(number.checked_sub(1).map(u16::try_from).transpose().ok()?),
+        _ => return None,
+    })
+}
+
+/// A cause that has no failure or ending behind it.
+const PLAIN: [Cause; 4] = [Cause::Unknown, Cause::Leak, Cause::Memory, Cause::OutOfMemory];
+
+fn cause_to_code(cause: Cause) -> Code {
+    match cause {
+        Cause::Failing(failure) => with_kind(1, failure),
+        Cause::Ended(kind) => {
+            (2, 0, ExitKind::ALL.iter().position(|known| *known == kind).unwrap_or_default() as u64)
+        }
+        plain => (0, 0, PLAIN.iter().position(|known| *known == plain).unwrap_or_default() as u64),
+    }
+}
+
+fn cause_from_code((kind, reason, number): Code) -> Option<Cause> {
+    let at = usize::try_from(number).ok()?;
+    match kind {
+        0 => PLAIN.get(at).copied(),
+        1 => failure_from_code(reason, number).map(Cause::Failing),
+        2 => ExitKind::ALL.get(at).copied().map(Cause::Ended),
+        _ => None,
+    }
+}
+
+record_as! {
+    Verdict as Code: |verdict| to_code(*verdict), from_code;
+    Cause as Code: |cause| cause_to_code(*cause), cause_from_code;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_cause_and_verdict_comes_back(kind in 0_u8..4, reason in 0_u8..27, number in 0_u64..70_000) {
+            if let Some(cause) = cause_from_code((kind, reason, number)) {
+                prop_assert_eq!(cause_from_code(cause_to_code(cause)), Some(cause));
+            }
+            if let Some(verdict) = from_code((kind, reason, number)) {
+                prop_assert_eq!(from_code(to_code(verdict)), Some(verdict));
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_nothing() {
+        for code in [(0, 0, 4), (1, 27, 0), (2, 0, 10), (3, 0, 0), (1, 13, 70_000)] {
+            assert_eq!(cause_from_code(code), None, "{code:?}");
+        }
+        for code in [(4, 0, 0), (3, 5, 0), (2, 27, 0)] {
+            assert_eq!(from_code(code), None, "{code:?}");
+        }
+    }
+}

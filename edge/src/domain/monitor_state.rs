@@ -1,0 +1,297 @@
+//! All that the hub remembers about one monitor, and what one more probe makes of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use heapbeat_shared::exit::{Exit, ExitKind};
+use heapbeat_shared::record;
+use heapbeat_shared::{HealthMemory, UnixMillis};
+
+use super::incident::{Incidents, RECORDED};
+use super::{Blindness, State};
+use crate::config::Monitor;
+use crate::domain::check::flap;
+use crate::domain::check::flap::Flaps;
+use crate::domain::check::outcome::Probed;
+use crate::domain::check::quorum::{Voice, outcome};
+use crate::domain::check::schedule;
+use crate::domain::check::threshold::Standing;
+use crate::domain::check::verdict::{Judged, Verdict, judge};
+use crate::domain::history::days;
+use crate::domain::history::days::Day;
+use crate::domain::history::latency::Lately;
+use crate::domain::history::ledger::{Changes, Ledger, Word};
+use crate::domain::history::memory_chart::Chart;
+use crate::domain::history::uptime;
+use crate::domain::history::uptime::WINDOWS;
+use crate::domain::report::last_report::{News, Run, Told};
+use crate::domain::report::restart::{Heard, REMEMBERED};
+use crate::domain::report::verification::Signed;
+use crate::domain::report::version_comparison::Growth;
+use crate::view::{EndingView, ForecastView, MemoryView, MonitorView};
+
+/// The part that changes with every probe; the hub stores that of all monitors in one row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memo {
+    /// Where it stands between two probes.
+    pub standing: Standing,
+    /// The last probe's word.
+    pub word: Option<Word>,
+    /// The last probe's verdict.
+    pub verdict: Option<Verdict>,
+    /// How long the last answer took, in milliseconds.
+    pub latency_ms: Option<u32>,
+    /// The last memory figures, and the tick that read them.
+    pub memory: Option<(HealthMemory, UnixMillis)>,
+    /// The last uptime that was told.
+    pub heard: Option<Heard>,
+    /// When the present process started, by the tick's clock.
+    pub started: Option<UnixMillis>,
+    /// Restarts that were seen, oldest first, at most [`REMEMBERED`].
+    pub restarts: VecDeque<UnixMillis>,
+    /// The last signed report.
+    pub told: Option<Told>,
+    /// How the instance before the present one ended.
+    pub ending: Option<EndingView>,
+    /// The first of the ticks, up to the last one, in which the edge could not see.
+    pub blind: Option<UnixMillis>,
+    /// Its turns between serving and down.
+    pub flaps: Option<Flaps>,
+    /// When instances ended that nobody had asked to, oldest first, at most [`REMEMBERED`].
+    pub crashes: Option<VecDeque<UnixMillis>>,
+    /// Memory of this version and the one before.
+    pub growth: Option<Growth>,
+    /// How the last instances ended, oldest first, at most [`REMEMBERED`].
+    pub endings: Option<VecDeque<Ended>>,
+}
+
+/// That an instance ended: what of an [`Exit`] is kept of those before the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When it was last heard of.
+    pub at: UnixMillis,
+    /// How.
+    pub kind: ExitKind,
+    /// Whether the evidence decides.
+    pub sure: bool,
+}
+
+/// One monitor: its memo, its ledger and its chart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Watched {
+    /// What changes with every probe.
+    pub memo: Memo,
+    /// Which state held when.
+    pub ledger: Ledger,
+    /// Memory over the last day.
+    pub chart: Chart,
+    /// Latencies of the last day.
+    pub lately: Lately,
+    /// Its incident, open or closed lately.
+    pub incidents: Incidents,
+    /// The samples of the last minutes, for the recording before an incident.
+    pub recent: VecDeque<Run>,
+    /// What the eyes found last; not kept, as the next probe brings it again.
+    pub voices: Vec<Voice>,
+}
+
+/// What a probe came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The verdict and the figures.
+    pub judged: Judged,
+    /// What the ledger asks the store to write.
+    pub changes: Changes,
+    /// Whether the process that answered is another one than before.
+    pub restarted: bool,
+    /// What is new in its report, where it signed one.
+    pub news: News,
+}
+
+impl Watched {
+    /// Takes in what the probe of the tick at `at` brought back. `announced`: it was announced that somebody works on it.
+    /// `floor`: nothing is probed more often than this at present.
+    pub fn take(
+        &mut self,
+        monitor: &Monitor,
+        probed: &Probed,
+        at: UnixMillis,
+        announced: bool,
+        floor: Duration,
+    ) -> Step {
+        let mut judged = judge(monitor, &probed.result);
+        self.voices.retain(|voice| monitor.regions.contains(&voice.region));
+        judged.verdict = outcome(judged.verdict, &self.voices);
+        self.memo.verdict = Some(judged.verdict);
+        let blind = judged.verdict == Verdict::Blind(Blindness::Edge);
+        self.memo.blind = blind.then(|| self.memo.blind.unwrap_or(at));
+        let Some(vote) = judged.verdict.vote() else {
+            return Step { judged, changes: self.ledger.lapse(at), restarted: false, news: News::default() };
+        };
+        let worked_on = self.ledger.current(at).is_some_and(|entry| entry.state == State::Maintenance);
+        if !announced {
+            let gap = self.ledger.lapsed(at) || worked_on;
+            self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
+        }
+        let state = if announced { State::Maintenance } else { self.memo.standing.state() };
+        let word = Word { at, until: at.plus(schedule::vouching(monitor.interval.max(floor))) };
+        let mut changes = self.ledger.record(word, state);
+        self.memo.word = self.ledger.word();
+        self.memo.flaps.get_or_insert_default().take(state, at);
+        self.memo.latency_ms = judged.latency_ms;
+        self.answered(at, judged.latency_ms);
+        let (mut restarted, mut news) = (false, News::default());
+        if let Some(health) = judged.health {
+            self.memo.memory = Some((health.memory, at));
+            let heard = Heard { at: probed.heard, uptime: health.uptime };
+            if let Some(signed) = probed.result.as_ref().ok().and_then(|answer| answer.report.as_deref()) {
+                (restarted, news) = self.hear_report(signed, at);
+                self.memo.heard = Some(heard);
+                for stretch in &news.away {
+                    changes = changes.and(self.ledger.amend(*stretch));
+                }
+            } else {
+                restarted = self.hear(heard, at);
+            }
+            self.draw(at, health.memory, &news.runs);
+        }
+        Step { judged, changes, restarted, news }
+    }
+
+    /// Takes in a signed report; says whether it is another instance's than the last.
+    fn hear_report(&mut self, signed: &Signed, at: UnixMillis) -> (bool, News) {
+        let (told, news) = Told::hear(self.memo.told.as_ref(), signed, at);
+        let restarted = news.ending.is_some();
+        if restarted {
+            remember(&mut self.memo.restarts, told.started);
+        }
+        let before_our_time = || {
+            let previous = signed.report.previous.clone()?;
+            Some(Exit { at: UnixMillis(previous.at.0.saturating_add(told.shift)), ..previous })
+        };
+        if restarted || self.memo.ending.is_none() {
+            self.memo.ending = news.ending.clone().or_else(before_our_time).as_ref().map(EndingView::from);
+        }
+        if let Some(&Exit { at, kind, sure, .. }) = news.ending.as_ref() {
+            remember(self.memo.endings.get_or_insert_default(), Ended { at, kind, sure });
+            if kind.is_failure() {
+                remember(self.memo.crashes.get_or_insert_default(), at);
+            }
+        }
+        let growth = self.memo.growth.get_or_insert_default();
+        let own = |run: &&Run| run.instance == told.instance;
+        if let (Some(last), Some(left)) = (&self.memo.told, news.runs.iter().find(|run| !own(run))) {
+            growth.take(last, Some(left));
+        }
+        growth.take(&told, news.runs.iter().find(own));
+        self.memo.started = Some(told.started);
+        self.memo.told = Some(told);
+        (restarted, news)
+    }
+
+    /// Takes figures into the chart: every sample of a report, or what the answer told.
+    pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, runs: &[Run]) {
+        if runs.is_empty() {
+            self.chart.add(at, memory);
+        }
+        for run in runs {
+            self.recent.push_back(run.clone());
+            let old = at.minus(RECORDED.saturating_mul(2));
+            self.recent.retain(|run| run.series.samples.last().is_some_and(|last| last.at >= old));
+            run.series.samples.iter().for_each(|sample| self.chart.add(sample.at, sample.to_health_memory()));
+        }
+    }
+
+    /// Takes in how long the answer of the tick at `at` took, where there was one.
+    pub fn answered(&mut self, at: UnixMillis, latency_ms: Option<u32>) {
+        if let Some(ms) = latency_ms {
+            self.lately.add(at, ms);
+        }
+    }
+
+    /// Since when it flaps.
+    pub fn flapping(&self) -> Option<UnixMillis> {
+        self.memo.flaps.as_ref()?.since
+    }
+
+    /// Takes in an uptime; says whether it is that of another process than before.
+    fn hear(&mut self, heard: Heard, at: UnixMillis) -> bool {
+        let started = at.minus(Duration::from_secs(heard.uptime));
+        let restarted = self.memo.heard.is_some_and(|before| heard.restarted_since(before));
+        if restarted {
+            remember(&mut self.memo.restarts, started);
+        }
+        if restarted || self.memo.started.is_none() {
+            self.memo.started = Some(started);
+        }
+        self.memo.heard = Some(heard);
+        restarted
+    }
+
+    /// What there is to say about the state. Once the last probe's word has run out, what that probe found is
+    /// no longer the reason of anything; what keeps us from looking is.
+    fn reason(&self, now: UnixMillis) -> Option<String> {
+        let verdict = self.memo.verdict?;
+        if self.ledger.current(now).is_some_and(|entry| entry.state == State::Maintenance) {
+            return Some("somebody works on it, as announced".to_owned());
+        }
+        if self.ledger.lapsed(now) && verdict.vote().is_some() {
+            return Some("nobody has looked for some time".to_owned());
+        }
+        verdict.sentence().or_else(|| self.flapping().map(|_| flap::SENTENCE.to_owned()))
+    }
+
+    /// The last 90 days at `now`, oldest first.
+    pub fn days(&self, now: UnixMillis) -> Vec<Day> {
+        days::days(self.ledger.segments(now), now)
+    }
+
+    /// What the public sees of it at `now`.
+    pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorView {
+        let current = self.ledger.current(now);
+        let state = match current.map_or(State::Unobserved, |entry| entry.state) {
+            State::Up if self.flapping().is_some() => State::Degraded,
+            state => state,
+        };
+        MonitorView {
+            id: monitor.id.as_str().to_owned(),
+            name: monitor.name.clone(),
+            group: monitor.group.clone(),
+            state,
+            since: current.map_or(now, |entry| entry.from),
+            reason: self.reason(now),
+            latency_ms: self.memo.latency_ms,
+            uptime: WINDOWS
+                .iter()
+                .map(|(name, window)| uptime::over(name, *window, self.ledger.segments(now), now))
+                .collect(),
+            latencies: self.lately.points(now),
+            days: self.days(now),
+            memory: self.memo.memory.map(|(figures, at)| MemoryView {
+                figures,
+                limit: self.memo.told.as_ref().map(|told| told.limit.to_megabytes()),
+                pressure: self.memo.told.as_ref().map(|told| told.pressure),
+                at,
+            }),
+            started: self.memo.started,
+            restarts: self.memo.restarts.iter().copied().collect(),
+            last_ending: self.memo.ending.clone(),
+            forecast: self.memo.told.as_ref().map(ForecastView::from),
+            chart: self.chart.points(now),
+            voices: self.voices.clone(),
+        }
+    }
+}
+
+/// Keeps the last [`REMEMBERED`].
+fn remember<T>(list: &mut VecDeque<T>, item: T) {
+    list.push_back(item);
+    while list.len() > REMEMBERED {
+        list.pop_front();
+    }
+}
+
+record! {
+    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind, flaps, crashes, growth, endings }
+    Ended { at, kind, sure }
+}

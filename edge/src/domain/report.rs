@@ -1,0 +1,8 @@
+//! Signed reports of heapbeat servers: verification, continuity between two reports, restarts and exits.
+
+pub mod exit;
+pub mod last_report;
+pub mod restart;
+pub mod restart_gap;
+pub mod verification;
+pub mod version_comparison;

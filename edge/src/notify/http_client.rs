@@ -1,0 +1,63 @@
+//! Sending one request to a service.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use wasm_bindgen::JsValue;
+use web_sys::AbortController;
+use worker::Delay;
+
+use super::service::Call;
+use crate::domain::check::outcome::Body;
+use crate::platform::fetch_request::Outgoing;
+use crate::probe::body;
+
+/// How long a service may take. One that takes longer may still have taken it; the key tells it so the next time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest answer that is looked at, in bytes.
+const LONGEST_ANSWER: usize = 4096;
+
+/// What a service said.
+#[derive(Debug)]
+pub struct Said {
+    /// The status.
+    pub status: u16,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
+    /// The body; empty where it is long.
+    pub body: String,
+}
+
+/// Sends a call's JSON.
+pub(crate) async fn call(call: &Call) -> Option<Said> {
+    let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    post(&call.url, &headers, &call.body.as_str().into()).await
+}
+
+/// Sends `body`, which is JSON unless a header says otherwise, and reads what is said to it; nothing where there is no answer in time.
+pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) -> Option<Said> {
+    let controller = AbortController::new().ok()?;
+    let signal = controller.signal();
+    let ours = [
+        ("content-type", "application/json"),
+        ("user-agent", concat!("heapbeat/", env!("CARGO_PKG_VERSION"))),
+    ];
+    let request = Outgoing::new("POST", ours.iter().chain(headers).copied(), body);
+    let sending = std::pin::pin!(async {
+        let response = request?.send(url, &signal).await?;
+        let retry_after = response.headers().get("retry-after")?;
+        let body = match body::read(&response, LONGEST_ANSWER).await {
+            Ok(Body::Whole(bytes)) => bytes,
+            _ => Vec::new(),
+        };
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok::<_, JsValue>(Said { status: response.status(), retry_after, body })
+    });
+    let said = match select(sending, Delay::from(PATIENCE)).await {
+        Either::Left((said, _)) => said.ok(),
+        Either::Right(((), _)) => None,
+    };
+    controller.abort();
+    said
+}

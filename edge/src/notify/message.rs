@@ -1,0 +1,151 @@
+//! What an alert says, whoever delivers it.
+
+use heapbeat_shared::{UnixMillis, record};
+
+use crate::domain::incident::actions::RESOLVED;
+use crate::domain::incident::{Incident, Occasion, Severity, WORK_BEGAN};
+use crate::domain::instant;
+use crate::domain::instant::rfc3339;
+
+/// Longest text, in bytes; what does not fit is left out whole.
+const LONGEST: usize = 1500;
+
+/// Most lines of evidence.
+const MOST_EVIDENCE: usize = 5;
+
+/// One message to one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The same for every try, another for every message.
+    pub key: String,
+    /// The incident, which services that keep one of their own know it by.
+    pub incident: String,
+    /// The monitor's id.
+    pub monitor: String,
+    /// Its name for people.
+    pub name: String,
+    /// What happened to the incident.
+    pub occasion: Occasion,
+    /// How bad it is, or was.
+    pub severity: Severity,
+    /// One line: `API is down: the connection was refused`.
+    pub title: String,
+    /// Since when, why, evidence, link.
+    pub text: String,
+    /// The page, where its address is known.
+    pub link: Option<String>,
+    /// When the incident began, RFC 3339.
+    pub since: String,
+    /// When this was written.
+    pub at: UnixMillis,
+}
+
+impl Message {
+    /// Tells of an incident. `page`: the address of the status page.
+    pub fn new(
+        incident: &Incident,
+        name: &str,
+        occasion: Occasion,
+        at: UnixMillis,
+        page: Option<&str>,
+    ) -> Message {
+        let why = incident.cause.sentence();
+        let title = match (occasion, incident.severity) {
+            (Occasion::Recovered, _) if ended_otherwise(incident).is_some() => {
+                format!("{name}: {}", ended_otherwise(incident).unwrap_or_default())
+            }
+            (Occasion::Recovered, _) => format!("{name} has recovered"),
+            (Occasion::Reminder, severity) => format!("{name} {} still: {why}", is(severity)),
+            (_, Severity::Crashed) => format!("{name} died and came back: {why}"),
+            (_, severity) => format!("{name} {}: {why}", is(severity)),
+        };
+        let link = page.map(|page| format!("{}/monitors/{}", page.trim_end_matches('/'), incident.monitor));
+        let began = incident.opened;
+        let mut lines = match (occasion, incident.closed) {
+            (Occasion::Recovered, Some(closed)) => vec![
+                format!(
+                    "From {} to {}, {}.",
+                    rfc3339(began),
+                    rfc3339(closed),
+                    instant::span_of(closed.since(began).as_secs())
+                ),
+                format!("Why: {why}."),
+            ],
+            _ => vec![format!("Since {}, {}.", rfc3339(began), instant::span_of(at.since(began).as_secs()))],
+        };
+        lines
+            .extend(incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(line))));
+        let mut text = String::new();
+        for line in lines {
+            if text.len() + line.len() < LONGEST {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        Message {
+            key: format!("{}:{}", incident.id(), incident.notice.messages),
+            incident: incident.id(),
+            monitor: incident.monitor.as_str().to_owned(),
+            name: name.to_owned(),
+            occasion,
+            severity: incident.severity,
+            title: one_line(&title),
+            text: text.trim_end().to_owned(),
+            link,
+            since: rfc3339(began),
+            at,
+        }
+    }
+
+    /// One message for many that began together. `all` has at least one.
+    pub fn batch(all: &[Message]) -> Option<Message> {
+        let first = all.first()?;
+        let names: Vec<_> = all.iter().map(|message| message.name.as_str()).collect();
+        let mut text = String::new();
+        for message in all {
+            let line = format!("- {}\n", message.title);
+            if text.len() + line.len() < LONGEST {
+                text.push_str(&line);
+            }
+        }
+        Some(Message {
+            key: format!("{}+{}", first.key, all.len() - 1),
+            title: format!("{} monitors have trouble: {}", all.len(), cut(&names.join(", "), 200)),
+            text: text.trim_end().to_owned(),
+            severity: all.iter().map(|message| message.severity).max().unwrap_or(first.severity),
+            ..first.clone()
+        })
+    }
+}
+
+/// Why it ended, where that was not that all is well.
+fn ended_otherwise(incident: &Incident) -> Option<&str> {
+    let last = incident.timeline.back()?.what.as_str();
+    [WORK_BEGAN, RESOLVED].into_iter().find(|why| *why == last)
+}
+
+fn is(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warning => "runs short of memory",
+        Severity::Degraded => "is degraded",
+        Severity::Crashed => "crashed",
+        Severity::Down => "is down",
+    }
+}
+
+/// Text of a server in a line of ours: no line breaks or other control characters.
+fn one_line(text: &str) -> String {
+    cut(&text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>(), 300)
+}
+
+/// At most `most` bytes, cut between two characters.
+pub fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(most.saturating_sub(3))])
+}
+
+record! {
+    Message { key, incident, monitor, name, occasion, severity, title, text, since, at, link }
+}

@@ -1,0 +1,342 @@
+//! All probes of one tick in one blob.
+//!
+//! One row for each tick, not for each monitor, keeps the rows written far from the quota. Ids are written
+//! out: a row then still says whose it was after the configuration has changed.
+//!
+//! Layout: a byte for the version (2 or 3), then for each probe: a byte for the length of the id and the id; a
+//! byte for the kind of verdict and one for its reason, a varint for the reason's number; a varint for the
+//! latency in ms plus 1, or 0; a byte for the health status plus 1, or 0; and where that is not 0, varints for
+//! rss, heapUsed, heapTotal, external (MB) and uptime (s), and the samples that came with it: a varint for their
+//! length, or 0, eight bytes for the instance and the block of `heapbeat_shared::series`. Varints are LEB128: 7 bits a
+//! byte, lowest first. Version 3 is a tick in which samples of two instances came with some probe: there any number of them
+//! follows, up to the length 0. Version 1 had no samples.
+
+use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
+
+use super::bytes::{Reader, put_id, varint};
+use crate::domain::check::verdict::Judged;
+use crate::domain::engine::Reading;
+use crate::domain::history::verdict_codec::{from_code, to_code};
+use crate::domain::report::last_report::Run;
+
+/// The layout of nearly every tick.
+const VERSION: u8 = 2;
+
+/// The layout of a tick that brought samples of two instances of one monitor.
+const WITH_THE_LAST: u8 = 3;
+
+/// The layout without samples, which is read as well.
+const WITHOUT_SAMPLES: u8 = 1;
+
+/// What [`each`] hands a probe to; an error of its ends the round.
+pub(super) type Visitor<'v, 'b> = dyn FnMut(&'b str, Judged, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
+
+/// Why a blob cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// It was written by another version.
+    #[error("a stored tick has layout {0}; this version reads {VERSION}")]
+    Version(u8),
+    /// It ends in the middle, or holds what no version wrote.
+    #[error("a stored tick is damaged")]
+    Damaged,
+}
+
+/// The blob of one tick.
+pub fn pack(readings: &[Reading]) -> Vec<u8> {
+    let version = if readings.iter().any(|it| it.runs.len() > 1) { WITH_THE_LAST } else { VERSION };
+    let mut out = vec![version];
+    for Reading { monitor, judged, runs } in readings {
+        put_id(&mut out, monitor);
+        let (kind, reason, number) = to_code(judged.verdict);
+        out.extend_from_slice(&[kind, reason]);
+        varint(&mut out, number);
+        varint(&mut out, judged.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
+        let Some(health) = judged.health else {
+            out.push(0);
+            continue;
+        };
+        out.push(status_to_wire(health.status));
+        let memory = health.memory;
+        for figure in [memory.rss, memory.heap_used, memory.heap_total, memory.external] {
+            varint(&mut out, figure.0);
+        }
+        varint(&mut out, health.uptime);
+        out.extend(pack_runs(runs));
+        if runs.is_empty() || version == WITH_THE_LAST {
+            out.push(0);
+        }
+    }
+    out
+}
+
+/// The blob of the recording before an incident: runs, one after the other, each as in a tick.
+pub fn pack_runs(runs: &[Run]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for run in runs {
+        pack_run(&mut out, run);
+    }
+    out
+}
+
+/// The runs in such a blob.
+pub fn unpack_runs(blob: &[u8]) -> Result<Vec<Run>, PackError> {
+    let mut rest = Reader(blob);
+    let mut runs = Vec::new();
+    while !rest.0.is_empty() {
+        if let Some(bytes) = packed_run(&mut rest)? {
+            runs.push(unpack_run(bytes)?);
+        }
+    }
+    Ok(runs)
+}
+
+fn pack_run(out: &mut Vec<u8>, run: &Run) {
+    let block = series::encode(run.series.first, &run.series.samples);
+    varint(out, block.len() as u64 + 8);
+    out.extend_from_slice(&run.instance.0.to_be_bytes());
+    out.extend_from_slice(&block);
+}
+
+/// The bytes of a run; `None` where there is none.
+fn packed_run<'b>(rest: &mut Reader<'b>) -> Result<Option<&'b [u8]>, PackError> {
+    match rest.varint()? {
+        0 => Ok(None),
+        length => rest.take(usize::try_from(length).map_err(|_| PackError::Damaged)?).map(Some),
+    }
+}
+
+fn unpack_run(bytes: &[u8]) -> Result<Run, PackError> {
+    let (instance, block) = bytes.split_first_chunk::<8>().ok_or(PackError::Damaged)?;
+    let series = series::decode(block).map_err(|_| PackError::Damaged)?;
+    Ok(Run { instance: InstanceId(u64::from_be_bytes(*instance)), series })
+}
+
+/// The probes in a blob.
+pub fn unpack(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
+    let mut readings = Vec::new();
+    each(blob, &mut |id, judged, packed| {
+        let monitor = id.parse().map_err(|_| PackError::Damaged)?;
+        let mut runs = Vec::new();
+        for run in packed {
+            runs.push(unpack_run(run)?);
+        }
+        readings.push(Reading { monitor, judged, runs });
+        Ok(())
+    })?;
+    Ok(readings)
+}
+
+/// Goes over the probes in a blob: whose, what it came to, and the samples that came with it as they are packed. Who wants no
+/// samples is spared their unpacking, which is nearly all of the work.
+pub(super) fn each<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(), PackError> {
+    let mut rest = Reader(blob);
+    let version = rest.byte()?;
+    if !(WITHOUT_SAMPLES..=WITH_THE_LAST).contains(&version) {
+        return Err(PackError::Version(version));
+    }
+    while !rest.0.is_empty() {
+        let id = rest.id()?;
+        let (kind, reason) = (rest.byte()?, rest.byte()?);
+        let verdict = from_code((kind, reason, rest.varint()?)).ok_or(PackError::Damaged)?;
+        let latency_ms = match rest.varint()? {
+            0 => None,
+            ms => Some(u32::try_from(ms - 1).map_err(|_| PackError::Damaged)?),
+        };
+        let health = match rest.byte()? {
+            0 => None,
+            status => Some(Health {
+                status: *STATUSES.get(usize::from(status) - 1).ok_or(PackError::Damaged)?,
+                memory: HealthMemory {
+                    rss: Megabytes(rest.varint()?),
+                    heap_used: Megabytes(rest.varint()?),
+                    heap_total: Megabytes(rest.varint()?),
+                    external: Megabytes(rest.varint()?),
+                },
+                uptime: rest.varint()?,
+            }),
+        };
+        let mut runs = Vec::new();
+        while health.is_some() && version != WITHOUT_SAMPLES {
+            let Some(run) = packed_run(&mut rest)? else { break };
+            runs.push(run);
+            if version == VERSION {
+                break;
+            }
+        }
+        take(id, Judged { verdict, latency_ms, health }, runs)?;
+    }
+    Ok(())
+}
+
+/// The number on disk; 0 is no answer.
+fn status_to_wire(status: Status) -> u8 {
+    match status {
+        Status::Healthy => 1,
+        Status::Degraded => 2,
+        Status::Critical => 3,
+        Status::Draining => 4,
+    }
+}
+
+/// In the order of their numbers on disk.
+const STATUSES: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
+
+#[cfg(test)]
+mod tests {
+    use heapbeat_shared::series::Series;
+    use heapbeat_shared::{Bytes, Sample, UnixMillis};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::check::verdict::Verdict;
+    use crate::domain::history::verdict_codec::failure_from_code;
+    use crate::domain::{Blindness, Failure};
+
+    fn failure() -> impl Strategy<Value = Failure> {
+        (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_code(reason, number.into()).unwrap())
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop_oneof![
+            Just(Verdict::Up),
+            failure().prop_map(Verdict::Degraded),
+            failure().prop_map(Verdict::Failed),
+            Just(Verdict::Blind(Blindness::Budget)),
+            Just(Verdict::Blind(Blindness::Platform)),
+            Just(Verdict::Blind(Blindness::Secret)),
+            Just(Verdict::Blind(Blindness::NotHeardYet)),
+        ]
+    }
+
+    fn health() -> impl Strategy<Value = Health> {
+        (0usize..4, any::<[u64; 5]>()).prop_map(|(status, [rss, used, total, external, uptime])| Health {
+            status: STATUSES[status],
+            memory: HealthMemory {
+                rss: Megabytes(rss),
+                heap_used: Megabytes(used),
+                heap_total: Megabytes(total),
+                external: Megabytes(external),
+            },
+            uptime,
+        })
+    }
+
+    fn run() -> impl Strategy<Value = Run> {
+        let samples = proptest::collection::vec((0i64..5000, any::<[u16; 5]>()), 1..70);
+        (any::<u64>(), any::<u32>(), samples).prop_map(|(instance, first, steps)| {
+            let mut at = UnixMillis(0);
+            let pages = |n: u16| Bytes(u64::from(n) * series::PAGE);
+            let samples = steps.into_iter().map(|(step, [rss, used, total, resident, set])| {
+                at = UnixMillis(at.0 + step);
+                Sample {
+                    at,
+                    rss: pages(rss),
+                    heap_used: pages(used),
+                    heap_total: pages(total),
+                    heap_resident: pages(resident),
+                    working_set: pages(set),
+                }
+            });
+            let samples = samples.collect();
+            Run { instance: InstanceId(instance), series: Series { first: first.into(), samples } }
+        })
+    }
+
+    fn reading() -> impl Strategy<Value = Reading> {
+        let judged = (verdict(), any::<Option<u32>>(), proptest::option::of(health()));
+        ("[a-z0-9]{1,40}", judged, proptest::collection::vec(run(), 0..3)).prop_map(
+            |(id, (verdict, latency_ms, health), runs)| Reading {
+                monitor: id.parse().unwrap(),
+                judged: Judged { verdict, latency_ms, health },
+                runs: if health.is_some() { runs } else { Vec::new() },
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packed_comes_back(readings in proptest::collection::vec(reading(), 0..40)) {
+            prop_assert_eq!(unpack(&pack(&readings)).unwrap(), readings);
+        }
+
+        #[test]
+        fn a_recording_comes_back(runs in proptest::collection::vec(run(), 0..5)) {
+            prop_assert_eq!(unpack_runs(&pack_runs(&runs)).unwrap(), runs);
+        }
+
+        #[test]
+        fn no_blob_makes_it_panic(blob in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = unpack(&blob);
+        }
+
+        #[test]
+        fn a_blob_cut_short_is_damaged_or_ends_between_two_probes(
+            readings in proptest::collection::vec(reading(), 1..5), cut in any::<prop::sample::Index>(),
+        ) {
+            let blob = pack(&readings);
+            let cut = cut.index(blob.len());
+            match unpack(&blob[..cut]) {
+                Ok(fewer) => prop_assert_eq!(&readings[..fewer.len()], &fewer[..]),
+                Err(error) => prop_assert_eq!(error, PackError::Damaged),
+            }
+        }
+    }
+
+    #[test]
+    fn the_layout_on_disk_stays_what_it_was() {
+        let readings = [
+            Reading {
+                monitor: "a".parse().unwrap(),
+                judged: Judged {
+                    verdict: Verdict::Up,
+                    latency_ms: Some(12),
+                    health: Some(Health {
+                        status: Status::Healthy,
+                        memory: HealthMemory {
+                            rss: Megabytes(150),
+                            heap_used: Megabytes(120),
+                            heap_total: Megabytes(200),
+                            external: Megabytes(30),
+                        },
+                        uptime: 3600,
+                    }),
+                },
+                runs: Vec::new(),
+            },
+            Reading {
+                monitor: "bc".parse().unwrap(),
+                judged: Judged {
+                    verdict: Verdict::Failed(Failure::Status(500)),
+                    latency_ms: None,
+                    health: None,
+                },
+                runs: Vec::new(),
+            },
+        ];
+        let expected = [
+            2, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 0, 2, b'b', b'c', 2, 13, 244, 3, 0,
+            0,
+        ];
+        assert_eq!(pack(&readings), expected);
+        let version_1 = [
+            1, 1, b'a', 0, 0, 0, 13, 1, 150, 1, 120, 200, 1, 30, 144, 28, 2, b'b', b'c', 2, 13, 244, 3, 0, 0,
+        ];
+        assert_eq!(unpack(&version_1).unwrap(), readings);
+        let [mut healthy, _] = readings;
+        let run = |instance| Run { instance: InstanceId(instance), series: Series::default() };
+        // (runs, the version, what follows the probe)
+        let with_runs: [(&[u64], u8, &[u8]); 2] = [
+            (&[7], 2, &[11, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0]),
+            (&[7, 8], 3, &[11, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0]),
+        ];
+        for (instances, version, packed) in with_runs {
+            healthy.runs = instances.iter().copied().map(run).collect();
+            let blob = [&[version], &expected[1..16], packed].concat();
+            assert_eq!(pack(std::slice::from_ref(&healthy)), blob);
+            assert_eq!(unpack(&blob).unwrap(), std::slice::from_ref(&healthy));
+        }
+        assert_eq!(unpack(&[9]), Err(PackError::Version(9)));
+        assert_eq!(unpack(&[]), Err(PackError::Damaged));
+    }
+}

@@ -1,0 +1,138 @@
+//! What the owner may do: who it is, and what a list of monitors is. Pure.
+
+use heapbeat_shared::tree;
+use serde_json::Value;
+
+use crate::config::applied::{Applied, Difference, LIST};
+use crate::config::{Config, MonitorId};
+use crate::json;
+use crate::web::api::problem;
+
+/// Longest list that is taken, in bytes: half of what a row holds.
+pub const LONGEST_LIST: usize = 1024 * 1024;
+
+/// Shortest token that lets anybody in: one that can be guessed is none.
+const SHORTEST_TOKEN: usize = 16;
+
+/// What became of a request with or without a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It is the owner's.
+    Granted,
+    /// It has none, or a wrong one.
+    Refused,
+    /// There is none to have: the secret is not set, or too short.
+    Closed,
+}
+
+/// Compares the `Authorization` of a request with the tokens that are good. Takes as long for a token that is almost
+/// right as for one that is all wrong.
+pub fn entry(authorization: Option<&str>, good: &[Option<String>]) -> Entry {
+    let mut usable = good.iter().flatten().filter(|token| token.len() >= SHORTEST_TOKEN).peekable();
+    if usable.peek().is_none() {
+        return Entry::Closed;
+    }
+    let scheme = |given: &str| given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+    let given = authorization.filter(|given| scheme(given)).map_or("", |given| given[7..].trim());
+    let granted = usable.fold(false, |granted, token| granted | same(given.as_bytes(), token.as_bytes()));
+    if granted { Entry::Granted } else { Entry::Refused }
+}
+
+/// Whether two secrets are the same; how long that takes depends on how long they are, and on nothing else.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    let differences = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
+    std::hint::black_box(differences) == 0 && a.len() == b.len()
+}
+
+/// Reads the body of a request: `{"monitors":[…]}`.
+pub fn read_list(text: &str) -> Result<Vec<Value>, String> {
+    read_named(text, LIST)
+}
+
+/// Reads a body with one list in it: `{name:[…]}`.
+pub fn read_named(text: &str, name: &str) -> Result<Vec<Value>, String> {
+    if text.len() > LONGEST_LIST {
+        return Err(format!("the list has {} bytes, more than {LONGEST_LIST}", text.len()));
+    }
+    let wrong = |why: &str| format!(r#"the body should be {{"{name}":[…]}}: {why}"#);
+    let body = tree::read(text).map_err(|error| wrong(&error.to_string()))?;
+    let Value::Object(mut body) = body else { return Err(wrong("it is no object")) };
+    match (body.remove(name), body.keys().next()) {
+        (Some(Value::Array(list)), None) => Ok(list),
+        (Some(Value::Array(_)), Some(more)) => Err(wrong(&format!("`{more}` is not known"))),
+        (Some(_), _) => Err(wrong(&format!("{name} is no list"))),
+        (None, _) => Err(wrong(&format!("{name} is missing"))),
+    }
+}
+
+/// The answer to a list.
+pub fn applied_json(answer: &Applied) -> String {
+    let Difference { added, changed, removed, unchanged } = &answer.difference;
+    json::object(|o| {
+        o.set("applied", answer.applied);
+        let lists = [("added", added), ("changed", changed), ("removed", removed), ("unchanged", unchanged)];
+        for (name, ids) in lists {
+            o.texts(name, ids.iter().map(String::as_str));
+        }
+        o.list("problems", |list| answer.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
+    })
+}
+
+/// The applied monitors beside those of `wrangler.toml`, as far as there is `room` for both.
+pub fn read_applied(list: &[Value], allow_private: bool, fixed: &Config, room: usize) -> Config {
+    let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
+    Config::read(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_may_enter() {
+        let good = "0123456789abcdef";
+        let cases = [
+            ("the token", Some("Bearer 0123456789abcdef"), Some(good), Entry::Granted),
+            ("in another case", Some("bearer 0123456789abcdef"), Some(good), Entry::Granted),
+            ("with space", Some("Bearer   0123456789abcdef "), Some(good), Entry::Granted),
+            ("no token", None, Some(good), Entry::Refused),
+            ("an empty one", Some("Bearer "), Some(good), Entry::Refused),
+            ("another", Some("Bearer 0123456789abcdeF"), Some(good), Entry::Refused),
+            ("its beginning", Some("Bearer 0123456789abcde"), Some(good), Entry::Refused),
+            ("more than it", Some("Bearer 0123456789abcdef0"), Some(good), Entry::Refused),
+            ("another scheme", Some("Basic 0123456789abcdef"), Some(good), Entry::Refused),
+            ("no scheme", Some("0123456789abcdef"), Some(good), Entry::Refused),
+            ("a letter of two bytes in the way", Some("Beare\u{e9} x"), Some(good), Entry::Refused),
+            ("nothing is set", Some("Bearer 0123456789abcdef"), None, Entry::Closed),
+            ("nothing is set and nothing given", Some("Bearer "), None, Entry::Closed),
+            ("too short to be one", Some("Bearer short"), Some("short"), Entry::Closed),
+            ("empty", Some("Bearer "), Some(""), Entry::Closed),
+        ];
+        for (name, authorization, token, expected) in cases {
+            assert_eq!(entry(authorization, &[token.map(str::to_owned)]), expected, "{name}");
+        }
+        let two = [None, Some("another token 123".to_owned()), Some(good.to_owned())];
+        assert_eq!(entry(Some("Bearer 0123456789abcdef"), &two), Entry::Granted);
+    }
+
+    #[test]
+    fn an_id_stands_in_one_place() {
+        let fixed = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
+        let list = [json!({"id":"a","kind":"http","url":"https://b.example"})];
+        let applied = read_applied(&list, false, &fixed, 40);
+        assert_eq!(applied.monitors, []);
+        assert_eq!(applied.problems[0].position, "monitors[0].id");
+        assert!(applied.problems[0].reason.contains("wrangler.toml"), "{:?}", applied.problems);
+    }
+
+    #[test]
+    fn a_body_that_is_no_list() {
+        assert_eq!(read_list(r#"{"monitors":[]}"#), Ok(vec![]));
+        for text in ["", "[]", r#"{"monitors":{}}"#, r#"{"monitors":[],"more":1}"#] {
+            assert!(read_list(text).is_err(), "{text}");
+        }
+        assert!(read_list(&" ".repeat(LONGEST_LIST + 1)).unwrap_err().contains("more than"));
+    }
+}

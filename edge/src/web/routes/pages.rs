@@ -1,0 +1,164 @@
+//! Pages for people: `/`, `/monitors/{id}`, `/incidents/{id}` and the picture that goes with a link.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+use worker::{Env, Request, Response, Result};
+
+use super::cached_fetch::{Kept, asked};
+use super::query_params::instant;
+use super::response;
+use super::response::{STALE_MS, missing, private, with_headers};
+use crate::platform::{env, js};
+use crate::web::api::RANGES;
+use crate::web::page;
+use crate::web::page::{Messages, Page, Reader, Site};
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Most finished pages that are kept: in six languages those that are looked at.
+const MOST_MADE: usize = 24;
+
+/// A finished page: what it is of and in which language, what the hubs had told, and the page.
+struct Made {
+    key: String,
+    told: Rc<str>,
+    page: Rc<str>,
+}
+
+thread_local! {
+    /// The languages that were asked for so far: six at most.
+    static MESSAGES: RefCell<Vec<Rc<Messages>>> = const { RefCell::new(Vec::new()) };
+    /// What the owner says of the page: variables are the same for as long as the isolate lives.
+    static SITE: OnceCell<Rc<Site>> = const { OnceCell::new() };
+    /// The key with which browsers ask to be told.
+    static PUSH: OnceCell<Option<String>> = const { OnceCell::new() };
+    /// Pages of answers that still stand on the shelf, the newest last.
+    static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The page at `path`, or one that says that there is none at the moment. `question`: what the hubs are asked for it.
+pub(super) async fn answer(
+    request: &Request,
+    env: &Env,
+    page: Page,
+    path: &str,
+    question: &str,
+) -> Result<Response> {
+    let mut reader = reader(request, env).await?;
+    let response = match asked(env, question).await {
+        Kept::Missing => return missing(path),
+        Kept::Copy(copy) => {
+            reader.stale = (copy.age_ms >= STALE_MS).then(|| copy.age_ms.unsigned_abs() / 1000);
+            let kind = if page == Page::Preview { "image/svg+xml" } else { HTML };
+            match made(page, question, &copy.body, &reader) {
+                Some(page) => Some(response::public(request, &page, copy.age_ms, kind)?),
+                None => None,
+            }
+        }
+        Kept::Failed => None,
+    };
+    let response = match response {
+        Some(response) => response,
+        None => private(503, page::unavailable(&reader), HTML)?,
+    };
+    let language = [("content-language", reader.messages.language()), ("vary", "accept-language")];
+    with_headers(with_headers(response, &language)?, &page::HEADERS)
+}
+
+/// The page, made once of one answer.
+fn made(page: Page, question: &str, told: &Rc<str>, reader: &Reader) -> Option<Rc<str>> {
+    // A page that says how old it is, is another one every second.
+    let stale = reader.stale.map_or(String::new(), |age| age.to_string());
+    let key = [page.as_str(), question, reader.messages.language(), &reader.query, &reader.origin, &stale]
+        .join(" ");
+    let known = MADE.with_borrow(|all| {
+        let found = all.iter().find(|it| it.key == key && Rc::ptr_eq(&it.told, told));
+        found.map(|it| Rc::clone(&it.page))
+    });
+    if known.is_some() {
+        return known;
+    }
+    let page: Rc<str> = page.make(told, reader)?.into();
+    MADE.with_borrow_mut(|all| {
+        all.retain(|it| it.key != key);
+        if all.len() >= MOST_MADE {
+            all.remove(0);
+        }
+        all.push(Made { key, told: Rc::clone(told), page: Rc::clone(&page) });
+    });
+    Some(page)
+}
+
+/// The stretch that is asked for: one by its name, or any between two instants. What else stands there is for others.
+pub(super) fn range(query: &str) -> String {
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let at = |name| value(name).and_then(instant);
+    match (at("from"), at("to"), value("range")) {
+        (Some(from), Some(to), _) if from < to => format!("{}-{}", from.0, to.0),
+        (_, _, Some(range)) if RANGES.iter().any(|(name, _)| *name == range) => range.to_owned(),
+        _ => "24h".to_owned(),
+    }
+}
+
+/// Whom the page is for.
+async fn reader(request: &Request, env: &Env) -> Result<Reader> {
+    let query = super::query_of(request);
+    let asked = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
+    let asked = asked.filter(|tag| page::LANGUAGES.contains(tag));
+    let accept = request.headers().get("accept-language")?;
+    let language = page::choose(asked, accept.as_deref());
+    let query = asked.map_or(String::new(), |tag| format!("?lang={tag}"));
+    Ok(Reader {
+        messages: messages(env, language).await?,
+        query,
+        site: SITE.with(|site| Rc::clone(site.get_or_init(|| Rc::new(env::site(env).0)))),
+        push: PUSH.with(|push| push.get_or_init(|| env::push_key(env)).clone()),
+        stale: None,
+        origin: super::origin(request, env).unwrap_or_default(),
+    })
+}
+
+/// The texts of `language`, read once.
+async fn messages(env: &Env, language: &'static str) -> Result<Rc<Messages>> {
+    let known = MESSAGES.with_borrow(|all| all.iter().find(|it| it.language() == language).cloned());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let text = file(env, &format!("https://assets/pages/{language}.json")).await?;
+    let messages =
+        Messages::new(language, &text).ok_or("the texts of the pages are damaged: build the edge again")?;
+    let messages = Rc::new(messages);
+    MESSAGES.with_borrow_mut(|all| all.push(Rc::clone(&messages)));
+    Ok(messages)
+}
+
+/// A file that the platform keeps.
+async fn file(env: &Env, address: &str) -> Result<String> {
+    match js::fetch(&env::binding(env, env::ASSETS), &address.into(), |_| ()).await? {
+        (200, text) => Ok(text),
+        (status, _) => Err(worker::Error::from(format!("status {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn stretches() {
+        let cases = [
+            ("", "24h"),
+            ("range=7d", "7d"),
+            ("range=8d", "24h"),
+            ("lang=de&range=1h", "1h"),
+            ("from=1000&to=2000", "1000-2000"),
+            ("from=2026-01-01T00:00Z&to=1767229200000", "1767225600000-1767229200000"),
+            ("from=2000&to=1000&range=7d", "7d"),
+            ("from=x&to=1000", "24h"),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(range(query), expected, "{query}");
+        }
+    }
+}

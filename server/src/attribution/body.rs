@@ -1,0 +1,81 @@
+//! The body of an attributed response: polled, and dropped, in the name of its route.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::request_account::Account;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+pin_project! {
+    /// A response body whose memory is booked to the route that answers.
+    ///
+    /// When the request's budget is used up it ends with [`super::OverBudget`]: the connection breaks off, as a status
+    /// can no longer be sent.
+    pub struct AttributedBody<B> {
+        #[pin]
+        inner: Option<B>,
+        instead: Option<Bytes>,
+        account: Account,
+    }
+
+    impl<B> PinnedDrop for AttributedBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.account.run(|| this.inner.set(None));
+        }
+    }
+}
+
+impl<B> AttributedBody<B> {
+    pub(super) const fn new(inner: B, account: Account) -> Self {
+        Self { inner: Some(inner), instead: None, account }
+    }
+
+    /// What a request gets that was not answered.
+    pub(super) const fn refusal(message: &'static str, account: Account) -> Self {
+        Self { inner: None, instead: Some(Bytes::from_static(message.as_bytes())), account }
+    }
+}
+
+impl<B> Body for AttributedBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        let account = this.account;
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Ready(this.instead.take().map(|bytes| Ok(Frame::data(bytes))));
+        };
+        let polled = account.run(|| inner.poll_frame(context));
+        if let Some(over) = account.check() {
+            account.run(|| {
+                drop(polled);
+                this.inner.set(None);
+            });
+            return Poll::Ready(Some(Err(over.into())));
+        }
+        polled.map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().map_or(self.instead.is_none(), Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = || SizeHint::with_exact(self.instead.as_ref().map_or(0, |bytes| bytes.len() as u64));
+        self.inner.as_ref().map_or_else(rest, Body::size_hint)
+    }
+}

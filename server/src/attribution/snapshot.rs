@@ -1,0 +1,269 @@
+//! The figures of all routes at one time, for the report, the metrics and the terminal.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::growth::{Point, growth};
+use super::live_bytes;
+use super::live_bytes::{SamplingCounts, sampling_counts};
+use super::route;
+use super::route::Counts;
+use super::tag::Tag;
+use super::thread_state::sampling;
+
+/// Marks that growth is judged by.
+const MARKS: usize = 31;
+
+/// What one route allocates and holds. All bytes are in jemalloc's size classes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RouteMemory {
+    /// `POST /upload`; `(unmatched)`, `(other)` for routes beyond the bound, `(untagged)` for all that is no route's.
+    pub route: &'static str,
+    /// Requests that have ended since the start, however they ended.
+    pub requests: u64,
+    /// Requests refused or ended for their budget since the start.
+    pub over_budget: u64,
+    /// Requests a second over the window.
+    pub requests_per_second: f64,
+    /// Bytes that requests allocated since the start, freed or not: exact.
+    pub churn_bytes: u64,
+    /// Bytes a second that requests allocated over the window.
+    pub churn_per_second: f64,
+    /// Bytes that work carried on from requests allocated since the start: exact.
+    pub carried_bytes: u64,
+    /// Bytes allocated by one request.
+    pub per_request: PerRequest,
+    /// Bytes held now: an estimate.
+    pub live_bytes: u64,
+    /// One standard error of `live_bytes`; twice of it holds 19 times in 20.
+    pub live_error: u64,
+    /// Bytes a minute that `live_bytes` grew by over the window; `None` until there is one.
+    pub growth_per_minute: Option<f64>,
+    /// One standard error of `growth_per_minute`, at most.
+    pub growth_error: Option<f64>,
+}
+
+impl RouteMemory {
+    /// Growth that the sampling error does not explain, in bytes a minute: what the list is sorted by.
+    fn sure_growth(&self) -> f64 {
+        self.growth_per_minute.unwrap_or(0.0) - self.growth_error.unwrap_or(0.0)
+    }
+}
+
+/// Bytes allocated by one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PerRequest {
+    /// Mean, exact.
+    pub mean: u64,
+    /// Median, within 6 %.
+    pub p50: u64,
+    /// 99th percentile, within 6 %.
+    pub p99: u64,
+}
+
+/// All routes at one time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// At most 512, those that surely grow first, then by live bytes.
+    pub routes: Vec<RouteMemory>,
+    /// Mean bytes between two samples; `None` while sampling is off, when new allocations are in no live figure.
+    pub mean_distance: Option<u64>,
+    /// How the sampling fares.
+    pub sampling: SamplingCounts,
+    /// Seconds that growth and rates look back on.
+    pub window_seconds: f64,
+}
+
+/// Takes snapshots, and keeps the marks that growth and rates are measured between: at most 31, 512 routes each.
+#[derive(Debug)]
+pub struct Observer {
+    spacing: Duration,
+    marks: VecDeque<Mark>,
+}
+
+/// One route as it is read: its tag, label, counts and live bytes.
+type Read = (Tag, &'static str, Counts, live_bytes::LiveBytes);
+
+/// Every route that was seen, by tag.
+fn read() -> Vec<Read> {
+    route::seen().map(|(tag, route)| (tag, &*route.label, route.counts(), live_bytes::of(tag))).collect()
+}
+
+#[derive(Debug)]
+struct Mark {
+    at: Duration,
+    /// By tag, ascending.
+    routes: Vec<(Tag, Figures)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    requests: u64,
+    churn: u64,
+    live: f64,
+    error: f64,
+}
+
+impl Default for Observer {
+    /// A window of ten minutes.
+    fn default() -> Self {
+        Self::new(Duration::from_secs(20))
+    }
+}
+
+impl Observer {
+    /// Keeps a mark every `spacing`; the window is thirty of them.
+    pub fn new(spacing: Duration) -> Self {
+        Self { spacing, marks: VecDeque::with_capacity(MARKS) }
+    }
+
+    /// Keeps a mark of the figures now, to be called at least once per spacing, more often at will. `now` is the time since
+    /// any fixed start and must not go back. Stops nobody, waits for nobody.
+    pub fn mark(&mut self, now: Duration) {
+        self.remember(now, &read());
+    }
+
+    /// The figures now, which are a mark as well.
+    pub fn snapshot(&mut self, now: Duration) -> Snapshot {
+        let read = read();
+        self.remember(now, &read);
+        let seconds = self.marks.front().map_or(0.0, |first| now.saturating_sub(first.at).as_secs_f64());
+        let mut routes: Vec<RouteMemory> = read
+            .iter()
+            .map(|(tag, label, counts, live)| self.row(*tag, label, counts, *live, seconds))
+            .collect();
+        routes.sort_by(|a, b| {
+            b.sure_growth()
+                .total_cmp(&a.sure_growth())
+                .then(b.live_bytes.cmp(&a.live_bytes))
+                .then(a.route.cmp(b.route))
+        });
+        Snapshot {
+            routes,
+            mean_distance: sampling().map(super::MeanDistance::bytes),
+            sampling: sampling_counts(),
+            window_seconds: seconds,
+        }
+    }
+
+    fn remember(&mut self, now: Duration, read: &[Read]) {
+        let mark = Mark {
+            at: now,
+            routes: read
+                .iter()
+                .map(|(tag, _, counts, live)| {
+                    let (live, error) = (live.bytes as f64, live.standard_error);
+                    (*tag, Figures { requests: counts.requests, churn: counts.churn, live, error })
+                })
+                .collect(),
+        };
+        // The newest mark is always the present; it becomes a lasting one when the next is a spacing away.
+        let lasting =
+            |last: &Mark, before: Option<&Mark>| before.is_none_or(|it| last.at >= it.at + self.spacing);
+        if let Some(last) = self.marks.back()
+            && !lasting(last, self.marks.iter().rev().nth(1))
+        {
+            self.marks.pop_back();
+        }
+        if self.marks.len() == MARKS {
+            self.marks.pop_front();
+        }
+        self.marks.push_back(mark);
+    }
+
+    fn row(
+        &self,
+        tag: Tag,
+        label: &'static str,
+        counts: &Counts,
+        live: live_bytes::LiveBytes,
+        seconds: f64,
+    ) -> RouteMemory {
+        // A route that a mark does not know had nothing then.
+        let figures =
+            |mark: &Mark| mark.routes.iter().find(|(it, _)| *it == tag).map(|(_, figures)| *figures);
+        let points: Vec<Point> = self
+            .marks
+            .iter()
+            .map(|mark| {
+                let then = figures(mark).unwrap_or_default();
+                Point { seconds: mark.at.as_secs_f64(), bytes: then.live, error: then.error }
+            })
+            .collect();
+        let growth = growth(&points);
+        let first = self.marks.front().and_then(figures).unwrap_or_default();
+        let per_second = |gained: u64| if seconds > 0.0 { gained as f64 / seconds } else { 0.0 };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a square root of what fits
+        let live_error = live.standard_error.round() as u64;
+        RouteMemory {
+            route: label,
+            requests: counts.requests,
+            over_budget: counts.over_budget,
+            requests_per_second: per_second(counts.requests.saturating_sub(first.requests)),
+            churn_bytes: counts.churn,
+            churn_per_second: per_second(counts.churn.saturating_sub(first.churn)),
+            carried_bytes: counts.carried,
+            per_request: PerRequest {
+                mean: counts.churn.checked_div(counts.requests).unwrap_or(0),
+                p50: counts.median,
+                p99: counts.p99,
+            },
+            live_bytes: live.bytes,
+            live_error,
+            growth_per_minute: growth.map(|it| it.per_minute),
+            growth_error: growth.map(|it| it.error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribution::estimate::Booking;
+    use crate::attribution::stacks::StackId;
+    use crate::attribution::{MeanDistance, book, unbook};
+    use http::Method;
+
+    #[test]
+    fn the_growing_route_comes_first_and_rates_are_of_the_window() {
+        let tags = ["/steady", "/leak"].map(|path| route::intern(&Method::PUT, path));
+        let sample = |n: usize, which: usize| {
+            let booking = Booking {
+                tag: tags[which],
+                mean: MeanDistance::DEFAULT,
+                bytes: 1 << 20,
+                spread: 1 << 18,
+                stack: StackId::NONE,
+            };
+            assert!(book(0x7_0000_0000_0000 + (n << 12), booking));
+        };
+        (0..100).for_each(|n| sample(n, 0));
+        let mut observer = Observer::new(Duration::from_secs(20));
+        for minute in 0..=10 {
+            (0..4).for_each(|n| sample(1_000 + minute * 4 + n, 1));
+            route::route(tags[1]).add_request(3_000);
+            for second in [0, 10, 20, 30, 40] {
+                observer.snapshot(Duration::from_secs(minute as u64 * 60 + second));
+            }
+        }
+        let end = observer.snapshot(Duration::from_secs(641));
+        assert!(observer.marks.len() <= MARKS);
+        let find = |label: &str| end.routes.iter().find(|it| it.route == label).unwrap();
+        assert_eq!(end.routes[0].route, "PUT /leak");
+        let (leak, steady) = (find("PUT /leak"), find("PUT /steady"));
+        assert_eq!((leak.live_bytes, steady.live_bytes), (44 << 20, 100 << 20));
+        // 44 samples of variance 2^38 each.
+        assert_eq!(leak.live_error, 3_477_733);
+        let per_minute = leak.growth_per_minute.unwrap() / f64::from(1 << 20);
+        assert!((per_minute - 4.0).abs() < 0.4, "{per_minute} MiB a minute");
+        assert_eq!(steady.growth_per_minute, Some(0.0));
+        assert_eq!((leak.requests, leak.per_request.mean, leak.churn_bytes), (11, 3_000, 33_000));
+        let window_requests = leak.requests_per_second * end.window_seconds;
+        assert!((9.0..=11.0).contains(&window_requests), "{window_requests}");
+
+        (0..100).for_each(|n| assert!(unbook(0x7_0000_0000_0000 + (n << 12))));
+        assert_eq!(live_bytes::of(tags[0]).bytes, 0);
+    }
+}

@@ -1,0 +1,191 @@
+//! Where visits are noted and silences told: in the log, and to `HEAPBEAT_ALERT_WEBHOOK`.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat};
+use heapbeat_shared::UnixMillis;
+use serde::Serialize;
+
+use super::webhook_sender::{Courier, Notice};
+use super::{Change, Watcher};
+use crate::clock::Now;
+use crate::config::{Patience, Webhook};
+use crate::instance::Instance;
+use crate::telemetry::metrics_page::Visits;
+
+/// Shared by the requests that are visits and the sampler that misses them.
+#[derive(Debug)]
+pub(crate) struct Watching {
+    patience: Patience,
+    watcher: Mutex<Watcher>,
+    courier: Option<Courier>,
+    instance: String,
+    version: String,
+}
+
+/// The body for the webhook: the fields of the edge's own webhooks, and which instance tells.
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    key: &'a str,
+    incident: &'a str,
+    monitor: &'static str,
+    name: &'static str,
+    event: &'static str,
+    severity: &'static str,
+    title: &'static str,
+    text: &'a str,
+    since: String,
+    at: String,
+    instance: &'a str,
+    version: &'a str,
+}
+
+impl Watching {
+    pub(crate) fn new(patience: Patience, webhook: Option<Webhook>, instance: &Instance) -> Self {
+        Watching {
+            patience,
+            watcher: Mutex::default(),
+            courier: webhook.map(Courier::new),
+            instance: instance.id.to_string(),
+            version: instance.version.clone(),
+        }
+    }
+
+    /// Notes that the edge came.
+    pub(crate) fn visit(&self, now: Now) {
+        self.watcher().visit(now.age);
+    }
+
+    /// Tells of a silence that began or ended. `reachable` is whether visits would come to this process at all.
+    pub(crate) fn look(&self, now: Now, reachable: bool) {
+        let change = self.watcher().look(now.age, reachable, self.patience);
+        if let Some(change) = change {
+            self.tell(now, change);
+        }
+    }
+
+    /// What is measured of it.
+    pub(crate) fn figures(&self, now: Now) -> Visits {
+        let watcher = self.watcher();
+        Visits {
+            last: watcher.last().map(|last| now.age.saturating_sub(last)),
+            silent: watcher.is_silent(),
+            alerts: self.courier.as_ref().map(Courier::counts),
+        }
+    }
+
+    fn watcher(&self) -> MutexGuard<'_, Watcher> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, now: Now, change: Change) {
+        let (Change::Silent { since, .. } | Change::Back { since, .. }) = change;
+        let text = text(now, change);
+        let title = match change {
+            Change::Silent { .. } => {
+                tracing::warn!(heapbeat.watcher.silent = true, "the watcher is silent: {text}");
+                "The watcher is silent"
+            }
+            Change::Back { .. } => {
+                tracing::warn!(heapbeat.watcher.silent = false, "the watcher is back: {text}");
+                "The watcher is back"
+            }
+        };
+        let Some(courier) = &self.courier else { return };
+        let event = if matches!(change, Change::Silent { .. }) { "opened" } else { "recovered" };
+        let began = wall(now, since);
+        let incident = format!("watcher-{}-{}", self.instance, began.0.div_euclid(1000));
+        let key = format!("{incident}-{event}");
+        let body = Body {
+            key: &key,
+            incident: &incident,
+            monitor: "watcher",
+            name: "The watcher",
+            event,
+            severity: "warning",
+            title,
+            text: &text,
+            since: rfc3339(began),
+            at: rfc3339(now.wall),
+            instance: &self.instance,
+            version: &self.version,
+        };
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        courier.send(Notice { key, body });
+    }
+}
+
+fn text(now: Now, change: Change) -> String {
+    match change {
+        Change::Silent { since, every } => {
+            let usual =
+                every.map_or_else(String::new, |every| format!(", and came every {} before", span(every)));
+            format!(
+                "the edge has not asked for a signed /health for {}, since {}{usual}; as long as it does not, nobody is told \
+                 when this server is down",
+                span(now.age.saturating_sub(since)),
+                rfc3339(wall(now, since)),
+            )
+        }
+        Change::Back { since, at } => {
+            format!("the edge asked again, after {} without", span(at.saturating_sub(since)))
+        }
+    }
+}
+
+/// The wall time at which the process had the age `then`.
+fn wall(now: Now, then: Duration) -> UnixMillis {
+    now.wall.minus(now.age.saturating_sub(then))
+}
+
+/// `2026-01-31T14:03:00Z`.
+fn rfc3339(at: UnixMillis) -> String {
+    DateTime::from_timestamp_millis(at.0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// `45 s`, `3 min`, `3 min 5 s`, `2 h 10 min`.
+fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, min, 0) => format!("{min} min"),
+        (0, min, s) => format!("{min} min {s} s"),
+        (h, 0, _) => format!("{h} h"),
+        (h, min, _) => format!("{h} h {min} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_people_say_them() {
+        let cases = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (185, "3 min 5 s"),
+            (3600, "1 h"),
+            (7_815, "2 h 10 min"),
+            (90_000, "25 h"),
+        ];
+        for (seconds, said) in cases {
+            assert_eq!(span(Duration::from_secs(seconds)), said);
+        }
+    }
+
+    #[test]
+    fn what_is_told() {
+        let now = Now { wall: UnixMillis(1_767_225_600_500), age: Duration::from_secs(1000) };
+        let silent = Change::Silent { since: Duration::from_secs(815), every: Some(Duration::from_secs(60)) };
+        assert_eq!(
+            text(now, silent),
+            "the edge has not asked for a signed /health for 3 min 5 s, since 2025-12-31T23:56:55Z, and came every 1 min \
+             before; as long as it does not, nobody is told when this server is down"
+        );
+        let back = Change::Back { since: Duration::from_secs(100), at: Duration::from_secs(1000) };
+        assert_eq!(text(now, back), "the edge asked again, after 15 min without");
+    }
+}

@@ -1,0 +1,136 @@
+//! Reading: what a process that is gone has left.
+
+use heapbeat_shared::UnixMillis;
+use heapbeat_shared::event::Event;
+use heapbeat_shared::exit::{InFlight, MAX_IN_FLIGHT};
+use heapbeat_shared::series::Series;
+use heapbeat_shared::wire;
+use heapbeat_shared::wire::Wire;
+
+use super::layout::{
+    EVENTS, FINISHED, Field, HANG, HEAD, LOOK, MAGIC, Opened, PANIC, ROUTES, SAMPLES, SIZE, STOP, open,
+};
+use super::sample_record::{Last, Look};
+use super::writer::{LABEL, LONGEST_LABEL};
+use super::{Head, Note};
+
+/// Everything that could be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Story {
+    pub(crate) head: Option<Head>,
+    pub(crate) stopping: Option<Note>,
+    pub(crate) finished: Option<Note>,
+    pub(crate) panic: Option<Note>,
+    pub(crate) hang: Option<Note>,
+    /// The last look at memory.
+    pub(crate) last: Option<Last>,
+    /// The samples that the history kept or was about to, the last one included.
+    pub(crate) samples: Series,
+    /// Oldest first.
+    pub(crate) events: Vec<Event>,
+    pub(crate) in_flight: Vec<InFlight>,
+    /// Records that were cut in half.
+    pub(crate) torn: usize,
+    /// Why there is nothing at all.
+    pub(crate) unreadable: Option<String>,
+}
+
+impl Story {
+    /// Nothing, and why.
+    pub(crate) fn unreadable(why: impl Into<String>) -> Self {
+        Story { unreadable: Some(why.into()), ..Story::default() }
+    }
+
+    /// Reads a file. Whatever is in it, this ends in bounded time and memory.
+    pub(crate) fn read(file: &[u8]) -> Self {
+        if file.len() != SIZE {
+            return Self::unreadable(format!(
+                "the flight recorder has {} bytes instead of {SIZE}",
+                file.len()
+            ));
+        }
+        if file.iter().all(|byte| *byte == 0) {
+            return Self::unreadable(
+                "the flight recorder is empty: the process ended before it began to record",
+            );
+        }
+        if file[..MAGIC.len()] != MAGIC {
+            return Self::unreadable("the file of the flight recorder is not one, or of another version");
+        }
+        let mut story = Story::default();
+        story.head = story.json(file, HEAD);
+        story.stopping = story.json(file, STOP);
+        story.finished = story.json(file, FINISHED);
+        story.panic = story.json(file, PANIC);
+        story.hang = story.json(file, HANG);
+        let mut kept: Vec<Look> =
+            (0..SAMPLES.count).filter_map(|n| story.look(file, SAMPLES.place(n))).collect();
+        let other = story.look(file, LOOK);
+        story.last = kept.iter().chain(&other).max_by_key(|look| look.number).map(|look| look.last);
+        kept.sort_unstable_by_key(|look| look.sequence);
+        story.samples = newest_run(&kept);
+        let mut events: Vec<(usize, Event)> =
+            (0..EVENTS.count).filter_map(|n| story.json(file, EVENTS.place(n))).collect();
+        events.sort_by_key(|(number, _)| *number);
+        story.events = events.into_iter().map(|(_, event)| event).collect();
+        story.in_flight = in_flight(file);
+        story
+    }
+
+    /// The last sign of life.
+    pub(crate) fn last_sign(&self) -> Option<UnixMillis> {
+        let notes = [&self.stopping, &self.finished, &self.panic, &self.hang].into_iter().flatten();
+        let times = notes.map(|note| note.at).chain(self.last.map(|last| last.sample.at));
+        times
+            .chain(self.events.last().map(|event| event.at))
+            .chain(self.head.as_ref().map(|it| it.started))
+            .max()
+    }
+
+    fn look(&mut self, file: &[u8], field: Field) -> Option<Look> {
+        let read = match open(file, field) {
+            Opened::Empty => return None,
+            Opened::Torn => None,
+            Opened::Whole(payload) => Look::read(payload),
+        };
+        self.torn += usize::from(read.is_none());
+        read
+    }
+
+    fn json<T: Wire>(&mut self, file: &[u8], field: Field) -> Option<T> {
+        let read = match open(file, field) {
+            Opened::Empty => return None,
+            Opened::Torn => None,
+            Opened::Whole(payload) => wire::parse(payload).ok(),
+        };
+        self.torn += usize::from(read.is_none());
+        read
+    }
+}
+
+/// Of looks in order of their seconds, the last ones without one missing.
+fn newest_run(kept: &[Look]) -> Series {
+    let gap = kept.windows(2).rposition(|pair| pair[0].sequence + 1 != pair[1].sequence);
+    let run = &kept[gap.map_or(0, |before| before + 1)..];
+    Series {
+        first: run.first().map_or(0, |look| look.sequence),
+        samples: run.iter().map(|look| look.last.sample).collect(),
+    }
+}
+
+/// Counters have no checksum: each is one store of the processor, whole or not there.
+fn in_flight(file: &[u8]) -> Vec<InFlight> {
+    let mut all: Vec<InFlight> = (0..ROUTES.count)
+        .filter_map(|n| {
+            let place = file.get(ROUTES.place(n).at..)?.get(..ROUTES.size)?;
+            let requests = u32::from_le_bytes(place[..4].try_into().ok()?);
+            let length = usize::from(place[4]).min(LONGEST_LABEL);
+            let route = String::from_utf8_lossy(&place[LABEL..LABEL + length]).into_owned();
+            // A count below zero is a number far above any that is real.
+            (requests > 0 && requests < 1 << 24).then_some(InFlight { route, requests })
+        })
+        .collect();
+    all.sort_by_key(|it| std::cmp::Reverse(it.requests));
+    all.truncate(MAX_IN_FLIGHT);
+    all
+}

@@ -1,0 +1,267 @@
+use std::fs;
+use std::path::Path;
+
+use heapbeat_shared::event::EventKind;
+use heapbeat_shared::exit::{ExitKind, InFlight};
+use heapbeat_shared::series::Series;
+use heapbeat_shared::{Cursor, Exit};
+use proptest::prelude::*;
+
+use super::layout::{EVENTS, HEAD, LOOK, SAMPLES, SIZE};
+use super::*;
+use crate::telemetry::history::{History, Seat};
+
+fn head() -> Head {
+    Head { instance: InstanceId(7), version: "1a2b3c4".into(), started: UnixMillis(1000), boot: "b".into() }
+}
+
+fn shelf(directory: &Path) -> Shelf {
+    Shelf::open(&Place::Directory(directory.join("shelf")))
+}
+
+fn record(path: &Path) -> Recorder {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    Recorder::begin(&file, &head()).unwrap()
+}
+
+fn sample(n: u64) -> Sample {
+    Sample {
+        at: UnixMillis(n.cast_signed() * 1000),
+        // To the byte.
+        rss: Bytes((n << 12) + 1),
+        working_set: Bytes((n << 13) + 4095),
+        ..Sample::default()
+    }
+}
+
+fn event(n: i64) -> Event {
+    Event { at: UnixMillis(n), kind: EventKind::Started }
+}
+
+/// A file in which everything happened.
+fn full(path: &Path) {
+    let recorder = record(path);
+    for n in 0..1000 {
+        recorder.sample_alone(&sample(n), Pressure::Alert, Bytes::from_mb(512));
+    }
+    for n in 0..100 {
+        recorder.event(&event(n));
+    }
+    for (tag, requests) in [(3, 1), (9, 5)] {
+        for _ in 0..requests {
+            recorder.enter(tag, || if tag == 3 { "GET /a" } else { "POST /b" });
+        }
+    }
+    recorder.enter(4, || "GET /done");
+    recorder.leave(4);
+    let note = Note { at: UnixMillis(5), text: "é".repeat(400), stack: "s".repeat(9000) };
+    recorder.note(layout::PANIC, &note);
+}
+
+#[test]
+fn what_was_recorded_is_read_back_without_an_end_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shelf = shelf(directory.path());
+    let path = shelf.take(&[]).unwrap();
+    full(&path);
+    let story = shelf.story(&path);
+    assert_eq!(story.head, Some(head()));
+    let last = story.last.unwrap();
+    assert_eq!((last.sample, last.pressure, last.limit), (sample(999), Pressure::Alert, Bytes::from_mb(512)));
+    let samples = (488..1000).map(sample).collect();
+    assert_eq!(story.samples, Series { first: 488, samples });
+    assert_eq!(story.events, (36..100).map(event).collect::<Vec<_>>());
+    let in_flight =
+        [("POST /b", 5), ("GET /a", 1)].map(|(route, requests)| InFlight { route: route.into(), requests });
+    assert_eq!(story.in_flight, in_flight);
+    let panic = story.panic.clone().unwrap();
+    assert_eq!((panic.text, panic.stack.len()), ("é".repeat(150), 4096));
+    assert_eq!((story.torn, &story.unreadable, &story.stopping, &story.hang), (0, &None, &None, &None));
+    assert_eq!(story.last_sign(), Some(UnixMillis(999_000)));
+    assert!(!path.exists(), "told once");
+}
+
+#[test]
+fn memory_stands_in_for_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let occupied = directory.path().join("file");
+    fs::write(&occupied, "x").unwrap();
+    for place in [Place::Memory, Place::Directory(occupied.join("below"))] {
+        let mut shelf = Shelf::open(&place);
+        let path = shelf.take(&[]).unwrap();
+        full(&path);
+        assert_eq!(shelf.story(&path).head, Some(head()));
+        assert!(shelf.story(&path).unreadable.is_some(), "it is gone");
+        shelf.keep(&Exit::default());
+        assert_eq!(shelf.leftovers(), (vec![], None));
+    }
+}
+
+#[test]
+fn each_has_a_file_of_its_own_until_there_are_too_many() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shelf = shelf(directory.path());
+    let mut taken = Vec::new();
+    for _ in 0..20 {
+        let in_use: Vec<&Path> = taken.iter().map(std::path::PathBuf::as_path).collect();
+        let path = shelf.take(&in_use).unwrap();
+        assert!(!taken.contains(&path));
+        taken.push(path);
+    }
+    assert_eq!(taken.iter().filter(|path| path.starts_with("/proc")).count(), 4);
+}
+
+#[test]
+fn what_an_earlier_supervisor_left_is_found_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = shelf(directory.path()).take(&[]).unwrap();
+    full(&path);
+    let ending = Exit { kind: ExitKind::Stop, ..Exit::default() };
+    shelf(directory.path()).keep(&ending);
+    let (stories, kept) = shelf(directory.path()).leftovers();
+    assert_eq!((stories.len(), stories[0].head.as_ref(), kept), (1, Some(&head()), Some(ending)));
+    assert_eq!(shelf(directory.path()).leftovers().0.len(), 0);
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let open = directory.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let path = Shelf::open(&Place::Directory(open.clone())).take(&[]).unwrap();
+    assert!(path.starts_with("/proc"), "{}", path.display());
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(directory.path(), &link).unwrap();
+    assert!(Shelf::open(&Place::Directory(link)).take(&[]).unwrap().starts_with("/proc"));
+}
+
+#[test]
+fn foreign_and_empty_files_are_named() {
+    let mut older = vec![0; SIZE];
+    older[..8].copy_from_slice(b"HBFLIGH\x01");
+    let cases = [
+        (older, "of another version"),
+        (vec![], "0 bytes"),
+        (vec![1; SIZE + 1], "131073 bytes"),
+        (vec![0; SIZE], "is empty"),
+        (vec![b'x'; SIZE], "is not one"),
+    ];
+    for (file, reason) in cases {
+        let why = Story::read(&file).unreadable.unwrap();
+        assert!(why.contains(reason), "{why}");
+    }
+}
+
+#[test]
+fn a_torn_record_is_passed_over_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shelf = shelf(directory.path());
+    let path = shelf.take(&[]).unwrap();
+    full(&path);
+    let mut file = fs::read(&path).unwrap();
+    // Sample 999 lies at 999 % 512, event 99 at 99 % 64.
+    file[SAMPLES.place(999).at + 20] ^= 1;
+    file[EVENTS.place(99).at + 10] ^= 1;
+    file[HEAD.at + 9] ^= 1;
+    let story = Story::read(&file);
+    assert_eq!(story.torn, 3);
+    assert_eq!((story.last.unwrap().sample, story.events.last()), (sample(998), Some(&event(98))));
+    assert_eq!((story.samples.first, story.samples.samples.len()), (488, 511));
+    assert_eq!(story.head, None);
+    // One in the middle: what is before it does not belong to the run that the last one ends.
+    file[SAMPLES.place(900).at + 20] ^= 1;
+    let story = Story::read(&file);
+    assert_eq!((story.samples.first, story.samples.samples.len()), (901, 98));
+}
+
+#[test]
+fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shelf = shelf(directory.path());
+    let path = shelf.take(&[]).unwrap();
+    let (recorder, mut history) = (record(&path), History::new(InstanceId(7)));
+    let look = |n: u64| {
+        // Twenty a second, the highest of each in its middle.
+        let figure = Bytes(n / 20 * 4096 + 1000 - (n % 20).abs_diff(10));
+        Sample { at: UnixMillis(n.cast_signed() * 50), working_set: figure, ..Sample::default() }
+    };
+    let looks = 20 * 600 + 15;
+    for n in 0..looks {
+        let seat = history.record(look(n));
+        recorder.sample(&look(n), seat, Pressure::Purge, Bytes::from_mb(512));
+    }
+    let story = shelf.story(&path);
+    assert_eq!(story.last.unwrap().sample, look(looks - 1));
+    let highest: Vec<Sample> = (89..=600).map(|second| look(second * 20 + 10)).collect();
+    assert_eq!((story.samples.first, &story.samples.samples), (89, &highest));
+    let held = history.after(None);
+    let closed = story.samples.samples.len() - 1;
+    assert_eq!(held.samples[89..], story.samples.samples[..closed], "the history's, by its own numbers");
+    assert_eq!((held.first, held.samples.len()), (0, 600), "and the second that was not over");
+}
+
+#[test]
+fn the_last_samples_outlive_one_supervisor_after_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |sequence| Cursor { instance: InstanceId(7), sequence };
+    let told = |shelf: &Shelf| shelf.remnants().after(at(990)).map(|it| (it.samples.first, it.samples.count));
+    // Whose worker and supervisor end at once, so that nobody reads the story but the next.
+    let path = shelf(directory.path()).take(&[]).unwrap();
+    full(&path);
+    for generation in 0..3 {
+        let mut shelf = shelf(directory.path());
+        assert_eq!(told(&shelf), None);
+        let (stories, _) = shelf.leftovers();
+        assert_eq!(stories.len(), usize::from(generation == 0));
+        assert_eq!(told(&shelf), Some((991, 9)), "generation {generation}");
+        assert_eq!(shelf.remnants().after(at(999)), None);
+    }
+    fs::write(directory.path().join("shelf/last-samples.jsonl"), vec![0xff; 300_000]).unwrap();
+    let mut shelf = shelf(directory.path());
+    shelf.leftovers();
+    assert_eq!(told(&shelf), None, "damaged, and no harm");
+}
+
+#[test]
+fn a_look_that_is_cut_short_costs_itself_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = shelf(directory.path()).take(&[]).unwrap();
+    let recorder = record(&path);
+    for (n, highest) in [(0, true), (1, true), (2, false)] {
+        let seat = Seat { sequence: n.min(1), highest };
+        recorder.sample(&sample(n), seat, Pressure::Calm, Bytes::from_mb(512));
+    }
+    let mut file = fs::read(&path).unwrap();
+    assert_eq!(Story::read(&file).last.unwrap().sample, sample(2));
+    for at in [LOOK.at + 9, SAMPLES.place(1).at + 30] {
+        file[at] ^= 1;
+    }
+    let story = Story::read(&file);
+    assert_eq!((story.torn, story.last.unwrap().sample), (2, sample(0)));
+    assert_eq!(story.samples.samples, [sample(0)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_damage_makes_the_reader_panic_or_believe(hits in prop::collection::vec((0..SIZE, any::<u8>()), 1..200)) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = shelf(directory.path()).take(&[]).unwrap();
+        full(&path);
+        let mut file = fs::read(&path).unwrap();
+        for (at, byte) in hits {
+            file[at] = byte;
+        }
+        let story = Story::read(&file);
+        // What is told passed its checksum, so it is what was written.
+        prop_assert!(story.head.is_none_or(|it| it == head()));
+        prop_assert!(story.last.is_none_or(|it| it.limit == Bytes::from_mb(512)));
+        for (n, told) in (story.samples.first..).zip(&story.samples.samples) {
+            prop_assert_eq!(*told, sample(n));
+        }
+        prop_assert!(story.events.iter().all(|it| it.kind == EventKind::Started));
+        prop_assert!(story.in_flight.len() <= 16);
+    }
+}

@@ -1,0 +1,95 @@
+//! The socket of a connection, as the connection's progress sees it: what comes, what is taken, how it closes.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::connection_limit::Slot;
+use super::progress::Progress;
+
+/// Most of an unwanted request that is thrown away so that the client gets to read why it was refused.
+const LINGER_BYTES: usize = 4 << 20;
+
+/// A socket that keeps the connection's progress, and its slot for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    inner: S,
+    progress: Arc<Progress>,
+    lingered: usize,
+    _slot: Slot,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(inner: S, progress: Arc<Progress>, slot: Slot) -> Self {
+        Watched { inner, progress, lingered: 0, _slot: slot }
+    }
+
+    /// Passes on what a write came to, and keeps whether the client takes anything.
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Pending => self.progress.stalled(Instant::now),
+            Poll::Ready(_) => self.progress.taken(),
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if buf.filled().len() > before {
+            self.progress.received(Instant::now);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.noted(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.noted(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+        if !self.progress.close(Instant::now) {
+            return Poll::Ready(Ok(()));
+        }
+        let mut waste = [0; 8192];
+        while self.lingered < LINGER_BYTES {
+            let mut waste = ReadBuf::new(&mut waste);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut waste))?;
+            if waste.filled().is_empty() {
+                break;
+            }
+            self.lingered += waste.filled().len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,100 @@
+//! Figures, routes and events.
+
+use heapbeat_shared::Bytes;
+use heapbeat_shared::report::RouteReport;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use super::style::{faint, rule};
+use crate::inspect::snapshot::Picture;
+use crate::inspect::text::{ago, clip, describe, signed, stall};
+use crate::inspect::trace::Trace;
+
+/// Columns for each figure of a route.
+const COLUMN: usize = 12;
+
+/// What is known beside the bar, a line each, in as many columns as the height asks for.
+pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, picture: &Picture, trace: &Trace) {
+    let (sample, system) = (&picture.sample, &picture.system);
+    let heap = |bytes: Bytes| picture.heap_known.then(|| bytes.to_string());
+    let size = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.to_string());
+    let count = |count: Option<u64>| count.map(|count| count.to_string());
+    let rows = [
+        ("rss", Some(sample.rss.to_string())),
+        ("peak", size(system.peak)),
+        ("heap used", heap(sample.heap_used)),
+        ("heap pages", heap(sample.heap_total)),
+        ("outside heap", heap(sample.external())),
+        ("anonymous", size(system.anon.filter(|_| !picture.heap_known))),
+        ("files", size(system.file.filter(|_| !picture.heap_known))),
+        ("cpu", trace.cpu_percent().map(|percent| format!("{percent:.0} %"))),
+        ("threads", count(system.threads)),
+        ("open files", count(system.open_files)),
+        ("runtime late", system.runtime_stall_ms.map(|late| format!("{late} ms"))),
+        ("memory stall", stall(system).map(|percent| format!("{percent:.1} %"))),
+        ("swap", size(system.swap.filter(|swap| *swap > Bytes::ZERO))),
+        ("cgroup", size(system.cgroup_usage)),
+        ("oom kills", count(system.oom_kills)),
+        ("limit hits", count(system.cgroup_max)),
+        ("throttled", count(system.cgroup_high)),
+        ("mapped", size(system.heap_mapped)),
+        ("retained", size(system.heap_retained)),
+        ("metadata", size(system.heap_metadata)),
+    ];
+    let width = usize::from(area.width);
+    let rows = rows.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let lines = rows.map(|(name, value)| {
+        let room = width.min(27).saturating_sub(name.len());
+        Line::raw(format!("{name}{value:>room$}"))
+    });
+    let lines: Vec<Line<'_>> =
+        [rule("process", area.width.min(27))].into_iter().chain(lines).take(area.height.into()).collect();
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// Who holds memory, fastest growing first.
+pub(super) fn routes(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
+    if picture.routes.is_empty() || area.height < 2 {
+        return;
+    }
+    let name = usize::from(area.width).saturating_sub(4 * COLUMN + 2);
+    let head = format!(
+        "{:<name$}{:>COLUMN$}{:>COLUMN$}{:>COLUMN$}{:>COLUMN$}",
+        clip("route", name),
+        "live",
+        "± error",
+        "growth/min",
+        "a request"
+    );
+    let mut lines = vec![Line::from(faint(head))];
+    let rows = picture.routes.iter().take(usize::from(area.height) - 1);
+    lines.extend(rows.map(|route| row(route, name)));
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn row(route: &RouteReport, name: usize) -> Line<'static> {
+    let growth = route.growth_per_minute.map_or_else(|| "-".into(), signed);
+    Line::raw(format!(
+        "{:<name$}{:>COLUMN$}{:>COLUMN$}{growth:>COLUMN$}{:>COLUMN$}",
+        clip(&route.route, name),
+        route.live.to_string(),
+        route.live_error.to_string(),
+        route.churn_mean.to_string(),
+    ))
+}
+
+/// What happened, latest first.
+pub(super) fn events(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
+    if picture.events.is_empty() || area.height < 2 {
+        return;
+    }
+    let width = usize::from(area.width);
+    let mut lines = vec![Line::from(faint(clip("event", width)))];
+    lines.extend(picture.events.iter().rev().take(usize::from(area.height) - 1).map(|event| {
+        let when = format!("{} ago", ago(picture.at, event.at));
+        Line::raw(clip(&format!("{when:<16}{}", describe(event)), width))
+    }));
+    frame.render_widget(Paragraph::new(lines), area);
+}

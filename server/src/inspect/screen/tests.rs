@@ -1,0 +1,182 @@
+//! Whole screens, letter by letter.
+
+use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::forecast::{Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+use heapbeat_shared::report::{RouteReport, Standing, System};
+use heapbeat_shared::{Bytes, Pressure, Status, UnixMillis};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::Color;
+use std::time::Duration;
+
+use super::*;
+use crate::inspect::advice::tests::steady;
+
+const MB: f64 = 1_048_576.0;
+
+/// What would be on the terminal, without trailing blanks.
+fn screen(width: u16, height: u16, view: &View<'_>) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, view)).unwrap();
+    let cells = terminal.backend().buffer().content();
+    let rows = cells.chunks(usize::from(width));
+    let text =
+        |row: &[ratatui::buffer::Cell]| row.iter().map(|cell| cell.symbol().to_owned()).collect::<String>();
+    rows.map(|row| text(row).trim_end().to_owned() + "\n").collect()
+}
+
+fn of<'a>(picture: &'a Picture, trace: &'a Trace) -> View<'a> {
+    View { target: &picture.target, picture: Some(picture), error: None, trace, paused: false, colour: false }
+}
+
+/// Five minutes of looks, ten seconds apart, the figures moving by so many megabytes in all.
+fn traced(picture: &Picture, rise: u64) -> Trace {
+    let mut trace = Trace::default();
+    for step in 0..=30_u64 {
+        let mut then = picture.clone();
+        then.at = picture.at.minus(Duration::from_secs(10 * (30 - step)));
+        then.sample.at = then.at;
+        let down = Bytes::from_mb(rise * (30 - step) / 30);
+        then.sample.rss = picture.sample.rss.saturating_sub(down);
+        then.sample.heap_used = picture.sample.heap_used.saturating_sub(down);
+        then.system.cpu_seconds = Some(step as f64);
+        trace.push(&then);
+    }
+    trace
+}
+
+fn calm() -> Picture {
+    let mut picture = steady();
+    picture.at = UnixMillis(1_800_000_000_000);
+    picture.sample.at = picture.at;
+    picture.status = Some(Status::Healthy);
+    picture.version = Some("1.4.2".into());
+    picture.uptime = Some(26_400);
+    picture.pressure = Some(Standing { rung: Pressure::Calm, since: picture.at, shed: 0 });
+    picture.system = System {
+        threads: Some(9),
+        open_files: Some(31),
+        peak: Some(Bytes::from_mb(120)),
+        ..System::default()
+    };
+    picture
+}
+
+fn route(name: &str, live: u64, growth: f64, per_second: f64) -> RouteReport {
+    RouteReport {
+        route: name.into(),
+        requests: 1000,
+        requests_per_second: per_second,
+        churn_mean: Bytes::from_mb(3),
+        churn_p99: Bytes::from_mb(5),
+        live: Bytes::from_mb(live),
+        live_error: Bytes::from_mb(2),
+        growth_per_minute: Some(growth * MB),
+        growth_error: Some(0.1 * MB),
+    }
+}
+
+/// 48 MB a minute by one route, at 410 of 512 MB.
+fn leaking() -> Picture {
+    let mut picture = calm();
+    let mb = Bytes::from_mb;
+    (picture.sample.rss, picture.sample.working_set) = (mb(410), mb(410));
+    (picture.sample.heap_used, picture.sample.heap_total, picture.sample.heap_resident) =
+        (mb(370), mb(376), mb(385));
+    picture.status = Some(Status::Degraded);
+    let since = picture.at.minus(Duration::from_secs(20));
+    picture.pressure = Some(Standing { rung: Pressure::Alert, since, shed: 0 });
+    let rate = |mb: f64| Rate(mb * MB / 60.0);
+    picture.forecast.verdict = Verdict::Leaking;
+    picture.forecast.basis = Basis::Retained;
+    picture.forecast.place = Place::Heap;
+    picture.forecast.slope = Some(Slope { expected: rate(48.0), low: rate(47.0), high: rate(49.0) });
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    picture.forecast.time_to_limit =
+        Some(TimeToLimit { expected: minutes(2), earliest: minutes(1), latest: minutes(3) });
+    picture.routes =
+        vec![route("POST /upload", 300, 46.0, 0.42), route("GET /feed\u{1b}[2J", 20, 2.0, 100.0)];
+    let alert = EventKind::Pressure { from: Pressure::Calm, to: Pressure::Alert, memory: mb(401) };
+    let panic = EventKind::Panic { message: "index out of bounds\u{7}".into() };
+    picture.events = vec![
+        Event { at: picture.at.minus(Duration::from_secs(7000)), kind: EventKind::Started },
+        Event { at: picture.at.minus(Duration::from_secs(95)), kind: panic },
+        Event { at: since, kind: alert },
+    ];
+    picture
+}
+
+#[test]
+fn screens_are_as_they_were_when_somebody_last_looked_at_them() {
+    let (calm, leaking) = (calm(), leaking());
+    let (flat, rising) = (traced(&calm, 0), traced(&leaking, 240));
+    let nothing = Trace::default();
+    let gone = View { error: Some("process 7 has ended"), ..of(&leaking, &rising) };
+    let unreachable = "http://10.0.0.1/health does not answer: connection refused";
+    let dead = View {
+        target: "http://10.0.0.1/health",
+        picture: None,
+        error: Some(unreachable),
+        ..of(&calm, &nothing)
+    };
+    let cases = [
+        ("steady", of(&calm, &flat)),
+        ("leaking", of(&leaking, &rising)),
+        ("gone", gone),
+        ("unreachable", dead),
+    ];
+    for (name, view) in cases {
+        for (width, height) in [(80, 24), (120, 40)] {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), screen(width, height, &view));
+        }
+    }
+}
+
+#[test]
+fn a_small_terminal_keeps_what_matters() {
+    let picture = leaking();
+    let trace = traced(&picture, 240);
+    for (width, height) in [(80, 12), (60, 10), (40, 20), (24, 6), (10, 3), (3, 2), (1, 1), (200, 70)] {
+        let text = screen(width, height, &of(&picture, &trace));
+        assert_eq!(text.lines().count(), usize::from(height), "{width}x{height}");
+        if height >= 6 && width >= 40 {
+            assert!(text.contains("critical "), "{width}x{height}:\n{text}");
+            assert!(text.contains("410.0 MB of 512.0 MB"), "{width}x{height}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn no_screen_obeys_the_target() {
+    let picture = leaking();
+    let trace = traced(&picture, 240);
+    let text = screen(120, 40, &of(&picture, &trace));
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    assert!(text.contains("GET /feed [2J"), "{text}");
+}
+
+#[test]
+fn colours_are_there_only_when_asked_for() {
+    let picture = leaking();
+    let trace = traced(&picture, 240);
+    for colour in [false, true] {
+        let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+        terminal.draw(|frame| draw(frame, &View { colour, ..of(&picture, &trace) })).unwrap();
+        let coloured = terminal.backend().buffer().content().iter().any(|cell| cell.fg != Color::Reset);
+        assert_eq!(coloured, colour);
+    }
+}
+
+#[test]
+fn words_are_wrapped_where_they_end() {
+    let cases: [(&str, usize, &[&str]); 5] = [
+        ("one two three", 7, &["one two", "three"]),
+        ("one two three", 100, &["one two three"]),
+        ("abcdefgh i", 3, &["abc", "def", "gh", "i"]),
+        ("", 5, &[""]),
+        ("a b", 1, &["a", "b"]),
+    ];
+    for (text, width, lines) in cases {
+        assert_eq!(wrap(text, width), lines, "{text:?} in {width}");
+    }
+}

@@ -1,0 +1,320 @@
+//! From looks at memory to pressure and actions: the decisions of the guard, and nothing else.
+//!
+//! A step is a function of the ladder's own state, one look and that look's time. It climbs at once where waiting
+//! would be worse (purge, shed), and only on a second look where an error would be (alert, recycle). It comes down
+//! one settled stretch after memory fell below the rung's way back. Whatever does not help is not repeated: it moves
+//! on. Times are the process's own (monotonic, since its start), so a clock that jumps decides nothing.
+
+mod purging;
+mod shedding;
+
+use std::fmt;
+use std::time::Duration;
+
+use heapbeat_shared::{Bytes, Pressure};
+
+use super::thresholds::Levels;
+
+pub use purging::Purged;
+pub use shedding::Share;
+
+use purging::Purging;
+use shedding::Shedding;
+
+/// How long things take and how long to wait between them. See `docs/ladder.md` for the reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// After the start: neither alert nor recycle, as a start-up spike is not a leak.
+    pub grace: Duration,
+    /// How long memory must have stayed below a rung's way back before the rung is left.
+    pub settle: Duration,
+    /// Least time between two alerts for the same rung.
+    pub alert_again: Duration,
+    /// Least time between two purges.
+    pub purge_again: Duration,
+    /// How long purging may go on without leaving its rung before a replacement is wanted.
+    pub purge_patience: Duration,
+    /// How long requests may be refused before the process itself is given up.
+    pub shed_patience: Duration,
+    /// How long a replacement needs to get ready: a forecast that is shorter recycles early.
+    pub replacement: Duration,
+    /// A look older than this decides nothing.
+    pub stale: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            grace: Duration::from_secs(10),
+            settle: Duration::from_secs(5),
+            alert_again: Duration::from_secs(300),
+            purge_again: Duration::from_secs(5),
+            purge_patience: Duration::from_secs(60),
+            shed_patience: Duration::from_secs(60),
+            replacement: Duration::from_secs(10),
+            stale: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One look at memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Time of the step, since the process started.
+    pub now: Duration,
+    /// When memory was read, on the same clock.
+    pub read: Duration,
+    /// What is judged: the working set, plus what growth would add before the next look.
+    pub memory: Bytes,
+    /// Where the rungs are at present.
+    pub levels: Levels,
+    /// When the forecast says that the limit is reached, if it says anything.
+    pub reaches_limit_in: Option<Duration>,
+    /// Whether a fresh worker could take over.
+    pub replacement: Replacement,
+}
+
+/// Whether a fresh worker could take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// Nobody is there to start one.
+    None,
+    /// One can be started.
+    Possible,
+    /// One is being started.
+    Underway,
+    /// The last one is too recent, or did not get ready.
+    NotNow,
+}
+
+impl Look {
+    /// Whether a fresh worker is there to be had, or on its way.
+    fn replaceable(&self) -> bool {
+        matches!(self.replacement, Replacement::Possible | Replacement::Underway)
+    }
+}
+
+/// What a step asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Tell somebody that this rung was reached.
+    Alert(Pressure),
+    /// Run the shrink hooks, then let the allocator give back; report with [`Ladder::purged`].
+    Purge,
+    /// Ask for a fresh worker.
+    Recycle(Reason),
+    /// Nothing helps and nobody can take over: finish what is in flight and leave, so that whoever started the
+    /// process starts it anew.
+    Leave,
+    /// Memory is calm again.
+    Cleared,
+}
+
+/// Why a fresh worker is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Memory reached the mark.
+    Mark,
+    /// The forecast reaches the limit before a later replacement could be ready.
+    Forecast,
+    /// Purging did not help within its time.
+    Futile,
+    /// Refusing requests did not help within its time.
+    Shedding,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Mark => "memory reached the mark",
+            Reason::Forecast => "memory will reach the limit before a later replacement could be ready",
+            Reason::Futile => "purging did not help",
+            Reason::Shedding => "refusing requests did not help",
+        })
+    }
+}
+
+/// The outcome of one look.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The rung.
+    pub pressure: Pressure,
+    /// Since when, on the process's clock.
+    pub since: Duration,
+    /// Share of new requests to refuse.
+    pub shed: Share,
+    /// What to do now, in this order.
+    pub actions: Vec<Action>,
+}
+
+/// Where the process stands, and what it has tried.
+#[derive(Clone, Debug)]
+pub struct Ladder {
+    rules: Rules,
+    rung: Pressure,
+    since: Duration,
+    /// Looks in a row that wanted at least this rung, for those that need more than one.
+    wanted: [u8; Pressure::ALL.len()],
+    /// Since when memory has been low enough to come down.
+    low_since: Option<Duration>,
+    alerted: Option<Alerted>,
+    purging: Purging,
+    shedding: Shedding,
+}
+
+/// The last alert.
+#[derive(Clone, Copy, Debug)]
+struct Alerted {
+    rung: Pressure,
+    at: Duration,
+    /// Whether memory has not been calm since.
+    open: bool,
+}
+
+/// Looks in a row that must want a rung before it is climbed. Alerting and recycling on one look would be to act
+/// on a blip; purging and shedding late would be too late.
+const fn looks_needed(rung: Pressure) -> u8 {
+    match rung {
+        Pressure::Alert | Pressure::Recycle => 2,
+        Pressure::Calm | Pressure::Purge | Pressure::Shed => 1,
+    }
+}
+
+impl Ladder {
+    /// At the foot, at time zero.
+    pub fn new(rules: Rules) -> Self {
+        Ladder {
+            rules,
+            rung: Pressure::Calm,
+            since: Duration::ZERO,
+            wanted: [0; Pressure::ALL.len()],
+            low_since: None,
+            alerted: None,
+            purging: Purging::default(),
+            shedding: Shedding::default(),
+        }
+    }
+
+    /// The present rung.
+    pub fn pressure(&self) -> Pressure {
+        self.rung
+    }
+
+    /// Judges one look.
+    pub fn look(&mut self, look: &Look) -> Step {
+        let mut actions = Vec::new();
+        if look.now.saturating_sub(look.read) <= self.rules.stale {
+            let reason = self.reason(look);
+            self.climb(look, reason.is_some());
+            self.descend(look, reason.is_some(), &mut actions);
+            self.act(look, reason, &mut actions);
+        }
+        Step { pressure: self.rung, since: self.since, shed: self.shedding.share(), actions }
+    }
+
+    /// Tells what the purge that was asked for gave back.
+    pub fn purged(&mut self, result: Purged) {
+        self.purging.record(result);
+    }
+
+    /// Why a fresh worker is wanted at this look, if one is.
+    fn reason(&self, look: &Look) -> Option<Reason> {
+        if look.now < self.rules.grace {
+            return None;
+        }
+        let levels = &look.levels;
+        if levels.reached(look.memory) >= Pressure::Recycle {
+            return Some(Reason::Mark);
+        }
+        let soon = look.reaches_limit_in.is_some_and(|time| time <= self.rules.replacement);
+        if soon && levels.reached(look.memory) >= Pressure::Alert {
+            return Some(Reason::Forecast);
+        }
+        let tried = self.purging.tried_for(look.now).is_some_and(|time| time >= self.rules.purge_patience);
+        (tried && levels.held(look.memory) >= Pressure::Purge).then_some(Reason::Futile)
+    }
+
+    /// The rung that this look alone asks for.
+    fn target(&self, look: &Look, replace: bool) -> Pressure {
+        let reached = look.levels.reached(look.memory);
+        if reached == Pressure::Alert && look.now < self.rules.grace {
+            return Pressure::Calm;
+        }
+        let wanted = if replace && look.replaceable() { reached.max(Pressure::Recycle) } else { reached };
+        self.or_shed(look, wanted)
+    }
+
+    /// `rung`, but shedding where a fresh process would have to come and cannot.
+    fn or_shed(&self, look: &Look, rung: Pressure) -> Pressure {
+        let cannot = !look.replaceable() || look.now < self.rules.grace;
+        if rung == Pressure::Recycle && cannot { Pressure::Shed } else { rung }
+    }
+
+    fn climb(&mut self, look: &Look, replace: bool) {
+        let target = self.target(look, replace);
+        for (rung, looks) in Pressure::ALL.into_iter().zip(&mut self.wanted) {
+            *looks = if rung <= target { looks.saturating_add(1) } else { 0 };
+        }
+        let seen_enough =
+            |rung: &Pressure| *rung <= target && self.wanted[*rung as usize] >= looks_needed(*rung);
+        let reached = Pressure::ALL.into_iter().rev().find(seen_enough).unwrap_or_default();
+        if reached > self.rung {
+            self.rung = reached;
+            self.since = look.now;
+        }
+    }
+
+    fn descend(&mut self, look: &Look, replace: bool, actions: &mut Vec<Action>) {
+        let held = self.target(look, replace).max(self.or_shed(look, look.levels.held(look.memory)));
+        if held >= self.rung {
+            self.low_since = None;
+            return;
+        }
+        let since = *self.low_since.get_or_insert(look.now);
+        if look.now.saturating_sub(since) < self.rules.settle {
+            return;
+        }
+        self.rung = held;
+        self.since = look.now;
+        self.low_since = None;
+        if held < Pressure::Purge {
+            self.purging = Purging::default();
+        }
+        if let Some(alerted) = self.alerted.as_mut().filter(|alerted| alerted.open && held == Pressure::Calm)
+        {
+            alerted.open = false;
+            actions.push(Action::Cleared);
+        }
+    }
+
+    fn act(&mut self, look: &Look, reason: Option<Reason>, actions: &mut Vec<Action>) {
+        if self.rung >= Pressure::Alert && self.alert_is_due(look.now) {
+            self.alerted = Some(Alerted { rung: self.rung, at: look.now, open: true });
+            actions.push(Action::Alert(self.rung));
+        }
+        let coming_down = self.low_since.is_some();
+        if self.rung >= Pressure::Purge && !coming_down && self.purging.is_due(look, self.rules.purge_again) {
+            self.purging.begin(look);
+            actions.push(Action::Purge);
+        }
+        self.shedding.follow(look, self.rung);
+        let exhausted = self.shedding.lasted(look.now) >= self.rules.shed_patience;
+        actions.extend(match (look.replacement, reason) {
+            (Replacement::Possible, Some(reason)) if self.rung >= Pressure::Recycle => {
+                Some(Action::Recycle(reason))
+            }
+            // A replacement that is too recent is still better than refusing people for ever.
+            (Replacement::NotNow, _) if exhausted => Some(Action::Recycle(Reason::Shedding)),
+            (Replacement::None, _) if exhausted => Some(Action::Leave),
+            _ => None,
+        });
+    }
+
+    fn alert_is_due(&self, now: Duration) -> bool {
+        self.alerted
+            .is_none_or(|last| self.rung > last.rung || now.saturating_sub(last.at) >= self.rules.alert_again)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! One look at memory from every side that has something to say.
+//!
+//! The kernel says what the process holds, jemalloc what the application asked for, the cgroup what is counted
+//! against the limit. A source that is missing is normal (macOS, gVisor, a hidden /proc): its figures are `None`, and
+//! [`Sources::missing`] says so once.
+
+mod cgroup;
+mod file;
+mod jemalloc;
+pub(crate) mod lateness;
+mod limit;
+mod process;
+pub(crate) mod sampler;
+pub(crate) mod sampling_loop;
+mod stall;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use heapbeat_shared::{Bytes, Sample};
+
+use crate::clock;
+use crate::clock::Now;
+
+pub use cgroup::{Cgroup, CgroupMemory, CgroupVersion, OomEvents};
+pub use jemalloc::{Heap, HeapMemory};
+pub use limit::{Limit, LimitOrigin, physical_memory};
+pub use process::{Process, ProcessMemory};
+pub use stall::{Stall, StallFile};
+
+use lateness::{Lateness, Pulse};
+
+/// Everything read at one instant, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// When.
+    pub now: Now,
+    /// CPU time of the process so far.
+    pub cpu: Duration,
+    /// What the kernel says of the process.
+    pub process: Option<ProcessMemory>,
+    /// What jemalloc says.
+    pub heap: Option<HeapMemory>,
+    /// What the cgroup says.
+    pub cgroup: Option<CgroupMemory>,
+    /// How much memory there is to use.
+    pub limit: Limit,
+    /// How long the machine's tasks waited for memory.
+    pub stall: Option<Stall>,
+    /// How late a task of the async runtime ran, at worst within the last minute.
+    pub runtime_late: Option<Duration>,
+}
+
+impl Reading {
+    /// What the guard judges. Where the limit is the cgroup's it is what the cgroup counts against it, without the
+    /// file cache that the kernel would drop first. A limit of this process's own is compared with this process
+    /// alone: its cgroup may be a whole machine full of others.
+    pub fn working_set(&self) -> Bytes {
+        match (self.limit.origin, self.cgroup) {
+            (LimitOrigin::Cgroup, Some(cgroup)) => cgroup.working_set(),
+            _ => self.rss(),
+        }
+    }
+
+    /// Resident set of the process; without a kernel that tells, what jemalloc has resident.
+    pub fn rss(&self) -> Bytes {
+        let heap = || self.heap.map_or(Bytes::ZERO, |heap| heap.resident);
+        self.process.map_or_else(heap, |process| process.rss)
+    }
+
+    /// The figures that are kept and sent.
+    pub fn sample(&self) -> Sample {
+        let heap = self.heap.unwrap_or_default();
+        Sample {
+            at: self.now.wall,
+            rss: self.rss(),
+            heap_used: heap.allocated,
+            heap_total: heap.active,
+            heap_resident: heap.resident,
+            working_set: self.working_set(),
+        }
+    }
+}
+
+/// Where readings come from. Files stay open and counters stay looked up between readings.
+#[derive(Debug)]
+pub struct Sources {
+    process: Option<Process>,
+    heap: Option<Heap>,
+    cgroup: Option<Cgroup>,
+    physical: Option<Bytes>,
+    configured: Option<Bytes>,
+    stall: Option<StallFile>,
+    lateness: Option<Lateness>,
+}
+
+impl Sources {
+    /// Everything that this process can read about itself, and the limit that it was told, if any.
+    pub fn of_this_process(configured: Option<Bytes>) -> Self {
+        Sources {
+            process: Process::this(),
+            heap: Heap::open(),
+            cgroup: Cgroup::of_this_process(),
+            physical: physical_memory(),
+            configured,
+            stall: StallFile::of_the_machine(),
+            lateness: None,
+        }
+    }
+
+    /// Also listens to the async runtime.
+    pub(crate) fn with_pulse(self, pulse: Arc<Pulse>) -> Self {
+        Sources { lateness: Some(Lateness::new(pulse)), ..self }
+    }
+
+    /// Reads everything.
+    pub fn read(&mut self, now: Now) -> Reading {
+        let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
+        Reading {
+            now,
+            cpu: clock::process_cpu(),
+            process: self.process.as_mut().and_then(Process::read),
+            heap: self.heap.as_ref().and_then(Heap::read),
+            cgroup,
+            limit: Limit::effective(self.configured, cgroup.and_then(|c| c.limit), self.physical),
+            stall: self.stall.as_mut().and_then(StallFile::read),
+            runtime_late: self.lateness.as_mut().and_then(|lateness| lateness.read(now.age)),
+        }
+    }
+
+    /// What cannot be read here, in words.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        if self.process.is_none() {
+            missing.push("/proc/self/status: rss is jemalloc's resident memory instead");
+        }
+        if self.heap.is_none() {
+            missing.push("jemalloc is not the global allocator: heapUsed and heapTotal are 0; add `#[global_allocator] static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;`");
+        }
+        if self.cgroup.is_none() {
+            missing.push(
+                "no memory cgroup: the limit is the machine's memory or what HEAPBEAT_MEMORY_LIMIT says",
+            );
+        }
+        if self.stall.is_none() {
+            missing.push("/proc/pressure/memory: how long tasks wait for memory is not known");
+        }
+        missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(origin: LimitOrigin, cgroup: Option<CgroupMemory>) -> Reading {
+        Reading {
+            process: Some(ProcessMemory { rss: Bytes(100), ..ProcessMemory::default() }),
+            heap: Some(HeapMemory { resident: Bytes(70), ..HeapMemory::default() }),
+            cgroup,
+            limit: Limit { bytes: Bytes(1000), origin },
+            ..Reading::default()
+        }
+    }
+
+    #[test]
+    fn what_is_judged_belongs_to_what_is_limited() {
+        let cgroup =
+            Some(CgroupMemory { usage: Bytes(400), inactive_file: Bytes(150), ..CgroupMemory::default() });
+        let cases = [
+            ("the cgroup's limit", LimitOrigin::Cgroup, cgroup, 250),
+            ("a limit of this process's own", LimitOrigin::Configured, cgroup, 100),
+            ("the machine's memory", LimitOrigin::Physical, cgroup, 100),
+            ("a cgroup that cannot be read any more", LimitOrigin::Cgroup, None, 100),
+        ];
+        for (name, origin, cgroup, judged) in cases {
+            assert_eq!(reading(origin, cgroup).working_set(), Bytes(judged), "{name}");
+        }
+    }
+
+    #[test]
+    fn without_a_kernel_that_tells_rss_is_the_heaps() {
+        let blind = Reading { process: None, ..reading(LimitOrigin::Physical, None) };
+        assert_eq!(blind.rss(), Bytes(70));
+        assert_eq!(Reading::default().rss(), Bytes::ZERO);
+    }
+}

@@ -1,0 +1,311 @@
+//! The supervisor's loop: waits for sockets, signals and time, tells the machine, does what it says.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::Exit;
+use heapbeat_shared::exit::{Asked, ProcessExit};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{WaitOptions, wait};
+use sd_notify::NotifyState;
+
+use super::external_status::Guest;
+use super::fallback_responder::StandIn;
+use super::ipc::{Command, Word};
+use super::limits::Rules;
+use super::machine::{Down, Effect, Event, Machine, Number};
+use super::oom::OomWatch;
+use super::postmortem;
+use super::postmortem::leftover;
+use super::process::{Live, Program};
+use super::signals::Signals;
+use super::trim_memory;
+use crate::clock::Clock;
+use crate::flight_recorder::Shelf;
+
+/// Between two looks at what only looking tells.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// From the last start of a worker to giving back what it took to start it.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// Everything the supervisor has.
+pub(super) struct Supervisor {
+    machine: Machine,
+    program: Program,
+    listeners: Vec<TcpListener>,
+    signals: Signals,
+    shelf: Shelf,
+    oom: OomWatch,
+    live: Vec<Live>,
+    stand_in: Option<StandIn>,
+    guest: Option<Guest>,
+    /// Whether systemd was told that somebody serves.
+    announced: bool,
+    /// How the last worker ended.
+    last: Option<Exit>,
+    begun: Instant,
+    looked: Instant,
+    /// When to give back what only a start needs.
+    slim_at: Option<Instant>,
+    clock: Clock,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        rules: Rules,
+        listeners: Vec<TcpListener>,
+        mut shelf: Shelf,
+        version: &str,
+    ) -> io::Result<Self> {
+        let now = Instant::now();
+        let (stories, kept) = shelf.leftovers();
+        let clock = Clock::of_this_process();
+        let untold = stories.iter().map(|story| leftover(story, clock.now().wall));
+        let last = untold.chain(kept).max_by_key(|ending| ending.at).map(|ending| ending.before(version));
+        Ok(Supervisor {
+            machine: Machine::new(rules),
+            program: Program::this()?,
+            listeners,
+            signals: Signals::listen()?,
+            shelf,
+            oom: OomWatch::new(),
+            live: Vec::new(),
+            stand_in: None,
+            guest: None,
+            announced: false,
+            last,
+            begun: now,
+            looked: now,
+            slim_at: None,
+            clock,
+        })
+    }
+
+    /// Guards another program instead of running this one as a worker.
+    pub(super) fn of_guest(mut self, program: Program, guest: Guest) -> Self {
+        let mut guest = guest;
+        guest.before(self.last.as_ref());
+        (self.program, self.guest) = (program, Some(guest));
+        self
+    }
+
+    /// Runs until everything is over; the exit code.
+    pub(super) fn run(mut self) -> u8 {
+        if let Some(last) = &self.last {
+            postmortem::log(last, "before this server was started");
+        }
+        let mut events = VecDeque::from([Event::Tick]);
+        loop {
+            while let Some(event) = events.pop_front() {
+                self.announce(&event);
+                let now = self.begun.elapsed();
+                for effect in self.machine.step(event, now, chance()) {
+                    if let Some(code) = self.act(effect, &mut events) {
+                        return code;
+                    }
+                }
+            }
+            self.wait();
+            events.extend(self.signals.take());
+            for live in &mut self.live {
+                let number = live.number;
+                events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
+            }
+            self.reap(&mut events);
+            self.look(&mut events);
+            events.push_back(Event::Tick);
+        }
+    }
+
+    /// What systemd wants to know of, where it started this.
+    fn announce(&mut self, event: &Event) {
+        match event {
+            Event::Ready(_) if !self.announced => {
+                self.announced = true;
+                tell_systemd(&[NotifyState::Ready]);
+            }
+            Event::Stop(_) => tell_systemd(&[NotifyState::Stopping]),
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, effect: Effect, events: &mut VecDeque<Event>) -> Option<u8> {
+        match effect {
+            Effect::Start(number) => {
+                if let Err(error) = self.start(number) {
+                    events.push_back(Event::NotStarted(number, error.to_string()));
+                }
+            }
+            Effect::Tell(number, order) => {
+                if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
+                    live.tell(&Command::Order(order), self.program.is_guest());
+                }
+            }
+            Effect::Kill(number) => {
+                if let Some(live) = self.live.iter().find(|live| live.number == number) {
+                    live.kill();
+                }
+            }
+            Effect::Judge(number, exit, asked) => self.judge(number, exit, asked),
+            Effect::StandIn(Some(down)) => self.stand_in = Some(self.stand_in_for(down)),
+            Effect::StandIn(None) => self.stand_in.iter_mut().for_each(StandIn::close),
+            Effect::Say(notice) => postmortem::say(&notice),
+            Effect::Leave(code) => return Some(code),
+        }
+        None
+    }
+
+    fn start(&mut self, number: Number) -> io::Result<()> {
+        let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
+        let flight = self.shelf.take(&in_use);
+        let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
+        tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
+        for samples in self.shelf.remnants().iter() {
+            live.tell(&Command::Samples(samples.clone()), self.program.is_guest());
+        }
+        if let Some(last) = &self.last {
+            live.tell(&Command::Ended(Box::new(last.clone())), self.program.is_guest());
+        }
+        if let Some(guest) = &mut self.guest {
+            guest.started(&mut live, self.clock.now().wall);
+        }
+        self.slim_at = Some(live.since + SETTLED);
+        self.live.push(live);
+        Ok(())
+    }
+
+    /// Finds out how a worker ended, keeps it, and tells those that are left.
+    fn judge(&mut self, number: Number, exit: ProcessExit, asked: Option<Asked>) {
+        let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
+        let gone = self.live.remove(index);
+        let story = gone.flight.as_deref().map(|path| self.shelf.story(path));
+        let ending = postmortem::ending(story.as_ref(), exit, asked, self.oom.take(), self.clock.now().wall);
+        postmortem::log(&ending, &format!("worker {number}"));
+        self.shelf.keep(&ending);
+        let instance = ending.instance;
+        let samples = self.shelf.remnants().iter().find(|it| Some(it.instance) == instance);
+        for live in self.live.iter_mut().filter(|live| live.number > number) {
+            if let Some(samples) = samples {
+                live.tell(&Command::Samples(samples.clone()), self.program.is_guest());
+            }
+            live.tell(&Command::Ended(Box::new(ending.clone())), self.program.is_guest());
+        }
+        if let Some(guest) = &mut self.guest {
+            guest.ended(&ending);
+        }
+        self.last = Some(ending);
+    }
+
+    fn stand_in_for(&self, down: Down) -> StandIn {
+        let last = self.last.as_ref().map_or("could not be started", |ending| ending.kind.phrase());
+        let reason =
+            format!("the last worker {last}; {} failures in a row, it is tried again", down.failures);
+        StandIn::new(reason, self.begun + down.again_at)
+    }
+
+    /// Takes news of deaths, of workers and, as PID 1, of anybody.
+    fn reap(&mut self, events: &mut VecDeque<Event>) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            let Some(live) = self.live.iter_mut().find(|live| live.pid == pid) else { continue };
+            let exit = match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => ProcessExit::Code(code),
+                (_, Some(signal)) => ProcessExit::Signal(signal),
+                // Stopped or continued, which is not asked for.
+                _ => continue,
+            };
+            let number = live.number;
+            events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
+            if self.program.is_guest() {
+                live.kill_rest();
+                // A program that ends by itself and well has done what it was there for.
+                if exit == ProcessExit::Code(0) {
+                    events.push_back(Event::Done(number));
+                }
+            }
+            events.push_back(Event::Ended(number, exit));
+        }
+    }
+
+    fn look(&mut self, events: &mut VecDeque<Event>) {
+        let now = Instant::now();
+        if now.duration_since(self.looked) >= LOOK {
+            self.looked = now;
+            self.oom.look();
+            tell_systemd(&[NotifyState::Watchdog]);
+            if self.slim_at.take_if(|at| *at <= now).is_some() {
+                trim_memory::down();
+            }
+            if let Some(guest) = &mut self.guest {
+                events.extend(guest.look(&self.live, now, self.clock.now().wall));
+            }
+        }
+        if let Some(guest) = &mut self.guest {
+            guest.answer(now);
+        }
+        if let Some(stand_in) = &mut self.stand_in {
+            stand_in.work(&self.listeners, now);
+        }
+        self.stand_in = self.stand_in.take().filter(|stand_in| !stand_in.is_done());
+    }
+
+    /// Until something happens, or it is time.
+    fn wait(&self) {
+        let now = Instant::now();
+        let machine = self.machine.deadline().map(|at| self.begun + at);
+        let clients = self.stand_in.as_ref().and_then(|stand_in| stand_in.clients.deadline());
+        let side = self.guest.as_ref().and_then(|guest| guest.clients.deadline());
+        let until = [machine, clients, side].into_iter().flatten().fold(self.looked + LOOK, Instant::min);
+        // A millisecond more, as deadlines are in the past only after it.
+        let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
+        let mut sockets = vec![PollFd::new(self.signals.bell(), PollFlags::IN)];
+        sockets.extend(self.live.iter().filter_map(Live::socket).map(|it| PollFd::new(it, PollFlags::IN)));
+        if let Some(stand_in) = &self.stand_in {
+            sockets.extend(stand_in.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
+            if stand_in.takes() {
+                sockets.extend(self.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
+            }
+        }
+        if let Some(guest) = &self.guest {
+            sockets.extend(guest.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
+            if guest.clients.has_room() {
+                sockets.extend(guest.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
+            }
+        }
+        let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut sockets, Some(&patience)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            // Out of memory for a moment, or fewer descriptors allowed than are open: the loop goes on, but does not spin.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "there is nothing that could be waited for instead"
+            )]
+            Err(_) => std::thread::sleep(LOOK / 10),
+        }
+    }
+}
+
+fn heard(number: Number, word: Word) -> Vec<Event> {
+    match word {
+        Word::Ready(memory) => vec![Event::Beat(number, 0, memory), Event::Ready(number)],
+        Word::Beat(turns, memory) => vec![Event::Beat(number, turns, memory)],
+        Word::Wanted(memory, why) => vec![Event::Wanted(number, memory, why)],
+        Word::Done => vec![Event::Done(number)],
+    }
+}
+
+/// Does nothing unless systemd started this.
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!("systemd does not listen: {error}");
+    }
+}
+
+/// A random number; without a source of them, always the same.
+fn chance() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
+}

@@ -1,0 +1,243 @@
+//! A program in any language, guarded from outside: its memory is measured, its ladder is climbed, and it is replaced by
+//! the signals that every program knows.
+
+use std::ffi::{OsStr, OsString};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use heapbeat_shared::forecast::{Forecaster, Point};
+use heapbeat_shared::{Bytes, Pressure, UnixMillis};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::machine::{Event, Number};
+use super::process_tree;
+use crate::overload::ladder::{Action, Ladder, Look, Replacement, Rules as LadderRules};
+use crate::overload::thresholds::{Levels, Marks, MarksError};
+
+/// How far ahead growth of the last seconds is looked at.
+const HORIZON: Duration = Duration::from_secs(60);
+
+/// What is done when memory shall shrink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shrink {
+    /// Nothing: the program has no ear for it.
+    Nothing,
+    /// This signal is sent.
+    Signal(i32),
+    /// This command is run by the shell, with the process id in `HEAPBEAT_PID`.
+    Shell(String),
+}
+
+/// A program and how to guard it.
+#[derive(Clone, Debug)]
+pub struct Guarded {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// What it may take, it and all that it starts.
+    pub limit: Bytes,
+    /// Where the rungs are.
+    pub marks: Marks,
+    /// What is done at `purge`.
+    pub shrink: Shrink,
+    /// How long after its start it counts as ready.
+    pub ready_after: Duration,
+}
+
+/// The eye on it.
+#[derive(Debug)]
+pub(super) struct Watch {
+    guarded: Guarded,
+    levels: Levels,
+    ladder: Ladder,
+    number: Number,
+    turns: u64,
+    forecaster: Forecaster,
+    pub(super) memory: Bytes,
+    pub(super) pressure: Pressure,
+}
+
+/// One look's subject.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject {
+    pub(super) number: Number,
+    pub(super) pid: Pid,
+    pub(super) age: Duration,
+}
+
+impl Watch {
+    pub(super) fn new(guarded: Guarded) -> Result<Self, MarksError> {
+        let levels = guarded.marks.levels(guarded.limit)?;
+        Ok(Watch {
+            guarded,
+            levels,
+            ladder: ladder(),
+            number: 0,
+            turns: 0,
+            forecaster: Forecaster::new(),
+            memory: Bytes::ZERO,
+            pressure: Pressure::Calm,
+        })
+    }
+
+    /// Looks at every process that lives; the newest that is ready is the one whose ladder counts.
+    pub(super) fn look(&mut self, subjects: &[Subject]) -> Vec<Event> {
+        self.turns += 1;
+        let mut events = Vec::new();
+        for subject in subjects {
+            let memory = process_tree::memory(u32::try_from(subject.pid.as_raw_nonzero().get()).unwrap_or(0));
+            events.push(Event::Beat(subject.number, self.turns, memory));
+            if subject.age < self.guarded.ready_after {
+                continue;
+            }
+            events.push(Event::Ready(subject.number));
+            if subject.number >= self.number {
+                events.extend(self.judge(*subject, memory));
+            }
+        }
+        events
+    }
+
+    fn judge(&mut self, subject: Subject, memory: Bytes) -> Option<Event> {
+        if subject.number > self.number {
+            (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
+        }
+        let limit = self.levels.limit();
+        let age = UnixMillis(i64::try_from(subject.age.as_millis()).unwrap_or(i64::MAX));
+        self.forecaster.push(Point { at: age, total: memory, heap: None });
+        let look = Look {
+            now: subject.age,
+            read: subject.age,
+            memory,
+            levels: self.levels,
+            reaches_limit_in: self.forecaster.imminent(limit, HORIZON),
+            replacement: Replacement::Possible,
+        };
+        let step = self.ladder.look(&look);
+        (self.memory, self.pressure) = (memory, step.pressure);
+        let mut wanted = None;
+        for action in step.actions {
+            match action {
+                Action::Alert(rung) => tracing::warn!(
+                    heapbeat.pressure = rung.as_str(),
+                    "memory is at {memory} of {limit}: {}. {}",
+                    rung.as_str(),
+                    self.forecaster.assess(limit)
+                ),
+                Action::Cleared => tracing::info!("memory is calm again: {memory} of {limit}"),
+                Action::Purge => self.shrink(subject.pid),
+                Action::Recycle(reason) => {
+                    let why = format!("{reason} ({memory} of {limit})");
+                    wanted = Some(Event::Wanted(subject.number, memory, why));
+                }
+                Action::Leave => {}
+            }
+        }
+        wanted
+    }
+
+    fn shrink(&self, pid: Pid) {
+        match &self.guarded.shrink {
+            Shrink::Nothing => {}
+            Shrink::Signal(number) => {
+                tracing::info!("asking the program to shrink: signal {number}");
+                if let Some(Err(error)) = Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {
+                    tracing::warn!("the program cannot be asked to shrink: {error}");
+                }
+            }
+            Shrink::Shell(command) => {
+                tracing::info!("asking the program to shrink: {command}");
+                // Not waited for: it is reaped with everybody else.
+                let started = Command::new("/bin/sh")
+                    .args(["-c", command])
+                    .env("HEAPBEAT_PID", pid.as_raw_nonzero().to_string())
+                    .stdin(Stdio::null())
+                    .spawn();
+                if let Err(error) = started {
+                    tracing::warn!("the program cannot be asked to shrink: {error}");
+                }
+            }
+        }
+    }
+}
+
+fn ladder() -> Ladder {
+    Ladder::new(LadderRules { grace: Duration::from_secs(5), ..LadderRules::default() })
+}
+
+/// Programs that are Node, or start it.
+const NODE: &[&str] = &["node", "npm", "npx", "yarn", "pnpm", "next", "tsx"];
+
+/// Programs that are the JVM.
+const JAVA: &[&str] = &["java"];
+
+/// Variables that make a runtime's own idea of memory fit the limit, for those that have one: Node, Go and the JVM.
+/// Whatever `given` says already is the user's, and stays.
+pub fn runtime_settings(
+    command: &OsStr,
+    limit: Bytes,
+    given: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(&'static str, String)> {
+    let mb = limit.0 >> 20;
+    let has = |variable: &str, word: &str| {
+        given(variable).is_some_and(|value| value.to_string_lossy().contains(word))
+    };
+    let program = std::path::Path::new(command).file_name().unwrap_or(command).to_string_lossy().into_owned();
+    // Old space is not all there is to Node: what comes on top (about 45 MB of an idle one) must take it past the recycle
+    // mark, or Node gives up by itself before it is replaced in order, and not past the limit.
+    let old_space = (mb * 15 / 16).saturating_sub(32).max(mb / 2);
+    let known = [
+        (
+            NODE,
+            "NODE_OPTIONS",
+            ["max-old-space-size", "max_old_space_size"],
+            format!("--max-old-space-size={old_space}"),
+        ),
+        (JAVA, "JAVA_TOOL_OPTIONS", ["MaxRAM", "-Xmx"], format!("-XX:MaxRAM={mb}m -XX:MaxRAMPercentage=75")),
+    ];
+    let mut settings = Vec::new();
+    for (programs, variable, own, option) in known {
+        if programs.contains(&&*program) && !own.iter().any(|word| has(variable, word)) {
+            let before = given(variable).map(|it| it.to_string_lossy().into_owned() + " ");
+            settings.push((variable, before.unwrap_or_default() + &option));
+        }
+    }
+    // Which programs are Go's cannot be seen; to the others the variable means nothing.
+    if given("GOMEMLIMIT").is_none() {
+        settings.push(("GOMEMLIMIT", format!("{}MiB", mb * 9 / 10)));
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runtimes_are_told_what_fits_unless_the_user_said_otherwise() {
+        // program, what is set already, expected
+        let go = ("GOMEMLIMIT", "460MiB".to_owned());
+        let node = |options: &str| ("NODE_OPTIONS", options.to_owned());
+        let cases = [
+            ("/usr/bin/node", vec![], vec![node("--max-old-space-size=448"), go.clone()]),
+            (
+                "node",
+                vec![("NODE_OPTIONS", "--trace-gc")],
+                vec![node("--trace-gc --max-old-space-size=448"), go.clone()],
+            ),
+            ("node", vec![("NODE_OPTIONS", "--max-old-space-size=100"), ("GOMEMLIMIT", "1GiB")], vec![]),
+            (
+                "java",
+                vec![],
+                vec![("JAVA_TOOL_OPTIONS", "-XX:MaxRAM=512m -XX:MaxRAMPercentage=75".to_owned()), go.clone()],
+            ),
+            ("java", vec![("JAVA_TOOL_OPTIONS", "-Xmx64m")], vec![go.clone()]),
+            ("./api", vec![("GOMEMLIMIT", "off")], vec![]),
+            ("./api", vec![], vec![go]),
+        ];
+        for (program, set, expected) in cases {
+            let given = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+            let settings = runtime_settings(OsStr::new(program), Bytes::from_mb(512), given);
+            assert_eq!(settings, expected, "{program} {set:?}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is known of a guarded program, and the side port that tells it: `/health`, `/metrics`, `/endings`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::{Bytes, Exit, Health, HealthMemory, InstanceId, Sample, Status, UnixMillis};
+
+use super::external::{Subject, Watch};
+use super::fallback_responder;
+use super::machine::Event;
+use super::mini_http::{Clients, path, response};
+use super::process::Live;
+use crate::flight_recorder;
+use crate::flight_recorder::Head;
+
+/// Endings that are kept.
+const KEPT: usize = 16;
+
+/// Seconds after which it is worth asking again whether the program runs.
+const AGAIN: u64 = 5;
+
+/// The program, as the supervisor sees it.
+pub(super) struct Guest {
+    watch: Watch,
+    limit: Bytes,
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) clients: Clients,
+    starts: u64,
+    endings: VecDeque<Exit>,
+    counts: BTreeMap<&'static str, u64>,
+    /// Age of the process that serves; `None` while there is none.
+    age: Option<Duration>,
+}
+
+impl Guest {
+    /// Answers on `listeners`, if there are any.
+    pub(super) fn new(watch: Watch, limit: Bytes, listeners: Vec<TcpListener>) -> Self {
+        Guest {
+            watch,
+            limit,
+            listeners,
+            clients: Clients::default(),
+            starts: 0,
+            endings: VecDeque::new(),
+            counts: BTreeMap::new(),
+            age: None,
+        }
+    }
+
+    /// What an earlier supervisor left behind, which is told but not counted.
+    pub(super) fn before(&mut self, last: Option<&Exit>) {
+        self.endings.extend(last.cloned());
+    }
+
+    /// The program was started: what is seen of it is recorded for it, so that its end can be explained as a worker's can.
+    pub(super) fn started(&mut self, live: &mut Live, wall: UnixMillis) {
+        self.starts += 1;
+        let Some(path) = &live.flight else { return };
+        let id = getrandom::u64().unwrap_or_else(|_| u64::from(live.number));
+        let head = Head {
+            instance: InstanceId(id),
+            version: String::new(),
+            started: wall,
+            boot: flight_recorder::boot_id(),
+        };
+        match flight_recorder::recorder(path, &head) {
+            Ok(recorder) => live.recorder = Some(recorder),
+            Err(error) => {
+                tracing::warn!("no flight recorder: {error}; how it ends will be known by its exit alone");
+            }
+        }
+    }
+
+    /// Measures everybody who lives.
+    pub(super) fn look(&mut self, live: &[Live], now: Instant, wall: UnixMillis) -> Vec<Event> {
+        let subjects = live.iter().map(|it| Subject {
+            number: it.number,
+            pid: it.pid,
+            age: now.duration_since(it.since),
+        });
+        let subjects: Vec<Subject> = subjects.collect();
+        self.age = subjects.iter().map(|it| it.age).max();
+        let events = self.watch.look(&subjects);
+        for event in &events {
+            let Event::Beat(number, _, memory) = *event else { continue };
+            let recorder = live.iter().find(|it| it.number == number).and_then(|it| it.recorder.as_ref());
+            if let Some(recorder) = recorder {
+                let sample = Sample { at: wall, rss: memory, working_set: memory, ..Sample::default() };
+                recorder.sample_alone(&sample, self.watch.pressure, self.limit);
+            }
+        }
+        events
+    }
+
+    pub(super) fn ended(&mut self, ending: &Exit) {
+        *self.counts.entry(ending.kind.as_str()).or_default() += 1;
+        self.endings.push_back(ending.clone());
+        if self.endings.len() > KEPT {
+            self.endings.pop_front();
+        }
+    }
+
+    pub(super) fn answer(&mut self, now: Instant) {
+        let mut clients = std::mem::take(&mut self.clients);
+        clients.work(&self.listeners, now, |request| self.tell(request));
+        self.clients = clients;
+    }
+
+    fn tell(&self, request: &[u8]) -> String {
+        match path(request) {
+            b"/health" | b"/health/live" | b"/health/ready" => match self.age {
+                Some(age) => {
+                    let body = String::from_utf8(self.health(age).to_json()).unwrap_or_default();
+                    response(request, "200 OK", "application/json", "", &body)
+                }
+                None => fallback_responder::answer(request, "the program does not run", AGAIN),
+            },
+            b"/metrics" => {
+                response(request, "200 OK", "text/plain; version=0.0.4; charset=utf-8", "", &self.metrics())
+            }
+            b"/endings" => {
+                let body = serde_json::to_string(&self.endings).unwrap_or_default();
+                response(request, "200 OK", "application/json", "", &body)
+            }
+            _ => {
+                let body = r#"{"title":"Not Found","status":404,"detail":"there are /health, /metrics and /endings"}"#;
+                response(request, "404 Not Found", "application/problem+json", "", body)
+            }
+        }
+    }
+
+    /// From outside nothing is known of a heap: all of the memory is `external`.
+    fn health(&self, age: Duration) -> Health {
+        let rss = self.watch.memory.to_megabytes();
+        let memory = HealthMemory { rss, external: rss, ..HealthMemory::default() };
+        let status: Status = self.watch.pressure.status();
+        Health { status, memory, uptime: age.as_secs() }
+    }
+
+    fn metrics(&self) -> String {
+        let mut text = String::new();
+        let mut put = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for (labels, value) in values {
+                let _ = writeln!(text, "{name}{labels} {value}");
+            }
+        };
+        let one = |value| [(String::new(), value)];
+        put(
+            "heapbeat_tree_memory_bytes",
+            "gauge",
+            "Proportional set size of the program and all that it started.",
+            &one(self.watch.memory.0),
+        );
+        put("heapbeat_memory_limit_bytes", "gauge", "What it may take.", &one(self.limit.0));
+        let rung = self.watch.pressure as u64;
+        put("heapbeat_pressure", "gauge", "0 calm, 1 alert, 2 purge, 3 recycle, 4 shed.", &one(rung));
+        put("heapbeat_starts_total", "counter", "Times that it was started.", &one(self.starts));
+        let endings: Vec<(String, u64)> =
+            self.counts.iter().map(|(kind, count)| (format!("{{kind=\"{kind}\"}}"), *count)).collect();
+        put("heapbeat_endings_total", "counter", "Times that it ended, by kind.", &endings);
+        text
+    }
+}

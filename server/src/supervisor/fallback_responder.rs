@@ -1,0 +1,80 @@
+//! Answers in the workers' place while none can run: 503 and why, so that whoever watches knows.
+
+use std::net::TcpListener;
+use std::time::Instant;
+
+use super::mini_http::{Clients, path, response};
+
+/// The connections, and what they are told.
+#[derive(Debug)]
+pub(super) struct StandIn {
+    reason: String,
+    again_at: Instant,
+    open: bool,
+    pub(super) clients: Clients,
+}
+
+impl StandIn {
+    /// Tells `reason`, which strangers may read, and when it is worth coming back.
+    pub(super) fn new(reason: String, again_at: Instant) -> Self {
+        StandIn { reason, again_at, open: true, clients: Clients::default() }
+    }
+
+    /// Takes nobody any more. Those it has taken are still answered: they would be reset otherwise.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+    }
+
+    /// Whether there is nothing left to do.
+    pub(super) fn is_done(&self) -> bool {
+        !self.open && self.clients.is_empty()
+    }
+
+    /// Whether listeners should be waited for.
+    pub(super) fn takes(&self) -> bool {
+        self.open && self.clients.has_room()
+    }
+
+    /// Does what can be done without waiting.
+    pub(super) fn work(&mut self, listeners: &[TcpListener], now: Instant) {
+        let seconds = self.again_at.saturating_duration_since(now).as_secs() + 1;
+        let listeners = if self.open { listeners } else { &[] };
+        self.clients.work(listeners, now, |request| answer(request, &self.reason, seconds));
+    }
+}
+
+/// The whole answer to a request.
+pub(super) fn answer(request: &[u8], reason: &str, seconds: u64) -> String {
+    let (kind, body) = if path(request).starts_with(b"/health") {
+        ("application/json", serde_json::json!({ "status": "down", "reason": reason }))
+    } else {
+        let problem = serde_json::json!({ "title": "Service Unavailable", "status": 503, "detail": reason });
+        ("application/problem+json", problem)
+    };
+    let retry = format!("retry-after: {seconds}\r\n");
+    response(request, "503 Service Unavailable", kind, &retry, &body.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_and_others_are_told_in_their_own_form() {
+        let health = answer(b"GET /health?x=1 HTTP/1.1\r\n\r\n", "it \"crashed\"", 3);
+        assert!(health.starts_with("HTTP/1.1 503 "), "{health}");
+        assert!(health.contains("\r\nretry-after: 3\r\n"), "{health}");
+        assert!(
+            health.ends_with("\r\n\r\n{\"reason\":\"it \\\"crashed\\\"\",\"status\":\"down\"}"),
+            "{health}"
+        );
+        let other = answer(b"GET / HTTP/1.1\r\n\r\n", "r", 3);
+        assert!(
+            other.contains("application/problem+json")
+                && other.ends_with("\"title\":\"Service Unavailable\"}")
+        );
+        let head = answer(b"HEAD /health HTTP/1.1\r\n\r\n", "r", 3);
+        assert!(head.contains("content-length: 30") && head.ends_with("\r\n\r\n"), "{head}");
+        assert!(answer(b"nonsense", "r", 1).contains("problem+json"));
+    }
+}

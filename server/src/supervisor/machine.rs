@@ -1,0 +1,323 @@
+//! What the supervisor decides: `(state, event, now) -> (state, effects)`, and nothing else.
+//!
+//! One worker serves. A second one lives beside it only while it gets ready to take over, or while it finishes what it
+//! had when it was taken over. Times are the supervisor's own (monotonic), so a clock that jumps decides nothing.
+
+mod exit;
+mod recycle;
+mod timeouts;
+
+use std::time::Duration;
+
+use heapbeat_shared::Bytes;
+use heapbeat_shared::exit::{Asked, ProcessExit};
+
+use super::limits::Rules;
+
+/// A worker's number, counted from 1 over the life of the supervisor.
+pub type Number = u32;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Nothing, but time went by. The first one starts the first worker.
+    Tick,
+    /// A worker can take requests.
+    Ready(Number),
+    /// A worker lives: its count of turns, and what it holds.
+    Beat(Number, u64, Bytes),
+    /// A worker's ladder wants a fresh one: what it holds by now, and why.
+    Wanted(Number, Bytes, String),
+    /// A worker ends because its application is done: it shall not be started anew.
+    Done(Number),
+    /// A process could not be made.
+    NotStarted(Number, String),
+    /// A worker is gone.
+    Ended(Number, ProcessExit),
+    /// Somebody asks for a fresh worker: SIGUSR2.
+    Renew,
+    /// Somebody asks to stop.
+    Stop(Signal),
+}
+
+/// How the supervisor is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// By the platform.
+    Terminate,
+    /// By a person at a terminal.
+    Interrupt,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start a worker.
+    Start(Number),
+    /// Say something to a worker.
+    Tell(Number, Order),
+    /// End a worker at once.
+    Kill(Number),
+    /// A worker has ended: find out how, knowing what it had been asked.
+    Judge(Number, ProcessExit, Option<Asked>),
+    /// Answer in the workers' place, with this reason; `None`: leave the sockets to them.
+    StandIn(Option<Down>),
+    /// Somebody should know.
+    Say(Notice),
+    /// The end of the supervisor, with an exit code.
+    Leave(u8),
+}
+
+/// What a worker is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Stop in order; asked for the `n`th time.
+    Stop(Signal, u32),
+    /// Your replacement serves: take nothing new, finish what you have within this time.
+    HandOver(Duration),
+    /// Whether a replacement is to be had.
+    Replacement(Chance),
+    /// Write down what you are doing: you will be killed.
+    Report,
+}
+
+/// Whether a replacement is to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chance {
+    /// Ask and it comes.
+    Possible,
+    /// It is on its way.
+    Underway,
+    /// Too soon after the last one, or the last one failed.
+    NotNow,
+}
+
+/// Why nobody serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Down {
+    /// Failures in a row.
+    pub failures: u32,
+    /// When the next attempt is made.
+    pub again_at: Duration,
+}
+
+/// What is worth a line in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The next attempt is made so much later.
+    Waiting(Duration),
+    /// So many failures in a row.
+    CrashLoop(u32),
+    /// A replacement is being started.
+    Replacing(String),
+    /// There is no room for two: the old one goes first.
+    OneAfterTheOther(String),
+    /// The replacement took over.
+    Replaced(Number),
+    /// The replacement did not get ready; the old worker stays.
+    ReplacementFailed,
+    /// A worker gives no sign of life.
+    Hung(Number),
+    /// A worker is not ready in time.
+    NotReady(Number),
+    /// A worker that was to leave is cut, as its time is over.
+    Cut(Number),
+    /// A worker that was to leave is cut, as there is no room for both any longer.
+    NoRoom(Number),
+    /// A process cannot be made.
+    NotStarted(String),
+    /// This was asked for while it could not be done.
+    CannotReplace,
+    /// This was asked for, but there is no room for two workers.
+    NoRoomForTwo,
+}
+
+/// The state.
+#[derive(Debug)]
+pub struct Machine {
+    rules: Rules,
+    workers: Vec<Worker>,
+    last_number: Number,
+    /// Failures in a row.
+    failures: u32,
+    /// When to try again, while nobody serves.
+    again_at: Option<Duration>,
+    stopping: Option<Stopping>,
+    /// When the last replacement took over or failed.
+    replaced_at: Option<Duration>,
+    /// Whether the worker that starts is the replacement of one that went first.
+    in_turn: bool,
+    /// Whether the last replacement failed: then a worker that works is not given up for the next one.
+    distrust: bool,
+    /// Most that a worker held when it got ready.
+    start_size: Bytes,
+    /// Whether any worker was ever ready.
+    proved: bool,
+    /// Time of the last step.
+    seen: Duration,
+    /// What the serving worker was last told of its replacement.
+    told: Option<Chance>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    number: Number,
+    since: Duration,
+    ready_at: Option<Duration>,
+    /// When it last made a turn.
+    alive_at: Duration,
+    turns: u64,
+    memory: Bytes,
+    /// When it was told to leave.
+    left_at: Duration,
+    task: Task,
+    doom: Option<Doom>,
+    asked: Option<Asked>,
+    done: bool,
+}
+
+/// What a worker is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// It serves, or is about to.
+    Serve,
+    /// It gets ready to take over.
+    Follow,
+    /// It finishes what it has, until then.
+    Leave(Duration),
+}
+
+/// What awaits a worker that is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doom {
+    /// It hung and may write a last report, until then.
+    Report(Duration),
+    /// It was killed.
+    Killed,
+}
+
+#[derive(Debug)]
+struct Stopping {
+    asked: u32,
+    until: Duration,
+    code: u8,
+}
+
+impl Machine {
+    /// Nobody lives yet.
+    pub fn new(rules: Rules) -> Self {
+        Machine {
+            rules,
+            workers: Vec::new(),
+            last_number: 0,
+            failures: 0,
+            again_at: Some(Duration::ZERO),
+            stopping: None,
+            replaced_at: None,
+            in_turn: false,
+            distrust: false,
+            start_size: Bytes::ZERO,
+            proved: false,
+            seen: Duration::ZERO,
+            told: None,
+        }
+    }
+
+    /// What follows from `event` at `now`. `chance` is a random number, for waits that differ.
+    pub fn step(&mut self, event: Event, now: Duration, chance: u32) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.forgive(now);
+        match event {
+            Event::Tick => {}
+            Event::Ready(number) => self.ready(number, now, &mut effects),
+            Event::Beat(number, turns, memory) => self.beat(number, turns, memory, now, &mut effects),
+            Event::Wanted(number, memory, why) => {
+                if let Some(worker) = self.worker(number) {
+                    worker.memory = memory;
+                }
+                self.wanted(number, why, now, &mut effects);
+            }
+            Event::Done(number) => {
+                if let Some(worker) = self.worker(number) {
+                    worker.done = true;
+                }
+            }
+            Event::NotStarted(number, why) => {
+                effects.push(Effect::Say(Notice::NotStarted(why)));
+                if let Some(worker) = self.remove(number) {
+                    self.after(&worker, None, now, chance, &mut effects);
+                }
+            }
+            Event::Ended(number, exit) => self.ended(number, exit, now, chance, &mut effects),
+            Event::Renew => self.renew(now, &mut effects),
+            Event::Stop(signal) => self.stop(signal, now, &mut effects),
+        }
+        self.watch(now, &mut effects);
+        effects
+    }
+
+    /// When to look again though nothing happens.
+    pub fn deadline(&self) -> Option<Duration> {
+        let workers = self.workers.iter().map(|worker| worker.deadline(&self.rules));
+        let possible = (self.told == Some(Chance::NotNow)).then(|| self.possible_at());
+        let stopping = self.stopping.as_ref().map(|stopping| stopping.until);
+        workers.flatten().chain(self.again_at).chain(possible).chain(stopping).min()
+    }
+
+    fn worker(&mut self, number: Number) -> Option<&mut Worker> {
+        self.workers.iter_mut().find(|worker| worker.number == number)
+    }
+
+    fn remove(&mut self, number: Number) -> Option<Worker> {
+        let index = self.workers.iter().position(|worker| worker.number == number)?;
+        Some(self.workers.remove(index))
+    }
+
+    fn with(&mut self, task: Task) -> Option<&mut Worker> {
+        self.workers.iter_mut().find(|worker| worker.task == task)
+    }
+
+    fn start(&mut self, task: Task, now: Duration, effects: &mut Vec<Effect>) {
+        self.last_number += 1;
+        let number = self.last_number;
+        self.workers.push(Worker {
+            number,
+            since: now,
+            ready_at: None,
+            alive_at: now,
+            turns: 0,
+            memory: Bytes::ZERO,
+            left_at: now,
+            task,
+            doom: None,
+            asked: None,
+            done: false,
+        });
+        effects.push(Effect::Start(number));
+    }
+
+    fn stop(&mut self, signal: Signal, now: Duration, effects: &mut Vec<Effect>) {
+        let until = now + self.rules.drain;
+        let stopping = self.stopping.get_or_insert(Stopping { asked: 0, until, code: 0 });
+        stopping.asked += 1;
+        let asked = stopping.asked;
+        self.again_at = None;
+        for worker in &mut self.workers {
+            worker.asked.get_or_insert(Asked::Stop);
+            match worker.task {
+                _ if worker.doom.is_some() => {}
+                // It has no requests yet.
+                Task::Follow => worker.kill(effects),
+                Task::Serve | Task::Leave(_) => {
+                    effects.push(Effect::Tell(worker.number, Order::Stop(signal, asked)));
+                }
+            }
+        }
+        if self.workers.is_empty() {
+            effects.push(Effect::Leave(0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

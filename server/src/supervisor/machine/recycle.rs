@@ -1,0 +1,134 @@
+//! From the wish for a fresh worker to its taking over.
+
+use std::time::Duration;
+
+use heapbeat_shared::exit::Asked;
+
+use super::{Chance, Effect, Machine, Notice, Number, Order, Task, Worker};
+use crate::supervisor::limits::AFTER_DRAIN;
+
+impl Worker {
+    /// Whether it takes requests.
+    fn serves(&self) -> bool {
+        self.task == Task::Serve && self.ready_at.is_some() && self.doom.is_none()
+    }
+}
+
+impl Machine {
+    /// A worker's own ladder wants to be replaced.
+    pub(super) fn wanted(&mut self, number: Number, why: String, now: Duration, effects: &mut Vec<Effect>) {
+        if !self.worker(number).is_some_and(|worker| worker.serves()) || self.stopping.is_some() {
+            return;
+        }
+        if now < self.possible_at() {
+            self.tell_chance(Chance::NotNow, effects);
+        } else {
+            self.replace(why, now, effects);
+        }
+    }
+
+    /// Somebody wants the worker replaced, whatever it thinks of it.
+    pub(super) fn renew(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.stopping.is_some() {
+            return;
+        }
+        if self.again_at.is_some() {
+            // Whatever was wrong has been mended, somebody thinks.
+            self.again_at = Some(now);
+        } else if self.with(Task::Serve).is_some_and(|worker| worker.serves()) {
+            if self.rules.one_at_a_time || self.fits() || self.with(Task::Follow).is_some() {
+                self.replace("asked for".to_owned(), now, effects);
+            } else {
+                // One that works is not given up for one that has not shown that it does.
+                effects.push(Effect::Say(Notice::NoRoomForTwo));
+            }
+        } else {
+            effects.push(Effect::Say(Notice::CannotReplace));
+        }
+    }
+
+    /// Whether there is room for one more worker.
+    fn fits(&self) -> bool {
+        if self.rules.one_at_a_time {
+            return false;
+        }
+        let held = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
+        held.saturating_add(self.start_size.0) <= self.rules.limit.0
+    }
+
+    fn replace(&mut self, why: String, now: Duration, effects: &mut Vec<Effect>) {
+        if self.with(Task::Follow).is_some() {
+            self.tell_chance(Chance::Underway, effects);
+            return;
+        }
+        let rules = self.rules;
+        if self.fits() {
+            effects.push(Effect::Say(Notice::Replacing(why)));
+            self.start(Task::Follow, now, effects);
+            self.tell_chance(Chance::Underway, effects);
+            return;
+        }
+        if self.distrust && !rules.one_at_a_time {
+            effects.push(Effect::Say(Notice::NoRoomForTwo));
+            self.replaced_at = Some(now);
+            self.tell_chance(Chance::NotNow, effects);
+            return;
+        }
+        // Two would not fit. Whoever connects meanwhile waits in the kernel's queue.
+        effects.push(Effect::Say(Notice::OneAfterTheOther(why)));
+        if let Some(worker) = self.with(Task::Serve) {
+            worker.left_at = now;
+            worker.task = Task::Leave(now + rules.short_drain + rules.last_report);
+            worker.asked = Some(Asked::Recycle);
+            effects.push(Effect::Tell(worker.number, Order::HandOver(rules.short_drain)));
+        }
+    }
+
+    pub(super) fn ready(&mut self, number: Number, now: Duration, effects: &mut Vec<Effect>) {
+        let rules = self.rules;
+        let Some(worker) = self.worker(number) else { return };
+        if worker.ready_at.is_some() {
+            return;
+        }
+        (worker.ready_at, worker.alive_at) = (Some(now), now);
+        let (task, size) = (worker.task, worker.memory);
+        self.proved = true;
+        self.distrust = false;
+        self.learn_size(size);
+        let in_turn = std::mem::take(&mut self.in_turn);
+        if task == Task::Follow || in_turn {
+            effects.push(Effect::Say(Notice::Replaced(number)));
+        }
+        if task == Task::Follow {
+            if let Some(old) = self.with(Task::Serve) {
+                old.left_at = now;
+                old.task = Task::Leave(now + rules.drain);
+                if old.doom.is_none() {
+                    old.asked = Some(Asked::Recycle);
+                    effects.push(Effect::Tell(
+                        old.number,
+                        Order::HandOver(rules.drain.saturating_sub(AFTER_DRAIN)),
+                    ));
+                }
+            }
+            if let Some(worker) = self.worker(number) {
+                worker.task = Task::Serve;
+            }
+            self.replaced_at = Some(now);
+        }
+        self.told = None;
+        let chance = if now < self.possible_at() { Chance::NotNow } else { Chance::Possible };
+        self.tell_chance(chance, effects);
+    }
+
+    /// When the guard may ask for a replacement again.
+    pub(super) fn possible_at(&self) -> Duration {
+        self.replaced_at.map_or(Duration::ZERO, |at| at + self.rules.recycle_again)
+    }
+
+    pub(super) fn tell_chance(&mut self, chance: Chance, effects: &mut Vec<Effect>) {
+        let Some(worker) = self.with(Task::Serve) else { return };
+        effects.push(Effect::Tell(worker.number, Order::Replacement(chance)));
+        self.told = Some(chance);
+    }
+}

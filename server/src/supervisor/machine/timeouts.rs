@@ -1,0 +1,130 @@
+//! What time alone brings about: hung workers, late ones, waits that are over.
+
+use std::time::Duration;
+
+use heapbeat_shared::Bytes;
+use heapbeat_shared::exit::Asked;
+
+use super::{Chance, Doom, Effect, Machine, Notice, Number, Order, Rules, Signal, Task, Worker};
+
+/// Share of what the kernel allows, in percent, beyond which a worker that finishes is cut for the sake of the one that serves.
+const NO_ROOM_PERCENT: u128 = 97;
+
+impl Worker {
+    /// When its patience, or that with it, is over.
+    pub(super) fn deadline(&self, rules: &Rules) -> Option<Duration> {
+        Some(match (self.doom, self.task, self.ready_at) {
+            (Some(Doom::Killed), ..) => return None,
+            (Some(Doom::Report(until)), ..) | (None, Task::Leave(until), _) => until,
+            (None, _, Some(_)) => self.alive_at + rules.hang,
+            (None, _, None) => self.since + rules.start,
+        })
+    }
+}
+
+impl Machine {
+    /// A supervisor that was stopped or starved itself has no business to call others hung.
+    pub(super) fn forgive(&mut self, now: Duration) {
+        let missed = now.saturating_sub(self.seen);
+        if missed > self.rules.hang / 2 {
+            for worker in &mut self.workers {
+                worker.alive_at += missed;
+            }
+        }
+        self.seen = now;
+    }
+
+    pub(super) fn beat(
+        &mut self,
+        number: Number,
+        turns: u64,
+        memory: Bytes,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(worker) = self.worker(number) else { return };
+        worker.memory = memory;
+        if worker.turns != turns {
+            worker.turns = turns;
+            worker.alive_at = now;
+        }
+        self.make_room(now, effects);
+    }
+
+    /// A worker that finishes may take its time only as long as there is room for both.
+    fn make_room(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let together = self.workers.iter().fold(0, |sum, worker| sum + u128::from(worker.memory.0));
+        if together * 100 < u128::from(self.rules.enforced.0) * NO_ROOM_PERCENT || self.workers.len() < 2 {
+            return;
+        }
+        let soon = now + self.rules.last_report;
+        for worker in &mut self.workers {
+            // What is answered in a moment is not what takes the room for long.
+            let had_its_moment = now >= worker.left_at + self.rules.last_report;
+            if matches!(worker.task, Task::Leave(until) if until > soon) && had_its_moment {
+                worker.task = Task::Leave(soon);
+                effects.push(Effect::Say(Notice::NoRoom(worker.number)));
+                effects.push(Effect::Tell(worker.number, Order::Stop(Signal::Terminate, 2)));
+            }
+        }
+    }
+
+    pub(super) fn watch(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let rules = self.rules;
+        for worker in &mut self.workers {
+            if worker.deadline(&rules).is_none_or(|deadline| now < deadline) {
+                continue;
+            }
+            match worker.task {
+                _ if worker.doom.is_some() => worker.kill(effects),
+                Task::Leave(_) => {
+                    effects.push(Effect::Say(Notice::Cut(worker.number)));
+                    worker.kill(effects);
+                }
+                Task::Serve | Task::Follow if worker.ready_at.is_some() => {
+                    worker.asked = Some(Asked::Hung);
+                    worker.doom = Some(Doom::Report(now + rules.last_report));
+                    effects.push(Effect::Say(Notice::Hung(worker.number)));
+                    effects.push(Effect::Tell(worker.number, Order::Report));
+                }
+                Task::Serve | Task::Follow => {
+                    worker.asked = Some(Asked::Hung);
+                    effects.push(Effect::Say(Notice::NotReady(worker.number)));
+                    worker.kill(effects);
+                }
+            }
+        }
+        if self.stopping.as_ref().is_some_and(|stopping| now >= stopping.until) {
+            for worker in self.workers.iter_mut().filter(|worker| worker.doom != Some(Doom::Killed)) {
+                effects.push(Effect::Say(Notice::Cut(worker.number)));
+                worker.kill(effects);
+            }
+        }
+        if self.again_at.is_some_and(|at| now >= at) {
+            self.again_at = None;
+            effects.push(Effect::StandIn(None));
+            self.start(Task::Serve, now, effects);
+        }
+        let proved = self.with(Task::Serve).and_then(|worker| worker.ready_at);
+        if proved.is_some_and(|ready| now >= ready + rules.proved) {
+            self.failures = 0;
+        }
+        if self.told == Some(Chance::NotNow) && now >= self.possible_at() {
+            self.tell_chance(Chance::Possible, effects);
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn kill(&mut self, effects: &mut Vec<Effect>) {
+        self.doom = Some(Doom::Killed);
+        effects.push(Effect::Kill(self.number));
+    }
+}
+
+impl Machine {
+    /// What a fresh worker holds when it gets ready, from those that did.
+    pub(super) fn learn_size(&mut self, memory: Bytes) {
+        self.start_size = self.start_size.max(memory);
+    }
+}

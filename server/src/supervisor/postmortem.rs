@@ -1,0 +1,122 @@
+//! From what is known of a worker's end to the ending that is told, and what the log says.
+
+use heapbeat_shared::exit::{Asked, Exit, Facts, OomCount, ProcessExit, judge};
+use heapbeat_shared::{ExitKind, UnixMillis};
+
+use super::machine::Notice;
+use crate::flight_recorder::{Story, boot_id};
+
+/// The ending of a worker whose exit was seen.
+pub(super) fn ending(
+    story: Option<&Story>,
+    exit: ProcessExit,
+    asked: Option<Asked>,
+    oom: OomCount,
+    now: UnixMillis,
+) -> Exit {
+    let facts = Facts { exit: Some(exit), asked, oom, ..facts(story) };
+    tell(story, &facts, now)
+}
+
+/// The ending of an instance that an earlier supervisor left behind.
+pub(super) fn leftover(story: &Story, now: UnixMillis) -> Exit {
+    let at = story.last_sign().unwrap_or(now);
+    tell(Some(story), &facts(Some(story)), at)
+}
+
+fn facts(story: Option<&Story>) -> Facts {
+    let Some(story) = story else { return Facts::default() };
+    let (then, now) = (story.head.as_ref().map(|head| head.boot.as_str()).unwrap_or_default(), boot_id());
+    Facts {
+        noted_stop: story.stopping.as_ref().map(|note| note.text.clone()),
+        noted_finished: story.finished.is_some(),
+        panic: story.panic.as_ref().map(|note| note.text.clone()),
+        rebooted: (!then.is_empty() && !now.is_empty()).then_some(then != now),
+        full: story.last.and_then(|last| percent(last.sample.working_set.0, last.limit.0)),
+        ..Facts::default()
+    }
+}
+
+fn percent(part: u64, whole: u64) -> Option<u8> {
+    u8::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).ok()
+}
+
+fn tell(story: Option<&Story>, facts: &Facts, at: UnixMillis) -> Exit {
+    let judged = judge(facts);
+    let mut ending =
+        Exit { kind: judged.kind, sure: judged.sure, at, evidence: judged.evidence, ..Exit::default() };
+    let Some(story) = story else { return ending };
+    ending.lost = story.unreadable.clone().or_else(|| {
+        (story.torn > 0).then(|| format!("{} records of the flight recorder were cut in half", story.torn))
+    });
+    if let Some(head) = &story.head {
+        ending.instance = Some(head.instance);
+        ending.version.clone_from(&head.version);
+        ending.started = Some(head.started);
+    }
+    ending.last = story.last.map(|last| last.sample);
+    ending.pressure = story.last.map(|last| last.pressure);
+    if judged.kind.is_failure() {
+        ending.in_flight.clone_from(&story.in_flight);
+    }
+    if let Some(panic) = &story.panic {
+        ending.panic = Some(panic.text.clone());
+        ending.backtrace = Some(panic.stack.clone()).filter(|stack| !stack.is_empty());
+    }
+    if let Some(hang) = story.hang.as_ref().filter(|_| judged.kind == ExitKind::Hang) {
+        ending.evidence.push(hang.text.clone());
+        ending.backtrace = Some(hang.stack.clone()).filter(|stack| !stack.is_empty());
+    }
+    ending.bounded()
+}
+
+/// One line, and the fields for machines.
+pub(super) fn log(ending: &Exit, who: &str) {
+    macro_rules! told {
+        ($level:ident) => {
+            tracing::$level!(
+                heapbeat.ending.kind = ending.kind.as_str(),
+                heapbeat.ending.sure = ending.sure,
+                heapbeat.ending.instance = ending.instance.map(tracing::field::display),
+                heapbeat.ending.evidence = ending.evidence.join("; "),
+                heapbeat.ending.lost = ending.lost,
+                "{who} {ending}"
+            )
+        };
+    }
+    if ending.kind.is_failure() { told!(error) } else { told!(info) }
+}
+
+/// What is worth saying beside that.
+pub(super) fn say(notice: &Notice) {
+    match notice {
+        Notice::Waiting(wait) => tracing::warn!("the next attempt is made in {:.1} s", wait.as_secs_f64()),
+        Notice::CrashLoop(failures) => tracing::error!(
+            heapbeat.supervisor.failures = failures,
+            "crash loop: {failures} workers in a row failed; it is tried again, ever more slowly"
+        ),
+        Notice::Replacing(why) => tracing::info!("starting a fresh worker beside this one: {why}"),
+        Notice::OneAfterTheOther(why) => tracing::warn!(
+            "a fresh worker is wanted ({why}), but there is no room for two: this one finishes first, connections wait"
+        ),
+        Notice::Replaced(number) => {
+            tracing::info!(heapbeat.supervisor.worker = number, "recycled: worker {number} has taken over");
+        }
+        Notice::ReplacementFailed => {
+            tracing::error!("the fresh worker did not get ready; the old one stays");
+        }
+        Notice::Hung(number) => tracing::error!("worker {number} gives no sign of life: it is stopped"),
+        Notice::NotReady(number) => {
+            tracing::error!("worker {number} did not get ready in time: it is stopped");
+        }
+        Notice::Cut(number) => tracing::warn!("worker {number} did not finish in time: it is cut"),
+        Notice::NoRoom(number) => tracing::warn!(
+            "worker {number} is cut while it finishes: its memory is needed by the one that serves"
+        ),
+        Notice::NotStarted(why) => tracing::error!("cannot start a worker: {why}"),
+        Notice::NoRoomForTwo => tracing::error!(
+            "no fresh worker: there is no room for two, and this one works; stop the server and start it again instead"
+        ),
+        Notice::CannotReplace => tracing::warn!("no fresh worker now: this one has only just begun"),
+    }
+}

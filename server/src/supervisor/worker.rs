@@ -1,0 +1,297 @@
+//! The worker's end of the line: what it hears from its supervisor, and the signs of life that it gives.
+//!
+//! A thread of its own, as a hung runtime must not keep the process from hearing and from ending. A turn counts as a
+//! sign of life only when the runtime has made one and the sampler has looked: a process whose threads are busy but
+//! take turns is well, one in which nothing moves is not, however alive it looks to the kernel.
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use heapbeat_shared::report::LastSamples;
+use heapbeat_shared::{Bytes, Cursor, Exit};
+use listenfd::ListenFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::ipc::{Command, Lines, Word};
+use super::machine::{Chance, Order, Signal};
+use super::process::WORKER;
+use crate::clock::Clock;
+use crate::flight_recorder;
+use crate::flight_recorder::{Note, Remnants};
+use crate::overload::ladder::Replacement;
+
+/// Beyond its drain, how long an orphan may take to leave.
+const ORPHAN: Duration = Duration::from_secs(2);
+
+/// A process that a supervisor started.
+#[derive(Debug)]
+pub struct Worker {
+    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) orders: Receiver<Asking>,
+    pub(crate) link: Arc<Link>,
+}
+
+/// Shows that the runtime takes turns.
+pub(crate) async fn take_turns(link: Arc<Link>, hang: Duration) {
+    loop {
+        link.turn();
+        tokio::time::sleep(hang / 10).await;
+    }
+}
+
+/// What a worker is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// Stop; asked for the `n`th time.
+    Stop(Signal, u32),
+    /// Finish what there is, within this time.
+    HandOver(Duration),
+    /// The supervisor is gone.
+    Orphaned,
+}
+
+/// What the worker's other parts need of the line.
+#[derive(Debug)]
+pub(crate) struct Link {
+    line: UnixStream,
+    /// A [`Replacement`] by its place in [`CHANCES`].
+    chance: AtomicU8,
+    turns: AtomicU64,
+    looks: AtomicU64,
+    resident: AtomicU64,
+    previous: ArcSwapOption<Exit>,
+    remnants: Mutex<Remnants>,
+}
+
+const CHANCES: [Replacement; 3] = [Replacement::NotNow, Replacement::Underway, Replacement::Possible];
+
+/// Times that the line's thread goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Nothing moved for so long is a hang.
+    pub(crate) hang: Duration,
+    /// Longest time between two looks of the sampler.
+    pub(crate) look: Duration,
+    /// Time for what is in flight.
+    pub(crate) drain: Duration,
+}
+
+impl Worker {
+    /// The worker that this process is, if a supervisor has started it as one.
+    pub(crate) fn adopt(pace: Pace) -> io::Result<Option<Self>> {
+        if !is_worker()? {
+            return Ok(None);
+        }
+        // Children of the application shall neither hold the line nor read from it.
+        let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+        socket.set_nonblocking(true)?;
+        let mut sockets = ListenFd::from_env();
+        let mut listeners = Vec::new();
+        for index in 0..sockets.len() {
+            listeners.extend(sockets.take_tcp_listener(index)?);
+        }
+        be_killed_first();
+        let (asking, orders) = channel(8);
+        let link = Arc::new(Link {
+            line: socket.try_clone()?,
+            chance: AtomicU8::new(0),
+            turns: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
+            resident: AtomicU64::new(0),
+            previous: ArcSwapOption::empty(),
+            remnants: Mutex::default(),
+        });
+        let ear = Ear { line: socket, link: Arc::clone(&link), pace, asking, lines: Lines::default() };
+        std::thread::Builder::new().name("heapbeat-line".to_owned()).spawn(move || ear.listen())?;
+        Ok(Some(Worker { listeners, orders, link }))
+    }
+}
+
+impl Link {
+    /// Whether a replacement is to be had.
+    pub(crate) fn replacement(&self) -> Replacement {
+        CHANCES[usize::from(self.chance.load(Ordering::Relaxed)) % CHANCES.len()]
+    }
+
+    /// Asks for a fresh worker. Until there is an answer, it counts as on its way.
+    pub(crate) fn want(&self, why: &str) {
+        self.chance.store(1, Ordering::Relaxed);
+        self.say(&Word::Wanted(self.resident(), why.to_owned()));
+    }
+
+    /// The runtime has made a turn.
+    pub(crate) fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The sampler has looked.
+    pub(crate) fn look(&self, resident: Bytes) {
+        self.resident.store(resident.0, Ordering::Relaxed);
+        self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests can be taken.
+    pub(crate) fn ready(&self) {
+        self.say(&Word::Ready(self.resident()));
+    }
+
+    /// The application is done and shall not be started anew.
+    pub(crate) fn done(&self) {
+        self.say(&Word::Done);
+    }
+
+    /// How the instance before this one ended, once that is known.
+    pub(crate) fn previous(&self) -> Option<Arc<Exit>> {
+        self.previous.load_full()
+    }
+
+    /// The samples after `cursor`, where it is one of an instance before this one.
+    pub(crate) fn last_samples(&self, cursor: Cursor) -> Option<LastSamples> {
+        self.remnants.lock().unwrap_or_else(PoisonError::into_inner).after(cursor)
+    }
+
+    fn resident(&self) -> Bytes {
+        Bytes(self.resident.load(Ordering::Relaxed))
+    }
+
+    /// A supervisor that is gone is noticed by the line's thread.
+    fn say(&self, word: &Word) {
+        let _ = (&self.line).write_all(word.to_line().as_bytes());
+    }
+}
+
+/// The thread.
+struct Ear {
+    line: UnixStream,
+    link: Arc<Link>,
+    pace: Pace,
+    asking: Sender<Asking>,
+    lines: Lines,
+}
+
+impl Ear {
+    fn listen(mut self) {
+        let beat = (self.pace.hang / 5).clamp(Duration::from_millis(100), Duration::from_secs(1));
+        let mut seen = Seen::default();
+        loop {
+            let patience = Timespec::try_from(beat).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+            let _ = poll(&mut [PollFd::new(&self.line, PollFlags::IN)], Some(&patience));
+            let mut heard = Vec::new();
+            let there = self.lines.read(&mut self.line, |line| heard.extend(Command::parse(line)));
+            for command in heard {
+                self.obey(command);
+            }
+            if !there {
+                return self.leave_orphaned();
+            }
+            let turns = seen.turns(&self.link, self.pace, Instant::now());
+            self.link.say(&Word::Beat(turns, self.link.resident()));
+        }
+    }
+
+    fn obey(&self, command: Command) {
+        match command {
+            Command::Order(Order::Stop(signal, count)) => self.ask(Asking::Stop(signal, count)),
+            Command::Order(Order::HandOver(within)) => self.ask(Asking::HandOver(within)),
+            Command::Order(Order::Replacement(chance)) => {
+                let place = match chance {
+                    Chance::NotNow => 0,
+                    Chance::Underway => 1,
+                    Chance::Possible => 2,
+                };
+                self.link.chance.store(place, Ordering::Relaxed);
+            }
+            Command::Order(Order::Report) => flight_recorder::hung(&threads()),
+            Command::Ended(ending) => self.link.previous.store(Some(ending.into())),
+            Command::Samples(samples) => {
+                self.link.remnants.lock().unwrap_or_else(PoisonError::into_inner).add(samples);
+            }
+        }
+    }
+
+    /// A full queue means that the same was asked for many times.
+    fn ask(&self, asking: Asking) {
+        let _ = self.asking.try_send(asking);
+    }
+
+    /// The supervisor is gone, and nobody can restart, stop or watch this process any more.
+    fn leave_orphaned(&self) {
+        tracing::error!("the supervisor is gone: finishing what is in flight, then leaving");
+        self.ask(Asking::Orphaned);
+        #[expect(clippy::disallowed_methods, reason = "a thread that has nothing else to do")]
+        std::thread::sleep(self.pace.drain + ORPHAN);
+        std::process::exit(1);
+    }
+}
+
+/// What was seen of the counters.
+#[derive(Debug, Default)]
+struct Seen {
+    turns: u64,
+    looks: u64,
+    looked: Option<Instant>,
+}
+
+impl Seen {
+    /// The runtime's turns, unless the sampler does not look any more.
+    fn turns(&mut self, link: &Link, pace: Pace, now: Instant) -> u64 {
+        let looks = link.looks.load(Ordering::Relaxed);
+        if looks != self.looks || self.looked.is_none() {
+            (self.looks, self.looked) = (looks, Some(now));
+        }
+        let late = self.looked.is_some_and(|at| now.duration_since(at) > pace.look + pace.hang / 2);
+        if !late {
+            self.turns = link.turns.load(Ordering::Relaxed);
+        }
+        self.turns
+    }
+}
+
+/// Whether this process was started as a worker, rather than by a worker's application. Standard input tells, as a worker
+/// gives its own to nobody; an error, when the supervisor is gone before the worker has begun.
+fn is_worker() -> io::Result<bool> {
+    let Ok(told) = std::env::var(WORKER) else { return Ok(false) };
+    if FileType::from_raw_mode(rustix::fs::fstat(io::stdin())?.st_mode) != FileType::Socket {
+        return Ok(false);
+    }
+    let supervisor = told.split_once(' ').and_then(|(_, pid)| pid.parse::<u32>().ok());
+    if supervisor.is_some_and(|pid| pid == std::os::unix::process::parent_id()) {
+        return Ok(true);
+    }
+    Err(io::Error::other("it is gone already"))
+}
+
+/// Makes this process a better choice in an OOM kill than its supervisor: without the worker there is a new one in a
+/// moment, without the supervisor there is nobody.
+pub(super) fn be_killed_first() {
+    const PATH: &str = "/proc/self/oom_score_adj";
+    let now =
+        std::fs::read_to_string(PATH).ok().and_then(|text| text.trim().parse::<i32>().ok()).unwrap_or(0);
+    if let Err(error) = std::fs::write(PATH, (now + 300).min(1000).to_string()) {
+        tracing::debug!("the kernel's choice cannot be steered: {error}");
+    }
+}
+
+/// What every thread of this process is doing, as far as the kernel tells.
+fn threads() -> Note {
+    let mut lines = Vec::new();
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    for task in tasks.take(128) {
+        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        let stat = read("stat");
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('?');
+        lines.push(format!("{} {state} {}", read("comm").trim(), read("wchan").trim()));
+    }
+    lines.sort_unstable();
+    let text = format!("its last report: {} threads, see the stack for what each waits for", lines.len());
+    Note { at: Clock::of_this_process().now().wall, text, stack: lines.join("\n") }
+}

@@ -1,0 +1,154 @@
+//! The line of memory figures in the log, at a fixed interval and in every state.
+//!
+//! The sentence is for people. The fields are for machines and carry OpenTelemetry's names where it has any
+//! (<https://opentelemetry.io/docs/specs/semconv/system/process-metrics/>), bytes throughout.
+
+use std::fmt;
+use std::time::Duration;
+
+use heapbeat_shared::{Bytes, Pressure};
+
+use crate::sampling::Reading;
+
+/// Decides when a line is due. Times are the age of the process.
+#[derive(Debug)]
+pub(crate) struct Line {
+    interval: Duration,
+    due: Duration,
+    last: Option<Reading>,
+}
+
+impl Line {
+    /// The first line is due at once.
+    pub(crate) fn every(interval: Duration) -> Self {
+        Line { interval, due: Duration::ZERO, last: None }
+    }
+
+    /// Writes a line if one is due.
+    pub(crate) fn write_if_due(&mut self, reading: &Reading, pressure: Pressure) {
+        if reading.now.age < self.due {
+            return;
+        }
+        self.due = reading.now.age + self.interval;
+        let cores = self.last.replace(*reading).map(|last| cores_used(&last, reading));
+        write(reading, pressure, cores);
+    }
+}
+
+/// Cores that the process kept busy between two readings: 1.0 is one core all the time.
+fn cores_used(before: &Reading, now: &Reading) -> f64 {
+    let passed = now.now.age.saturating_sub(before.now.age).as_secs_f64();
+    let cpu = now.cpu.saturating_sub(before.cpu).as_secs_f64();
+    if passed > 0.0 { cpu / passed } else { 0.0 }
+}
+
+fn write(reading: &Reading, pressure: Pressure, cores: Option<f64>) {
+    let process = reading.process.unwrap_or_default();
+    let heap = reading.heap.unwrap_or_default();
+    let sample = reading.sample();
+    tracing::info!(
+        target: "heapbeat::memory",
+        {
+        process.memory.usage = sample.rss.0,
+        process.memory.anonymous = process.anon.0,
+        process.memory.file = process.file.0,
+        process.memory.swap = process.swap.0,
+        process.thread.count = process.threads,
+        process.unix.file_descriptor.count = process.descriptors,
+        process.uptime = reading.now.age.as_secs(),
+        process.cpu.cores = cores.map(|cores| (cores * 1000.0).round() / 1000.0),
+        heapbeat.heap.used = sample.heap_used.0,
+        heapbeat.heap.total = sample.heap_total.0,
+        heapbeat.heap.resident = sample.heap_resident.0,
+        heapbeat.heap.retained = heap.retained.0,
+        heapbeat.heap.metadata = heap.metadata.0,
+        heapbeat.memory.external = sample.external().0,
+        heapbeat.memory.working_set = sample.working_set.0,
+        heapbeat.memory.limit = reading.limit.bytes.0,
+        heapbeat.memory.limit_origin = reading.limit.origin.as_str(),
+        container.memory.usage = reading.cgroup.map(|cgroup| cgroup.usage.0),
+        heapbeat.memory.stall_percent = reading.stall.map(|stall| f64::from(stall.some) / 100.0),
+        heapbeat.runtime.late_ms = reading.runtime_late.map(|late| late.as_secs_f64() * 1e3),
+        heapbeat.oom_kills = reading.cgroup.map(|cgroup| cgroup.events.oom_kill),
+        heapbeat.pressure = pressure.as_str(),
+        },
+        "{}",
+        Figures { reading, pressure }
+    );
+}
+
+/// The sentence.
+struct Figures<'a> {
+    reading: &'a Reading,
+    pressure: Pressure,
+}
+
+impl fmt::Display for Figures<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sample = self.reading.sample();
+        let limit = self.reading.limit.bytes;
+        write!(f, "{} of {limit} ({:.1} %)", sample.working_set, percent(sample.working_set, limit))?;
+        write!(f, ", rss {}, heap {} in {}", sample.rss, sample.heap_used, sample.heap_total)?;
+        write!(f, ", external {}, {}", sample.external(), self.pressure.as_str())
+    }
+}
+
+fn percent(part: Bytes, whole: Bytes) -> f64 {
+    if whole == Bytes::ZERO { 0.0 } else { part.0 as f64 * 100.0 / whole.0 as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Now;
+    use crate::sampling::{HeapMemory, Limit, LimitOrigin, ProcessMemory};
+
+    fn reading(age: Duration, cpu: Duration) -> Reading {
+        Reading {
+            now: Now { age, ..Now::default() },
+            cpu,
+            process: Some(ProcessMemory { rss: Bytes::from_mb(150), ..ProcessMemory::default() }),
+            heap: Some(HeapMemory {
+                allocated: Bytes::from_mb(90),
+                active: Bytes::from_mb(100),
+                resident: Bytes::from_mb(120),
+                ..HeapMemory::default()
+            }),
+            limit: Limit { bytes: Bytes::from_mb(512), origin: LimitOrigin::Configured },
+            ..Reading::default()
+        }
+    }
+
+    #[test]
+    fn people_read_one_sentence() {
+        let reading = reading(Duration::ZERO, Duration::ZERO);
+        assert_eq!(
+            Figures { reading: &reading, pressure: Pressure::Calm }.to_string(),
+            "150.0 MB of 512.0 MB (29.3 %), rss 150.0 MB, heap 90.0 MB in 100.0 MB, external 30.0 MB, calm"
+        );
+    }
+
+    #[test]
+    fn lines_keep_their_distance() {
+        let mut line = Line::every(Duration::from_secs(30));
+        let written: Vec<u64> = (0..100)
+            .filter(|second| {
+                let before = line.due;
+                line.write_if_due(&reading(Duration::from_secs(*second), Duration::ZERO), Pressure::Calm);
+                line.due != before
+            })
+            .collect();
+        assert_eq!(written, [0, 30, 60, 90]);
+    }
+
+    #[test]
+    fn cores_are_cpu_time_per_time() {
+        let at = |age, cpu| reading(Duration::from_secs(age), Duration::from_millis(cpu));
+        // from (age s, cpu ms), to (age s, cpu ms), cores
+        let cases = [((0, 0), (10, 5000), 0.5), ((0, 0), (10, 20_000), 2.0), ((5, 100), (5, 100), 0.0)];
+        for (from, to, cores) in cases {
+            let used = cores_used(&at(from.0, from.1), &at(to.0, to.1));
+            assert!((used - cores).abs() < 1e-9, "{from:?} to {to:?}: {used}");
+        }
+    }
+}

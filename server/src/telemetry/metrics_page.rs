@@ -1,0 +1,309 @@
+//! `GET /metrics`: all figures of one instant, under the names that monitoring knows them by.
+//!
+//! `process_*` are Prometheus's own names for what every process has; `jemalloc_*` the allocator's statistics;
+//! `heapbeat_*` what only the guard knows. What this machine does not tell is left out, never 0. Pure: figures in, text
+//! out. The only labels that the application has a say in are its route patterns (at most 512) and the names of its
+//! dependencies (at most 16). `docs/metrics.md` explains each.
+
+use std::time::Duration;
+
+use heapbeat_shared::forecast::{Assessment, Verdict};
+use heapbeat_shared::openmetrics::{Exposition, Format, Kind};
+use heapbeat_shared::{Bytes, Pressure, UnixMillis};
+
+use crate::attribution::Snapshot;
+use crate::dependency::Finding;
+use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, Reading};
+
+/// Everything that is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) started: UnixMillis,
+    pub(crate) now: UnixMillis,
+    pub(crate) reading: &'a Reading,
+    pub(crate) pressure: Pressure,
+    /// Share of new requests that is refused, in thousandths.
+    pub(crate) shed: u16,
+    pub(crate) refused: u64,
+    pub(crate) purges: Purges,
+    pub(crate) forecast: &'a Assessment,
+    pub(crate) routes: &'a Snapshot,
+    pub(crate) dependencies: &'a [Finding],
+    pub(crate) visits: Visits,
+}
+
+/// What is known of the edge's visits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Visits {
+    /// Time since the last one, if there was one.
+    pub(crate) last: Option<Duration>,
+    /// Whether it should have come again.
+    pub(crate) silent: bool,
+    /// Alerts of this process's own that arrived, and that were given up; `None` where there is nowhere to send them.
+    pub(crate) alerts: Option<(u64, u64)>,
+}
+
+/// What purges got since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Purges {
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+    pub(crate) micros: u64,
+}
+
+impl Purges {
+    /// One more.
+    pub(crate) fn add(&mut self, back: Bytes, took: Duration) {
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(back.0);
+        self.micros = self.micros.saturating_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+}
+
+/// All of it as text.
+pub(crate) fn text(format: Format, figures: &Figures) -> String {
+    let mut to = Exposition::new(format);
+    about(&mut to, figures);
+    if let Some(memory) = &figures.reading.process {
+        process(&mut to, memory);
+    }
+    if let Some(memory) = &figures.reading.heap {
+        heap(&mut to, memory);
+    }
+    if let Some(memory) = &figures.reading.cgroup {
+        cgroup(&mut to, memory);
+    }
+    guard(&mut to, figures);
+    forecast(&mut to, figures.forecast);
+    routes(&mut to, figures.routes);
+    dependencies(&mut to, figures.dependencies);
+    visits(&mut to, figures.visits);
+    to.finish()
+}
+
+fn gauge(to: &mut Exposition, name: &str, help: &str, bytes: Bytes) {
+    to.family(name, Kind::Gauge, help).sample(&[], bytes.0);
+}
+
+fn about(to: &mut Exposition, figures: &Figures) {
+    let reading = figures.reading;
+    let labels = [("version", figures.version), ("heapbeat", env!("CARGO_PKG_VERSION"))];
+    to.family("heapbeat_build", Kind::Info, "What runs, and which heapbeat is in it.").sample(&labels, 1);
+    to.family("process_start_time_seconds", Kind::Gauge, "When the process started, in seconds since 1970.")
+        .sample(&[], seconds(figures.started));
+    to.family("heapbeat_uptime_seconds", Kind::Gauge, "Age of the process.")
+        .sample(&[], reading.now.age.as_secs_f64());
+    let age = figures.now.0.saturating_sub(reading.now.wall.0).max(0);
+    to.family(
+        "heapbeat_sample_age_seconds",
+        Kind::Gauge,
+        "Age of the figures of memory; large when the sampler is stuck.",
+    )
+    .sample(&[], seconds(UnixMillis(age)));
+    to.family("process_cpu_seconds", Kind::Counter, "CPU time, user and system.")
+        .sample(&[], reading.cpu.as_secs_f64());
+}
+
+fn process(to: &mut Exposition, memory: &ProcessMemory) {
+    gauge(to, "process_resident_memory_bytes", "Resident set.", memory.rss);
+    gauge(to, "process_resident_memory_max_bytes", "Highest resident set so far.", memory.peak);
+    let mut parts = to.family(
+        "heapbeat_process_memory_bytes",
+        Kind::Gauge,
+        "Parts of the process's memory; without swap they make the resident set.",
+    );
+    for (part, bytes) in
+        [("anonymous", memory.anon), ("file", memory.file), ("shared", memory.shmem), ("swap", memory.swap)]
+    {
+        parts.sample(&[("part", part)], bytes.0);
+    }
+    to.family("process_threads", Kind::Gauge, "Threads.").sample(&[], u64::from(memory.threads));
+    if let Some(count) = memory.descriptors {
+        to.family("process_open_fds", Kind::Gauge, "Open file descriptors.").sample(&[], u64::from(count));
+    }
+}
+
+fn heap(to: &mut Exposition, memory: &HeapMemory) {
+    let all = [
+        ("jemalloc_allocated_bytes", "What the application holds.", memory.allocated),
+        ("jemalloc_active_bytes", "Pages that have something allocated in them.", memory.active),
+        ("jemalloc_resident_bytes", "Pages that jemalloc keeps in memory.", memory.resident),
+        ("jemalloc_mapped_bytes", "Address space in use.", memory.mapped),
+        ("jemalloc_retained_bytes", "Address space kept without memory behind it.", memory.retained),
+        ("jemalloc_metadata_bytes", "jemalloc's own bookkeeping.", memory.metadata),
+    ];
+    for (name, help, bytes) in all {
+        gauge(to, name, help, bytes);
+    }
+}
+
+fn cgroup(to: &mut Exposition, memory: &CgroupMemory) {
+    gauge(
+        to,
+        "heapbeat_cgroup_memory_usage_bytes",
+        "Charged to the control group that is limited.",
+        memory.usage,
+    );
+    gauge(
+        to,
+        "heapbeat_cgroup_memory_working_set_bytes",
+        "Of that, what the kernel cannot drop easily.",
+        memory.working_set(),
+    );
+    if let Some(limit) = memory.limit {
+        gauge(to, "heapbeat_cgroup_memory_limit_bytes", "Limit of the control group.", limit);
+    }
+    let events = memory.events;
+    let mut family = to.family(
+        "heapbeat_cgroup_memory_events",
+        Kind::Counter,
+        "What happened for want of memory, as the kernel counts it.",
+    );
+    for (event, count) in
+        [("high", events.high), ("max", events.max), ("oom", events.oom), ("oom_kill", events.oom_kill)]
+    {
+        family.sample(&[("event", event)], count);
+    }
+}
+
+fn guard(to: &mut Exposition, figures: &Figures) {
+    let (reading, purges) = (figures.reading, figures.purges);
+    to.family("heapbeat_memory_limit_bytes", Kind::Gauge, "The limit in force, and who set it.")
+        .sample(&[("origin", reading.limit.origin.as_str())], reading.limit.bytes.0);
+    gauge(
+        to,
+        "heapbeat_memory_working_set_bytes",
+        "What is judged against the limit.",
+        reading.working_set(),
+    );
+    to.family("heapbeat_pressure", Kind::StateSet, "Where memory stands on the ladder.")
+        .states(Pressure::ALL.map(|rung| (rung.as_str(), rung == figures.pressure)));
+    to.family("heapbeat_shed_ratio", Kind::Gauge, "Share of new requests that is refused at present.")
+        .sample(&[], f64::from(figures.shed) / 1000.0);
+    to.family("heapbeat_shed_requests", Kind::Counter, "Requests refused for want of memory.")
+        .sample(&[], figures.refused);
+    to.family("heapbeat_purges", Kind::Counter, "Times that caches were shrunk and the allocator gave back.")
+        .sample(&[], purges.count);
+    to.family("heapbeat_purged_bytes", Kind::Counter, "What the working set fell by in them.")
+        .sample(&[], purges.bytes);
+    to.family("heapbeat_purge_seconds", Kind::Counter, "Time spent in them, on a thread of their own.")
+        .sample(&[], purges.micros as f64 / 1e6);
+    if let Some(late) = reading.runtime_late {
+        let help = "How late a task of the async runtime ran, at worst within the last minute.";
+        to.family("heapbeat_runtime_late_seconds", Kind::Gauge, help).sample(&[], late.as_secs_f64());
+    }
+}
+
+fn forecast(to: &mut Exposition, assessment: &Assessment) {
+    to.family("heapbeat_forecast_verdict", Kind::StateSet, "Whether memory leaks.")
+        .states(Verdict::ALL.map(|verdict| (verdict.as_str(), verdict == assessment.verdict)));
+    if let Some(slope) = assessment.slope {
+        to.family(
+            "heapbeat_forecast_growth_bytes_per_second",
+            Kind::Gauge,
+            "How fast memory grows, with its 95 % interval.",
+        )
+        .sample(&[("bound", "low")], slope.low.0)
+        .sample(&[("bound", "expected")], slope.expected.0)
+        .sample(&[("bound", "high")], slope.high.0);
+    }
+    if let Some(time) = assessment.time_to_limit {
+        to.family(
+            "heapbeat_forecast_time_to_limit_seconds",
+            Kind::Gauge,
+            "When the limit is reached, from now, with its interval.",
+        )
+        .sample(&[("bound", "earliest")], time.earliest.as_secs_f64())
+        .sample(&[("bound", "expected")], time.expected.as_secs_f64())
+        .sample(&[("bound", "latest")], time.latest.as_secs_f64());
+    }
+}
+
+fn routes(to: &mut Exposition, snapshot: &Snapshot) {
+    // The list is sorted by growth; samples stay in one place from one scrape to the next.
+    let mut routes: Vec<_> = snapshot.routes.iter().collect();
+    routes.sort_unstable_by_key(|route| route.route);
+    let mut family =
+        |name: &str, kind: Kind, help: &str, of: &dyn Fn(&crate::attribution::RouteMemory) -> u64| {
+            let mut family = to.family(name, kind, help);
+            for route in &routes {
+                family.sample(&[("route", route.route)], of(route));
+            }
+        };
+    family("heapbeat_route_requests", Kind::Counter, "Requests that ended, however they ended.", &|r| {
+        r.requests
+    });
+    family("heapbeat_route_allocated_bytes", Kind::Counter, "What requests allocated, kept or not.", &|r| {
+        r.churn_bytes
+    });
+    family("heapbeat_route_live_bytes", Kind::Gauge, "What the route holds now: an estimate.", &|r| {
+        r.live_bytes
+    });
+    family("heapbeat_route_live_error_bytes", Kind::Gauge, "One standard error of that.", &|r| r.live_error);
+    family(
+        "heapbeat_route_over_budget_requests",
+        Kind::Counter,
+        "Requests ended or refused for their budget.",
+        &|r| r.over_budget,
+    );
+    to.family(
+        "heapbeat_samples_dropped",
+        Kind::Counter,
+        "Samples of allocations that found no room; live bytes are too low by them.",
+    )
+    .sample(&[], snapshot.sampling.dropped);
+}
+
+fn dependencies(to: &mut Exposition, findings: &[Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    let mut up = to.family(
+        "heapbeat_dependency_up",
+        Kind::Gauge,
+        "Whether the dependency could be worked with when it was last checked.",
+    );
+    for finding in findings {
+        up.sample(&[("dependency", &finding.name)], u64::from(finding.ok));
+    }
+    let mut took = to.family("heapbeat_dependency_check_seconds", Kind::Gauge, "How long that check took.");
+    for finding in findings {
+        took.sample(&[("dependency", &finding.name)], finding.took_ms as f64 / 1e3);
+    }
+    let mut figures = to.family(
+        "heapbeat_dependency_figure",
+        Kind::Gauge,
+        "What the check told beside that, such as the size of a pool.",
+    );
+    for finding in findings {
+        for (name, value) in finding.figures.iter() {
+            figures.sample(&[("dependency", &finding.name), ("figure", name)], value);
+        }
+    }
+}
+
+fn visits(to: &mut Exposition, visits: Visits) {
+    if let Some(last) = visits.last {
+        to.family(
+            "heapbeat_watcher_visit_age_seconds",
+            Kind::Gauge,
+            "Time since the edge last asked for the report.",
+        )
+        .sample(&[], last.as_secs_f64());
+        to.family("heapbeat_watcher_silent", Kind::Gauge, "Whether the edge should have asked again by now.")
+            .sample(&[], u64::from(visits.silent));
+    }
+    if let Some((delivered, lost)) = visits.alerts {
+        to.family("heapbeat_alerts", Kind::Counter, "Alerts of this process's own, by what became of them.")
+            .sample(&[("outcome", "delivered")], delivered)
+            .sample(&[("outcome", "lost")], lost);
+    }
+}
+
+fn seconds(millis: UnixMillis) -> f64 {
+    millis.0 as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests;

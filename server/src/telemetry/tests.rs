@@ -1,0 +1,113 @@
+use heapbeat_shared::forecast::Verdict;
+use heapbeat_shared::report::Report;
+use heapbeat_shared::{Cursor, InstanceId};
+
+use super::*;
+use crate::clock::Now;
+use crate::dependency::Board;
+use crate::sampling::{HeapMemory, Limit, LimitOrigin, ProcessMemory};
+use crate::state::State;
+
+const INSTANCE: InstanceId = InstanceId(0x00c0_ffee_00c0_ffee);
+
+/// A process that holds so much at such an age, under a limit of 512 MB.
+fn reading(seconds: u64, mb: u64) -> Reading {
+    let held = Bytes::from_mb(mb);
+    Reading {
+        now: Now { wall: UnixMillis(seconds.cast_signed() * 1000), age: Duration::from_secs(seconds) },
+        process: Some(ProcessMemory { rss: held, threads: 4, ..ProcessMemory::default() }),
+        heap: Some(HeapMemory { allocated: held, active: held, resident: held, ..HeapMemory::default() }),
+        limit: Limit { bytes: Bytes::from_mb(512), origin: LimitOrigin::Configured },
+        ..Reading::default()
+    }
+}
+
+fn recorder() -> Recorder {
+    let instance = Instance { id: INSTANCE, version: "1a2b3c4".into(), started: UnixMillis(0) };
+    Recorder::new(Clock::of_this_process(), instance, None, vec!["no psi"], &reading(0, 10))
+}
+
+fn record(recorder: &Recorder, reading: &Reading, pressure: Pressure) -> Option<Duration> {
+    let soon = recorder.foresee(reading);
+    recorder.keep(reading, pressure, Share::NONE);
+    soon
+}
+
+fn kinds(recorder: &Recorder) -> Vec<EventKind> {
+    recorder.journal.latest().into_iter().map(|event| event.kind).collect()
+}
+
+#[test]
+fn a_report_carries_what_was_recorded_and_reads_back() {
+    let recorder = recorder();
+    for second in 0..=100 {
+        record(&recorder, &reading(second, 100), Pressure::Calm);
+    }
+    record(&recorder, &reading(101, 420), Pressure::Alert);
+    let report = recorder.report(&State::new(&reading(101, 420), Board::default()), None);
+    let (read, series) = Report::parse(&report.to_json()).unwrap();
+    assert_eq!(read, report);
+    assert_eq!((read.samples.first, read.samples.count, series.samples.len()), (0, 101, 101));
+    assert_eq!(read.pressure, Standing { rung: Pressure::Alert, since: UnixMillis(101_000), shed: 0 });
+    assert_eq!(
+        (read.limit.origin.as_str(), read.version.as_str()),
+        ("from HEAPBEAT_MEMORY_LIMIT", "1a2b3c4")
+    );
+    assert_eq!((read.system.threads, read.latest.rss), (Some(4), Bytes::from_mb(420)));
+    assert_eq!(read.missing, ["no psi"]);
+    let after = Cursor { instance: INSTANCE, sequence: 98 };
+    assert_eq!(
+        recorder.report(&State::new(&reading(101, 420), Board::default()), Some(after)).samples.count,
+        2
+    );
+    let changed =
+        EventKind::Pressure { from: Pressure::Calm, to: Pressure::Alert, memory: Bytes::from_mb(420) };
+    assert_eq!(kinds(&recorder), [EventKind::Started, changed]);
+}
+
+#[test]
+fn a_leak_is_foreseen_and_a_limit_that_changes_begins_anew() {
+    let recorder = recorder();
+    let soon: Vec<_> =
+        (0..10).map(|s| record(&recorder, &reading(s, 200 + 20 * s), Pressure::Calm)).collect();
+    // 132 MB are left at 20 MB a second.
+    let left = soon[9].unwrap().as_secs_f64();
+    assert!((left - 6.6).abs() < 1.0, "{left}");
+    let wider = Reading {
+        limit: Limit { bytes: Bytes::from_mb(1024), origin: LimitOrigin::Cgroup },
+        ..reading(10, 400)
+    };
+    assert_eq!(record(&recorder, &wider, Pressure::Calm), None);
+    let changed = EventKind::Limit { before: Bytes::from_mb(512), after: Bytes::from_mb(1024) };
+    assert_eq!(kinds(&recorder), [EventKind::Started, changed]);
+    assert_eq!(recorder.forecast(&wider).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn only_a_purge_that_helped_makes_the_series_begin_anew() {
+    let observed = |after_mb: u64| {
+        let recorder = recorder();
+        for second in 0..100 {
+            record(&recorder, &reading(second, 450), Pressure::Calm);
+        }
+        recorder.purged(Bytes::from_mb(450), Bytes::from_mb(after_mb), Duration::from_millis(7));
+        record(&recorder, &reading(100, after_mb), Pressure::Calm);
+        recorder.forecast(&reading(100, after_mb)).observed
+    };
+    assert_eq!(observed(449), Duration::from_secs(100));
+    assert_eq!(observed(400), Duration::ZERO);
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_is_not_growth() {
+    let recorder = recorder();
+    for second in 0..300 {
+        let mut reading = reading(second, 100);
+        if second > 150 {
+            reading.now.wall = UnixMillis(5);
+        }
+        record(&recorder, &reading, Pressure::Calm);
+    }
+    let told = recorder.forecast(&reading(300, 100));
+    assert_eq!((told.verdict, told.observed), (Verdict::Steady, Duration::from_secs(299)));
+}

@@ -1,0 +1,370 @@
+//! From facts to an ending: the whole decision, as one function.
+//!
+//! The order of the rules is the order of their strength. What the supervisor itself did comes first, then what the
+//! instance wrote down, then what the kernel says. A rule says "sure" only when no other story fits its facts.
+
+use super::ExitKind;
+use crate::event::cut;
+
+/// What is known of the end of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// What its parent saw; `None` when nobody was there to see.
+    pub exit: Option<ProcessExit>,
+    /// What its supervisor had asked of it, if anything.
+    pub asked: Option<Asked>,
+    /// That it noted itself that it was asked to stop, and by what.
+    pub noted_stop: Option<String>,
+    /// That it noted to have finished in order.
+    pub noted_finished: bool,
+    /// The panic that it noted to die of.
+    pub panic: Option<String>,
+    /// Kills for want of memory around its end.
+    pub oom: OomCount,
+    /// Whether the machine was started anew since its last sign of life; `None` when that cannot be told.
+    pub rebooted: Option<bool>,
+    /// Its working set at the last sample as a share of the limit, in percent.
+    pub full: Option<u8>,
+    /// Whether the instance after it is of another version.
+    pub version_changed: bool,
+}
+
+/// What the kernel's counters of kills for want of memory did between its last sign of life and its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OomCount {
+    /// They cannot be read.
+    #[default]
+    Unreadable,
+    /// The control group's own counter rose by so many.
+    Group(u64),
+    /// Only the machine's counter can be read; it rose by so many.
+    Machine(u64),
+}
+
+/// How a process ended, as its parent is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessExit {
+    /// By itself, with a code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// What a supervisor may have asked of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To stop, because the supervisor was asked to.
+    Stop,
+    /// To make room for its replacement.
+    Recycle,
+    /// Nothing: it gave no sign of life for so long that it was killed.
+    Hung,
+}
+
+/// What the facts come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The kind.
+    pub kind: ExitKind,
+    /// Whether no other story fits.
+    pub sure: bool,
+    /// Why.
+    pub evidence: Vec<String>,
+}
+
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+
+/// At this share of the limit a kill is likely to have been for memory.
+const NEARLY_FULL: u8 = 90;
+
+/// How an instance with these facts ended.
+pub fn judge(facts: &Facts) -> Judgement {
+    let mut told = match facts.exit {
+        Some(exit) => of_seen(facts, exit),
+        None => of_unseen(facts),
+    };
+    if let Some(exit) = facts.exit {
+        told.evidence.insert(0, exit.to_string());
+    }
+    if matches!(told.kind, ExitKind::OomKill | ExitKind::Unknown | ExitKind::Crash)
+        && let Some(full) = facts.full
+    {
+        told.evidence.push(format!("its memory was at {full} % of the limit when last seen"));
+    }
+    told
+}
+
+fn of_seen(facts: &Facts, exit: ProcessExit) -> Judgement {
+    if facts.asked == Some(Asked::Hung) {
+        let why = "it gave no sign of life and was killed for it".to_owned();
+        // A kill for memory at the same moment would look the same.
+        let sure = !matches!(facts.oom, OomCount::Group(1..) | OomCount::Machine(1..));
+        return Judgement { kind: ExitKind::Hang, sure, evidence: vec![why] };
+    }
+    if let Some(panic) = &facts.panic {
+        let told = vec![cut(&format!("it noted: {panic}"))];
+        let aborted = matches!(exit, ProcessExit::Signal(SIGABRT) | ProcessExit::Code(101));
+        if aborted {
+            return Judgement { kind: ExitKind::Panic, sure: true, evidence: told };
+        }
+    }
+    match exit {
+        ProcessExit::Signal(SIGKILL) => of_sigkill(facts),
+        ProcessExit::Code(0) | ProcessExit::Signal(SIGTERM | SIGINT) => of_orderly(facts, exit),
+        _ => sure(ExitKind::Crash, asked_words(facts)),
+    }
+}
+
+/// The kernel, the supervisor's own deadline, or somebody with a hammer.
+fn of_sigkill(facts: &Facts) -> Judgement {
+    match facts.oom {
+        OomCount::Group(killed @ 1..) => {
+            let told =
+                format!("the kernel's count of kills for memory in its control group rose by {killed}");
+            return sure(ExitKind::OomKill, Some(told));
+        }
+        // The machine's other processes are counted too.
+        OomCount::Machine(killed @ 1..) => {
+            let told = format!("the machine's count of kills for memory rose by {killed}");
+            let full = facts.full.is_some_and(|full| full >= NEARLY_FULL);
+            let kind = if full { ExitKind::OomKill } else { ExitKind::Unknown };
+            return Judgement { kind, sure: false, evidence: vec![told] };
+        }
+        _ => {}
+    }
+    if let Some(asked) = facts.asked {
+        let told = "it did not finish in time and was cut".to_owned();
+        return sure(after_asking(facts, asked), Some(told));
+    }
+    match facts.oom {
+        OomCount::Unreadable => {
+            let told = "no count of kills for memory can be read here".to_owned();
+            Judgement { kind: ExitKind::Unknown, sure: false, evidence: vec![told] }
+        }
+        _ => sure(ExitKind::Crash, Some("the kernel killed nothing for memory meanwhile".to_owned())),
+    }
+}
+
+/// Code 0, or a signal that asks.
+fn of_orderly(facts: &Facts, exit: ProcessExit) -> Judgement {
+    if let Some(asked) = facts.asked {
+        return sure(after_asking(facts, asked), asked_words(facts));
+    }
+    if let Some(by) = &facts.noted_stop {
+        return sure(stop(facts), Some(format!("it noted that it was asked to stop: {by}")));
+    }
+    match exit {
+        ProcessExit::Signal(_) => sure(stop(facts), Some("somebody asked before it could listen".to_owned())),
+        ProcessExit::Code(_) => {
+            let told = "nobody is known to have asked it to end".to_owned();
+            Judgement { kind: ExitKind::Unknown, sure: false, evidence: vec![told] }
+        }
+    }
+}
+
+/// Its supervisor is gone as well.
+fn of_unseen(facts: &Facts) -> Judgement {
+    let mut evidence = vec!["nobody was there to see it end".to_owned()];
+    let (kind, sure) = if let Some(panic) = &facts.panic {
+        evidence.push(cut(&format!("it noted: {panic}")));
+        (ExitKind::Panic, true)
+    } else if let Some(by) = &facts.noted_stop {
+        evidence.push(format!("it noted that it was asked to stop: {by}"));
+        if facts.noted_finished {
+            evidence.push("it noted to have finished in order".to_owned());
+        }
+        (stop(facts), facts.noted_finished)
+    } else if facts.rebooted == Some(true) {
+        evidence.push("the machine was started anew since its last sign of life".to_owned());
+        (ExitKind::Platform, false)
+    } else {
+        if facts.rebooted == Some(false) {
+            evidence.push("the machine has been up all the time".to_owned());
+        }
+        (ExitKind::Unknown, false)
+    };
+    Judgement { kind, sure, evidence }
+}
+
+fn after_asking(facts: &Facts, asked: Asked) -> ExitKind {
+    match asked {
+        Asked::Stop => stop(facts),
+        Asked::Recycle => ExitKind::Recycle,
+        Asked::Hung => ExitKind::Hang,
+    }
+}
+
+fn stop(facts: &Facts) -> ExitKind {
+    if facts.version_changed { ExitKind::Deploy } else { ExitKind::Stop }
+}
+
+fn asked_words(facts: &Facts) -> Option<String> {
+    Some(match facts.asked? {
+        Asked::Stop => "its supervisor had asked it to stop".to_owned(),
+        Asked::Recycle => "it was asked to make way for a fresh one".to_owned(),
+        Asked::Hung => return None,
+    })
+}
+
+fn sure(kind: ExitKind, evidence: Option<String>) -> Judgement {
+    Judgement { kind, sure: true, evidence: evidence.into_iter().collect() }
+}
+
+impl std::fmt::Display for ProcessExit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ProcessExit::Code(code) => write!(f, "it ended with exit code {code}"),
+            ProcessExit::Signal(number) => match signal_name(*number) {
+                Some(name) => write!(f, "it was ended by {name}"),
+                None => write!(f, "it was ended by signal {number}"),
+            },
+        }
+    }
+}
+
+/// Names of the signals that end processes (signal(7), the numbers of x86 and ARM).
+const fn signal_name(number: i32) -> Option<&'static str> {
+    Some(match number {
+        1 => "SIGHUP",
+        SIGINT => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        SIGABRT => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        SIGKILL => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        SIGTERM => "SIGTERM",
+        24 => "SIGXCPU",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ExitKind::{Crash, Deploy, Hang, OomKill, Panic, Platform, Recycle, Stop, Unknown};
+
+    fn seen(exit: ProcessExit, change: impl FnOnce(&mut Facts)) -> Facts {
+        let mut facts = Facts { exit: Some(exit), oom: OomCount::Group(0), ..Facts::default() };
+        change(&mut facts);
+        facts
+    }
+
+    fn unseen(change: impl FnOnce(&mut Facts)) -> Facts {
+        let mut facts = Facts::default();
+        change(&mut facts);
+        facts
+    }
+
+    #[test]
+    fn facts_decide_or_it_is_said_that_they_do_not() {
+        use ProcessExit::{Code, Signal};
+        let note = |text: &str| Some(text.to_owned());
+        let cases: Vec<(&str, Facts, ExitKind, bool)> = vec![
+            ("asked, and it went", seen(Code(0), |f| f.asked = Some(Asked::Stop)), Stop, true),
+            ("asked, and too slow", seen(Signal(9), |f| f.asked = Some(Asked::Stop)), Stop, true),
+            ("asked before it could listen", seen(Signal(15), |f| f.asked = Some(Asked::Stop)), Stop, true),
+            ("asked, but it crashed instead", seen(Signal(11), |f| f.asked = Some(Asked::Stop)), Crash, true),
+            ("asked, but exit code 3", seen(Code(3), |f| f.asked = Some(Asked::Recycle)), Crash, true),
+            (
+                "asked, and another version follows",
+                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(Asked::Stop), true)),
+                Deploy,
+                true,
+            ),
+            ("replaced", seen(Code(0), |f| f.asked = Some(Asked::Recycle)), Recycle, true),
+            (
+                "replaced by another version is still the guard's doing",
+                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(Asked::Recycle), true)),
+                Recycle,
+                true,
+            ),
+            (
+                "replaced, but the kernel was faster",
+                seen(Signal(9), |f| (f.asked, f.oom) = (Some(Asked::Recycle), OomCount::Group(1))),
+                OomKill,
+                true,
+            ),
+            ("asked by somebody else", seen(Code(0), |f| f.noted_stop = note("SIGTERM")), Stop, true),
+            ("nobody asked", seen(Code(0), |_| ()), Unknown, false),
+            ("killed for memory", seen(Signal(9), |f| f.oom = OomCount::Group(1)), OomKill, true),
+            ("kill -9", seen(Signal(9), |_| ()), Crash, true),
+            ("kill -9 on a bare machine", seen(Signal(9), |f| f.oom = OomCount::Machine(0)), Crash, true),
+            (
+                "somebody on the machine was killed, and this was full",
+                seen(Signal(9), |f| (f.oom, f.full) = (OomCount::Machine(1), Some(97))),
+                OomKill,
+                false,
+            ),
+            (
+                "somebody on the machine was killed, and this was not full",
+                seen(Signal(9), |f| (f.oom, f.full) = (OomCount::Machine(1), Some(20))),
+                Unknown,
+                false,
+            ),
+            (
+                "killed, and no counter to be read, however full",
+                seen(Signal(9), |f| (f.oom, f.full) = (OomCount::Unreadable, Some(99))),
+                Unknown,
+                false,
+            ),
+            ("a panic", seen(Signal(6), |f| f.panic = note("panicked at x: y")), Panic, true),
+            ("an abort without a panic", seen(Signal(6), |_| ()), Crash, true),
+            (
+                "a panic, but the kernel was faster",
+                seen(Signal(9), |f| (f.panic, f.oom) = (note("p"), OomCount::Group(1))),
+                OomKill,
+                true,
+            ),
+            ("a segmentation fault", seen(Signal(11), |_| ()), Crash, true),
+            ("an exit code", seen(Code(3), |_| ()), Crash, true),
+            ("hung", seen(Signal(9), |f| f.asked = Some(Asked::Hung)), Hang, true),
+            (
+                "hung, and the kernel was at it too",
+                seen(Signal(9), |f| (f.asked, f.oom) = (Some(Asked::Hung), OomCount::Group(1))),
+                Hang,
+                false,
+            ),
+            (
+                "unseen, finished",
+                unseen(|f| (f.noted_stop, f.noted_finished) = (note("INT"), true)),
+                Stop,
+                true,
+            ),
+            ("unseen, asked", unseen(|f| f.noted_stop = note("SIGTERM")), Stop, false),
+            ("unseen panic", unseen(|f| f.panic = note("p")), Panic, true),
+            ("unseen, another boot", unseen(|f| f.rebooted = Some(true)), Platform, false),
+            ("unseen, same boot", unseen(|f| f.rebooted = Some(false)), Unknown, false),
+            ("nothing known at all", unseen(|_| ()), Unknown, false),
+        ];
+        for (name, facts, kind, sure) in cases {
+            let told = judge(&facts);
+            assert_eq!((told.kind, told.sure), (kind, sure), "{name}: {told:?}");
+            assert!(!told.evidence.is_empty(), "{name}: no evidence");
+            assert!(told.kind != Unknown || !told.sure, "{name}: sure of not knowing");
+        }
+    }
+
+    #[test]
+    fn the_evidence_begins_with_what_was_seen() {
+        let told = judge(&seen(ProcessExit::Signal(9), |f| {
+            (f.oom, f.full) = (OomCount::Group(1), Some(99));
+        }));
+        assert_eq!(
+            told.evidence,
+            [
+                "it was ended by SIGKILL",
+                "the kernel's count of kills for memory in its control group rose by 1",
+                "its memory was at 99 % of the limit when last seen"
+            ]
+        );
+        assert_eq!(judge(&seen(ProcessExit::Signal(34), |_| ())).evidence[0], "it was ended by signal 34");
+    }
+}
