@@ -12,8 +12,8 @@ use axum::extract::MatchedPath;
 use axum::routing::{any, get};
 use axum::{Router, response::Response};
 use heapbeat::attribution::{
-    AttributeLayer, Budget, MeanDistance, Observer, OverBudget, RouteMemory, carry_fn, check_budget,
-    carry, set_sampling,
+    AttributeLayer, Budget, MeanDistance, Observer, OverBudget, RouteMemory, carry, carry_fn, check_budget,
+    set_sampling,
 };
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;

@@ -16,7 +16,7 @@ use crate::probe::canonical;
 
 pub(crate) use vapid::{VARIABLES, Vapid};
 
-#[wasm_bindgen(module = "/src/push/seal.js")]
+#[wasm_bindgen(module = "/src/notify/push/seal.js")]
 extern "C" {
     /// The header `Authorization`, and the body.
     fn prepared(

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { sealed } from "../../../edge/src/push/seal.js";
+import { sealed } from "../../../edge/src/notify/push/seal.js";
 import { launchBrowser, openPage } from "../support/browser.mjs";
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { generateVapidKeys, PushService } from "../support/push-service.mjs";

@@ -104,7 +104,7 @@ fn every_figure_has_its_name() {
         !written.contains("a secret"),
         "what a check says of a fault is not for everybody who reads metrics"
     );
-    let explained = include_str!("../../../docs/metrics.md");
+    let explained = include_str!("../../../../docs/metrics.md");
     for line in text(Format::Prometheus, &figures).lines().filter(|line| line.starts_with("# TYPE ")) {
         let name = line.split(' ').nth(2).unwrap();
         let named = [format!("`{name}`"), format!("`{name}{{")].iter().any(|it| explained.contains(it));
