@@ -9,13 +9,13 @@ import { Target } from "../support/target.mjs";
 import { waitUntil } from "../support/wait.mjs";
 
 /** @type {Target} */ let target;
-/** Every response stays in its cache. @type {Edge} */ let cachingEdge;
+/** Responses stay in its cache for a minute. @type {Edge} */ let cachingEdge;
 /** Responses stay in its cache for a second. @type {Edge} */ let failingEdge;
 
 before(async () => {
   target = await Target.startHealthy();
   const monitors = [defineMonitor("api", target.url)];
-  cachingEdge = await Edge.start(monitors, { vars: { ANSWERS_KEPT: "1h" } });
+  cachingEdge = await Edge.start(monitors, { vars: { ANSWERS_KEPT: "60s" } });
   await cachingEdge.tick();
   failingEdge = await Edge.start(monitors, { faultInjection: true, vars: { ANSWERS_KEPT: "1s" } });
   await failingEdge.tick();

@@ -1,19 +1,19 @@
-// Hostile text wherever text comes from: names, groups, titles, notes, and a server with the right secret that lies. It is
-// shown as it is, by everything that shows it, and nothing of it is markup, a header, a line or a template.
+// Hostile text from every source: names, groups, titles, notes, and a server with the right secret that lies. Everything shows
+// it as it was written, and none of it becomes markup, a header, a line or a template.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launchBrowser, openPage } from "../support/browser.mjs";
+import { launchBrowser, openPage, readVisibleText } from "../support/browser.mjs";
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { sendRaw } from "../support/raw-http.mjs";
 import { SECRET, SignedServer } from "../support/signed-server.mjs";
 import { Target } from "../support/target.mjs";
+import { ADMIN_TOKEN } from "../support/tokens.mjs";
 
-const TOKEN = "0123456789abcdef0123";
 const MINUTE = 60_000;
-const BEGAN = Date.UTC(2026, 0, 1);
+const START = Date.UTC(2026, 0, 1);
 
-/** Each would call `fired` with its number, or leave an element that is not ours. */
+/** Each would call `fired` with its number, or leave an element that the pages do not have. */
 const EVIL = {
   name: `"><script>fired(1)</script><img src=x onerror=fired(2)>`,
   other: `]]></title><x:script xmlns:x="http://www.w3.org/1999/xhtml">fired(3)</x:script>`,
@@ -28,15 +28,15 @@ const EVIL = {
   answer: `<script>fired(11)</script>`,
 };
 
-/** @type {SignedServer} */ let liar;
-/** @type {Target} */ let rude;
+/** Sends reports full of hostile text. @type {SignedServer} */ let liar;
+/** Fails with hostile text. @type {Target} */ let rude;
 /** @type {Edge} */ let edge;
 /** @type {import("playwright-core").Browser} */ let browser;
-/** Incidents: of the liar's death, and of the one that is down. @type {string[]} */ let incidents = [];
+/** The ids of the incidents of `liar` and of `rude`. @type {string[]} */ let incidents = [];
 /** @type {string[]} */ const log = [];
 
-/** The report with everything in it that is text replaced. @param {string} text */
-function lied(text) {
+/** Replaces every text in a report. @param {string} text */
+function poisonReport(text) {
   const report = JSON.parse(text);
   report.version = EVIL.version;
   report.limit.origin = EVIL.evidence;
@@ -52,11 +52,11 @@ function lied(text) {
 before(async () => {
   browser = await launchBrowser();
   liar = await SignedServer.start({
-    from: BEGAN,
-    until: BEGAN + 9 * MINUTE,
-    deaths: [[BEGAN + 4 * MINUTE + 15_000, BEGAN + 4 * MINUTE + 35_000]],
+    from: START,
+    until: START + 9 * MINUTE,
+    deaths: [[START + 4 * MINUTE + 15_000, START + 4 * MINUTE + 35_000]],
   });
-  for (const [at, body] of liar.reports) liar.reports.set(at, lied(body));
+  for (const [at, body] of liar.reports) liar.reports.set(at, poisonReport(body));
   rude = await Target.start((_, response) => {
     response.statusMessage = EVIL.answer;
     response.writeHead(500, { "content-type": "text/html", "x-evil": EVIL.answer }).end(EVIL.answer);
@@ -77,7 +77,7 @@ before(async () => {
       log,
       faultInjection: true,
       vars: {
-        ADMIN_TOKEN: TOKEN,
+        ADMIN_TOKEN,
         SECRET_OF_LIAR: SECRET,
         PAGE: { title: EVIL.title, links: [{ name: EVIL.link, url: "https://example.com/'\"><b>" }] },
         MAINTENANCE: [{ id: "w", title: EVIL.work, from: "2026-01-01T02:00Z", to: "2026-01-01T03:00Z" }],
@@ -88,12 +88,9 @@ before(async () => {
     liar.now = edge.now;
     await edge.tick();
   }
-  const told = /** @type {any} */ (await (await fetch(`${edge.url}/api/v1/incidents`)).json());
-  incidents = told.incidents.map((/** @type {any} */ it) => it.id);
+  incidents = (await edge.readIncidents()).map((it) => it.id);
   for (const id of incidents) {
-    const headers = { authorization: `Bearer ${TOKEN}` };
-    const body = JSON.stringify({ note: EVIL.note });
-    const noted = await fetch(`${edge.url}/api/v1/admin/incidents/${id}`, { method: "POST", headers, body });
+    const noted = await edge.requestAsAdmin("POST", `/admin/incidents/${id}`, { note: EVIL.note });
     assert.equal(noted.status, 200, await noted.text());
   }
 });
@@ -105,7 +102,7 @@ after(async () => {
   await rude?.stop();
 });
 
-test("the stage is set: a death that is told with hostile evidence, and an outage", async () => {
+test("the edge knows an out-of-memory kill with hostile evidence, and an outage", async () => {
   assert.ok(
     incidents.some((id) => id.startsWith("liar-")) && incidents.some((id) => id.startsWith("rude-")),
     `${incidents}`,
@@ -115,7 +112,7 @@ test("the stage is set: a death that is told with hostile evidence, and an outag
   assert.match(last_ending.evidence[0], /fired\(9\)/);
 });
 
-test("in a browser nothing of it runs and nothing of it is an element, even without the pages' own policy", async () => {
+test("a browser runs none of it and makes no element of it, even without the pages' own policy", async () => {
   const paths = ["/", "/?lang=de", "/monitors/liar", "/monitors/rude", ...incidents.map((id) => `/incidents/${id}`)];
   const pictures = [
     "/badge/liar.svg",
@@ -160,39 +157,46 @@ test("in a browser nothing of it runs and nothing of it is an element, even with
   }
 });
 
-test("another site's page cannot show it in a frame, and takes none of it for a script or a style sheet", async (t) => {
-  const used = ["/api/v1/status", "/feed.atom", "/metrics", "/badge/liar.svg", "/calendar.ics", "/pages/en.json", "/x"];
-  // An element that gets what it wants loads, and else fails.
-  const count = `<script>done = { loaded: [], failed: [] };
+test("another site cannot frame a page, or load a response as a script or a style sheet", async (t) => {
+  const paths = [
+    "/api/v1/status",
+    "/feed.atom",
+    "/metrics",
+    "/badge/liar.svg",
+    "/calendar.ics",
+    "/pages/en.json",
+    "/x",
+  ];
+  // The elements fire `load` when they get what they need, and `error` otherwise.
+  const recordEvents = `<script>done = { loaded: [], failed: [] };
     for (const [event, list] of [["load", "loaded"], ["error", "failed"]])
       addEventListener(event, ({ target }) => /SCRIPT|LINK/.test(target.tagName) && done[list].push(target.outerHTML), true);
   </script>`;
   const evil = await Target.start((_, response) => {
     response.setHeader("content-type", "text/html");
-    const tags = used.map(
+    const tags = paths.map(
       (path) => `<script src="${edge.url}${path}"></script><link rel=stylesheet href="${edge.url}${path}">`,
     );
-    response.end(`<!doctype html>${count}<iframe src="${edge.url}/"></iframe>${tags.join("")}`);
+    response.end(`<!doctype html>${recordEvents}<iframe src="${edge.url}/"></iframe>${tags.join("")}`);
   });
   t.after(() => evil.stop());
   const page = await browser.newPage();
-  /** @type {string[]} */ const said = [];
-  page.on("console", (message) => said.push(message.text()));
+  /** @type {string[]} */ const messages = [];
+  page.on("console", (message) => messages.push(message.text()));
   // `localhost` is another site than 127.0.0.1.
   await page.goto(evil.url.replace("127.0.0.1", "localhost"), { waitUntil: "load" });
   assert.ok(
-    said.some((it) => /frame-ancestors/.test(it)),
-    said.join("\n"),
+    messages.some((it) => /frame-ancestors/.test(it)),
+    messages.join("\n"),
   );
   const { failed, loaded } = await page.evaluate(() => /** @type {any} */ (globalThis).done);
-  assert.deepEqual([loaded, failed.length], [[], used.length * 2], `${failed}`);
+  assert.deepEqual([loaded, failed.length], [[], paths.length * 2], `${failed}`);
   await page.close();
 });
 
-test("people read it as it was written", async () => {
+test("a person reads it as it was written", async () => {
   const { page, errors, close } = await openPage(browser, `${edge.url}/`, { viewport: { width: 900, height: 900 } });
-  // biome-ignore lint/performance/useDomNodeTextContent: what a person sees
-  const text = await page.evaluate(() => document.body.innerText);
+  const text = await readVisibleText(page);
   for (const written of [EVIL.name, EVIL.other, EVIL.group, EVIL.title, EVIL.link, EVIL.label]) {
     assert.ok(text.includes(written), written);
   }
@@ -201,7 +205,7 @@ test("people read it as it was written", async () => {
   await close();
 });
 
-test("feeds and pictures are well-formed, with nothing in them that is not ours", async () => {
+test("feeds and images are well-formed and have no foreign elements", async () => {
   const page = await browser.newPage();
   for (const path of [
     "/feed.atom",
@@ -211,33 +215,33 @@ test("feeds and pictures are well-formed, with nothing in them that is not ours"
     "/badge/label.svg",
     "/preview.svg",
   ]) {
-    const xml = await (await fetch(edge.url + path)).text();
+    const xml = await edge.readText(path);
     const { error, names } = await page.evaluate((xml) => {
-      const read = new DOMParser().parseFromString(xml, "application/xml");
-      const all = [...read.querySelectorAll("*")];
-      return { error: read.querySelector("parsererror")?.textContent, names: all.map((it) => it.nodeName) };
+      const document = new DOMParser().parseFromString(xml, "application/xml");
+      const all = [...document.querySelectorAll("*")];
+      return { error: document.querySelector("parsererror")?.textContent, names: all.map((it) => it.nodeName) };
     }, xml);
     assert.equal(error, undefined, path);
-    const strange = names.filter((name) => /(^|:)(script|img|iframe|b)$/i.test(name));
-    assert.deepEqual(strange, [], path);
+    const foreign = names.filter((name) => /(^|:)(script|img|iframe|b)$/i.test(name));
+    assert.deepEqual(foreign, [], path);
   }
   await page.close();
 });
 
-test("JSON, metrics and the calendar hold it as text", async () => {
+test("JSON, metrics and the calendar contain it as text", async () => {
   const { monitors } = await edge.readStatus();
   assert.deepEqual(
     monitors.map((/** @type {any} */ it) => it.name),
     [EVIL.name, EVIL.other, EVIL.label],
   );
   for (const accept of ["text/plain", "application/openmetrics-text"]) {
-    const metrics = await (await fetch(`${edge.url}/metrics`, { headers: { accept } })).text();
+    const metrics = await (await edge.request("/metrics", { headers: { accept } })).text();
     const label = String.raw`[a-z_]+="(?:[^"\\]|\\["\\n])*"`;
     const sample = new RegExp(String.raw`^[a-z_]+(\{${label}(,${label})*\})? [0-9.e+-]+$`);
     for (const line of metrics.trimEnd().split("\n")) assert.ok(line.startsWith("# ") || sample.test(line), line);
     assert.equal(metrics.match(/^heapbeat_monitor_up\{/gm)?.length, 3);
   }
-  const calendar = await (await fetch(`${edge.url}/calendar.ics`)).text();
+  const calendar = await edge.readText("/calendar.ics");
   const names = calendar
     .replaceAll("\r\n ", "")
     .trimEnd()
@@ -248,7 +252,7 @@ test("JSON, metrics and the calendar hold it as text", async () => {
   assert.equal(names.filter((name) => name === "SUMMARY").length, 1);
 });
 
-test("no header comes of it", async () => {
+test("none of it becomes a header", async () => {
   const injected = "x%0d%0aX-Injected:%201%0d%0a%0d%0a%3Cscript%3E";
   const paths = [
     ...["/", "/api/v1/status", "/api/v1/incidents?limit=1", `/incidents/${incidents[0]}`, "/feed.atom"],
@@ -264,22 +268,22 @@ test("no header comes of it", async () => {
   }
 });
 
-test("an export is one row a line, whatever stands in it, and what was written comes back", async () => {
-  const headers = { authorization: `Bearer ${TOKEN}` };
+test("an export has one row on each line, and a note is returned as it was written", async () => {
   const tables = new Set();
-  for (let from = "0-0"; from; ) {
-    const text = await (await fetch(`${edge.url}/api/v1/admin/export?from=${from}`, { headers })).text();
-    const lines = text.trimEnd().split("\n");
-    for (const line of lines) tables.add(JSON.parse(line).table);
-    from = JSON.parse(lines.at(-1) ?? "{}").next;
-    assert.notEqual(from, "1-1", "what stands in a note is no place in the export");
+  for (const page of await edge.exportPages()) {
+    const rows = page
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    for (const { table } of rows) tables.add(table);
+    assert.notEqual(rows.at(-1).next, "1-1", "the position in a note is not taken for the next page");
   }
   assert.ok(tables.has("incident"), `${[...tables]}`);
-  const told = /** @type {any} */ (await (await fetch(`${edge.url}/api/v1/incidents/${incidents[0]}`)).json());
-  assert.ok(told.timeline.some((/** @type {any} */ it) => it.what === `note: ${EVIL.note}`));
+  const incident = await edge.readJson(`/api/v1/incidents/${incidents[0]}`);
+  assert.ok(incident.timeline.some((/** @type {any} */ it) => it.what === `note: ${EVIL.note}`));
 });
 
-test("the log has one event a line, and nobody writes into it from outside", async () => {
+test("the log has one event on each line, and strangers cannot write to it", async () => {
   await edge.injectFault("hub-0");
   const line = "%0a2026-01-01 hub: all is well %0d%0a fired(12)";
   for (const path of [
@@ -294,10 +298,10 @@ test("the log has one event a line, and nobody writes into it from outside", asy
   await edge.clearFault();
   assert.ok(
     log.some((message) => message.includes("hub-0")),
-    "what failed is logged",
+    "the failure is logged",
   );
   for (const message of log) {
-    assert.doesNotMatch(message, /fired\((9|11|12)\)|X-Evil|all is well/, "nothing that a stranger sent");
+    assert.doesNotMatch(message, /fired\((9|11|12)\)|X-Evil|all is well/, "nothing that a stranger sent is logged");
     assert.doesNotMatch(message, /[\r\n]/, message);
   }
 });
