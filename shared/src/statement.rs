@@ -1,0 +1,147 @@
+//! Statements that can be translated: why a probe failed, what caused an incident, what speaks for an exit.
+//!
+//! A statement is made from an enum with data and carries three things: a stable code, the values in it by name, and an
+//! English text. The status page looks the code up in the messages of the reader's language; whoever does not know the code
+//! (an older page, a log, an alert) shows the English text.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::cut;
+
+/// Most parameters of a statement; those of a foreign one beyond that are dropped.
+const MAX_PARAMS: usize = 8;
+
+/// The values in a statement by their names. A name ends with its unit where it has one: `took_ms`, `limit_bytes`.
+pub type Params = BTreeMap<String, Param>;
+
+/// A sentence with a code by which it is translated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The stable name of the statement in kebab-case, such as `http-status`.
+    pub code: String,
+    /// The values in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: Params,
+    /// The statement in English, with the values in it.
+    pub text: String,
+}
+
+/// A value in a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Param {
+    /// A whole number.
+    Number(i64),
+    /// A text, which may come from a monitored server.
+    Text(String),
+}
+
+impl Statement {
+    /// A statement without values.
+    pub fn new(code: &str, text: impl Into<String>) -> Self {
+        Statement { code: code.to_owned(), params: Params::new(), text: text.into() }
+    }
+
+    /// The same statement with the value `name`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Param>) -> Self {
+        self.params.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same statement with every text cut to the length that events have, for one that came from elsewhere.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        let short = |(name, value): (String, Param)| {
+            let value = match value {
+                Param::Text(text) => Param::Text(cut(&text)),
+                number @ Param::Number(_) => number,
+            };
+            (cut(&name), value)
+        };
+        self.code = cut(&self.code);
+        self.text = cut(&self.text);
+        self.params = self.params.into_iter().take(MAX_PARAMS).map(short).collect();
+        self
+    }
+}
+
+impl std::fmt::Display for Statement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<&str> for Param {
+    fn from(text: &str) -> Self {
+        Param::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Param {
+    fn from(text: String) -> Self {
+        Param::Text(text)
+    }
+}
+
+impl From<u64> for Param {
+    fn from(number: u64) -> Self {
+        Param::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<i64> for Param {
+    fn from(number: i64) -> Self {
+        Param::Number(number)
+    }
+}
+
+impl From<u32> for Param {
+    fn from(number: u32) -> Self {
+        Param::Number(number.into())
+    }
+}
+
+impl From<u16> for Param {
+    fn from(number: u16) -> Self {
+        Param::Number(number.into())
+    }
+}
+
+impl From<i32> for Param {
+    fn from(number: i32) -> Self {
+        Param::Number(number.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_an_object_with_its_code_its_values_and_its_text() {
+        let status = Statement::new("http-status", "HTTP status 503").with("status", 503_u16);
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(json, r#"{"code":"http-status","params":{"status":503},"text":"HTTP status 503"}"#);
+        assert_eq!(serde_json::from_str::<Statement>(&json).unwrap(), status);
+        let plain = Statement::new("connection-refused", "connection refused");
+        assert_eq!(
+            serde_json::to_string(&plain).unwrap(),
+            r#"{"code":"connection-refused","text":"connection refused"}"#
+        );
+    }
+
+    #[test]
+    fn a_foreign_statement_is_cut_to_its_bounds() {
+        let long = "x".repeat(1000);
+        let mut foreign = Statement::new(&long, long.clone());
+        for index in 0..20 {
+            foreign = foreign.with(&format!("{index}"), long.as_str());
+        }
+        let bounded = foreign.bounded();
+        assert_eq!((bounded.code.len(), bounded.text.len(), bounded.params.len()), (300, 300, 8));
+        assert!(bounded.params.values().all(|it| matches!(it, Param::Text(text) if text.len() == 300)));
+    }
+}
