@@ -256,10 +256,10 @@ impl Supervisor {
     /// Until something happens, or it is time.
     fn wait(&self) {
         let now = Instant::now();
-        let machine = self.machine.deadline().map(|at| self.begun + at);
+        let machine = self.begun + self.machine.next_step();
         let clients = self.stand_in.as_ref().and_then(|stand_in| stand_in.clients.deadline());
         let side = self.guest.as_ref().and_then(|guest| guest.clients.deadline());
-        let until = [machine, clients, side].into_iter().flatten().fold(self.looked + LOOK, Instant::min);
+        let until = [clients, side].into_iter().flatten().chain([machine]).fold(self.looked + LOOK, Instant::min);
         // A millisecond more, as deadlines are in the past only after it.
         let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
         let mut sockets = vec![PollFd::new(self.signals.bell(), PollFlags::IN)];

@@ -12,6 +12,10 @@ pub(super) const AFTER_DRAIN: Duration = Duration::from_secs(2);
 pub struct Rules {
     /// A worker that gives no sign of life for so long is hung.
     pub hang: Duration,
+    /// Longest time between two steps of the supervisor.
+    pub tick: Duration,
+    /// Least time that a new process has for its first sign of life, which loading it may delay on a busy machine.
+    pub first_sign: Duration,
     /// Time from the start of a worker to its readiness.
     pub start: Duration,
     /// Time for a hung worker's last report.
@@ -45,6 +49,8 @@ impl Rules {
     pub fn new(limit: Bytes, hang: Duration, drain: Duration) -> Self {
         Rules {
             hang,
+            tick: Duration::from_secs(1),
+            first_sign: Duration::from_secs(10),
             start: Duration::from_secs(60),
             last_report: Duration::from_secs(1),
             drain: drain + AFTER_DRAIN,

@@ -155,6 +155,8 @@ pub struct Machine {
     proved: bool,
     /// Time of the last step.
     seen: Duration,
+    /// When the next step was due at the latest, as of the last one.
+    due: Duration,
     /// What the serving worker was last told of its replacement.
     told: Option<Chance>,
 }
@@ -164,8 +166,10 @@ struct Worker {
     number: Number,
     since: Duration,
     ready_at: Option<Duration>,
-    /// When it last made a turn.
+    /// When it last gave a sign of life: a turn of its runtime, or any message before it is ready; its start before the first.
     alive_at: Duration,
+    /// Whether it gave any sign of life.
+    heard: bool,
     turns: u64,
     memory: Bytes,
     /// When it was told to leave.
@@ -219,6 +223,7 @@ impl Machine {
             start_size: Bytes::ZERO,
             proved: false,
             seen: Duration::ZERO,
+            due: Duration::ZERO,
             told: None,
         }
     }
@@ -253,15 +258,17 @@ impl Machine {
             Event::Stop(signal) => self.stop(signal, now, &mut effects),
         }
         self.watch(now, &mut effects);
+        self.due = self.next_step();
         effects
     }
 
-    /// When to look again though nothing happens.
-    pub fn deadline(&self) -> Option<Duration> {
+    /// Time of the next step, if nothing happens before.
+    pub fn next_step(&self) -> Duration {
         let workers = self.workers.iter().map(|worker| worker.deadline(&self.rules));
         let possible = (self.told == Some(Chance::NotNow)).then(|| self.possible_at());
         let stopping = self.stopping.as_ref().map(|stopping| stopping.until);
-        workers.flatten().chain(self.again_at).chain(possible).chain(stopping).min()
+        let deadlines = workers.flatten().chain(self.again_at).chain(possible).chain(stopping);
+        deadlines.fold(self.seen + self.rules.tick, Duration::min)
     }
 
     fn worker(&mut self, number: Number) -> Option<&mut Worker> {
@@ -285,6 +292,7 @@ impl Machine {
             since: now,
             ready_at: None,
             alive_at: now,
+            heard: false,
             turns: 0,
             memory: Bytes::ZERO,
             left_at: now,

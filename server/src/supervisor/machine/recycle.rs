@@ -90,7 +90,7 @@ impl Machine {
         if worker.ready_at.is_some() {
             return;
         }
-        (worker.ready_at, worker.alive_at) = (Some(now), now);
+        (worker.ready_at, worker.alive_at, worker.heard) = (Some(now), now, true);
         let (task, size) = (worker.task, worker.memory);
         self.proved = true;
         self.distrust = false;

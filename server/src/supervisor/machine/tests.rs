@@ -58,11 +58,11 @@ fn serving(held: u64) -> Machine {
 #[test]
 fn it_starts_a_worker_and_waits_for_it() {
     let mut machine = machine();
-    assert_eq!(machine.deadline(), Some(Duration::ZERO));
+    assert_eq!(machine.next_step(), Duration::ZERO);
     assert_eq!(machine.step(Tick, secs(0.0), MIDDLE), [StandIn(None), Start(1)]);
     assert_eq!(machine.step(Tick, secs(1.0), MIDDLE), []);
     assert_eq!(machine.step(Ready(1), secs(2.0), MIDDLE), [Tell(1, Order::Replacement(Chance::Possible))]);
-    assert_eq!(machine.deadline(), Some(secs(12.0)));
+    assert_eq!(machine.next_step(), secs(3.0), "the next tick");
 }
 
 #[test]
@@ -247,6 +247,67 @@ fn a_hung_worker_may_report_and_is_killed() {
     assert_eq!(effects, [Kill(1)]);
     let effects = play(&mut machine, &[1], &[(71.1, Ended(1, KILLED))]);
     assert_eq!(effects, [Judge(1, KILLED, Some(Asked::Hung)), Start(2)]);
+}
+
+/// Steps as often as the loop does where nothing is heard, until `until`; the seconds at which a worker was called hung.
+fn hung_at(machine: &mut Machine, until: f64) -> Option<f64> {
+    while machine.seen < secs(until) {
+        // The loop sleeps for a millisecond more than it was asked to.
+        let now = machine.next_step() + Duration::from_millis(1);
+        let effects = machine.step(Tick, now, MIDDLE);
+        if effects.iter().any(|effect| matches!(effect, Say(Notice::Hung(_)))) {
+            return Some(now.as_secs_f64());
+        }
+    }
+    None
+}
+
+#[test]
+fn a_worker_that_falls_silent_is_hung_in_time_whatever_the_timeout_and_the_phase_of_the_ticks() {
+    for hang in [0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 10.0] {
+        for silent_after in [0.0, 0.05, 0.3, 0.5, 0.7, 0.95] {
+            let mut machine = Machine::new(Rules::new(mb(512), secs(hang), secs(25.0)));
+            machine.step(Tick, secs(0.0), MIDDLE);
+            machine.step(Ready(1), secs(0.0), MIDDLE);
+            machine.step(Beat(1, 1, mb(8)), secs(silent_after), MIDDLE);
+            let at = hung_at(&mut machine, 60.0).unwrap_or_else(|| panic!("{hang} {silent_after}: never"));
+            assert!((hang..hang + 0.1).contains(&(at - silent_after)), "{hang} {silent_after}: {at}");
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_falls_silent_before_it_is_ready_is_hung_as_well() {
+    let started = || {
+        let mut machine = Machine::new(Rules::new(mb(512), secs(1.0), secs(25.0)));
+        machine.step(Tick, secs(0.0), MIDDLE);
+        machine
+    };
+    let mut never_heard = started();
+    let at = hung_at(&mut never_heard, 60.0).unwrap();
+    assert!((10.0..10.1).contains(&at), "{at}: a process may take a while to be loaded");
+    let mut heard_once = started();
+    heard_once.step(Beat(1, 0, mb(8)), secs(0.3), MIDDLE);
+    let at = hung_at(&mut heard_once, 60.0).unwrap();
+    assert!((1.3..1.4).contains(&at), "{at}");
+}
+
+#[test]
+fn a_worker_that_starts_slowly_is_not_hung_while_it_gives_signs_of_life() {
+    let mut machine = machine();
+    let effects = play(&mut machine, &[], &[(0.0, Tick), (59.9, Beat(1, 0, mb(8)))]);
+    assert_eq!(effects, [], "its runtime has not begun to take turns");
+    let effects = play(&mut machine, &[], &[(60.0, Tick)]);
+    assert_eq!(effects, [Say(Notice::NotReady(1)), Kill(1)]);
+}
+
+#[test]
+fn a_supervisor_that_was_starved_gives_a_worker_time_to_speak() {
+    let mut machine = serving(100);
+    // The worker is silent since second 60; the supervisor misses the moment at which it would count as hung.
+    assert_eq!(hung_at(&mut machine, 68.9), None);
+    assert_eq!(machine.step(Tick, secs(90.0), MIDDLE), []);
+    assert_eq!(machine.step(Beat(1, 2000, mb(100)), secs(90.1), MIDDLE), []);
 }
 
 #[test]

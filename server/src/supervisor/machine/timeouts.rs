@@ -13,22 +13,30 @@ const NO_ROOM_PERCENT: u128 = 97;
 impl Worker {
     /// When its patience, or that with it, is over.
     pub(super) fn deadline(&self, rules: &Rules) -> Option<Duration> {
-        Some(match (self.doom, self.task, self.ready_at) {
-            (Some(Doom::Killed), ..) => return None,
-            (Some(Doom::Report(until)), ..) | (None, Task::Leave(until), _) => until,
-            (None, _, Some(_)) => self.alive_at + rules.hang,
-            (None, _, None) => self.since + rules.start,
+        Some(match (self.doom, self.task) {
+            (Some(Doom::Killed), _) => return None,
+            (Some(Doom::Report(until)), _) | (None, Task::Leave(until)) => until,
+            (None, _) if self.ready_at.is_some() => self.silent_at(rules),
+            (None, _) => self.silent_at(rules).min(self.since + rules.start),
         })
+    }
+
+    /// When the worker counts as hung unless it gives a sign of life before.
+    fn silent_at(&self, rules: &Rules) -> Duration {
+        self.alive_at + if self.heard { rules.hang } else { rules.hang.max(rules.first_sign) }
     }
 }
 
 impl Machine {
-    /// A supervisor that was stopped or starved itself has no business to call others hung.
+    /// Gives every worker more time when the supervisor itself was stopped or starved: a step that comes much later than it was
+    /// due says nothing about the workers. A step after a long wait that was intended is not late.
     pub(super) fn forgive(&mut self, now: Duration) {
-        let missed = now.saturating_sub(self.seen);
-        if missed > self.rules.hang / 2 {
+        let half = self.rules.hang / 2;
+        if now.saturating_sub(self.due) > half {
+            let missed = now.saturating_sub(self.seen);
             for worker in &mut self.workers {
-                worker.alive_at += missed;
+                worker.since += missed;
+                worker.alive_at = (worker.alive_at + missed).max(now.saturating_sub(half));
             }
         }
         self.seen = now;
@@ -44,9 +52,11 @@ impl Machine {
     ) {
         let Some(worker) = self.worker(number) else { return };
         worker.memory = memory;
-        if worker.turns != turns {
+        // Until it is ready a worker has no runtime whose turns could be counted; its message alone shows that it lives.
+        if worker.turns != turns || worker.ready_at.is_none() {
             worker.turns = turns;
             worker.alive_at = now;
+            worker.heard = true;
         }
         self.make_room(now, effects);
     }
@@ -81,7 +91,7 @@ impl Machine {
                     effects.push(Effect::Say(Notice::Cut(worker.number)));
                     worker.kill(effects);
                 }
-                Task::Serve | Task::Follow if worker.ready_at.is_some() => {
+                Task::Serve | Task::Follow if now >= worker.silent_at(&rules) => {
                     worker.asked = Some(Asked::Hung);
                     worker.doom = Some(Doom::Report(now + rules.last_report));
                     effects.push(Effect::Say(Notice::Hung(worker.number)));
