@@ -1,4 +1,4 @@
-// Files that the platform serves by itself: kept by browsers, usable as nothing but what they are.
+// Files that the platform serves by itself, with headers for caching and against misuse.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -12,17 +12,17 @@ before(async () => {
 
 after(() => edge?.stop());
 
-test("the style sheet that the page names is there, and may be kept for ever", async () => {
-  const page = await (await fetch(`${edge.url}/`)).text();
+test("the style sheet of the page is served and cached forever", async () => {
+  const page = await edge.readText("/");
   const [, path] = page.match(/href="(\/style\.css\?[0-9a-f]{16})"/) ?? assert.fail(page);
-  const answer = await fetch(edge.url + path);
-  assert.equal(answer.status, 200);
-  assert.match(await answer.text(), /light-dark/);
-  assert.equal(answer.headers.get("cache-control"), "public, max-age=31536000, immutable");
-  assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
-  assert.match(String(answer.headers.get("content-security-policy")), /default-src 'none'/);
+  const response = await edge.request(path);
+  assert.equal(response.status, 200);
+  assert.match(await response.text(), /light-dark/);
+  assert.equal(response.headers.get("cache-control"), "public, max-age=31536000, immutable");
+  assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+  assert.match(String(response.headers.get("content-security-policy")), /default-src 'none'/);
 });
 
-test("the file with the headers is no file for browsers", async () => {
-  assert.equal((await fetch(`${edge.url}/_headers`)).status, 404);
+test("the headers file is not served", async () => {
+  assert.equal((await edge.request("/_headers")).status, 404);
 });

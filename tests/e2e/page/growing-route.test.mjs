@@ -1,4 +1,4 @@
-// The route that makes memory grow: on the page of a monitor whose owner says that anybody may know, and nowhere else.
+// The route behind a memory growth is named on the page of a monitor that allows it, and nowhere else.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -6,18 +6,18 @@ import { defineMonitor, Edge } from "../support/edge.mjs";
 import { SECRET, SignedServer } from "../support/signed-server.mjs";
 
 const MINUTE = 60_000;
-const BEGAN = Date.UTC(2026, 0, 1);
+const START = Date.UTC(2026, 0, 1);
 
 /** @type {SignedServer} */ let server;
 /** @type {Edge} */ let edge;
 
-const route = (/** @type {string} */ name, /** @type {number} */ megabytes, error = 1_000) => ({
+const reportRoute = (/** @type {string} */ name, /** @type {number} */ megabytes, error = 1_000) => ({
   ...{ route: name, requests: 1_000, requests_per_second: 1, churn_mean: 1_000, churn_p99: 2_000 },
   ...{ live: 50_000_000, live_error: 1_000, growth_per_minute: megabytes * 1_048_576, growth_error: error },
 });
 
 before(async () => {
-  server = await SignedServer.start({ from: BEGAN, until: BEGAN + 9 * MINUTE, deaths: [] });
+  server = await SignedServer.start({ from: START, until: START + 9 * MINUTE, deaths: [] });
   const vars = { HEAPBEAT_SECRET: SECRET };
   edge = await Edge.start(
     [defineMonitor("open", server.url, { "public-routes": true }), defineMonitor("shut", server.url)],
@@ -32,8 +32,8 @@ after(async () => {
   await server?.stop();
 });
 
-/** Ticks with these routes in the report. @param {object[]} routes */
-async function tick(routes) {
+/** Runs a tick with these routes in the report. @param {object[]} routes */
+async function tickWithRoutes(routes) {
   const minute = edge.now - (edge.now % MINUTE);
   const report = JSON.parse(server.reports.get(minute) ?? assert.fail("no report"));
   server.reports.set(minute, JSON.stringify({ ...report, routes }));
@@ -41,28 +41,32 @@ async function tick(routes) {
   await edge.tick();
 }
 
-const page = async (/** @type {string} */ path) => (await fetch(edge.url + path)).text();
-
-test("it is named where that is allowed, in the reader's language, and for as long as it is so", async () => {
-  await tick([route("POST /upload", 2), route("GET /", 0.1)]);
-  assert.match(await page("/monitors/open"), /Most of the growth: POST \/upload, 120 MB\/h\./);
-  assert.match(await page("/monitors/open?lang=de"), /Der größte Teil des Zuwachses: POST \/upload, 120 MB\/h\./);
-  await tick([route("GET /<b>{{site.title}}", 0.5)]);
-  assert.match(await page("/monitors/open"), /Most of the growth: GET \/&lt;b&gt;\{\{site\.title\}\}, 30 MB\/h\./);
-  await tick([route("POST /upload", 2), route("GET /a", 1.9), route("GET /b", 1.8)]);
-  assert.doesNotMatch(await page("/monitors/open"), /of the growth/, "nobody is accused of less than half of it");
-  await tick([route("POST /upload", 2, 5_000_000)]);
-  assert.doesNotMatch(await page("/monitors/open"), /of the growth/, "nor within the error");
+test("a route with most of the growth is named in the language of the reader, as long as it grows", async () => {
+  await tickWithRoutes([reportRoute("POST /upload", 2), reportRoute("GET /", 0.1)]);
+  assert.match(await edge.readText("/monitors/open"), /Most of the growth: POST \/upload, 120 MB\/h\./);
+  assert.match(
+    await edge.readText("/monitors/open?lang=de"),
+    /Der größte Teil des Zuwachses: POST \/upload, 120 MB\/h\./,
+  );
+  await tickWithRoutes([reportRoute("GET /<b>{{site.title}}", 0.5)]);
+  assert.match(
+    await edge.readText("/monitors/open"),
+    /Most of the growth: GET \/&lt;b&gt;\{\{site\.title\}\}, 30 MB\/h\./,
+  );
+  await tickWithRoutes([reportRoute("POST /upload", 2), reportRoute("GET /a", 1.9), reportRoute("GET /b", 1.8)]);
+  assert.doesNotMatch(await edge.readText("/monitors/open"), /of the growth/, "no route has most of the growth");
+  await tickWithRoutes([reportRoute("POST /upload", 2, 5_000_000)]);
+  assert.doesNotMatch(await edge.readText("/monitors/open"), /of the growth/, "the growth is within its error");
 });
 
-test("it is nowhere else", async () => {
-  await tick([route("POST /upload", 2)]);
-  assert.match(await page("/monitors/open"), /POST \/upload/);
+test("the route appears on no other page and in no API response", async () => {
+  await tickWithRoutes([reportRoute("POST /upload", 2)]);
+  assert.match(await edge.readText("/monitors/open"), /POST \/upload/);
   const paths = [
     ...["/", "/monitors/shut", "/metrics", "/feed.atom", "/api/v1/status", "/api/v1/incidents"],
     ...["open", "shut"].flatMap((id) =>
       ["", "/memory", "/uptime", "/versions"].map((what) => `/api/v1/monitors/${id}${what}`),
     ),
   ];
-  for (const path of paths) assert.doesNotMatch(await page(path), /\/upload/, path);
+  for (const path of paths) assert.doesNotMatch(await edge.readText(path), /\/upload/, path);
 });

@@ -1,59 +1,50 @@
-// What the pages say in every state, in a real Chromium: the sentence at the top is right, nothing is in the console, nothing
-// is too wide, and axe finds nothing; light and dark, narrow and wide, with and without JavaScript, in two languages. A past
-// of ninety days is in page/status-page.test.mjs.
+// The texts of the pages in every state, in a real Chromium and in every layout. Pages with ninety days of history are in
+// status-page.test.mjs.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { launchBrowser } from "../support/browser.mjs";
 import { defineMonitor, Edge } from "../support/edge.mjs";
-import { findFreePort, renderHealth, Target } from "../support/target.mjs";
+import { BROWSERS, checkLayouts, describeBrowser } from "../support/layouts.mjs";
+import { REFUSED_URL, Target } from "../support/target.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const SHOTS = process.env.SCREENSHOTS;
-const WIDTHS = [320, 768, 1440];
-const SCHEMES = /** @type {const} */ (["light", "dark"]);
-
-/** Nothing falls out of date while the test looks at it. */
+/** The results of a long interval stay valid while the test looks at the pages. */
 const SLOW = { interval: "1h", "failure-threshold": 1 };
 
 /** @type {import("playwright-core").Browser} */ let browser;
 /** @type {Target} */ let target;
-/** @type {Target} */ let mute;
-let gone = "";
+/** Closes every connection without an answer. @type {Target} */ let silentTarget;
 
 before(async () => {
   browser = await launchBrowser();
-  target = await Target.start((_, response) => response.end(renderHealth({ rss: 151 })));
-  mute = await Target.start(() => {});
-  gone = `http://127.0.0.1:${await findFreePort()}/`;
+  target = await Target.startHealthy({ rss: 151 });
+  silentTarget = await Target.start((request) => void request.socket.destroy());
 });
 
 after(async () => {
   await browser?.close();
   await target?.stop();
-  await mute?.stop();
+  await silentTarget?.stop();
 });
 
-const shop = () => [
+const defineShop = () => [
   defineMonitor("api", target.url, { ...SLOW, name: "API", group: "Backend" }),
   defineMonitor("web", target.url, { ...SLOW, name: "Website", kind: "http", group: "Shop" }),
   defineMonitor("pay", target.url, { ...SLOW, name: "Payments", kind: "http", group: "Shop" }),
 ];
 
-/** With one of them gone for good. */
-const limping = () => shop().map((it) => (it.id === "pay" ? { ...it, url: gone } : it));
+/** The shop, with one monitor whose target refuses connections. */
+const defineBrokenShop = () => defineShop().map((it) => (it.id === "pay" ? { ...it, url: REFUSED_URL } : it));
 
-/** @typedef {{ path: string, status?: number, en: [RegExp, ...RegExp[]], de: [RegExp, ...RegExp[]] }} Expected the headline, and what else is seen */
+/** @typedef {{ path: string, status?: number, en: [RegExp, ...RegExp[]], de: [RegExp, ...RegExp[]] }} ExpectedPage the headline and other texts */
 
 /**
- * How a state comes about, and what its pages say.
- * @type {Record<string, { start: () => Promise<Edge>, pages: () => Expected[] }>}
+ * How to bring about a state, and the texts of its pages.
+ * @type {Record<string, { start: () => Promise<Edge>, pages: () => ExpectedPage[] }>}
  */
 const STATES = {
-  "all up": {
-    start: async () => ticked(await Edge.start(shop()), 2),
+  "all monitors are up": {
+    start: async () => runTicks(await Edge.start(defineShop()), 2),
     pages: () => [
       { path: "/", en: [/^Everything is up$/, /151\s*MB/], de: [/^Alles läuft$/, /151\s*MB/] },
       {
@@ -63,8 +54,8 @@ const STATES = {
       },
     ],
   },
-  "one is down": {
-    start: async () => ticked(await Edge.start(limping()), 2),
+  "one monitor is down": {
+    start: async () => runTicks(await Edge.start(defineBrokenShop()), 2),
     pages: () => [
       {
         path: "/",
@@ -83,20 +74,20 @@ const STATES = {
       },
     ],
   },
-  "all are down": {
-    start: async () => ticked(await Edge.start(shop().map((it) => ({ ...it, url: gone }))), 1),
+  "all monitors are down": {
+    start: async () => runTicks(await Edge.start(defineShop().map((it) => ({ ...it, url: REFUSED_URL }))), 1),
     pages: () => [{ path: "/", en: [/^All 3 are down$/], de: [/^Alle 3 sind ausgefallen$/] }],
   },
-  maintenance: {
+  "a monitor is under maintenance": {
     start: async () => {
-      const work = {
+      const window = {
         id: "move",
         title: "We move to another house",
         from: "2026-01-01T00:00Z",
         to: "2026-01-01T05:00Z",
         monitors: ["pay"],
       };
-      return ticked(await Edge.start(limping(), { vars: { MAINTENANCE: [work] } }), 2);
+      return runTicks(await Edge.start(defineBrokenShop(), { vars: { MAINTENANCE: [window] } }), 2);
     },
     pages: () => [
       {
@@ -107,8 +98,8 @@ const STATES = {
       { path: "/monitors/pay", en: [/^Payments: Maintenance$/], de: [/^Payments: Wartung$/] },
     ],
   },
-  "no data yet": {
-    start: async () => Edge.start(shop()),
+  "no tick has run": {
+    start: async () => Edge.start(defineShop()),
     pages: () => [
       {
         path: "/",
@@ -118,7 +109,7 @@ const STATES = {
       { path: "/monitors/api", en: [/^API: Not observed$/, /no data/], de: [/^API: Nicht beobachtet$/] },
     ],
   },
-  "nothing to watch": {
+  "no monitor is configured": {
     start: async () => Edge.start([]),
     pages: () => [
       {
@@ -128,15 +119,15 @@ const STATES = {
       },
     ],
   },
-  "the edge is blind": {
+  "the edge is offline": {
     start: async () => {
-      const silent = { kind: "http", timeout: "300ms", "failure-threshold": 1 };
-      const other = mute.url.replace("127.0.0.1", "localhost");
+      const silent = { kind: "http", "failure-threshold": 1 };
+      const otherHost = silentTarget.url.replace("127.0.0.1", "localhost");
       const list = [
-        defineMonitor("api", mute.url, { ...silent, name: "API" }),
-        defineMonitor("web", other, { ...silent, name: "Website" }),
+        defineMonitor("api", silentTarget.url, { ...silent, name: "API" }),
+        defineMonitor("web", otherHost, { ...silent, name: "Website" }),
       ];
-      return ticked(await Edge.start(list, { vars: { REFERENCES: mute.url } }), 1);
+      return runTicks(await Edge.start(list, { vars: { REFERENCES: silentTarget.url } }), 1);
     },
     pages: () => [
       {
@@ -153,7 +144,7 @@ const STATES = {
   },
   "a hub fails": {
     start: async () => {
-      const edge = await ticked(await Edge.start(shop(), { faultInjection: true }), 1);
+      const edge = await runTicks(await Edge.start(defineShop(), { faultInjection: true }), 1);
       await edge.injectFault("hub-0");
       return edge;
     },
@@ -167,79 +158,26 @@ const STATES = {
   },
 };
 
-/** @param {Edge} edge @param {number} times @param {number} [minutes] */
-async function ticked(edge, times, minutes = 60) {
-  for (let n = 0; n < times; n += 1) await edge.tick(minutes);
+/** Runs ticks, an hour apart, and returns the edge. @param {Edge} edge @param {number} count */
+async function runTicks(edge, count) {
+  for (let n = 0; n < count; n += 1) await edge.tick(60);
   return edge;
 }
 
 for (const [state, { start, pages }] of Object.entries(STATES)) {
-  test(state, { timeout: 180_000 }, async (t) => {
+  test(`pages when ${state}`, async (t) => {
     const edge = await start();
     t.after(() => edge.stop());
-    for (const locale of /** @type {const} */ (["en", "de"])) {
-      for (const javaScriptEnabled of [true, false]) {
-        for (const expected of pages()) {
-          const shot = `${state}-${expected.path.replaceAll("/", "_")}-${locale}-${javaScriptEnabled}`.replaceAll(
-            " ",
-            "-",
-          );
-          await look({ edge, ...expected, said: expected[locale], locale, javaScriptEnabled, shot });
-        }
+    for (const options of BROWSERS) {
+      for (const { path, status, ...expected } of pages()) {
+        const name = `${state}-${path}`.replaceAll(/[ /]/g, "_");
+        const texts = await checkLayouts(browser, edge.url + path, { ...options, status, name });
+        const [headline, ...others] = expected[options.locale];
+        const context = `${path}, ${describeBrowser(options)}`;
+        assert.match(texts.headline, headline, context);
+        assert.match(texts.title, new RegExp(`${headline.source.slice(1, -1)} · Status`), context);
+        for (const pattern of others) assert.match(texts.body, pattern, context);
       }
     }
-  });
-}
-
-/**
- * Loads a page once and looks at it in every light and from every distance.
- * @param {{ edge: Edge, path: string, status?: number, said: RegExp[], locale: string, javaScriptEnabled: boolean,
- *   shot: string }} what
- */
-async function look({ edge, path, status = 200, said, locale, javaScriptEnabled, shot }) {
-  const context = await browser.newContext({ locale, javaScriptEnabled, timezoneId: "UTC" });
-  const page = await context.newPage();
-  const named = `${path}, ${locale}, ${javaScriptEnabled ? "with" : "without"} JavaScript`;
-  /** @type {string[]} */ const trouble = [];
-  page.on("console", (message) => trouble.push(message.text()));
-  page.on("pageerror", (error) => trouble.push(String(error)));
-  const answer = await page.goto(edge.url + path, { waitUntil: "networkidle" });
-  assert.equal(answer?.status(), status, named);
-  // A browser says of a page that it failed, which is what is wanted here.
-  if (status >= 400) trouble.splice(0, trouble.length, ...trouble.filter((it) => !it.includes(`status of ${status}`)));
-  const [headline, ...more] = said;
-  assert.match(String(await page.locator("h1").textContent()), headline, named);
-  assert.match(await page.title(), new RegExp(`${headline.source.slice(1, -1)} · Status`), named);
-  // biome-ignore lint/performance/useDomNodeTextContent: what a person sees
-  const text = await page.locator("body").innerText();
-  for (const pattern of more) assert.match(text, pattern, named);
-  for (const colorScheme of SCHEMES) {
-    await page.emulateMedia({ colorScheme });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 900 });
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      assert.ok(overflow <= 0, `${named}: ${overflow} px too wide at ${width}`);
-      if (SHOTS) {
-        mkdirSync(SHOTS, { recursive: true });
-        await page.screenshot({ path: `${SHOTS}/${shot}-${colorScheme}-${width}.png`, fullPage: true });
-      }
-      // Colours are those of the scheme, sizes those of the width: each of them once.
-      if (javaScriptEnabled && `${colorScheme} ${width}` in { "light 320": 1, "dark 1440": 1 })
-        assert.deepEqual(await violations(page), [], `${named}, ${colorScheme}, ${width} px`);
-    }
-  }
-  assert.deepEqual(trouble, [], named);
-  await context.close();
-}
-
-/** What axe finds. @param {import("playwright-core").Page} page @returns {Promise<string[]>} */
-async function violations(page) {
-  // Given to the page by the test, and so no matter of the page's policy.
-  await page.evaluate(`globalThis.axe ?? (() => {${axe}})()`);
-  return page.evaluate(async () => {
-    const { violations } = await /** @type {any} */ (globalThis).axe.run();
-    return violations.map(
-      (/** @type {any} */ it) => `${it.id}: ${it.nodes.slice(0, 3).map((/** @type {any} */ n) => n.html)}`,
-    );
   });
 }

@@ -1,35 +1,34 @@
-// The widget on a page of another site, which allows as little as it can, in a real Chromium.
+// The widget in a real Chromium, on a page of another site whose policy allows as little as possible.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { launchBrowser } from "../support/browser.mjs";
+import { addAxe, findAccessibilityViolations, launchBrowser, takeScreenshot } from "../support/browser.mjs";
 import { defineMonitor, Edge } from "../support/edge.mjs";
-import { findFreePort, renderHealth, Target } from "../support/target.mjs";
+import { REFUSED_URL, renderHealth, Target } from "../support/target.mjs";
+import { HANG_TIMEOUT_MS } from "../support/wait.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const SHOTS = process.env.SCREENSHOTS;
-const HOSTILE = `<img src=x onerror=alert(1)>$&{}"`;
+const HOSTILE_NAME = `<img src=x onerror=alert(1)>$&{}"`;
 
 /** @type {import("playwright-core").Browser} */ let browser;
 /** @type {Target} */ let target;
 /** @type {Edge} */ let edge;
-/** The other site; what it shows is the test's. @type {Target} */ let site;
+/** The other site, which shows `html`. @type {Target} */ let site;
 let html = "";
-let fine = true;
+let isHealthy = true;
 
 before(async () => {
   browser = await launchBrowser();
-  target = await Target.start((_, response) => (fine ? response.end(renderHealth()) : response.writeHead(500).end()));
-  const gone = `http://127.0.0.1:${await findFreePort()}/`;
+  target = await Target.start((_, response) =>
+    isHealthy ? response.end(renderHealth()) : response.writeHead(500).end(),
+  );
   const slow = { interval: "1h", "failure-threshold": 1, kind: "http" };
   edge = await Edge.start(
     [
       defineMonitor("api", target.url, { ...slow, name: "API" }),
-      defineMonitor("bad", gone, { ...slow, name: HOSTILE }),
-      defineMonitor("hidden", gone, { ...slow, public: false }),
+      defineMonitor("bad", REFUSED_URL, { ...slow, name: HOSTILE_NAME }),
+      defineMonitor("hidden", REFUSED_URL, { ...slow, public: false }),
     ],
     { faultInjection: true },
   );
@@ -48,43 +47,46 @@ after(async () => {
   await target?.stop();
 });
 
-const widget = (options = "", from = edge.url) => `<p><script src="${from}/widget.js" ${options} async></script></p>`;
+/** Renders the element that embeds a widget. @param {string} [options] @param {string} [from] the origin of the edge */
+const renderWidget = (options = "", from = edge.url) =>
+  `<p><script src="${from}/widget.js" ${options} async></script></p>`;
 
 /**
  * Opens a page of the other site with `body` on it, and waits for its widgets.
  * @param {string} body @param {{ widgets?: number } & import("playwright-core").BrowserContextOptions} [options]
  */
-async function visit(body, { widgets = 1, ...options } = {}) {
+async function openSite(body, { widgets = 1, ...options } = {}) {
   html = body;
   const context = await browser.newContext({ locale: "en", timezoneId: "UTC", ...options });
+  context.setDefaultTimeout(HANG_TIMEOUT_MS);
   const page = await context.newPage();
-  /** @type {string[]} */ const trouble = [];
-  page.on("console", (message) => trouble.push(message.text()));
-  page.on("pageerror", (error) => trouble.push(String(error)));
+  /** @type {string[]} */ const errors = [];
+  page.on("console", (message) => errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
   await page.clock.install();
   await page.goto(site.url.replace("127.0.0.1", "localhost"));
-  const shown = page.locator("[role=status]");
-  if (widgets > 0) await shown.nth(widgets - 1).waitFor();
-  /** What the n-th says. @param {number} [n] */
-  const said = async (n = 0) => (await shown.nth(n).textContent())?.trim();
-  return { page, trouble, said, close: () => context.close() };
+  const widgetsOnPage = page.locator("[role=status]");
+  if (widgets > 0) await widgetsOnPage.nth(widgets - 1).waitFor();
+  /** Reads the text of the n-th widget. @param {number} [n] */
+  const readText = async (n = 0) => (await widgetsOnPage.nth(n).textContent())?.trim();
+  return { page, errors, readText, close: () => context.close() };
 }
 
-test("it is small, and no page has to ask for it again and again", async () => {
+test("the script is small and cached", async () => {
   const file = readFileSync("edge/assets/widget.js");
   assert.ok(file.length <= 5_000 && gzipSync(file).length <= 2_700, `${file.length}, ${gzipSync(file).length} gzipped`);
-  const answer = await fetch(`${edge.url}/widget.js`);
+  const response = await edge.request("/widget.js");
   assert.equal(
-    answer.headers.get("content-type"),
+    response.headers.get("content-type"),
     "text/javascript; charset=utf-8",
-    "whatever the encoding of the page",
+    "the encoding does not depend on the page",
   );
-  assert.equal(answer.headers.get("cache-control"), "public, max-age=300, stale-while-revalidate=86400");
-  assert.equal(answer.headers.get("cross-origin-resource-policy"), "cross-origin");
-  assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+  assert.equal(response.headers.get("cache-control"), "public, max-age=300, stale-while-revalidate=86400");
+  assert.equal(response.headers.get("cross-origin-resource-policy"), "cross-origin");
+  assert.equal(response.headers.get("x-content-type-options"), "nosniff");
 });
 
-test("its words are those of the page", () => {
+test("the words and icons of the widget are those of the page", () => {
   const source = readFileSync("edge/assets/widget.js", "utf8");
   for (const language of ["en", "de", "fr", "es", "zh", "ja"]) {
     const messages = JSON.parse(readFileSync(`edge/messages/${language}.json`, "utf8"));
@@ -97,149 +99,155 @@ test("its words are those of the page", () => {
     );
     assert.equal(words[6].replace("{}", "{{since|time}}"), messages.since, language);
   }
-  const marks = readFileSync("edge/src/page/draw.rs", "utf8");
-  for (const [, path] of source.matchAll(/: "(M[^"]*)",/g)) assert.ok(marks.includes(`"${path}"`), path);
+  const sources = readdirSync("edge/src", { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.name.endsWith(".rs"))
+    .map((entry) => readFileSync(`${entry.parentPath}/${entry.name}`, "utf8"));
+  for (const [, path] of source.matchAll(/: "(M[^"]*)",/g))
+    assert.ok(
+      sources.some((it) => it.includes(`"${path}"`)),
+      path,
+    );
 });
 
-test("a monitor's state, under a policy that allows the edge's script and nothing else", async () => {
-  const { page, trouble, said, close } = await visit(widget('data-monitor="api"'));
-  assert.match(String(await said()), /^Up API · since Jan 1, 2026, 12:00 AM$/);
+test("a widget shows a monitor under a policy that allows only its script and its requests", async () => {
+  const { page, errors, readText, close } = await openSite(renderWidget('data-monitor="api"'));
+  assert.match(String(await readText()), /^Up API · since Jan 1, 2026, 12:00 AM$/);
   const link = page.locator("a");
   assert.equal(await link.getAttribute("href"), `${edge.url}/monitors/api?lang=en`);
   assert.equal(await link.textContent(), new URL(edge.url).host);
   assert.equal(await page.locator("svg[aria-hidden=true] path").getAttribute("d"), "M3 8.5l3.5 3.5L13 4.5");
   const box = page.locator("div.up");
-  assert.equal(await box.evaluate((it) => getComputedStyle(it).borderRadius), "10px", "its own looks");
+  assert.equal(await box.evaluate((it) => getComputedStyle(it).borderRadius), "10px", "its own style");
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     await page.emulateMedia({ colorScheme });
-    if (SHOTS) {
-      mkdirSync(SHOTS, { recursive: true });
-      await box.screenshot({ path: `${SHOTS}/widget-${colorScheme}.png` });
-    }
+    await takeScreenshot(box, `widget-${colorScheme}`);
   }
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
 });
 
-test("axe finds nothing, in any state and light", async () => {
-  const { page, close } = await visit(widget('data-monitor="api"') + widget('data-monitor="bad"') + widget(), {
-    widgets: 3,
-    bypassCSP: true,
-  });
-  await page.addScriptTag({ content: axe });
+test("a widget is accessible in every state and color scheme", async () => {
+  const { page, close } = await openSite(
+    renderWidget('data-monitor="api"') + renderWidget('data-monitor="bad"') + renderWidget(),
+    {
+      widgets: 3,
+      bypassCSP: true,
+    },
+  );
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     await page.emulateMedia({ colorScheme });
-    const found = page.evaluate(async () => {
-      const { violations } = await /** @type {any} */ (globalThis).axe.run();
-      return violations.map((/** @type {any} */ it) => `${it.id}: ${it.nodes.map((/** @type {any} */ n) => n.html)}`);
-    });
+    await addAxe(page);
+    const violations = findAccessibilityViolations(page);
     await page.clock.runFor(1_000); // axe waits between its steps
-    assert.deepEqual(await found, []);
+    assert.deepEqual(await violations, []);
   }
   await close();
 });
 
-test("what stands in a name is text", async () => {
-  const { page, trouble, said, close } = await visit(widget('data-monitor="bad"'));
-  assert.ok((await said())?.startsWith(`Down ${HOSTILE} · since`), await said());
+test("a hostile name is shown as text", async () => {
+  const { page, errors, readText, close } = await openSite(renderWidget('data-monitor="bad"'));
+  assert.ok((await readText())?.startsWith(`Down ${HOSTILE_NAME} · since`), await readText());
   assert.equal(await page.locator("img").count(), 0);
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
 });
 
-test("two on a page, each with its own options", async () => {
+test("two widgets on a page have their own options", async () => {
   const options = 'data-lang="de" data-theme="dark" data-refresh="1e9"';
-  const { page, trouble, said, close } = await visit(widget(options) + widget('data-monitor="api" data-lang="ja"'), {
-    widgets: 2,
-    colorScheme: "light",
-  });
-  const texts = [await said(0), await said(1)].sort();
-  assert.equal(texts[0], "Ausgefallen Läuft: 1 · Ausgefallen: 1", "what is not public is not counted");
+  const { page, errors, readText, close } = await openSite(
+    renderWidget(options) + renderWidget('data-monitor="api" data-lang="ja"'),
+    {
+      widgets: 2,
+      colorScheme: "light",
+    },
+  );
+  const texts = [await readText(0), await readText(1)].sort();
+  assert.equal(texts[0], "Ausgefallen Läuft: 1 · Ausgefallen: 1", "hidden monitors are not counted");
   assert.match(String(texts[1]), /^稼働中 API · 2026.* から$/);
   const dark = page.locator("div.dark");
   assert.equal(await dark.evaluate((it) => getComputedStyle(it).colorScheme), "dark");
   assert.equal(await dark.getAttribute("lang"), "de");
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(errors, []);
   await close();
 });
 
-test("it keeps itself current, and shows the last it knew with its age while the edge cannot be reached", async () => {
-  const { page, said, close } = await visit(widget('data-monitor="api" data-refresh="0"'));
-  assert.match(String(await said()), /^Up API/);
-  fine = false;
+test("a widget refreshes, and shows the last known state with its age while the edge is unreachable", async () => {
+  const { page, readText, close } = await openSite(renderWidget('data-monitor="api" data-refresh="0"'));
+  assert.match(String(await readText()), /^Up API/);
+  isHealthy = false;
   await edge.tick(60);
-  // A browser keeps no answers where a test stands in between.
-  let reached = true;
-  await page.route("**/api/v1/**", (route) => (reached ? route.continue() : route.abort()));
-  let asked = 0;
+  // Intercepted requests bypass the cache of the browser.
+  let isReachable = true;
+  await page.route("**/api/v1/**", (route) => (isReachable ? route.continue() : route.abort()));
+  let requests = 0;
   page.on("request", () => {
-    asked += 1;
+    requests += 1;
   });
-  const seconds = async (/** @type {number} */ n) => {
-    await page.clock.fastForward(n * 1_000);
-    // What the page then did has been told of before this is.
+  const countRequestsAfter = async (/** @type {number} */ seconds) => {
+    await page.clock.fastForward(seconds * 1_000);
+    // The events of the page arrive in order, so its requests are counted before this returns.
     await page.evaluate(() => document.title);
-    return asked;
+    return requests;
   };
-  assert.equal(await seconds(7), 0, "not more often than every fifteen seconds, whatever is wanted");
-  assert.equal(await seconds(9), 1);
+  assert.equal(await countRequestsAfter(7), 0, "fifteen seconds are the shortest interval");
+  assert.equal(await countRequestsAfter(9), 1);
   await page.getByText("Down", { exact: true }).waitFor();
-  assert.match(String(await said()), /^Down API · since Jan 1, 2026, 1:00 AM$/);
-  reached = false;
-  await seconds(20);
+  assert.match(String(await readText()), /^Down API · since Jan 1, 2026, 1:00 AM$/);
+  isReachable = false;
+  await countRequestsAfter(20);
   await page.getByText(/as of/).waitFor();
-  assert.match(String(await said()), /^Down API · since .* as of \w{3} \d+, \d{4}, /);
-  reached = true;
-  fine = true;
+  assert.match(String(await readText()), /^Down API · since .* as of \w{3} \d+, \d{4}, /);
+  isReachable = true;
+  isHealthy = true;
   await edge.tick(60);
-  await seconds(20);
+  await countRequestsAfter(20);
   await page.getByText("Up", { exact: true }).waitFor();
-  assert.doesNotMatch(String(await said()), /as of/);
-  // Nobody is asked for a widget that is gone.
+  assert.doesNotMatch(String(await readText()), /as of/);
+  // A removed widget sends no requests.
   await page.evaluate(() => document.querySelector("main")?.replaceChildren());
-  const before = asked;
-  assert.equal(await seconds(60), before);
+  const before = requests;
+  assert.equal(await countRequestsAfter(60), before);
   await close();
 });
 
-test("an edge that never answers, a monitor that there is not, and answers that are none: unknown, and no harm done", async () => {
-  const { said, close } = await visit(widget('data-monitor="nobody"'));
-  assert.equal(await said(), "Unknown nobody");
+test("unknown monitors and invalid responses show as unknown", async () => {
+  const { readText, close } = await openSite(renderWidget('data-monitor="nobody"'));
+  assert.equal(await readText(), "Unknown nobody");
   await close();
-  const answers = ["", "null", "[]", '{"name":{}}', '{"state":"constructor","name":"x","since":"x"}', '{"monitors":7}'];
-  for (const body of answers) {
+  const bodies = ["", "null", "[]", '{"name":{}}', '{"state":"constructor","name":"x","since":"x"}', '{"monitors":7}'];
+  for (const body of bodies) {
     for (const options of ['data-monitor="api"', ""]) {
       const liar = await Target.start((request, response) => {
         response.setHeader("access-control-allow-origin", "*");
         response.setHeader("content-type", request.url === "/widget.js" ? "text/javascript" : "application/json");
         response.end(request.url === "/widget.js" ? readFileSync("edge/assets/widget.js") : body);
       });
-      html = widget(options, liar.url);
+      html = renderWidget(options, liar.url);
       const context = await browser.newContext({ bypassCSP: true });
       const page = await context.newPage();
-      /** @type {string[]} */ const thrown = [];
-      page.on("pageerror", (error) => thrown.push(String(error)));
+      /** @type {string[]} */ const exceptions = [];
+      page.on("pageerror", (error) => exceptions.push(String(error)));
       await page.goto(site.url);
-      const said = await page.locator("[role=status]").textContent();
-      assert.match(String(said), /^(Unknown|Not observed) /, `${body} ${options}`);
-      assert.deepEqual(thrown, [], body);
+      const text = await page.locator("[role=status]").textContent();
+      assert.match(String(text), /^(Unknown|Not observed) /, `${body} ${options}`);
+      assert.deepEqual(exceptions, [], body);
       await context.close();
       await liar.stop();
     }
   }
 });
 
-test("in the head of a page, and without cookies", async () => {
+test("a widget works in the head of a page and sends no cookies", async () => {
   html = "";
   const context = await browser.newContext();
   await context.addCookies([{ name: "session", value: "1", url: edge.url }]);
   const page = await context.newPage();
   const sent = page.waitForRequest(/api\/v1\/status/);
-  // Another origin of the same site, where cookies would go along.
+  // This is another origin of the same site, to which a browser sends cookies.
   await page.goto(site.url);
   await page.evaluate((src) => {
     const script = document.createElement("script");
-    // The test's own way past the page's policy on addresses made from text.
+    // The page requires trusted types, so the test has a policy of its own.
     const policy = /** @type {any} */ (globalThis).trustedTypes.createPolicy("test", {
       createScriptURL: (/** @type {string} */ it) => it,
     });

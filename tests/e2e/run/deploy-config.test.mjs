@@ -1,4 +1,4 @@
-// What deployment reads: wrangler.toml by wrangler itself, render.yaml by the rules of its published specification.
+// The files that a deployment reads: wrangler checks wrangler.toml, and render.yaml is checked by Render's published specification.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { parse } from "yaml";
 import { findBlueprintProblems } from "../support/render-blueprint.mjs";
 
-test("wrangler deploy --dry-run passes", { timeout: 120_000 }, () => {
+test("wrangler deploy --dry-run passes", () => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run"],
@@ -18,20 +18,20 @@ test("wrangler deploy --dry-run passes", { timeout: 120_000 }, () => {
   assert.match(stdout, /env\.LIMIT/);
 });
 
-test("render.yaml keeps to the Blueprint specification", () => {
+test("render.yaml follows the Blueprint specification", () => {
   assert.deepEqual(findBlueprintProblems(parse(readFileSync("render.yaml", "utf8"))), []);
 });
 
-test("every HEAPBEAT variable of render.yaml is a setting", () => {
+test("every HEAPBEAT variable in render.yaml is a documented setting", () => {
   const settings = readFileSync("docs/configuration.md", "utf8");
   const { services } = parse(readFileSync("render.yaml", "utf8"));
   const names = services[0].envVars.map((/** @type {any} */ variable) => variable.key);
   for (const name of names.filter((/** @type {string} */ name) => name.startsWith("HEAPBEAT_"))) {
-    assert.ok(settings.includes(`\`${name}\``), `docs/configuration.md does not know ${name}`);
+    assert.ok(settings.includes(`\`${name}\``), `${name} is missing in docs/configuration.md`);
   }
 });
 
-test("the validator refuses what Render would", () => {
+test("the Blueprint rules find what Render refuses", () => {
   const service = { type: "web", name: "x", runtime: "rust", buildCommand: "b", startCommand: "s" };
   const cases = [
     [{ services: [{ ...service, healthcheckPath: "/" }] }, "services[0].healthcheckPath is not a field of a Blueprint"],
@@ -42,10 +42,10 @@ test("the validator refuses what Render would", () => {
     [{ services: [{ ...service, envVars: [{ key: "A" }] }] }, "services[0].envVars[0] has no value"],
   ];
   for (const [blueprint, message] of cases) {
-    const found = findBlueprintProblems(blueprint);
+    const problems = findBlueprintProblems(blueprint);
     assert.ok(
-      found.some((problem) => problem.startsWith(String(message))),
-      `${message}: ${found}`,
+      problems.some((problem) => problem.startsWith(String(message))),
+      `${message}: ${problems}`,
     );
   }
 });

@@ -24,7 +24,7 @@ export const launchBrowser = async () =>
   });
 
 /**
- * Opens a page in a context of its own and collects everything that goes wrong in it.
+ * Opens a page in a context of its own. `errors` collects all console messages, exceptions and failed requests.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
  * @param {import("playwright-core").BrowserContextOptions} [options]
@@ -35,9 +35,7 @@ export async function openPage(browser, url, options = {}) {
   const page = await context.newPage();
   /** @type {string[]} */
   const errors = [];
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") errors.push(message.text());
-  });
+  page.on("console", (message) => errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("requestfailed", (request) => errors.push(`${request.url()} failed`));
   page.on("response", (response) => {

@@ -1,7 +1,7 @@
 // Waiting for a condition. The bound only ends a test that hangs; it says nothing about how fast anything is.
 
 /** The longest wait in milliseconds. */
-export const HANG_TIMEOUT_MS = 300_000;
+export const HANG_TIMEOUT_MS = 600_000;
 
 /**
  * Evaluates `condition` until it returns something truthy, and returns that.
