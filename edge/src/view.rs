@@ -6,6 +6,7 @@
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Slope;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
+use minicbor::{Decode, Encode};
 
 use crate::config::Problem;
 use crate::domain::State;
@@ -105,15 +106,19 @@ impl From<&Told> for ForecastView {
 }
 
 /// How an instance ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct EndingView {
     /// How.
+    #[n(0)]
     pub kind: ExitKind,
     /// When it was last heard of.
+    #[n(1)]
     pub at: UnixMillis,
     /// Whether the evidence decides.
+    #[n(2)]
     pub sure: bool,
     /// What speaks for it; text of the server may be part of it, cut to a length.
+    #[n(3)]
     pub evidence: Vec<String>,
 }
 
@@ -123,8 +128,6 @@ impl From<&Exit> for EndingView {
         EndingView { kind, at, sure, evidence }
     }
 }
-
-heapbeat_shared::record! { EndingView { kind, at, sure, evidence } }
 
 /// Uptime over one window, with the share of it that was watched at all.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 //! A sequence number alone would lie after a restart: sample 40 of this run is not sample 40 of the last. So an
 //! instance has a random id, and a cursor is both.
 
+use minicbor::{Decode, Encode};
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,15 +12,18 @@ use serde::{Serialize, Serializer};
 use crate::wire;
 
 /// One run of the backend process: 64 random bits, sixteen hexadecimal digits when written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceId(pub u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct InstanceId(#[n(0)] pub u64);
 
 /// The last sample somebody holds: `<instance>-<sequence number>`, such as `00c0ffee00c0ffee-3599`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Cursor {
     /// The run it was taken in.
+    #[n(0)]
     pub instance: InstanceId,
     /// Its number in that run, counted from 0.
+    #[n(1)]
     pub sequence: u64,
 }
 
@@ -86,9 +90,6 @@ macro_rules! written_as_text {
 
 written_as_text!(InstanceId, Cursor);
 wire::text!(InstanceId Cursor);
-
-crate::record_as! { InstanceId as u64: |id| id.0, |id| Some(InstanceId(id)); }
-crate::record! { Cursor { instance, sequence } }
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 mod flat;
 
+use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use self::flat::Flat;
@@ -15,70 +16,95 @@ use crate::units::{Bytes, UnixMillis};
 pub const MAX_TEXT: usize = 300;
 
 /// Something that happened at an instant; one flat object on the wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
 #[serde(into = "Flat")]
 pub struct Event {
     /// When.
+    #[n(0)]
     pub at: UnixMillis,
     /// What.
+    #[n(1)]
     pub kind: EventKind,
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum EventKind {
     /// The instance began.
+    #[n(0)]
     Started,
     /// The ladder's rung changed.
+    #[n(1)]
     Pressure {
         /// The rung before.
+        #[n(0)]
         from: Pressure,
         /// The rung now.
+        #[n(1)]
         to: Pressure,
         /// What was judged.
+        #[n(2)]
         memory: Bytes,
     },
     /// Caches were asked to shrink and the allocator to give back.
+    #[n(2)]
     Purge {
         /// Working set before.
+        #[n(0)]
         before: Bytes,
         /// Working set after.
+        #[n(1)]
         after: Bytes,
         /// Milliseconds from the first hook to the last arena.
+        #[n(2)]
         took_ms: u32,
     },
     /// A fresh worker was asked for.
+    #[n(3)]
     Recycle {
         /// Why.
+        #[n(0)]
         reason: String,
     },
     /// The process was given up, as nothing helped and nobody could take over.
+    #[n(4)]
     Leave,
     /// New requests were refused; written when a stretch of it ends.
+    #[n(5)]
     Shed {
         /// Requests refused in this stretch.
+        #[n(0)]
         refused: u64,
         /// Milliseconds it lasted.
+        #[n(1)]
         lasted_ms: u64,
     },
     /// A handler panicked; its request was answered with 500.
+    #[n(6)]
     Panic {
         /// Message and place, at most [`MAX_TEXT`] bytes.
+        #[n(0)]
         message: String,
     },
     /// The memory limit changed.
+    #[n(7)]
     Limit {
         /// The limit before.
+        #[n(0)]
         before: Bytes,
         /// The limit now.
+        #[n(1)]
         after: Bytes,
     },
     /// Asked to stop.
+    #[n(8)]
     Stop {
         /// By what: a signal's name.
+        #[n(0)]
         by: String,
     },
     /// Something that a newer version tells of.
+    #[n(9)]
     Other,
 }
 

@@ -6,6 +6,7 @@
 
 mod classify;
 
+use minicbor::{Decode, Encode};
 use std::fmt;
 
 use serde::Serialize;
@@ -29,29 +30,40 @@ pub const MAX_IN_FLIGHT: usize = 16;
 pub const MAX_BACKTRACE: usize = 4096;
 
 /// How an instance ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum ExitKind {
     /// It was asked to.
+    #[n(0)]
     Stop,
     /// It was asked to, and another version followed.
+    #[n(1)]
     Deploy,
     /// The guard replaced it.
+    #[n(2)]
     Recycle,
     /// The kernel killed it for want of memory.
+    #[n(3)]
     OomKill,
     /// A panic outside of any request.
+    #[n(4)]
     Panic,
     /// Another signal or exit code.
+    #[n(5)]
     Crash,
     /// It lived but did nothing any more, and was stopped for it.
+    #[n(6)]
     Hang,
     /// It vanished together with its machine.
+    #[n(7)]
     Platform,
     /// It was idle and the platform put it to sleep. Only who asks from outside can tell.
+    #[n(8)]
     SpinDown,
     /// The evidence does not decide.
     #[default]
+    #[n(9)]
     Unknown,
 }
 
@@ -208,8 +220,6 @@ wire::object! {
     InFlight { route, requests }
 }
 wire::word!(ExitKind or Unknown);
-
-crate::record_word! { ExitKind: Stop Deploy Recycle OomKill Panic Crash Hang Platform SpinDown Unknown; }
 
 #[cfg(test)]
 mod tests {

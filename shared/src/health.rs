@@ -3,6 +3,7 @@
 //! The server writes it, the edge reads it. Strangers are told five figures and one word; a field more would
 //! be a leak, a field less breaks whoever parses it today.
 
+use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::units::Megabytes;
@@ -43,16 +44,20 @@ impl Status {
 }
 
 /// The memory figures of `/health`, whole megabytes of 2^20 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthMemory {
     /// Resident set of the process.
+    #[n(0)]
     pub rss: Megabytes,
     /// jemalloc `stats.allocated`: bytes the application holds.
+    #[n(1)]
     pub heap_used: Megabytes,
     /// jemalloc `stats.active`: bytes in pages that hold at least one allocation.
+    #[n(2)]
     pub heap_total: Megabytes,
     /// Resident and not jemalloc's: `rss - stats.resident`, never below 0.
+    #[n(3)]
     pub external: Megabytes,
 }
 
@@ -111,8 +116,6 @@ wire::object! {
     HealthMemory { rss, heap_used = "heapUsed", heap_total = "heapTotal", external }
 }
 wire::word!(Status);
-
-crate::record! { HealthMemory { rss, heap_used, heap_total, external } }
 
 #[cfg(test)]
 mod tests {

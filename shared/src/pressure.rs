@@ -3,25 +3,32 @@
 //! Five rungs, in the order in which they are climbed. What each one does is the server's business; that
 //! they are ordered, and what a stranger is told of them, is said here.
 
+use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::health::Status;
 use crate::wire;
 
 /// How close memory is to its limit; a later rung is a worse one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
 #[serde(rename_all = "lowercase")]
+#[cbor(index_only)]
 pub enum Pressure {
     /// Nothing to do.
     #[default]
+    #[n(0)]
     Calm,
     /// Somebody should know.
+    #[n(1)]
     Alert,
     /// Caches shrink and the allocator gives back.
+    #[n(2)]
     Purge,
     /// A fresh worker takes over.
+    #[n(3)]
     Recycle,
     /// New requests are refused by priority.
+    #[n(4)]
     Shed,
 }
 
@@ -53,8 +60,6 @@ impl Pressure {
 }
 
 wire::word!(Pressure);
-
-crate::record_word! { Pressure: Calm Alert Purge Recycle Shed; }
 
 #[cfg(test)]
 mod tests {

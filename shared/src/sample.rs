@@ -4,6 +4,7 @@
 //! All of them are read together, so differences between them (`rss - heap_resident` is what is not
 //! jemalloc's) mean something.
 
+use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::health::HealthMemory;
@@ -11,19 +12,25 @@ use crate::units::{Bytes, UnixMillis};
 use crate::wire;
 
 /// Memory of one instance at one instant, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct Sample {
     /// When it was read.
+    #[n(0)]
     pub at: UnixMillis,
     /// Resident set of the process.
+    #[n(1)]
     pub rss: Bytes,
     /// jemalloc `stats.allocated`: what the application holds.
+    #[n(2)]
     pub heap_used: Bytes,
     /// jemalloc `stats.active`: pages with at least one allocation in them.
+    #[n(3)]
     pub heap_total: Bytes,
     /// jemalloc `stats.resident`: everything of jemalloc's that is resident, metadata and unused pages included.
+    #[n(4)]
     pub heap_resident: Bytes,
     /// What the guard judges: `max(cgroup current - inactive_file, anon)`, or `rss` without a cgroup.
+    #[n(5)]
     pub working_set: Bytes,
 }
 
@@ -45,8 +52,6 @@ impl Sample {
 }
 
 wire::object! { Sample { at, rss, heap_used, heap_total, heap_resident, working_set } }
-
-crate::record! { Sample { at, rss, heap_used, heap_total, heap_resident, working_set } }
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! 1 GB alarm fires at 1 MB. A megabyte here is 1,048,576 bytes, as Render, cgroups and the contract of
 //! `/health` count it; `MB` and `MiB` are the same to the parser.
 
+use minicbor::{Decode, Encode};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,9 +17,10 @@ use crate::wire;
 pub const BYTES_PER_MB: u64 = 1 << 20;
 
 /// A size of memory in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Bytes(pub u64);
+#[cbor(transparent)]
+pub struct Bytes(#[n(0)] pub u64);
 
 impl Bytes {
     /// Nothing.
@@ -143,9 +145,10 @@ fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
 }
 
 /// A size as the wire tells it: whole megabytes of 2^20 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Megabytes(pub u64);
+#[cbor(transparent)]
+pub struct Megabytes(#[n(0)] pub u64);
 
 impl From<Megabytes> for Bytes {
     fn from(mb: Megabytes) -> Self {
@@ -160,9 +163,10 @@ impl fmt::Display for Megabytes {
 }
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct UnixMillis(pub i64);
+#[cbor(transparent)]
+pub struct UnixMillis(#[n(0)] pub i64);
 
 impl UnixMillis {
     /// Time from `earlier` to `self`; zero when `earlier` is in fact later (a clock that was set back).
@@ -205,12 +209,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
 }
 
 wire::inside!(Bytes Megabytes UnixMillis);
-
-crate::record_as! {
-    Bytes as u64: |bytes| bytes.0, |bytes| Some(Bytes(bytes));
-    Megabytes as u64: |mb| mb.0, |mb| Some(Megabytes(mb));
-    UnixMillis as i64: |at| at.0, |at| Some(UnixMillis(at));
-}
 
 #[cfg(test)]
 mod tests {

@@ -70,14 +70,14 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         let spent = Spent { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
         usage.count(now, now, last, spent);
         // Only the newest row's memos are ever read.
-        let memos = if at == until { commit.memos } else { codec::write(&Memos::new()) };
+        let memos = if at == until { commit.memos } else { codec::encode(&Memos::new()) };
         let cells = [
             Cell::Integer(slot),
             Cell::Integer(at),
             Cell::Integer(tick.came.0),
             Cell::Bytes(pack(&commit.readings)),
             Cell::Bytes(memos),
-            Cell::Bytes(codec::write(&usage)),
+            Cell::Bytes(codec::encode(&usage)),
         ];
         rows.row("ring", &cells);
         slot += 1;

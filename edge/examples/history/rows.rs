@@ -90,7 +90,7 @@ impl Rows {
                 Cell::Text(id.to_string()),
                 Cell::Integer(opened),
                 incident.closed.map_or(Cell::Null, |closed| Cell::Integer(closed.0)),
-                Cell::Bytes(codec::write(&incident)),
+                Cell::Bytes(codec::encode(&incident)),
                 recording.map_or(Cell::Null, Cell::Bytes),
             ];
             self.row("incident", &cells);

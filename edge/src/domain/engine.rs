@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use heapbeat_shared::codec;
-use heapbeat_shared::codec::Record;
 use litemap::LiteMap;
 
 use super::incident;
@@ -282,15 +281,8 @@ impl Board {
 
     /// The record of [`Memos`], of those that were ever probed.
     fn memos(&self) -> Vec<u8> {
-        let probed = || self.watched.iter().filter(|(_, watched)| watched.memo.verdict.is_some());
-        codec::written(|to| {
-            to.list(probed().count());
-            for (id, watched) in probed() {
-                to.list(2);
-                id.put(to);
-                watched.memo.put(to);
-            }
-        })
+        let probed = self.watched.iter().filter(|(_, watched)| watched.memo.verdict.is_some());
+        codec::encode(&probed.map(|(id, watched)| (id, &watched.memo)).collect::<Vec<_>>())
     }
 
     /// Closes the ledgers of monitors that are no longer configured, once their last probe's word has run

@@ -3,10 +3,10 @@
 //! A job that said that it starts has come, however long it takes; one that failed is down until it succeeds. Until a
 //! job is heard for the first time nothing is known of it, which is not the same as that it is missing.
 
+use minicbor::{Decode, Encode};
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::record;
 use litemap::LiteMap;
 
 use super::{Blindness, Failure};
@@ -25,24 +25,30 @@ pub enum Said {
 }
 
 /// What one job has said up to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Beat {
     /// When it was last heard, whatever it said.
+    #[n(0)]
     pub heard: UnixMillis,
     /// When the run that is under way began, where it said so.
+    #[n(1)]
     pub running: Option<UnixMillis>,
     /// How the last run that ended went.
+    #[n(2)]
     pub ended: Option<Ended>,
 }
 
 /// How a run went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Ended {
     /// Whether well.
+    #[n(0)]
     pub ok: bool,
     /// Its exit code, where it told one.
+    #[n(1)]
     pub exit: Option<u16>,
     /// How long it took, where it said when it began, in milliseconds.
+    #[n(2)]
     pub took_ms: Option<u64>,
 }
 
@@ -128,11 +134,6 @@ pub fn look(
     offset: impl Fn(UnixMillis) -> i32,
 ) -> Result<Answer, Missed> {
     beat.ok_or(Missed::Blind(Blindness::NotHeardYet))?.look(job, now, offset)
-}
-
-record! {
-    Beat { heard, running, ended }
-    Ended { ok, exit, took_ms }
 }
 
 #[cfg(test)]

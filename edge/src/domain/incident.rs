@@ -7,12 +7,12 @@
 pub mod actions;
 pub mod cause;
 
+use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::event::cut;
 use heapbeat_shared::{Pressure, UnixMillis};
-use heapbeat_shared::{record, record_word};
 
 use super::State;
 use crate::config::MonitorId;
@@ -47,15 +47,20 @@ pub const FORECAST_WITHIN: Duration = Duration::from_secs(86_400);
 pub const DEPLOY_GRACE: Duration = Duration::from_secs(600);
 
 /// How bad; a later one is worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Severity {
     /// Memory runs out or will; everything is served.
+    #[n(0)]
     Warning,
     /// It serves, but not as well as it should.
+    #[n(1)]
     Degraded,
     /// It died and came back.
+    #[n(2)]
     Crashed,
     /// It does not serve.
+    #[n(3)]
     Down,
 }
 
@@ -72,53 +77,71 @@ impl Severity {
 }
 
 /// One entry of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Moment {
     /// When.
+    #[n(0)]
     pub at: UnixMillis,
     /// What, in a sentence without its full stop. May hold text of the server, cut to a length.
+    #[n(1)]
     pub what: String,
 }
 
 /// One incident.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct Incident {
     /// Whose.
+    #[n(0)]
     pub monitor: MonitorId,
     /// The first sign of it.
+    #[n(1)]
     pub opened: UnixMillis,
     /// When it was over; `None` while it is not.
+    #[n(2)]
     pub closed: Option<UnixMillis>,
     /// The worst so far.
+    #[n(3)]
     pub severity: Severity,
     /// Why, as far as is known.
+    #[n(4)]
     pub cause: Cause,
     /// What speaks for it.
+    #[n(5)]
     pub evidence: Vec<String>,
     /// What happened, oldest first.
+    #[n(6)]
     pub timeline: VecDeque<Moment>,
     /// How often it came back.
+    #[n(7)]
     pub flaps: u32,
     /// Since when all is well; `None` while it is not.
+    #[n(8)]
     pub quiet: Option<UnixMillis>,
     /// What was told to those on call.
+    #[n(9)]
     pub notice: Notice,
     /// A monitor that this one depends on and that was down as well, so that nobody was told of this one.
+    #[n(10)]
     pub behind: Option<MonitorId>,
     /// Somebody closed it by hand; `true` while the trouble goes on that they closed it in.
+    #[n(11)]
     pub resolved: Option<bool>,
 }
 
 /// What was told to those on call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Notice {
     /// The worst that they know of.
+    #[n(0)]
     pub severity: Option<Severity>,
     /// How many messages there were.
+    #[n(1)]
     pub messages: u32,
     /// When the last one was made.
+    #[n(2)]
     pub last: UnixMillis,
     /// Somebody has it in hand: no more reminders.
+    #[n(3)]
     pub acknowledged: bool,
 }
 
@@ -149,15 +172,20 @@ pub struct Incidents {
 }
 
 /// Why somebody is to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Occasion {
     /// It began.
+    #[n(0)]
     Opened,
     /// It became worse.
+    #[n(1)]
     Worse,
     /// It goes on.
+    #[n(2)]
     Reminder,
     /// It is over.
+    #[n(3)]
     Recovered,
 }
 
@@ -393,18 +421,6 @@ pub fn recording(runs: &VecDeque<Run>, opened: UnixMillis) -> Vec<Run> {
     let from = opened.minus(RECORDED);
     let overlaps = |run: &&Run| run.series.samples.last().is_some_and(|last| last.at >= from);
     runs.iter().filter(overlaps).cloned().collect()
-}
-
-record! {
-    Incident {
-        monitor, opened, closed, severity, cause, evidence, timeline, flaps, quiet, notice, behind, resolved,
-    }
-    Moment { at, what }
-    Notice { severity, messages, last, acknowledged }
-}
-record_word! {
-    Severity: Warning Degraded Crashed Down;
-    Occasion: Opened Worse Reminder Recovered;
 }
 
 #[cfg(test)]

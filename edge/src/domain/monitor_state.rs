@@ -1,10 +1,10 @@
 //! All that the hub remembers about one monitor, and what one more probe makes of it.
 
+use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::exit::{Exit, ExitKind};
-use heapbeat_shared::record;
 use heapbeat_shared::{HealthMemory, UnixMillis};
 
 use super::incident::{Incidents, RECORDED};
@@ -31,48 +31,66 @@ use crate::domain::report::version_comparison::Growth;
 use crate::view::{EndingView, ForecastView, MemoryView, MonitorView};
 
 /// The part that changes with every probe; the hub stores that of all monitors in one row.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 pub struct Memo {
     /// Where it stands between two probes.
+    #[n(0)]
     pub standing: Standing,
     /// The last probe's word.
+    #[n(1)]
     pub word: Option<Word>,
     /// The last probe's verdict.
+    #[n(2)]
     pub verdict: Option<Verdict>,
     /// How long the last answer took, in milliseconds.
+    #[n(3)]
     pub latency_ms: Option<u32>,
     /// The last memory figures, and the tick that read them.
+    #[n(4)]
     pub memory: Option<(HealthMemory, UnixMillis)>,
     /// The last uptime that was told.
+    #[n(5)]
     pub heard: Option<Heard>,
     /// When the present process started, by the tick's clock.
+    #[n(6)]
     pub started: Option<UnixMillis>,
     /// Restarts that were seen, oldest first, at most [`REMEMBERED`].
+    #[n(7)]
     pub restarts: VecDeque<UnixMillis>,
     /// The last signed report.
+    #[n(8)]
     pub told: Option<Told>,
     /// How the instance before the present one ended.
+    #[n(9)]
     pub ending: Option<EndingView>,
     /// The first of the ticks, up to the last one, in which the edge could not see.
+    #[n(10)]
     pub blind: Option<UnixMillis>,
     /// Its turns between serving and down.
+    #[n(11)]
     pub flaps: Option<Flaps>,
     /// When instances ended that nobody had asked to, oldest first, at most [`REMEMBERED`].
+    #[n(12)]
     pub crashes: Option<VecDeque<UnixMillis>>,
     /// Memory of this version and the one before.
+    #[n(13)]
     pub growth: Option<Growth>,
     /// How the last instances ended, oldest first, at most [`REMEMBERED`].
+    #[n(14)]
     pub endings: Option<VecDeque<Ended>>,
 }
 
 /// That an instance ended: what of an [`Exit`] is kept of those before the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Ended {
     /// When it was last heard of.
+    #[n(0)]
     pub at: UnixMillis,
     /// How.
+    #[n(1)]
     pub kind: ExitKind,
     /// Whether the evidence decides.
+    #[n(2)]
     pub sure: bool,
 }
 
@@ -289,9 +307,4 @@ fn remember<T>(list: &mut VecDeque<T>, item: T) {
     while list.len() > REMEMBERED {
         list.pop_front();
     }
-}
-
-record! {
-    Memo { standing, word, verdict, latency_ms, memory, heard, started, restarts, told, ending, blind, flaps, crashes, growth, endings }
-    Ended { at, kind, sure }
 }

@@ -5,9 +5,10 @@
 //! do): a pace that changes with every tick would be hard to read. It also keeps the edge's own cadence: ticks that did not
 //! come, and how late they were.
 
+use minicbor::{Decode, Encode};
 use std::time::Duration;
 
-use heapbeat_shared::{UnixMillis, record};
+use heapbeat_shared::UnixMillis;
 
 use crate::domain::check::schedule::TICK;
 
@@ -41,27 +42,37 @@ impl Quotas {
 pub const FREE: Quotas = Quotas { requests: 100_000, rows_read: 5_000_000, rows_written: 100_000 };
 
 /// What a day has cost up to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Usage {
     /// Days since 1970.
+    #[n(0)]
     pub day: i64,
     /// Requests to the hub: ticks, alarms, and what the public and the owner asked.
+    #[n(1)]
     pub requests: u64,
     /// Rows read.
+    #[n(2)]
     pub rows_read: u64,
     /// Rows written.
+    #[n(3)]
     pub rows_written: u64,
     /// Requests that the hub made.
+    #[n(4)]
     pub subrequests: u64,
     /// The most that one tick made.
+    #[n(5)]
     pub busiest: u64,
     /// Ticks.
+    #[n(6)]
     pub ticks: u64,
     /// Minutes whose tick did not come.
+    #[n(7)]
     pub missed: u64,
     /// How late the latest tick was, in milliseconds.
+    #[n(8)]
     pub latest_ms: u64,
     /// How much the resolution was lowered: a place in [`FLOORS`].
+    #[n(9)]
     pub lowered: u64,
 }
 
@@ -142,10 +153,6 @@ impl Usage {
             format!("The plan's daily quota is nearly used: until midnight UTC nothing is probed more often than every {minutes} min.")
         })
     }
-}
-
-record! {
-    Usage { day, requests, rows_read, rows_written, subrequests, busiest, ticks, missed, latest_ms, lowered }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What an alert says, whoever delivers it.
 
-use heapbeat_shared::{UnixMillis, record};
+use heapbeat_shared::UnixMillis;
+use minicbor::{Decode, Encode};
 
 use crate::domain::incident::actions::RESOLVED;
 use crate::domain::incident::{Incident, Occasion, Severity, WORK_BEGAN};
@@ -14,29 +15,40 @@ const LONGEST: usize = 1500;
 const MOST_EVIDENCE: usize = 5;
 
 /// One message to one channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Message {
     /// The same for every try, another for every message.
+    #[n(0)]
     pub key: String,
     /// The incident, which services that keep one of their own know it by.
+    #[n(1)]
     pub incident: String,
     /// The monitor's id.
+    #[n(2)]
     pub monitor: String,
     /// Its name for people.
+    #[n(3)]
     pub name: String,
     /// What happened to the incident.
+    #[n(4)]
     pub occasion: Occasion,
     /// How bad it is, or was.
+    #[n(5)]
     pub severity: Severity,
     /// One line: `API is down: the connection was refused`.
+    #[n(6)]
     pub title: String,
     /// Since when, why, evidence, link.
+    #[n(7)]
     pub text: String,
     /// The page, where its address is known.
+    #[n(8)]
     pub link: Option<String>,
     /// When the incident began, RFC 3339.
+    #[n(9)]
     pub since: String,
     /// When this was written.
+    #[n(10)]
     pub at: UnixMillis,
 }
 
@@ -144,8 +156,4 @@ pub fn cut(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     format!("{}…", &text[..text.floor_char_boundary(most.saturating_sub(3))])
-}
-
-record! {
-    Message { key, incident, monitor, name, occasion, severity, title, text, since, at, link }
 }

@@ -20,7 +20,7 @@ fn read(row: &[SqlStorageValue]) -> Option<Queued> {
     Some(Queued {
         id: integer(id)?,
         channel: channel.parse().ok()?,
-        message: codec::read(message)?,
+        message: codec::decode(message).ok()?,
         due: UnixMillis(integer(due)?),
         attempts: u32::try_from(integer(attempts)?).ok()?,
     })
@@ -33,7 +33,7 @@ pub(super) fn write(sql: &Sql, row: &Queued) -> Result<(), StoreError> {
         vec![
             row.id.into(),
             row.channel.as_str().into(),
-            codec::write(&row.message).into(),
+            codec::encode(&row.message).into(),
             row.due.0.into(),
             i64::from(row.attempts).into(),
         ],

@@ -58,7 +58,7 @@ impl Store {
     pub fn beats(&self) -> Result<Beats, StoreError> {
         let read = |row: &[SqlStorageValue]| -> Option<(MonitorId, Beat)> {
             let [SqlStorageValue::String(id), SqlStorageValue::Blob(said)] = row else { return None };
-            Some((id.parse().ok()?, codec::read(said)?))
+            Some((id.parse().ok()?, codec::decode(said).ok()?))
         };
         let rows = self.sql.rows("SELECT monitor, said FROM beat", vec![])?;
         let mut beats = Beats::new();
@@ -74,7 +74,7 @@ impl Store {
         self.sql.run(
             "INSERT INTO beat (monitor, said) VALUES (?, ?)
                 ON CONFLICT (monitor) DO UPDATE SET said = excluded.said",
-            vec![monitor.as_str().into(), codec::write(beat).into()],
+            vec![monitor.as_str().into(), codec::encode(beat).into()],
         )
     }
 }

@@ -166,11 +166,11 @@ impl Store {
                 return Err(StoreError::Unexpected("ring"));
             };
             if let SqlStorageValue::Blob(usage) = usage {
-                loaded.usage = codec::read(usage).unwrap_or_default();
+                loaded.usage = codec::decode(usage).unwrap_or_default();
             }
             self.place.set(slot);
             loaded.last = Some(Tick { at: UnixMillis(at), came: UnixMillis(came) });
-            loaded.memos = codec::read(memos).ok_or(StoreError::Unexpected("ring"))?;
+            loaded.memos = codec::decode(memos).map_err(|_| StoreError::Unexpected("ring"))?;
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         for row in
@@ -228,7 +228,7 @@ impl Store {
         let Some([SqlStorageValue::Blob(body), recording]) = rows.first().map(Vec::as_slice) else {
             return Ok(None);
         };
-        let incident = codec::read(body).ok_or(StoreError::Unexpected("incident"))?;
+        let incident = codec::decode(body).map_err(|_| StoreError::Unexpected("incident"))?;
         let runs = match recording {
             SqlStorageValue::Blob(blob) => unpack_runs(blob).unwrap_or_default(),
             _ => Vec::new(),
@@ -243,7 +243,7 @@ impl Store {
 
     fn incidents(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Incident>, StoreError> {
         let read = |row: &Vec<SqlStorageValue>| match row.first() {
-            Some(SqlStorageValue::Blob(body)) => codec::read(body),
+            Some(SqlStorageValue::Blob(body)) => codec::decode(body).ok(),
             _ => None,
         };
         self.sql
@@ -320,7 +320,7 @@ fn write(sql: &Sql, place: i64, commit: &Commit) -> Result<(), StoreError> {
             came.into(),
             pack(&commit.readings).into(),
             commit.memos.clone().into(),
-            codec::write(&commit.usage).into(),
+            codec::encode(&commit.usage).into(),
         ],
     )?;
     for (monitor, changes) in &commit.ledgers {
@@ -363,7 +363,7 @@ fn write_incident(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
     sql.run(
         "INSERT INTO incident (monitor, opened_ms, closed_ms, body) VALUES (?, ?, ?, ?)
             ON CONFLICT (monitor, opened_ms) DO UPDATE SET closed_ms = excluded.closed_ms, body = excluded.body",
-        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, codec::write(incident).into()],
+        vec![incident.monitor.as_str().into(), incident.opened.0.into(), closed, codec::encode(incident).into()],
     )
 }
 

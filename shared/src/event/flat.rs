@@ -97,8 +97,3 @@ impl From<Flat> for Event {
         Event { at: flat.at, kind }
     }
 }
-
-crate::record! {
-    Flat { at, kind, from, to, memory, before, after, took_ms, refused, lasted_ms, text }
-}
-crate::record_as! { Event as Flat: |event| event.clone().into(), |flat| Some(flat.into()); }

@@ -4,6 +4,7 @@
 //! it rests on, and the smallest growth that would have been noticed; a time to the limit comes with its interval, or
 //! not at all.
 
+use minicbor::{Decode, Encode};
 use std::fmt;
 use std::time::Duration;
 
@@ -14,18 +15,24 @@ use crate::units::{Bytes, Fixed};
 use crate::wire;
 
 /// The answer in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum Verdict {
     /// No growth that could be told from what is usual here.
+    #[n(0)]
     Steady,
     /// Something rises, and it is not established that it will go on, or it is not the application that holds it.
+    #[n(1)]
     Growing,
     /// What the application holds rises in a line that predicts itself, for as long as the evidence needs.
+    #[n(2)]
     Leaking,
     /// Resident memory rises, what the application holds does not.
+    #[n(3)]
     Fragmenting,
     /// Not enough was seen, or it is too noisy for this limit.
+    #[n(4)]
     Unknown,
 }
 
@@ -47,45 +54,62 @@ impl Verdict {
 }
 
 /// What the verdict rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum Basis {
     /// `unknown`: fewer than eight buckets, or less than three minutes, after the warm-up.
+    #[n(0)]
     TooShort,
     /// `unknown`: what comes and goes is as large as the room that is left.
+    #[n(1)]
     TooNoisy,
     /// `steady`: nothing rises.
+    #[n(2)]
     Flat,
     /// `steady`: it rose and stopped (a warm-up, a cache that is full).
+    #[n(3)]
     Settled,
     /// `steady`: it rose at one instant and stayed there (a deploy, a configuration).
+    #[n(4)]
     Stepped,
     /// `growing`: it slows down, as a warm-up does.
+    #[n(5)]
     Slowing,
     /// `growing`: it accelerates or is S-shaped, as a rhythm is.
+    #[n(6)]
     Bent,
     /// `growing`: it hardly stands out from what comes and goes.
+    #[n(7)]
     Faint,
     /// `growing`: a few increments make up most of it.
+    #[n(8)]
     Uneven,
     /// `growing`: a line through its first two thirds did not predict the last.
+    #[n(9)]
     Unpredictive,
     /// `growing`: straight so far, seen for too short a time compared with what it would take to reach the limit.
+    #[n(10)]
     TooSoon,
     /// `growing`: the limit is more than 18 hours away, and not yet a day and a half was seen; a daily rhythm does that.
+    #[n(11)]
     Remote,
     /// `growing`: straight and lasting, but outside what the application allocates.
+    #[n(12)]
     Elsewhere,
     /// `leaking`: straight, lasting, predicts itself.
+    #[n(13)]
     Retained,
     /// `fragmenting`: what is resident beyond the live heap rises, the live heap does not.
+    #[n(14)]
     HeapFlat,
 }
 
 /// A slope of memory against time, in bytes per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Rate(pub f64);
+#[cbor(transparent)]
+pub struct Rate(#[n(0)] pub f64);
 
 impl fmt::Display for Rate {
     /// For people, in the unit of time that leaves a figure to picture: `20.0 MB/s`, `1.00 MB/min`, `0.25 MB/h`,
@@ -110,56 +134,71 @@ impl fmt::Display for Rate {
 }
 
 /// An estimate with its 95 % interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Encode, Decode)]
 pub struct Slope {
     /// The estimate.
+    #[n(0)]
     pub expected: Rate,
     /// Lower end.
+    #[n(1)]
     pub low: Rate,
     /// Upper end.
+    #[n(2)]
     pub high: Rate,
 }
 
 /// When the limit will be reached, from now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
 pub struct TimeToLimit {
     /// When usual peaks reach it at the expected slope.
     #[serde(rename = "expected_seconds", serialize_with = "seconds")]
+    #[n(0)]
     pub expected: Duration,
     /// When the highest peak seen reaches it at the steepest slope of the interval.
     #[serde(rename = "earliest_seconds", serialize_with = "seconds")]
+    #[n(1)]
     pub earliest: Duration,
     /// When the floor itself reaches it at the flattest slope of the interval.
     #[serde(rename = "latest_seconds", serialize_with = "seconds")]
+    #[n(2)]
     pub latest: Duration,
 }
 
 /// Everything there is to say about a series and a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Encode, Decode)]
 pub struct Assessment {
     /// In one word.
+    #[n(0)]
     pub verdict: Verdict,
     /// What it rests on.
+    #[n(1)]
     pub basis: Basis,
     /// What grows; of a steady series, what was looked at.
+    #[n(2)]
     pub place: Place,
     /// How fast the floor of `place` rises; absent where there is no rise to speak of.
     #[serde(rename = "slope_bytes_per_second")]
+    #[n(3)]
     pub slope: Option<Slope>,
     /// Present only where the rise is established and predicted itself in the backtest.
+    #[n(4)]
     pub time_to_limit: Option<TimeToLimit>,
     /// The smallest slope that could have been seen: the spread of the floors over the time seen. Absent before
     /// anything could.
     #[serde(rename = "detectable_bytes_per_second")]
+    #[n(5)]
     pub detectable: Option<Rate>,
     /// Time since the series began or was last reset.
     #[serde(rename = "observed_seconds", serialize_with = "seconds")]
+    #[n(6)]
     pub observed: Duration,
     /// Time that the figures above rest on, warm-up excluded.
     #[serde(rename = "window_seconds", serialize_with = "seconds")]
+    #[n(7)]
     pub window: Duration,
     /// The limit that was asked about.
     #[serde(rename = "limit_bytes")]
+    #[n(8)]
     pub limit: Bytes,
 }
 
@@ -185,15 +224,3 @@ wire::word!(Basis {
     Slowing = "slowing", Bent = "bent", Faint = "faint", Uneven = "uneven", Unpredictive = "unpredictive",
     TooSoon = "too_soon", Remote = "remote", Elsewhere = "elsewhere", Retained = "retained", HeapFlat = "heap_flat",
 });
-
-crate::record_as! { Rate as f64: |rate| rate.0, |rate| Some(Rate(rate)); }
-crate::record! {
-    Slope { expected, low, high }
-    TimeToLimit { expected, earliest, latest }
-    Assessment { verdict, basis, place, slope, time_to_limit, detectable, observed, window, limit }
-}
-crate::record_word! {
-    Verdict: Steady Growing Leaking Fragmenting Unknown;
-    Basis: TooShort TooNoisy Flat Settled Stepped Slowing Bent Faint Uneven Unpredictive TooSoon Remote Elsewhere Retained
-        HeapFlat;
-}

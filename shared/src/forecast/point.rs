@@ -4,6 +4,7 @@
 //! allocator keeps beyond that, and what is resident besides. The split decides the verdict: only the first is
 //! retention, and the cures differ.
 
+use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::sample::Sample;
@@ -48,18 +49,24 @@ impl From<&Sample> for Point {
 }
 
 /// Where memory grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum Place {
     /// In the one figure that is known; nothing says where inside.
+    #[n(0)]
     Memory,
     /// In what the application holds: retention.
+    #[n(1)]
     Heap,
     /// In what the allocator keeps beyond it: fragmentation and pages not yet given back.
+    #[n(2)]
     Gap,
     /// Outside the heap: stacks, mapped files, other allocators, other processes under the same limit.
+    #[n(3)]
     Outside,
     /// Beyond what the application holds; the figures do not say whether in the allocator or outside it.
+    #[n(4)]
     Beyond,
 }
 
@@ -122,5 +129,3 @@ impl Point {
 }
 
 wire::word!(Place { Memory = "memory", Heap = "heap", Gap = "gap", Outside = "outside", Beyond = "beyond" });
-
-crate::record_word! { Place: Memory Heap Gap Outside Beyond; }

@@ -59,5 +59,19 @@ impl From<MonitorId> for String {
     }
 }
 
-// What is stored is looked at like what is written by hand.
-crate::record_as! { MonitorId as String: |id| id.0.clone(), |text| text.parse().ok(); }
+impl<C> minicbor::Encode<C> for MonitorId {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        encoder: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.str(&self.0)?.ok()
+    }
+}
+
+/// A stored id is validated like one from a configuration.
+impl<'b, C> minicbor::Decode<'b, C> for MonitorId {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        decoder.str()?.parse().map_err(minicbor::decode::Error::message)
+    }
+}

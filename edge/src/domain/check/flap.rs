@@ -4,11 +4,11 @@
 //! passed without a turn. Meanwhile its incident stays open whatever a probe finds, so there is no recovery to announce and
 //! nothing to open anew, and the public is shown `degraded` where it happens to serve. The ledger books what was seen.
 
+use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::record;
 
 use crate::domain::State;
 
@@ -25,13 +25,16 @@ pub const CALM: Duration = Duration::from_secs(1800);
 pub const SENTENCE: &str = "it flaps: it went down and came back at least three times within an hour";
 
 /// The turns of one monitor.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Flaps {
     /// The last turns, oldest first, at most [`CHANGES`].
+    #[n(0)]
     turns: VecDeque<UnixMillis>,
     /// Whether it was down when something was last known of it.
+    #[n(1)]
     down: Option<bool>,
     /// Since when it flaps.
+    #[n(2)]
     pub since: Option<UnixMillis>,
 }
 
@@ -59,8 +62,6 @@ impl Flaps {
         }
     }
 }
-
-record! { Flaps { turns, down, since } }
 
 #[cfg(test)]
 mod tests {

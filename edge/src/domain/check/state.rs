@@ -1,22 +1,28 @@
 //! The states a monitor can be in.
 
-use heapbeat_shared::record_word;
-
+use minicbor::{Decode, Encode};
 /// What is known of a monitor at an instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
 pub enum State {
     /// Its conditions hold.
+    #[n(0)]
     Up,
     /// It serves, but fails a condition that was called `degraded`.
+    #[n(1)]
     Degraded,
     /// It failed as many probes in a row as its threshold asks for.
+    #[n(2)]
     Down,
     /// It spun down when idle and is starting.
+    #[n(3)]
     Waking,
     /// Somebody announced work on it.
+    #[n(4)]
     Maintenance,
     /// Nobody looked. Neither up nor down, and never counted as either.
     #[default]
+    #[n(5)]
     Unobserved,
 }
 
@@ -77,5 +83,3 @@ impl State {
 pub fn worst(states: impl IntoIterator<Item = State>) -> State {
     states.into_iter().max_by_key(|state| state.badness()).unwrap_or_default()
 }
-
-record_word! { State: Up Degraded Down Waking Maintenance Unobserved; }

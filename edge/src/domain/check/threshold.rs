@@ -9,7 +9,7 @@
 
 use crate::config::Thresholds;
 use crate::domain::State;
-use heapbeat_shared::record;
+use minicbor::{Decode, Encode};
 
 /// What one probe says, as far as the state is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +23,19 @@ pub enum Vote {
 }
 
 /// Where a monitor stands between two probes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Standing {
     /// The state that the last decision gave; `Unobserved` before the first.
+    #[n(0)]
     pub held: State,
     /// Whether `held` still counts. Cleared by a gap that no verdict has confirmed it over yet.
+    #[n(1)]
     pub decided: bool,
     /// Failures in a row up to now; 0 after a success.
+    #[n(2)]
     pub failures: u16,
     /// Successes in a row up to now; 0 after a failure.
+    #[n(3)]
     pub successes: u16,
 }
 
@@ -66,8 +70,6 @@ impl Standing {
         }
     }
 }
-
-record! { Standing { held, decided, failures, successes } }
 
 #[cfg(test)]
 mod tests {

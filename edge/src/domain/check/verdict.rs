@@ -3,6 +3,7 @@
 use heapbeat_shared::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
 use heapbeat_shared::wire::WireError;
 use heapbeat_shared::{Health, HealthError};
+use minicbor::{Decode, Encode};
 
 use crate::config::{Kind, Monitor};
 use crate::domain::check::outcome::{Answer, Body, Missed};
@@ -10,16 +11,20 @@ use crate::domain::check::threshold::Vote;
 use crate::domain::{Blindness, Failure};
 
 /// What one probe says about its monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Verdict {
     /// Every condition holds.
+    #[n(0)]
     Up,
     /// It serves, but not as well as it should.
-    Degraded(Failure),
+    #[n(1)]
+    Degraded(#[n(0)] Failure),
     /// It does not serve as it should.
-    Failed(Failure),
+    #[n(2)]
+    Failed(#[n(0)] Failure),
     /// Nobody could look.
-    Blind(Blindness),
+    #[n(3)]
+    Blind(#[n(0)] Blindness),
 }
 
 impl Verdict {

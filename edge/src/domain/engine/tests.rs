@@ -135,7 +135,7 @@ fn a_monitor_that_was_taken_out_and_comes_back_keeps_its_history() {
     let _ = board.take(&one, tick(2), &probes(2)[1..]);
     let commit = board.take(&one, tick(3), &probes(3)[1..]);
     let api: MonitorId = "api".parse().unwrap();
-    let memos: Memos = heapbeat_shared::codec::read(&commit.memos).unwrap();
+    let memos: Memos = heapbeat_shared::codec::decode(&commit.memos).unwrap();
     assert!(memos.len() == 1 && memos[0].0 != api);
     assert_eq!(commit.ledgers[0].0, api);
     assert_eq!(commit.ledgers[0].1.added, [Entry { from: UnixMillis(150_000), state: State::Unobserved }]);
@@ -176,7 +176,7 @@ fn a_board_that_was_stored_and_read_again_is_the_same() {
         }
         ticks.push((commit.tick.at, commit.readings));
     }
-    let mut restored = Board::restore(board.last(), heapbeat_shared::codec::read(&memos).unwrap(), entries);
+    let mut restored = Board::restore(board.last(), heapbeat_shared::codec::decode(&memos).unwrap(), entries);
     for (at, readings) in &ticks {
         restored.chart(*at, readings);
     }

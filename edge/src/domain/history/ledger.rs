@@ -5,11 +5,11 @@
 //! speaks for the time until the next one is due and a tolerance ([`crate::domain::check::schedule::vouching`]), and what is
 //! later than that is `unobserved` until somebody looks again.
 
+use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::record;
 
 use crate::domain::State;
 
@@ -41,11 +41,13 @@ pub struct Segment {
 }
 
 /// The last probe's word: when it was given, and until when it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Word {
     /// The instant of the probe.
+    #[n(0)]
     pub at: UnixMillis,
     /// The end of the time it vouches for; later than `at`.
+    #[n(1)]
     pub until: UnixMillis,
 }
 
@@ -202,8 +204,6 @@ impl Ledger {
         (last.state != State::Unobserved).then_some(Entry { from: word.until, state: State::Unobserved })
     }
 }
-
-record! { Word { at, until } }
 
 /// Whether `found` may stand where `booked` does: a death that is proven where it was up or nobody looked; that nobody
 /// knows, where it was taken to be up. What was announced, and what a probe found down, stays.

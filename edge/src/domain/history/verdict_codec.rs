@@ -1,9 +1,6 @@
-//! Verdicts and causes as numbers, as they are kept: in a tick's blob, and in the records of the store.
-
-use heapbeat_shared::{ExitKind, record_as};
+//! Verdicts as three numbers, as a tick's blob stores them.
 
 use crate::domain::check::verdict::Verdict;
-use crate::domain::incident::cause::Cause;
 use crate::domain::{Blindness, Failure};
 
 /// Kind, reason and the reason's number.
@@ -105,34 +102,6 @@ pub(crate) fn failure_from_code(reason: u8, number: u64) -> Option<Failure> {
     })
 }
 
-/// A cause that has no failure or ending behind it.
-const PLAIN: [Cause; 4] = [Cause::Unknown, Cause::Leak, Cause::Memory, Cause::OutOfMemory];
-
-fn cause_to_code(cause: Cause) -> Code {
-    match cause {
-        Cause::Failing(failure) => with_kind(1, failure),
-        Cause::Ended(kind) => {
-            (2, 0, ExitKind::ALL.iter().position(|known| *known == kind).unwrap_or_default() as u64)
-        }
-        plain => (0, 0, PLAIN.iter().position(|known| *known == plain).unwrap_or_default() as u64),
-    }
-}
-
-fn cause_from_code((kind, reason, number): Code) -> Option<Cause> {
-    let at = usize::try_from(number).ok()?;
-    match kind {
-        0 => PLAIN.get(at).copied(),
-        1 => failure_from_code(reason, number).map(Cause::Failing),
-        2 => ExitKind::ALL.get(at).copied().map(Cause::Ended),
-        _ => None,
-    }
-}
-
-record_as! {
-    Verdict as Code: |verdict| to_code(*verdict), from_code;
-    Cause as Code: |cause| cause_to_code(*cause), cause_from_code;
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -141,10 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_cause_and_verdict_comes_back(kind in 0_u8..4, reason in 0_u8..27, number in 0_u64..70_000) {
-            if let Some(cause) = cause_from_code((kind, reason, number)) {
-                prop_assert_eq!(cause_from_code(cause_to_code(cause)), Some(cause));
-            }
+        fn every_verdict_comes_back(kind in 0_u8..4, reason in 0_u8..27, number in 0_u64..70_000) {
             if let Some(verdict) = from_code((kind, reason, number)) {
                 prop_assert_eq!(from_code(to_code(verdict)), Some(verdict));
             }
@@ -153,9 +119,6 @@ mod tests {
 
     #[test]
     fn what_nobody_wrote_is_nothing() {
-        for code in [(0, 0, 4), (1, 27, 0), (2, 0, 10), (3, 0, 0), (1, 13, 70_000)] {
-            assert_eq!(cause_from_code(code), None, "{code:?}");
-        }
         for code in [(4, 0, 0), (3, 5, 0), (2, 27, 0)] {
             assert_eq!(from_code(code), None, "{code:?}");
         }

@@ -5,25 +5,32 @@
 
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::exit::ExitKind;
+use minicbor::{Decode, Encode};
 
 use crate::domain::Failure;
 use crate::domain::instant;
 use crate::domain::report::last_report::Told;
 
 /// Why; a later one explains more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Cause {
     /// Nobody knows.
+    #[n(0)]
     Unknown,
     /// A probe failed like this; why it does is not known.
-    Failing(Failure),
+    #[n(1)]
+    Failing(#[n(0)] Failure),
     /// Memory grows towards its limit.
+    #[n(2)]
     Leak,
     /// Memory is close to its limit.
+    #[n(3)]
     Memory,
     /// The instance ended like this.
-    Ended(ExitKind),
+    #[n(4)]
+    Ended(#[n(0)] ExitKind),
     /// Memory ran full, and the instance was killed for it or ended in want of it.
+    #[n(5)]
     OutOfMemory,
 }
 

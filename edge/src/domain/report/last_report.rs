@@ -4,12 +4,12 @@
 //! between two reports is known to be missing, what comes twice is dropped, and another instance is a restart even
 //! though both probes found everything in order.
 
+use minicbor::{Decode, Encode};
 use std::time::Duration;
 
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Assessment;
-use heapbeat_shared::record;
 use heapbeat_shared::report::growing;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
@@ -27,35 +27,49 @@ const CLOCKS_APART: Duration = Duration::from_secs(15 * 60);
 const LONGEST_VERSION: usize = 64;
 
 /// The last report, as far as it is worth keeping. All instants are the tick's clock.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct Told {
     /// The tick that heard it.
+    #[n(0)]
     pub at: UnixMillis,
     /// Who answered.
+    #[n(1)]
     pub instance: InstanceId,
     /// Which build.
+    #[n(2)]
     pub version: String,
     /// When the instance started.
+    #[n(3)]
     pub started: UnixMillis,
     /// What was added to the server's clock to give the tick's, in milliseconds; nearly always 0.
+    #[n(4)]
     pub shift: i64,
     /// The last sample that we hold.
+    #[n(5)]
     pub cursor: Option<Cursor>,
     /// The memory limit in force.
+    #[n(6)]
     pub limit: Bytes,
     /// Where the ladder stands.
+    #[n(7)]
     pub pressure: Pressure,
     /// Since when.
+    #[n(8)]
     pub pressure_since: UnixMillis,
     /// Whether it leaks.
+    #[n(9)]
     pub forecast: Assessment,
     /// The last reading.
+    #[n(10)]
     pub latest: Sample,
     /// The newest event that was seen.
+    #[n(11)]
     pub seen: UnixMillis,
     /// The last event that says that this instance is about to end.
+    #[n(12)]
     pub leaving: Option<Event>,
     /// The route that explains why memory grows, where one does: `POST /upload, 24 MB/h`.
+    #[n(13)]
     pub grows: Option<String>,
 }
 
@@ -179,13 +193,6 @@ fn shift(before: i64, server: UnixMillis, tick: UnixMillis) -> i64 {
     let apart = tick.0.saturating_sub(server.0);
     let good = apart.saturating_sub(before).unsigned_abs();
     if u128::from(good) <= CLOCKS_APART.as_millis() { before } else { apart }
-}
-
-record! {
-    Told {
-        at, instance, version, started, shift, cursor, limit, pressure, pressure_since, forecast, latest, seen, leaving,
-        grows,
-    }
 }
 
 #[cfg(test)]

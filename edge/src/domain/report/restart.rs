@@ -7,10 +7,10 @@
 //! A machine that was suspended can look the same, as its uptime may stand still meanwhile; only the instance
 //! id of a signed report tells the two apart.
 
+use minicbor::{Decode, Encode};
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::record;
 
 /// How far the start may seem to move without a restart: uptime comes in whole seconds, answers take their
 /// time on the way, and the clocks of two data centres differ a little.
@@ -20,11 +20,13 @@ pub const TOLERANCE: Duration = Duration::from_secs(5);
 pub const REMEMBERED: usize = 20;
 
 /// The uptime that an answer told, and when it was heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Heard {
     /// When the answer came, by the edge's clock.
+    #[n(0)]
     pub at: UnixMillis,
     /// Whole seconds since the process started.
+    #[n(1)]
     pub uptime: u64,
 }
 
@@ -39,8 +41,6 @@ impl Heard {
         self.uptime < before.uptime || self.started().since(before.started()) > TOLERANCE
     }
 }
-
-record! { Heard { at, uptime } }
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,8 @@
 //! each age the working set of the first sample at or after it is kept, of the newest instance of a version that got
 //! so old. Ages whose samples were never told stay empty.
 
-use heapbeat_shared::{Bytes, UnixMillis, record};
+use heapbeat_shared::{Bytes, UnixMillis};
+use minicbor::{Decode, Encode};
 
 use crate::domain::report::last_report::{Run, Told};
 
@@ -15,20 +16,24 @@ pub const AGES: [u64; 7] = [60, 300, 900, 3600, 10_800, 21_600, 86_400];
 const LATE: u64 = 10;
 
 /// What one version held.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Version {
     /// Its name; empty where the server tells none.
+    #[n(0)]
     pub name: String,
     /// When its first instance that we saw started.
+    #[n(1)]
     pub since: UnixMillis,
     /// The working set at each of [`AGES`], as far as it got.
+    #[n(2)]
     pub marks: Vec<Option<Bytes>>,
 }
 
 /// The present version and the one before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Growth {
     /// Newest first, at most two.
+    #[n(0)]
     pub versions: Vec<Version>,
 }
 
@@ -60,11 +65,6 @@ impl Growth {
         let both = AGES.iter().zip(now.marks.iter().zip(&before.marks));
         both.rev().find_map(|(age, (now, before))| Some((*age, (*now)?, (*before)?)))
     }
-}
-
-record! {
-    Version { name, since, marks }
-    Growth { versions }
 }
 
 #[cfg(test)]
