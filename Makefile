@@ -41,8 +41,7 @@ test-native: ## Test what needs neither wasm nor a browser
 .PHONY: e2e
 e2e: wasm release history-generator ## Test the real server and the real worker end to end
 	@echo "== end-to-end tests"
-	@cargo build --locked --quiet -p heapbeat
-	@$(NODE) --test --test-reporter=spec $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
+	@$(NODE) --test --test-reporter=spec --test-timeout=3600000 $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
 
 # What fills a hub with a past, for tests and benchmarks (tests/e2e/support/seed-history.mjs).
 .PHONY: history-generator

@@ -191,7 +191,7 @@ test("a browser unsubscribes with its keys, and its address alone is not enough"
   service.violations = []; // the challenge is not a push message
   assert.equal((await unsubscribe(edge, one)).status, 204);
   assert.deepEqual(await listSubscriptions(edge), []);
-  assert.equal((await unsubscribe(edge, one)).status, 204, "unsubscribing twice is fine");
+  assert.equal((await unsubscribe(edge, one)).status, 204, "unsubscribing twice is no error");
 });
 
 test("an expired subscription is removed, and a busy push service is retried in order", async () => {

@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defineMonitor, Edge } from "../support/edge.mjs";
+import { HEAPBEAT } from "../support/server.mjs";
 import { Target } from "../support/target.mjs";
 import { createTempDir } from "../support/temp-dir.mjs";
 import { ADMIN_TOKEN } from "../support/tokens.mjs";
@@ -14,7 +15,7 @@ import { ADMIN_TOKEN } from "../support/tokens.mjs";
 const runApply = (path, url, options = [], token = ADMIN_TOKEN) =>
   new Promise((resolve) => {
     const env = { ...process.env, HEAPBEAT_ADMIN_TOKEN: token };
-    execFile("target/debug/heapbeat", ["apply", path, "--url", url, ...options], { env }, (error, stdout, stderr) =>
+    execFile(HEAPBEAT, ["apply", path, "--url", url, ...options], { env }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }),
     );
   });
@@ -74,10 +75,10 @@ test("a file is applied, changed, refused and emptied", async (t) => {
   );
   assert.deepEqual(await listStates(), ["fixed up", "b up", "c up"], "a refused list changes nothing");
 
-  const stranger = await runApply(path, edge.url, [], "somebody else's token");
-  assert.deepEqual([stranger.code, stranger.stdout], [1, ""]);
-  assert.match(stranger.stderr, /answered 401/);
-  assert.doesNotMatch(stranger.stderr, /somebody/);
+  const unauthorized = await runApply(path, edge.url, [], "a wrong token");
+  assert.deepEqual([unauthorized.code, unauthorized.stdout], [1, ""]);
+  assert.match(unauthorized.stderr, /answered 401/);
+  assert.doesNotMatch(unauthorized.stderr, /a wrong token/);
 
   await writeFile(path, "monitors = []");
   assert.equal(

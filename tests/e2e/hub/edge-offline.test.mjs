@@ -38,7 +38,7 @@ after(async () => {
   await services?.stop();
 });
 
-test("the reference is not asked while targets answer", async () => {
+test("the reference is not probed while targets answer", async () => {
   assert.deepEqual(await edge.readStates(), ["up", "up"]);
   assert.equal(referenceRequests, 0);
 });

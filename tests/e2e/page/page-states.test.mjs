@@ -8,7 +8,7 @@ import { defineMonitor, Edge } from "../support/edge.mjs";
 import { BROWSERS, checkLayouts, describeBrowser } from "../support/layouts.mjs";
 import { REFUSED_URL, Target } from "../support/target.mjs";
 
-/** The results of a long interval stay valid while the test looks at the pages. */
+/** The results of a long interval stay valid while the test reads the pages. */
 const SLOW = { interval: "1h", "failure-threshold": 1 };
 
 /** @type {import("playwright-core").Browser} */ let browser;

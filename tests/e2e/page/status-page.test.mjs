@@ -9,7 +9,7 @@ import { BROWSERS, checkLayouts, describeBrowser } from "../support/layouts.mjs"
 import { seedHistory } from "../support/seed-history.mjs";
 import { REFUSED_URL, Target } from "../support/target.mjs";
 
-/** The results of a long interval stay valid while the tests look at the pages. */
+/** The results of a long interval stay valid while the tests read the pages. */
 const SLOW = { interval: "10m" };
 
 /** @type {import("playwright-core").Browser} */ let browser;

@@ -131,7 +131,7 @@ test("a healthy monitor next to the failing ones is up", () => {
   assert.equal(monitors.find(({ id }) => id === "good").state, "up");
 });
 
-test("private addresses are not probed, however they are written and whoever resolves to them", async (t) => {
+test("private addresses are not probed, however they are written, also behind a name", async (t) => {
   let requests = 0;
   const inside = await Target.start((_, response) => {
     requests += 1;

@@ -118,7 +118,7 @@ test("guessing tokens is limited to a tenth, and then the right token is refused
     assert.equal((await requestFrom(address, "/api/v1/heartbeats/job", beat)).status, 204, "so are heartbeats");
   }));
 
-test("subscribing is limited to a tenth, and one host is challenged rarely, whoever asks", () =>
+test("subscribing is limited to a tenth, and one host is challenged rarely, also for different addresses", () =>
   withinOneMinute(async () => {
     const subscribeFrom = (/** @type {string} */ address, /** @type {unknown} */ body) =>
       requestFrom(address, "/api/v1/subscriptions", { method: "POST", body: JSON.stringify(body) });

@@ -4,7 +4,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-const BINARY = process.env.HEAPBEAT_BIN ?? "target/debug/heapbeat";
+/** The program under test, as it is released. */
+export const HEAPBEAT = process.env.HEAPBEAT_BIN ?? `${process.env.CARGO_TARGET_DIR ?? "target"}/release/heapbeat`;
 
 export class Server {
   /** @param {import("node:child_process").ChildProcess} child @param {number} port */
@@ -16,7 +17,7 @@ export class Server {
 
   /** Starts `heapbeat serve --demo` and waits until it listens. @param {{ port?: number, env?: Record<string, string> }} [options] */
   static async start({ port = 0, env = {} } = {}) {
-    const child = spawn(BINARY, ["serve", "--demo"], {
+    const child = spawn(HEAPBEAT, ["serve", "--demo"], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, PORT: String(port), HEAPBEAT_LOG_FORMAT: "json", ...env },
     });
