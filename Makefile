@@ -97,7 +97,7 @@ wasm: setup ## Build the edge for Cloudflare (WASM_PROFILE=wasm-dev: quickly, to
 .PHONY: release
 release:
 	@echo "== building the server (a few minutes the first time)"
-	@cargo build --release --locked -p heapbeat
+	@cargo build --release --locked --bin heapbeat
 
 $(PACKAGES): package.json package-lock.json
 	@echo "== fetching npm packages (about half a minute)"

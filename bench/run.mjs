@@ -14,7 +14,7 @@ import { fail, step } from "../tools/say.mjs";
 const BENCHES = {
   health: {
     asks: "what does /health cost beside a constant route, and the sampler beside nothing",
-    command: ["cargo", "bench", "--locked", "-p", "heapbeat", "--bench", "health", "--", "--idle", "600"],
+    command: ["cargo", "bench", "--locked", "-p", "heapbeat-cli", "--bench", "health", "--", "--idle", "600"],
   },
   attribution: {
     asks: "what do the guard and attribution cost a route that allocates",
@@ -58,7 +58,7 @@ const BENCHES = {
   },
   survive: {
     asks: "what do leaks, kills and crashes cost, counted; PM2 beside it",
-    command: ["cargo", "bench", "--locked", "-p", "heapbeat", "--bench", "survive"],
+    command: ["cargo", "bench", "--locked", "-p", "heapbeat-cli", "--bench", "survive"],
   },
 };
 

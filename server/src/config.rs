@@ -7,6 +7,7 @@
 mod error;
 mod parse;
 mod settings;
+mod webhook;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use heapbeat_shared::signing::Secret;
 use crate::overload::thresholds::Marks;
 
 pub use error::{ConfigError, Origin, Problem};
-pub use parse::{FlightPlace, LogFilter, LogFormat, Patience, Webhook};
+pub use parse::{FlightPlace, LogFilter, LogFormat, Patience};
 pub use settings::{SETTINGS, Setting};
+pub use webhook::Webhook;
 
 /// What the guard and its server are told. [`Config::default`] is what every setting says when nobody sets it.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,13 @@
 //! Pure; times are the process's age, which cannot jump.
 
 mod notify;
+#[cfg(not(feature = "webhook"))]
+mod webhook_absent;
+#[cfg(feature = "webhook")]
 mod webhook_sender;
+
+#[cfg(not(feature = "webhook"))]
+use webhook_absent as webhook_sender;
 
 use std::time::Duration;
 

@@ -30,7 +30,6 @@ mod edge_watch;
 mod flight_recorder;
 mod guard;
 mod http;
-pub mod inspect;
 mod instance;
 pub mod logging;
 pub mod overload;

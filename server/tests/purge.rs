@@ -1,13 +1,11 @@
 //! A peak of many sizes goes back to the system: at once when asked, within seconds when not.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use heapbeat::overload::purge;
 use heapbeat::sampling::{Heap, Process};
-use support::{PATIENCE, within};
+use heapbeat_test_support::{PATIENCE, within};
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;

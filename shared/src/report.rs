@@ -28,6 +28,9 @@ pub use top_route::{Culprit, culprit, growing};
 /// Longest report that [`Report::parse`] looks at. A full ring of a busy hour is about 30 kB of it.
 pub const MAX_REPORT: usize = 256 * 1024;
 
+/// What the `User-Agent` of `heapbeat check-memory` begins with. A server does not count such requests as visits of the edge.
+pub const CHECK_MEMORY_USER_AGENT: &str = "heapbeat-check-memory/";
+
 /// Most events in a report.
 pub const MAX_EVENTS: usize = 64;
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
-use http::Uri;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::Readers;
@@ -43,10 +42,6 @@ pub enum Patience {
     Endless,
 }
 
-/// Where alerts are sent: an address that is a secret, and is printed nowhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Webhook(String);
-
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -57,9 +52,6 @@ pub enum LogFormat {
     /// One JSON object a line.
     Json,
 }
-
-/// Longest address of a webhook, in bytes.
-const LONGEST_ADDRESS: usize = 2000;
 
 pub(super) type Parsed<T> = Result<T, String>;
 
@@ -159,43 +151,12 @@ pub(super) fn patience(text: &str, range: RangeInclusive<Duration>) -> Parsed<Pa
     }
 }
 
-/// An address, or `off` for `None`. The error does not say what was given.
-pub(super) fn webhook_or_off(text: &str) -> Parsed<Option<Webhook>> {
-    let text = text.trim();
-    if text == "off" {
-        return Ok(None);
-    }
-    let is_address = |uri: &Uri| {
-        let named = uri.authority().is_some_and(|it| !it.host().is_empty() && !it.as_str().contains('@'));
-        matches!(uri.scheme_str(), Some("http" | "https")) && named
-    };
-    match text.parse::<Uri>() {
-        Ok(uri) if text.len() <= LONGEST_ADDRESS && is_address(&uri) => Ok(Some(Webhook(text.to_owned()))),
-        _ => Err("an address begins with https:// or http://, has no name and password in it, and is at most 2000 bytes \
-                  long; or `off`"
-            .to_owned()),
-    }
-}
-
 pub(super) fn flight(text: &str) -> Parsed<FlightPlace> {
     match text.trim() {
         "auto" => Ok(FlightPlace::Auto),
         "off" => Ok(FlightPlace::Off),
         path if path.starts_with('/') => Ok(FlightPlace::Directory(path.into())),
         _ => Err("a place is a directory that begins with /, or auto, or off".to_owned()),
-    }
-}
-
-impl Webhook {
-    /// The address itself.
-    pub(crate) fn address(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Webhook(…)")
     }
 }
 

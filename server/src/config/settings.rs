@@ -8,6 +8,7 @@ use crate::overload::thresholds::Marks;
 
 use super::parse;
 use super::parse::{FlightPlace, LogFormat, Parsed, Patience};
+use super::webhook::webhook_or_off;
 use super::{Config, HttpLimits, LogFilter, Metrics, Secrets};
 
 /// One thing that can be set.
@@ -228,7 +229,7 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "Where this process itself sends an alert when the edge is missed, and when it is back: a POST of JSON. `off`: \
                   the log is all.",
         secret: true,
-        apply: |config, text| parse::webhook_or_off(text).map(|v| config.alert_webhook = v),
+        apply: |config, text| webhook_or_off(text).map(|v| config.alert_webhook = v),
     },
     Setting {
         variable: "HEAPBEAT_HEAP_PROFILE",

@@ -71,7 +71,7 @@ fn every_value_arrives_in_its_field() {
         unguarded: true,
         metrics: Metrics { readers: Readers::Everybody, token: Secret::new("the token of a scraper").ok() },
         watcher_silence: Patience::Given(Duration::from_secs(600)),
-        alert_webhook: parse::webhook_or_off("https://hooks.example.com/T0/B0").unwrap(),
+        alert_webhook: webhook::webhook_or_off("https://hooks.example.com/T0/B0").unwrap(),
         heap_profile: true,
         sample_interval: Duration::from_millis(250),
         log_interval: Duration::from_secs(60),
@@ -237,7 +237,7 @@ fn a_misspelt_variable_is_found_with_what_was_meant() {
 #[test]
 fn an_address_is_one_and_is_told_to_nobody() {
     for good in ["https://hooks.example.com/T0/B0", "http://127.0.0.1:8080", "https://[::1]/x?y=1"] {
-        let webhook = parse::webhook_or_off(good).unwrap().unwrap();
+        let webhook = webhook::webhook_or_off(good).unwrap().unwrap();
         assert_eq!((webhook.address(), format!("{webhook:?}").as_str()), (good, "Webhook(…)"));
     }
     let long = format!("https://hooks.example.com/{}", "x".repeat(2000));
@@ -256,5 +256,5 @@ fn an_address_is_one_and_is_told_to_nobody() {
         );
         assert!(!error.contains("secret") && !error.contains("example"), "{error}");
     }
-    assert_eq!(parse::webhook_or_off("off"), Ok(None));
+    assert_eq!(webhook::webhook_or_off("off"), Ok(None));
 }

@@ -14,7 +14,6 @@ use ureq::Agent;
 use ureq::http::header::RETRY_AFTER;
 
 use crate::config::Webhook;
-use crate::inspect::agent;
 
 /// Notices that wait; beyond that, the oldest makes room.
 const WAITING: usize = 8;
@@ -125,7 +124,7 @@ impl Desk {
 
     /// Delivers until nothing is left.
     fn work(&self) {
-        let agent = agent(PATIENCE);
+        let agent = http_client();
         loop {
             let mut queue = self.queue();
             let Some(notice) = queue.waiting.pop_front().filter(|_| !queue.stopped) else {
@@ -181,6 +180,17 @@ impl Desk {
 fn pause(tried: u32, asked: Duration) -> Option<Duration> {
     let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(tried - 1));
     (tried < TRIES).then(|| doubled.max(asked).min(LONGEST_PAUSE))
+}
+
+/// A client that returns responses of any status and follows no redirect, which would lead the alert to another receiver.
+fn http_client() -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("heapbeat/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
 }
 
 fn attempt(agent: &Agent, address: &str, notice: &Notice) -> Tried {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use heapbeat_shared::Cursor;
 use heapbeat_shared::cursor::CursorError;
+use heapbeat_shared::report::CHECK_MEMORY_USER_AGENT;
 use heapbeat_shared::signing::{
     HEADER, Nonce, NonceBook, NonceError, Secret, SignatureError, verify_request,
 };
@@ -25,7 +26,6 @@ use super::problem::problem;
 use crate::clock::{Clock, Now};
 use crate::config::{Metrics, Secrets};
 use crate::edge_watch::Watching;
-use crate::inspect::PERSON;
 use crate::overload::shed::Gate;
 use crate::state::State;
 use crate::telemetry::Recorder;
@@ -242,9 +242,11 @@ fn cursor(query: Option<&str>) -> Result<Option<Cursor>, CursorError> {
     pairs.find(|(name, _)| *name == "after").map(|(_, text)| text.parse()).transpose()
 }
 
-/// Whether somebody looks at a terminal, and will stop when that is enough.
+/// Whether a person asks with `heapbeat check-memory`, and will stop asking.
 fn is_person(headers: &HeaderMap) -> bool {
-    headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes() == PERSON.as_bytes())
+    headers
+        .get(USER_AGENT)
+        .is_some_and(|agent| agent.as_bytes().starts_with(CHECK_MEMORY_USER_AGENT.as_bytes()))
 }
 
 fn refused(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {

@@ -1,9 +1,6 @@
 use super::pprof::{Heading, Line, Profile};
 use super::*;
-
-#[path = "../../tests/support/pprof.rs"]
-#[allow(dead_code, reason = "the integration test uses the rest")]
-mod decoded;
+use heapbeat_test_support::pprof as decoded;
 
 fn line(function: &str, file: &str, line: u32) -> Line {
     Line { function: function.into(), file: file.into(), number: line }

@@ -184,7 +184,7 @@ async fn the_edge_visits_and_nobody_else_does() {
     let cases = [
         ("the edge", "/health", Some(&own), "heapbeat/0.1.0 (+https://github.com/heapbeat/heapbeat)", true),
         ("the edge, after a cursor", "/health?after=0000000000000007-1", Some(&own), "", true),
-        ("check-memory", "/health", Some(&own), PERSON, false),
+        ("check-memory", "/health", Some(&own), "heapbeat-check-memory/1.2.3", false),
         ("a wrong signature", "/health", Some(&other), "", false),
         ("a stranger", "/health", None, "", false),
         ("whoever asks for readiness", "/health/ready", Some(&own), "", false),

@@ -1,0 +1,150 @@
+//! Any process of this machine, from the outside: what the kernel knows of it, and of the group that limits it.
+
+use std::path::{Path, PathBuf};
+
+use heapbeat_shared::forecast::Forecaster;
+use heapbeat_shared::report::{Limit, System};
+use heapbeat_shared::{Bytes, Sample};
+
+use super::snapshot::{Detail, Picture, foresee};
+use super::target::TargetError;
+use heapbeat::clock::Clock;
+use heapbeat::sampling::{Cgroup, Process};
+
+/// One process.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pid: u32,
+    directory: PathBuf,
+    process: Process,
+    cgroup: Option<Cgroup>,
+    limit: Option<Bytes>,
+    forecaster: Forecaster,
+    clock: Clock,
+}
+
+impl Outside {
+    pub(super) fn new(pid: u32, limit: Option<Bytes>) -> Result<Self, TargetError> {
+        let directory = PathBuf::from(format!("/proc/{pid}"));
+        if let Err(error) = std::fs::read(directory.join("status")) {
+            return Err(match error.kind() {
+                std::io::ErrorKind::NotFound => TargetError::NoProcess(pid),
+                _ => TargetError::Process { pid, error },
+            });
+        }
+        let process = Process::at(&directory).ok_or(TargetError::NoMemory(pid))?;
+        let cgroup = Cgroup::find(&directory, Path::new("/"));
+        let clock = Clock::of_this_process();
+        Ok(Outside { pid, directory, process, cgroup, limit, forecaster: Forecaster::new(), clock })
+    }
+
+    pub(super) fn look(&mut self) -> Result<Picture, TargetError> {
+        let memory = self.process.read().ok_or(TargetError::Ended(self.pid))?;
+        let times = self.file("stat").as_deref().and_then(Times::parse);
+        let booted = self.file("uptime").as_deref().and_then(seconds_since_boot);
+        let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
+        let limited = cgroup.and_then(|cgroup| Some((cgroup, cgroup.limit?)));
+        // Against a limit of the group, all that is charged to the group counts; against one that was given, the process.
+        let (limit, working_set) = match (self.limit, limited) {
+            (Some(bytes), _) => (Some(Limit { bytes, origin: "--limit".into() }), memory.rss),
+            (None, Some((cgroup, bytes))) => {
+                (Some(Limit { bytes, origin: "cgroup".into() }), cgroup.working_set())
+            }
+            (None, None) => (None, memory.rss),
+        };
+        let sample = Sample { at: self.clock.now().wall, rss: memory.rss, working_set, ..Sample::default() };
+        let forecast = foresee(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
+        let system = System {
+            threads: Some(memory.threads.into()),
+            open_files: memory.descriptors.map(Into::into).or_else(|| self.count_descriptors()),
+            cpu_seconds: times.map(|times| times.cpu),
+            anon: Some(memory.anon),
+            file: Some(Bytes(memory.file.0.saturating_add(memory.shmem.0))),
+            swap: Some(memory.swap),
+            peak: Some(memory.peak),
+            cgroup_usage: cgroup.map(|cgroup| cgroup.usage),
+            oom_kills: cgroup.map(|cgroup| cgroup.events.oom_kill),
+            ..System::default()
+        };
+        let name = self.file("comm").unwrap_or_default();
+        let target = format!("pid {} ({})", self.pid, name.trim_end());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at 0")]
+        let uptime = times.zip(booted).map(|(times, booted)| (booted - times.started) as u64);
+        Ok(Picture { uptime, system, ..Picture::bare(target, Detail::Outside, sample, limit, forecast) })
+    }
+
+    /// A file of the process, or for `uptime` of the machine.
+    fn file(&self, name: &str) -> Option<String> {
+        let path =
+            if name == "uptime" { Path::new("/proc/uptime").into() } else { self.directory.join(name) };
+        let bytes = std::fs::read(path).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// One by one, where the kernel is older than 6.2; `None` for another user's process.
+    fn count_descriptors(&self) -> Option<u64> {
+        Some(std::fs::read_dir(self.directory.join("fd")).ok()?.count() as u64)
+    }
+}
+
+/// Of `/proc/<pid>/stat`, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Times {
+    /// CPU time, user and system: fields 14 and 15.
+    cpu: f64,
+    /// When it started, since boot: field 22.
+    started: f64,
+}
+
+impl Times {
+    fn parse(stat: &str) -> Option<Self> {
+        Self::of_ticks(stat, rustix::param::clock_ticks_per_second())
+    }
+
+    /// The name in parentheses may contain anything, so fields are counted from behind it; the first there is the third.
+    fn of_ticks(stat: &str, per_second: u64) -> Option<Self> {
+        let (_, rest) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let seconds = |field: usize| Some(fields.get(field - 3)?.parse::<f64>().ok()? / per_second as f64);
+        Some(Times { cpu: seconds(14)? + seconds(15)?, started: seconds(22)? })
+    }
+}
+
+fn seconds_since_boot(uptime: &str) -> Option<f64> {
+    uptime.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let rest = "S 1 2 3 4 5 6 7 8 9 10 250 50 13 14 15 16 17 18 4200 20 21";
+        for name in ["node", "a b", "a) (b", ""] {
+            let times = Times::of_ticks(&format!("77 ({name}) {rest}"), 100);
+            assert_eq!(times, Some(Times { cpu: 3.0, started: 42.0 }), "{name:?}");
+        }
+        assert_eq!(Times::of_ticks("77 (x) S 1 2", 100), None);
+        assert_eq!(seconds_since_boot("350735.47 234388.90\n"), Some(350_735.47));
+        assert_eq!(seconds_since_boot(""), None);
+    }
+
+    #[test]
+    fn this_process_is_seen_from_the_outside() {
+        let pid = std::process::id();
+        let picture = Outside::new(pid, Some(Bytes::from_mb(4096))).unwrap().look().unwrap();
+        assert!(picture.target.starts_with(&format!("pid {pid} (")), "{}", picture.target);
+        assert!(picture.sample.rss > Bytes::from_mb(1) && picture.sample.working_set == picture.sample.rss);
+        assert!(picture.system.threads >= Some(1) && picture.system.open_files >= Some(3), "{picture:?}");
+        assert!(picture.system.cpu_seconds.is_some() && picture.uptime < Some(3600), "{picture:?}");
+        assert!(!picture.heap_known && picture.pressure.is_none());
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_said_to_be_so() {
+        // Above the kernel's highest possible id, 2^22.
+        let error = Outside::new(4_194_305, None).unwrap_err();
+        assert_eq!(error.to_string(), "there is no process 4194305 on this machine");
+    }
+}

@@ -1,0 +1,172 @@
+//! A heapbeat server, over HTTP.
+
+use std::time::Duration;
+
+use heapbeat_shared::forecast::Forecaster;
+use heapbeat_shared::report::{Limit, MAX_REPORT, Report};
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
+use heapbeat_shared::{Bytes, Cursor, Health};
+use ureq::http::Uri;
+use ureq::{Agent, Body};
+
+use super::snapshot::{Picture, foresee, sample_of_health};
+use super::target::TargetError;
+use crate::http_client::http_client;
+use heapbeat::clock::Clock;
+
+/// Longest wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Tells a server that a person asks, and not the edge.
+const USER_AGENT: &str = concat!("heapbeat-check-memory/", env!("CARGO_PKG_VERSION"));
+
+/// Said when the signature was not believed.
+const REFUSED: &str = "The server refused HEAPBEAT_SECRET (401): its secret is another one, or the two clocks are more \
+                       than a minute apart.";
+
+/// Said when the signature was not looked at.
+const UNSIGNED: &str = "The server did not sign its answer: it has no HEAPBEAT_SECRET.";
+
+/// One server.
+#[derive(Debug)]
+pub(super) struct Remote {
+    agent: Agent,
+    url: String,
+    /// Path and query, as they are signed.
+    path: String,
+    secret: Option<Secret>,
+    limit: Option<Bytes>,
+    forecaster: Forecaster,
+    /// The last sample that was seen: the next report brings those after it.
+    cursor: Option<Cursor>,
+    clock: Clock,
+}
+
+impl Remote {
+    pub(super) fn new(url: &str, secret: Option<Secret>, limit: Option<Bytes>) -> Result<Self, TargetError> {
+        let bad = || TargetError::BadUrl(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        let (scheme, authority) = (uri.scheme_str().ok_or_else(bad)?, uri.authority().ok_or_else(bad)?);
+        if !matches!(scheme, "http" | "https") || authority.as_str().contains('@') {
+            return Err(bad());
+        }
+        let path = match uri.path() {
+            "" | "/" => "/health",
+            path => path,
+        };
+        let agent = http_client(TIMEOUT);
+        Ok(Remote {
+            agent,
+            url: format!("{scheme}://{authority}{path}"),
+            path: path.to_owned(),
+            secret,
+            limit,
+            forecaster: Forecaster::new(),
+            cursor: None,
+            clock: Clock::of_this_process(),
+        })
+    }
+
+    pub(super) fn look(&mut self) -> Result<Picture, TargetError> {
+        match self.secret.clone() {
+            Some(secret) => self.report(&secret),
+            None => self.health(None),
+        }
+    }
+
+    /// The report; where the server has no secret or another one, what it tells everybody, and why.
+    fn report(&mut self, secret: &Secret) -> Result<Picture, TargetError> {
+        let nonce = draw_nonce()?;
+        let now = self.clock.now().wall;
+        let after = self.cursor.map_or_else(String::new, |cursor| format!("?after={cursor}"));
+        let signature = secret.sign_request("GET", &format!("{}{after}", self.path), now, nonce).to_string();
+        let request = self
+            .agent
+            .get(format!("{}{after}", self.url))
+            .header(HEADER, signature)
+            .header("user-agent", USER_AGENT);
+        let (body, header) = match self.answer(request.call()) {
+            Err(TargetError::Status { status: 401, .. }) => return self.health(Some(REFUSED)),
+            answer => answer?,
+        };
+        let Some(header) = header else { return self.picture_of_health(&body, Some(UNSIGNED)) };
+        let verified = secret.verify_response(nonce, &body, &header);
+        verified.map_err(|error| TargetError::Forged { url: self.url.clone(), error })?;
+        let (report, series) =
+            Report::parse(&body).map_err(|error| TargetError::NotReport { url: self.url.clone(), error })?;
+        self.cursor = report.cursor();
+        Ok(Picture::of_report(self.url.clone(), now, report, series.samples))
+    }
+
+    fn health(&mut self, note: Option<&str>) -> Result<Picture, TargetError> {
+        let (body, _) = self.answer(self.agent.get(&self.url).call())?;
+        self.picture_of_health(&body, note)
+    }
+
+    fn picture_of_health(&mut self, body: &[u8], note: Option<&str>) -> Result<Picture, TargetError> {
+        let health =
+            Health::parse(body).map_err(|error| TargetError::NotHealth { url: self.url.clone(), error })?;
+        let sample = sample_of_health(self.clock.now().wall, &health);
+        let forecast = foresee(&mut self.forecaster, &sample, true, self.limit);
+        let limit = self.limit.map(|bytes| Limit { bytes, origin: "--limit".into() });
+        let picture = Picture::of_health(self.url.clone(), sample, &health, limit, forecast);
+        Ok(Picture { note: note.map(str::to_owned), ..picture })
+    }
+
+    /// The body of a 200, and the signature that came with it.
+    fn answer(
+        &self,
+        answer: Result<ureq::http::Response<Body>, ureq::Error>,
+    ) -> Result<(Vec<u8>, Option<String>), TargetError> {
+        let unreachable = |error: ureq::Error| TargetError::Unreachable {
+            url: self.url.clone(),
+            reason: error.to_string(),
+        };
+        let mut response = answer.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        if status != 200 {
+            let hint = match status {
+                404 => ": there is no heapbeat server at this path",
+                300..400 => ": a redirect, which is not followed with a signature; give the final address",
+                _ => "",
+            };
+            return Err(TargetError::Status { url: self.url.clone(), status, hint });
+        }
+        let signature =
+            response.headers().get(HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_REPORT as u64 + 1)
+            .read_to_vec()
+            .map_err(unreachable)?;
+        Ok((body, signature))
+    }
+}
+
+fn draw_nonce() -> Result<Nonce, TargetError> {
+    let mut bytes = [0; NONCE_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| TargetError::Random(error.to_string()))?;
+    Ok(Nonce(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_gets_its_path() {
+        let cases = [
+            ("http://localhost:8080", "http://localhost:8080/health"),
+            ("https://api.example.com/", "https://api.example.com/health"),
+            ("https://api.example.com/health?x=1", "https://api.example.com/health"),
+            ("http://[::1]:80/up", "http://[::1]:80/up"),
+        ];
+        for (given, used) in cases {
+            assert_eq!(Remote::new(given, None, None).unwrap().url, used, "{given}");
+        }
+        for bad in ["", "localhost", "localhost:8080", "ftp://x/", "http://user:pass@x/", "http://"] {
+            assert!(matches!(Remote::new(bad, None, None), Err(TargetError::BadUrl(_))), "{bad:?}");
+        }
+    }
+}

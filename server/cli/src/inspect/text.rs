@@ -1,0 +1,272 @@
+//! A picture as text: for a pipe, a log, a ticket.
+
+use std::fmt::Write as _;
+
+use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::report::System;
+use heapbeat_shared::{Bytes, Exit, ExitKind, UnixMillis};
+
+use super::advice::{Advice, Severity, advise, worst};
+use super::snapshot::Picture;
+
+/// Most events that are shown.
+const EVENTS: usize = 8;
+
+/// Most characters of the last ending.
+const LONGEST_ENDING: usize = 160;
+
+/// Most routes that are shown.
+const ROUTES: usize = 5;
+
+/// One JSON object, without a newline: the picture, the verdict and the advice.
+pub(crate) fn json(picture: &Picture) -> String {
+    #[derive(serde::Serialize)]
+    struct Told<'a> {
+        severity: Severity,
+        advice: Vec<Advice>,
+        #[serde(flatten)]
+        picture: &'a Picture,
+    }
+    let told = Told { severity: worst(picture), advice: advise(picture), picture };
+    serde_json::to_string(&told).expect("numbers, texts and fixed words always serialise")
+}
+
+/// Several lines for people.
+pub(crate) fn report(picture: &Picture, colour: bool) -> String {
+    let mut out = String::new();
+    let paint = Paint { colour };
+    // Writing to a String cannot fail.
+    let heading = format!("{}  {}", paint.bold(&printable(&picture.target)), headline(picture));
+    let _ = writeln!(out, "{}\n", heading.trim_end());
+    for (name, value) in figures(picture) {
+        let _ = writeln!(out, "  {name:<14}{value}");
+    }
+    if !picture.routes.is_empty() {
+        let _ = writeln!(out, "\n  {:<32}{:>12}{:>14}{:>14}", "route", "live", "growth/min", "per request");
+        for route in picture.routes.iter().take(ROUTES) {
+            let growth = route.growth_per_minute.map_or_else(|| "-".into(), signed);
+            let _ = writeln!(
+                out,
+                "  {:<32}{:>12}{growth:>14}{:>14}",
+                clip(&route.route, 31),
+                route.live.to_string(),
+                route.churn_mean.to_string()
+            );
+        }
+    }
+    if !picture.events.is_empty() {
+        let _ = writeln!(out);
+        for event in picture.events.iter().rev().take(EVENTS) {
+            let _ = writeln!(out, "  {} ago  {}", ago(picture.at, event.at), describe(event));
+        }
+    }
+    let _ = writeln!(out);
+    for Advice { severity, text } in advise(picture) {
+        let _ = writeln!(out, "{} {}", paint.mark(severity), printable(&text));
+    }
+    out
+}
+
+/// Status, build and age in one line.
+pub(crate) fn headline(picture: &Picture) -> String {
+    let status = picture.status.map(|status| status.as_str().to_owned());
+    let version = picture.version.as_ref().map(|version| format!("version {}", printable(version)));
+    let uptime = picture.uptime.map(|seconds| format!("up {}", span(seconds)));
+    [status, version, uptime].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The figures by name, those that are known.
+pub(crate) fn figures(picture: &Picture) -> Vec<(&'static str, String)> {
+    let (sample, system) = (&picture.sample, &picture.system);
+    let limit = picture.limit.as_ref().map(|limit| format!("{} ({})", limit.bytes, printable(&limit.origin)));
+    let used = match picture.used_share() {
+        Some(share) => format!("{} ({:.1} % of the limit)", sample.working_set, share * 100.0),
+        None => sample.working_set.to_string(),
+    };
+    let heap =
+        picture.heap_known.then(|| format!("{} used, {} in pages", sample.heap_used, sample.heap_total));
+    let external = picture.heap_known.then(|| sample.external().to_string());
+    let bytes = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.to_string());
+    let rows = [
+        ("memory", Some(used)),
+        ("limit", limit),
+        ("pressure", picture.pressure.map(|standing| standing.rung.as_str().to_owned())),
+        ("last ended", picture.previous.as_ref().map(|ending| ended(picture.at, ending))),
+        ("rss", Some(sample.rss.to_string())),
+        ("peak", bytes(system.peak)),
+        ("heap", heap),
+        ("external", external),
+        ("swap", bytes(system.swap.filter(|swap| *swap > Bytes::ZERO))),
+        ("threads", system.threads.map(|count| count.to_string())),
+        ("open files", system.open_files.map(|count| count.to_string())),
+        ("cpu", system.cpu_seconds.map(|seconds| format!("{seconds:.1} s"))),
+        ("allocator", allocator(system)),
+        ("cgroup", cgroup(system)),
+        ("memory stall", stall(system).map(|percent| format!("{percent:.1} % of the last ten seconds"))),
+        ("runtime late", system.runtime_stall_ms.map(|ms| format!("{ms} ms at worst in a minute"))),
+    ];
+    rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// How the instance before this one ended, in one line.
+fn ended(now: UnixMillis, ending: &Exit) -> String {
+    let sure = if ending.sure || ending.kind == ExitKind::Unknown { "" } else { " probably" };
+    let why = printable(&ending.evidence.join("; "));
+    clip(&format!("{} ago:{sure} {}: {why}", ago(now, ending.at), ending.kind.as_str()), LONGEST_ENDING)
+}
+
+/// Share of the last ten seconds in which tasks waited for memory: of the cgroup, or of the machine where that is all
+/// that is known.
+pub(crate) fn stall(system: &System) -> Option<f64> {
+    system.memory_stall_percent.or(system.machine_stall_percent)
+}
+
+/// What jemalloc needs for itself.
+fn allocator(system: &System) -> Option<String> {
+    let (mapped, retained) = (system.heap_mapped?, system.heap_retained?);
+    Some(format!("{mapped} mapped, {retained} retained, {} metadata", system.heap_metadata?))
+}
+
+/// What is charged to the cgroup, and what happened to it since it was made.
+fn cgroup(system: &System) -> Option<String> {
+    let mut told = system.cgroup_usage?.to_string();
+    for (count, what) in [
+        (system.cgroup_high, "throttled"),
+        (system.cgroup_max, "limit hits"),
+        (system.cgroup_oom, "out of memory"),
+        (system.oom_kills, "kills"),
+    ] {
+        if let Some(count) = count.filter(|count| *count > 0) {
+            let _ = write!(told, ", {what} {count}");
+        }
+    }
+    Some(told)
+}
+
+/// An event in words.
+pub(crate) fn describe(event: &Event) -> String {
+    match &event.kind {
+        EventKind::Started => "started".into(),
+        EventKind::Pressure { from, to, memory } => {
+            format!("{} to {} at {memory}", from.as_str(), to.as_str())
+        }
+        EventKind::Purge { before, after, took_ms } => {
+            format!("purge gave back {} in {took_ms} ms ({before} to {after})", before.saturating_sub(*after))
+        }
+        EventKind::Recycle { reason } => format!("a fresh worker was asked for: {}", printable(reason)),
+        EventKind::Leave => "gave up: finishing and leaving".into(),
+        EventKind::Shed { refused, lasted_ms } => format!("refused {refused} requests within {lasted_ms} ms"),
+        EventKind::Panic { message } => format!("panic: {}", printable(message)),
+        EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
+        EventKind::Other => "something that only a newer version knows".to_owned(),
+        EventKind::Stop { by } => format!("asked to stop by {}", printable(by)),
+    }
+}
+
+/// Text from elsewhere without control characters, which a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// At most `width` characters, the last an ellipsis where something was cut.
+pub(crate) fn clip(text: &str, width: usize) -> String {
+    let text = printable(text);
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Bytes with a sign.
+pub(crate) fn signed(amount: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, and is not negative"
+    )]
+    let size = Bytes(amount.abs().round() as u64);
+    if amount < 0.0 { format!("-{size}") } else { format!("+{size}") }
+}
+
+/// Seconds for people, two units.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..3600 => format!("{} min {} s", s / 60, s % 60),
+        s @ 3600..86_400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        s => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
+    }
+}
+
+/// How long before `now` something was.
+pub(crate) fn ago(now: UnixMillis, then: UnixMillis) -> String {
+    span(now.since(then).as_secs())
+}
+
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn mark(&self, severity: Severity) -> String {
+        match severity {
+            Severity::Fine => self.with("32", "ok      "),
+            Severity::Warning => self.with("33", "warning "),
+            Severity::Critical => self.with("31", "critical"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::advice::tests::steady;
+
+    #[test]
+    fn a_steady_process_in_a_few_lines() {
+        let expected = "\
+http://x/health
+
+  memory        100.0 MB (19.5 % of the limit)
+  limit         512.0 MB (cgroup)
+  rss           100.0 MB
+  heap          60.0 MB used, 70.0 MB in pages
+  external      20.0 MB
+
+ok       Nothing to do.
+ok       Memory is steady: its floor does not rise.
+";
+        assert_eq!(report(&steady(), false), expected);
+        assert!(report(&steady(), true).contains("\x1b[32mok"));
+    }
+
+    #[test]
+    fn json_has_the_verdict_and_every_figure() {
+        let value: serde_json::Value = serde_json::from_str(&json(&steady())).unwrap();
+        assert_eq!(value["severity"], "fine");
+        assert_eq!(value["sample"]["rss"], 104_857_600);
+        assert_eq!(value["advice"][0]["text"], "Nothing to do.");
+    }
+
+    #[test]
+    fn a_terminal_is_not_given_orders() {
+        assert_eq!(printable("a\x1b[2Jb\nc"), "a [2Jb c");
+        assert_eq!(clip("POST /a/very/long/path", 10), "POST /a/v…");
+    }
+
+    #[test]
+    fn time_is_told_in_two_units() {
+        let cases = [(9, "9 s"), (250, "4 min 10 s"), (26_400, "7 h 20 min"), (1_047_600, "12 d 3 h")];
+        for (seconds, told) in cases {
+            assert_eq!(span(seconds), told);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What was seen while watching: the lines of the chart, bounded.
+
+use std::collections::VecDeque;
+
+use heapbeat_shared::{Bytes, Sample, UnixMillis};
+
+use super::snapshot::Picture;
+
+/// Most readings that are kept: two hours at one a second, 230 kB.
+const KEPT: usize = 7200;
+
+/// One instant of the chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Point {
+    /// When.
+    pub(crate) at: UnixMillis,
+    /// Resident set.
+    pub(crate) rss: Bytes,
+    /// Live heap, where known.
+    pub(crate) heap: Option<Bytes>,
+}
+
+/// Readings, oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trace {
+    points: VecDeque<Point>,
+    cpu: Option<(UnixMillis, f64)>,
+    cpu_percent: Option<f64>,
+}
+
+impl Trace {
+    /// Takes in a look with whatever history it brought.
+    pub(crate) fn push(&mut self, picture: &Picture) {
+        for sample in &picture.history {
+            self.point(sample, picture.heap_known);
+        }
+        self.point(&picture.sample, picture.heap_known);
+        let Some(cpu) = picture.system.cpu_seconds else { return };
+        if let Some((at, before)) = self.cpu.replace((picture.at, cpu)) {
+            let elapsed = picture.at.since(at).as_secs_f64();
+            // Less CPU time than before is another process.
+            self.cpu_percent = (elapsed > 0.0 && cpu >= before).then(|| 100.0 * (cpu - before) / elapsed);
+        }
+    }
+
+    /// What is already there, or older, is not drawn twice.
+    fn point(&mut self, sample: &Sample, heap_known: bool) {
+        if self.points.back().is_some_and(|last| sample.at <= last.at) {
+            return;
+        }
+        if self.points.len() == KEPT {
+            self.points.pop_front();
+        }
+        let heap = heap_known.then_some(sample.heap_used);
+        self.points.push_back(Point { at: sample.at, rss: sample.rss, heap });
+    }
+
+    /// The readings.
+    pub(crate) fn points(&self) -> impl ExactSizeIterator<Item = &Point> {
+        self.points.iter()
+    }
+
+    /// From the first reading to the last.
+    pub(crate) fn span(&self) -> std::time::Duration {
+        match (self.points.front(), self.points.back()) {
+            (Some(first), Some(last)) => last.at.since(first.at),
+            _ => std::time::Duration::ZERO,
+        }
+    }
+
+    /// CPU between the last two looks, 100 for one core.
+    pub(crate) fn cpu_percent(&self) -> Option<f64> {
+        self.cpu_percent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::advice::tests::steady;
+
+    fn at(seconds: i64, cpu: f64) -> Picture {
+        let mut picture = steady();
+        picture.at = UnixMillis(seconds * 1000);
+        picture.sample.at = picture.at;
+        picture.system.cpu_seconds = Some(cpu);
+        picture
+    }
+
+    #[test]
+    fn history_comes_before_the_reading_and_nothing_twice() {
+        let mut trace = Trace::default();
+        let mut first = at(3, 1.0);
+        first.history = vec![at(1, 0.0).sample, at(2, 0.0).sample, at(3, 0.0).sample];
+        trace.push(&first);
+        trace.push(&first);
+        trace.push(&at(5, 2.0));
+        let seconds: Vec<i64> = trace.points().map(|point| point.at.0 / 1000).collect();
+        assert_eq!(seconds, [1, 2, 3, 5]);
+        assert_eq!((trace.span().as_secs(), trace.cpu_percent()), (4, Some(50.0)));
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_a_restart_is_no_negative_cpu() {
+        let mut trace = Trace::default();
+        (0..8000).for_each(|second| trace.push(&at(second, 9.0)));
+        assert_eq!((trace.points().len(), trace.span().as_secs()), (KEPT, 7199));
+        trace.push(&at(8001, 1.0));
+        assert_eq!(trace.cpu_percent(), None);
+    }
+}

@@ -1,0 +1,262 @@
+//! `heapbeat check-memory` as a script sees it: of a server that signs, of one that does not, and of any process.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use heapbeat_shared::forecast::Forecaster;
+use heapbeat_shared::report::{Block, Limit, Report, RouteReport, Standing, System};
+use heapbeat_shared::signing::{HEADER, RequestSignature, Secret};
+use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, Status, UnixMillis, series};
+use heapbeat_test_support::{Server, heapbeat};
+use serde_json::Value;
+
+const SECRET: &str = "a secret of more than 16 bytes";
+const OTHER: &str = "another secret of that length";
+
+fn check(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let all: Vec<&str> = ["check-memory"].iter().chain(arguments).copied().collect();
+    heapbeat(&all, variables).output().unwrap()
+}
+
+fn texts(output: &Output) -> (String, String, Option<i32>) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr), output.status.code())
+}
+
+/// How the little server answers a signed request.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// As it should.
+    Signed,
+    /// With the signature of another secret.
+    Forged,
+    /// With 401.
+    Refused,
+}
+
+/// A server for as many requests as come; its address.
+fn little_server(answer: Answer) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let target = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+            let header = lines
+                .take_while(|line| !line.is_empty())
+                .find_map(|line| Some(line.strip_prefix(HEADER)?.strip_prefix(": ")?.to_owned()));
+            let (status, signature, body) = reply(answer, &target, header.as_deref());
+            let head = format!(
+                "HTTP/1.1 {status} x\r\n{signature}connection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            (&stream).write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        }
+    });
+    url
+}
+
+fn reply(answer: Answer, target: &str, header: Option<&str>) -> (u16, String, Vec<u8>) {
+    let report = report();
+    let Some(header) = header else { return (200, String::new(), report.health().to_json()) };
+    let request: RequestSignature = header.parse().unwrap();
+    let secret = Secret::new(SECRET).unwrap();
+    assert!(secret.matches("GET", target, &request), "signed for another target than {target}");
+    let body = report.to_json();
+    let signer = match answer {
+        Answer::Signed => secret,
+        Answer::Forged => Secret::new(OTHER).unwrap(),
+        Answer::Refused => return (401, String::new(), Vec::new()),
+    };
+    (200, format!("{HEADER}: {}\r\n", signer.sign_response(request.nonce, &body)), body)
+}
+
+/// At 450 of 512 MB, one route in it.
+fn report() -> Report {
+    let mb = Bytes::from_mb;
+    let now = UnixMillis(1_800_000_000_000);
+    let latest = Sample {
+        at: now,
+        rss: mb(450),
+        heap_used: mb(400),
+        heap_total: mb(410),
+        heap_resident: mb(420),
+        working_set: mb(450),
+    };
+    Report {
+        status: Status::Degraded,
+        memory: latest.to_health_memory(),
+        uptime: 60,
+        instance: InstanceId(7),
+        version: "1.4.2".into(),
+        started: now,
+        now,
+        limit: Limit { bytes: mb(512), origin: "cgroup".into() },
+        pressure: Standing { rung: Pressure::Purge, since: now, shed: 0 },
+        latest,
+        system: System::default(),
+        events: Vec::new(),
+        routes: vec![RouteReport {
+            route: "POST /upload\u{1b}[2J".into(),
+            requests: 5,
+            requests_per_second: 0.5,
+            churn_mean: mb(3),
+            churn_p99: mb(4),
+            live: mb(300),
+            live_error: mb(2),
+            growth_per_minute: None,
+            growth_error: None,
+        }],
+        forecast: Forecaster::new().assess(mb(512)),
+        samples: Block { first: 1, count: 1, lost: 0, data: series::encode(1, &[latest]) },
+        missing: Vec::new(),
+        previous: None,
+        last_samples: None,
+    }
+}
+
+#[test]
+fn a_signed_report_is_told_whole() {
+    let url = little_server(Answer::Signed);
+    let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
+    assert!(out.contains("limit         512.0 MB (cgroup)") && out.contains("POST /upload [2J"), "{out}");
+    assert!(out.contains("warning  Memory is at 450.0 MB of 512.0 MB (88 %)."), "{out}");
+    assert!(!out.contains('\u{1b}'), "a pipe gets no colours and obeys no target: {out}");
+    assert_eq!((err.as_str(), code), ("", Some(1)));
+}
+
+#[test]
+fn json_goes_on_until_the_pipe_closes() {
+    let url = little_server(Answer::Signed);
+    let arguments = ["check-memory", "--json", "--interval", "100ms", "--url", &url];
+    let mut child = heapbeat(&arguments, &[("HEAPBEAT_SECRET", SECRET)]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!((&told["severity"], &told["detail"]), (&"warning".into(), &"full".into()));
+        assert_eq!(told["limit"]["bytes"], 536_870_912);
+    }
+    drop(lines);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let mut complaints = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
+    assert_eq!(complaints, "");
+}
+
+#[test]
+fn a_look_that_fails_is_said_and_the_next_one_made() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            // The second one is hung up on.
+            if number == 1 {
+                continue;
+            }
+            let mut head = BufReader::new(&stream).lines().map_while(Result::ok);
+            let _ = head.find(String::is_empty);
+            let (_, _, body) = reply(Answer::Signed, "", None);
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            (&stream).write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        }
+    });
+    let arguments = ["check-memory", "--json", "--interval", "100ms", "--url", &url];
+    let mut child = heapbeat(&arguments, &[]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        assert!(lines.next().unwrap().unwrap().starts_with('{'));
+    }
+    drop(lines);
+    assert_eq!(child.wait().unwrap().code(), Some(1), "the verdict of the last look");
+    let mut complaints = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
+    assert_eq!(
+        (complaints.lines().count(), complaints.ends_with("; looking again\n")),
+        (1, true),
+        "{complaints}"
+    );
+    assert!(complaints.starts_with(&format!("heapbeat: {url}/health does not answer: ")), "{complaints}");
+}
+
+#[test]
+fn a_refused_secret_is_said_and_the_public_figures_shown() {
+    let url = little_server(Answer::Refused);
+    let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    assert!(
+        out.contains("The server refused HEAPBEAT_SECRET (401)") && out.contains("rss           450.0 MB"),
+        "{out}"
+    );
+    assert_eq!((err.as_str(), code), ("", Some(1)), "degraded is its own word");
+}
+
+#[test]
+fn a_forged_answer_is_not_believed() {
+    let url = little_server(Answer::Forged);
+    let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    let told = format!(
+        "heapbeat: the answer of {url}/health is not signed with this secret: the signature does not match\n"
+    );
+    assert_eq!((out.as_str(), err, code), ("", told, Some(3)));
+}
+
+#[test]
+fn the_real_server_is_told_from_its_port_and_by_its_pid() {
+    let server = Server::start(&[]);
+    let (port, pid) = (server.port.to_string(), server.worker().to_string());
+    let (out, _, code) = texts(&check(&[], &[("PORT", &port)]));
+    assert!(out.starts_with(&format!("http://127.0.0.1:{port}/health  healthy, up ")), "{out}");
+    assert!(out.contains("Only the public figures are seen"), "{out}");
+    assert_eq!(code, Some(0));
+    let (out, _, code) = texts(&check(&["--json", "--once", "--pid", &pid, "--limit", "900MB"], &[]));
+    let told: Value = serde_json::from_str(&out).unwrap();
+    // Other tests have the kernel kill for memory on this machine, which is a warning where it is seen.
+    let severity = if code == Some(1) { "warning" } else { "fine" };
+    assert_eq!((&told["detail"], &told["severity"]), (&"outside".into(), &severity.into()), "{out}");
+    assert!(matches!(code, Some(0 | 1)), "{code:?}: {out}");
+    let rss = told["sample"]["rss"].as_f64().unwrap() / 1_048_576.0;
+    let said = server.health()["memory"]["rss"].as_f64().unwrap();
+    assert!((rss - said).abs() <= 4.0, "from outside {rss} MB, by its own word {said} MB");
+}
+
+#[test]
+fn a_process_that_ends_is_an_error_and_not_a_figure() {
+    let mut sleeper = Command::new("sleep").arg("60").stdout(Stdio::null()).spawn().unwrap();
+    let pid = sleeper.id().to_string();
+    let mut child =
+        heapbeat(&["check-memory", "--json", "--interval", "100ms", "--pid", &pid], &[]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("(sleep)"));
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+    assert!(lines.all(|line| line.unwrap().starts_with('{')));
+    let (_, err, code) = texts(&child.wait_with_output().unwrap());
+    assert_eq!((err, code), (format!("heapbeat: process {pid} has ended\n"), Some(3)));
+}
+
+/// Arguments, variables, and a piece of what is said.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
+#[test]
+fn what_cannot_be_looked_at_exits_3() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let closed = format!("http://127.0.0.1:{free}");
+    let secret = [("HEAPBEAT_SECRET", "short")];
+    let cases: [Case; 6] = [
+        (&["--once", "--url", &closed], &[], "does not answer"),
+        (&["--once", "--url", "localhost"], &[], "is not an address to look at"),
+        (&["--once", "--pid", "4194305"], &[], "there is no process 4194305 on this machine"),
+        (&["--once"], &secret, "HEAPBEAT_SECRET is too short"),
+        (&["--interval", "1ms"], &[], "100ms or more"),
+        (&["--url", "http://x", "--pid", "1"], &[], "cannot be used with"),
+    ];
+    for (arguments, variables, said) in cases {
+        let (out, err, code) = texts(&check(arguments, variables));
+        assert!(err.contains(said), "{err}");
+        assert_eq!((out.as_str(), code), ("", Some(3)), "{arguments:?}");
+    }
+}

@@ -1,0 +1,96 @@
+//! What a person sees who gets a setting wrong, or asks for help.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::process::Output;
+
+use heapbeat::config::SETTINGS;
+use heapbeat_test_support::{Server, heapbeat};
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    heapbeat(arguments, variables).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_bad_setting_is_one_clear_line_and_exit_code_2() {
+    let size = "a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, MB, GB, TB in powers of 1024); or \
+                `auto` to find out";
+    let variables = run(&["serve"], &[("HEAPBEAT_MEMORY_LIMIT", "12 XB")]);
+    assert_eq!(stderr(&variables), format!("heapbeat: HEAPBEAT_MEMORY_LIMIT is \"12 XB\": {size}\n"));
+    assert_eq!(variables.status.code(), Some(2));
+    let flags = run(&["serve", "--memory-limit", "12 XB"], &[("HEAPBEAT_MEMORY_LIMIT", "512MB")]);
+    assert_eq!(stderr(&flags), format!("heapbeat: --memory-limit is \"12 XB\": {size}\n"));
+    assert_eq!(flags.status.code(), Some(2));
+    let several = run(&["serve", "--drain-timeout", "5"], &[("PORT", "web")]);
+    let told = "heapbeat: PORT is \"web\": a port is a number from 1 to 65535, or 0 to take any that is free\n\
+                heapbeat: --drain-timeout is \"5\": a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d\n";
+    assert_eq!(stderr(&several), told);
+    assert!(several.stdout.is_empty());
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_variable() {
+    let taken = TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = run(&["serve"], &[("PORT", &port), ("HEAPBEAT_LOG", "off")]);
+    let told = format!(
+        "heapbeat: port {port} is taken: another program listens on it; choose another with PORT or --port (0 takes a \
+         free one)\n"
+    );
+    assert_eq!((stderr(&output), output.status.code()), (told, Some(1)));
+}
+
+#[test]
+fn a_misspelt_variable_is_warned_of() {
+    let server = Server::start(&[("HEAPBEAT_MEMORY_LIMT", "512MB")]);
+    let warned = server.said("HEAPBEAT_MEMORY_LIMT");
+    assert_eq!(warned["level"], "WARN");
+    let told = "HEAPBEAT_MEMORY_LIMT is no setting and does nothing; HEAPBEAT_MEMORY_LIMIT is one";
+    assert_eq!(warned["message"], told);
+}
+
+#[test]
+fn the_log_names_the_limit_and_carries_figures_for_machines() {
+    let server = Server::start(&[("HEAPBEAT_MEMORY_LIMIT", "100MB")]);
+    let limit = server.said("the memory limit is");
+    assert_eq!(limit["message"], "the memory limit is 100.0 MB from HEAPBEAT_MEMORY_LIMIT");
+    let line = server.said("external");
+    assert_eq!(line["heapbeat.memory.limit"], 104_857_600);
+    assert_eq!(line["heapbeat.pressure"], "calm");
+    let rss = line["process.memory.usage"].as_u64().unwrap();
+    assert!(rss.abs_diff(server.kernel("VmRSS")) < 4 << 20, "{rss}");
+}
+
+#[test]
+fn help_teaches_and_version_is_told() {
+    let help = run(&["serve", "--help"], &[]);
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    for wanted in
+        ["Examples:", "--memory-limit <SIZE>", "[env: HEAPBEAT_MEMORY_LIMIT]", "[default: 8080]", "--demo"]
+    {
+        assert!(text.contains(wanted), "{wanted} is missing from:\n{text}");
+    }
+    let version = String::from_utf8(run(&["--version"], &[]).stdout).unwrap();
+    assert!(version.starts_with(&format!("heapbeat {}", env!("CARGO_PKG_VERSION"))), "{version}");
+    assert_eq!(run(&[], &[]).status.code(), Some(2));
+    assert_eq!(run(&["serve", "--no-such-flag"], &[]).status.code(), Some(2));
+}
+
+/// `docs/configuration.md` carries the table of settings as the code has it.
+#[test]
+fn the_documentation_lists_every_setting() {
+    let mut table = String::from("| variable | flag | default | meaning |\n|---|---|---|---|\n");
+    for s in SETTINGS {
+        let flag = if s.secret { "none".to_owned() } else { format!("`--{} {}`", s.flag, s.shape) };
+        let row = format!("| `{}` | {flag} | `{}` | {} |", s.variable, s.default, s.meaning);
+        writeln!(table, "{row}").unwrap();
+    }
+    let page = include_str!("../../../docs/configuration.md");
+    assert!(page.contains(&table), "docs/configuration.md should contain:\n\n{table}");
+}
