@@ -41,7 +41,7 @@ export async function openPage(browser, url, options = {}) {
   page.on("response", (response) => {
     if (response.status() >= 400) errors.push(`${response.url()} answered ${response.status()}`);
   });
-  const response = await page.goto(url, { waitUntil: "networkidle" });
+  const response = await page.goto(url, { waitUntil: "load" });
   return { page, errors, status: response?.status() ?? 0, close: () => context.close() };
 }
 

@@ -58,6 +58,7 @@ export async function checkLayouts(browser, url, { locale, javaScriptEnabled, st
     title: await page.title(),
     body: await readVisibleText(page),
   };
+  await page.waitForLoadState("networkidle");
   // The browser reports the status of a page that is meant to fail.
   const unexpected = errors.filter((error) => status < 400 || !error.includes(`${status}`));
   assert.deepEqual(unexpected, []);
