@@ -27,7 +27,7 @@ pub use budget::{Budget, OverBudget, check_budget};
 pub use estimate::MeanDistance;
 pub use layer::{Attribute, AttributeLayer, Attributed};
 pub use live_bytes::{SamplingCounts, sampling_counts};
-pub use propagate::{Carried, carry, carry_fn};
+pub use propagate::{PropagatedFuture, carry, carry_fn};
 pub use snapshot::{Observer, PerRequest, RouteMemory, Snapshot};
 pub use thread_state::{sampling, set_sampling};
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 
-use crate::overload::thresholds::Marks;
+use crate::overload::thresholds::Thresholds;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use parse::{FlightPlace, LogFilter, LogFormat, Patience};
@@ -39,7 +39,7 @@ pub struct Config {
     /// No supervisor and no ladder: the backend and its `/health`, and nothing that could get in its way.
     pub unguarded: bool,
     /// Where the rungs of the ladder begin.
-    pub marks: Marks,
+    pub marks: Thresholds,
     /// The guard only says what it would do.
     pub observe_only: bool,
     /// Memory is booked to routes.

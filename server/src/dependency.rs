@@ -19,8 +19,8 @@ use std::time::Duration;
 use heapbeat_shared::event::cut;
 use serde::Serialize;
 
-pub(crate) use board::Board;
-pub use board::Finding;
+pub(crate) use board::Dependencies;
+pub use board::DependencyStatus;
 
 /// Most dependencies that one process can have.
 pub const MAX_DEPENDENCIES: usize = 16;
@@ -34,16 +34,16 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an answer counts unless the dependency says otherwise.
 pub const DEFAULT_FRESH_FOR: Duration = Duration::from_secs(5);
 
-type Checked = Pin<Box<dyn Future<Output = Result<Figures, Fault>> + Send>>;
+type Checked = Pin<Box<dyn Future<Output = Result<CheckDetails, CheckError>> + Send>>;
 
 /// Something that `/health/ready` depends on.
 ///
 /// ```
-/// use heapbeat::dependency::{Dependency, Fault, Figures};
+/// use heapbeat::dependency::{Dependency, CheckError, CheckDetails};
 ///
 /// let queue = Dependency::new("queue", || async {
 ///     let waiting = 7; // ask it
-///     if waiting < 1000 { Ok(Figures::default().with("waiting", waiting)) } else { Err(Fault::failed("too long")) }
+///     if waiting < 1000 { Ok(CheckDetails::default().with("waiting", waiting)) } else { Err(CheckError::failed("too long")) }
 /// });
 /// ```
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Dependency {
     /// thread cannot be, and is not called again before it has come back.
     pub fn new<F>(name: &str, check: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<Figures, Fault>> + Send + 'static,
+        F: Future<Output = Result<CheckDetails, CheckError>> + Send + 'static,
     {
         let (timeout, fresh_for) = (DEFAULT_TIMEOUT, DEFAULT_FRESH_FOR);
         Dependency { name: cut(name), timeout, fresh_for, check: Arc::new(move || Box::pin(check())) }
@@ -90,9 +90,9 @@ impl fmt::Debug for Dependency {
 
 /// What a check that went well tells beside that: numbers with a name, at most [`MAX_FIGURES`]; more are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures(Vec<(&'static str, u64)>);
+pub struct CheckDetails(Vec<(&'static str, u64)>);
 
-impl Figures {
+impl CheckDetails {
     /// The same, and one more.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: u64) -> Self {
@@ -108,7 +108,7 @@ impl Figures {
     }
 }
 
-impl Serialize for Figures {
+impl Serialize for CheckDetails {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
     }
@@ -116,7 +116,7 @@ impl Serialize for Figures {
 
 /// Why a dependency is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum CheckError {
     /// The check says so; at most 300 bytes of it.
     #[error("{0}")]
     Failed(String),
@@ -128,10 +128,10 @@ pub enum Fault {
     Panicked,
 }
 
-impl Fault {
+impl CheckError {
     /// A check's own words, cut to 300 bytes. They are shown to whoever can sign a request.
     pub fn failed(why: impl fmt::Display) -> Self {
-        Fault::Failed(cut(&why.to_string()))
+        CheckError::Failed(cut(&why.to_string()))
     }
 }
 

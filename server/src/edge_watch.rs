@@ -16,7 +16,7 @@ use webhook_absent as webhook_sender;
 
 use std::time::Duration;
 
-pub(crate) use notify::Watching;
+pub(crate) use notify::EdgeLiveness;
 
 use crate::config::Patience;
 
@@ -43,7 +43,7 @@ const STOPPED: Duration = Duration::from_secs(120);
 
 /// What is known of the edge's visits.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watcher {
+pub(crate) struct VisitTracker {
     /// The visit that the next gap is measured from.
     counted: Option<Duration>,
     /// The latest visit.
@@ -59,7 +59,7 @@ pub(crate) struct Watcher {
 
 /// What is worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum LivenessChange {
     /// The edge should have come.
     Silent {
         /// Its last visit.
@@ -76,7 +76,7 @@ pub(crate) enum Change {
     },
 }
 
-impl Watcher {
+impl VisitTracker {
     /// Notes a visit.
     pub(crate) fn visit(&mut self, now: Duration) {
         self.last = Some(now);
@@ -94,7 +94,12 @@ impl Watcher {
     }
 
     /// Looks whether the edge is silent, or was. `reachable` is whether visits would come to this process at all.
-    pub(crate) fn look(&mut self, now: Duration, reachable: bool, patience: Patience) -> Option<Change> {
+    pub(crate) fn look(
+        &mut self,
+        now: Duration,
+        reachable: bool,
+        patience: Patience,
+    ) -> Option<LivenessChange> {
         if now.saturating_sub(self.looked) > STOPPED {
             self.running = now;
         }
@@ -105,14 +110,14 @@ impl Watcher {
                 return None;
             }
             self.silent_since = None;
-            return Some(Change::Back { since, at: last });
+            return Some(LivenessChange::Back { since, at: last });
         }
         let allowed = self.allowed(patience)?;
         if !reachable || now.saturating_sub(last.max(self.running)) < allowed {
             return None;
         }
         self.silent_since = Some(last);
-        Some(Change::Silent { since: last, every: self.every() })
+        Some(LivenessChange::Silent { since: last, every: self.every() })
     }
 
     /// The latest visit.

@@ -26,18 +26,18 @@ use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 use serde::Serialize;
 
 use crate::attribution;
-use crate::telemetry::history::Seat;
+use crate::telemetry::history::SampleSlot;
 
-pub(crate) use directory::{Place, Shelf};
-pub(crate) use orphaned_samples::{Remnants, read as read_remnant};
-pub(crate) use reader::Story;
-pub(crate) use writer::Recorder;
+pub(crate) use directory::{RecorderDirectory, RecorderLocation};
+pub(crate) use orphaned_samples::{OrphanedSamples, read as read_remnant};
+pub(crate) use reader::Recording;
+pub(crate) use writer::FlightRecorder;
 
-static RECORDER: OnceLock<Recorder> = OnceLock::new();
+static RECORDER: OnceLock<FlightRecorder> = OnceLock::new();
 
 /// Who records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Head {
+pub(crate) struct RecordingHeader {
     pub(crate) instance: InstanceId,
     pub(crate) version: String,
     pub(crate) started: UnixMillis,
@@ -47,30 +47,30 @@ pub(crate) struct Head {
 
 /// Something that happened once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Note {
+pub(crate) struct RecordedNote {
     pub(crate) at: UnixMillis,
     pub(crate) text: String,
     pub(crate) stack: String,
 }
 
 wire::object! {
-    Head { instance, version, started, boot }
-    Note { at, text, stack ? usual }
+    RecordingHeader { instance, version, started, boot }
+    RecordedNote { at, text, stack ? usual }
 }
 
-/// Records from now on into the file at `path`, which a [`Shelf`] made.
-pub(crate) fn begin(path: &Path, head: &Head) -> io::Result<()> {
+/// Records from now on into the file at `path`, which a [`RecorderDirectory`] made.
+pub(crate) fn begin(path: &Path, head: &RecordingHeader) -> io::Result<()> {
     RECORDER.set(recorder(path, head)?).map_err(|_| io::Error::other("this process records already"))
 }
 
 /// What records into the file at `path` for somebody else, who does not do so himself.
-pub(crate) fn recorder(path: &Path, head: &Head) -> io::Result<Recorder> {
+pub(crate) fn recorder(path: &Path, head: &RecordingHeader) -> io::Result<FlightRecorder> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    Recorder::begin(&file, head)
+    FlightRecorder::begin(&file, head)
 }
 
 /// A look at memory, and where it went in the history.
-pub(crate) fn sample(sample: &Sample, seat: Seat, pressure: Pressure, limit: Bytes) {
+pub(crate) fn sample(sample: &Sample, seat: SampleSlot, pressure: Pressure, limit: Bytes) {
     with(|recorder| recorder.sample(sample, seat, pressure, limit));
 }
 
@@ -81,21 +81,23 @@ pub(crate) fn event(event: &Event) {
 
 /// The process was asked to stop.
 pub(crate) fn stopping(at: UnixMillis, by: &str) {
-    with(|recorder| recorder.note(layout::STOP, &Note { at, text: by.to_owned(), stack: String::new() }));
+    with(|recorder| {
+        recorder.note(layout::STOP, &RecordedNote { at, text: by.to_owned(), stack: String::new() })
+    });
 }
 
 /// Everything is done; what follows is the end.
 pub(crate) fn finished(at: UnixMillis) {
-    with(|recorder| recorder.note(layout::FINISHED, &Note { at, ..Note::default() }));
+    with(|recorder| recorder.note(layout::FINISHED, &RecordedNote { at, ..RecordedNote::default() }));
 }
 
 /// The process dies of this panic.
-pub(crate) fn panicked(note: &Note) {
+pub(crate) fn panicked(note: &RecordedNote) {
     with(|recorder| recorder.note(layout::PANIC, note));
 }
 
 /// The process was found hanging, doing this.
-pub(crate) fn hung(note: &Note) {
+pub(crate) fn hung(note: &RecordedNote) {
     with(|recorder| recorder.note(layout::HANG, note));
 }
 
@@ -112,7 +114,7 @@ pub(crate) fn left(tag: usize) {
 }
 
 #[inline]
-fn with(record: impl FnOnce(&Recorder)) {
+fn with(record: impl FnOnce(&FlightRecorder)) {
     if let Some(recorder) = RECORDER.get() {
         record(recorder);
     }

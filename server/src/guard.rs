@@ -14,29 +14,29 @@ use axum::routing::any;
 use crate::attribution::{AttributeLayer, Budget, set_sampling, take_always};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::dependency::{Board, Dependency, DependencyError};
-use crate::edge_watch::Watching;
+use crate::dependency::{Dependencies, Dependency, DependencyError};
+use crate::edge_watch::EdgeLiveness;
 use crate::http;
 use crate::http::health::Endpoint;
 use crate::http::listen;
 use crate::http::listen::ListenError;
-use crate::http::report::Desk;
-use crate::http::stop::{Stop, StopSource};
-use crate::http::{Drain, Server};
+use crate::http::report::ReportHandler;
+use crate::http::stop::{StopCause, StopSource};
+use crate::http::{DrainTimes, Server};
 use crate::instance::Instance;
-use crate::overload::actuator::{Keeper, Leave};
+use crate::overload::actuator::{Actuator, ShutdownRequest};
 use crate::overload::hooks::Hooks;
 use crate::overload::shed::{Gate, Priorities, ShedLayer};
-use crate::overload::thresholds::MarksError;
-use crate::sampling::lateness::Pulse;
+use crate::overload::thresholds::ThresholdsError;
+use crate::sampling::lateness::RuntimeProbe;
 use crate::sampling::sampler::Sampler;
-use crate::sampling::sampling_loop::Looker;
+use crate::sampling::sampling_loop::SamplingLoop;
 use crate::sampling::{Reading, Sources};
 use crate::state::State;
 use crate::supervisor;
 use crate::supervisor::Worker;
-use crate::telemetry::Recorder;
-use crate::telemetry::memory_log::Line;
+use crate::telemetry::Telemetry;
+use crate::telemetry::memory_log::MemoryLog;
 
 /// Why the guard could not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum Error {
     Config(#[from] ConfigError),
     /// The marks make no ladder under the limit.
     #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT make no ladder: {0}")]
-    Marks(#[from] MarksError),
+    Thresholds(#[from] ThresholdsError),
     /// The dependencies make no list.
     #[error(transparent)]
     Dependency(#[from] DependencyError),
@@ -67,13 +67,13 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
-    desk: Arc<Desk>,
+    desk: Arc<ReportHandler>,
     listeners: Vec<TcpListener>,
     stop: StopWhen,
     shed: ShedLayer,
-    leave: Arc<Leave>,
+    leave: Arc<ShutdownRequest>,
     worker: Option<Worker>,
-    pulse: Arc<Pulse>,
+    pulse: Arc<RuntimeProbe>,
     _sampler: Sampler,
 }
 
@@ -157,7 +157,7 @@ impl Guard {
                 http::announce(address);
             }
         }
-        let drain = Drain { window: config.drain_window, timeout: config.drain_timeout };
+        let drain = DrainTimes { window: config.drain_window, timeout: config.drain_timeout };
         let app = if config.unguarded { app } else { attributed(app, &config).layer(shed) };
         let server = Server::new(app, desk, config.http);
         if let Some(link) = &link {
@@ -165,7 +165,7 @@ impl Guard {
             link.ready();
         }
         let cause = http::serve(server, listeners, drain, stop).await;
-        if let Some(link) = link.filter(|_| cause == Stop::Asked) {
+        if let Some(link) = link.filter(|_| cause == StopCause::Asked) {
             link.done();
         }
         if leave.is_over() { Err(Error::GaveUp) } else { Ok(()) }
@@ -223,7 +223,7 @@ impl GuardBuilder {
     /// Takes the first sample and starts the sampler.
     pub fn build(self) -> Result<Guard, Error> {
         let GuardBuilder { config, listeners, stop, priorities, hooks, dependencies, version, worker } = self;
-        let dependencies = Board::new(dependencies)?;
+        let dependencies = Dependencies::new(dependencies)?;
         if !config.attribution || config.unguarded {
             set_sampling(None);
         }
@@ -231,7 +231,7 @@ impl GuardBuilder {
             take_always();
         }
         let clock = Clock::of_this_process();
-        let pulse = Arc::<Pulse>::default();
+        let pulse = Arc::<RuntimeProbe>::default();
         let mut sources = Sources::of_this_process(config.memory_limit).with_pulse(Arc::clone(&pulse));
         let missing = sources.missing();
         for source in &missing {
@@ -254,11 +254,11 @@ impl GuardBuilder {
             supervisor::end_on_panic();
         }
         let watching =
-            Arc::new(Watching::new(config.watcher_silence, config.alert_webhook.clone(), &instance));
-        let recorder = Arc::new(Recorder::new(clock, instance, link.clone(), missing, &first));
-        let (gate, leave) = (Arc::<Gate>::default(), Arc::<Leave>::default());
+            Arc::new(EdgeLiveness::new(config.watcher_silence, config.alert_webhook.clone(), &instance));
+        let recorder = Arc::new(Telemetry::new(clock, instance, link.clone(), missing, &first));
+        let (gate, leave) = (Arc::<Gate>::default(), Arc::<ShutdownRequest>::default());
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
-        let keeper = Keeper::new(
+        let actuator = Actuator::new(
             &config,
             first.limit.bytes,
             hooks,
@@ -267,9 +267,9 @@ impl GuardBuilder {
             Arc::clone(&recorder),
             link.clone(),
         )?;
-        let keeper = (!config.unguarded).then_some(keeper);
+        let actuator = (!config.unguarded).then_some(actuator);
         let state = Arc::new(State::new(&first, dependencies));
-        let desk = Desk::new(
+        let desk = ReportHandler::new(
             Arc::clone(&state),
             Arc::clone(&recorder),
             clock,
@@ -279,14 +279,14 @@ impl GuardBuilder {
             Arc::clone(&watching),
         );
         let interval = config.sample_interval;
-        let mut looker = Looker {
+        let mut looker = SamplingLoop {
             clock,
             sources,
-            keeper,
+            actuator,
             recorder,
             state,
             link,
-            line: Line::every(config.log_interval),
+            line: MemoryLog::every(config.log_interval),
             watching,
             interval,
         };

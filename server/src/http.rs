@@ -31,22 +31,22 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::config::HttpLimits;
-use connection_limit::Slots;
-use report::Desk;
-use stop::{Stop, StopSource};
+use connection_limit::ConnectionLimit;
+use report::ReportHandler;
+use stop::{StopCause, StopSource};
 
 /// What every connection needs.
 #[derive(Debug)]
 pub(crate) struct Server {
     app: Router,
-    desk: Arc<Desk>,
+    desk: Arc<ReportHandler>,
     limits: HttpLimits,
-    slots: Slots,
+    slots: ConnectionLimit,
 }
 
 /// How far the end has come; connections and listeners follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum DrainStage {
     /// New connections are taken.
     Open,
     /// A replacement takes new connections; those that are there stay for one more answer.
@@ -61,7 +61,7 @@ const ONE_MORE: Duration = Duration::from_secs(5);
 
 /// How long the end may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Drain {
+pub(crate) struct DrainTimes {
     /// New connections are still taken for so long.
     pub(crate) window: Duration,
     /// From the signal to the end.
@@ -69,7 +69,7 @@ pub(crate) struct Drain {
 }
 
 impl Server {
-    pub(crate) fn new(app: Router, desk: Arc<Desk>, limits: HttpLimits) -> Arc<Self> {
+    pub(crate) fn new(app: Router, desk: Arc<ReportHandler>, limits: HttpLimits) -> Arc<Self> {
         // The limit on bodies is this server's; axum's own of 2 MB would make a larger one useless.
         let app = app.layer(DefaultBodyLimit::disable());
         let connections =
@@ -80,7 +80,7 @@ impl Server {
                 limits.max_connections
             );
         }
-        let slots = Slots::new(connections);
+        let slots = ConnectionLimit::new(connections);
         Arc::new(Server { app, desk, limits, slots })
     }
 }
@@ -89,10 +89,10 @@ impl Server {
 pub(crate) async fn serve(
     server: Arc<Server>,
     listeners: Vec<TcpListener>,
-    drain: Drain,
+    drain: DrainTimes,
     mut stop: StopSource,
-) -> Stop {
-    let (stage, follow) = watch::channel(Stage::Open);
+) -> StopCause {
+    let (stage, follow) = watch::channel(DrainStage::Open);
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(accept::accept(listener, Arc::clone(&server), follow.clone()));
@@ -101,7 +101,7 @@ pub(crate) async fn serve(
 
     let cause = stop.next().await;
     let begun = Instant::now();
-    let within = if let Stop::HandOver(within) = cause {
+    let within = if let StopCause::HandOver(within) = cause {
         server.desk.state().hand_over();
         within
     } else {
@@ -112,14 +112,14 @@ pub(crate) async fn serve(
     tracing::info!(heapbeat.stop.cause = cause.as_str(), "{cause}: finishing what is in flight");
     let ordered = async {
         match cause {
-            Stop::Terminate => sleep_until(begun + drain.window).await,
-            Stop::HandOver(_) => {
-                stage.send_replace(Stage::HandingOver);
+            StopCause::Terminate => sleep_until(begun + drain.window).await,
+            StopCause::HandOver(_) => {
+                stage.send_replace(DrainStage::HandingOver);
                 let _ = timeout_at(begun + ONE_MORE.min(within / 2), stage.closed()).await;
             }
-            Stop::Interrupt | Stop::Asked | Stop::Memory | Stop::Orphaned => {}
+            StopCause::Interrupt | StopCause::Asked | StopCause::Memory | StopCause::Orphaned => {}
         }
-        stage.send_replace(Stage::Closing);
+        stage.send_replace(DrainStage::Closing);
         stage.closed().await;
     };
     tokio::select! {

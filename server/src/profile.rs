@@ -18,7 +18,7 @@ const WINDOW: std::ops::RangeInclusive<u64> = 1..=300;
 
 /// What somebody asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum ProfileRequest {
     /// All that is held now.
     Now,
     /// What is allocated within so many seconds and still held at their end.
@@ -27,7 +27,7 @@ pub(crate) enum Wish {
 
 /// Why there is no profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoProfile {
+pub(crate) enum ProfileError {
     #[error("`seconds` is a whole number from 1 to 300")]
     Seconds,
     #[error(
@@ -44,35 +44,37 @@ pub(crate) enum NoProfile {
     NoSamples,
 }
 
-impl Wish {
+impl ProfileRequest {
     /// `?seconds=30`, or none.
-    pub(crate) fn of(query: Option<&str>) -> Result<Self, NoProfile> {
+    pub(crate) fn of(query: Option<&str>) -> Result<Self, ProfileError> {
         let mut pairs = query.unwrap_or_default().split('&');
         let Some(text) = pairs.find_map(|pair| pair.strip_prefix("seconds=")) else {
-            return Ok(Wish::Now);
+            return Ok(ProfileRequest::Now);
         };
         let seconds =
-            text.parse().ok().filter(|seconds| WINDOW.contains(seconds)).ok_or(NoProfile::Seconds)?;
-        Ok(Wish::Within(Duration::from_secs(seconds)))
+            text.parse().ok().filter(|seconds| WINDOW.contains(seconds)).ok_or(ProfileError::Seconds)?;
+        Ok(ProfileRequest::Within(Duration::from_secs(seconds)))
     }
 }
 
 /// A profile that can be made: the window is open, if one was wished for.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct ProfileOptions {
     window: Option<(Window, Duration)>,
 }
 
-impl Order {
+impl ProfileOptions {
     /// Begins, if it can be done.
-    pub(crate) fn open(wish: Wish) -> Result<Self, NoProfile> {
+    pub(crate) fn open(wish: ProfileRequest) -> Result<Self, ProfileError> {
         if sampling().is_none() || crate::attribution::sampling_counts().taken == 0 {
-            return Err(NoProfile::NoSamples);
+            return Err(ProfileError::NoSamples);
         }
         match wish {
-            Wish::Now if always_taken() => Ok(Order { window: None }),
-            Wish::Now => Err(NoProfile::Off),
-            Wish::Within(time) => Ok(Order { window: Some((Window::open().ok_or(NoProfile::Busy)?, time)) }),
+            ProfileRequest::Now if always_taken() => Ok(ProfileOptions { window: None }),
+            ProfileRequest::Now => Err(ProfileError::Off),
+            ProfileRequest::Within(time) => {
+                Ok(ProfileOptions { window: Some((Window::open().ok_or(ProfileError::Busy)?, time)) })
+            }
         }
     }
 

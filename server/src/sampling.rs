@@ -28,7 +28,7 @@ pub use limit::{Limit, LimitOrigin, physical_memory};
 pub use process::{Process, ProcessMemory};
 pub use stall::{Stall, StallFile};
 
-use lateness::{Lateness, Pulse};
+use lateness::{Lateness, RuntimeProbe};
 
 /// Everything read at one instant, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -109,7 +109,7 @@ impl Sources {
     }
 
     /// Also listens to the async runtime.
-    pub(crate) fn with_pulse(self, pulse: Arc<Pulse>) -> Self {
+    pub(crate) fn with_pulse(self, pulse: Arc<RuntimeProbe>) -> Self {
         Sources { lateness: Some(Lateness::new(pulse)), ..self }
     }
 

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes as Body;
 use heapbeat_shared::{Health, Pressure, Status};
 
-use crate::dependency::Board;
+use crate::dependency::Dependencies;
 use crate::sampling::Reading;
 
 /// The latest of everything.
@@ -19,13 +19,13 @@ pub(crate) struct State {
     /// A [`Pressure`] by its place in [`Pressure::ALL`].
     pressure: AtomicU8,
     draining: AtomicBool,
-    dependencies: Board,
+    dependencies: Dependencies,
     leaving: AtomicBool,
 }
 
 impl State {
     /// Begins with a reading, so that there is no moment without a true answer.
-    pub(crate) fn new(first: &Reading, dependencies: Board) -> Self {
+    pub(crate) fn new(first: &Reading, dependencies: Dependencies) -> Self {
         let state = State {
             reading: ArcSwap::from_pointee(*first),
             health: ArcSwap::default(),
@@ -100,7 +100,7 @@ impl State {
     }
 
     /// What the application cannot work without.
-    pub(crate) fn dependencies(&self) -> &Board {
+    pub(crate) fn dependencies(&self) -> &Dependencies {
         &self.dependencies
     }
 
@@ -146,7 +146,7 @@ mod tests {
                 r#"{{"status":"{status}","memory":{{"rss":150,"heapUsed":90,"heapTotal":100,"external":30}},"uptime":{uptime}}}"#
             )
         };
-        let state = State::new(&reading(7), Board::default());
+        let state = State::new(&reading(7), Dependencies::default());
         assert_eq!(state.health(), body("healthy", 7));
         state.publish(&reading(8));
         assert_eq!(state.health(), body("healthy", 8));

@@ -34,21 +34,21 @@ use listenfd::ListenFd;
 
 use crate::config::{Config, FlightPlace};
 use crate::flight_recorder;
-use crate::flight_recorder::{Head, Place, Shelf};
+use crate::flight_recorder::{RecorderDirectory, RecorderLocation, RecordingHeader};
 use crate::guard::Error;
 use crate::http::listen;
 use crate::instance::Instance;
 use crate::sampling::{Cgroup, Limit, physical_memory};
-use external::{Guarded, Watch};
-use external_status::Guest;
-use limits::Rules;
+use external::{ExternalProgram, ProgramMonitor};
+use external_status::ExternalStatus;
+use limits::Limits;
 use process::Program;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use panic::{connection, end_on_panic};
 pub use process::START;
 pub use worker::Worker;
-pub(crate) use worker::{Asking, Link, Pace, take_turns};
+pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, take_turns};
 
 /// Makes this process a supervisor, or the worker of one.
 ///
@@ -58,17 +58,18 @@ pub(crate) use worker::{Asking, Link, Pace, take_turns};
 /// [`GuardBuilder::worker`](crate::GuardBuilder::worker) takes. `version` is what runs, as
 /// [`GuardBuilder::version`](crate::GuardBuilder::version) is told it as well.
 pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
-    let pace = Pace { hang: config.hang_timeout, look: config.sample_interval, drain: config.drain_timeout };
+    let pace =
+        WorkerTiming { hang: config.hang_timeout, look: config.sample_interval, drain: config.drain_timeout };
     let adopted = Worker::adopt(pace).map_err(|error| Error::System("talk to the supervisor", error))?;
     if let Some(worker) = adopted {
         return Ok(worker);
     }
     let listeners = sockets(config)?;
-    let mut rules = Rules::new(limit(config), config.hang_timeout, config.drain_timeout);
+    let mut rules = Limits::new(limit(config), config.hang_timeout, config.drain_timeout);
     rules.enforced = enforced();
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     // A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.
-    let shelf = Shelf::open(&place(config, "", if config.port == 0 { 0 } else { port }));
+    let shelf = RecorderDirectory::open(&place(config, "", if config.port == 0 { 0 } else { port }));
     let supervisor = event_loop::Supervisor::new(rules, listeners, shelf, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
@@ -85,7 +86,7 @@ pub struct Ports {
 }
 
 /// Guards another program until it is done or somebody asks to stop; the exit code.
-pub fn guard(config: &Config, guarded: &Guarded, ports: Ports) -> Result<u8, Error> {
+pub fn guard(config: &Config, guarded: &ExternalProgram, ports: Ports) -> Result<u8, Error> {
     let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
         Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
     };
@@ -101,13 +102,13 @@ pub fn guard(config: &Config, guarded: &Guarded, ports: Ports) -> Result<u8, Err
     for (name, value) in &variables {
         tracing::info!("{name}={value}: what the program's runtime takes shall fit {}", guarded.limit);
     }
-    let mut rules = Rules::new(guarded.limit, config.hang_timeout, config.drain_timeout);
+    let mut rules = Limits::new(guarded.limit, config.hang_timeout, config.drain_timeout);
     // Without a socket of its own to be given, two of them would want the same port.
     rules.one_at_a_time = listeners.is_empty();
     let system = |error| Error::System("supervise", error);
     let program = Program::guest(&guarded.command, variables).map_err(system)?;
-    let guest = Guest::new(Watch::new(guarded.clone())?, guarded.limit, side);
-    let shelf = Shelf::open(&place(config, "side-", ports.side.unwrap_or(0)));
+    let guest = ExternalStatus::new(ProgramMonitor::new(guarded.clone())?, guarded.limit, side);
+    let shelf = RecorderDirectory::open(&place(config, "side-", ports.side.unwrap_or(0)));
     let supervisor = event_loop::Supervisor::new(rules, listeners, shelf, "").map_err(system)?;
     Ok(supervisor.of_guest(program, guest).run())
 }
@@ -168,14 +169,14 @@ fn of_the_cgroup() -> Option<Bytes> {
 }
 
 /// Where the recorders of the one server or guard at this port are; at 0 there are none to be found again.
-fn place(config: &Config, what: &str, port: u16) -> Place {
+fn place(config: &Config, what: &str, port: u16) -> RecorderLocation {
     match &config.flight {
-        FlightPlace::Off => Place::Memory,
-        FlightPlace::Directory(directory) => Place::Directory(directory.clone()),
-        FlightPlace::Auto if port == 0 => Place::Memory,
+        FlightPlace::Off => RecorderLocation::Memory,
+        FlightPlace::Directory(directory) => RecorderLocation::Directory(directory.clone()),
+        FlightPlace::Auto if port == 0 => RecorderLocation::Memory,
         FlightPlace::Auto => {
             let user = rustix::process::geteuid().as_raw();
-            Place::Directory(std::env::temp_dir().join(format!("heapbeat-{user}-{what}{port}")))
+            RecorderLocation::Directory(std::env::temp_dir().join(format!("heapbeat-{user}-{what}{port}")))
         }
     }
 }
@@ -183,7 +184,7 @@ fn place(config: &Config, what: &str, port: u16) -> Place {
 /// Begins to record, where this process's supervisor has made a file for it.
 pub(crate) fn record(instance: &Instance) {
     let Some(path) = std::env::var_os(process::FLIGHT) else { return };
-    let head = Head {
+    let head = RecordingHeader {
         instance: instance.id,
         version: instance.version.clone(),
         started: instance.started,

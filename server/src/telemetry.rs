@@ -23,12 +23,12 @@ use crate::attribution::Observer;
 use crate::clock::Clock;
 use crate::flight_recorder;
 use crate::instance::Instance;
-use crate::overload::ladder::Share;
+use crate::overload::ladder::ShedShare;
 use crate::sampling::Reading;
-use crate::supervisor::Link;
-use crate::telemetry::event_log::Journal;
+use crate::supervisor::SupervisorLink;
+use crate::telemetry::event_log::EventLog;
 use crate::telemetry::history::History;
-use crate::telemetry::metrics_page::Purges;
+use crate::telemetry::metrics_page::PurgeTotals;
 
 /// How far ahead growth of the last seconds is looked at.
 const HORIZON: Duration = Duration::from_secs(60);
@@ -41,55 +41,60 @@ const WORTH_FORGETTING: u64 = 64;
 
 /// The memory of this run.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct Telemetry {
     clock: Clock,
     instance: Instance,
     /// The supervisor, if there is one.
-    link: Option<Arc<Link>>,
+    link: Option<Arc<SupervisorLink>>,
     /// Sources that cannot be read here.
     missing: Vec<&'static str>,
-    journal: Journal,
-    kept: Mutex<Kept>,
+    journal: EventLog,
+    kept: Mutex<RecordedState>,
     forecaster: Mutex<Forecaster>,
-    routes: Mutex<Routes>,
+    routes: Mutex<RouteGrowth>,
 }
 
 /// What every look adds to.
 #[derive(Debug)]
-struct Kept {
+struct RecordedState {
     history: History,
     standing: Standing,
     limit: Bytes,
-    purges: Purges,
+    purges: PurgeTotals,
 }
 
 /// The marks of attribution.
 #[derive(Debug)]
-struct Routes {
+struct RouteGrowth {
     observer: Observer,
     /// Age of the process at which the next mark is due.
     due: Duration,
 }
 
-impl Recorder {
+impl Telemetry {
     /// Nothing seen yet but `first`.
     pub(crate) fn new(
         clock: Clock,
         instance: Instance,
-        link: Option<Arc<Link>>,
+        link: Option<Arc<SupervisorLink>>,
         missing: Vec<&'static str>,
         first: &Reading,
     ) -> Self {
         let standing = Standing { rung: Pressure::Calm, since: instance.started, shed: 0 };
         let history = History::new(instance.id);
-        let recorder = Recorder {
+        let recorder = Telemetry {
             clock,
             link,
             missing,
-            journal: Journal::default(),
-            kept: Mutex::new(Kept { history, standing, limit: first.limit.bytes, purges: Purges::default() }),
+            journal: EventLog::default(),
+            kept: Mutex::new(RecordedState {
+                history,
+                standing,
+                limit: first.limit.bytes,
+                purges: PurgeTotals::default(),
+            }),
             forecaster: Mutex::new(Forecaster::new()),
-            routes: Mutex::new(Routes { observer: Observer::new(MARK_EVERY), due: Duration::ZERO }),
+            routes: Mutex::new(RouteGrowth { observer: Observer::new(MARK_EVERY), due: Duration::ZERO }),
             instance,
         };
         recorder.journal.note(recorder.instance.started, EventKind::Started);
@@ -139,7 +144,7 @@ impl Recorder {
     }
 
     /// Keeps a reading and where memory stood at it.
-    pub(crate) fn keep(&self, reading: &Reading, pressure: Pressure, shed: Share) {
+    pub(crate) fn keep(&self, reading: &Reading, pressure: Pressure, shed: ShedShare) {
         let sample = reading.sample();
         let seat = {
             let mut kept = locked(&self.kept);

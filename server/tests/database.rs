@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use heapbeat::config::Config;
 use heapbeat::dependency::database;
-use heapbeat::overload::hooks::{HookOutcome, Hooks, Shrink};
+use heapbeat::overload::hooks::{HookOutcome, Hooks, ShrinkRequest};
 use heapbeat::{Guard, listen};
 use heapbeat_shared::{Bytes, Pressure};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -80,7 +80,7 @@ async fn pressure_closes_the_connections_that_nobody_uses() {
 
     let hooks = Hooks::default();
     hooks.add("pool", 0, PATIENCE, database::shrink(&pool)).unwrap();
-    let shrink = Shrink { pressure: Pressure::Purge, wanted: Bytes(1) };
+    let shrink = ShrinkRequest { pressure: Pressure::Purge, wanted: Bytes(1) };
     let reports = tokio::task::spawn_blocking(move || hooks.run(shrink)).await.unwrap();
     assert_eq!(reports[0].outcome, HookOutcome::Done);
     assert_eq!((pool.size(), pool.num_idle()), (1, 0), "all but the one in use");

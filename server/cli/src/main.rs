@@ -51,7 +51,7 @@ fn main() -> ExitCode {
                     error,
                     serve::Error::Config(_)
                         | serve::Error::SidePort(_)
-                        | serve::Error::Guard(heapbeat::Error::Marks(_))
+                        | serve::Error::Guard(heapbeat::Error::Thresholds(_))
                 ) {
                     USAGE
                 } else {

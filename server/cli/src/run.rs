@@ -8,7 +8,7 @@ use heapbeat::config::{Config, environment};
 use heapbeat::logging;
 use heapbeat::supervisor;
 use heapbeat::supervisor::Ports;
-use heapbeat::supervisor::external::{Guarded, Shrink};
+use heapbeat::supervisor::external::{ExternalProgram, ShrinkMethod};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
@@ -102,11 +102,11 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<u8, Error> {
     logging::init(&config)?;
     let shrink =
         match (arguments.get_one::<i32>("shrink-signal"), arguments.get_one::<String>("shrink-command")) {
-            (Some(signal), _) => Shrink::Signal(*signal),
-            (None, Some(command)) => Shrink::Shell(command.clone()),
-            (None, None) => Shrink::Nothing,
+            (Some(signal), _) => ShrinkMethod::Signal(*signal),
+            (None, Some(command)) => ShrinkMethod::Shell(command.clone()),
+            (None, None) => ShrinkMethod::Nothing,
         };
-    let guarded = Guarded {
+    let guarded = ExternalProgram {
         command: words(arguments),
         limit: supervisor::limit(&config),
         marks: config.marks,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::request_account::Account;
+use super::request_account::RequestAccount;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -20,7 +20,7 @@ pin_project! {
         #[pin]
         inner: Option<B>,
         instead: Option<Bytes>,
-        account: Account,
+        account: RequestAccount,
     }
 
     impl<B> PinnedDrop for AttributedBody<B> {
@@ -32,12 +32,12 @@ pin_project! {
 }
 
 impl<B> AttributedBody<B> {
-    pub(super) const fn new(inner: B, account: Account) -> Self {
+    pub(super) const fn new(inner: B, account: RequestAccount) -> Self {
         Self { inner: Some(inner), instead: None, account }
     }
 
     /// What a request gets that was not answered.
-    pub(super) const fn refusal(message: &'static str, account: Account) -> Self {
+    pub(super) const fn refusal(message: &'static str, account: RequestAccount) -> Self {
         Self { inner: None, instead: Some(Bytes::from_static(message.as_bytes())), account }
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Point {
 
 /// Bytes a minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Growth {
+pub(super) struct GrowthEstimate {
     pub(super) per_minute: f64,
     /// One standard error, at most: what is alive at both ends was sampled once and cancels out, so the true one is
     /// smaller the less a route's memory is exchanged.
@@ -21,7 +21,7 @@ pub(super) struct Growth {
 }
 
 /// `points` ascending in time. `None` with fewer than two, or when no time lies between them.
-pub(super) fn growth(points: &[Point]) -> Option<Growth> {
+pub(super) fn growth(points: &[Point]) -> Option<GrowthEstimate> {
     let third = points.len().div_ceil(3);
     if points.len() < 2 {
         return None;
@@ -33,7 +33,7 @@ pub(super) fn growth(points: &[Point]) -> Option<Growth> {
     }
     let error = middle(first, |p| p.error).hypot(middle(last, |p| p.error));
     let gained = middle(last, |p| p.bytes) - middle(first, |p| p.bytes);
-    Some(Growth { per_minute: gained / minutes, error: error / minutes })
+    Some(GrowthEstimate { per_minute: gained / minutes, error: error / minutes })
 }
 
 fn middle(points: &[Point], of: impl Fn(&Point) -> f64) -> f64 {

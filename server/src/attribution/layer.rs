@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 
 use super::body::AttributedBody;
 use super::budget::{Budget, OverBudget};
-use super::request_account::Account;
+use super::request_account::RequestAccount;
 use super::route::{intern, route};
 use super::tag::Tag;
 
@@ -100,7 +100,7 @@ where
             Some(path) => intern(request.method(), path.as_str()),
             None => Tag::UNMATCHED,
         };
-        let mut account = Account::open(tag, self.budgets.of(tag));
+        let mut account = RequestAccount::open(tag, self.budgets.of(tag));
         if let Some(over) = account.check_before() {
             account.run(|| drop(request));
             return Attributed { inner: None, refused: Some(over), account: Some(account) };
@@ -116,7 +116,7 @@ pin_project! {
         #[pin]
         inner: Option<F>,
         refused: Option<OverBudget>,
-        account: Option<Account>,
+        account: Option<RequestAccount>,
     }
 
     impl<F> PinnedDrop for Attributed<F> {
@@ -158,7 +158,7 @@ where
     }
 }
 
-fn refusal<B>(over: OverBudget, account: Account) -> Response<AttributedBody<B>> {
+fn refusal<B>(over: OverBudget, account: RequestAccount) -> Response<AttributedBody<B>> {
     let mut response = Response::new(AttributedBody::refusal(over.told(), account));
     *response.status_mut() = over.status();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -96,7 +96,7 @@ pub(super) fn of(tag: Tag) -> LiveBytes {
 
 /// Live bytes of one route that were allocated at one place in the code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct HeldSample {
     /// Estimated bytes.
     pub(crate) bytes: u64,
     /// Samples they are estimated from.
@@ -104,8 +104,8 @@ pub(crate) struct Held {
 }
 
 /// Everything that is held, by place and route. With a period: only what was allocated in it.
-pub(crate) fn held(period: Option<u16>) -> HashMap<(StackId, &'static str), Held> {
-    let mut sums: HashMap<(StackId, Tag), Held> = HashMap::new();
+pub(crate) fn held(period: Option<u16>) -> HashMap<(StackId, &'static str), HeldSample> {
+    let mut sums: HashMap<(StackId, Tag), HeldSample> = HashMap::new();
     SAMPLES.each(|booking| {
         if period.is_none_or(|period| booking.stack.period() == period) {
             let held = sums.entry((booking.stack.place(), booking.tag)).or_default();

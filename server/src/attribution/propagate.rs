@@ -13,18 +13,18 @@ use super::tag::Tag;
 use super::thread_state;
 
 fn run_for<R>(tag: Tag, work: impl FnOnce() -> R) -> R {
-    let mut errand = Errand { tag, spent: 0 };
+    let mut errand = Propagated { tag, spent: 0 };
     let _scope = Scope::enter(tag, &mut errand.spent, u64::MAX);
     work()
 }
 
 /// Books when it ends, after the scope that counts for it.
-struct Errand {
+struct Propagated {
     tag: Tag,
     spent: u64,
 }
 
-impl Drop for Errand {
+impl Drop for Propagated {
     fn drop(&mut self) {
         if self.spent > 0 {
             route(self.tag).add_carried(self.spent);
@@ -33,8 +33,8 @@ impl Drop for Errand {
 }
 
 /// Carries the route of the present request into a task: `tokio::spawn(carry(async move { … }))`.
-pub fn carry<F: Future>(future: F) -> Carried<F> {
-    Carried { inner: Some(future), tag: thread_state::tag() }
+pub fn carry<F: Future>(future: F) -> PropagatedFuture<F> {
+    PropagatedFuture { inner: Some(future), tag: thread_state::tag() }
 }
 
 /// Carries the route of the present request onto a thread: `tokio::task::spawn_blocking(carry_fn(move || …))`.
@@ -45,13 +45,13 @@ pub fn carry_fn<R>(work: impl FnOnce() -> R) -> impl FnOnce() -> R {
 
 pin_project! {
     /// A future polled, and dropped, in the name of the route that made it. Made by [`carry`].
-    pub struct Carried<F> {
+    pub struct PropagatedFuture<F> {
         #[pin]
         inner: Option<F>,
         tag: Tag,
     }
 
-    impl<F> PinnedDrop for Carried<F> {
+    impl<F> PinnedDrop for PropagatedFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             run_for(*this.tag, || this.inner.set(None));
@@ -59,7 +59,7 @@ pin_project! {
     }
 }
 
-impl<F: Future> Future for Carried<F> {
+impl<F: Future> Future for PropagatedFuture<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {

@@ -6,13 +6,13 @@ use super::route::route;
 use super::tag::Tag;
 use crate::flight_recorder;
 
-pub(super) struct Account {
+pub(super) struct RequestAccount {
     tag: Tag,
     spent: u64,
     budget: Budget,
 }
 
-impl Account {
+impl RequestAccount {
     pub(super) fn open(tag: Tag, budget: Budget) -> Self {
         flight_recorder::entered(tag.index());
         Self { tag, spent: 0, budget }
@@ -45,7 +45,7 @@ impl Account {
     }
 }
 
-impl Drop for Account {
+impl Drop for RequestAccount {
     fn drop(&mut self) {
         flight_recorder::left(self.tag.index());
         route(self.tag).add_request(self.spent);

@@ -63,7 +63,7 @@ impl Verb {
 
 /// What was counted for a route since the start of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct RouteCounts {
     pub(super) requests: u64,
     pub(super) churn: u64,
     pub(super) carried: u64,
@@ -104,9 +104,9 @@ impl Route {
         self.over_budget.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> RouteCounts {
         let (requests, [median, p99]) = self.per_request.quantiles([0.5, 0.99]);
-        Counts {
+        RouteCounts {
             requests,
             churn: self.churn.load(Ordering::Relaxed),
             carried: self.carried.load(Ordering::Relaxed),

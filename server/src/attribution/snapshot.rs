@@ -9,7 +9,7 @@ use super::growth::{Point, growth};
 use super::live_bytes;
 use super::live_bytes::{SamplingCounts, sampling_counts};
 use super::route;
-use super::route::Counts;
+use super::route::RouteCounts;
 use super::tag::Tag;
 use super::thread_state::sampling;
 
@@ -80,11 +80,11 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Observer {
     spacing: Duration,
-    marks: VecDeque<Mark>,
+    marks: VecDeque<GrowthMark>,
 }
 
 /// One route as it is read: its tag, label, counts and live bytes.
-type Read = (Tag, &'static str, Counts, live_bytes::LiveBytes);
+type Read = (Tag, &'static str, RouteCounts, live_bytes::LiveBytes);
 
 /// Every route that was seen, by tag.
 fn read() -> Vec<Read> {
@@ -92,7 +92,7 @@ fn read() -> Vec<Read> {
 }
 
 #[derive(Debug)]
-struct Mark {
+struct GrowthMark {
     at: Duration,
     /// By tag, ascending.
     routes: Vec<(Tag, Figures)>,
@@ -149,7 +149,7 @@ impl Observer {
     }
 
     fn remember(&mut self, now: Duration, read: &[Read]) {
-        let mark = Mark {
+        let mark = GrowthMark {
             at: now,
             routes: read
                 .iter()
@@ -160,8 +160,9 @@ impl Observer {
                 .collect(),
         };
         // The newest mark is always the present; it becomes a lasting one when the next is a spacing away.
-        let lasting =
-            |last: &Mark, before: Option<&Mark>| before.is_none_or(|it| last.at >= it.at + self.spacing);
+        let lasting = |last: &GrowthMark, before: Option<&GrowthMark>| {
+            before.is_none_or(|it| last.at >= it.at + self.spacing)
+        };
         if let Some(last) = self.marks.back()
             && !lasting(last, self.marks.iter().rev().nth(1))
         {
@@ -177,13 +178,13 @@ impl Observer {
         &self,
         tag: Tag,
         label: &'static str,
-        counts: &Counts,
+        counts: &RouteCounts,
         live: live_bytes::LiveBytes,
         seconds: f64,
     ) -> RouteMemory {
         // A route that a mark does not know had nothing then.
         let figures =
-            |mark: &Mark| mark.routes.iter().find(|(it, _)| *it == tag).map(|(_, figures)| *figures);
+            |mark: &GrowthMark| mark.routes.iter().find(|(it, _)| *it == tag).map(|(_, figures)| *figures);
         let points: Vec<Point> = self
             .marks
             .iter()

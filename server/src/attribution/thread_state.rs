@@ -28,7 +28,7 @@ pub fn sampling() -> Option<MeanDistance> {
     MeanDistance::from_log2(SAMPLING.load(Ordering::Relaxed))
 }
 
-struct Local {
+struct ThreadState {
     /// Bytes to the next sample. Never negative between calls.
     left: Cell<i64>,
     /// The distance that `left` was drawn for; 0: none was drawn.
@@ -40,8 +40,8 @@ struct Local {
 }
 
 thread_local! {
-    static LOCAL: Local = const {
-        Local {
+    static LOCAL: ThreadState = const {
+        ThreadState {
             left: Cell::new(0),
             drawn: Cell::new(0),
             random: Cell::new(0),
@@ -114,7 +114,7 @@ pub(crate) fn excess() -> u64 {
     LOCAL.with(|local| local.excess.get())
 }
 
-impl Local {
+impl ThreadState {
     /// `SplitMix64` (Steele, Lea, Flood, 2014): one word of state, passes `BigCrush`.
     fn next(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -13,7 +13,7 @@ use heapbeat_shared::units::parse_duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::Readers;
-use crate::overload::thresholds::{Mark, ParseMarkError};
+use crate::overload::thresholds::{ParseThresholdError, Threshold};
 
 /// Which events are logged: a level, or levels by the module that speaks, such as `info,heapbeat::http=debug`.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,8 +110,8 @@ pub(super) fn count(text: &str, range: RangeInclusive<usize>) -> Parsed<usize> {
     if range.contains(&count) { Ok(count) } else { Err(right()) }
 }
 
-pub(super) fn mark(text: &str) -> Parsed<Mark> {
-    text.parse().map_err(|error: ParseMarkError| error.to_string())
+pub(super) fn mark(text: &str) -> Parsed<Threshold> {
+    text.parse().map_err(|error: ParseThresholdError| error.to_string())
 }
 
 pub(super) fn switch(text: &str) -> Parsed<bool> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-use crate::overload::thresholds::Marks;
+use crate::overload::thresholds::Thresholds;
 
 use super::parse;
 use super::parse::{FlightPlace, LogFormat, Parsed, Patience};
@@ -392,7 +392,7 @@ pub(super) fn blank() -> Config {
         port: 0,
         host: None,
         memory_limit: None,
-        marks: Marks::default(),
+        marks: Thresholds::default(),
         observe_only: false,
         attribution: true,
         request_budget: None,

@@ -7,13 +7,13 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
 
-use super::health::{Answer, Seen};
-use super::{Dependency, DependencyError, Fault, Figures, MAX_DEPENDENCIES};
+use super::health::{CachedResult, Seen};
+use super::{CheckDetails, CheckError, Dependency, DependencyError, MAX_DEPENDENCIES};
 use crate::http::panics::catch_panic;
 
 /// What is known of one dependency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct DependencyStatus {
     /// Its name.
     pub name: String,
     /// Whether it can be worked with.
@@ -26,50 +26,50 @@ pub struct Finding {
     /// How old the answer is, in milliseconds.
     pub age_ms: u64,
     /// What else the check told.
-    pub figures: Figures,
+    pub figures: CheckDetails,
 }
 
 /// The dependencies of a process.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct Dependencies {
     /// Where the times that are kept begin.
     start: Instant,
-    watched: Vec<Arc<Watched>>,
+    watched: Vec<Arc<TrackedDependency>>,
 }
 
 #[derive(Debug)]
-struct Watched {
+struct TrackedDependency {
     dependency: Dependency,
     start: Instant,
     seen: watch::Sender<Seen>,
 }
 
-impl Default for Board {
+impl Default for Dependencies {
     fn default() -> Self {
-        Board { start: Instant::now(), watched: Vec::new() }
+        Dependencies { start: Instant::now(), watched: Vec::new() }
     }
 }
 
-impl Board {
+impl Dependencies {
     /// These dependencies, none of them checked yet.
     pub(crate) fn new(dependencies: Vec<Dependency>) -> Result<Self, DependencyError> {
         if dependencies.len() > MAX_DEPENDENCIES {
             return Err(DependencyError::TooMany);
         }
         let start = Instant::now();
-        let mut watched: Vec<Arc<Watched>> = Vec::new();
+        let mut watched: Vec<Arc<TrackedDependency>> = Vec::new();
         for dependency in dependencies {
             if watched.iter().any(|known| known.dependency.name == dependency.name) {
                 return Err(DependencyError::Twice(dependency.name));
             }
-            watched.push(Arc::new(Watched { dependency, start, seen: watch::Sender::default() }));
+            watched.push(Arc::new(TrackedDependency { dependency, start, seen: watch::Sender::default() }));
         }
-        Ok(Board { start, watched })
+        Ok(Dependencies { start, watched })
     }
 
     /// Asks those whose last answer is old, all at the same time, and waits for them: at most for the longest of
     /// their timeouts. Must be called within a tokio runtime.
-    pub(crate) async fn ask(&self) -> Vec<Finding> {
+    pub(crate) async fn ask(&self) -> Vec<DependencyStatus> {
         for watched in &self.watched {
             watched.begin();
         }
@@ -80,13 +80,13 @@ impl Board {
     }
 
     /// What is known without asking; nothing of what was never asked.
-    pub(crate) fn known(&self) -> Vec<Finding> {
+    pub(crate) fn known(&self) -> Vec<DependencyStatus> {
         let now = self.start.elapsed();
         self.watched.iter().filter_map(|watched| watched.finding(now)).collect()
     }
 }
 
-impl Watched {
+impl TrackedDependency {
     fn begin(self: &Arc<Self>) {
         let (now, fresh_for) = (self.start.elapsed(), self.dependency.fresh_for);
         if self.seen.send_if_modified(|seen| seen.begin(now, fresh_for)) {
@@ -94,7 +94,7 @@ impl Watched {
             tokio::spawn(async move {
                 let outcome = watched.dependency.ask().await;
                 let at = watched.start.elapsed();
-                let answer = Answer { at, took: at.saturating_sub(now), outcome };
+                let answer = CachedResult { at, took: at.saturating_sub(now), outcome };
                 watched.seen.send_modify(|seen| seen.end(answer));
             });
         }
@@ -108,25 +108,25 @@ impl Watched {
         let _ = timeout_at(deadline.into(), seen.wait_for(|seen| seen.underway.is_none())).await;
     }
 
-    fn finding(&self, now: Duration) -> Option<Finding> {
-        let Answer { at, took, outcome } = self.seen.borrow().answer(now, self.dependency.timeout)?;
+    fn finding(&self, now: Duration) -> Option<DependencyStatus> {
+        let CachedResult { at, took, outcome } = self.seen.borrow().answer(now, self.dependency.timeout)?;
         let (figures, fault) = match outcome {
             Ok(figures) => (figures, None),
-            Err(fault) => (Figures::default(), Some(fault.to_string())),
+            Err(fault) => (CheckDetails::default(), Some(fault.to_string())),
         };
         let name = self.dependency.name.clone();
         let (took_ms, age_ms) = (millis(took), millis(now.saturating_sub(at)));
-        Some(Finding { name, ok: fault.is_none(), fault, took_ms, age_ms, figures })
+        Some(DependencyStatus { name, ok: fault.is_none(), fault, took_ms, age_ms, figures })
     }
 }
 
 impl Dependency {
-    async fn ask(&self) -> Result<Figures, Fault> {
+    async fn ask(&self) -> Result<CheckDetails, CheckError> {
         let checked = catch_panic(async { timeout(self.timeout, (self.check)()).await }).await;
         match checked {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_elapsed)) => Err(Fault::TimedOut(self.timeout)),
-            Err(_panic) => Err(Fault::Panicked),
+            Ok(Err(_elapsed)) => Err(CheckError::TimedOut(self.timeout)),
+            Err(_panic) => Err(CheckError::Panicked),
         }
     }
 }
@@ -145,7 +145,7 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
-    fn told(findings: &[Finding]) -> Vec<(&str, Option<&str>)> {
+    fn told(findings: &[DependencyStatus]) -> Vec<(&str, Option<&str>)> {
         findings.iter().map(|finding| (finding.name.as_str(), finding.fault.as_deref())).collect()
     }
 
@@ -156,9 +156,10 @@ mod tests {
     async fn what_fails_hangs_or_panics_is_told_and_stops_nobody() {
         let gate = Arc::new(Barrier::new(2));
         let blocked = Arc::clone(&gate);
-        let board = Board::new(vec![
-            Dependency::new("well", || async { Ok(Figures::default().with("size", 3)) }).timeout(PATIENCE),
-            Dependency::new("fails", || async { Err(Fault::failed("x".repeat(400))) }).timeout(PATIENCE),
+        let board = Dependencies::new(vec![
+            Dependency::new("well", || async { Ok(CheckDetails::default().with("size", 3)) })
+                .timeout(PATIENCE),
+            Dependency::new("fails", || async { Err(CheckError::failed("x".repeat(400))) }).timeout(PATIENCE),
             Dependency::new("slow", pending).timeout(SHORT),
             Dependency::new("panics", || async { panic!("on purpose") }).timeout(PATIENCE),
             Dependency::new("panics at once", || -> std::future::Ready<_> { panic!("on purpose") })
@@ -167,7 +168,7 @@ mod tests {
                 let gate = Arc::clone(&blocked);
                 async move {
                     gate.wait();
-                    Ok(Figures::default())
+                    Ok(CheckDetails::default())
                 }
             })
             .timeout(SHORT)
@@ -186,7 +187,7 @@ mod tests {
             ("blocks", Some("no answer within 20ms")),
         ];
         assert_eq!(told(&findings), expected);
-        assert_eq!(findings[0].figures, Figures::default().with("size", 3));
+        assert_eq!(findings[0].figures, CheckDetails::default().with("size", 3));
         assert_eq!(told(&board.known()), expected);
         assert_eq!(
             told(&board.ask().await)[5],
@@ -205,12 +206,12 @@ mod tests {
                 calls.fetch_add(1, Ordering::Relaxed);
                 async {
                     tokio::task::yield_now().await;
-                    Ok(Figures::default())
+                    Ok(CheckDetails::default())
                 }
             }
         };
         let lasting = Dependency::new("lasting", counted(&calls)).timeout(PATIENCE).fresh_for(PATIENCE);
-        let board = Arc::new(Board::new(vec![lasting]).unwrap());
+        let board = Arc::new(Dependencies::new(vec![lasting]).unwrap());
         let asking: Vec<_> = (0..100)
             .map(|_| {
                 let board = Arc::clone(&board);
@@ -225,7 +226,7 @@ mod tests {
 
         calls.store(0, Ordering::Relaxed);
         let stale = Dependency::new("stale", counted(&calls)).timeout(PATIENCE).fresh_for(Duration::ZERO);
-        let board = Board::new(vec![stale]).unwrap();
+        let board = Dependencies::new(vec![stale]).unwrap();
         for _ in 0..3 {
             board.ask().await;
         }
@@ -234,12 +235,12 @@ mod tests {
 
     #[test]
     fn dependencies_are_bounded_and_have_names_of_their_own() {
-        let make = |n: usize| Dependency::new(&n.to_string(), || async { Ok(Figures::default()) });
-        assert!(Board::new((0..MAX_DEPENDENCIES).map(make).collect()).is_ok());
+        let make = |n: usize| Dependency::new(&n.to_string(), || async { Ok(CheckDetails::default()) });
+        assert!(Dependencies::new((0..MAX_DEPENDENCIES).map(make).collect()).is_ok());
         assert_eq!(
-            Board::new((0..=MAX_DEPENDENCIES).map(make).collect()).err(),
+            Dependencies::new((0..=MAX_DEPENDENCIES).map(make).collect()).err(),
             Some(DependencyError::TooMany)
         );
-        assert_eq!(Board::new(vec![make(1), make(1)]).err(), Some(DependencyError::Twice("1".into())));
+        assert_eq!(Dependencies::new(vec![make(1), make(1)]).err(), Some(DependencyError::Twice("1".into())));
     }
 }

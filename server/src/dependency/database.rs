@@ -14,12 +14,12 @@ use std::time::Instant;
 use sqlx::{Connection, Database, Pool};
 use tokio::runtime::Handle;
 
-use super::{Dependency, Fault, Figures};
-use crate::overload::hooks::Shrink;
+use super::{CheckDetails, CheckError, Dependency};
+use crate::overload::hooks::ShrinkRequest;
 
 /// The pool as a dependency: a connection is taken out of it and pinged.
 ///
-/// Figures: `size`, connections that are open; `idle`, those of them that nobody uses; `most`, how many there may be;
+/// Details: `size`, connections that are open; `idle`, those of them that nobody uses; `most`, how many there may be;
 /// `wait_us`, how long the check waited for its connection: what a request waits for it, too.
 pub fn pool<DB: Database>(name: &str, pool: &Pool<DB>) -> Dependency {
     let pool = pool.clone();
@@ -27,11 +27,11 @@ pub fn pool<DB: Database>(name: &str, pool: &Pool<DB>) -> Dependency {
         let pool = pool.clone();
         async move {
             let begun = Instant::now();
-            let mut connection = pool.acquire().await.map_err(Fault::failed)?;
+            let mut connection = pool.acquire().await.map_err(CheckError::failed)?;
             let waited = begun.elapsed();
-            connection.ping().await.map_err(Fault::failed)?;
+            connection.ping().await.map_err(CheckError::failed)?;
             drop(connection);
-            Ok(Figures::default()
+            Ok(CheckDetails::default()
                 .with("size", u64::from(pool.size()))
                 .with("idle", pool.num_idle() as u64)
                 .with("most", u64::from(pool.options().get_max_connections()))
@@ -44,7 +44,7 @@ pub fn pool<DB: Database>(name: &str, pool: &Pool<DB>) -> Dependency {
 /// buffers, prepared statements and, in SQLite, a page cache. The pool opens new ones when they are wanted.
 ///
 /// Must be called within the tokio runtime that the pool belongs to.
-pub fn shrink<DB: Database>(pool: &Pool<DB>) -> impl Fn(Shrink) + Send + Sync + 'static {
+pub fn shrink<DB: Database>(pool: &Pool<DB>) -> impl Fn(ShrinkRequest) + Send + Sync + 'static {
     let (pool, runtime) = (pool.clone(), Handle::current());
     move |_| runtime.block_on(close_idle(&pool))
 }

@@ -7,26 +7,26 @@ use chrono::{DateTime, SecondsFormat};
 use heapbeat_shared::UnixMillis;
 use serde::Serialize;
 
-use super::webhook_sender::{Courier, Notice};
-use super::{Change, Watcher};
+use super::webhook_sender::{WebhookMessage, WebhookSender};
+use super::{LivenessChange, VisitTracker};
 use crate::clock::Now;
 use crate::config::{Patience, Webhook};
 use crate::instance::Instance;
-use crate::telemetry::metrics_page::Visits;
+use crate::telemetry::metrics_page::EdgeVisits;
 
 /// Shared by the requests that are visits and the sampler that misses them.
 #[derive(Debug)]
-pub(crate) struct Watching {
+pub(crate) struct EdgeLiveness {
     patience: Patience,
-    watcher: Mutex<Watcher>,
-    courier: Option<Courier>,
+    watcher: Mutex<VisitTracker>,
+    courier: Option<WebhookSender>,
     instance: String,
     version: String,
 }
 
 /// The body for the webhook: the fields of the edge's own webhooks, and which instance tells.
 #[derive(Debug, Serialize)]
-struct Body<'a> {
+struct AlertBody<'a> {
     key: &'a str,
     incident: &'a str,
     monitor: &'static str,
@@ -41,12 +41,12 @@ struct Body<'a> {
     version: &'a str,
 }
 
-impl Watching {
+impl EdgeLiveness {
     pub(crate) fn new(patience: Patience, webhook: Option<Webhook>, instance: &Instance) -> Self {
-        Watching {
+        EdgeLiveness {
             patience,
             watcher: Mutex::default(),
-            courier: webhook.map(Courier::new),
+            courier: webhook.map(WebhookSender::new),
             instance: instance.id.to_string(),
             version: instance.version.clone(),
         }
@@ -66,38 +66,38 @@ impl Watching {
     }
 
     /// What is measured of it.
-    pub(crate) fn figures(&self, now: Now) -> Visits {
+    pub(crate) fn figures(&self, now: Now) -> EdgeVisits {
         let watcher = self.watcher();
-        Visits {
+        EdgeVisits {
             last: watcher.last().map(|last| now.age.saturating_sub(last)),
             silent: watcher.is_silent(),
-            alerts: self.courier.as_ref().map(Courier::counts),
+            alerts: self.courier.as_ref().map(WebhookSender::counts),
         }
     }
 
-    fn watcher(&self) -> MutexGuard<'_, Watcher> {
+    fn watcher(&self) -> MutexGuard<'_, VisitTracker> {
         self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, now: Now, change: Change) {
-        let (Change::Silent { since, .. } | Change::Back { since, .. }) = change;
+    fn tell(&self, now: Now, change: LivenessChange) {
+        let (LivenessChange::Silent { since, .. } | LivenessChange::Back { since, .. }) = change;
         let text = text(now, change);
         let title = match change {
-            Change::Silent { .. } => {
+            LivenessChange::Silent { .. } => {
                 tracing::warn!(heapbeat.watcher.silent = true, "the watcher is silent: {text}");
                 "The watcher is silent"
             }
-            Change::Back { .. } => {
+            LivenessChange::Back { .. } => {
                 tracing::warn!(heapbeat.watcher.silent = false, "the watcher is back: {text}");
                 "The watcher is back"
             }
         };
         let Some(courier) = &self.courier else { return };
-        let event = if matches!(change, Change::Silent { .. }) { "opened" } else { "recovered" };
+        let event = if matches!(change, LivenessChange::Silent { .. }) { "opened" } else { "recovered" };
         let began = wall(now, since);
         let incident = format!("watcher-{}-{}", self.instance, began.0.div_euclid(1000));
         let key = format!("{incident}-{event}");
-        let body = Body {
+        let body = AlertBody {
             key: &key,
             incident: &incident,
             monitor: "watcher",
@@ -112,13 +112,13 @@ impl Watching {
             version: &self.version,
         };
         let body = serde_json::to_string(&body).unwrap_or_default();
-        courier.send(Notice { key, body });
+        courier.send(WebhookMessage { key, body });
     }
 }
 
-fn text(now: Now, change: Change) -> String {
+fn text(now: Now, change: LivenessChange) -> String {
     match change {
-        Change::Silent { since, every } => {
+        LivenessChange::Silent { since, every } => {
             let usual =
                 every.map_or_else(String::new, |every| format!(", and came every {} before", span(every)));
             format!(
@@ -128,7 +128,7 @@ fn text(now: Now, change: Change) -> String {
                 rfc3339(wall(now, since)),
             )
         }
-        Change::Back { since, at } => {
+        LivenessChange::Back { since, at } => {
             format!("the edge asked again, after {} without", span(at.saturating_sub(since)))
         }
     }
@@ -179,13 +179,14 @@ mod tests {
     #[test]
     fn what_is_told() {
         let now = Now { wall: UnixMillis(1_767_225_600_500), age: Duration::from_secs(1000) };
-        let silent = Change::Silent { since: Duration::from_secs(815), every: Some(Duration::from_secs(60)) };
+        let silent =
+            LivenessChange::Silent { since: Duration::from_secs(815), every: Some(Duration::from_secs(60)) };
         assert_eq!(
             text(now, silent),
             "the edge has not asked for a signed /health for 3 min 5 s, since 2025-12-31T23:56:55Z, and came every 1 min \
              before; as long as it does not, nobody is told when this server is down"
         );
-        let back = Change::Back { since: Duration::from_secs(100), at: Duration::from_secs(1000) };
+        let back = LivenessChange::Back { since: Duration::from_secs(100), at: Duration::from_secs(1000) };
         assert_eq!(text(now, back), "the edge asked again, after 15 min without");
     }
 }

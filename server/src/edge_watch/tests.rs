@@ -5,7 +5,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 /// Name, visits, end, patience; what is told.
-type Case<'a> = (&'a str, &'a [u64], u64, Patience, &'a [(u64, Change)]);
+type Case<'a> = (&'a str, &'a [u64], u64, Patience, &'a [(u64, LivenessChange)]);
 
 /// What is told, with the second it is told in, of visits at these seconds and looks at every second but those within `stopped`.
 fn timeline(
@@ -13,8 +13,8 @@ fn timeline(
     end: u64,
     patience: Patience,
     stopped: std::ops::Range<u64>,
-) -> Vec<(u64, Change)> {
-    let mut watcher = Watcher::default();
+) -> Vec<(u64, LivenessChange)> {
+    let mut watcher = VisitTracker::default();
     let mut told = Vec::new();
     for second in 0..end {
         for _ in visits.iter().filter(|visit| **visit == second) {
@@ -31,12 +31,12 @@ fn every(step: u64, from: u64, to: u64) -> Vec<u64> {
     (from..=to).step_by(usize::try_from(step).unwrap()).collect()
 }
 
-fn silent(since: u64, every: Option<u64>) -> Change {
-    Change::Silent { since: seconds(since), every: every.map(seconds) }
+fn silent(since: u64, every: Option<u64>) -> LivenessChange {
+    LivenessChange::Silent { since: seconds(since), every: every.map(seconds) }
 }
 
-fn back(since: u64, at: u64) -> Change {
-    Change::Back { since: seconds(since), at: seconds(at) }
+fn back(since: u64, at: u64) -> LivenessChange {
+    LivenessChange::Back { since: seconds(since), at: seconds(at) }
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn time_in_which_this_process_was_stopped_is_not_held_against_the_edge() {
 
 #[test]
 fn who_has_handed_over_misses_nobody() {
-    let mut watcher = Watcher::default();
+    let mut watcher = VisitTracker::default();
     for at in every(60, 0, 600) {
         watcher.visit(seconds(at));
     }
@@ -118,14 +118,14 @@ fn another_pace_is_learned() {
     visits.extend((1..20).map(|hour| 600 + hour * 3600));
     let told = timeline(&visits, 70_000, Patience::Learned, 0..0);
     let silences: Vec<u64> =
-        told.iter().filter(|(_, it)| matches!(it, Change::Silent { .. })).map(|it| it.0).collect();
+        told.iter().filter(|(_, it)| matches!(it, LivenessChange::Silent { .. })).map(|it| it.0).collect();
     // Nine gaps are remembered: once five of them are an hour, so is their median.
     assert_eq!(silences, [780, 4380, 7980, 11_580, 15_180]);
 }
 
 #[test]
 fn what_is_remembered_does_not_grow() {
-    let mut watcher = Watcher::default();
+    let mut watcher = VisitTracker::default();
     (0..10_000).for_each(|at| watcher.visit(seconds(at * 31)));
     assert_eq!((watcher.gaps.len(), watcher.every()), (REMEMBERED, Some(seconds(31))));
     watcher.visit(seconds(10_000 * 31 + 30 * 86_400));

@@ -35,7 +35,7 @@ const NO_TLS: &str = "its certificate is not good, or it speaks no TLS";
 
 /// One thing to be told.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub(super) struct WebhookMessage {
     /// The same for every try, so that a receiver can tell them.
     pub(super) key: String,
     /// JSON.
@@ -44,10 +44,10 @@ pub(super) struct Notice {
 
 /// The queue and its thread; dropping it ends the thread after the request that it is at.
 #[derive(Debug)]
-pub(super) struct Courier(Arc<Desk>);
+pub(super) struct WebhookSender(Arc<SenderState>);
 
 #[derive(Debug)]
-struct Desk {
+struct SenderState {
     webhook: Webhook,
     queue: Mutex<Queue>,
     bell: Condvar,
@@ -57,7 +57,7 @@ struct Desk {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Notice>,
+    waiting: VecDeque<WebhookMessage>,
     /// Whether there is a thread.
     running: bool,
     stopped: bool,
@@ -65,7 +65,7 @@ struct Queue {
 
 /// How a try went.
 #[derive(Debug, PartialEq, Eq)]
-enum Tried {
+enum DeliveryResult {
     Delivered,
     /// It may go better later; after so long at the earliest, where the receiver said so.
     Failed(String, Duration),
@@ -73,9 +73,9 @@ enum Tried {
     Refused(String),
 }
 
-impl Courier {
+impl WebhookSender {
     pub(super) fn new(webhook: Webhook) -> Self {
-        Courier(Arc::new(Desk {
+        WebhookSender(Arc::new(SenderState {
             webhook,
             queue: Mutex::default(),
             bell: Condvar::new(),
@@ -85,7 +85,7 @@ impl Courier {
     }
 
     /// Takes a notice on; returns at once.
-    pub(super) fn send(&self, notice: Notice) {
+    pub(super) fn send(&self, notice: WebhookMessage) {
         let mut queue = self.0.queue();
         if queue.waiting.len() == WAITING {
             queue.waiting.pop_front();
@@ -110,14 +110,14 @@ impl Courier {
     }
 }
 
-impl Drop for Courier {
+impl Drop for WebhookSender {
     fn drop(&mut self) {
         self.0.queue().stopped = true;
         self.0.bell.notify_all();
     }
 }
 
-impl Desk {
+impl SenderState {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,16 +136,16 @@ impl Desk {
         }
     }
 
-    fn deliver(&self, agent: &Agent, notice: &Notice) {
+    fn deliver(&self, agent: &Agent, notice: &WebhookMessage) {
         for tried in 1.. {
             let (why, asked) = match attempt(agent, self.webhook.address(), notice) {
-                Tried::Delivered => {
+                DeliveryResult::Delivered => {
                     self.delivered.fetch_add(1, Ordering::Relaxed);
                     tracing::info!("an alert was delivered to HEAPBEAT_ALERT_WEBHOOK");
                     return;
                 }
-                Tried::Refused(why) => return self.lose(&why),
-                Tried::Failed(why, asked) => (why, asked),
+                DeliveryResult::Refused(why) => return self.lose(&why),
+                DeliveryResult::Failed(why, asked) => (why, asked),
             };
             let Some(pause) = pause(tried, asked) else { return self.lose(&why) };
             if tried == 1 {
@@ -193,7 +193,7 @@ fn http_client() -> Agent {
         .into()
 }
 
-fn attempt(agent: &Agent, address: &str, notice: &Notice) -> Tried {
+fn attempt(agent: &Agent, address: &str, notice: &WebhookMessage) -> DeliveryResult {
     let request =
         agent.post(address).header("content-type", "application/json").header("idempotency-key", &notice.key);
     match request.send(notice.body.as_str()) {
@@ -202,15 +202,15 @@ fn attempt(agent: &Agent, address: &str, notice: &Notice) -> Tried {
                 response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             answered(response.status().as_u16(), Duration::from_secs(seconds.unwrap_or(0)))
         }
-        Err(error) => Tried::Failed(reason(&error), Duration::ZERO),
+        Err(error) => DeliveryResult::Failed(reason(&error), Duration::ZERO),
     }
 }
 
-fn answered(status: u16, asked: Duration) -> Tried {
+fn answered(status: u16, asked: Duration) -> DeliveryResult {
     match status {
-        200..300 => Tried::Delivered,
-        408 | 425 | 429 | 500.. => Tried::Failed(format!("it answered {status}"), asked),
-        _ => Tried::Refused(format!("it answered {status}")),
+        200..300 => DeliveryResult::Delivered,
+        408 | 425 | 429 | 500.. => DeliveryResult::Failed(format!("it answered {status}"), asked),
+        _ => DeliveryResult::Refused(format!("it answered {status}")),
     }
 }
 
@@ -251,13 +251,16 @@ mod tests {
     fn what_an_answer_means() {
         let asked = Duration::from_secs(7);
         for status in [200, 202, 204] {
-            assert_eq!(answered(status, asked), Tried::Delivered, "{status}");
+            assert_eq!(answered(status, asked), DeliveryResult::Delivered, "{status}");
         }
         for status in [408, 425, 429, 500, 503, 599] {
-            assert_eq!(answered(status, asked), Tried::Failed(format!("it answered {status}"), asked));
+            assert_eq!(
+                answered(status, asked),
+                DeliveryResult::Failed(format!("it answered {status}"), asked)
+            );
         }
         for status in [301, 400, 401, 403, 404, 410] {
-            assert_eq!(answered(status, asked), Tried::Refused(format!("it answered {status}")));
+            assert_eq!(answered(status, asked), DeliveryResult::Refused(format!("it answered {status}")));
         }
     }
 

@@ -11,8 +11,8 @@ use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, fallocate, memfd_create};
 
 use super::layout::SIZE;
 use super::orphaned_samples;
-use super::orphaned_samples::Remnants;
-use super::reader::Story;
+use super::orphaned_samples::OrphanedSamples;
+use super::reader::Recording;
 
 /// Recorders at the same time, at most: a worker that serves, one that follows, and some that finish.
 const SLOTS: usize = 16;
@@ -28,7 +28,7 @@ const LONGEST_ENDING: u64 = 64 << 10;
 
 /// Where to keep recorders.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum RecorderLocation {
     /// In memory: they outlive a worker, but not the supervisor.
     Memory,
     /// In this directory.
@@ -37,20 +37,20 @@ pub(crate) enum Place {
 
 /// The recorders of one supervisor.
 #[derive(Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct RecorderDirectory {
     directory: Option<PathBuf>,
     /// Memory that stands in for files.
     memory: Vec<(PathBuf, OwnedFd)>,
     told: bool,
-    remnants: Remnants,
+    remnants: OrphanedSamples,
 }
 
-impl Shelf {
+impl RecorderDirectory {
     /// Opens the place, or says what is lost without it.
-    pub(crate) fn open(place: &Place) -> Self {
+    pub(crate) fn open(place: &RecorderLocation) -> Self {
         let directory = match place {
-            Place::Memory => None,
-            Place::Directory(directory) => match prepare(directory) {
+            RecorderLocation::Memory => None,
+            RecorderLocation::Directory(directory) => match prepare(directory) {
                 Ok(()) => Some(directory.clone()),
                 Err(error) => {
                     tracing::warn!(
@@ -62,20 +62,20 @@ impl Shelf {
                 }
             },
         };
-        Shelf { directory, memory: Vec::new(), told: false, remnants: Remnants::default() }
+        RecorderDirectory { directory, memory: Vec::new(), told: false, remnants: OrphanedSamples::default() }
     }
 
     /// The last samples of those whose stories were told.
-    pub(crate) fn remnants(&self) -> &Remnants {
+    pub(crate) fn remnants(&self) -> &OrphanedSamples {
         &self.remnants
     }
 
     /// What earlier supervisors left: stories whose end nobody has told yet, and the last ending that was told. Each is
     /// told once. What they left of samples is kept on.
-    pub(crate) fn leftovers(&mut self) -> (Vec<Story>, Option<Exit>) {
+    pub(crate) fn leftovers(&mut self) -> (Vec<Recording>, Option<Exit>) {
         let Some(directory) = self.directory.clone() else { return (Vec::new(), None) };
         let files = (0..SLOTS).map(|slot| directory.join(name(slot))).filter(|path| path.exists());
-        let mut stories: Vec<Story> = files
+        let mut stories: Vec<Recording> = files
             .map(|path| {
                 let story = read(&path);
                 let _ = fs::remove_file(&path);
@@ -83,8 +83,8 @@ impl Shelf {
             })
             .collect();
         let text = bytes(&directory.join(SAMPLES), orphaned_samples::LONGEST_TEXT as u64).unwrap_or_default();
-        self.remnants = Remnants::parse(&String::from_utf8_lossy(&text));
-        stories.sort_by_key(Story::last_sign);
+        self.remnants = OrphanedSamples::parse(&String::from_utf8_lossy(&text));
+        stories.sort_by_key(Recording::last_sign);
         self.remember(&stories);
         (stories, kept(&directory.join(KEPT)))
     }
@@ -125,7 +125,7 @@ impl Shelf {
     }
 
     /// The story of a recorder whose process is gone; its file is gone as well afterwards.
-    pub(crate) fn story(&mut self, path: &Path) -> Story {
+    pub(crate) fn story(&mut self, path: &Path) -> Recording {
         let story = read(path);
         if let Some(index) = self.memory.iter().position(|(held, _)| held == path) {
             self.memory.remove(index);
@@ -144,7 +144,7 @@ impl Shelf {
     }
 
     /// Keeps the samples of stories, here and for a supervisor to come.
-    fn remember(&mut self, stories: &[Story]) {
+    fn remember(&mut self, stories: &[Recording]) {
         let mut left = stories.iter().filter_map(orphaned_samples::of).peekable();
         if left.peek().is_some() {
             left.for_each(|it| self.remnants.add(it));
@@ -220,11 +220,11 @@ fn in_memory() -> io::Result<(PathBuf, OwnedFd)> {
     Ok((path, file.into()))
 }
 
-fn read(path: &Path) -> Story {
+fn read(path: &Path) -> Recording {
     // One byte more than there should be, to see that there is too much.
     match bytes(path, SIZE as u64 + 1) {
-        Ok(file) => Story::read(&file),
-        Err(error) => Story::unreadable(format!("the flight recorder cannot be read: {error}")),
+        Ok(file) => Recording::read(&file),
+        Err(error) => Recording::unreadable(format!("the flight recorder cannot be read: {error}")),
     }
 }
 

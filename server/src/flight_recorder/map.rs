@@ -15,16 +15,16 @@ use super::layout::SIZE;
 
 /// The mapped file.
 #[derive(Debug)]
-pub(super) struct Map(MmapRaw);
+pub(super) struct MappedFile(MmapRaw);
 
-impl Map {
+impl MappedFile {
     /// Maps a file of the right size. Its blocks were allocated when a shelf made it, so storing cannot fail for want
     /// of space; cutting it shorter would, with SIGBUS, and it lies where only its owner could do that.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() != SIZE as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no flight recorder's file"));
         }
-        Ok(Map(MmapOptions::new().len(SIZE).map_raw(file)?))
+        Ok(MappedFile(MmapOptions::new().len(SIZE).map_raw(file)?))
     }
 
     /// Stores bytes. What would be beyond the end is left out.

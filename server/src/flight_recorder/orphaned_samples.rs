@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use heapbeat_shared::report::{Block, LastSamples};
 use heapbeat_shared::{Cursor, wire};
 
-use super::Story;
+use super::Recording;
 
 /// Most instances: in a crash loop several may end between two questions.
 const MOST: usize = 8;
@@ -16,15 +16,15 @@ const LONGEST: usize = 20 << 10;
 /// Most bytes of all together: what a socket takes before its worker has begun to read.
 const LONGEST_TOGETHER: usize = 48 << 10;
 
-/// Most bytes of [`Remnants::to_text`].
+/// Most bytes of [`OrphanedSamples::to_text`].
 pub(super) const LONGEST_TEXT: usize = LONGEST_TOGETHER / 3 * 4 + MOST * 256;
 
 /// What is left of the instances that ended last, oldest first.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Remnants(VecDeque<LastSamples>);
+pub(crate) struct OrphanedSamples(VecDeque<LastSamples>);
 
 /// What a story holds of its instance's samples; nothing where it is not known whose they are.
-pub(super) fn of(story: &Story) -> Option<LastSamples> {
+pub(super) fn of(story: &Recording) -> Option<LastSamples> {
     let instance = story.head.as_ref()?.instance;
     let mut series = story.samples.clone();
     loop {
@@ -40,7 +40,7 @@ pub(super) fn of(story: &Story) -> Option<LastSamples> {
     }
 }
 
-impl Remnants {
+impl OrphanedSamples {
     /// Adds those of one more instance.
     pub(crate) fn add(&mut self, more: LastSamples) {
         self.0.retain(|it| it.instance != more.instance);
@@ -71,7 +71,7 @@ impl Remnants {
 
     /// Reads such lines; one that is something else is passed over.
     pub(super) fn parse(text: &str) -> Self {
-        let mut remnants = Remnants::default();
+        let mut remnants = OrphanedSamples::default();
         text.lines().filter_map(read).for_each(|it| remnants.add(it));
         remnants
     }
@@ -93,10 +93,10 @@ mod tests {
     use heapbeat_shared::{Bytes, InstanceId, Sample, UnixMillis};
 
     use super::*;
-    use crate::flight_recorder::Head;
+    use crate::flight_recorder::RecordingHeader;
 
-    fn story(instance: u64, first: u64, samples: impl IntoIterator<Item = u64>) -> Story {
-        let head = Head {
+    fn story(instance: u64, first: u64, samples: impl IntoIterator<Item = u64>) -> Recording {
+        let head = RecordingHeader {
             instance: InstanceId(instance),
             version: String::new(),
             started: UnixMillis(0),
@@ -105,7 +105,7 @@ mod tests {
         let sample =
             |(at, rss): (i64, u64)| Sample { at: UnixMillis(at), rss: Bytes(rss), ..Sample::default() };
         let samples = (0..).zip(samples).map(sample).collect();
-        Story { head: Some(head), samples: Series { first, samples }, ..Story::default() }
+        Recording { head: Some(head), samples: Series { first, samples }, ..Recording::default() }
     }
 
     fn remnant(instance: u64, first: u64, count: u64) -> LastSamples {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     /// First number, count, lost, and the figures in pages.
-    fn after(remnants: &Remnants, instance: u64, sequence: u64) -> Option<(u64, u64, u64, Vec<u64>)> {
+    fn after(remnants: &OrphanedSamples, instance: u64, sequence: u64) -> Option<(u64, u64, u64, Vec<u64>)> {
         let told = remnants.after(Cursor { instance: InstanceId(instance), sequence })?;
         assert_eq!(told.instance, InstanceId(instance));
         let series = told.samples.series().unwrap();
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_cursor_gets_what_its_own_instance_took_after_it() {
-        let mut remnants = Remnants::default();
+        let mut remnants = OrphanedSamples::default();
         remnants.add(remnant(1, 100, 4));
         remnants.add(remnant(2, 0, 2));
         let cases = [
@@ -142,13 +142,13 @@ mod tests {
 
     #[test]
     fn a_story_without_a_head_or_without_samples_leaves_nothing() {
-        assert_eq!(of(&Story { head: None, ..story(1, 0, [5]) }), None);
+        assert_eq!(of(&Recording { head: None, ..story(1, 0, [5]) }), None);
         assert_eq!(of(&story(1, 7, [])), None);
     }
 
     #[test]
     fn they_are_few_and_short_whatever_happens() {
-        let mut remnants = Remnants::default();
+        let mut remnants = OrphanedSamples::default();
         for instance in 0..20 {
             remnants.add(remnant(instance, 0, 3));
         }
@@ -176,9 +176,9 @@ mod tests {
         assert!(remnants.bytes() <= LONGEST_TOGETHER && remnants.iter().count() >= 2);
         let text = remnants.to_text();
         assert!(text.len() <= LONGEST_TEXT, "{}", text.len());
-        assert_eq!(Remnants::parse(&text), remnants);
+        assert_eq!(OrphanedSamples::parse(&text), remnants);
         assert_eq!(
-            Remnants::parse(&format!("{{\nx\n{text}{{}}")),
+            OrphanedSamples::parse(&format!("{{\nx\n{text}{{}}")),
             remnants,
             "what is not understood is passed over"
         );

@@ -8,22 +8,23 @@ use heapbeat_shared::wire;
 use heapbeat_shared::wire::Wire;
 
 use super::layout::{
-    EVENTS, FINISHED, Field, HANG, HEAD, LOOK, MAGIC, Opened, PANIC, ROUTES, SAMPLES, SIZE, STOP, open,
+    EVENTS, FINISHED, HANG, HEAD, LOOK, MAGIC, OpenedLayout, PANIC, ROUTES, SAMPLES, SIZE, STOP, TextField,
+    open,
 };
-use super::sample_record::{Last, Look};
+use super::sample_record::{LastSample, SampleRecord};
 use super::writer::{LABEL, LONGEST_LABEL};
-use super::{Head, Note};
+use super::{RecordedNote, RecordingHeader};
 
 /// Everything that could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Story {
-    pub(crate) head: Option<Head>,
-    pub(crate) stopping: Option<Note>,
-    pub(crate) finished: Option<Note>,
-    pub(crate) panic: Option<Note>,
-    pub(crate) hang: Option<Note>,
+pub(crate) struct Recording {
+    pub(crate) head: Option<RecordingHeader>,
+    pub(crate) stopping: Option<RecordedNote>,
+    pub(crate) finished: Option<RecordedNote>,
+    pub(crate) panic: Option<RecordedNote>,
+    pub(crate) hang: Option<RecordedNote>,
     /// The last look at memory.
-    pub(crate) last: Option<Last>,
+    pub(crate) last: Option<LastSample>,
     /// The samples that the history kept or was about to, the last one included.
     pub(crate) samples: Series,
     /// Oldest first.
@@ -35,10 +36,10 @@ pub(crate) struct Story {
     pub(crate) unreadable: Option<String>,
 }
 
-impl Story {
+impl Recording {
     /// Nothing, and why.
     pub(crate) fn unreadable(why: impl Into<String>) -> Self {
-        Story { unreadable: Some(why.into()), ..Story::default() }
+        Recording { unreadable: Some(why.into()), ..Recording::default() }
     }
 
     /// Reads a file. Whatever is in it, this ends in bounded time and memory.
@@ -57,13 +58,13 @@ impl Story {
         if file[..MAGIC.len()] != MAGIC {
             return Self::unreadable("the file of the flight recorder is not one, or of another version");
         }
-        let mut story = Story::default();
+        let mut story = Recording::default();
         story.head = story.json(file, HEAD);
         story.stopping = story.json(file, STOP);
         story.finished = story.json(file, FINISHED);
         story.panic = story.json(file, PANIC);
         story.hang = story.json(file, HANG);
-        let mut kept: Vec<Look> =
+        let mut kept: Vec<SampleRecord> =
             (0..SAMPLES.count).filter_map(|n| story.look(file, SAMPLES.place(n))).collect();
         let other = story.look(file, LOOK);
         story.last = kept.iter().chain(&other).max_by_key(|look| look.number).map(|look| look.last);
@@ -87,21 +88,21 @@ impl Story {
             .max()
     }
 
-    fn look(&mut self, file: &[u8], field: Field) -> Option<Look> {
+    fn look(&mut self, file: &[u8], field: TextField) -> Option<SampleRecord> {
         let read = match open(file, field) {
-            Opened::Empty => return None,
-            Opened::Torn => None,
-            Opened::Whole(payload) => Look::read(payload),
+            OpenedLayout::Empty => return None,
+            OpenedLayout::Torn => None,
+            OpenedLayout::Whole(payload) => SampleRecord::read(payload),
         };
         self.torn += usize::from(read.is_none());
         read
     }
 
-    fn json<T: Wire>(&mut self, file: &[u8], field: Field) -> Option<T> {
+    fn json<T: Wire>(&mut self, file: &[u8], field: TextField) -> Option<T> {
         let read = match open(file, field) {
-            Opened::Empty => return None,
-            Opened::Torn => None,
-            Opened::Whole(payload) => wire::parse(payload).ok(),
+            OpenedLayout::Empty => return None,
+            OpenedLayout::Torn => None,
+            OpenedLayout::Whole(payload) => wire::parse(payload).ok(),
         };
         self.torn += usize::from(read.is_none());
         read
@@ -109,7 +110,7 @@ impl Story {
 }
 
 /// Of looks in order of their seconds, the last ones without one missing.
-fn newest_run(kept: &[Look]) -> Series {
+fn newest_run(kept: &[SampleRecord]) -> Series {
     let gap = kept.windows(2).rposition(|pair| pair[0].sequence + 1 != pair[1].sequence);
     let run = &kept[gap.map_or(0, |before| before + 1)..];
     Series {

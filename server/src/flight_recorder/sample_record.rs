@@ -15,7 +15,7 @@ pub(super) const RECORD: usize = PREFIX + PAYLOAD;
 
 /// A look at memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Last {
+pub(crate) struct LastSample {
     pub(crate) sample: Sample,
     pub(crate) pressure: Pressure,
     pub(crate) limit: Bytes,
@@ -23,17 +23,17 @@ pub(crate) struct Last {
 
 /// One look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct SampleRecord {
     /// How many were before it.
     pub(super) number: u32,
     /// Sequence number of its second in the history.
     pub(super) sequence: u64,
-    pub(super) last: Last,
+    pub(super) last: LastSample,
 }
 
-impl Look {
+impl SampleRecord {
     pub(super) fn to_record(self) -> [u8; RECORD] {
-        let Last { sample, pressure, limit } = self.last;
+        let LastSample { sample, pressure, limit } = self.last;
         let mut record = [0; RECORD];
         let mut at = PREFIX;
         let mut put = |bytes: &[u8]| {
@@ -83,7 +83,7 @@ impl Look {
         let limit = figure()?;
         let [pressure] = take(&mut rest)?;
         let pressure = Pressure::ALL.get(usize::from(pressure)).copied()?;
-        Some(Look { number, sequence, last: Last { sample, pressure, limit } })
+        Some(SampleRecord { number, sequence, last: LastSample { sample, pressure, limit } })
     }
 }
 
@@ -107,10 +107,10 @@ mod tests {
             let [rss, heap_used, heap_total, heap_resident, working_set, limit] = figures.map(Bytes);
             let sample = Sample { at: UnixMillis(at), rss, heap_used, heap_total, heap_resident, working_set };
             let look =
-                Look { number, sequence: sequence.into(), last: Last { sample, pressure: Pressure::ALL[rung], limit } };
+                SampleRecord { number, sequence: sequence.into(), last: LastSample { sample, pressure: Pressure::ALL[rung], limit } };
             let record = look.to_record();
-            prop_assert_eq!(Look::read(&record[PREFIX..]), Some(look));
-            prop_assert_eq!(Look::read(&record[PREFIX..RECORD - 1]), None);
+            prop_assert_eq!(SampleRecord::read(&record[PREFIX..]), Some(look));
+            prop_assert_eq!(SampleRecord::read(&record[PREFIX..RECORD - 1]), None);
         }
     }
 }

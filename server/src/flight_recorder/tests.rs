@@ -9,19 +9,24 @@ use proptest::prelude::*;
 
 use super::layout::{EVENTS, HEAD, LOOK, SAMPLES, SIZE};
 use super::*;
-use crate::telemetry::history::{History, Seat};
+use crate::telemetry::history::{History, SampleSlot};
 
-fn head() -> Head {
-    Head { instance: InstanceId(7), version: "1a2b3c4".into(), started: UnixMillis(1000), boot: "b".into() }
+fn head() -> RecordingHeader {
+    RecordingHeader {
+        instance: InstanceId(7),
+        version: "1a2b3c4".into(),
+        started: UnixMillis(1000),
+        boot: "b".into(),
+    }
 }
 
-fn shelf(directory: &Path) -> Shelf {
-    Shelf::open(&Place::Directory(directory.join("shelf")))
+fn shelf(directory: &Path) -> RecorderDirectory {
+    RecorderDirectory::open(&RecorderLocation::Directory(directory.join("shelf")))
 }
 
-fn record(path: &Path) -> Recorder {
+fn record(path: &Path) -> FlightRecorder {
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
-    Recorder::begin(&file, &head()).unwrap()
+    FlightRecorder::begin(&file, &head()).unwrap()
 }
 
 fn sample(n: u64) -> Sample {
@@ -54,7 +59,7 @@ fn full(path: &Path) {
     }
     recorder.enter(4, || "GET /done");
     recorder.leave(4);
-    let note = Note { at: UnixMillis(5), text: "é".repeat(400), stack: "s".repeat(9000) };
+    let note = RecordedNote { at: UnixMillis(5), text: "é".repeat(400), stack: "s".repeat(9000) };
     recorder.note(layout::PANIC, &note);
 }
 
@@ -86,8 +91,8 @@ fn memory_stands_in_for_a_directory() {
     let directory = tempfile::tempdir().unwrap();
     let occupied = directory.path().join("file");
     fs::write(&occupied, "x").unwrap();
-    for place in [Place::Memory, Place::Directory(occupied.join("below"))] {
-        let mut shelf = Shelf::open(&place);
+    for place in [RecorderLocation::Memory, RecorderLocation::Directory(occupied.join("below"))] {
+        let mut shelf = RecorderDirectory::open(&place);
         let path = shelf.take(&[]).unwrap();
         full(&path);
         assert_eq!(shelf.story(&path).head, Some(head()));
@@ -130,11 +135,13 @@ fn a_directory_that_others_may_write_to_is_not_used() {
     let open = directory.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    let path = Shelf::open(&Place::Directory(open.clone())).take(&[]).unwrap();
+    let path = RecorderDirectory::open(&RecorderLocation::Directory(open.clone())).take(&[]).unwrap();
     assert!(path.starts_with("/proc"), "{}", path.display());
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(directory.path(), &link).unwrap();
-    assert!(Shelf::open(&Place::Directory(link)).take(&[]).unwrap().starts_with("/proc"));
+    assert!(
+        RecorderDirectory::open(&RecorderLocation::Directory(link)).take(&[]).unwrap().starts_with("/proc")
+    );
 }
 
 #[test]
@@ -149,7 +156,7 @@ fn foreign_and_empty_files_are_named() {
         (vec![b'x'; SIZE], "is not one"),
     ];
     for (file, reason) in cases {
-        let why = Story::read(&file).unreadable.unwrap();
+        let why = Recording::read(&file).unreadable.unwrap();
         assert!(why.contains(reason), "{why}");
     }
 }
@@ -165,14 +172,14 @@ fn a_torn_record_is_passed_over_and_counted() {
     file[SAMPLES.place(999).at + 20] ^= 1;
     file[EVENTS.place(99).at + 10] ^= 1;
     file[HEAD.at + 9] ^= 1;
-    let story = Story::read(&file);
+    let story = Recording::read(&file);
     assert_eq!(story.torn, 3);
     assert_eq!((story.last.unwrap().sample, story.events.last()), (sample(998), Some(&event(98))));
     assert_eq!((story.samples.first, story.samples.samples.len()), (488, 511));
     assert_eq!(story.head, None);
     // One in the middle: what is before it does not belong to the run that the last one ends.
     file[SAMPLES.place(900).at + 20] ^= 1;
-    let story = Story::read(&file);
+    let story = Recording::read(&file);
     assert_eq!((story.samples.first, story.samples.samples.len()), (901, 98));
 }
 
@@ -206,7 +213,9 @@ fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
 fn the_last_samples_outlive_one_supervisor_after_the_other() {
     let directory = tempfile::tempdir().unwrap();
     let at = |sequence| Cursor { instance: InstanceId(7), sequence };
-    let told = |shelf: &Shelf| shelf.remnants().after(at(990)).map(|it| (it.samples.first, it.samples.count));
+    let told = |shelf: &RecorderDirectory| {
+        shelf.remnants().after(at(990)).map(|it| (it.samples.first, it.samples.count))
+    };
     // Whose worker and supervisor end at once, so that nobody reads the story but the next.
     let path = shelf(directory.path()).take(&[]).unwrap();
     full(&path);
@@ -230,15 +239,15 @@ fn a_look_that_is_cut_short_costs_itself_only() {
     let path = shelf(directory.path()).take(&[]).unwrap();
     let recorder = record(&path);
     for (n, highest) in [(0, true), (1, true), (2, false)] {
-        let seat = Seat { sequence: n.min(1), highest };
+        let seat = SampleSlot { sequence: n.min(1), highest };
         recorder.sample(&sample(n), seat, Pressure::Calm, Bytes::from_mb(512));
     }
     let mut file = fs::read(&path).unwrap();
-    assert_eq!(Story::read(&file).last.unwrap().sample, sample(2));
+    assert_eq!(Recording::read(&file).last.unwrap().sample, sample(2));
     for at in [LOOK.at + 9, SAMPLES.place(1).at + 30] {
         file[at] ^= 1;
     }
-    let story = Story::read(&file);
+    let story = Recording::read(&file);
     assert_eq!((story.torn, story.last.unwrap().sample), (2, sample(0)));
     assert_eq!(story.samples.samples, [sample(0)]);
 }
@@ -254,7 +263,7 @@ proptest! {
         for (at, byte) in hits {
             file[at] = byte;
         }
-        let story = Story::read(&file);
+        let story = Recording::read(&file);
         // What is told passed its checksum, so it is what was written.
         prop_assert!(story.head.is_none_or(|it| it == head()));
         prop_assert!(story.last.is_none_or(|it| it.limit == Bytes::from_mb(512)));

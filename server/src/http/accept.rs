@@ -9,14 +9,18 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::connection;
-use super::connection_limit::Slot;
-use super::{Server, Stage};
+use super::connection_limit::ConnectionPermit;
+use super::{DrainStage, Server};
 
 /// Wait after the kernel could not give a connection for want of descriptors or memory: it will not at once either.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// Runs as long as new connections are taken.
-pub(super) async fn accept(listener: TcpListener, server: Arc<Server>, mut stage: watch::Receiver<Stage>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    server: Arc<Server>,
+    mut stage: watch::Receiver<DrainStage>,
+) {
     let mut failing = false;
     loop {
         let slot = tokio::select! {
@@ -45,13 +49,13 @@ pub(super) async fn accept(listener: TcpListener, server: Arc<Server>, mut stage
         }
     }
     // What is still in the queue is a replacement's, if there is one.
-    if *stage.borrow() == Stage::Closing {
+    if *stage.borrow() == DrainStage::Closing {
         finish_queue(&listener, &server, &stage);
     }
 }
 
 /// Connections that the kernel has taken already would be reset when the listener closes; they are served instead.
-fn finish_queue(listener: &TcpListener, server: &Arc<Server>, stage: &watch::Receiver<Stage>) {
+fn finish_queue(listener: &TcpListener, server: &Arc<Server>, stage: &watch::Receiver<DrainStage>) {
     use std::future::Future;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
@@ -63,7 +67,12 @@ fn finish_queue(listener: &TcpListener, server: &Arc<Server>, stage: &watch::Rec
     }
 }
 
-fn start(server: &Arc<Server>, stream: TcpStream, slot: Slot, stage: &watch::Receiver<Stage>) {
+fn start(
+    server: &Arc<Server>,
+    stream: TcpStream,
+    slot: ConnectionPermit,
+    stage: &watch::Receiver<DrainStage>,
+) {
     let slot = server.slots.improve(slot);
     // Fails only when the client has gone, which the connection finds out by itself.
     let _ = stream.set_nodelay(true);
@@ -71,14 +80,14 @@ fn start(server: &Arc<Server>, stream: TcpStream, slot: Slot, stage: &watch::Rec
 }
 
 /// Returns when new connections are not taken any more.
-async fn not_open(stage: &mut watch::Receiver<Stage>) {
-    let _ = stage.wait_for(|stage| *stage != Stage::Open).await;
+async fn not_open(stage: &mut watch::Receiver<DrainStage>) {
+    let _ = stage.wait_for(|stage| *stage != DrainStage::Open).await;
 }
 
 /// Returns when the stage is closing.
-pub(super) async fn closing(stage: &mut watch::Receiver<Stage>) {
+pub(super) async fn closing(stage: &mut watch::Receiver<DrainStage>) {
     // An error means that the sender is gone, and the server with it.
-    let _ = stage.wait_for(|stage| *stage == Stage::Closing).await;
+    let _ = stage.wait_for(|stage| *stage == DrainStage::Closing).await;
 }
 
 /// The connection broke before it was accepted; the listener is fine.

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::progress::{BodyFault, Progress};
+use super::progress::{BodyFault, ConnectionProgress};
 
 /// The next piece of the body did not come in time.
 #[derive(Debug, thiserror::Error)]
@@ -24,18 +24,18 @@ struct TooSlow(Duration);
 
 pin_project! {
     /// A request's body.
-    pub(super) struct Bounded {
+    pub(super) struct LimitedBody {
         #[pin]
         inner: Limited<Incoming>,
         patience: Duration,
         // Made when a piece is waited for at all; most bodies are there already.
         timer: Option<Pin<Box<Sleep>>>,
         waiting: bool,
-        progress: Arc<Progress>,
+        progress: Arc<ConnectionProgress>,
         ended: bool,
     }
 
-    impl PinnedDrop for Bounded {
+    impl PinnedDrop for LimitedBody {
         fn drop(this: Pin<&mut Self>) {
             if !this.ended {
                 this.progress.leave_unread();
@@ -44,14 +44,19 @@ pin_project! {
     }
 }
 
-impl Bounded {
-    pub(super) fn new(body: Incoming, longest: usize, patience: Duration, progress: Arc<Progress>) -> Self {
+impl LimitedBody {
+    pub(super) fn new(
+        body: Incoming,
+        longest: usize,
+        patience: Duration,
+        progress: Arc<ConnectionProgress>,
+    ) -> Self {
         let inner = Limited::new(body, longest);
-        Bounded { inner, patience, timer: None, waiting: false, progress, ended: false }
+        LimitedBody { inner, patience, timer: None, waiting: false, progress, ended: false }
     }
 }
 
-impl http_body::Body for Bounded {
+impl http_body::Body for LimitedBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -97,26 +102,26 @@ impl http_body::Body for Bounded {
 
 pin_project! {
     /// An answer's body: ready-made bytes or the application's. When it is dropped the answer is complete.
-    pub(super) struct Answer {
+    pub(super) struct ResponseBody {
         #[pin]
         inner: Either<Full<Bytes>, Body>,
-        progress: Arc<Progress>,
+        progress: Arc<ConnectionProgress>,
     }
 
-    impl PinnedDrop for Answer {
+    impl PinnedDrop for ResponseBody {
         fn drop(this: Pin<&mut Self>) {
             this.progress.answered(Instant::now());
         }
     }
 }
 
-impl Answer {
-    pub(super) fn new(inner: Either<Full<Bytes>, Body>, progress: Arc<Progress>) -> Self {
-        Answer { inner, progress }
+impl ResponseBody {
+    pub(super) fn new(inner: Either<Full<Bytes>, Body>, progress: Arc<ConnectionProgress>) -> Self {
+        ResponseBody { inner, progress }
     }
 }
 
-impl http_body::Body for Answer {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = BoxError;
 

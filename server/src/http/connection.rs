@@ -18,11 +18,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::accept::closing;
-use super::connection_limit::{Slot, SlotKind};
+use super::connection_limit::{ConnectionPermit, PermitKind};
 use super::dispatch::answer;
-use super::progress::Progress;
-use super::tracked_io::Watched;
-use super::{Server, Stage};
+use super::progress::ConnectionProgress;
+use super::tracked_io::TrackedIo;
+use super::{DrainStage, Server};
 use crate::config::HttpLimits;
 use crate::supervisor;
 
@@ -35,24 +35,24 @@ const BUFFER: usize = 64 << 10;
 
 /// What an answer has to know of its client.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct ClientConnection {
     pub(super) address: SocketAddr,
-    pub(super) kind: SlotKind,
-    pub(super) progress: Arc<Progress>,
+    pub(super) kind: PermitKind,
+    pub(super) progress: Arc<ConnectionProgress>,
 }
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
     server: Arc<Server>,
     stream: TcpStream,
-    slot: Slot,
-    mut stage: watch::Receiver<Stage>,
+    slot: ConnectionPermit,
+    mut stage: watch::Receiver<DrainStage>,
 ) {
     let Ok(address) = stream.peer_addr() else { return };
-    let progress = Progress::begin(Instant::now());
-    let client = Arc::new(Client { address, kind: slot.kind, progress: Arc::clone(&progress) });
+    let progress = ConnectionProgress::begin(Instant::now());
+    let client = Arc::new(ClientConnection { address, kind: slot.kind, progress: Arc::clone(&progress) });
     let limits = patience(&server.limits, slot.kind);
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress), slot));
+    let io = TokioIo::new(TrackedIo::new(stream, Arc::clone(&progress), slot));
     let service = service_fn(|request: http::Request<Incoming>| {
         client.progress.request(Instant::now());
         let (server, client) = (Arc::clone(&server), Arc::clone(&client));
@@ -66,7 +66,7 @@ pub(super) async fn serve(
         .serve_connection(io, service)
         .with_upgrades();
     let deadline = progress.deadline(&limits).unwrap_or_else(Instant::now);
-    let mut patient = pin!(Patient { inner, progress, limits, timer: sleep_until(deadline) });
+    let mut patient = pin!(TimedConnection { inner, progress, limits, timer: sleep_until(deadline) });
     let ended = tokio::select! {
         biased;
         ended = &mut patient => ended,
@@ -76,16 +76,18 @@ pub(super) async fn serve(
         }
     };
     match ended {
-        End::Done(Ok(())) => {}
-        End::Done(Err(error)) => tracing::debug!("a connection from {address} broke: {error}"),
-        End::OutOfPatience => tracing::debug!("a connection from {address} was closed: it took too long"),
+        ConnectionEnd::Done(Ok(())) => {}
+        ConnectionEnd::Done(Err(error)) => tracing::debug!("a connection from {address} broke: {error}"),
+        ConnectionEnd::OutOfPatience => {
+            tracing::debug!("a connection from {address} was closed: it took too long")
+        }
     }
 }
 
-fn patience(limits: &HttpLimits, kind: SlotKind) -> HttpLimits {
+fn patience(limits: &HttpLimits, kind: PermitKind) -> HttpLimits {
     match kind {
-        SlotKind::Regular => limits.clone(),
-        SlotKind::Reserve => HttpLimits {
+        PermitKind::Regular => limits.clone(),
+        PermitKind::Reserve => HttpLimits {
             header_timeout: limits.header_timeout.min(RESERVE_PATIENCE),
             write_timeout: limits.write_timeout.min(RESERVE_PATIENCE),
             ..limits.clone()
@@ -93,30 +95,30 @@ fn patience(limits: &HttpLimits, kind: SlotKind) -> HttpLimits {
     }
 }
 
-enum End {
+enum ConnectionEnd {
     Done(hyper::Result<()>),
     OutOfPatience,
 }
 
 pin_project! {
     /// A connection that ends when its client lets it wait too long.
-    struct Patient<C> {
+    struct TimedConnection<C> {
         #[pin]
         inner: C,
-        progress: Arc<Progress>,
+        progress: Arc<ConnectionProgress>,
         limits: HttpLimits,
         #[pin]
         timer: Sleep,
     }
 }
 
-impl<C: Future<Output = hyper::Result<()>>> Future for Patient<C> {
-    type Output = End;
+impl<C: Future<Output = hyper::Result<()>>> Future for TimedConnection<C> {
+    type Output = ConnectionEnd;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         let mut this = self.project();
         if let Poll::Ready(result) = supervisor::connection(|| this.inner.poll(cx)) {
-            return Poll::Ready(End::Done(result));
+            return Poll::Ready(ConnectionEnd::Done(result));
         }
         while let Some(deadline) = this.progress.deadline(this.limits) {
             // A timer that is early does no harm: it looks again. So it is moved only when it would be late, or has fired.
@@ -127,7 +129,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Patient<C> {
                 return Poll::Pending;
             }
             if Instant::now() >= deadline {
-                return Poll::Ready(End::OutOfPatience);
+                return Poll::Ready(ConnectionEnd::OutOfPatience);
             }
         }
         Poll::Pending

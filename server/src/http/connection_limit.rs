@@ -29,56 +29,59 @@ pub(super) fn descriptors_allowed() -> Option<u64> {
 
 /// The slots that are left.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(super) struct ConnectionLimit {
     regular: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
 }
 
 /// The right to one connection, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) kind: SlotKind,
+pub(super) struct ConnectionPermit {
+    pub(super) kind: PermitKind,
     _permit: OwnedSemaphorePermit,
 }
 
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SlotKind {
+pub(super) enum PermitKind {
     /// Everything.
     Regular,
     /// Ask for `/health` once.
     Reserve,
 }
 
-impl Slots {
+impl ConnectionLimit {
     pub(super) fn new(regular: usize) -> Self {
-        Slots { regular: Arc::new(Semaphore::new(regular)), reserve: Arc::new(Semaphore::new(RESERVE)) }
+        ConnectionLimit {
+            regular: Arc::new(Semaphore::new(regular)),
+            reserve: Arc::new(Semaphore::new(RESERVE)),
+        }
     }
 
     /// The best slot there is; waits while there is none.
-    pub(super) async fn take(&self) -> Slot {
+    pub(super) async fn take(&self) -> ConnectionPermit {
         if let Some(slot) = self.regular_now() {
             return slot;
         }
         let (kind, permit) = tokio::select! {
             biased;
-            permit = Arc::clone(&self.regular).acquire_owned() => (SlotKind::Regular, permit),
-            permit = Arc::clone(&self.reserve).acquire_owned() => (SlotKind::Reserve, permit),
+            permit = Arc::clone(&self.regular).acquire_owned() => (PermitKind::Regular, permit),
+            permit = Arc::clone(&self.reserve).acquire_owned() => (PermitKind::Reserve, permit),
         };
-        Slot { kind, _permit: permit.expect("these semaphores are never closed") }
+        ConnectionPermit { kind, _permit: permit.expect("these semaphores are never closed") }
     }
 
     /// A regular slot in place of a reserve one, if one has come free since.
-    pub(super) fn improve(&self, slot: Slot) -> Slot {
+    pub(super) fn improve(&self, slot: ConnectionPermit) -> ConnectionPermit {
         match slot.kind {
-            SlotKind::Regular => slot,
-            SlotKind::Reserve => self.regular_now().unwrap_or(slot),
+            PermitKind::Regular => slot,
+            PermitKind::Reserve => self.regular_now().unwrap_or(slot),
         }
     }
 
-    fn regular_now(&self) -> Option<Slot> {
+    fn regular_now(&self) -> Option<ConnectionPermit> {
         let permit = Arc::clone(&self.regular).try_acquire_owned().ok()?;
-        Some(Slot { kind: SlotKind::Regular, _permit: permit })
+        Some(ConnectionPermit { kind: PermitKind::Regular, _permit: permit })
     }
 }
 
@@ -91,7 +94,7 @@ mod tests {
     use super::*;
 
     /// What `take` gives without waiting.
-    fn take(slots: &Slots) -> Option<Slot> {
+    fn take(slots: &ConnectionLimit) -> Option<ConnectionPermit> {
         match pin!(slots.take()).poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(slot) => Some(slot),
             std::task::Poll::Pending => None,
@@ -115,22 +118,22 @@ mod tests {
 
     #[test]
     fn regular_slots_come_first_then_the_reserve_then_nothing() {
-        let slots = Slots::new(2);
-        let taken: Vec<Slot> = (0..2 + RESERVE).map(|_| take(&slots).unwrap()).collect();
-        let regular = taken.iter().filter(|slot| slot.kind == SlotKind::Regular).count();
+        let slots = ConnectionLimit::new(2);
+        let taken: Vec<ConnectionPermit> = (0..2 + RESERVE).map(|_| take(&slots).unwrap()).collect();
+        let regular = taken.iter().filter(|slot| slot.kind == PermitKind::Regular).count();
         assert_eq!((regular, taken.len()), (2, 2 + RESERVE));
         assert!(take(&slots).is_none());
         drop(taken);
-        assert_eq!(take(&slots).unwrap().kind, SlotKind::Regular);
+        assert_eq!(take(&slots).unwrap().kind, PermitKind::Regular);
     }
 
     #[test]
     fn a_reserve_slot_is_exchanged_when_a_regular_one_is_free() {
-        let slots = Slots::new(1);
+        let slots = ConnectionLimit::new(1);
         let regular = take(&slots).unwrap();
         let reserve = slots.improve(take(&slots).unwrap());
-        assert_eq!(reserve.kind, SlotKind::Reserve, "nothing better yet");
+        assert_eq!(reserve.kind, PermitKind::Reserve, "nothing better yet");
         drop(regular);
-        assert_eq!(slots.improve(reserve).kind, SlotKind::Regular);
+        assert_eq!(slots.improve(reserve).kind, PermitKind::Regular);
     }
 }

@@ -20,9 +20,9 @@ use tokio::time::{error::Elapsed, timeout};
 use tower::Service;
 
 use super::Server;
-use super::body::{Answer, Bounded};
-use super::connection::Client;
-use super::connection_limit::SlotKind;
+use super::body::{LimitedBody, ResponseBody};
+use super::connection::ClientConnection;
+use super::connection_limit::PermitKind;
 use super::panics::{catch_panic, told};
 use super::problem::problem;
 use super::progress::BodyFault;
@@ -30,21 +30,25 @@ use super::progress::BodyFault;
 /// Answers one request.
 pub(super) async fn answer(
     server: &Server,
-    client: &Client,
+    client: &ClientConnection,
     request: http::Request<Incoming>,
-) -> http::Response<Answer> {
+) -> http::Response<ResponseBody> {
     let mut response = match server.desk.endpoint(request.uri().path()) {
         Some(endpoint) => server.desk.answer(endpoint, &request).await.map(Either::Left),
         None => ask_application(server, client, request).await.map(Either::Right),
     };
-    if client.kind == SlotKind::Reserve || server.desk.state().leaving() {
+    if client.kind == PermitKind::Reserve || server.desk.state().leaving() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.map(|body| Answer::new(body, Arc::clone(&client.progress)))
+    response.map(|body| ResponseBody::new(body, Arc::clone(&client.progress)))
 }
 
-async fn ask_application(server: &Server, client: &Client, request: http::Request<Incoming>) -> Response {
-    if client.kind == SlotKind::Reserve {
+async fn ask_application(
+    server: &Server,
+    client: &ClientConnection,
+    request: http::Request<Incoming>,
+) -> Response {
+    if client.kind == PermitKind::Reserve {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many connections; come back later");
     }
     let longest = server.limits.max_body;
@@ -69,7 +73,7 @@ async fn ask_application(server: &Server, client: &Client, request: http::Reques
 }
 
 /// The application's answer, whatever it does.
-async fn respond(server: &Server, client: &Client, mut request: Request) -> Response {
+async fn respond(server: &Server, client: &ClientConnection, mut request: Request) -> Response {
     request.extensions_mut().insert(ConnectInfo(client.address));
     let mut app = server.app.clone();
     let asked = catch_panic(async move {
@@ -103,12 +107,12 @@ async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elap
     }
 }
 
-fn bounded(server: &Server, client: &Client, body: Incoming) -> Body {
+fn bounded(server: &Server, client: &ClientConnection, body: Incoming) -> Body {
     if body.is_end_stream() {
         return Body::empty();
     }
     let longest = usize::try_from(server.limits.max_body.0).unwrap_or(usize::MAX);
-    Body::new(Bounded::new(body, longest, server.limits.body_timeout, Arc::clone(&client.progress)))
+    Body::new(LimitedBody::new(body, longest, server.limits.body_timeout, Arc::clone(&client.progress)))
 }
 
 fn announced_length(request: &http::Request<Incoming>) -> Option<u64> {

@@ -79,7 +79,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::dependency::{Board, Dependency, Fault};
+    use crate::dependency::{CheckError, Dependencies, Dependency};
     use crate::sampling::Reading;
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_may_ask_and_what_they_are_told() {
-        let state = State::new(&Reading::default(), Board::default());
+        let state = State::new(&Reading::default(), Dependencies::default());
         let status = async |endpoint, method| answer(endpoint, &method, &state).await.status().as_u16();
         assert_eq!(status(Endpoint::Health, Method::GET).await, 200);
         assert_eq!(status(Endpoint::Ready, Method::HEAD).await, 200);
@@ -123,8 +123,9 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_are_not_told_which_dependency_fails() {
-        let broken = Dependency::new("the secret database", || async { Err(Fault::failed("no such host")) });
-        let state = State::new(&Reading::default(), Board::new(vec![broken]).unwrap());
+        let broken =
+            Dependency::new("the secret database", || async { Err(CheckError::failed("no such host")) });
+        let state = State::new(&Reading::default(), Dependencies::new(vec![broken]).unwrap());
         let response = answer(Endpoint::Ready, &Method::GET, &state).await;
         assert_eq!(
             (response.status().as_u16(), &response.headers()[RETRY_AFTER]),

@@ -21,10 +21,10 @@ use tokio::time::{Instant, sleep};
 
 use super::health::{Endpoint, RETRY_SECONDS};
 use super::problem::problem;
-use super::report::Desk;
+use super::report::ReportHandler;
 use crate::config::{Metrics, Readers};
-use crate::dependency::Finding;
-use crate::profile::{NoProfile, Order, Wish};
+use crate::dependency::DependencyStatus;
+use crate::profile::{ProfileError, ProfileOptions, ProfileRequest};
 
 /// How long one text of metrics is good for: whoever asks more often gets the same again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
@@ -34,14 +34,14 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// The last text of metrics.
 #[derive(Debug, Default)]
-pub(super) struct Scraped(Mutex<Option<(Instant, Format, Bytes)>>);
+pub(super) struct MetricsCache(Mutex<Option<(Instant, Format, Bytes)>>);
 
 /// The body of a signed `/health/ready`.
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
     status: heapbeat_shared::Status,
-    dependencies: Vec<Finding>,
+    dependencies: Vec<DependencyStatus>,
 }
 
 /// Whose signature a request carried.
@@ -73,7 +73,7 @@ pub(super) fn may_read(metrics: &Metrics, headers: &HeaderMap) -> bool {
     }
 }
 
-impl Desk {
+impl ReportHandler {
     /// `/metrics`, for somebody who may read them.
     pub(super) async fn metrics(
         self: Arc<Self>,
@@ -107,8 +107,8 @@ impl Desk {
     /// `/debug/heap`, for the owner.
     pub(super) async fn heap(&self, query: Option<&str>, signer: Signer<'_>) -> Response<Full<Bytes>> {
         let short = || self.state().pressure() >= Pressure::Purge;
-        let order = match Wish::of(query).and_then(Order::open) {
-            Ok(_) if short() => return no_profile(NoProfile::Short),
+        let order = match ProfileRequest::of(query).and_then(ProfileOptions::open) {
+            Ok(_) if short() => return no_profile(ProfileError::Short),
             Ok(order) => order,
             Err(error) => return no_profile(error),
         };
@@ -117,7 +117,7 @@ impl Desk {
             sleep(LOOK.min(wait.saturating_sub(begun.elapsed()))).await;
         }
         if short() {
-            return no_profile(NoProfile::Short);
+            return no_profile(ProfileError::Short);
         }
         let (now, waited) = (self.now().wall, begun.elapsed());
         let Ok(profile) = spawn_blocking(move || order.make(now, waited)).await else {
@@ -182,12 +182,12 @@ pub(super) fn not_allowed(method: &Method) -> Option<Response<Full<Bytes>>> {
     Some(response)
 }
 
-fn no_profile(error: NoProfile) -> Response<Full<Bytes>> {
+fn no_profile(error: ProfileError) -> Response<Full<Bytes>> {
     let status = match error {
-        NoProfile::Seconds => StatusCode::BAD_REQUEST,
-        NoProfile::Off | NoProfile::Busy => StatusCode::CONFLICT,
-        NoProfile::Short => StatusCode::SERVICE_UNAVAILABLE,
-        NoProfile::NoSamples => StatusCode::NOT_IMPLEMENTED,
+        ProfileError::Seconds => StatusCode::BAD_REQUEST,
+        ProfileError::Off | ProfileError::Busy => StatusCode::CONFLICT,
+        ProfileError::Short => StatusCode::SERVICE_UNAVAILABLE,
+        ProfileError::NoSamples => StatusCode::NOT_IMPLEMENTED,
     };
     problem(status, &error.to_string())
 }

@@ -40,7 +40,7 @@ pub(super) enum BodyFault {
 
 /// One connection's progress. Everything but a body's fault happens in the connection's own task; the atomics order nothing.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct ConnectionProgress {
     began: Instant,
     phase: AtomicU8,
     /// When the phase began, in microseconds since the beginning.
@@ -53,9 +53,9 @@ pub(super) struct Progress {
 
 const NEVER: u64 = u64::MAX;
 
-impl Progress {
+impl ConnectionProgress {
     pub(super) fn begin(now: Instant) -> Arc<Self> {
-        Arc::new(Progress {
+        Arc::new(ConnectionProgress {
             began: now,
             phase: AtomicU8::new(Phase::Head as u8),
             phase_since: AtomicU64::new(0),
@@ -179,7 +179,7 @@ mod tests {
         };
         let began = Instant::now();
         let at = |seconds: u64| began + Duration::from_secs(seconds);
-        let progress = Progress::begin(began);
+        let progress = ConnectionProgress::begin(began);
         let ends = || progress.deadline(&limits).map(|deadline| (deadline - began).as_secs());
         assert_eq!(ends(), Some(10), "a client that says nothing");
         progress.request(at(3));
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_first_fault_of_a_body_is_kept_until_the_next_request() {
-        let progress = Progress::begin(Instant::now());
+        let progress = ConnectionProgress::begin(Instant::now());
         assert_eq!(progress.fault(), None);
         progress.blame(BodyFault::TooSlow);
         progress.blame(BodyFault::TooLarge);

@@ -21,14 +21,14 @@ use tokio::sync::Semaphore;
 
 use super::health;
 use super::health::Endpoint;
-use super::operator::{Scraped, Signer, answered, is_served, may_read, not_allowed, unauthorized};
+use super::operator::{MetricsCache, Signer, answered, is_served, may_read, not_allowed, unauthorized};
 use super::problem::problem;
 use crate::clock::{Clock, Now};
 use crate::config::{Metrics, Secrets};
-use crate::edge_watch::Watching;
+use crate::edge_watch::EdgeLiveness;
 use crate::overload::shed::Gate;
 use crate::state::State;
-use crate::telemetry::Recorder;
+use crate::telemetry::Telemetry;
 
 /// Nonces that are remembered, and so signed requests within two minutes: eight a second.
 const BOOK: usize = 1024;
@@ -38,18 +38,18 @@ const WARN_AGAIN: u64 = 60;
 
 /// Answers `/health` to everybody, and the report to its owner.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct ReportHandler {
     state: Arc<State>,
-    recorder: Arc<Recorder>,
+    recorder: Arc<Telemetry>,
     clock: Clock,
     /// In the order in which they are tried.
     secrets: Vec<Secret>,
     book: Mutex<NonceBook>,
     turn: Arc<Semaphore>,
     metrics: Metrics,
-    pub(super) scraped: Scraped,
+    pub(super) scraped: MetricsCache,
     pub(super) gate: Arc<Gate>,
-    pub(super) watching: Arc<Watching>,
+    pub(super) watching: Arc<EdgeLiveness>,
     /// Age of the process, in seconds, from which a refusal is worth a warning.
     warn_from: AtomicU64,
 }
@@ -74,17 +74,17 @@ enum Refusal {
     Cursor(#[from] CursorError),
 }
 
-impl Desk {
+impl ReportHandler {
     pub(crate) fn new(
         state: Arc<State>,
-        recorder: Arc<Recorder>,
+        recorder: Arc<Telemetry>,
         clock: Clock,
         secrets: Secrets,
         metrics: Metrics,
         gate: Arc<Gate>,
-        watching: Arc<Watching>,
+        watching: Arc<EdgeLiveness>,
     ) -> Self {
-        Desk {
+        ReportHandler {
             state,
             recorder,
             clock,
@@ -92,7 +92,7 @@ impl Desk {
             book: Mutex::new(NonceBook::new(BOOK)),
             turn: Arc::new(Semaphore::new(1)),
             metrics,
-            scraped: Scraped::default(),
+            scraped: MetricsCache::default(),
             gate,
             watching,
             warn_from: AtomicU64::new(0),
@@ -103,7 +103,7 @@ impl Desk {
         &self.state
     }
 
-    pub(crate) fn recorder(&self) -> &Arc<Recorder> {
+    pub(crate) fn recorder(&self) -> &Arc<Telemetry> {
         &self.recorder
     }
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
-use crate::overload::actuator::Leave;
-use crate::supervisor::Asking;
-use crate::supervisor::machine::Signal as Told;
+use crate::overload::actuator::ShutdownRequest;
+use crate::supervisor::StopRequest;
+use crate::supervisor::machine::StopSignal;
 
 /// Why to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum StopCause {
     /// SIGTERM: the platform asks; somebody may still be sending requests here.
     Terminate,
     /// SIGINT: a person at a terminal.
@@ -37,9 +37,9 @@ type Reason = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct StopSource {
     signals: Option<(Signal, Signal)>,
     asked: Option<Reason>,
-    orders: Option<Receiver<Asking>>,
+    orders: Option<Receiver<StopRequest>>,
     supervised: bool,
-    leave: Arc<Leave>,
+    leave: Arc<ShutdownRequest>,
 }
 
 impl StopSource {
@@ -47,8 +47,8 @@ impl StopSource {
     /// there is one. Must be called within a tokio runtime.
     pub(crate) fn new(
         asked: Option<Reason>,
-        orders: Option<Receiver<Asking>>,
-        leave: Arc<Leave>,
+        orders: Option<Receiver<StopRequest>>,
+        leave: Arc<ShutdownRequest>,
     ) -> io::Result<Self> {
         let signals = match asked {
             Some(_) => None,
@@ -58,33 +58,33 @@ impl StopSource {
     }
 
     /// The first reason.
-    pub(crate) async fn next(&mut self) -> Stop {
+    pub(crate) async fn next(&mut self) -> StopCause {
         tokio::select! {
             stop = signalled(&mut self.signals) => stop,
             asking = ordered(&mut self.orders) => match asking {
-                Asking::Stop(Told::Terminate, _) => Stop::Terminate,
-                Asking::Stop(Told::Interrupt, _) => Stop::Interrupt,
-                Asking::HandOver(within) => Stop::HandOver(within),
-                Asking::Orphaned => Stop::Orphaned,
+                StopRequest::Stop(StopSignal::Terminate, _) => StopCause::Terminate,
+                StopRequest::Stop(StopSignal::Interrupt, _) => StopCause::Interrupt,
+                StopRequest::HandOver(within) => StopCause::HandOver(within),
+                StopRequest::Orphaned => StopCause::Orphaned,
             },
-            () = done(&mut self.asked) => Stop::Asked,
-            () = self.leave.asked() => Stop::Memory,
+            () = done(&mut self.asked) => StopCause::Asked,
+            () = self.leave.asked() => StopCause::Memory,
         }
     }
 
     /// A reason not to wait for what is in flight either. A signal often reaches both the supervisor and its worker (Ctrl-C
     /// goes to everybody at the terminal), so for a worker the supervisor counts how often it was asked.
-    pub(crate) async fn cut(&mut self) -> Stop {
+    pub(crate) async fn cut(&mut self) -> StopCause {
         loop {
             let again = tokio::select! {
                 stop = signalled(&mut self.signals) => (!self.supervised).then_some(stop),
                 asking = ordered(&mut self.orders) => match asking {
-                    Asking::Stop(Told::Terminate, 2..) => Some(Stop::Terminate),
-                    Asking::Stop(Told::Interrupt, 2..) => Some(Stop::Interrupt),
+                    StopRequest::Stop(StopSignal::Terminate, 2..) => Some(StopCause::Terminate),
+                    StopRequest::Stop(StopSignal::Interrupt, 2..) => Some(StopCause::Interrupt),
                     _ => None,
                 },
-                () = done(&mut self.asked) => Some(Stop::Asked),
-                () = self.leave.asked() => Some(Stop::Memory),
+                () = done(&mut self.asked) => Some(StopCause::Asked),
+                () = self.leave.asked() => Some(StopCause::Memory),
             };
             if let Some(stop) = again {
                 return stop;
@@ -93,17 +93,17 @@ impl StopSource {
     }
 }
 
-async fn signalled(signals: &mut Option<(Signal, Signal)>) -> Stop {
+async fn signalled(signals: &mut Option<(Signal, Signal)>) -> StopCause {
     match signals {
         Some((terminate, interrupt)) => tokio::select! {
-            _ = terminate.recv() => Stop::Terminate,
-            _ = interrupt.recv() => Stop::Interrupt,
+            _ = terminate.recv() => StopCause::Terminate,
+            _ = interrupt.recv() => StopCause::Interrupt,
         },
         None => pending().await,
     }
 }
 
-async fn ordered(orders: &mut Option<Receiver<Asking>>) -> Asking {
+async fn ordered(orders: &mut Option<Receiver<StopRequest>>) -> StopRequest {
     let order = match orders {
         Some(receiver) => receiver.recv().await,
         None => None,
@@ -123,29 +123,29 @@ async fn done(asked: &mut Option<Reason>) {
     *asked = None;
 }
 
-impl Stop {
+impl StopCause {
     /// One word for machines.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Stop::Terminate => "SIGTERM",
-            Stop::Interrupt => "SIGINT",
-            Stop::Asked => "application",
-            Stop::Memory => "memory",
-            Stop::HandOver(_) => "recycle",
-            Stop::Orphaned => "orphaned",
+            StopCause::Terminate => "SIGTERM",
+            StopCause::Interrupt => "SIGINT",
+            StopCause::Asked => "application",
+            StopCause::Memory => "memory",
+            StopCause::HandOver(_) => "recycle",
+            StopCause::Orphaned => "orphaned",
         }
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for StopCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Stop::Terminate => "SIGTERM",
-            Stop::Interrupt => "SIGINT",
-            Stop::Asked => "the application asked to stop",
-            Stop::Memory => "memory stayed too full",
-            Stop::HandOver(_) => "a fresh worker takes over",
-            Stop::Orphaned => "the supervisor is gone",
+            StopCause::Terminate => "SIGTERM",
+            StopCause::Interrupt => "SIGINT",
+            StopCause::Asked => "the application asked to stop",
+            StopCause::Memory => "memory stayed too full",
+            StopCause::HandOver(_) => "a fresh worker takes over",
+            StopCause::Orphaned => "the supervisor is gone",
         })
     }
 }

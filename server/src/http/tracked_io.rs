@@ -8,24 +8,24 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::connection_limit::Slot;
-use super::progress::Progress;
+use super::connection_limit::ConnectionPermit;
+use super::progress::ConnectionProgress;
 
 /// Most of an unwanted request that is thrown away so that the client gets to read why it was refused.
 const LINGER_BYTES: usize = 4 << 20;
 
 /// A socket that keeps the connection's progress, and its slot for as long as it is open.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
+pub(super) struct TrackedIo<S> {
     inner: S,
-    progress: Arc<Progress>,
+    progress: Arc<ConnectionProgress>,
     lingered: usize,
-    _slot: Slot,
+    _slot: ConnectionPermit,
 }
 
-impl<S> Watched<S> {
-    pub(super) fn new(inner: S, progress: Arc<Progress>, slot: Slot) -> Self {
-        Watched { inner, progress, lingered: 0, _slot: slot }
+impl<S> TrackedIo<S> {
+    pub(super) fn new(inner: S, progress: Arc<ConnectionProgress>, slot: ConnectionPermit) -> Self {
+        TrackedIo { inner, progress, lingered: 0, _slot: slot }
     }
 
     /// Passes on what a write came to, and keeps whether the client takes anything.
@@ -38,7 +38,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TrackedIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -53,7 +53,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TrackedIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.noted(written)

@@ -13,29 +13,29 @@ use heapbeat_shared::event::EventKind;
 use heapbeat_shared::{Bytes, Pressure};
 use tokio::sync::Notify;
 
-use super::hooks::{HookOutcome, Hooks, Shrink};
-use super::ladder::{Action, Ladder, Look, Purged, Replacement, Rules, Share, Step};
+use super::hooks::{HookOutcome, Hooks, ShrinkRequest};
+use super::ladder::{Action, Ladder, LadderRules, LadderStep, Observation, PurgeResult, ShedShare};
 use super::purge;
-use super::retry_after::Pace;
+use super::retry_after::RateEstimator;
 use super::sample_interval::{FASTEST, next_look};
 use super::shed::Gate;
-use super::thresholds::{Levels, Marks, MarksError};
+use super::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::config::Config;
 use crate::sampling::Reading;
-use crate::supervisor::Link;
-use crate::telemetry::Recorder;
+use crate::supervisor::SupervisorLink;
+use crate::telemetry::Telemetry;
 
 /// How long a start may take more memory than it should, where a fresh worker can be had.
 const GRACE_WHEN_REPLACEABLE: Duration = Duration::from_secs(5);
 
 /// How the process is told to give itself up.
 #[derive(Debug, Default)]
-pub(crate) struct Leave {
+pub(crate) struct ShutdownRequest {
     left: AtomicBool,
     bell: Notify,
 }
 
-impl Leave {
+impl ShutdownRequest {
     fn now(&self) {
         if !self.left.swap(true, Ordering::Relaxed) {
             self.bell.notify_one();
@@ -55,7 +55,7 @@ impl Leave {
 
 /// A purge on its way.
 #[derive(Debug)]
-struct Underway {
+struct PurgeInProgress {
     before: Bytes,
     done: Receiver<Duration>,
 }
@@ -66,27 +66,27 @@ pub(crate) struct Judged {
     /// Where memory stands.
     pub(crate) pressure: Pressure,
     /// Share of new requests that is refused.
-    pub(crate) shed: Share,
+    pub(crate) shed: ShedShare,
     /// When to look again.
     pub(crate) next: Duration,
 }
 
 /// The ladder and its hands.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct Actuator {
     ladder: Ladder,
-    marks: Marks,
+    marks: Thresholds,
     levels: Levels,
     observe_only: bool,
     hooks: Hooks,
     gate: Arc<Gate>,
-    leave: Arc<Leave>,
-    recorder: Arc<Recorder>,
+    leave: Arc<ShutdownRequest>,
+    recorder: Arc<Telemetry>,
     /// The supervisor, if there is one.
-    link: Option<Arc<Link>>,
+    link: Option<Arc<SupervisorLink>>,
     last: Option<(Duration, Bytes)>,
-    pace: Pace,
-    purge: Option<Underway>,
+    pace: RateEstimator,
+    purge: Option<PurgeInProgress>,
     /// Since when requests are refused, and how many had been refused before.
     refusing: Option<(Duration, u64)>,
     /// The decay to go back to, while it is tightened.
@@ -94,22 +94,22 @@ pub(crate) struct Keeper {
     leaving: bool,
 }
 
-impl Keeper {
+impl Actuator {
     /// At the foot of the ladder that `marks` make under `limit`, or why they make none.
     pub(crate) fn new(
         config: &Config,
         limit: Bytes,
         hooks: Hooks,
         gate: Arc<Gate>,
-        leave: Arc<Leave>,
-        recorder: Arc<Recorder>,
-        link: Option<Arc<Link>>,
-    ) -> Result<Self, MarksError> {
-        Ok(Keeper {
-            ladder: Ladder::new(Rules {
+        leave: Arc<ShutdownRequest>,
+        recorder: Arc<Telemetry>,
+        link: Option<Arc<SupervisorLink>>,
+    ) -> Result<Self, ThresholdsError> {
+        Ok(Actuator {
+            ladder: Ladder::new(LadderRules {
                 // A replacement that was not needed costs nobody anything.
-                grace: if link.is_some() { GRACE_WHEN_REPLACEABLE } else { Rules::default().grace },
-                ..Rules::default()
+                grace: if link.is_some() { GRACE_WHEN_REPLACEABLE } else { LadderRules::default().grace },
+                ..LadderRules::default()
             }),
             marks: config.marks,
             levels: config.marks.levels(limit)?,
@@ -120,7 +120,7 @@ impl Keeper {
             recorder,
             link,
             last: None,
-            pace: Pace::default(),
+            pace: RateEstimator::default(),
             purge: None,
             refusing: None,
             relaxed: None,
@@ -143,20 +143,20 @@ impl Keeper {
         self.pace.push(now, memory);
         self.collect(memory);
         let (ahead, next) = self.ahead(now, memory, calm);
-        let look = Look {
+        let look = Observation {
             now,
             read: now,
             memory: Bytes(memory.0.saturating_add(ahead.0)),
             levels: self.levels,
             reaches_limit_in,
-            replacement: self.link.as_ref().map_or(Replacement::None, |link| link.replacement()),
+            replacement: self.link.as_ref().map(|link| link.replacement()),
         };
         let step = self.ladder.look(&look);
         for action in &step.actions {
             self.act(*action, &step, reading, reaches_limit_in);
         }
         if self.observe_only {
-            return Judged { pressure: Pressure::Calm, shed: Share::NONE, next };
+            return Judged { pressure: Pressure::Calm, shed: ShedShare::NONE, next };
         }
         self.refuse(now, memory, step.shed);
         if step.pressure < Pressure::Purge && self.purge.is_none() {
@@ -170,11 +170,11 @@ impl Keeper {
     }
 
     /// Sets the gate, and notes a stretch of refusals when it is over.
-    fn refuse(&mut self, now: Duration, memory: Bytes, share: Share) {
+    fn refuse(&mut self, now: Duration, memory: Bytes, share: ShedShare) {
         let lasted = self.refusing.map_or(Duration::ZERO, |(since, _)| now.saturating_sub(since));
         let excess = memory.saturating_sub(self.levels.enter(Pressure::Recycle));
         self.gate.set(share, self.pace.retry_after(excess, lasted));
-        if share > Share::NONE {
+        if share > ShedShare::NONE {
             self.refusing.get_or_insert((now, self.gate.refused()));
         } else if let Some((since, before)) = self.refusing.take() {
             let refused = self.gate.refused().saturating_sub(before);
@@ -199,7 +199,7 @@ impl Keeper {
         (Bytes(u64::try_from(added).unwrap_or(u64::MAX)), next)
     }
 
-    fn act(&mut self, action: Action, step: &Step, reading: &Reading, soon: Option<Duration>) {
+    fn act(&mut self, action: Action, step: &LadderStep, reading: &Reading, soon: Option<Duration>) {
         let (memory, limit) = (reading.working_set(), self.levels.limit());
         match action {
             Action::Alert(rung) => {
@@ -222,8 +222,8 @@ impl Keeper {
             Action::Cleared => tracing::info!("memory is calm again: {memory} of {limit}"),
             Action::Purge if self.observe_only => tracing::warn!("would purge at {memory} of {limit}"),
             Action::Purge => self.purge(step.pressure, memory),
-            Action::Leave if self.leaving => {}
-            Action::Leave => {
+            Action::Shutdown if self.leaving => {}
+            Action::Shutdown => {
                 self.leaving = true;
                 if self.observe_only {
                     tracing::warn!("would leave: refusing requests would not have helped");
@@ -260,7 +260,7 @@ impl Keeper {
         let (done, told) = sync_channel(1);
         let spawned = thread::Builder::new().name("heapbeat-purge".to_owned()).spawn(move || {
             let begun = Instant::now();
-            for report in hooks.run(Shrink { pressure, wanted }) {
+            for report in hooks.run(ShrinkRequest { pressure, wanted }) {
                 if report.outcome != HookOutcome::Done {
                     tracing::warn!(
                         "shrink hook {}: {:?} after {:?}",
@@ -277,14 +277,14 @@ impl Keeper {
             let _ = done.send(begun.elapsed());
         });
         match spawned {
-            Ok(_) => self.purge = Some(Underway { before: memory, done: told }),
+            Ok(_) => self.purge = Some(PurgeInProgress { before: memory, done: told }),
             Err(error) => tracing::warn!("cannot purge, there is no thread for it: {error}"),
         }
     }
 
     /// Says what a purge got that is done by now.
     fn collect(&mut self, after: Bytes) {
-        let Some(Underway { before, done }) = &self.purge else { return };
+        let Some(PurgeInProgress { before, done }) = &self.purge else { return };
         match done.try_recv() {
             Err(TryRecvError::Empty) => return,
             Err(TryRecvError::Disconnected) => tracing::warn!("the purge did not come to its end"),
@@ -296,7 +296,7 @@ impl Keeper {
                     "purged: {back} back in {took:.1?}, {after} left"
                 );
                 self.recorder.purged(*before, after, took);
-                self.ladder.purged(Purged { before: *before, after });
+                self.ladder.purged(PurgeResult { before: *before, after });
             }
         }
         self.purge = None;

@@ -23,14 +23,14 @@ pub const MAX_HOOKS: usize = 64;
 
 /// What a hook is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shrink {
+pub struct ShrinkRequest {
     /// The rung that asks.
     pub pressure: Pressure,
     /// How far memory is above the place where the rung would be left.
     pub wanted: Bytes,
 }
 
-type Function = Arc<dyn Fn(Shrink) + Send + Sync>;
+type Function = Arc<dyn Fn(ShrinkRequest) + Send + Sync>;
 
 struct Hook {
     name: String,
@@ -85,7 +85,7 @@ impl Hooks {
         name: &str,
         priority: i32,
         bound: Duration,
-        run: impl Fn(Shrink) + Send + Sync + 'static,
+        run: impl Fn(ShrinkRequest) + Send + Sync + 'static,
     ) -> Result<(), TooManyHooks> {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.len() >= MAX_HOOKS {
@@ -98,7 +98,7 @@ impl Hooks {
     }
 
     /// Runs every hook, one after the other, and says how each fared. Takes at most the sum of their bounds.
-    pub fn run(&self, shrink: Shrink) -> Vec<HookReport> {
+    pub fn run(&self, shrink: ShrinkRequest) -> Vec<HookReport> {
         let calls: Vec<Call> = {
             let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
             list.iter().map(Hook::call).collect()
@@ -134,14 +134,14 @@ impl Hook {
 }
 
 impl Call {
-    fn run(self, shrink: Shrink) -> HookReport {
+    fn run(self, shrink: ShrinkRequest) -> HookReport {
         let begun = Instant::now();
         let outcome =
             if self.busy.swap(true, Ordering::AcqRel) { HookOutcome::StillBusy } else { self.wait(shrink) };
         HookReport { name: self.name, outcome, took: begun.elapsed() }
     }
 
-    fn wait(&self, shrink: Shrink) -> HookOutcome {
+    fn wait(&self, shrink: ShrinkRequest) -> HookOutcome {
         let (done, waiting) = mpsc::sync_channel(1);
         let (run, busy) = (Arc::clone(&self.run), Arc::clone(&self.busy));
         let body = move || {
@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    const SHRINK: Shrink = Shrink { pressure: Pressure::Purge, wanted: Bytes(1) };
+    const SHRINK: ShrinkRequest = ShrinkRequest { pressure: Pressure::Purge, wanted: Bytes(1) };
 
     fn outcomes(hooks: &Hooks) -> Vec<(String, HookOutcome)> {
         hooks.run(SHRINK).into_iter().map(|report| (report.name, report.outcome)).collect()

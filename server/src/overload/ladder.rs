@@ -15,15 +15,15 @@ use heapbeat_shared::{Bytes, Pressure};
 
 use super::thresholds::Levels;
 
-pub use purging::Purged;
-pub use shedding::Share;
+pub use purging::PurgeResult;
+pub use shedding::ShedShare;
 
 use purging::Purging;
 use shedding::Shedding;
 
 /// How long things take and how long to wait between them. See `docs/ladder.md` for the reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct LadderRules {
     /// After the start: neither alert nor recycle, as a start-up spike is not a leak.
     pub grace: Duration,
     /// How long memory must have stayed below a rung's way back before the rung is left.
@@ -42,9 +42,9 @@ pub struct Rules {
     pub stale: Duration,
 }
 
-impl Default for Rules {
+impl Default for LadderRules {
     fn default() -> Self {
-        Rules {
+        LadderRules {
             grace: Duration::from_secs(10),
             settle: Duration::from_secs(5),
             alert_again: Duration::from_secs(300),
@@ -59,7 +59,7 @@ impl Default for Rules {
 
 /// One look at memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Observation {
     /// Time of the step, since the process started.
     pub now: Duration,
     /// When memory was read, on the same clock.
@@ -70,27 +70,25 @@ pub struct Look {
     pub levels: Levels,
     /// When the forecast says that the limit is reached, if it says anything.
     pub reaches_limit_in: Option<Duration>,
-    /// Whether a fresh worker could take over.
-    pub replacement: Replacement,
+    /// Whether a fresh worker could take over; `None` without a supervisor that could start one.
+    pub replacement: Option<ReplacementStatus>,
 }
 
 /// Whether a fresh worker could take over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replacement {
-    /// Nobody is there to start one.
-    None,
-    /// One can be started.
-    Possible,
-    /// One is being started.
-    Underway,
-    /// The last one is too recent, or did not get ready.
-    NotNow,
+pub enum ReplacementStatus {
+    /// A replacement is started when it is asked for.
+    Available,
+    /// A replacement is starting.
+    InProgress,
+    /// The last replacement is too recent, or did not get ready.
+    TooSoon,
 }
 
-impl Look {
+impl Observation {
     /// Whether a fresh worker is there to be had, or on its way.
     fn replaceable(&self) -> bool {
-        matches!(self.replacement, Replacement::Possible | Replacement::Underway)
+        matches!(self.replacement, Some(ReplacementStatus::Available | ReplacementStatus::InProgress))
     }
 }
 
@@ -102,47 +100,49 @@ pub enum Action {
     /// Run the shrink hooks, then let the allocator give back; report with [`Ladder::purged`].
     Purge,
     /// Ask for a fresh worker.
-    Recycle(Reason),
+    Recycle(RecycleReason),
     /// Nothing helps and nobody can take over: finish what is in flight and leave, so that whoever started the
     /// process starts it anew.
-    Leave,
+    Shutdown,
     /// Memory is calm again.
     Cleared,
 }
 
 /// Why a fresh worker is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum RecycleReason {
     /// Memory reached the mark.
-    Mark,
+    Threshold,
     /// The forecast reaches the limit before a later replacement could be ready.
     Forecast,
     /// Purging did not help within its time.
-    Futile,
+    PurgeIneffective,
     /// Refusing requests did not help within its time.
     Shedding,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RecycleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::Mark => "memory reached the mark",
-            Reason::Forecast => "memory will reach the limit before a later replacement could be ready",
-            Reason::Futile => "purging did not help",
-            Reason::Shedding => "refusing requests did not help",
+            RecycleReason::Threshold => "memory reached the mark",
+            RecycleReason::Forecast => {
+                "memory will reach the limit before a later replacement could be ready"
+            }
+            RecycleReason::PurgeIneffective => "purging did not help",
+            RecycleReason::Shedding => "refusing requests did not help",
         })
     }
 }
 
 /// The outcome of one look.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct LadderStep {
     /// The rung.
     pub pressure: Pressure,
     /// Since when, on the process's clock.
     pub since: Duration,
     /// Share of new requests to refuse.
-    pub shed: Share,
+    pub shed: ShedShare,
     /// What to do now, in this order.
     pub actions: Vec<Action>,
 }
@@ -150,7 +150,7 @@ pub struct Step {
 /// Where the process stands, and what it has tried.
 #[derive(Clone, Debug)]
 pub struct Ladder {
-    rules: Rules,
+    rules: LadderRules,
     rung: Pressure,
     since: Duration,
     /// Looks in a row that wanted at least this rung, for those that need more than one.
@@ -182,7 +182,7 @@ const fn looks_needed(rung: Pressure) -> u8 {
 
 impl Ladder {
     /// At the foot, at time zero.
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: LadderRules) -> Self {
         Ladder {
             rules,
             rung: Pressure::Calm,
@@ -201,7 +201,7 @@ impl Ladder {
     }
 
     /// Judges one look.
-    pub fn look(&mut self, look: &Look) -> Step {
+    pub fn look(&mut self, look: &Observation) -> LadderStep {
         let mut actions = Vec::new();
         if look.now.saturating_sub(look.read) <= self.rules.stale {
             let reason = self.reason(look);
@@ -209,33 +209,33 @@ impl Ladder {
             self.descend(look, reason.is_some(), &mut actions);
             self.act(look, reason, &mut actions);
         }
-        Step { pressure: self.rung, since: self.since, shed: self.shedding.share(), actions }
+        LadderStep { pressure: self.rung, since: self.since, shed: self.shedding.share(), actions }
     }
 
     /// Tells what the purge that was asked for gave back.
-    pub fn purged(&mut self, result: Purged) {
+    pub fn purged(&mut self, result: PurgeResult) {
         self.purging.record(result);
     }
 
     /// Why a fresh worker is wanted at this look, if one is.
-    fn reason(&self, look: &Look) -> Option<Reason> {
+    fn reason(&self, look: &Observation) -> Option<RecycleReason> {
         if look.now < self.rules.grace {
             return None;
         }
         let levels = &look.levels;
         if levels.reached(look.memory) >= Pressure::Recycle {
-            return Some(Reason::Mark);
+            return Some(RecycleReason::Threshold);
         }
         let soon = look.reaches_limit_in.is_some_and(|time| time <= self.rules.replacement);
         if soon && levels.reached(look.memory) >= Pressure::Alert {
-            return Some(Reason::Forecast);
+            return Some(RecycleReason::Forecast);
         }
         let tried = self.purging.tried_for(look.now).is_some_and(|time| time >= self.rules.purge_patience);
-        (tried && levels.held(look.memory) >= Pressure::Purge).then_some(Reason::Futile)
+        (tried && levels.held(look.memory) >= Pressure::Purge).then_some(RecycleReason::PurgeIneffective)
     }
 
     /// The rung that this look alone asks for.
-    fn target(&self, look: &Look, replace: bool) -> Pressure {
+    fn target(&self, look: &Observation, replace: bool) -> Pressure {
         let reached = look.levels.reached(look.memory);
         if reached == Pressure::Alert && look.now < self.rules.grace {
             return Pressure::Calm;
@@ -245,12 +245,12 @@ impl Ladder {
     }
 
     /// `rung`, but shedding where a fresh process would have to come and cannot.
-    fn or_shed(&self, look: &Look, rung: Pressure) -> Pressure {
+    fn or_shed(&self, look: &Observation, rung: Pressure) -> Pressure {
         let cannot = !look.replaceable() || look.now < self.rules.grace;
         if rung == Pressure::Recycle && cannot { Pressure::Shed } else { rung }
     }
 
-    fn climb(&mut self, look: &Look, replace: bool) {
+    fn climb(&mut self, look: &Observation, replace: bool) {
         let target = self.target(look, replace);
         for (rung, looks) in Pressure::ALL.into_iter().zip(&mut self.wanted) {
             *looks = if rung <= target { looks.saturating_add(1) } else { 0 };
@@ -264,7 +264,7 @@ impl Ladder {
         }
     }
 
-    fn descend(&mut self, look: &Look, replace: bool, actions: &mut Vec<Action>) {
+    fn descend(&mut self, look: &Observation, replace: bool, actions: &mut Vec<Action>) {
         let held = self.target(look, replace).max(self.or_shed(look, look.levels.held(look.memory)));
         if held >= self.rung {
             self.low_since = None;
@@ -287,7 +287,7 @@ impl Ladder {
         }
     }
 
-    fn act(&mut self, look: &Look, reason: Option<Reason>, actions: &mut Vec<Action>) {
+    fn act(&mut self, look: &Observation, reason: Option<RecycleReason>, actions: &mut Vec<Action>) {
         if self.rung >= Pressure::Alert && self.alert_is_due(look.now) {
             self.alerted = Some(Alerted { rung: self.rung, at: look.now, open: true });
             actions.push(Action::Alert(self.rung));
@@ -300,12 +300,14 @@ impl Ladder {
         self.shedding.follow(look, self.rung);
         let exhausted = self.shedding.lasted(look.now) >= self.rules.shed_patience;
         actions.extend(match (look.replacement, reason) {
-            (Replacement::Possible, Some(reason)) if self.rung >= Pressure::Recycle => {
+            (Some(ReplacementStatus::Available), Some(reason)) if self.rung >= Pressure::Recycle => {
                 Some(Action::Recycle(reason))
             }
             // A replacement that is too recent is still better than refusing people for ever.
-            (Replacement::NotNow, _) if exhausted => Some(Action::Recycle(Reason::Shedding)),
-            (Replacement::None, _) if exhausted => Some(Action::Leave),
+            (Some(ReplacementStatus::TooSoon), _) if exhausted => {
+                Some(Action::Recycle(RecycleReason::Shedding))
+            }
+            (None, _) if exhausted => Some(Action::Shutdown),
             _ => None,
         });
     }

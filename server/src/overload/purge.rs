@@ -18,7 +18,7 @@ const EVERY_ARENA: u32 = 4096;
 /// jemalloc refused a control call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("jemalloc's mallctl failed with error {0}")]
-pub struct HeapError(c_int);
+pub struct AllocatorError(c_int);
 
 /// `EFAULT`: an arena number that was never used, or an arena that was destroyed.
 const EFAULT: c_int = 14;
@@ -36,7 +36,7 @@ const FEW: usize = 256;
 /// While jemalloc's own thread gives back some of an arena, a purge of that arena does nothing and says nothing
 /// (`pac_decay_to_limit` in jemalloc 5.3). So it is asked for again while more than an eighth of what was unused still is, and
 /// more than `FEW` pages, for a second at most. It blocks: not for a thread that serves.
-pub fn purge() -> Result<(), HeapError> {
+pub fn purge() -> Result<(), AllocatorError> {
     let name = CString::new(format!("arena.{EVERY_ARENA}.purge")).expect("a number has no zero byte");
     let before = unused_pages()?;
     for _ in 0..TRIES {
@@ -51,7 +51,7 @@ pub fn purge() -> Result<(), HeapError> {
 }
 
 /// Pages of all arenas that hold nothing and were not given back.
-fn unused_pages() -> Result<usize, HeapError> {
+fn unused_pages() -> Result<usize, AllocatorError> {
     // Statistics are as of the last time that this was written.
     write(c"epoch", 1_u64)?;
     let pages = |kind: &str| {
@@ -64,13 +64,13 @@ fn unused_pages() -> Result<usize, HeapError> {
 
 /// From now on unused pages are given back after `millis` (-1: never, 0: at once), in the arenas that exist and in those
 /// to come.
-pub fn set_dirty_decay(millis: isize) -> Result<(), HeapError> {
+pub fn set_dirty_decay(millis: isize) -> Result<(), AllocatorError> {
     write(c"arenas.dirty_decay_ms", millis)?;
     // `arena.4096.dirty_decay_ms` is no name, so the arenas are walked.
     for arena in 0..read::<u32>(c"arenas.narenas")? {
         let name = CString::new(format!("arena.{arena}.dirty_decay_ms")).expect("a number has no zero byte");
         match write(&name, millis) {
-            Ok(()) | Err(HeapError(EFAULT)) => {}
+            Ok(()) | Err(AllocatorError(EFAULT)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -78,17 +78,17 @@ pub fn set_dirty_decay(millis: isize) -> Result<(), HeapError> {
 }
 
 /// After how many milliseconds new arenas give unused pages back.
-pub fn dirty_decay() -> Result<isize, HeapError> {
+pub fn dirty_decay() -> Result<isize, AllocatorError> {
     read(c"arenas.dirty_decay_ms")
 }
 
 /// A control name without a value.
-fn command(name: &CStr) -> Result<(), HeapError> {
+fn command(name: &CStr) -> Result<(), AllocatorError> {
     // SAFETY: `name` ends with a zero byte, and null pointers with length 0 mean that nothing is read or written.
     check(unsafe { mallctl(name.as_ptr().cast::<c_char>(), null_mut(), null_mut(), null_mut(), 0) })
 }
 
-fn write<T: Copy>(name: &CStr, mut value: T) -> Result<(), HeapError> {
+fn write<T: Copy>(name: &CStr, mut value: T) -> Result<(), AllocatorError> {
     // SAFETY: `value` lives through the call and its size is passed along; jemalloc refuses (EINVAL) a size that is not
     // that of the name's type, and only reads through the pointer.
     check(unsafe {
@@ -102,7 +102,7 @@ fn write<T: Copy>(name: &CStr, mut value: T) -> Result<(), HeapError> {
     })
 }
 
-fn read<T: Copy + Default>(name: &CStr) -> Result<T, HeapError> {
+fn read<T: Copy + Default>(name: &CStr) -> Result<T, AllocatorError> {
     let mut value = T::default();
     let mut size = size_of::<T>();
     // SAFETY: jemalloc writes at most `size` bytes to `value`, which has that many; it refuses (EINVAL) a size that is
@@ -113,8 +113,8 @@ fn read<T: Copy + Default>(name: &CStr) -> Result<T, HeapError> {
     Ok(value)
 }
 
-fn check(code: c_int) -> Result<(), HeapError> {
-    if code == 0 { Ok(()) } else { Err(HeapError(code)) }
+fn check(code: c_int) -> Result<(), AllocatorError> {
+    if code == 0 { Ok(()) } else { Err(AllocatorError(code)) }
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_none_is_an_error() {
-        assert_eq!(command(c"no.such.name"), Err(HeapError(2)));
-        assert_eq!(write(c"arenas.dirty_decay_ms", 1u8), Err(HeapError(22)));
+        assert_eq!(command(c"no.such.name"), Err(AllocatorError(2)));
+        assert_eq!(write(c"arenas.dirty_decay_ms", 1u8), Err(AllocatorError(22)));
     }
 }

@@ -16,12 +16,12 @@ const SMOOTHING: f64 = 5.0;
 
 /// How fast memory moves, smoothed. Times are the age of the process.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct RateEstimator {
     last: Option<(Duration, Bytes)>,
     per_second: f64,
 }
 
-impl Pace {
+impl RateEstimator {
     /// Takes in a look.
     pub(crate) fn push(&mut self, now: Duration, memory: Bytes) {
         let Some((then, before)) = self.last.replace((now, memory)) else { return };
@@ -56,8 +56,8 @@ mod tests {
     use super::*;
 
     /// A pace of so many MB a second, looked at ten times a second.
-    fn moving(mb_per_second: i64) -> Pace {
-        let mut pace = Pace::default();
+    fn moving(mb_per_second: i64) -> RateEstimator {
+        let mut pace = RateEstimator::default();
         for tenth in 0..600_u32 {
             let mb = 10_000 + mb_per_second * i64::from(tenth) / 10;
             pace.push(Duration::from_millis(100) * tenth, Bytes::from_mb(mb.cast_unsigned()));
@@ -80,13 +80,13 @@ mod tests {
             let after = moving(pace).retry_after(Bytes::from_mb(excess), Duration::from_secs(lasted));
             assert_eq!(after, told, "{name}");
         }
-        assert_eq!(Pace::default().retry_after(Bytes::ZERO, Duration::ZERO), 5);
+        assert_eq!(RateEstimator::default().retry_after(Bytes::ZERO, Duration::ZERO), 5);
     }
 
     #[test]
     fn the_pace_does_not_depend_on_how_often_it_is_looked_at() {
         let paced = |millis: u64| {
-            let mut pace = Pace::default();
+            let mut pace = RateEstimator::default();
             for at in (0..20_000).step_by(usize::try_from(millis).unwrap()) {
                 pace.push(Duration::from_millis(at), Bytes(at << 10));
             }

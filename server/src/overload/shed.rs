@@ -119,11 +119,11 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::overload::ladder::Share;
+    use crate::overload::ladder::ShedShare;
 
     async fn statuses(path: &str, share: u16, requests: usize) -> (usize, usize) {
         let gate = Arc::new(Gate::default());
-        gate.set(Share::from_thousandths(share), 7);
+        gate.set(ShedShare::from_thousandths(share), 7);
         let priorities = Priorities::default().with("/admin", Priority::Vital).with("/report", Priority::Low);
         let app = Router::new()
             .route("/", get(|| async { "served" }))

@@ -12,7 +12,7 @@ use heapbeat_shared::{Bytes, Pressure};
 
 /// A place on the scale between nothing and the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum Threshold {
     /// So many bytes, whatever the limit.
     Size(Bytes),
     /// A share of the limit in millionths: 781,250 is 78.125 %.
@@ -22,75 +22,78 @@ pub enum Mark {
 /// Why a text is not a mark.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a mark is a share of the limit such as 87.9%, or a size such as 900MB")]
-pub struct ParseMarkError;
+pub struct ParseThresholdError;
 
-impl From<ParseBytesError> for ParseMarkError {
+impl From<ParseBytesError> for ParseThresholdError {
     fn from(_: ParseBytesError) -> Self {
-        ParseMarkError
+        ParseThresholdError
     }
 }
 
-impl Mark {
+impl Threshold {
     /// The mark in bytes under `limit`.
     pub fn of(self, limit: Bytes) -> Bytes {
         match self {
-            Mark::Size(bytes) => bytes,
-            Mark::Share(millionths) => share_of(limit, millionths),
+            Threshold::Size(bytes) => bytes,
+            Threshold::Share(millionths) => share_of(limit, millionths),
         }
     }
 }
 
-impl FromStr for Mark {
-    type Err = ParseMarkError;
+impl FromStr for Threshold {
+    type Err = ParseThresholdError;
 
     /// Reads `87.9%` (at most four decimals) or a size.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Some(number) = text.trim().strip_suffix('%') else { return Ok(Mark::Size(text.parse()?)) };
+        let Some(number) = text.trim().strip_suffix('%') else { return Ok(Threshold::Size(text.parse()?)) };
         let (whole, fraction) = number.trim().split_once('.').unwrap_or((number.trim(), "0"));
         let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || !digits(fraction) || fraction.len() > 4 {
-            return Err(ParseMarkError);
+            return Err(ParseThresholdError);
         }
-        let percent: u32 = whole.parse().map_err(|_| ParseMarkError)?;
-        let parts: u32 = format!("{fraction:0<4}").parse().map_err(|_| ParseMarkError)?;
+        let percent: u32 = whole.parse().map_err(|_| ParseThresholdError)?;
+        let parts: u32 = format!("{fraction:0<4}").parse().map_err(|_| ParseThresholdError)?;
         let millionths =
-            percent.checked_mul(10_000).and_then(|p| p.checked_add(parts)).ok_or(ParseMarkError)?;
-        (1..=1_000_000).contains(&millionths).then_some(Mark::Share(millionths)).ok_or(ParseMarkError)
+            percent.checked_mul(10_000).and_then(|p| p.checked_add(parts)).ok_or(ParseThresholdError)?;
+        (1..=1_000_000)
+            .contains(&millionths)
+            .then_some(Threshold::Share(millionths))
+            .ok_or(ParseThresholdError)
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mark::Size(bytes) => bytes.fmt(f),
-            Mark::Share(millionths) => write!(f, "{}%", f64::from(*millionths) / 10_000.0),
+            Threshold::Size(bytes) => bytes.fmt(f),
+            Threshold::Share(millionths) => write!(f, "{}%", f64::from(*millionths) / 10_000.0),
         }
     }
 }
 
 /// The four marks of the ladder and the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marks {
+pub struct Thresholds {
     /// Where `alert` begins.
-    pub alert: Mark,
+    pub alert: Threshold,
     /// Where `purge` begins.
-    pub purge: Mark,
+    pub purge: Threshold,
     /// Where `recycle` begins.
-    pub recycle: Mark,
+    pub recycle: Threshold,
     /// Where `shed` begins.
-    pub shed: Mark,
+    pub shed: Threshold,
     /// How far below its entrance a rung is left, as a share of the limit in millionths.
     pub hysteresis: u32,
 }
 
-impl Default for Marks {
+impl Default for Thresholds {
     /// Contract 2: 800, 900, 960 and 992 MB of 1024; left 3 % of the limit lower.
     fn default() -> Self {
-        Marks {
-            alert: Mark::Share(781_250),
-            purge: Mark::Share(878_906),
-            recycle: Mark::Share(937_500),
-            shed: Mark::Share(968_750),
+        Thresholds {
+            alert: Threshold::Share(781_250),
+            purge: Threshold::Share(878_906),
+            recycle: Threshold::Share(937_500),
+            shed: Threshold::Share(968_750),
             hysteresis: 30_000,
         }
     }
@@ -98,7 +101,7 @@ impl Default for Marks {
 
 /// Why marks cannot make a ladder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MarksError {
+pub enum ThresholdsError {
     /// A rung begins at or above the next one.
     #[error(
         "{lower} begins at {lower_at} and {upper} at {upper_at}: each rung begins above the one before (limit {limit})"
@@ -133,13 +136,13 @@ pub enum MarksError {
     },
 }
 
-impl Marks {
+impl Thresholds {
     /// The marks under `limit`, or why they do not make a ladder there.
-    pub fn levels(&self, limit: Bytes) -> Result<Levels, MarksError> {
+    pub fn levels(&self, limit: Bytes) -> Result<Levels, ThresholdsError> {
         let enter = [self.alert, self.purge, self.recycle, self.shed].map(|mark| mark.of(limit));
         for (index, pair) in enter.windows(2).enumerate() {
             if pair[0] >= pair[1] {
-                return Err(MarksError::Order {
+                return Err(ThresholdsError::Order {
                     lower: RUNGS[index].as_str(),
                     lower_at: pair[0],
                     upper: RUNGS[index + 1].as_str(),
@@ -150,11 +153,11 @@ impl Marks {
         }
         let [alert, .., shed] = enter;
         if shed >= limit {
-            return Err(MarksError::AboveLimit { at: shed, limit });
+            return Err(ThresholdsError::AboveLimit { at: shed, limit });
         }
         let hysteresis = share_of(limit, self.hysteresis);
         if hysteresis >= alert {
-            return Err(MarksError::NeverClears { at: alert, hysteresis });
+            return Err(ThresholdsError::NeverClears { at: alert, hysteresis });
         }
         Ok(Levels { enter, hysteresis, limit })
     }
@@ -163,7 +166,7 @@ impl Marks {
 /// The rungs that have a mark.
 const RUNGS: [Pressure; 4] = [Pressure::Alert, Pressure::Purge, Pressure::Recycle, Pressure::Shed];
 
-/// Marks under one limit, in bytes, in order and below it.
+/// Thresholds under one limit, in bytes, in order and below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Levels {
     enter: [Bytes; 4],
@@ -214,31 +217,31 @@ mod tests {
     #[test]
     fn marks_are_read_as_shares_or_sizes() {
         let cases = [
-            ("78.125%", Mark::Share(781_250)),
-            ("100%", Mark::Share(1_000_000)),
-            (" 5 % ", Mark::Share(50_000)),
-            ("900MB", Mark::Size(Bytes::from_mb(900))),
+            ("78.125%", Threshold::Share(781_250)),
+            ("100%", Threshold::Share(1_000_000)),
+            (" 5 % ", Threshold::Share(50_000)),
+            ("900MB", Threshold::Size(Bytes::from_mb(900))),
         ];
         for (text, mark) in cases {
             assert_eq!(text.parse(), Ok(mark), "{text}");
         }
         for text in ["", "%", "0%", "101%", "5.%", ".5%", "1.23456%", "-1%", "lots", "99999999999%"] {
-            assert_eq!(text.parse::<Mark>(), Err(ParseMarkError), "{text}");
+            assert_eq!(text.parse::<Threshold>(), Err(ParseThresholdError), "{text}");
         }
-        assert_eq!(Mark::Share(781_250).to_string(), "78.125%");
+        assert_eq!(Threshold::Share(781_250).to_string(), "78.125%");
     }
 
     /// The table of Contract 2.
     #[test]
     fn the_defaults_are_the_contracts_megabytes() {
-        let levels = Marks::default().levels(Bytes::from_mb(1024)).unwrap();
+        let levels = Thresholds::default().levels(Bytes::from_mb(1024)).unwrap();
         let mb = |rung| levels.enter(rung).to_megabytes().0;
         assert_eq!(RUNGS.map(mb), [800, 900, 960, 992]);
     }
 
     #[test]
     fn a_rung_is_left_lower_than_it_is_entered() {
-        let levels = Marks::default().levels(Bytes::from_mb(1000)).unwrap();
+        let levels = Thresholds::default().levels(Bytes::from_mb(1000)).unwrap();
         let cases = [
             (700, Pressure::Calm, Pressure::Calm),
             (760, Pressure::Calm, Pressure::Alert),
@@ -258,18 +261,18 @@ mod tests {
     #[test]
     fn what_cannot_be_climbed_is_refused_with_the_reason() {
         let limit = Bytes::from_mb(512);
-        let with = |change: fn(&mut Marks)| {
-            let mut marks = Marks::default();
+        let with = |change: fn(&mut Thresholds)| {
+            let mut marks = Thresholds::default();
             change(&mut marks);
             marks.levels(limit).unwrap_err().to_string()
         };
         let cases = [
             (
-                with(|m| m.purge = Mark::Size(Bytes::from_mb(300))),
+                with(|m| m.purge = Threshold::Size(Bytes::from_mb(300))),
                 "alert begins at 400.0 MB and purge at 300.0 MB: each rung begins above the one before (limit 512.0 MB)",
             ),
             (
-                with(|m| m.shed = Mark::Size(Bytes::from_mb(512))),
+                with(|m| m.shed = Threshold::Size(Bytes::from_mb(512))),
                 "shed begins at 512.0 MB, which is not below the limit of 512.0 MB",
             ),
             (

@@ -43,20 +43,20 @@ fn another_decoder_reads_what_was_written() {
 
 #[test]
 fn what_can_be_wished_for() {
-    let within = |seconds| Ok(Wish::Within(Duration::from_secs(seconds)));
+    let within = |seconds| Ok(ProfileRequest::Within(Duration::from_secs(seconds)));
     let cases = [
-        (None, Ok(Wish::Now)),
-        (Some(""), Ok(Wish::Now)),
-        (Some("other=1"), Ok(Wish::Now)),
+        (None, Ok(ProfileRequest::Now)),
+        (Some(""), Ok(ProfileRequest::Now)),
+        (Some("other=1"), Ok(ProfileRequest::Now)),
         (Some("seconds=30"), within(30)),
         (Some("a=b&seconds=300&seconds=7"), within(300)),
-        (Some("seconds=0"), Err(NoProfile::Seconds)),
-        (Some("seconds=301"), Err(NoProfile::Seconds)),
-        (Some("seconds=-1"), Err(NoProfile::Seconds)),
-        (Some("seconds=1e9"), Err(NoProfile::Seconds)),
-        (Some("seconds="), Err(NoProfile::Seconds)),
+        (Some("seconds=0"), Err(ProfileError::Seconds)),
+        (Some("seconds=301"), Err(ProfileError::Seconds)),
+        (Some("seconds=-1"), Err(ProfileError::Seconds)),
+        (Some("seconds=1e9"), Err(ProfileError::Seconds)),
+        (Some("seconds="), Err(ProfileError::Seconds)),
     ];
     for (query, wish) in cases {
-        assert_eq!(Wish::of(query), wish, "{query:?}");
+        assert_eq!(ProfileRequest::of(query), wish, "{query:?}");
     }
 }

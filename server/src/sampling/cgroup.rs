@@ -76,12 +76,12 @@ impl CgroupMemory {
 pub struct Cgroup {
     version: CgroupVersion,
     /// The process's own group first, then its ancestors.
-    groups: Vec<Group>,
+    groups: Vec<CgroupFiles>,
 }
 
 /// One group's open files.
 #[derive(Debug)]
-struct Group {
+struct CgroupFiles {
     /// The root of v2 has none.
     limit: Option<KernelFile>,
     usage: Option<KernelFile>,
@@ -116,11 +116,11 @@ impl Cgroup {
     /// sees its host's names) is cut from below until something is there.
     fn open(version: CgroupVersion, mount: &Path, path: &Path) -> Option<Self> {
         let own = below(mount, path);
-        let groups: Vec<Group> = own
+        let groups: Vec<CgroupFiles> = own
             .ancestors()
             .take_while(|directory| directory.starts_with(mount))
             .take(DEEPEST)
-            .filter_map(|directory| Group::open(version, directory))
+            .filter_map(|directory| CgroupFiles::open(version, directory))
             .collect();
         let mut cgroup = Cgroup { version, groups };
         cgroup.read().map(|_| cgroup)
@@ -168,7 +168,7 @@ impl Cgroup {
     }
 }
 
-impl Group {
+impl CgroupFiles {
     /// `None` for a directory that is no memory group.
     fn open(version: CgroupVersion, directory: &Path) -> Option<Self> {
         let open = |name: &str| KernelFile::open(&directory.join(name));
@@ -181,7 +181,7 @@ impl Group {
             ),
             CgroupVersion::V2 => ("memory.max", "memory.current", "memory.swap.current", &["memory.events"]),
         };
-        let group = Group {
+        let group = CgroupFiles {
             limit: open(limit),
             usage: open(usage),
             stat: open("memory.stat"),

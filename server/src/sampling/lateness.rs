@@ -21,7 +21,7 @@ const NEVER: u64 = u64::MAX;
 
 /// What the beating task and the sampler share. Times are microseconds since it was made.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct RuntimeProbe {
     made: Instant,
     /// When the next beat is due.
     due: AtomicU64,
@@ -31,20 +31,20 @@ pub(crate) struct Pulse {
 
 /// Stops the beats when dropped.
 #[derive(Debug)]
-pub(crate) struct Beating {
-    pulse: Arc<Pulse>,
+pub(crate) struct ProbeTask {
+    pulse: Arc<RuntimeProbe>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Default for Pulse {
+impl Default for RuntimeProbe {
     fn default() -> Self {
-        Pulse { made: Instant::now(), due: AtomicU64::new(NEVER), late: AtomicU64::new(0) }
+        RuntimeProbe { made: Instant::now(), due: AtomicU64::new(NEVER), late: AtomicU64::new(0) }
     }
 }
 
-impl Pulse {
+impl RuntimeProbe {
     /// Beats in the runtime that this is called in, from now on.
-    pub(crate) fn start(self: &Arc<Self>) -> Beating {
+    pub(crate) fn start(self: &Arc<Self>) -> ProbeTask {
         let pulse = Arc::clone(self);
         let task = tokio::spawn(async move {
             loop {
@@ -55,7 +55,7 @@ impl Pulse {
                 pulse.late.fetch_max(micros(late), Ordering::Relaxed);
             }
         });
-        Beating { pulse: Arc::clone(self), task }
+        ProbeTask { pulse: Arc::clone(self), task }
     }
 
     /// How late the latest beat since the last question was, or is by now; `None` where nothing beats.
@@ -73,7 +73,7 @@ impl Pulse {
     }
 }
 
-impl Drop for Beating {
+impl Drop for ProbeTask {
     fn drop(&mut self) {
         self.task.abort();
         self.pulse.due.store(NEVER, Ordering::Relaxed);
@@ -87,13 +87,13 @@ fn micros(time: Duration) -> u64 {
 /// The worst of the last minute, as the sampler sees it.
 #[derive(Debug)]
 pub(crate) struct Lateness {
-    pulse: Arc<Pulse>,
-    worst: Worst,
+    pulse: Arc<RuntimeProbe>,
+    worst: WorstLateness,
 }
 
 impl Lateness {
-    pub(crate) fn new(pulse: Arc<Pulse>) -> Self {
-        Lateness { pulse, worst: Worst::default() }
+    pub(crate) fn new(pulse: Arc<RuntimeProbe>) -> Self {
+        Lateness { pulse, worst: WorstLateness::default() }
     }
 
     /// The worst of the last minute before `age`; `None` where nothing beats.
@@ -105,9 +105,9 @@ impl Lateness {
 
 /// A sliding maximum: times that fall, so that the first is the answer.
 #[derive(Debug, Default)]
-struct Worst(VecDeque<(Duration, Duration)>);
+struct WorstLateness(VecDeque<(Duration, Duration)>);
 
-impl Worst {
+impl WorstLateness {
     fn push(&mut self, age: Duration, late: Duration) -> Duration {
         while self.0.front().is_some_and(|(at, _)| *at + REMEMBERED < age) {
             self.0.pop_front();
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_worst_is_remembered_for_a_minute() {
-        let mut worst = Worst::default();
+        let mut worst = WorstLateness::default();
         let mut told = |second: u64, millis: u64| {
             worst.push(Duration::from_secs(second), Duration::from_millis(millis)).as_millis()
         };
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_blocked_runtime_is_late_and_an_idle_one_is_not() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let pulse = Arc::new(Pulse::default());
+        let pulse = Arc::new(RuntimeProbe::default());
         assert_eq!(pulse.ask(Instant::now()), None, "nothing beats yet");
         let beating = runtime.block_on(async { pulse.start() });
         runtime.block_on(async { tokio::time::sleep(BEAT * 2).await });

@@ -13,19 +13,19 @@ use rustix::io::Errno;
 use rustix::process::{WaitOptions, wait};
 use sd_notify::NotifyState;
 
-use super::external_status::Guest;
-use super::fallback_responder::StandIn;
-use super::ipc::{Command, Word};
-use super::limits::Rules;
-use super::machine::{Down, Effect, Event, Machine, Number};
+use super::external_status::ExternalStatus;
+use super::fallback_responder::FallbackResponder;
+use super::ipc::{SupervisorMessage, WorkerMessage};
+use super::limits::Limits;
+use super::machine::{Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
 use super::postmortem;
 use super::postmortem::leftover;
-use super::process::{Live, Program};
+use super::process::{Program, WorkerProcess};
 use super::signals::Signals;
 use super::trim_memory;
 use crate::clock::Clock;
-use crate::flight_recorder::Shelf;
+use crate::flight_recorder::RecorderDirectory;
 
 /// Between two looks at what only looking tells.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,11 +39,11 @@ pub(super) struct Supervisor {
     program: Program,
     listeners: Vec<TcpListener>,
     signals: Signals,
-    shelf: Shelf,
+    shelf: RecorderDirectory,
     oom: OomWatch,
-    live: Vec<Live>,
-    stand_in: Option<StandIn>,
-    guest: Option<Guest>,
+    live: Vec<WorkerProcess>,
+    stand_in: Option<FallbackResponder>,
+    guest: Option<ExternalStatus>,
     /// Whether systemd was told that somebody serves.
     announced: bool,
     /// How the last worker ended.
@@ -57,9 +57,9 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(
-        rules: Rules,
+        rules: Limits,
         listeners: Vec<TcpListener>,
-        mut shelf: Shelf,
+        mut shelf: RecorderDirectory,
         version: &str,
     ) -> io::Result<Self> {
         let now = Instant::now();
@@ -87,7 +87,7 @@ impl Supervisor {
     }
 
     /// Guards another program instead of running this one as a worker.
-    pub(super) fn of_guest(mut self, program: Program, guest: Guest) -> Self {
+    pub(super) fn of_guest(mut self, program: Program, guest: ExternalStatus) -> Self {
         let mut guest = guest;
         guest.before(self.last.as_ref());
         (self.program, self.guest) = (program, Some(guest));
@@ -99,7 +99,7 @@ impl Supervisor {
         if let Some(last) = &self.last {
             postmortem::log(last, "before this server was started");
         }
-        let mut events = VecDeque::from([Event::Tick]);
+        let mut events = VecDeque::from([MachineEvent::Tick]);
         loop {
             while let Some(event) = events.pop_front() {
                 self.announce(&event);
@@ -118,32 +118,32 @@ impl Supervisor {
             }
             self.reap(&mut events);
             self.look(&mut events);
-            events.push_back(Event::Tick);
+            events.push_back(MachineEvent::Tick);
         }
     }
 
     /// What systemd wants to know of, where it started this.
-    fn announce(&mut self, event: &Event) {
+    fn announce(&mut self, event: &MachineEvent) {
         match event {
-            Event::Ready(_) if !self.announced => {
+            MachineEvent::Ready(_) if !self.announced => {
                 self.announced = true;
                 tell_systemd(&[NotifyState::Ready]);
             }
-            Event::Stop(_) => tell_systemd(&[NotifyState::Stopping]),
+            MachineEvent::StopRequested(_) => tell_systemd(&[NotifyState::Stopping]),
             _ => {}
         }
     }
 
-    fn act(&mut self, effect: Effect, events: &mut VecDeque<Event>) -> Option<u8> {
+    fn act(&mut self, effect: Effect, events: &mut VecDeque<MachineEvent>) -> Option<u8> {
         match effect {
             Effect::Start(number) => {
                 if let Err(error) = self.start(number) {
-                    events.push_back(Event::NotStarted(number, error.to_string()));
+                    events.push_back(MachineEvent::StartFailed(number, error.to_string()));
                 }
             }
-            Effect::Tell(number, order) => {
+            Effect::Send(number, order) => {
                 if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
-                    live.tell(&Command::Order(order), self.program.is_guest());
+                    live.tell(&SupervisorMessage::Command(order), self.program.is_guest());
                 }
             }
             Effect::Kill(number) => {
@@ -151,25 +151,25 @@ impl Supervisor {
                     live.kill();
                 }
             }
-            Effect::Judge(number, exit, asked) => self.judge(number, exit, asked),
-            Effect::StandIn(Some(down)) => self.stand_in = Some(self.stand_in_for(down)),
-            Effect::StandIn(None) => self.stand_in.iter_mut().for_each(StandIn::close),
-            Effect::Say(notice) => postmortem::say(&notice),
-            Effect::Leave(code) => return Some(code),
+            Effect::Investigate(number, exit, asked) => self.judge(number, exit, asked),
+            Effect::RespondUnavailable(Some(down)) => self.stand_in = Some(self.stand_in_for(down)),
+            Effect::RespondUnavailable(None) => self.stand_in.iter_mut().for_each(FallbackResponder::close),
+            Effect::Log(notice) => postmortem::say(&notice),
+            Effect::Exit(code) => return Some(code),
         }
         None
     }
 
-    fn start(&mut self, number: Number) -> io::Result<()> {
+    fn start(&mut self, number: WorkerNumber) -> io::Result<()> {
         let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
         let flight = self.shelf.take(&in_use);
         let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
         tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
         for samples in self.shelf.remnants().iter() {
-            live.tell(&Command::Samples(samples.clone()), self.program.is_guest());
+            live.tell(&SupervisorMessage::Samples(samples.clone()), self.program.is_guest());
         }
         if let Some(last) = &self.last {
-            live.tell(&Command::Ended(Box::new(last.clone())), self.program.is_guest());
+            live.tell(&SupervisorMessage::PreviousExit(Box::new(last.clone())), self.program.is_guest());
         }
         if let Some(guest) = &mut self.guest {
             guest.started(&mut live, self.clock.now().wall);
@@ -180,7 +180,7 @@ impl Supervisor {
     }
 
     /// Finds out how a worker ended, keeps it, and tells those that are left.
-    fn judge(&mut self, number: Number, exit: ProcessExit, asked: Option<Asked>) {
+    fn judge(&mut self, number: WorkerNumber, exit: ProcessExit, asked: Option<Asked>) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
         let story = gone.flight.as_deref().map(|path| self.shelf.story(path));
@@ -191,9 +191,9 @@ impl Supervisor {
         let samples = self.shelf.remnants().iter().find(|it| Some(it.instance) == instance);
         for live in self.live.iter_mut().filter(|live| live.number > number) {
             if let Some(samples) = samples {
-                live.tell(&Command::Samples(samples.clone()), self.program.is_guest());
+                live.tell(&SupervisorMessage::Samples(samples.clone()), self.program.is_guest());
             }
-            live.tell(&Command::Ended(Box::new(ending.clone())), self.program.is_guest());
+            live.tell(&SupervisorMessage::PreviousExit(Box::new(ending.clone())), self.program.is_guest());
         }
         if let Some(guest) = &mut self.guest {
             guest.ended(&ending);
@@ -201,15 +201,15 @@ impl Supervisor {
         self.last = Some(ending);
     }
 
-    fn stand_in_for(&self, down: Down) -> StandIn {
+    fn stand_in_for(&self, down: Outage) -> FallbackResponder {
         let last = self.last.as_ref().map_or("could not be started", |ending| ending.kind.phrase());
         let reason =
             format!("the last worker {last}; {} failures in a row, it is tried again", down.failures);
-        StandIn::new(reason, self.begun + down.again_at)
+        FallbackResponder::new(reason, self.begun + down.again_at)
     }
 
     /// Takes news of deaths, of workers and, as PID 1, of anybody.
-    fn reap(&mut self, events: &mut VecDeque<Event>) {
+    fn reap(&mut self, events: &mut VecDeque<MachineEvent>) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(live) = self.live.iter_mut().find(|live| live.pid == pid) else { continue };
             let exit = match (status.exit_status(), status.terminating_signal()) {
@@ -224,14 +224,14 @@ impl Supervisor {
                 live.kill_rest();
                 // A program that ends by itself and well has done what it was there for.
                 if exit == ProcessExit::Code(0) {
-                    events.push_back(Event::Done(number));
+                    events.push_back(MachineEvent::ApplicationDone(number));
                 }
             }
-            events.push_back(Event::Ended(number, exit));
+            events.push_back(MachineEvent::Exited(number, exit));
         }
     }
 
-    fn look(&mut self, events: &mut VecDeque<Event>) {
+    fn look(&mut self, events: &mut VecDeque<MachineEvent>) {
         let now = Instant::now();
         if now.duration_since(self.looked) >= LOOK {
             self.looked = now;
@@ -259,11 +259,14 @@ impl Supervisor {
         let machine = self.begun + self.machine.next_step();
         let clients = self.stand_in.as_ref().and_then(|stand_in| stand_in.clients.deadline());
         let side = self.guest.as_ref().and_then(|guest| guest.clients.deadline());
-        let until = [clients, side].into_iter().flatten().chain([machine]).fold(self.looked + LOOK, Instant::min);
+        let until =
+            [clients, side].into_iter().flatten().chain([machine]).fold(self.looked + LOOK, Instant::min);
         // A millisecond more, as deadlines are in the past only after it.
         let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
         let mut sockets = vec![PollFd::new(self.signals.bell(), PollFlags::IN)];
-        sockets.extend(self.live.iter().filter_map(Live::socket).map(|it| PollFd::new(it, PollFlags::IN)));
+        sockets.extend(
+            self.live.iter().filter_map(WorkerProcess::socket).map(|it| PollFd::new(it, PollFlags::IN)),
+        );
         if let Some(stand_in) = &self.stand_in {
             sockets.extend(stand_in.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
             if stand_in.takes() {
@@ -289,12 +292,16 @@ impl Supervisor {
     }
 }
 
-fn heard(number: Number, word: Word) -> Vec<Event> {
+fn heard(number: WorkerNumber, word: WorkerMessage) -> Vec<MachineEvent> {
     match word {
-        Word::Ready(memory) => vec![Event::Beat(number, 0, memory), Event::Ready(number)],
-        Word::Beat(turns, memory) => vec![Event::Beat(number, turns, memory)],
-        Word::Wanted(memory, why) => vec![Event::Wanted(number, memory, why)],
-        Word::Done => vec![Event::Done(number)],
+        WorkerMessage::Ready(memory) => {
+            vec![MachineEvent::Heartbeat(number, 0, memory), MachineEvent::Ready(number)]
+        }
+        WorkerMessage::Heartbeat(turns, memory) => vec![MachineEvent::Heartbeat(number, turns, memory)],
+        WorkerMessage::RecycleRequested(memory, why) => {
+            vec![MachineEvent::RecycleRequested(number, memory, why)]
+        }
+        WorkerMessage::ApplicationDone => vec![MachineEvent::ApplicationDone(number)],
     }
 }
 

@@ -9,17 +9,17 @@ use heapbeat_shared::forecast::{Forecaster, Point};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::machine::{Event, Number};
+use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
-use crate::overload::ladder::{Action, Ladder, Look, Replacement, Rules as LadderRules};
-use crate::overload::thresholds::{Levels, Marks, MarksError};
+use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus};
+use crate::overload::thresholds::{Levels, Thresholds, ThresholdsError};
 
 /// How far ahead growth of the last seconds is looked at.
 const HORIZON: Duration = Duration::from_secs(60);
 
 /// What is done when memory shall shrink.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shrink {
+pub enum ShrinkMethod {
     /// Nothing: the program has no ear for it.
     Nothing,
     /// This signal is sent.
@@ -30,26 +30,26 @@ pub enum Shrink {
 
 /// A program and how to guard it.
 #[derive(Clone, Debug)]
-pub struct Guarded {
+pub struct ExternalProgram {
     /// The program and its arguments.
     pub command: Vec<OsString>,
     /// What it may take, it and all that it starts.
     pub limit: Bytes,
     /// Where the rungs are.
-    pub marks: Marks,
+    pub marks: Thresholds,
     /// What is done at `purge`.
-    pub shrink: Shrink,
+    pub shrink: ShrinkMethod,
     /// How long after its start it counts as ready.
     pub ready_after: Duration,
 }
 
 /// The eye on it.
 #[derive(Debug)]
-pub(super) struct Watch {
-    guarded: Guarded,
+pub(super) struct ProgramMonitor {
+    guarded: ExternalProgram,
     levels: Levels,
     ladder: Ladder,
-    number: Number,
+    number: WorkerNumber,
     turns: u64,
     forecaster: Forecaster,
     pub(super) memory: Bytes,
@@ -58,16 +58,16 @@ pub(super) struct Watch {
 
 /// One look's subject.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Subject {
-    pub(super) number: Number,
+pub(super) struct MonitoredProcess {
+    pub(super) number: WorkerNumber,
     pub(super) pid: Pid,
     pub(super) age: Duration,
 }
 
-impl Watch {
-    pub(super) fn new(guarded: Guarded) -> Result<Self, MarksError> {
+impl ProgramMonitor {
+    pub(super) fn new(guarded: ExternalProgram) -> Result<Self, ThresholdsError> {
         let levels = guarded.marks.levels(guarded.limit)?;
-        Ok(Watch {
+        Ok(ProgramMonitor {
             guarded,
             levels,
             ladder: ladder(),
@@ -80,16 +80,16 @@ impl Watch {
     }
 
     /// Looks at every process that lives; the newest that is ready is the one whose ladder counts.
-    pub(super) fn look(&mut self, subjects: &[Subject]) -> Vec<Event> {
+    pub(super) fn look(&mut self, subjects: &[MonitoredProcess]) -> Vec<MachineEvent> {
         self.turns += 1;
         let mut events = Vec::new();
         for subject in subjects {
             let memory = process_tree::memory(u32::try_from(subject.pid.as_raw_nonzero().get()).unwrap_or(0));
-            events.push(Event::Beat(subject.number, self.turns, memory));
+            events.push(MachineEvent::Heartbeat(subject.number, self.turns, memory));
             if subject.age < self.guarded.ready_after {
                 continue;
             }
-            events.push(Event::Ready(subject.number));
+            events.push(MachineEvent::Ready(subject.number));
             if subject.number >= self.number {
                 events.extend(self.judge(*subject, memory));
             }
@@ -97,20 +97,20 @@ impl Watch {
         events
     }
 
-    fn judge(&mut self, subject: Subject, memory: Bytes) -> Option<Event> {
+    fn judge(&mut self, subject: MonitoredProcess, memory: Bytes) -> Option<MachineEvent> {
         if subject.number > self.number {
             (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
         }
         let limit = self.levels.limit();
         let age = UnixMillis(i64::try_from(subject.age.as_millis()).unwrap_or(i64::MAX));
         self.forecaster.push(Point { at: age, total: memory, heap: None });
-        let look = Look {
+        let look = Observation {
             now: subject.age,
             read: subject.age,
             memory,
             levels: self.levels,
             reaches_limit_in: self.forecaster.imminent(limit, HORIZON),
-            replacement: Replacement::Possible,
+            replacement: Some(ReplacementStatus::Available),
         };
         let step = self.ladder.look(&look);
         (self.memory, self.pressure) = (memory, step.pressure);
@@ -127,9 +127,9 @@ impl Watch {
                 Action::Purge => self.shrink(subject.pid),
                 Action::Recycle(reason) => {
                     let why = format!("{reason} ({memory} of {limit})");
-                    wanted = Some(Event::Wanted(subject.number, memory, why));
+                    wanted = Some(MachineEvent::RecycleRequested(subject.number, memory, why));
                 }
-                Action::Leave => {}
+                Action::Shutdown => {}
             }
         }
         wanted
@@ -137,14 +137,14 @@ impl Watch {
 
     fn shrink(&self, pid: Pid) {
         match &self.guarded.shrink {
-            Shrink::Nothing => {}
-            Shrink::Signal(number) => {
+            ShrinkMethod::Nothing => {}
+            ShrinkMethod::Signal(number) => {
                 tracing::info!("asking the program to shrink: signal {number}");
                 if let Some(Err(error)) = Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {
                     tracing::warn!("the program cannot be asked to shrink: {error}");
                 }
             }
-            Shrink::Shell(command) => {
+            ShrinkMethod::Shell(command) => {
                 tracing::info!("asking the program to shrink: {command}");
                 // Not waited for: it is reaped with everybody else.
                 let started = Command::new("/bin/sh")

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use heapbeat_shared::{Bytes, Exit, Health, HealthMemory, InstanceId, Sample, Status, UnixMillis};
 
-use super::external::{Subject, Watch};
+use super::external::{MonitoredProcess, ProgramMonitor};
 use super::fallback_responder;
-use super::machine::Event;
-use super::mini_http::{Clients, path, response};
-use super::process::Live;
+use super::machine::MachineEvent;
+use super::mini_http::{MiniHttpServer, path, response};
+use super::process::WorkerProcess;
 use crate::flight_recorder;
-use crate::flight_recorder::Head;
+use crate::flight_recorder::RecordingHeader;
 
 /// Endings that are kept.
 const KEPT: usize = 16;
@@ -22,11 +22,11 @@ const KEPT: usize = 16;
 const AGAIN: u64 = 5;
 
 /// The program, as the supervisor sees it.
-pub(super) struct Guest {
-    watch: Watch,
+pub(super) struct ExternalStatus {
+    watch: ProgramMonitor,
     limit: Bytes,
     pub(super) listeners: Vec<TcpListener>,
-    pub(super) clients: Clients,
+    pub(super) clients: MiniHttpServer,
     starts: u64,
     endings: VecDeque<Exit>,
     counts: BTreeMap<&'static str, u64>,
@@ -34,14 +34,14 @@ pub(super) struct Guest {
     age: Option<Duration>,
 }
 
-impl Guest {
+impl ExternalStatus {
     /// Answers on `listeners`, if there are any.
-    pub(super) fn new(watch: Watch, limit: Bytes, listeners: Vec<TcpListener>) -> Self {
-        Guest {
+    pub(super) fn new(watch: ProgramMonitor, limit: Bytes, listeners: Vec<TcpListener>) -> Self {
+        ExternalStatus {
             watch,
             limit,
             listeners,
-            clients: Clients::default(),
+            clients: MiniHttpServer::default(),
             starts: 0,
             endings: VecDeque::new(),
             counts: BTreeMap::new(),
@@ -55,11 +55,11 @@ impl Guest {
     }
 
     /// The program was started: what is seen of it is recorded for it, so that its end can be explained as a worker's can.
-    pub(super) fn started(&mut self, live: &mut Live, wall: UnixMillis) {
+    pub(super) fn started(&mut self, live: &mut WorkerProcess, wall: UnixMillis) {
         self.starts += 1;
         let Some(path) = &live.flight else { return };
         let id = getrandom::u64().unwrap_or_else(|_| u64::from(live.number));
-        let head = Head {
+        let head = RecordingHeader {
             instance: InstanceId(id),
             version: String::new(),
             started: wall,
@@ -74,17 +74,22 @@ impl Guest {
     }
 
     /// Measures everybody who lives.
-    pub(super) fn look(&mut self, live: &[Live], now: Instant, wall: UnixMillis) -> Vec<Event> {
-        let subjects = live.iter().map(|it| Subject {
+    pub(super) fn look(
+        &mut self,
+        live: &[WorkerProcess],
+        now: Instant,
+        wall: UnixMillis,
+    ) -> Vec<MachineEvent> {
+        let subjects = live.iter().map(|it| MonitoredProcess {
             number: it.number,
             pid: it.pid,
             age: now.duration_since(it.since),
         });
-        let subjects: Vec<Subject> = subjects.collect();
+        let subjects: Vec<MonitoredProcess> = subjects.collect();
         self.age = subjects.iter().map(|it| it.age).max();
         let events = self.watch.look(&subjects);
         for event in &events {
-            let Event::Beat(number, _, memory) = *event else { continue };
+            let MachineEvent::Heartbeat(number, _, memory) = *event else { continue };
             let recorder = live.iter().find(|it| it.number == number).and_then(|it| it.recorder.as_ref());
             if let Some(recorder) = recorder {
                 let sample = Sample { at: wall, rss: memory, working_set: memory, ..Sample::default() };

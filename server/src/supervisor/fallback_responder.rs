@@ -3,21 +3,21 @@
 use std::net::TcpListener;
 use std::time::Instant;
 
-use super::mini_http::{Clients, path, response};
+use super::mini_http::{MiniHttpServer, path, response};
 
 /// The connections, and what they are told.
 #[derive(Debug)]
-pub(super) struct StandIn {
+pub(super) struct FallbackResponder {
     reason: String,
     again_at: Instant,
     open: bool,
-    pub(super) clients: Clients,
+    pub(super) clients: MiniHttpServer,
 }
 
-impl StandIn {
+impl FallbackResponder {
     /// Tells `reason`, which strangers may read, and when it is worth coming back.
     pub(super) fn new(reason: String, again_at: Instant) -> Self {
-        StandIn { reason, again_at, open: true, clients: Clients::default() }
+        FallbackResponder { reason, again_at, open: true, clients: MiniHttpServer::default() }
     }
 
     /// Takes nobody any more. Those it has taken are still answered: they would be reset otherwise.

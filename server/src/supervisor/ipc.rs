@@ -9,44 +9,47 @@ use std::time::Duration;
 use heapbeat_shared::report::LastSamples;
 use heapbeat_shared::{Bytes, Exit};
 
-use super::machine::{Chance, Order, Signal};
+use super::machine::{Command, StopSignal};
 use crate::flight_recorder;
+use crate::overload::ladder::ReplacementStatus;
 
 /// Longest line; an ending with its backtrace has less than 16 kB, the last samples of an instance less than 28 kB.
 const LONGEST: usize = 32 << 10;
 
 /// What a worker says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum WorkerMessage {
     /// It can take requests, and holds so much.
     Ready(Bytes),
     /// It has made so many turns, and holds so much.
-    Beat(u64, Bytes),
+    Heartbeat(u64, Bytes),
     /// Its ladder wants a fresh worker; it holds so much by now.
-    Wanted(Bytes, String),
+    RecycleRequested(Bytes, String),
     /// Its application is done.
-    Done,
+    ApplicationDone,
 }
 
 /// What a supervisor says.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Command {
+pub(crate) enum SupervisorMessage {
     /// Something to do.
-    Order(Order),
+    Command(Command),
     /// How the worker before this one ended.
-    Ended(Box<Exit>),
+    PreviousExit(Box<Exit>),
     /// The last samples of a worker before this one.
     Samples(LastSamples),
 }
 
-impl Word {
+impl WorkerMessage {
     /// With its end of line.
     pub(crate) fn to_line(&self) -> String {
         match self {
-            Word::Ready(memory) => format!("ready {}\n", memory.0),
-            Word::Beat(turns, memory) => format!("beat {turns} {}\n", memory.0),
-            Word::Wanted(memory, why) => format!("wanted {} {}\n", memory.0, why.replace('\n', " ")),
-            Word::Done => "done\n".to_owned(),
+            WorkerMessage::Ready(memory) => format!("ready {}\n", memory.0),
+            WorkerMessage::Heartbeat(turns, memory) => format!("beat {turns} {}\n", memory.0),
+            WorkerMessage::RecycleRequested(memory, why) => {
+                format!("wanted {} {}\n", memory.0, why.replace('\n', " "))
+            }
+            WorkerMessage::ApplicationDone => "done\n".to_owned(),
         }
     }
 
@@ -54,38 +57,50 @@ impl Word {
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         Some(match word {
-            "ready" => Word::Ready(Bytes(rest.parse().ok()?)),
+            "ready" => WorkerMessage::Ready(Bytes(rest.parse().ok()?)),
             "beat" => {
                 let (turns, memory) = rest.split_once(' ')?;
-                Word::Beat(turns.parse().ok()?, Bytes(memory.parse().ok()?))
+                WorkerMessage::Heartbeat(turns.parse().ok()?, Bytes(memory.parse().ok()?))
             }
             "wanted" => {
                 let (memory, why) = rest.split_once(' ')?;
-                Word::Wanted(Bytes(memory.parse().ok()?), why.to_owned())
+                WorkerMessage::RecycleRequested(Bytes(memory.parse().ok()?), why.to_owned())
             }
-            "done" => Word::Done,
+            "done" => WorkerMessage::ApplicationDone,
             _ => return None,
         })
     }
 }
 
-impl Command {
+impl SupervisorMessage {
     /// With its end of line.
     pub(crate) fn to_line(&self) -> String {
         match self {
-            Command::Order(Order::Stop(Signal::Terminate, count)) => format!("stop TERM {count}\n"),
-            Command::Order(Order::Stop(Signal::Interrupt, count)) => format!("stop INT {count}\n"),
-            Command::Order(Order::HandOver(within)) => format!("handover {}\n", within.as_millis()),
-            Command::Order(Order::Replacement(Chance::Possible)) => "replacement possible\n".to_owned(),
-            Command::Order(Order::Replacement(Chance::Underway)) => "replacement underway\n".to_owned(),
-            Command::Order(Order::Replacement(Chance::NotNow)) => "replacement not-now\n".to_owned(),
-            Command::Order(Order::Report) => "report\n".to_owned(),
-            Command::Ended(ending) => {
+            SupervisorMessage::Command(Command::Stop(StopSignal::Terminate, count)) => {
+                format!("stop TERM {count}\n")
+            }
+            SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, count)) => {
+                format!("stop INT {count}\n")
+            }
+            SupervisorMessage::Command(Command::HandOver(within)) => {
+                format!("handover {}\n", within.as_millis())
+            }
+            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::Available)) => {
+                "replacement possible\n".to_owned()
+            }
+            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::InProgress)) => {
+                "replacement underway\n".to_owned()
+            }
+            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::TooSoon)) => {
+                "replacement not-now\n".to_owned()
+            }
+            SupervisorMessage::Command(Command::Report) => "report\n".to_owned(),
+            SupervisorMessage::PreviousExit(ending) => {
                 let json =
                     serde_json::to_string(ending).expect("numbers, texts and fixed words always serialise");
                 format!("ended {json}\n")
             }
-            Command::Samples(samples) => {
+            SupervisorMessage::Samples(samples) => {
                 let json = serde_json::to_string(samples).expect("numbers and texts always serialise");
                 format!("samples {json}\n")
             }
@@ -95,22 +110,22 @@ impl Command {
     /// Reads a line without its end.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        Some(Command::Order(match (word, rest) {
+        Some(SupervisorMessage::Command(match (word, rest) {
             ("stop", _) => match rest.split_once(' ')? {
-                ("TERM", count) => Order::Stop(Signal::Terminate, count.parse().ok()?),
-                ("INT", count) => Order::Stop(Signal::Interrupt, count.parse().ok()?),
+                ("TERM", count) => Command::Stop(StopSignal::Terminate, count.parse().ok()?),
+                ("INT", count) => Command::Stop(StopSignal::Interrupt, count.parse().ok()?),
                 _ => return None,
             },
-            ("handover", _) => Order::HandOver(Duration::from_millis(rest.parse().ok()?)),
-            ("replacement", "possible") => Order::Replacement(Chance::Possible),
-            ("replacement", "underway") => Order::Replacement(Chance::Underway),
-            ("replacement", "not-now") => Order::Replacement(Chance::NotNow),
-            ("report", "") => Order::Report,
+            ("handover", _) => Command::HandOver(Duration::from_millis(rest.parse().ok()?)),
+            ("replacement", "possible") => Command::Replacement(ReplacementStatus::Available),
+            ("replacement", "underway") => Command::Replacement(ReplacementStatus::InProgress),
+            ("replacement", "not-now") => Command::Replacement(ReplacementStatus::TooSoon),
+            ("report", "") => Command::Report,
             ("ended", _) => {
                 let ending: Exit = heapbeat_shared::wire::parse(rest.as_bytes()).ok()?;
-                return Some(Command::Ended(Box::new(ending.bounded())));
+                return Some(SupervisorMessage::PreviousExit(Box::new(ending.bounded())));
             }
-            ("samples", _) => return flight_recorder::read_remnant(rest).map(Command::Samples),
+            ("samples", _) => return flight_recorder::read_remnant(rest).map(SupervisorMessage::Samples),
             _ => return None,
         }))
     }
@@ -118,11 +133,11 @@ impl Command {
 
 /// Puts lines together from what comes.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct LineReader {
     buffer: Vec<u8>,
 }
 
-impl Lines {
+impl LineReader {
     /// Reads what is there from a non-blocking source and passes each complete line on. Says whether the other side is
     /// still there.
     pub(crate) fn read(&mut self, source: &mut impl Read, mut line: impl FnMut(&str)) -> bool {
@@ -161,26 +176,26 @@ mod tests {
     #[test]
     fn what_is_said_is_understood() {
         let words = [
-            Word::Ready(Bytes(5)),
-            Word::Beat(7, Bytes(9)),
-            Word::Wanted(Bytes(3), "memory is at the mark".into()),
-            Word::Done,
+            WorkerMessage::Ready(Bytes(5)),
+            WorkerMessage::Heartbeat(7, Bytes(9)),
+            WorkerMessage::RecycleRequested(Bytes(3), "memory is at the mark".into()),
+            WorkerMessage::ApplicationDone,
         ];
         for word in words {
             let line = word.to_line();
-            assert_eq!(Word::parse(line.strip_suffix('\n').unwrap()), Some(word));
+            assert_eq!(WorkerMessage::parse(line.strip_suffix('\n').unwrap()), Some(word));
         }
         let ending = Exit { kind: ExitKind::Panic, panic: Some("a\nb \"c\"".into()), ..Exit::default() };
         let commands = [
-            Command::Order(Order::Stop(Signal::Terminate, 1)),
-            Command::Order(Order::Stop(Signal::Interrupt, 2)),
-            Command::Order(Order::HandOver(Duration::from_millis(25_000))),
-            Command::Order(Order::Replacement(Chance::Possible)),
-            Command::Order(Order::Replacement(Chance::Underway)),
-            Command::Order(Order::Replacement(Chance::NotNow)),
-            Command::Order(Order::Report),
-            Command::Ended(Box::new(ending)),
-            Command::Samples(LastSamples {
+            SupervisorMessage::Command(Command::Stop(StopSignal::Terminate, 1)),
+            SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 2)),
+            SupervisorMessage::Command(Command::HandOver(Duration::from_millis(25_000))),
+            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::Available)),
+            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::InProgress)),
+            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::TooSoon)),
+            SupervisorMessage::Command(Command::Report),
+            SupervisorMessage::PreviousExit(Box::new(ending)),
+            SupervisorMessage::Samples(LastSamples {
                 instance: InstanceId(7),
                 samples: Block { first: 3, count: 2, lost: 0, data: vec![7; 20 << 10] },
             }),
@@ -189,7 +204,7 @@ mod tests {
             let line = command.to_line();
             assert_eq!(line.matches('\n').count(), 1, "{line:?}");
             assert!(line.len() <= LONGEST, "{}", line.len());
-            assert_eq!(Command::parse(line.strip_suffix('\n').unwrap()), Some(command));
+            assert_eq!(SupervisorMessage::parse(line.strip_suffix('\n').unwrap()), Some(command));
         }
     }
 
@@ -207,13 +222,13 @@ mod tests {
             "samples {}",
             "sing",
         ] {
-            assert_eq!((Word::parse(line), Command::parse(line)), (None, None), "{line}");
+            assert_eq!((WorkerMessage::parse(line), SupervisorMessage::parse(line)), (None, None), "{line}");
         }
     }
 
     #[test]
     fn lines_are_put_together_and_bounded() {
-        let mut lines = Lines::default();
+        let mut lines = LineReader::default();
         let mut heard = Vec::new();
         let mut hear = |text: &[u8]| {
             let mut text = text;

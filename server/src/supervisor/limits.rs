@@ -9,7 +9,7 @@ pub(super) const AFTER_DRAIN: Duration = Duration::from_secs(2);
 
 /// See `docs/supervision.md` for the reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct Limits {
     /// A worker that gives no sign of life for so long is hung.
     pub hang: Duration,
     /// Longest time between two steps of the supervisor.
@@ -44,10 +44,10 @@ pub struct Rules {
     pub enforced: Bytes,
 }
 
-impl Rules {
+impl Limits {
     /// The usual times under `limit`.
     pub fn new(limit: Bytes, hang: Duration, drain: Duration) -> Self {
-        Rules {
+        Limits {
             hang,
             tick: Duration::from_secs(1),
             first_sign: Duration::from_secs(10),
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound_and_differ_by_chance() {
-        let rules = Rules::new(Bytes::from_mb(512), Duration::from_secs(10), Duration::from_secs(25));
+        let rules = Limits::new(Bytes::from_mb(512), Duration::from_secs(10), Duration::from_secs(25));
         let middle = u32::MAX / 2;
         let waits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100]
             .map(|failures| (rules.wait(failures, middle).as_millis() + 50) / 100);

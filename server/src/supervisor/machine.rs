@@ -12,37 +12,38 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::{Asked, ProcessExit};
 
-use super::limits::Rules;
+use super::limits::Limits;
+use crate::overload::ladder::ReplacementStatus;
 
 /// A worker's number, counted from 1 over the life of the supervisor.
-pub type Number = u32;
+pub type WorkerNumber = u32;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum MachineEvent {
     /// Nothing, but time went by. The first one starts the first worker.
     Tick,
     /// A worker can take requests.
-    Ready(Number),
+    Ready(WorkerNumber),
     /// A worker lives: its count of turns, and what it holds.
-    Beat(Number, u64, Bytes),
+    Heartbeat(WorkerNumber, u64, Bytes),
     /// A worker's ladder wants a fresh one: what it holds by now, and why.
-    Wanted(Number, Bytes, String),
+    RecycleRequested(WorkerNumber, Bytes, String),
     /// A worker ends because its application is done: it shall not be started anew.
-    Done(Number),
+    ApplicationDone(WorkerNumber),
     /// A process could not be made.
-    NotStarted(Number, String),
+    StartFailed(WorkerNumber, String),
     /// A worker is gone.
-    Ended(Number, ProcessExit),
+    Exited(WorkerNumber, ProcessExit),
     /// Somebody asks for a fresh worker: SIGUSR2.
-    Renew,
+    ReplaceRequested,
     /// Somebody asks to stop.
-    Stop(Signal),
+    StopRequested(StopSignal),
 }
 
 /// How the supervisor is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub enum StopSignal {
     /// By the platform.
     Terminate,
     /// By a person at a terminal.
@@ -53,48 +54,37 @@ pub enum Signal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Start a worker.
-    Start(Number),
-    /// Say something to a worker.
-    Tell(Number, Order),
+    Start(WorkerNumber),
+    /// Send a command to a worker.
+    Send(WorkerNumber, Command),
     /// End a worker at once.
-    Kill(Number),
+    Kill(WorkerNumber),
     /// A worker has ended: find out how, knowing what it had been asked.
-    Judge(Number, ProcessExit, Option<Asked>),
+    Investigate(WorkerNumber, ProcessExit, Option<Asked>),
     /// Answer in the workers' place, with this reason; `None`: leave the sockets to them.
-    StandIn(Option<Down>),
+    RespondUnavailable(Option<Outage>),
     /// Somebody should know.
-    Say(Notice),
+    Log(Notice),
     /// The end of the supervisor, with an exit code.
-    Leave(u8),
+    Exit(u8),
 }
 
 /// What a worker is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Command {
     /// Stop in order; asked for the `n`th time.
-    Stop(Signal, u32),
+    Stop(StopSignal, u32),
     /// Your replacement serves: take nothing new, finish what you have within this time.
     HandOver(Duration),
     /// Whether a replacement is to be had.
-    Replacement(Chance),
+    Replacement(ReplacementStatus),
     /// Write down what you are doing: you will be killed.
     Report,
 }
 
-/// Whether a replacement is to be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chance {
-    /// Ask and it comes.
-    Possible,
-    /// It is on its way.
-    Underway,
-    /// Too soon after the last one, or the last one failed.
-    NotNow,
-}
-
 /// Why nobody serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Down {
+pub struct Outage {
     /// Failures in a row.
     pub failures: u32,
     /// When the next attempt is made.
@@ -113,19 +103,19 @@ pub enum Notice {
     /// There is no room for two: the old one goes first.
     OneAfterTheOther(String),
     /// The replacement took over.
-    Replaced(Number),
+    Replaced(WorkerNumber),
     /// The replacement did not get ready; the old worker stays.
     ReplacementFailed,
     /// A worker gives no sign of life.
-    Hung(Number),
+    Hung(WorkerNumber),
     /// A worker is not ready in time.
-    NotReady(Number),
+    StartTimedOut(WorkerNumber),
     /// A worker that was to leave is cut, as its time is over.
-    Cut(Number),
+    Cut(WorkerNumber),
     /// A worker that was to leave is cut, as there is no room for both any longer.
-    NoRoom(Number),
+    NoRoom(WorkerNumber),
     /// A process cannot be made.
-    NotStarted(String),
+    StartFailed(String),
     /// This was asked for while it could not be done.
     CannotReplace,
     /// This was asked for, but there is no room for two workers.
@@ -135,14 +125,14 @@ pub enum Notice {
 /// The state.
 #[derive(Debug)]
 pub struct Machine {
-    rules: Rules,
+    rules: Limits,
     workers: Vec<Worker>,
-    last_number: Number,
+    last_number: WorkerNumber,
     /// Failures in a row.
     failures: u32,
     /// When to try again, while nobody serves.
     again_at: Option<Duration>,
-    stopping: Option<Stopping>,
+    stopping: Option<StopProgress>,
     /// When the last replacement took over or failed.
     replaced_at: Option<Duration>,
     /// Whether the worker that starts is the replacement of one that went first.
@@ -158,12 +148,12 @@ pub struct Machine {
     /// When the next step was due at the latest, as of the last one.
     due: Duration,
     /// What the serving worker was last told of its replacement.
-    told: Option<Chance>,
+    told: Option<ReplacementStatus>,
 }
 
 #[derive(Debug)]
 struct Worker {
-    number: Number,
+    number: WorkerNumber,
     since: Duration,
     ready_at: Option<Duration>,
     /// When it last gave a sign of life: a turn of its runtime, or any message before it is ready; its start before the first.
@@ -174,26 +164,26 @@ struct Worker {
     memory: Bytes,
     /// When it was told to leave.
     left_at: Duration,
-    task: Task,
-    doom: Option<Doom>,
+    task: Role,
+    doom: Option<Termination>,
     asked: Option<Asked>,
     done: bool,
 }
 
 /// What a worker is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Task {
+enum Role {
     /// It serves, or is about to.
-    Serve,
+    Serving,
     /// It gets ready to take over.
-    Follow,
+    Replacement,
     /// It finishes what it has, until then.
-    Leave(Duration),
+    Leaving(Duration),
 }
 
 /// What awaits a worker that is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doom {
+enum Termination {
     /// It hung and may write a last report, until then.
     Report(Duration),
     /// It was killed.
@@ -201,7 +191,7 @@ enum Doom {
 }
 
 #[derive(Debug)]
-struct Stopping {
+struct StopProgress {
     asked: u32,
     until: Duration,
     code: u8,
@@ -209,7 +199,7 @@ struct Stopping {
 
 impl Machine {
     /// Nobody lives yet.
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: Limits) -> Self {
         Machine {
             rules,
             workers: Vec::new(),
@@ -229,33 +219,35 @@ impl Machine {
     }
 
     /// What follows from `event` at `now`. `chance` is a random number, for waits that differ.
-    pub fn step(&mut self, event: Event, now: Duration, chance: u32) -> Vec<Effect> {
+    pub fn step(&mut self, event: MachineEvent, now: Duration, chance: u32) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.forgive(now);
         match event {
-            Event::Tick => {}
-            Event::Ready(number) => self.ready(number, now, &mut effects),
-            Event::Beat(number, turns, memory) => self.beat(number, turns, memory, now, &mut effects),
-            Event::Wanted(number, memory, why) => {
+            MachineEvent::Tick => {}
+            MachineEvent::Ready(number) => self.ready(number, now, &mut effects),
+            MachineEvent::Heartbeat(number, turns, memory) => {
+                self.beat(number, turns, memory, now, &mut effects)
+            }
+            MachineEvent::RecycleRequested(number, memory, why) => {
                 if let Some(worker) = self.worker(number) {
                     worker.memory = memory;
                 }
                 self.wanted(number, why, now, &mut effects);
             }
-            Event::Done(number) => {
+            MachineEvent::ApplicationDone(number) => {
                 if let Some(worker) = self.worker(number) {
                     worker.done = true;
                 }
             }
-            Event::NotStarted(number, why) => {
-                effects.push(Effect::Say(Notice::NotStarted(why)));
+            MachineEvent::StartFailed(number, why) => {
+                effects.push(Effect::Log(Notice::StartFailed(why)));
                 if let Some(worker) = self.remove(number) {
                     self.after(&worker, None, now, chance, &mut effects);
                 }
             }
-            Event::Ended(number, exit) => self.ended(number, exit, now, chance, &mut effects),
-            Event::Renew => self.renew(now, &mut effects),
-            Event::Stop(signal) => self.stop(signal, now, &mut effects),
+            MachineEvent::Exited(number, exit) => self.ended(number, exit, now, chance, &mut effects),
+            MachineEvent::ReplaceRequested => self.renew(now, &mut effects),
+            MachineEvent::StopRequested(signal) => self.stop(signal, now, &mut effects),
         }
         self.watch(now, &mut effects);
         self.due = self.next_step();
@@ -265,26 +257,26 @@ impl Machine {
     /// Time of the next step, if nothing happens before.
     pub fn next_step(&self) -> Duration {
         let workers = self.workers.iter().map(|worker| worker.deadline(&self.rules));
-        let possible = (self.told == Some(Chance::NotNow)).then(|| self.possible_at());
+        let possible = (self.told == Some(ReplacementStatus::TooSoon)).then(|| self.possible_at());
         let stopping = self.stopping.as_ref().map(|stopping| stopping.until);
         let deadlines = workers.flatten().chain(self.again_at).chain(possible).chain(stopping);
         deadlines.fold(self.seen + self.rules.tick, Duration::min)
     }
 
-    fn worker(&mut self, number: Number) -> Option<&mut Worker> {
+    fn worker(&mut self, number: WorkerNumber) -> Option<&mut Worker> {
         self.workers.iter_mut().find(|worker| worker.number == number)
     }
 
-    fn remove(&mut self, number: Number) -> Option<Worker> {
+    fn remove(&mut self, number: WorkerNumber) -> Option<Worker> {
         let index = self.workers.iter().position(|worker| worker.number == number)?;
         Some(self.workers.remove(index))
     }
 
-    fn with(&mut self, task: Task) -> Option<&mut Worker> {
+    fn with(&mut self, task: Role) -> Option<&mut Worker> {
         self.workers.iter_mut().find(|worker| worker.task == task)
     }
 
-    fn start(&mut self, task: Task, now: Duration, effects: &mut Vec<Effect>) {
+    fn start(&mut self, task: Role, now: Duration, effects: &mut Vec<Effect>) {
         self.last_number += 1;
         let number = self.last_number;
         self.workers.push(Worker {
@@ -304,9 +296,9 @@ impl Machine {
         effects.push(Effect::Start(number));
     }
 
-    fn stop(&mut self, signal: Signal, now: Duration, effects: &mut Vec<Effect>) {
+    fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
         let until = now + self.rules.drain;
-        let stopping = self.stopping.get_or_insert(Stopping { asked: 0, until, code: 0 });
+        let stopping = self.stopping.get_or_insert(StopProgress { asked: 0, until, code: 0 });
         stopping.asked += 1;
         let asked = stopping.asked;
         self.again_at = None;
@@ -315,14 +307,14 @@ impl Machine {
             match worker.task {
                 _ if worker.doom.is_some() => {}
                 // It has no requests yet.
-                Task::Follow => worker.kill(effects),
-                Task::Serve | Task::Leave(_) => {
-                    effects.push(Effect::Tell(worker.number, Order::Stop(signal, asked)));
+                Role::Replacement => worker.kill(effects),
+                Role::Serving | Role::Leaving(_) => {
+                    effects.push(Effect::Send(worker.number, Command::Stop(signal, asked)));
                 }
             }
         }
         if self.workers.is_empty() {
-            effects.push(Effect::Leave(0));
+            effects.push(Effect::Exit(0));
         }
     }
 }

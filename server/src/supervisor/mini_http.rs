@@ -21,7 +21,7 @@ const AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// The connections.
 #[derive(Debug, Default)]
-pub(super) struct Clients {
+pub(super) struct MiniHttpServer {
     all: Vec<Client>,
     /// Until when nobody is taken, and whether that was said.
     resting: Option<Instant>,
@@ -35,7 +35,7 @@ struct Client {
     until: Instant,
 }
 
-impl Clients {
+impl MiniHttpServer {
     /// What to wait for beside the listeners.
     pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.all.iter().map(|client| client.stream.as_fd())
@@ -76,9 +76,9 @@ impl Clients {
             }
         }
         self.all.retain_mut(|client| match client.read() {
-            Reading::More => now < client.until,
-            Reading::Gone => false,
-            Reading::Asked => {
+            RequestState::More => now < client.until,
+            RequestState::Gone => false,
+            RequestState::Asked => {
                 client.answer(&answer(&client.request));
                 false
             }
@@ -86,7 +86,7 @@ impl Clients {
     }
 }
 
-impl Clients {
+impl MiniHttpServer {
     fn rest(&mut self, error: &io::Error, now: Instant) {
         self.resting = Some(now + AFTER_ERROR);
         if !self.told {
@@ -112,25 +112,25 @@ pub(super) fn path(request: &[u8]) -> &[u8] {
     target.split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
-enum Reading {
+enum RequestState {
     More,
     Asked,
     Gone,
 }
 
 impl Client {
-    fn read(&mut self) -> Reading {
+    fn read(&mut self) -> RequestState {
         let mut chunk = [0; 1024];
         loop {
             match self.stream.read(&mut chunk) {
-                Ok(0) => return Reading::Gone,
+                Ok(0) => return RequestState::Gone,
                 Ok(count) => self.request.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Reading::More,
-                Err(_) => return Reading::Gone,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return RequestState::More,
+                Err(_) => return RequestState::Gone,
             }
             if self.request.windows(4).any(|end| end == b"\r\n\r\n") || self.request.len() > LONGEST {
-                return Reading::Asked;
+                return RequestState::Asked;
             }
         }
     }
@@ -155,7 +155,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let listeners = [listener];
         let begun = Instant::now();
-        let mut clients = Clients::default();
+        let mut clients = MiniHttpServer::default();
         let mut asking = TcpStream::connect(address).unwrap();
         let silent = TcpStream::connect(address).unwrap();
         asking.write_all(b"GET /health?x=1 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();

@@ -7,7 +7,7 @@ use std::panic::{self, PanicHookInfo};
 
 use crate::clock::Clock;
 use crate::flight_recorder;
-use crate::flight_recorder::Note;
+use crate::flight_recorder::RecordedNote;
 use crate::logging::panic_message;
 
 thread_local! {
@@ -34,7 +34,7 @@ pub(crate) fn end_on_panic() {
             return before(info);
         }
         let mut note =
-            Note { at: Clock::of_this_process().now().wall, text: told(info), stack: String::new() };
+            RecordedNote { at: Clock::of_this_process().now().wall, text: told(info), stack: String::new() };
         flight_recorder::panicked(&note);
         before(info);
         // Last, as it takes time and memory that may not be there.

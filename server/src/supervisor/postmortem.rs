@@ -4,11 +4,11 @@ use heapbeat_shared::exit::{Asked, Exit, Facts, OomCount, ProcessExit, judge};
 use heapbeat_shared::{ExitKind, UnixMillis};
 
 use super::machine::Notice;
-use crate::flight_recorder::{Story, boot_id};
+use crate::flight_recorder::{Recording, boot_id};
 
 /// The ending of a worker whose exit was seen.
 pub(super) fn ending(
-    story: Option<&Story>,
+    story: Option<&Recording>,
     exit: ProcessExit,
     asked: Option<Asked>,
     oom: OomCount,
@@ -19,12 +19,12 @@ pub(super) fn ending(
 }
 
 /// The ending of an instance that an earlier supervisor left behind.
-pub(super) fn leftover(story: &Story, now: UnixMillis) -> Exit {
+pub(super) fn leftover(story: &Recording, now: UnixMillis) -> Exit {
     let at = story.last_sign().unwrap_or(now);
     tell(Some(story), &facts(Some(story)), at)
 }
 
-fn facts(story: Option<&Story>) -> Facts {
+fn facts(story: Option<&Recording>) -> Facts {
     let Some(story) = story else { return Facts::default() };
     let (then, now) = (story.head.as_ref().map(|head| head.boot.as_str()).unwrap_or_default(), boot_id());
     Facts {
@@ -41,7 +41,7 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
     u8::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).ok()
 }
 
-fn tell(story: Option<&Story>, facts: &Facts, at: UnixMillis) -> Exit {
+fn tell(story: Option<&Recording>, facts: &Facts, at: UnixMillis) -> Exit {
     let judged = judge(facts);
     let mut ending =
         Exit { kind: judged.kind, sure: judged.sure, at, evidence: judged.evidence, ..Exit::default() };
@@ -106,14 +106,14 @@ pub(super) fn say(notice: &Notice) {
             tracing::error!("the fresh worker did not get ready; the old one stays");
         }
         Notice::Hung(number) => tracing::error!("worker {number} gives no sign of life: it is stopped"),
-        Notice::NotReady(number) => {
+        Notice::StartTimedOut(number) => {
             tracing::error!("worker {number} did not get ready in time: it is stopped");
         }
         Notice::Cut(number) => tracing::warn!("worker {number} did not finish in time: it is cut"),
         Notice::NoRoom(number) => tracing::warn!(
             "worker {number} is cut while it finishes: its memory is needed by the one that serves"
         ),
-        Notice::NotStarted(why) => tracing::error!("cannot start a worker: {why}"),
+        Notice::StartFailed(why) => tracing::error!("cannot start a worker: {why}"),
         Notice::NoRoomForTwo => tracing::error!(
             "no fresh worker: there is no room for two, and this one works; stop the server and start it again instead"
         ),

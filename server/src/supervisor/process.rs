@@ -10,16 +10,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
+use std::process::{Command as ProcessBuilder, Stdio};
 use std::time::Instant;
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
 use rustix::termios::tcgetpgrp;
 
-use super::ipc::{Command, Lines, Word};
-use super::machine::{Number, Order, Signal as Asked};
-use crate::flight_recorder::Recorder;
+use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
+use super::machine::{Command, StopSignal, WorkerNumber};
+use crate::flight_recorder::FlightRecorder;
 
 /// Says to a program that it is a worker: its number and the process id of its supervisor.
 pub(super) const WORKER: &str = "_HEAPBEAT_WORKER";
@@ -50,17 +50,17 @@ pub(super) struct Program {
 
 /// A worker's process.
 #[derive(Debug)]
-pub(super) struct Live {
-    pub(super) number: Number,
+pub(super) struct WorkerProcess {
+    pub(super) number: WorkerNumber,
     pub(super) pid: Pid,
     pub(super) flight: Option<PathBuf>,
     pub(super) since: Instant,
     /// Where the supervisor records for a program that does not do so itself.
-    pub(super) recorder: Option<Recorder>,
+    pub(super) recorder: Option<FlightRecorder>,
     /// Whether the terminal tells it what it tells this process.
     shares_terminal: bool,
     line: Option<UnixStream>,
-    lines: Lines,
+    lines: LineReader,
 }
 
 impl Program {
@@ -97,14 +97,14 @@ impl Program {
     /// Starts a worker.
     pub(super) fn start(
         &self,
-        number: Number,
+        number: WorkerNumber,
         listeners: &[TcpListener],
         flight: Option<&Path>,
-    ) -> io::Result<Live> {
+    ) -> io::Result<WorkerProcess> {
         let sockets = listeners.iter().zip(FIRST_SOCKET..).map(|(listener, child_fd)| {
             Ok(FdMapping { parent_fd: listener.as_fd().try_clone_to_owned()?, child_fd })
         });
-        let mut process = Process::new(&self.path);
+        let mut process = ProcessBuilder::new(&self.path);
         process
             .args(&self.arguments)
             .env_remove("LISTEN_PID")
@@ -142,7 +142,7 @@ impl Program {
         let pid = process.spawn()?.id();
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         let flight = flight.map(Path::to_owned);
-        Ok(Live {
+        Ok(WorkerProcess {
             number,
             pid,
             flight,
@@ -150,7 +150,7 @@ impl Program {
             recorder: None,
             shares_terminal: self.terminal,
             line,
-            lines: Lines::default(),
+            lines: LineReader::default(),
         })
     }
 }
@@ -160,9 +160,9 @@ fn in_front() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|front| front == getpgrp())
 }
 
-impl Live {
+impl WorkerProcess {
     /// Says something to it. A worker that does not listen any more is not waited for.
-    pub(super) fn tell(&mut self, command: &Command, guest: bool) {
+    pub(super) fn tell(&mut self, command: &SupervisorMessage, guest: bool) {
         if guest {
             return self.signal(command);
         }
@@ -173,16 +173,22 @@ impl Live {
     }
 
     /// Says it to a program that knows signals only: what it does not know is left unsaid.
-    fn signal(&self, command: &Command) {
+    fn signal(&self, command: &SupervisorMessage) {
         let signal = match command {
             // Ctrl-C has reached it already, and twice would mean something else to it.
-            Command::Order(Order::Stop(Asked::Interrupt, 1)) if self.shares_terminal && in_front() => return,
-            Command::Order(Order::Stop(Asked::Interrupt, 1)) => Signal::INT,
-            Command::Order(Order::Stop(Asked::Terminate, 1) | Order::HandOver(_)) => Signal::TERM,
-            Command::Order(Order::Stop(_, _)) => Signal::KILL,
-            Command::Order(Order::Replacement(_) | Order::Report)
-            | Command::Ended(_)
-            | Command::Samples(_) => return,
+            SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 1))
+                if self.shares_terminal && in_front() =>
+            {
+                return;
+            }
+            SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 1)) => Signal::INT,
+            SupervisorMessage::Command(Command::Stop(StopSignal::Terminate, 1) | Command::HandOver(_)) => {
+                Signal::TERM
+            }
+            SupervisorMessage::Command(Command::Stop(_, _)) => Signal::KILL,
+            SupervisorMessage::Command(Command::Replacement(_) | Command::Report)
+            | SupervisorMessage::PreviousExit(_)
+            | SupervisorMessage::Samples(_) => return,
         };
         if let Err(error) = kill_process(self.pid, signal) {
             tracing::debug!("process {} cannot be signalled: {error}", self.pid.as_raw_nonzero());
@@ -190,9 +196,9 @@ impl Live {
     }
 
     /// What it has said since the last time.
-    pub(super) fn hear(&mut self) -> Vec<Word> {
+    pub(super) fn hear(&mut self) -> Vec<WorkerMessage> {
         let mut words = Vec::new();
-        let hear = |line: &str| words.extend(Word::parse(line));
+        let hear = |line: &str| words.extend(WorkerMessage::parse(line));
         if self.line.as_mut().is_some_and(|line| !self.lines.read(line, hear)) {
             self.line = None;
         }

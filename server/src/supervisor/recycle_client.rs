@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::machine::Number;
+use super::machine::WorkerNumber;
 use super::process::WORKER;
 
 /// Time for a worker to appear that was asked for.
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Why there is no fresh worker.
 #[derive(Debug, thiserror::Error)]
-pub enum RenewError {
+pub enum RecycleError {
     /// No worker of this user names a supervisor.
     #[error("no supervised server of this user runs here; --pid names one")]
     Nobody,
@@ -50,21 +50,21 @@ pub enum RenewError {
 
 /// Asks the supervisor `pid`, or the only one there is. Returns its process id and how long it took until the old
 /// worker had left.
-pub fn renew(pid: Option<u32>) -> Result<(u32, Duration), RenewError> {
+pub fn renew(pid: Option<u32>) -> Result<(u32, Duration), RecycleError> {
     let all = workers();
     let supervisor = match (pid, all.len()) {
         (Some(pid), _) if all.contains_key(&pid) => pid,
-        (Some(pid), _) => return Err(RenewError::NotASupervisor(pid)),
-        (None, 0) => return Err(RenewError::Nobody),
-        (None, 1) => *all.keys().next().ok_or(RenewError::Nobody)?,
+        (Some(pid), _) => return Err(RecycleError::NotASupervisor(pid)),
+        (None, 0) => return Err(RecycleError::Nobody),
+        (None, 1) => *all.keys().next().ok_or(RecycleError::Nobody)?,
         (None, _) => {
             let names: Vec<String> = all.keys().map(u32::to_string).collect();
-            return Err(RenewError::Several(names.join(", ")));
+            return Err(RecycleError::Several(names.join(", ")));
         }
     };
     let before = all.get(&supervisor).and_then(|numbers| numbers.iter().max()).copied().unwrap_or(0);
     let begun = Instant::now();
-    ask(supervisor).map_err(|error| RenewError::Ask(supervisor, error))?;
+    ask(supervisor).map_err(|error| RecycleError::Ask(supervisor, error))?;
     let mut appeared = false;
     loop {
         pause();
@@ -74,9 +74,9 @@ pub fn renew(pid: Option<u32>) -> Result<(u32, Duration), RenewError> {
         appeared |= new;
         match (old, new, begun.elapsed()) {
             (false, true, took) => return Ok((supervisor, took)),
-            (true, false, _) if appeared => return Err(RenewError::Failed(supervisor)),
-            (_, _, took) if !appeared && took > APPEARS => return Err(RenewError::Refused(supervisor)),
-            (_, _, took) if took > TAKES_OVER => return Err(RenewError::TooLong(supervisor, TAKES_OVER)),
+            (true, false, _) if appeared => return Err(RecycleError::Failed(supervisor)),
+            (_, _, took) if !appeared && took > APPEARS => return Err(RecycleError::Refused(supervisor)),
+            (_, _, took) if took > TAKES_OVER => return Err(RecycleError::TooLong(supervisor, TAKES_OVER)),
             _ => {}
         }
     }
@@ -88,8 +88,8 @@ fn ask(pid: u32) -> io::Result<()> {
 }
 
 /// The workers that can be seen, by their supervisor.
-fn workers() -> BTreeMap<u32, Vec<Number>> {
-    let mut all = BTreeMap::<u32, Vec<Number>>::new();
+fn workers() -> BTreeMap<u32, Vec<WorkerNumber>> {
+    let mut all = BTreeMap::<u32, Vec<WorkerNumber>>::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
         let Some((number, supervisor)) = named(&environment) else { continue };
@@ -102,7 +102,7 @@ fn workers() -> BTreeMap<u32, Vec<Number>> {
 }
 
 /// The worker's number and its supervisor, as its environment names them.
-fn named(environment: &[u8]) -> Option<(Number, u32)> {
+fn named(environment: &[u8]) -> Option<(WorkerNumber, u32)> {
     let told = environment
         .split(|byte| *byte == 0)
         .find_map(|variable| std::str::from_utf8(variable).ok()?.strip_prefix(WORKER)?.strip_prefix('='))?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook::low_level::pipe;
 
-use super::machine::{Event, Signal};
+use super::machine::{MachineEvent, StopSignal};
 
 /// Signals that have come. A child's end has no flag of its own: it only wakes the loop, which looks for itself.
 #[derive(Debug)]
@@ -47,13 +47,13 @@ impl Signals {
     }
 
     /// What has come since the last time.
-    pub(super) fn take(&mut self) -> Vec<Event> {
+    pub(super) fn take(&mut self) -> Vec<MachineEvent> {
         let mut waste = [0; 64];
         while matches!(self.bell.read(&mut waste), Ok(1..)) {}
         [
-            (&self.renew, Event::Renew),
-            (&self.terminate, Event::Stop(Signal::Terminate)),
-            (&self.interrupt, Event::Stop(Signal::Interrupt)),
+            (&self.renew, MachineEvent::ReplaceRequested),
+            (&self.terminate, MachineEvent::StopRequested(StopSignal::Terminate)),
+            (&self.interrupt, MachineEvent::StopRequested(StopSignal::Interrupt)),
         ]
         .into_iter()
         .filter(|(flag, _)| flag.swap(0, Ordering::SeqCst) == COME)

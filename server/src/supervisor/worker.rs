@@ -20,13 +20,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::ipc::{Command, Lines, Word};
-use super::machine::{Chance, Order, Signal};
+use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
+use super::machine::{Command, StopSignal};
 use super::process::WORKER;
 use crate::clock::Clock;
 use crate::flight_recorder;
-use crate::flight_recorder::{Note, Remnants};
-use crate::overload::ladder::Replacement;
+use crate::flight_recorder::{OrphanedSamples, RecordedNote};
+use crate::overload::ladder::ReplacementStatus;
 
 /// Beyond its drain, how long an orphan may take to leave.
 const ORPHAN: Duration = Duration::from_secs(2);
@@ -35,12 +35,12 @@ const ORPHAN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Worker {
     pub(crate) listeners: Vec<TcpListener>,
-    pub(crate) orders: Receiver<Asking>,
-    pub(crate) link: Arc<Link>,
+    pub(crate) orders: Receiver<StopRequest>,
+    pub(crate) link: Arc<SupervisorLink>,
 }
 
 /// Shows that the runtime takes turns.
-pub(crate) async fn take_turns(link: Arc<Link>, hang: Duration) {
+pub(crate) async fn take_turns(link: Arc<SupervisorLink>, hang: Duration) {
     loop {
         link.turn();
         tokio::time::sleep(hang / 10).await;
@@ -49,9 +49,9 @@ pub(crate) async fn take_turns(link: Arc<Link>, hang: Duration) {
 
 /// What a worker is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum StopRequest {
     /// Stop; asked for the `n`th time.
-    Stop(Signal, u32),
+    Stop(StopSignal, u32),
     /// Finish what there is, within this time.
     HandOver(Duration),
     /// The supervisor is gone.
@@ -60,7 +60,7 @@ pub(crate) enum Asking {
 
 /// What the worker's other parts need of the line.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct SupervisorLink {
     line: UnixStream,
     /// A [`Replacement`] by its place in [`CHANCES`].
     chance: AtomicU8,
@@ -68,14 +68,15 @@ pub(crate) struct Link {
     looks: AtomicU64,
     resident: AtomicU64,
     previous: ArcSwapOption<Exit>,
-    remnants: Mutex<Remnants>,
+    remnants: Mutex<OrphanedSamples>,
 }
 
-const CHANCES: [Replacement; 3] = [Replacement::NotNow, Replacement::Underway, Replacement::Possible];
+const CHANCES: [ReplacementStatus; 3] =
+    [ReplacementStatus::TooSoon, ReplacementStatus::InProgress, ReplacementStatus::Available];
 
 /// Times that the line's thread goes by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct WorkerTiming {
     /// Nothing moved for so long is a hang.
     pub(crate) hang: Duration,
     /// Longest time between two looks of the sampler.
@@ -86,7 +87,7 @@ pub(crate) struct Pace {
 
 impl Worker {
     /// The worker that this process is, if a supervisor has started it as one.
-    pub(crate) fn adopt(pace: Pace) -> io::Result<Option<Self>> {
+    pub(crate) fn adopt(pace: WorkerTiming) -> io::Result<Option<Self>> {
         if !is_worker()? {
             return Ok(None);
         }
@@ -101,7 +102,7 @@ impl Worker {
         }
         be_killed_first();
         let (asking, orders) = channel(8);
-        let link = Arc::new(Link {
+        let link = Arc::new(SupervisorLink {
             line: socket.try_clone()?,
             chance: AtomicU8::new(0),
             turns: AtomicU64::new(0),
@@ -110,22 +111,23 @@ impl Worker {
             previous: ArcSwapOption::empty(),
             remnants: Mutex::default(),
         });
-        let ear = Ear { line: socket, link: Arc::clone(&link), pace, asking, lines: Lines::default() };
+        let ear =
+            IpcReader { line: socket, link: Arc::clone(&link), pace, asking, lines: LineReader::default() };
         std::thread::Builder::new().name("heapbeat-line".to_owned()).spawn(move || ear.listen())?;
         Ok(Some(Worker { listeners, orders, link }))
     }
 }
 
-impl Link {
+impl SupervisorLink {
     /// Whether a replacement is to be had.
-    pub(crate) fn replacement(&self) -> Replacement {
+    pub(crate) fn replacement(&self) -> ReplacementStatus {
         CHANCES[usize::from(self.chance.load(Ordering::Relaxed)) % CHANCES.len()]
     }
 
     /// Asks for a fresh worker. Until there is an answer, it counts as on its way.
     pub(crate) fn want(&self, why: &str) {
         self.chance.store(1, Ordering::Relaxed);
-        self.say(&Word::Wanted(self.resident(), why.to_owned()));
+        self.say(&WorkerMessage::RecycleRequested(self.resident(), why.to_owned()));
     }
 
     /// The runtime has made a turn.
@@ -141,12 +143,12 @@ impl Link {
 
     /// Requests can be taken.
     pub(crate) fn ready(&self) {
-        self.say(&Word::Ready(self.resident()));
+        self.say(&WorkerMessage::Ready(self.resident()));
     }
 
     /// The application is done and shall not be started anew.
     pub(crate) fn done(&self) {
-        self.say(&Word::Done);
+        self.say(&WorkerMessage::ApplicationDone);
     }
 
     /// How the instance before this one ended, once that is known.
@@ -164,29 +166,29 @@ impl Link {
     }
 
     /// A supervisor that is gone is noticed by the line's thread.
-    fn say(&self, word: &Word) {
+    fn say(&self, word: &WorkerMessage) {
         let _ = (&self.line).write_all(word.to_line().as_bytes());
     }
 }
 
 /// The thread.
-struct Ear {
+struct IpcReader {
     line: UnixStream,
-    link: Arc<Link>,
-    pace: Pace,
-    asking: Sender<Asking>,
-    lines: Lines,
+    link: Arc<SupervisorLink>,
+    pace: WorkerTiming,
+    asking: Sender<StopRequest>,
+    lines: LineReader,
 }
 
-impl Ear {
+impl IpcReader {
     fn listen(mut self) {
         let beat = (self.pace.hang / 5).clamp(Duration::from_millis(100), Duration::from_secs(1));
-        let mut seen = Seen::default();
+        let mut seen = LivenessTracker::default();
         loop {
             let patience = Timespec::try_from(beat).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
             let _ = poll(&mut [PollFd::new(&self.line, PollFlags::IN)], Some(&patience));
             let mut heard = Vec::new();
-            let there = self.lines.read(&mut self.line, |line| heard.extend(Command::parse(line)));
+            let there = self.lines.read(&mut self.line, |line| heard.extend(SupervisorMessage::parse(line)));
             for command in heard {
                 self.obey(command);
             }
@@ -194,39 +196,41 @@ impl Ear {
                 return self.leave_orphaned();
             }
             let turns = seen.turns(&self.link, self.pace, Instant::now());
-            self.link.say(&Word::Beat(turns, self.link.resident()));
+            self.link.say(&WorkerMessage::Heartbeat(turns, self.link.resident()));
         }
     }
 
-    fn obey(&self, command: Command) {
+    fn obey(&self, command: SupervisorMessage) {
         match command {
-            Command::Order(Order::Stop(signal, count)) => self.ask(Asking::Stop(signal, count)),
-            Command::Order(Order::HandOver(within)) => self.ask(Asking::HandOver(within)),
-            Command::Order(Order::Replacement(chance)) => {
+            SupervisorMessage::Command(Command::Stop(signal, count)) => {
+                self.ask(StopRequest::Stop(signal, count))
+            }
+            SupervisorMessage::Command(Command::HandOver(within)) => self.ask(StopRequest::HandOver(within)),
+            SupervisorMessage::Command(Command::Replacement(chance)) => {
                 let place = match chance {
-                    Chance::NotNow => 0,
-                    Chance::Underway => 1,
-                    Chance::Possible => 2,
+                    ReplacementStatus::TooSoon => 0,
+                    ReplacementStatus::InProgress => 1,
+                    ReplacementStatus::Available => 2,
                 };
                 self.link.chance.store(place, Ordering::Relaxed);
             }
-            Command::Order(Order::Report) => flight_recorder::hung(&threads()),
-            Command::Ended(ending) => self.link.previous.store(Some(ending.into())),
-            Command::Samples(samples) => {
+            SupervisorMessage::Command(Command::Report) => flight_recorder::hung(&threads()),
+            SupervisorMessage::PreviousExit(ending) => self.link.previous.store(Some(ending.into())),
+            SupervisorMessage::Samples(samples) => {
                 self.link.remnants.lock().unwrap_or_else(PoisonError::into_inner).add(samples);
             }
         }
     }
 
     /// A full queue means that the same was asked for many times.
-    fn ask(&self, asking: Asking) {
+    fn ask(&self, asking: StopRequest) {
         let _ = self.asking.try_send(asking);
     }
 
     /// The supervisor is gone, and nobody can restart, stop or watch this process any more.
     fn leave_orphaned(&self) {
         tracing::error!("the supervisor is gone: finishing what is in flight, then leaving");
-        self.ask(Asking::Orphaned);
+        self.ask(StopRequest::Orphaned);
         #[expect(clippy::disallowed_methods, reason = "a thread that has nothing else to do")]
         std::thread::sleep(self.pace.drain + ORPHAN);
         std::process::exit(1);
@@ -235,15 +239,15 @@ impl Ear {
 
 /// What was seen of the counters.
 #[derive(Debug, Default)]
-struct Seen {
+struct LivenessTracker {
     turns: u64,
     looks: u64,
     looked: Option<Instant>,
 }
 
-impl Seen {
+impl LivenessTracker {
     /// The runtime's turns, unless the sampler does not look any more.
-    fn turns(&mut self, link: &Link, pace: Pace, now: Instant) -> u64 {
+    fn turns(&mut self, link: &SupervisorLink, pace: WorkerTiming, now: Instant) -> u64 {
         let looks = link.looks.load(Ordering::Relaxed);
         if looks != self.looks || self.looked.is_none() {
             (self.looks, self.looked) = (looks, Some(now));
@@ -282,7 +286,7 @@ pub(super) fn be_killed_first() {
 }
 
 /// What every thread of this process is doing, as far as the kernel tells.
-fn threads() -> Note {
+fn threads() -> RecordedNote {
     let mut lines = Vec::new();
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     for task in tasks.take(128) {
@@ -293,5 +297,5 @@ fn threads() -> Note {
     }
     lines.sort_unstable();
     let text = format!("its last report: {} threads, see the stack for what each waits for", lines.len());
-    Note { at: Clock::of_this_process().now().wall, text, stack: lines.join("\n") }
+    RecordedNote { at: Clock::of_this_process().now().wall, text, stack: lines.join("\n") }
 }

@@ -16,11 +16,11 @@ const MAX_PANICS: usize = 16;
 
 /// The last [`MAX_EVENTS`] events.
 #[derive(Debug, Default)]
-pub(crate) struct Journal {
+pub(crate) struct EventLog {
     events: Mutex<VecDeque<Event>>,
 }
 
-impl Journal {
+impl EventLog {
     /// Notes that `kind` happened `at` this instant.
     pub(crate) fn note(&self, at: UnixMillis, kind: EventKind) {
         let mut events = self.events();
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_room() {
-        let journal = Journal::default();
+        let journal = EventLog::default();
         for at in 0..100 {
             journal.note(UnixMillis(at), EventKind::Leave);
         }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_storm_of_panics_pushes_out_only_panics() {
-        let journal = Journal::default();
+        let journal = EventLog::default();
         journal.note(UnixMillis(0), EventKind::Started);
         for number in 0..1000 {
             journal.note(UnixMillis(1), panic(number));

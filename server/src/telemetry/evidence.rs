@@ -6,7 +6,7 @@ use std::time::Duration;
 use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::report::{RouteReport, culprit};
 
-use super::Recorder;
+use super::Telemetry;
 use crate::sampling::Reading;
 
 /// Most routes that an alert names.
@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 
 /// Everything that explains a reading.
 #[derive(Clone, Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct AlertEvidence {
     pub(crate) forecast: Assessment,
     /// When the limit is reached at the pace of the last seconds, if that is soon.
     pub(crate) soon: Option<Duration>,
@@ -22,14 +22,14 @@ pub(crate) struct Evidence {
     routes: Vec<RouteReport>,
 }
 
-impl Recorder {
+impl Telemetry {
     /// Puts it together; takes a millisecond or so.
-    pub(crate) fn evidence(&self, reading: &Reading, soon: Option<Duration>) -> Evidence {
-        Evidence { forecast: self.forecast(reading), soon, routes: self.routes() }
+    pub(crate) fn evidence(&self, reading: &Reading, soon: Option<Duration>) -> AlertEvidence {
+        AlertEvidence { forecast: self.forecast(reading), soon, routes: self.routes() }
     }
 }
 
-impl Evidence {
+impl AlertEvidence {
     /// Those that grow beyond their error: `POST /upload +48.0 MB/min`.
     pub(crate) fn growing(&self) -> Vec<String> {
         let sure = self.routes.iter().filter_map(|route| {
@@ -41,7 +41,7 @@ impl Evidence {
     }
 }
 
-impl fmt::Display for Evidence {
+impl fmt::Display for AlertEvidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.soon {
             Some(soon) => {
@@ -85,8 +85,11 @@ mod tests {
 
     #[test]
     fn an_alert_says_when_and_who() {
-        let evidence =
-            |soon, routes| Evidence { forecast: Forecaster::new().assess(Bytes::from_mb(200)), soon, routes };
+        let evidence = |soon, routes| AlertEvidence {
+            forecast: Forecaster::new().assess(Bytes::from_mb(200)),
+            soon,
+            routes,
+        };
         let unknown = "No verdict on memory: not enough was seen yet.";
         let cases = [
             (evidence(None, vec![]), unknown.to_owned()),

@@ -18,7 +18,7 @@ const PLACE_MILLIS: i64 = 1000;
 
 /// Where a reading went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct SampleSlot {
     /// Sequence number of its second.
     pub sequence: u64,
     /// Whether it is the highest of that second so far, and so the one that is kept.
@@ -38,7 +38,7 @@ pub struct History {
 
 /// What somebody who holds a cursor has not seen yet: a copy, so that nobody waits while it is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tail {
+pub struct UnreadSamples {
     /// The samples, oldest first.
     pub samples: Vec<Sample>,
     /// Sequence number of the first sample, or of the next one when there is none.
@@ -47,7 +47,7 @@ pub struct Tail {
     pub lost: u64,
 }
 
-impl Tail {
+impl UnreadSamples {
     /// As the report carries it.
     pub fn block(&self) -> Block {
         Block {
@@ -71,7 +71,7 @@ impl History {
     }
 
     /// Takes a reading and says where it went. The second that it begins closes the one before.
-    pub fn record(&mut self, sample: Sample) -> Seat {
+    pub fn record(&mut self, sample: Sample) -> SampleSlot {
         let place = |s: &Sample| s.at.0.div_euclid(PLACE_MILLIS);
         match &mut self.pending {
             Some(pending) if place(pending) == place(&sample) => {
@@ -79,20 +79,20 @@ impl History {
                 if highest {
                     *pending = sample;
                 }
-                Seat { sequence: self.next, highest }
+                SampleSlot { sequence: self.next, highest }
             }
             pending => {
                 if let Some(closed) = pending.replace(sample) {
                     self.keep(closed);
                 }
-                Seat { sequence: self.next, highest: true }
+                SampleSlot { sequence: self.next, highest: true }
             }
         }
     }
 
     /// Everything after `cursor`; from the beginning of the ring when there is none, or when it is of another
     /// instance. A cursor ahead of this ring (a forged one) is answered with nothing new.
-    pub fn after(&self, cursor: Option<Cursor>) -> Tail {
+    pub fn after(&self, cursor: Option<Cursor>) -> UnreadSamples {
         let oldest = self.next - self.ring.len() as u64;
         let wanted = match cursor {
             Some(cursor) if cursor.instance == self.instance => {
@@ -102,7 +102,7 @@ impl History {
         };
         let first = wanted.max(oldest);
         let samples = (first..self.next).map(|sequence| self.ring[place(sequence)]).collect();
-        Tail { samples, first, lost: first - wanted }
+        UnreadSamples { samples, first, lost: first - wanted }
     }
 
     /// The samples of the ring, oldest first.
@@ -205,7 +205,7 @@ mod tests {
         ];
         for (millis, pages, (sequence, highest)) in looks {
             let seat = history.record(reading(millis, pages));
-            assert_eq!(seat, Seat { sequence, highest }, "at {millis} ms");
+            assert_eq!(seat, SampleSlot { sequence, highest }, "at {millis} ms");
         }
         assert_eq!(seen(&history, None).1, [9, 2]);
     }

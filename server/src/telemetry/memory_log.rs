@@ -12,16 +12,16 @@ use crate::sampling::Reading;
 
 /// Decides when a line is due. Times are the age of the process.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct MemoryLog {
     interval: Duration,
     due: Duration,
     last: Option<Reading>,
 }
 
-impl Line {
+impl MemoryLog {
     /// The first line is due at once.
     pub(crate) fn every(interval: Duration) -> Self {
-        Line { interval, due: Duration::ZERO, last: None }
+        MemoryLog { interval, due: Duration::ZERO, last: None }
     }
 
     /// Writes a line if one is due.
@@ -73,17 +73,17 @@ fn write(reading: &Reading, pressure: Pressure, cores: Option<f64>) {
         heapbeat.pressure = pressure.as_str(),
         },
         "{}",
-        Figures { reading, pressure }
+        MemorySummary { reading, pressure }
     );
 }
 
 /// The sentence.
-struct Figures<'a> {
+struct MemorySummary<'a> {
     reading: &'a Reading,
     pressure: Pressure,
 }
 
-impl fmt::Display for Figures<'_> {
+impl fmt::Display for MemorySummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sample = self.reading.sample();
         let limit = self.reading.limit.bytes;
@@ -123,14 +123,14 @@ mod tests {
     fn people_read_one_sentence() {
         let reading = reading(Duration::ZERO, Duration::ZERO);
         assert_eq!(
-            Figures { reading: &reading, pressure: Pressure::Calm }.to_string(),
+            MemorySummary { reading: &reading, pressure: Pressure::Calm }.to_string(),
             "150.0 MB of 512.0 MB (29.3 %), rss 150.0 MB, heap 90.0 MB in 100.0 MB, external 30.0 MB, calm"
         );
     }
 
     #[test]
     fn lines_keep_their_distance() {
-        let mut line = Line::every(Duration::from_secs(30));
+        let mut line = MemoryLog::every(Duration::from_secs(30));
         let written: Vec<u64> = (0..100)
             .filter(|second| {
                 let before = line.due;

@@ -2,14 +2,20 @@
 
 use heapbeat_shared::openmetrics::Format;
 
-use super::{Recorder, locked};
-use crate::edge_watch::Watching;
+use super::{Telemetry, locked};
+use crate::edge_watch::EdgeLiveness;
 use crate::state::State;
-use crate::telemetry::metrics_page::{Figures, text};
+use crate::telemetry::metrics_page::{MetricsSnapshot, text};
 
-impl Recorder {
+impl Telemetry {
     /// All metrics at this moment; `refused` is what the gate has counted. Takes milliseconds.
-    pub(crate) fn metrics(&self, state: &State, refused: u64, watching: &Watching, format: Format) -> String {
+    pub(crate) fn metrics(
+        &self,
+        state: &State,
+        refused: u64,
+        watching: &EdgeLiveness,
+        format: Format,
+    ) -> String {
         let (standing, purges) = {
             let kept = locked(&self.kept);
             (kept.standing, kept.purges)
@@ -18,7 +24,7 @@ impl Recorder {
         let routes = locked(&self.routes).observer.snapshot(now.age);
         text(
             format,
-            &Figures {
+            &MetricsSnapshot {
                 version: &self.instance.version,
                 started: self.instance.started,
                 now: now.wall,

@@ -12,12 +12,12 @@ use heapbeat_shared::openmetrics::{Exposition, Format, Kind};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 
 use crate::attribution::Snapshot;
-use crate::dependency::Finding;
+use crate::dependency::DependencyStatus;
 use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, Reading};
 
 /// Everything that is told.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Figures<'a> {
+pub(crate) struct MetricsSnapshot<'a> {
     pub(crate) version: &'a str,
     pub(crate) started: UnixMillis,
     pub(crate) now: UnixMillis,
@@ -26,16 +26,16 @@ pub(crate) struct Figures<'a> {
     /// Share of new requests that is refused, in thousandths.
     pub(crate) shed: u16,
     pub(crate) refused: u64,
-    pub(crate) purges: Purges,
+    pub(crate) purges: PurgeTotals,
     pub(crate) forecast: &'a Assessment,
     pub(crate) routes: &'a Snapshot,
-    pub(crate) dependencies: &'a [Finding],
-    pub(crate) visits: Visits,
+    pub(crate) dependencies: &'a [DependencyStatus],
+    pub(crate) visits: EdgeVisits,
 }
 
 /// What is known of the edge's visits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Visits {
+pub(crate) struct EdgeVisits {
     /// Time since the last one, if there was one.
     pub(crate) last: Option<Duration>,
     /// Whether it should have come again.
@@ -46,13 +46,13 @@ pub(crate) struct Visits {
 
 /// What purges got since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Purges {
+pub(crate) struct PurgeTotals {
     pub(crate) count: u64,
     pub(crate) bytes: u64,
     pub(crate) micros: u64,
 }
 
-impl Purges {
+impl PurgeTotals {
     /// One more.
     pub(crate) fn add(&mut self, back: Bytes, took: Duration) {
         self.count += 1;
@@ -62,7 +62,7 @@ impl Purges {
 }
 
 /// All of it as text.
-pub(crate) fn text(format: Format, figures: &Figures) -> String {
+pub(crate) fn text(format: Format, figures: &MetricsSnapshot) -> String {
     let mut to = Exposition::new(format);
     about(&mut to, figures);
     if let Some(memory) = &figures.reading.process {
@@ -86,7 +86,7 @@ fn gauge(to: &mut Exposition, name: &str, help: &str, bytes: Bytes) {
     to.family(name, Kind::Gauge, help).sample(&[], bytes.0);
 }
 
-fn about(to: &mut Exposition, figures: &Figures) {
+fn about(to: &mut Exposition, figures: &MetricsSnapshot) {
     let reading = figures.reading;
     let labels = [("version", figures.version), ("heapbeat", env!("CARGO_PKG_VERSION"))];
     to.family("heapbeat_build", Kind::Info, "What runs, and which heapbeat is in it.").sample(&labels, 1);
@@ -167,7 +167,7 @@ fn cgroup(to: &mut Exposition, memory: &CgroupMemory) {
     }
 }
 
-fn guard(to: &mut Exposition, figures: &Figures) {
+fn guard(to: &mut Exposition, figures: &MetricsSnapshot) {
     let (reading, purges) = (figures.reading, figures.purges);
     to.family("heapbeat_memory_limit_bytes", Kind::Gauge, "The limit in force, and who set it.")
         .sample(&[("origin", reading.limit.origin.as_str())], reading.limit.bytes.0);
@@ -255,7 +255,7 @@ fn routes(to: &mut Exposition, snapshot: &Snapshot) {
     .sample(&[], snapshot.sampling.dropped);
 }
 
-fn dependencies(to: &mut Exposition, findings: &[Finding]) {
+fn dependencies(to: &mut Exposition, findings: &[DependencyStatus]) {
     if findings.is_empty() {
         return;
     }
@@ -283,7 +283,7 @@ fn dependencies(to: &mut Exposition, findings: &[Finding]) {
     }
 }
 
-fn visits(to: &mut Exposition, visits: Visits) {
+fn visits(to: &mut Exposition, visits: EdgeVisits) {
     if let Some(last) = visits.last {
         to.family(
             "heapbeat_watcher_visit_age_seconds",

@@ -5,12 +5,12 @@ use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::report::{Limit, MAX_ROUTES, Report, RouteReport, System};
 use heapbeat_shared::{Bytes, Cursor};
 
-use super::{Recorder, locked};
+use super::{Telemetry, locked};
 use crate::attribution::RouteMemory;
 use crate::sampling::{CgroupVersion, Reading};
 use crate::state::State;
 
-impl Recorder {
+impl Telemetry {
     /// Everything there is to say now to somebody who has read as far as `after`. Takes milliseconds, and some 400 kB
     /// meanwhile.
     pub(crate) fn report(&self, state: &State, after: Option<Cursor>) -> Report {

@@ -4,7 +4,7 @@ use heapbeat_shared::{Cursor, InstanceId};
 
 use super::*;
 use crate::clock::Now;
-use crate::dependency::Board;
+use crate::dependency::Dependencies;
 use crate::sampling::{HeapMemory, Limit, LimitOrigin, ProcessMemory};
 use crate::state::State;
 
@@ -22,18 +22,18 @@ fn reading(seconds: u64, mb: u64) -> Reading {
     }
 }
 
-fn recorder() -> Recorder {
+fn recorder() -> Telemetry {
     let instance = Instance { id: INSTANCE, version: "1a2b3c4".into(), started: UnixMillis(0) };
-    Recorder::new(Clock::of_this_process(), instance, None, vec!["no psi"], &reading(0, 10))
+    Telemetry::new(Clock::of_this_process(), instance, None, vec!["no psi"], &reading(0, 10))
 }
 
-fn record(recorder: &Recorder, reading: &Reading, pressure: Pressure) -> Option<Duration> {
+fn record(recorder: &Telemetry, reading: &Reading, pressure: Pressure) -> Option<Duration> {
     let soon = recorder.foresee(reading);
-    recorder.keep(reading, pressure, Share::NONE);
+    recorder.keep(reading, pressure, ShedShare::NONE);
     soon
 }
 
-fn kinds(recorder: &Recorder) -> Vec<EventKind> {
+fn kinds(recorder: &Telemetry) -> Vec<EventKind> {
     recorder.journal.latest().into_iter().map(|event| event.kind).collect()
 }
 
@@ -44,7 +44,7 @@ fn a_report_carries_what_was_recorded_and_reads_back() {
         record(&recorder, &reading(second, 100), Pressure::Calm);
     }
     record(&recorder, &reading(101, 420), Pressure::Alert);
-    let report = recorder.report(&State::new(&reading(101, 420), Board::default()), None);
+    let report = recorder.report(&State::new(&reading(101, 420), Dependencies::default()), None);
     let (read, series) = Report::parse(&report.to_json()).unwrap();
     assert_eq!(read, report);
     assert_eq!((read.samples.first, read.samples.count, series.samples.len()), (0, 101, 101));
@@ -57,7 +57,7 @@ fn a_report_carries_what_was_recorded_and_reads_back() {
     assert_eq!(read.missing, ["no psi"]);
     let after = Cursor { instance: INSTANCE, sequence: 98 };
     assert_eq!(
-        recorder.report(&State::new(&reading(101, 420), Board::default()), Some(after)).samples.count,
+        recorder.report(&State::new(&reading(101, 420), Dependencies::default()), Some(after)).samples.count,
         2
     );
     let changed =

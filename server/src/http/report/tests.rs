@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 use crate::config::Patience;
-use crate::dependency::{Board, Dependency, Fault, Figures};
+use crate::dependency::{CheckDetails, CheckError, Dependencies, Dependency};
 use crate::instance::Instance;
 use crate::sampling::Reading;
 
@@ -21,21 +21,29 @@ fn ours() -> Secret {
     secret("a secret of the owner's")
 }
 
-fn desk(secrets: Secrets) -> Arc<Desk> {
-    desk_with(secrets, Board::default())
+fn desk(secrets: Secrets) -> Arc<ReportHandler> {
+    desk_with(secrets, Dependencies::default())
 }
 
-fn desk_with(secrets: Secrets, board: Board) -> Arc<Desk> {
+fn desk_with(secrets: Secrets, board: Dependencies) -> Arc<ReportHandler> {
     let clock = Clock::of_this_process();
     let instance = Instance { id: InstanceId(7), version: "1".into(), started: UnixMillis(0) };
     let first = Reading::default();
-    let recorder = Arc::new(Recorder::new(clock, instance.clone(), None, Vec::new(), &first));
+    let recorder = Arc::new(Telemetry::new(clock, instance.clone(), None, Vec::new(), &first));
     let state = Arc::new(State::new(&first, board));
-    let watching = Arc::new(Watching::new(Patience::Learned, None, &instance));
-    Arc::new(Desk::new(state, recorder, clock, secrets, Metrics::default(), Arc::default(), watching))
+    let watching = Arc::new(EdgeLiveness::new(Patience::Learned, None, &instance));
+    Arc::new(ReportHandler::new(
+        state,
+        recorder,
+        clock,
+        secrets,
+        Metrics::default(),
+        Arc::default(),
+        watching,
+    ))
 }
 
-fn guarded() -> Arc<Desk> {
+fn guarded() -> Arc<ReportHandler> {
     desk(Secrets { current: Some(ours()), previous: Some(secret("the secret before this one")) })
 }
 
@@ -50,7 +58,7 @@ fn signed(with: &Secret, target: &str, number: u16) -> HeaderMap {
     HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_str(&signature).unwrap())])
 }
 
-fn admit(desk: &Desk, target: &str, headers: &HeaderMap) -> Admission {
+fn admit(desk: &ReportHandler, target: &str, headers: &HeaderMap) -> Admission {
     desk.admit(&Method::GET, &target.parse().unwrap(), headers, NOW)
 }
 
@@ -149,9 +157,9 @@ async fn only_health_itself_has_a_report() {
 
 #[tokio::test]
 async fn the_owner_is_told_which_dependency_fails() {
-    let broken = Dependency::new("database", || async { Err(Fault::failed("no such host")) });
-    let well = Dependency::new("queue", || async { Ok(Figures::default().with("waiting", 7)) });
-    let board = Board::new(vec![broken, well]).unwrap();
+    let broken = Dependency::new("database", || async { Err(CheckError::failed("no such host")) });
+    let well = Dependency::new("queue", || async { Ok(CheckDetails::default().with("waiting", 7)) });
+    let board = Dependencies::new(vec![broken, well]).unwrap();
     let desk = desk_with(Secrets { current: Some(ours()), previous: None }, board);
     let ask = async |signature: Option<String>| {
         let mut request = Request::get("/health/ready").body(()).unwrap();

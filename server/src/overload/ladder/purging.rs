@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-use super::Look;
+use super::Observation;
 
 /// A purge that gives back less than this share of the limit was in vain.
 const WORTHWHILE_SHARE: u64 = 100;
@@ -18,7 +18,7 @@ const GROWN_SHARE: u64 = 50;
 
 /// What a purge did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Purged {
+pub struct PurgeResult {
     /// Memory that was judged before and after, in bytes.
     pub before: Bytes,
     /// The same, after.
@@ -36,7 +36,7 @@ pub(super) struct Purging {
 }
 
 impl Purging {
-    pub(super) fn is_due(&self, look: &Look, again: Duration) -> bool {
+    pub(super) fn is_due(&self, look: &Observation, again: Duration) -> bool {
         let rested = self.last.is_none_or(|last| look.now.saturating_sub(last) >= again);
         let promising = self
             .futile_at
@@ -44,13 +44,13 @@ impl Purging {
         rested && promising
     }
 
-    pub(super) fn begin(&mut self, look: &Look) {
+    pub(super) fn begin(&mut self, look: &Observation) {
         self.first.get_or_insert(look.now);
         self.last = Some(look.now);
         self.limit = look.levels.limit();
     }
 
-    pub(super) fn record(&mut self, Purged { before, after }: Purged) {
+    pub(super) fn record(&mut self, PurgeResult { before, after }: PurgeResult) {
         let futile = before.saturating_sub(after).0 < self.limit.0 / WORTHWHILE_SHARE;
         self.futile_at = futile.then_some(after);
     }

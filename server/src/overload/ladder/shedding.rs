@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use heapbeat_shared::{Bytes, Pressure};
 
-use super::Look;
+use super::Observation;
 
 /// Share of the new requests to refuse, in thousandths: 0 to 1000.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Share(u16);
+pub struct ShedShare(u16);
 
-impl Share {
+impl ShedShare {
     /// Nobody is refused.
-    pub const NONE: Share = Share(0);
+    pub const NONE: ShedShare = ShedShare(0);
     /// Everybody is refused.
-    pub const ALL: Share = Share(1000);
+    pub const ALL: ShedShare = ShedShare(1000);
 
     /// `thousandths` of a thousand, at most all of them.
     pub const fn from_thousandths(thousandths: u16) -> Self {
-        if thousandths < 1000 { Share(thousandths) } else { Share::ALL }
+        if thousandths < 1000 { ShedShare(thousandths) } else { ShedShare::ALL }
     }
 
     /// In thousandths.
@@ -33,18 +33,18 @@ impl Share {
     pub(super) fn between(memory: Bytes, from: Bytes, full: Bytes) -> Self {
         let way = u128::from(memory.saturating_sub(from).0) * 1000;
         let thousandths = way.checked_div(u128::from(full.saturating_sub(from).0)).unwrap_or(1000);
-        Share(u16::try_from(thousandths).unwrap_or(1000).min(1000))
+        ShedShare(u16::try_from(thousandths).unwrap_or(1000).min(1000))
     }
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shedding {
-    share: Share,
+    share: ShedShare,
     since: Option<Duration>,
 }
 
 impl Shedding {
-    pub(super) fn follow(&mut self, look: &Look, rung: Pressure) {
+    pub(super) fn follow(&mut self, look: &Observation, rung: Pressure) {
         if rung != Pressure::Shed {
             *self = Shedding::default();
             return;
@@ -54,14 +54,14 @@ impl Shedding {
         // With a replacement to be had shedding waits for its own mark and is complete half way to the limit;
         // without one it begins at the recycle mark and is complete at its own.
         self.share = if look.replaceable() {
-            Share::between(look.memory, shed, Bytes(shed.0.midpoint(limit.0)))
+            ShedShare::between(look.memory, shed, Bytes(shed.0.midpoint(limit.0)))
         } else {
-            Share::between(look.memory, levels.enter(Pressure::Recycle), shed)
+            ShedShare::between(look.memory, levels.enter(Pressure::Recycle), shed)
         };
-        self.since = (self.share > Share::NONE).then(|| self.since.unwrap_or(look.now));
+        self.since = (self.share > ShedShare::NONE).then(|| self.since.unwrap_or(look.now));
     }
 
-    pub(super) fn share(&self) -> Share {
+    pub(super) fn share(&self) -> ShedShare {
         self.share
     }
 

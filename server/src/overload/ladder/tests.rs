@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::overload::thresholds::Marks;
+use crate::overload::thresholds::Thresholds;
 
 const LIMIT: Bytes = Bytes::from_mb(1000);
 
@@ -13,23 +13,23 @@ fn secs(seconds: f64) -> Duration {
 }
 
 /// A look at `mb` after `seconds`, fresh, nobody to take over, no forecast.
-fn look(seconds: f64, mb: u64) -> Look {
-    Look {
+fn look(seconds: f64, mb: u64) -> Observation {
+    Observation {
         now: secs(seconds),
         read: secs(seconds),
         memory: Bytes::from_mb(mb),
-        levels: Marks::default().levels(LIMIT).unwrap(),
+        levels: Thresholds::default().levels(LIMIT).unwrap(),
         reaches_limit_in: None,
-        replacement: Replacement::None,
+        replacement: None,
     }
 }
 
 fn ladder() -> Ladder {
-    Ladder::new(Rules::default())
+    Ladder::new(LadderRules::default())
 }
 
 /// Runs looks and writes down every step that changed the rung or asked for something.
-fn play(ladder: &mut Ladder, looks: impl IntoIterator<Item = Look>) -> Vec<String> {
+fn play(ladder: &mut Ladder, looks: impl IntoIterator<Item = Observation>) -> Vec<String> {
     let mut told = Vec::new();
     let mut rung = ladder.pressure();
     for look in looks {
@@ -66,8 +66,8 @@ fn a_slow_climb_is_told_rung_by_rung() {
 #[test]
 fn with_a_supervisor_a_replacement_comes_before_anybody_is_refused() {
     let mut ladder = ladder();
-    let possible = |s, mb| Look { replacement: Replacement::Possible, ..look(s, mb) };
-    let underway = |s, mb| Look { replacement: Replacement::Underway, ..look(s, mb) };
+    let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..look(s, mb) };
+    let underway = |s, mb| Observation { replacement: Some(ReplacementStatus::InProgress), ..look(s, mb) };
     let told = play(
         &mut ladder,
         [
@@ -79,14 +79,14 @@ fn with_a_supervisor_a_replacement_comes_before_anybody_is_refused() {
         ],
     );
     assert_eq!(told[0], "20s purge [Alert(Purge), Purge]");
-    assert_eq!(told[1], "20.5s recycle [Alert(Recycle), Recycle(Mark)]");
+    assert_eq!(told[1], "20.5s recycle [Alert(Recycle), Recycle(Threshold)]");
     assert_eq!(told.len(), 2, "{told:?}");
     // The old worker goes on growing faster than it is replaced: only now are requests refused.
     assert_eq!(
         ladder.look(&underway(22.2, 970)).shed,
-        Share::between(Bytes::from_mb(970), mark(Pressure::Shed), full())
+        ShedShare::between(Bytes::from_mb(970), mark(Pressure::Shed), full())
     );
-    assert_eq!(ladder.look(&underway(22.3, 990)).shed, Share::ALL);
+    assert_eq!(ladder.look(&underway(22.3, 990)).shed, ShedShare::ALL);
 }
 
 fn mark(rung: Pressure) -> Bytes {
@@ -151,7 +151,7 @@ fn flapping_through_calm_alerts_once_in_five_minutes() {
 #[test]
 fn a_stale_look_decides_nothing() {
     let mut ladder = ladder();
-    let stale = |s| Look { read: secs(10.0), ..look(s, 999) };
+    let stale = |s| Observation { read: secs(10.0), ..look(s, 999) };
     assert_eq!(play(&mut ladder, [stale(20.0), stale(21.0), stale(22.0)]), [] as [&str; 0]);
     assert_eq!(ladder.pressure(), Pressure::Calm);
 }
@@ -159,7 +159,7 @@ fn a_stale_look_decides_nothing() {
 #[test]
 fn a_start_up_spike_is_no_leak() {
     let mut ladder = ladder();
-    let possible = |s, mb| Look { replacement: Replacement::Possible, ..look(s, mb) };
+    let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..look(s, mb) };
     let told = play(&mut ladder, [possible(1.0, 800), possible(2.0, 800), possible(3.0, 800)]);
     assert_eq!(told, [] as [&str; 0], "no alert within the grace");
     let told = play(&mut ladder, [possible(4.0, 950), possible(5.0, 950)]);
@@ -169,20 +169,20 @@ fn a_start_up_spike_is_no_leak() {
 #[test]
 fn a_purge_in_vain_is_not_repeated_and_then_escalates() {
     let mut ladder = ladder();
-    let possible = |s| Look { replacement: Replacement::Possible, ..look(s, 900) };
+    let possible = |s| Observation { replacement: Some(ReplacementStatus::Available), ..look(s, 900) };
     let told = play(&mut ladder, [possible(20.0)]);
     assert_eq!(told, ["20s purge [Alert(Purge), Purge]"]);
-    ladder.purged(Purged { before: Bytes::from_mb(900), after: Bytes::from_mb(895) });
+    ladder.purged(PurgeResult { before: Bytes::from_mb(900), after: Bytes::from_mb(895) });
     let told =
         play(&mut ladder, (21..100).map(|s| possible(f64::from(s))).take_while(|l| l.now <= secs(81.0)));
-    assert_eq!(told, ["81s recycle [Alert(Recycle), Recycle(Futile)]"]);
+    assert_eq!(told, ["81s recycle [Alert(Recycle), Recycle(PurgeIneffective)]"]);
 }
 
 #[test]
 fn after_a_purge_in_vain_growth_is_worth_another_try() {
     let mut ladder = ladder();
     play(&mut ladder, [look(20.0, 890)]);
-    ladder.purged(Purged { before: Bytes::from_mb(890), after: Bytes::from_mb(889) });
+    ladder.purged(PurgeResult { before: Bytes::from_mb(890), after: Bytes::from_mb(889) });
     let told = play(&mut ladder, [look(30.0, 890), look(40.0, 908), look(50.0, 909)]);
     assert_eq!(told, ["50s purge [Purge]"]);
 }
@@ -195,7 +195,7 @@ fn a_purge_that_helps_is_repeated_every_five_seconds_at_most() {
         let look = look(20.0 + f64::from(tick) / 20.0, 900);
         if ladder.look(&look).actions.contains(&Action::Purge) {
             at.push(look.now);
-            ladder.purged(Purged { before: Bytes::from_mb(900), after: Bytes::from_mb(800) });
+            ladder.purged(PurgeResult { before: Bytes::from_mb(900), after: Bytes::from_mb(800) });
         }
     }
     assert_eq!(at, [20.0, 25.0, 30.0, 35.0].map(secs));
@@ -204,8 +204,8 @@ fn a_purge_that_helps_is_repeated_every_five_seconds_at_most() {
 #[test]
 fn a_forecast_recycles_before_the_mark() {
     let mut ladder = ladder();
-    let soon = |s, mb, left| Look {
-        replacement: Replacement::Possible,
+    let soon = |s, mb, left| Observation {
+        replacement: Some(ReplacementStatus::Available),
         reaches_limit_in: Some(secs(left)),
         ..look(s, mb)
     };
@@ -234,18 +234,21 @@ fn below_its_mark_shedding_refuses_nobody_while_it_settles() {
     let mut ladder = ladder();
     play(&mut ladder, [look(20.0, 980)]);
     let step = ladder.look(&look(21.0, 930));
-    assert_eq!((step.pressure, step.shed), (Pressure::Shed, Share::NONE));
+    assert_eq!((step.pressure, step.shed), (Pressure::Shed, ShedShare::NONE));
 }
 
 #[test]
 fn shedding_does_not_last_for_ever() {
     let mut alone = ladder();
     let told = play(&mut alone, (0..=61).map(|s| look(20.0 + f64::from(s), 960)));
-    assert_eq!(told.last().unwrap(), "81s shed [Leave]");
-    assert!(told.iter().any(|line| line == "80s shed [Purge, Leave]"), "{told:?}");
+    assert_eq!(told.last().unwrap(), "81s shed [Shutdown]");
+    assert!(told.iter().any(|line| line == "80s shed [Purge, Shutdown]"), "{told:?}");
 
     let mut recent = ladder();
-    let not_now = |s: u32| Look { replacement: Replacement::NotNow, ..look(20.0 + f64::from(s), 960) };
+    let not_now = |s: u32| Observation {
+        replacement: Some(ReplacementStatus::TooSoon),
+        ..look(20.0 + f64::from(s), 960)
+    };
     let told = play(&mut recent, (0..=60).map(not_now));
     assert_eq!(told.last().unwrap(), "80s shed [Purge, Recycle(Shedding)]");
 }
@@ -255,14 +258,15 @@ fn hovering_just_below_shedding_does_not_end_the_process() {
     let mut ladder = ladder();
     play(&mut ladder, [look(20.0, 960)]);
     let told = play(&mut ladder, (21..600).map(|s| look(f64::from(s), 920)));
-    assert!(!told.iter().any(|line| line.contains("Leave")), "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("Shutdown")), "{told:?}");
 }
 
 #[test]
 fn a_limit_that_is_lowered_is_seen_at_the_next_look() {
     let mut ladder = ladder();
     assert_eq!(ladder.look(&look(20.0, 500)).pressure, Pressure::Calm);
-    let lower = Look { levels: Marks::default().levels(Bytes::from_mb(512)).unwrap(), ..look(21.0, 500) };
+    let lower =
+        Observation { levels: Thresholds::default().levels(Bytes::from_mb(512)).unwrap(), ..look(21.0, 500) };
     assert_eq!(ladder.look(&lower).pressure, Pressure::Shed);
 }
 
@@ -278,23 +282,23 @@ proptest! {
         let mut last_purge: Option<Duration> = None;
         for (millis, mb, replacement) in walk {
             now += millis as f64 / 1000.0;
-            let replacement = [Replacement::None, Replacement::Possible, Replacement::Underway, Replacement::NotNow]
+            let replacement = [None, Some(ReplacementStatus::Available), Some(ReplacementStatus::InProgress), Some(ReplacementStatus::TooSoon)]
                 [usize::from(replacement)];
-            let look = Look { replacement, ..look(now, mb) };
+            let look = Observation { replacement, ..look(now, mb) };
             let step = ladder.look(&look);
             prop_assert_eq!(step.pressure, ladder.pressure());
             if look.memory < mark(Pressure::Recycle) {
-                prop_assert_eq!(step.shed, Share::NONE);
+                prop_assert_eq!(step.shed, ShedShare::NONE);
             }
             if look.memory >= full() {
-                prop_assert_eq!(step.shed, Share::ALL);
+                prop_assert_eq!(step.shed, ShedShare::ALL);
             }
             if step.actions.contains(&Action::Purge) {
-                prop_assert!(last_purge.is_none_or(|last| look.now >= last + Rules::default().purge_again));
+                prop_assert!(last_purge.is_none_or(|last| look.now >= last + LadderRules::default().purge_again));
                 last_purge = Some(look.now);
             }
             let recycles = step.actions.iter().filter(|a| matches!(a, Action::Recycle(_))).count();
-            prop_assert!(recycles <= usize::from(replacement != Replacement::None && replacement != Replacement::Underway));
+            prop_assert!(recycles <= usize::from(replacement != None && replacement != Some(ReplacementStatus::InProgress)));
         }
         for quiet in 0..16 {
             ladder.look(&look(now + f64::from(quiet), 10));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::Priority;
-use crate::overload::ladder::Share;
+use crate::overload::ladder::ShedShare;
 
 /// Seconds after which a refused client may come back, before anything better is known.
 const RETRY_AFTER: u32 = 5;
@@ -33,7 +33,7 @@ impl Default for Gate {
 
 impl Gate {
     /// Refuses `share` of the requests from now on, and tells them to come back after so many seconds.
-    pub fn set(&self, share: Share, retry_after: u32) {
+    pub fn set(&self, share: ShedShare, retry_after: u32) {
         self.share.store(share.thousandths(), Ordering::Relaxed);
         self.retry_after.store(retry_after.max(1), Ordering::Relaxed);
     }

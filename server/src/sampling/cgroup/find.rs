@@ -10,7 +10,7 @@ use super::CgroupVersion;
 
 /// A place to look for the process's memory group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct CgroupPath {
     pub(super) version: CgroupVersion,
     /// Where the hierarchy is mounted.
     pub(super) mount: PathBuf,
@@ -20,12 +20,12 @@ pub(super) struct Place {
 
 /// Places in the order in which to try them: version 1 first, because where both are mounted a memory controller that
 /// version 1 has is not in version 2.
-pub(super) fn candidates(cgroup: &str, mountinfo: &str) -> Vec<Place> {
+pub(super) fn candidates(cgroup: &str, mountinfo: &str) -> Vec<CgroupPath> {
     let mut places = Vec::new();
     for version in [CgroupVersion::V1, CgroupVersion::V2] {
         let Some(group) = cgroup.lines().find_map(|line| group_of(line, version)) else { continue };
         for mount in mountinfo.lines().filter_map(|line| mount_of(line, version)) {
-            places.push(Place { version, path: visible(group, &mount.root), mount: mount.point });
+            places.push(CgroupPath { version, path: visible(group, &mount.root), mount: mount.point });
         }
     }
     places

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heapbeat_shared::exit::ProcessExit;
 
-use super::{Chance, Down, Effect, Machine, Notice, Number, Task, Worker};
+use super::{Effect, Machine, Notice, Outage, ReplacementStatus, Role, Worker, WorkerNumber};
 
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
@@ -15,14 +15,14 @@ const HOPELESS: [i32; 2] = [2, 127];
 impl Machine {
     pub(super) fn ended(
         &mut self,
-        number: Number,
+        number: WorkerNumber,
         exit: ProcessExit,
         now: Duration,
         chance: u32,
         effects: &mut Vec<Effect>,
     ) {
         let Some(worker) = self.remove(number) else { return };
-        effects.push(Effect::Judge(number, exit, worker.asked));
+        effects.push(Effect::Investigate(number, exit, worker.asked));
         self.after(&worker, Some(exit), now, chance, effects);
     }
 
@@ -42,34 +42,34 @@ impl Machine {
             let code = if told { 0 } else { code };
             stopping.code = stopping.code.max(code);
             if self.workers.is_empty() {
-                effects.push(Effect::Leave(stopping.code));
+                effects.push(Effect::Exit(stopping.code));
             }
             return;
         }
         match worker.task {
-            Task::Serve => {}
-            Task::Follow => return self.replacement_failed(now, effects),
-            Task::Leave(_) => {
-                let others = self.with(Task::Serve).is_some() || self.with(Task::Follow).is_some();
+            Role::Serving => {}
+            Role::Replacement => return self.replacement_failed(now, effects),
+            Role::Leaving(_) => {
+                let others = self.with(Role::Serving).is_some() || self.with(Role::Replacement).is_some();
                 if !others && self.again_at.is_none() {
                     // It went first to make room.
                     self.replaced_at = Some(now);
                     self.in_turn = true;
-                    self.start(Task::Serve, now, effects);
+                    self.start(Role::Serving, now, effects);
                 }
                 return;
             }
         }
         if worker.done {
-            effects.push(Effect::Leave(code));
+            effects.push(Effect::Exit(code));
             return;
         }
         if matches!(exit, Some(ProcessExit::Code(code)) if HOPELESS.contains(&code)) && !self.proved {
-            effects.push(Effect::Leave(code));
+            effects.push(Effect::Exit(code));
             return;
         }
-        if let Some(follower) = self.with(Task::Follow) {
-            follower.task = Task::Serve;
+        if let Some(follower) = self.with(Role::Replacement) {
+            follower.task = Role::Serving;
             return;
         }
         self.again(now, chance, effects);
@@ -79,25 +79,25 @@ impl Machine {
         self.failures += 1;
         let wait = self.rules.wait(self.failures, chance);
         if wait.is_zero() {
-            self.start(Task::Serve, now, effects);
+            self.start(Role::Serving, now, effects);
             return;
         }
         if self.failures == self.rules.loop_of {
-            effects.push(Effect::Say(Notice::CrashLoop(self.failures)));
+            effects.push(Effect::Log(Notice::CrashLoop(self.failures)));
         }
-        effects.push(Effect::Say(Notice::Waiting(wait)));
+        effects.push(Effect::Log(Notice::Waiting(wait)));
         let again_at = now + wait;
         self.again_at = Some(again_at);
         if wait >= self.rules.worth_saying {
-            effects.push(Effect::StandIn(Some(Down { failures: self.failures, again_at })));
+            effects.push(Effect::RespondUnavailable(Some(Outage { failures: self.failures, again_at })));
         }
     }
 
     fn replacement_failed(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.replaced_at = Some(now);
         self.distrust = true;
-        effects.push(Effect::Say(Notice::ReplacementFailed));
-        self.tell_chance(Chance::NotNow, effects);
+        effects.push(Effect::Log(Notice::ReplacementFailed));
+        self.tell_chance(ReplacementStatus::TooSoon, effects);
     }
 }
 

@@ -4,24 +4,30 @@ use std::time::Duration;
 
 use heapbeat_shared::exit::Asked;
 
-use super::{Chance, Effect, Machine, Notice, Number, Order, Task, Worker};
+use super::{Command, Effect, Machine, Notice, ReplacementStatus, Role, Worker, WorkerNumber};
 use crate::supervisor::limits::AFTER_DRAIN;
 
 impl Worker {
     /// Whether it takes requests.
     fn serves(&self) -> bool {
-        self.task == Task::Serve && self.ready_at.is_some() && self.doom.is_none()
+        self.task == Role::Serving && self.ready_at.is_some() && self.doom.is_none()
     }
 }
 
 impl Machine {
     /// A worker's own ladder wants to be replaced.
-    pub(super) fn wanted(&mut self, number: Number, why: String, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn wanted(
+        &mut self,
+        number: WorkerNumber,
+        why: String,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
         if !self.worker(number).is_some_and(|worker| worker.serves()) || self.stopping.is_some() {
             return;
         }
         if now < self.possible_at() {
-            self.tell_chance(Chance::NotNow, effects);
+            self.tell_chance(ReplacementStatus::TooSoon, effects);
         } else {
             self.replace(why, now, effects);
         }
@@ -35,15 +41,15 @@ impl Machine {
         if self.again_at.is_some() {
             // Whatever was wrong has been mended, somebody thinks.
             self.again_at = Some(now);
-        } else if self.with(Task::Serve).is_some_and(|worker| worker.serves()) {
-            if self.rules.one_at_a_time || self.fits() || self.with(Task::Follow).is_some() {
+        } else if self.with(Role::Serving).is_some_and(|worker| worker.serves()) {
+            if self.rules.one_at_a_time || self.fits() || self.with(Role::Replacement).is_some() {
                 self.replace("asked for".to_owned(), now, effects);
             } else {
                 // One that works is not given up for one that has not shown that it does.
-                effects.push(Effect::Say(Notice::NoRoomForTwo));
+                effects.push(Effect::Log(Notice::NoRoomForTwo));
             }
         } else {
-            effects.push(Effect::Say(Notice::CannotReplace));
+            effects.push(Effect::Log(Notice::CannotReplace));
         }
     }
 
@@ -57,34 +63,34 @@ impl Machine {
     }
 
     fn replace(&mut self, why: String, now: Duration, effects: &mut Vec<Effect>) {
-        if self.with(Task::Follow).is_some() {
-            self.tell_chance(Chance::Underway, effects);
+        if self.with(Role::Replacement).is_some() {
+            self.tell_chance(ReplacementStatus::InProgress, effects);
             return;
         }
         let rules = self.rules;
         if self.fits() {
-            effects.push(Effect::Say(Notice::Replacing(why)));
-            self.start(Task::Follow, now, effects);
-            self.tell_chance(Chance::Underway, effects);
+            effects.push(Effect::Log(Notice::Replacing(why)));
+            self.start(Role::Replacement, now, effects);
+            self.tell_chance(ReplacementStatus::InProgress, effects);
             return;
         }
         if self.distrust && !rules.one_at_a_time {
-            effects.push(Effect::Say(Notice::NoRoomForTwo));
+            effects.push(Effect::Log(Notice::NoRoomForTwo));
             self.replaced_at = Some(now);
-            self.tell_chance(Chance::NotNow, effects);
+            self.tell_chance(ReplacementStatus::TooSoon, effects);
             return;
         }
         // Two would not fit. Whoever connects meanwhile waits in the kernel's queue.
-        effects.push(Effect::Say(Notice::OneAfterTheOther(why)));
-        if let Some(worker) = self.with(Task::Serve) {
+        effects.push(Effect::Log(Notice::OneAfterTheOther(why)));
+        if let Some(worker) = self.with(Role::Serving) {
             worker.left_at = now;
-            worker.task = Task::Leave(now + rules.short_drain + rules.last_report);
+            worker.task = Role::Leaving(now + rules.short_drain + rules.last_report);
             worker.asked = Some(Asked::Recycle);
-            effects.push(Effect::Tell(worker.number, Order::HandOver(rules.short_drain)));
+            effects.push(Effect::Send(worker.number, Command::HandOver(rules.short_drain)));
         }
     }
 
-    pub(super) fn ready(&mut self, number: Number, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn ready(&mut self, number: WorkerNumber, now: Duration, effects: &mut Vec<Effect>) {
         let rules = self.rules;
         let Some(worker) = self.worker(number) else { return };
         if worker.ready_at.is_some() {
@@ -96,28 +102,29 @@ impl Machine {
         self.distrust = false;
         self.learn_size(size);
         let in_turn = std::mem::take(&mut self.in_turn);
-        if task == Task::Follow || in_turn {
-            effects.push(Effect::Say(Notice::Replaced(number)));
+        if task == Role::Replacement || in_turn {
+            effects.push(Effect::Log(Notice::Replaced(number)));
         }
-        if task == Task::Follow {
-            if let Some(old) = self.with(Task::Serve) {
+        if task == Role::Replacement {
+            if let Some(old) = self.with(Role::Serving) {
                 old.left_at = now;
-                old.task = Task::Leave(now + rules.drain);
+                old.task = Role::Leaving(now + rules.drain);
                 if old.doom.is_none() {
                     old.asked = Some(Asked::Recycle);
-                    effects.push(Effect::Tell(
+                    effects.push(Effect::Send(
                         old.number,
-                        Order::HandOver(rules.drain.saturating_sub(AFTER_DRAIN)),
+                        Command::HandOver(rules.drain.saturating_sub(AFTER_DRAIN)),
                     ));
                 }
             }
             if let Some(worker) = self.worker(number) {
-                worker.task = Task::Serve;
+                worker.task = Role::Serving;
             }
             self.replaced_at = Some(now);
         }
         self.told = None;
-        let chance = if now < self.possible_at() { Chance::NotNow } else { Chance::Possible };
+        let chance =
+            if now < self.possible_at() { ReplacementStatus::TooSoon } else { ReplacementStatus::Available };
         self.tell_chance(chance, effects);
     }
 
@@ -126,9 +133,9 @@ impl Machine {
         self.replaced_at.map_or(Duration::ZERO, |at| at + self.rules.recycle_again)
     }
 
-    pub(super) fn tell_chance(&mut self, chance: Chance, effects: &mut Vec<Effect>) {
-        let Some(worker) = self.with(Task::Serve) else { return };
-        effects.push(Effect::Tell(worker.number, Order::Replacement(chance)));
+    pub(super) fn tell_chance(&mut self, chance: ReplacementStatus, effects: &mut Vec<Effect>) {
+        let Some(worker) = self.with(Role::Serving) else { return };
+        effects.push(Effect::Send(worker.number, Command::Replacement(chance)));
         self.told = Some(chance);
     }
 }

@@ -5,24 +5,27 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::Asked;
 
-use super::{Chance, Doom, Effect, Machine, Notice, Number, Order, Rules, Signal, Task, Worker};
+use super::{
+    Command, Effect, Limits, Machine, Notice, ReplacementStatus, Role, StopSignal, Termination, Worker,
+    WorkerNumber,
+};
 
 /// Share of what the kernel allows, in percent, beyond which a worker that finishes is cut for the sake of the one that serves.
 const NO_ROOM_PERCENT: u128 = 97;
 
 impl Worker {
     /// When its patience, or that with it, is over.
-    pub(super) fn deadline(&self, rules: &Rules) -> Option<Duration> {
+    pub(super) fn deadline(&self, rules: &Limits) -> Option<Duration> {
         Some(match (self.doom, self.task) {
-            (Some(Doom::Killed), _) => return None,
-            (Some(Doom::Report(until)), _) | (None, Task::Leave(until)) => until,
+            (Some(Termination::Killed), _) => return None,
+            (Some(Termination::Report(until)), _) | (None, Role::Leaving(until)) => until,
             (None, _) if self.ready_at.is_some() => self.silent_at(rules),
             (None, _) => self.silent_at(rules).min(self.since + rules.start),
         })
     }
 
     /// When the worker counts as hung unless it gives a sign of life before.
-    fn silent_at(&self, rules: &Rules) -> Duration {
+    fn silent_at(&self, rules: &Limits) -> Duration {
         self.alive_at + if self.heard { rules.hang } else { rules.hang.max(rules.first_sign) }
     }
 }
@@ -44,7 +47,7 @@ impl Machine {
 
     pub(super) fn beat(
         &mut self,
-        number: Number,
+        number: WorkerNumber,
         turns: u64,
         memory: Bytes,
         now: Duration,
@@ -71,10 +74,10 @@ impl Machine {
         for worker in &mut self.workers {
             // What is answered in a moment is not what takes the room for long.
             let had_its_moment = now >= worker.left_at + self.rules.last_report;
-            if matches!(worker.task, Task::Leave(until) if until > soon) && had_its_moment {
-                worker.task = Task::Leave(soon);
-                effects.push(Effect::Say(Notice::NoRoom(worker.number)));
-                effects.push(Effect::Tell(worker.number, Order::Stop(Signal::Terminate, 2)));
+            if matches!(worker.task, Role::Leaving(until) if until > soon) && had_its_moment {
+                worker.task = Role::Leaving(soon);
+                effects.push(Effect::Log(Notice::NoRoom(worker.number)));
+                effects.push(Effect::Send(worker.number, Command::Stop(StopSignal::Terminate, 2)));
             }
         }
     }
@@ -87,47 +90,47 @@ impl Machine {
             }
             match worker.task {
                 _ if worker.doom.is_some() => worker.kill(effects),
-                Task::Leave(_) => {
-                    effects.push(Effect::Say(Notice::Cut(worker.number)));
+                Role::Leaving(_) => {
+                    effects.push(Effect::Log(Notice::Cut(worker.number)));
                     worker.kill(effects);
                 }
-                Task::Serve | Task::Follow if now >= worker.silent_at(&rules) => {
+                Role::Serving | Role::Replacement if now >= worker.silent_at(&rules) => {
                     worker.asked = Some(Asked::Hung);
-                    worker.doom = Some(Doom::Report(now + rules.last_report));
-                    effects.push(Effect::Say(Notice::Hung(worker.number)));
-                    effects.push(Effect::Tell(worker.number, Order::Report));
+                    worker.doom = Some(Termination::Report(now + rules.last_report));
+                    effects.push(Effect::Log(Notice::Hung(worker.number)));
+                    effects.push(Effect::Send(worker.number, Command::Report));
                 }
-                Task::Serve | Task::Follow => {
+                Role::Serving | Role::Replacement => {
                     worker.asked = Some(Asked::Hung);
-                    effects.push(Effect::Say(Notice::NotReady(worker.number)));
+                    effects.push(Effect::Log(Notice::StartTimedOut(worker.number)));
                     worker.kill(effects);
                 }
             }
         }
         if self.stopping.as_ref().is_some_and(|stopping| now >= stopping.until) {
-            for worker in self.workers.iter_mut().filter(|worker| worker.doom != Some(Doom::Killed)) {
-                effects.push(Effect::Say(Notice::Cut(worker.number)));
+            for worker in self.workers.iter_mut().filter(|worker| worker.doom != Some(Termination::Killed)) {
+                effects.push(Effect::Log(Notice::Cut(worker.number)));
                 worker.kill(effects);
             }
         }
         if self.again_at.is_some_and(|at| now >= at) {
             self.again_at = None;
-            effects.push(Effect::StandIn(None));
-            self.start(Task::Serve, now, effects);
+            effects.push(Effect::RespondUnavailable(None));
+            self.start(Role::Serving, now, effects);
         }
-        let proved = self.with(Task::Serve).and_then(|worker| worker.ready_at);
+        let proved = self.with(Role::Serving).and_then(|worker| worker.ready_at);
         if proved.is_some_and(|ready| now >= ready + rules.proved) {
             self.failures = 0;
         }
-        if self.told == Some(Chance::NotNow) && now >= self.possible_at() {
-            self.tell_chance(Chance::Possible, effects);
+        if self.told == Some(ReplacementStatus::TooSoon) && now >= self.possible_at() {
+            self.tell_chance(ReplacementStatus::Available, effects);
         }
     }
 }
 
 impl Worker {
     pub(super) fn kill(&mut self, effects: &mut Vec<Effect>) {
-        self.doom = Some(Doom::Killed);
+        self.doom = Some(Termination::Killed);
         effects.push(Effect::Kill(self.number));
     }
 }

@@ -5,7 +5,7 @@ use heapbeat_shared::forecast::{Forecaster, Rate, Slope, TimeToLimit};
 use super::*;
 use crate::attribution::{PerRequest, RouteMemory, SamplingCounts, sampling_counts};
 use crate::clock::Now;
-use crate::dependency::Figures as Told;
+use crate::dependency::CheckDetails as Told;
 use crate::sampling::{Limit, LimitOrigin, OomEvents};
 
 fn route(route: &'static str, n: u64) -> RouteMemory {
@@ -77,7 +77,7 @@ fn every_figure_has_its_name() {
         time_to_limit: Some(TimeToLimit { expected: likely, earliest, latest }),
         ..Forecaster::new().assess(Bytes(1000))
     };
-    let pool = Finding {
+    let pool = DependencyStatus {
         name: "database".into(),
         ok: false,
         fault: Some("a secret".into()),
@@ -85,7 +85,7 @@ fn every_figure_has_its_name() {
         age_ms: 3,
         figures: Told::default().with("size", 8),
     };
-    let figures = Figures {
+    let figures = MetricsSnapshot {
         version: "abc\"123",
         started: UnixMillis(1_800_000_000_000),
         now: UnixMillis(1_800_000_101_000),
@@ -93,11 +93,11 @@ fn every_figure_has_its_name() {
         pressure: Pressure::Purge,
         shed: 250,
         refused: 77,
-        purges: Purges { count: 3, bytes: 4096, micros: 66_000 },
+        purges: PurgeTotals { count: 3, bytes: 4096, micros: 66_000 },
         forecast: &forecast,
         routes: &routes,
         dependencies: &[pool],
-        visits: Visits { last: Some(Duration::from_millis(61_500)), silent: true, alerts: Some((2, 1)) },
+        visits: EdgeVisits { last: Some(Duration::from_millis(61_500)), silent: true, alerts: Some((2, 1)) },
     };
     let written = text(Format::OpenMetrics, &figures);
     assert!(
@@ -117,11 +117,11 @@ fn every_figure_has_its_name() {
     let unknown = Forecaster::new().assess(Bytes(1000));
     let written = text(
         Format::Prometheus,
-        &Figures {
+        &MetricsSnapshot {
             reading: &bare,
             forecast: &unknown,
             dependencies: &[],
-            visits: Visits::default(),
+            visits: EdgeVisits::default(),
             ..figures
         },
     );
