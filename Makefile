@@ -1,52 +1,50 @@
-# heapbeat: what can be done here. `make` alone lists it.
-#
-# Needs Rust, Node 18 or later (npm) and make. Everything else is set up on first use: npm packages in node_modules, and Rust's
-# WebAssembly target.
+# `make` lists the goals. It needs Rust, a C compiler, Node 18 or later with npm, and bash; preflight says what is missing. npm
+# packages and Rust's WebAssembly target are installed on first use.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# wrangler wants a newer Node than machines have; this one comes with the npm packages.
+# Node 22, which wrangler needs and the npm packages bring.
 NODE := node_modules/.bin/node
 BIN := node_modules/.bin
-PACKAGES := node_modules/.heapbeat-stamp
 
 export PORT ?= 8080
 export EDGE_PORT ?= 8787
 export TICK ?= 60s
 
 .PHONY: help
-help: ## List what can be done
+help: ## List the goals
 	@echo "heapbeat"
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT=3000 EDGE_PORT=3001 TICK=5s make run    other ports, and a tick every five seconds"
 
 .PHONY: run
-run: ## Run both halves here: the server, and the edge that watches it
-	@node tools/preflight.mjs
-	@$(MAKE) --no-print-directory release wasm
+run: node ## Run the server and the edge on this machine
+	@node tools/preflight.mjs run
+	@node tools/prepare.mjs run
 	@exec $(NODE) tools/run.mjs
 
 .PHONY: test
-test: test-native wasm e2e ## Test everything: natively, then the real server and worker end to end
+test: test-native e2e ## Run all tests: the native ones, then those of the real server and edge
 
 .PHONY: test-native
-test-native: ## Test what needs neither wasm nor a browser
+test-native: prepare-tests ## Run the tests that need neither WebAssembly nor a browser
 	@echo "== native tests"
 	@cargo test --workspace --locked
 
 .PHONY: e2e
-e2e: wasm release history-generator ## Test the real server and the real worker end to end
+e2e: prepare-tests ## Run the end-to-end tests
 	@echo "== end-to-end tests"
-	@$(NODE) --test --test-reporter=spec --test-timeout=3600000 $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
+	@HEAPBEAT_BIN=$${HEAPBEAT_BIN:-target/debug/heapbeat} $(NODE) --test --test-reporter=spec --test-timeout=3600000 $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
 
-# What fills a hub with a past, for tests and benchmarks (tests/e2e/support/seed-history.mjs).
-.PHONY: history-generator
-history-generator:
-	@cargo build --locked --quiet -p heapbeat-edge --example history
+# Compiles what the tests run, once: the edge, the native tests, the server, and the example `history`, with which tests and
+# benchmarks fill a hub (tests/e2e/support/seed-history.mjs).
+.PHONY: prepare-tests
+prepare-tests: preflight
+	@node tools/prepare.mjs test
 
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and JavaScript
@@ -67,19 +65,19 @@ format: setup ## Format Rust and JavaScript
 	@$(BIN)/biome check --write .
 
 .PHONY: openapi
-openapi: ## Write the description of the API anew, as a document and as a page
+openapi: ## Generate the description of the API, as a document and as a page
 	@cargo run --quiet --locked -p heapbeat-edge --example openapi
 
 .PHONY: bench
-bench: release wasm history-generator ## Measure, as ratios against a floor in the same run
+bench: release wasm history-generator ## Run the benchmarks (BENCH=health,tick: these)
 	@$(NODE) bench/run.mjs
 
 .PHONY: budget
-budget: wasm history-generator ## What a day of 1, 50 and 1,000 monitors takes of the free plan (some minutes)
+budget: wasm history-generator ## Measure how much of the free plan a day of 1, 50 and 1,000 monitors uses
 	@$(NODE) tools/budget.mjs
 
 .PHONY: push-keys
-push-keys: ## Make the keys with which browsers are told, and say where they go
+push-keys: ## Generate the keys of web push notifications
 	@node tools/push-keys.mjs
 
 .PHONY: deploy
@@ -87,23 +85,32 @@ deploy: wasm ## Deploy the edge to Cloudflare, after a dry run
 	@$(NODE) tools/deploy.mjs
 
 .PHONY: setup
-setup: $(PACKAGES) ## Fetch the tools that the rest needs
-	@$(NODE) tools/toolchain.mjs
+setup: preflight ## Install the npm packages and Rust's WebAssembly target
+	@node tools/prepare.mjs setup
 
 .PHONY: wasm
-wasm: setup ## Build the edge for Cloudflare (WASM_PROFILE=wasm-dev: quickly, to work on it)
-	@$(NODE) tools/wasm.mjs
+wasm: preflight ## Build the edge for Cloudflare (WASM_PROFILE=wasm-dev: faster, to work on it)
+	@node tools/prepare.mjs wasm
 
 .PHONY: release
-release:
-	@echo "== building the server (a few minutes the first time)"
+release: preflight ## Build the server as it is shipped: target/release/heapbeat
+	@echo "== building the server (some minutes the first time)"
 	@cargo build --release --locked --bin heapbeat
 
-$(PACKAGES): package.json package-lock.json
-	@echo "== fetching npm packages (about half a minute)"
-	@npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
+# Generates history for benchmarks (tests/e2e/support/seed-history.mjs).
+.PHONY: history-generator
+history-generator:
+	@cargo build --locked --quiet -p heapbeat-edge --example history
+
+.PHONY: preflight
+preflight: node
+	@node tools/preflight.mjs
+
+.PHONY: node
+node:
+	@command -v node >/dev/null || { echo "heapbeat: Node is missing: install Node 18 or later from https://nodejs.org" >&2; exit 1; }
+	@node -e 'if (parseInt(process.versions.node, 10) < 18) { console.error("heapbeat: Node is " + process.version + ", too old: install Node 18 or later from https://nodejs.org"); process.exit(1); }'
 
 .PHONY: clean
-clean: ## Remove what was built, and the local history
+clean: ## Remove everything that was built, and the local history
 	@rm -rf target edge/build node_modules .heapbeat .wrangler

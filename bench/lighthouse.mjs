@@ -9,7 +9,7 @@ import { join } from "node:path";
 import chromium from "@sparticuz/chromium";
 import { Edge } from "../tests/e2e/support/edge.mjs";
 import { seedHistory } from "../tests/e2e/support/seed-history.mjs";
-import { fail } from "../tools/say.mjs";
+import { fail } from "../tools/log.mjs";
 
 const LIGHTHOUSE = "lighthouse@12.8.2";
 const CATEGORIES = ["performance", "accessibility", "best-practices", "seo"];

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { createInterface } from "node:readline";
-import { fail, step } from "../tools/say.mjs";
+import { fail, logStep } from "../tools/log.mjs";
 
 /**
  * Every benchmark: what it answers, and the command that does. What is `fetched` needs the network, and runs only when it is named.
@@ -83,7 +83,7 @@ for (const name of wanted) {
 mkdirSync("bench/results", { recursive: true });
 for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES).filter((name) => !BENCHES[name].fetched)) {
   const { asks, command } = BENCHES[name];
-  step(`${name}: ${asks}`);
+  logStep(`${name}: ${asks}`);
   const said = await run(command);
   const machine = `${cpus().length} cores, ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}`;
   writeFileSync(`bench/results/${name}.txt`, `$ ${command.join(" ")}\n# ${machine}\n${said}\n`);

@@ -10,7 +10,7 @@
 import { defineMonitor, Edge } from "../tests/e2e/support/edge.mjs";
 import { SECRET, SignedServer } from "../tests/e2e/support/signed-server.mjs";
 import { renderHealth, Target } from "../tests/e2e/support/target.mjs";
-import { note } from "./say.mjs";
+import { logNote } from "./log.mjs";
 
 const DAY = 1440;
 const MINUTES = Number(process.env.BUDGET_MINUTES ?? DAY);
@@ -54,7 +54,7 @@ async function day(count, signed) {
     const began = performance.now();
     for (let minute = 0; minute < MINUTES; minute += 1) {
       await tick();
-      if (process.stderr.isTTY && minute % 10 === 9) note(`${count} monitors: minute ${minute + 1} of ${MINUTES}`);
+      if (process.stderr.isTTY && minute % 10 === 9) logNote(`${count} monitors: minute ${minute + 1} of ${MINUTES}`);
     }
     const seconds = (performance.now() - began) / 1000;
     const status = await edge.readStatus();

@@ -1,10 +1,10 @@
-// `make deploy`: a dry run, a look at what would be watched, and then the real thing.
+// `make deploy`: does a dry run, lists the monitors, asks for confirmation, and deploys.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { parse } from "smol-toml";
-import { fail, note, step } from "./say.mjs";
+import { fail, logNote, logStep } from "./log.mjs";
 
 /** @param {string[]} args */
 function wrangler(...args) {
@@ -20,16 +20,16 @@ const config = parse(readFileSync("wrangler.toml", "utf8"));
 const monitors = config.vars?.MONITORS ?? [];
 const examples = monitors.filter((/** @type {any} */ monitor) => /\bexample\.com\b/.test(monitor.url ?? ""));
 if (examples.length > 0) {
-  fail(`wrangler.toml still watches ${examples[0].url}: put the address of your own backend there`, 2);
+  fail(`wrangler.toml still has the example ${examples[0].url}: replace it by the address of your own backend`, 2);
 }
 
-step("dry run");
+logStep("dry run");
 wrangler("deploy", "--dry-run");
-step("this would watch");
-for (const monitor of monitors) note(`${monitor.id}  ${monitor.url}  every ${monitor.interval ?? "60s"}`);
+logStep("monitors");
+for (const monitor of monitors) logNote(`${monitor.id}  ${monitor.url}  every ${monitor.interval ?? "60s"}`);
 
 if (process.env.CONFIRM !== "yes") {
-  if (!process.stdin.isTTY) fail("nothing was deployed: say CONFIRM=yes make deploy where nobody can be asked", 2);
+  if (!process.stdin.isTTY) fail("nothing was deployed: without a terminal, confirm with CONFIRM=yes make deploy", 2);
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const answer = await terminal.question("Deploy to Cloudflare? [y/N] ");
   terminal.close();

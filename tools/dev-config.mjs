@@ -1,4 +1,4 @@
-// The configuration of the local edge: that of wrangler.toml, but for what it watches and how often.
+// The configuration of the local edge: wrangler.toml with the local server as its only monitor.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -6,16 +6,16 @@ import { parse } from "smol-toml";
 
 /**
  * Writes the configuration for wrangler and returns its path.
- * @param {{ server: number, tickSeconds: number, state: string }} settings
+ * @param {{ serverPort: number, tickSeconds: number, stateDir: string }} settings
  */
-export function writeDevConfig({ server, tickSeconds, state }) {
+export function writeDevConfig({ serverPort, tickSeconds, stateDir }) {
   /** @type {any} */
   const config = parse(readFileSync("wrangler.toml", "utf8"));
   const monitor = {
     id: "api",
     name: "API",
     kind: "heapbeat",
-    url: `http://127.0.0.1:${server}/health`,
+    url: `http://127.0.0.1:${serverPort}/health`,
     interval: `${tickSeconds}s`,
     timeout: "4s",
     group: "Backend",
@@ -31,8 +31,8 @@ export function writeDevConfig({ server, tickSeconds, state }) {
     migrations: config.migrations,
     vars: { ...config.vars, MONITORS: [monitor], ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s" },
   };
-  mkdirSync(state, { recursive: true });
-  const path = join(state, "wrangler.json");
+  mkdirSync(stateDir, { recursive: true });
+  const path = join(stateDir, "wrangler.json");
   writeFileSync(path, JSON.stringify(local, null, 2));
   return path;
 }

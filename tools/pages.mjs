@@ -1,5 +1,5 @@
-// Puts the templates and the messages of each language into one file a language, which the platform serves to the Worker: text
-// that would otherwise be a fortieth of it. What a language does not say, it says in English.
+// Writes one file for each language, with its messages and the templates; the Worker fetches it from the platform. Messages that a
+// language does not have are English.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";

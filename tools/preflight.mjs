@@ -1,28 +1,73 @@
-// Says what stands in the way before minutes are spent on building. Runs on any Node from 18.
+// Checks the tools and ports that a goal needs before minutes are spent on building, and says what to install. The Makefile
+// has checked that Node itself is there and new enough.
 
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { fail } from "./say.mjs";
-import { settings } from "./settings.mjs";
+import { readEnv } from "./env.mjs";
+import { logError } from "./log.mjs";
 
-const [major] = process.versions.node.split(".").map(Number);
-if (major < 18) fail(`Node is ${process.version}: 18 or later is needed`);
-if (spawnSync("cargo", ["--version"]).error) fail("cargo is not found: install Rust from https://rustup.rs");
+/** The first line that a program prints, or nothing if it is not there or fails. @param {string[]} command */
+function firstLine([program, ...args]) {
+  const { status, stdout } = spawnSync(program, args, { encoding: "utf8" });
+  return status === 0 ? stdout.split("\n")[0] : undefined;
+}
 
-/** Whether nobody listens at `port` on this address. @param {number} port @param {string} host */
-const free = (port, host) =>
+/** @returns {string | undefined} the problem, if there is one */
+function checkRust() {
+  const [, wanted = ""] = /channel = "([\d.]+)"/.exec(readFileSync("rust-toolchain.toml", "utf8")) ?? [];
+  const { error, status, stdout, stderr } = spawnSync("cargo", ["--version"], { encoding: "utf8" });
+  if (error) return "cargo is missing: install Rust from https://rustup.rs";
+  if (status !== 0) {
+    const why = /toolchain .* is not installed/.test(stderr)
+      ? `run "rustup toolchain install ${wanted}"`
+      : stderr.trim();
+    return `cargo does not run: ${why}`;
+  }
+  const [, version = ""] = /^cargo (\d+\.\d+)/.exec(stdout) ?? [];
+  const number = (/** @type {string} */ text) => text.split(".").map(Number);
+  const [[major = 0, minor = 0], [wantedMajor = 0, wantedMinor = 0]] = [number(version), number(wanted)];
+  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return undefined;
+  return `Rust is ${version}, too old: install ${wanted} or later from https://rustup.rs`;
+}
+
+function checkTools() {
+  return [
+    checkRust(),
+    firstLine(["cc", "--version"]) === undefined
+      ? "a C compiler (cc) is missing: install gcc or clang (Debian, Ubuntu: apt install build-essential; Fedora: dnf install gcc)"
+      : undefined,
+    firstLine(["npm", "--version"]) === undefined
+      ? "npm is missing: install it with Node, from https://nodejs.org or your distribution's package npm"
+      : undefined,
+  ];
+}
+
+/** Whether no other process listens at `port` of this address. @param {number} port @param {string} host */
+const isFree = (port, host) =>
   new Promise((resolve) => {
     const server = createServer();
     server.once("error", (/** @type {NodeJS.ErrnoException} */ error) => resolve(error.code !== "EADDRINUSE"));
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 
-const { server, edge } = settings();
-for (const [name, port] of /** @type {const} */ ([
-  ["PORT", server],
-  ["EDGE_PORT", edge],
-])) {
-  if (!((await free(port, "::")) && (await free(port, "127.0.0.1")))) {
-    fail(`port ${port} is taken by another process; stop that one or choose another: ${name}=${port + 1000} make run`);
+async function checkPorts() {
+  const { serverPort, edgePort } = readEnv();
+  const problems = [];
+  for (const [name, port] of /** @type {const} */ ([
+    ["PORT", serverPort],
+    ["EDGE_PORT", edgePort],
+  ])) {
+    if (!((await isFree(port, "::")) && (await isFree(port, "127.0.0.1")))) {
+      const other = port < 64_000 ? port + 1000 : port - 1000;
+      problems.push(
+        `port ${port} is taken by another process: stop it, or choose another port: ${name}=${other} make run`,
+      );
+    }
   }
+  return problems;
 }
+
+const problems = [...checkTools(), ...(process.argv[2] === "run" ? await checkPorts() : [])].filter(Boolean);
+for (const problem of problems) logError(String(problem));
+if (problems.length > 0) process.exitCode = 1;

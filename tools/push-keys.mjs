@@ -1,4 +1,4 @@
-// Makes the keys that browsers are told with, and says where they go: a pair on the curve P-256, as RFC 8292 wants it.
+// Generates the key pair of web push notifications (VAPID, RFC 8292: on the curve P-256) and says where it goes.
 
 import { generateKeyPairSync } from "node:crypto";
 
@@ -6,14 +6,14 @@ const { x, y, d } = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKe
 const bytes = (/** @type {string | undefined} */ text) => Buffer.from(text ?? "", "base64url");
 const point = Buffer.concat([Buffer.of(4), bytes(x), bytes(y)]).toString("base64url");
 
-console.log(`Into wrangler.toml, under [vars]; whoever looks at the page may know these:
+console.log(`Put these into wrangler.toml, under [vars]; they are public:
 
 SUBSCRIPTIONS = 20
 VAPID_PUBLIC_KEY = "${point}"
 VAPID_SUBJECT = "mailto:you@example.com"   # where a push service can reach you
 
-Into the Worker's secrets, and nowhere else (npx wrangler secret put VAPID_PRIVATE_KEY asks for it):
+Put this into the Worker's secrets, and nowhere else (npx wrangler secret put VAPID_PRIVATE_KEY asks for it):
 
 ${d}
 
-With another pair all who asked have to ask again.`);
+With a new pair every browser has to subscribe again.`);

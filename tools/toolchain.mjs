@@ -1,16 +1,25 @@
-// Adds Rust's WebAssembly target if it is missing: rustup installs it only where it reads rust-toolchain.toml itself.
+// Adds Rust's WebAssembly target if it is missing: rustup installs it only together with a toolchain.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fail, step } from "./say.mjs";
+import { captureCommand } from "./process.mjs";
 
-const TARGET = "wasm32-unknown-unknown";
-
-const { stdout } = spawnSync("rustc", ["--target", TARGET, "--print", "target-libdir"], { encoding: "utf8" });
-const libraries = stdout?.trim();
-if (!libraries || !existsSync(libraries)) {
-  step(`adding Rust's ${TARGET} target`);
-  const { status, error } = spawnSync("rustup", ["target", "add", TARGET], { stdio: "inherit" });
-  if (error) fail(`Rust has no ${TARGET} target, and there is no rustup to add it: install it as Rust was installed`);
-  if (status !== 0) fail(`rustup could not add the ${TARGET} target; see above`);
+/** Throws if the target cannot be added. @param {string} target */
+export async function addRustTarget(target) {
+  const { stdout } = spawnSync("rustc", ["--target", target, "--print", "target-libdir"], { encoding: "utf8" });
+  const libraries = stdout?.trim();
+  if (libraries && existsSync(libraries)) return;
+  if (spawnSync("rustup", ["--version"]).error) {
+    throw new Error(`Rust has no ${target} target and there is no rustup to add it: install it as Rust was installed`);
+  }
+  let output = "";
+  try {
+    await captureCommand(["rustup", "target", "add", target], {
+      onOutput: (text) => {
+        output += text;
+      },
+    });
+  } catch (error) {
+    throw new Error(`${output.trim()}\n${/** @type {Error} */ (error).message}`);
+  }
 }

@@ -1,12 +1,12 @@
-// What `make run` takes from the environment, checked before anything is built.
+// Environment variables of `make run`, checked before anything is built.
 
-import { fail } from "./say.mjs";
+import { fail } from "./log.mjs";
 
 /** Seconds in each unit that TICK may have. */
 const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
 /** @param {string} name @param {string} fallback */
-function port(name, fallback) {
+function readPort(name, fallback) {
   const text = process.env[name] || fallback;
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 65535) {
@@ -15,7 +15,7 @@ function port(name, fallback) {
   return number;
 }
 
-function tick() {
+function readTick() {
   const text = process.env.TICK || "60s";
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
   const seconds = match ? Number(match[1]) * UNITS[/** @type {keyof typeof UNITS} */ (match[2])] : Number.NaN;
@@ -25,10 +25,10 @@ function tick() {
   return seconds;
 }
 
-/** The settings of `make run`. */
-export function settings() {
-  const server = port("PORT", "8080");
-  const edge = port("EDGE_PORT", "8787");
-  if (server === edge) fail(`PORT and EDGE_PORT are both ${server}: the two halves need a port each`, 2);
-  return { server, edge, tickSeconds: tick(), state: process.env.HEAPBEAT_STATE || ".heapbeat" };
+/** Reads the ports, the interval of the ticks and the directory of the local history. */
+export function readEnv() {
+  const serverPort = readPort("PORT", "8080");
+  const edgePort = readPort("EDGE_PORT", "8787");
+  if (serverPort === edgePort) fail(`PORT and EDGE_PORT are both ${serverPort}: each half needs a port of its own`, 2);
+  return { serverPort, edgePort, tickSeconds: readTick(), stateDir: process.env.HEAPBEAT_STATE || ".heapbeat" };
 }

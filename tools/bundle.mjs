@@ -1,0 +1,100 @@
+// Makes edge/build/index.js and edge/build/index_bg.wasm, which wrangler.toml names, of the compiled edge.
+
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { fail, logNote } from "./log.mjs";
+import { writePages } from "./pages.mjs";
+import { runCommand } from "./process.mjs";
+
+export const TARGET = "wasm32-unknown-unknown";
+
+/** The cargo profile of the edge as it is deployed, and the one to develop with: see the root Cargo.toml. */
+export const DEPLOYED = "wasm";
+export const DEVELOPMENT = "wasm-dev";
+
+const BUILD_TOOL = "target/quick/heapbeat-build";
+const BUILD = "edge/build";
+/** Records which files and profile edge/build was made of. */
+const STAMP = join(BUILD, ".stamp");
+
+/**
+ * Features that Cloudflare's engine has for certain. Where binaryen may use every feature it writes encodings that not every
+ * engine reads.
+ */
+const FEATURES = [
+  "mutable-globals",
+  "sign-ext",
+  "nontrapping-float-to-int",
+  "bulk-memory",
+  "multivalue",
+  "reference-types",
+  "exception-handling",
+];
+
+/** @param {string} profile */
+const compiledModule = (profile) => join("target", TARGET, profile, "heapbeat_edge.wasm");
+
+/** Makes edge/build, unless it was made of the same files. @param {string} profile */
+export async function bundle(profile) {
+  writePages();
+  const stamp = describeInputs(profile);
+  if (stamp === readStamp()) return;
+  mkdirSync(BUILD, { recursive: true });
+  // What is made is moved into place when all of it is there.
+  const staging = mkdtempSync(join(BUILD, ".staging-"));
+  try {
+    await runCommand([BUILD_TOOL, compiledModule(profile), staging]);
+    await bundleScript(staging);
+    const wasm = join(staging, "index_bg.wasm");
+    if (profile === DEPLOYED) await optimize(wasm);
+    renameSync(wasm, join(BUILD, "index_bg.wasm"));
+    renameSync(join(staging, "bundle.js"), join(BUILD, "index.js"));
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+  if (profile === DEPLOYED) checkSize();
+  writeFileSync(STAMP, stamp);
+}
+
+/** @param {string} profile */
+function describeInputs(profile) {
+  const inputs = [compiledModule(profile), BUILD_TOOL, "tools/bundle.mjs", "package-lock.json"];
+  return JSON.stringify({ profile, modified: inputs.map((path) => statSync(path).mtimeMs) });
+}
+
+/** @returns {string | undefined} */
+function readStamp() {
+  try {
+    return readFileSync(STAMP, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bundles the entry module and the bindings that it imports. @param {string} staging */
+async function bundleScript(staging) {
+  const options = ["--bundle", "--format=esm", "--minify", "--log-level=warning", "--outfile=bundle.js"];
+  const external = ["--external:./index_bg.wasm", "--external:cloudflare:*"];
+  const esbuild = resolve("node_modules/.bin/esbuild");
+  await runCommand([esbuild, "entry.js", ...options, ...external], { cwd: staging });
+  // esbuild keeps the `source` of a source phase import, which the runtime does not know.
+  const script = readFileSync(join(staging, "bundle.js"), "utf8");
+  writeFileSync(join(staging, "bundle.js"), script.replaceAll("import source ", "import "));
+}
+
+/** @param {string} wasm */
+async function optimize(wasm) {
+  const features = FEATURES.map((feature) => `--enable-${feature}`);
+  const passes = ["-Os", "--strip-debug", "--strip-producers"];
+  await runCommand([resolve("node_modules/.bin/wasm-opt"), wasm, "-o", wasm, ...features, ...passes]);
+}
+
+/** Fails if the WebAssembly is larger than bench/wasm-size.json allows. */
+function checkSize() {
+  const { limitBytes } = JSON.parse(readFileSync("bench/wasm-size.json", "utf8"));
+  const size = gzipSync(readFileSync(join(BUILD, "index_bg.wasm"))).length;
+  const kb = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(0)} kB`;
+  if (size > limitBytes) fail(`the edge has ${kb(size)} gzipped; bench/wasm-size.json allows ${kb(limitBytes)}`);
+  logNote(`the edge has ${kb(size)} gzipped, at most ${kb(limitBytes)}`);
+}

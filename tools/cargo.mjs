@@ -1,0 +1,73 @@
+// Cargo builds that run beside others: their output is kept until they fail, their progress can be read.
+
+import { captureCommand } from "./process.mjs";
+
+/** Cargo reports its progress like this, also where standard error is no terminal. */
+const PROGRESS = /\[[=> ]*\] (\d+)\/(\d+)[^\r\n]*/g;
+
+/** Lines that say nothing of a failure. */
+const ROUTINE = /^ *(?:Building|Compiling|Downloading|Downloaded|Updating|Blocking)?(?: [^\r\n]*)?[\r\n]+/gm;
+
+/** Text of cargo when it cannot reach the registry. */
+const OFFLINE =
+  /could(?:n't| not) resolve|failed to download|spurious network error|attempting to make an HTTP request/i;
+
+/** A cargo command. */
+export class CargoBuild {
+  /** Crates that are up to date or compiled, and all crates. */
+  done = 0;
+  total = 0;
+  started = false;
+  finished = false;
+  /** Crates that were up to date. @type {number | undefined} */
+  #fresh;
+  #output = "";
+
+  /**
+   * @param {string} name of what is built, for the progress
+   * @param {string[]} args
+   * @param {{ env?: Record<string, string>, expectedCrates: number, slowCrates: number }} options `expectedCrates` is the number of
+   *   crates until cargo says it; `slowCrates` is how many average crates the last, large ones amount to
+   */
+  constructor(name, args, { env, expectedCrates, slowCrates }) {
+    this.name = name;
+    this.args = args;
+    this.env = env;
+    this.expectedCrates = expectedCrates;
+    this.slowCrates = slowCrates;
+  }
+
+  /** Crates that this build has compiled. */
+  get compiled() {
+    return this.done - (this.#fresh ?? this.done) + (this.finished && this.#fresh !== undefined ? this.slowCrates : 0);
+  }
+
+  /** Average crates that remain to be compiled. */
+  get remaining() {
+    return this.finished ? 0 : (this.total || this.expectedCrates) - this.done + this.slowCrates;
+  }
+
+  /** Runs the build. Throws if it fails, with the output of cargo. */
+  async run() {
+    this.started = true;
+    const env = { ...this.env, CARGO_TERM_PROGRESS_WHEN: "always", CARGO_TERM_PROGRESS_WIDTH: "80" };
+    try {
+      await captureCommand(["cargo", ...this.args], { env, onOutput: (text) => this.#read(text) });
+    } catch (error) {
+      const output = this.#output.replace(PROGRESS, "").replace(ROUTINE, "").trim();
+      const hint = OFFLINE.test(output) ? "\ncargo could not download crates: check the network connection" : "";
+      throw new Error(`${output}\n${/** @type {Error} */ (error).message}${hint}`);
+    }
+    this.finished = true;
+  }
+
+  /** @param {string} text */
+  #read(text) {
+    this.#output += text;
+    for (const [, done, total] of text.matchAll(PROGRESS)) {
+      this.done = Number(done);
+      this.total = Number(total);
+      this.#fresh ??= this.done;
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// Installs and builds what a goal of the Makefile needs, side by side:
+//
+//   prepare.mjs setup   the npm packages and Rust's WebAssembly target
+//   prepare.mjs wasm    that, and the edge: edge/build
+//   prepare.mjs run     that, and the server, for `make run`
+//   prepare.mjs test    that, and all native tests
+//
+// It runs on any Node from 18 and without npm packages, as it installs them. What is up to date is left as it is.
+
+import { existsSync } from "node:fs";
+import { bundle, DEPLOYED, DEVELOPMENT, TARGET } from "./bundle.mjs";
+import { CargoBuild } from "./cargo.mjs";
+import { fail, logNote, logStep } from "./log.mjs";
+import { installPackages } from "./npm.mjs";
+import { SERVER } from "./programs.mjs";
+import { Progress } from "./progress.mjs";
+import { addRustTarget } from "./toolchain.mjs";
+
+const goal = process.argv[2] ?? "";
+if (!["setup", "wasm", "run", "test"].includes(goal))
+  fail(`prepare.mjs: "${goal}" is none of setup, wasm, run, test`, 2);
+
+/** `make run` builds for a start; tests run what is deployed. */
+const wasmProfile = process.env.WASM_PROFILE || (goal === "run" ? DEVELOPMENT : DEPLOYED);
+
+/**
+ * The edge is compiled as a `cdylib` and nothing else, as cargo skips link-time optimization for a library that is an `rlib` as
+ * well. The variable is for wasm-bindgen's macro.
+ */
+const edge = new CargoBuild(
+  "edge",
+  [
+    ...["rustc", "--locked", "-p", "heapbeat-edge", "--lib", "--crate-type", "cdylib"],
+    ...["--profile", wasmProfile, "--target", TARGET],
+  ],
+  { env: { WASM_BINDGEN_USE_JS_SYS: "1" }, expectedCrates: 130, slowCrates: 40 },
+);
+const buildTool = new CargoBuild("build tool", ["build", "--locked", "--profile", "quick", "-p", "heapbeat-build"], {
+  expectedCrates: 67,
+  slowCrates: 10,
+});
+const server = new CargoBuild("server", ["build", "--locked", ...SERVER.buildArgs], {
+  expectedCrates: 150,
+  slowCrates: 20,
+});
+const tests = new CargoBuild("tests", ["test", "--workspace", "--locked", "--no-run"], {
+  expectedCrates: 500,
+  slowCrates: 100,
+});
+
+/** Native builds, one after the other, as they share a directory and its crates. */
+const nativeBuilds = { setup: [], wasm: [buildTool], run: [buildTool, server], test: [buildTool, tests] }[goal] ?? [];
+
+async function buildEdge() {
+  await addRustTarget(TARGET);
+  if (goal !== "setup") await edge.run();
+}
+
+async function buildNatively() {
+  for (const build of nativeBuilds) await build.run();
+}
+
+/** Says what takes time, where something does. */
+function announce() {
+  const work = [
+    existsSync("node_modules/.heapbeat-stamp") ? "" : "npm packages",
+    goal === "setup" || existsSync(`target/${TARGET}/${wasmProfile}/deps`) ? "" : "the edge",
+    goal !== "run" || existsSync("target/quick/deps") ? "" : "the server",
+    goal !== "test" || existsSync("target/debug/deps") ? "" : "the tests",
+  ].filter(Boolean);
+  if (work.length === 0) return;
+  const minutes = { setup: 1, wasm: 3, run: 4, test: 6 }[goal];
+  logStep(`preparing ${work.join(", ")}: about ${minutes} min on two cores, once`);
+}
+
+announce();
+const progress = new Progress([edge, ...nativeBuilds]);
+if (goal !== "setup") progress.start();
+const began = performance.now();
+try {
+  await Promise.all([installPackages(), buildEdge(), buildNatively()]);
+} catch (error) {
+  progress.stop();
+  fail(/** @type {Error} */ (error).message);
+}
+progress.stop();
+if (goal !== "setup") await bundle(wasmProfile);
+const seconds = (performance.now() - began) / 1000;
+if (seconds > 5) logNote(`ready after ${Math.round(seconds)} s`);

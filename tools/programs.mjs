@@ -1,0 +1,13 @@
+// The native programs that the tools build and run.
+
+/** The backend that `make run` starts. */
+export const SERVER = {
+  buildArgs: ["--profile", "quick", "-p", "heapbeat-cli", "--bin", "heapbeat"],
+  command: ["target/quick/heapbeat", "serve", "--demo"],
+};
+
+/** The command line, which `make run` builds when the page is up. */
+export const COMMAND_LINE = {
+  buildArgs: ["--profile", "quick", "-p", "heapbeat-cli", "--bin", "heapbeat"],
+  program: "target/quick/heapbeat",
+};
