@@ -43,16 +43,16 @@ export class Progress {
         if (finished) return `${name} done`;
         return total ? `${name} ${done} of ${total} crates` : `${name} begins`;
       });
-    return [...counts, this.#estimate()].join(", ");
+    return [...counts, ...this.#estimate()].join(", ");
   }
 
-  /** The time left if all crates took as long as those that are compiled. */
+  /** The time left if all crates took as long as those that are compiled; nothing while too few are. */
   #estimate() {
     const sum = (/** @type {(build: import("./cargo.mjs").CargoBuild) => number} */ count) =>
       this.builds.reduce((total, build) => total + count(build), 0);
     const compiled = sum((build) => build.compiled);
-    if (compiled < ENOUGH_CRATES) return "the time left is not known yet";
+    if (compiled < ENOUGH_CRATES) return [];
     const seconds = (performance.now() - this.#began) / 1000;
-    return `about ${formatDuration((seconds / compiled) * sum((build) => build.remaining))} left`;
+    return [`about ${formatDuration((seconds / compiled) * sum((build) => build.remaining))} left`];
   }
 }
