@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod cause;
+pub mod id;
 
 use minicbor::{Decode, Encode};
 use std::collections::VecDeque;

@@ -5,16 +5,16 @@ use super::machines::hide;
 use super::{Hub, Told};
 use crate::domain::incident::Incident;
 use crate::domain::incident::actions::Orders;
+use crate::domain::incident::id::IncidentId;
 use crate::domain::report::last_report::Run;
 use crate::probe::wall_clock;
 use crate::web::api;
-use crate::web::routes::place;
 
 impl Hub {
     /// The incident of this id, whosever it is, and the samples before it.
     fn incident(&self, id: &str) -> Told<Option<(Incident, Vec<Run>)>> {
-        let Some((monitor, second)) = place(id) else { return Ok(None) };
-        self.store()?.incident(&monitor, second).map_err(|error| error.to_string())
+        let Ok(IncidentId { monitor, opened }) = id.parse() else { return Ok(None) };
+        self.store()?.incident(&monitor, opened).map_err(|error| error.to_string())
     }
 
     /// The same, where anybody may see it, with the name of whose it is.

@@ -6,11 +6,11 @@
 use super::{Hub, Told};
 use crate::config::{Config, Monitor, Problem};
 use crate::domain::incident::Incident;
+use crate::domain::incident::id::IncidentId;
 use crate::domain::maintenance::Work;
 use crate::probe::wall_clock;
 use crate::view::StatusView;
 use crate::web::api;
-use crate::web::routes::place;
 
 /// Later than any incident, in seconds of Unix time.
 const LATER: i64 = 253_402_300_800;
@@ -58,8 +58,9 @@ impl Hub {
 
     /// The newest incidents of the monitors of `config`, newest first; `before`: the id of one, to go on behind it.
     pub(super) fn incidents_of(&self, config: &Config, before: &str, limit: i64) -> Told<Vec<Incident>> {
-        let before = place(before);
-        let (monitor, second) = before.as_ref().map_or(("", LATER), |(id, second)| (id.as_str(), *second));
+        let before = before.parse::<IncidentId>().ok();
+        let (monitor, second) =
+            before.as_ref().map_or(("", LATER), |before| (before.monitor.as_str(), before.opened));
         let ids = crate::json::list(|list| config.monitors.iter().for_each(|it| list.push(it.id.as_str())));
         let found = self.store()?.incidents_before(&ids, (second, monitor), limit);
         let mut list = found.map_err(|error| error.to_string())?;

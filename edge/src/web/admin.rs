@@ -9,33 +9,33 @@ use crate::json;
 use crate::web::api::problem;
 
 /// Longest list that is taken, in bytes: half of what a row holds.
-pub const LONGEST_LIST: usize = 1024 * 1024;
+pub const MAX_LIST_BYTES: usize = 1024 * 1024;
 
 /// Shortest token that lets anybody in: one that can be guessed is none.
-const SHORTEST_TOKEN: usize = 16;
+const MIN_TOKEN_LENGTH: usize = 16;
 
 /// What became of a request with or without a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum Authorization {
     /// It is the owner's.
     Granted,
     /// It has none, or a wrong one.
     Refused,
     /// There is none to have: the secret is not set, or too short.
-    Closed,
+    Disabled,
 }
 
 /// Compares the `Authorization` of a request with the tokens that are good. Takes as long for a token that is almost
 /// right as for one that is all wrong.
-pub fn entry(authorization: Option<&str>, good: &[Option<String>]) -> Entry {
-    let mut usable = good.iter().flatten().filter(|token| token.len() >= SHORTEST_TOKEN).peekable();
+pub fn authorize(authorization: Option<&str>, good: &[Option<String>]) -> Authorization {
+    let mut usable = good.iter().flatten().filter(|token| token.len() >= MIN_TOKEN_LENGTH).peekable();
     if usable.peek().is_none() {
-        return Entry::Closed;
+        return Authorization::Disabled;
     }
     let scheme = |given: &str| given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
     let given = authorization.filter(|given| scheme(given)).map_or("", |given| given[7..].trim());
     let granted = usable.fold(false, |granted, token| granted | same(given.as_bytes(), token.as_bytes()));
-    if granted { Entry::Granted } else { Entry::Refused }
+    if granted { Authorization::Granted } else { Authorization::Refused }
 }
 
 /// Whether two secrets are the same; how long that takes depends on how long they are, and on nothing else.
@@ -51,8 +51,8 @@ pub fn read_list(text: &str) -> Result<Vec<Value>, String> {
 
 /// Reads a body with one list in it: `{name:[…]}`.
 pub fn read_named(text: &str, name: &str) -> Result<Vec<Value>, String> {
-    if text.len() > LONGEST_LIST {
-        return Err(format!("the list has {} bytes, more than {LONGEST_LIST}", text.len()));
+    if text.len() > MAX_LIST_BYTES {
+        return Err(format!("the list has {} bytes, more than {MAX_LIST_BYTES}", text.len()));
     }
     let wrong = |why: &str| format!(r#"the body should be {{"{name}":[…]}}: {why}"#);
     let body = tree::read(text).map_err(|error| wrong(&error.to_string()))?;
@@ -94,27 +94,27 @@ mod tests {
     fn who_may_enter() {
         let good = "0123456789abcdef";
         let cases = [
-            ("the token", Some("Bearer 0123456789abcdef"), Some(good), Entry::Granted),
-            ("in another case", Some("bearer 0123456789abcdef"), Some(good), Entry::Granted),
-            ("with space", Some("Bearer   0123456789abcdef "), Some(good), Entry::Granted),
-            ("no token", None, Some(good), Entry::Refused),
-            ("an empty one", Some("Bearer "), Some(good), Entry::Refused),
-            ("another", Some("Bearer 0123456789abcdeF"), Some(good), Entry::Refused),
-            ("its beginning", Some("Bearer 0123456789abcde"), Some(good), Entry::Refused),
-            ("more than it", Some("Bearer 0123456789abcdef0"), Some(good), Entry::Refused),
-            ("another scheme", Some("Basic 0123456789abcdef"), Some(good), Entry::Refused),
-            ("no scheme", Some("0123456789abcdef"), Some(good), Entry::Refused),
-            ("a letter of two bytes in the way", Some("Beare\u{e9} x"), Some(good), Entry::Refused),
-            ("nothing is set", Some("Bearer 0123456789abcdef"), None, Entry::Closed),
-            ("nothing is set and nothing given", Some("Bearer "), None, Entry::Closed),
-            ("too short to be one", Some("Bearer short"), Some("short"), Entry::Closed),
-            ("empty", Some("Bearer "), Some(""), Entry::Closed),
+            ("the token", Some("Bearer 0123456789abcdef"), Some(good), Authorization::Granted),
+            ("in another case", Some("bearer 0123456789abcdef"), Some(good), Authorization::Granted),
+            ("with space", Some("Bearer   0123456789abcdef "), Some(good), Authorization::Granted),
+            ("no token", None, Some(good), Authorization::Refused),
+            ("an empty one", Some("Bearer "), Some(good), Authorization::Refused),
+            ("another", Some("Bearer 0123456789abcdeF"), Some(good), Authorization::Refused),
+            ("its beginning", Some("Bearer 0123456789abcde"), Some(good), Authorization::Refused),
+            ("more than it", Some("Bearer 0123456789abcdef0"), Some(good), Authorization::Refused),
+            ("another scheme", Some("Basic 0123456789abcdef"), Some(good), Authorization::Refused),
+            ("no scheme", Some("0123456789abcdef"), Some(good), Authorization::Refused),
+            ("a letter of two bytes in the way", Some("Beare\u{e9} x"), Some(good), Authorization::Refused),
+            ("nothing is set", Some("Bearer 0123456789abcdef"), None, Authorization::Disabled),
+            ("nothing is set and nothing given", Some("Bearer "), None, Authorization::Disabled),
+            ("too short to be one", Some("Bearer short"), Some("short"), Authorization::Disabled),
+            ("empty", Some("Bearer "), Some(""), Authorization::Disabled),
         ];
         for (name, authorization, token, expected) in cases {
-            assert_eq!(entry(authorization, &[token.map(str::to_owned)]), expected, "{name}");
+            assert_eq!(authorize(authorization, &[token.map(str::to_owned)]), expected, "{name}");
         }
         let two = [None, Some("another token 123".to_owned()), Some(good.to_owned())];
-        assert_eq!(entry(Some("Bearer 0123456789abcdef"), &two), Entry::Granted);
+        assert_eq!(authorize(Some("Bearer 0123456789abcdef"), &two), Authorization::Granted);
     }
 
     #[test]
@@ -133,6 +133,6 @@ mod tests {
         for text in ["", "[]", r#"{"monitors":{}}"#, r#"{"monitors":[],"more":1}"#] {
             assert!(read_list(text).is_err(), "{text}");
         }
-        assert!(read_list(&" ".repeat(LONGEST_LIST + 1)).unwrap_err().contains("more than"));
+        assert!(read_list(&" ".repeat(MAX_LIST_BYTES + 1)).unwrap_err().contains("more than"));
     }
 }

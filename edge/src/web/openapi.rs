@@ -24,7 +24,7 @@ mod words;
 use self::node::{Node, object};
 use self::operation::{Operation, errors, known_headers, parameter, problem};
 use self::schema::text;
-use crate::web::routes::table::{PATHS, Path, Route, Verb};
+use crate::web::routes::endpoint::{self, Endpoint};
 
 /// Where the document is, below `edge/assets`.
 pub const DOCUMENT: &str = "api/v1/openapi.json";
@@ -100,61 +100,62 @@ fn tree() -> Node {
             ])]),
         ),
         ("tags", Node::List(TAGS.into_iter().map(tag).collect())),
-        ("paths", object(PATHS.iter().map(|path| (path.template, methods(path))))),
+        ("paths", object(endpoint::all().iter().map(|path| (path.template, methods(path))))),
         ("components", components()),
     ])
 }
 
 /// All that can be done at a path.
-fn methods(path: &Path) -> Node {
-    let word = |verb: &Verb| match verb {
-        Verb::Get => "get",
-        Verb::Post => "post",
-        Verb::Put => "put",
-        Verb::Delete => "delete",
-    };
-    object(path.verbs.iter().map(|verb| {
-        let mut operation = described(path.route, *verb);
-        operation.parameters.splice(0..0, parameters::of(path, *verb));
-        (word(verb), operation.node())
-    }))
+fn methods(path: &Endpoint) -> Node {
+    Node::Object(
+        path.operations
+            .iter()
+            .map(|operation| {
+                let method = operation.method.as_str();
+                let mut described = described(path.template, method);
+                described.parameters.splice(0..0, parameters::of(path, operation));
+                (method.to_lowercase(), described.node())
+            })
+            .collect(),
+    )
 }
 
 /// What is done there, by whom, and what comes back.
-fn described(route: Route, verb: Verb) -> Operation {
-    match (route, verb) {
-        (Route::Page, _) => pages::status(),
-        (Route::MonitorPage, _) => pages::monitor(),
-        (Route::IncidentPage, _) => pages::incident(),
-        (Route::Preview, _) => pages::preview(),
-        (Route::Status, _) => status::all(),
-        (Route::Monitor, _) => status::one(),
-        (Route::Uptime, _) => past::uptime(),
-        (Route::Memory, _) => past::memory(),
-        (Route::Latency, _) => past::latency(),
-        (Route::Days, _) => past::days(),
-        (Route::Versions, _) => past::versions(),
-        (Route::Incidents, _) => incidents::list_them(),
-        (Route::Incident, _) => incidents::one(),
-        (Route::Badge, _) => machines::picture(),
-        (Route::Shield, _) => machines::shield(),
-        (Route::Metrics, _) => machines::figures(),
-        (Route::Atom, _) => machines::atom(),
-        (Route::Rss, _) => machines::rss(),
-        (Route::Calendar, _) => machines::calendar(),
-        (Route::AdminStatus, _) => status::owners(),
-        (Route::AdminMonitors, Verb::Put) => owner::apply(),
-        (Route::AdminMonitors, _) => owner::monitors(),
-        (Route::AdminMaintenance, Verb::Put) => owner::announce(),
-        (Route::AdminMaintenance, _) => owner::work(),
-        (Route::AdminIncident, _) => incidents::order(),
-        (Route::Export, _) => owner::export(),
-        (Route::Import, _) => owner::import(),
-        (Route::Heartbeat, _) => owner::heartbeat(),
-        (Route::Subscriptions, Verb::Delete) => subscriptions::end(),
-        (Route::Subscriptions, _) => subscriptions::ask(),
-        (Route::AdminSubscriptions, Verb::Delete) => subscriptions::remove(),
-        (Route::AdminSubscriptions, _) => subscriptions::all(),
+fn described(template: &str, method: &str) -> Operation {
+    match (template, method) {
+        ("/", _) => pages::status(),
+        ("/monitors/{id}", _) => pages::monitor(),
+        ("/incidents/{id}", _) => pages::incident(),
+        ("/preview.svg", _) => pages::preview(),
+        ("/api/v1/status", _) => status::all(),
+        ("/api/v1/monitors/{id}", _) => status::one(),
+        ("/api/v1/monitors/{id}/uptime", _) => past::uptime(),
+        ("/api/v1/monitors/{id}/memory", _) => past::memory(),
+        ("/api/v1/monitors/{id}/latency", _) => past::latency(),
+        ("/api/v1/monitors/{id}/days", _) => past::days(),
+        ("/api/v1/monitors/{id}/versions", _) => past::versions(),
+        ("/api/v1/incidents", _) => incidents::list_them(),
+        ("/api/v1/incidents/{id}", _) => incidents::one(),
+        ("/badge/{id}.svg", _) => machines::picture(),
+        ("/badge/{id}.json", _) => machines::shield(),
+        ("/metrics", _) => machines::figures(),
+        ("/feed.atom", _) => machines::atom(),
+        ("/feed.rss", _) => machines::rss(),
+        ("/calendar.ics", _) => machines::calendar(),
+        ("/api/v1/admin/status", _) => status::owners(),
+        ("/api/v1/admin/monitors", "PUT") => owner::apply(),
+        ("/api/v1/admin/monitors", _) => owner::monitors(),
+        ("/api/v1/admin/maintenance", "PUT") => owner::announce(),
+        ("/api/v1/admin/maintenance", _) => owner::work(),
+        ("/api/v1/admin/incidents/{id}", _) => incidents::order(),
+        ("/api/v1/admin/export", _) => owner::export(),
+        ("/api/v1/admin/import", _) => owner::import(),
+        ("/api/v1/heartbeats/{id}", _) => owner::heartbeat(),
+        ("/api/v1/subscriptions", "DELETE") => subscriptions::end(),
+        ("/api/v1/subscriptions", _) => subscriptions::ask(),
+        ("/api/v1/admin/subscriptions", "DELETE") => subscriptions::remove(),
+        ("/api/v1/admin/subscriptions", _) => subscriptions::all(),
+        _ => panic!("{method} {template} is not described"),
     }
 }
 

@@ -1,92 +1,87 @@
-//! Who answers what. A request gets an answer, never an exception: an error of the hub is a 503 in JSON.
+//! The front: every request of the public, of the owner and of jobs. A request gets an answer, never an exception; an error of the hub
+//! becomes a problem document with 503.
 //!
-//! A room each: [`pages`] for people, [`public`] for machines, [`subscribe`] for who wants to be told, [`owner`]
-//! for who has a token. [`table`] has every path,
-//! [`limit`] how often it may be asked for, [`ask`] what the hub is asked for it, [`keep`] what the hub said, and [`reply`] makes the
-//! answer of it.
+//! [`endpoint`] finds the path, the operation and the [`route::Route`]; [`pages`], [`public`] and [`owner`] answer it. [`rate_limit`] counts
+//! requests, [`cached_fetch`] asks the hub or takes its last answer from the [`cache`], and [`response`] writes headers and problem
+//! documents.
 
 mod cache;
 mod cached_fetch;
+pub(crate) mod endpoint;
 mod etag;
+mod hub_question;
 mod owner;
 mod pages;
+pub(crate) mod parameters;
 mod public;
-mod query;
-pub(crate) mod query_params;
+pub(crate) mod query;
 mod rate_limit;
 pub(crate) mod response;
+pub(crate) mod route;
 pub(crate) mod subscribe;
-pub(crate) mod table;
 
+use http::Method;
 use worker::{Env, Request, Response, Result, console_error};
 
-pub(crate) use self::query_params::place;
-use self::table::{Path, Route, Verb};
+use self::endpoint::{Access, Endpoint, Found};
 use crate::platform::env;
-use crate::web::page::Page;
 
-/// Answers a request of anybody.
+/// Answers a request.
 pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response> {
     let path = request.path();
-    let Some((entry, id)) = table::find(&path) else {
-        return response::secure(response::missing(&path)?, true);
+    let Some(found) = endpoint::find(&path) else {
+        return response::secure(response::not_found(&path)?, true);
     };
-    let response = match dispatch(request, env, entry, (&path, id)).await {
+    let endpoint = found.endpoint;
+    let response = match dispatch(request, env, found, &path).await {
         Ok(response) => response,
         Err(error) => {
             console_error!("{path}: {error}");
-            response::problem(500, "something went wrong here, and was logged")?
+            response::problem(500, "An internal error occurred; it was logged.")?
         }
     };
-    response::secure(response, entry.is_public())
+    response::secure(response, endpoint.is_public())
 }
 
-async fn dispatch(
-    request: &mut Request,
-    env: &Env,
-    entry: &Path,
-    (path, id): (&str, &str),
-) -> Result<Response> {
-    // The crate takes every method that it does not know for a `GET`.
-    let method = request.inner().method();
-    let verb = match method.as_str() {
-        "GET" | "HEAD" => Verb::Get,
-        "POST" => Verb::Post,
-        "PUT" => Verb::Put,
-        "DELETE" => Verb::Delete,
-        "OPTIONS" => return response::options(entry),
-        _ => return response::not_allowed(entry, &method),
+async fn dispatch(request: &mut Request, env: &Env, found: Found, path: &str) -> Result<Response> {
+    let endpoint: &'static Endpoint = found.endpoint;
+    // The `worker` crate takes every method that it does not know for a `GET`.
+    let name = request.inner().method();
+    if name == "OPTIONS" {
+        return response::options(endpoint);
+    }
+    let method = Method::from_bytes(name.as_bytes()).ok();
+    let Some(operation) = method.and_then(|method| endpoint.operation(&method)) else {
+        return response::method_not_allowed(endpoint, &name);
     };
-    if !entry.verbs.contains(&verb) {
-        return response::not_allowed(entry, &method);
+    let access = operation.access;
+    let weight = if access == Access::Subscriber { 1 + rate_limit::PENALTY } else { 1 };
+    if rate_limit::is_exceeded(env, &rate_limit::key(request, access), weight).await {
+        return response::too_many_requests();
     }
-    let times = if entry.route == Route::Subscriptions { 1 + rate_limit::MORE } else { 1 };
-    if rate_limit::is_over(env, &rate_limit::key(request, entry), times).await {
-        return response::too_many();
+    if let Some(refused) = owner::refuse(request, env, access, path).await? {
+        return Ok(refused);
     }
-    match entry.route {
-        Route::Page => pages::answer(request, env, Page::Status, path, "/page").await,
-        Route::Preview => pages::answer(request, env, Page::Preview, path, "/page").await,
-        Route::MonitorPage => {
-            let question = format!("/monitors/{id}/page?{}", pages::range(&query_of(request)));
-            pages::answer(request, env, Page::Monitor, path, &question).await
-        }
-        Route::IncidentPage => {
-            pages::answer(request, env, Page::Incident, path, &format!("/incidents/{id}/page")).await
-        }
-        route if entry.is_public() => public::answer(request, env, route, path).await,
-        _ => owner::answer(request, env, entry, path).await,
+    let route = match found.route(operation, &query_of(request)) {
+        Ok(Some(route)) => route,
+        Ok(None) => return response::not_found(path),
+        Err(error) => return response::problem(400, &error.to_string()),
+    };
+    match access {
+        Access::Page => pages::answer(request, env, &route, path).await,
+        Access::Public => public::answer(request, env, &route, path).await,
+        Access::Subscriber | Access::Job | Access::Owner => owner::answer(request, env, &route, path).await,
     }
 }
 
-/// What stands behind the `?`.
+/// The text behind the `?`.
 fn query_of(request: &Request) -> String {
     let url = request.inner().url();
     let query = url.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or_default());
     query.unwrap_or_default().to_owned()
 }
 
-/// Where the page stands: as it is configured, else as it was asked for. `None` where that is no address.
+/// The origin of the page: as it is configured, else as it was requested. `None` if that is not an address.
 fn origin(request: &Request, env: &Env) -> Option<String> {
     let url = env::page(env).unwrap_or_else(|| request.inner().url());
     let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);

@@ -7,8 +7,8 @@ use super::markup::escaped;
 use super::text_of as text;
 use crate::json;
 
-/// Longest label, in characters.
-pub const LONGEST_LABEL: usize = 40;
+/// The longest label, in characters.
+pub const MAX_LABEL: usize = 40;
 
 const GREEN: &str = "#1a7f4b";
 const AMBER: &str = "#9a6700";
@@ -16,32 +16,67 @@ const RED: &str = "#c93434";
 const BLUE: &str = "#3b6fd4";
 const GREY: &str = "#6b7280";
 
-/// How it looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The style of a badge, by the names of shields.io.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Style {
-    /// Twenty pixels, round corners.
+    /// 20 pixels high with rounded corners.
     #[default]
     Flat,
-    /// The same with sharp corners.
-    Square,
-    /// Twenty-eight pixels, in capitals.
-    Large,
+    /// 20 pixels high with square corners.
+    FlatSquare,
+    /// 28 pixels high, in capitals.
+    ForTheBadge,
 }
 
 impl Style {
-    /// The words of the parameter, in the order of the styles.
-    pub const WORDS: [&str; 3] = ["flat", "flat-square", "for-the-badge"];
+    /// Every style.
+    pub const ALL: [Style; 3] = [Style::Flat, Style::FlatSquare, Style::ForTheBadge];
 
-    /// The style of this name; the usual one where none is named.
-    pub fn parse(text: Option<&str>) -> Option<Style> {
-        let styles = [Style::Flat, Style::Square, Style::Large];
-        let Some(text) = text else { return Some(Style::Flat) };
-        Style::WORDS.iter().position(|word| *word == text).map(|at| styles[at])
+    /// The value of the parameter `style`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Style::Flat => "flat",
+            Style::FlatSquare => "flat-square",
+            Style::ForTheBadge => "for-the-badge",
+        }
+    }
+
+    /// The style of this name.
+    pub fn parse(text: &str) -> Option<Style> {
+        Style::ALL.into_iter().find(|style| style.as_str() == text)
     }
 }
 
-/// What of a monitor a badge may show.
-pub const METRICS: [&str; 3] = ["status", "uptime", "memory"];
+/// What a badge shows of a monitor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Its state.
+    #[default]
+    Status,
+    /// Its uptime of ninety days.
+    Uptime,
+    /// Its memory.
+    Memory,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Metric; 3] = [Metric::Status, Metric::Uptime, Metric::Memory];
+
+    /// The value of the parameter `metric`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Metric::Status => "status",
+            Metric::Uptime => "uptime",
+            Metric::Memory => "memory",
+        }
+    }
+
+    /// The metric of this name.
+    pub fn parse(text: &str) -> Option<Metric> {
+        Metric::ALL.into_iter().find(|metric| metric.as_str() == text)
+    }
+}
 
 /// What a badge says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,16 +87,17 @@ pub struct Badge {
 }
 
 impl Badge {
-    /// Of the body of `GET /api/v1/monitors/{id}`. `metric` is one of [`METRICS`].
-    pub fn of(monitor: &str, metric: &str, label: Option<&str>) -> Badge {
+    /// The badge of a monitor, from the body of `GET /api/v1/monitors/{id}`.
+    pub fn of(monitor: &str, metric: Metric, label: Option<&str>) -> Badge {
         let monitor = tree::read(monitor).unwrap_or_default();
         let (message, colour) = match metric {
-            "uptime" => uptime(&monitor["uptime"]["90d"]),
-            "memory" => memory(&monitor["memory"]),
-            _ => state(text(&monitor["state"])),
+            Metric::Uptime => uptime(&monitor["uptime"]["90d"]),
+            Metric::Memory => memory(&monitor["memory"]),
+            Metric::Status => state(text(&monitor["state"])),
         };
-        let label = label.unwrap_or(if metric == "status" { text(&monitor["name"]) } else { metric });
-        Badge { label: label.chars().take(LONGEST_LABEL).collect(), message, colour }
+        let default = if metric == Metric::Status { text(&monitor["name"]) } else { metric.as_str() };
+        let label = label.unwrap_or(default);
+        Badge { label: label.chars().take(MAX_LABEL).collect(), message, colour }
     }
 
     /// As <https://shields.io/badges/endpoint-badge> wants it.
@@ -77,11 +113,11 @@ impl Badge {
 
     /// As a picture.
     pub fn svg(&self, style: Style) -> String {
-        let large = style == Style::Large;
+        let large = style == Style::ForTheBadge;
         let (height, pad, radius) = match style {
             Style::Flat => (20, 6, 3),
-            Style::Square => (20, 6, 0),
-            Style::Large => (28, 12, 0),
+            Style::FlatSquare => (20, 6, 0),
+            Style::ForTheBadge => (28, 12, 0),
         };
         let shown = |text: &str| if large { text.to_ascii_uppercase() } else { text.to_owned() };
         let (label, message) = (shown(&self.label), shown(&self.message));
@@ -163,7 +199,7 @@ mod tests {
         "memory":{"rss":150,"limit":1024,"pressure":"shed"}}"#;
 
     fn said(monitor: &str, metric: &str) -> (String, &'static str) {
-        let badge = Badge::of(monitor, metric, None);
+        let badge = Badge::of(monitor, Metric::parse(metric).unwrap(), None);
         (format!("{}: {}", badge.label, badge.message), badge.colour)
     }
 
@@ -198,7 +234,7 @@ mod tests {
 
     #[test]
     fn labels_are_cut_and_escaped() {
-        let badge = Badge::of(MONITOR, "status", Some(&format!("<b>\"&'{}", "x".repeat(100))));
+        let badge = Badge::of(MONITOR, Metric::Status, Some(&format!("<b>\"&'{}", "x".repeat(100))));
         assert_eq!(badge.label.chars().count(), 40);
         let svg = badge.svg(Style::Flat);
         assert!(svg.contains("&lt;b&gt;&quot;&amp;&#39;xxx") && !svg.contains("<b>"), "{svg}");
@@ -207,12 +243,12 @@ mod tests {
 
     #[test]
     fn styles() {
-        let badge = Badge::of(MONITOR, "status", None);
+        let badge = Badge::of(MONITOR, Metric::Status, None);
         for (word, height) in [("flat", 20), ("flat-square", 20), ("for-the-badge", 28)] {
-            let svg = badge.svg(Style::parse(Some(word)).unwrap());
+            let svg = badge.svg(Style::parse(word).unwrap());
             assert!(svg.contains(&format!(r#" height="{height}" role"#)), "{svg}");
         }
-        assert!(badge.svg(Style::Large).contains("DEGRADED"));
-        assert_eq!((Style::parse(None), Style::parse(Some("plastic"))), (Some(Style::Flat), None));
+        assert!(badge.svg(Style::ForTheBadge).contains("DEGRADED"));
+        assert_eq!(Style::parse("plastic"), None);
     }
 }

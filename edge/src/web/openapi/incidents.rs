@@ -88,7 +88,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Node)> {
         (
             "incidents",
             "The newest first.",
-            at_most(crate::web::routes::query_params::MOST_INCIDENTS.into(), of("Incident")),
+            at_most(crate::web::routes::parameters::MAX_LIMIT.into(), of("Incident")),
         ),
         (
             "next",

@@ -7,7 +7,7 @@ use super::operation::{Operation, json, plain};
 use super::schema::{matching, record, text, within};
 use super::{MACHINES, sample};
 use crate::web::api;
-use crate::web::api::badge::{Badge, Style};
+use crate::web::api::badge::{Badge, Metric, Style};
 use crate::web::api::feed::{Feed, feed};
 
 const ORIGIN: &str = "https://status.example.com";
@@ -15,7 +15,7 @@ const ORIGIN: &str = "https://status.example.com";
 fn badge() -> Badge {
     let status = sample::status();
     let monitor = status.monitors.first().map_or_else(String::new, |view| api::monitor_json(&status, view));
-    Badge::of(&monitor, "uptime", None)
+    Badge::of(&monitor, Metric::Uptime, None)
 }
 
 /// `GET /badge/{id}.svg`.

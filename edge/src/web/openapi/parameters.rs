@@ -4,35 +4,32 @@ use super::node::{Node, object, texts};
 use super::operation::{parameter, such_as};
 use super::schema::{incident_id, matching, monitor_id, text, within, words};
 use crate::domain::history::ledger;
+use crate::domain::incident::id::LAST_SECOND;
 use crate::web::api::RANGES;
-use crate::web::api::badge::{LONGEST_LABEL, METRICS, Style};
+use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 use crate::web::page::LANGUAGES;
-use crate::web::routes::query_params;
-use crate::web::routes::query_params::{INCIDENTS, LAST_MS, LAST_SECOND, MOST_INCIDENTS};
-use crate::web::routes::table::{Path, Route, Verb};
+use crate::web::routes::endpoint::{Access, Endpoint, IdKind, Operation};
+use crate::web::routes::parameters::{DEFAULT_LIMIT, LAST_MS, MAX_LIMIT};
 
-/// Every parameter of a path; those of the query are the ones that the front takes, and what the hub reads by itself.
-pub(super) fn of(path: &Path, verb: Verb) -> Vec<Node> {
+/// Every parameter of an operation.
+pub(super) fn of(path: &Endpoint, operation: &Operation) -> Vec<Node> {
     let mut all = Vec::new();
-    if path.template.contains("{id}") {
-        all.push(id(path.route));
+    if path.id != IdKind::None {
+        all.push(id(path.id));
     }
-    // That nothing is to be changed means something only where something would be.
-    let means_nothing = |name: &str| name == "dry-run" && verb == Verb::Get;
-    let names = query_params::parameters(path.route).iter().filter(|name| !means_nothing(name));
-    all.extend(names.map(|name| query(path.route, name)));
-    match path.route {
-        Route::Page | Route::Preview | Route::IncidentPage => all.push(language()),
-        Route::MonitorPage => all.extend([language()].into_iter().chain(stretch())),
-        Route::Heartbeat => all.extend([event(), exit()]),
-        _ => {}
+    if operation.access == Access::Page {
+        all.push(language());
+        if path.id == IdKind::Monitor {
+            all.extend(stretch());
+        }
+        return all;
     }
+    all.extend(operation.parameters.iter().map(|name| query(path.template, name)));
     all
 }
 
-fn id(route: Route) -> Node {
-    let incident = matches!(route, Route::Incident | Route::IncidentPage | Route::AdminIncident);
-    if incident {
+fn id(kind: IdKind) -> Node {
+    if kind == IdKind::Incident {
         let about = "The id of an incident, as `/api/v1/incidents` tells it.";
         return such_as(parameter("id", "path", about, incident_id()), "api-1767225600");
     }
@@ -44,14 +41,14 @@ fn id(route: Route) -> Node {
 /// # Panics
 ///
 /// Where it is not described.
-fn query(route: Route, name: &str) -> Node {
+fn query(template: &str, name: &str) -> Node {
     let one = |about: &str, schema| parameter(name, "query", about, schema);
-    match (route, name) {
+    match (template, name) {
         (_, "window") => such_as(one("How far back from now: a duration up to 91 days.", duration()), "24h")
             .with_default("24h"),
-        (Route::Memory | Route::Latency, "from" | "to") => instant(name),
-        (_, "limit") => one("How many there are on a page.", within(1, MOST_INCIDENTS.into()))
-            .with_default(i64::from(INCIDENTS)),
+        ("/api/v1/monitors/{id}/memory" | "/api/v1/monitors/{id}/latency", "from" | "to") => instant(name),
+        (_, "limit") => one("How many there are on a page.", within(1, MAX_LIMIT.into()))
+            .with_default(i64::from(DEFAULT_LIMIT)),
         (_, "before") => {
             let id = format!("^[a-z0-9]([a-z0-9-]{{0,38}}[a-z0-9])?-({})$", up_to(LAST_SECOND));
             such_as(
@@ -62,24 +59,28 @@ fn query(route: Route, name: &str) -> Node {
                 "api-1767225600",
             )
         }
-        (_, "metric") => one("What the badge shows.", words(METRICS)).with_default("status"),
-        (_, "style") => one("How it looks.", words(Style::WORDS)).with_default("flat"),
+        (_, "metric") => {
+            one("What the badge shows.", words(Metric::ALL.map(Metric::as_str))).with_default("status")
+        }
+        (_, "style") => one("How it looks.", words(Style::ALL.map(Style::as_str))).with_default("flat"),
         (_, "label") => {
-            let longest_label = i64::try_from(LONGEST_LABEL).unwrap_or_default();
+            let longest_label = i64::try_from(MAX_LABEL).unwrap_or_default();
             let about = "What stands on its left; the monitor's name or the metric where it is not given.";
             such_as(one(about, matching(ONE_LINE).with("maxLength", longest_label)), "API")
         }
+        (_, "event") => event(),
+        (_, "exit") => exit(),
         (_, "dry-run") => one("Only tells what the list would change.", words(["true"])),
-        (Route::Export, _) => {
+        ("/api/v1/admin/export", _) => {
             let about = "Where the page begins, as the last line of the page before says; without it, at the beginning.";
             such_as(one(about, matching("^[0-9-]{0,40}$")), "0-0")
         }
-        (Route::Import, "schema") => {
+        (_, "schema") => {
             let about = "The number that the first line of the export says. A hub takes in pages of its own schema only.";
             let own = crate::store::Store::schema();
             one(about, within(own, own)).with("required", true)
         }
-        _ => panic!("the parameter {name} of {route:?} is not described"),
+        _ => panic!("the parameter {name} of {template} is not described"),
     }
 }
 

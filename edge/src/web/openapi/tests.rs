@@ -30,13 +30,13 @@ fn every_path_of_the_table_and_nothing_else() {
         .iter()
         .map(|(path, methods)| (path.clone(), methods.as_object().unwrap().keys().cloned().collect()))
         .collect();
-    let mut expected: Vec<(String, Vec<String>)> = PATHS
+    let mut expected: Vec<(String, Vec<String>)> = endpoint::all()
         .iter()
         .map(|path| {
-            let mut verbs: Vec<_> =
-                path.verbs.iter().map(|verb| format!("{verb:?}").to_lowercase()).collect();
-            verbs.sort();
-            (path.template.to_owned(), verbs)
+            let methods = path.operations.iter().map(|it| it.method.as_str().to_lowercase());
+            let mut methods: Vec<_> = methods.collect();
+            methods.sort();
+            (path.template.to_owned(), methods)
         })
         .collect();
     expected.sort();

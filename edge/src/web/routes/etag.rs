@@ -1,15 +1,14 @@
-//! What tells one body from another: a strong `ETag` (RFC 9110, 8.8.3), and who has it already. Pure.
+//! Entity tags: a strong `ETag` for a body (RFC 9110, 8.8.3), and its comparison with `If-None-Match`. Pure.
 
 use crate::domain::fnv::fnv1a;
 
-/// The tag of a body: its length and its hash.
-pub(crate) fn of(body: &[u8]) -> String {
+/// The tag of a body: its length and its FNV-1a hash.
+pub(crate) fn entity_tag(body: &[u8]) -> String {
     format!("\"{:x}-{:016x}\"", body.len(), fnv1a(body))
 }
 
-/// Whether a client that sends this `If-None-Match` has the body of this tag. A proxy that compresses makes a tag weak,
-/// and the comparison is the weak one (RFC 9110, 13.1.2).
-pub(crate) fn has(if_none_match: &str, tag: &str) -> bool {
+/// Whether `If-None-Match` names the tag. The comparison is the weak one (RFC 9110, 13.1.2): a proxy that compresses makes a tag weak.
+pub(crate) fn matches(if_none_match: &str, tag: &str) -> bool {
     let known = |given: &str| {
         let given = given.trim();
         given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag
@@ -23,21 +22,20 @@ mod tests {
 
     /// The hashes are the published test vectors of FNV-1a.
     #[test]
-    fn tags() {
-        assert_eq!(of(b""), "\"0-cbf29ce484222325\"");
-        assert_eq!(of(b"foobar"), "\"6-85944171f73967e8\"");
+    fn a_tag_is_length_and_hash() {
+        assert_eq!(entity_tag(b""), "\"0-cbf29ce484222325\"");
+        assert_eq!(entity_tag(b"foobar"), "\"6-85944171f73967e8\"");
     }
 
     #[test]
-    fn who_has_it() {
+    fn a_tag_matches_strong_or_weak_in_a_list_or_a_star() {
         let tag = "\"6-85944171f73967e8\"";
-        for has_it in [tag, "*", "\"x\", \"6-85944171f73967e8\"", "W/\"6-85944171f73967e8\"", " * "] {
-            assert!(has(has_it, tag), "{has_it}");
+        for given in [tag, "*", "\"x\", \"6-85944171f73967e8\"", "W/\"6-85944171f73967e8\"", " * "] {
+            assert!(matches(given, tag), "{given}");
         }
-        for has_not in
-            ["", "\"x\"", "6-85944171f73967e8", "w/\"6-85944171f73967e8\"", "\"6-85944171f73967e\""]
+        for given in ["", "\"x\"", "6-85944171f73967e8", "w/\"6-85944171f73967e8\"", "\"6-85944171f73967e\""]
         {
-            assert!(!has(has_not, tag), "{has_not}");
+            assert!(!matches(given, tag), "{given}");
         }
     }
 }

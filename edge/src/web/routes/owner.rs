@@ -1,77 +1,92 @@
-//! What wants a token, or a proof: the owner's requests, jobs that tell, and who wants to be told.
+//! What needs a token or a proof: the owner's requests, heartbeats of jobs, and subscriptions.
 
 use worker::{Env, Method, Request, Response, Result, console_error};
 
-use super::query_params::question;
-use super::response::{JSON, NDJSON, missing, of_hub, problem, unanswered, with_headers};
-use super::table::{Path, Route};
-use super::{query_of, rate_limit, subscribe};
+use super::endpoint::Access;
+use super::hub_question::question;
+use super::response::{JSON, NDJSON, not_found, of_hub, problem, unavailable, with_headers};
+use super::route::Route;
+use super::{rate_limit, subscribe};
 use crate::fleet;
 use crate::platform::env;
 use crate::web::admin;
-use crate::web::admin::{Entry, LONGEST_LIST};
+use crate::web::admin::{Authorization, MAX_LIST_BYTES};
 
-/// Longest page of an export that is taken in, in bytes.
-const LONGEST_PAGE: usize = 8 * 1024 * 1024;
+/// The longest page of an export that is imported, in bytes.
+const MAX_IMPORT_BYTES: usize = 8 * 1024 * 1024;
 
-/// A request of the owner's, of a job or of who wants to be told, handed to the hub where the token, or the proof, is right. How long its body is has to be known
-/// before it is read.
-pub(super) async fn answer(request: &mut Request, env: &Env, entry: &Path, path: &str) -> Result<Response> {
-    let route = entry.route;
-    let asks = route == Route::Subscriptions;
-    if asks && env::subscriptions(env).unwrap_or_default() == 0 {
-        return missing(path);
-    }
-    if !asks && let Some(refused) = refuse(request, &env::tokens(env, route == Route::Heartbeat))? {
-        rate_limit::is_over(env, &rate_limit::key(request, entry), rate_limit::MORE).await;
-        return Ok(refused);
-    }
-    let question = match question(route, path, &query_of(request)) {
-        Ok(question) => question,
-        Err(reason) => return problem(400, &reason),
-    };
-    let longest = match route {
-        Route::Import => LONGEST_PAGE,
-        Route::Subscriptions | Route::AdminSubscriptions => subscribe::LONGEST,
-        _ => LONGEST_LIST,
-    };
-    let (method, mut body) = match request.method() {
-        Method::Get | Method::Head => (Method::Get, None),
-        method if route == Route::Heartbeat => (method, None),
-        method => match request.headers().get("content-length")?.map(|length| length.parse::<usize>()) {
-            Some(Ok(length)) if length <= longest => (method, Some(request.text().await?)),
-            Some(_) => return problem(413, &format!("send at most {longest} bytes")),
-            None => return problem(411, "send the body with a Content-Length"),
-        },
-    };
-    if let Some(text) = body.as_mut().filter(|_| asks || route == Route::AdminSubscriptions) {
-        match subscribe::line(request, env, text, asks).await? {
-            Ok(line) => *text = line,
-            Err(refused) => return Ok(refused),
-        }
-    }
-    match fleet::tell(env, method, &question, body).await {
-        // A hub says 503 itself; this is one that broke.
-        Ok((500, _)) => unanswered(),
-        Ok((status, text)) => of_hub(status, text, if route == Route::Export { NDJSON } else { JSON }),
-        Err(error) => {
-            console_error!("{path}: {error}");
-            unanswered()
+/// The answer to a request that may not use an operation; `None` if it may.
+pub(super) async fn refuse(
+    request: &Request,
+    env: &Env,
+    access: Access,
+    path: &str,
+) -> Result<Option<Response>> {
+    match access {
+        Access::Page | Access::Public => Ok(None),
+        Access::Subscriber if env::subscriptions(env).unwrap_or_default() == 0 => not_found(path).map(Some),
+        Access::Subscriber => Ok(None),
+        Access::Job | Access::Owner => {
+            let refused = check_token(request, &env::tokens(env, access == Access::Job))?;
+            if refused.is_some() {
+                rate_limit::is_exceeded(env, &rate_limit::key(request, access), rate_limit::PENALTY).await;
+            }
+            Ok(refused)
         }
     }
 }
 
-/// The answer to somebody who may not; nothing where the token is right.
-fn refuse(request: &Request, good: &[Option<String>]) -> Result<Option<Response>> {
-    let authorization = request.headers().get("authorization")?;
-    Ok(Some(match admin::entry(authorization.as_deref(), good) {
-        Entry::Granted => return Ok(None),
-        Entry::Closed => problem(
+/// Hands an authorized request to the hub. The length of its body has to be known before it is read.
+pub(super) async fn answer(request: &mut Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
+    let max_bytes = match route {
+        Route::Import { .. } => MAX_IMPORT_BYTES,
+        Route::Subscribe | Route::Unsubscribe | Route::RemoveSubscription => subscribe::MAX_BYTES,
+        _ => MAX_LIST_BYTES,
+    };
+    let (method, mut body) = match request.method() {
+        Method::Get | Method::Head => (Method::Get, None),
+        method if matches!(route, Route::Heartbeat { .. }) => (method, None),
+        method => match request.headers().get("content-length")?.map(|length| length.parse::<usize>()) {
+            Some(Ok(length)) if length <= max_bytes => (method, Some(request.text().await?)),
+            Some(_) => return problem(413, &format!("The body may have at most {max_bytes} bytes.")),
+            None => return problem(411, "Send the body with a Content-Length."),
+        },
+    };
+    let proof = match route {
+        Route::Subscribe | Route::Unsubscribe => Some(true),
+        Route::RemoveSubscription => Some(false),
+        _ => None,
+    };
+    if let (Some(needs_proof), Some(text)) = (proof, &mut body) {
+        match subscribe::line(request, env, text, needs_proof).await? {
+            Ok(line) => *text = line,
+            Err(refused) => return Ok(refused),
+        }
+    }
+    match fleet::tell(env, method, &question(route), body).await {
+        // A hub says 503 itself; 500 is a hub that broke.
+        Ok((500, _)) => unavailable(),
+        Ok((status, text)) => {
+            of_hub(status, text, if matches!(route, Route::Export { .. }) { NDJSON } else { JSON })
+        }
+        Err(error) => {
+            console_error!("{path}: {error}");
+            unavailable()
+        }
+    }
+}
+
+/// The answer to a request without a right token; `None` if the token is right.
+fn check_token(request: &Request, accepted: &[Option<String>]) -> Result<Option<Response>> {
+    let header = request.headers().get("authorization")?;
+    Ok(Some(match admin::authorize(header.as_deref(), accepted) {
+        Authorization::Granted => return Ok(None),
+        Authorization::Disabled => problem(
             403,
-            "nobody may do this: the secret ADMIN_TOKEN is not set, or has less than 16 characters",
+            "The admin API is disabled: the secret ADMIN_TOKEN is not set or has fewer than 16 characters.",
         )?,
-        Entry::Refused => with_headers(
-            problem(401, "this wants Authorization: Bearer and the right token")?,
+        Authorization::Refused => with_headers(
+            problem(401, "Send the right token as Authorization: Bearer TOKEN.")?,
             &[("www-authenticate", "Bearer")],
         )?,
     }))

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use worker::{Env, Request, Response, Result};
 
 use super::cached_fetch::{Kept, asked};
-use super::query_params::instant;
+use super::hub_question::question;
+use super::query::Query;
 use super::response;
-use super::response::{STALE_MS, missing, private, with_headers};
+use super::response::{STALE_MS, not_found, private, with_headers};
+use super::route::Route;
 use crate::platform::{env, js};
-use crate::web::api::RANGES;
 use crate::web::page;
 use crate::web::page::{Messages, Page, Reader, Site};
 
@@ -37,21 +38,22 @@ thread_local! {
     static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The page at `path`, or one that says that there is none at the moment. `question`: what the hubs are asked for it.
-pub(super) async fn answer(
-    request: &Request,
-    env: &Env,
-    page: Page,
-    path: &str,
-    question: &str,
-) -> Result<Response> {
+/// Renders the page of a route, or a page without any claim if the hub does not answer.
+pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
+    let page = match route {
+        Route::MonitorPage { .. } => Page::Monitor,
+        Route::IncidentPage { .. } => Page::Incident,
+        Route::Preview => Page::Preview,
+        _ => Page::Status,
+    };
+    let question = question(route);
     let mut reader = reader(request, env).await?;
-    let response = match asked(env, question).await {
-        Kept::Missing => return missing(path),
+    let response = match asked(env, &question).await {
+        Kept::Missing => return not_found(path),
         Kept::Copy(copy) => {
             reader.stale = (copy.age_ms >= STALE_MS).then(|| copy.age_ms.unsigned_abs() / 1000);
             let kind = if page == Page::Preview { "image/svg+xml" } else { HTML };
-            match made(page, question, &copy.body, &reader) {
+            match made(page, &question, &copy.body, &reader) {
                 Some(page) => Some(response::public(request, &page, copy.age_ms, kind)?),
                 None => None,
             }
@@ -90,22 +92,10 @@ fn made(page: Page, question: &str, told: &Rc<str>, reader: &Reader) -> Option<R
     Some(page)
 }
 
-/// The stretch that is asked for: one by its name, or any between two instants. What else stands there is for others.
-pub(super) fn range(query: &str) -> String {
-    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    let at = |name| value(name).and_then(instant);
-    match (at("from"), at("to"), value("range")) {
-        (Some(from), Some(to), _) if from < to => format!("{}-{}", from.0, to.0),
-        (_, _, Some(range)) if RANGES.iter().any(|(name, _)| *name == range) => range.to_owned(),
-        _ => "24h".to_owned(),
-    }
-}
-
 /// Whom the page is for.
 async fn reader(request: &Request, env: &Env) -> Result<Reader> {
-    let query = super::query_of(request);
-    let asked = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
-    let asked = asked.filter(|tag| page::LANGUAGES.contains(tag));
+    let query = Query::parse_lenient(&super::query_of(request));
+    let asked = query.get("lang").filter(|tag| page::LANGUAGES.contains(tag));
     let accept = request.headers().get("accept-language")?;
     let language = page::choose(asked, accept.as_deref());
     let query = asked.map_or(String::new(), |tag| format!("?lang={tag}"));
@@ -138,27 +128,5 @@ async fn file(env: &Env, address: &str) -> Result<String> {
     match js::fetch(&env::binding(env, env::ASSETS), &address.into(), |_| ()).await? {
         (200, text) => Ok(text),
         (status, _) => Err(worker::Error::from(format!("status {status}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::range;
-
-    #[test]
-    fn stretches() {
-        let cases = [
-            ("", "24h"),
-            ("range=7d", "7d"),
-            ("range=8d", "24h"),
-            ("lang=de&range=1h", "1h"),
-            ("from=1000&to=2000", "1000-2000"),
-            ("from=2026-01-01T00:00Z&to=1767229200000", "1767225600000-1767229200000"),
-            ("from=2000&to=1000&range=7d", "7d"),
-            ("from=x&to=1000", "24h"),
-        ];
-        for (query, expected) in cases {
-            assert_eq!(range(query), expected, "{query}");
-        }
     }
 }

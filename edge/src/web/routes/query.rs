@@ -1,39 +1,85 @@
-//! What stands behind the `?`. Pure.
+//! The query of a request, as names and values. Pure.
 //!
-//! A parameter that is not known, that is given twice or that cannot be read is refused with what would be right: who
-//! misspells `window` should not get another window's figures.
+//! A parameter of the API that is unknown, given twice or cannot be read is refused: a client that misspells `window` must not get the
+//! figures of another window. `form_urlencoded` and `serde_urlencoded` replace broken percent-encoding and take the last of two
+//! values, so the decoder here is our own.
 
-/// Longest query, in bytes.
-const LONGEST: usize = 1000;
+use std::borrow::Cow;
+
+/// The longest query, in bytes.
+const MAX_LENGTH: usize = 1000;
+
+/// The most characters of a bad value that an error repeats.
+const MAX_SHOWN: usize = 60;
+
+/// Why a query is refused. The text is the detail of the problem document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum QueryError {
+    #[error("The query has {0} bytes; at most {MAX_LENGTH} are accepted.")]
+    TooLong(usize),
+    #[error("The query is not percent-encoded UTF-8 without control characters.")]
+    Encoding,
+    #[error("{0}: unknown parameter; this path has no parameters.")]
+    NoParameters(String),
+    #[error("{name}: unknown parameter; those of this path are {known}.")]
+    Unknown { name: String, known: String },
+    #[error("{0}: given twice; give it once.")]
+    Repeated(String),
+    #[error("{name}: `{value}` is not {expected}.")]
+    Invalid { name: &'static str, value: String, expected: Cow<'static, str> },
+    #[error("from: `{from}` is not before to, `{to}`.")]
+    EmptyInterval { from: String, to: String },
+    #[error("schema: missing; give the number in the first line of the export.")]
+    MissingSchema,
+}
+
+impl QueryError {
+    /// The error of a value that cannot be read. `expected` completes "is not".
+    pub(crate) fn invalid(name: &'static str, value: &str, expected: impl Into<Cow<'static, str>>) -> Self {
+        QueryError::Invalid { name, value: shorten(value), expected: expected.into() }
+    }
+}
+
+/// The beginning of a value, with a mark if it is not all of it.
+pub(super) fn shorten(text: &str) -> String {
+    let cut = text.char_indices().nth(MAX_SHOWN).map(|(at, _)| at);
+    cut.map_or_else(|| text.to_owned(), |at| [&text[..at], "…"].concat())
+}
 
 /// The parameters of a request, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads what stands behind the `?`. `known`: the parameters that this path has.
-    pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Query, String> {
-        if text.len() > LONGEST {
-            return Err(format!("the query has {} bytes, more than {LONGEST}", text.len()));
+    /// Reads the text behind the `?`, and refuses every parameter that is not in `known`.
+    pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Query, QueryError> {
+        if text.len() > MAX_LENGTH {
+            return Err(QueryError::TooLong(text.len()));
         }
         let mut all: Vec<(String, String)> = Vec::new();
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
-                return Err("the query is no percent-encoded UTF-8".to_owned());
+        for (name, value) in pairs(text) {
+            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
+                return Err(QueryError::Encoding);
             };
             if !known.contains(&name.as_str()) {
+                let name = shorten(&name);
                 return Err(match known {
-                    [] => "this path has no parameters".to_owned(),
-                    _ => format!("there is no such parameter; those of this path are {}", known.join(", ")),
+                    [] => QueryError::NoParameters(name),
+                    _ => QueryError::Unknown { name, known: known.join(", ") },
                 });
             }
             if all.iter().any(|(other, _)| *other == name) {
-                return Err(format!("{name} is given twice"));
+                return Err(QueryError::Repeated(name));
             }
             all.push((name, value));
         }
         Ok(Query(all))
+    }
+
+    /// Reads what can be read of the text behind the `?`, for pages: links to a page carry parameters of others.
+    pub(crate) fn parse_lenient(text: &str) -> Query {
+        let text = if text.len() > MAX_LENGTH { "" } else { text };
+        Query(pairs(text).filter_map(|(name, value)| Some((decode(name)?, decode(value)?))).collect())
     }
 
     /// The value of a parameter.
@@ -42,8 +88,12 @@ impl Query {
     }
 }
 
-/// Percent-encoding undone, as forms have it; `None` where it is broken, or hides what is no text of one line.
-fn decoded(text: &str) -> Option<String> {
+fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// Undoes percent-encoding as HTML forms use it; `None` if it is broken or encodes a control character.
+fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, more @ ..] = rest {
@@ -70,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_and_what_is_refused() {
+    fn a_query_is_decoded_and_refused_if_it_is_wrong() {
         let known = ["from", "label"];
         let get = |text, name| Query::parse(text, &known).map(|query| query.get(name).map(str::to_owned));
         assert_eq!(get("", "from"), Ok(None));
@@ -78,32 +128,46 @@ mod tests {
         assert_eq!(get("label=a+b%20%C3%A9=%3C", "label"), Ok(Some("a b é=<".into())));
         assert_eq!(get("from", "from"), Ok(Some(String::new())));
         let wrong = [
-            ("form=1", "no such parameter; those of this path are from, label"),
-            ("from=1&from=2", "from is given twice"),
-            ("from=%", "percent-encoded"),
-            ("from=%zz", "percent-encoded"),
-            ("from=%ff", "percent-encoded"),
-            ("from=a%0d%0ab", "percent-encoded"),
+            ("form=1", "form: unknown parameter; those of this path are from, label."),
+            ("from=1&from=2", "from: given twice; give it once."),
+            ("from=%", "not percent-encoded"),
+            ("from=%zz", "not percent-encoded"),
+            ("from=%ff", "not percent-encoded"),
+            ("from=a%0d%0ab", "not percent-encoded"),
             ("%66rom=1&from=1", "twice"),
         ];
         for (text, reason) in wrong {
-            assert!(get(text, "from").unwrap_err().contains(reason), "{text}");
+            assert!(get(text, "from").unwrap_err().to_string().contains(reason), "{text}");
         }
-        assert!(Query::parse(&"x".repeat(1001), &[]).unwrap_err().contains("1001 bytes"));
-        assert_eq!(Query::parse("x=1", &[]).unwrap_err(), "this path has no parameters");
+        assert_eq!(Query::parse(&"x".repeat(1001), &[]).unwrap_err(), QueryError::TooLong(1001));
+        let none = Query::parse("x=1", &[]).unwrap_err().to_string();
+        assert_eq!(none, "x: unknown parameter; this path has no parameters.");
+    }
+
+    #[test]
+    fn an_error_repeats_the_beginning_of_a_long_value_only() {
+        let error = QueryError::invalid("label", &"é".repeat(1000), "a short text").to_string();
+        assert_eq!(error, format!("label: `{}…` is not a short text.", "é".repeat(60)));
+    }
+
+    #[test]
+    fn a_lenient_query_skips_what_it_cannot_read() {
+        let query = Query::parse_lenient("utm_source=x&from=%zz&lang=de");
+        assert_eq!((query.get("lang"), query.get("from")), (Some("de"), None));
     }
 
     proptest! {
         #[test]
-        fn whatever_is_encoded_comes_back(text in "\\PC{0,80}") {
+        fn encoded_text_comes_back_as_it_was(text in "\\PC{0,80}") {
             let encoded = text.bytes().fold(String::new(), |all, byte| format!("{all}%{byte:02X}"));
             let query = Query::parse(&format!("label={encoded}"), &["label"]).unwrap();
             prop_assert_eq!(query.get("label"), Some(text.as_str()));
         }
 
         #[test]
-        fn nothing_panics(text: String) {
+        fn no_text_panics(text: String) {
             let _ = Query::parse(&text, &["a"]);
+            let _ = Query::parse_lenient(&text);
         }
     }
 }

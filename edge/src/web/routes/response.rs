@@ -1,29 +1,29 @@
-//! How an answer is made: bodies and their tags, headers, problem documents.
+//! Responses: bodies and their entity tags, headers, problem documents.
 
 use worker::{Headers, Request, Response, Result};
 
 use super::cache::Copy;
+use super::endpoint::Endpoint;
 use super::etag;
-use super::table::Path;
 use crate::web::api;
 
-/// How long an answer may be kept by browsers and by caches on the way. A tick a minute is all that changes it.
+/// How long browsers and caches on the way may keep a public answer. One tick a minute is all that changes it.
 pub(crate) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
 
-/// Seconds after which a hub that did not answer may be asked again.
+/// Seconds after which a client may repeat a request that was answered with 503.
 const RETRY_AFTER: &str = "10";
 
-/// Age at which an answer says that it stands in for a hub that does not answer, in milliseconds.
+/// Age from which an answer is marked as stale, in milliseconds. The cache serves answers of that age only while the hub fails.
 pub(super) const STALE_MS: i64 = 15_000;
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 pub(crate) const PROBLEM: &str = "application/problem+json";
 
-/// A public answer: whole, or that the client has it already.
+/// A public answer: 200 with its body, or 304 if the client has it already. `age_ms`: milliseconds since the hub gave it.
 pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> Result<Response> {
-    let tag = etag::of(body.as_bytes());
-    let known = request.headers().get("if-none-match")?.is_some_and(|known| etag::has(&known, &tag));
+    let tag = etag::entity_tag(body.as_bytes());
+    let known = request.headers().get("if-none-match")?.is_some_and(|known| etag::matches(&known, &tag));
     let (response, kind) = if known {
         (Response::empty()?.with_status(304), "")
     } else {
@@ -43,44 +43,45 @@ pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> 
     )
 }
 
-/// [`public`] of what the hub said.
+/// [`public`] with the hub's answer as its body.
 pub(super) fn copied(request: &Request, copy: &Copy, kind: &str) -> Result<Response> {
     public(request, &copy.body, copy.age_ms, kind)
 }
 
-/// The answer where the hub gave none.
-pub(super) fn unanswered() -> Result<Response> {
-    problem(503, "the hub did not answer; try again in a moment")
+/// 503: the hub did not answer, and the cache has no earlier answer.
+pub(super) fn unavailable() -> Result<Response> {
+    problem(503, "The hub did not answer. Try again in a moment.")
 }
 
-/// The answer to whom has asked too often: within a minute the counter begins anew.
-pub(super) fn too_many() -> Result<Response> {
-    let response = problem(429, "this address asks too often; try again in a minute")?;
+/// 429. The counter begins anew within a minute.
+pub(super) fn too_many_requests() -> Result<Response> {
+    let response = problem(429, "Too many requests from this address. Try again in a minute.")?;
     with_headers(response, &[("retry-after", "60")])
 }
 
-/// The answer where nothing is.
-pub(super) fn missing(path: &str) -> Result<Response> {
-    const LONGEST: usize = 100;
+/// 404.
+pub(super) fn not_found(path: &str) -> Result<Response> {
+    const MAX_LENGTH: usize = 100;
     // Percent-encoded by the platform: ASCII.
-    let shown = path.get(..LONGEST).unwrap_or(path);
-    let more = if path.len() > LONGEST { "…" } else { "" };
-    problem(404, &format!("there is nothing at {shown}{more}"))
+    let shown = path.get(..MAX_LENGTH).unwrap_or(path);
+    let more = if path.len() > MAX_LENGTH { "…" } else { "" };
+    problem(404, &format!("Nothing is found at {shown}{more}."))
 }
 
-/// The answer to a method that this path has not.
-pub(super) fn not_allowed(path: &Path, method: &str) -> Result<Response> {
-    let response = problem(405, &format!("{method} is not for this path; {} are", path.allow()))?;
-    with_headers(response, &[("allow", path.allow())])
+/// 405 with `Allow`.
+pub(super) fn method_not_allowed(endpoint: &Endpoint, method: &str) -> Result<Response> {
+    let allow = endpoint.allow();
+    let response = problem(405, &format!("{method} is not allowed for this path; allowed are {allow}."))?;
+    with_headers(response, &[("allow", &allow)])
 }
 
-/// The answer to `OPTIONS`: what may be done, and that pages of others may read what is public.
-pub(super) fn options(path: &Path) -> Result<Response> {
-    let public = |value| if path.is_public() { value } else { "" };
+/// The answer to `OPTIONS`: the methods of the path and, if it is public, that pages of other origins may read it.
+pub(super) fn options(endpoint: &Endpoint) -> Result<Response> {
+    let public = |value| if endpoint.is_public() { value } else { "" };
     with_headers(
         Response::empty()?.with_status(204),
         &[
-            ("allow", path.allow()),
+            ("allow", &endpoint.allow()),
             ("access-control-allow-methods", public("GET, HEAD")),
             ("access-control-allow-headers", public("if-none-match")),
             ("access-control-max-age", public("86400")),
@@ -88,7 +89,7 @@ pub(super) fn options(path: &Path) -> Result<Response> {
     )
 }
 
-/// An error, as RFC 9457 has it.
+/// An error as a problem document (RFC 9457).
 pub(super) fn problem(status: u16, detail: &str) -> Result<Response> {
     let title = match status {
         400 => "Bad Request",
@@ -105,17 +106,17 @@ pub(super) fn problem(status: u16, detail: &str) -> Result<Response> {
     private(status, api::problem_json(status, title, detail), PROBLEM)
 }
 
-/// An answer that nobody keeps. Who may ask again is told when.
+/// An answer that no cache keeps; a 503 says when to repeat the request.
 pub(super) fn private(status: u16, text: String, kind: &str) -> Result<Response> {
     let response = if status == 204 { Response::empty()? } else { Response::from_bytes(text.into_bytes())? };
-    let again = if status == 503 { RETRY_AFTER } else { "" };
+    let retry_after = if status == 503 { RETRY_AFTER } else { "" };
     with_headers(
         response.with_status(status),
-        &[("content-type", kind), ("cache-control", "no-store"), ("retry-after", again)],
+        &[("content-type", kind), ("cache-control", "no-store"), ("retry-after", retry_after)],
     )
 }
 
-/// An answer of the hub's to somebody with a token. `kind`: what it is where all is well.
+/// The hub's answer to an authorized request. `kind`: the content type of a 200.
 pub(super) fn of_hub(status: u16, text: String, kind: &str) -> Result<Response> {
     let kind = match status {
         200 => kind,
@@ -126,7 +127,7 @@ pub(super) fn of_hub(status: u16, text: String, kind: &str) -> Result<Response> 
     private(status, text, kind)
 }
 
-/// What every answer carries: usable as nothing but what it is, and where it is public readable by any page.
+/// Adds the security headers that every response carries; pages of other origins may read a public one.
 pub(super) fn secure(response: Response, public: bool) -> Result<Response> {
     let shared = |value| if public { value } else { "" };
     with_headers(
@@ -142,7 +143,7 @@ pub(super) fn secure(response: Response, public: bool) -> Result<Response> {
     )
 }
 
-/// Adds headers; those that are there already stay, and one without a value is none.
+/// Adds headers. Headers that are set already stay, and an empty value adds none.
 pub(super) fn with_headers(response: Response, headers: &[(&str, &str)]) -> Result<Response> {
     let all: Headers = response.headers().clone();
     for (name, value) in headers {

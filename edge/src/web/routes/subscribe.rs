@@ -13,8 +13,9 @@ use heapbeat_shared::tree;
 use worker::{Env, Method, Request, Response, Result};
 
 use super::cached_fetch::{Kept, asked};
-use super::response::{problem, too_many, unanswered};
-use super::{origin, rate_limit, table};
+use super::response::{problem, too_many_requests, unavailable};
+use super::{origin, rate_limit};
+use crate::config::MonitorId;
 use crate::json;
 use crate::notify::http_client::{Said, post};
 use crate::notify::push;
@@ -24,7 +25,7 @@ use crate::platform::env;
 use crate::probe::{canonical, random, wall_clock};
 
 /// Longest body, in bytes.
-pub(super) const LONGEST: usize = 4096;
+pub(super) const MAX_BYTES: usize = 4096;
 
 /// Most monitors that one names.
 pub(crate) const MOST_MONITORS: usize = 20;
@@ -59,7 +60,7 @@ pub(super) async fn line(
         Err(reason) => return problem(400, reason).map(Err),
     };
     if !monitors.is_empty() {
-        let Kept::Copy(status) = asked(env, "/status").await else { return unanswered().map(Err) };
+        let Kept::Copy(status) = asked(env, "/status").await else { return unavailable().map(Err) };
         let shown = status.body.split("],\"problems\":").next().unwrap_or_default();
         for id in &monitors {
             if !shown.contains(&["{\"id\":\"", id, "\","].concat()) {
@@ -67,8 +68,8 @@ pub(super) async fn line(
             }
         }
     }
-    if rate_limit::is_over(env, &["to ", who.counted()].concat(), A_CHALLENGE).await {
-        return too_many().map(Err);
+    if rate_limit::is_exceeded(env, &["to ", who.counted()].concat(), A_CHALLENGE).await {
+        return too_many_requests().map(Err);
     }
     let page = origin(request, env);
     let (mut line, proof) = match who {
@@ -166,9 +167,8 @@ impl Asked {
         let mut monitors = Vec::new();
         if let Some(list) = body.get("monitors").filter(|_| begins) {
             for id in list.as_array()? {
-                monitors.push(
-                    id.as_str().filter(|id| table::is_id(id) && monitors.len() < MOST_MONITORS)?.to_owned(),
-                );
+                monitors
+                    .push(id.as_str().filter(|id| is_id(id) && monitors.len() < MOST_MONITORS)?.to_owned());
             }
         }
         let mut sealed = None;
@@ -179,6 +179,10 @@ impl Asked {
         let known = 1 + usize::from(!monitors.is_empty()) + usize::from(sealed.is_some());
         (body.as_object()?.len() == known).then(|| Asked { url: url.to_owned(), monitors, keys: sealed })
     }
+}
+
+fn is_id(text: &str) -> bool {
+    text.parse::<MonitorId>().is_ok()
 }
 
 #[cfg(test)]

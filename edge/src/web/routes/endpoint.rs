@@ -1,0 +1,328 @@
+//! Every path, the methods it has, and the route of each. Pure.
+//!
+//! `matchit`, axum's router, finds the path; it knows parameters with a suffix (`/badge/{id}.svg`), which the router of the `worker` crate
+//! (matchit 0.7 behind closures that return a response) does not. One table of paths gives the routes, the `Allow` of a 405 and
+//! the list that the description of the API is checked against.
+
+use std::sync::LazyLock;
+
+use http::Method;
+use matchit::Router;
+
+use super::query::{Query, QueryError};
+use super::route::Route;
+use crate::config::MonitorId;
+use crate::domain::incident::id::IncidentId;
+
+/// Who may use an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anybody; the answer is a page for people.
+    Page,
+    /// Anybody; the answer is for programs.
+    Public,
+    /// Anybody whose address proves that it wants this.
+    Subscriber,
+    /// A job with its token, or the owner.
+    Job,
+    /// The owner, by the admin token.
+    Owner,
+}
+
+/// The id in a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum PathId {
+    None,
+    Monitor(MonitorId),
+    Incident(IncidentId),
+}
+
+/// What the id in a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdKind {
+    /// The path has no id.
+    None,
+    /// A monitor.
+    Monitor,
+    /// An incident.
+    Incident,
+}
+
+/// One method of a path.
+pub(crate) struct Operation {
+    /// The method; `HEAD` is answered where `GET` is.
+    pub(crate) method: Method,
+    /// Who may use it.
+    pub(crate) access: Access,
+    /// The query parameters it accepts.
+    pub(crate) parameters: &'static [&'static str],
+    build: Build,
+}
+
+/// How the id and the query become a route.
+enum Build {
+    Plain(Route),
+    Query(fn(&Query) -> Result<Route, QueryError>),
+    Monitor(fn(MonitorId, &Query) -> Result<Route, QueryError>),
+    Incident(fn(IncidentId, &Query) -> Result<Route, QueryError>),
+}
+
+/// One path.
+pub(crate) struct Endpoint {
+    /// The path as the documentation writes it; `{id}` stands for one id.
+    pub(crate) template: &'static str,
+    /// What its id names.
+    pub(crate) id: IdKind,
+    /// Its methods.
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// A path of a request that exists.
+pub(crate) struct Found {
+    pub(crate) endpoint: &'static Endpoint,
+    id: PathId,
+}
+
+impl Operation {
+    fn new(method: Method, access: Access, parameters: &'static [&'static str], build: Build) -> Self {
+        Operation { method, access, parameters, build }
+    }
+}
+
+impl Endpoint {
+    /// A path whose id is a monitor's, with one operation, `GET`.
+    fn monitor(
+        template: &'static str,
+        parameters: &'static [&'static str],
+        build: fn(MonitorId, &Query) -> Result<Route, QueryError>,
+    ) -> Self {
+        let operation = Operation::new(Method::GET, Access::Public, parameters, Build::Monitor(build));
+        Endpoint { template, id: IdKind::Monitor, operations: vec![operation] }
+    }
+
+    /// A path without an id and without parameters, with one operation, `GET`.
+    fn plain(template: &'static str, access: Access, route: Route) -> Self {
+        let operation = Operation::new(Method::GET, access, &[], Build::Plain(route));
+        Endpoint { template, id: IdKind::None, operations: vec![operation] }
+    }
+
+    /// A path without an id.
+    fn without_id(template: &'static str, operations: Vec<Operation>) -> Self {
+        Endpoint { template, id: IdKind::None, operations }
+    }
+
+    /// The operation of a method.
+    pub(crate) fn operation(&self, method: &Method) -> Option<&Operation> {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        self.operations.iter().find(|operation| operation.method == *method)
+    }
+
+    /// The value of `Allow`.
+    pub(crate) fn allow(&self) -> String {
+        let mut methods = Vec::new();
+        for operation in &self.operations {
+            methods.push(operation.method.as_str());
+            if operation.method == Method::GET {
+                methods.push("HEAD");
+            }
+        }
+        methods.push("OPTIONS");
+        methods.join(", ")
+    }
+
+    /// Whether anybody may read it, pages of other origins included.
+    pub(crate) fn is_public(&self) -> bool {
+        self.operations.iter().all(|operation| matches!(operation.access, Access::Page | Access::Public))
+    }
+}
+
+impl Found {
+    /// The route of a method and of a query. A page ignores parameters that it does not know.
+    pub(crate) fn route(self, operation: &Operation, query: &str) -> Result<Option<Route>, QueryError> {
+        let query = match operation.access {
+            Access::Page => Query::parse_lenient(query),
+            _ => Query::parse(query, operation.parameters)?,
+        };
+        Ok(Some(match (&operation.build, self.id) {
+            (Build::Plain(route), _) => route.clone(),
+            (Build::Query(build), _) => build(&query)?,
+            (Build::Monitor(build), PathId::Monitor(monitor)) => build(monitor, &query)?,
+            (Build::Incident(build), PathId::Incident(incident)) => build(incident, &query)?,
+            // The table gives each path one kind of id; a test holds it to that.
+            _ => return Ok(None),
+        }))
+    }
+}
+
+static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(endpoints);
+
+/// The places of the endpoints by path. A template that cannot be inserted is missing, which a test would notice.
+static ROUTER: LazyLock<Router<usize>> = LazyLock::new(|| {
+    let mut router = Router::new();
+    for (place, endpoint) in ENDPOINTS.iter().enumerate() {
+        let _ = router.insert(endpoint.template, place);
+    }
+    router
+});
+
+/// Every path, in the order of the documentation.
+pub(crate) fn all() -> &'static [Endpoint] {
+    &ENDPOINTS
+}
+
+/// The path of a request; `None` if there is none, or if its id cannot be one.
+pub(crate) fn find(path: &str) -> Option<Found> {
+    let found = ROUTER.at(path).ok()?;
+    let endpoint = ENDPOINTS.get(*found.value)?;
+    let text = found.params.get("id").unwrap_or_default();
+    let id = match endpoint.id {
+        IdKind::None => PathId::None,
+        IdKind::Monitor => PathId::Monitor(text.parse().ok()?),
+        IdKind::Incident => PathId::Incident(text.parse().ok()?),
+    };
+    Some(Found { endpoint, id })
+}
+
+fn endpoints() -> Vec<Endpoint> {
+    use Access::{Job, Owner, Page, Public, Subscriber};
+    let get = |access, parameters, build| Operation::new(Method::GET, access, parameters, build);
+    let post = |access, parameters, build| Operation::new(Method::POST, access, parameters, build);
+    let put = |access, parameters, build| Operation::new(Method::PUT, access, parameters, build);
+    let delete = |access, parameters, build| Operation::new(Method::DELETE, access, parameters, build);
+    vec![
+        Endpoint::plain("/", Page, Route::StatusPage),
+        Endpoint {
+            template: "/monitors/{id}",
+            id: IdKind::Monitor,
+            operations: vec![get(
+                Page,
+                &["range", "from", "to"],
+                Build::Monitor(|monitor, query| {
+                    Ok(Route::MonitorPage { monitor, range: query.chart_range() })
+                }),
+            )],
+        },
+        Endpoint {
+            template: "/incidents/{id}",
+            id: IdKind::Incident,
+            operations: vec![get(
+                Page,
+                &[],
+                Build::Incident(|incident, _| Ok(Route::IncidentPage { incident })),
+            )],
+        },
+        Endpoint::plain("/preview.svg", Page, Route::Preview),
+        Endpoint::plain("/api/v1/status", Public, Route::Status),
+        Endpoint::monitor("/api/v1/monitors/{id}", &[], |monitor, _| Ok(Route::Monitor { monitor })),
+        Endpoint::monitor("/api/v1/monitors/{id}/uptime", &["window"], |monitor, query| {
+            Ok(Route::Uptime { monitor, window: query.window()? })
+        }),
+        Endpoint::monitor("/api/v1/monitors/{id}/memory", &["from", "to"], |monitor, query| {
+            Ok(Route::Memory { monitor, interval: query.interval()? })
+        }),
+        Endpoint::monitor("/api/v1/monitors/{id}/latency", &["from", "to"], |monitor, query| {
+            Ok(Route::Latency { monitor, interval: query.interval()? })
+        }),
+        Endpoint::monitor("/api/v1/monitors/{id}/days", &[], |monitor, _| Ok(Route::Days { monitor })),
+        Endpoint::monitor("/api/v1/monitors/{id}/versions", &[], |monitor, _| {
+            Ok(Route::Versions { monitor })
+        }),
+        Endpoint::without_id(
+            "/api/v1/incidents",
+            vec![get(
+                Public,
+                &["limit", "before"],
+                Build::Query(|query| Ok(Route::Incidents { limit: query.limit()?, before: query.before()? })),
+            )],
+        ),
+        Endpoint {
+            template: "/api/v1/incidents/{id}",
+            id: IdKind::Incident,
+            operations: vec![get(
+                Public,
+                &[],
+                Build::Incident(|incident, _| Ok(Route::Incident { incident })),
+            )],
+        },
+        Endpoint::monitor("/badge/{id}.svg", &["metric", "style", "label"], |monitor, query| {
+            Ok(Route::Badge { monitor, options: query.badge()? })
+        }),
+        Endpoint::monitor("/badge/{id}.json", &["metric", "label"], |monitor, query| {
+            Ok(Route::ShieldsBadge { monitor, options: query.badge()? })
+        }),
+        Endpoint::plain("/metrics", Public, Route::Metrics),
+        Endpoint::plain("/feed.atom", Public, Route::AtomFeed),
+        Endpoint::plain("/feed.rss", Public, Route::RssFeed),
+        Endpoint::plain("/calendar.ics", Public, Route::Calendar),
+        Endpoint::plain("/api/v1/admin/status", Owner, Route::OwnerStatus),
+        Endpoint::without_id(
+            "/api/v1/admin/monitors",
+            vec![
+                get(Owner, &[], Build::Plain(Route::ListMonitors)),
+                put(
+                    Owner,
+                    &["dry-run"],
+                    Build::Query(|query| Ok(Route::ApplyMonitors { dry_run: query.dry_run()? })),
+                ),
+            ],
+        ),
+        Endpoint::without_id(
+            "/api/v1/admin/maintenance",
+            vec![
+                get(Owner, &[], Build::Plain(Route::ListMaintenance)),
+                put(Owner, &[], Build::Plain(Route::AnnounceMaintenance)),
+            ],
+        ),
+        Endpoint {
+            template: "/api/v1/admin/incidents/{id}",
+            id: IdKind::Incident,
+            operations: vec![post(
+                Owner,
+                &[],
+                Build::Incident(|incident, _| Ok(Route::UpdateIncident { incident })),
+            )],
+        },
+        Endpoint::without_id(
+            "/api/v1/admin/export",
+            vec![get(
+                Owner,
+                &["from"],
+                Build::Query(|query| Ok(Route::Export { from: query.export_position()? })),
+            )],
+        ),
+        Endpoint::without_id(
+            "/api/v1/admin/import",
+            vec![post(
+                Owner,
+                &["schema"],
+                Build::Query(|query| Ok(Route::Import { schema: query.schema()? })),
+            )],
+        ),
+        Endpoint {
+            template: "/api/v1/heartbeats/{id}",
+            id: IdKind::Monitor,
+            operations: vec![post(
+                Job,
+                &["event", "exit"],
+                Build::Monitor(|monitor, query| Ok(Route::Heartbeat { monitor, event: query.heartbeat()? })),
+            )],
+        },
+        Endpoint::without_id(
+            "/api/v1/subscriptions",
+            vec![
+                post(Subscriber, &[], Build::Plain(Route::Subscribe)),
+                delete(Subscriber, &[], Build::Plain(Route::Unsubscribe)),
+            ],
+        ),
+        Endpoint::without_id(
+            "/api/v1/admin/subscriptions",
+            vec![
+                get(Owner, &[], Build::Plain(Route::ListSubscriptions)),
+                delete(Owner, &[], Build::Plain(Route::RemoveSubscription)),
+            ],
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! The values of query parameters: each is read into a type here, or refused with what would be right. Pure.
+
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+use heapbeat_shared::units::parse_duration;
+
+use super::query::{Query, QueryError};
+use crate::config::maintenance::read_instant;
+use crate::domain::heartbeat::Said;
+use crate::domain::history::ledger;
+use crate::domain::incident::id::{IncidentId, LAST_SECOND};
+use crate::web::api::RANGES;
+use crate::web::api::badge::{MAX_LABEL, Metric, Style};
+
+/// Incidents on a page of the list if `limit` is not given.
+pub(crate) const DEFAULT_LIMIT: u8 = 50;
+
+/// Most incidents on a page of the list.
+pub(crate) const MAX_LIMIT: u8 = 100;
+
+/// The last millisecond of the year 9999 in Unix time.
+pub(crate) const LAST_MS: i64 = LAST_SECOND * 1000 + 999;
+
+/// The window of an uptime if `window` is not given.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(86_400);
+
+const INSTANT: &str = "an instant: RFC 3339, such as 2026-01-01T00:00:00Z, or Unix milliseconds";
+
+/// A stretch of time; the hub fills in an end that is not given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Interval {
+    pub(crate) from: Option<UnixMillis>,
+    pub(crate) to: Option<UnixMillis>,
+}
+
+/// What the charts of a monitor's page show.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ChartRange {
+    /// One of [`RANGES`], by its name; it ends now.
+    Named(&'static str),
+    /// Any other.
+    Between(UnixMillis, UnixMillis),
+}
+
+/// What a badge shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BadgeOptions {
+    pub(crate) metric: Metric,
+    pub(crate) style: Style,
+    pub(crate) label: Option<String>,
+}
+
+impl Query {
+    /// `window`: a duration back from now.
+    pub(super) fn window(&self) -> Result<Duration, QueryError> {
+        let Some(text) = self.get("window") else { return Ok(DEFAULT_WINDOW) };
+        let window = parse_duration(text).ok();
+        window.filter(|window| !window.is_zero() && *window <= ledger::KEPT).ok_or_else(|| {
+            QueryError::invalid("window", text, "a duration of at most 91d, such as 24h or 30d")
+        })
+    }
+
+    /// `from` and `to`.
+    pub(super) fn interval(&self) -> Result<Interval, QueryError> {
+        let read = |name| match self.get(name) {
+            None => Ok(None),
+            Some(text) => instant(text).map(Some).ok_or_else(|| QueryError::invalid(name, text, INSTANT)),
+        };
+        let interval = Interval { from: read("from")?, to: read("to")? };
+        match (interval, self.get("from"), self.get("to")) {
+            (Interval { from: Some(from), to: Some(to) }, Some(from_text), Some(to_text)) if from >= to => {
+                Err(QueryError::EmptyInterval { from: from_text.to_owned(), to: to_text.to_owned() })
+            }
+            _ => Ok(interval),
+        }
+    }
+
+    /// `limit`: the number of incidents on a page.
+    pub(super) fn limit(&self) -> Result<u8, QueryError> {
+        let Some(text) = self.get("limit") else { return Ok(DEFAULT_LIMIT) };
+        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        limit.ok_or_else(|| {
+            QueryError::invalid("limit", text, format!("a whole number from 1 to {MAX_LIMIT}"))
+        })
+    }
+
+    /// `before`: the last incident of the page before.
+    pub(super) fn before(&self) -> Result<Option<IncidentId>, QueryError> {
+        let Some(text) = self.get("before") else { return Ok(None) };
+        let expected = "the id of an incident, such as api-1767225600; `next` of the page before has it";
+        text.parse().map(Some).map_err(|_| QueryError::invalid("before", text, expected))
+    }
+
+    /// `metric`, `style` and `label`.
+    pub(super) fn badge(&self) -> Result<BadgeOptions, QueryError> {
+        let metric = match self.get("metric") {
+            None => Metric::Status,
+            Some(text) => Metric::parse(text).ok_or_else(|| {
+                QueryError::invalid("metric", text, one_of(&Metric::ALL.map(Metric::as_str)))
+            })?,
+        };
+        let style = match self.get("style") {
+            None => Style::default(),
+            Some(text) => Style::parse(text)
+                .ok_or_else(|| QueryError::invalid("style", text, one_of(&Style::ALL.map(Style::as_str))))?,
+        };
+        let label = self.get("label");
+        if let Some(text) = label.filter(|label| label.chars().count() > MAX_LABEL) {
+            return Err(QueryError::invalid(
+                "label",
+                text,
+                format!("a text of at most {MAX_LABEL} characters"),
+            ));
+        }
+        Ok(BadgeOptions { metric, style, label: label.map(str::to_owned) })
+    }
+
+    /// `dry-run`: whether the list is only compared.
+    pub(super) fn dry_run(&self) -> Result<bool, QueryError> {
+        match self.get("dry-run") {
+            None => Ok(false),
+            Some("true") => Ok(true),
+            Some(text) => Err(QueryError::invalid("dry-run", text, "`true`, its only value")),
+        }
+    }
+
+    /// `from` of an export: the place that the last line of the page before names.
+    pub(super) fn export_position(&self) -> Result<String, QueryError> {
+        let text = self.get("from").unwrap_or_default();
+        if text.len() > 40 || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+            return Err(QueryError::invalid(
+                "from",
+                text,
+                "the `next` of an export's last line: digits and dashes",
+            ));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// `schema` of an import.
+    pub(super) fn schema(&self) -> Result<u32, QueryError> {
+        let text = self.get("schema").ok_or(QueryError::MissingSchema)?;
+        text.parse().map_err(|_| {
+            QueryError::invalid("schema", text, "a whole number, the `schema` of the export's first line")
+        })
+    }
+
+    /// `event` and `exit` of a job; without either the run was a success.
+    pub(super) fn heartbeat(&self) -> Result<Said, QueryError> {
+        let event = self.get("event");
+        let exit = match self.get("exit") {
+            None => None,
+            Some(text) => Some(text.parse::<u16>().map_err(|_| {
+                QueryError::invalid("exit", text, "an exit code, a whole number from 0 to 65535")
+            })?),
+        };
+        match (event, exit) {
+            (None | Some("success"), None | Some(0)) => Ok(Said::Success),
+            (None | Some("fail"), exit) => Ok(Said::Fail(exit)),
+            (Some("start"), None) => Ok(Said::Start),
+            (Some("start"), Some(code)) => {
+                Err(QueryError::invalid("exit", &code.to_string(), "allowed with event=start"))
+            }
+            (Some("success"), Some(code)) => {
+                Err(QueryError::invalid("exit", &code.to_string(), "0, as event=success says"))
+            }
+            (Some(other), _) => Err(QueryError::invalid("event", other, "one of start, success, fail")),
+        }
+    }
+
+    /// `from` and `to`, else `range`, else a day. A page never refuses what it cannot read.
+    pub(super) fn chart_range(&self) -> ChartRange {
+        let at = |name| self.get(name).and_then(instant);
+        let named = self.get("range").and_then(|range| RANGES.iter().find(|(name, _)| *name == range));
+        match (at("from"), at("to"), named) {
+            (Some(from), Some(to), _) if from < to => ChartRange::Between(from, to),
+            (_, _, Some((name, _))) => ChartRange::Named(name),
+            _ => ChartRange::Named("24h"),
+        }
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    ["one of ", &words.join(", ")].concat()
+}
+
+/// An instant up to the year 9999; one before 1970 becomes the first millisecond of Unix time.
+fn instant(text: &str) -> Option<UnixMillis> {
+    let at = text.parse().ok().map(UnixMillis).or_else(|| Some(read_instant(text)?.max(UnixMillis(1))))?;
+    (1..=LAST_MS).contains(&at.0).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::parse_lenient(text)
+    }
+
+    #[test]
+    fn an_instant_is_rfc_3339_or_milliseconds() {
+        let cases = [
+            ("from=1&to=2", Some(1), Some(2)),
+            ("from=2026-01-01T00:00Z", Some(1_767_225_600_000), None),
+            ("to=1999-12-31T23:59:59.999Z&from=1815-12-10T00:00:00Z", Some(1), Some(946_684_799_000)),
+        ];
+        for (text, from, to) in cases {
+            let expected = Interval { from: from.map(UnixMillis), to: to.map(UnixMillis) };
+            assert_eq!(query(text).interval(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_chart_shows_a_named_range_or_any_other() {
+        let between = |from, to| ChartRange::Between(UnixMillis(from), UnixMillis(to));
+        let cases = [
+            ("", ChartRange::Named("24h")),
+            ("range=7d", ChartRange::Named("7d")),
+            ("range=8d", ChartRange::Named("24h")),
+            ("lang=de&range=1h", ChartRange::Named("1h")),
+            ("from=1000&to=2000", between(1000, 2000)),
+            ("from=2026-01-01T00%3A00Z&to=1767229200000", between(1_767_225_600_000, 1_767_229_200_000)),
+            ("from=2000&to=1000&range=7d", ChartRange::Named("7d")),
+            ("from=x&to=1000", ChartRange::Named("24h")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(query(text).chart_range(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_job_says_how_its_run_went() {
+        let cases = [
+            ("", Ok(Said::Success)),
+            ("exit=0", Ok(Said::Success)),
+            ("event=success&exit=0", Ok(Said::Success)),
+            ("event=start", Ok(Said::Start)),
+            ("event=fail", Ok(Said::Fail(None))),
+            ("exit=137", Ok(Said::Fail(Some(137)))),
+            ("event=fail&exit=0", Ok(Said::Fail(Some(0)))),
+            ("exit=65536", Err("exit: `65536` is not an exit code, a whole number from 0 to 65535.")),
+            ("event=start&exit=1", Err("exit: `1` is not allowed with event=start.")),
+            ("event=success&exit=1", Err("exit: `1` is not 0, as event=success says.")),
+            ("event=stop", Err("event: `stop` is not one of start, success, fail.")),
+        ];
+        for (text, expected) in cases {
+            let found = query(text).heartbeat().map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(str::to_owned), "{text}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a request asks for, with every parameter parsed.
+
+use std::time::Duration;
+
+use super::parameters::{BadgeOptions, ChartRange, Interval};
+use crate::config::MonitorId;
+use crate::domain::heartbeat::Said;
+use crate::domain::incident::id::IncidentId;
+
+/// One operation of the Worker. [`super::endpoint`] has the path and the method of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The status page.
+    StatusPage,
+    /// The page of a monitor.
+    MonitorPage { monitor: MonitorId, range: ChartRange },
+    /// The page of an incident.
+    IncidentPage { incident: IncidentId },
+    /// The preview picture of a link to the status page.
+    Preview,
+
+    /// The status of all public monitors.
+    Status,
+    /// The status of one monitor.
+    Monitor { monitor: MonitorId },
+    /// Uptime in a window that ends now.
+    Uptime { monitor: MonitorId, window: Duration },
+    /// Memory over an interval.
+    Memory { monitor: MonitorId, interval: Interval },
+    /// Latency over an interval.
+    Latency { monitor: MonitorId, interval: Interval },
+    /// The last ninety days.
+    Days { monitor: MonitorId },
+    /// Memory of the present version and of the one before.
+    Versions { monitor: MonitorId },
+    /// A page of incidents, newest first.
+    Incidents { limit: u8, before: Option<IncidentId> },
+    /// One incident with its recording.
+    Incident { incident: IncidentId },
+    /// A badge as SVG.
+    Badge { monitor: MonitorId, options: BadgeOptions },
+    /// A badge for shields.io.
+    ShieldsBadge { monitor: MonitorId, options: BadgeOptions },
+    /// Metrics for Prometheus.
+    Metrics,
+    /// Incidents and maintenance as Atom.
+    AtomFeed,
+    /// Incidents and maintenance as RSS.
+    RssFeed,
+    /// Maintenance as iCalendar.
+    Calendar,
+
+    /// The status of all monitors, including those that are not public.
+    OwnerStatus,
+    /// The applied list of monitors.
+    ListMonitors,
+    /// Replaces the applied list of monitors.
+    ApplyMonitors { dry_run: bool },
+    /// The announced maintenance.
+    ListMaintenance,
+    /// Replaces the announced maintenance.
+    AnnounceMaintenance,
+    /// Notes on, acknowledges or resolves an incident.
+    UpdateIncident { incident: IncidentId },
+    /// A page of an export of the history.
+    Export { from: String },
+    /// Imports a page of an export.
+    Import { schema: u32 },
+    /// A job reports a run.
+    Heartbeat { monitor: MonitorId, event: Said },
+    /// Anybody subscribes a webhook or a browser.
+    Subscribe,
+    /// Anybody ends a subscription.
+    Unsubscribe,
+    /// All subscriptions.
+    ListSubscriptions,
+    /// The owner ends a subscription.
+    RemoveSubscription,
+}
