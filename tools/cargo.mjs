@@ -6,7 +6,7 @@ import { captureCommand } from "./process.mjs";
 const PROGRESS = /\[[=> ]*\] (\d+)\/(\d+)[^\r\n]*/g;
 
 /** Lines that say nothing of a failure. */
-const ROUTINE = /^ *(?:Building|Compiling|Downloading|Downloaded|Updating|Blocking)?(?: [^\r\n]*)?[\r\n]+/gm;
+const ROUTINE = /^ *(?:Blocking|Building|Compiling|Downloaded|Downloading|Finished|Locking|Updating)\b[^\r\n]*[\r\n]+|\r/gm;
 
 /** Text of cargo when it cannot reach the registry. */
 const OFFLINE =
@@ -54,7 +54,7 @@ export class CargoBuild {
     try {
       await captureCommand(["cargo", ...this.args], { env, onOutput: (text) => this.#read(text) });
     } catch (error) {
-      const output = this.#output.replace(PROGRESS, "").replace(ROUTINE, "").trim();
+      const output = this.#output.replace(PROGRESS, "").replace(ROUTINE, "").replace(/^ *\n/gm, "").trim();
       const hint = OFFLINE.test(output) ? "\ncargo could not download crates: check the network connection" : "";
       throw new Error(`${output}\n${/** @type {Error} */ (error).message}${hint}`);
     }

@@ -2,8 +2,8 @@
 
 /** The backend that `make run` starts. */
 export const SERVER = {
-  buildArgs: ["--profile", "quick", "-p", "heapbeat-cli", "--bin", "heapbeat"],
-  command: ["target/quick/heapbeat", "serve", "--demo"],
+  buildArgs: ["--profile", "quick", "-p", "heapbeat-demo"],
+  command: ["target/quick/heapbeat-demo"],
 };
 
 /** The command line, which `make run` builds when the page is up. */

@@ -4,7 +4,6 @@ mod apply;
 mod check_memory;
 mod cli;
 mod convert;
-mod demo;
 mod forecast;
 mod http_client;
 mod inspect;

@@ -7,7 +7,7 @@ use heapbeat::logging;
 use heapbeat::logging::LoggingError;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::demo;
+use heapbeat_demo as demo;
 
 /// Why the server did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
     };
     // Here rather than above, where the supervisor would say it a second time.
     warn_of_unknown_variables();
-    let app = demo::app(demo);
+    let app = demo::router(demo);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let result = runtime.block_on(async {
         let mut guard = Guard::builder(config).version(version);

@@ -123,7 +123,7 @@ fn a_panic_is_an_answer_and_the_server_lives_on() {
         (logged.len() == 3).then_some(logged)
     });
     assert_eq!(logged[0]["exception.message"], "somebody asked for /demo/panic");
-    assert!(logged[0]["code.file.path"].as_str().unwrap().ends_with("demo.rs"), "{}", logged[0]);
+    assert!(logged[0]["code.file.path"].as_str().unwrap().ends_with("routes.rs"), "{}", logged[0]);
 }
 
 #[test]

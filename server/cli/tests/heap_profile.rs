@@ -22,15 +22,15 @@ fn it_names_the_line_that_leaks() {
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/octet-stream")));
     assert!(reply.header(heapbeat_shared::signing::HEADER).is_some());
     let profile = Profile::read(&reply.body);
-    let leaked = held_by(&profile, "heapbeat::demo::leak");
+    let leaked = held_by(&profile, "heapbeat_demo::routes::leak");
     // 100 objects of 1 MB, each in the sample with probability 0.865: within four standard errors of 4 MB.
     assert!((leaked - 100 * MB).abs() < 16 * MB, "{leaked}");
-    assert_eq!(held_by(&profile, "heapbeat::demo::churn"), 0, "what was given back is not held");
+    assert_eq!(held_by(&profile, "heapbeat_demo::routes::churn"), 0, "what was given back is not held");
     let most = profile.sample.iter().max_by_key(|sample| sample.value[1]).unwrap();
     let stack = profile.stack(most);
-    let (function, file, line) = stack.iter().find(|(name, ..)| name.contains("heapbeat::demo::")).unwrap();
+    let (function, file, line) = stack.iter().find(|(name, ..)| name.contains("heapbeat_demo::routes::")).unwrap();
     // Without debug information there are names only.
-    let placed = file.ends_with("demo.rs") && *line > 0 || file.is_empty() && *line == 0;
+    let placed = file.ends_with("routes.rs") && *line > 0 || file.is_empty() && *line == 0;
     assert!(function.contains("filled") && placed, "{function} {file}:{line}");
     assert!(
         !stack[0].0.contains("heapbeat::allocator") && !stack[0].0.contains("__rust_alloc"),
@@ -63,7 +63,7 @@ fn a_window_shows_only_what_was_allocated_in_it() {
     });
     assert_eq!(profile.status, 200);
     let profile = Profile::read(&profile.body);
-    let leaked = held_by(&profile, "heapbeat::demo::leak");
+    let leaked = held_by(&profile, "heapbeat_demo::routes::leak");
     assert!((leaked - 32 * MB).abs() < 10 * MB, "{leaked}");
     assert!(profile.duration_nanos >= 2_900_000_000, "{}", profile.duration_nanos);
 }

@@ -110,7 +110,7 @@ fn what_happened_is_told() {
     let [EventKind::Started, EventKind::Panic { message }, EventKind::Stop { by }] = kinds[..] else {
         panic!("{events:?}")
     };
-    assert!(message.starts_with("somebody asked for /demo/panic (server/cli/src/demo.rs:"), "{message}");
+    assert!(message.starts_with("somebody asked for /demo/panic (server/demo/src/routes.rs:"), "{message}");
     assert_eq!(by, "SIGTERM");
     assert!(events.is_sorted_by_key(|event| event.at));
 }

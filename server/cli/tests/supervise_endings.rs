@@ -83,7 +83,7 @@ fn a_panic_outside_of_a_request_ends_the_worker_with_its_message() {
         (&"panic".into(), &true.into())
     );
     assert!(
-        evidence(&ending).contains("demo.rs") && evidence(&ending).contains("a task of /demo/panic"),
+        evidence(&ending).contains("routes.rs") && evidence(&ending).contains("a task of /demo/panic"),
         "{ending}"
     );
 }

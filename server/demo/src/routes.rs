@@ -1,4 +1,4 @@
-//! The example backend, and the routes of `--demo`: every way in which a backend gets into trouble, on demand.
+//! The routes of the example backend. Those below `/demo` stage the troubles that a backend can have.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -19,25 +19,25 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
-/// What `/` says, ready-made: it is also what `/health` is compared with in the benchmark.
+/// The constant answer of `/`; the benchmark compares `/health` with it.
 const HELLO: &str =
     r#"{"service":"heapbeat example backend","health":"/health","help":"heapbeat serve --help"}"#;
 
-/// Most that one request may ask for.
-const MOST_MB: usize = 16 << 10;
-const MOST_SECONDS: u64 = 3600;
+/// Upper bounds of what one request may ask for.
+const MAX_MB: usize = 16 << 10;
+const MAX_SECONDS: u64 = 3600;
 
-/// What `/demo/leak` never gives back.
+/// Memory that `/demo/leak` has allocated, which is never freed.
 static LEAKED: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 
-/// The backend, with the routes of `--demo` or without.
-pub(crate) fn app(demo: bool) -> Router {
-    let app = Router::new().route("/", get(hello));
+/// Returns the router of the backend, with the routes below `/demo` or without them.
+pub fn router(demo: bool) -> Router {
+    let router = Router::new().route("/", get(hello));
     if !demo {
-        return app;
+        return router;
     }
-    fail_while_told();
-    app.route("/demo/work", get(work))
+    exit_while_file_exists();
+    router.route("/demo/work", get(work))
         .route("/demo/leak", get(leak))
         .route("/demo/churn", get(churn))
         .route("/demo/echo", get(echo).post(echo))
@@ -55,9 +55,9 @@ async fn hello() -> impl IntoResponse {
 #[derive(Deserialize)]
 #[serde(default)]
 struct Work {
-    /// How long it takes, most of it waiting, as for a database.
+    /// Duration of the request, which waits as for a database.
     ms: u64,
-    /// What it holds meanwhile.
+    /// Memory that the request holds meanwhile.
     kb: usize,
 }
 
@@ -73,10 +73,10 @@ struct Worked {
     sum: u64,
 }
 
-/// An ordinary request: takes some memory, waits for something, answers, gives the memory back.
+/// Allocates some memory, waits, answers, and frees the memory, as an ordinary request does.
 async fn work(Query(work): Query<Work>) -> Json<Worked> {
-    let held = filled(work.kb.min(MOST_MB << 10) << 10);
-    tokio::time::sleep(Duration::from_millis(work.ms.min(MOST_SECONDS * 1000))).await;
+    let held = filled(work.kb.min(MAX_MB << 10) << 10);
+    tokio::time::sleep(Duration::from_millis(work.ms.min(MAX_SECONDS * 1000))).await;
     Json(Worked { ms: work.ms, sum: held.iter().map(|byte| u64::from(*byte)).sum() })
 }
 
@@ -90,23 +90,23 @@ struct Held {
     held_mb: usize,
 }
 
-/// Keeps memory for good.
+/// Allocates memory and never frees it.
 async fn leak(Query(amount): Query<Amount>) -> Json<Held> {
-    let mb = amount.mb.unwrap_or(1).min(MOST_MB);
+    let mb = amount.mb.unwrap_or(1).min(MAX_MB);
     let pieces: Vec<_> = (0..mb).map(|_| filled(1 << 20)).collect();
     let mut leaked = LEAKED.lock().unwrap_or_else(PoisonError::into_inner);
     leaked.extend(pieces);
     Json(Held { held_mb: leaked.len() })
 }
 
-/// Takes memory, touches all of it, and gives it back at once.
+/// Allocates memory, writes to all of it, and frees it.
 async fn churn(Query(amount): Query<Amount>) -> Json<Held> {
-    let mb = amount.mb.unwrap_or(64).min(MOST_MB);
+    let mb = amount.mb.unwrap_or(64).min(MAX_MB);
     let pieces: Vec<_> = (0..mb).map(|_| filled(1 << 20)).collect();
     Json(Held { held_mb: pieces.len() })
 }
 
-/// Sends back what it was sent.
+/// Answers with the body of the request.
 async fn echo(body: Bytes) -> Bytes {
     body
 }
@@ -116,9 +116,9 @@ struct Long {
     s: Option<u64>,
 }
 
-/// An answer that takes its time: a line every 100 ms, and a last one, so that one that was cut can be told.
+/// Streams a line every 100 ms, and a last one by which a complete answer is recognized.
 async fn stream(Query(long): Query<Long>) -> Body {
-    let lines = long.s.unwrap_or(10).min(MOST_SECONDS) * 10;
+    let lines = long.s.unwrap_or(10).min(MAX_SECONDS) * 10;
     let (sender, receiver) = channel(1);
     tokio::spawn(async move {
         for line in 0..=lines {
@@ -132,7 +132,7 @@ async fn stream(Query(long): Query<Long>) -> Body {
     Body::new(StreamBody { receiver })
 }
 
-/// What comes out of a channel.
+/// A body of the frames that a channel receives.
 struct StreamBody {
     receiver: Receiver<Result<Frame<Bytes>, Infallible>>,
 }
@@ -150,13 +150,13 @@ impl http_body::Body for StreamBody {
 }
 
 #[derive(Deserialize)]
-struct Where {
+struct PanicPlace {
     #[serde(default)]
     task: bool,
 }
 
-/// Panics in the request or, with `?task=true`, in a task of its own, where nobody catches it.
-async fn panic(Query(place): Query<Where>) -> Response {
+/// Panics in the request or, with `?task=true`, in a task of its own, where no handler catches it.
+async fn panic(Query(place): Query<PanicPlace>) -> Response {
     if place.task {
         let _ = tokio::spawn(async { panic!("a task of /demo/panic") }).await;
     }
@@ -164,23 +164,23 @@ async fn panic(Query(place): Query<Where>) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Code {
+struct ExitCode {
     code: Option<i32>,
 }
 
-async fn exit(Query(code): Query<Code>) -> Response {
+async fn exit(Query(code): Query<ExitCode>) -> Response {
     std::process::exit(code.code.unwrap_or(3))
 }
 
-/// What `DEMO_VERSION` says, to try a deploy on.
-pub(crate) fn version() -> Option<String> {
+/// Returns the version that `DEMO_VERSION` sets, to try deploys with.
+pub fn version() -> Option<String> {
     std::env::var("DEMO_VERSION").ok()
 }
 
-/// Fails at the start for as long as the file exists that `DEMO_FAIL_WHILE` names.
-fn fail_while_told() {
+/// Exits with code 3 if the file exists that `DEMO_FAIL_WHILE` names, to try a failing deploy with.
+fn exit_while_file_exists() {
     if std::env::var_os("DEMO_FAIL_WHILE").is_some_and(|path| Path::new(&path).exists()) {
-        tracing::error!("told to fail by DEMO_FAIL_WHILE");
+        tracing::error!("the file that DEMO_FAIL_WHILE names exists: exiting");
         std::process::exit(3);
     }
 }
@@ -194,9 +194,9 @@ struct Hang {
     s: Option<u64>,
 }
 
-/// Blocks every thread of the runtime: nothing is answered any more, and yet the process lives.
+/// Blocks every thread of the runtime, so that the process lives but answers nothing.
 async fn hang(Query(hang): Query<Hang>) -> &'static str {
-    let time = Duration::from_secs(hang.s.unwrap_or(60).min(MOST_SECONDS));
+    let time = Duration::from_secs(hang.s.unwrap_or(60).min(MAX_SECONDS));
     let mut threads = JoinSet::new();
     for _ in 0..tokio::runtime::Handle::current().metrics().num_workers() {
         threads.spawn(async move { block(time) });
@@ -205,12 +205,12 @@ async fn hang(Query(hang): Query<Hang>) -> &'static str {
     "woke up\n"
 }
 
-#[expect(clippy::disallowed_methods, reason = "blocking a thread is what it is for")]
+#[expect(clippy::disallowed_methods, reason = "it blocks the thread on purpose")]
 fn block(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Memory that the kernel has really given.
+/// Allocates memory and writes to it, so that the kernel backs it with pages.
 fn filled(bytes: usize) -> Box<[u8]> {
     vec![1; bytes].into_boxed_slice()
 }
