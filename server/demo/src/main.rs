@@ -27,7 +27,12 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let worker = supervised(&config, &version)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        Guard::builder(config).version(version).worker(worker).build()?.serve(heapbeat_demo::router(true)).await
+        Guard::builder(config)
+            .version(version)
+            .worker(worker)
+            .build()?
+            .serve(heapbeat_demo::router(true))
+            .await
     });
     // A handler that blocks its thread must not keep the process alive.
     runtime.shutdown_background();

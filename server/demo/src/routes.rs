@@ -37,7 +37,8 @@ pub fn router(demo: bool) -> Router {
         return router;
     }
     exit_while_file_exists();
-    router.route("/demo/work", get(work))
+    router
+        .route("/demo/work", get(work))
         .route("/demo/leak", get(leak))
         .route("/demo/churn", get(churn))
         .route("/demo/echo", get(echo).post(echo))

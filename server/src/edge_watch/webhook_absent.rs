@@ -5,23 +5,23 @@ use std::convert::Infallible;
 
 use crate::config::Webhook;
 
-/// One alert, as the sender takes it.
+/// An alert for the webhook.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub(super) struct WebhookMessage {
     pub(super) key: String,
     pub(super) body: String,
 }
 
 /// A sender that does not exist.
 #[derive(Debug)]
-pub(super) struct Courier(Infallible);
+pub(super) struct WebhookSender(Infallible);
 
-impl Courier {
+impl WebhookSender {
     pub(super) fn new(webhook: Webhook) -> Self {
-        Courier(webhook.unavailable())
+        WebhookSender(webhook.unavailable())
     }
 
-    pub(super) fn send(&self, Notice { key: _key, body: _body }: Notice) {
+    pub(super) fn send(&self, WebhookMessage { key: _key, body: _body }: WebhookMessage) {
         match self.0 {}
     }
 
