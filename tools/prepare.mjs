@@ -12,7 +12,7 @@ import { bundle, DEPLOYED, DEVELOPMENT, TARGET } from "./bundle.mjs";
 import { CargoBuild } from "./cargo.mjs";
 import { fail, logNote, logStep } from "./log.mjs";
 import { installPackages } from "./npm.mjs";
-import { SERVER } from "./programs.mjs";
+import { IS_BUILT, SERVER } from "./programs.mjs";
 import { Progress } from "./progress.mjs";
 import { addRustTarget } from "./toolchain.mjs";
 
@@ -49,7 +49,9 @@ const tests = new CargoBuild("tests", ["test", "--workspace", "--locked", "--no-
 });
 
 /** Native builds, one after the other, as they share a directory and its crates. */
-const nativeBuilds = { setup: [], wasm: [buildTool], run: [buildTool, server], test: [buildTool, tests] }[goal] ?? [];
+const nativeBuilds =
+  { setup: [], wasm: [buildTool], run: IS_BUILT ? [buildTool] : [buildTool, server], test: [buildTool, tests] }[goal] ??
+  [];
 
 async function buildEdge() {
   await addRustTarget(TARGET);

@@ -8,10 +8,10 @@ import { prepareSecret } from "./dev-secret.mjs";
 import { readEnv } from "./env.mjs";
 import { logNote, logOutput, logStep } from "./log.mjs";
 import { Service } from "./process.mjs";
-import { COMMAND_LINE, SERVER } from "./programs.mjs";
+import { COMMAND_LINE, IS_BUILT, SERVER } from "./programs.mjs";
 
 /** Milliseconds that a half may take to answer after its start. */
-const START_TIMEOUT = 60_000;
+const START_TIMEOUT = 300_000;
 
 const { serverPort, edgePort, tickSeconds, stateDir } = readEnv();
 const serverUrl = `http://localhost:${serverPort}`;
@@ -78,7 +78,8 @@ supervise(
     env: {
       PORT: String(serverPort),
       HEAPBEAT_SECRET: secret,
-      // A variable of these tools; the server refuses settings that it does not know.
+      // Variables of these tools; the server refuses settings that it does not know.
+      HEAPBEAT_BIN: undefined,
       HEAPBEAT_STATE: undefined,
       HEAPBEAT_LOG_FORMAT: process.env.HEAPBEAT_LOG_FORMAT ?? "text",
     },
@@ -120,10 +121,12 @@ const commandLine = new CargoBuild("command line", ["build", "--locked", ...COMM
   expectedCrates: 0,
   slowCrates: 0,
 });
-commandLine.run().then(
-  () => commandLine.compiled > 0 && logNote(`${COMMAND_LINE.program} is built`),
-  (error) => !stopping && logNote(`${COMMAND_LINE.program} was not built: ${error.message}`),
-);
+if (!IS_BUILT) {
+  commandLine.run().then(
+    () => commandLine.compiled > 0 && logNote(`${COMMAND_LINE.program} is built`),
+    (error) => !stopping && logNote(`${COMMAND_LINE.program} was not built: ${error.message}`),
+  );
+}
 
 let last = first.monitors.map((/** @type {any} */ monitor) => monitor.state).join();
 while (!stopping) {

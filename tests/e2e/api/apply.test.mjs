@@ -14,7 +14,7 @@ import { ADMIN_TOKEN } from "../support/tokens.mjs";
 /** Runs `heapbeat apply`. @param {string} path @param {string} url @param {string[]} [options] @param {string} [token] */
 const runApply = (path, url, options = [], token = ADMIN_TOKEN) =>
   new Promise((resolve) => {
-    const env = { ...process.env, HEAPBEAT_ADMIN_TOKEN: token };
+    const env = { ...process.env, HEAPBEAT_BIN: undefined, HEAPBEAT_ADMIN_TOKEN: token };
     execFile(HEAPBEAT, ["apply", path, "--url", url, ...options], { env }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }),
     );

@@ -4,13 +4,18 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
+import { HEAPBEAT } from "../support/server.mjs";
 import { findFreePort, startTcpServer } from "../support/target.mjs";
 import { createTempDir } from "../support/temp-dir.mjs";
 import { waitUntil } from "../support/wait.mjs";
 
+/** Runs what the tests built, so that nothing is compiled here. */
+const BUILT = { HEAPBEAT_BIN: HEAPBEAT, WASM_PROFILE: "wasm" };
+
 /** @param {Record<string, string>} env */
 function startMakeRun(env) {
-  const child = spawn("make", ["run"], { env: { ...process.env, ...env, NO_COLOR: "1" }, detached: true });
+  const all = { ...process.env, ...BUILT, ...env, NO_COLOR: "1" };
+  const child = spawn("make", ["run"], { env: all, detached: true });
   const run = { child, output: "", exit: once(child, "exit") };
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (data) => {

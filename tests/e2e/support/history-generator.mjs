@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const PROGRAM = `${process.env.CARGO_TARGET_DIR ?? "target"}/debug/examples/history`;
+const PROGRAM = "target/debug/examples/history";
 
 /** Runs the generator and yields the lines that it prints. @param {object} options are sent as JSON */
 export async function* generateHistory(options) {

@@ -4,8 +4,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** The program under test, as it is released. */
-export const HEAPBEAT = process.env.HEAPBEAT_BIN ?? `${process.env.CARGO_TARGET_DIR ?? "target"}/release/heapbeat`;
+/** The program under test. */
+export const HEAPBEAT = process.env.HEAPBEAT_BIN ?? "target/debug/heapbeat";
 
 export class Server {
   /** @param {import("node:child_process").ChildProcess} child @param {number} port */
@@ -19,7 +19,8 @@ export class Server {
   static async start({ port = 0, env = {} } = {}) {
     const child = spawn(HEAPBEAT, ["serve", "--demo"], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, PORT: String(port), HEAPBEAT_LOG_FORMAT: "json", ...env },
+      // The server refuses variables that it does not know.
+      env: { ...process.env, HEAPBEAT_BIN: undefined, PORT: String(port), HEAPBEAT_LOG_FORMAT: "json", ...env },
     });
     const log = /** @type {string[]} */ ([]);
     const listening = new Promise((resolve, reject) => {
