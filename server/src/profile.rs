@@ -28,6 +28,8 @@ pub(crate) enum ProfileRequest {
 /// Why there is no profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProfileError {
+    #[error("this program was built without the feature `heap-profile` of the crate heapbeat")]
+    NotBuilt,
     #[error("`seconds` is a whole number from 1 to 300")]
     Seconds,
     #[error(
@@ -66,6 +68,9 @@ pub(crate) struct ProfileOptions {
 impl ProfileOptions {
     /// Begins, if it can be done.
     pub(crate) fn open(wish: ProfileRequest) -> Result<Self, ProfileError> {
+        if !cfg!(feature = "heap-profile") {
+            return Err(ProfileError::NotBuilt);
+        }
         if sampling().is_none() || crate::attribution::sampling_counts().taken == 0 {
             return Err(ProfileError::NoSamples);
         }

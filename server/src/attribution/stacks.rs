@@ -146,6 +146,14 @@ fn walk(period: u16) -> StackId {
         return StackId::NONE;
     }
     let mut frames = [0; FRAMES];
+    let length = trace(&mut frames);
+    WALKING.with(|walking| walking.set(false));
+    StackId { period, place: TABLE.intern(&frames[..length]).unwrap_or(LOST) }
+}
+
+/// Writes the return addresses of the callers, innermost first, and returns how many there are.
+#[cfg(feature = "heap-profile")]
+fn trace(frames: &mut [usize; FRAMES]) -> usize {
     let mut length = 0;
     // SAFETY: the requirement is that nobody else uses the crate's shared state at the same time; on Unix walking has
     // none (it is `_Unwind_Backtrace` with a closure). The synchronised variant takes a lock, which the allocator must
@@ -159,8 +167,13 @@ fn walk(period: u16) -> StackId {
             length < FRAMES
         });
     }
-    WALKING.with(|walking| walking.set(false));
-    StackId { period, place: TABLE.intern(&frames[..length]).unwrap_or(LOST) }
+    length
+}
+
+/// Without the feature nobody asks for stacks: `ProfileOptions::open` and the configuration refuse to.
+#[cfg(not(feature = "heap-profile"))]
+fn trace(_: &mut [usize; FRAMES]) -> usize {
+    0
 }
 
 /// A place that no stack has: what is told when there is no room.

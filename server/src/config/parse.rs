@@ -122,6 +122,17 @@ pub(super) fn switch(text: &str) -> Parsed<bool> {
     }
 }
 
+/// A switch that only a program with call stacks can turn on.
+pub(super) fn heap_profile(text: &str) -> Parsed<bool> {
+    match switch(text)? {
+        true if !cfg!(feature = "heap-profile") => {
+            Err("this program cannot take call stacks: it needs the feature `heap-profile` of the crate heapbeat; or `off`"
+                .to_owned())
+        }
+        on => Ok(on),
+    }
+}
+
 /// Who may read the metrics.
 pub(super) fn readers(text: &str) -> Parsed<Readers> {
     match text.trim() {

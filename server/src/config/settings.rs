@@ -239,7 +239,7 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "`on`: call stacks are taken from the start, so that a signed /debug/heap shows all that is held. Without it \
                   they are taken while somebody asks with ?seconds=30, and what was allocated before is not shown.",
         secret: false,
-        apply: |config, text| parse::switch(text).map(|v| config.heap_profile = v),
+        apply: |config, text| parse::heap_profile(text).map(|v| config.heap_profile = v),
     },
     Setting {
         variable: "HEAPBEAT_SAMPLE_INTERVAL",

@@ -187,7 +187,7 @@ fn no_profile(error: ProfileError) -> Response<Full<Bytes>> {
         ProfileError::Seconds => StatusCode::BAD_REQUEST,
         ProfileError::Off | ProfileError::Busy => StatusCode::CONFLICT,
         ProfileError::Short => StatusCode::SERVICE_UNAVAILABLE,
-        ProfileError::NoSamples => StatusCode::NOT_IMPLEMENTED,
+        ProfileError::NotBuilt | ProfileError::NoSamples => StatusCode::NOT_IMPLEMENTED,
     };
     problem(status, &error.to_string())
 }

@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ptr::without_provenance_mut;
 
 use super::pprof::{Line, Lines};
 
@@ -26,6 +25,7 @@ impl Symbols {
     }
 }
 
+#[cfg(feature = "heap-profile")]
 impl Drop for Symbols {
     fn drop(&mut self) {
         backtrace::clear_symbol_cache();
@@ -38,8 +38,8 @@ fn belongs_to_allocator(function: &str) -> bool {
     const SHIMS: [&str; 4] = ["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc", "__rg_"];
     const OURS: [&str; 4] = [
         "heapbeat::allocator::",
-        "heapbeat::attribute::stacks::",
-        "heapbeat::attribute::estimate::",
+        "heapbeat::attribution::stacks::",
+        "heapbeat::attribution::estimate::",
         "backtrace::backtrace::",
     ];
     OURS.iter().any(|ours| function.contains(ours)) || SHIMS.iter().any(|shim| function.contains(shim))
@@ -48,26 +48,42 @@ fn belongs_to_allocator(function: &str) -> bool {
 /// Whether a file is the allocator's: with line tables only, functions that were inlined have no path to their name.
 fn is_allocators_file(file: &str) -> bool {
     let ours = file.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src/"));
-    ours.is_some_and(|file| ["allocator.rs", "attribute/stacks.rs", "attribute/estimate.rs"].contains(&file))
+    ours.is_some_and(|file| {
+        ["allocator.rs", "attribution/stacks.rs", "attribution/estimate.rs"].contains(&file)
+    })
 }
 
 fn resolve(address: usize) -> Lines {
-    let mut lines = Lines::new();
-    backtrace::resolve(without_provenance_mut(address), |symbol| {
-        let function = symbol.name().map_or_else(String::new, |name| plain(&format!("{name:#}")));
-        let file = symbol.filename().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
-        lines.push(Line { function, file, number: symbol.lineno().unwrap_or(0) });
-    });
+    let mut lines = symbols_at(address);
     if lines.iter().all(|line| line.function.is_empty()) {
         return vec![Line { function: format!("{address:#x}"), ..Line::default() }];
     }
-    // The allocator may be inlined into who called it, which is to be shown.
+    // The allocator may be inlined into its caller, which is the one to show.
     let own =
         lines.iter().rposition(|line| belongs_to_allocator(&line.function) || is_allocators_file(&line.file));
     lines.split_off(own.map_or(0, |last| last + 1))
 }
 
+/// The functions at an address, innermost first; several where some were inlined.
+#[cfg(feature = "heap-profile")]
+fn symbols_at(address: usize) -> Lines {
+    let mut lines = Lines::new();
+    backtrace::resolve(std::ptr::without_provenance_mut(address), |symbol| {
+        let function = symbol.name().map_or_else(String::new, |name| plain(&format!("{name:#}")));
+        let file = symbol.filename().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
+        lines.push(Line { function, file, number: symbol.lineno().unwrap_or(0) });
+    });
+    lines
+}
+
+/// Without the feature nothing is known of an address.
+#[cfg(not(feature = "heap-profile"))]
+fn symbols_at(_: usize) -> Lines {
+    Lines::new()
+}
+
 /// A name as people write it: `a::b::{closure}` instead of `a::b::{{closure}}`.
+#[cfg(feature = "heap-profile")]
 fn plain(name: &str) -> String {
     name.replace("{{closure}}", "{closure}")
 }
@@ -93,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_is_inlined_is_known_by_its_file() {
-        assert!(is_allocators_file(concat!(env!("CARGO_MANIFEST_DIR"), "/src/attribute/stacks.rs")));
+        assert!(is_allocators_file(concat!(env!("CARGO_MANIFEST_DIR"), "/src/attribution/stacks.rs")));
         assert!(!is_allocators_file("/home/me/application/src/allocator.rs"));
     }
 
