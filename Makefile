@@ -59,6 +59,8 @@ lint: setup ## Check format, lints, documentation and JavaScript
 	@cargo clippy -p heapbeat-edge --target wasm32-unknown-unknown --locked -- -D warnings
 	@echo "== documentation"
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+	@echo "== dependencies"
+	@$(NODE) tools/lint/unused-dependencies.mjs
 	@echo "== JavaScript"
 	@$(BIN)/biome ci .
 	@$(NODE) $(BIN)/tsc --project tsconfig.json

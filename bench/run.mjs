@@ -1,5 +1,5 @@
-// `make bench`, or one of them: `make bench BENCH=health`. Each prints ratios against a floor measured in the same run; what it
-// printed is kept in bench/results, where README and docs take their figures from.
+// Runs the benchmarks: all of them, or those that BENCH names (`make bench BENCH=health`). Each prints ratios to a floor that it
+// measures in the same run. The output is kept in bench/results, where README and docs take their figures from.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -8,20 +8,20 @@ import { createInterface } from "node:readline";
 import { fail, logStep } from "../tools/log.mjs";
 
 /**
- * Every benchmark: what it answers, and the command that does. What is `fetched` needs the network, and runs only when it is named.
- * @type {Record<string, { asks: string, command: string[], fetched?: boolean }>}
+ * The benchmarks: the question that each answers, and its command. Those `onRequest` run only if BENCH names them.
+ * @type {Record<string, { question: string, command: string[], onRequest?: string }>}
  */
 const BENCHES = {
   health: {
-    asks: "what does /health cost beside a constant route, and the sampler beside nothing",
+    question: "how does /health compare with a constant route, and what does the idle sampler cost",
     command: ["cargo", "bench", "--locked", "-p", "heapbeat-cli", "--bench", "health", "--", "--idle", "600"],
   },
   attribution: {
-    asks: "what do the guard and attribution cost a route that allocates",
+    question: "how much do the guard and attribution slow down a route that allocates",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "attribution_bench"],
   },
   guard: {
-    asks: "the same for the guard as a whole, on and off in turn",
+    question: "the same for the whole guard, switched on and off in turns",
     command: [
       "cargo",
       "run",
@@ -36,33 +36,38 @@ const BENCHES = {
     ],
   },
   purge: {
-    asks: "how long does giving memory back hold requests up",
+    question: "how long does purging memory delay requests",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "purge_bench"],
   },
   labelled: {
-    asks: "what is said of real processes that leak, or do not",
+    question: "which verdicts do real processes get that leak or do not",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "labelled_runs"],
   },
   tick: {
-    asks: "what does a tick of the edge cost beyond its requests, and how does it grow",
+    question: "how much CPU does a tick use beyond its requests, and how does it grow",
     command: ["node_modules/.bin/node", "bench/tick.mjs"],
   },
   ttfb: {
-    asks: "how long does the first byte of the page take, kept and made anew, beside a constant page",
+    question: "how long is the time to the first byte, cached and uncached, compared with a constant page",
     command: ["node_modules/.bin/node", "bench/ttfb.mjs"],
   },
   lighthouse: {
-    asks: "what does Lighthouse, which npx fetches, say of the pages",
+    question: "which Lighthouse scores do the pages get",
     command: ["node_modules/.bin/node", "bench/lighthouse.mjs"],
-    fetched: true,
+    onRequest: "it needs the network",
+  },
+  "before-after": {
+    question: "how do a tick and a cold start compare with an earlier commit",
+    command: ["node_modules/.bin/node", "bench/before-after.mjs"],
+    onRequest: "it needs BEFORE",
   },
   survive: {
-    asks: "what do leaks, kills and crashes cost, counted; PM2 beside it",
+    question: "how many requests fail during leaks, kills and crashes, compared with PM2",
     command: ["cargo", "bench", "--locked", "-p", "heapbeat-cli", "--bench", "survive"],
   },
 };
 
-/** Runs a command, shows and returns what it prints. @param {string[]} command @returns {Promise<string>} */
+/** Runs a command, and prints and returns its output. @param {string[]} command @returns {Promise<string>} */
 async function run([program, ...args]) {
   const env = { ...process.env, HEAPBEAT_BIN: "target/release/heapbeat" };
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env });
@@ -72,19 +77,19 @@ async function run([program, ...args]) {
     lines.push(line);
   });
   const [code] = await new Promise((resolve) => child.once("close", (...how) => resolve(how)));
-  if (code !== 0) fail(`${program} ${args.join(" ")} ended with code ${code}`);
+  if (code !== 0) fail(`${program} ${args.join(" ")} ended with exit code ${code}`);
   return lines.join("\n");
 }
 
 const wanted = (process.env.BENCH ?? "").split(/[\s,]+/).filter(Boolean);
 for (const name of wanted) {
-  if (!(name in BENCHES)) fail(`BENCH is "${name}": there are ${Object.keys(BENCHES).join(", ")}`, 2);
+  if (!(name in BENCHES)) fail(`BENCH is "${name}"; the benchmarks are ${Object.keys(BENCHES).join(", ")}`, 2);
 }
 mkdirSync("bench/results", { recursive: true });
-for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES).filter((name) => !BENCHES[name].fetched)) {
-  const { asks, command } = BENCHES[name];
-  logStep(`${name}: ${asks}`);
-  const said = await run(command);
+for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES).filter((name) => !BENCHES[name]?.onRequest)) {
+  const { question, command } = BENCHES[name];
+  logStep(`${name}: ${question}`);
+  const output = await run(command);
   const machine = `${cpus().length} cores, ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}`;
-  writeFileSync(`bench/results/${name}.txt`, `$ ${command.join(" ")}\n# ${machine}\n${said}\n`);
+  writeFileSync(`bench/results/${name}.txt`, `$ ${command.join(" ")}\n# ${machine}\n${output}\n`);
 }

@@ -6,7 +6,8 @@ import { captureCommand } from "./process.mjs";
 const PROGRESS = /\[[=> ]*\] (\d+)\/(\d+)[^\r\n]*/g;
 
 /** Lines that say nothing of a failure. */
-const ROUTINE = /^ *(?:Blocking|Building|Compiling|Downloaded|Downloading|Finished|Locking|Updating)\b[^\r\n]*[\r\n]+|\r/gm;
+const ROUTINE =
+  /^ *(?:Blocking|Building|Compiling|Downloaded|Downloading|Finished|Locking|Updating)\b[^\r\n]*[\r\n]+|\r/gm;
 
 /** Text of cargo when it cannot reach the registry. */
 const OFFLINE =

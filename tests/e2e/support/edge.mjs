@@ -46,25 +46,29 @@ export class Edge {
    * Starts a workerd with the edge in it.
    * @param {unknown} monitors
    * @param {{ stateDir?: string, vars?: Record<string, unknown>, extraWorker?: { name: string, script: string,
-   *   bindings?: Record<string, unknown> }, faultInjection?: boolean, rateLimit?: number, log?: string[] }} [options]
+   *   bindings?: Record<string, unknown> }, faultInjection?: boolean, rateLimit?: number, log?: string[], root?: string }} [options]
    *   `stateDir` keeps the stored data of this worker for the next one; `extraWorker` runs in the same workerd;
    *   `faultInjection` enables [`Edge.injectFault`]; `rateLimit` is the number of requests a minute that one address may make;
-   *   `log` receives the log lines
+   *   `log` receives the log lines; `root` is the checkout whose build runs
    */
   static async start(monitors, options = {}) {
-    const { stateDir, vars = {}, extraWorker, faultInjection = false, rateLimit, log } = options;
-    const faultModule = { type: "ESModule", path: "edge/build/faulty.js", contents: readFileSync(FAULT_INJECTION) };
+    const { stateDir, vars = {}, extraWorker, faultInjection = false, rateLimit, log, root = "." } = options;
+    const faultModule = {
+      type: "ESModule",
+      path: `${root}/edge/build/faulty.js`,
+      contents: readFileSync(FAULT_INJECTION),
+    };
     const edge = {
       name: "edge",
-      modulesRoot: "edge/build",
+      modulesRoot: `${root}/edge/build`,
       modules: [
         ...(faultInjection ? [faultModule] : []),
-        { type: /** @type {const} */ ("ESModule"), path: "edge/build/index.js" },
-        { type: /** @type {const} */ ("CompiledWasm"), path: "edge/build/index_bg.wasm" },
+        { type: /** @type {const} */ ("ESModule"), path: `${root}/edge/build/index.js` },
+        { type: /** @type {const} */ ("CompiledWasm"), path: `${root}/edge/build/index_bg.wasm` },
       ],
       compatibilityDate: "2026-11-01",
       bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s", ...vars },
-      assets: { directory: "edge/assets", binding: "ASSETS", routerConfig: { has_user_worker: true } },
+      assets: { directory: `${root}/edge/assets`, binding: "ASSETS", routerConfig: { has_user_worker: true } },
       ratelimits: rateLimit ? { LIMIT: { namespace_id: "1", simple: { limit: rateLimit, period: 60 } } } : {},
       durableObjects: { HUB: { className: "Hub", useSQLite: true } },
     };
