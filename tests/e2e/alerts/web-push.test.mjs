@@ -1,10 +1,9 @@
-// Web push: the messages are encrypted as the standard's own example, the real worker sends them to a push service that checks
-// the standards, and the page with its service worker runs in a real Chromium.
+// Web push: messages are encrypted as in the standard's own example, and sent to a push service that checks the standards. The
+// browser's side is in browser-notifications.test.mjs.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { sealed } from "../../../edge/src/notify/push/seal.js";
-import { launchBrowser, openPage } from "../support/browser.mjs";
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { generateVapidKeys, PushService } from "../support/push-service.mjs";
 import {
@@ -16,7 +15,6 @@ import {
 } from "../support/subscriptions.mjs";
 import { REFUSED_URL, Target } from "../support/target.mjs";
 import { ADMIN_TOKEN } from "../support/tokens.mjs";
-import { waitUntil } from "../support/wait.mjs";
 
 const MINUTE = 60_000;
 const KEYS = generateVapidKeys();
@@ -235,99 +233,4 @@ test("the longest message fits, whatever the names contain", async (t) => {
   const [, message] = service.messages["/push/long"];
   assert.match(message.title, /^20 monitors have trouble: /);
   assert.ok(message.text.length > 1000, message.text);
-});
-
-test("the page in Chromium subscribes, shows notifications, opens the monitor and unsubscribes", async (t) => {
-  const browser = await launchBrowser();
-  t.after(() => browser.close());
-  const subscription = service.subscribeBrowser("chromium");
-  const { page, errors, close } = await openPage(browser, edge.url, { locale: "de-DE" });
-  t.after(close);
-  // There is no vendor's push service here, so the test replaces its half of the push API. Everything else is the page's own.
-  await page.evaluate((/** @type {any} */ { url, keys }) => {
-    const own = { endpoint: url, expirationTime: null, keys };
-    const { key } = /** @type {any} */ (document.querySelector("[data-push]")).dataset;
-    const bytes = Uint8Array.from(atob(key.replaceAll("-", "+").replaceAll("_", "/")), (it) => it.charCodeAt(0));
-    /** @type {any} */ let current;
-    const manager = /** @type {any} */ (PushManager.prototype);
-    manager.getSubscription = async () => current;
-    manager.subscribe = async (/** @type {any} */ options) => {
-      if (options.applicationServerKey !== key || !options.userVisibleOnly) throw new Error("wrong options");
-      current = { options: { applicationServerKey: bytes.buffer }, toJSON: () => own };
-      current.unsubscribe = async () => {
-        current = undefined;
-        return true;
-      };
-      return current;
-    };
-  }, subscription);
-  const button = page.locator("[data-push]");
-  await button.waitFor();
-  assert.equal(await button.textContent(), "In diesem Browser benachrichtigen");
-  await button.click();
-  await page.getByText("Nicht mehr benachrichtigen").waitFor();
-  assert.deepEqual(service.listEvents("chromium"), ["subscribe"]);
-  assert.equal((await listSubscriptions(edge)).length, 1);
-
-  // Some browsers allow push only to a page that is installed on the home screen.
-  const manifest = await (await page.context().newCDPSession(page)).send("Page.getAppManifest");
-  assert.deepEqual([manifest.errors, JSON.parse(manifest.data ?? "{}").display], [[], "standalone"]);
-
-  // The debugger delivers to the service worker what the push service received.
-  const session = await page.context().newCDPSession(page);
-  await session.send("ServiceWorker.enable");
-  const registration = await new Promise((resolve) => {
-    session.on("ServiceWorker.workerRegistrationUpdated", ({ registrations }) => {
-      if (registrations.length > 0) resolve(registrations[0].registrationId);
-    });
-    void session.send("ServiceWorker.disable").then(() => session.send("ServiceWorker.enable"));
-  });
-  // A headless Chromium has no notifications, so the worker keeps what it would show.
-  const [worker] = page.context().serviceWorkers();
-  await worker.evaluate(() => {
-    const inside = /** @type {any} */ (self);
-    inside.shown = [];
-    inside.opened = [];
-    inside.registration.showNotification = async (/** @type {string} */ title, /** @type {object} */ options) => {
-      inside.shown.push({ title, ...options });
-    };
-    inside.clients.openWindow = async (/** @type {string} */ path) => inside.opened.push(path);
-  });
-  const readShown = () => worker.evaluate(() => /** @type {any} */ (self).shown);
-  await runOutage();
-  const messages = service.messages["/push/chromium"];
-  for (const message of messages) {
-    const data = JSON.stringify(message);
-    await session.send("ServiceWorker.deliverPushMessage", { origin: edge.url, registrationId: registration, data });
-  }
-  await waitUntil("all notifications", async () => (await readShown()).length === messages.length);
-  const notifications = await readShown();
-  assert.deepEqual(
-    notifications.map((/** @type {any} */ it) => [it.title, it.data]),
-    [
-      ["Störungen werden von nun an hier gemeldet", "/"],
-      ["API is down: the answer had status 503", "/monitors/api"],
-      ["WEB is down: the answer had status 503", "/monitors/web"],
-      ["API has recovered", "/monitors/api"],
-      ["WEB has recovered", "/monitors/web"],
-    ],
-  );
-  assert.equal(notifications[0].body, new URL(edge.url).host);
-  assert.deepEqual(
-    [notifications[1].tag, notifications[2].tag],
-    [notifications[3].tag, notifications[4].tag],
-    "one notification for each incident",
-  );
-  const opened = await worker.evaluate(async () => {
-    const inside = /** @type {any} */ (self);
-    const event = new Event("notificationclick");
-    const notification = { close: () => {}, data: inside.shown[1].data };
-    inside.dispatchEvent(Object.assign(event, { notification, waitUntil: () => {} }));
-    return inside.opened;
-  });
-  assert.deepEqual(opened, ["/monitors/api"]);
-  await button.click();
-  await page.getByText("In diesem Browser benachrichtigen").waitFor();
-  assert.deepEqual(await listSubscriptions(edge), []);
-  assert.deepEqual(errors, []);
 });

@@ -1,5 +1,6 @@
 // HTTP/1.1 byte for byte: requests that fetch would refuse to send, or would correct first.
 
+import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { HANG_TIMEOUT_MS } from "./wait.mjs";
 
@@ -46,4 +47,21 @@ export function parseResponse(text) {
     }),
   );
   return { status: Number(first.split(" ")[1] ?? 0), head, headers, body: end < 0 ? "" : text.slice(end + 4) };
+}
+
+/**
+ * Asserts what holds for every response: no redirect, no cookie, no content sniffing, no framing.
+ * @param {RawResponse} response @param {string} name
+ */
+export function assertHarmless(response, name) {
+  assert.equal(response.headers.get("location"), undefined, `${name}: no redirect`);
+  assert.equal(response.headers.get("set-cookie"), undefined, `${name}: no cookie`);
+  assert.equal(response.headers.get("x-content-type-options"), "nosniff", name);
+  assert.match(
+    response.headers.get("content-security-policy") ?? "",
+    /default-src 'none'.*frame-ancestors 'none'/,
+    name,
+  );
+  assert.equal(response.headers.get("access-control-allow-credentials"), undefined, name);
+  assert.doesNotMatch(response.head, /^x-evil|^evil/im, `${name}: no header of the attacker's`);
 }
