@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 
-use heapbeat_shared::units::Fixed;
 use serde_json::Value;
 
 /// A value without parts.
@@ -18,7 +17,7 @@ pub enum Plain<'v> {
     /// A whole number.
     Whole(i64),
     /// A number with three decimals at most.
-    Fixed(Fixed),
+    Real(f64),
     /// Text.
     Text(&'v str),
 }
@@ -48,9 +47,9 @@ impl From<u64> for Plain<'_> {
     }
 }
 
-impl From<Fixed> for Plain<'_> {
-    fn from(value: Fixed) -> Self {
-        Plain::Fixed(value)
+impl From<f64> for Plain<'_> {
+    fn from(value: f64) -> Self {
+        Plain::Real(value)
     }
 }
 
@@ -194,7 +193,7 @@ fn put(out: &mut String, value: Plain<'_>) {
         Plain::Null => out.write_str("null"),
         Plain::Bool(value) => out.write_str(if value { "true" } else { "false" }),
         Plain::Whole(value) => write!(out, "{value}"),
-        Plain::Fixed(value) => write!(out, "{value:#}"),
+        Plain::Real(value) => write!(out, "{value}"),
         Plain::Text(text) => {
             put_text(out, text);
             Ok(())
@@ -253,7 +252,7 @@ mod tests {
             o.set("null", None::<&str>);
             o.set("yes", true);
             o.set("whole", -5_i64);
-            o.set("share", Fixed::new(99.98, 3));
+            o.set("share", 99.98);
             o.object("inside", |o| o.set("a", "b"));
             o.object("empty", |_| ());
             o.list("list", |list| {

@@ -15,10 +15,8 @@ use heapbeat_shared::forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
-use heapbeat_shared::wire::Wire;
 use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Pressure, Sample, UnixMillis};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::maintenance;
@@ -122,17 +120,12 @@ struct Told {
     rss: u64,
     #[serde(default = "limit")]
     limit: u64,
-    #[serde(default, deserialize_with = "wire")]
+    #[serde(default)]
     pressure: Pressure,
-    #[serde(default, deserialize_with = "wire")]
+    #[serde(default)]
     events: Vec<Event>,
-    #[serde(default, deserialize_with = "wire")]
+    #[serde(default)]
     previous: Option<Exit>,
-}
-
-/// What a report holds, as it is read from one.
-fn wire<'de, D: Deserializer<'de>, T: Wire>(deserializer: D) -> Result<T, D::Error> {
-    T::read(&Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// What a channel's service answers from now on.

@@ -21,9 +21,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use heapbeat_shared::event::Event;
-use heapbeat_shared::wire;
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::attribution;
 use crate::telemetry::history::SampleSlot;
@@ -36,7 +35,7 @@ pub(crate) use writer::FlightRecorder;
 static RECORDER: OnceLock<FlightRecorder> = OnceLock::new();
 
 /// Who records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordingHeader {
     pub(crate) instance: InstanceId,
     pub(crate) version: String,
@@ -46,16 +45,12 @@ pub(crate) struct RecordingHeader {
 }
 
 /// Something that happened once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordedNote {
     pub(crate) at: UnixMillis,
     pub(crate) text: String,
+    #[serde(default)]
     pub(crate) stack: String,
-}
-
-wire::object! {
-    RecordingHeader { instance, version, started, boot }
-    RecordedNote { at, text, stack ? usual }
 }
 
 /// Records from now on into the file at `path`, which a [`RecorderDirectory`] made.

@@ -3,13 +3,12 @@
 //! A sequence number alone would lie after a restart: sample 40 of this run is not sample 40 of the last. So an
 //! instance has a random id, and a cursor is both.
 
-use minicbor::{Decode, Encode};
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
-
-use crate::wire;
+use minicbor::{Decode, Encode};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One run of the backend process: 64 random bits, sixteen hexadecimal digits when written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -77,19 +76,24 @@ impl FromStr for Cursor {
     }
 }
 
-/// Both travel as text: JSON numbers lose bits above 2^53.
-macro_rules! written_as_text {
+/// Both are JSON strings, as JSON numbers lose bits above 2^53 in many readers.
+macro_rules! serialize_as_text {
     ($($name:ty),*) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+            }
+        }
     )*};
 }
 
-written_as_text!(InstanceId, Cursor);
-wire::text!(InstanceId Cursor);
+serialize_as_text!(InstanceId, Cursor);
 
 #[cfg(test)]
 mod tests {

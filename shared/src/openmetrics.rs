@@ -7,8 +7,6 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::float;
-
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -167,7 +165,7 @@ impl fmt::Display for Value {
             Value::Real(value) if value.is_infinite() => {
                 f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" })
             }
-            Value::Real(value) => f.write_str(&float::plain(value)),
+            Value::Real(value) => value.fmt(f),
         }
     }
 }

@@ -4,13 +4,14 @@
 //! they are ordered, and what a stranger is told of them, is said here.
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::health::Status;
-use crate::wire;
 
 /// How close memory is to its limit; a later rung is a worse one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[serde(rename_all = "lowercase")]
 #[cbor(index_only)]
 pub enum Pressure {
@@ -58,8 +59,6 @@ impl Pressure {
         }
     }
 }
-
-wire::word!(Pressure);
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,7 @@
 
 mod top_route;
 
-use base64ct::{Base64, Encoding as _};
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Cursor, InstanceId};
 use crate::event::Event;
@@ -20,8 +18,6 @@ use crate::sample::Sample;
 use crate::series;
 use crate::series::{Series, SeriesError};
 use crate::units::{Bytes, UnixMillis};
-use crate::wire;
-use crate::wire::{Fields, Wire, WireError, plain};
 
 pub use top_route::{Culprit, culprit, growing};
 
@@ -38,7 +34,7 @@ pub const MAX_EVENTS: usize = 64;
 pub const MAX_ROUTES: usize = 20;
 
 /// The signed answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// As in the public answer.
     pub status: Status,
@@ -81,7 +77,7 @@ pub struct Report {
 }
 
 /// A memory limit and who set it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// How much.
     pub bytes: Bytes,
@@ -90,7 +86,7 @@ pub struct Limit {
 }
 
 /// A rung and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The rung.
     pub rung: Pressure,
@@ -101,7 +97,7 @@ pub struct Standing {
 }
 
 /// Figures beside memory; what this machine does not tell is absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct System {
     /// Threads of the process.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,7 +165,7 @@ pub struct System {
 }
 
 /// Memory of one route.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteReport {
     /// Method and matched path, such as `POST /upload`.
     pub route: String,
@@ -192,7 +188,7 @@ pub struct RouteReport {
 }
 
 /// Encoded samples.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// Sequence number of the first sample, or of the next one to come when there is none.
     pub first: u64,
@@ -201,12 +197,12 @@ pub struct Block {
     /// How many were pushed out of the ring before they were asked for: a gap right before `first`.
     pub lost: u64,
     /// The samples as [`series`] encodes them, in base 64.
-    #[serde(serialize_with = "to_base64")]
+    #[serde(with = "base64")]
     pub data: Vec<u8>,
 }
 
 /// The last samples of an instance that is gone, told by one that came after it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSamples {
     /// Whose they are.
     pub instance: InstanceId,
@@ -222,7 +218,7 @@ pub enum ReportError {
     TooLong(usize),
     /// Not JSON, or not of this shape.
     #[error("the body is not a report: {0}")]
-    Malformed(#[from] WireError),
+    Malformed(#[from] serde_json::Error),
     /// The samples cannot be decoded.
     #[error(transparent)]
     Samples(#[from] SeriesError),
@@ -255,7 +251,7 @@ impl Report {
         if body.len() > MAX_REPORT {
             return Err(ReportError::TooLong(body.len()));
         }
-        let mut report: Report = wire::parse(body)?;
+        let mut report: Report = serde_json::from_slice(body)?;
         report.previous = report.previous.map(Exit::bounded);
         if report.events.len() > MAX_EVENTS {
             return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));
@@ -297,39 +293,19 @@ impl Block {
     }
 }
 
-fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&Base64::encode_string(bytes))
-}
+/// Bytes as a JSON string in base 64.
+mod base64 {
+    use base64ct::{Base64, Encoding as _};
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
 
-wire::object! {
-    Report {
-        status, memory, uptime, instance, version, started, now, limit, pressure, latest, system, events, routes, forecast,
-        samples, missing, previous, last_samples,
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Base64::encode_string(bytes))
     }
-    LastSamples { instance, samples }
-    Limit { bytes, origin }
-    Standing { rung, since, shed }
-    System {
-        threads, open_files, cpu_seconds, anon, file, swap, peak, heap_mapped, heap_retained, heap_metadata, cgroup_usage,
-        cgroup_swap, cgroup_high, cgroup_max, cgroup_oom, oom_kills, memory_stall_percent, memory_stall_full_percent,
-        machine_stall_percent, machine_stall_full_percent, runtime_stall_ms,
-    }
-    RouteReport {
-        route, requests, requests_per_second, churn_mean, churn_p99, live, live_error, growth_per_minute, growth_error,
-    }
-}
 
-impl Wire for Block {
-    fn read(value: &Value) -> Result<Self, WireError> {
-        let fields = Fields::of(value)?;
-        let text: String = fields.take("data")?;
-        let data = plain(Base64::decode_vec(&text).ok()).map_err(|_| WireError::Misshapen("data"))?;
-        Ok(Block {
-            first: fields.take("first")?,
-            count: fields.take("count")?,
-            lost: fields.take("lost")?,
-            data,
-        })
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        Base64::decode_vec(&String::deserialize(deserializer)?)
+            .map_err(|_| D::Error::custom("invalid base 64"))
     }
 }
 

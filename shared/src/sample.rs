@@ -5,14 +5,13 @@
 //! jemalloc's) mean something.
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::health::HealthMemory;
 use crate::units::{Bytes, UnixMillis};
-use crate::wire;
 
 /// Memory of one instance at one instant, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Sample {
     /// When it was read.
     #[n(0)]
@@ -50,8 +49,6 @@ impl Sample {
         }
     }
 }
-
-wire::object! { Sample { at, rss, heap_used, heap_total, heap_resident, working_set } }
 
 #[cfg(test)]
 mod tests {

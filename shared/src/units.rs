@@ -4,20 +4,20 @@
 //! 1 GB alarm fires at 1 MB. A megabyte here is 1,048,576 bytes, as Render, cgroups and the contract of
 //! `/health` count it; `MB` and `MiB` are the same to the parser.
 
-use minicbor::{Decode, Encode};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::wire;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 /// Bytes in one megabyte (2^20), as the `/health` contract and Render's plans count it.
 pub const BYTES_PER_MB: u64 = 1 << 20;
 
 /// A size of memory in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct Bytes(#[n(0)] pub u64);
@@ -52,51 +52,25 @@ impl fmt::Display for Bytes {
         const GB: u64 = 1 << 30;
         match self.0 {
             b if b < KB => write!(f, "{b} B"),
-            b if b < BYTES_PER_MB => write!(f, "{} kB", Fixed::new(b as f64 / KB as f64, 1)),
-            b if b < GB => write!(f, "{} MB", Fixed::new(b as f64 / BYTES_PER_MB as f64, 1)),
-            b => write!(f, "{} GB", Fixed::new(b as f64 / GB as f64, 2)),
+            b if b < BYTES_PER_MB => write!(f, "{:.1} kB", b as f64 / KB as f64),
+            b if b < GB => write!(f, "{:.1} MB", b as f64 / BYTES_PER_MB as f64),
+            b => write!(f, "{:.2} GB", b as f64 / GB as f64),
         }
     }
 }
 
-/// A number with so many decimals, rounded to the nearest; written from whole numbers, as the standard library's exact
-/// writer of floating point is a sixtieth of the Worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fixed {
-    scaled: i64,
-    places: u8,
+/// `value` rounded to so many decimals, a half away from zero; displays with no more than those.
+pub fn round_to(value: f64, decimals: i32) -> f64 {
+    let scale = 10_f64.powi(decimals);
+    // Adding zero makes -0 to 0.
+    (value * scale).round() / scale + 0.0
 }
 
-impl Fixed {
-    /// `value` with `places` decimals, at most 9. Below 2^53 when scaled, it is as exact as the float is.
-    pub fn new(value: f64, places: u8) -> Self {
-        // A float cast saturates.
-        #[allow(clippy::cast_possible_truncation)]
-        let scaled = (value * 10_f64.powi(i32::from(places))).round() as i64;
-        Fixed { scaled, places }
-    }
-
-    /// The same with its decimals cut, not rounded: 99.9999 is not 100. The tiny amount forgives what binary fractions lose:
-    /// 99.98 is stored a little lower than it is.
-    pub fn cut(value: f64, places: u8) -> Self {
-        let scale = 10_f64.powi(i32::from(places));
-        #[allow(clippy::cast_possible_truncation)]
-        let scaled = ((value + 1e-9) * scale).floor() as i64;
-        Fixed { scaled, places }
-    }
-}
-
-impl fmt::Display for Fixed {
-    /// All decimals; with `{:#}` without the zeros at the end.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scale = 10_u64.pow(u32::from(self.places));
-        let (sign, size) = (if self.scaled < 0 { "-" } else { "" }, self.scaled.unsigned_abs());
-        let (whole, mut rest, mut width) = (size / scale, size % scale, usize::from(self.places));
-        while f.alternate() && width > 0 && rest % 10 == 0 {
-            (rest, width) = (rest / 10, width - 1);
-        }
-        if width == 0 { write!(f, "{sign}{whole}") } else { write!(f, "{sign}{whole}.{rest:0width$}") }
-    }
+/// `value` cut to so many decimals, not rounded: 99.9999 % of uptime is not 100 %. The tiny amount forgives what binary
+/// fractions lose: 99.98 is stored a little lower than it is.
+pub fn floor_to(value: f64, decimals: i32) -> f64 {
+    let scale = 10_f64.powi(decimals);
+    ((value + 1e-9) * scale).floor() / scale
 }
 
 /// Why a text is not a size.
@@ -145,7 +119,9 @@ fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
 }
 
 /// A size as the wire tells it: whole megabytes of 2^20 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct Megabytes(#[n(0)] pub u64);
@@ -163,7 +139,9 @@ impl fmt::Display for Megabytes {
 }
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Encode, Decode)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct UnixMillis(#[n(0)] pub i64);
@@ -208,8 +186,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     scale_decimal(number, millis).map(Duration::from_millis).ok_or(ParseDurationError)
 }
 
-wire::inside!(Bytes Megabytes UnixMillis);
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -217,21 +193,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_are_those_of_the_standard_library() {
-        for n in -20_000..20_000 {
-            let value = f64::from(n) / 771.0;
-            assert_eq!(
-                Fixed::new(value, 0).to_string().replace("-0", "0"),
-                format!("{value:.0}").replace("-0", "0")
-            );
-            assert_eq!(Fixed::new(value, 2).to_string(), format!("{value:.2}").replace("-0.00", "0.00"));
-            assert_eq!(Fixed::new(value, 3).to_string(), format!("{value:.3}").replace("-0.000", "0.000"));
+    fn uptime_is_cut_and_figures_are_rounded() {
+        for (value, decimals, shown) in
+            [(99.9999, 2, "99.99"), (99.98, 3, "99.98"), (100.0, 3, "100"), (0.0, 3, "0")]
+        {
+            assert_eq!(floor_to(value, decimals).to_string(), shown, "{value}");
         }
-        assert_eq!(Fixed::cut(99.9999, 2).to_string(), "99.99");
-        assert_eq!(Fixed::cut(99.98, 2).to_string(), "99.98");
-        assert_eq!(Fixed::cut(100.0, 3).to_string(), "100.000");
-        let short = |value| format!("{:#}", Fixed::new(value, 3));
-        assert_eq!([short(100.0), short(-0.25), short(0.0)], ["100", "-0.25", "0"]);
+        for (value, decimals, shown) in
+            [(99.9999, 2, "100"), (-0.25, 3, "-0.25"), (-0.0001, 3, "0"), (28.5, 0, "29")]
+        {
+            assert_eq!(round_to(value, decimals).to_string(), shown, "{value}");
+        }
     }
 
     #[test]

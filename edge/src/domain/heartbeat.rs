@@ -3,11 +3,11 @@
 //! A job that said that it starts has come, however long it takes; one that failed is down until it succeeds. Until a
 //! job is heard for the first time nothing is known of it, which is not the same as that it is missing.
 
-use minicbor::{Decode, Encode};
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
+use minicbor::{Decode, Encode};
 
 use super::{Blindness, Failure};
 use crate::config::{Heartbeat, MonitorId, Rhythm};

@@ -8,12 +8,12 @@ pub mod actions;
 pub mod cause;
 pub mod id;
 
-use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::event::cut;
 use heapbeat_shared::{Pressure, UnixMillis};
+use minicbor::{Decode, Encode};
 
 use super::State;
 use crate::config::MonitorId;

@@ -1,11 +1,11 @@
 //! All that the hub remembers about one monitor, and what one more probe makes of it.
 
-use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::{HealthMemory, UnixMillis};
+use minicbor::{Decode, Encode};
 
 use super::incident::{Incidents, RECORDED};
 use super::{Blindness, State};

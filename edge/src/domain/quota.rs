@@ -5,10 +5,10 @@
 //! do): a pace that changes with every tick would be hard to read. It also keeps the edge's own cadence: ticks that did not
 //! come, and how late they were.
 
-use minicbor::{Decode, Encode};
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use minicbor::{Decode, Encode};
 
 use crate::domain::check::schedule::TICK;
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::tree;
 use heapbeat_shared::units::parse_duration;
 use serde_json::Value;
 
@@ -158,7 +157,7 @@ impl Channels {
     pub fn parse(text: Option<&str>, allow_private: bool) -> Channels {
         let mut channels = Channels::default();
         let Some(text) = text else { return channels };
-        let entries = match tree::read(text) {
+        let entries = match serde_json::from_str::<Value>(text) {
             Ok(Value::Array(entries)) if entries.len() <= MOST => entries,
             Ok(_) => return channels.refuse(VARIABLE, format!("should be a list of at most {MOST} tables")),
             Err(error) => return channels.refuse(VARIABLE, format!("is not JSON: {error}")),

@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use heapbeat_shared::{float, tree};
 use serde_json::Value;
 
 use super::channel::{Channel, Service};
@@ -228,7 +227,7 @@ fn sign(message: &Message) -> &'static str {
 pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
     let Some(Said { status, retry_after, body }) = said else { return Answered::Failed };
     let status = *status;
-    let json = || tree::read(body).unwrap_or_default();
+    let json = || serde_json::from_str::<Value>(body).unwrap_or_default();
     let taken = match service {
         Service::Slack => status == 200 && body.trim() == "ok",
         Service::Telegram { .. } => status == 200 && json()["ok"] == true,
@@ -240,11 +239,10 @@ pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
     }
     match status {
         429 => {
-            let header = retry_after.as_ref().and_then(|text| float::parse(text.trim()));
+            let header = retry_after.as_ref().and_then(|text| text.trim().parse::<f64>().ok());
             let inside = || {
                 let json = json();
-                let number = |value: &Value| value.as_number().and_then(float::of);
-                number(&json["parameters"]["retry_after"]).or(number(&json["retry_after"]))
+                json["parameters"]["retry_after"].as_f64().or(json["retry_after"].as_f64())
             };
             let seconds = header.or_else(inside).filter(|seconds| (0.0..1e6).contains(seconds));
             Answered::Busy(seconds.map(|seconds| Duration::from_secs_f64(seconds.ceil())))

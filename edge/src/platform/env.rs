@@ -18,7 +18,6 @@ use crate::notify::push::{VARIABLES, Vapid};
 use crate::probe::{SentHeader, wall_clock, zone_offset};
 use crate::web::page::Site;
 use heapbeat_shared::signing::Secret;
-use heapbeat_shared::tree;
 use heapbeat_shared::units::parse_duration;
 
 /// The Durable Object namespace of the hub.
@@ -105,19 +104,20 @@ pub(crate) fn setup(env: &Env) -> Setup {
     config.problems.extend(site(env).1);
     check_channels(&mut config, &channels);
     let page = page(env);
-    let maintenance = match list(env, MAINTENANCE).map(|text| tree::read(&text)).transpose() {
-        Ok(None) => Vec::new(),
-        Ok(Some(Value::Array(entries))) => {
-            let (read, problems) = maintenance::read(MAINTENANCE, &entries);
-            config.problems.extend(problems);
-            read
-        }
-        _ => {
-            let reason = "should be a list of tables: [[vars.MAINTENANCE]]".to_owned();
-            config.problems.push(Problem { position: MAINTENANCE.to_owned(), reason });
-            Vec::new()
-        }
-    };
+    let maintenance =
+        match list(env, MAINTENANCE).map(|text| serde_json::from_str::<Value>(&text)).transpose() {
+            Ok(None) => Vec::new(),
+            Ok(Some(Value::Array(entries))) => {
+                let (read, problems) = maintenance::read(MAINTENANCE, &entries);
+                config.problems.extend(problems);
+                read
+            }
+            _ => {
+                let reason = "should be a list of tables: [[vars.MAINTENANCE]]".to_owned();
+                config.problems.push(Problem { position: MAINTENANCE.to_owned(), reason });
+                Vec::new()
+            }
+        };
     let plan = text(env, PLAN);
     let quotas = match plan.as_deref() {
         Some("paid") => None,

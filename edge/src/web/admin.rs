@@ -1,6 +1,5 @@
 //! What the owner may do: who it is, and what a list of monitors is. Pure.
 
-use heapbeat_shared::tree;
 use serde_json::Value;
 
 use crate::config::applied::{Applied, Difference, LIST};
@@ -55,7 +54,7 @@ pub fn read_named(text: &str, name: &str) -> Result<Vec<Value>, String> {
         return Err(format!("the list has {} bytes, more than {MAX_LIST_BYTES}", text.len()));
     }
     let wrong = |why: &str| format!(r#"the body should be {{"{name}":[…]}}: {why}"#);
-    let body = tree::read(text).map_err(|error| wrong(&error.to_string()))?;
+    let body = serde_json::from_str::<Value>(text).map_err(|error| wrong(&error.to_string()))?;
     let Value::Object(mut body) = body else { return Err(wrong("it is no object")) };
     match (body.remove(name), body.keys().next()) {
         (Some(Value::Array(list)), None) => Ok(list),

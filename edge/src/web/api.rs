@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use heapbeat_shared::units::Fixed;
+use heapbeat_shared::units;
 use heapbeat_shared::{HealthMemory, Pressure, Sample, UnixMillis};
 
 use crate::config::{MonitorId, Problem};
@@ -167,8 +167,8 @@ fn memory(o: &mut Object<'_>, view: &MemoryView) {
 
 /// Uptime and coverage, cut to three decimals: 99.9999 % is not 100 %.
 fn shares(o: &mut Object<'_>, percent: Option<f64>, coverage: f64) {
-    o.set("percent", percent.map(|share| Fixed::cut(share, 3)));
-    o.set("coverage", Fixed::cut(coverage, 3));
+    o.set("percent", percent.map(|share| units::floor_to(share, 3)));
+    o.set("coverage", units::floor_to(coverage, 3));
 }
 
 /// A refused entry of the configuration.

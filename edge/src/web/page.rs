@@ -17,7 +17,6 @@ mod template;
 
 use std::rc::Rc;
 
-use heapbeat_shared::tree;
 use serde_json::{Map, Value};
 
 pub use branding::Site;
@@ -81,7 +80,7 @@ impl Page {
 
     /// Makes the page of what the hubs told; `None` where that is not what it should be.
     pub fn make(self, told: &str, reader: &Reader) -> Option<String> {
-        let Ok(Value::Object(fields)) = tree::read(told) else { return None };
+        let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(told) else { return None };
         let fields = match self {
             Page::Status | Page::Preview => model::status(fields),
             Page::Monitor | Page::Incident => fields,

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use heapbeat_shared::Cursor;
 use heapbeat_shared::report::{Block, LastSamples};
-use heapbeat_shared::{Cursor, wire};
 
 use super::Recording;
 
@@ -83,7 +83,7 @@ impl OrphanedSamples {
 
 /// Reads one line, which may be longer than any that is written.
 pub(crate) fn read(line: &str) -> Option<LastSamples> {
-    wire::parse::<LastSamples>(line.as_bytes()).ok().filter(|it| it.samples.data.len() <= LONGEST)
+    serde_json::from_str::<LastSamples>(line).ok().filter(|it| it.samples.data.len() <= LONGEST)
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@ use heapbeat_shared::UnixMillis;
 use heapbeat_shared::event::Event;
 use heapbeat_shared::exit::{InFlight, MAX_IN_FLIGHT};
 use heapbeat_shared::series::Series;
-use heapbeat_shared::wire;
-use heapbeat_shared::wire::Wire;
 
 use super::layout::{
     EVENTS, FINISHED, HANG, HEAD, LOOK, MAGIC, OpenedLayout, PANIC, ROUTES, SAMPLES, SIZE, STOP, TextField,
@@ -98,11 +96,11 @@ impl Recording {
         read
     }
 
-    fn json<T: Wire>(&mut self, file: &[u8], field: TextField) -> Option<T> {
+    fn json<T: serde::de::DeserializeOwned>(&mut self, file: &[u8], field: TextField) -> Option<T> {
         let read = match open(file, field) {
             OpenedLayout::Empty => return None,
             OpenedLayout::Torn => None,
-            OpenedLayout::Whole(payload) => wire::parse(payload).ok(),
+            OpenedLayout::Whole(payload) => serde_json::from_slice(payload).ok(),
         };
         self.torn += usize::from(read.is_none());
         read

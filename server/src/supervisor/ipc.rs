@@ -122,7 +122,7 @@ impl SupervisorMessage {
             ("replacement", "not-now") => Command::Replacement(ReplacementStatus::TooSoon),
             ("report", "") => Command::Report,
             ("ended", _) => {
-                let ending: Exit = heapbeat_shared::wire::parse(rest.as_bytes()).ok()?;
+                let ending: Exit = serde_json::from_str(rest).ok()?;
                 return Some(SupervisorMessage::PreviousExit(Box::new(ending.bounded())));
             }
             ("samples", _) => return flight_recorder::read_remnant(rest).map(SupervisorMessage::Samples),

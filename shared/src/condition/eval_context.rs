@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::tree;
-
 /// One probe's outcome. Without a connection there is no status: it is 0, as in Gatus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome<'b> {
@@ -72,9 +70,9 @@ impl<'b> Scene<'b> {
         })
     }
 
-    /// The body as JSON; `None` where it is none, or is nested deeper than the 128 levels that [`tree`] reads.
+    /// The body as JSON; `None` where it is none, or is nested deeper than the 128 levels that `serde_json` reads.
     pub(super) fn json(&self) -> Option<&Value> {
-        let read = || tree::read(crate::wire::json_text(self.bytes()?)).ok();
+        let read = || serde_json::from_slice(self.bytes()?).ok();
         self.json.get_or_init(read).as_ref()
     }
 }

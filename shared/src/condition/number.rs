@@ -3,8 +3,6 @@
 //! `==` compares two whole numbers as numbers (`0x10` is 16, `010` is 8); `<` and its like turn either side into
 //! one: a duration (`1h30m`) into milliseconds, a fraction into its whole part, anything else into 0.
 
-use crate::float;
-
 /// A side of `<`, `<=`, `>` or `>=`.
 pub(super) fn ordered(text: &str) -> i64 {
     // Most texts are a body that is no number at all; none that is one is longer than this.
@@ -16,8 +14,14 @@ pub(super) fn ordered(text: &str) -> i64 {
         Some(nanos) if nanos != 0 => nanos / 1_000_000,
         // A float past the range of whole numbers is as far as they go.
         #[allow(clippy::cast_possible_truncation)]
-        _ => whole(text).unwrap_or_else(|| float::parse(text).map_or(0, finite)),
+        _ => whole(text).unwrap_or_else(|| float(text).map_or(0, finite)),
     }
+}
+
+/// Digits with a sign, a point and an exponent; neither `inf` nor `NaN`.
+fn float(text: &str) -> Option<f64> {
+    let numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+    text.parse().ok().filter(|number: &f64| numeric && number.is_finite())
 }
 
 #[allow(clippy::cast_possible_truncation)] // saturates, which is what is wanted

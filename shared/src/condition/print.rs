@@ -8,8 +8,6 @@ use std::fmt::Write;
 
 use serde_json::{Number, Value};
 
-use crate::float;
-
 /// The value as a text to compare, and its length as `len()` has it: items of a list, bytes of anything else.
 pub(super) fn text_and_length(value: &Value) -> (String, usize) {
     let text = match value {
@@ -120,20 +118,21 @@ fn write_quoted(text: &mut String, string: &str) {
 
 /// Whole numbers as they are; others with the fewest digits, and an exponent up to `10^small` and from 10^21.
 fn write_number(text: &mut String, number: &Number, small: i32) {
-    let Some(float) = float::of(number).filter(|_| !number.is_i64() && !number.is_u64()) else {
+    // Writing to a String does not fail.
+    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
         let _ = write!(text, "{number}");
         return;
     };
-    let (digits, exponent) = float::digits(float);
+    // The fewest digits that read back as the same number, such as `1.5e-7`.
+    let scientific = format!("{float:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
     if exponent <= 20 && exponent > small {
-        text.push_str(&float::plain(float));
+        let _ = write!(text, "{float}");
         return;
     }
-    let (first, rest) = digits.split_at(1);
-    let (point, sign) = (if rest.is_empty() { "" } else { "." }, if exponent < 0 { '-' } else { '+' });
-    let minus = if float.is_sign_negative() { "-" } else { "" };
-    // Writing to a String does not fail.
-    let _ = write!(text, "{minus}{first}{point}{rest}e{sign}{:02}", exponent.unsigned_abs());
+    let sign = if exponent < 0 { '-' } else { '+' };
+    let _ = write!(text, "{mantissa}e{sign}{:02}", exponent.unsigned_abs());
 }
 
 #[cfg(test)]

@@ -4,18 +4,17 @@
 //! it rests on, and the smallest growth that would have been noticed; a time to the limit comes with its interval, or
 //! not at all.
 
-use minicbor::{Decode, Encode};
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use super::point::Place;
-use crate::units::{Bytes, Fixed};
-use crate::wire;
+use crate::units::Bytes;
 
 /// The answer in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Verdict {
@@ -54,7 +53,7 @@ impl Verdict {
 }
 
 /// What the verdict rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Basis {
@@ -106,7 +105,7 @@ pub enum Basis {
 }
 
 /// A slope of memory against time, in bytes per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct Rate(#[n(0)] pub f64);
@@ -127,14 +126,14 @@ impl fmt::Display for Rate {
             // A float cast saturates; this one is below 2^20.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             a if a < 0.1 => write!(f, "{sign}{}/{unit}", Bytes((a * MB).round() as u64)),
-            a if a < 10.0 => write!(f, "{sign}{} MB/{unit}", Fixed::new(a, 2)),
-            a => write!(f, "{sign}{} MB/{unit}", Fixed::new(a, 1)),
+            a if a < 10.0 => write!(f, "{sign}{a:.2} MB/{unit}"),
+            a => write!(f, "{sign}{a:.1} MB/{unit}"),
         }
     }
 }
 
 /// An estimate with its 95 % interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Slope {
     /// The estimate.
     #[n(0)]
@@ -148,24 +147,24 @@ pub struct Slope {
 }
 
 /// When the limit will be reached, from now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct TimeToLimit {
     /// When usual peaks reach it at the expected slope.
-    #[serde(rename = "expected_seconds", serialize_with = "seconds")]
+    #[serde(rename = "expected_seconds", with = "seconds")]
     #[n(0)]
     pub expected: Duration,
     /// When the highest peak seen reaches it at the steepest slope of the interval.
-    #[serde(rename = "earliest_seconds", serialize_with = "seconds")]
+    #[serde(rename = "earliest_seconds", with = "seconds")]
     #[n(1)]
     pub earliest: Duration,
     /// When the floor itself reaches it at the flattest slope of the interval.
-    #[serde(rename = "latest_seconds", serialize_with = "seconds")]
+    #[serde(rename = "latest_seconds", with = "seconds")]
     #[n(2)]
     pub latest: Duration,
 }
 
 /// Everything there is to say about a series and a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Assessment {
     /// In one word.
     #[n(0)]
@@ -189,11 +188,11 @@ pub struct Assessment {
     #[n(5)]
     pub detectable: Option<Rate>,
     /// Time since the series began or was last reset.
-    #[serde(rename = "observed_seconds", serialize_with = "seconds")]
+    #[serde(rename = "observed_seconds", with = "seconds")]
     #[n(6)]
     pub observed: Duration,
     /// Time that the figures above rest on, warm-up excluded.
-    #[serde(rename = "window_seconds", serialize_with = "seconds")]
+    #[serde(rename = "window_seconds", with = "seconds")]
     #[n(7)]
     pub window: Duration,
     /// The limit that was asked about.
@@ -203,24 +202,18 @@ pub struct Assessment {
 }
 
 /// Durations on the wire: seconds, to the millisecond.
-// Serde hands the field over by reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((span.as_secs_f64() * 1000.0).round() / 1000.0)
-}
+mod seconds {
+    use std::time::Duration;
 
-wire::inside!(Rate);
-wire::object! {
-    Slope { expected, low, high }
-    TimeToLimit { expected = "expected_seconds", earliest = "earliest_seconds", latest = "latest_seconds" }
-    Assessment {
-        verdict, basis, place, slope = "slope_bytes_per_second", time_to_limit, detectable = "detectable_bytes_per_second",
-        observed = "observed_seconds", window = "window_seconds", limit = "limit_bytes",
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
+    pub(super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((span.as_secs_f64() * 1000.0).round() / 1000.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
-wire::word!(Verdict);
-wire::word!(Basis {
-    TooShort = "too_short", TooNoisy = "too_noisy", Flat = "flat", Settled = "settled", Stepped = "stepped",
-    Slowing = "slowing", Bent = "bent", Faint = "faint", Uneven = "uneven", Unpredictive = "unpredictive",
-    TooSoon = "too_soon", Remote = "remote", Elsewhere = "elsewhere", Retained = "retained", HeapFlat = "heap_flat",
-});

@@ -5,11 +5,10 @@
 //! retention, and the cures differ.
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::sample::Sample;
 use crate::units::{Bytes, UnixMillis};
-use crate::wire;
 
 /// One reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl From<&Sample> for Point {
 }
 
 /// Where memory grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Place {
@@ -127,5 +126,3 @@ impl Point {
         }
     }
 }
-
-wire::word!(Place { Memory = "memory", Heap = "heap", Gap = "gap", Outside = "outside", Beyond = "beyond" });

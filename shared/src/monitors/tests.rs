@@ -168,7 +168,7 @@ fn a_variable_that_is_no_list_says_what_to_add() {
     let add = r#"such as [[vars.MONITORS]] in wrangler.toml with id = "api", kind = "heapbeat" and url = "https://api.example.com/health""#;
     assert_eq!(problems("[]"), [format!("MONITORS: there is no monitor; add one, {add}")]);
     assert_eq!(problems("{}"), [format!("MONITORS: should be a list of tables, {add}")]);
-    assert_eq!(problems("[{"), ["MONITORS: is not JSON: expected a name in quotes at line 1 column 3"]);
+    assert_eq!(problems("[{"), ["MONITORS: is not JSON: EOF while parsing an object at line 1 column 2"]);
     let missing = Config::parse(None, false);
     assert_eq!(missing.problems[0].reason, format!("there is no monitor; add one, {add}"));
     assert_eq!(problems(&" ".repeat(LONGEST_CONFIG + 1)), ["MONITORS: has 262145 bytes, more than 262144"]);

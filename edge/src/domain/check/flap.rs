@@ -4,11 +4,11 @@
 //! passed without a turn. Meanwhile its incident stays open whatever a probe finds, so there is no recovery to announce and
 //! nothing to open anew, and the public is shown `degraded` where it happens to serve. The ledger books what was seen.
 
-use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use minicbor::{Decode, Encode};
 
 use crate::domain::State;
 

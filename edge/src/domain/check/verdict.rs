@@ -1,7 +1,6 @@
 //! From an answer to a verdict: what the monitor's conditions make of it.
 
 use heapbeat_shared::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
-use heapbeat_shared::wire::WireError;
 use heapbeat_shared::{Health, HealthError};
 use minicbor::{Decode, Encode};
 
@@ -130,7 +129,7 @@ fn health(body: &Body) -> Result<Health, Failure> {
     };
     Health::parse(bytes).map_err(|error| match error {
         HealthError::TooLong { .. } => Failure::BodyTooLarge,
-        HealthError::Malformed(WireError::Misshapen(_)) => Failure::NotHealth,
+        HealthError::Malformed(error) if error.is_data() => Failure::NotHealth,
         HealthError::Malformed(_) => Failure::NotJson,
     })
 }

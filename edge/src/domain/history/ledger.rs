@@ -5,11 +5,11 @@
 //! speaks for the time until the next one is due and a tolerance ([`crate::domain::check::schedule::vouching`]), and what is
 //! later than that is `unobserved` until somebody looks again.
 
-use minicbor::{Decode, Encode};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use minicbor::{Decode, Encode};
 
 use crate::domain::State;
 

@@ -3,7 +3,7 @@
 //! One that somebody closed stays closed while the same trouble goes on; it takes something worse, or a return of the
 //! trouble after all was well, to open one again.
 
-use heapbeat_shared::{UnixMillis, tree};
+use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
 use crate::domain::incident::Incident;
@@ -30,7 +30,9 @@ impl Orders {
     pub fn parse(text: &str) -> Result<Orders, String> {
         let right =
             r#"the body is {"note":"…"}, {"acknowledge":true} or {"resolve":true}, or some of them together"#;
-        let Ok(Value::Object(body)) = tree::read(text) else { return Err(right.to_owned()) };
+        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text) else {
+            return Err(right.to_owned());
+        };
         let mut orders = Orders::default();
         for (name, value) in &body {
             match (name.as_str(), value) {

@@ -4,7 +4,6 @@
 //! between two reports is known to be missing, what comes twice is dropped, and another instance is a restart even
 //! though both probes found everything in order.
 
-use minicbor::{Decode, Encode};
 use std::time::Duration;
 
 use heapbeat_shared::event::{Event, EventKind};
@@ -13,6 +12,7 @@ use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::report::growing;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
+use minicbor::{Decode, Encode};
 
 use crate::domain::history::ledger::Segment;
 use crate::domain::report::exit;

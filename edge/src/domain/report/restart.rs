@@ -7,10 +7,10 @@
 //! A machine that was suspended can look the same, as its uptime may stand still meanwhile; only the instance
 //! id of a signed report tells the two apart.
 
-use minicbor::{Decode, Encode};
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
+use minicbor::{Decode, Encode};
 
 /// How far the start may seem to move without a restart: uptime comes in whole seconds, answers take their
 /// time on the way, and the clocks of two data centres differ a little.

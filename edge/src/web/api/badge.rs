@@ -1,6 +1,5 @@
 //! A badge: what one monitor has to say in two words, as a picture of our own or as shields.io wants to draw it.
 
-use heapbeat_shared::tree;
 use serde_json::Value;
 
 use super::markup::escaped;
@@ -89,7 +88,7 @@ pub struct Badge {
 impl Badge {
     /// The badge of a monitor, from the body of `GET /api/v1/monitors/{id}`.
     pub fn of(monitor: &str, metric: Metric, label: Option<&str>) -> Badge {
-        let monitor = tree::read(monitor).unwrap_or_default();
+        let monitor = serde_json::from_str::<Value>(monitor).unwrap_or_default();
         let (message, colour) = match metric {
             Metric::Uptime => uptime(&monitor["uptime"]["90d"]),
             Metric::Memory => memory(&monitor["memory"]),
@@ -149,16 +148,13 @@ fn uptime(window: &Value) -> (String, &'static str) {
     let (Value::Number(percent), Value::Number(coverage)) = (&window["percent"], &window["coverage"]) else {
         return ("unknown".to_owned(), GREY);
     };
-    // Cut to three decimals, as they are told: their digits are compared.
-    let whole = |text: &str| text.split('.').next().and_then(|whole| whole.parse::<u32>().ok()).unwrap_or(0);
-    let colour = match (whole(percent.as_str()), percent.as_str()) {
-        (100, _) => GREEN,
-        (99, text) if text.starts_with("99.9") => GREEN,
-        (99, _) => AMBER,
+    let colour = match percent.as_f64() {
+        Some(99.9..) => GREEN,
+        Some(99.0..) => AMBER,
         _ => RED,
     };
-    let observed = match whole(coverage.as_str()) {
-        100 => String::new(),
+    let observed = match coverage.as_f64() {
+        Some(100.0..) => String::new(),
         _ => format!(" ({coverage}% observed)"),
     };
     (format!("{percent}%{observed}"), colour)

@@ -5,7 +5,6 @@
 
 use heapbeat_shared::openmetrics::{Exposition, Format, Kind};
 use heapbeat_shared::units::BYTES_PER_MB;
-use heapbeat_shared::{float, tree};
 use serde_json::Value;
 
 use super::text_of as text;
@@ -56,7 +55,7 @@ const COUNTED: [Figure; 6] = [
 
 /// The text, from the body of `GET /api/v1/status`.
 pub fn metrics(format: Format, status: &str) -> String {
-    let status = tree::read(status).unwrap_or_default();
+    let status = serde_json::from_str::<Value>(status).unwrap_or_default();
     let monitors = status["monitors"].as_array().map_or(&[][..], Vec::as_slice);
     let mut all = Exposition::new(format);
 
@@ -141,7 +140,7 @@ fn figures(all: &mut Exposition, kind: Kind, families: &[Figure], items: &[Value
 /// A figure in the unit of its family, without the crumbs of a multiplication.
 fn scaled(value: &Value, scale: f64) -> Option<f64> {
     let Value::Number(number) = value else { return None };
-    Some((float::of(number)? * scale * 1e6).round() / 1e6)
+    Some((number.as_f64()? * scale * 1e6).round() / 1e6)
 }
 
 /// An instant in seconds of Unix time.

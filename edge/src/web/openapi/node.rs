@@ -1,7 +1,5 @@
 //! JSON as a tree whose objects keep their order: a document is read from its top.
 
-use heapbeat_shared::tree;
-
 use crate::fleet::merge::items;
 use crate::json::quoted;
 
@@ -71,9 +69,7 @@ impl Node {
                 };
                 Node::Object(items(json).into_iter().map(field).collect())
             }
-            Some(b'"') => Node::Text(
-                tree::read(json).ok().and_then(|text| Some(text.as_str()?.to_owned())).unwrap_or_default(),
-            ),
+            Some(b'"') => Node::Text(serde_json::from_str(json).unwrap_or_default()),
             _ => Node::Plain(json.to_owned()),
         }
     }

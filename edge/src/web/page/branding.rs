@@ -41,7 +41,7 @@ impl Site {
         let mut refuse = |field: &str, reason: &str| {
             problems.push(Problem { position: format!("{PAGE}.{field}"), reason: reason.to_owned() });
         };
-        let value: Value = heapbeat_shared::tree::read(text).unwrap_or_default();
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
         let Some(fields) = value.as_object() else {
             refuse("title", "should be a table: [vars.PAGE]");
             return (Site::default(), problems);

@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::units::Fixed;
+use heapbeat_shared::units;
 use serde_json::Value;
 
 use super::filter::{number, whole};
@@ -85,7 +85,7 @@ impl<'v> Plot<'v> {
         let unit = if scale > 1.0 { "MB" } else { "ms" };
         out.push_str("<div class=\"plot\"><div class=\"y\" aria-hidden=\"true\">");
         for part in [1.0, 0.5, 0.0] {
-            let _ = write!(out, "<span>{:#}\u{a0}", Fixed::new(self.figure.from / scale * part, 0));
+            let _ = write!(out, "<span>{:#}\u{a0}", units::round_to(self.figure.from / scale * part, 0));
             out.extend([unit, "</span>"]);
         }
         let (from, to) = (self.time.from, self.time.to);
@@ -93,8 +93,8 @@ impl<'v> Plot<'v> {
             out,
             "</div><svg viewBox=\"0 0 1000 200\" preserveAspectRatio=\"none\" aria-hidden=\"true\" data-from=\"{:#}\" data-to=\"{:#}\">\
              <path class=\"grid\" d=\"M0 0H1000M0 100H1000M0 200H1000\"/>",
-            Fixed::new(from, 0),
-            Fixed::new(to, 0),
+            units::round_to(from, 0),
+            units::round_to(to, 0),
         );
         let lines = lines(self.value);
         for (index, (column, class)) in lines.iter().enumerate() {
@@ -120,12 +120,12 @@ impl<'v> Plot<'v> {
         out.push_str("</div>");
     }
 
-    fn x(&self, at: i64) -> Fixed {
-        Fixed::new(self.time.place(at as f64), 1)
+    fn x(&self, at: i64) -> f64 {
+        units::round_to(self.time.place(at as f64), 1)
     }
 
-    fn y(&self, figure: f64) -> Fixed {
-        Fixed::new(self.figure.place(figure), 1)
+    fn y(&self, figure: f64) -> f64 {
+        units::round_to(self.figure.place(figure), 1)
     }
 
     fn instants(&self, name: &str) -> impl Iterator<Item = i64> {
@@ -176,9 +176,9 @@ impl<'v> Plot<'v> {
         let end = |at: f64| {
             let share = ((self.time.to - from) / (at - from).max(1.0)).min(1.0);
             let (x, y) = (from + (at - from) * share, level + (limit - level) * share);
-            (Fixed::new(self.time.place(x), 1), self.y(y))
+            (units::round_to(self.time.place(x), 1), self.y(y))
         };
-        let (x, y) = (Fixed::new(self.time.place(from), 1), self.y(level));
+        let (x, y) = (units::round_to(self.time.place(from), 1), self.y(level));
         let ((ax, ay), (bx, by), (cx, cy)) = (end(earliest), end(latest), end(at));
         let _ = write!(
             out,

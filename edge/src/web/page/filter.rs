@@ -2,8 +2,8 @@
 //!
 //! A filter writes HTML itself, so it writes nothing of the value but numbers, or what went through [`escape`].
 
-use heapbeat_shared::units::Fixed;
-use heapbeat_shared::{UnixMillis, float};
+use heapbeat_shared::UnixMillis;
+use heapbeat_shared::units;
 use serde_json::Value;
 
 use super::chart;
@@ -102,7 +102,7 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
 /// Any number.
 pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Number(number) => float::of(number),
+        Value::Number(number) => number.as_f64(),
         _ => None,
     }
 }
@@ -132,7 +132,9 @@ fn percent(share: f64, maker: &Maker<'_>, out: &mut String) {
     if share >= 100.0 {
         out.push_str("100");
     } else {
-        out.push_str(&Fixed::cut(share, 2).to_string().replace('.', maker.messages.get("decimal")));
+        out.push_str(
+            &format!("{:.2}", units::floor_to(share, 2)).replace('.', maker.messages.get("decimal")),
+        );
     }
     out.push_str("\u{a0}%");
 }

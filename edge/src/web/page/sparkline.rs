@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::units::Fixed;
+use heapbeat_shared::units;
 use serde_json::Value;
 
 use super::filter::number;
@@ -104,7 +104,7 @@ pub(super) fn spark(value: &Value, out: &mut String) {
     let mut drawing = false;
     for (x, point) in points.iter().enumerate() {
         if let Some(value) = number(point) {
-            let (pen, y) = (if drawing { 'L' } else { 'M' }, Fixed::new(29.0 - value / top * 28.0, 0));
+            let (pen, y) = (if drawing { 'L' } else { 'M' }, units::round_to(29.0 - value / top * 28.0, 0));
             let _ = write!(out, "{pen}{x} {y}");
             // A single point is a dot.
             if !drawing {

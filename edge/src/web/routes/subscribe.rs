@@ -9,7 +9,6 @@
 //! to hear no more.
 
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce};
-use heapbeat_shared::tree;
 use worker::{Env, Method, Request, Response, Result};
 
 use super::cached_fetch::{Kept, asked};
@@ -162,7 +161,7 @@ struct Asked {
 
 impl Asked {
     fn read(body: &str, begins: bool) -> Option<Self> {
-        let body = tree::read(body).ok()?;
+        let body = serde_json::from_str::<serde_json::Value>(body).ok()?;
         let url = body.get("url")?.as_str()?;
         let mut monitors = Vec::new();
         if let Some(list) = body.get("monitors").filter(|_| begins) {
