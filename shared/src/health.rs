@@ -153,12 +153,12 @@ mod tests {
     #[test]
     fn what_is_no_health_answer_is_refused_with_the_reason() {
         let cases: [(&str, &str); 6] = [
-            ("", "a value is missing"),
-            ("<html>", "expected a value"),
-            ("[]", "`{…}` is missing"),
-            (r#"{"status":"healthy"}"#, "`memory` is missing"),
-            (&CONTRACT.replace("3600", "-1"), "`uptime` is missing"),
-            (&CONTRACT.replace("healthy", "<b>"), "`status` is missing"),
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("<html>", "expected value at line 1 column 1"),
+            ("[]", "invalid length 0, expected struct Health"),
+            (r#"{"status":"healthy"}"#, "missing field `memory`"),
+            (&CONTRACT.replace("3600", "-1"), "invalid value: integer `-1`, expected u64"),
+            (&CONTRACT.replace("healthy", "<b>"), "unknown variant `<b>`, expected one of `healthy`, `degraded`"),
         ];
         for (body, reason) in cases {
             let error = Health::parse(body.as_bytes()).unwrap_err().to_string();
