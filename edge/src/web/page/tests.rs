@@ -192,7 +192,7 @@ fn nothing_inline_but_what_the_policy_knows() {
 fn the_policy_has_the_hash_of_the_script() {
     use base64ct::Encoding;
     let script = include_bytes!("../../../templates/snippet.html");
-    let hash = base64ct::Base64::encode_string(&hmac_sha256::Hash::hash(script.as_bytes()));
+    let hash = base64ct::Base64::encode_string(&hmac_sha256::Hash::hash(script));
     assert!(HEADERS[0].1.contains(&format!("'sha256-{hash}'")), "{hash}");
     assert!(page(&[view(Vec::new())]).contains(std::str::from_utf8(script).unwrap()));
 }
