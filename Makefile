@@ -71,7 +71,7 @@ format: setup ## Format Rust and JavaScript
 	@$(BIN)/biome check --write .
 
 .PHONY: openapi
-openapi: ## Generate the description of the API, as a document and as a page
+openapi: ## Generate the OpenAPI document of the API; `make wasm` makes its page
 	@cargo run --quiet --locked -p heapbeat-edge --example openapi
 
 .PHONY: bench

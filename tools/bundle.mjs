@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
+import { writeReference } from "./api-reference.mjs";
 import { fail, logNote } from "./log.mjs";
 import { writePages } from "./pages.mjs";
 import { runCommand } from "./process.mjs";
@@ -38,6 +39,7 @@ const compiledModule = (profile) => join("target", TARGET, profile, "heapbeat_ed
 /** Makes edge/build, unless it was made of the same files. @param {string} profile */
 export async function bundle(profile) {
   writePages();
+  writeReference();
   const stamp = describeInputs(profile);
   if (stamp === readStamp()) return;
   mkdirSync(BUILD, { recursive: true });

@@ -1,16 +1,14 @@
-//! Writes the description of the API, as a document and as a page, where the platform serves them from: `make openapi`.
+//! Writes the description of the API into `edge/assets`, from where the platform serves it: `make openapi`.
 
 use std::path::Path;
 use std::{fs, io};
 
-use heapbeat_edge::web::openapi::{DOCUMENT, PAGE, document, page};
+use heapbeat_edge::web::openapi::{DOCUMENT, document};
 
 fn main() -> io::Result<()> {
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
-    for (name, text) in [(DOCUMENT, document()), (PAGE, page())] {
-        let file = assets.join(name);
-        fs::create_dir_all(file.parent().unwrap_or(&assets))?;
-        fs::write(file, text)?;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(DOCUMENT);
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
     }
-    Ok(())
+    fs::write(file, document())
 }

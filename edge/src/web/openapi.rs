@@ -9,7 +9,6 @@ mod machines;
 mod node;
 mod operation;
 mod owner;
-mod page;
 mod pages;
 mod parameters;
 mod past;
@@ -19,7 +18,6 @@ mod status;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use self::node::{Node, object};
 use self::operation::{Operation, errors, known_headers, parameter, problem};
@@ -28,9 +26,6 @@ use crate::web::routes::endpoint::{self, Endpoint};
 
 /// Where the document is, below `edge/assets`.
 pub const DOCUMENT: &str = "api/v1/openapi.json";
-
-/// Where the page is. The platform serves it at `/api`.
-pub const PAGE: &str = "api.html";
 
 const NOW: &str = "Now";
 const PAST: &str = "History";
@@ -70,11 +65,6 @@ answer, its last answer is told for up to an hour; `Age` and `X-Heapbeat-Stale` 
 /// The document, as the file has it.
 pub fn document() -> String {
     tree().pretty(120) + "\n"
-}
-
-/// The page, as the file has it.
-pub fn page() -> String {
-    page::page(&tree())
 }
 
 fn tree() -> Node {

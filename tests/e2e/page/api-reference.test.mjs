@@ -35,7 +35,7 @@ test("every operation has a section, and the table of contents links to it", asy
     assert.equal(await page.locator(`nav a[href="#${id}"]`).count(), 1, id);
   }
   await page.keyboard.press("Tab");
-  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to the paths");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to the operations");
   await page.keyboard.press("Enter");
   assert.equal(new URL(page.url()).hash, "#main");
   await close();

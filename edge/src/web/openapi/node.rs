@@ -83,38 +83,12 @@ impl Node {
         self
     }
 
-    /// A field of an object.
-    pub(super) fn get(&self, name: &str) -> Option<&Node> {
-        self.fields().iter().find(|(other, _)| other == name).map(|(_, value)| value)
-    }
-
     /// The fields; none where this is no object.
     pub(super) fn fields(&self) -> &[(String, Node)] {
         match self {
             Node::Object(fields) => fields,
             _ => &[],
         }
-    }
-
-    /// The items; none where this is no list.
-    pub(super) fn items(&self) -> &[Node] {
-        match self {
-            Node::List(items) => items,
-            _ => &[],
-        }
-    }
-
-    /// The text; empty where this is none.
-    pub(super) fn text(&self) -> &str {
-        match self {
-            Node::Text(text) => text,
-            _ => "",
-        }
-    }
-
-    /// The text of a field; empty where there is none.
-    pub(super) fn text_of(&self, name: &str) -> &str {
-        self.get(name).map_or("", Node::text)
     }
 
     /// Written in lines of at most `width` characters where that is possible: what fits stands in one.
@@ -198,7 +172,7 @@ mod tests {
         assert_eq!(node.fields()[0].0, "b", "the order is kept");
         assert_eq!(Node::read("[1,22,333,null,4]").pretty(14), "[\n  1, 22, 333,\n  null, 4\n]");
         assert_eq!(
-            node.get("a").unwrap().pretty(30),
+            node.fields()[1].1.pretty(30),
             "{\n  \"empty\": {},\n  \"none\": [],\n  \"x\": { \"y\": \"é\" }\n}"
         );
     }
