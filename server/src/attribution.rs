@@ -34,11 +34,4 @@ pub use thread_state::{sampling, set_sampling};
 pub(crate) use estimate::Booking;
 pub(crate) use live_bytes::{book, booked, drop_sample, held, rebook, unbook};
 pub(crate) use stacks::{StackId, Window, always_taken, take_always};
-pub(crate) use tag::TAGS;
 pub(crate) use thread_state::{chance, correct, crossed, passes, tag};
-
-/// The label of a tag by its index.
-pub(crate) fn label(index: usize) -> &'static str {
-    let tag = u16::try_from(index).map_or(tag::Tag::OTHER, tag::Tag::from_number);
-    &route::route(tag).label
-}

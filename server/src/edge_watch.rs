@@ -16,7 +16,7 @@ use webhook_absent as webhook_sender;
 
 use std::time::Duration;
 
-pub(crate) use notify::EdgeLiveness;
+pub(crate) use notify::{EdgeLiveness, EdgeVisits};
 
 use crate::config::Patience;
 

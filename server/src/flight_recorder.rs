@@ -11,6 +11,7 @@ mod directory;
 mod layout;
 mod map;
 mod orphaned_samples;
+mod previous_runs;
 mod reader;
 mod sample_record;
 mod writer;
@@ -24,12 +25,12 @@ use heapbeat_shared::event::Event;
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::attribution;
-use crate::telemetry::history::SampleSlot;
-
 pub(crate) use directory::{RecorderDirectory, RecorderLocation};
+pub(crate) use layout::MAX_ROUTES;
 pub(crate) use orphaned_samples::{OrphanedSamples, read as read_remnant};
+pub(crate) use previous_runs::PreviousRuns;
 pub(crate) use reader::Recording;
+pub use sample_record::SampleSlot;
 pub(crate) use writer::FlightRecorder;
 
 static RECORDER: OnceLock<FlightRecorder> = OnceLock::new();
@@ -96,10 +97,11 @@ pub(crate) fn hung(note: &RecordedNote) {
     with(|recorder| recorder.note(layout::HANG, note));
 }
 
-/// A request of a route begins.
+/// Records that a request of a route begins. `route` is the route's number, below [`MAX_ROUTES`]; its label is asked for
+/// once.
 #[inline]
-pub(crate) fn entered(tag: usize) {
-    with(|recorder| recorder.enter(tag, || attribution::label(tag)));
+pub(crate) fn entered(route: usize, label: impl FnOnce() -> &'static str) {
+    with(|recorder| recorder.enter(route, label));
 }
 
 /// A request of a route is over.

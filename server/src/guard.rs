@@ -1,4 +1,8 @@
-//! The few lines with which an application takes heapbeat in.
+//! The few lines with which an application embeds heapbeat.
+
+mod effects;
+mod memory_log;
+mod sampling_loop;
 
 use std::fmt;
 use std::future::Future;
@@ -13,53 +17,30 @@ use axum::routing::any;
 
 use crate::attribution::{AttributeLayer, Budget, set_sampling, take_always};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
-use crate::dependency::{Dependencies, Dependency, DependencyError};
+use crate::config::Config;
+use crate::dependency::{Dependencies, Dependency};
 use crate::edge_watch::EdgeLiveness;
+use crate::error::Error;
 use crate::http;
 use crate::http::health::Endpoint;
-use crate::http::listen;
-use crate::http::listen::ListenError;
 use crate::http::report::ReportHandler;
-use crate::http::stop::{StopCause, StopSource};
+use crate::http::stop::{ShutdownRequest, StopCause, StopSource};
 use crate::http::{DrainTimes, Server};
 use crate::instance::Instance;
-use crate::overload::actuator::{Actuator, ShutdownRequest};
+use crate::listen;
+use crate::overload::controller::Controller;
 use crate::overload::hooks::Hooks;
 use crate::overload::shed::{Gate, Priorities, ShedLayer};
-use crate::overload::thresholds::ThresholdsError;
 use crate::sampling::lateness::RuntimeProbe;
 use crate::sampling::sampler::Sampler;
-use crate::sampling::sampling_loop::SamplingLoop;
 use crate::sampling::{Reading, Sources};
 use crate::state::State;
 use crate::supervisor;
 use crate::supervisor::Worker;
 use crate::telemetry::Telemetry;
-use crate::telemetry::memory_log::MemoryLog;
-
-/// Why the guard could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A setting cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The marks make no ladder under the limit.
-    #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT make no ladder: {0}")]
-    Thresholds(#[from] ThresholdsError),
-    /// The dependencies make no list.
-    #[error(transparent)]
-    Dependency(#[from] DependencyError),
-    /// Memory stayed too full although requests were refused, and nobody could take over.
-    #[error("memory stayed too full although requests were refused; start this process anew")]
-    GaveUp,
-    /// Nothing can listen on the address.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The system gave no thread, signal handler or socket.
-    #[error("cannot {0}: {1}")]
-    System(&'static str, #[source] io::Error),
-}
+use effects::EffectRunner;
+use memory_log::MemoryLog;
+use sampling_loop::SamplingLoop;
 
 /// Measures this process and serves an application with `/health` in front of it.
 ///
@@ -67,13 +48,13 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
-    desk: Arc<ReportHandler>,
+    handler: Arc<ReportHandler>,
     listeners: Vec<TcpListener>,
     stop: StopWhen,
     shed: ShedLayer,
-    leave: Arc<ShutdownRequest>,
+    shutdown: Arc<ShutdownRequest>,
     worker: Option<Worker>,
-    pulse: Arc<RuntimeProbe>,
+    probe: Arc<RuntimeProbe>,
     _sampler: Sampler,
 }
 
@@ -121,24 +102,24 @@ impl Guard {
 
     /// The latest reading of memory; costs two atomic operations.
     pub fn reading(&self) -> Arc<Reading> {
-        self.desk.state().reading()
+        self.handler.state().reading()
     }
 
     /// `/health` and what is below it as routes, and `/metrics` and `/debug/heap` where anybody may read them, for an
     /// application that is served by somebody else.
     pub fn routes(&self) -> Router {
-        let served = Endpoint::ALL.into_iter().filter(|endpoint| self.desk.serves(*endpoint));
+        let served = Endpoint::ALL.into_iter().filter(|endpoint| self.handler.serves(*endpoint));
         served.fold(Router::new(), |router, endpoint| {
-            let desk = Arc::clone(&self.desk);
-            router.route(endpoint.path(), any(move |request: Request| desk.answer(endpoint, &request)))
+            let handler = Arc::clone(&self.handler);
+            router.route(endpoint.path(), any(move |request: Request| handler.answer(endpoint, &request)))
         })
     }
 
     /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
     /// within a tokio runtime with time and I/O.
     pub async fn serve(self, app: Router) -> Result<(), Error> {
-        let Guard { config, desk, mut listeners, stop, shed, leave, worker, pulse, _sampler } = self;
-        let _beating = pulse.start();
+        let Guard { config, handler, mut listeners, stop, shed, shutdown, worker, probe, _sampler } = self;
+        let _beating = probe.start();
         let (link, orders) = match worker {
             Some(worker) => {
                 listeners.extend(worker.listeners);
@@ -149,7 +130,7 @@ impl Guard {
         if listeners.is_empty() {
             listeners.push(listen::bind(config.host, config.port)?);
         }
-        let stop = StopSource::new(stop.0, orders, Arc::clone(&leave))
+        let stop = StopSource::new(stop.0, orders, Arc::clone(&shutdown))
             .map_err(|error| Error::System("handle signals", error))?;
         let listeners = listeners.into_iter().map(into_tokio).collect::<Result<Vec<_>, _>>()?;
         for listener in &listeners {
@@ -159,7 +140,7 @@ impl Guard {
         }
         let drain = DrainTimes { window: config.drain_window, timeout: config.drain_timeout };
         let app = if config.unguarded { app } else { attributed(app, &config).layer(shed) };
-        let server = Server::new(app, desk, config.http);
+        let server = Server::new(app, handler, config.http);
         if let Some(link) = &link {
             tokio::spawn(supervisor::take_turns(Arc::clone(link), config.hang_timeout));
             link.ready();
@@ -168,7 +149,7 @@ impl Guard {
         if let Some(link) = link.filter(|_| cause == StopCause::Asked) {
             link.done();
         }
-        if leave.is_over() { Err(Error::GaveUp) } else { Ok(()) }
+        if shutdown.is_requested() { Err(Error::GaveUp) } else { Ok(()) }
     }
 }
 
@@ -231,8 +212,8 @@ impl GuardBuilder {
             take_always();
         }
         let clock = Clock::of_this_process();
-        let pulse = Arc::<RuntimeProbe>::default();
-        let mut sources = Sources::of_this_process(config.memory_limit).with_pulse(Arc::clone(&pulse));
+        let probe = Arc::<RuntimeProbe>::default();
+        let mut sources = Sources::of_this_process(config.memory_limit).with_probe(Arc::clone(&probe));
         let missing = sources.missing();
         for source in &missing {
             tracing::warn!("not measured: {source}");
@@ -251,56 +232,57 @@ impl GuardBuilder {
         if let Some(link) = &link {
             link.look(first.rss());
             supervisor::record(&instance);
-            supervisor::end_on_panic();
+            supervisor::abort_on_panic();
         }
-        let watching =
+        let edge =
             Arc::new(EdgeLiveness::new(config.watcher_silence, config.alert_webhook.clone(), &instance));
-        let recorder = Arc::new(Telemetry::new(clock, instance, link.clone(), missing, &first));
-        let (gate, leave) = (Arc::<Gate>::default(), Arc::<ShutdownRequest>::default());
+        let previous_runs = link.as_ref().map(|link| Arc::clone(link.previous_runs()));
+        let telemetry = Arc::new(Telemetry::new(clock, instance, previous_runs, missing, &first));
+        let (gate, shutdown) = (Arc::<Gate>::default(), Arc::<ShutdownRequest>::default());
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
-        let actuator = Actuator::new(
-            &config,
-            first.limit.bytes,
+        let controller =
+            Controller::new(config.marks, first.limit.bytes, config.observe_only, link.is_some())?;
+        let runner = EffectRunner::new(
             hooks,
             Arc::clone(&gate),
-            Arc::clone(&leave),
-            Arc::clone(&recorder),
+            Arc::clone(&shutdown),
+            Arc::clone(&telemetry),
             link.clone(),
-        )?;
-        let actuator = (!config.unguarded).then_some(actuator);
+        );
+        let overload = (!config.unguarded).then_some((controller, runner));
         let state = Arc::new(State::new(&first, dependencies));
-        let desk = ReportHandler::new(
+        let handler = ReportHandler::new(
             Arc::clone(&state),
-            Arc::clone(&recorder),
+            Arc::clone(&telemetry),
             clock,
             config.secrets.clone(),
             config.metrics.clone(),
             Arc::clone(&gate),
-            Arc::clone(&watching),
+            Arc::clone(&edge),
         );
         let interval = config.sample_interval;
-        let mut looker = SamplingLoop {
+        let mut sampling = SamplingLoop {
             clock,
             sources,
-            actuator,
-            recorder,
+            overload,
+            telemetry,
             state,
             link,
-            line: MemoryLog::every(config.log_interval),
-            watching,
+            memory_log: MemoryLog::every(config.log_interval),
+            edge,
             interval,
         };
-        let sampler = Sampler::start(move || looker.look())
+        let sampler = Sampler::start(move || sampling.run_once())
             .map_err(|error| Error::System("start the sampler's thread", error))?;
         Ok(Guard {
             config,
-            desk: Arc::new(desk),
+            handler: Arc::new(handler),
             listeners,
             stop,
             shed,
-            leave,
+            shutdown,
             worker,
-            pulse,
+            probe,
             _sampler: sampler,
         })
     }

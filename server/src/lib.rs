@@ -27,12 +27,15 @@ pub mod clock;
 pub mod config;
 pub mod dependency;
 mod edge_watch;
+mod error;
 mod flight_recorder;
 mod guard;
 mod http;
 mod instance;
+pub mod listen;
 pub mod logging;
 pub mod overload;
+mod panic;
 mod profile;
 pub mod sampling;
 mod state;
@@ -41,8 +44,8 @@ pub mod telemetry;
 
 pub use allocator::Allocator;
 pub use config::Config;
-pub use guard::{Error, Guard, GuardBuilder};
-pub use http::listen;
+pub use error::Error;
+pub use guard::{Guard, GuardBuilder};
 pub use supervisor::supervised;
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! of heapbeat says all that people need in its message; fields with a dot in their name repeat it for machines, and
 //! the text form leaves them out. The log goes to standard error: standard output belongs to the program.
 
-use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
@@ -15,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
 use crate::config::{Config, LogFormat};
-use crate::http::panics::remember_place;
+use crate::panic::{panic_message, remember_place};
 
 /// Somebody else has installed a subscriber before.
 #[derive(Debug, thiserror::Error)]
@@ -72,27 +71,4 @@ fn log_panic(info: &PanicHookInfo<'_>) {
         "panicked at {place}: {}",
         panic_message(info.payload())
     );
-}
-
-/// What was said in a panic. Payloads other than text say nothing.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_says_what_it_said() {
-        let cases: [(Box<dyn Any + Send>, &str); 3] = [
-            (Box::new("fixed"), "fixed"),
-            (Box::new("made".to_owned()), "made"),
-            (Box::new(7), "(no message)"),
-        ];
-        for (payload, message) in cases {
-            assert_eq!(panic_message(payload.as_ref()), message);
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! [`ladder`] decides: a pure function of looks at memory. Everything that acts only does what a step of the ladder
 //! asks for.
 
-pub(crate) mod actuator;
+pub(crate) mod controller;
 pub mod hooks;
 pub mod ladder;
 pub mod purge;

@@ -11,7 +11,6 @@ pub(crate) mod lateness;
 mod limit;
 mod process;
 pub(crate) mod sampler;
-pub(crate) mod sampling_loop;
 mod stall;
 
 use std::sync::Arc;
@@ -109,8 +108,8 @@ impl Sources {
     }
 
     /// Also listens to the async runtime.
-    pub(crate) fn with_pulse(self, pulse: Arc<RuntimeProbe>) -> Self {
-        Sources { lateness: Some(Lateness::new(pulse)), ..self }
+    pub(crate) fn with_probe(self, probe: Arc<RuntimeProbe>) -> Self {
+        Sources { lateness: Some(Lateness::new(probe)), ..self }
     }
 
     /// Reads everything.

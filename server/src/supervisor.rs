@@ -4,6 +4,7 @@
 //! PID 1, whose exit would end the container; this is why it stays, instead of handing its sockets over and leaving.
 //! [`machine`] decides, everything else here is its hands, eyes and ears.
 
+mod abort_on_panic;
 mod event_loop;
 pub mod external;
 mod external_status;
@@ -13,7 +14,6 @@ pub mod limits;
 pub mod machine;
 mod mini_http;
 mod oom;
-mod panic;
 mod postmortem;
 pub(crate) mod process;
 mod process_tree;
@@ -33,11 +33,11 @@ use heapbeat_shared::Bytes;
 use listenfd::ListenFd;
 
 use crate::config::{Config, FlightPlace};
+use crate::error::Error;
 use crate::flight_recorder;
 use crate::flight_recorder::{RecorderDirectory, RecorderLocation, RecordingHeader};
-use crate::guard::Error;
-use crate::http::listen;
 use crate::instance::Instance;
+use crate::listen;
 use crate::sampling::{Cgroup, Limit, physical_memory};
 use external::{ExternalProgram, ProgramMonitor};
 use external_status::ExternalStatus;
@@ -45,7 +45,7 @@ use limits::Limits;
 use process::Program;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-pub(crate) use panic::{connection, end_on_panic};
+pub(crate) use abort_on_panic::abort_on_panic;
 pub use process::START;
 pub use worker::Worker;
 pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, take_turns};

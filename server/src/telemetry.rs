@@ -6,7 +6,6 @@
 pub(crate) mod event_log;
 mod evidence;
 pub mod history;
-pub(crate) mod memory_log;
 mod metrics;
 pub(crate) mod metrics_page;
 mod report;
@@ -22,10 +21,10 @@ use heapbeat_shared::{Bytes, Cursor, Exit, Pressure, UnixMillis};
 use crate::attribution::Observer;
 use crate::clock::Clock;
 use crate::flight_recorder;
+use crate::flight_recorder::PreviousRuns;
 use crate::instance::Instance;
 use crate::overload::ladder::ShedShare;
 use crate::sampling::Reading;
-use crate::supervisor::SupervisorLink;
 use crate::telemetry::event_log::EventLog;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics_page::PurgeTotals;
@@ -44,8 +43,8 @@ const WORTH_FORGETTING: u64 = 64;
 pub(crate) struct Telemetry {
     clock: Clock,
     instance: Instance,
-    /// The supervisor, if there is one.
-    link: Option<Arc<SupervisorLink>>,
+    /// The instances before this one, where a supervisor tells of them.
+    previous_runs: Option<Arc<PreviousRuns>>,
     /// Sources that cannot be read here.
     missing: Vec<&'static str>,
     journal: EventLog,
@@ -76,7 +75,7 @@ impl Telemetry {
     pub(crate) fn new(
         clock: Clock,
         instance: Instance,
-        link: Option<Arc<SupervisorLink>>,
+        previous_runs: Option<Arc<PreviousRuns>>,
         missing: Vec<&'static str>,
         first: &Reading,
     ) -> Self {
@@ -84,7 +83,7 @@ impl Telemetry {
         let history = History::new(instance.id);
         let recorder = Telemetry {
             clock,
-            link,
+            previous_runs,
             missing,
             journal: EventLog::default(),
             kept: Mutex::new(RecordedState {
@@ -103,13 +102,13 @@ impl Telemetry {
 
     /// How the instance before this one ended, once that is known.
     pub(crate) fn previous(&self) -> Option<Exit> {
-        let ending = self.link.as_ref()?.previous()?;
+        let ending = self.previous_runs.as_ref()?.exit()?;
         Some(Exit::clone(&ending).before(&self.instance.version))
     }
 
     /// The samples after the cursor, where it is one of an instance that is gone.
     pub(crate) fn last_samples(&self, after: Option<Cursor>) -> Option<LastSamples> {
-        self.link.as_ref()?.last_samples(after?)
+        self.previous_runs.as_ref()?.samples_after(after?)
     }
 
     /// Notes that the process was asked to stop, in words and in one word.

@@ -14,7 +14,7 @@ pub(super) struct RequestAccount {
 
 impl RequestAccount {
     pub(super) fn open(tag: Tag, budget: Budget) -> Self {
-        flight_recorder::entered(tag.index());
+        flight_recorder::entered(tag.index(), || &route(tag).label);
         Self { tag, spent: 0, budget }
     }
 

@@ -1,7 +1,7 @@
 //! A route's name inside the allocator: one small number, so that a thread can carry it and a table can hold it.
 
 /// How many tags there are; whoever comes later is [`Tag::OTHER`].
-pub(crate) const TAGS: usize = 512;
+pub(crate) const TAGS: usize = crate::flight_recorder::MAX_ROUTES;
 
 /// Who an allocation is booked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

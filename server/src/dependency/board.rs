@@ -9,7 +9,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::health::{CachedResult, Seen};
 use super::{CheckDetails, CheckError, Dependency, DependencyError, MAX_DEPENDENCIES};
-use crate::http::panics::catch_panic;
+use crate::panic::catch_panic;
 
 /// What is known of one dependency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -12,7 +12,17 @@ use super::{LivenessChange, VisitTracker};
 use crate::clock::Now;
 use crate::config::{Patience, Webhook};
 use crate::instance::Instance;
-use crate::telemetry::metrics_page::EdgeVisits;
+
+/// The edge's visits, for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EdgeVisits {
+    /// Time since the last one, if there was one.
+    pub(crate) last: Option<Duration>,
+    /// Whether it should have come again.
+    pub(crate) silent: bool,
+    /// Alerts of this process's own that arrived, and that were given up; `None` where there is nowhere to send them.
+    pub(crate) alerts: Option<(u64, u64)>,
+}
 
 /// Shared by the requests that are visits and the sampler that misses them.
 #[derive(Debug)]

@@ -1,7 +1,5 @@
 //! Where things are in the file, and what a record looks like. Numbers are little-endian.
 
-use crate::attribution::TAGS;
-
 /// What the file begins with; the last byte is the version of this layout.
 pub(super) const MAGIC: [u8; 8] = *b"HBFLIGH\x02";
 
@@ -24,8 +22,11 @@ pub(super) const HANG: TextField = TextField { at: 16 << 10, size: 16 << 10 };
 pub(super) const SAMPLES: RecordRing = RecordRing { at: 32 << 10, size: 64, count: 512 };
 pub(super) const EVENTS: RecordRing = RecordRing { at: 64 << 10, size: 512, count: 64 };
 
+/// Most routes that have a counter.
+pub(crate) const MAX_ROUTES: usize = 512;
+
 /// A counter and a label for each route.
-pub(super) const ROUTES: RecordRing = RecordRing { at: 96 << 10, size: 64, count: TAGS };
+pub(super) const ROUTES: RecordRing = RecordRing { at: 96 << 10, size: 64, count: MAX_ROUTES };
 
 /// The whole file.
 pub(super) const SIZE: usize = 128 << 10;

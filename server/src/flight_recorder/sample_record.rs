@@ -13,6 +13,15 @@ const PAYLOAD: usize = 4 + 4 + 8 + 6 * FIGURE + 1;
 /// What a record takes.
 pub(super) const RECORD: usize = PREFIX + PAYLOAD;
 
+/// The place of a reading in the history's ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SampleSlot {
+    /// Sequence number of the reading's second.
+    pub sequence: u64,
+    /// Whether the reading is the highest of that second so far, and so the one that is kept.
+    pub highest: bool,
+}
+
 /// A look at memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LastSample {

@@ -9,7 +9,6 @@ use proptest::prelude::*;
 
 use super::layout::{EVENTS, HEAD, LOOK, SAMPLES, SIZE};
 use super::*;
-use crate::telemetry::history::{History, SampleSlot};
 
 fn head() -> RecordingHeader {
     RecordingHeader {
@@ -181,32 +180,6 @@ fn a_torn_record_is_passed_over_and_counted() {
     file[SAMPLES.place(900).at + 20] ^= 1;
     let story = Recording::read(&file);
     assert_eq!((story.samples.first, story.samples.samples.len()), (901, 98));
-}
-
-#[test]
-fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut shelf = shelf(directory.path());
-    let path = shelf.take(&[]).unwrap();
-    let (recorder, mut history) = (record(&path), History::new(InstanceId(7)));
-    let look = |n: u64| {
-        // Twenty a second, the highest of each in its middle.
-        let figure = Bytes(n / 20 * 4096 + 1000 - (n % 20).abs_diff(10));
-        Sample { at: UnixMillis(n.cast_signed() * 50), working_set: figure, ..Sample::default() }
-    };
-    let looks = 20 * 600 + 15;
-    for n in 0..looks {
-        let seat = history.record(look(n));
-        recorder.sample(&look(n), seat, Pressure::Purge, Bytes::from_mb(512));
-    }
-    let story = shelf.story(&path);
-    assert_eq!(story.last.unwrap().sample, look(looks - 1));
-    let highest: Vec<Sample> = (89..=600).map(|second| look(second * 20 + 10)).collect();
-    assert_eq!((story.samples.first, &story.samples.samples), (89, &highest));
-    let held = history.after(None);
-    let closed = story.samples.samples.len() - 1;
-    assert_eq!(held.samples[89..], story.samples.samples[..closed], "the history's, by its own numbers");
-    assert_eq!((held.first, held.samples.len()), (0, 600), "and the second that was not over");
 }
 
 #[test]

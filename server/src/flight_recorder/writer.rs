@@ -10,9 +10,8 @@ use serde::Serialize;
 
 use super::layout::{EVENTS, HEAD, LOOK, MAGIC, ROUTES, SAMPLES, TextField, seal};
 use super::map::MappedFile;
-use super::sample_record::{LastSample, SampleRecord};
+use super::sample_record::{LastSample, SampleRecord, SampleSlot};
 use super::{RecordedNote, RecordingHeader};
-use crate::telemetry::history::SampleSlot;
 
 /// Most bytes of a stack in a note.
 const LONGEST_STACK: usize = 4096;

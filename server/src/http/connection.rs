@@ -24,7 +24,7 @@ use super::progress::ConnectionProgress;
 use super::tracked_io::TrackedIo;
 use super::{DrainStage, Server};
 use crate::config::HttpLimits;
-use crate::supervisor;
+use crate::panic::contain_panics;
 
 /// Time for the request of a connection that is here for `/health` alone.
 const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -117,7 +117,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for TimedConnection<C> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         let mut this = self.project();
-        if let Poll::Ready(result) = supervisor::connection(|| this.inner.poll(cx)) {
+        if let Poll::Ready(result) = contain_panics(|| this.inner.poll(cx)) {
             return Poll::Ready(ConnectionEnd::Done(result));
         }
         while let Some(deadline) = this.progress.deadline(this.limits) {

@@ -23,9 +23,9 @@ use super::Server;
 use super::body::{LimitedBody, ResponseBody};
 use super::connection::ClientConnection;
 use super::connection_limit::PermitKind;
-use super::panics::{catch_panic, told};
 use super::problem::problem;
 use super::progress::BodyFault;
+use crate::panic::{catch_panic, describe_panic};
 
 /// Answers one request.
 pub(super) async fn answer(
@@ -87,7 +87,7 @@ async fn respond(server: &Server, client: &ClientConnection, mut request: Reques
     match answered {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
-            let message = event::cut(&told(panic.as_ref()));
+            let message = event::cut(&describe_panic(panic.as_ref()));
             server.desk.recorder().note(EventKind::Panic { message });
             problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler of this request panicked")
         }

@@ -5,12 +5,13 @@ use std::future::{Future, pending};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 
-use crate::overload::actuator::ShutdownRequest;
 use crate::supervisor::StopRequest;
 use crate::supervisor::machine::StopSignal;
 
@@ -31,6 +32,32 @@ pub(crate) enum StopCause {
     Orphaned,
 }
 
+/// A request of the guard to stop this process, as memory stayed too full.
+#[derive(Debug, Default)]
+pub(crate) struct ShutdownRequest {
+    requested: AtomicBool,
+    notify: Notify,
+}
+
+impl ShutdownRequest {
+    /// Requests the shutdown; a second request changes nothing.
+    pub(crate) fn request(&self) {
+        if !self.requested.swap(true, Ordering::Relaxed) {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Whether the shutdown was requested.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Relaxed)
+    }
+
+    /// Completes once, when the shutdown is requested.
+    pub(crate) async fn requested(&self) {
+        self.notify.notified().await;
+    }
+}
+
 type Reason = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where reasons to stop come from; each is told once.
@@ -39,7 +66,7 @@ pub(crate) struct StopSource {
     asked: Option<Reason>,
     orders: Option<Receiver<StopRequest>>,
     supervised: bool,
-    leave: Arc<ShutdownRequest>,
+    shutdown: Arc<ShutdownRequest>,
 }
 
 impl StopSource {
@@ -48,13 +75,13 @@ impl StopSource {
     pub(crate) fn new(
         asked: Option<Reason>,
         orders: Option<Receiver<StopRequest>>,
-        leave: Arc<ShutdownRequest>,
+        shutdown: Arc<ShutdownRequest>,
     ) -> io::Result<Self> {
         let signals = match asked {
             Some(_) => None,
             None => Some((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)),
         };
-        Ok(StopSource { signals, asked, supervised: orders.is_some(), orders, leave })
+        Ok(StopSource { signals, asked, supervised: orders.is_some(), orders, shutdown })
     }
 
     /// The first reason.
@@ -68,7 +95,7 @@ impl StopSource {
                 StopRequest::Orphaned => StopCause::Orphaned,
             },
             () = done(&mut self.asked) => StopCause::Asked,
-            () = self.leave.asked() => StopCause::Memory,
+            () = self.shutdown.requested() => StopCause::Memory,
         }
     }
 
@@ -84,7 +111,7 @@ impl StopSource {
                     _ => None,
                 },
                 () = done(&mut self.asked) => Some(StopCause::Asked),
-                () = self.leave.asked() => Some(StopCause::Memory),
+                () = self.shutdown.requested() => Some(StopCause::Memory),
             };
             if let Some(stop) = again {
                 return stop;

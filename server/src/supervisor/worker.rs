@@ -8,13 +8,11 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
-use heapbeat_shared::report::LastSamples;
-use heapbeat_shared::{Bytes, Cursor, Exit};
+use heapbeat_shared::Bytes;
 use listenfd::ListenFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
@@ -25,7 +23,7 @@ use super::machine::{Command, StopSignal};
 use super::process::WORKER;
 use crate::clock::Clock;
 use crate::flight_recorder;
-use crate::flight_recorder::{OrphanedSamples, RecordedNote};
+use crate::flight_recorder::{PreviousRuns, RecordedNote};
 use crate::overload::ladder::ReplacementStatus;
 
 /// Beyond its drain, how long an orphan may take to leave.
@@ -67,8 +65,7 @@ pub(crate) struct SupervisorLink {
     turns: AtomicU64,
     looks: AtomicU64,
     resident: AtomicU64,
-    previous: ArcSwapOption<Exit>,
-    remnants: Mutex<OrphanedSamples>,
+    previous: Arc<PreviousRuns>,
 }
 
 const CHANCES: [ReplacementStatus; 3] =
@@ -108,8 +105,7 @@ impl Worker {
             turns: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             resident: AtomicU64::new(0),
-            previous: ArcSwapOption::empty(),
-            remnants: Mutex::default(),
+            previous: Arc::default(),
         });
         let ear =
             IpcReader { line: socket, link: Arc::clone(&link), pace, asking, lines: LineReader::default() };
@@ -151,14 +147,9 @@ impl SupervisorLink {
         self.say(&WorkerMessage::ApplicationDone);
     }
 
-    /// How the instance before this one ended, once that is known.
-    pub(crate) fn previous(&self) -> Option<Arc<Exit>> {
-        self.previous.load_full()
-    }
-
-    /// The samples after `cursor`, where it is one of an instance before this one.
-    pub(crate) fn last_samples(&self, cursor: Cursor) -> Option<LastSamples> {
-        self.remnants.lock().unwrap_or_else(PoisonError::into_inner).after(cursor)
+    /// The instances before this one.
+    pub(crate) fn previous_runs(&self) -> &Arc<PreviousRuns> {
+        &self.previous
     }
 
     fn resident(&self) -> Bytes {
@@ -215,10 +206,8 @@ impl IpcReader {
                 self.link.chance.store(place, Ordering::Relaxed);
             }
             SupervisorMessage::Command(Command::Report) => flight_recorder::hung(&threads()),
-            SupervisorMessage::PreviousExit(ending) => self.link.previous.store(Some(ending.into())),
-            SupervisorMessage::Samples(samples) => {
-                self.link.remnants.lock().unwrap_or_else(PoisonError::into_inner).add(samples);
-            }
+            SupervisorMessage::PreviousExit(ending) => self.link.previous.set_exit(*ending),
+            SupervisorMessage::Samples(samples) => self.link.previous.add_samples(samples),
         }
     }
 

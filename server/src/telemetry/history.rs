@@ -8,6 +8,8 @@ use heapbeat_shared::series;
 use heapbeat_shared::series::MAX_SAMPLES;
 use heapbeat_shared::{Cursor, InstanceId, Sample};
 
+pub use crate::flight_recorder::SampleSlot;
+
 /// Samples that are kept: 68 minutes at one a second.
 pub const CAPACITY: usize = 4096;
 
@@ -15,15 +17,6 @@ const _: () = assert!(CAPACITY <= MAX_SAMPLES, "the whole ring has to fit one bl
 
 /// Width of a place in the ring, in milliseconds.
 const PLACE_MILLIS: i64 = 1000;
-
-/// Where a reading went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SampleSlot {
-    /// Sequence number of its second.
-    pub sequence: u64,
-    /// Whether it is the highest of that second so far, and so the one that is kept.
-    pub highest: bool,
-}
 
 /// A ring of the last [`CAPACITY`] samples of one instance, numbered from 0.
 #[derive(Debug)]

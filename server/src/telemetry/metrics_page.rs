@@ -13,6 +13,7 @@ use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 
 use crate::attribution::Snapshot;
 use crate::dependency::DependencyStatus;
+use crate::edge_watch::EdgeVisits;
 use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, Reading};
 
 /// Everything that is told.
@@ -31,17 +32,6 @@ pub(crate) struct MetricsSnapshot<'a> {
     pub(crate) routes: &'a Snapshot,
     pub(crate) dependencies: &'a [DependencyStatus],
     pub(crate) visits: EdgeVisits,
-}
-
-/// What is known of the edge's visits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EdgeVisits {
-    /// Time since the last one, if there was one.
-    pub(crate) last: Option<Duration>,
-    /// Whether it should have come again.
-    pub(crate) silent: bool,
-    /// Alerts of this process's own that arrived, and that were given up; `None` where there is nowhere to send them.
-    pub(crate) alerts: Option<(u64, u64)>,
 }
 
 /// What purges got since the start.

@@ -12,7 +12,7 @@ use crate::sampling::Reading;
 
 /// Decides when a line is due. Times are the age of the process.
 #[derive(Debug)]
-pub(crate) struct MemoryLog {
+pub(super) struct MemoryLog {
     interval: Duration,
     due: Duration,
     last: Option<Reading>,
@@ -20,12 +20,12 @@ pub(crate) struct MemoryLog {
 
 impl MemoryLog {
     /// The first line is due at once.
-    pub(crate) fn every(interval: Duration) -> Self {
+    pub(super) fn every(interval: Duration) -> Self {
         MemoryLog { interval, due: Duration::ZERO, last: None }
     }
 
     /// Writes a line if one is due.
-    pub(crate) fn write_if_due(&mut self, reading: &Reading, pressure: Pressure) {
+    pub(super) fn write_if_due(&mut self, reading: &Reading, pressure: Pressure) {
         if reading.now.age < self.due {
             return;
         }
