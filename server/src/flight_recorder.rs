@@ -78,7 +78,7 @@ pub(crate) fn event(event: &Event) {
 /// The process was asked to stop.
 pub(crate) fn stopping(at: UnixMillis, by: &str) {
     with(|recorder| {
-        recorder.note(layout::STOP, &RecordedNote { at, text: by.to_owned(), stack: String::new() })
+        recorder.note(layout::STOP, &RecordedNote { at, text: by.to_owned(), stack: String::new() });
     });
 }
 

@@ -28,7 +28,8 @@ fn it_names_the_line_that_leaks() {
     assert_eq!(held_by(&profile, "heapbeat_demo::routes::churn"), 0, "what was given back is not held");
     let most = profile.sample.iter().max_by_key(|sample| sample.value[1]).unwrap();
     let stack = profile.stack(most);
-    let (function, file, line) = stack.iter().find(|(name, ..)| name.contains("heapbeat_demo::routes::")).unwrap();
+    let (function, file, line) =
+        stack.iter().find(|(name, ..)| name.contains("heapbeat_demo::routes::")).unwrap();
     // Without debug information there are names only.
     let placed = file.ends_with("routes.rs") && *line > 0 || file.is_empty() && *line == 0;
     assert!(function.contains("filled") && placed, "{function} {file}:{line}");

@@ -98,7 +98,7 @@ fn several_deaths_and_a_new_server_later_it_is_still_told_whose_samples_they_wer
 
     // In order, by a worker that takes over, and by a server that was stopped and started.
     let (instance, living) = heard(&server, 2);
-    server.signal("USR2");
+    server.recycle();
     another(&server, instance);
     gone.push((instance, living));
     until("the old one to leave", || rest(&server, instance, 0));

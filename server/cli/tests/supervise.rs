@@ -32,17 +32,6 @@ fn a_killed_worker_costs_what_was_inside_it_and_refuses_nobody() {
     assert_eq!(tally.sent, tally.answered + tally.failed, "{tally:?}");
 }
 
-/// Asks for a fresh worker until one is started: a supervisor learns a moment after everybody else that a worker is ready.
-fn renew(server: &Server) {
-    let counts = || ["starting a fresh worker", "only just begun"].map(|text| server.logged(text).len());
-    until("a fresh worker", || {
-        let before = counts();
-        server.signal("USR2");
-        until("an answer", || (counts() != before).then_some(()));
-        (counts()[0] > before[0]).then_some(())
-    });
-}
-
 #[test]
 fn a_recycle_fails_no_request_whether_connections_are_kept_or_not() {
     let server = Server::start(&[]);
@@ -50,7 +39,7 @@ fn a_recycle_fails_no_request_whether_connections_are_kept_or_not() {
     streamed.write_all(b"GET /demo/stream?s=3 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").unwrap();
     let loads = [false, true].map(|keep_alive| Load::start(server.address(), Plan { keep_alive, ..WORK }));
     for recycle in 1..=3 {
-        renew(&server);
+        server.recycle();
         until("the recycle", || (server.logged("recycled: worker").len() == recycle).then_some(()));
     }
     let mut text = String::new();
@@ -104,7 +93,7 @@ fn a_worker_that_leaves_gives_a_kept_connection_one_more_answer() {
         reply(&mut reader, "GET")
     };
     assert_eq!(ask().unwrap().header("connection"), None);
-    server.signal("USR2");
+    server.recycle();
     server.said("a fresh worker takes over");
     let last = ask().unwrap();
     assert_eq!(
@@ -122,11 +111,11 @@ fn a_recycle_that_fails_leaves_the_old_worker_in_its_place() {
     let server = Server::start(&[("DEMO_FAIL_WHILE", broken.to_str().unwrap())]);
     let old = server.worker();
     std::fs::write(&broken, "").unwrap();
-    server.signal("USR2");
+    server.recycle();
     server.said("the old one stays");
     assert_eq!((server.worker(), server.get("/").status), (old, 200));
     std::fs::remove_file(&broken).unwrap();
-    server.signal("USR2");
+    server.recycle();
     until_another(&server, old);
     assert_eq!(server.get("/").status, 200);
 }

@@ -30,12 +30,22 @@ pub(super) struct EffectRunner {
     telemetry: Arc<Telemetry>,
     /// The supervisor, if there is one.
     link: Option<Arc<SupervisorLink>>,
-    /// The purge that is running: its duration when it has ended, `None` if it could not be started.
-    purge: Option<Option<Receiver<Duration>>>,
+    purge: Purge,
     /// The allocator's decay in milliseconds before purging tightened it.
     usual_decay: Option<isize>,
     /// Requests that were refused before the present stretch of shedding.
     refused_before: Option<u64>,
+}
+
+/// The purge that was started last.
+#[derive(Debug)]
+enum Purge {
+    /// None runs.
+    Idle,
+    /// It runs, and sends its duration when it ends.
+    Running(Receiver<Duration>),
+    /// The system gave no thread for it.
+    NotStarted,
 }
 
 impl EffectRunner {
@@ -52,7 +62,7 @@ impl EffectRunner {
             shutdown,
             telemetry,
             link,
-            purge: None,
+            purge: Purge::Idle,
             usual_decay: None,
             refused_before: None,
         }
@@ -60,9 +70,10 @@ impl EffectRunner {
 
     /// Returns how the running purge ended, once.
     pub(super) fn take_purge_end(&mut self) -> Option<PurgeEnd> {
-        let end = match self.purge.as_ref()? {
-            None => PurgeEnd::Failed,
-            Some(done) => match done.try_recv() {
+        let end = match &self.purge {
+            Purge::Idle => return None,
+            Purge::NotStarted => PurgeEnd::Failed,
+            Purge::Running(done) => match done.try_recv() {
                 Err(TryRecvError::Empty) => return None,
                 Ok(took) => PurgeEnd::Finished(took),
                 Err(TryRecvError::Disconnected) => {
@@ -71,7 +82,7 @@ impl EffectRunner {
                 }
             },
         };
-        self.purge = None;
+        self.purge = Purge::Idle;
         Some(end)
     }
 
@@ -131,13 +142,13 @@ impl EffectRunner {
             // The receiver is gone when the guard is.
             let _ = done.send(begun.elapsed());
         });
-        self.purge = Some(match spawned {
-            Ok(_) => Some(ended),
+        self.purge = match spawned {
+            Ok(_) => Purge::Running(ended),
             Err(error) => {
                 tracing::warn!("cannot purge: the system gives no thread: {error}");
-                None
+                Purge::NotStarted
             }
-        });
+        };
     }
 
     fn report_purge(&self, before: Bytes, after: Bytes, took: Duration) {

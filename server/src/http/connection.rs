@@ -79,7 +79,7 @@ pub(super) async fn serve(
         ConnectionEnd::Done(Ok(())) => {}
         ConnectionEnd::Done(Err(error)) => tracing::debug!("a connection from {address} broke: {error}"),
         ConnectionEnd::OutOfPatience => {
-            tracing::debug!("a connection from {address} was closed: it took too long")
+            tracing::debug!("a connection from {address} was closed: it took too long");
         }
     }
 }

@@ -226,7 +226,7 @@ impl Machine {
             MachineEvent::Tick => {}
             MachineEvent::Ready(number) => self.ready(number, now, &mut effects),
             MachineEvent::Heartbeat(number, turns, memory) => {
-                self.beat(number, turns, memory, now, &mut effects)
+                self.beat(number, turns, memory, now, &mut effects);
             }
             MachineEvent::RecycleRequested(number, memory, why) => {
                 if let Some(worker) = self.worker(number) {

@@ -194,7 +194,7 @@ impl IpcReader {
     fn obey(&self, command: SupervisorMessage) {
         match command {
             SupervisorMessage::Command(Command::Stop(signal, count)) => {
-                self.ask(StopRequest::Stop(signal, count))
+                self.ask(StopRequest::Stop(signal, count));
             }
             SupervisorMessage::Command(Command::HandOver(within)) => self.ask(StopRequest::HandOver(within)),
             SupervisorMessage::Command(Command::Replacement(chance)) => {

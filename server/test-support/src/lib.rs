@@ -193,6 +193,18 @@ impl Server {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Asks for a fresh worker until one is started. A single signal could come too early: a supervisor learns a moment after
+    /// everybody else that its worker is ready.
+    pub fn recycle(&self) {
+        let counts = || ["starting a fresh worker", "only just begun"].map(|text| self.logged(text).len());
+        until("a fresh worker", || {
+            let before = counts();
+            self.signal("USR2");
+            until("an answer", || (counts() != before).then_some(()));
+            (counts()[0] > before[0]).then_some(())
+        });
+    }
+
     /// Events logged so far whose message contains `text`.
     pub fn logged(&self, text: &str) -> Vec<Value> {
         let log = self.log.lock().unwrap();

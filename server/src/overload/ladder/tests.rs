@@ -298,7 +298,7 @@ proptest! {
                 last_purge = Some(look.now);
             }
             let recycles = step.actions.iter().filter(|a| matches!(a, Action::Recycle(_))).count();
-            prop_assert!(recycles <= usize::from(replacement != None && replacement != Some(ReplacementStatus::InProgress)));
+            prop_assert!(recycles <= usize::from(replacement.is_some() && replacement != Some(ReplacementStatus::InProgress)));
         }
         for quiet in 0..16 {
             ladder.look(&look(now + f64::from(quiet), 10));

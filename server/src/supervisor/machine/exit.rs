@@ -9,7 +9,7 @@ use super::{Effect, Machine, Notice, Outage, ReplacementStatus, Role, Worker, Wo
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
-/// ProcessExit codes of a worker for which trying again would not help: its configuration cannot work, or it is not there.
+/// Exit codes of a worker for which trying again would not help: its configuration cannot work, or it is not there.
 const HOPELESS: [i32; 2] = [2, 127];
 
 impl Machine {
