@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use heapbeat_shared::condition::{Checked, Condition, Outcome, Scene, SeenBody};
+use heapbeat_monitors::condition::{Checked, Condition, Outcome, Scene, SeenBody};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -17,7 +17,7 @@ pub mod view;
 pub mod web;
 
 /// The monitors as they are configured; `heapbeat apply` reads them by the same rules.
-pub use heapbeat_shared::monitors as config;
+pub use heapbeat_monitors as config;
 
 use heapbeat_shared::UnixMillis;
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use heapbeat_shared::event::Event;
 use heapbeat_shared::exit::Exit;
-use heapbeat_shared::forecast::Forecaster;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;

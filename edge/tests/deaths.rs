@@ -15,7 +15,7 @@ use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
 use heapbeat_edge::domain::engine::{Board, Note, Tick};
 use heapbeat_edge::domain::report::verification::Signed;
 use heapbeat_shared::exit::{Exit, ExitKind};
-use heapbeat_shared::forecast::Forecaster;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Block, LastSamples, Limit, Report, Standing, System};
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};

@@ -9,7 +9,7 @@ mod process;
 
 use std::process::Command;
 
-use heapbeat_shared::forecast::Verdict;
+use heapbeat_forecast::Verdict;
 use judge::Row;
 use process::{MALLOC_CONF, SCENARIOS, live};
 

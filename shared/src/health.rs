@@ -158,7 +158,10 @@ mod tests {
             ("[]", "invalid length 0, expected struct Health"),
             (r#"{"status":"healthy"}"#, "missing field `memory`"),
             (&CONTRACT.replace("3600", "-1"), "invalid value: integer `-1`, expected u64"),
-            (&CONTRACT.replace("healthy", "<b>"), "unknown variant `<b>`, expected one of `healthy`, `degraded`"),
+            (
+                &CONTRACT.replace("healthy", "<b>"),
+                "unknown variant `<b>`, expected one of `healthy`, `degraded`",
+            ),
         ];
         for (body, reason) in cases {
             let error = Health::parse(body.as_bytes()).unwrap_err().to_string();

@@ -7,19 +7,15 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
-pub mod condition;
 pub mod cursor;
 pub mod event;
 pub mod exit;
 pub mod forecast;
 pub mod health;
-pub mod monitors;
-mod nearest;
 pub mod openmetrics;
 pub mod pressure;
 pub mod report;
 pub mod sample;
-pub mod schedule;
 pub mod series;
 pub mod signing;
 pub mod statement;

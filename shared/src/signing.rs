@@ -110,8 +110,7 @@ impl Secret {
 
     /// Whether `signature` was made with this secret for just this request. Constant time in the secret's terms.
     pub fn matches(&self, method: &str, target: &str, signature: &RequestSignature) -> bool {
-        self.request_code(method, target, signature.seconds, signature.nonce)
-            .finalize_verify(&signature.code)
+        self.request_code(method, target, signature.seconds, signature.nonce).finalize_verify(&signature.code)
     }
 
     /// The header of the answer `body` to the request that carried `nonce`.

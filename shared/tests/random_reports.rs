@@ -11,8 +11,8 @@ mod allocations;
 use std::time::Instant;
 
 use base64ct::{Base64, Encoding as _};
+use heapbeat_forecast::{Assessment, Forecaster};
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::forecast::{Assessment, Forecaster};
 use heapbeat_shared::report::{
     Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, Report, RouteReport, Standing, System,
 };

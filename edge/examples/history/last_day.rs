@@ -14,7 +14,7 @@ use heapbeat_edge::domain::report::verification::Signed;
 use heapbeat_edge::store::export_format::Cell;
 use heapbeat_edge::store::pack;
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::forecast::Forecaster;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;

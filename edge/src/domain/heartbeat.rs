@@ -99,7 +99,7 @@ impl Beat {
         }
     }
 
-    /// What a look at `now` finds. `offset` is the clock of a time zone, see [`heapbeat_shared::schedule`].
+    /// What a look at `now` finds. `offset` is the clock of a time zone, see [`heapbeat_monitors::schedule`].
     pub fn look(
         &self,
         job: &Heartbeat,
@@ -138,7 +138,7 @@ pub fn look(
 
 #[cfg(test)]
 mod tests {
-    use heapbeat_shared::schedule::Schedule;
+    use heapbeat_monitors::schedule::Schedule;
 
     use super::*;
 

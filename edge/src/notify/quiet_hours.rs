@@ -4,7 +4,7 @@
 //! monitor, so that its messages stay in order.
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::schedule::Schedule;
+use heapbeat_monitors::schedule::Schedule;
 
 use super::channel::ChannelId;
 use super::outbox::Queued;

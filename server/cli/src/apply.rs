@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use heapbeat_shared::monitors::applied::{Applied, LIST};
-use heapbeat_shared::monitors::{Config, MOST_MONITORS, Problem};
+use heapbeat_monitors::applied::{Applied, LIST};
+use heapbeat_monitors::{Config, MOST_MONITORS, Problem};
 
 mod document;
 mod remote;
@@ -139,7 +139,7 @@ fn told(applied: &Applied) -> String {
 
 #[cfg(test)]
 mod tests {
-    use heapbeat_shared::monitors::applied::Difference;
+    use heapbeat_monitors::applied::Difference;
 
     use super::*;
 

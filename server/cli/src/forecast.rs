@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use heapbeat_shared::Bytes;
-use heapbeat_shared::forecast::read::{ReadError, Reader};
-use heapbeat_shared::forecast::{Assessment, Verdict};
+use heapbeat_forecast::read::{ReadError, Reader};
+use heapbeat_forecast::{Assessment, Verdict};
 
 /// A limit that is reached sooner than this wants somebody now.
 const SOON: Duration = Duration::from_secs(3600);

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use heapbeat_shared::forecast::Forecaster;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, RouteReport, Standing, System};
 use heapbeat_shared::signing::{HEADER, RequestSignature, Secret};
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, Status, UnixMillis, series};

@@ -1,7 +1,7 @@
 //! Judges a series as it would have been judged as it came, and counts.
 #![allow(dead_code)]
 
-use heapbeat_shared::forecast::{Forecaster, Point, Verdict};
+use heapbeat_forecast::{Forecaster, Point, Verdict};
 use heapbeat_shared::series;
 use heapbeat_shared::series::SeriesError;
 

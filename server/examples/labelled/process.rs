@@ -11,8 +11,8 @@ use std::time::Duration;
 use heapbeat::clock::Now;
 use heapbeat::sampling::Sources;
 use heapbeat::telemetry::history::History;
-use heapbeat_shared::forecast::Verdict;
-use heapbeat_shared::forecast::Verdict::{Fragmenting, Growing, Leaking, Steady};
+use heapbeat_forecast::Verdict;
+use heapbeat_forecast::Verdict::{Fragmenting, Growing, Leaking, Steady};
 use heapbeat_shared::{Bytes, InstanceId, UnixMillis};
 
 /// For the process's environment (`_RJEM_MALLOC_CONF`): the decay of a second, a hundred times as fast.

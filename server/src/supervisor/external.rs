@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use heapbeat_shared::forecast::{Forecaster, Point};
+use heapbeat_forecast::{Forecaster, Point};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use rustix::process::{Pid, Signal, kill_process};
 

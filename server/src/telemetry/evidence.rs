@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use heapbeat_shared::forecast::Assessment;
+use heapbeat_forecast::Assessment;
 use heapbeat_shared::report::{RouteReport, culprit};
 
 use super::Telemetry;
@@ -65,7 +65,7 @@ impl fmt::Display for AlertEvidence {
 #[cfg(test)]
 mod tests {
     use heapbeat_shared::Bytes;
-    use heapbeat_shared::forecast::Forecaster;
+    use heapbeat_forecast::Forecaster;
 
     use super::*;
 

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::forecast::{Assessment, Verdict};
+use heapbeat_forecast::{Assessment, Verdict};
 use heapbeat_shared::openmetrics::{Exposition, Format, Kind};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 

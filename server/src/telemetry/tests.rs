@@ -1,4 +1,4 @@
-use heapbeat_shared::forecast::Verdict;
+use heapbeat_forecast::Verdict;
 use heapbeat_shared::report::Report;
 use heapbeat_shared::{Cursor, InstanceId, Sample};
 

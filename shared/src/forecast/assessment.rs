@@ -10,7 +10,6 @@ use std::time::Duration;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::point::Place;
 use crate::units::Bytes;
 
 /// The answer in one word.
@@ -102,6 +101,41 @@ pub enum Basis {
     /// `fragmenting`: what is resident beyond the live heap rises, the live heap does not.
     #[n(14)]
     HeapFlat,
+}
+
+/// Where memory grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Place {
+    /// In the one figure that is known; nothing says where inside.
+    #[n(0)]
+    Memory,
+    /// In what the application holds: retention.
+    #[n(1)]
+    Heap,
+    /// In what the allocator keeps beyond it: fragmentation and pages not yet given back.
+    #[n(2)]
+    Gap,
+    /// Outside the heap: stacks, mapped files, other allocators, other processes under the same limit.
+    #[n(3)]
+    Outside,
+    /// Beyond what the application holds; the figures do not say whether in the allocator or outside it.
+    #[n(4)]
+    Beyond,
+}
+
+impl Place {
+    /// For a sentence: "the heap", "the allocator's gap".
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Place::Memory => "memory",
+            Place::Heap => "the live heap",
+            Place::Gap => "what the allocator keeps beyond the live heap",
+            Place::Outside => "memory outside the heap",
+            Place::Beyond => "resident memory beyond the live heap",
+        }
+    }
 }
 
 /// A slope of memory against time, in bytes per second.

@@ -1,8 +1,25 @@
 use proptest::prelude::*;
 
+use std::time::Duration;
+
 use super::*;
 use crate::event::EventKind;
-use crate::forecast::Forecaster;
+use crate::forecast::{Basis, Place, Verdict};
+
+/// What is forecast before anything was seen.
+fn unknown() -> Assessment {
+    Assessment {
+        verdict: Verdict::Unknown,
+        basis: Basis::TooShort,
+        place: Place::Memory,
+        slope: None,
+        time_to_limit: None,
+        detectable: None,
+        observed: Duration::ZERO,
+        window: Duration::ZERO,
+        limit: Bytes::from_mb(512),
+    }
+}
 
 fn samples(count: u64) -> Vec<Sample> {
     let page = |n: u64| Bytes((1000 + n % 7) * series::PAGE);
@@ -26,7 +43,7 @@ fn report(first: u64, count: u64) -> Report {
         system: System { threads: Some(4), ..System::default() },
         events: vec![Event { at: UnixMillis(1), kind: EventKind::Started }],
         routes: Vec::new(),
-        forecast: Forecaster::new().assess(Bytes::from_mb(512)),
+        forecast: unknown(),
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples(count)) },
         missing: Vec::new(),
         previous: None,

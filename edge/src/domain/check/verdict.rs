@@ -1,6 +1,6 @@
 //! From an answer to a verdict: what the monitor's conditions make of it.
 
-use heapbeat_shared::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
+use heapbeat_monitors::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
 use heapbeat_shared::{Health, HealthError};
 use minicbor::{Decode, Encode};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::monitors::applied::Applied;
-use heapbeat_shared::monitors::is_private_host;
+use heapbeat_monitors::applied::Applied;
+use heapbeat_monitors::is_private_host;
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Uri;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use heapbeat_shared::condition::Condition;
-use heapbeat_shared::monitors::Config;
-use heapbeat_shared::monitors::applied::LIST;
+use heapbeat_monitors::condition::Condition;
+use heapbeat_monitors::Config;
+use heapbeat_monitors::applied::LIST;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,7 @@
 //! the exit code. A pure function, so that each rule is a row of a table in the tests.
 
 use heapbeat_shared::event::EventKind;
-use heapbeat_shared::forecast::{Place, Verdict};
+use heapbeat_forecast::{Place, Verdict};
 use heapbeat_shared::report::{RouteReport, culprit};
 use heapbeat_shared::{Bytes, Pressure, Status};
 use serde::Serialize;

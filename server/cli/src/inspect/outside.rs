@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heapbeat_shared::forecast::Forecaster;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Limit, System};
 use heapbeat_shared::{Bytes, Sample};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::forecast::Forecaster;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Limit, MAX_REPORT, Report};
 use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
 use heapbeat_shared::{Bytes, Cursor, Health};

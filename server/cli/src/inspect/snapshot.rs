@@ -1,7 +1,7 @@
 //! What is known of a process at one look.
 
 use heapbeat_shared::event::Event;
-use heapbeat_shared::forecast::{Assessment, Forecaster, Heap, Point};
+use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::report::{Limit, Report, RouteReport, Standing, System};
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use heapbeat_shared::forecast::{Forecaster, Rate, Slope, TimeToLimit};
+use heapbeat_forecast::{Forecaster, Rate, Slope, TimeToLimit};
 
 use super::*;
 use crate::attribution::{PerRequest, RouteMemory, SamplingCounts, sampling_counts};

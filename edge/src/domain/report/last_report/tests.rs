@@ -1,5 +1,5 @@
 use heapbeat_shared::exit::ExitKind;
-use heapbeat_shared::forecast::Forecaster;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Block, LastSamples, Limit, Report, Standing, System};
 use heapbeat_shared::{HealthMemory, Status, series};
 use proptest::prelude::*;

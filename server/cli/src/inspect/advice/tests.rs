@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use heapbeat_shared::event::Event;
-use heapbeat_shared::forecast::{Assessment, Basis, Forecaster, Rate, Slope, TimeToLimit};
+use heapbeat_forecast::{Assessment, Basis, Forecaster, Rate, Slope, TimeToLimit};
 use heapbeat_shared::report::{Limit, Standing};
 use heapbeat_shared::{Sample, UnixMillis};
 

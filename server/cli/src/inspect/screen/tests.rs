@@ -1,7 +1,7 @@
 //! Whole screens, letter by letter.
 
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::forecast::{Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+use heapbeat_forecast::{Basis, Place, Rate, Slope, TimeToLimit, Verdict};
 use heapbeat_shared::report::{RouteReport, Standing, System};
 use heapbeat_shared::{Bytes, Pressure, Status, UnixMillis};
 use ratatui::Terminal;

@@ -3,11 +3,11 @@
 //! A header that carries a credential names a Worker secret. Its value has no place in a file that is committed,
 //! nor in the hub's store, so a literal one is refused.
 
+use heapbeat_shared::Bytes;
 use serde_json::Value;
 
 use super::field::{Fields, shown};
 use super::{Header, HeaderValue, HttpCheck, HttpUrl, LONGEST_BODY, SecretName};
-use crate::units::Bytes;
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 

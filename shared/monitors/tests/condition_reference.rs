@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::condition::{Condition, Outcome, Scene, SeenBody};
+use heapbeat_monitors::condition::{Condition, Outcome, Scene, SeenBody};
 use proptest::prelude::*;
 use serde_json::Value;
 

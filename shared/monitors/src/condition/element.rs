@@ -269,6 +269,6 @@ fn misspelt(text: &str) -> Option<ConditionError> {
         return None;
     }
     let upper = found.to_ascii_uppercase().replace(['-', ' '], "_");
-    let meant = KNOWN.into_iter().find(|known| crate::nearest::distance(&upper, known) <= 2)?;
+    let meant = KNOWN.into_iter().find(|known| strsim::levenshtein(&upper, known) <= 2)?;
     Some(ConditionError::Placeholder { found: found.to_owned(), meant })
 }

@@ -7,7 +7,7 @@
 
 use std::f64::consts::TAU;
 
-use heapbeat_shared::forecast::{Heap, Point, Verdict};
+use heapbeat_forecast::{Heap, Point, Verdict};
 use heapbeat_shared::{Bytes, UnixMillis};
 
 /// Sebastiano Vigna's splitmix64: small, seeded, good enough to simulate with.

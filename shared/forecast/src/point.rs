@@ -4,11 +4,8 @@
 //! allocator keeps beyond that, and what is resident besides. The split decides the verdict: only the first is
 //! retention, and the cures differ.
 
-use minicbor::{Decode, Encode};
-use serde::{Deserialize, Serialize};
-
-use crate::sample::Sample;
-use crate::units::{Bytes, UnixMillis};
+use heapbeat_shared::forecast::Place;
+use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
 /// One reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,41 +40,6 @@ impl From<&Sample> for Point {
             at: sample.at,
             total: sample.working_set,
             heap: Some(Heap { used: sample.heap_used, resident: Some(sample.heap_resident) }),
-        }
-    }
-}
-
-/// Where memory grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
-#[serde(rename_all = "snake_case")]
-#[cbor(index_only)]
-pub enum Place {
-    /// In the one figure that is known; nothing says where inside.
-    #[n(0)]
-    Memory,
-    /// In what the application holds: retention.
-    #[n(1)]
-    Heap,
-    /// In what the allocator keeps beyond it: fragmentation and pages not yet given back.
-    #[n(2)]
-    Gap,
-    /// Outside the heap: stacks, mapped files, other allocators, other processes under the same limit.
-    #[n(3)]
-    Outside,
-    /// Beyond what the application holds; the figures do not say whether in the allocator or outside it.
-    #[n(4)]
-    Beyond,
-}
-
-impl Place {
-    /// For a sentence: "the heap", "the allocator's gap".
-    pub const fn phrase(self) -> &'static str {
-        match self {
-            Place::Memory => "memory",
-            Place::Heap => "the live heap",
-            Place::Gap => "what the allocator keeps beyond the live heap",
-            Place::Outside => "memory outside the heap",
-            Place::Beyond => "resident memory beyond the live heap",
         }
     }
 }

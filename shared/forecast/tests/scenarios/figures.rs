@@ -5,8 +5,8 @@ use std::fmt;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use heapbeat_forecast::{Forecaster, Heap, Point, Verdict};
 use heapbeat_shared::Bytes;
-use heapbeat_shared::forecast::{Forecaster, Heap, Point, Verdict};
 
 use super::scenarios::{Dice, Process, linear_leak, rhythm, single, steady};
 

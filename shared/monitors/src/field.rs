@@ -3,11 +3,10 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use heapbeat_shared::units::parse_duration;
 use serde_json::{Map, Value};
 
 use super::Problem;
-use crate::nearest::nearest;
-use crate::units::parse_duration;
 
 /// One entry: the fields not read yet, and the problems found.
 pub(super) struct Fields<'v> {
@@ -249,4 +248,35 @@ pub(super) fn shown(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// The candidate nearest to `word`, where it is near enough to be a slip: at most a third of its letters are missing, added
+/// or exchanged. `_` counts as `-`.
+fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let word = word.to_ascii_lowercase().replace('_', "-");
+    let distances = candidates.iter().map(|candidate| (strsim::levenshtein(&word, candidate), *candidate));
+    let (distance, candidate) = distances.min()?;
+    (distance <= (candidate.len() / 3).max(1)).then_some(candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognized_and_a_foreign_word_is_not() {
+        let names = ["interval", "timeout", "failure-threshold", "url", "name", "id"];
+        let cases = [
+            ("intervall", Some("interval")),
+            ("Timeout", Some("timeout")),
+            ("failure_threshold", Some("failure-threshold")),
+            ("failures-threshold", Some("failure-threshold")),
+            ("uri", Some("url")),
+            ("colour", None),
+            ("", None),
+        ];
+        for (word, meant) in cases {
+            assert_eq!(nearest(word, &names), meant, "{word}");
+        }
+    }
 }

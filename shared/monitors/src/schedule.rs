@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 
-use crate::UnixMillis;
+use heapbeat_shared::UnixMillis;
 
 /// A cron expression and the name of its time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
 use super::entry::short;
 use super::field::{Fields, shown};
 use super::{MonitorId, Problem, problem};
-use crate::UnixMillis;
 use crate::schedule::Schedule;
 
 /// The variable's name, and the beginning of every position in it.

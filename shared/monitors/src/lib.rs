@@ -4,10 +4,13 @@
 //! and the others can run. A setting that is planned but not built is refused with just that reason; accepting it
 //! silently would be a promise.
 
+#![forbid(unsafe_code)]
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub mod applied;
+pub mod condition;
 mod entry;
 mod field;
 mod id;
@@ -15,6 +18,7 @@ pub mod maintenance;
 mod monitor;
 mod region;
 mod request;
+pub mod schedule;
 mod secret;
 mod tcp;
 mod url;

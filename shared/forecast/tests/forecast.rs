@@ -11,7 +11,7 @@ mod matrix;
 mod scenarios;
 
 use figures::{Forecast, at_the_edge, forecasts, week};
-use heapbeat_shared::forecast::Verdict;
+use heapbeat_forecast::Verdict;
 use matrix::Matrix;
 use scenarios::{rhythm, steady};
 

@@ -11,10 +11,10 @@
 //! # restart                     {"seconds":2,"event":"restart"}
 //! ```
 
+use heapbeat_shared::{Bytes, UnixMillis};
 use serde::Deserialize;
 
 use super::{Forecaster, Heap, Point, Reset};
-use crate::units::{Bytes, UnixMillis};
 
 /// Longest line in bytes; a line of figures has some fifty.
 pub const MAX_LINE: usize = 4096;

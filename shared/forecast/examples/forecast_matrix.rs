@@ -1,6 +1,6 @@
 //! What the forecaster says of simulated processes whose truth is known.
 //!
-//! `cargo run --release -p heapbeat-shared --example forecast_matrix [SEEDS]` prints the tables of `docs/forecast.md`:
+//! `cargo run --release -p heapbeat-forecast --example forecast_matrix [SEEDS]` prints the tables of `docs/forecast.md`:
 //! what it costs, the confusion matrix, how far off the forecasts are, and simulated weeks (some minutes for 20 seeds).
 
 #[path = "../tests/scenarios/figures.rs"]

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use super::assessment::{Assessment, Basis, Rate, Slope, TimeToLimit, Verdict};
-use super::point::{Kind, Place, TOTAL};
+use heapbeat_shared::Bytes;
+use heapbeat_shared::forecast::{Assessment, Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+
+use super::point::{Kind, TOTAL};
 use super::pyramid::{BUCKETS, Pyramid, WARM_UP_MS};
 use super::trend::{Doubt, Growth, Trend, Window, objection};
-use crate::units::Bytes;
 
 /// Slots per window: all of a level, three quarters and half of it. The half is as long as all of the finer level, with
 /// half as many buckets twice as wide, which see through a rhythm that the finer ones follow.

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
+use heapbeat_forecast::{Forecaster, Verdict};
 use heapbeat_shared::Bytes;
-use heapbeat_shared::forecast::{Forecaster, Verdict};
 
 use super::scenarios::{SCENARIOS, Scenario, single};
 
