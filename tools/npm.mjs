@@ -1,18 +1,25 @@
-// Installs the npm packages when package.json or package-lock.json has changed since.
+// Installs the npm packages, unless they were installed for the same package.json and package-lock.json.
 
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { captureCommand } from "./process.mjs";
 
 const STAMP = "node_modules/.heapbeat-stamp";
 
-const modified = (/** @type {string} */ path) => statSync(path).mtimeMs;
+/** A hash of what npm installs from. */
+function hashInputs() {
+  const hash = createHash("sha256");
+  for (const path of ["package.json", "package-lock.json"]) hash.update(readFileSync(path));
+  return hash.digest("hex");
+}
 
 /** Throws, with npm's output, if it fails. */
 export async function installPackages() {
-  if (existsSync(STAMP) && modified(STAMP) > Math.max(modified("package.json"), modified("package-lock.json"))) return;
+  const inputs = hashInputs();
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs) return;
   let output = "";
   try {
-    await captureCommand(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    await captureCommand(["npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], {
       onOutput: (text) => {
         output += text;
       },
@@ -23,5 +30,5 @@ export async function installPackages() {
       : "";
     throw new Error(`${output.trim()}\n${/** @type {Error} */ (error).message}${hint}`);
   }
-  writeFileSync(STAMP, "");
+  writeFileSync(STAMP, inputs);
 }

@@ -19,10 +19,10 @@ function checkRust() {
   const { error, status, stdout, stderr } = spawnSync("cargo", ["--version"], { encoding: "utf8" });
   if (error) return "cargo is missing: install Rust from https://rustup.rs";
   if (status !== 0) {
-    const why = /toolchain .* is not installed/.test(stderr)
-      ? `run "rustup toolchain install ${wanted}"`
-      : stderr.trim();
-    return `cargo does not run: ${why}`;
+    if (/toolchain .* is not installed/.test(stderr)) {
+      return `Rust ${wanted} is not installed: run "rustup toolchain install ${wanted}"`;
+    }
+    return `cargo does not run: ${stderr.trim()}`;
   }
   const [, version = ""] = /^cargo (\d+\.\d+)/.exec(stdout) ?? [];
   const number = (/** @type {string} */ text) => text.split(".").map(Number);
