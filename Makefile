@@ -59,8 +59,9 @@ lint: setup ## Check format, lints, documentation and JavaScript
 	@cargo clippy -p heapbeat-edge --target wasm32-unknown-unknown --locked -- -D warnings
 	@echo "== documentation"
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
-	@echo "== dependencies"
+	@echo "== dependencies of packages and modules"
 	@$(NODE) tools/lint/unused-dependencies.mjs
+	@$(NODE) tools/lint/module-cycles.mjs
 	@echo "== JavaScript"
 	@$(BIN)/biome ci .
 	@$(NODE) $(BIN)/tsc --project tsconfig.json

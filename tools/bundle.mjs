@@ -7,12 +7,7 @@ import { writeReference } from "./api-reference.mjs";
 import { fail, logNote } from "./log.mjs";
 import { writePages } from "./pages.mjs";
 import { runCommand } from "./process.mjs";
-
-export const TARGET = "wasm32-unknown-unknown";
-
-/** The cargo profile of the edge as it is deployed, and the one to develop with: see the root Cargo.toml. */
-export const DEPLOYED = "wasm";
-export const DEVELOPMENT = "wasm-dev";
+import { DEPLOYED, WASM_TARGET } from "./programs.mjs";
 
 const BUILD_TOOL = "target/quick/heapbeat-build";
 const BUILD = "edge/build";
@@ -34,7 +29,7 @@ const FEATURES = [
 ];
 
 /** @param {string} profile */
-const compiledModule = (profile) => join("target", TARGET, profile, "heapbeat_edge.wasm");
+const compiledModule = (profile) => join("target", WASM_TARGET, profile, "heapbeat_edge.wasm");
 
 /** Makes edge/build, unless it was made of the same files. @param {string} profile */
 export async function bundle(profile) {

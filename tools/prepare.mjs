@@ -8,11 +8,10 @@
 // It runs on any Node from 18 and without npm packages, as it installs them. What is up to date is left as it is.
 
 import { existsSync } from "node:fs";
-import { bundle, DEPLOYED, DEVELOPMENT, TARGET } from "./bundle.mjs";
 import { CargoBuild } from "./cargo.mjs";
 import { fail, logNote, logStep } from "./log.mjs";
 import { installPackages } from "./npm.mjs";
-import { IS_BUILT, SERVER } from "./programs.mjs";
+import { DEPLOYED, DEVELOPMENT, IS_BUILT, SERVER, WASM_TARGET } from "./programs.mjs";
 import { Progress } from "./progress.mjs";
 import { addRustTarget } from "./toolchain.mjs";
 
@@ -31,7 +30,7 @@ const edge = new CargoBuild(
   "edge",
   [
     ...["rustc", "--locked", "-p", "heapbeat-edge", "--lib", "--crate-type", "cdylib"],
-    ...["--profile", wasmProfile, "--target", TARGET],
+    ...["--profile", wasmProfile, "--target", WASM_TARGET],
   ],
   { env: { WASM_BINDGEN_USE_JS_SYS: "1" }, expectedCrates: 130, slowCrates: 40 },
 );
@@ -54,7 +53,7 @@ const nativeBuilds =
   [];
 
 async function buildEdge() {
-  await addRustTarget(TARGET);
+  await addRustTarget(WASM_TARGET);
   if (goal !== "setup") await edge.run();
 }
 
@@ -66,7 +65,7 @@ async function buildNatively() {
 function announce() {
   const work = [
     existsSync("node_modules/.heapbeat-stamp") ? "" : "npm packages",
-    goal === "setup" || existsSync(`target/${TARGET}/${wasmProfile}/deps`) ? "" : "the edge",
+    goal === "setup" || existsSync(`target/${WASM_TARGET}/${wasmProfile}/deps`) ? "" : "the edge",
     goal !== "run" || existsSync("target/quick/deps") ? "" : "the server",
     goal !== "test" || existsSync("target/debug/deps") ? "" : "the tests",
   ].filter(Boolean);
@@ -86,6 +85,10 @@ try {
   fail(/** @type {Error} */ (error).message);
 }
 progress.stop();
-if (goal !== "setup") await bundle(wasmProfile);
+if (goal !== "setup") {
+  // It imports npm packages, which are there only now.
+  const { bundle } = await import("./bundle.mjs");
+  await bundle(wasmProfile);
+}
 const seconds = (performance.now() - began) / 1000;
 if (seconds > 5) logNote(`ready after ${Math.round(seconds)} s`);

@@ -1,4 +1,4 @@
-// The native programs that the tools build and run. HEAPBEAT_BIN names a program that is built already; `make run` then runs it
+// What the tools build, and the native programs that they run. HEAPBEAT_BIN names a program that is built already; `make run` then runs it
 // and builds none, as in the tests.
 
 const { HEAPBEAT_BIN } = process.env;
@@ -17,3 +17,10 @@ export const COMMAND_LINE = {
   buildArgs: ["--profile", "quick", "-p", "heapbeat-cli", "--bin", "heapbeat"],
   program: HEAPBEAT_BIN ?? "target/quick/heapbeat",
 };
+
+/** The target of the edge. */
+export const WASM_TARGET = "wasm32-unknown-unknown";
+
+/** The cargo profile of the edge as it is deployed, and the one to develop with: see the root Cargo.toml. */
+export const DEPLOYED = "wasm";
+export const DEVELOPMENT = "wasm-dev";

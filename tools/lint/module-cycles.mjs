@@ -1,10 +1,10 @@
 // Fails if the top-level modules of a crate depend on each other in a circle.
 //
 // A module depends on another if its code, tests excluded, names it by a path from the crate's root (`crate::other`), by as many
-// `super` as lead there, or by a name that the root re-exports from it.
+// `super` as lead there, or by a name that the root re-exports from it. With --all, the dependencies of tolerated circles are listed.
 
 import { dirname, relative } from "node:path";
-import { fail, logNote, logStep } from "../log.mjs";
+import { fail, logNote } from "../log.mjs";
 import { readProductionSources } from "./rust-source.mjs";
 
 /** Root files of the crates. */
@@ -14,15 +14,15 @@ const CRATES = [
   "shared/monitors/src/lib.rs",
   "server/src/lib.rs",
   "server/cli/src/main.rs",
+  "server/test-support/src/lib.rs",
   "edge/src/lib.rs",
 ];
 
 /**
- * Dependencies that are to be removed and not yet counted, as "module -> module", by root file. One that is no longer there is an
- * error, so that the list only shrinks.
- * @type {Record<string, string[]>}
+ * Root files of crates in which circles are reported but not yet an error. A crate that is free of them must not be listed, so
+ * that the list only shrinks.
  */
-const TOLERATED = {};
+const NOT_YET_FREE = ["server/cli/src/main.rs", "edge/src/lib.rs"];
 
 /** @typedef {Map<string, Map<string, string>>} Graph where each dependency occurs first, by module and module */
 
@@ -144,18 +144,15 @@ function circles(graph) {
 
 let failures = 0;
 for (const root of CRATES) {
-  const graph = dependencies(root);
-  for (const tolerated of TOLERATED[root] ?? []) {
-    const [from = "", to = ""] = tolerated.split(" -> ");
-    if (!graph.get(from)?.delete(to)) {
-      logNote(`${root}: ${tolerated} is gone: remove it from TOLERATED in tools/lint/module-cycles.mjs`);
-      failures += 1;
-    }
+  const found = circles(dependencies(root));
+  const tolerated = NOT_YET_FREE.includes(root);
+  for (const { group, edges } of found) {
+    logNote(`${root}: these modules depend on each other${tolerated ? " (not yet an error)" : ""}: ${group.join(", ")}`);
+    if (!tolerated || process.argv.includes("--all")) for (const edge of edges) logNote(`  ${edge}`);
   }
-  for (const { group, edges } of circles(graph)) {
-    logStep(`${root}: these modules depend on each other: ${group.join(", ")}`);
-    for (const edge of edges) logNote(edge);
-    failures += 1;
+  if (tolerated && found.length === 0) {
+    logNote(`${root} is free of circles: remove it from NOT_YET_FREE in tools/lint/module-cycles.mjs`);
   }
+  failures += Number(tolerated ? found.length === 0 : found.length > 0);
 }
-if (failures > 0) fail("modules depend on each other in a circle; see above");
+if (failures > 0) fail("circles between modules; see above");
