@@ -1,12 +1,17 @@
-//! Every setting, read once at start, parsed once, typed from then on.
+//! The configuration: every setting of the library, read once at start and typed from then on.
 //!
-//! A setting is an environment variable and a flag of the same name; both go through the same parser, so that a bad
-//! value gets the same sentence wherever it was given. The table in [`SETTINGS`] is the only list there is: the
-//! defaults, `--help` and `docs/configuration.md` all come from it.
+//! [`SETTINGS`] is the one table of settings: the reader below, the flags and `--help` of the command line and
+//! `docs/configuration.md` follow from it. A setting is an environment variable; the command line lays flags of the same names
+//! over them.
+//!
+//! The reader is our own, because those that are well kept stop at the first value that is wrong, while an operator who has three
+//! wrong wants to hear of all three, and because their errors repeat the value, which may be a secret. `figment` would add eight
+//! crates to an application, `envy` one that has had no release since 2021. What is left of the reader is [`Config::read`].
 
 mod error;
 mod parse;
 mod settings;
+pub mod thresholds;
 mod webhook;
 
 use std::net::IpAddr;
@@ -15,144 +20,144 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 
-use crate::overload::thresholds::Thresholds;
+use self::thresholds::Thresholds;
 
-pub use error::{ConfigError, Origin, Problem};
-pub use parse::{FlightPlace, LogFilter, LogFormat, Patience};
+pub use error::{ConfigError, ConfigProblem, Origin};
+pub use parse::{EdgeSilence, FlightDirectory, LogFilter, LogFormat};
 pub use settings::{SETTINGS, Setting};
 pub use webhook::Webhook;
 
-/// What the guard and its server are told. [`Config::default`] is what every setting says when nobody sets it.
+/// The configuration of the guard and its server. [`Config::default`] has the default of every setting.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Config {
-    /// TCP port; 0 takes a free one, which the log names.
+    /// TCP port; with 0 the system chooses one, which the log names.
     pub port: u16,
-    /// Address to listen on; `None` is all of them, IPv4 and IPv6.
+    /// Address to listen on; `None` for all addresses, IPv4 and IPv6.
     pub host: Option<IpAddr>,
-    /// Memory that the process may take; `None` finds out.
+    /// Memory limit of the process; `None` to detect it.
     pub memory_limit: Option<Bytes>,
-    /// A worker that gives no sign of life for so long is hung.
+    /// Time without a sign of life after which a worker counts as hung.
     pub hang_timeout: Duration,
-    /// Where the flight recorder is.
-    pub flight: FlightPlace,
-    /// No supervisor and no ladder: the backend and its `/health`, and nothing that could get in its way.
+    /// Directory of the flight recorder.
+    pub flight: FlightDirectory,
+    /// Runs without supervisor and without the ladder: only the application and its `/health`.
     pub unguarded: bool,
-    /// Where the rungs of the ladder begin.
-    pub marks: Thresholds,
-    /// The guard only says what it would do.
+    /// Memory at which the levels of the ladder begin.
+    pub thresholds: Thresholds,
+    /// The guard logs what it would do and does nothing.
     pub observe_only: bool,
-    /// Memory is booked to routes.
+    /// Memory is attributed to routes.
     pub attribution: bool,
-    /// What one request may allocate; `None` is any amount.
+    /// Memory that one request may allocate; `None` for any amount.
     pub request_budget: Option<Bytes>,
-    /// Who may read the report.
+    /// Secrets that requests for the report are signed with.
     pub secrets: Secrets,
-    /// Who may read the metrics.
-    pub metrics: Metrics,
-    /// How long the edge may not come before that is told.
-    pub watcher_silence: Patience,
-    /// Where this process tells what nobody else can.
+    /// Access to the metrics.
+    pub metrics: MetricsConfig,
+    /// Time without a visit of the edge after which the server warns.
+    pub edge_silence: EdgeSilence,
+    /// Webhook that this process itself alerts.
     pub alert_webhook: Option<Webhook>,
-    /// Call stacks are taken from the start, so that `/debug/heap` can show all that is held.
+    /// Call stacks are recorded from the start, so that `/debug/heap` can show all memory that is held.
     pub heap_profile: bool,
-    /// Time between two samples while memory is calm.
+    /// Time between two samples while pressure is calm.
     pub sample_interval: Duration,
-    /// Time between two lines of memory figures in the log.
+    /// Time between two log lines with memory figures.
     pub log_interval: Duration,
-    /// Which events are logged.
+    /// Events that are logged.
     pub log: LogFilter,
-    /// How they are written.
+    /// Format of the log.
     pub log_format: LogFormat,
-    /// What clients may do.
+    /// Limits for clients.
     pub http: HttpLimits,
-    /// After SIGTERM, how long new connections are still taken, so that a balancer can notice `/health/ready`; never
-    /// longer than the whole drain.
+    /// Time after SIGTERM during which new connections are still accepted, so that a load balancer can notice `/health/ready`;
+    /// never longer than the whole drain.
     pub drain_window: Duration,
-    /// From the signal to the end, the window included; what is still in flight then is cut.
+    /// Time from the signal to the exit, the window included; requests that are still in flight then are cut off.
     pub drain_timeout: Duration,
 }
 
-/// Secrets that requests for the report may be signed with; nobody gets it when there is none.
+/// Secrets that a request for the report may be signed with. Without any, nobody gets the report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Secrets {
-    /// The one in use.
+    /// The secret in use.
     pub current: Option<Secret>,
-    /// The one before, while it is being replaced.
+    /// The secret before it, while it is being replaced.
     pub previous: Option<Secret>,
 }
 
-/// Who may read `/metrics`.
+/// Access to `/metrics`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Metrics {
-    /// In general.
-    pub readers: Readers,
-    /// What `Authorization: Bearer` may say instead of a signature.
+pub struct MetricsConfig {
+    /// Who may read them.
+    pub access: MetricsAccess,
+    /// Token that `Authorization: Bearer` may carry instead of a signature.
     pub token: Option<Secret>,
 }
 
-/// A kind of reader.
+/// Who may read `/metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Readers {
-    /// The path is the application's.
-    Nobody,
-    /// Who signs the request, or has the token.
+pub enum MetricsAccess {
+    /// Nobody: the path belongs to the application.
+    Off,
+    /// Whoever signs the request or has the token.
     #[default]
     Owner,
-    /// Whoever can reach it.
-    Everybody,
+    /// Everybody.
+    Public,
 }
 
-/// Bounds for what a client may cost. A timeout of `None` is switched off.
+/// Limits for clients. A timeout of `None` is off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpLimits {
     /// Largest request body; a larger one is answered with 413.
     pub max_body: Bytes,
     /// Largest request head (request line and headers); a larger one is answered with 431.
     pub max_header: Bytes,
-    /// Time for a complete request head, from the connection's start or the head's first byte.
+    /// Time for a complete request head, from the start of the connection or from the first byte of the head.
     pub header_timeout: Duration,
-    /// Longest wait for the next piece of a request body; answered with 408.
+    /// Longest wait for the next part of a request body; then 408.
     pub body_timeout: Duration,
-    /// Longest time to the beginning of an answer; then 503, and the handler is dropped.
+    /// Longest time until the response begins; then 503, and the handler is dropped.
     pub request_timeout: Option<Duration>,
-    /// How long a connection may wait for its next request.
+    /// Longest time that a connection waits for its next request.
     pub idle_timeout: Duration,
-    /// How long a client may take none of an answer that is ready for it.
+    /// Longest time that a client may accept no part of a response.
     pub write_timeout: Duration,
-    /// Connections at the same time; some more are taken for `/health` alone.
+    /// Connections at the same time; a few more are accepted for `/health` alone.
     pub max_connections: usize,
 }
 
 impl Config {
-    /// The process's environment.
+    /// Reads the environment of the process.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_lookup(environment)
+        Self::read(|_| None, environment_variable)
     }
 
-    /// Variables as `lookup` has them. An empty value counts as none.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::from_layers(|_| None, lookup)
+    /// Reads the flags of a command line, by setting, and the environment for settings without a flag.
+    pub fn from_flags_and_env(flag: impl Fn(&Setting) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::read(flag, environment_variable)
     }
 
-    /// Flags (by their name without dashes) laid over variables. Reports every bad value, not only the first.
-    pub fn from_layers(
-        flags: impl Fn(&str) -> Option<String>,
-        variables: impl Fn(&str) -> Option<String>,
+    /// Reads flags, by setting, and variables, by name. A flag wins over its variable, an empty variable counts as not set, and
+    /// secrets are never read from flags. The error has every value that cannot be used.
+    pub fn read(
+        flag: impl Fn(&Setting) -> Option<String>,
+        variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let mut config = Config::default();
         let mut problems = Vec::new();
         for setting in SETTINGS {
-            let flag = Some(setting.flag).filter(|_| !setting.secret).and_then(&flags);
-            let flag = flag.map(|text| (Origin::Flag, text));
-            let given = flag.or_else(|| {
-                let text = variables(setting.variable).filter(|text| !text.is_empty())?;
+            let given = Some(setting).filter(|setting| !setting.secret).and_then(&flag);
+            let given = given.map(|text| (Origin::Flag, text)).or_else(|| {
+                let text = variable(setting.variable).filter(|text| !text.is_empty())?;
                 Some((Origin::Variable, text))
             });
             let Some((origin, text)) = given else { continue };
-            if let Err(right) = setting.apply(&mut config, &text) {
+            if let Err(expected) = setting.apply(&mut config, &text) {
                 let value = (!setting.secret).then_some(text);
-                problems.push(Problem { setting, origin, value, right });
+                problems.push(ConfigProblem { setting, origin, value, expected });
             }
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
@@ -161,7 +166,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let mut config = settings::blank();
+        let mut config = settings::unset();
         for setting in SETTINGS {
             setting.apply(&mut config, setting.default).expect("a test reads every default of the table");
         }
@@ -169,32 +174,32 @@ impl Default for Config {
     }
 }
 
-/// A variable of the process's environment. Bytes that are not UTF-8 become U+FFFD, which no parser takes.
-pub fn environment(name: &str) -> Option<String> {
+/// A variable of the process's environment. Bytes that are not UTF-8 become U+FFFD, which no parser accepts.
+pub(crate) fn environment_variable(name: &str) -> Option<String> {
     Some(std::env::var_os(name)?.to_string_lossy().into_owned())
 }
 
-/// Every `HEAPBEAT_*` among `names` that is no setting, with the setting that was probably meant: a misspelt limit is
-/// a limit that is silently not there.
+/// Every `HEAPBEAT_*` among `names` that is not a setting, with the setting that was probably meant: a misspelled limit would
+/// otherwise be a limit that is silently not in force.
 pub fn unknown_variables(names: impl IntoIterator<Item = String>) -> Vec<(String, Option<&'static str>)> {
     let mut unknown: Vec<_> = names
         .into_iter()
         .filter(|name| name.starts_with("HEAPBEAT_") && SETTINGS.iter().all(|s| s.variable != name))
         .map(|name| {
-            let nearest = nearest(&name);
-            (name, nearest)
+            let meant = most_similar(&name);
+            (name, meant)
         })
         .collect();
     unknown.sort_unstable();
     unknown
 }
 
-/// The setting whose name is so like `name` that it was probably meant.
-fn nearest(name: &str) -> Option<&'static str> {
-    const ALIKE: f64 = 0.9;
-    let likeness = |variable: &str| strsim::jaro_winkler(name, variable);
-    let best = SETTINGS.iter().max_by(|a, b| likeness(a.variable).total_cmp(&likeness(b.variable)))?;
-    (likeness(best.variable) >= ALIKE).then_some(best.variable)
+/// The setting whose name is so similar to `name` that it was probably meant.
+fn most_similar(name: &str) -> Option<&'static str> {
+    const SIMILAR: f64 = 0.9;
+    let similarity = |variable: &str| strsim::jaro_winkler(name, variable);
+    let best = SETTINGS.iter().max_by(|a, b| similarity(a.variable).total_cmp(&similarity(b.variable)))?;
+    (similarity(best.variable) >= SIMILAR).then_some(best.variable)
 }
 
 #[cfg(test)]

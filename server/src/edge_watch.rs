@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) use notify::{EdgeLiveness, EdgeVisits};
 
-use crate::config::Patience;
+use crate::config::EdgeSilence;
 
 /// Visits closer together than this are one: the edge may come from several regions in the same tick.
 const TOGETHER: Duration = Duration::from_secs(30);
@@ -98,7 +98,7 @@ impl VisitTracker {
         &mut self,
         now: Duration,
         reachable: bool,
-        patience: Patience,
+        patience: EdgeSilence,
     ) -> Option<LivenessChange> {
         if now.saturating_sub(self.looked) > STOPPED {
             self.running = now;
@@ -131,11 +131,11 @@ impl VisitTracker {
     }
 
     /// How long it may be silent; `None` as long as that is not known.
-    fn allowed(&self, patience: Patience) -> Option<Duration> {
+    fn allowed(&self, patience: EdgeSilence) -> Option<Duration> {
         match patience {
-            Patience::Endless => None,
-            Patience::Given(silence) => Some(silence),
-            Patience::Learned => Some((self.every()? * INTERVALS).max(SHORTEST)),
+            EdgeSilence::Off => None,
+            EdgeSilence::After(silence) => Some(silence),
+            EdgeSilence::Auto => Some((self.every()? * INTERVALS).max(SHORTEST)),
         }
     }
 

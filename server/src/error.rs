@@ -3,9 +3,9 @@
 use std::io;
 
 use crate::config::ConfigError;
+use crate::config::thresholds::ThresholdsError;
 use crate::dependency::DependencyError;
 use crate::listen::ListenError;
-use crate::overload::thresholds::ThresholdsError;
 
 /// Why the guard could not start.
 #[derive(Debug, thiserror::Error)]

@@ -234,14 +234,13 @@ impl GuardBuilder {
             supervisor::record(&instance);
             supervisor::abort_on_panic();
         }
-        let edge =
-            Arc::new(EdgeLiveness::new(config.watcher_silence, config.alert_webhook.clone(), &instance));
+        let edge = Arc::new(EdgeLiveness::new(config.edge_silence, config.alert_webhook.clone(), &instance));
         let previous_runs = link.as_ref().map(|link| Arc::clone(link.previous_runs()));
         let telemetry = Arc::new(Telemetry::new(clock, instance, previous_runs, missing, &first));
         let (gate, shutdown) = (Arc::<Gate>::default(), Arc::<ShutdownRequest>::default());
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
         let controller =
-            Controller::new(config.marks, first.limit.bytes, config.observe_only, link.is_some())?;
+            Controller::new(config.thresholds, first.limit.bytes, config.observe_only, link.is_some())?;
         let runner = EffectRunner::new(
             hooks,
             Arc::clone(&gate),

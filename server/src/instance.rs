@@ -23,7 +23,7 @@ impl Instance {
     /// (`RENDER_GIT_COMMIT`).
     pub(crate) fn of_this_process(now: Now, version: Option<String>) -> Result<Self, getrandom::Error> {
         let id = InstanceId(getrandom::u64()?);
-        let version = version.or_else(|| crate::config::environment("RENDER_GIT_COMMIT"));
+        let version = version.or_else(|| crate::config::environment_variable("RENDER_GIT_COMMIT"));
         let mut version = version.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned());
         version.truncate(version.floor_char_boundary(MAX_VERSION));
         Ok(Instance { id, version, started: began(now) })

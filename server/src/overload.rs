@@ -10,4 +10,3 @@ pub mod purge;
 mod retry_after;
 pub mod sample_interval;
 pub mod shed;
-pub mod thresholds;

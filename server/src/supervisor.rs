@@ -32,7 +32,7 @@ use std::process::Command as Process;
 use heapbeat_shared::Bytes;
 use listenfd::ListenFd;
 
-use crate::config::{Config, FlightPlace};
+use crate::config::{Config, FlightDirectory};
 use crate::error::Error;
 use crate::flight_recorder;
 use crate::flight_recorder::{RecorderDirectory, RecorderLocation, RecordingHeader};
@@ -171,10 +171,10 @@ fn of_the_cgroup() -> Option<Bytes> {
 /// Where the recorders of the one server or guard at this port are; at 0 there are none to be found again.
 fn place(config: &Config, what: &str, port: u16) -> RecorderLocation {
     match &config.flight {
-        FlightPlace::Off => RecorderLocation::Memory,
-        FlightPlace::Directory(directory) => RecorderLocation::Directory(directory.clone()),
-        FlightPlace::Auto if port == 0 => RecorderLocation::Memory,
-        FlightPlace::Auto => {
+        FlightDirectory::Off => RecorderLocation::Memory,
+        FlightDirectory::Path(directory) => RecorderLocation::Directory(directory.clone()),
+        FlightDirectory::Auto if port == 0 => RecorderLocation::Memory,
+        FlightDirectory::Auto => {
             let user = rustix::process::geteuid().as_raw();
             RecorderLocation::Directory(std::env::temp_dir().join(format!("heapbeat-{user}-{what}{port}")))
         }

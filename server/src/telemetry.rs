@@ -13,8 +13,8 @@ mod report;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_forecast::{Forecaster, Heap, Point, Reset};
+use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::{LastSamples, Standing};
 use heapbeat_shared::{Bytes, Cursor, Exit, Pressure, UnixMillis};
 

@@ -1,95 +1,101 @@
-//! `heapbeat check-memory`: the command line of [`crate::inspect`].
+//! `heapbeat check-memory`: the arguments of [`crate::inspect`].
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 
-use crate::inspect::{Options, Target, run as look};
+use crate::inspect::{Options, Target, inspect};
 
 const EXAMPLES: &str = "\
-A heapbeat server tells everything when HEAPBEAT_SECRET is set to its secret: limit, ladder, routes,
-events, an hour of history. Without it, its public figures. Any other process of this machine is
-looked at by its id, from the outside.
+With HEAPBEAT_SECRET set to its secret, a heapbeat server reports everything: limit, ladder, routes, events, and an hour of
+history. Without it, only its public figures. A process of this machine is measured from the outside by its id.
 
-Keys: q, Esc or Ctrl-C quit; p pauses the screen while watching goes on.
+Keys: q, Esc or Ctrl-C quit; p pauses the screen while measuring continues.
 
-Exit codes: 0 fine; 1 warning; 2 critical; 3 could not tell.
+Exit codes: 0 fine; 1 warning; 2 critical; 3 unknown.
 
 Examples:
-  heapbeat check-memory                                     the server on this machine, PORT or 8080
+  heapbeat check-memory                                     the server on this machine, on PORT or 8080
   HEAPBEAT_SECRET=… heapbeat check-memory --url https://api.example.com
   heapbeat check-memory --pid $(pgrep -o node) --limit 512MB
-  heapbeat check-memory --once || page-somebody             one look, for a script
+  heapbeat check-memory --once || page-somebody             one measurement, for a script
   heapbeat check-memory --json --interval 10s | jq -r '[.at, .sample.rss] | @csv'
 ";
 
-/// The shortest time between two looks: a look is a request.
-const FASTEST: Duration = Duration::from_millis(100);
+/// Shortest interval, as each measurement is a request.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The subcommand.
-pub(crate) fn command() -> Command {
-    let flag = |name: &'static str| Arg::new(name).long(name);
-    let switch = |name| flag(name).action(ArgAction::SetTrue);
-    let size = |text: &str| text.parse::<Bytes>();
-    Command::new("check-memory")
-        .about("Shows the memory of a process live: where it stands, who holds it, whether it leaks, what to do")
-        .after_help(EXAMPLES)
-        .arg(flag("url").value_name("URL").conflicts_with("pid").help(
-            "A heapbeat server; /health is added where there is no path [default: http://127.0.0.1:$PORT/health]",
-        ))
-        .arg(flag("pid").value_name("PID").value_parser(clap::value_parser!(u32).range(1..)).help("A process of this machine"))
-        .arg(switch("once").help("One look instead of a live view; so it is, too, when output is not a terminal"))
-        .arg(switch("json").help("JSON, one object a look"))
-        .arg(switch("no-color").help("No colours; NO_COLOR does the same"))
-        .arg(flag("interval").value_name("TIME").default_value("1s").value_parser(interval).help("Time between two looks"))
-        .arg(flag("limit").value_name("SIZE").value_parser(size).help("The limit, where the target does not tell its own"))
+/// Shows the memory of a process live: how much of the limit is used, by which routes, whether it leaks, and what to do
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CheckMemoryArgs {
+    /// Address of a heapbeat server; without a path, /health is added [default: http://127.0.0.1:$PORT/health]
+    #[arg(long, value_name = "URL", conflicts_with = "pid")]
+    url: Option<String>,
+    /// Id of a process of this machine
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+    /// Measures once instead of showing a live view, which is also the default if output is not a terminal
+    #[arg(long)]
+    once: bool,
+    /// Prints one JSON object per measurement
+    #[arg(long)]
+    json: bool,
+    /// Prints without colors; NO_COLOR does the same
+    #[arg(long)]
+    no_color: bool,
+    /// Time between two measurements
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_interval)]
+    interval: Duration,
+    /// Memory limit, if the target does not report its own
+    #[arg(long, value_name = "SIZE", value_parser = |text: &str| text.parse::<Bytes>())]
+    limit: Option<Bytes>,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+fn parse_interval(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
-        Ok(interval) if interval >= FASTEST => Ok(interval),
-        Ok(_) => Err("at most ten looks a second: 100ms or more".into()),
+        Ok(interval) if interval >= MIN_INTERVAL => Ok(interval),
+        Ok(_) => Err("the interval must be 100ms or more".into()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Looks; the answer is the exit code.
-pub(crate) fn run(arguments: &ArgMatches) -> u8 {
-    let target = match target(arguments) {
+/// Measures; the exit code is the verdict.
+pub(crate) fn run(arguments: CheckMemoryArgs) -> u8 {
+    let target = match target(&arguments) {
         Ok(target) => target,
         Err(message) => {
             let _ = writeln!(io::stderr(), "heapbeat: {message}");
-            return super::COULD_NOT_TELL;
+            return super::UNKNOWN;
         }
     };
-    let plain = arguments.get_flag("no-color") || variable("NO_COLOR").is_some();
+    let plain = arguments.no_color || variable("NO_COLOR").is_some();
     let options = Options {
         target,
-        once: arguments.get_flag("once"),
-        json: arguments.get_flag("json"),
-        colour: !plain && io::stdout().is_terminal(),
-        interval: arguments.get_one("interval").copied().unwrap_or(Duration::from_secs(1)),
-        limit: arguments.get_one("limit").copied(),
+        once: arguments.once,
+        json: arguments.json,
+        color: !plain && io::stdout().is_terminal(),
+        interval: arguments.interval,
+        limit: arguments.limit,
     };
-    look(&options).code()
+    inspect(&options).code()
 }
 
-fn target(arguments: &ArgMatches) -> Result<Target, String> {
-    if let Some(pid) = arguments.get_one::<u32>("pid") {
-        return Ok(Target::Pid(*pid));
+fn target(arguments: &CheckMemoryArgs) -> Result<Target, String> {
+    if let Some(pid) = arguments.pid {
+        return Ok(Target::Pid(pid));
     }
     let secret = match variable("HEAPBEAT_SECRET") {
-        // The text of a secret belongs in no message.
+        // A message must not contain the secret.
         Some(text) => {
             Some(Secret::new(&text).map_err(|error| format!("HEAPBEAT_SECRET is too short: {error}"))?)
         }
         None => None,
     };
-    let url = arguments.get_one::<String>("url").cloned().unwrap_or_else(|| {
+    let url = arguments.url.clone().unwrap_or_else(|| {
         let port = variable("PORT").unwrap_or_else(|| "8080".into());
         format!("http://127.0.0.1:{}/health", port.trim())
     });

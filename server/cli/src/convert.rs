@@ -1,48 +1,45 @@
 //! `heapbeat convert`: a Gatus configuration as a `monitors.toml`.
 //!
-//! What cannot be brought along stands as a comment above the monitor that it belonged to, with the reason, and is told
-//! on standard error: a check that is silently missing is worse than none. No value of a credential is written.
+//! What cannot be converted is written as a comment above its monitor, with the reason, and printed on standard error: a check that
+//! is missing silently is worse than none. Values of credentials are not written.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-use clap::{Arg, ArgMatches, Command};
-
 mod gatus;
+mod monitors_toml;
 mod names;
-mod toml;
 
-/// Longest file that is read, in bytes.
-const LONGEST_FILE: u64 = 1 << 20;
+/// Size limit of the file, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
-Brings along endpoints over HTTP and TCP with their conditions, headers, bodies, intervals, timeouts and
-thresholds, and external endpoints with a heartbeat. A header with a credential becomes the name of a
-Worker secret; its value is left behind.
+Converts endpoints over HTTP and TCP with their conditions, headers, bodies, intervals, timeouts and thresholds, and external
+endpoints with a heartbeat. A header with a credential becomes the name of a Worker secret; its value is not written.
 
-Exit codes: 0 converted, notes or not; 1 the file cannot be read; 2 a wrong command line.
+Exit codes: 0 converted, with or without notes; 1 the file cannot be read; 2 wrong command line.
 
 Examples:
   heapbeat convert gatus.yaml > monitors.toml
   heapbeat apply monitors.toml --url https://heapbeat.example.workers.dev --dry-run
 ";
 
-/// The subcommand.
-pub(crate) fn command() -> Command {
-    Command::new("convert")
-        .about("Turns a Gatus configuration into a monitors.toml")
-        .after_help(EXAMPLES)
-        .arg(Arg::new("file").value_name("FILE").required(true).help("Gatus's YAML; `-` for standard input"))
+/// Converts a Gatus configuration to a monitors.toml
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ConvertArgs {
+    /// Gatus's YAML file; `-` for standard input
+    file: String,
 }
 
-/// Converts; says how it went as the exit code.
-pub(crate) fn run(arguments: &ArgMatches) -> u8 {
-    let file = arguments.get_one::<String>("file").map_or("-", String::as_str);
+/// Converts the file, and returns the exit code.
+pub(crate) fn run(arguments: &ConvertArgs) -> u8 {
+    let file = &arguments.file;
     let converted = read(file).map_err(|error| error.to_string()).and_then(|text| gatus::convert(&text));
     match converted {
-        Ok(found) => {
-            let _ = io::stdout().write_all(toml::write(&found).as_bytes());
-            for note in found.iter().flat_map(|entry| &entry.notes) {
+        Ok(converted) => {
+            let _ = io::stdout().write_all(monitors_toml::write(&converted).as_bytes());
+            for note in converted.iter().flat_map(|endpoint| &endpoint.notes) {
                 let _ = writeln!(io::stderr(), "{file}: {note}");
             }
             0
@@ -58,9 +55,9 @@ fn read(file: &str) -> io::Result<String> {
     let mut text = String::new();
     let input: Box<dyn Read> =
         if file == "-" { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
-    input.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST_FILE {
-        return Err(io::Error::other(format!("is longer than {LONGEST_FILE} bytes")));
+    input.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("it has more than {MAX_FILE_BYTES} bytes")));
     }
     Ok(text)
 }

@@ -1,28 +1,26 @@
-//! `heapbeat forecast`: does this series leak, and when does it reach the limit?
+//! `heapbeat forecast`: whether a series leaks, and when it reaches the limit.
 //!
-//! Reads in bounded memory whatever the file's length. An error shows the file, the line and what would be right,
-//! and nothing is told of half a file: a forecast from it would be a wrong one.
+//! The memory that it takes does not grow with the file. An error names the file, the line and what is expected. There is no verdict
+//! on a part of a file, as it could be wrong.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
-use heapbeat_shared::Bytes;
 use heapbeat_forecast::read::{ReadError, Reader};
 use heapbeat_forecast::{Assessment, Verdict};
+use heapbeat_shared::Bytes;
 
-/// A limit that is reached sooner than this wants somebody now.
+/// A limit that is reached sooner than this is critical.
 const SOON: Duration = Duration::from_secs(3600);
 
-/// Bytes read at a time.
-const CHUNK: usize = 64 * 1024;
+/// Size of one read, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 const EXAMPLES: &str = "\
-A line is `seconds,bytes` (100MB and such are sizes too), or a JSON object with `seconds` (or `at`,
-milliseconds) and `bytes`, `rss` or `working_set`; `heap_used` and `heap_resident` beside it let the
-answer tell a leak from fragmentation. `#` begins a comment; {\"seconds\":9,\"event\":\"restart\"}
-starts over (also purge, limit).
+A line is `seconds,bytes` (sizes such as 100MB are accepted), or a JSON object with `seconds` (or `at`, in milliseconds) and
+`bytes`, `rss` or `working_set`. With `heap_used` and `heap_resident` as well, a leak can be distinguished from fragmentation.
+`#` begins a comment. {\"seconds\":9,\"event\":\"restart\"} begins a new series; the events `purge` and `limit` exist, too.
 
 Exit codes: 0 steady; 1 growing, fragmenting or leaking; 2 the limit is less than an hour away;
 3 unknown, or the series cannot be read.
@@ -34,24 +32,21 @@ Examples:
     head -n 600 | heapbeat forecast --limit 512MB -
 ";
 
-/// The subcommand.
-pub(crate) fn command() -> Command {
-    Command::new("forecast")
-        .about("Tells whether a series of memory figures leaks, and when it reaches the limit")
-        .after_help(EXAMPLES)
-        .arg(
-            Arg::new("limit")
-                .long("limit")
-                .value_name("SIZE")
-                .default_value("1024MB")
-                .value_parser(|text: &str| text.parse::<Bytes>())
-                .help("What must not be reached"),
-        )
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object instead of text"))
-        .arg(Arg::new("file").value_name("FILE").required(true).help("The series; `-` for standard input"))
+/// Forecasts whether a series of memory figures leaks, and when it reaches the limit
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ForecastArgs {
+    /// Memory limit
+    #[arg(long, value_name = "SIZE", default_value = "1024MB", value_parser = |text: &str| text.parse::<Bytes>())]
+    limit: Bytes,
+    /// Prints one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// File with the series; `-` for standard input
+    file: String,
 }
 
-/// Why there is no answer.
+/// The series cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("{name}: {source}")]
@@ -60,20 +55,18 @@ enum Error {
     Series { name: String, source: ReadError },
 }
 
-/// Reads, tells, and says it again as the exit code.
-pub(crate) fn run(arguments: &ArgMatches) -> u8 {
-    let file = arguments.get_one::<String>("file").map_or("-", String::as_str);
-    let limit = arguments.get_one::<Bytes>("limit").copied().unwrap_or(Bytes::from_mb(1024));
-    match assess(file, limit) {
-        Ok(told) => {
-            let text = if arguments.get_flag("json") { told.to_json() + "\n" } else { told.report() };
-            // A reader that has gone wants nothing more.
+/// Prints the assessment of a series, and returns it as the exit code.
+pub(crate) fn run(arguments: &ForecastArgs) -> u8 {
+    match assess(&arguments.file, arguments.limit) {
+        Ok(assessment) => {
+            let text = if arguments.json { assessment.to_json() + "\n" } else { assessment.report() };
+            // The reader of a closed pipe needs no message.
             let _ = io::stdout().write_all(text.as_bytes());
-            exit_code(&told)
+            exit_code(&assessment)
         }
         Err(error) => {
             let _ = writeln!(io::stderr(), "heapbeat: {error}");
-            super::COULD_NOT_TELL
+            super::UNKNOWN
         }
     }
 }
@@ -89,7 +82,7 @@ fn assess(file: &str, limit: Bytes) -> Result<Assessment, Error> {
 fn read(mut input: impl Read, name: &str, limit: Bytes) -> Result<Assessment, Error> {
     let series = |source| Error::Series { name: name.to_owned(), source };
     let mut reader = Reader::new();
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         match input.read(&mut chunk) {
             Ok(0) => break,
@@ -101,9 +94,9 @@ fn read(mut input: impl Read, name: &str, limit: Bytes) -> Result<Assessment, Er
     Ok(reader.finish().map_err(series)?.assess(limit))
 }
 
-fn exit_code(told: &Assessment) -> u8 {
-    match (told.verdict, told.time_to_limit) {
-        (Verdict::Unknown, _) => super::COULD_NOT_TELL,
+fn exit_code(assessment: &Assessment) -> u8 {
+    match (assessment.verdict, assessment.time_to_limit) {
+        (Verdict::Unknown, _) => super::UNKNOWN,
         (_, Some(time)) if time.expected < SOON => 2,
         (Verdict::Steady, _) => 0,
         (Verdict::Growing | Verdict::Leaking | Verdict::Fragmenting, _) => 1,

@@ -1,15 +1,15 @@
-//! `heapbeat check-memory`: looks at one process from where you sit.
+//! `heapbeat check-memory`: measures one process, from this machine or over the network.
 //!
-//! Whatever the target, the same [`Picture`] is made of it, and everything else is a function of that picture: the
+//! Every target gives the same [`Snapshot`], and everything else is a function of that snapshot: the
 //! [`advice`], the [`text`] for a pipe, the [`screen`] for a terminal, the exit code for a script. Three kinds of target
-//! differ in how much they know: a heapbeat server with the secret (all), without it (the public figures), and any
-//! process of this machine from the outside.
+//! differ in how much is known: a heapbeat server with the secret (everything), without it (the public figures), and any
+//! process of this machine, measured from the outside.
 
 pub(crate) mod advice;
 mod live;
-mod outside;
-mod remote;
+mod process_source;
 pub(crate) mod screen;
+mod server_source;
 pub(crate) mod snapshot;
 mod target;
 pub(crate) mod text;
@@ -21,29 +21,29 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 
 pub(crate) use advice::Severity;
-pub(crate) use snapshot::Picture;
+pub(crate) use snapshot::Snapshot;
 pub(crate) use target::{Target, TargetError};
 
-use target::Watcher;
+use target::Source;
 
-/// What was asked for.
+/// The options of the command.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// What to look at.
+    /// The process to measure.
     pub(crate) target: Target,
-    /// One look instead of a live view.
+    /// Measures once instead of showing a live view.
     pub(crate) once: bool,
-    /// JSON, a line a look.
+    /// Prints JSON, one line per measurement.
     pub(crate) json: bool,
-    /// Colours; `false` for `--no-color`, `NO_COLOR` or a pipe.
-    pub(crate) colour: bool,
-    /// Time between two looks.
+    /// Colors; `false` for `--no-color`, `NO_COLOR` or a pipe.
+    pub(crate) color: bool,
+    /// Time between two measurements.
     pub(crate) interval: Duration,
-    /// The limit to judge against where the target does not tell its own.
+    /// The memory limit, if the target does not report its own.
     pub(crate) limit: Option<Bytes>,
 }
 
-/// What a script learns (Contract 4).
+/// The verdict, which is also the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// 0
@@ -53,7 +53,7 @@ pub(crate) enum Verdict {
     /// 2
     Critical,
     /// 3
-    CouldNotTell,
+    Unknown,
 }
 
 impl Verdict {
@@ -73,54 +73,54 @@ impl From<Severity> for Verdict {
     }
 }
 
-/// Looks as `options` say: once, or until `q` or Ctrl-C. The verdict is that of the last look.
-pub(crate) fn run(options: &Options) -> Verdict {
-    let mut watcher = match Watcher::new(&options.target, options.limit) {
-        Ok(watcher) => watcher,
-        Err(error) => return could_not_tell(&error),
+/// Measures once, or until `q` or Ctrl-C, and returns the verdict of the last measurement.
+pub(crate) fn inspect(options: &Options) -> Verdict {
+    let mut source = match Source::new(&options.target, options.limit) {
+        Ok(source) => source,
+        Err(error) => return report_failure(&error),
     };
     if options.once || options.json || !io::stdout().is_terminal() {
-        print(&mut watcher, options)
+        print(&mut source, options)
     } else {
-        live::run(watcher, options)
+        live::run(source, options)
     }
 }
 
-/// One look, printed; with `--json` and without `--once` one line a look until the pipe closes. Then a look that fails is
-/// said and made up for by the next one, unless none has ever succeeded or the target is gone for good.
-fn print(watcher: &mut Watcher, options: &Options) -> Verdict {
+/// Prints one measurement; with `--json` and without `--once`, one line per measurement until the pipe closes. In the latter case a
+/// failed measurement is reported and repeated, unless none has succeeded yet or the target cannot come back.
+fn print(source: &mut Source, options: &Options) -> Verdict {
     let (_keep, never) = std::sync::mpsc::channel::<()>();
     let mut seen = false;
     loop {
-        let picture = match watcher.look() {
-            Ok(picture) => picture,
+        let snapshot = match source.measure() {
+            Ok(snapshot) => snapshot,
             Err(error) if seen && !error.is_final() => {
-                complain(&format!("{error}; looking again"));
+                print_error(&format!("{error}; trying again"));
                 let _ = never.recv_timeout(options.interval);
                 continue;
             }
-            Err(error) => return could_not_tell(&error),
+            Err(error) => return report_failure(&error),
         };
         seen = true;
         let text =
-            if options.json { text::json(&picture) + "\n" } else { text::report(&picture, options.colour) };
+            if options.json { text::json(&snapshot) + "\n" } else { text::report(&snapshot, options.color) };
         if io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()).is_err()
             || options.once
             || !options.json
         {
-            return advice::worst(&picture).into();
+            return advice::worst_severity(&snapshot).into();
         }
-        // Waits for the interval: nobody ever sends.
+        // Waits for the interval, as nothing is ever sent.
         let _ = never.recv_timeout(options.interval);
     }
 }
 
-fn could_not_tell(error: &TargetError) -> Verdict {
-    complain(&error.to_string());
-    Verdict::CouldNotTell
+fn report_failure(error: &TargetError) -> Verdict {
+    print_error(&error.to_string());
+    Verdict::Unknown
 }
 
-/// One line on standard error; whoever closed it does not want to know.
-fn complain(message: &str) {
+/// Prints one line on standard error. A closed standard error is ignored.
+fn print_error(message: &str) {
     let _ = writeln!(io::stderr(), "heapbeat: {}", text::printable(message));
 }

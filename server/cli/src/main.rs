@@ -1,4 +1,4 @@
-//! The heapbeat binary: the library with an example backend.
+//! The program `heapbeat`: the library with an example backend, a guard for any program, and tools around them.
 
 mod apply;
 mod check_memory;
@@ -10,64 +10,66 @@ mod inspect;
 mod recycle;
 mod run;
 mod serve;
+mod setting_args;
 
 use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::cli::{Cli, Command};
+use self::serve::ServeError;
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
-/// A wrong command line or configuration, as clap has it too.
+/// Exit code of a wrong command line or configuration, which is also clap's.
 const USAGE: u8 = 2;
-/// Everything else that went wrong.
+/// Exit code of every other failure.
 const FAILURE: u8 = 1;
-/// Of the commands whose exit code is an answer: there is none.
-const COULD_NOT_TELL: u8 = 3;
+/// Exit code of the commands whose exit code is a verdict, when there is none.
+const UNKNOWN: u8 = 3;
 
 fn main() -> ExitCode {
-    let matches = match cli::command().try_get_matches() {
-        Ok(matches) => matches,
-        Err(error) => return usage(&error),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return print_usage(&error),
     };
-    let result = match matches.subcommand() {
-        Some(("serve", arguments)) => serve::run(arguments).map(|()| 0),
-        Some(("run", arguments)) => run::run(arguments),
-        Some((heapbeat::supervisor::START, arguments)) => return ExitCode::from(run::become_it(arguments)),
-        Some(("check-memory", arguments)) => return ExitCode::from(check_memory::run(arguments)),
-        Some(("recycle", arguments)) => return ExitCode::from(recycle::run(arguments)),
-        Some(("apply", arguments)) => return ExitCode::from(apply::run(arguments)),
-        Some(("convert", arguments)) => return ExitCode::from(convert::run(arguments)),
-        Some(("forecast", arguments)) => return ExitCode::from(forecast::run(arguments)),
-        _ => return ExitCode::from(USAGE),
+    let result = match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments).map(|()| 0),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Exec(program) => Ok(run::exec(&program)),
+        Command::CheckMemory(arguments) => Ok(check_memory::run(arguments)),
+        Command::Recycle(arguments) => Ok(recycle::run(&arguments)),
+        Command::Apply(arguments) => Ok(apply::run(&arguments)),
+        Command::Convert(arguments) => Ok(convert::run(&arguments)),
+        Command::Forecast(arguments) => Ok(forecast::run(&arguments)),
     };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            for line in error.to_string().lines() {
-                eprintln!("heapbeat: {line}");
-            }
-            ExitCode::from(
-                if matches!(
-                    error,
-                    serve::Error::Config(_)
-                        | serve::Error::SidePort(_)
-                        | serve::Error::Guard(heapbeat::Error::Thresholds(_))
-                ) {
-                    USAGE
-                } else {
-                    FAILURE
-                },
-            )
-        }
+    ExitCode::from(result.unwrap_or_else(|error| report(&error)))
+}
+
+/// Prints an error, each line with the name of the program, and returns the exit code.
+fn report(error: &ServeError) -> u8 {
+    for line in error.to_string().lines() {
+        eprintln!("heapbeat: {line}");
+    }
+    match error {
+        ServeError::Config(_)
+        | ServeError::SidePort(_)
+        | ServeError::Guard(heapbeat::Error::Thresholds(_)) => USAGE,
+        _ => FAILURE,
     }
 }
 
-/// Help and version are no error. A command whose exit code is an answer must not give one to a misspelt question.
-fn usage(error: &clap::Error) -> ExitCode {
+/// Prints help, version or an error of the command line. Help and version are successes. A command whose exit code is a verdict must
+/// not exit with one because its arguments are wrong.
+fn print_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    let answers = std::env::args_os().nth(1).is_some_and(|name| cli::ANSWERING.iter().any(|a| name == *a));
-    match (error.use_stderr(), answers) {
+    let command = std::env::args_os().nth(1);
+    let has_verdict =
+        command.is_some_and(|name| cli::VERDICT_COMMANDS.iter().any(|command| name == *command));
+    match (error.use_stderr(), has_verdict) {
         (false, _) => ExitCode::SUCCESS,
-        (true, true) => ExitCode::from(COULD_NOT_TELL),
+        (true, true) => ExitCode::from(UNKNOWN),
         (true, false) => ExitCode::from(USAGE),
     }
 }

@@ -1,39 +1,36 @@
 //! `heapbeat recycle`.
 
-use clap::{Arg, ArgMatches, Command};
 use heapbeat::supervisor::recycle_client::renew;
 
 const EXAMPLES: &str = "\
-Starts a fresh worker beside the one that serves; when it is ready it takes over, and the old one finishes what it has.
-If the fresh one does not get ready, the old one stays. The fresh worker runs the binary that is in the old one's place
-by now, so this is also how a new build is rolled out without a gap.
+Starts a fresh worker beside the one that serves. When it is ready it takes over, and the old worker finishes its requests. If
+the fresh worker does not become ready, the old one stays. The fresh worker runs the program file as it is now, so this also
+deploys a new build without refused connections.
 
 Exit codes: 0 the fresh worker serves; 1 it does not.
 
 Examples:
   heapbeat recycle                                   the only supervised server of this user
-  heapbeat recycle --pid 4242                        the one whose supervisor is process 4242 (SIGUSR2 does the same)
+  heapbeat recycle --pid 4242                        the server whose supervisor is process 4242 (SIGUSR2 does the same)
 ";
 
-/// The subcommand.
-pub(crate) fn command() -> Command {
-    Command::new("recycle")
-        .about("Replaces the worker of a running server by a fresh one, without a gap")
-        .after_help(EXAMPLES)
-        .arg(
-            Arg::new("pid")
-                .long("pid")
-                .value_name("PID")
-                .value_parser(clap::value_parser!(u32).range(1..))
-                .help("The supervisor's process id; needed only where there are several"),
-        )
+/// Replaces the worker of a running server, without refused connections
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RecycleArgs {
+    /// Process id of the supervisor; needed only if there are several
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
 }
 
-/// Asks and waits; says what became of it.
-pub(crate) fn run(arguments: &ArgMatches) -> u8 {
-    match renew(arguments.get_one::<u32>("pid").copied()) {
+/// Requests a fresh worker, waits for it, and prints the result.
+pub(crate) fn run(arguments: &RecycleArgs) -> u8 {
+    match renew(arguments.pid) {
         Ok((pid, took)) => {
-            println!("process {pid} has a fresh worker; the old one left after {:.1} s", took.as_secs_f64());
+            println!(
+                "process {pid} has a fresh worker; the old one exited after {:.1} s",
+                took.as_secs_f64()
+            );
             0
         }
         Err(error) => {

@@ -1,47 +1,69 @@
 //! `heapbeat serve`.
 
-use clap::ArgMatches;
 use heapbeat::Guard;
-use heapbeat::config::{Config, ConfigError, environment, unknown_variables};
+use heapbeat::config::{ConfigError, unknown_variables};
 use heapbeat::logging;
 use heapbeat::logging::LoggingError;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use heapbeat_demo as demo;
+use crate::cli;
+use crate::setting_args::SettingArgs;
 
-/// Why the server did not come up.
+const EXAMPLES: &str = "\
+Every setting is also an environment variable; a flag wins over its variable.
+
+Examples:
+  heapbeat serve                                     on port 8080, with the detected memory limit
+  PORT=10000 HEAPBEAT_MEMORY_LIMIT=512MB heapbeat serve
+  heapbeat serve --demo --memory-limit 200MB         with routes that use up memory
+  curl localhost:8080/health                         its memory figures
+  curl 'localhost:8080/demo/leak?mb=64'              leaks 64 MB
+";
+
+/// Runs the example backend, guarded, with GET /health
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// Adds routes to try the guard on: /demo/work, /demo/leak?mb=1, /demo/churn?mb=64, /demo/panic, /demo/abort, /demo/hang?s=60
+    #[arg(long)]
+    demo: bool,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+/// Why the server did not start, or why it stopped.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(crate) enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
     Logging(#[from] LoggingError),
-    #[error("cannot start the runtime: {0}")]
+    #[error("the async runtime cannot start: {0}")]
     Runtime(#[source] std::io::Error),
-    #[error("--side-port is {0:?}: a port is a number from 1 to 65535, 0 to take any that is free, or `off`")]
+    #[error("--side-port is {0:?}: a port is a number from 1 to 65535, 0 for any free one, or `off`")]
     SidePort(String),
     #[error(transparent)]
     Guard(#[from] heapbeat::Error),
 }
 
-/// Serves until asked to stop.
-pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
-    let flags = |name: &str| arguments.get_one::<String>(name).cloned();
-    let config = Config::from_layers(flags, environment)?;
+/// Serves until the process is asked to stop.
+pub(crate) fn run(arguments: &ServeArgs) -> Result<(), ServeError> {
+    let config = arguments.settings.config()?;
     logging::init(&config)?;
-    allow_more_descriptors();
-    let demo = arguments.get_flag("demo");
-    let version = demo::version().filter(|_| demo).unwrap_or_else(|| super::cli::version().to_owned());
+    raise_descriptor_limit();
+    let version = heapbeat_demo::version().filter(|_| arguments.demo);
+    let version = version.unwrap_or_else(|| cli::version().to_owned());
     let worker = if config.unguarded {
-        tracing::warn!("unguarded: no supervisor and no ladder, only the backend and its /health");
+        tracing::warn!("unguarded: runs without supervisor and ladder, only the backend and its /health");
         None
     } else {
         Some(heapbeat::supervised(&config, &version)?)
     };
-    // Here rather than above, where the supervisor would say it a second time.
+    // The supervisor does not get here, so that the warning is logged once.
     warn_of_unknown_variables();
-    let app = demo::router(demo);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let app = heapbeat_demo::router(arguments.demo);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let result = runtime.block_on(async {
         let mut guard = Guard::builder(config).version(version);
         if let Some(worker) = worker {
@@ -49,25 +71,25 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Error> {
         }
         guard.build()?.serve(app).await
     });
-    // Whatever is still running was given its time; a handler that blocks its thread must not keep the process.
+    // Handlers had their time to finish; one that blocks its thread must not keep the process alive.
     runtime.shutdown_background();
     Ok(result?)
 }
 
-/// Raises the soft limit on open files to the hard one, as the soft one is low for the sake of programs that use
-/// `select`, which this one does not. What cannot be raised is reported when the server counts its connections.
-fn allow_more_descriptors() {
+/// Raises the soft limit of open files to the hard limit. The soft limit is low for programs that use `select`, which this one does
+/// not. If it cannot be raised, the server says so when it counts its connections.
+fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn warn_of_unknown_variables() {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for (name, nearest) in unknown_variables(names) {
-        let instead = nearest.map_or_else(
+    for (name, meant) in unknown_variables(names) {
+        let hint = meant.map_or_else(
             || "`heapbeat serve --help` lists all settings".to_owned(),
-            |nearest| format!("{nearest} is one"),
+            |meant| format!("did you mean {meant}?"),
         );
-        tracing::warn!("{name} is no setting and does nothing; {instead}");
+        tracing::warn!("{name} is not a setting and has no effect; {hint}");
     }
 }

@@ -176,7 +176,7 @@ fn a_look_that_fails_is_said_and_the_next_one_made() {
     let mut complaints = String::new();
     child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
     assert_eq!(
-        (complaints.lines().count(), complaints.ends_with("; looking again\n")),
+        (complaints.lines().count(), complaints.ends_with("; trying again\n")),
         (1, true),
         "{complaints}"
     );
@@ -199,7 +199,7 @@ fn a_forged_answer_is_not_believed() {
     let url = little_server(Answer::Forged);
     let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     let told = format!(
-        "heapbeat: the answer of {url}/health is not signed with this secret: the signature does not match\n"
+        "heapbeat: the response of {url}/health is not signed with this secret: the signature does not match\n"
     );
     assert_eq!((out.as_str(), err, code), ("", told, Some(3)));
 }
@@ -210,7 +210,7 @@ fn the_real_server_is_told_from_its_port_and_by_its_pid() {
     let (port, pid) = (server.port.to_string(), server.worker().to_string());
     let (out, _, code) = texts(&check(&[], &[("PORT", &port)]));
     assert!(out.starts_with(&format!("http://127.0.0.1:{port}/health  healthy, up ")), "{out}");
-    assert!(out.contains("Only the public figures are seen"), "{out}");
+    assert!(out.contains("Only the public figures are shown"), "{out}");
     assert_eq!(code, Some(0));
     let (out, _, code) = texts(&check(&["--json", "--once", "--pid", &pid, "--limit", "900MB"], &[]));
     let told: Value = serde_json::from_str(&out).unwrap();
@@ -235,7 +235,7 @@ fn a_process_that_ends_is_an_error_and_not_a_figure() {
     sleeper.wait().unwrap();
     assert!(lines.all(|line| line.unwrap().starts_with('{')));
     let (_, err, code) = texts(&child.wait_with_output().unwrap());
-    assert_eq!((err, code), (format!("heapbeat: process {pid} has ended\n"), Some(3)));
+    assert_eq!((err, code), (format!("heapbeat: process {pid} has exited\n"), Some(3)));
 }
 
 /// Arguments, variables, and a piece of what is said.
@@ -248,7 +248,7 @@ fn what_cannot_be_looked_at_exits_3() {
     let secret = [("HEAPBEAT_SECRET", "short")];
     let cases: [Case; 6] = [
         (&["--once", "--url", &closed], &[], "does not answer"),
-        (&["--once", "--url", "localhost"], &[], "is not an address to look at"),
+        (&["--once", "--url", "localhost"], &[], "is not an address such as"),
         (&["--once", "--pid", "4194305"], &[], "there is no process 4194305 on this machine"),
         (&["--once"], &secret, "HEAPBEAT_SECRET is too short"),
         (&["--interval", "1ms"], &[], "100ms or more"),

@@ -1,4 +1,4 @@
-//! What a person sees who gets a setting wrong, or asks for help.
+//! Errors of settings on the command line and in the environment, and the help.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::fmt::Write as _;
@@ -17,9 +17,9 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn a_bad_setting_is_one_clear_line_and_exit_code_2() {
+fn a_bad_setting_is_one_line_and_exit_code_2() {
     let size = "a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, MB, GB, TB in powers of 1024); or \
-                `auto` to find out";
+                `auto` to detect it";
     let variables = run(&["serve"], &[("HEAPBEAT_MEMORY_LIMIT", "12 XB")]);
     assert_eq!(stderr(&variables), format!("heapbeat: HEAPBEAT_MEMORY_LIMIT is \"12 XB\": {size}\n"));
     assert_eq!(variables.status.code(), Some(2));
@@ -27,7 +27,7 @@ fn a_bad_setting_is_one_clear_line_and_exit_code_2() {
     assert_eq!(stderr(&flags), format!("heapbeat: --memory-limit is \"12 XB\": {size}\n"));
     assert_eq!(flags.status.code(), Some(2));
     let several = run(&["serve", "--drain-timeout", "5"], &[("PORT", "web")]);
-    let told = "heapbeat: PORT is \"web\": a port is a number from 1 to 65535, or 0 to take any that is free\n\
+    let told = "heapbeat: PORT is \"web\": a port is a number from 1 to 65535, or 0 for any free one\n\
                 heapbeat: --drain-timeout is \"5\": a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d\n";
     assert_eq!(stderr(&several), told);
     assert!(several.stdout.is_empty());
@@ -46,11 +46,11 @@ fn a_taken_port_is_named_with_its_variable() {
 }
 
 #[test]
-fn a_misspelt_variable_is_warned_of() {
+fn a_misspelled_variable_is_logged_with_the_setting_that_was_meant() {
     let server = Server::start(&[("HEAPBEAT_MEMORY_LIMT", "512MB")]);
     let warned = server.said("HEAPBEAT_MEMORY_LIMT");
     assert_eq!(warned["level"], "WARN");
-    let told = "HEAPBEAT_MEMORY_LIMT is no setting and does nothing; HEAPBEAT_MEMORY_LIMIT is one";
+    let told = "HEAPBEAT_MEMORY_LIMT is not a setting and has no effect; did you mean HEAPBEAT_MEMORY_LIMIT?";
     assert_eq!(warned["message"], told);
 }
 
@@ -67,7 +67,7 @@ fn the_log_names_the_limit_and_carries_figures_for_machines() {
 }
 
 #[test]
-fn help_teaches_and_version_is_told() {
+fn the_help_has_examples_and_the_version_its_number() {
     let help = run(&["serve", "--help"], &[]);
     let text = String::from_utf8(help.stdout).unwrap();
     assert_eq!(help.status.code(), Some(0));
@@ -82,13 +82,13 @@ fn help_teaches_and_version_is_told() {
     assert_eq!(run(&["serve", "--no-such-flag"], &[]).status.code(), Some(2));
 }
 
-/// `docs/configuration.md` carries the table of settings as the code has it.
+/// `docs/configuration.md` has the table of settings of the code.
 #[test]
 fn the_documentation_lists_every_setting() {
     let mut table = String::from("| variable | flag | default | meaning |\n|---|---|---|---|\n");
     for s in SETTINGS {
-        let flag = if s.secret { "none".to_owned() } else { format!("`--{} {}`", s.flag, s.shape) };
-        let row = format!("| `{}` | {flag} | `{}` | {} |", s.variable, s.default, s.meaning);
+        let flag = if s.secret { "none".to_owned() } else { format!("`--{} {}`", s.flag, s.value_name) };
+        let row = format!("| `{}` | {flag} | `{}` | {} |", s.variable, s.default, s.help);
         writeln!(table, "{row}").unwrap();
     }
     let page = include_str!("../../../docs/configuration.md");

@@ -1,40 +1,40 @@
-//! What is said about a bad setting: its name as it was given, its value, and what would be right.
+//! Errors of the configuration: the name of the setting as it was given, its value, and what is expected.
 
 use std::fmt;
 
 use super::Setting;
 
-/// Where a value came from.
+/// Where a value was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The environment.
+    /// In the environment.
     Variable,
-    /// The command line.
+    /// On the command line.
     Flag,
 }
 
 /// One value that cannot be used.
 #[derive(Clone, Debug)]
-pub struct Problem {
-    /// The setting it was meant for.
+pub struct ConfigProblem {
+    /// The setting that it was given for.
     pub setting: &'static Setting,
-    /// Where it came from.
+    /// Where it was given.
     pub origin: Origin,
-    /// What was given; never that of a secret.
+    /// The value; `None` for a secret, which is never shown.
     pub value: Option<String>,
-    /// What would be right.
-    pub right: String,
+    /// What is expected instead.
+    pub expected: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
             Origin::Variable => f.write_str(self.setting.variable)?,
             Origin::Flag => write!(f, "--{}", self.setting.flag)?,
         }
         match &self.value {
-            Some(value) => write!(f, " is {value:?}: {}", self.right),
-            None => write!(f, " cannot be used: {}", self.right),
+            Some(value) => write!(f, " is {value:?}: {}", self.expected),
+            None => write!(f, " cannot be used: {}", self.expected),
         }
     }
 }
@@ -42,8 +42,8 @@ impl fmt::Display for Problem {
 /// Every value that cannot be used, one a line.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
-    /// At least one.
-    pub problems: Vec<Problem>,
+    /// At least one problem.
+    pub problems: Vec<ConfigProblem>,
 }
 
 impl fmt::Display for ConfigError {

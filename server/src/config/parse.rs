@@ -1,4 +1,4 @@
-//! The shapes that a setting's value can have. An error is the sentence that says what would be right.
+//! Parsers for the values of settings. An error is the phrase that says what is expected.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,42 +12,42 @@ use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::Readers;
-use crate::overload::thresholds::{ParseThresholdError, Threshold};
+use super::MetricsAccess;
+use super::thresholds::{ParseThresholdError, Threshold};
 
-/// Which events are logged: a level, or levels by the module that speaks, such as `info,heapbeat::http=debug`.
-#[derive(Clone, Debug, PartialEq)]
+/// Events that are logged: a level, or levels by module, such as `info,heapbeat::http=debug`.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogFilter(pub(crate) Targets);
 
-/// Where the flight recorder is.
+/// Directory of the flight recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FlightPlace {
-    /// A directory of this user's and port's own below the system's one for temporary files.
+pub enum FlightDirectory {
+    /// A directory for this user and port in the system's directory for temporary files.
     Auto,
-    /// In memory that the supervisor holds: it outlives a worker, but not the supervisor.
+    /// No directory: the recorder is in memory that the supervisor holds, so it outlives a worker but not the supervisor.
     Off,
-    /// Here.
-    Directory(PathBuf),
+    /// This directory.
+    Path(PathBuf),
 }
 
-/// How long the edge may not come.
+/// Time without a visit of the edge after which the server warns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Patience {
-    /// Three times as long as between its visits, and three minutes at least.
+pub enum EdgeSilence {
+    /// Three times the usual interval between visits, and at least three minutes.
     #[default]
-    Learned,
-    /// So long, from its first visit on.
-    Given(Duration),
-    /// Nobody wants to know.
-    Endless,
+    Auto,
+    /// This long, counted from the first visit on.
+    After(Duration),
+    /// The server does not warn.
+    Off,
 }
 
-/// How the log is written.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON lines otherwise.
     Auto,
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object a line.
     Json,
@@ -56,9 +56,7 @@ pub enum LogFormat {
 pub(super) type Parsed<T> = Result<T, String>;
 
 pub(super) fn port(text: &str) -> Parsed<u16> {
-    text.trim()
-        .parse()
-        .map_err(|_| "a port is a number from 1 to 65535, or 0 to take any that is free".to_owned())
+    text.trim().parse().map_err(|_| "a port is a number from 1 to 65535, or 0 for any free one".to_owned())
 }
 
 pub(super) fn host(text: &str) -> Parsed<Option<IpAddr>> {
@@ -76,7 +74,7 @@ pub(super) fn size(text: &str, range: RangeInclusive<Bytes>) -> Parsed<Bytes> {
     if range.contains(&size) {
         return Ok(size);
     }
-    Err(format!("it is at least {} and at most {}", range.start(), range.end()))
+    Err(format!("the value must be from {} to {}", range.start(), range.end()))
 }
 
 /// A size, or `word` for `None`.
@@ -84,8 +82,8 @@ pub(super) fn size_or(word: &str, text: &str, range: RangeInclusive<Bytes>) -> P
     if text.trim() == word {
         return Ok(None);
     }
-    let instead = if word == "auto" { " to find out" } else { "" };
-    size(text, range).map(Some).map_err(|right| format!("{right}; or `{word}`{instead}"))
+    let instead = if word == "auto" { " to detect it" } else { "" };
+    size(text, range).map(Some).map_err(|expected| format!("{expected}; or `{word}`{instead}"))
 }
 
 pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Parsed<Duration> {
@@ -93,7 +91,7 @@ pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Parsed<Du
     if range.contains(&duration) {
         return Ok(duration);
     }
-    Err(format!("it is at least {:?} and at most {:?}", range.start(), range.end()))
+    Err(format!("the value must be from {:?} to {:?}", range.start(), range.end()))
 }
 
 /// A duration, or `off` for `None`.
@@ -101,16 +99,16 @@ pub(super) fn duration_or_off(text: &str, range: RangeInclusive<Duration>) -> Pa
     if text.trim() == "off" {
         return Ok(None);
     }
-    duration(text, range).map(Some).map_err(|right| format!("{right}; or `off`"))
+    duration(text, range).map(Some).map_err(|expected| format!("{expected}; or `off`"))
 }
 
 pub(super) fn count(text: &str, range: RangeInclusive<usize>) -> Parsed<usize> {
-    let right = || format!("it is a number from {} to {}", range.start(), range.end());
-    let count = text.trim().parse().map_err(|_| right())?;
-    if range.contains(&count) { Ok(count) } else { Err(right()) }
+    let expected = || format!("the value is a number from {} to {}", range.start(), range.end());
+    let count = text.trim().parse().map_err(|_| expected())?;
+    if range.contains(&count) { Ok(count) } else { Err(expected()) }
 }
 
-pub(super) fn mark(text: &str) -> Parsed<Threshold> {
+pub(super) fn threshold(text: &str) -> Parsed<Threshold> {
     text.parse().map_err(|error: ParseThresholdError| error.to_string())
 }
 
@@ -133,41 +131,40 @@ pub(super) fn heap_profile(text: &str) -> Parsed<bool> {
     }
 }
 
-/// Who may read the metrics.
-pub(super) fn readers(text: &str) -> Parsed<Readers> {
+pub(super) fn metrics_access(text: &str) -> Parsed<MetricsAccess> {
     match text.trim() {
-        "off" => Ok(Readers::Nobody),
-        "owner" => Ok(Readers::Owner),
-        "public" => Ok(Readers::Everybody),
-        _ => Err("a reader is owner or public; or `off`".to_owned()),
+        "off" => Ok(MetricsAccess::Off),
+        "owner" => Ok(MetricsAccess::Owner),
+        "public" => Ok(MetricsAccess::Public),
+        _ => Err("access is `owner`, `public` or `off`".to_owned()),
     }
 }
 
-/// A secret, or `off` for `None`. The error does not say what was given.
+/// A secret, or `off` for `None`. The error does not repeat what was given.
 pub(super) fn secret_or_off(text: &str) -> Parsed<Option<Secret>> {
     if text.trim() == "off" {
         return Ok(None);
     }
-    Secret::new(text).map(Some).map_err(|right| format!("{right}; or `off`"))
+    Secret::new(text).map(Some).map_err(|expected| format!("{expected}; or `off`"))
 }
 
-/// How long the edge may stay away.
-pub(super) fn patience(text: &str, range: RangeInclusive<Duration>) -> Parsed<Patience> {
+/// A duration, `auto` or `off`.
+pub(super) fn edge_silence(text: &str, range: RangeInclusive<Duration>) -> Parsed<EdgeSilence> {
     match text.trim() {
-        "auto" => Ok(Patience::Learned),
-        "off" => Ok(Patience::Endless),
+        "auto" => Ok(EdgeSilence::Auto),
+        "off" => Ok(EdgeSilence::Off),
         text => duration(text, range)
-            .map(Patience::Given)
-            .map_err(|right| format!("{right}; or `auto` to learn it, or `off`")),
+            .map(EdgeSilence::After)
+            .map_err(|expected| format!("{expected}; or `auto` to learn it, or `off`")),
     }
 }
 
-pub(super) fn flight(text: &str) -> Parsed<FlightPlace> {
+pub(super) fn flight_directory(text: &str) -> Parsed<FlightDirectory> {
     match text.trim() {
-        "auto" => Ok(FlightPlace::Auto),
-        "off" => Ok(FlightPlace::Off),
-        path if path.starts_with('/') => Ok(FlightPlace::Directory(path.into())),
-        _ => Err("a place is a directory that begins with /, or auto, or off".to_owned()),
+        "auto" => Ok(FlightDirectory::Auto),
+        "off" => Ok(FlightDirectory::Off),
+        path if path.starts_with('/') => Ok(FlightDirectory::Path(path.into())),
+        _ => Err("the directory is an absolute path; or `auto`, or `off`".to_owned()),
     }
 }
 
@@ -175,7 +172,7 @@ impl FromStr for LogFilter {
     type Err = String;
 
     fn from_str(text: &str) -> Parsed<Self> {
-        // Alone, a word that is no level would be taken for a module of which everything is logged.
+        // A word that is not a level would be taken for a module, of which everything is logged.
         let plain = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
         let filter = text.trim().parse().ok().filter(|_| text.split(',').all(plain));
         filter.map(LogFilter).ok_or_else(|| {

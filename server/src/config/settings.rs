@@ -4,409 +4,285 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-use crate::overload::thresholds::Thresholds;
-
-use super::parse;
-use super::parse::{FlightPlace, LogFormat, Parsed, Patience};
+use super::parse::{self, EdgeSilence, FlightDirectory, LogFormat, Parsed};
+use super::thresholds::Thresholds;
 use super::webhook::webhook_or_off;
-use super::{Config, HttpLimits, LogFilter, Metrics, Secrets};
+use super::{Config, HttpLimits, LogFilter, MetricsConfig, Secrets};
 
-/// One thing that can be set.
+/// One setting.
 #[derive(Debug)]
 pub struct Setting {
     /// Name of the environment variable.
     pub variable: &'static str,
     /// Name of the flag, without dashes.
     pub flag: &'static str,
-    /// What a value looks like, in one word.
-    pub shape: &'static str,
-    /// The value when nobody sets one, as one would write it.
+    /// Placeholder for a value in help texts, such as `SIZE`.
+    pub value_name: &'static str,
+    /// The value that holds when none is given, as text.
     pub default: &'static str,
-    /// What it does, in a sentence or two.
-    pub meaning: &'static str,
-    /// Its value is shown to nobody: no flag, as every user of the machine can read command lines, and not in errors.
+    /// What the setting does, in one to three sentences.
+    pub help: &'static str,
+    /// Whether the value is a secret: it is not accepted as a flag, as every user of the machine can read command lines, and not
+    /// shown in errors.
     pub secret: bool,
-    /// Parses a value into its field.
-    apply: fn(&mut Config, &str) -> Parsed<()>,
+    /// Parses a value into its field, or returns what is expected instead.
+    read: fn(&mut Config, &str) -> Parsed<()>,
 }
 
 impl Setting {
-    /// Puts `text` into `config`, or says what would be right.
-    pub(super) fn apply(&self, config: &mut Config, text: &str) -> Result<(), String> {
-        (self.apply)(config, text)
+    /// Parses `text` into its field of `config`, or returns what is expected instead.
+    pub(super) fn apply(&self, config: &mut Config, text: &str) -> Parsed<()> {
+        (self.read)(config, text)
     }
 }
 
-const MILLI: Duration = Duration::from_millis(1);
+/// A row of the table: variable, flag, placeholder, default, help, parser.
+const fn setting(
+    [variable, flag, value_name, default]: [&'static str; 4],
+    help: &'static str,
+    read: fn(&mut Config, &str) -> Parsed<()>,
+) -> Setting {
+    Setting { variable, flag, value_name, default, help, secret: false, read }
+}
+
+/// A row for a secret, which is off by default.
+const fn secret(
+    [variable, flag, value_name]: [&'static str; 3],
+    help: &'static str,
+    read: fn(&mut Config, &str) -> Parsed<()>,
+) -> Setting {
+    Setting { variable, flag, value_name, default: "off", help, secret: true, read }
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Every setting, in the order in which it is explained.
+/// All settings, in the order in which the documentation explains them.
 pub const SETTINGS: &[Setting] = &[
-    Setting {
-        variable: "PORT",
-        flag: "port",
-        shape: "PORT",
-        default: "8080",
-        meaning: "TCP port to listen on; 0 takes a free one, which the log names.",
-        secret: false,
-        apply: |config, text| parse::port(text).map(|v| config.port = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_HOST",
-        flag: "host",
-        shape: "ADDRESS",
-        default: "any",
-        meaning: "Address to listen on; `any` is all of them, IPv4 and IPv6.",
-        secret: false,
-        apply: |config, text| parse::host(text).map(|v| config.host = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_MEMORY_LIMIT",
-        flag: "memory-limit",
-        shape: "SIZE",
-        default: "auto",
-        meaning: "Memory that the process may take. `auto` is the limit of the cgroup, else the machine's memory, but \
-                  at most 1024MB. What the kernel enforces is never exceeded, whatever is set here.",
-        secret: false,
-        apply: |config, text| {
-            parse::size_or("auto", text, Bytes::from_mb(16)..=Bytes::from_mb(1 << 24))
-                .map(|v| config.memory_limit = v)
+    setting(
+        ["PORT", "port", "PORT", "8080"],
+        "TCP port to listen on. With 0 the system chooses a free one, which the log names.",
+        |config, text| parse::port(text).map(|v| config.port = v),
+    ),
+    setting(
+        ["HEAPBEAT_HOST", "host", "ADDRESS", "any"],
+        "Address to listen on. `any` is all addresses, IPv4 and IPv6.",
+        |config, text| parse::host(text).map(|v| config.host = v),
+    ),
+    setting(
+        ["HEAPBEAT_MEMORY_LIMIT", "memory-limit", "SIZE", "auto"],
+        "Memory limit of the process. `auto` is the limit of the cgroup, else the memory of the machine, but at most 1024MB. A limit \
+         that the kernel enforces is never exceeded, whatever is set here.",
+        |config, text| {
+            let range = Bytes::from_mb(16)..=Bytes::from_mb(1 << 24);
+            parse::size_or("auto", text, range).map(|v| config.memory_limit = v)
         },
-    },
-    Setting {
-        variable: "HEAPBEAT_ALERT_AT",
-        flag: "alert-at",
-        shape: "MARK",
-        default: "78.125%",
-        meaning: "Where a warning is logged: a share of the limit or a size.",
-        secret: false,
-        apply: |config, text| parse::mark(text).map(|v| config.marks.alert = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_PURGE_AT",
-        flag: "purge-at",
-        shape: "MARK",
-        default: "87.8906%",
-        meaning: "Where caches shrink and the allocator gives back: a share of the limit or a size.",
-        secret: false,
-        apply: |config, text| parse::mark(text).map(|v| config.marks.purge = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_RECYCLE_AT",
-        flag: "recycle-at",
-        shape: "MARK",
-        default: "93.75%",
-        meaning: "Where a fresh worker is wanted; with nobody to start one, requests begin to be refused: a share of the limit or a size.",
-        secret: false,
-        apply: |config, text| parse::mark(text).map(|v| config.marks.recycle = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_SHED_AT",
-        flag: "shed-at",
-        shape: "MARK",
-        default: "96.875%",
-        meaning: "Where new requests are refused altogether, by priority: a share of the limit or a size.",
-        secret: false,
-        apply: |config, text| parse::mark(text).map(|v| config.marks.shed = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_OBSERVE_ONLY",
-        flag: "observe-only",
-        shape: "SWITCH",
-        default: "off",
-        meaning: "`on`: the guard logs what it would do about memory, and does none of it.",
-        secret: false,
-        apply: |config, text| parse::switch(text).map(|v| config.observe_only = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_ATTRIBUTION",
-        flag: "attribution",
-        shape: "SWITCH",
-        default: "on",
-        meaning: "Whether memory is booked to routes: what their requests allocate and what they hold.",
-        secret: false,
-        apply: |config, text| parse::switch(text).map(|v| config.attribution = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_REQUEST_BUDGET",
-        flag: "request-budget",
-        shape: "SIZE",
-        default: "off",
-        meaning: "Memory that one request may allocate in all, freed or not; one that needs more is ended with 507 instead of \
-                  taking the process down. `off`: any amount.",
-        secret: false,
-        apply: |config, text| {
-            parse::size_or("off", text, Bytes(64 << 10)..=Bytes::from_mb(1 << 24))
-                .map(|v| config.request_budget = v)
+    ),
+    setting(
+        ["HEAPBEAT_ALERT_AT", "alert-at", "THRESHOLD", "78.125%"],
+        "Memory at which a warning is logged, as a share of the limit or a size.",
+        |config, text| parse::threshold(text).map(|v| config.thresholds.alert = v),
+    ),
+    setting(
+        ["HEAPBEAT_PURGE_AT", "purge-at", "THRESHOLD", "87.8906%"],
+        "Memory at which caches shrink and the allocator returns unused memory, as a share of the limit or a size.",
+        |config, text| parse::threshold(text).map(|v| config.thresholds.purge = v),
+    ),
+    setting(
+        ["HEAPBEAT_RECYCLE_AT", "recycle-at", "THRESHOLD", "93.75%"],
+        "Memory at which a fresh worker replaces the running one, as a share of the limit or a size. Without a supervisor, the server \
+         begins to refuse requests here.",
+        |config, text| parse::threshold(text).map(|v| config.thresholds.recycle = v),
+    ),
+    setting(
+        ["HEAPBEAT_SHED_AT", "shed-at", "THRESHOLD", "96.875%"],
+        "Memory at which new requests are refused by priority, as a share of the limit or a size.",
+        |config, text| parse::threshold(text).map(|v| config.thresholds.shed = v),
+    ),
+    setting(
+        ["HEAPBEAT_OBSERVE_ONLY", "observe-only", "SWITCH", "off"],
+        "`on`: the guard logs what it would do about memory, and does nothing.",
+        |config, text| parse::switch(text).map(|v| config.observe_only = v),
+    ),
+    setting(
+        ["HEAPBEAT_ATTRIBUTION", "attribution", "SWITCH", "on"],
+        "Attributes memory to routes: what their requests allocate, and what they hold.",
+        |config, text| parse::switch(text).map(|v| config.attribution = v),
+    ),
+    setting(
+        ["HEAPBEAT_REQUEST_BUDGET", "request-budget", "SIZE", "off"],
+        "Memory that one request may allocate in total, freed or not. A request that needs more is ended with 507 instead of taking \
+         the process down. `off`: any amount.",
+        |config, text| {
+            let range = Bytes(64 << 10)..=Bytes::from_mb(1 << 24);
+            parse::size_or("off", text, range).map(|v| config.request_budget = v)
         },
-    },
-    Setting {
-        variable: "HEAPBEAT_SECRET",
-        flag: "secret",
-        shape: "SECRET",
-        default: "off",
-        meaning: "What the requests for the whole report on /health are signed with, at least 16 bytes. `off`: there is no \
-                  report, everybody gets the public figures.",
-        secret: true,
-        apply: |config, text| parse::secret_or_off(text).map(|v| config.secrets.current = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_SECRET_PREVIOUS",
-        flag: "secret-previous",
-        shape: "SECRET",
-        default: "off",
-        meaning: "Another secret that is believed too: the one before, until everybody who signs has the new one.",
-        secret: true,
-        apply: |config, text| parse::secret_or_off(text).map(|v| config.secrets.previous = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_HANG_TIMEOUT",
-        flag: "hang-timeout",
-        shape: "DURATION",
-        default: "10s",
-        meaning: "A worker in which nothing moves for so long is stopped and started anew.",
-        secret: false,
-        apply: |config, text| parse::duration(text, SECOND..=HOUR).map(|v| config.hang_timeout = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_FLIGHT_DIR",
-        flag: "flight-dir",
-        shape: "DIRECTORY",
-        default: "auto",
-        meaning: "Where the flight recorder is, from which the next instance learns how the last one ended. `auto` is a \
-                  directory for this user and port below the system's one for temporary files (with port 0: `off`), \
-                  `off` keeps it in memory, where it outlives a worker but not the supervisor.",
-        secret: false,
-        apply: |config, text| parse::flight(text).map(|v| config.flight = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_UNGUARDED",
-        flag: "unguarded",
-        shape: "SWITCH",
-        default: "off",
-        meaning: "`on`: emergency rollback. No supervisor and no ladder; the same backend in one process, with /health.",
-        secret: false,
-        apply: |config, text| parse::switch(text).map(|v| config.unguarded = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_METRICS",
-        flag: "metrics",
-        shape: "READERS",
-        default: "owner",
-        meaning: "Who may read /metrics: `owner`, who signs the request or has the token; `public`, whoever can reach it; \
-                  `off`, nobody. What nobody can read is left to the application.",
-        secret: false,
-        apply: |config, text| parse::readers(text).map(|v| config.metrics.readers = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_METRICS_TOKEN",
-        flag: "metrics-token",
-        shape: "SECRET",
-        default: "off",
-        meaning: "What a scraper of /metrics may send as `Authorization: Bearer` instead of a signature, at least 16 bytes.",
-        secret: true,
-        apply: |config, text| parse::secret_or_off(text).map(|v| config.metrics.token = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_WATCHER_SILENCE",
-        flag: "watcher-silence",
-        shape: "DURATION",
-        default: "auto",
-        meaning: "After how long without a signed request for /health the edge is missed, once it has come: a warning, and an \
-                  alert. `auto` is three times as long as between its visits, and three minutes at least; `off`: never.",
-        secret: false,
-        apply: |config, text| {
-            parse::patience(text, SECOND..=31 * 24 * HOUR).map(|v| config.watcher_silence = v)
-        },
-    },
-    Setting {
-        variable: "HEAPBEAT_ALERT_WEBHOOK",
-        flag: "alert-webhook",
-        shape: "ADDRESS",
-        default: "off",
-        meaning: "Where this process itself sends an alert when the edge is missed, and when it is back: a POST of JSON. `off`: \
-                  the log is all.",
-        secret: true,
-        apply: |config, text| webhook_or_off(text).map(|v| config.alert_webhook = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_HEAP_PROFILE",
-        flag: "heap-profile",
-        shape: "SWITCH",
-        default: "off",
-        meaning: "`on`: call stacks are taken from the start, so that a signed /debug/heap shows all that is held. Without it \
-                  they are taken while somebody asks with ?seconds=30, and what was allocated before is not shown.",
-        secret: false,
-        apply: |config, text| parse::heap_profile(text).map(|v| config.heap_profile = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_SAMPLE_INTERVAL",
-        flag: "sample-interval",
-        shape: "DURATION",
-        default: "1s",
-        meaning: "Time between two samples of memory while it is calm.",
-        secret: false,
-        apply: |config, text| parse::duration(text, 50 * MILLI..=MINUTE).map(|v| config.sample_interval = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_LOG_INTERVAL",
-        flag: "log-interval",
-        shape: "DURATION",
-        default: "30s",
-        meaning: "Time between two lines of memory figures in the log.",
-        secret: false,
-        apply: |config, text| parse::duration(text, SECOND..=24 * HOUR).map(|v| config.log_interval = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_LOG",
-        flag: "log",
-        shape: "FILTER",
-        default: "info",
-        meaning: "Which events are logged: a level, or levels by module such as info,heapbeat::http=debug.",
-        secret: false,
-        apply: |config, text| text.parse::<LogFilter>().map(|v| config.log = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_LOG_FORMAT",
-        flag: "log-format",
-        shape: "FORMAT",
-        default: "auto",
-        meaning: "How the log is written: text, json, or auto for text on a terminal and JSON lines otherwise.",
-        secret: false,
-        apply: |config, text| text.parse::<LogFormat>().map(|v| config.log_format = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_MAX_BODY",
-        flag: "max-body",
-        shape: "SIZE",
-        default: "2MB",
-        meaning: "Largest request body; a larger one is answered with 413.",
-        secret: false,
-        apply: |config, text| {
+    ),
+    secret(
+        ["HEAPBEAT_SECRET", "secret", "SECRET"],
+        "Secret that requests for the full report of /health are signed with, at least 16 bytes. `off`: there is no report, everybody \
+         gets the public figures.",
+        |config, text| parse::secret_or_off(text).map(|v| config.secrets.current = v),
+    ),
+    secret(
+        ["HEAPBEAT_SECRET_PREVIOUS", "secret-previous", "SECRET"],
+        "Second secret that is accepted: the previous one, until everybody who signs has the new one.",
+        |config, text| parse::secret_or_off(text).map(|v| config.secrets.previous = v),
+    ),
+    setting(
+        ["HEAPBEAT_HANG_TIMEOUT", "hang-timeout", "DURATION", "10s"],
+        "Time without a sign of life after which a worker counts as hung, is stopped, and is replaced.",
+        |config, text| parse::duration(text, SECOND..=HOUR).map(|v| config.hang_timeout = v),
+    ),
+    setting(
+        ["HEAPBEAT_FLIGHT_DIR", "flight-dir", "DIRECTORY", "auto"],
+        "Directory of the flight recorder, from which the next instance learns how the last one exited. `auto` is a directory for this \
+         user and port in the system's directory for temporary files (with port 0: `off`). `off` keeps the recorder in memory, where \
+         it outlives a worker but not the supervisor.",
+        |config, text| parse::flight_directory(text).map(|v| config.flight = v),
+    ),
+    setting(
+        ["HEAPBEAT_UNGUARDED", "unguarded", "SWITCH", "off"],
+        "`on`: emergency rollback. The same backend in one process, with /health, without supervisor and ladder.",
+        |config, text| parse::switch(text).map(|v| config.unguarded = v),
+    ),
+    setting(
+        ["HEAPBEAT_METRICS", "metrics", "ACCESS", "owner"],
+        "Who may read /metrics. `owner`: whoever signs the request or has the token; `public`: everybody; `off`: nobody. A path that \
+         nobody may read belongs to the application.",
+        |config, text| parse::metrics_access(text).map(|v| config.metrics.access = v),
+    ),
+    secret(
+        ["HEAPBEAT_METRICS_TOKEN", "metrics-token", "SECRET"],
+        "Token that a scraper of /metrics may send as `Authorization: Bearer` instead of a signature, at least 16 bytes.",
+        |config, text| parse::secret_or_off(text).map(|v| config.metrics.token = v),
+    ),
+    setting(
+        ["HEAPBEAT_WATCHER_SILENCE", "watcher-silence", "DURATION", "auto"],
+        "Time without a signed request for /health after which the server warns that the edge no longer asks, and sends an alert. \
+         `auto` is three times the usual interval, and at least three minutes; `off`: never.",
+        |config, text| parse::edge_silence(text, SECOND..=31 * DAY).map(|v| config.edge_silence = v),
+    ),
+    secret(
+        ["HEAPBEAT_ALERT_WEBHOOK", "alert-webhook", "URL"],
+        "Webhook that this process itself alerts when the edge no longer asks, and when it asks again: a POST of JSON. `off`: only the \
+         log says so.",
+        |config, text| webhook_or_off(text).map(|v| config.alert_webhook = v),
+    ),
+    setting(
+        ["HEAPBEAT_HEAP_PROFILE", "heap-profile", "SWITCH", "off"],
+        "`on`: records call stacks from the start, so that a signed /debug/heap shows all memory that is held. Otherwise they are \
+         recorded during a request with ?seconds=30, and earlier allocations are not shown.",
+        |config, text| parse::heap_profile(text).map(|v| config.heap_profile = v),
+    ),
+    setting(
+        ["HEAPBEAT_SAMPLE_INTERVAL", "sample-interval", "DURATION", "1s"],
+        "Time between two samples of memory while pressure is calm.",
+        |config, text| parse::duration(text, 50 * MILLISECOND..=MINUTE).map(|v| config.sample_interval = v),
+    ),
+    setting(
+        ["HEAPBEAT_LOG_INTERVAL", "log-interval", "DURATION", "30s"],
+        "Time between two log lines with memory figures.",
+        |config, text| parse::duration(text, SECOND..=DAY).map(|v| config.log_interval = v),
+    ),
+    setting(
+        ["HEAPBEAT_LOG", "log", "FILTER", "info"],
+        "Events that are logged: a level, or levels by module such as info,heapbeat::http=debug.",
+        |config, text| text.parse::<LogFilter>().map(|v| config.log = v),
+    ),
+    setting(
+        ["HEAPBEAT_LOG_FORMAT", "log-format", "FORMAT", "auto"],
+        "Format of the log: text, json, or auto for text on a terminal and JSON lines otherwise.",
+        |config, text| text.parse::<LogFormat>().map(|v| config.log_format = v),
+    ),
+    setting(
+        ["HEAPBEAT_MAX_BODY", "max-body", "SIZE", "2MB"],
+        "Largest request body. A larger one is answered with 413.",
+        |config, text| {
             parse::size(text, Bytes(0)..=Bytes::from_mb(1 << 20)).map(|v| config.http.max_body = v)
         },
-    },
-    Setting {
-        variable: "HEAPBEAT_MAX_HEADER",
-        flag: "max-header",
-        shape: "SIZE",
-        default: "16kB",
-        meaning: "Largest request head (request line and headers; at most 100 of them); a larger one is answered with \
-                  431.",
-        secret: false,
-        apply: |config, text| {
+    ),
+    setting(
+        ["HEAPBEAT_MAX_HEADER", "max-header", "SIZE", "16kB"],
+        "Largest request head (the request line and at most 100 headers). A larger one is answered with 431.",
+        |config, text| {
             parse::size(text, Bytes(1 << 10)..=Bytes::from_mb(1)).map(|v| config.http.max_header = v)
         },
-    },
-    Setting {
-        variable: "HEAPBEAT_HEADER_TIMEOUT",
-        flag: "header-timeout",
-        shape: "DURATION",
-        default: "10s",
-        meaning: "Time for a complete request head, from the start of the connection or the head's first byte; then \
-                  the connection is closed.",
-        secret: false,
-        apply: |config, text| {
-            parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.header_timeout = v)
+    ),
+    setting(
+        ["HEAPBEAT_HEADER_TIMEOUT", "header-timeout", "DURATION", "10s"],
+        "Time for a complete request head, from the start of the connection or the first byte of the head. Then the connection is \
+         closed.",
+        |config, text| parse::duration(text, 10 * MILLISECOND..=HOUR).map(|v| config.http.header_timeout = v),
+    ),
+    setting(
+        ["HEAPBEAT_BODY_TIMEOUT", "body-timeout", "DURATION", "15s"],
+        "Longest wait for the next part of a request body. Then the answer is 408.",
+        |config, text| parse::duration(text, 10 * MILLISECOND..=HOUR).map(|v| config.http.body_timeout = v),
+    ),
+    setting(
+        ["HEAPBEAT_REQUEST_TIMEOUT", "request-timeout", "DURATION", "60s"],
+        "Longest time until the response begins, including the time for the request body. Then the answer is 503, and the handler is \
+         dropped. `off` waits without limit.",
+        |config, text| {
+            parse::duration_or_off(text, 10 * MILLISECOND..=DAY).map(|v| config.http.request_timeout = v)
         },
-    },
-    Setting {
-        variable: "HEAPBEAT_BODY_TIMEOUT",
-        flag: "body-timeout",
-        shape: "DURATION",
-        default: "15s",
-        meaning: "Longest wait for the next piece of a request body; then 408.",
-        secret: false,
-        apply: |config, text| parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.body_timeout = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_REQUEST_TIMEOUT",
-        flag: "request-timeout",
-        shape: "DURATION",
-        default: "60s",
-        meaning: "Longest time to the beginning of an answer, the request's body included; then 503, and the handler \
-                  is dropped. `off` waits for ever.",
-        secret: false,
-        apply: |config, text| {
-            parse::duration_or_off(text, 10 * MILLI..=24 * HOUR).map(|v| config.http.request_timeout = v)
-        },
-    },
-    Setting {
-        variable: "HEAPBEAT_IDLE_TIMEOUT",
-        flag: "idle-timeout",
-        shape: "DURATION",
-        default: "120s",
-        meaning: "How long a connection may wait for its next request. Longer than the balancer's own, or the balancer \
-                  sends requests into a connection that is being closed.",
-        secret: false,
-        apply: |config, text| {
-            parse::duration(text, 10 * MILLI..=24 * HOUR).map(|v| config.http.idle_timeout = v)
-        },
-    },
-    Setting {
-        variable: "HEAPBEAT_WRITE_TIMEOUT",
-        flag: "write-timeout",
-        shape: "DURATION",
-        default: "30s",
-        meaning: "How long a client may take none of an answer that is ready for it; then the connection is closed.",
-        secret: false,
-        apply: |config, text| parse::duration(text, 10 * MILLI..=HOUR).map(|v| config.http.write_timeout = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_MAX_CONNECTIONS",
-        flag: "max-connections",
-        shape: "NUMBER",
-        default: "1024",
-        meaning: "Connections at the same time. A few more are taken for /health alone; everything else gets 503 on \
-                  them, and beyond those, connections wait in the kernel's queue.",
-        secret: false,
-        apply: |config, text| parse::count(text, 1..=1_000_000).map(|v| config.http.max_connections = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_DRAIN_WINDOW",
-        flag: "drain-window",
-        shape: "DURATION",
-        default: "2s",
-        meaning: "After SIGTERM, how long new connections are still taken while /health/ready says 503, so that a \
-                  balancer can notice. SIGINT (Ctrl-C) skips it.",
-        secret: false,
-        apply: |config, text| parse::duration(text, Duration::ZERO..=HOUR).map(|v| config.drain_window = v),
-    },
-    Setting {
-        variable: "HEAPBEAT_DRAIN_TIMEOUT",
-        flag: "drain-timeout",
-        shape: "DURATION",
-        default: "25s",
-        meaning: "From the signal to the end, the window included; what is still in flight then is cut. Render kills \
-                  after 30 s.",
-        secret: false,
-        apply: |config, text| parse::duration(text, 10 * MILLI..=24 * HOUR).map(|v| config.drain_timeout = v),
-    },
+    ),
+    setting(
+        ["HEAPBEAT_IDLE_TIMEOUT", "idle-timeout", "DURATION", "120s"],
+        "Longest time that a connection waits for its next request. It should be longer than the load balancer's own timeout, or the \
+         balancer sends requests into connections that are being closed.",
+        |config, text| parse::duration(text, 10 * MILLISECOND..=DAY).map(|v| config.http.idle_timeout = v),
+    ),
+    setting(
+        ["HEAPBEAT_WRITE_TIMEOUT", "write-timeout", "DURATION", "30s"],
+        "Longest time that a client may accept no part of a response. Then the connection is closed.",
+        |config, text| parse::duration(text, 10 * MILLISECOND..=HOUR).map(|v| config.http.write_timeout = v),
+    ),
+    setting(
+        ["HEAPBEAT_MAX_CONNECTIONS", "max-connections", "NUMBER", "1024"],
+        "Connections at the same time. A few more are accepted for /health alone, other requests on them get 503; beyond those, \
+         connections wait in the kernel's queue.",
+        |config, text| parse::count(text, 1..=1_000_000).map(|v| config.http.max_connections = v),
+    ),
+    setting(
+        ["HEAPBEAT_DRAIN_WINDOW", "drain-window", "DURATION", "2s"],
+        "Time after SIGTERM during which new connections are still accepted while /health/ready says 503, so that a load balancer can \
+         notice. SIGINT (Ctrl-C) skips it.",
+        |config, text| parse::duration(text, Duration::ZERO..=HOUR).map(|v| config.drain_window = v),
+    ),
+    setting(
+        ["HEAPBEAT_DRAIN_TIMEOUT", "drain-timeout", "DURATION", "25s"],
+        "Time from the signal to the exit, the window included. Requests that are still in flight then are cut off. Render kills after \
+         30 s.",
+        |config, text| parse::duration(text, 10 * MILLISECOND..=DAY).map(|v| config.drain_timeout = v),
+    ),
 ];
 
-/// A configuration to be filled from the table's defaults.
-pub(super) fn blank() -> Config {
+/// A configuration that the defaults of the table are read into.
+pub(super) fn unset() -> Config {
     Config {
         port: 0,
         host: None,
         memory_limit: None,
-        marks: Thresholds::default(),
+        thresholds: Thresholds::default(),
         observe_only: false,
         attribution: true,
         request_budget: None,
         hang_timeout: SECOND,
-        flight: FlightPlace::Auto,
+        flight: FlightDirectory::Auto,
         unguarded: false,
         secrets: Secrets::default(),
-        metrics: Metrics::default(),
-        watcher_silence: Patience::default(),
+        metrics: MetricsConfig::default(),
+        edge_silence: EdgeSilence::default(),
         alert_webhook: None,
         heap_profile: false,
         sample_interval: SECOND,
         log_interval: SECOND,
-        log: LogFilter(tracing_subscriber::filter::Targets::new()),
+        log: LogFilter::default(),
         log_format: LogFormat::Auto,
         http: HttpLimits {
             max_body: Bytes::ZERO,

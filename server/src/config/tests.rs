@@ -4,11 +4,11 @@ use super::*;
 fn configured(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let variables: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Config::from_lookup(|name| variables.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()))
+    Config::read(|_| None, |name| variables.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()))
 }
 
 #[test]
-fn nobody_has_to_set_anything() {
+fn every_setting_has_a_default() {
     let config = configured(&[]).unwrap();
     assert_eq!(config, Config::default());
     assert_eq!((config.port, config.host, config.memory_limit), (8080, None, None));
@@ -58,7 +58,7 @@ fn every_value_arrives_in_its_field() {
         port: 0,
         host: Some("::1".parse().unwrap()),
         memory_limit: Some(Bytes(536_870_912)),
-        marks: Config::default().marks,
+        thresholds: Config::default().thresholds,
         observe_only: false,
         attribution: false,
         request_budget: Some(Bytes(67_108_864)),
@@ -67,10 +67,13 @@ fn every_value_arrives_in_its_field() {
             previous: Secret::new("the secret before this one").ok(),
         },
         hang_timeout: Duration::from_secs(5),
-        flight: FlightPlace::Directory("/var/lib/api".into()),
+        flight: FlightDirectory::Path("/var/lib/api".into()),
         unguarded: true,
-        metrics: Metrics { readers: Readers::Everybody, token: Secret::new("the token of a scraper").ok() },
-        watcher_silence: Patience::Given(Duration::from_secs(600)),
+        metrics: MetricsConfig {
+            access: MetricsAccess::Public,
+            token: Secret::new("the token of a scraper").ok(),
+        },
+        edge_silence: EdgeSilence::After(Duration::from_secs(600)),
         alert_webhook: webhook::webhook_or_off("https://hooks.example.com/T0/B0").unwrap(),
         heap_profile: true,
         sample_interval: Duration::from_millis(250),
@@ -95,18 +98,10 @@ fn every_value_arrives_in_its_field() {
 }
 
 #[test]
-fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
+fn an_error_names_the_setting_its_value_and_what_is_expected() {
     let cases = [
-        (
-            "PORT",
-            "http",
-            r#"PORT is "http": a port is a number from 1 to 65535, or 0 to take any that is free"#,
-        ),
-        (
-            "PORT",
-            "65536",
-            r#"PORT is "65536": a port is a number from 1 to 65535, or 0 to take any that is free"#,
-        ),
+        ("PORT", "http", r#"PORT is "http": a port is a number from 1 to 65535, or 0 for any free one"#),
+        ("PORT", "65536", r#"PORT is "65536": a port is a number from 1 to 65535, or 0 for any free one"#),
         (
             "HEAPBEAT_HOST",
             "localhost",
@@ -117,12 +112,12 @@ fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
             "HEAPBEAT_MEMORY_LIMIT",
             "12 XB",
             "HEAPBEAT_MEMORY_LIMIT is \"12 XB\": a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, \
-             MB, GB, TB in powers of 1024); or `auto` to find out",
+             MB, GB, TB in powers of 1024); or `auto` to detect it",
         ),
         (
             "HEAPBEAT_MEMORY_LIMIT",
             "512",
-            "HEAPBEAT_MEMORY_LIMIT is \"512\": it is at least 16.0 MB and at most 16384.00 GB; or `auto` to find out",
+            "HEAPBEAT_MEMORY_LIMIT is \"512\": the value must be from 16.0 MB to 16384.00 GB; or `auto` to detect it",
         ),
         (
             "HEAPBEAT_SAMPLE_INTERVAL",
@@ -132,7 +127,7 @@ fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
         (
             "HEAPBEAT_SAMPLE_INTERVAL",
             "0s",
-            r#"HEAPBEAT_SAMPLE_INTERVAL is "0s": it is at least 50ms and at most 60s"#,
+            r#"HEAPBEAT_SAMPLE_INTERVAL is "0s": the value must be from 50ms to 60s"#,
         ),
         (
             "HEAPBEAT_LOG",
@@ -143,9 +138,9 @@ fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
         (
             "HEAPBEAT_REQUEST_BUDGET",
             "1kB",
-            "HEAPBEAT_REQUEST_BUDGET is \"1kB\": it is at least 64.0 kB and at most 16384.00 GB; or `off`",
+            "HEAPBEAT_REQUEST_BUDGET is \"1kB\": the value must be from 64.0 kB to 16384.00 GB; or `off`",
         ),
-        ("HEAPBEAT_METRICS", "all", r#"HEAPBEAT_METRICS is "all": a reader is owner or public; or `off`"#),
+        ("HEAPBEAT_METRICS", "all", r#"HEAPBEAT_METRICS is "all": access is `owner`, `public` or `off`"#),
         ("HEAPBEAT_LOG_FORMAT", "xml", r#"HEAPBEAT_LOG_FORMAT is "xml": a log format is auto, text or json"#),
         (
             "HEAPBEAT_REQUEST_TIMEOUT",
@@ -156,12 +151,12 @@ fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
         (
             "HEAPBEAT_MAX_CONNECTIONS",
             "0",
-            r#"HEAPBEAT_MAX_CONNECTIONS is "0": it is a number from 1 to 1000000"#,
+            r#"HEAPBEAT_MAX_CONNECTIONS is "0": the value is a number from 1 to 1000000"#,
         ),
         (
             "HEAPBEAT_MAX_CONNECTIONS",
             "many",
-            r#"HEAPBEAT_MAX_CONNECTIONS is "many": it is a number from 1 to 1000000"#,
+            r#"HEAPBEAT_MAX_CONNECTIONS is "many": the value is a number from 1 to 1000000"#,
         ),
     ];
     for (name, value, message) in cases {
@@ -170,7 +165,7 @@ fn a_bad_value_is_told_with_its_name_and_what_would_be_right() {
 }
 
 #[test]
-fn all_bad_values_are_told_at_once_a_line_each() {
+fn an_error_lists_every_bad_value_on_a_line_of_its_own() {
     let error = configured(&[("PORT", "x"), ("HEAPBEAT_LOG_FORMAT", "y"), ("HEAPBEAT_DRAIN_TIMEOUT", "z")])
         .unwrap_err();
     let names: Vec<_> =
@@ -179,15 +174,16 @@ fn all_bad_values_are_told_at_once_a_line_each() {
 }
 
 #[test]
-fn a_flag_wins_over_its_variable_and_is_named_as_a_flag() {
-    let flag = |value: &'static str| move |name: &str| (name == "port").then(|| value.to_owned());
+fn a_flag_wins_over_its_variable_and_an_error_names_the_flag() {
+    let flag =
+        |value: &'static str| move |setting: &Setting| (setting.flag == "port").then(|| value.to_owned());
     let variable = |name: &str| (name == "PORT").then(|| "not read".to_owned());
-    assert_eq!(Config::from_layers(flag("81"), variable).unwrap().port, 81);
-    let error = Config::from_layers(flag("eighty"), variable).unwrap_err().to_string();
+    assert_eq!(Config::read(flag("81"), variable).unwrap().port, 81);
+    let error = Config::read(flag("eighty"), variable).unwrap_err().to_string();
     assert!(error.starts_with(r#"--port is "eighty": a port is"#), "{error}");
 }
 
-/// Neither in what is said about a bad one nor in what a good one leaves behind.
+/// Neither by the error about a bad one nor by the configuration with a good one.
 #[test]
 fn a_secret_is_never_shown() {
     let error = configured(&[("HEAPBEAT_SECRET", "hunter2"), ("HEAPBEAT_SECRET_PREVIOUS", "swordfish")]);
@@ -203,26 +199,27 @@ fn a_secret_is_never_shown() {
             assert!(!shown.contains(secret), "{shown}");
         }
     }
-    let flag = |name: &str| (name == "secret").then(|| "correct horse battery staple".to_owned());
-    assert_eq!(Config::from_layers(flag, |_| None).unwrap(), Config::default(), "no flag carries a secret");
+    let flag =
+        |setting: &Setting| (setting.flag == "secret").then(|| "correct horse battery staple".to_owned());
+    assert_eq!(Config::read(flag, |_| None).unwrap(), Config::default(), "no flag carries a secret");
 }
 
 #[test]
-fn an_empty_variable_counts_as_none() {
+fn an_empty_variable_counts_as_not_set() {
     assert_eq!(configured(&[("PORT", ""), ("HEAPBEAT_MEMORY_LIMIT", "")]).unwrap(), Config::default());
 }
 
 #[test]
-fn names_are_made_by_one_rule() {
+fn a_flag_has_the_name_of_its_variable() {
     for setting in SETTINGS {
         let expected = setting.variable.trim_start_matches("HEAPBEAT_").to_lowercase().replace('_', "-");
         assert_eq!(setting.flag, expected);
-        assert!(setting.meaning.ends_with('.'), "{}: the meaning is a sentence", setting.variable);
+        assert!(setting.help.ends_with('.'), "{}: the help is a sentence", setting.variable);
     }
 }
 
 #[test]
-fn a_misspelt_variable_is_found_with_what_was_meant() {
+fn a_misspelled_variable_is_found_with_the_setting_that_was_meant() {
     let names = ["PATH", "HEAPBEAT_MEMORY_LIMT", "HEAPBEAT_COLOUR_OF_SKY", "HEAPBEAT_HOST"];
     let unknown = unknown_variables(names.map(str::to_owned));
     assert_eq!(
@@ -235,7 +232,7 @@ fn a_misspelt_variable_is_found_with_what_was_meant() {
 }
 
 #[test]
-fn an_address_is_one_and_is_told_to_nobody() {
+fn an_address_of_a_webhook_is_checked_and_never_shown() {
     for good in ["https://hooks.example.com/T0/B0", "http://127.0.0.1:8080", "https://[::1]/x?y=1"] {
         let webhook = webhook::webhook_or_off(good).unwrap().unwrap();
         assert_eq!((webhook.address(), format!("{webhook:?}").as_str()), (good, "Webhook(…)"));

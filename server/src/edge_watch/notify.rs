@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::webhook_sender::{WebhookMessage, WebhookSender};
 use super::{LivenessChange, VisitTracker};
 use crate::clock::Now;
-use crate::config::{Patience, Webhook};
+use crate::config::{EdgeSilence, Webhook};
 use crate::instance::Instance;
 
 /// The edge's visits, for the metrics.
@@ -27,7 +27,7 @@ pub(crate) struct EdgeVisits {
 /// Shared by the requests that are visits and the sampler that misses them.
 #[derive(Debug)]
 pub(crate) struct EdgeLiveness {
-    patience: Patience,
+    patience: EdgeSilence,
     watcher: Mutex<VisitTracker>,
     courier: Option<WebhookSender>,
     instance: String,
@@ -52,7 +52,7 @@ struct AlertBody<'a> {
 }
 
 impl EdgeLiveness {
-    pub(crate) fn new(patience: Patience, webhook: Option<Webhook>, instance: &Instance) -> Self {
+    pub(crate) fn new(patience: EdgeSilence, webhook: Option<Webhook>, instance: &Instance) -> Self {
         EdgeLiveness {
             patience,
             watcher: Mutex::default(),

@@ -5,13 +5,13 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 /// Name, visits, end, patience; what is told.
-type Case<'a> = (&'a str, &'a [u64], u64, Patience, &'a [(u64, LivenessChange)]);
+type Case<'a> = (&'a str, &'a [u64], u64, EdgeSilence, &'a [(u64, LivenessChange)]);
 
 /// What is told, with the second it is told in, of visits at these seconds and looks at every second but those within `stopped`.
 fn timeline(
     visits: &[u64],
     end: u64,
-    patience: Patience,
+    patience: EdgeSilence,
     stopped: std::ops::Range<u64>,
 ) -> Vec<(u64, LivenessChange)> {
     let mut watcher = VisitTracker::default();
@@ -41,7 +41,7 @@ fn back(since: u64, at: u64) -> LivenessChange {
 
 #[test]
 fn a_silence_is_told_once_and_its_end_once() {
-    use Patience::{Endless, Given, Learned};
+    use EdgeSilence::{After, Auto, Off};
     let minutes = every(60, 10, 610);
     let with = |more: &[u64]| [minutes.as_slice(), more].concat();
     let hours = every(3600, 5, 36_005);
@@ -49,23 +49,23 @@ fn a_silence_is_told_once_and_its_end_once() {
     let ten_minutes = every(600, 0, 6000).iter().flat_map(|at| [*at, at + 1, at + 9]).collect::<Vec<_>>();
     let missed: Vec<u64> = minutes.iter().copied().filter(|at| *at != 250 && *at != 310).collect();
     let cases: &[Case] = &[
-        ("nobody ever came", &[], 10_000, Learned, &[]),
-        ("nobody ever came, and it is said how often", &[], 10_000, Given(seconds(5)), &[]),
-        ("it comes", &minutes, 700, Learned, &[]),
-        ("two ticks of it are missing", &missed, 700, Learned, &[]),
-        ("it stays away", &minutes, 100_000, Learned, &[(790, silent(610, Some(60)))]),
+        ("nobody ever came", &[], 10_000, Auto, &[]),
+        ("nobody ever came, and it is said how often", &[], 10_000, After(seconds(5)), &[]),
+        ("it comes", &minutes, 700, Auto, &[]),
+        ("two ticks of it are missing", &missed, 700, Auto, &[]),
+        ("it stays away", &minutes, 100_000, Auto, &[(790, silent(610, Some(60)))]),
         (
             "it stays away, and comes back",
             &with(&[2000, 2060]),
             2239,
-            Learned,
+            Auto,
             &[(790, silent(610, Some(60))), (2000, back(610, 2000))],
         ),
         (
             "it is silent twice",
             &with(&[2000, 5000]),
             5010,
-            Learned,
+            Auto,
             &[
                 (790, silent(610, Some(60))),
                 (2000, back(610, 2000)),
@@ -73,20 +73,20 @@ fn a_silence_is_told_once_and_its_end_once() {
                 (5000, back(2000, 5000)),
             ],
         ),
-        ("once an hour, three of them", &hours, 100_000, Learned, &[(46_805, silent(36_005, Some(3600)))]),
-        ("from three regions", &three_regions, 2000, Learned, &[(794, silent(614, Some(60)))]),
+        ("once an hour, three of them", &hours, 100_000, Auto, &[(46_805, silent(36_005, Some(3600)))]),
+        ("from three regions", &three_regions, 2000, Auto, &[(794, silent(614, Some(60)))]),
         (
             "every ten minutes, from three regions",
             &ten_minutes,
             9000,
-            Learned,
+            Auto,
             &[(7809, silent(6009, Some(600)))],
         ),
-        ("every five seconds", &every(5, 0, 300), 1000, Learned, &[(480, silent(300, Some(30)))]),
-        ("too few to learn from", &every(60, 10, 130), 100_000, Learned, &[]),
-        ("just enough", &every(60, 10, 190), 100_000, Learned, &[(370, silent(190, Some(60)))]),
-        ("as was said, from the first one on", &[10], 1000, Given(seconds(20)), &[(30, silent(10, None))]),
-        ("nobody wants to know", &minutes, 10_000, Endless, &[]),
+        ("every five seconds", &every(5, 0, 300), 1000, Auto, &[(480, silent(300, Some(30)))]),
+        ("too few to learn from", &every(60, 10, 130), 100_000, Auto, &[]),
+        ("just enough", &every(60, 10, 190), 100_000, Auto, &[(370, silent(190, Some(60)))]),
+        ("as was said, from the first one on", &[10], 1000, After(seconds(20)), &[(30, silent(10, None))]),
+        ("nobody wants to know", &minutes, 10_000, Off, &[]),
     ];
     for (name, visits, end, patience, expected) in cases {
         assert_eq!(timeline(visits, *end, *patience, 0..0), *expected, "{name}");
@@ -96,9 +96,9 @@ fn a_silence_is_told_once_and_its_end_once() {
 #[test]
 fn time_in_which_this_process_was_stopped_is_not_held_against_the_edge() {
     let minutes = every(60, 10, 610);
-    assert_eq!(timeline(&minutes, 4000, Patience::Learned, 620..3600), [(3780, silent(610, Some(60)))]);
+    assert_eq!(timeline(&minutes, 4000, EdgeSilence::Auto, 620..3600), [(3780, silent(610, Some(60)))]);
     let resumed = [minutes.as_slice(), &[3650, 3710, 3770]].concat();
-    assert_eq!(timeline(&resumed, 3800, Patience::Learned, 620..3600), []);
+    assert_eq!(timeline(&resumed, 3800, EdgeSilence::Auto, 620..3600), []);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn who_has_handed_over_misses_nobody() {
         watcher.visit(seconds(at));
     }
     for second in 600..2000 {
-        assert_eq!(watcher.look(seconds(second), false, Patience::Learned), None, "{second}");
+        assert_eq!(watcher.look(seconds(second), false, EdgeSilence::Auto), None, "{second}");
     }
 }
 
@@ -116,7 +116,7 @@ fn who_has_handed_over_misses_nobody() {
 fn another_pace_is_learned() {
     let mut visits = every(60, 0, 600);
     visits.extend((1..20).map(|hour| 600 + hour * 3600));
-    let told = timeline(&visits, 70_000, Patience::Learned, 0..0);
+    let told = timeline(&visits, 70_000, EdgeSilence::Auto, 0..0);
     let silences: Vec<u64> =
         told.iter().filter(|(_, it)| matches!(it, LivenessChange::Silent { .. })).map(|it| it.0).collect();
     // Nine gaps are remembered: once five of them are an hour, so is their median.

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use super::health::{Endpoint, RETRY_SECONDS};
 use super::problem::problem;
 use super::report::ReportHandler;
-use crate::config::{Metrics, Readers};
+use crate::config::{MetricsAccess, MetricsConfig};
 use crate::dependency::DependencyStatus;
 use crate::profile::{ProfileError, ProfileOptions, ProfileRequest};
 
@@ -48,28 +48,28 @@ struct Readiness {
 pub(super) type Signer<'a> = (&'a Secret, Nonce);
 
 /// Whether anybody may read an endpoint at all; otherwise its path is the application's.
-pub(super) fn is_served(endpoint: Endpoint, metrics: &Metrics, has_secret: bool) -> bool {
+pub(super) fn is_served(endpoint: Endpoint, metrics: &MetricsConfig, has_secret: bool) -> bool {
     match endpoint {
         Endpoint::Health | Endpoint::Live | Endpoint::Ready => true,
         Endpoint::Heap => has_secret,
-        Endpoint::Metrics => match metrics.readers {
-            Readers::Nobody => false,
-            Readers::Owner => has_secret || metrics.token.is_some(),
-            Readers::Everybody => true,
+        Endpoint::Metrics => match metrics.access {
+            MetricsAccess::Off => false,
+            MetricsAccess::Owner => has_secret || metrics.token.is_some(),
+            MetricsAccess::Public => true,
         },
     }
 }
 
 /// Whether a request without a signature may read the metrics.
-pub(super) fn may_read(metrics: &Metrics, headers: &HeaderMap) -> bool {
+pub(super) fn may_read(metrics: &MetricsConfig, headers: &HeaderMap) -> bool {
     let bearer = || headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
-    match (metrics.readers, &metrics.token) {
-        (Readers::Everybody, _) => true,
+    match (metrics.access, &metrics.token) {
+        (MetricsAccess::Public, _) => true,
         // Secrets are compared in constant time. One that is too short is none.
-        (Readers::Owner, Some(token)) => {
+        (MetricsAccess::Owner, Some(token)) => {
             bearer().and_then(|given| Secret::new(given).ok()).is_some_and(|given| given == *token)
         }
-        (Readers::Owner, None) | (Readers::Nobody, _) => false,
+        (MetricsAccess::Owner, None) | (MetricsAccess::Off, _) => false,
     }
 }
 
@@ -198,19 +198,19 @@ mod tests {
 
     const TOKEN: &str = "a token of sixteen";
 
-    fn metrics(readers: Readers, token: bool) -> Metrics {
-        Metrics { readers, token: token.then(|| Secret::new(TOKEN).unwrap()) }
+    fn metrics(readers: MetricsAccess, token: bool) -> MetricsConfig {
+        MetricsConfig { access: readers, token: token.then(|| Secret::new(TOKEN).unwrap()) }
     }
 
     #[test]
     fn a_path_that_nobody_may_read_is_the_applications() {
         // readers, whether there is a token, whether there is a secret; whether metrics are served
         let cases = [
-            (Readers::Nobody, true, true, false),
-            (Readers::Owner, false, false, false),
-            (Readers::Owner, true, false, true),
-            (Readers::Owner, false, true, true),
-            (Readers::Everybody, false, false, true),
+            (MetricsAccess::Off, true, true, false),
+            (MetricsAccess::Owner, false, false, false),
+            (MetricsAccess::Owner, true, false, true),
+            (MetricsAccess::Owner, false, true, true),
+            (MetricsAccess::Public, false, false, true),
         ];
         for (readers, token, secret, served) in cases {
             let metrics = metrics(readers, token);
@@ -229,15 +229,15 @@ mod tests {
         let with =
             |text: &'static str| HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(text))]);
         let cases = [
-            (Readers::Owner, true, with("Bearer a token of sixteen"), true),
-            (Readers::Owner, true, with("Bearer a token of sixteem"), false),
-            (Readers::Owner, true, with("Bearer a token of sixteen and more"), false),
-            (Readers::Owner, true, with("Bearer "), false),
-            (Readers::Owner, true, with("Basic a token of sixteen"), false),
-            (Readers::Owner, true, HeaderMap::new(), false),
-            (Readers::Owner, false, with("Bearer a token of sixteen"), false),
-            (Readers::Nobody, true, with("Bearer a token of sixteen"), false),
-            (Readers::Everybody, true, HeaderMap::new(), true),
+            (MetricsAccess::Owner, true, with("Bearer a token of sixteen"), true),
+            (MetricsAccess::Owner, true, with("Bearer a token of sixteem"), false),
+            (MetricsAccess::Owner, true, with("Bearer a token of sixteen and more"), false),
+            (MetricsAccess::Owner, true, with("Bearer "), false),
+            (MetricsAccess::Owner, true, with("Basic a token of sixteen"), false),
+            (MetricsAccess::Owner, true, HeaderMap::new(), false),
+            (MetricsAccess::Owner, false, with("Bearer a token of sixteen"), false),
+            (MetricsAccess::Off, true, with("Bearer a token of sixteen"), false),
+            (MetricsAccess::Public, true, HeaderMap::new(), true),
         ];
         for (readers, token, headers, may) in cases {
             assert_eq!(may_read(&metrics(readers, token), &headers), may, "{readers:?} {token} {headers:?}");

@@ -24,7 +24,7 @@ use super::health::Endpoint;
 use super::operator::{MetricsCache, Signer, answered, is_served, may_read, not_allowed, unauthorized};
 use super::problem::problem;
 use crate::clock::{Clock, Now};
-use crate::config::{Metrics, Secrets};
+use crate::config::{MetricsConfig, Secrets};
 use crate::edge_watch::EdgeLiveness;
 use crate::overload::shed::Gate;
 use crate::state::State;
@@ -46,7 +46,7 @@ pub(crate) struct ReportHandler {
     secrets: Vec<Secret>,
     book: Mutex<NonceBook>,
     turn: Arc<Semaphore>,
-    metrics: Metrics,
+    metrics: MetricsConfig,
     pub(super) scraped: MetricsCache,
     pub(super) gate: Arc<Gate>,
     pub(super) watching: Arc<EdgeLiveness>,
@@ -80,7 +80,7 @@ impl ReportHandler {
         recorder: Arc<Telemetry>,
         clock: Clock,
         secrets: Secrets,
-        metrics: Metrics,
+        metrics: MetricsConfig,
         gate: Arc<Gate>,
         watching: Arc<EdgeLiveness>,
     ) -> Self {

@@ -15,7 +15,7 @@ use super::ladder::{
 };
 use super::retry_after::RateEstimator;
 use super::sample_interval::{FASTEST, next_look};
-use super::thresholds::{Levels, Thresholds, ThresholdsError};
+use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 
 /// How long a start may take more memory than it should, where a replacement costs nobody anything.
 const GRACE_WHEN_REPLACEABLE: Duration = Duration::from_secs(5);

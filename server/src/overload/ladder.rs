@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use heapbeat_shared::{Bytes, Pressure};
 
-use super::thresholds::Levels;
+use crate::config::thresholds::Levels;
 
 pub use purging::PurgeResult;
 pub use shedding::ShedShare;

@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
+use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus};
-use crate::overload::thresholds::{Levels, Thresholds, ThresholdsError};
 
 /// How far ahead growth of the last seconds is looked at.
 const HORIZON: Duration = Duration::from_secs(60);

@@ -64,8 +64,8 @@ impl fmt::Display for AlertEvidence {
 
 #[cfg(test)]
 mod tests {
-    use heapbeat_shared::Bytes;
     use heapbeat_forecast::Forecaster;
+    use heapbeat_shared::Bytes;
 
     use super::*;
 

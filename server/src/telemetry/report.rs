@@ -1,7 +1,7 @@
 //! The report, put together from copies of what the sampler keeps.
 
-use heapbeat_shared::event::cut;
 use heapbeat_forecast::Assessment;
+use heapbeat_shared::event::cut;
 use heapbeat_shared::report::{Limit, MAX_ROUTES, Report, RouteReport, System};
 use heapbeat_shared::{Bytes, Cursor};
 

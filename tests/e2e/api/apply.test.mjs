@@ -37,16 +37,16 @@ test("a file is applied, changed, refused and emptied", async (t) => {
 
   await writeFile(path, renderEntry("a", target.url) + renderEntry("b", target.url));
   const dry = await runApply(path, edge.url, ["--dry-run"]);
-  assert.equal(dry.stdout, "+ a\n+ b\nWould be applied: 2 added, 0 changed, 0 removed, 0 as before.\n");
+  assert.equal(dry.stdout, "+ a\n+ b\nWould apply: 2 added, 0 changed, 0 removed, 0 unchanged.\n");
   await edge.tick();
   assert.deepEqual(await listStates(), ["fixed up"], "a dry run changes nothing");
 
   const first = await runApply(path, edge.url);
-  assert.deepEqual([first.code, first.stdout], [0, "+ a\n+ b\nApplied: 2 added, 0 changed, 0 removed, 0 as before.\n"]);
+  assert.deepEqual([first.code, first.stdout], [0, "+ a\n+ b\nApplied: 2 added, 0 changed, 0 removed, 0 unchanged.\n"]);
   await edge.tick();
   assert.deepEqual(await listStates(), ["fixed up", "a up", "b up"]);
   const again = await runApply(path, edge.url);
-  assert.equal(again.stdout, "Nothing to change: 0 added, 0 changed, 0 removed, 2 as before.\n");
+  assert.equal(again.stdout, "Nothing to change: 0 added, 0 changed, 0 removed, 2 unchanged.\n");
 
   await writeFile(path, renderEntry("b", target.url, 'interval = "2m"') + renderEntry("c", target.url));
   const json = await runApply(path, edge.url, ["--json"]);
@@ -83,7 +83,7 @@ test("a file is applied, changed, refused and emptied", async (t) => {
   await writeFile(path, "monitors = []");
   assert.equal(
     (await runApply(path, edge.url)).stdout,
-    "- b\n- c\nApplied: 0 added, 0 changed, 2 removed, 0 as before.\n",
+    "- b\n- c\nApplied: 0 added, 0 changed, 2 removed, 0 unchanged.\n",
   );
   assert.deepEqual(await listStates(), ["fixed up"]);
 });

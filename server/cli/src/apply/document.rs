@@ -1,4 +1,4 @@
-//! A `monitors.toml` as the edge takes it, and the line on which each setting stands.
+//! A `monitors.toml` as JSON for the edge, with the line of each setting.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The entries, and where everything stands.
+/// The entries, and the line of everything in them.
 #[derive(Debug)]
 pub(super) struct Document {
     /// The monitors, in the order of the file.
@@ -16,7 +16,7 @@ pub(super) struct Document {
     lines: BTreeMap<String, usize>,
 }
 
-/// Why a text is no list of monitors: a line and what is wrong there.
+/// The text is not a list of monitors.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line}: {reason}")]
 pub(super) struct DocumentError {
@@ -31,15 +31,13 @@ impl Document {
         let error = |span: &Range<usize>, reason: String| DocumentError { line: line(span), reason };
         let root = DeTable::parse(text).map_err(|wrong| {
             let span = wrong.span().unwrap_or(0..0);
-            error(&span, format!("is not TOML: {}", wrong.message()))
+            error(&span, format!("the file is not TOML: {}", wrong.message()))
         })?;
         let (monitors, vars) = (find(root.get_ref(), "monitors"), find(root.get_ref(), "vars"));
         for (key, _) in root.get_ref() {
             if !matches!(key.get_ref().as_ref(), "monitors" | "vars") {
-                let reason = format!(
-                    "`{}` is nothing that this file has; monitors stand under [[monitors]]",
-                    key.get_ref()
-                );
+                let reason =
+                    format!("`{}` is unknown; monitors are listed under [[monitors]]", key.get_ref());
                 return Err(error(&key.span(), reason));
             }
         }
@@ -50,17 +48,18 @@ impl Document {
         let list = match (monitors, of_wrangler) {
             (Some(list), None) | (None, Some(list)) => list,
             (None, None) => {
-                let reason = "there is no monitor; add one under [[monitors]], or say monitors = [] for none";
+                let reason =
+                    "there are no monitors; add one under [[monitors]], or write monitors = [] for none";
                 return Err(error(&(0..0), reason.to_owned()));
             }
             (Some(_), Some(twice)) => {
                 let reason =
-                    "the monitors stand under [[monitors]] or under [[vars.MONITORS]], not under both";
+                    "monitors are listed under [[monitors]] or under [[vars.MONITORS]], not under both";
                 return Err(error(&twice.span(), reason.to_owned()));
             }
         };
         let DeValue::Array(items) = list.get_ref() else {
-            let reason = "should be a list of tables: write [[monitors]] above each monitor";
+            let reason = "this must be a list of tables: write [[monitors]] above each monitor";
             return Err(error(&list.span(), reason.to_owned()));
         };
         let mut lines = BTreeMap::new();
@@ -73,7 +72,7 @@ impl Document {
         Ok(Document { entries, lines })
     }
 
-    /// The line of a position, or of the nearest thing around it.
+    /// The line of a position, or of the innermost value around it that has one.
     pub(super) fn line_of(&self, position: &str) -> Option<usize> {
         let mut position = position;
         loop {
@@ -89,7 +88,7 @@ fn find<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<&'t Spanned<DeValu
     table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
 }
 
-/// A value as JSON; the lines of everything within are noted.
+/// Converts a value to JSON, and records the lines of everything in it.
 fn value(
     item: &Spanned<DeValue<'_>>,
     position: &str,
@@ -101,7 +100,7 @@ fn value(
         DeValue::Boolean(bool) => Value::Bool(*bool),
         DeValue::Integer(integer) => {
             let digits = integer.as_str().replace('_', "");
-            // What is too large to be any setting is shown as it stands.
+            // No setting takes such a large number; the edge shows it as it was written.
             i64::from_str_radix(&digits, integer.radix()).map_or(Value::String(digits), Value::from)
         }
         DeValue::Float(float) => {
@@ -172,18 +171,18 @@ failure-threshold = 2
     }
 
     #[test]
-    fn the_blocks_of_wrangler_will_do() {
+    fn the_blocks_of_wrangler_are_accepted() {
         let document = Document::read(&TWO.replace("[[monitors]]", "[[vars.MONITORS]]")).unwrap();
         assert_eq!((document.entries.len(), document.line_of("monitors[1].id")), (2, Some(13)));
         assert_eq!(Document::read("monitors = []").unwrap().entries.len(), 0);
     }
 
     #[test]
-    fn what_is_no_list() {
+    fn a_file_without_a_list_is_refused_with_its_line() {
         let cases = [
-            ("", 1, "there is no monitor"),
-            ("\n\nid = 'a'", 3, "`id` is nothing that this file has"),
-            ("monitors = 5", 1, "should be a list of tables"),
+            ("", 1, "there are no monitors"),
+            ("\n\nid = 'a'", 3, "`id` is unknown"),
+            ("monitors = 5", 1, "this must be a list of tables"),
             ("[[monitors]]\nid = ", 2, "is not TOML"),
             ("[[monitors]]\nid = 'a'\nid = 'b'", 3, "is not TOML"),
             ("[[monitors]]\nid='a'\n[[vars.MONITORS]]\nid='b'", 3, "not under both"),

@@ -1,36 +1,36 @@
-//! From Gatus's YAML to monitors, and what to say of the rest.
+//! Converts Gatus's YAML to monitors, with notes on what cannot be converted.
 
 use std::collections::BTreeSet;
 
-use heapbeat_monitors::condition::Condition;
 use heapbeat_monitors::Config;
 use heapbeat_monitors::applied::LIST;
+use heapbeat_monitors::condition::Condition;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Map, Value, json};
 
 use super::names::{secret_name, slug, unique};
 
-/// One endpoint: what became of it, and what to say.
+/// The result of one endpoint.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    /// The monitor; nothing where it cannot be one.
+pub(super) struct ConvertedEndpoint {
+    /// The monitor; `None` if the endpoint cannot be one.
     pub(super) entry: Option<Map<String, Value>>,
-    /// What was left behind, and why.
+    /// What was not converted, and why.
     pub(super) notes: Vec<String>,
 }
 
-/// Reads a configuration; every endpoint in its order.
-pub(super) fn convert(text: &str) -> Result<Vec<Found>, String> {
-    let documents = Yaml::load_from_str(text).map_err(|error| format!("is not YAML: {error}"))?;
-    let root = documents.first().ok_or("is empty")?;
+/// Converts a configuration; the endpoints keep their order.
+pub(super) fn convert(text: &str) -> Result<Vec<ConvertedEndpoint>, String> {
+    let documents = Yaml::load_from_str(text).map_err(|error| format!("the file is not YAML: {error}"))?;
+    let root = documents.first().ok_or("the file is empty")?;
     let list = |name: &str| root.as_mapping_get(name).and_then(|list| list.as_sequence());
     let (endpoints, external) = (list("endpoints"), list("external-endpoints"));
     if endpoints.is_none() && external.is_none() {
-        return Err("has no endpoints; this wants a configuration of Gatus".to_owned());
+        return Err("there are no endpoints; the file must be a configuration of Gatus".to_owned());
     }
     let mut ids = BTreeSet::new();
     let mut found: Vec<_> = endpoints.into_iter().flatten().map(|item| endpoint(item, &mut ids)).collect();
-    found.extend(external.into_iter().flatten().map(|item| job(item, &mut ids)));
+    found.extend(external.into_iter().flatten().map(|item| external_endpoint(item, &mut ids)));
     Ok(found)
 }
 
@@ -38,7 +38,7 @@ fn text<'y>(item: &'y Yaml<'_>, name: &str) -> Option<&'y str> {
     item.as_mapping_get(name)?.as_str()
 }
 
-/// A scalar as it would stand in YAML; lists and tables are none.
+/// A scalar as text; `None` for a list or a table.
 fn scalar(item: &Yaml<'_>) -> Option<String> {
     let number = || item.as_integer().map(|number| number.to_string());
     let float = || item.as_floating_point().map(|number| number.to_string());
@@ -46,7 +46,7 @@ fn scalar(item: &Yaml<'_>) -> Option<String> {
     item.as_str().map(str::to_owned).or_else(number).or_else(float).or_else(truth)
 }
 
-/// The fields that every kind has.
+/// The fields of every kind of monitor.
 fn begin(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<String, Value>) {
     let name = text(item, "name").unwrap_or("unnamed");
     let group = text(item, "group").unwrap_or_default();
@@ -60,13 +60,13 @@ fn begin(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<String, Va
     (name.to_owned(), entry)
 }
 
-fn endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> Found {
+fn endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
     let (name, mut entry) = begin(item, ids);
     let mut notes = Vec::new();
     let mut note = |what: String| notes.push(format!("{name}: {what}"));
     if item.as_mapping_get("enabled").and_then(Yaml::as_bool) == Some(false) {
-        note("is not enabled, and was left behind".to_owned());
-        return Found { entry: None, notes };
+        note("it is disabled, and was not converted".to_owned());
+        return ConvertedEndpoint { entry: None, notes };
     }
     let url = text(item, "url").unwrap_or_default();
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
@@ -78,8 +78,8 @@ fn endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> Found {
     let odd = ["dns", "ssh"].into_iter().find(|block| item.as_mapping_get(block).is_some());
     if kind.is_empty() || odd.is_some() {
         let what = odd.unwrap_or(if scheme.is_empty() { "an address without a scheme" } else { scheme });
-        note(format!("{what} is nothing that a Worker can ask; it was left behind"));
-        return Found { entry: None, notes };
+        note(format!("a Worker cannot probe {what}; the endpoint was not converted"));
+        return ConvertedEndpoint { entry: None, notes };
     }
     entry.insert("kind".to_owned(), json!(kind));
     entry.insert("url".to_owned(), json!(url));
@@ -97,10 +97,10 @@ fn endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> Found {
     thresholds(item, &mut entry, &mut note);
     for unknown in ["maintenance-windows", "extra-labels"] {
         if item.as_mapping_get(unknown).is_some() {
-            note(format!("{unknown} were left behind"));
+            note(format!("{unknown} were not converted"));
         }
     }
-    settle(entry, notes, &name)
+    validate(entry, notes, &name)
 }
 
 fn conditions(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
@@ -111,7 +111,7 @@ fn conditions(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl F
         let Some(condition) = condition.as_str() else { continue };
         match Condition::parse(condition) {
             Ok(_) => good.push(condition),
-            Err(error) => note(format!("the condition `{condition}` was left behind: {error}")),
+            Err(error) => note(format!("the condition `{condition}` was not converted: {error}")),
         }
     }
     if !good.is_empty() {
@@ -132,7 +132,7 @@ fn request(
         entry.insert("redirects".to_owned(), json!("refuse"));
     }
     if flag(client, "insecure") {
-        note("client.insecure was left behind: a Worker always checks certificates".to_owned());
+        note("client.insecure was not converted: a Worker always validates certificates".to_owned());
     }
     if let Some(method) = text(item, "method") {
         entry.insert("method".to_owned(), json!(method));
@@ -144,7 +144,7 @@ fn request(
             entry.insert("body".to_owned(), json!(body));
         }
         if ["[ENDPOINT_", "[LOCAL_ADDRESS]", "[RANDOM_STRING_"].iter().any(|place| body.contains(place)) {
-            note("the placeholders in its body are sent as they stand".to_owned());
+            note("the placeholders in its body are sent as they are".to_owned());
         }
     }
     let id = entry["id"].as_str().unwrap_or_default().to_owned();
@@ -168,7 +168,7 @@ fn request(
         headers.insert(name.to_owned(), Value::Object(table));
         let rest = prefix.map_or_else(String::new, |prefix| format!(", without `{prefix}`,"));
         note(format!(
-            "the value of the header {name} was left behind; set it{rest} by `wrangler secret put {secret}`"
+            "the value of the header {name} was not converted; set it{rest} with `wrangler secret put {secret}`"
         ));
     }
     if !headers.is_empty() {
@@ -176,13 +176,13 @@ fn request(
     }
 }
 
-/// Gatus counts per alert; the first one's figures are taken.
+/// Gatus has thresholds per alert; those of the first alert are used.
 fn thresholds(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
     let Some(alerts) = item.as_mapping_get("alerts").and_then(|list| list.as_sequence()) else { return };
     let types: Vec<_> = alerts.iter().filter_map(|alert| text(alert, "type")).collect();
     if !types.is_empty() {
         note(format!(
-            "its alerts ({}) were left behind; channels stand under [[vars.ALERTS]]",
+            "its alerts ({}) were not converted; alert channels are configured under [[vars.ALERTS]]",
             types.join(", ")
         ));
     }
@@ -194,45 +194,47 @@ fn thresholds(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl F
     }
 }
 
-fn job(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> Found {
+fn external_endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
     let (name, mut entry) = begin(item, ids);
     let mut notes = Vec::new();
     let interval = item.as_mapping_get("heartbeat").and_then(|heartbeat| text(heartbeat, "interval"));
     let Some(interval) = interval else {
-        notes.push(format!("{name}: an external endpoint without a heartbeat tells nothing by its silence; it was left behind"));
-        return Found { entry: None, notes };
+        notes.push(format!("{name}: an external endpoint without a heartbeat interval cannot be monitored; it was not converted"));
+        return ConvertedEndpoint { entry: None, notes };
     };
     entry.insert("kind".to_owned(), json!("heartbeat"));
     entry.insert("interval".to_owned(), json!(interval));
     entry.insert("grace".to_owned(), json!("0s"));
     let id = entry["id"].as_str().unwrap_or_default();
     notes.push(format!(
-        "{name}: its job now calls POST /api/v1/heartbeats/{id} with the secret HEARTBEAT_TOKEN"
+        "{name}: its job must now call POST /api/v1/heartbeats/{id} with the secret HEARTBEAT_TOKEN"
     ));
     thresholds(item, &mut entry, &mut |what| notes.push(format!("{name}: {what}")));
-    settle(entry, notes, &name)
+    validate(entry, notes, &name)
 }
 
-/// Takes out, with a note, what the validator does not take.
-fn settle(mut entry: Map<String, Value>, mut notes: Vec<String>, name: &str) -> Found {
+/// Removes, with a note, the fields that the validator refuses.
+fn validate(mut entry: Map<String, Value>, mut notes: Vec<String>, name: &str) -> ConvertedEndpoint {
     for _ in 0..8 {
         let config = Config::read(LIST, &[Value::Object(entry.clone())], true, &[], 1);
-        let Some(problem) = config.problems.first() else { return Found { entry: Some(entry), notes } };
+        let Some(problem) = config.problems.first() else {
+            return ConvertedEndpoint { entry: Some(entry), notes };
+        };
         let field =
             problem.position.trim_start_matches("monitors[0].").split(['.', '[']).next().unwrap_or_default();
         let reason = &problem.reason;
         if matches!(field, "id" | "kind" | "url") || entry.remove(field).is_none() {
-            notes.push(format!("{name}: was left behind: {field} {reason}"));
-            return Found { entry: None, notes };
+            notes.push(format!("{name}: the endpoint was not converted: {field} {reason}"));
+            return ConvertedEndpoint { entry: None, notes };
         }
-        notes.push(format!("{name}: {field} was left behind: {reason}"));
+        notes.push(format!("{name}: {field} was not converted: {reason}"));
     }
-    Found { entry: None, notes }
+    ConvertedEndpoint { entry: None, notes }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::toml;
+    use super::super::monitors_toml;
     use super::*;
 
     const GATUS: &str = r#"
@@ -284,30 +286,37 @@ external-endpoints:
 "#;
 
     #[test]
-    fn a_configuration_is_brought_along_and_the_rest_is_told() {
+    fn a_configuration_is_converted_with_notes_on_the_rest() {
         let found = convert(GATUS).unwrap();
-        let text = toml::write(&found);
-        let expected = r#"# Converted from a Gatus configuration by `heapbeat convert`. docs/monitors.md says what can be set.
+        let text = monitors_toml::write(&found);
+        let expected = r#"# Converted from a Gatus configuration by `heapbeat convert`. docs/monitors.md describes all settings.
 
-# Front End: the condition `[CERTIFICATE_EXPIRATION] > 48h` was left behind: [CERTIFICATE_EXPIRATION] is what a Worker cannot see: the platform shows it neither the address nor the certificate of a connection
-# Front End: client.insecure was left behind: a Worker always checks certificates
-# Front End: the value of the header Authorization was left behind; set it, without `Bearer `, by `wrangler secret put CORE_FRONT_END_AUTHORIZATION`
-# Front End: its alerts (slack) were left behind; channels stand under [[vars.ALERTS]]
+# Front End: the condition `[CERTIFICATE_EXPIRATION] > 48h` was not converted: [CERTIFICATE_EXPIRATION] is what a Worker cannot see: the platform shows it neither the address nor the certificate of a connection
+# Front End: client.insecure was not converted: a Worker always validates certificates
+# Front End: the value of the header Authorization was not converted; set it, without `Bearer `, with `wrangler secret put CORE_FRONT_END_AUTHORIZATION`
+# Front End: its alerts (slack) were not converted; alert channels are configured under [[vars.ALERTS]]
 [[monitors]]
 id = "core-front-end"
 name = "Front End"
 group = "core"
 kind = "http"
 url = "https://example.org/health"
-body = "{\"a\": 1}"
+body = '{"a": 1}'
 conditions = ["[STATUS] == 200", "[BODY].status == UP"]
 failure-threshold = 5
-headers = { Authorization = { prefix = "Bearer ", secret = "CORE_FRONT_END_AUTHORIZATION" }, Content-Type = "application/json", X-Number = "5" }
 interval = "5m"
 method = "POST"
 redirects = "refuse"
 success-threshold = 2
 timeout = "3s"
+
+[monitors.headers]
+Content-Type = "application/json"
+X-Number = "5"
+
+[monitors.headers.Authorization]
+prefix = "Bearer "
+secret = "CORE_FRONT_END_AUTHORIZATION"
 
 [[monitors]]
 id = "core-front-end-2"
@@ -317,11 +326,11 @@ kind = "tcp"
 url = "tcp://example.org:5432"
 conditions = ["[CONNECTED] == true"]
 
-# ping: icmp is nothing that a Worker can ask; it was left behind
+# ping: a Worker cannot probe icmp; the endpoint was not converted
 
-# names: dns is nothing that a Worker can ask; it was left behind
+# names: a Worker cannot probe dns; the endpoint was not converted
 
-# rare: interval was left behind: `48h` is out of range: 5s to 24h
+# rare: interval was not converted: `48h` is out of range: 5s to 24h
 [[monitors]]
 id = "rare"
 name = "rare"
@@ -329,9 +338,9 @@ kind = "http"
 url = "https://example.org"
 conditions = ["[STATUS] == 200"]
 
-# off: is not enabled, and was left behind
+# off: it is disabled, and was not converted
 
-# backup: its job now calls POST /api/v1/heartbeats/backup with the secret HEARTBEAT_TOKEN
+# backup: its job must now call POST /api/v1/heartbeats/backup with the secret HEARTBEAT_TOKEN
 [[monitors]]
 id = "backup"
 name = "backup"
@@ -339,19 +348,19 @@ kind = "heartbeat"
 grace = "0s"
 interval = "24h"
 
-# pushed: an external endpoint without a heartbeat tells nothing by its silence; it was left behind
+# pushed: an external endpoint without a heartbeat interval cannot be monitored; it was not converted
 "#;
         assert_eq!(text, expected);
         assert!(!text.contains("hunter"), "a secret was written");
     }
 
     #[test]
-    fn what_is_no_configuration() {
+    fn a_file_that_is_not_a_configuration_of_gatus_is_refused() {
         for (text, reason) in [
-            ("", "is empty"),
-            ("a: 1", "has no endpoints"),
+            ("", "the file is empty"),
+            ("a: 1", "there are no endpoints"),
             ("a: [", "is not YAML"),
-            ("- 1", "has no endpoints"),
+            ("- 1", "there are no endpoints"),
         ] {
             let error = convert(text).unwrap_err();
             assert!(error.contains(reason), "{text:?}: {error}");

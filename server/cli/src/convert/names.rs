@@ -1,4 +1,4 @@
-//! From the names that people give to ids and the names of secrets.
+//! Converts names that people chose to ids and names of secrets.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(super) fn slug(text: &str) -> String {
     if cut.is_empty() { "monitor".to_owned() } else { cut.to_owned() }
 }
 
-/// `slug`, or with a number behind it when that is taken.
+/// `slug`, with a number appended if it is taken.
 pub(super) fn unique(slug: &str, ids: &mut BTreeSet<String>) -> String {
     let mut id = slug.to_owned();
     let mut number = 1;
@@ -25,7 +25,7 @@ pub(super) fn unique(slug: &str, ids: &mut BTreeSet<String>) -> String {
     id
 }
 
-/// As a Worker's secret is named.
+/// A name for a Worker's secret: capital letters, digits and underscores.
 pub(super) fn secret_name(text: &str) -> String {
     let mut name = slug(text).to_ascii_uppercase().replace('-', "_");
     if name.starts_with(|c: char| c.is_ascii_digit()) {

@@ -1,59 +1,60 @@
-//! What to do about it.
+//! Advice on a snapshot.
 //!
-//! Each piece of advice follows from figures of the picture, names them, and comes with how bad it is. The worst decides
-//! the exit code. A pure function, so that each rule is a row of a table in the tests.
+//! Each advice follows from figures of the snapshot, names them, and has a severity; the highest severity decides the exit code. Advice
+//! is a pure function, so that each rule is a row of a table in the tests.
 
-use heapbeat_shared::event::EventKind;
 use heapbeat_forecast::{Place, Verdict};
+use heapbeat_shared::event::EventKind;
 use heapbeat_shared::report::{RouteReport, culprit};
 use heapbeat_shared::{Bytes, Pressure, Status};
 use serde::Serialize;
 
-use super::snapshot::{Detail, Picture};
+use super::snapshot::{Detail, Snapshot};
 use super::text::stall;
 
-/// How bad it is.
+/// Severity of an advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
-    /// Good to know.
+    /// Information.
     Fine,
-    /// Somebody should look.
+    /// Needs attention.
     Warning,
-    /// Somebody should look now.
+    /// Needs attention now.
     Critical,
 }
 
-/// One thing to know or do.
+/// One advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Advice {
-    /// How bad it is.
+    /// Severity of an advice.
     pub(crate) severity: Severity,
-    /// What was found and what follows, for people.
+    /// The finding, and what to do about it.
     pub(crate) text: String,
 }
 
-/// A limit that is reached sooner than this wants somebody now: an hour to find out and act.
+/// A limit that is reached sooner than this is critical: an hour to find the cause and act.
 const SOON_SECONDS: u64 = 3600;
 
-/// Share of the limit from which an observed peak leaves no headroom for another like it.
+/// Share of the limit above which a peak leaves no headroom.
 const PEAK_SHARE: f64 = 0.9;
 
-/// Share of the limit that memory outside the heap, or between the heap's figures, has to have to be worth a word.
+/// Share of the limit above which memory outside the heap is mentioned.
 const NOTABLE_SHARE: f64 = 0.2;
 
-/// Waiting for memory more than this share of the time is felt by requests (percent, PSI `some avg10`).
+/// Share of time waiting for memory that slows down requests, in percent (PSI `some avg10`).
 const STALLED_PERCENT: f64 = 10.0;
 
-/// A runtime that is late by more than this blocks everybody's requests, in milliseconds.
+/// Lateness of the runtime that delays all requests, in milliseconds.
 const LATE_RUNTIME_MS: u64 = 250;
 
-/// Everything that follows from `picture`, worst first; never empty.
-pub(crate) fn advise(picture: &Picture) -> Vec<Advice> {
-    let rules = [standing, forecast, kernel, swap, headroom, stalls, outside_heap, refused, knowledge];
-    let mut advice: Vec<Advice> = rules.iter().flat_map(|rule| rule(picture)).collect();
+/// The advice on `snapshot`, most severe first; never empty.
+pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
+    let rules =
+        [usage, forecast, kernel, swap, headroom, stalls, memory_outside_heap, refused, missing_access];
+    let mut advice: Vec<Advice> = rules.iter().flat_map(|rule| rule(snapshot)).collect();
     if advice.iter().all(|a| a.severity == Severity::Fine) {
-        let text = match picture.forecast.verdict {
+        let text = match snapshot.forecast.verdict {
             Verdict::Unknown => "Nothing is wrong now.".into(),
             Verdict::Growing => "Nothing to do yet.".into(),
             _ => "Nothing to do.".into(),
@@ -64,150 +65,150 @@ pub(crate) fn advise(picture: &Picture) -> Vec<Advice> {
     advice
 }
 
-/// How bad it is, all in all.
-pub(crate) fn worst(picture: &Picture) -> Severity {
-    advise(picture).iter().map(|advice| advice.severity).max().unwrap_or(Severity::Fine)
+/// The highest severity of the advice on `snapshot`.
+pub(crate) fn worst_severity(snapshot: &Snapshot) -> Severity {
+    advise(snapshot).iter().map(|advice| advice.severity).max().unwrap_or(Severity::Fine)
 }
 
-fn say(severity: Severity, text: impl Into<String>) -> Vec<Advice> {
+fn one(severity: Severity, text: impl Into<String>) -> Vec<Advice> {
     vec![Advice { severity, text: text.into() }]
 }
 
-/// Where memory stands against its limit now.
-fn standing(picture: &Picture) -> Vec<Advice> {
-    let used = picture.sample.working_set;
-    let of = match (&picture.limit, picture.used_share()) {
+/// Memory in relation to its limit.
+fn usage(snapshot: &Snapshot) -> Vec<Advice> {
+    let used = snapshot.sample.working_set;
+    let of = match (&snapshot.limit, snapshot.used_share()) {
         (Some(limit), Some(share)) => format!("{used} of {} ({:.0} %)", limit.bytes, share * 100.0),
         _ => used.to_string(),
     };
-    let rung = picture.pressure.map(|standing| standing.rung);
-    let by_share = match picture.used_share() {
+    let rung = snapshot.pressure.map(|standing| standing.rung);
+    let by_share = match snapshot.used_share() {
         Some(share) if share >= 0.9375 => Some(Pressure::Recycle),
         Some(share) if share >= 0.78125 => Some(Pressure::Alert),
         _ => None,
     };
-    match (rung.or(by_share), picture.status) {
+    match (rung.or(by_share), snapshot.status) {
         (Some(Pressure::Shed), _) => {
-            say(Severity::Critical, format!("Memory is at {of}: requests are being refused."))
+            one(Severity::Critical, format!("Memory is at {of}: requests are being refused."))
         }
-        (Some(Pressure::Recycle), _) => say(
+        (Some(Pressure::Recycle), _) => one(
             Severity::Critical,
-            format!("Memory is at {of}: the process is about to be replaced or killed."),
+            format!("Memory is at {of}: the process will soon be replaced or killed."),
         ),
-        (Some(Pressure::Purge | Pressure::Alert), _) => say(Severity::Warning, format!("Memory is at {of}.")),
+        (Some(Pressure::Purge | Pressure::Alert), _) => one(Severity::Warning, format!("Memory is at {of}.")),
         (_, Some(Status::Critical)) => {
-            say(Severity::Critical, format!("The server calls itself critical, with {of} in use."))
+            one(Severity::Critical, format!("The server reports status critical with {of} in use."))
         }
         (_, Some(Status::Degraded)) => {
-            say(Severity::Warning, format!("The server calls itself degraded, with {of} in use."))
+            one(Severity::Warning, format!("The server reports status degraded with {of} in use."))
         }
         _ => Vec::new(),
     }
 }
 
-/// What the forecast says, and where to look for it.
-fn forecast(picture: &Picture) -> Vec<Advice> {
-    let forecast = &picture.forecast;
+/// The forecast, and where to search for the cause.
+fn forecast(snapshot: &Snapshot) -> Vec<Advice> {
+    let forecast = &snapshot.forecast;
     let severity = match (forecast.verdict, forecast.time_to_limit) {
-        (Verdict::Steady | Verdict::Unknown, _) => return say(Severity::Fine, forecast.to_string()),
+        (Verdict::Steady | Verdict::Unknown, _) => return one(Severity::Fine, forecast.to_string()),
         (_, Some(time)) if time.expected.as_secs() < SOON_SECONDS => Severity::Critical,
         (Verdict::Leaking | Verdict::Fragmenting, _) => Severity::Warning,
         (Verdict::Growing, _) => Severity::Fine,
     };
-    let mut advice = say(severity, forecast.to_string());
+    let mut advice = one(severity, forecast.to_string());
     advice.extend(match (forecast.verdict, forecast.place) {
-        (Verdict::Fragmenting, _) | (_, Place::Gap) => say(
+        (Verdict::Fragmenting, _) | (_, Place::Gap) => one(
             severity,
-            "Allocated is flat while resident grows: fragmentation. Lower jemalloc's decay or its number of arenas (docs/tuning.md).",
+            "Allocated memory is flat while resident memory grows: fragmentation. Lower jemalloc's decay time or its number of arenas (docs/tuning.md).",
         ),
-        (_, Place::Outside) => say(
+        (_, Place::Outside) => one(
             severity,
-            "It grows outside the heap: look at thread stacks, mapped files and libraries with an allocator of their own.",
+            "Memory outside the heap grows: check thread stacks, mapped files and libraries with an allocator of their own.",
         ),
-        _ => accused(&picture.routes).map(|text| Advice { severity, text }).into_iter().collect(),
+        _ => suspect_route(&snapshot.routes).map(|text| Advice { severity, text }).into_iter().collect(),
     });
     advice
 }
 
-/// The route that explains the growth, if one does, and where to look.
-fn accused(routes: &[RouteReport]) -> Option<String> {
+/// The route that explains the growth, if one does, and where to search.
+fn suspect_route(routes: &[RouteReport]) -> Option<String> {
     let culprit = culprit(routes)?;
-    let look_at = if culprit.route.starts_with('(') {
-        "look at background tasks, connections and what is spawned without its route (attribute::carry)"
+    let hint = if culprit.route.starts_with('(') {
+        "check background tasks, connections, and tasks that are spawned without their route (attribution::carry)"
     } else {
-        "look at its caches, maps and channels"
+        "check its caches, maps and channels"
     };
-    Some(format!("{culprit}: {look_at}."))
+    Some(format!("{culprit}: {hint}."))
 }
 
-/// What the kernel did already.
-fn kernel(picture: &Picture) -> Vec<Advice> {
-    match picture.system.oom_kills {
-        Some(kills) if kills > 0 => say(
+/// Kills by the kernel.
+fn kernel(snapshot: &Snapshot) -> Vec<Advice> {
+    match snapshot.system.oom_kills {
+        Some(kills) if kills > 0 => one(
             Severity::Warning,
-            format!("The kernel has killed processes of this cgroup for want of memory: {kills} so far."),
+            format!("Out of memory: the kernel has killed processes of this cgroup ({kills} so far)."),
         ),
         _ => Vec::new(),
     }
 }
 
-fn swap(picture: &Picture) -> Vec<Advice> {
-    match picture.system.swap {
+fn swap(snapshot: &Snapshot) -> Vec<Advice> {
+    match snapshot.system.swap {
         Some(swap) if swap > Bytes::from_mb(16) => {
-            say(Severity::Warning, format!("{swap} are swapped out: every touch of them waits for a disk."))
+            one(Severity::Warning, format!("{swap} are swapped out: every access to them waits for a disk."))
         }
         _ => Vec::new(),
     }
 }
 
 /// A steady process that is too large for its limit.
-fn headroom(picture: &Picture) -> Vec<Advice> {
-    let (Some(peak), Some(limit)) = (picture.system.peak, &picture.limit) else { return Vec::new() };
-    let settled = matches!(picture.forecast.verdict, Verdict::Steady | Verdict::Unknown);
+fn headroom(snapshot: &Snapshot) -> Vec<Advice> {
+    let (Some(peak), Some(limit)) = (snapshot.system.peak, &snapshot.limit) else { return Vec::new() };
+    let settled = matches!(snapshot.forecast.verdict, Verdict::Steady | Verdict::Unknown);
     if settled && peak.0 as f64 >= PEAK_SHARE * limit.bytes.0 as f64 {
         let text = format!(
-            "A peak of {peak} was seen: a limit of {} leaves no headroom for it. Bound what causes the peak, or take the next plan.",
+            "Memory peaked at {peak}: a limit of {} leaves no headroom. Reduce the peak, or raise the limit.",
             limit.bytes
         );
-        return say(Severity::Warning, text);
+        return one(Severity::Warning, text);
     }
     Vec::new()
 }
 
-fn stalls(picture: &Picture) -> Vec<Advice> {
-    let system = &picture.system;
+fn stalls(snapshot: &Snapshot) -> Vec<Advice> {
+    let system = &snapshot.system;
     let mut advice = Vec::new();
     if let Some(percent) = stall(system).filter(|percent| *percent >= STALLED_PERCENT) {
         let text = format!(
-            "Tasks waited for memory {percent:.0} % of the last ten seconds: the machine is short of it."
+            "Tasks waited for memory {percent:.0} % of the last ten seconds: the machine is short of memory."
         );
-        advice.extend(say(Severity::Warning, text));
+        advice.extend(one(Severity::Warning, text));
     }
     if let Some(late) = system.runtime_stall_ms.filter(|late| *late >= LATE_RUNTIME_MS) {
         let text = format!(
-            "The async runtime was {late} ms late within the last minute: a handler blocks its thread (spawn_blocking)."
+            "The async runtime was up to {late} ms late in the last minute: a handler blocks its thread (use spawn_blocking)."
         );
-        advice.extend(say(Severity::Warning, text));
+        advice.extend(one(Severity::Warning, text));
     }
     advice
 }
 
-/// Memory that no heap figure explains.
-fn outside_heap(picture: &Picture) -> Vec<Advice> {
-    let (external, limit) = (picture.sample.external(), picture.limit.as_ref());
+/// Memory outside the heap.
+fn memory_outside_heap(snapshot: &Snapshot) -> Vec<Advice> {
+    let (external, limit) = (snapshot.sample.external(), snapshot.limit.as_ref());
     let large = limit.is_some_and(|limit| external.0 as f64 >= NOTABLE_SHARE * limit.bytes.0 as f64);
-    if picture.heap_known && large {
+    if snapshot.heap_known && large {
         let text = format!(
             "{external} are resident outside the heap: stacks, code, mapped files, other allocators."
         );
-        return say(Severity::Fine, text);
+        return one(Severity::Fine, text);
     }
     Vec::new()
 }
 
-/// Requests that were refused lately.
-fn refused(picture: &Picture) -> Vec<Advice> {
-    let refused: u64 = picture
+/// Recently refused requests.
+fn refused(snapshot: &Snapshot) -> Vec<Advice> {
+    let refused: u64 = snapshot
         .events
         .iter()
         .map(|event| if let EventKind::Shed { refused, .. } = event.kind { refused } else { 0 })
@@ -215,23 +216,23 @@ fn refused(picture: &Picture) -> Vec<Advice> {
     if refused == 0 {
         return Vec::new();
     }
-    say(Severity::Warning, format!("{refused} requests were refused lately for want of memory."))
+    one(Severity::Warning, format!("{refused} requests were refused recently because memory was short."))
 }
 
-/// What would be known with more access.
-fn knowledge(picture: &Picture) -> Vec<Advice> {
-    if let Some(note) = &picture.note {
-        return say(Severity::Fine, format!("{note} Only its public figures are seen."));
+/// Figures that more access would give.
+fn missing_access(snapshot: &Snapshot) -> Vec<Advice> {
+    if let Some(note) = &snapshot.note {
+        return one(Severity::Fine, format!("{note} Only its public figures are shown."));
     }
-    match picture.detail {
+    match snapshot.detail {
         Detail::Full => Vec::new(),
-        Detail::Public => say(
+        Detail::Public => one(
             Severity::Fine,
-            "Only the public figures are seen. With HEAPBEAT_SECRET (the server's) there are also the limit, routes and events.",
+            "Only the public figures are shown. HEAPBEAT_SECRET, set to the server's secret, adds the limit, routes and events.",
         ),
-        Detail::Outside => say(
+        Detail::Outside => one(
             Severity::Fine,
-            "Seen from the outside: the kernel's figures only. A backend with heapbeat in it also tells heap and routes.",
+            "Measured from the outside: only the kernel's figures are known. A backend with heapbeat reports heap and routes as well.",
         ),
     }
 }

@@ -1,7 +1,7 @@
-//! The live view: looks on a thread of its own, draws on this one.
+//! The live view. It measures on a thread of its own, and draws on this one.
 //!
-//! A target that does not answer for ten seconds must not keep `q` from working, so the two only meet in a channel
-//! that holds one look. The terminal is given back however this ends, a panic included (`ratatui::init`).
+//! A target that does not answer for ten seconds must not block the keys, so the threads share only a channel with room for one
+//! measurement. The terminal is restored at every exit, a panic included (`ratatui::init`).
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread;
@@ -12,43 +12,49 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 
 use super::screen;
 use super::screen::View;
-use super::target::{TargetError, Watcher};
+use super::target::{Source, TargetError};
 use super::trace::Trace;
-use super::{Options, Picture, Target, Verdict, advice};
+use super::{Options, Snapshot, Target, Verdict, advice};
 
-/// Longest wait for a key before what was seen is drawn.
-const FRAME: Duration = Duration::from_millis(100);
+/// Longest wait for a key before the screen is drawn again.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
-type Look = Result<Picture, TargetError>;
+type Measurement = Result<Snapshot, TargetError>;
 
-/// Watches until `q`, Esc or Ctrl-C; the verdict is that of the last look.
-pub(super) fn run(watcher: Watcher, options: &Options) -> Verdict {
-    let (looks, seen) = sync_channel(1);
+/// Measures and draws until `q`, Esc or Ctrl-C, and returns the verdict of the last measurement.
+pub(super) fn run(source: Source, options: &Options) -> Verdict {
+    let (measurements, seen) = sync_channel(1);
     let (_running, stopped) = channel();
     let interval = options.interval;
-    // Not joined: it may be waiting for an answer, and ends with the process.
-    let started =
-        thread::Builder::new().name("watch".into()).spawn(move || watch(watcher, &looks, &stopped, interval));
+    // The thread is not joined, as it may wait for a response; it ends with the process.
+    let started = thread::Builder::new()
+        .name("watch".into())
+        .spawn(move || watch(source, &measurements, &stopped, interval));
     let target = match &options.target {
         Target::Url { url, .. } => url.clone(),
         Target::Pid(pid) => format!("pid {pid}"),
     };
     let terminal = started.and_then(|_| ratatui::try_init());
-    let mut state = State { target, colour: options.colour, ..State::default() };
+    let mut state = State { target, color: options.color, ..State::default() };
     let ended = terminal.and_then(|mut terminal| state.show(&mut terminal, &seen));
     ratatui::restore();
     match ended {
         Ok(()) => state.verdict(),
         Err(error) => {
-            super::complain(&format!("the terminal cannot be used: {error}; --once needs none"));
-            Verdict::CouldNotTell
+            super::print_error(&format!("the terminal cannot be used: {error}; --once works without one"));
+            Verdict::Unknown
         }
     }
 }
 
-/// Looks again and again until nobody listens.
-fn watch(mut watcher: Watcher, looks: &SyncSender<Look>, stopped: &Receiver<()>, interval: Duration) {
-    while looks.send(watcher.look()).is_ok() {
+/// Measures until the receiver is gone.
+fn watch(
+    mut source: Source,
+    measurements: &SyncSender<Measurement>,
+    stopped: &Receiver<()>,
+    interval: Duration,
+) {
+    while measurements.send(source.measure()).is_ok() {
         if stopped.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
             return;
         }
@@ -59,48 +65,48 @@ fn watch(mut watcher: Watcher, looks: &SyncSender<Look>, stopped: &Receiver<()>,
 #[derive(Debug, Default)]
 struct State {
     target: String,
-    colour: bool,
-    picture: Option<Picture>,
+    color: bool,
+    snapshot: Option<Snapshot>,
     error: Option<String>,
     trace: Trace,
-    /// What was on the screen when it was paused; watching goes on behind it.
-    frozen: Option<(Option<Picture>, Trace)>,
+    /// What was on the screen when it was paused; measuring continues.
+    frozen: Option<(Option<Snapshot>, Trace)>,
 }
 
-/// What a key asks for.
+/// Effect of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum KeyAction {
     Quit,
     Pause,
     Nothing,
 }
 
 impl State {
-    fn show(&mut self, terminal: &mut DefaultTerminal, seen: &Receiver<Look>) -> std::io::Result<()> {
+    fn show(&mut self, terminal: &mut DefaultTerminal, seen: &Receiver<Measurement>) -> std::io::Result<()> {
         loop {
             terminal.draw(|frame| screen::draw(frame, &self.view()))?;
-            if event::poll(FRAME)?
+            if event::poll(FRAME_INTERVAL)?
                 && let Event::Key(key) = event::read()?
             {
-                match wish(key) {
-                    Wish::Quit => return Ok(()),
-                    Wish::Pause => self.pause(),
-                    Wish::Nothing => {}
+                match key_action(key) {
+                    KeyAction::Quit => return Ok(()),
+                    KeyAction::Pause => self.pause(),
+                    KeyAction::Nothing => {}
                 }
             }
             match seen.try_recv() {
-                Ok(look) => self.take(look),
+                Ok(measurement) => self.update(measurement),
                 Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return Err(std::io::Error::other("watching has ended")),
+                Err(TryRecvError::Disconnected) => return Err(std::io::Error::other("measuring has ended")),
             }
         }
     }
 
-    fn take(&mut self, look: Look) {
-        match look {
-            Ok(picture) => {
-                self.trace.push(&picture);
-                self.picture = Some(picture);
+    fn update(&mut self, measurement: Measurement) {
+        match measurement {
+            Ok(snapshot) => {
+                self.trace.push(&snapshot);
+                self.snapshot = Some(snapshot);
                 self.error = None;
             }
             Err(error) => self.error = Some(error.to_string()),
@@ -110,35 +116,35 @@ impl State {
     fn pause(&mut self) {
         self.frozen = match self.frozen {
             Some(_) => None,
-            None => Some((self.picture.clone(), self.trace.clone())),
+            None => Some((self.snapshot.clone(), self.trace.clone())),
         };
     }
 
     fn view(&self) -> View<'_> {
-        let (picture, trace) = match &self.frozen {
-            Some((picture, trace)) => (picture.as_ref(), trace),
-            None => (self.picture.as_ref(), &self.trace),
+        let (snapshot, trace) = match &self.frozen {
+            Some((snapshot, trace)) => (snapshot.as_ref(), trace),
+            None => (self.snapshot.as_ref(), &self.trace),
         };
         let (target, error, paused) = (&*self.target, self.error.as_deref(), self.frozen.is_some());
-        View { target, picture, error, trace, paused, colour: self.colour }
+        View { target, snapshot, error, trace, paused, color: self.color }
     }
 
     fn verdict(&self) -> Verdict {
-        match (&self.error, &self.picture) {
-            (None, Some(picture)) => advice::worst(picture).into(),
-            _ => Verdict::CouldNotTell,
+        match (&self.error, &self.snapshot) {
+            (None, Some(snapshot)) => advice::worst_severity(snapshot).into(),
+            _ => Verdict::Unknown,
         }
     }
 }
 
-fn wish(key: KeyEvent) -> Wish {
+fn key_action(key: KeyEvent) -> KeyAction {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        _ if key.kind == KeyEventKind::Release => Wish::Nothing,
-        KeyCode::Char('q') | KeyCode::Esc => Wish::Quit,
-        KeyCode::Char('c') if control => Wish::Quit,
-        KeyCode::Char('p') if !control => Wish::Pause,
-        _ => Wish::Nothing,
+        _ if key.kind == KeyEventKind::Release => KeyAction::Nothing,
+        KeyCode::Char('q') | KeyCode::Esc => KeyAction::Quit,
+        KeyCode::Char('c') if control => KeyAction::Quit,
+        KeyCode::Char('p') if !control => KeyAction::Pause,
+        _ => KeyAction::Nothing,
     }
 }
 
@@ -151,42 +157,42 @@ mod tests {
     fn keys_do_what_the_footer_says() {
         let none = KeyModifiers::NONE;
         let cases = [
-            (KeyCode::Char('q'), none, Wish::Quit),
-            (KeyCode::Esc, none, Wish::Quit),
-            (KeyCode::Char('c'), KeyModifiers::CONTROL, Wish::Quit),
-            (KeyCode::Char('c'), none, Wish::Nothing),
-            (KeyCode::Char('p'), none, Wish::Pause),
-            (KeyCode::Enter, none, Wish::Nothing),
+            (KeyCode::Char('q'), none, KeyAction::Quit),
+            (KeyCode::Esc, none, KeyAction::Quit),
+            (KeyCode::Char('c'), KeyModifiers::CONTROL, KeyAction::Quit),
+            (KeyCode::Char('c'), none, KeyAction::Nothing),
+            (KeyCode::Char('p'), none, KeyAction::Pause),
+            (KeyCode::Enter, none, KeyAction::Nothing),
         ];
         for (code, modifiers, expected) in cases {
-            assert_eq!(wish(KeyEvent::new(code, modifiers)), expected, "{code:?}");
+            assert_eq!(key_action(KeyEvent::new(code, modifiers)), expected, "{code:?}");
         }
     }
 
     #[test]
-    fn a_paused_screen_stands_still_while_watching_goes_on() {
+    fn a_paused_screen_does_not_change_while_measuring_continues() {
         let mut state = State::default();
-        state.take(Ok(steady()));
+        state.update(Ok(steady()));
         state.pause();
         let mut next = steady();
         next.sample.at.0 += 1000;
-        state.take(Ok(next.clone()));
-        assert_eq!((state.view().picture, state.view().trace.points().len()), (Some(&steady()), 1));
+        state.update(Ok(next.clone()));
+        assert_eq!((state.view().snapshot, state.view().trace.points().len()), (Some(&steady()), 1));
         state.pause();
-        assert_eq!((state.view().picture, state.view().trace.points().len()), (Some(&next), 2));
+        assert_eq!((state.view().snapshot, state.view().trace.points().len()), (Some(&next), 2));
     }
 
     #[test]
-    fn what_was_last_seen_stays_when_the_target_is_gone_but_the_verdict_does_not() {
+    fn the_last_snapshot_stays_when_the_target_is_gone_but_the_verdict_is_unknown() {
         let mut state = State::default();
-        assert_eq!(state.verdict(), Verdict::CouldNotTell);
-        state.take(Ok(steady()));
+        assert_eq!(state.verdict(), Verdict::Unknown);
+        state.update(Ok(steady()));
         assert_eq!(state.verdict(), Verdict::Fine);
-        state.take(Err(TargetError::Ended(7)));
+        state.update(Err(TargetError::Ended(7)));
         assert_eq!(
-            (state.view().picture, state.view().error),
-            (Some(&steady()), Some("process 7 has ended"))
+            (state.view().snapshot, state.view().error),
+            (Some(&steady()), Some("process 7 has exited"))
         );
-        assert_eq!(state.verdict(), Verdict::CouldNotTell);
+        assert_eq!(state.verdict(), Verdict::Unknown);
     }
 }

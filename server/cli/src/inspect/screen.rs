@@ -1,7 +1,7 @@
-//! A picture as a screen: a pure function, so that every screen is a text in the tests.
+//! Draws a snapshot as a screen: a pure function, so that the tests can compare whole screens.
 //!
-//! What matters most comes first and is given up last: a small terminal loses the chart before the verdict, and the
-//! events before the advice. Without colours everything can still be told apart.
+//! The most important parts come first and are dropped last: a small terminal loses the chart before the verdict, and the events
+//! before the advice. Nothing is expressed by color alone.
 
 mod bar;
 mod chart;
@@ -14,70 +14,70 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::advice::advise;
-use super::snapshot::Picture;
+use super::snapshot::Snapshot;
 use super::text::{clip, headline, printable};
 use super::trace::Trace;
-use style::{Paint, bold, faint, rule};
+use style::{ColorScheme, bold, faint, rule};
 
-/// Columns from which routes and events stand side by side.
+/// Width from which routes and events are side by side, in columns.
 const WIDE: u16 = 110;
 
-/// Columns of the figures beside the chart.
+/// Width of the figures beside the chart, in columns.
 const FIGURES: u16 = 27;
 
-/// Fewest rows and columns of a chart that shows anything.
+/// Least rows and columns of a chart.
 const CHART: (u16, u16) = (5, 60);
 
 /// Everything that is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
-    /// What is looked at.
+    /// The target.
     pub(crate) target: &'a str,
-    /// The last look that told something.
-    pub(crate) picture: Option<&'a Picture>,
-    /// Why the last look told nothing.
+    /// The last successful measurement.
+    pub(crate) snapshot: Option<&'a Snapshot>,
+    /// The error of the last measurement, if it failed.
     pub(crate) error: Option<&'a str>,
-    /// What was seen so far.
+    /// Points of the chart.
     pub(crate) trace: &'a Trace,
-    /// Whether the screen stands still.
+    /// Whether the screen is paused.
     pub(crate) paused: bool,
-    /// Whether colours are wanted.
-    pub(crate) colour: bool,
+    /// Whether colors are used.
+    pub(crate) color: bool,
 }
 
-/// Draws all of it.
+/// Draws the whole screen.
 pub(crate) fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
-    let paint = Paint { colour: view.colour };
+    let scheme = ColorScheme { color: view.color };
     let [body, footer] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(frame.area());
     frame.render_widget(keys(view), footer);
-    match view.picture {
-        Some(picture) => known(frame, body, view, picture, paint),
-        None => unknown(frame, body, view, paint),
+    match view.snapshot {
+        Some(snapshot) => known(frame, body, view, snapshot, scheme),
+        None => unknown(frame, body, view, scheme),
     }
 }
 
-/// Nothing was seen yet.
-fn unknown(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, paint: Paint) {
-    let told = match view.error {
-        Some(error) => vec![paint.critical(printable(error)).into(), "Trying again.".into()],
-        None => vec![Line::raw("Looking…")],
+/// Draws the screen before the first successful measurement.
+fn unknown(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, scheme: ColorScheme) {
+    let message = match view.error {
+        Some(error) => vec![scheme.critical(printable(error)).into(), "Trying again.".into()],
+        None => vec![Line::raw("Measuring…")],
     };
     let title = Line::from(bold(clip(view.target, area.width.into())));
     let mut lines = vec![title, Line::default()];
-    lines.extend(told.into_iter().flat_map(|line| wrapped(&line, area.width)));
+    lines.extend(message.into_iter().flat_map(|line| wrapped(&line, area.width)));
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn known(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, picture: &Picture, paint: Paint) {
+fn known(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot, scheme: ColorScheme) {
     let width = area.width;
-    let mut top = vec![heading(picture, width), bar::line(picture, width, paint)];
+    let mut top = vec![heading(snapshot, width), bar::line(snapshot, width, scheme)];
     if let Some(error) = view.error {
-        top.extend(wrapped(&paint.critical(format!("No answer: {}", printable(error))).into(), width));
+        top.extend(wrapped(&scheme.critical(format!("No answer: {}", printable(error))).into(), width));
     }
     let spare = usize::from(area.height).saturating_sub(top.len());
-    let advice = advice(picture, width, paint, spare.clamp(1, if width >= WIDE { 8 } else { 6 }));
+    let advice = advice(snapshot, width, scheme, spare.clamp(1, if width >= WIDE { 8 } else { 6 }));
     let wide = width >= WIDE;
-    let (routes, events) = (picture.routes.len().min(if wide { 8 } else { 4 }), picture.events.len());
+    let (routes, events) = (snapshot.routes.len().min(if wide { 8 } else { 4 }), snapshot.events.len());
     let events = events.min(if wide { 8 } else { 2 });
     let rows = |count: usize| u16::try_from(if count == 0 { 0 } else { count + 1 }).unwrap_or(u16::MAX);
     let fixed = u16::try_from(top.len() + advice.len() + 1).unwrap_or(u16::MAX);
@@ -94,47 +94,48 @@ fn known(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, picture: &Picture, 
     ])
     .areas(area);
     frame.render_widget(Paragraph::new(top), top_area);
-    frame.render_widget(Paragraph::new(rule("what to know and do", width)), advice_title);
+    frame.render_widget(Paragraph::new(rule("advice", width)), advice_title);
     frame.render_widget(Paragraph::new(advice), advice_area);
-    middle(frame, chart_area, view, picture, paint);
+    middle(frame, chart_area, view, snapshot, scheme);
     if wide {
         let halves = [Constraint::Percentage(58), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(halves).spacing(1).areas(table_area);
-        tables::routes(frame, left, picture);
-        tables::events(frame, right, picture);
+        tables::routes(frame, left, snapshot);
+        tables::events(frame, right, snapshot);
     } else {
         let [upper, lower] =
             Layout::vertical([Constraint::Length(rows(routes)), Constraint::Min(0)]).areas(table_area);
-        tables::routes(frame, upper, picture);
-        tables::events(frame, lower, picture);
+        tables::routes(frame, upper, snapshot);
+        tables::events(frame, lower, snapshot);
     }
 }
 
-/// The chart, and the figures beside it; the figures alone where there is no room for both.
-fn middle(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, picture: &Picture, paint: Paint) {
+/// Draws the chart with the figures beside it, or only the figures if there is no room for both.
+fn middle(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot, scheme: ColorScheme) {
     if area.height < CHART.0 || area.width < CHART.1 {
-        return tables::figures(frame, area, picture, view.trace);
+        return tables::figures(frame, area, snapshot, view.trace);
     }
     let [left, right] =
         Layout::horizontal([Constraint::Min(0), Constraint::Length(FIGURES)]).spacing(1).areas(area);
-    chart::draw(frame, left, picture, view.trace, paint);
-    tables::figures(frame, right, picture, view.trace);
+    chart::draw(frame, left, snapshot, view.trace, scheme);
+    tables::figures(frame, right, snapshot, view.trace);
 }
 
-/// What is looked at on the left, how it is on the right.
-fn heading(picture: &Picture, width: u16) -> Line<'static> {
-    let told = clip(&headline(picture), usize::from(width) / 2);
-    let room = usize::from(width).saturating_sub(told.chars().count() + 1);
-    let target = clip(&picture.target, room);
-    let gap = " ".repeat(usize::from(width).saturating_sub(target.chars().count() + told.chars().count()));
-    Line::from(vec![bold(target), Span::raw(gap), Span::raw(told)])
+/// The target on the left, its status on the right.
+fn heading(snapshot: &Snapshot, width: u16) -> Line<'static> {
+    let headline = clip(&headline(snapshot), usize::from(width) / 2);
+    let room = usize::from(width).saturating_sub(headline.chars().count() + 1);
+    let target = clip(&snapshot.target, room);
+    let gap =
+        " ".repeat(usize::from(width).saturating_sub(target.chars().count() + headline.chars().count()));
+    Line::from(vec![bold(target), Span::raw(gap), Span::raw(headline)])
 }
 
-/// Every piece of advice, wrapped, in at most so many lines; the worst come first.
-fn advice(picture: &Picture, width: u16, paint: Paint, most: usize) -> Vec<Line<'static>> {
+/// The advice, wrapped, in at most `most` lines; the most severe comes first.
+fn advice(snapshot: &Snapshot, width: u16, scheme: ColorScheme, most: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    for piece in advise(picture) {
-        lines.extend(hanging(&paint.mark(piece.severity), &printable(&piece.text), width));
+    for piece in advise(snapshot) {
+        lines.extend(hanging(&scheme.mark(piece.severity), &printable(&piece.text), width));
     }
     if lines.len() > most {
         lines.truncate(most);
@@ -146,7 +147,7 @@ fn advice(picture: &Picture, width: u16, paint: Paint, most: usize) -> Vec<Line<
     lines
 }
 
-/// `text` behind a mark, its further lines indented as far.
+/// Wraps `text` behind a mark, with its further lines indented.
 fn hanging(mark: &Span<'static>, text: &str, width: u16) -> Vec<Line<'static>> {
     let indent = mark.content.chars().count();
     let pieces = wrap(text, usize::from(width).saturating_sub(indent).max(1));
@@ -157,14 +158,14 @@ fn hanging(mark: &Span<'static>, text: &str, width: u16) -> Vec<Line<'static>> {
     lines.collect()
 }
 
-/// A line of one style as several.
+/// Wraps a line of one style.
 fn wrapped(line: &Line<'static>, width: u16) -> Vec<Line<'static>> {
     let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
     let style = line.spans.first().map(|span| span.style).unwrap_or_default();
     wrap(&text, width.max(1).into()).into_iter().map(|piece| Line::styled(piece, style)).collect()
 }
 
-/// Words on lines of at most `width` characters; a longer word is cut where it has to be.
+/// Wraps words to lines of at most `width` characters; a longer word is broken.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -194,7 +195,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 fn keys(view: &View<'_>) -> Line<'static> {
-    let pause = if view.paused { "p go on   PAUSED" } else { "p pause" };
+    let pause = if view.paused { "p resume   PAUSED" } else { "p pause" };
     Line::from(faint(format!("q quit   {pause}")))
 }
 

@@ -1,35 +1,35 @@
-//! What is known of a process at one look.
+//! Snapshots: everything that is known of a process at one measurement.
 
-use heapbeat_shared::event::Event;
 use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
+use heapbeat_shared::event::Event;
 use heapbeat_shared::report::{Limit, Report, RouteReport, Standing, System};
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
 
-/// How much the target tells.
+/// How much is known of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Detail {
     /// The signed report.
     Full,
-    /// The public answer of `/health`: whole megabytes, neither limit nor routes.
+    /// The public figures of `/health`: whole megabytes, without limit and routes.
     Public,
-    /// A process of this machine, from the outside: what the kernel knows of it.
+    /// The kernel's figures on a process of this machine.
     Outside,
 }
 
-/// Everything that the views are made of.
+/// Everything that is known of a process at one measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Picture {
-    /// What was looked at: an address, or a process id with its command.
+pub(crate) struct Snapshot {
+    /// The target: an address, or a process id with its command.
     pub(crate) target: String,
-    /// How much it tells.
+    /// How much is known.
     pub(crate) detail: Detail,
-    /// When, by this machine's clock.
+    /// Time of the measurement, by this machine's clock.
     pub(crate) at: UnixMillis,
-    /// Its own word for itself.
+    /// Status that the server reports.
     pub(crate) status: Option<Status>,
-    /// Which build runs.
+    /// Version of the build.
     pub(crate) version: Option<String>,
     /// Seconds since it started.
     pub(crate) uptime: Option<u64>,
@@ -39,32 +39,32 @@ pub(crate) struct Picture {
     pub(crate) heap_known: bool,
     /// The limit, where known.
     pub(crate) limit: Option<Limit>,
-    /// Where the ladder stands.
+    /// Pressure level, and since when it lasts.
     pub(crate) pressure: Option<Standing>,
-    /// More figures.
+    /// Figures of the operating system.
     pub(crate) system: System,
-    /// Who holds memory.
+    /// Memory by route.
     pub(crate) routes: Vec<RouteReport>,
-    /// What happened lately.
+    /// Recent events.
     pub(crate) events: Vec<Event>,
-    /// Whether it leaks.
+    /// Forecast of a leak.
     pub(crate) forecast: Assessment,
-    /// How the instance before this one ended.
+    /// Exit of the previous instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Exit>,
     /// Sources that the target cannot read.
     pub(crate) missing: Vec<String>,
-    /// Why less is told than was asked for.
+    /// Why less is known than was requested.
     pub(crate) note: Option<String>,
-    /// Readings since the look before, oldest first: a report brings those that were not seen.
+    /// Samples since the last measurement, oldest first.
     #[serde(skip)]
     pub(crate) history: Vec<Sample>,
 }
 
-impl Picture {
-    /// Of a signed report.
+impl Snapshot {
+    /// A snapshot from a signed report.
     pub(crate) fn of_report(target: String, at: UnixMillis, report: Report, history: Vec<Sample>) -> Self {
-        Picture {
+        Snapshot {
             target,
             detail: Detail::Full,
             at,
@@ -86,7 +86,7 @@ impl Picture {
         }
     }
 
-    /// Of a public answer; the forecast is this side's own, from the looks so far.
+    /// A snapshot from the public figures, with a forecast from the measurements so far.
     pub(crate) fn of_health(
         target: String,
         sample: Sample,
@@ -94,15 +94,15 @@ impl Picture {
         limit: Option<Limit>,
         forecast: Assessment,
     ) -> Self {
-        Picture {
+        Snapshot {
             status: Some(health.status),
             uptime: Some(health.uptime),
             heap_known: true,
-            ..Picture::bare(target, Detail::Public, sample, limit, forecast)
+            ..Snapshot::bare(target, Detail::Public, sample, limit, forecast)
         }
     }
 
-    /// With the figures and nothing else.
+    /// A snapshot with the figures and nothing else.
     pub(crate) fn bare(
         target: String,
         detail: Detail,
@@ -110,7 +110,7 @@ impl Picture {
         limit: Option<Limit>,
         forecast: Assessment,
     ) -> Self {
-        Picture {
+        Snapshot {
             target,
             detail,
             at: sample.at,
@@ -132,14 +132,14 @@ impl Picture {
         }
     }
 
-    /// Share of the limit that is used, 1 for all of it; `None` without a limit.
+    /// Used share of the limit, from 0 to 1; `None` without a limit.
     pub(crate) fn used_share(&self) -> Option<f64> {
         let limit = self.limit.as_ref()?.bytes;
         (limit > Bytes::ZERO).then(|| self.sample.working_set.0 as f64 / limit.0 as f64)
     }
 }
 
-/// A public answer as a sample: whole megabytes, and the allocator's resident part from `external`.
+/// Converts the public figures to a sample, in whole megabytes; the allocator's resident memory follows from `external`.
 pub(crate) fn sample_of_health(at: UnixMillis, health: &Health) -> Sample {
     let memory = health.memory;
     let rss = Bytes::from(memory.rss);
@@ -153,8 +153,8 @@ pub(crate) fn sample_of_health(at: UnixMillis, health: &Health) -> Sample {
     }
 }
 
-/// Feeds one look to a forecaster of this side's own and asks it.
-pub(crate) fn foresee(
+/// Adds one sample to a forecaster, and returns its assessment.
+pub(crate) fn forecast_from(
     forecaster: &mut Forecaster,
     sample: &Sample,
     heap_known: bool,

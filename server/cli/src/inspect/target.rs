@@ -1,4 +1,4 @@
-//! What can be looked at.
+//! Targets that can be measured.
 
 use std::io;
 
@@ -7,16 +7,16 @@ use heapbeat_shared::health::HealthError;
 use heapbeat_shared::report::ReportError;
 use heapbeat_shared::signing::{Secret, SignatureError};
 
-use super::outside::Outside;
-use super::remote::Remote;
-use super::snapshot::Picture;
+use super::process_source::ProcessSource;
+use super::server_source::ServerSource;
+use super::snapshot::Snapshot;
 
-/// Something to look at.
+/// A process to measure.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    /// A heapbeat server, by the address of its `/health`; with the secret it tells everything.
+    /// A heapbeat server, by the address of its `/health`. With the secret it reports everything.
     Url {
-        /// The address; `/health` is added where there is no path.
+        /// The address; without a path, `/health` is added.
         url: String,
         /// `HEAPBEAT_SECRET`.
         secret: Option<Secret>,
@@ -25,80 +25,78 @@ pub(crate) enum Target {
     Pid(u32),
 }
 
-/// Why nothing could be told.
+/// The target could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
-    /// Not an http address.
-    #[error(
-        "{0:?} is not an address to look at: it is like https://api.example.com or http://localhost:8080/health"
-    )]
+    /// The text is not an HTTP address.
+    #[error("{0:?} is not an address such as https://api.example.com or http://localhost:8080/health")]
     BadUrl(String),
-    /// No answer.
+    /// The server does not answer.
     #[error("{url} does not answer: {reason}")]
     Unreachable {
-        /// Where.
+        /// The address.
         url: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// An answer of another kind.
+    /// The response has another status than 200.
     #[error("{url} answered {status}{hint}")]
     Status {
-        /// Where.
+        /// The address.
         url: String,
         /// The status.
         status: u16,
-        /// What may be the matter.
+        /// The likely cause.
         hint: &'static str,
     },
-    /// Not a health answer.
+    /// The body is not that of `/health`.
     #[error("{url} is not a heapbeat server: {error}")]
     NotHealth {
-        /// Where.
+        /// The address.
         url: String,
-        /// What its body is.
+        /// What is wrong with it.
         error: HealthError,
     },
-    /// Not a report.
+    /// The body is not a report.
     #[error("{url} sent a report that cannot be read: {error}")]
     NotReport {
-        /// Where.
+        /// The address.
         url: String,
         /// What is wrong with it.
         error: ReportError,
     },
-    /// Somebody else answered.
-    #[error("the answer of {url} is not signed with this secret: {error}")]
+    /// The signature of the response is wrong.
+    #[error("the response of {url} is not signed with this secret: {error}")]
     Forged {
-        /// Where.
+        /// The address.
         url: String,
         /// What is wrong with it.
         error: SignatureError,
     },
-    /// No such process.
+    /// There is no such process.
     #[error("there is no process {0} on this machine")]
     NoProcess(u32),
-    /// A kernel thread, or one that has ended and was not waited for.
-    #[error("process {0} has no memory of its own: it is a kernel thread, or has ended")]
+    /// The process is a kernel thread or a zombie.
+    #[error("process {0} has no memory of its own: it is a kernel thread, or has exited")]
     NoMemory(u32),
-    /// It was there before.
-    #[error("process {0} has ended")]
+    /// The process has exited since the last measurement.
+    #[error("process {0} has exited")]
     Ended(u32),
-    /// A process that hides its figures.
+    /// The figures of the process cannot be read.
     #[error("process {pid} cannot be read: {error}")]
     Process {
-        /// Its id.
+        /// The process id.
         pid: u32,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// No random numbers for a nonce.
-    #[error("the system gives no random numbers: {0}")]
+    /// There are no random numbers for a nonce.
+    #[error("the system has no random numbers: {0}")]
     Random(String),
 }
 
 impl TargetError {
-    /// Whether another look cannot go better: a process that has ended does not come back.
+    /// Whether another measurement would fail as well: a process that has exited does not come back.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -110,25 +108,25 @@ impl TargetError {
     }
 }
 
-/// Looks at one target again and again.
+/// Measures one target repeatedly.
 #[derive(Debug)]
-pub(super) enum Watcher {
-    Remote(Remote),
-    Outside(Outside),
+pub(super) enum Source {
+    Server(ServerSource),
+    Process(ProcessSource),
 }
 
-impl Watcher {
+impl Source {
     pub(super) fn new(target: &Target, limit: Option<Bytes>) -> Result<Self, TargetError> {
         Ok(match target {
-            Target::Url { url, secret } => Watcher::Remote(Remote::new(url, secret.clone(), limit)?),
-            Target::Pid(pid) => Watcher::Outside(Outside::new(*pid, limit)?),
+            Target::Url { url, secret } => Source::Server(ServerSource::new(url, secret.clone(), limit)?),
+            Target::Pid(pid) => Source::Process(ProcessSource::new(*pid, limit)?),
         })
     }
 
-    pub(super) fn look(&mut self) -> Result<Picture, TargetError> {
+    pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
         match self {
-            Watcher::Remote(remote) => remote.look(),
-            Watcher::Outside(outside) => outside.look(),
+            Source::Server(server) => server.measure(),
+            Source::Process(process) => process.measure(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A picture as text: for a pipe, a log, a ticket.
+//! Writes a snapshot as text, for a pipe, a log or a ticket.
 
 use std::fmt::Write as _;
 
@@ -6,44 +6,44 @@ use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::System;
 use heapbeat_shared::{Bytes, Exit, ExitKind, UnixMillis};
 
-use super::advice::{Advice, Severity, advise, worst};
-use super::snapshot::Picture;
+use super::advice::{Advice, Severity, advise, worst_severity};
+use super::snapshot::Snapshot;
 
-/// Most events that are shown.
-const EVENTS: usize = 8;
+/// Number of events that are shown.
+const MAX_EVENTS: usize = 8;
 
-/// Most characters of the last ending.
-const LONGEST_ENDING: usize = 160;
+/// Length of the line on the previous exit, in characters.
+const MAX_EXIT_LINE: usize = 160;
 
-/// Most routes that are shown.
-const ROUTES: usize = 5;
+/// Number of routes that are shown.
+const MAX_ROUTES: usize = 5;
 
-/// One JSON object, without a newline: the picture, the verdict and the advice.
-pub(crate) fn json(picture: &Picture) -> String {
+/// Writes the snapshot, its severity and the advice as one JSON object, without a newline.
+pub(crate) fn json(snapshot: &Snapshot) -> String {
     #[derive(serde::Serialize)]
-    struct Told<'a> {
+    struct Inspection<'a> {
         severity: Severity,
         advice: Vec<Advice>,
         #[serde(flatten)]
-        picture: &'a Picture,
+        snapshot: &'a Snapshot,
     }
-    let told = Told { severity: worst(picture), advice: advise(picture), picture };
-    serde_json::to_string(&told).expect("numbers, texts and fixed words always serialise")
+    let inspection = Inspection { severity: worst_severity(snapshot), advice: advise(snapshot), snapshot };
+    serde_json::to_string(&inspection).expect("numbers, texts and fixed words always serialize")
 }
 
-/// Several lines for people.
-pub(crate) fn report(picture: &Picture, colour: bool) -> String {
+/// Writes several lines for people.
+pub(crate) fn report(snapshot: &Snapshot, color: bool) -> String {
     let mut out = String::new();
-    let paint = Paint { colour };
+    let style = TextStyle { color };
     // Writing to a String cannot fail.
-    let heading = format!("{}  {}", paint.bold(&printable(&picture.target)), headline(picture));
+    let heading = format!("{}  {}", style.bold(&printable(&snapshot.target)), headline(snapshot));
     let _ = writeln!(out, "{}\n", heading.trim_end());
-    for (name, value) in figures(picture) {
+    for (name, value) in figures(snapshot) {
         let _ = writeln!(out, "  {name:<14}{value}");
     }
-    if !picture.routes.is_empty() {
+    if !snapshot.routes.is_empty() {
         let _ = writeln!(out, "\n  {:<32}{:>12}{:>14}{:>14}", "route", "live", "growth/min", "per request");
-        for route in picture.routes.iter().take(ROUTES) {
+        for route in snapshot.routes.iter().take(MAX_ROUTES) {
             let growth = route.growth_per_minute.map_or_else(|| "-".into(), signed);
             let _ = writeln!(
                 out,
@@ -54,44 +54,45 @@ pub(crate) fn report(picture: &Picture, colour: bool) -> String {
             );
         }
     }
-    if !picture.events.is_empty() {
+    if !snapshot.events.is_empty() {
         let _ = writeln!(out);
-        for event in picture.events.iter().rev().take(EVENTS) {
-            let _ = writeln!(out, "  {} ago  {}", ago(picture.at, event.at), describe(event));
+        for event in snapshot.events.iter().rev().take(MAX_EVENTS) {
+            let _ = writeln!(out, "  {} ago  {}", ago(snapshot.at, event.at), describe(event));
         }
     }
     let _ = writeln!(out);
-    for Advice { severity, text } in advise(picture) {
-        let _ = writeln!(out, "{} {}", paint.mark(severity), printable(&text));
+    for Advice { severity, text } in advise(snapshot) {
+        let _ = writeln!(out, "{} {}", style.mark(severity), printable(&text));
     }
     out
 }
 
-/// Status, build and age in one line.
-pub(crate) fn headline(picture: &Picture) -> String {
-    let status = picture.status.map(|status| status.as_str().to_owned());
-    let version = picture.version.as_ref().map(|version| format!("version {}", printable(version)));
-    let uptime = picture.uptime.map(|seconds| format!("up {}", span(seconds)));
+/// Status, version and uptime in one line.
+pub(crate) fn headline(snapshot: &Snapshot) -> String {
+    let status = snapshot.status.map(|status| status.as_str().to_owned());
+    let version = snapshot.version.as_ref().map(|version| format!("version {}", printable(version)));
+    let uptime = snapshot.uptime.map(|seconds| format!("up {}", span(seconds)));
     [status, version, uptime].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The figures by name, those that are known.
-pub(crate) fn figures(picture: &Picture) -> Vec<(&'static str, String)> {
-    let (sample, system) = (&picture.sample, &picture.system);
-    let limit = picture.limit.as_ref().map(|limit| format!("{} ({})", limit.bytes, printable(&limit.origin)));
-    let used = match picture.used_share() {
+/// The known figures, by name.
+pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let (sample, system) = (&snapshot.sample, &snapshot.system);
+    let limit =
+        snapshot.limit.as_ref().map(|limit| format!("{} ({})", limit.bytes, printable(&limit.origin)));
+    let used = match snapshot.used_share() {
         Some(share) => format!("{} ({:.1} % of the limit)", sample.working_set, share * 100.0),
         None => sample.working_set.to_string(),
     };
     let heap =
-        picture.heap_known.then(|| format!("{} used, {} in pages", sample.heap_used, sample.heap_total));
-    let external = picture.heap_known.then(|| sample.external().to_string());
+        snapshot.heap_known.then(|| format!("{} used, {} in pages", sample.heap_used, sample.heap_total));
+    let external = snapshot.heap_known.then(|| sample.external().to_string());
     let bytes = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.to_string());
     let rows = [
         ("memory", Some(used)),
         ("limit", limit),
-        ("pressure", picture.pressure.map(|standing| standing.rung.as_str().to_owned())),
-        ("last ended", picture.previous.as_ref().map(|ending| ended(picture.at, ending))),
+        ("pressure", snapshot.pressure.map(|standing| standing.rung.as_str().to_owned())),
+        ("last exit", snapshot.previous.as_ref().map(|exit| describe_exit(snapshot.at, exit))),
         ("rss", Some(sample.rss.to_string())),
         ("peak", bytes(system.peak)),
         ("heap", heap),
@@ -103,33 +104,33 @@ pub(crate) fn figures(picture: &Picture) -> Vec<(&'static str, String)> {
         ("allocator", allocator(system)),
         ("cgroup", cgroup(system)),
         ("memory stall", stall(system).map(|percent| format!("{percent:.1} % of the last ten seconds"))),
-        ("runtime late", system.runtime_stall_ms.map(|ms| format!("{ms} ms at worst in a minute"))),
+        ("runtime late", system.runtime_stall_ms.map(|ms| format!("{ms} ms at most in the last minute"))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// How the instance before this one ended, in one line.
-fn ended(now: UnixMillis, ending: &Exit) -> String {
-    let sure = if ending.sure || ending.kind == ExitKind::Unknown { "" } else { " probably" };
-    let why = printable(&ending.evidence.join("; "));
-    clip(&format!("{} ago:{sure} {}: {why}", ago(now, ending.at), ending.kind.as_str()), LONGEST_ENDING)
+/// The exit of the previous instance, in one line.
+fn describe_exit(now: UnixMillis, exit: &Exit) -> String {
+    let sure = if exit.sure || exit.kind == ExitKind::Unknown { "" } else { " probably" };
+    let why = printable(&exit.evidence.join("; "));
+    clip(&format!("{} ago:{sure} {}: {why}", ago(now, exit.at), exit.kind.as_str()), MAX_EXIT_LINE)
 }
 
-/// Share of the last ten seconds in which tasks waited for memory: of the cgroup, or of the machine where that is all
-/// that is known.
+/// Share of the last ten seconds in which tasks waited for memory, in percent: of the cgroup, or of the machine if that of the
+/// cgroup is unknown.
 pub(crate) fn stall(system: &System) -> Option<f64> {
     system.memory_stall_percent.or(system.machine_stall_percent)
 }
 
-/// What jemalloc needs for itself.
+/// Memory of jemalloc itself.
 fn allocator(system: &System) -> Option<String> {
     let (mapped, retained) = (system.heap_mapped?, system.heap_retained?);
     Some(format!("{mapped} mapped, {retained} retained, {} metadata", system.heap_metadata?))
 }
 
-/// What is charged to the cgroup, and what happened to it since it was made.
+/// Memory charged to the cgroup, and the events since it was created.
 fn cgroup(system: &System) -> Option<String> {
-    let mut told = system.cgroup_usage?.to_string();
+    let mut text = system.cgroup_usage?.to_string();
     for (count, what) in [
         (system.cgroup_high, "throttled"),
         (system.cgroup_max, "limit hits"),
@@ -137,13 +138,13 @@ fn cgroup(system: &System) -> Option<String> {
         (system.oom_kills, "kills"),
     ] {
         if let Some(count) = count.filter(|count| *count > 0) {
-            let _ = write!(told, ", {what} {count}");
+            let _ = write!(text, ", {what} {count}");
         }
     }
-    Some(told)
+    Some(text)
 }
 
-/// An event in words.
+/// Describes an event.
 pub(crate) fn describe(event: &Event) -> String {
     match &event.kind {
         EventKind::Started => "started".into(),
@@ -153,22 +154,22 @@ pub(crate) fn describe(event: &Event) -> String {
         EventKind::Purge { before, after, took_ms } => {
             format!("purge gave back {} in {took_ms} ms ({before} to {after})", before.saturating_sub(*after))
         }
-        EventKind::Recycle { reason } => format!("a fresh worker was asked for: {}", printable(reason)),
-        EventKind::Leave => "gave up: finishing and leaving".into(),
+        EventKind::Recycle { reason } => format!("a fresh worker was requested: {}", printable(reason)),
+        EventKind::Leave => "gave up: finishing requests and exiting".into(),
         EventKind::Shed { refused, lasted_ms } => format!("refused {refused} requests within {lasted_ms} ms"),
         EventKind::Panic { message } => format!("panic: {}", printable(message)),
         EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
-        EventKind::Other => "something that only a newer version knows".to_owned(),
+        EventKind::Other => "an event of a newer version".to_owned(),
         EventKind::Stop { by } => format!("asked to stop by {}", printable(by)),
     }
 }
 
-/// Text from elsewhere without control characters, which a terminal would obey.
+/// Replaces control characters in text from elsewhere, as a terminal would interpret them.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// At most `width` characters, the last an ellipsis where something was cut.
+/// Cuts text to at most `width` characters, the last of which is then an ellipsis.
 pub(crate) fn clip(text: &str, width: usize) -> String {
     let text = printable(text);
     if text.chars().count() <= width {
@@ -177,7 +178,7 @@ pub(crate) fn clip(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Bytes with a sign.
+/// A size with its sign.
 pub(crate) fn signed(amount: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
@@ -188,7 +189,7 @@ pub(crate) fn signed(amount: f64) -> String {
     if amount < 0.0 { format!("-{size}") } else { format!("+{size}") }
 }
 
-/// Seconds for people, two units.
+/// A time in two units.
 pub(crate) fn span(seconds: u64) -> String {
     match seconds {
         s @ 0..60 => format!("{s} s"),
@@ -198,18 +199,18 @@ pub(crate) fn span(seconds: u64) -> String {
     }
 }
 
-/// How long before `now` something was.
+/// The time between `then` and `now`.
 pub(crate) fn ago(now: UnixMillis, then: UnixMillis) -> String {
     span(now.since(then).as_secs())
 }
 
-struct Paint {
-    colour: bool,
+struct TextStyle {
+    color: bool,
 }
 
-impl Paint {
+impl TextStyle {
     fn with(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     fn bold(&self, text: &str) -> String {
@@ -257,16 +258,16 @@ ok       Memory is steady: its floor does not rise.
     }
 
     #[test]
-    fn a_terminal_is_not_given_orders() {
+    fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb\nc"), "a [2Jb c");
         assert_eq!(clip("POST /a/very/long/path", 10), "POST /a/v…");
     }
 
     #[test]
-    fn time_is_told_in_two_units() {
+    fn times_have_two_units() {
         let cases = [(9, "9 s"), (250, "4 min 10 s"), (26_400, "7 h 20 min"), (1_047_600, "12 d 3 h")];
-        for (seconds, told) in cases {
-            assert_eq!(span(seconds), told);
+        for (seconds, text) in cases {
+            assert_eq!(span(seconds), text);
         }
     }
 }

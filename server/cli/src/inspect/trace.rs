@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 
 use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
-use super::snapshot::Picture;
+use super::snapshot::Snapshot;
 
 /// Most readings that are kept: two hours at one a second, 230 kB.
 const KEPT: usize = 7200;
 
-/// One instant of the chart.
+/// One point of the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Point {
-    /// When.
+    /// Time of the sample.
     pub(crate) at: UnixMillis,
     /// Resident set.
     pub(crate) rss: Bytes,
@@ -20,7 +20,7 @@ pub(crate) struct Point {
     pub(crate) heap: Option<Bytes>,
 }
 
-/// Readings, oldest first.
+/// Points, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace {
     points: VecDeque<Point>,
@@ -29,21 +29,21 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Takes in a look with whatever history it brought.
-    pub(crate) fn push(&mut self, picture: &Picture) {
-        for sample in &picture.history {
-            self.point(sample, picture.heap_known);
+    /// Adds a snapshot and its history.
+    pub(crate) fn push(&mut self, snapshot: &Snapshot) {
+        for sample in &snapshot.history {
+            self.point(sample, snapshot.heap_known);
         }
-        self.point(&picture.sample, picture.heap_known);
-        let Some(cpu) = picture.system.cpu_seconds else { return };
-        if let Some((at, before)) = self.cpu.replace((picture.at, cpu)) {
-            let elapsed = picture.at.since(at).as_secs_f64();
-            // Less CPU time than before is another process.
+        self.point(&snapshot.sample, snapshot.heap_known);
+        let Some(cpu) = snapshot.system.cpu_seconds else { return };
+        if let Some((at, before)) = self.cpu.replace((snapshot.at, cpu)) {
+            let elapsed = snapshot.at.since(at).as_secs_f64();
+            // Less CPU time than before belongs to another process.
             self.cpu_percent = (elapsed > 0.0 && cpu >= before).then(|| 100.0 * (cpu - before) / elapsed);
         }
     }
 
-    /// What is already there, or older, is not drawn twice.
+    /// Adds a point, unless it is not newer than the last one.
     fn point(&mut self, sample: &Sample, heap_known: bool) {
         if self.points.back().is_some_and(|last| sample.at <= last.at) {
             return;
@@ -55,12 +55,12 @@ impl Trace {
         self.points.push_back(Point { at: sample.at, rss: sample.rss, heap });
     }
 
-    /// The readings.
+    /// The points, oldest first.
     pub(crate) fn points(&self) -> impl ExactSizeIterator<Item = &Point> {
         self.points.iter()
     }
 
-    /// From the first reading to the last.
+    /// Time from the first point to the last.
     pub(crate) fn span(&self) -> std::time::Duration {
         match (self.points.front(), self.points.back()) {
             (Some(first), Some(last)) => last.at.since(first.at),
@@ -68,7 +68,7 @@ impl Trace {
         }
     }
 
-    /// CPU between the last two looks, 100 for one core.
+    /// CPU time between the last two measurements in percent, 100 for one core.
     pub(crate) fn cpu_percent(&self) -> Option<f64> {
         self.cpu_percent
     }
@@ -79,12 +79,12 @@ mod tests {
     use super::*;
     use crate::inspect::advice::tests::steady;
 
-    fn at(seconds: i64, cpu: f64) -> Picture {
-        let mut picture = steady();
-        picture.at = UnixMillis(seconds * 1000);
-        picture.sample.at = picture.at;
-        picture.system.cpu_seconds = Some(cpu);
-        picture
+    fn at(seconds: i64, cpu: f64) -> Snapshot {
+        let mut snapshot = steady();
+        snapshot.at = UnixMillis(seconds * 1000);
+        snapshot.sample.at = snapshot.at;
+        snapshot.system.cpu_seconds = Some(cpu);
+        snapshot
     }
 
     #[test]

@@ -6,7 +6,7 @@ use heapbeat_shared::{InstanceId, UnixMillis};
 use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::config::Patience;
+use crate::config::EdgeSilence;
 use crate::dependency::{CheckDetails, CheckError, Dependencies, Dependency};
 use crate::instance::Instance;
 use crate::sampling::Reading;
@@ -31,13 +31,13 @@ fn desk_with(secrets: Secrets, board: Dependencies) -> Arc<ReportHandler> {
     let first = Reading::default();
     let recorder = Arc::new(Telemetry::new(clock, instance.clone(), None, Vec::new(), &first));
     let state = Arc::new(State::new(&first, board));
-    let watching = Arc::new(EdgeLiveness::new(Patience::Learned, None, &instance));
+    let watching = Arc::new(EdgeLiveness::new(EdgeSilence::Auto, None, &instance));
     Arc::new(ReportHandler::new(
         state,
         recorder,
         clock,
         secrets,
-        Metrics::default(),
+        MetricsConfig::default(),
         Arc::default(),
         watching,
     ))

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::overload::thresholds::Thresholds;
+use crate::config::thresholds::Thresholds;
 
 const LIMIT: Bytes = Bytes::from_mb(1000);
 

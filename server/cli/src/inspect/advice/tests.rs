@@ -1,14 +1,14 @@
 use std::time::Duration;
 
-use heapbeat_shared::event::Event;
 use heapbeat_forecast::{Assessment, Basis, Forecaster, Rate, Slope, TimeToLimit};
+use heapbeat_shared::event::Event;
 use heapbeat_shared::report::{Limit, Standing};
 use heapbeat_shared::{Sample, UnixMillis};
 
 use super::*;
 
-/// A steady process at 100 of 512 MB that tells everything.
-pub(crate) fn steady() -> Picture {
+/// A steady process at 100 of 512 MB with all figures.
+pub(crate) fn steady() -> Snapshot {
     let mb = Bytes::from_mb;
     let sample = Sample {
         at: UnixMillis(0),
@@ -21,26 +21,26 @@ pub(crate) fn steady() -> Picture {
     let limit = Some(Limit { bytes: mb(512), origin: "cgroup".into() });
     let forecast =
         Assessment { verdict: Verdict::Steady, basis: Basis::Flat, ..Forecaster::new().assess(mb(512)) };
-    Picture {
+    Snapshot {
         heap_known: true,
-        ..Picture::bare("http://x/health".into(), Detail::Full, sample, limit, forecast)
+        ..Snapshot::bare("http://x/health".into(), Detail::Full, sample, limit, forecast)
     }
 }
 
-fn with(change: impl FnOnce(&mut Picture)) -> Picture {
-    let mut picture = steady();
-    change(&mut picture);
-    picture
+fn with(change: impl FnOnce(&mut Snapshot)) -> Snapshot {
+    let mut snapshot = steady();
+    change(&mut snapshot);
+    snapshot
 }
 
-fn leaking(picture: &mut Picture, minutes: u64) {
+fn leaking(snapshot: &mut Snapshot, minutes: u64) {
     let rate = |mb: f64| Rate(mb * 1_048_576.0 / 60.0);
     let time = Duration::from_secs(minutes * 60);
-    picture.forecast.verdict = Verdict::Leaking;
-    picture.forecast.basis = Basis::Retained;
-    picture.forecast.place = Place::Heap;
-    picture.forecast.slope = Some(Slope { expected: rate(1.9), low: rate(1.8), high: rate(2.0) });
-    picture.forecast.time_to_limit = Some(TimeToLimit { expected: time, earliest: time, latest: time });
+    snapshot.forecast.verdict = Verdict::Leaking;
+    snapshot.forecast.basis = Basis::Retained;
+    snapshot.forecast.place = Place::Heap;
+    snapshot.forecast.slope = Some(Slope { expected: rate(1.9), low: rate(1.8), high: rate(2.0) });
+    snapshot.forecast.time_to_limit = Some(TimeToLimit { expected: time, earliest: time, latest: time });
 }
 
 fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
@@ -57,11 +57,11 @@ fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
     }
 }
 
-/// Name, picture, how bad, and a piece of what is said first.
+/// Name, snapshot, severity, and a part of the first advice.
 #[test]
-fn each_rule_says_what_follows_from_its_figures() {
+fn each_rule_advises_by_its_figures() {
     let rung =
-        |rung| move |p: &mut Picture| p.pressure = Some(Standing { rung, since: UnixMillis(0), shed: 0 });
+        |rung| move |p: &mut Snapshot| p.pressure = Some(Standing { rung, since: UnixMillis(0), shed: 0 });
     let cases = [
         ("steady", steady(), Severity::Fine, "Nothing to do."),
         (
@@ -78,19 +78,14 @@ fn each_rule_says_what_follows_from_its_figures() {
             "490.0 MB of 512.0 MB (96 %)",
         ),
         (
-            "its own word",
+            "status of the server",
             with(|p| p.status = Some(Status::Degraded)),
             Severity::Warning,
-            "calls itself degraded",
+            "reports status degraded",
         ),
         ("leak", with(|p| leaking(p, 200)), Severity::Warning, "The live heap leaks 1.90 MB/min"),
         ("leak, soon", with(|p| leaking(p, 20)), Severity::Critical, "in 20 min"),
-        (
-            "killed before",
-            with(|p| p.system.oom_kills = Some(2)),
-            Severity::Warning,
-            "for want of memory: 2 so far",
-        ),
+        ("killed before", with(|p| p.system.oom_kills = Some(2)), Severity::Warning, "(2 so far)"),
         (
             "swap",
             with(|p| p.system.swap = Some(Bytes::from_mb(40))),
@@ -101,7 +96,7 @@ fn each_rule_says_what_follows_from_its_figures() {
             "no headroom",
             with(|p| p.system.peak = Some(Bytes::from_mb(500))),
             Severity::Warning,
-            "A peak of 500.0 MB was seen: a limit of 512.0 MB leaves no headroom",
+            "Memory peaked at 500.0 MB: a limit of 512.0 MB leaves no headroom",
         ),
         (
             "pressure stall",
@@ -125,44 +120,44 @@ fn each_rule_says_what_follows_from_its_figures() {
             "7 requests were refused",
         ),
     ];
-    for (name, picture, severity, text) in cases {
-        let advice = advise(&picture);
+    for (name, snapshot, severity, text) in cases {
+        let advice = advise(&snapshot);
         assert_eq!(advice[0].severity, severity, "{name}: {advice:?}");
         assert!(advice[0].text.contains(text), "{name}: {advice:?}");
-        assert_eq!(worst(&picture), severity, "{name}");
+        assert_eq!(worst_severity(&snapshot), severity, "{name}");
     }
 }
 
 #[test]
 fn the_route_that_explains_a_leak_is_named() {
-    let picture = with(|p| {
+    let snapshot = with(|p| {
         leaking(p, 200);
         p.routes = vec![route("POST /upload", 48.0, 0.42), route("GET /", 2.0, 100.0)];
     });
-    let advice = advise(&picture);
+    let advice = advise(&snapshot);
     assert_eq!(
         advice[1].text,
-        "POST /upload keeps 1.9 MB a request; 96 % of the growth: look at its caches, maps and channels."
+        "POST /upload keeps 1.9 MB a request; 96 % of the growth: check its caches, maps and channels."
     );
 }
 
 #[test]
-fn what_is_no_routes_is_looked_for_elsewhere() {
-    let accused = accused(&[route("(untagged)", 48.0, 0.0)]).unwrap();
+fn growth_of_no_route_has_a_hint_of_its_own() {
+    let suspect_route = suspect_route(&[route("(untagged)", 48.0, 0.0)]).unwrap();
     assert!(
-        accused.starts_with("(untagged) keeps 48.0 MB a minute; 100 % of the growth: look at background"),
-        "{accused}"
+        suspect_route.starts_with("(untagged) keeps 48.0 MB a minute; 100 % of the growth: check background"),
+        "{suspect_route}"
     );
 }
 
 #[test]
 fn fragmentation_is_not_blamed_on_a_route() {
-    let picture = with(|p| {
+    let snapshot = with(|p| {
         p.forecast.verdict = Verdict::Fragmenting;
         p.forecast.place = Place::Gap;
         p.routes = vec![route("POST /upload", 48.0, 0.42)];
     });
-    let texts: Vec<String> = advise(&picture).into_iter().map(|advice| advice.text).collect();
+    let texts: Vec<String> = advise(&snapshot).into_iter().map(|advice| advice.text).collect();
     assert!(texts.iter().any(|text| text.contains("Lower jemalloc's decay")), "{texts:?}");
     assert!(!texts.iter().any(|text| text.contains("POST /upload")), "{texts:?}");
 }

@@ -1,32 +1,35 @@
-//! How much of the limit is used, with the ladder's marks.
+//! The bar of the used share of the limit, with the ladder's thresholds.
 
 use ratatui::text::{Line, Span};
 
-use super::style::{Paint, bold};
-use crate::inspect::advice::worst;
-use crate::inspect::snapshot::Picture;
+use super::style::{ColorScheme, bold};
+use crate::inspect::advice::worst_severity;
+use crate::inspect::snapshot::Snapshot;
 
-/// The ladder's usual marks, as shares of the limit (Contract 2).
-const MARKS: [f64; 4] = [0.781_25, 0.879, 0.9375, 0.969];
+/// The default thresholds of the ladder, as shares of the limit.
+const THRESHOLDS: [f64; 4] = [0.781_25, 0.879, 0.9375, 0.969];
 
-/// `████░░░╎░╎╎  312.4 MB of 512.0 MB (61 %)  calm`; only the words without a limit.
-pub(super) fn line(picture: &Picture, width: u16, paint: Paint) -> Line<'static> {
-    let used = picture.sample.working_set;
-    let Some((limit, share)) = picture.limit.as_ref().zip(picture.used_share()) else {
-        return Line::raw(format!("{used} used, limit not known"));
+/// `████░░░╎░╎╎  312.4 MB of 512.0 MB (61 %)  calm`; without a limit only the words.
+pub(super) fn line(snapshot: &Snapshot, width: u16, scheme: ColorScheme) -> Line<'static> {
+    let used = snapshot.sample.working_set;
+    let Some((limit, share)) = snapshot.limit.as_ref().zip(snapshot.used_share()) else {
+        return Line::raw(format!("{used} used, unknown limit"));
     };
-    let rung = picture.pressure.map_or_else(String::new, |standing| format!("  {}", standing.rung.as_str()));
+    let rung = snapshot.pressure.map_or_else(String::new, |standing| format!("  {}", standing.rung.as_str()));
     let words = format!(" {used} of {} ({:.0} %){rung}", limit.bytes, share * 100.0);
     let cells = usize::from(width).saturating_sub(words.chars().count());
-    Line::from(vec![Span::styled(cells_of(share, cells), paint.of(worst(picture))), bold(words)])
+    Line::from(vec![
+        Span::styled(cells_of(share, cells), scheme.severity_style(worst_severity(snapshot))),
+        bold(words),
+    ])
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares are clamped to 0..=1")]
 fn cells_of(share: f64, cells: usize) -> String {
     let filled = (share.clamp(0.0, 1.0) * cells as f64).round() as usize;
-    let marks = MARKS.map(|mark| (mark * cells as f64) as usize);
+    let thresholds = THRESHOLDS.map(|share| (share * cells as f64) as usize);
     (0..cells)
-        .map(|cell| match (cell < filled, marks.contains(&cell)) {
+        .map(|cell| match (cell < filled, thresholds.contains(&cell)) {
             (true, _) => '█',
             (false, true) => '╎',
             (false, false) => '░',
@@ -39,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_filled_in_proportion_and_marks_stay_where_they_are() {
+    fn cells_are_filled_in_proportion_and_thresholds_keep_their_places() {
         assert_eq!(cells_of(0.5, 32), "████████████████░░░░░░░░░╎░░╎░╎╎");
         assert_eq!(cells_of(0.9, 32), "█████████████████████████████░╎╎");
         assert_eq!(cells_of(7.0, 4), "████");

@@ -1,4 +1,4 @@
-//! Resident set, live heap and limit over the time watched.
+//! The chart of resident set, live heap and limit over time.
 
 use std::time::Duration;
 
@@ -10,45 +10,51 @@ use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
-use super::style::{Paint, bold, faint};
-use crate::inspect::snapshot::Picture;
+use super::style::{ColorScheme, bold, faint};
+use crate::inspect::snapshot::Snapshot;
 use crate::inspect::trace::Trace;
 
-/// A limit this many times the highest reading is left out of the picture, or the rest would be a flat line.
+/// A limit more than this many times the highest value is not drawn, as the rest would be a flat line.
 const FAR: f64 = 3.0;
 
-/// The least time that the axis covers.
+/// Shortest time on the axis.
 const SHORTEST: Duration = Duration::from_secs(60);
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, picture: &Picture, trace: &Trace, paint: Paint) {
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    snapshot: &Snapshot,
+    trace: &Trace,
+    scheme: ColorScheme,
+) {
     let span_shown = trace.span().max(SHORTEST).as_secs_f64();
-    let end = trace.points().last().map_or(picture.at, |point| point.at);
+    let end = trace.points().last().map_or(snapshot.at, |point| point.at);
     let x = |at| -end.since(at).as_secs_f64();
     let rss: Vec<(f64, f64)> = trace.points().map(|point| (x(point.at), point.rss.0 as f64)).collect();
     let heap: Vec<(f64, f64)> =
         trace.points().filter_map(|point| Some((x(point.at), point.heap?.0 as f64))).collect();
     let highest = rss.iter().chain(&heap).map(|(_, bytes)| *bytes).fold(1.0, f64::max);
-    let limit = picture.limit.as_ref().map(|limit| limit.bytes.0 as f64);
+    let limit = snapshot.limit.as_ref().map(|limit| limit.bytes.0 as f64);
     let near = limit.filter(|limit| *limit <= FAR * highest);
     let top = near.unwrap_or(highest).max(highest) * 1.1;
     let line: Vec<(f64, f64)> =
         near.map(|limit| vec![(-span_shown, limit), (0.0, limit)]).unwrap_or_default();
 
     let mut sets = Vec::new();
-    let mut title = vec![bold("memory  ".into()), Span::styled("⣿ rss", paint.with(Color::Cyan))];
+    let mut title = vec![bold("memory  ".into()), Span::styled("⣿ rss", scheme.with(Color::Cyan))];
     if !heap.is_empty() {
         title.push(Span::raw("  "));
-        title.push(Span::styled("• heap used", paint.with(Color::Magenta)));
-        sets.push(set(&heap, Marker::Dot, GraphType::Scatter, paint.with(Color::Magenta)));
+        title.push(Span::styled("• heap used", scheme.with(Color::Magenta)));
+        sets.push(set(&heap, Marker::Dot, GraphType::Scatter, scheme.with(Color::Magenta)));
     }
     if near.is_some() {
         title.push(Span::raw("  "));
-        title.push(Span::styled("╌ limit", paint.with(Color::Red)));
-        sets.push(set(&line, Marker::Custom('╌'), GraphType::Line, paint.with(Color::Red)));
-    } else if let Some(limit) = &picture.limit {
+        title.push(Span::styled("╌ limit", scheme.with(Color::Red)));
+        sets.push(set(&line, Marker::Custom('╌'), GraphType::Line, scheme.with(Color::Red)));
+    } else if let Some(limit) = &snapshot.limit {
         title.push(Span::raw(format!("  limit {} far above", limit.bytes)));
     }
-    sets.push(set(&rss, Marker::Braille, GraphType::Line, paint.with(Color::Cyan)));
+    sets.push(set(&rss, Marker::Braille, GraphType::Line, scheme.with(Color::Cyan)));
 
     let x_axis = Axis::default()
         .bounds([-span_shown, 0.0])
@@ -67,7 +73,7 @@ fn set(data: &[(f64, f64)], marker: Marker, kind: GraphType, style: Style) -> Da
     Dataset::default().data(data).marker(marker).graph_type(kind).style(style)
 }
 
-/// How far back the axis goes, in one unit: the label is as wide as those of the other axis.
+/// The label of the start of the time axis, in one unit, so that it is as short as those of the other axis.
 fn back(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("-{s:.0} s"),
@@ -76,7 +82,7 @@ fn back(seconds: f64) -> String {
     }
 }
 
-/// Megabytes without a fraction: what an axis needs.
+/// Megabytes without a fraction.
 fn short(bytes: f64) -> String {
     format!("{:.0} MB", bytes / BYTES_PER_MB as f64)
 }

@@ -1,23 +1,23 @@
-//! Colours, or none: what they say is always said in words too.
+//! Styles. Everything that a color expresses is also written.
 
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use crate::inspect::advice::Severity;
 
-/// Whether there are colours.
+/// Colors, or none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
-    pub(super) colour: bool,
+pub(super) struct ColorScheme {
+    pub(super) color: bool,
 }
 
-impl Paint {
-    pub(super) fn with(self, colour: Color) -> Style {
-        if self.colour { Style::new().fg(colour) } else { Style::new() }
+impl ColorScheme {
+    pub(super) fn with(self, color: Color) -> Style {
+        if self.color { Style::new().fg(color) } else { Style::new() }
     }
 
-    /// Of a severity.
-    pub(super) fn of(self, severity: Severity) -> Style {
+    /// The style of a severity.
+    pub(super) fn severity_style(self, severity: Severity) -> Style {
         self.with(match severity {
             Severity::Fine => Color::Green,
             Severity::Warning => Color::Yellow,
@@ -26,17 +26,17 @@ impl Paint {
     }
 
     pub(super) fn critical(self, text: String) -> Span<'static> {
-        Span::styled(text, self.of(Severity::Critical).add_modifier(Modifier::BOLD))
+        Span::styled(text, self.severity_style(Severity::Critical).add_modifier(Modifier::BOLD))
     }
 
-    /// The word before a piece of advice.
+    /// The severity in front of an advice.
     pub(super) fn mark(self, severity: Severity) -> Span<'static> {
         let word = match severity {
             Severity::Fine => "ok       ",
             Severity::Warning => "warning  ",
             Severity::Critical => "critical ",
         };
-        Span::styled(word, self.of(severity).add_modifier(Modifier::BOLD))
+        Span::styled(word, self.severity_style(severity).add_modifier(Modifier::BOLD))
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn faint(text: String) -> Span<'static> {
     Span::styled(text, Style::new().add_modifier(Modifier::DIM))
 }
 
-/// A title in a horizontal line.
+/// A horizontal line with a title.
 pub(super) fn rule(title: &str, width: u16) -> Line<'static> {
     let rest = usize::from(width).saturating_sub(title.chars().count() + 4);
     Line::from(vec![faint("── ".into()), bold(title.to_owned()), faint(format!(" {}", "─".repeat(rest)))])

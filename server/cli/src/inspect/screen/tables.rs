@@ -8,17 +8,17 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::style::{faint, rule};
-use crate::inspect::snapshot::Picture;
+use crate::inspect::snapshot::Snapshot;
 use crate::inspect::text::{ago, clip, describe, signed, stall};
 use crate::inspect::trace::Trace;
 
-/// Columns for each figure of a route.
+/// Width of each figure of a route, in columns.
 const COLUMN: usize = 12;
 
-/// What is known beside the bar, a line each, in as many columns as the height asks for.
-pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, picture: &Picture, trace: &Trace) {
-    let (sample, system) = (&picture.sample, &picture.system);
-    let heap = |bytes: Bytes| picture.heap_known.then(|| bytes.to_string());
+/// Draws the figures, one per line.
+pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, trace: &Trace) {
+    let (sample, system) = (&snapshot.sample, &snapshot.system);
+    let heap = |bytes: Bytes| snapshot.heap_known.then(|| bytes.to_string());
     let size = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.to_string());
     let count = |count: Option<u64>| count.map(|count| count.to_string());
     let rows = [
@@ -27,8 +27,8 @@ pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, picture: &Picture, trac
         ("heap used", heap(sample.heap_used)),
         ("heap pages", heap(sample.heap_total)),
         ("outside heap", heap(sample.external())),
-        ("anonymous", size(system.anon.filter(|_| !picture.heap_known))),
-        ("files", size(system.file.filter(|_| !picture.heap_known))),
+        ("anonymous", size(system.anon.filter(|_| !snapshot.heap_known))),
+        ("files", size(system.file.filter(|_| !snapshot.heap_known))),
         ("cpu", trace.cpu_percent().map(|percent| format!("{percent:.0} %"))),
         ("threads", count(system.threads)),
         ("open files", count(system.open_files)),
@@ -54,9 +54,9 @@ pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, picture: &Picture, trac
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// Who holds memory, fastest growing first.
-pub(super) fn routes(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
-    if picture.routes.is_empty() || area.height < 2 {
+/// Draws the routes, fastest growing first.
+pub(super) fn routes(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
+    if snapshot.routes.is_empty() || area.height < 2 {
         return;
     }
     let name = usize::from(area.width).saturating_sub(4 * COLUMN + 2);
@@ -66,10 +66,10 @@ pub(super) fn routes(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
         "live",
         "± error",
         "growth/min",
-        "a request"
+        "per request"
     );
     let mut lines = vec![Line::from(faint(head))];
-    let rows = picture.routes.iter().take(usize::from(area.height) - 1);
+    let rows = snapshot.routes.iter().take(usize::from(area.height) - 1);
     lines.extend(rows.map(|route| row(route, name)));
     frame.render_widget(Paragraph::new(lines), area);
 }
@@ -85,15 +85,15 @@ fn row(route: &RouteReport, name: usize) -> Line<'static> {
     ))
 }
 
-/// What happened, latest first.
-pub(super) fn events(frame: &mut Frame<'_>, area: Rect, picture: &Picture) {
-    if picture.events.is_empty() || area.height < 2 {
+/// Draws the events, latest first.
+pub(super) fn events(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
+    if snapshot.events.is_empty() || area.height < 2 {
         return;
     }
     let width = usize::from(area.width);
     let mut lines = vec![Line::from(faint(clip("event", width)))];
-    lines.extend(picture.events.iter().rev().take(usize::from(area.height) - 1).map(|event| {
-        let when = format!("{} ago", ago(picture.at, event.at));
+    lines.extend(snapshot.events.iter().rev().take(usize::from(area.height) - 1).map(|event| {
+        let when = format!("{} ago", ago(snapshot.at, event.at));
         Line::raw(clip(&format!("{when:<16}{}", describe(event)), width))
     }));
     frame.render_widget(Paragraph::new(lines), area);

@@ -1,7 +1,7 @@
 //! Whole screens, letter by letter.
 
-use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_forecast::{Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::{RouteReport, Standing, System};
 use heapbeat_shared::{Bytes, Pressure, Status, UnixMillis};
 use ratatui::Terminal;
@@ -25,41 +25,48 @@ fn screen(width: u16, height: u16, view: &View<'_>) -> String {
     rows.map(|row| text(row).trim_end().to_owned() + "\n").collect()
 }
 
-fn of<'a>(picture: &'a Picture, trace: &'a Trace) -> View<'a> {
-    View { target: &picture.target, picture: Some(picture), error: None, trace, paused: false, colour: false }
+fn of<'a>(snapshot: &'a Snapshot, trace: &'a Trace) -> View<'a> {
+    View {
+        target: &snapshot.target,
+        snapshot: Some(snapshot),
+        error: None,
+        trace,
+        paused: false,
+        color: false,
+    }
 }
 
 /// Five minutes of looks, ten seconds apart, the figures moving by so many megabytes in all.
-fn traced(picture: &Picture, rise: u64) -> Trace {
+fn traced(snapshot: &Snapshot, rise: u64) -> Trace {
     let mut trace = Trace::default();
     for step in 0..=30_u64 {
-        let mut then = picture.clone();
-        then.at = picture.at.minus(Duration::from_secs(10 * (30 - step)));
+        let mut then = snapshot.clone();
+        then.at = snapshot.at.minus(Duration::from_secs(10 * (30 - step)));
         then.sample.at = then.at;
         let down = Bytes::from_mb(rise * (30 - step) / 30);
-        then.sample.rss = picture.sample.rss.saturating_sub(down);
-        then.sample.heap_used = picture.sample.heap_used.saturating_sub(down);
+        then.sample.rss = snapshot.sample.rss.saturating_sub(down);
+        then.sample.heap_used = snapshot.sample.heap_used.saturating_sub(down);
         then.system.cpu_seconds = Some(step as f64);
         trace.push(&then);
     }
     trace
 }
 
-fn calm() -> Picture {
-    let mut picture = steady();
-    picture.at = UnixMillis(1_800_000_000_000);
-    picture.sample.at = picture.at;
-    picture.status = Some(Status::Healthy);
-    picture.version = Some("1.4.2".into());
-    picture.uptime = Some(26_400);
-    picture.pressure = Some(Standing { rung: Pressure::Calm, since: picture.at, shed: 0 });
-    picture.system = System {
+fn calm() -> Snapshot {
+    let mut snapshot = steady();
+    snapshot.at = UnixMillis(1_800_000_000_000);
+    snapshot.sample.at = snapshot.at;
+    snapshot.status = Some(Status::Healthy);
+    snapshot.version = Some("1.4.2".into());
+    snapshot.uptime = Some(26_400);
+    snapshot.pressure = Some(Standing { rung: Pressure::Calm, since: snapshot.at, shed: 0 });
+    snapshot.system = System {
         threads: Some(9),
         open_files: Some(31),
         peak: Some(Bytes::from_mb(120)),
         ..System::default()
     };
-    picture
+    snapshot
 }
 
 fn route(name: &str, live: u64, growth: f64, per_second: f64) -> RouteReport {
@@ -77,33 +84,33 @@ fn route(name: &str, live: u64, growth: f64, per_second: f64) -> RouteReport {
 }
 
 /// 48 MB a minute by one route, at 410 of 512 MB.
-fn leaking() -> Picture {
-    let mut picture = calm();
+fn leaking() -> Snapshot {
+    let mut snapshot = calm();
     let mb = Bytes::from_mb;
-    (picture.sample.rss, picture.sample.working_set) = (mb(410), mb(410));
-    (picture.sample.heap_used, picture.sample.heap_total, picture.sample.heap_resident) =
+    (snapshot.sample.rss, snapshot.sample.working_set) = (mb(410), mb(410));
+    (snapshot.sample.heap_used, snapshot.sample.heap_total, snapshot.sample.heap_resident) =
         (mb(370), mb(376), mb(385));
-    picture.status = Some(Status::Degraded);
-    let since = picture.at.minus(Duration::from_secs(20));
-    picture.pressure = Some(Standing { rung: Pressure::Alert, since, shed: 0 });
+    snapshot.status = Some(Status::Degraded);
+    let since = snapshot.at.minus(Duration::from_secs(20));
+    snapshot.pressure = Some(Standing { rung: Pressure::Alert, since, shed: 0 });
     let rate = |mb: f64| Rate(mb * MB / 60.0);
-    picture.forecast.verdict = Verdict::Leaking;
-    picture.forecast.basis = Basis::Retained;
-    picture.forecast.place = Place::Heap;
-    picture.forecast.slope = Some(Slope { expected: rate(48.0), low: rate(47.0), high: rate(49.0) });
+    snapshot.forecast.verdict = Verdict::Leaking;
+    snapshot.forecast.basis = Basis::Retained;
+    snapshot.forecast.place = Place::Heap;
+    snapshot.forecast.slope = Some(Slope { expected: rate(48.0), low: rate(47.0), high: rate(49.0) });
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    picture.forecast.time_to_limit =
+    snapshot.forecast.time_to_limit =
         Some(TimeToLimit { expected: minutes(2), earliest: minutes(1), latest: minutes(3) });
-    picture.routes =
+    snapshot.routes =
         vec![route("POST /upload", 300, 46.0, 0.42), route("GET /feed\u{1b}[2J", 20, 2.0, 100.0)];
     let alert = EventKind::Pressure { from: Pressure::Calm, to: Pressure::Alert, memory: mb(401) };
     let panic = EventKind::Panic { message: "index out of bounds\u{7}".into() };
-    picture.events = vec![
-        Event { at: picture.at.minus(Duration::from_secs(7000)), kind: EventKind::Started },
-        Event { at: picture.at.minus(Duration::from_secs(95)), kind: panic },
+    snapshot.events = vec![
+        Event { at: snapshot.at.minus(Duration::from_secs(7000)), kind: EventKind::Started },
+        Event { at: snapshot.at.minus(Duration::from_secs(95)), kind: panic },
         Event { at: since, kind: alert },
     ];
-    picture
+    snapshot
 }
 
 #[test]
@@ -115,7 +122,7 @@ fn screens_are_as_they_were_when_somebody_last_looked_at_them() {
     let unreachable = "http://10.0.0.1/health does not answer: connection refused";
     let dead = View {
         target: "http://10.0.0.1/health",
-        picture: None,
+        snapshot: None,
         error: Some(unreachable),
         ..of(&calm, &nothing)
     };
@@ -134,10 +141,10 @@ fn screens_are_as_they_were_when_somebody_last_looked_at_them() {
 
 #[test]
 fn a_small_terminal_keeps_what_matters() {
-    let picture = leaking();
-    let trace = traced(&picture, 240);
+    let snapshot = leaking();
+    let trace = traced(&snapshot, 240);
     for (width, height) in [(80, 12), (60, 10), (40, 20), (24, 6), (10, 3), (3, 2), (1, 1), (200, 70)] {
-        let text = screen(width, height, &of(&picture, &trace));
+        let text = screen(width, height, &of(&snapshot, &trace));
         assert_eq!(text.lines().count(), usize::from(height), "{width}x{height}");
         if height >= 6 && width >= 40 {
             assert!(text.contains("critical "), "{width}x{height}:\n{text}");
@@ -148,22 +155,22 @@ fn a_small_terminal_keeps_what_matters() {
 
 #[test]
 fn no_screen_obeys_the_target() {
-    let picture = leaking();
-    let trace = traced(&picture, 240);
-    let text = screen(120, 40, &of(&picture, &trace));
+    let snapshot = leaking();
+    let trace = traced(&snapshot, 240);
+    let text = screen(120, 40, &of(&snapshot, &trace));
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
     assert!(text.contains("GET /feed [2J"), "{text}");
 }
 
 #[test]
 fn colours_are_there_only_when_asked_for() {
-    let picture = leaking();
-    let trace = traced(&picture, 240);
-    for colour in [false, true] {
+    let snapshot = leaking();
+    let trace = traced(&snapshot, 240);
+    for color in [false, true] {
         let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
-        terminal.draw(|frame| draw(frame, &View { colour, ..of(&picture, &trace) })).unwrap();
+        terminal.draw(|frame| draw(frame, &View { color, ..of(&snapshot, &trace) })).unwrap();
         let coloured = terminal.backend().buffer().content().iter().any(|cell| cell.fg != Color::Reset);
-        assert_eq!(coloured, colour);
+        assert_eq!(coloured, color);
     }
 }
 

@@ -1,8 +1,8 @@
-//! Where the rungs of the ladder begin and end, in bytes.
+//! Thresholds of the ladder, in bytes: where each level begins and ends.
 //!
-//! Each mark is a size or a share of the limit. The limit may change while the process runs (a cgroup can be
-//! resized), so shares are kept as shares and turned into bytes at each look. What could not work is refused at
-//! start: marks out of order, or a way back that begins above a lower rung's entrance.
+//! A threshold is a size or a share of the limit. The limit may change while the process runs (a cgroup can be resized), so shares
+//! are kept as shares and converted at each sample. Thresholds that cannot work are refused at start: levels out of order, or a
+//! level that is left above the entrance of a lower one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,18 +10,18 @@ use std::str::FromStr;
 use heapbeat_shared::units::ParseBytesError;
 use heapbeat_shared::{Bytes, Pressure};
 
-/// A place on the scale between nothing and the limit.
+/// An amount of memory between zero and the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threshold {
-    /// So many bytes, whatever the limit.
+    /// A fixed size, whatever the limit.
     Size(Bytes),
     /// A share of the limit in millionths: 781,250 is 78.125 %.
     Share(u32),
 }
 
-/// Why a text is not a mark.
+/// The text is not a threshold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a mark is a share of the limit such as 87.9%, or a size such as 900MB")]
+#[error("a threshold is a share of the limit such as 87.9%, or a size such as 900MB")]
 pub struct ParseThresholdError;
 
 impl From<ParseBytesError> for ParseThresholdError {
@@ -31,7 +31,7 @@ impl From<ParseBytesError> for ParseThresholdError {
 }
 
 impl Threshold {
-    /// The mark in bytes under `limit`.
+    /// The threshold in bytes under `limit`.
     pub fn of(self, limit: Bytes) -> Bytes {
         match self {
             Threshold::Size(bytes) => bytes,
@@ -71,7 +71,7 @@ impl fmt::Display for Threshold {
     }
 }
 
-/// The four marks of the ladder and the way back.
+/// The thresholds of the four levels, and the hysteresis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
     /// Where `alert` begins.
@@ -82,12 +82,12 @@ pub struct Thresholds {
     pub recycle: Threshold,
     /// Where `shed` begins.
     pub shed: Threshold,
-    /// How far below its entrance a rung is left, as a share of the limit in millionths.
+    /// How far below its entrance a level is left, as a share of the limit in millionths.
     pub hysteresis: u32,
 }
 
 impl Default for Thresholds {
-    /// Contract 2: 800, 900, 960 and 992 MB of 1024; left 3 % of the limit lower.
+    /// 800, 900, 960 and 992 MB of 1024; left 3 % of the limit lower.
     fn default() -> Self {
         Thresholds {
             alert: Threshold::Share(781_250),
@@ -99,26 +99,26 @@ impl Default for Thresholds {
     }
 }
 
-/// Why marks cannot make a ladder.
+/// Thresholds that cannot work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ThresholdsError {
-    /// A rung begins at or above the next one.
+    /// A level begins at or above the next one.
     #[error(
-        "{lower} begins at {lower_at} and {upper} at {upper_at}: each rung begins above the one before (limit {limit})"
+        "{lower} begins at {lower_at} and {upper} at {upper_at}: each level must begin above the one before (limit {limit})"
     )]
     Order {
-        /// The rung that should come first.
+        /// The level that should come first.
         lower: &'static str,
         /// Where it begins.
         lower_at: Bytes,
-        /// The rung that should come after it.
+        /// The level that should come after it.
         upper: &'static str,
         /// Where that begins.
         upper_at: Bytes,
-        /// Under which limit.
+        /// The limit.
         limit: Bytes,
     },
-    /// The last rung begins at or above the limit: the kernel would be first.
+    /// The last level begins at or above the limit: the kernel would kill the process before.
     #[error("shed begins at {at}, which is not below the limit of {limit}")]
     AboveLimit {
         /// Where it begins.
@@ -131,21 +131,21 @@ pub enum ThresholdsError {
     NeverClears {
         /// Where alert begins.
         at: Bytes,
-        /// The way back.
+        /// How far below that it is left.
         hysteresis: Bytes,
     },
 }
 
 impl Thresholds {
-    /// The marks under `limit`, or why they do not make a ladder there.
+    /// The thresholds in bytes under `limit`, or why they cannot work there.
     pub fn levels(&self, limit: Bytes) -> Result<Levels, ThresholdsError> {
-        let enter = [self.alert, self.purge, self.recycle, self.shed].map(|mark| mark.of(limit));
+        let enter = [self.alert, self.purge, self.recycle, self.shed].map(|threshold| threshold.of(limit));
         for (index, pair) in enter.windows(2).enumerate() {
             if pair[0] >= pair[1] {
                 return Err(ThresholdsError::Order {
-                    lower: RUNGS[index].as_str(),
+                    lower: LEVELS[index].as_str(),
                     lower_at: pair[0],
-                    upper: RUNGS[index + 1].as_str(),
+                    upper: LEVELS[index + 1].as_str(),
                     upper_at: pair[1],
                     limit,
                 });
@@ -163,8 +163,8 @@ impl Thresholds {
     }
 }
 
-/// The rungs that have a mark.
-const RUNGS: [Pressure; 4] = [Pressure::Alert, Pressure::Purge, Pressure::Recycle, Pressure::Shed];
+/// The levels that have a threshold.
+const LEVELS: [Pressure; 4] = [Pressure::Alert, Pressure::Purge, Pressure::Recycle, Pressure::Shed];
 
 /// Thresholds under one limit, in bytes, in order and below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,23 +180,23 @@ impl Levels {
         self.limit
     }
 
-    /// Where `rung` begins; `calm` begins at nothing.
-    pub fn enter(&self, rung: Pressure) -> Bytes {
-        RUNGS.iter().position(|r| *r == rung).map_or(Bytes::ZERO, |index| self.enter[index])
+    /// Where `level` begins; `calm` begins at zero.
+    pub fn enter(&self, level: Pressure) -> Bytes {
+        LEVELS.iter().position(|r| *r == level).map_or(Bytes::ZERO, |index| self.enter[index])
     }
 
-    /// The highest rung that begins at or below `memory`.
+    /// The highest level that begins at or below `memory`.
     pub fn reached(&self, memory: Bytes) -> Pressure {
         self.highest(|enter| memory >= enter)
     }
 
-    /// The highest rung that `memory` is still too high to leave.
+    /// The highest level that `memory` is still too high to leave.
     pub fn held(&self, memory: Bytes) -> Pressure {
         self.highest(|enter| memory >= enter.saturating_sub(self.hysteresis))
     }
 
     fn highest(&self, holds: impl Fn(Bytes) -> bool) -> Pressure {
-        RUNGS
+        LEVELS
             .into_iter()
             .zip(self.enter)
             .rev()
@@ -215,15 +215,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_read_as_shares_or_sizes() {
+    fn thresholds_are_read_as_shares_or_sizes() {
         let cases = [
             ("78.125%", Threshold::Share(781_250)),
             ("100%", Threshold::Share(1_000_000)),
             (" 5 % ", Threshold::Share(50_000)),
             ("900MB", Threshold::Size(Bytes::from_mb(900))),
         ];
-        for (text, mark) in cases {
-            assert_eq!(text.parse(), Ok(mark), "{text}");
+        for (text, threshold) in cases {
+            assert_eq!(text.parse(), Ok(threshold), "{text}");
         }
         for text in ["", "%", "0%", "101%", "5.%", ".5%", "1.23456%", "-1%", "lots", "99999999999%"] {
             assert_eq!(text.parse::<Threshold>(), Err(ParseThresholdError), "{text}");
@@ -231,16 +231,15 @@ mod tests {
         assert_eq!(Threshold::Share(781_250).to_string(), "78.125%");
     }
 
-    /// The table of Contract 2.
     #[test]
-    fn the_defaults_are_the_contracts_megabytes() {
+    fn the_defaults_are_800_900_960_and_992_mb_of_1024() {
         let levels = Thresholds::default().levels(Bytes::from_mb(1024)).unwrap();
-        let mb = |rung| levels.enter(rung).to_megabytes().0;
-        assert_eq!(RUNGS.map(mb), [800, 900, 960, 992]);
+        let mb = |level| levels.enter(level).to_megabytes().0;
+        assert_eq!(LEVELS.map(mb), [800, 900, 960, 992]);
     }
 
     #[test]
-    fn a_rung_is_left_lower_than_it_is_entered() {
+    fn a_level_is_left_lower_than_it_is_entered() {
         let levels = Thresholds::default().levels(Bytes::from_mb(1000)).unwrap();
         let cases = [
             (700, Pressure::Calm, Pressure::Calm),
@@ -259,17 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_climbed_is_refused_with_the_reason() {
+    fn thresholds_that_cannot_work_are_refused_with_the_reason() {
         let limit = Bytes::from_mb(512);
         let with = |change: fn(&mut Thresholds)| {
-            let mut marks = Thresholds::default();
-            change(&mut marks);
-            marks.levels(limit).unwrap_err().to_string()
+            let mut thresholds = Thresholds::default();
+            change(&mut thresholds);
+            thresholds.levels(limit).unwrap_err().to_string()
         };
         let cases = [
             (
                 with(|m| m.purge = Threshold::Size(Bytes::from_mb(300))),
-                "alert begins at 400.0 MB and purge at 300.0 MB: each rung begins above the one before (limit 512.0 MB)",
+                "alert begins at 400.0 MB and purge at 300.0 MB: each level must begin above the one before (limit 512.0 MB)",
             ),
             (
                 with(|m| m.shed = Threshold::Size(Bytes::from_mb(512))),

@@ -9,40 +9,39 @@ use heapbeat_shared::{Bytes, Cursor, Health};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
-use super::snapshot::{Picture, foresee, sample_of_health};
+use super::snapshot::{Snapshot, forecast_from, sample_of_health};
 use super::target::TargetError;
 use crate::http_client::http_client;
 use heapbeat::clock::Clock;
 
-/// Longest wait for an answer.
+/// Longest wait for a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Tells a server that a person asks, and not the edge.
 const USER_AGENT: &str = concat!("heapbeat-check-memory/", env!("CARGO_PKG_VERSION"));
 
-/// Said when the signature was not believed.
-const REFUSED: &str = "The server refused HEAPBEAT_SECRET (401): its secret is another one, or the two clocks are more \
-                       than a minute apart.";
+/// Note when the server refused the signature.
+const REFUSED: &str = "The server refused HEAPBEAT_SECRET (401): the secrets differ, or the clocks are more than a minute apart.";
 
-/// Said when the signature was not looked at.
-const UNSIGNED: &str = "The server did not sign its answer: it has no HEAPBEAT_SECRET.";
+/// Note when the server ignored the signature.
+const UNSIGNED: &str = "The server did not sign its response: it has no HEAPBEAT_SECRET.";
 
-/// One server.
+/// A heapbeat server.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(super) struct ServerSource {
     agent: Agent,
     url: String,
-    /// Path and query, as they are signed.
+    /// Path and query that are signed.
     path: String,
     secret: Option<Secret>,
     limit: Option<Bytes>,
     forecaster: Forecaster,
-    /// The last sample that was seen: the next report brings those after it.
+    /// The last sample that was received; the next report has those after it.
     cursor: Option<Cursor>,
     clock: Clock,
 }
 
-impl Remote {
+impl ServerSource {
     pub(super) fn new(url: &str, secret: Option<Secret>, limit: Option<Bytes>) -> Result<Self, TargetError> {
         let bad = || TargetError::BadUrl(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| bad())?;
@@ -55,7 +54,7 @@ impl Remote {
             path => path,
         };
         let agent = http_client(TIMEOUT);
-        Ok(Remote {
+        Ok(ServerSource {
             agent,
             url: format!("{scheme}://{authority}{path}"),
             path: path.to_owned(),
@@ -67,15 +66,15 @@ impl Remote {
         })
     }
 
-    pub(super) fn look(&mut self) -> Result<Picture, TargetError> {
+    pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
         match self.secret.clone() {
             Some(secret) => self.report(&secret),
             None => self.health(None),
         }
     }
 
-    /// The report; where the server has no secret or another one, what it tells everybody, and why.
-    fn report(&mut self, secret: &Secret) -> Result<Picture, TargetError> {
+    /// Requests the report. If the server has no secret or another one, the public figures, with a note on the reason.
+    fn report(&mut self, secret: &Secret) -> Result<Snapshot, TargetError> {
         let nonce = draw_nonce()?;
         let now = self.clock.now().wall;
         let after = self.cursor.map_or_else(String::new, |cursor| format!("?after={cursor}"));
@@ -89,31 +88,31 @@ impl Remote {
             Err(TargetError::Status { status: 401, .. }) => return self.health(Some(REFUSED)),
             answer => answer?,
         };
-        let Some(header) = header else { return self.picture_of_health(&body, Some(UNSIGNED)) };
+        let Some(header) = header else { return self.health_snapshot(&body, Some(UNSIGNED)) };
         let verified = secret.verify_response(nonce, &body, &header);
         verified.map_err(|error| TargetError::Forged { url: self.url.clone(), error })?;
         let (report, series) =
             Report::parse(&body).map_err(|error| TargetError::NotReport { url: self.url.clone(), error })?;
         self.cursor = report.cursor();
-        Ok(Picture::of_report(self.url.clone(), now, report, series.samples))
+        Ok(Snapshot::of_report(self.url.clone(), now, report, series.samples))
     }
 
-    fn health(&mut self, note: Option<&str>) -> Result<Picture, TargetError> {
+    fn health(&mut self, note: Option<&str>) -> Result<Snapshot, TargetError> {
         let (body, _) = self.answer(self.agent.get(&self.url).call())?;
-        self.picture_of_health(&body, note)
+        self.health_snapshot(&body, note)
     }
 
-    fn picture_of_health(&mut self, body: &[u8], note: Option<&str>) -> Result<Picture, TargetError> {
+    fn health_snapshot(&mut self, body: &[u8], note: Option<&str>) -> Result<Snapshot, TargetError> {
         let health =
             Health::parse(body).map_err(|error| TargetError::NotHealth { url: self.url.clone(), error })?;
         let sample = sample_of_health(self.clock.now().wall, &health);
-        let forecast = foresee(&mut self.forecaster, &sample, true, self.limit);
+        let forecast = forecast_from(&mut self.forecaster, &sample, true, self.limit);
         let limit = self.limit.map(|bytes| Limit { bytes, origin: "--limit".into() });
-        let picture = Picture::of_health(self.url.clone(), sample, &health, limit, forecast);
-        Ok(Picture { note: note.map(str::to_owned), ..picture })
+        let snapshot = Snapshot::of_health(self.url.clone(), sample, &health, limit, forecast);
+        Ok(Snapshot { note: note.map(str::to_owned), ..snapshot })
     }
 
-    /// The body of a 200, and the signature that came with it.
+    /// The body of a response with status 200, and its signature.
     fn answer(
         &self,
         answer: Result<ureq::http::Response<Body>, ureq::Error>,
@@ -127,7 +126,7 @@ impl Remote {
         if status != 200 {
             let hint = match status {
                 404 => ": there is no heapbeat server at this path",
-                300..400 => ": a redirect, which is not followed with a signature; give the final address",
+                300..400 => ": a redirect, which is not followed with a signature; use the final address",
                 _ => "",
             };
             return Err(TargetError::Status { url: self.url.clone(), status, hint });
@@ -163,10 +162,10 @@ mod tests {
             ("http://[::1]:80/up", "http://[::1]:80/up"),
         ];
         for (given, used) in cases {
-            assert_eq!(Remote::new(given, None, None).unwrap().url, used, "{given}");
+            assert_eq!(ServerSource::new(given, None, None).unwrap().url, used, "{given}");
         }
         for bad in ["", "localhost", "localhost:8080", "ftp://x/", "http://user:pass@x/", "http://"] {
-            assert!(matches!(Remote::new(bad, None, None), Err(TargetError::BadUrl(_))), "{bad:?}");
+            assert!(matches!(ServerSource::new(bad, None, None), Err(TargetError::BadUrl(_))), "{bad:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Any process of this machine, from the outside: what the kernel knows of it, and of the group that limits it.
+//! Any process of this machine, measured from the outside: the kernel's figures on it and on its cgroup.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Limit, System};
 use heapbeat_shared::{Bytes, Sample};
 
-use super::snapshot::{Detail, Picture, foresee};
+use super::snapshot::{Detail, Snapshot, forecast_from};
 use super::target::TargetError;
 use heapbeat::clock::Clock;
 use heapbeat::sampling::{Cgroup, Process};
 
-/// One process.
+/// A process of this machine.
 #[derive(Debug)]
-pub(super) struct Outside {
+pub(super) struct ProcessSource {
     pid: u32,
     directory: PathBuf,
     process: Process,
@@ -23,7 +23,7 @@ pub(super) struct Outside {
     clock: Clock,
 }
 
-impl Outside {
+impl ProcessSource {
     pub(super) fn new(pid: u32, limit: Option<Bytes>) -> Result<Self, TargetError> {
         let directory = PathBuf::from(format!("/proc/{pid}"));
         if let Err(error) = std::fs::read(directory.join("status")) {
@@ -35,16 +35,16 @@ impl Outside {
         let process = Process::at(&directory).ok_or(TargetError::NoMemory(pid))?;
         let cgroup = Cgroup::find(&directory, Path::new("/"));
         let clock = Clock::of_this_process();
-        Ok(Outside { pid, directory, process, cgroup, limit, forecaster: Forecaster::new(), clock })
+        Ok(ProcessSource { pid, directory, process, cgroup, limit, forecaster: Forecaster::new(), clock })
     }
 
-    pub(super) fn look(&mut self) -> Result<Picture, TargetError> {
+    pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
         let memory = self.process.read().ok_or(TargetError::Ended(self.pid))?;
         let times = self.file("stat").as_deref().and_then(Times::parse);
         let booted = self.file("uptime").as_deref().and_then(seconds_since_boot);
         let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
         let limited = cgroup.and_then(|cgroup| Some((cgroup, cgroup.limit?)));
-        // Against a limit of the group, all that is charged to the group counts; against one that was given, the process.
+        // A limit of the cgroup is compared with all memory charged to it, a given limit with the memory of the process.
         let (limit, working_set) = match (self.limit, limited) {
             (Some(bytes), _) => (Some(Limit { bytes, origin: "--limit".into() }), memory.rss),
             (None, Some((cgroup, bytes))) => {
@@ -53,7 +53,8 @@ impl Outside {
             (None, None) => (None, memory.rss),
         };
         let sample = Sample { at: self.clock.now().wall, rss: memory.rss, working_set, ..Sample::default() };
-        let forecast = foresee(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
+        let forecast =
+            forecast_from(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
         let system = System {
             threads: Some(memory.threads.into()),
             open_files: memory.descriptors.map(Into::into).or_else(|| self.count_descriptors()),
@@ -70,10 +71,10 @@ impl Outside {
         let target = format!("pid {} ({})", self.pid, name.trim_end());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at 0")]
         let uptime = times.zip(booted).map(|(times, booted)| (booted - times.started) as u64);
-        Ok(Picture { uptime, system, ..Picture::bare(target, Detail::Outside, sample, limit, forecast) })
+        Ok(Snapshot { uptime, system, ..Snapshot::bare(target, Detail::Outside, sample, limit, forecast) })
     }
 
-    /// A file of the process, or for `uptime` of the machine.
+    /// A file of the process, or `uptime` of the machine.
     fn file(&self, name: &str) -> Option<String> {
         let path =
             if name == "uptime" { Path::new("/proc/uptime").into() } else { self.directory.join(name) };
@@ -81,18 +82,18 @@ impl Outside {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// One by one, where the kernel is older than 6.2; `None` for another user's process.
+    /// Counts descriptors one by one, for kernels before 6.2; `None` for another user's process.
     fn count_descriptors(&self) -> Option<u64> {
         Some(std::fs::read_dir(self.directory.join("fd")).ok()?.count() as u64)
     }
 }
 
-/// Of `/proc/<pid>/stat`, in seconds.
+/// Times of `/proc/<pid>/stat`, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Times {
     /// CPU time, user and system: fields 14 and 15.
     cpu: f64,
-    /// When it started, since boot: field 22.
+    /// Start, since boot: field 22.
     started: f64,
 }
 
@@ -101,7 +102,7 @@ impl Times {
         Self::of_ticks(stat, rustix::param::clock_ticks_per_second())
     }
 
-    /// The name in parentheses may contain anything, so fields are counted from behind it; the first there is the third.
+    /// The name in parentheses may contain anything, so fields are counted from its end, where the third begins.
     fn of_ticks(stat: &str, per_second: u64) -> Option<Self> {
         let (_, rest) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -131,20 +132,22 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_seen_from_the_outside() {
+    fn this_process_is_measured_from_the_outside() {
         let pid = std::process::id();
-        let picture = Outside::new(pid, Some(Bytes::from_mb(4096))).unwrap().look().unwrap();
-        assert!(picture.target.starts_with(&format!("pid {pid} (")), "{}", picture.target);
-        assert!(picture.sample.rss > Bytes::from_mb(1) && picture.sample.working_set == picture.sample.rss);
-        assert!(picture.system.threads >= Some(1) && picture.system.open_files >= Some(3), "{picture:?}");
-        assert!(picture.system.cpu_seconds.is_some() && picture.uptime < Some(3600), "{picture:?}");
-        assert!(!picture.heap_known && picture.pressure.is_none());
+        let snapshot = ProcessSource::new(pid, Some(Bytes::from_mb(4096))).unwrap().measure().unwrap();
+        assert!(snapshot.target.starts_with(&format!("pid {pid} (")), "{}", snapshot.target);
+        assert!(
+            snapshot.sample.rss > Bytes::from_mb(1) && snapshot.sample.working_set == snapshot.sample.rss
+        );
+        assert!(snapshot.system.threads >= Some(1) && snapshot.system.open_files >= Some(3), "{snapshot:?}");
+        assert!(snapshot.system.cpu_seconds.is_some() && snapshot.uptime < Some(3600), "{snapshot:?}");
+        assert!(!snapshot.heap_known && snapshot.pressure.is_none());
     }
 
     #[test]
-    fn a_process_that_is_not_there_is_said_to_be_so() {
+    fn a_missing_process_is_an_error() {
         // Above the kernel's highest possible id, 2^22.
-        let error = Outside::new(4_194_305, None).unwrap_err();
+        let error = ProcessSource::new(4_194_305, None).unwrap_err();
         assert_eq!(error.to_string(), "there is no process 4194305 on this machine");
     }
 }

@@ -1,0 +1,153 @@
+//! Client of the edge's admin API.
+
+use std::time::Duration;
+
+use heapbeat_monitors::applied::Applied;
+use heapbeat_monitors::is_private_host;
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::http::Uri;
+
+use crate::http_client::http_client;
+
+/// Longest wait for a response.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Size limit of a response, in bytes.
+const MAX_RESPONSE_BYTES: u64 = 1 << 20;
+
+/// The admin API of one edge.
+#[derive(Debug)]
+pub(super) struct AdminClient {
+    agent: Agent,
+    address: String,
+    token: String,
+}
+
+/// The edge did not apply the monitors.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AdminError {
+    /// Not an address.
+    #[error("`{0}` is not the address of an edge, which looks like https://heapbeat.example.workers.dev")]
+    Url(String),
+    /// The token would go over the network unencrypted.
+    #[error("{0} is not encrypted, so others could read the token; use https")]
+    Plain(String),
+    /// The token is missing.
+    #[error("HEAPBEAT_ADMIN_TOKEN is not set; it must have the value of the Worker's secret ADMIN_TOKEN")]
+    NoToken,
+    /// The edge did not answer.
+    #[error("{0}: {1}")]
+    Unreachable(String, String),
+    /// The edge answered with an error.
+    #[error("{address} answered {status}: {detail}")]
+    Refused {
+        /// Address of the request.
+        address: String,
+        /// Status of the response.
+        status: u16,
+        /// Detail of its problem document, or the usual meaning of the status.
+        detail: String,
+    },
+}
+
+impl AdminClient {
+    pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, AdminError> {
+        let bad = || AdminError::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        let (scheme, host) = (uri.scheme_str().ok_or_else(bad)?, uri.host().ok_or_else(bad)?);
+        let authority = uri.authority().ok_or_else(bad)?;
+        if authority.as_str().contains('@') || !matches!(uri.path(), "" | "/") {
+            return Err(bad());
+        }
+        match scheme {
+            "https" => {}
+            "http" if is_private_host(host) => {}
+            "http" => return Err(AdminError::Plain(url.to_owned())),
+            _ => return Err(bad()),
+        }
+        let token = token.filter(|token| !token.trim().is_empty()).ok_or(AdminError::NoToken)?;
+        let agent = http_client(TIMEOUT);
+        let address = format!("{scheme}://{authority}/api/v1/admin/monitors");
+        Ok(AdminClient { agent, address, token: token.trim().to_owned() })
+    }
+
+    /// Replaces the list of monitors. Returns the response, parsed and as text.
+    pub(super) fn put_monitors(
+        &self,
+        entries: &[Value],
+        dry_run: bool,
+    ) -> Result<(Applied, String), AdminError> {
+        let unreachable =
+            |error: ureq::Error| AdminError::Unreachable(self.address.clone(), error.to_string());
+        let address = if dry_run { format!("{}?dry-run=true", self.address) } else { self.address.clone() };
+        let body = json!({ "monitors": entries }).to_string();
+        let request = self.agent.put(&address).header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        let mut response = request.send(body).map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_RESPONSE_BYTES)
+            .read_to_string()
+            .map_err(unreachable)?;
+        let refused = |detail: String| AdminError::Refused { address: self.address.clone(), status, detail };
+        if !matches!(status, 200 | 422) {
+            return Err(refused(detail(status, &text)));
+        }
+        let applied = serde_json::from_str(&text)
+            .map_err(|_| refused("the response is not that of an edge".to_owned()))?;
+        Ok((applied, text))
+    }
+}
+
+/// The detail of a problem document, or the usual meaning of the status.
+fn detail(status: u16, text: &str) -> String {
+    let problem = serde_json::from_str::<Value>(text).ok();
+    let problem = problem.as_ref().and_then(|problem| problem.get("detail")).and_then(Value::as_str);
+    match (problem, status) {
+        (Some(detail), _) => detail.chars().filter(|c| !c.is_control()).take(300).collect(),
+        (None, 404) => "there is no heapbeat edge at this address, or an older version".to_owned(),
+        (None, 300..400) => {
+            "a redirect, which is not followed with a token; use the final address".to_owned()
+        }
+        (None, _) => "it gave no reason".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_sent_encrypted_only() {
+        let token = || Some("0123456789abcdef".to_owned());
+        let good = [
+            "https://edge.example",
+            "https://edge.example/",
+            "http://127.0.0.1:8787",
+            "http://localhost:8787",
+        ];
+        for url in good {
+            assert!(AdminClient::new(url, token()).is_ok(), "{url}");
+        }
+        assert!(matches!(AdminClient::new("http://edge.example", token()), Err(AdminError::Plain(_))));
+        for url in
+            ["", "edge.example", "ftp://edge.example", "https://me:pw@edge.example", "https://edge.example/x"]
+        {
+            assert!(matches!(AdminClient::new(url, token()), Err(AdminError::Url(_))), "{url}");
+        }
+        for none in [None, Some(String::new()), Some(" ".to_owned())] {
+            assert!(matches!(AdminClient::new("https://edge.example", none), Err(AdminError::NoToken)));
+        }
+    }
+
+    #[test]
+    fn the_detail_of_an_error_is_shown_without_control_characters_and_cut() {
+        assert_eq!(detail(401, r#"{"detail":"wrong\n token"}"#), "wrong token");
+        assert_eq!(detail(500, r#"{"detail":5}"#), "it gave no reason");
+        assert_eq!(detail(503, &json!({ "detail": "x".repeat(1000) }).to_string()).len(), 300);
+        assert!(detail(404, "<html>").contains("no heapbeat edge"));
+    }
+}

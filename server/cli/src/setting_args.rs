@@ -1,0 +1,105 @@
+//! The settings of the library as flags: [`clap::Args`] made from the library's table instead of derived from a struct, so that there
+//! is one table for the flags, the variables and the documentation.
+
+use std::collections::HashMap;
+
+use clap::error::Error;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use heapbeat::config::{Config, ConfigError, SETTINGS, Setting};
+
+/// The settings that were given as flags. Values stay text: the library parses flags and variables alike, and reports every bad
+/// value at once.
+#[derive(Debug, Default)]
+pub(crate) struct SettingArgs(HashMap<&'static str, String>);
+
+impl SettingArgs {
+    /// One setting as if it was given as a flag.
+    pub(crate) fn of(flag: &'static str, value: Option<String>) -> Self {
+        SettingArgs(value.map(|value| (flag, value)).into_iter().collect())
+    }
+
+    /// The configuration of these flags and of the environment.
+    pub(crate) fn config(&self) -> Result<Config, ConfigError> {
+        Config::from_flags_and_env(|setting| self.0.get(setting.flag).cloned())
+    }
+}
+
+impl Args for SettingArgs {
+    fn augment_args(command: Command) -> Command {
+        command.args(flags().map(argument))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let given =
+            flags().filter(|setting| matches.value_source(setting.flag) == Some(ValueSource::CommandLine));
+        let given = given
+            .filter_map(|setting| Some((setting.flag, matches.get_one::<String>(setting.flag)?.clone())));
+        Ok(SettingArgs(given.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The settings that have a flag: all but secrets.
+fn flags() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(|setting| !setting.secret)
+}
+
+/// The flag of a setting, with its variable and default in the help.
+fn argument(setting: &'static Setting) -> Arg {
+    let argument = Arg::new(setting.flag)
+        .long(setting.flag)
+        .value_name(setting.value_name)
+        .help(setting.help)
+        .env(setting.variable)
+        .hide_env_values(true)
+        .default_value(setting.default);
+    // `--unguarded` means `--unguarded on`.
+    if setting.value_name == "SWITCH" {
+        argument.num_args(0..=1).default_missing_value("on")
+    } else {
+        argument
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_flag_with_its_variable_and_default() {
+        let command = SettingArgs::augment_args(Command::new("serve").term_width(500));
+        let help = command.clone().render_long_help().to_string();
+        for setting in flags() {
+            let value = match setting.value_name {
+                "SWITCH" => "[<SWITCH>]",
+                name => &format!("<{name}>"),
+            };
+            let wanted = [
+                format!("--{} {value}", setting.flag),
+                format!("[env: {}]", setting.variable),
+                format!("[default: {}]", setting.default),
+            ];
+            assert!(wanted.iter().all(|text| help.contains(text)), "{wanted:?}\n{help}");
+        }
+    }
+
+    #[test]
+    fn only_flags_of_the_command_line_count_as_flags() {
+        let command = SettingArgs::augment_args(Command::new("serve"));
+        let matches = command.try_get_matches_from(["serve", "--port", "81", "--unguarded"]).unwrap();
+        let mut given: Vec<_> = SettingArgs::from_arg_matches(&matches).unwrap().0.into_iter().collect();
+        given.sort_unstable();
+        assert_eq!(given, [("port", "81".to_owned()), ("unguarded", "on".to_owned())]);
+    }
+}
