@@ -147,7 +147,9 @@ for (const root of CRATES) {
   const found = circles(dependencies(root));
   const tolerated = NOT_YET_FREE.includes(root);
   for (const { group, edges } of found) {
-    logNote(`${root}: these modules depend on each other${tolerated ? " (not yet an error)" : ""}: ${group.join(", ")}`);
+    logNote(
+      `${root}: these modules depend on each other${tolerated ? " (not yet an error)" : ""}: ${group.join(", ")}`,
+    );
     if (!tolerated || process.argv.includes("--all")) for (const edge of edges) logNote(`  ${edge}`);
   }
   if (tolerated && found.length === 0) {
