@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 
 /** Comments, strings (raw and byte strings included) and characters; a lifetime (`'a`) is none of them. */
 const IGNORED =
-  /\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/|\b(?:br|cr|r)(#*)"[\s\S]*?"\1|(?:\b[bc])?"(?:[^"\\]|\\[\s\S])*"|\bb?'(?:[^'\\\n]|\\(?:u\{[^}]*\}|x[\da-fA-F]{2}|.))'/g;
+  /\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/|\b(?:br|cr|r)(#*)"[\s\S]*?"\1|(?:\b[bc])?"(?:[^"\\]|\\[\s\S])*"|(?:\bb)?'(?:[^'\\\n]|\\(?:u\{[^}]*\}|x[\da-fA-F]{2}|.))'/g;
 
 /** An attribute that compiles the next item for tests alone. */
 const TEST_ONLY = /#\[cfg\((?:test|all\(test\b[^\]]*)\)\]/g;
