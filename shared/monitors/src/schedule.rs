@@ -1,29 +1,25 @@
 //! When a job should run: a cron expression in a time zone.
 //!
-//! The expression is stepped on the zone's own clock. What that clock says when is asked of the caller: the platform of
-//! the edge knows every zone, and a table of them would be a third of the Worker. The expression is read here and not
-//! by `croner`, which is a good crate and a tenth of the Worker.
+//! `croner` reads the expression and steps it on the zone's own clock, which it is given as if it were UTC. What that clock says
+//! is asked of the caller: the platform of the edge knows every zone. The rules of daylight saving time are therefore here, as
+//! in vixie-cron: a time within the hour that is skipped in spring counts as its end, of one that comes twice in autumn the
+//! first counts.
 
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
-
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
+use croner::Cron;
+use croner::errors::CronError;
+use croner::parser::{CronParser, Seconds, Year};
 use heapbeat_shared::UnixMillis;
 
 /// A cron expression and the name of its time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
+    cron: Cron,
     text: String,
     zone: String,
-    /// A bit for each minute, hour, day of the month, month and day of the week (0 is Sunday) on which it runs.
-    minutes: u64,
-    hours: u64,
-    days: u64,
-    months: u64,
-    weekdays: u64,
-    /// Whether a day has to be one of `days` and of `weekdays`, since one of them was `*`; else one of them will do.
-    both: bool,
 }
 
 /// Why there is no such schedule.
@@ -31,7 +27,7 @@ pub struct Schedule {
 pub enum ScheduleError {
     /// The expression is none.
     #[error("is no cron expression ({0}); one has five fields, such as \"0 3 * * *\" for three every night")]
-    Expression(&'static str),
+    Expression(String),
     /// It names a day that never comes.
     #[error("never comes: there is no such day")]
     Never,
@@ -43,13 +39,6 @@ pub enum ScheduleError {
 /// Longest expression, in bytes.
 const LONGEST: usize = 100;
 
-/// Days in which every day that there is comes: the rarest is 29 February, eight years apart around 2100.
-const SEARCHED: usize = 9 * 366;
-
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
 impl Schedule {
     /// Reads a five-field expression and the name of a zone as IANA has it. Whether there is such a zone only the
     /// platform knows.
@@ -60,29 +49,21 @@ impl Schedule {
             return Err(ScheduleError::Zone);
         }
         if text.len() > LONGEST {
-            return Err(ScheduleError::Expression("too long"));
+            return Err(ScheduleError::Expression(format!("it has {} bytes, at most {LONGEST}", text.len())));
         }
-        let mut fields = text.split_whitespace();
-        let mut next = || fields.next().ok_or(ScheduleError::Expression("too few fields"));
-        let (minute, hour, day, month, weekday) = (next()?, next()?, next()?, next()?, next()?);
-        if fields.next().is_some() {
-            return Err(ScheduleError::Expression("too many fields"));
+        let fields = text.split_whitespace().count();
+        if fields != 5 {
+            return Err(ScheduleError::Expression(format!("it has {fields} fields")));
         }
-        let read = |field, from, to, names, wrong| {
-            read_field(field, from, to, names).ok_or(ScheduleError::Expression(wrong))
-        };
-        let weekdays = read(weekday, 0, 7, &WEEKDAYS[..], "its days of the week")?;
-        let schedule = Schedule {
-            text: text.to_owned(),
-            zone: zone.to_owned(),
-            minutes: read(minute, 0, 59, &[], "its minutes")?,
-            hours: read(hour, 0, 23, &[], "its hours")?,
-            days: read(day, 1, 31, &[], "its days of the month")?,
-            months: read(month, 1, 12, &MONTHS[..], "its months")?,
-            // Sunday is 7 as well.
-            weekdays: (weekdays | weekdays >> 7) & 0x7f,
-            both: day.starts_with('*') || weekday.starts_with('*'),
-        };
+        // `croner` passes over an empty item of a list, which is more likely a slip than meant.
+        if text.split_whitespace().flat_map(|field| field.split(',')).any(str::is_empty) {
+            return Err(ScheduleError::Expression("a list has an empty item".to_owned()));
+        }
+        // `sloppy_ranges` is `5/15`: from 5 on.
+        let parser =
+            CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true);
+        let cron = parser.build().parse(text).map_err(|error| ScheduleError::Expression(reason(error)))?;
+        let schedule = Schedule { cron, text: text.to_owned(), zone: zone.to_owned() };
         schedule.next_local(NaiveDateTime::default()).ok_or(ScheduleError::Never)?;
         Ok(schedule)
     }
@@ -93,8 +74,6 @@ impl Schedule {
     }
 
     /// The first time after `after`. `offset` says how far the zone's clock is ahead of UTC at an instant, in seconds.
-    ///
-    /// An hour that is left out in spring counts as its end; of one that comes twice in autumn, the first counts.
     pub fn next(&self, after: UnixMillis, offset: impl Fn(UnixMillis) -> i32) -> Option<UnixMillis> {
         let ahead = |at: UnixMillis| TimeDelta::seconds(offset(at).into());
         let mut local = DateTime::from_timestamp_millis(after.0)?.naive_utc() + ahead(after);
@@ -112,64 +91,18 @@ impl Schedule {
 
     /// The first time after `after` by the zone's clock.
     fn next_local(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
-        let mut date = after.date();
-        // The first minute of that day that is later.
-        let mut from = after.hour() * 60 + after.minute() + 1;
-        for _ in 0..SEARCHED {
-            if self.runs_on(date)
-                && let Some(minute) = (from..24 * 60).find(|minute| self.runs_at(*minute))
-            {
-                return date.and_hms_opt(minute / 60, minute % 60, 0);
-            }
-            date = date.succ_opt()?;
-            from = 0;
-        }
-        None
-    }
-
-    fn runs_on(&self, date: NaiveDate) -> bool {
-        let has = |bits: u64, bit: u32| bits >> bit & 1 == 1;
-        let day = has(self.days, date.day());
-        let weekday = has(self.weekdays, date.weekday().num_days_from_sunday());
-        has(self.months, date.month()) && if self.both { day && weekday } else { day || weekday }
-    }
-
-    fn runs_at(&self, minute: u32) -> bool {
-        self.hours >> (minute / 60) & 1 == 1 && self.minutes >> (minute % 60) & 1 == 1
+        self.cron.find_next_occurrence(&after.and_utc(), false).ok().map(|next| next.naive_utc())
     }
 }
 
-/// Reads `*`, `5`, `1-5`, `*/15`, `1-5/2`, `mon,wed` and lists of those into bits.
-fn read_field(field: &str, from: u32, to: u32, names: &[&str]) -> Option<u64> {
-    let number = |text: &str| -> Option<u32> {
-        let by_name = names.iter().zip(from..).find(|(name, _)| name.eq_ignore_ascii_case(text));
-        let number = match by_name {
-            Some((_, number)) => number,
-            None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok()?,
-            None => return None,
-        };
-        (from..=to).contains(&number).then_some(number)
-    };
-    let mut bits = 0_u64;
-    for part in field.split(',') {
-        let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, step.parse::<usize>().ok().filter(|step| *step > 0)?),
-            None => (part, 1),
-        };
-        let (first, last) = match range.split_once('-') {
-            _ if range == "*" => (from, to),
-            Some((first, last)) => (number(first)?, number(last)?),
-            // `5/15` is from 5 on.
-            None => (number(range)?, if part.contains('/') { to } else { number(range)? }),
-        };
-        if first > last {
-            return None;
-        }
-        for bit in (first..=last).step_by(step) {
-            bits |= 1 << bit;
-        }
+/// The reason without the kind of error that `croner` puts before it.
+fn reason(error: CronError) -> String {
+    match error {
+        CronError::InvalidPattern(reason)
+        | CronError::IllegalCharacters(reason)
+        | CronError::ComponentError(reason) => reason,
+        error => error.to_string(),
     }
-    Some(bits)
 }
 
 /// The instant at which the zone's clock shows `local`.
