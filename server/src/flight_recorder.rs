@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use directory::{RecorderDirectory, RecorderLocation};
 pub(crate) use layout::MAX_ROUTES;
-pub(crate) use orphaned_samples::{OrphanedSamples, read as read_remnant};
+pub(crate) use orphaned_samples::{OrphanedSamples, fits_one_message};
 pub(crate) use previous_runs::PreviousRuns;
 pub(crate) use reader::Recording;
 pub use sample_record::SampleSlot;

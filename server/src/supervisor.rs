@@ -81,7 +81,7 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
 pub struct Ports {
     /// A port that is opened for the program and given to it as `LISTEN_FDS`: then it is replaced without a gap.
     pub listen: Option<u16>,
-    /// The port of `/health`, `/metrics` and `/endings`.
+    /// The port of `/health`, `/metrics` and `/exits`.
     pub side: Option<u16>,
 }
 

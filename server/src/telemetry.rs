@@ -102,8 +102,8 @@ impl Telemetry {
 
     /// How the instance before this one ended, once that is known.
     pub(crate) fn previous(&self) -> Option<Exit> {
-        let ending = self.previous_runs.as_ref()?.exit()?;
-        Some(Exit::clone(&ending).before(&self.instance.version))
+        let exit = self.previous_runs.as_ref()?.exit()?;
+        Some(Exit::clone(&exit).before(&self.instance.version))
     }
 
     /// The samples after the cursor, where it is one of an instance that is gone.

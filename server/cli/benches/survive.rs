@@ -1,11 +1,11 @@
-//! What crashes, leaks and kills cost, counted: `cargo bench -p heapbeat-cli --bench survive -- [idle|leak|busy|kill|shed|endings|pm2]`.
+//! What crashes, leaks and kills cost, counted: `cargo bench -p heapbeat-cli --bench survive -- [idle|leak|busy|kill|shed|exits|pm2]`.
 //!
 //! Real processes, real signals, real connections on this machine. `HEAPBEAT_BIN` measures another binary,
 //! `SURVIVE_SECONDS` and `SURVIVE_TIMES` change how long and how often.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on says where")]
 
 mod survive {
-    pub(crate) mod endings;
+    pub(crate) mod exits;
     pub(crate) mod pm2;
     pub(crate) mod shed;
 }
@@ -27,7 +27,7 @@ fn main() {
         ("busy", busy),
         ("kill", kill),
         ("shed", survive::shed::rounds),
-        ("endings", survive::endings::matrix),
+        ("exits", survive::exits::matrix),
         ("pm2", survive::pm2::leak),
     ];
     for (name, run) in all {
@@ -137,13 +137,13 @@ fn under_leak(plan: Plan, streams: bool) {
     let (one, all) = watching.join().unwrap();
     let recycles = server.logged("recycled: worker").len();
     println!(
-        "{} requests/s, keep-alive {}, {} s: {tally:?}, {recycles} recycles, peak of one worker {} MB, of all {} MB, endings {:?}",
+        "{} requests/s, keep-alive {}, {} s: {tally:?}, {recycles} recycles, peak of one worker {} MB, of all {} MB, exits {:?}",
         plan.rate,
         plan.keep_alive,
         seconds().as_secs(),
         one >> 20,
         all >> 20,
-        counted(&server.endings())
+        counted(&server.exits())
     );
     if let Some(streaming) = streaming {
         let (whole, broken) = streaming.join().unwrap();

@@ -22,7 +22,7 @@ Examples:
   heapbeat run --limit 512MB -- node server.js
   heapbeat run --shrink-signal USR1 -- ./api --port 3000
   heapbeat run --listen 3000 -- ./api                passes the socket as LISTEN_FDS: replaced without refused connections
-  curl localhost:8090/health                         its memory figures; /metrics and /endings are there as well
+  curl localhost:8090/health                         its memory figures; /metrics and /exits are there as well
 ";
 
 /// Guards any program: measures its memory, replaces it in time, restarts it, and reports why it exited
@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     /// Memory limit of the program [default: the limit of the cgroup, at most 1024MB]
     #[arg(long, value_name = "SIZE")]
     limit: Option<String>,
-    /// Port of /health, /metrics and /endings; 0 takes a free one, `off` opens none
+    /// Port of /health, /metrics and /exits; 0 takes a free one, `off` opens none
     #[arg(long, value_name = "PORT", default_value = "8090")]
     side_port: String,
     /// Opens this port and passes it to the program as LISTEN_FDS

@@ -59,12 +59,12 @@ fn a_crash_is_restarted_told_and_counted() {
     let once = directory.path().join("once");
     let script = format!("if [ -e {0} ]; then exec sleep 600; fi; touch {0}; kill -ILL $$", once.display());
     let mut server = guard(&[], &script);
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "crash");
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "crash");
     let running = until("the program", || children(server.pid()).into_iter().find(|pid| lives(*pid)));
     until("its health", || (server.get("/health").status == 200).then_some(()));
-    assert!(server.get("/endings").text().contains("it was ended by SIGILL"));
+    assert!(server.get("/exits").text().contains("it was ended by SIGILL"));
     let metrics = server.get("/metrics");
-    assert!(metrics.text().contains("heapbeat_endings_total{kind=\"crash\"} 1\n"), "{}", metrics.text());
+    assert!(metrics.text().contains("heapbeat_exits_total{kind=\"crash\"} 1\n"), "{}", metrics.text());
     assert!(metrics.text().contains("heapbeat_starts_total 2\n"), "{}", metrics.text());
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
@@ -87,8 +87,8 @@ fn how_a_program_ended_is_told_with_what_was_seen_of_it_and_by_the_next_guard() 
     };
     let (mut server, program) = guarded();
     signal(program, "KILL");
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "crash");
-    let told: serde_json::Value = serde_json::from_slice(&server.get("/endings").body).unwrap();
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "crash");
+    let told: serde_json::Value = serde_json::from_slice(&server.get("/exits").body).unwrap();
     let last = &told[0]["last"];
     assert!(last["rss"].as_u64().is_some_and(|rss| rss > 0 && rss < 64 << 20), "{told}");
     assert_eq!(told[0]["pressure"], "calm", "{told}");
@@ -100,8 +100,8 @@ fn how_a_program_ended_is_told_with_what_was_seen_of_it_and_by_the_next_guard() 
     server.wait();
     until("the program to end", || (!lives(program)).then_some(()));
     let (server, _) = guarded();
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "unknown");
-    assert!(server.get("/endings").text().contains("nobody was there to see it end"));
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "unknown");
+    assert!(server.get("/exits").text().contains("nobody was there to see it end"));
 }
 
 /// What a person sees who types `typed` when `when` is shown, at a terminal in which `heapbeat run` guards this script.
@@ -174,7 +174,7 @@ fn a_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
     let server = guard(&arguments, &format!("exec {python} {} {}", program.display(), growing.display()));
     until("the replacement", || (server.logged("recycled: worker").len() == 1).then_some(()));
     assert!(asked.exists(), "it was asked to shrink first");
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "recycle");
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "recycle");
     let first = fs::read_to_string(&growing).unwrap().lines().next().unwrap().parse().unwrap();
     until("the child that grew to end with its parent", || (!lives(first)).then_some(()));
 }

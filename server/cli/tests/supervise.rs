@@ -24,7 +24,7 @@ fn a_killed_worker_costs_what_was_inside_it_and_refuses_nobody() {
         signal(old, "KILL");
         until_another(&server, old);
         assert_eq!(server.get("/demo/work").status, 200);
-        assert_eq!(server.ending(kill)["heapbeat.ending.kind"], "crash");
+        assert_eq!(server.exit(kill)["heapbeat.exit.kind"], "crash");
     }
     let tally = load.stop();
     assert_eq!((tally.refused, tally.shed), (0, 0), "{tally:?}");
@@ -51,7 +51,7 @@ fn a_recycle_fails_no_request_whether_connections_are_kept_or_not() {
         assert_eq!((tally.failed, tally.shed), (0, 0), "{tally:?}");
         assert!(tally.answered == tally.sent && tally.sent > 0, "{tally:?}");
     }
-    assert_eq!(server.endings(), ["recycle", "recycle", "recycle"]);
+    assert_eq!(server.exits(), ["recycle", "recycle", "recycle"]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_leak_is_outlived_without_a_failed_or_refused_request() {
         let tally = load.stop();
         assert_eq!((tally.failed, tally.shed, tally.sent), (0, 0, tally.answered), "{tally:?}");
     }
-    assert!(server.endings().iter().all(|kind| kind == "recycle"), "{:?}", server.endings());
+    assert!(server.exits().iter().all(|kind| kind == "recycle"), "{:?}", server.exits());
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_supervisor_keeps_no_pages_that_only_its_start_needed() {
     until("the pages to be given back", || (of_files(server.pid()) < before / 2).then_some(()));
     assert!(of_files(server.worker()) > before / 2);
     signal(server.worker(), "KILL");
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "crash", "it runs on without them");
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "crash", "it runs on without them");
 }
 
 #[test]

@@ -27,10 +27,10 @@ fn a_supervisor_without_descriptors_says_so_waits_and_recovers() {
     let before = soft_limit(supervisor);
     allow_descriptors(supervisor, "4");
     signal(server.worker(), "KILL");
-    let ending = server.ending(0);
+    let exit = server.exit(0);
     // The kernel's count of kills is a file that it holds open; the recorder would have to be opened.
-    assert_eq!(ending["heapbeat.ending.kind"], "crash", "{ending}");
-    assert!(ending["heapbeat.ending.lost"].as_str().unwrap().contains("Too many open files"), "{ending}");
+    assert_eq!(exit["heapbeat.exit.kind"], "crash", "{exit}");
+    assert!(exit["heapbeat.exit.lost"].as_str().unwrap().contains("Too many open files"), "{exit}");
     server.said("cannot start a worker: Too many open files");
     // Once nobody has run for a while, it would answer itself, and cannot either: clients wait, and it does not spin.
     let waiting = server.connect();
@@ -66,7 +66,7 @@ fn a_worker_without_descriptors_serves_those_it_has_and_says_so() {
     assert_eq!(on_the_kept_one(), 200);
     allow_descriptors(worker, &before);
     let status = ask(waiting, "GET", b"GET / HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").status;
-    assert_eq!((status, server.worker(), server.endings().len()), (200, worker, 0));
+    assert_eq!((status, server.worker(), server.exits().len()), (200, worker, 0));
 }
 
 fn soft_limit(pid: u32) -> String {
@@ -161,7 +161,7 @@ fn systemd_gives_the_socket_and_is_told() {
     // Neither the service nor systemd's view of it is disturbed by a worker's end.
     let killed = server.worker();
     signal(killed, "KILL");
-    server.ending(0);
+    server.exit(0);
     until("another worker", || (server.worker() != killed).then_some(()));
     assert_eq!(server.get("/").status, 200);
     server.signal("TERM");

@@ -17,14 +17,14 @@ use super::reader::Recording;
 /// Recorders at the same time, at most: a worker that serves, one that follows, and some that finish.
 const SLOTS: usize = 16;
 
-/// The last ending, for a supervisor to come.
-const KEPT: &str = "last-ending.json";
+/// The last exit, for a supervisor to come.
+const KEPT: &str = "last-exit.json";
 
 /// The last samples, for a supervisor to come.
 const SAMPLES: &str = "last-samples.jsonl";
 
-/// Longest file with an ending that is read.
-const LONGEST_ENDING: u64 = 64 << 10;
+/// Longest file with an exit that is read.
+const LONGEST_EXIT: u64 = 64 << 10;
 
 /// Where to keep recorders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl RecorderDirectory {
         &self.remnants
     }
 
-    /// What earlier supervisors left: stories whose end nobody has told yet, and the last ending that was told. Each is
+    /// What earlier supervisors left: stories whose end nobody has told yet, and the last exit that was told. Each is
     /// told once. What they left of samples is kept on.
     pub(crate) fn leftovers(&mut self) -> (Vec<Recording>, Option<Exit>) {
         let Some(directory) = self.directory.clone() else { return (Vec::new(), None) };
@@ -136,9 +136,9 @@ impl RecorderDirectory {
         story
     }
 
-    /// Keeps an ending for a supervisor to come.
-    pub(crate) fn keep(&self, ending: &Exit) {
-        if let Ok(json) = serde_json::to_vec(ending) {
+    /// Keeps an exit for a supervisor to come.
+    pub(crate) fn keep(&self, exit: &Exit) {
+        if let Ok(json) = serde_json::to_vec(exit) {
             self.write(KEPT, &json);
         }
     }
@@ -236,6 +236,6 @@ fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 }
 
 fn kept(path: &Path) -> Option<Exit> {
-    let json = bytes(path, LONGEST_ENDING).ok()?;
+    let json = bytes(path, LONGEST_EXIT).ok()?;
     serde_json::from_slice::<Exit>(&json).ok().map(Exit::bounded)
 }

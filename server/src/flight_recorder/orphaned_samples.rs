@@ -72,7 +72,7 @@ impl OrphanedSamples {
     /// Reads such lines; one that is something else is passed over.
     pub(super) fn parse(text: &str) -> Self {
         let mut remnants = OrphanedSamples::default();
-        text.lines().filter_map(read).for_each(|it| remnants.add(it));
+        text.lines().filter_map(read_line).for_each(|it| remnants.add(it));
         remnants
     }
 
@@ -81,9 +81,13 @@ impl OrphanedSamples {
     }
 }
 
-/// Reads one line, which may be longer than any that is written.
-pub(crate) fn read(line: &str) -> Option<LastSamples> {
-    serde_json::from_str::<LastSamples>(line).ok().filter(|it| it.samples.data.len() <= LONGEST)
+fn read_line(line: &str) -> Option<LastSamples> {
+    serde_json::from_str::<LastSamples>(line).ok().filter(fits_one_message)
+}
+
+/// Whether the samples are no more than one instance's are when they are written.
+pub(crate) fn fits_one_message(samples: &LastSamples) -> bool {
+    samples.samples.data.len() <= LONGEST
 }
 
 #[cfg(test)]

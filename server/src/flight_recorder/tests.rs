@@ -120,10 +120,10 @@ fn what_an_earlier_supervisor_left_is_found_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = shelf(directory.path()).take(&[]).unwrap();
     full(&path);
-    let ending = Exit { kind: ExitKind::Stop, ..Exit::default() };
-    shelf(directory.path()).keep(&ending);
+    let exit = Exit { kind: ExitKind::Stop, ..Exit::default() };
+    shelf(directory.path()).keep(&exit);
     let (stories, kept) = shelf(directory.path()).leftovers();
-    assert_eq!((stories.len(), stories[0].head.as_ref(), kept), (1, Some(&head()), Some(ending)));
+    assert_eq!((stories.len(), stories[0].head.as_ref(), kept), (1, Some(&head()), Some(exit)));
     assert_eq!(shelf(directory.path()).leftovers().0.len(), 0);
 }
 

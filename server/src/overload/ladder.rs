@@ -12,6 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use heapbeat_shared::{Bytes, Pressure};
+use serde::{Deserialize, Serialize};
 
 use crate::config::thresholds::Levels;
 
@@ -75,7 +76,8 @@ pub struct Observation {
 }
 
 /// Whether a fresh worker could take over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReplacementStatus {
     /// A replacement is started when it is asked for.
     Available,

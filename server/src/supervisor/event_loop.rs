@@ -66,7 +66,7 @@ impl Supervisor {
         let (stories, kept) = shelf.leftovers();
         let clock = Clock::of_this_process();
         let untold = stories.iter().map(|story| leftover(story, clock.now().wall));
-        let last = untold.chain(kept).max_by_key(|ending| ending.at).map(|ending| ending.before(version));
+        let last = untold.chain(kept).max_by_key(|exit| exit.at).map(|exit| exit.before(version));
         Ok(Supervisor {
             machine: Machine::new(rules),
             program: Program::this()?,
@@ -184,25 +184,26 @@ impl Supervisor {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
         let story = gone.flight.as_deref().map(|path| self.shelf.story(path));
-        let ending = postmortem::ending(story.as_ref(), exit, asked, self.oom.take(), self.clock.now().wall);
-        postmortem::log(&ending, &format!("worker {number}"));
-        self.shelf.keep(&ending);
-        let instance = ending.instance;
+        let exit =
+            postmortem::worker_exit(story.as_ref(), exit, asked, self.oom.take(), self.clock.now().wall);
+        postmortem::log(&exit, &format!("worker {number}"));
+        self.shelf.keep(&exit);
+        let instance = exit.instance;
         let samples = self.shelf.remnants().iter().find(|it| Some(it.instance) == instance);
         for live in self.live.iter_mut().filter(|live| live.number > number) {
             if let Some(samples) = samples {
                 live.tell(&SupervisorMessage::Samples(samples.clone()), self.program.is_guest());
             }
-            live.tell(&SupervisorMessage::PreviousExit(Box::new(ending.clone())), self.program.is_guest());
+            live.tell(&SupervisorMessage::PreviousExit(Box::new(exit.clone())), self.program.is_guest());
         }
         if let Some(guest) = &mut self.guest {
-            guest.ended(&ending);
+            guest.ended(&exit);
         }
-        self.last = Some(ending);
+        self.last = Some(exit);
     }
 
     fn stand_in_for(&self, down: Outage) -> FallbackResponder {
-        let last = self.last.as_ref().map_or("could not be started", |ending| ending.kind.phrase());
+        let last = self.last.as_ref().map_or("could not be started", |exit| exit.kind.phrase());
         let reason =
             format!("the last worker {last}; {} failures in a row, it is tried again", down.failures);
         FallbackResponder::new(reason, self.begun + down.again_at)
@@ -294,12 +295,12 @@ impl Supervisor {
 
 fn heard(number: WorkerNumber, word: WorkerMessage) -> Vec<MachineEvent> {
     match word {
-        WorkerMessage::Ready(memory) => {
+        WorkerMessage::Ready { memory } => {
             vec![MachineEvent::Heartbeat(number, 0, memory), MachineEvent::Ready(number)]
         }
-        WorkerMessage::Heartbeat(turns, memory) => vec![MachineEvent::Heartbeat(number, turns, memory)],
-        WorkerMessage::RecycleRequested(memory, why) => {
-            vec![MachineEvent::RecycleRequested(number, memory, why)]
+        WorkerMessage::Heartbeat { turns, memory } => vec![MachineEvent::Heartbeat(number, turns, memory)],
+        WorkerMessage::RecycleRequested { memory, reason } => {
+            vec![MachineEvent::RecycleRequested(number, memory, reason)]
         }
         WorkerMessage::ApplicationDone => vec![MachineEvent::ApplicationDone(number)],
     }

@@ -1,4 +1,4 @@
-//! What is known of a guarded program, and the side port that tells it: `/health`, `/metrics`, `/endings`.
+//! What is known of a guarded program, and the side port that tells it: `/health`, `/metrics`, `/exits`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use super::process::WorkerProcess;
 use crate::flight_recorder;
 use crate::flight_recorder::RecordingHeader;
 
-/// Endings that are kept.
+/// Exits that are kept.
 const KEPT: usize = 16;
 
 /// Seconds after which it is worth asking again whether the program runs.
@@ -28,7 +28,7 @@ pub(super) struct ExternalStatus {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) clients: MiniHttpServer,
     starts: u64,
-    endings: VecDeque<Exit>,
+    exits: VecDeque<Exit>,
     counts: BTreeMap<&'static str, u64>,
     /// Age of the process that serves; `None` while there is none.
     age: Option<Duration>,
@@ -43,7 +43,7 @@ impl ExternalStatus {
             listeners,
             clients: MiniHttpServer::default(),
             starts: 0,
-            endings: VecDeque::new(),
+            exits: VecDeque::new(),
             counts: BTreeMap::new(),
             age: None,
         }
@@ -51,7 +51,7 @@ impl ExternalStatus {
 
     /// What an earlier supervisor left behind, which is told but not counted.
     pub(super) fn before(&mut self, last: Option<&Exit>) {
-        self.endings.extend(last.cloned());
+        self.exits.extend(last.cloned());
     }
 
     /// The program was started: what is seen of it is recorded for it, so that its end can be explained as a worker's can.
@@ -99,11 +99,11 @@ impl ExternalStatus {
         events
     }
 
-    pub(super) fn ended(&mut self, ending: &Exit) {
-        *self.counts.entry(ending.kind.as_str()).or_default() += 1;
-        self.endings.push_back(ending.clone());
-        if self.endings.len() > KEPT {
-            self.endings.pop_front();
+    pub(super) fn ended(&mut self, exit: &Exit) {
+        *self.counts.entry(exit.kind.as_str()).or_default() += 1;
+        self.exits.push_back(exit.clone());
+        if self.exits.len() > KEPT {
+            self.exits.pop_front();
         }
     }
 
@@ -125,12 +125,13 @@ impl ExternalStatus {
             b"/metrics" => {
                 response(request, "200 OK", "text/plain; version=0.0.4; charset=utf-8", "", &self.metrics())
             }
-            b"/endings" => {
-                let body = serde_json::to_string(&self.endings).unwrap_or_default();
+            b"/exits" => {
+                let body = serde_json::to_string(&self.exits).unwrap_or_default();
                 response(request, "200 OK", "application/json", "", &body)
             }
             _ => {
-                let body = r#"{"title":"Not Found","status":404,"detail":"there are /health, /metrics and /endings"}"#;
+                let body =
+                    r#"{"title":"Not Found","status":404,"detail":"there are /health, /metrics and /exits"}"#;
                 response(request, "404 Not Found", "application/problem+json", "", body)
             }
         }
@@ -163,9 +164,9 @@ impl ExternalStatus {
         let rung = self.watch.pressure as u64;
         put("heapbeat_pressure", "gauge", "0 calm, 1 alert, 2 purge, 3 recycle, 4 shed.", &one(rung));
         put("heapbeat_starts_total", "counter", "Times that it was started.", &one(self.starts));
-        let endings: Vec<(String, u64)> =
+        let exits: Vec<(String, u64)> =
             self.counts.iter().map(|(kind, count)| (format!("{{kind=\"{kind}\"}}"), *count)).collect();
-        put("heapbeat_endings_total", "counter", "Times that it ended, by kind.", &endings);
+        put("heapbeat_exits_total", "counter", "Times that it ended, by kind.", &exits);
         text
     }
 }

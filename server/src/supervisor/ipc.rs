@@ -1,36 +1,38 @@
-//! What supervisor and worker say to each other: lines of text over a socket that is the worker's standard input.
+//! The messages between supervisor and worker: one JSON object a line, over a socket that is the worker's standard input.
 //!
-//! Text, because it can be read in a trace and a newer supervisor may meet an older worker when a binary was replaced:
-//! a line that is not understood is passed over.
+//! JSON lines can be read in a trace, and an older worker may meet a newer supervisor when a binary was replaced: a line that
+//! is not understood is skipped.
 
 use std::io::{self, Read};
-use std::time::Duration;
 
 use heapbeat_shared::report::LastSamples;
 use heapbeat_shared::{Bytes, Exit};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::machine::{Command, StopSignal};
-use crate::flight_recorder;
-use crate::overload::ladder::ReplacementStatus;
+use super::machine::Command;
+use crate::flight_recorder::fits_one_message;
 
-/// Longest line; an ending with its backtrace has less than 16 kB, the last samples of an instance less than 28 kB.
-const LONGEST: usize = 32 << 10;
+/// Longest line in bytes. An exit with its backtrace has less than 16 kB, the last samples of an instance less than 28 kB.
+const MAX_LINE: usize = 32 << 10;
 
-/// What a worker says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A message from a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum WorkerMessage {
-    /// It can take requests, and holds so much.
-    Ready(Bytes),
-    /// It has made so many turns, and holds so much.
-    Heartbeat(u64, Bytes),
-    /// Its ladder wants a fresh worker; it holds so much by now.
-    RecycleRequested(Bytes, String),
-    /// Its application is done.
+    /// The worker can take requests.
+    Ready { memory: Bytes },
+    /// The worker's runtime has made so many turns.
+    Heartbeat { turns: u64, memory: Bytes },
+    /// The worker's ladder asks for a fresh worker.
+    RecycleRequested { memory: Bytes, reason: String },
+    /// The worker's application is done and shall not be started anew.
     ApplicationDone,
 }
 
-/// What a supervisor says.
-#[derive(Clone, Debug, PartialEq)]
+/// A message from a supervisor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum SupervisorMessage {
     /// Something to do.
     Command(Command),
@@ -41,105 +43,55 @@ pub(crate) enum SupervisorMessage {
 }
 
 impl WorkerMessage {
-    /// With its end of line.
+    /// Writes the message as a line with its end.
     pub(crate) fn to_line(&self) -> String {
-        match self {
-            WorkerMessage::Ready(memory) => format!("ready {}\n", memory.0),
-            WorkerMessage::Heartbeat(turns, memory) => format!("beat {turns} {}\n", memory.0),
-            WorkerMessage::RecycleRequested(memory, why) => {
-                format!("wanted {} {}\n", memory.0, why.replace('\n', " "))
-            }
-            WorkerMessage::ApplicationDone => "done\n".to_owned(),
-        }
+        to_line(self)
     }
 
-    /// Reads a line without its end.
+    /// Reads a line without its end; `None` if it is not understood.
     pub(crate) fn parse(line: &str) -> Option<Self> {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        Some(match word {
-            "ready" => WorkerMessage::Ready(Bytes(rest.parse().ok()?)),
-            "beat" => {
-                let (turns, memory) = rest.split_once(' ')?;
-                WorkerMessage::Heartbeat(turns.parse().ok()?, Bytes(memory.parse().ok()?))
-            }
-            "wanted" => {
-                let (memory, why) = rest.split_once(' ')?;
-                WorkerMessage::RecycleRequested(Bytes(memory.parse().ok()?), why.to_owned())
-            }
-            "done" => WorkerMessage::ApplicationDone,
-            _ => return None,
-        })
+        parse(line)
     }
 }
 
 impl SupervisorMessage {
-    /// With its end of line.
+    /// Writes the message as a line with its end.
     pub(crate) fn to_line(&self) -> String {
-        match self {
-            SupervisorMessage::Command(Command::Stop(StopSignal::Terminate, count)) => {
-                format!("stop TERM {count}\n")
-            }
-            SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, count)) => {
-                format!("stop INT {count}\n")
-            }
-            SupervisorMessage::Command(Command::HandOver(within)) => {
-                format!("handover {}\n", within.as_millis())
-            }
-            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::Available)) => {
-                "replacement possible\n".to_owned()
-            }
-            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::InProgress)) => {
-                "replacement underway\n".to_owned()
-            }
-            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::TooSoon)) => {
-                "replacement not-now\n".to_owned()
-            }
-            SupervisorMessage::Command(Command::Report) => "report\n".to_owned(),
-            SupervisorMessage::PreviousExit(ending) => {
-                let json =
-                    serde_json::to_string(ending).expect("numbers, texts and fixed words always serialise");
-                format!("ended {json}\n")
-            }
-            SupervisorMessage::Samples(samples) => {
-                let json = serde_json::to_string(samples).expect("numbers and texts always serialise");
-                format!("samples {json}\n")
-            }
-        }
+        to_line(self)
     }
 
-    /// Reads a line without its end.
+    /// Reads a line without its end; `None` if it is not understood or larger than any that is sent.
     pub(crate) fn parse(line: &str) -> Option<Self> {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        Some(SupervisorMessage::Command(match (word, rest) {
-            ("stop", _) => match rest.split_once(' ')? {
-                ("TERM", count) => Command::Stop(StopSignal::Terminate, count.parse().ok()?),
-                ("INT", count) => Command::Stop(StopSignal::Interrupt, count.parse().ok()?),
-                _ => return None,
-            },
-            ("handover", _) => Command::HandOver(Duration::from_millis(rest.parse().ok()?)),
-            ("replacement", "possible") => Command::Replacement(ReplacementStatus::Available),
-            ("replacement", "underway") => Command::Replacement(ReplacementStatus::InProgress),
-            ("replacement", "not-now") => Command::Replacement(ReplacementStatus::TooSoon),
-            ("report", "") => Command::Report,
-            ("ended", _) => {
-                let ending: Exit = serde_json::from_str(rest).ok()?;
-                return Some(SupervisorMessage::PreviousExit(Box::new(ending.bounded())));
+        match parse(line)? {
+            SupervisorMessage::PreviousExit(exit) => {
+                Some(SupervisorMessage::PreviousExit(Box::new(exit.bounded())))
             }
-            ("samples", _) => return flight_recorder::read_remnant(rest).map(SupervisorMessage::Samples),
-            _ => return None,
-        }))
+            SupervisorMessage::Samples(samples) => {
+                fits_one_message(&samples).then_some(SupervisorMessage::Samples(samples))
+            }
+            SupervisorMessage::Command(command) => Some(SupervisorMessage::Command(command)),
+        }
     }
 }
 
-/// Puts lines together from what comes.
+fn to_line(message: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(message).expect("numbers, texts and unit variants always serialize");
+    line.push('\n');
+    line
+}
+
+fn parse<T: DeserializeOwned>(line: &str) -> Option<T> {
+    serde_json::from_str(line).inspect_err(|error| tracing::debug!("skipped a message: {error}")).ok()
+}
+
+/// Splits a stream into lines.
 #[derive(Debug, Default)]
 pub(crate) struct LineReader {
     buffer: Vec<u8>,
 }
 
 impl LineReader {
-    /// Reads what is there from a non-blocking source and passes each complete line on. Says whether the other side is
-    /// still there.
+    /// Reads what a non-blocking source has and passes on each complete line. Returns whether the other side is still there.
     pub(crate) fn read(&mut self, source: &mut impl Read, mut line: impl FnMut(&str)) -> bool {
         let mut chunk = [0; 2048];
         let there = loop {
@@ -155,7 +107,7 @@ impl LineReader {
                 }
                 self.buffer.drain(..=end);
             }
-            if self.buffer.len() > LONGEST {
+            if self.buffer.len() > MAX_LINE {
                 self.buffer.clear();
             }
         };
@@ -168,25 +120,31 @@ impl LineReader {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use heapbeat_shared::report::Block;
     use heapbeat_shared::{ExitKind, InstanceId};
 
     use super::*;
+    use crate::overload::ladder::ReplacementStatus;
+    use crate::supervisor::machine::StopSignal;
 
     #[test]
-    fn what_is_said_is_understood() {
-        let words = [
-            WorkerMessage::Ready(Bytes(5)),
-            WorkerMessage::Heartbeat(7, Bytes(9)),
-            WorkerMessage::RecycleRequested(Bytes(3), "memory is at the mark".into()),
+    fn every_message_reads_back_from_its_line() {
+        let memory = Bytes(5);
+        let messages = [
+            WorkerMessage::Ready { memory },
+            WorkerMessage::Heartbeat { turns: 7, memory },
+            WorkerMessage::RecycleRequested { memory, reason: "memory is at\nthe threshold".into() },
             WorkerMessage::ApplicationDone,
         ];
-        for word in words {
-            let line = word.to_line();
-            assert_eq!(WorkerMessage::parse(line.strip_suffix('\n').unwrap()), Some(word));
+        for message in messages {
+            let line = message.to_line();
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            assert_eq!(WorkerMessage::parse(line.trim_end()), Some(message));
         }
-        let ending = Exit { kind: ExitKind::Panic, panic: Some("a\nb \"c\"".into()), ..Exit::default() };
-        let commands = [
+        let exit = Exit { kind: ExitKind::Panic, panic: Some("a\nb \"c\"".into()), ..Exit::default() };
+        let messages = [
             SupervisorMessage::Command(Command::Stop(StopSignal::Terminate, 1)),
             SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 2)),
             SupervisorMessage::Command(Command::HandOver(Duration::from_millis(25_000))),
@@ -194,40 +152,38 @@ mod tests {
             SupervisorMessage::Command(Command::Replacement(ReplacementStatus::InProgress)),
             SupervisorMessage::Command(Command::Replacement(ReplacementStatus::TooSoon)),
             SupervisorMessage::Command(Command::Report),
-            SupervisorMessage::PreviousExit(Box::new(ending)),
+            SupervisorMessage::PreviousExit(Box::new(exit)),
             SupervisorMessage::Samples(LastSamples {
                 instance: InstanceId(7),
                 samples: Block { first: 3, count: 2, lost: 0, data: vec![7; 20 << 10] },
             }),
         ];
-        for command in commands {
-            let line = command.to_line();
+        for message in messages {
+            let line = message.to_line();
             assert_eq!(line.matches('\n').count(), 1, "{line:?}");
-            assert!(line.len() <= LONGEST, "{}", line.len());
-            assert_eq!(SupervisorMessage::parse(line.strip_suffix('\n').unwrap()), Some(command));
+            assert!(line.len() <= MAX_LINE, "{}", line.len());
+            assert_eq!(SupervisorMessage::parse(line.trim_end()), Some(message));
         }
     }
 
     #[test]
-    fn what_is_not_understood_is_passed_over() {
+    fn a_line_that_is_not_understood_is_skipped() {
         for line in [
             "",
-            "beat",
-            "beat 1",
-            "beat x 1",
-            "stop",
-            "stop HUP 1",
-            "handover soon",
-            "ended {",
-            "samples {}",
-            "sing",
+            "heartbeat",
+            r#"{"heartbeat":{}}"#,
+            r#"{"heartbeat":{"turns":"x","memory":1}}"#,
+            r#"{"command":{"stop":["HUP",1]}}"#,
+            r#"{"previous_exit":"#,
+            r#"{"samples":{}}"#,
+            r#"{"sing":{}}"#,
         ] {
             assert_eq!((WorkerMessage::parse(line), SupervisorMessage::parse(line)), (None, None), "{line}");
         }
     }
 
     #[test]
-    fn lines_are_put_together_and_bounded() {
+    fn lines_are_put_together_from_pieces_and_bounded() {
         let mut lines = LineReader::default();
         let mut heard = Vec::new();
         let mut hear = |text: &[u8]| {
@@ -236,7 +192,7 @@ mod tests {
         };
         assert!(!hear(b"one\ntwo\nthr"), "a slice ends, as a closed socket does");
         hear(b"ee\n\xff\n");
-        hear(&vec![b'x'; LONGEST + 4096]);
+        hear(&vec![b'x'; MAX_LINE + 4096]);
         hear(b"\nfour\n");
         assert_eq!(heard, ["one", "two", "ee", "", "four"], "what was cut off is lost with the other side");
     }

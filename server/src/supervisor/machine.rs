@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::{Asked, ProcessExit};
+use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use crate::overload::ladder::ReplacementStatus;
@@ -42,7 +43,8 @@ pub enum MachineEvent {
 }
 
 /// How the supervisor is asked to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StopSignal {
     /// By the platform.
     Terminate,
@@ -70,7 +72,8 @@ pub enum Effect {
 }
 
 /// What a worker is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Stop in order; asked for the `n`th time.
     Stop(StopSignal, u32),

@@ -1,4 +1,4 @@
-//! From what is known of a worker's end to the ending that is told, and what the log says.
+//! From what is known of a worker's end to the exit that is told, and what the log says.
 
 use heapbeat_shared::exit::{Asked, Exit, Facts, OomCount, ProcessExit, judge};
 use heapbeat_shared::{ExitKind, UnixMillis};
@@ -6,8 +6,8 @@ use heapbeat_shared::{ExitKind, UnixMillis};
 use super::machine::Notice;
 use crate::flight_recorder::{Recording, boot_id};
 
-/// The ending of a worker whose exit was seen.
-pub(super) fn ending(
+/// The exit of a worker whose exit was seen.
+pub(super) fn worker_exit(
     story: Option<&Recording>,
     exit: ProcessExit,
     asked: Option<Asked>,
@@ -18,7 +18,7 @@ pub(super) fn ending(
     tell(story, &facts, now)
 }
 
-/// The ending of an instance that an earlier supervisor left behind.
+/// The exit of an instance that an earlier supervisor left behind.
 pub(super) fn leftover(story: &Recording, now: UnixMillis) -> Exit {
     let at = story.last_sign().unwrap_or(now);
     tell(Some(story), &facts(Some(story)), at)
@@ -43,48 +43,48 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
 
 fn tell(story: Option<&Recording>, facts: &Facts, at: UnixMillis) -> Exit {
     let judged = judge(facts);
-    let mut ending =
+    let mut exit =
         Exit { kind: judged.kind, sure: judged.sure, at, evidence: judged.evidence, ..Exit::default() };
-    let Some(story) = story else { return ending };
-    ending.lost = story.unreadable.clone().or_else(|| {
+    let Some(story) = story else { return exit };
+    exit.lost = story.unreadable.clone().or_else(|| {
         (story.torn > 0).then(|| format!("{} records of the flight recorder were cut in half", story.torn))
     });
     if let Some(head) = &story.head {
-        ending.instance = Some(head.instance);
-        ending.version.clone_from(&head.version);
-        ending.started = Some(head.started);
+        exit.instance = Some(head.instance);
+        exit.version.clone_from(&head.version);
+        exit.started = Some(head.started);
     }
-    ending.last = story.last.map(|last| last.sample);
-    ending.pressure = story.last.map(|last| last.pressure);
+    exit.last = story.last.map(|last| last.sample);
+    exit.pressure = story.last.map(|last| last.pressure);
     if judged.kind.is_failure() {
-        ending.in_flight.clone_from(&story.in_flight);
+        exit.in_flight.clone_from(&story.in_flight);
     }
     if let Some(panic) = &story.panic {
-        ending.panic = Some(panic.text.clone());
-        ending.backtrace = Some(panic.stack.clone()).filter(|stack| !stack.is_empty());
+        exit.panic = Some(panic.text.clone());
+        exit.backtrace = Some(panic.stack.clone()).filter(|stack| !stack.is_empty());
     }
     if let Some(hang) = story.hang.as_ref().filter(|_| judged.kind == ExitKind::Hang) {
-        ending.evidence.push(hang.text.clone());
-        ending.backtrace = Some(hang.stack.clone()).filter(|stack| !stack.is_empty());
+        exit.evidence.push(hang.text.clone());
+        exit.backtrace = Some(hang.stack.clone()).filter(|stack| !stack.is_empty());
     }
-    ending.bounded()
+    exit.bounded()
 }
 
 /// One line, and the fields for machines.
-pub(super) fn log(ending: &Exit, who: &str) {
+pub(super) fn log(exit: &Exit, who: &str) {
     macro_rules! told {
         ($level:ident) => {
             tracing::$level!(
-                heapbeat.ending.kind = ending.kind.as_str(),
-                heapbeat.ending.sure = ending.sure,
-                heapbeat.ending.instance = ending.instance.map(tracing::field::display),
-                heapbeat.ending.evidence = ending.evidence.join("; "),
-                heapbeat.ending.lost = ending.lost,
-                "{who} {ending}"
+                heapbeat.exit.kind = exit.kind.as_str(),
+                heapbeat.exit.sure = exit.sure,
+                heapbeat.exit.instance = exit.instance.map(tracing::field::display),
+                heapbeat.exit.evidence = exit.evidence.join("; "),
+                heapbeat.exit.lost = exit.lost,
+                "{who} {exit}"
             )
         };
     }
-    if ending.kind.is_failure() { told!(error) } else { told!(info) }
+    if exit.kind.is_failure() { told!(error) } else { told!(info) }
 }
 
 /// What is worth saying beside that.

@@ -1,6 +1,6 @@
 //! The worker's end of the line: what it hears from its supervisor, and the signs of life that it gives.
 //!
-//! A thread of its own, as a hung runtime must not keep the process from hearing and from ending. A turn counts as a
+//! A thread of its own, as a hung runtime must not keep the process from hearing and from stopping. A turn counts as a
 //! sign of life only when the runtime has made one and the sampler has looked: a process whose threads are busy but
 //! take turns is well, one in which nothing moves is not, however alive it looks to the kernel.
 
@@ -123,7 +123,7 @@ impl SupervisorLink {
     /// Asks for a fresh worker. Until there is an answer, it counts as on its way.
     pub(crate) fn want(&self, why: &str) {
         self.chance.store(1, Ordering::Relaxed);
-        self.say(&WorkerMessage::RecycleRequested(self.resident(), why.to_owned()));
+        self.say(&WorkerMessage::RecycleRequested { memory: self.resident(), reason: why.to_owned() });
     }
 
     /// The runtime has made a turn.
@@ -139,7 +139,7 @@ impl SupervisorLink {
 
     /// Requests can be taken.
     pub(crate) fn ready(&self) {
-        self.say(&WorkerMessage::Ready(self.resident()));
+        self.say(&WorkerMessage::Ready { memory: self.resident() });
     }
 
     /// The application is done and shall not be started anew.
@@ -187,7 +187,7 @@ impl IpcReader {
                 return self.leave_orphaned();
             }
             let turns = seen.turns(&self.link, self.pace, Instant::now());
-            self.link.say(&WorkerMessage::Heartbeat(turns, self.link.resident()));
+            self.link.say(&WorkerMessage::Heartbeat { turns, memory: self.link.resident() });
         }
     }
 
@@ -206,7 +206,7 @@ impl IpcReader {
                 self.link.chance.store(place, Ordering::Relaxed);
             }
             SupervisorMessage::Command(Command::Report) => flight_recorder::hung(&threads()),
-            SupervisorMessage::PreviousExit(ending) => self.link.previous.set_exit(*ending),
+            SupervisorMessage::PreviousExit(exit) => self.link.previous.set_exit(*exit),
             SupervisorMessage::Samples(samples) => self.link.previous.add_samples(samples),
         }
     }

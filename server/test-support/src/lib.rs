@@ -155,21 +155,21 @@ impl Server {
     }
 
     /// Ends logged so far, as `kind`, or `probably kind`, oldest first.
-    pub fn endings(&self) -> Vec<String> {
+    pub fn exits(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
-        let told = log.iter().filter_map(|event| Some((event["heapbeat.ending.kind"].as_str()?, event)));
+        let told = log.iter().filter_map(|event| Some((event["heapbeat.exit.kind"].as_str()?, event)));
         told.map(|(kind, event)| {
-            let sure = event["heapbeat.ending.sure"] == true || kind == "unknown";
+            let sure = event["heapbeat.exit.sure"] == true || kind == "unknown";
             if sure { kind.to_owned() } else { format!("probably {kind}") }
         })
         .collect()
     }
 
-    /// Waits for the `n`th ending, and returns its line in the log.
-    pub fn ending(&self, n: usize) -> Value {
-        until("an ending", || {
+    /// Waits for the `n`th exit, and returns its line in the log.
+    pub fn exit(&self, n: usize) -> Value {
+        until("an exit", || {
             let log = self.log.lock().unwrap();
-            log.iter().filter(|event| event["heapbeat.ending.kind"].is_string()).nth(n).cloned()
+            log.iter().filter(|event| event["heapbeat.exit.kind"].is_string()).nth(n).cloned()
         })
     }
 

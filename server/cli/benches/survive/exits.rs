@@ -1,4 +1,4 @@
-//! Labelled endings: what was done, against what was said of it.
+//! Labelled exits: what was done, against what was said of it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,7 +44,7 @@ pub(crate) fn matrix() {
         }
         println!("{label:>18}: {said:?}");
     }
-    println!("{all} endings, {wrong_but_sure} wrong and said to be sure");
+    println!("{all} exits, {wrong_but_sure} wrong and said to be sure");
 }
 
 /// What is said within one server.
@@ -52,8 +52,8 @@ fn within(variables: &[(&str, &str)], end: impl FnOnce(&Server)) -> String {
     let server = Server::start(variables);
     until("an answer", || (server.get("/").status == 200).then_some(()));
     end(&server);
-    server.ending(0);
-    server.endings().remove(0)
+    server.exit(0);
+    server.exits().remove(0)
 }
 
 fn asked(path: &str, variables: &[(&str, &str)]) -> String {
@@ -74,8 +74,8 @@ fn two(first: &[(&str, &str)], second: &[(&str, &str)], end: impl FnOnce(&Server
     end(&server);
     server.wait();
     let server = Server::start(&[second, &place].concat());
-    server.ending(0);
-    server.endings().remove(0)
+    server.exit(0);
+    server.exits().remove(0)
 }
 
 fn out_of_memory() -> Option<String> {
@@ -84,8 +84,8 @@ fn out_of_memory() -> Option<String> {
     let server = Server::start_by(&["sh", "-c", &enter, "sh"], &[("HEAPBEAT_OBSERVE_ONLY", "on")]);
     let mut stream = server.connect();
     stream.write_all(b"GET /demo/leak?mb=400 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
-    server.ending(0);
-    Some(server.endings().remove(0))
+    server.exit(0);
+    Some(server.exits().remove(0))
 }
 
 /// Everything dies at once, and the next start is on a machine with another boot id.
@@ -99,6 +99,6 @@ fn vanished() -> String {
     fs::write(&boot, "00000000-0000-4000-8000-000000000000\n").unwrap();
     let other = format!("mount --bind {} /proc/sys/kernel/random/boot_id && exec \"$@\"", boot.display());
     let server = Server::start_by(&["unshare", "-m", "sh", "-c", &other, "sh"], &place);
-    server.ending(0);
-    server.endings().remove(0)
+    server.exit(0);
+    server.exits().remove(0)
 }

@@ -20,8 +20,8 @@ fn last_request(server: &Server, path: &str) -> TcpStream {
     stream
 }
 
-fn evidence(ending: &serde_json::Value) -> String {
-    ending["heapbeat.ending.evidence"].as_str().unwrap().to_owned()
+fn evidence(exit: &serde_json::Value) -> String {
+    exit["heapbeat.exit.evidence"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -32,20 +32,20 @@ fn crashes_are_told_by_their_signal_or_code() {
     for (index, (path, expected)) in cases.into_iter().enumerate() {
         until("the server to answer", || (server.get("/").status == 200).then_some(()));
         let _asked = last_request(&server, path);
-        let ending = server.ending(index);
-        assert!(evidence(&ending).starts_with(expected), "{ending}");
+        let exit = server.exit(index);
+        assert!(evidence(&exit).starts_with(expected), "{exit}");
     }
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
     signal(server.worker(), "ILL");
-    assert!(evidence(&server.ending(2)).starts_with("it was ended by SIGILL"));
-    assert_eq!(server.endings(), ["crash", "crash", "crash"]);
+    assert!(evidence(&server.exit(2)).starts_with("it was ended by SIGILL"));
+    assert_eq!(server.exits(), ["crash", "crash", "crash"]);
 }
 
 #[test]
 fn an_exit_that_nobody_asked_for_is_not_explained() {
     let server = Server::start(&[]);
     let _asked = last_request(&server, "/demo/exit?code=0");
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "unknown");
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "unknown");
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
 }
 
@@ -56,9 +56,9 @@ fn the_owner_learns_how_the_worker_before_ended_from_the_report_and_in_the_termi
     assert_eq!(report(&server, SECRET, "").0.previous, None, "nobody was there before");
     let (first, killed) = (report(&server, SECRET, "").0.instance, server.worker());
     signal(killed, "KILL");
-    server.ending(0);
+    server.exit(0);
     until("another worker", || (server.worker() != killed).then_some(()));
-    let previous = until("the ending in the report", || report(&server, SECRET, "").0.previous);
+    let previous = until("the exit in the report", || report(&server, SECRET, "").0.previous);
     assert_eq!((previous.kind, previous.sure, previous.instance), (ExitKind::Crash, true, Some(first)));
     assert_eq!(previous.evidence[0], "it was ended by SIGKILL", "{previous:?}");
     assert!(previous.last.is_some_and(|sample| sample.rss > Bytes::from_mb(1)), "{previous:?}");
@@ -77,14 +77,11 @@ fn a_panic_outside_of_a_request_ends_the_worker_with_its_message() {
     assert_eq!(server.get("/demo/panic").status, 500, "one in a request ends only that");
     assert_eq!(server.worker(), before);
     let _asked = last_request(&server, "/demo/panic?task=true");
-    let ending = server.ending(0);
-    assert_eq!(
-        (&ending["heapbeat.ending.kind"], &ending["heapbeat.ending.sure"]),
-        (&"panic".into(), &true.into())
-    );
+    let exit = server.exit(0);
+    assert_eq!((&exit["heapbeat.exit.kind"], &exit["heapbeat.exit.sure"]), (&"panic".into(), &true.into()));
     assert!(
-        evidence(&ending).contains("routes.rs") && evidence(&ending).contains("a task of /demo/panic"),
-        "{ending}"
+        evidence(&exit).contains("routes.rs") && evidence(&exit).contains("a task of /demo/panic"),
+        "{exit}"
     );
 }
 
@@ -92,13 +89,13 @@ fn a_panic_outside_of_a_request_ends_the_worker_with_its_message() {
 fn a_hang_of_the_runtime_or_of_the_process_is_noticed() {
     let server = Server::start(&[("HEAPBEAT_HANG_TIMEOUT", "1s")]);
     let _asked = last_request(&server, "/demo/hang?s=60");
-    let ending = server.ending(0);
-    assert_eq!(ending["heapbeat.ending.kind"], "hang");
-    assert!(evidence(&ending).contains("its last report: "), "a hung runtime leaves a report: {ending}");
+    let exit = server.exit(0);
+    assert_eq!(exit["heapbeat.exit.kind"], "hang");
+    assert!(evidence(&exit).contains("its last report: "), "a hung runtime leaves a report: {exit}");
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
     signal(server.worker(), "STOP");
-    let ending = server.ending(1);
-    assert_eq!(ending["heapbeat.ending.kind"], "hang");
+    let exit = server.exit(1);
+    assert_eq!(exit["heapbeat.exit.kind"], "hang");
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
 }
 
@@ -111,7 +108,7 @@ fn a_busy_worker_is_not_taken_for_a_hung_one() {
     while begun.elapsed() < Duration::from_secs(9) {
         server.get("/demo/churn?mb=100");
     }
-    assert_eq!((server.worker(), server.endings().len()), (worker, 0));
+    assert_eq!((server.worker(), server.exits().len()), (worker, 0));
 }
 
 #[test]
@@ -119,9 +116,9 @@ fn a_stop_that_somebody_else_asked_for_is_a_stop() {
     let server = Server::start(&[("HEAPBEAT_DRAIN_WINDOW", "0s")]);
     let old = server.worker();
     signal(old, "TERM");
-    let ending = server.ending(0);
-    assert_eq!(ending["heapbeat.ending.kind"], "stop");
-    assert!(evidence(&ending).contains("it noted that it was asked to stop: SIGTERM"), "{ending}");
+    let exit = server.exit(0);
+    assert_eq!(exit["heapbeat.exit.kind"], "stop");
+    assert!(evidence(&exit).contains("it noted that it was asked to stop: SIGTERM"), "{exit}");
     until("another worker", || (lives(server.worker()) && server.worker() != old).then_some(()));
 }
 
@@ -138,8 +135,8 @@ fn the_next_server_says_how_the_last_one_ended() {
     server.wait();
 
     let mut server = with_flight(&shelf);
-    let told = server.ending(0);
-    assert_eq!(told["heapbeat.ending.kind"], "stop");
+    let told = server.exit(0);
+    assert_eq!(told["heapbeat.exit.kind"], "stop");
     assert!(
         told["message"].as_str().unwrap().starts_with("before this server was started stopped"),
         "{told}"
@@ -147,8 +144,8 @@ fn the_next_server_says_how_the_last_one_ended() {
     server.kill_whole();
 
     let server = with_flight(&shelf);
-    let told = server.ending(0);
-    assert_eq!(told["heapbeat.ending.kind"], "unknown");
+    let told = server.exit(0);
+    assert_eq!(told["heapbeat.exit.kind"], "unknown");
     assert!(evidence(&told).contains("nobody was there to see it end"), "{told}");
     assert!(evidence(&told).contains("the machine has been up all the time"), "{told}");
 }
@@ -159,11 +156,11 @@ fn a_damaged_or_foreign_recorder_is_said_to_be_one() {
     let shelf = directory.path().join("flight");
     drop(with_flight(&shelf));
     fs::write(shelf.join("flight-0"), "something else").unwrap();
-    fs::write(shelf.join("last-ending.json"), "{").unwrap();
+    fs::write(shelf.join("last-exit.json"), "{").unwrap();
     let server = with_flight(&shelf);
-    let told = server.ending(0);
-    assert_eq!(told["heapbeat.ending.kind"], "unknown");
-    assert_eq!(told["heapbeat.ending.lost"], "the flight recorder has 14 bytes instead of 131072");
+    let told = server.exit(0);
+    assert_eq!(told["heapbeat.exit.kind"], "unknown");
+    assert_eq!(told["heapbeat.exit.lost"], "the flight recorder has 14 bytes instead of 131072");
     assert_eq!(server.get("/").status, 200);
 }
 
@@ -177,8 +174,8 @@ fn where_no_recorder_can_be_the_server_runs_on_and_says_what_is_lost() {
         let server = with_flight(&place);
         server.said("no flight recorder in");
         let _asked = last_request(&server, "/demo/panic?task=true");
-        let ending = server.ending(0);
-        assert_eq!(ending["heapbeat.ending.kind"], "panic", "the supervisor's memory stands in: {ending}");
+        let exit = server.exit(0);
+        assert_eq!(exit["heapbeat.exit.kind"], "panic", "the supervisor's memory stands in: {exit}");
     }
 }
 
@@ -194,11 +191,11 @@ fn a_disk_that_cannot_be_written_any_more_is_read_and_nothing_else_is_lost() {
     mounted.make_read_only();
 
     let server = with_flight(&shelf);
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "unknown", "what was left is still told");
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "unknown", "what was left is still told");
     let told = server.said("it is kept in memory instead");
     assert!(told["message"].as_str().unwrap().contains("Read-only file system"), "{told}");
     let _asked = last_request(&server, "/demo/panic?task=true");
-    assert_eq!(server.ending(1)["heapbeat.ending.kind"], "panic");
+    assert_eq!(server.exit(1)["heapbeat.exit.kind"], "panic");
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
 }
 
@@ -211,7 +208,7 @@ fn a_full_disk_costs_the_recorder_its_file_and_nothing_else() {
     let server = with_flight(&directory.path().join("flight"));
     server.said("it is kept in memory instead");
     let _asked = last_request(&server, "/demo/panic?task=true");
-    assert_eq!(server.ending(0)["heapbeat.ending.kind"], "panic");
+    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "panic");
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
 }
 
@@ -227,12 +224,12 @@ fn the_kernels_kill_for_memory_is_named_and_outlived() {
     for kill in 0..2 {
         until("the server to answer", || (server.get("/").status == 200).then_some(()));
         let _asked = last_request(&server, "/demo/leak?mb=400");
-        let ending = server.ending(kill);
-        assert_eq!(ending["heapbeat.ending.kind"], "oom_kill", "{ending}");
-        assert_eq!(ending["heapbeat.ending.sure"], true, "{ending}");
+        let exit = server.exit(kill);
+        assert_eq!(exit["heapbeat.exit.kind"], "oom_kill", "{exit}");
+        assert_eq!(exit["heapbeat.exit.sure"], true, "{exit}");
         assert!(
-            evidence(&ending).contains("count of kills for memory in its control group rose by 1"),
-            "{ending}"
+            evidence(&exit).contains("count of kills for memory in its control group rose by 1"),
+            "{exit}"
         );
     }
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
