@@ -47,10 +47,17 @@ const tests = new CargoBuild("tests", ["test", "--workspace", "--locked", "--no-
   slowCrates: 100,
 });
 
-/** Native builds, one after the other, as they share a directory and its crates. */
+/**
+ * Native builds, one after the other, as they share a directory and its crates. The server comes first, as its allocator takes
+ * long to compile and the edge is compiled meanwhile.
+ */
 const nativeBuilds =
-  { setup: [], wasm: [buildTool], run: IS_BUILT ? [buildTool] : [buildTool, server], test: [buildTool, tests] }[goal] ??
-  [];
+  {
+    setup: [],
+    wasm: [buildTool],
+    run: IS_BUILT ? [buildTool] : [server, buildTool],
+    test: [buildTool, tests],
+  }[goal] ?? [];
 
 async function buildEdge() {
   await addRustTarget(WASM_TARGET);
