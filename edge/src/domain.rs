@@ -1,6 +1,7 @@
 //! Decisions about monitors, as pure functions of (state, input, now).
 
 pub mod check;
+pub(crate) mod constant_time;
 pub mod engine;
 pub(crate) mod fnv;
 pub mod heartbeat;
@@ -11,6 +12,7 @@ pub mod maintenance;
 pub mod monitor_state;
 pub mod quota;
 pub mod report;
+pub mod snapshot;
 
 pub use check::failure::{Blindness, Failure};
 pub use check::state::State;

@@ -1,8 +1,8 @@
-//! All hubs, as the front sees them: whom to ask about what, and one answer out of many.
+//! All hubs, as the front sees them: which hub to ask, and one answer out of many.
 //!
 //! A hub watches 40 monitors at most; more monitors are more hubs, `hub-0`, `hub-1` and so on. `hub-0` knows how many there
-//! are, says so with every answer, and knows whose a monitor is: asked about one that is another's it names that hub
-//! (status 421). So a fleet of one costs one request a question.
+//! are, says so with every reply, and knows which hub watches which monitor: asked about one that is another hub's it answers
+//! [`HubError::OtherHub`]. So with one hub a request of the front is one request to a Durable Object.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -12,128 +12,116 @@ use futures_util::future::{Either, select};
 use heapbeat_shared::UnixMillis;
 use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
-use worker::{Delay, Env, Method, Result, console_error};
+use worker::{Delay, Env, console_error};
 
+use crate::hub_api::{Audience, HubCall, HubError, HubReply, HubRequest, HubResponse};
 use crate::platform::env;
 use crate::platform::env::BINDING_HUB;
 use crate::platform::{fetch_request, js};
 use crate::probe::six_at_once;
 
-pub mod address;
 pub mod assignment;
 pub mod membership;
 pub(crate) mod merge;
 
-use self::address::paged;
-use self::merge::merge;
-
-/// With it `hub-0` says how many hubs there are.
-pub(crate) const HUBS: &str = "x-heapbeat-hubs";
-
 /// How long one of many hubs is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+const HUB_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a look from elsewhere may take: as long as a tick starts probes, and some.
-const LOOK: Duration = Duration::from_secs(40);
+/// How long a tick is waited for: it takes as long as its probes.
+const TICK_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// A hub's status and body; `None` where it gave none, or says that it cannot.
-pub(crate) type Answer = Option<(u16, String)>;
+/// How long probes from another region may take: as long as a tick starts probes, and some.
+const REGION_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A hub, what it is asked, and what it is handed.
-pub(crate) type Question = (usize, String, Option<String>);
+/// What a hub answers.
+pub type HubResult = Result<HubResponse, HubError>;
 
 thread_local! {
-    /// How many hubs there are, as far as `hub-0` has told; 0 where it has not. A shortcut, never the truth.
-    static KNOWN: Cell<usize> = const { Cell::new(0) };
+    /// How many hubs there are, as far as `hub-0` has said; 0 where it has not. It is a shortcut only, as this isolate may not
+    /// have heard of the last change.
+    static HUB_COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Asks every hub for `path`, the first hub first. `None`: that hub is silent. An error where all are.
-pub async fn all(env: &Env, path: &str) -> Result<Vec<Option<String>>> {
-    let mut bodies = Vec::new();
-    for answer in everywhere(env, &Method::Get, path).await {
-        bodies.push(answer.filter(|(status, _)| *status == 200).map(|(_, body)| body));
-    }
-    if bodies.iter().all(Option::is_none) {
-        return Err(worker::Error::from("no hub answers"));
-    }
-    Ok(bodies)
-}
-
-/// Asks for something that the public may see, finished, whosever it is. `None`: there is no such thing.
-pub async fn ask(env: &Env, path: &str) -> Result<Option<String>> {
-    match tell(env, Method::Get, path, None).await? {
-        (200, body) => Ok(Some(body)),
-        (404, _) => Ok(None),
-        _ => Err(worker::Error::from("the hub did not answer")),
-    }
-}
-
-/// The status of all monitors, or what the page of it is made of. Where a hub is silent the first one says of which nobody knows
-/// anything.
-async fn status(env: &Env, path: &str) -> Result<(u16, String)> {
-    let (mut bodies, mut silent) = (Vec::new(), Vec::new());
-    for (hub, body) in all(env, path).await?.into_iter().enumerate() {
-        match body {
-            Some(body) => bodies.push(body),
-            None => silent.push((0, format!("{path}?of={hub}"), None)),
+/// Asks the hub that a request concerns, or all hubs and merges what they answer.
+pub async fn ask(env: &Env, request: &HubRequest) -> HubResult {
+    match request {
+        HubRequest::Status { audience } => ask_status(env, request, *audience).await,
+        HubRequest::StatusPage => ask_status(env, request, Audience::Public).await,
+        HubRequest::Incidents { .. } => {
+            let lists = answered(ask_all(env, request).await)?.into_iter().flatten();
+            Ok(HubResponse::Incidents(merge::incidents(lists)))
         }
+        request => ask_owner(env, request).await,
     }
-    for stand_in in each(env, &Method::Get, silent).await {
-        let unknown = || r#"{"notices":["A part of the edge does not answer."]}"#.to_owned();
-        bodies.push(stand_in.map_or_else(unknown, |(_, body)| body));
-    }
-    let one = if bodies.len() == 1 { bodies.remove(0) } else { merge(&bodies) };
-    Ok((200, one))
 }
 
-/// Hands a request of the owner's, or of a job, to the hub whose it is; the answer's status and body are the hub's.
-pub async fn tell(env: &Env, method: Method, path: &str, body: Option<String>) -> Result<(u16, String)> {
-    if path.starts_with("/status") || path == "/page" {
-        return status(env, path).await;
-    }
-    let mut hub = paged(path, body.as_deref());
+/// Asks the hub that a request names, or the first hub, which may name another one.
+async fn ask_owner(env: &Env, request: &HubRequest) -> HubResult {
+    let mut hub = request.hub();
     loop {
-        let (status, text) = send(env, hub, &method, path, body.as_deref()).await?;
-        match text.parse() {
-            // The first hub says whose it is.
-            Ok(other) if status == 421 && hub == 0 => hub = other,
-            _ => return Ok((status, text)),
+        match ask_hub(env, hub, request.clone()).await {
+            Err(HubError::OtherHub(other)) if hub == 0 && other != 0 => hub = other,
+            result => return result,
         }
     }
+}
+
+/// Asks all hubs for the status, or for what its page is rendered from. For a hub that does not answer the first one answers
+/// with its monitors, of which nothing is known.
+async fn ask_status(env: &Env, request: &HubRequest, audience: Audience) -> HubResult {
+    let (mut answers, mut silent) = (Vec::new(), Vec::new());
+    for (hub, answer) in answered(ask_all(env, request).await)?.into_iter().enumerate() {
+        match answer {
+            Some(answer) => answers.push(answer),
+            None => silent.push((0, HubRequest::StatusOfSilentHub { hub, audience })),
+        }
+    }
+    for substitute in ask_each(env, silent).await {
+        answers.push(substitute.unwrap_or_else(|_| HubResponse::Status(merge::unknown_status())));
+    }
+    merge::statuses(answers).ok_or_else(|| HubError::Unavailable("the hubs did not answer".to_owned()))
+}
+
+/// The answers of those hubs that gave one. An error where none did.
+fn answered(results: Vec<HubResult>) -> Result<Vec<Option<HubResponse>>, HubError> {
+    if results.iter().all(Result::is_err) {
+        return Err(HubError::Unavailable("no hub answers".to_owned()));
+    }
+    Ok(results.into_iter().map(Result::ok).collect())
 }
 
 /// Hands every hub a tick. A hub that fails costs the others nothing.
 pub async fn tick(env: &Env, at: UnixMillis) {
-    if KNOWN.get() == 0 {
+    if HUB_COUNT.get() == 0 {
         // So that the others need not wait until the first hub's probes are done.
-        each(env, &Method::Get, vec![(0, "/hubs".to_owned(), None)]).await;
+        ask_each(env, vec![(0, HubRequest::HubCount)]).await;
     }
-    everywhere(env, &Method::Post, &format!("/tick?at={}", at.0)).await;
+    ask_all(env, &HubRequest::Tick { at }).await;
 }
 
-/// Asks every hub.
-async fn everywhere(env: &Env, method: &Method, path: &str) -> Vec<Answer> {
+/// Asks every hub, the first one first.
+async fn ask_all(env: &Env, request: &HubRequest) -> Vec<HubResult> {
     let mut answers = Vec::new();
     // The first hub says how many there are; those that are known of are asked meanwhile.
-    while answers.len() < KNOWN.get().max(1) {
-        let hubs = answers.len()..KNOWN.get().max(1);
-        answers.append(&mut each(env, method, hubs.map(|hub| (hub, path.to_owned(), None)).collect()).await);
+    while answers.len() < HUB_COUNT.get().max(1) {
+        let hubs = answers.len()..HUB_COUNT.get().max(1);
+        answers.append(&mut ask_each(env, hubs.map(|hub| (hub, request.clone())).collect()).await);
     }
     answers
 }
 
-/// Asks hubs, six at a time; answers have the order of the questions.
-pub(crate) async fn each(env: &Env, method: &Method, questions: Vec<Question>) -> Vec<Answer> {
-    let answers = RefCell::new(vec![None; questions.len()]);
-    let put = &answers;
-    six_at_once(questions.into_iter().enumerate().collect(), |(place, (hub, path, body))| async move {
-        // Nobody waits for a tick, which takes as long as its probes.
-        let patience = if *method == Method::Post { Duration::from_secs(900) } else { PATIENCE };
-        match in_time(send(env, hub, method, &path, body.as_deref()), patience).await {
-            Ok(answer) if answer.0 < 500 => put.borrow_mut()[place] = Some(answer),
-            Ok((status, _)) => console_error!("hub-{hub} {path}: status {status}"),
-            Err(error) => console_error!("hub-{hub} {path}: {error}"),
+/// Asks hubs, six at a time, each in a limited time; answers have the order of the requests.
+pub(crate) async fn ask_each(env: &Env, requests: Vec<(usize, HubRequest)>) -> Vec<HubResult> {
+    let unasked = Err(HubError::Unavailable("the hub was not asked".to_owned()));
+    let answers = RefCell::new(vec![unasked; requests.len()]);
+    let collected = &answers;
+    six_at_once(requests.into_iter().enumerate().collect(), |(place, (hub, request))| async move {
+        let timeout = if matches!(request, HubRequest::Tick { .. }) { TICK_TIMEOUT } else { HUB_TIMEOUT };
+        let result = in_time(ask_hub(env, hub, request), timeout).await;
+        if let Err(error) = &result {
+            console_error!("hub-{hub}: {error}");
         }
+        collected.borrow_mut()[place] = result;
         true
     })
     .await;
@@ -141,54 +129,43 @@ pub(crate) async fn each(env: &Env, method: &Method, questions: Vec<Question>) -
 }
 
 /// Asks one hub.
-async fn send(
-    env: &Env,
-    hub: usize,
-    method: &Method,
-    path: &str,
-    body: Option<&str>,
-) -> Result<(u16, String)> {
-    object(env, &format!("hub-{hub}"), JsValue::UNDEFINED, method, path, body, learn).await
-}
-
-/// Hears how many hubs there are, where an answer says so.
-fn learn(answer: &web_sys::Response) {
-    let told = answer.headers().get(HUBS).ok().flatten();
-    if let Some(hubs) = told.and_then(|hubs| hubs.parse().ok()) {
-        KNOWN.set(hubs);
+async fn ask_hub(env: &Env, hub: usize, request: HubRequest) -> HubResult {
+    let reply = call(env, &format!("hub-{hub}"), JsValue::UNDEFINED, &HubCall { hub, request }).await?;
+    if let Some(count) = reply.hub_count {
+        HUB_COUNT.set(count);
     }
+    reply.result
 }
 
-/// Asks the eye of a region to look; it is made there the first time.
-pub(crate) async fn look(env: &Env, region: &str, body: &str) -> Result<(u16, String)> {
+/// Asks the prober of a region; it is made there the first time.
+pub(crate) async fn ask_region(env: &Env, region: &str, request: HubRequest) -> HubResult {
     let options = Object::new();
-    Reflect::set(&options, &"locationHint".into(), &region.into())?;
-    let name = format!("eye-{region}");
-    in_time(object(env, &name, options.into(), &Method::Post, "/look", Some(body), |_| ()), LOOK).await
+    Reflect::set(&options, &"locationHint".into(), &region.into())
+        .map_err(|_| HubError::Unavailable("the region cannot be set".to_owned()))?;
+    let (name, request) = (format!("region-{region}"), HubCall { hub: 0, request });
+    let asked = async { call(env, &name, options.into(), &request).await?.result };
+    in_time(asked, REGION_TIMEOUT).await
 }
 
 /// Waits for an answer that long.
-async fn in_time(
-    asked: impl Future<Output = Result<(u16, String)>>,
-    patience: Duration,
-) -> Result<(u16, String)> {
-    match select(pin!(asked), Delay::from(patience)).await {
+async fn in_time(asked: impl Future<Output = HubResult>, timeout: Duration) -> HubResult {
+    match select(pin!(asked), Delay::from(timeout)).await {
         Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(worker::Error::from("no answer in time")),
+        Either::Right(_) => Err(HubError::Unavailable("no answer in time".to_owned())),
     }
 }
 
-/// Asks an object of ours by its name.
-async fn object(
-    env: &Env,
-    name: &str,
-    options: JsValue,
-    method: &Method,
-    path: &str,
-    body: Option<&str>,
-    learn: fn(&web_sys::Response),
-) -> Result<(u16, String)> {
-    let request = fetch_request::request(method.as_ref(), &format!("https://{name}{path}"), body)?;
-    let stub = js::call_with(&env::binding(env, BINDING_HUB), "getByName", &name.into(), &options)?;
-    Ok(js::fetch(&stub, &request, learn).await?)
+/// Sends a call to a Durable Object by its name.
+async fn call(env: &Env, name: &str, options: JsValue, call: &HubCall) -> Result<HubReply, HubError> {
+    let unavailable = |error: worker::Error| HubError::Unavailable(error.to_string());
+    let body = serde_json::to_string(call).map_err(|error| HubError::Invalid(error.to_string()))?;
+    let request = fetch_request::request("POST", &format!("https://{name}/"), Some(&body)).map_err(unavailable)?;
+    let stub = js::call_with(&env::binding(env, BINDING_HUB), "getByName", &name.into(), &options)
+        .map_err(|thrown| unavailable(thrown.into()))?;
+    let (status, text) =
+        js::fetch(&stub, &request, |_| ()).await.map_err(|thrown| unavailable(thrown.into()))?;
+    if status != 200 {
+        return Err(HubError::Unavailable(format!("the hub answered with status {status}")));
+    }
+    serde_json::from_str(&text).map_err(|error| HubError::Unavailable(error.to_string()))
 }

@@ -14,13 +14,13 @@ use worker::{DurableObject, Env, Request, Response, Result, State, console_error
 
 use self::alarm::Counts;
 use self::delivery::Outbox;
-use self::dispatch::Finished;
+use self::error::HubResult;
 use crate::config::Config;
 use crate::config::maintenance::Maintenance;
 use crate::domain::engine::Board;
 use crate::domain::heartbeat::Beats;
-use crate::fleet::HUBS;
-use crate::fleet::membership::Roll;
+use crate::fleet::membership::Membership;
+use crate::hub_api::{HubCall, HubError, HubReply};
 use crate::notify::Subscriber;
 use crate::platform::env;
 use crate::platform::env::Setup;
@@ -29,23 +29,20 @@ use crate::store::{Loaded, Store, StoreError};
 
 mod admin;
 mod alarm;
+mod applied;
 mod delivery;
 mod dispatch;
+mod error;
 mod export;
 mod incidents;
-mod machines;
 mod maintenance;
 mod page;
-mod past;
+mod queries;
 mod regional_prober;
 mod subscriptions;
 mod sync;
 mod tick;
-mod told;
 mod zone_check;
-
-/// What a hub says, or why it cannot.
-type Told<T> = std::result::Result<T, String>;
 
 /// Most ticks in a row that a failing store is left alone.
 const LONGEST_REST: u32 = 16;
@@ -60,8 +57,8 @@ pub struct Hub {
     subscribers: RefCell<Option<Rc<Vec<Subscriber>>>>,
     beats: RefCell<Option<Rc<Beats>>>,
     maintenance: RefCell<Option<Rc<Vec<Maintenance>>>>,
-    /// The other hubs.
-    roll: RefCell<Option<Rc<Roll>>>,
+    /// What is known of the other hubs.
+    membership: RefCell<Option<Rc<Membership>>>,
     store: std::result::Result<Store, StoreError>,
     /// What is known: what is stored, or nothing yet.
     board: RefCell<Option<Board>>,
@@ -89,7 +86,7 @@ impl DurableObject for Hub {
             subscribers: RefCell::new(None),
             beats: RefCell::new(None),
             maintenance: RefCell::new(None),
-            roll: RefCell::new(None),
+            membership: RefCell::new(None),
             store,
             board: RefCell::new(None),
             paused: Cell::new((0, 0)),
@@ -109,19 +106,15 @@ impl DurableObject for Hub {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         self.counts.asked();
-        let done = self.answer(&mut request).await?;
-        let Finished { status, body } = done.unwrap_or_else(|error| {
+        let result = match request.json::<HubCall>().await {
+            Ok(call) => self.answer(call).await,
+            Err(error) => Err(HubError::Invalid(error.to_string())),
+        };
+        if let Err(error @ HubError::Store(_)) = &result {
             console_error!("hub: {error}");
-            Finished::refused(503, "the hub's store failed")
-        });
-        let mut response =
-            if status == 204 { Response::empty()? } else { Response::from_bytes(body.into_bytes())? };
-        if let Ok(roll) = self.roll()
-            && roll.number == 0
-        {
-            response.headers_mut().set(HUBS, &roll.of.to_string())?;
         }
-        Ok(response.with_status(status))
+        let first = self.membership().ok().filter(|membership| membership.number == 0);
+        Response::from_json(&HubReply { hub_count: first.map(|membership| membership.hub_count), result })
     }
 }
 
@@ -141,8 +134,8 @@ impl Drop for Turn<'_> {
 }
 
 impl Hub {
-    fn store(&self) -> Told<&Store> {
-        self.store.as_ref().map_err(ToString::to_string)
+    fn store(&self) -> HubResult<&Store> {
+        self.store.as_ref().map_err(HubError::from)
     }
 
     /// Reads anew what people told, when it is asked for.
@@ -150,19 +143,19 @@ impl Hub {
         *self.config.borrow_mut() = None;
         *self.subscribers.borrow_mut() = None;
         *self.maintenance.borrow_mut() = None;
-        *self.roll.borrow_mut() = None;
+        *self.membership.borrow_mut() = None;
     }
 
     /// What is known, read from the store the first time.
-    fn board(&self) -> Told<Ref<'_, Board>> {
+    fn board(&self) -> HubResult<Ref<'_, Board>> {
         if self.board.borrow().is_none() {
             *self.board.borrow_mut() = Some(self.read_board()?);
         }
-        Ref::filter_map(self.board.borrow(), Option::as_ref).map_err(|_| "there is no board".to_owned())
+        Ref::filter_map(self.board.borrow(), Option::as_ref).map_err(|_| HubError::Store("there is no board".to_owned()))
     }
 
     /// The board, to be changed and put back once the store has taken the change; without that it is read anew.
-    fn take_board(&self) -> Told<Board> {
+    fn take_board(&self) -> HubResult<Board> {
         match self.board.take() {
             Some(board) => Ok(board),
             None => self.read_board(),
@@ -183,9 +176,9 @@ impl Hub {
         self.paused.set((next, (next * 2).clamp(1, LONGEST_REST)));
     }
 
-    fn read_board(&self) -> Told<Board> {
+    fn read_board(&self) -> HubResult<Board> {
         let Loaded { last, memos, ledgers, ticks, incidents, outbox, usage } =
-            self.store()?.load(wall_clock()).map_err(|error| error.to_string())?;
+            self.store()?.load(wall_clock())?;
         let mut board = Board::restore(last, memos, ledgers);
         for (at, readings) in &ticks {
             board.chart(*at, readings);

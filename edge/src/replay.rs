@@ -258,7 +258,7 @@ impl Replay {
         };
         if before.as_ref().map(face) != Some(face(incident)) {
             self.say(&json!({
-                "at": shown, "incident": incident.id(), "severity": incident.severity.as_str(),
+                "at": shown, "incident": incident.id().to_string(), "severity": incident.severity.as_str(),
                 "cause": incident.cause.sentence(), "opened": rfc3339(incident.opened),
                 "closed": incident.closed.map(rfc3339), "behind": incident.behind,
             }));

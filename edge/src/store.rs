@@ -1,24 +1,247 @@
 //! Everything that is written down, and all of the SQL.
 //!
-//! The hub's SQLite holds a few small tables (`store/migrate.rs`). A tick writes one row, whatever the number of
-//! monitors, and a row of the ledger only where a state changed: a day of minutes is about 1,440 of the free plan's
-//! 100,000 rows, one more an hour for the latencies of all, and two for each monitor with a signed report and hour.
+//! The hub's SQLite holds a few small tables (`store/schema.rs`). A tick writes one row, whatever the number of monitors, and a
+//! row of the ledger only where a state changed: a day of minutes is about 1,440 of the free plan's 100,000 rows, one more an
+//! hour for the latencies of all, and two for each monitor with a signed report and hour.
 
-mod bytes;
+mod binary;
 mod export;
 pub mod export_format;
-mod hours;
-mod latency;
-mod migrate;
+mod incidents;
+mod latency_codec;
+mod latency_series;
+mod ledger;
+mod memory_series;
 mod outbox;
-mod series;
+mod schema;
 mod settings;
-mod sqlite;
+mod sql;
 mod tick_codec;
-mod transaction;
+mod tick_samples;
+mod ticks;
 
-pub use hours::pack_hour;
-pub use latency::latency_day;
-pub use migrate::MigrationError;
-pub use sqlite::{Loaded, Store, StoreError};
-pub use tick_codec::{PackError, pack, pack_runs, unpack, unpack_runs};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use worker::State as ObjectState;
+
+pub use self::binary::PackError;
+pub use self::latency_codec::{MonitorHour, append_hour};
+pub use self::latency_series::latency_day;
+pub use self::settings::{Setting, SettingChange, change};
+pub use self::sql::StoreError;
+pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
+
+use self::export_format::Cell as ExportCell;
+use self::sql::Sql;
+use crate::config::MonitorId;
+use crate::domain::engine::{Commit, Memos, Reading, Tick};
+use crate::domain::heartbeat::{Beat, Beats};
+use crate::domain::history::latency_series::LatencySeriesBuilder;
+use crate::domain::history::ledger::Entry;
+use crate::domain::history::memory_chart;
+use crate::domain::history::rollup::{Line, Tier};
+use crate::domain::incident::Incident;
+use crate::domain::incident::id::IncidentId;
+use crate::domain::quota::Usage;
+use crate::domain::report::last_report::Run;
+use crate::notify::Queued;
+
+/// Incidents that were closed within this time are kept in memory.
+const RECENT: Duration = Duration::from_secs(86_400);
+
+/// The store of one hub.
+#[derive(Clone, Debug)]
+pub struct Store {
+    sql: Sql,
+    /// The slot that the last tick has in the ring.
+    slot: Rc<Cell<i64>>,
+}
+
+/// What the hub knew when it was stopped.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The last tick that was stored.
+    pub last: Option<Tick>,
+    /// The state of all monitors.
+    pub memos: Memos,
+    /// Every ledger's entries, oldest first.
+    pub ledgers: LiteMap<MonitorId, Vec<Entry>>,
+    /// The probes of the last day's ticks, oldest first.
+    pub ticks: Vec<(UnixMillis, Vec<Reading>)>,
+    /// Incidents that are open or were closed within the last day, oldest first.
+    pub incidents: Vec<Incident>,
+    /// What is still to be sent, in order.
+    pub outbox: Vec<Queued>,
+    /// What the day has cost up to the last tick.
+    pub usage: Usage,
+}
+
+impl Store {
+    /// Opens the object's store and brings its schema up to date. Gives the state back with it.
+    pub fn open(state: ObjectState, now: UnixMillis) -> (ObjectState, Result<Store, StoreError>) {
+        let raw = state._inner();
+        let storage = js_sys::Reflect::get(raw.as_ref(), &"storage".into());
+        let state = ObjectState::from(raw);
+        let storage = storage.map_err(|thrown| StoreError::from(worker::Error::from(thrown)));
+        let opened = storage.and_then(|storage| {
+            let store = Store { sql: Sql::new(state.storage().sql(), storage), slot: Rc::default() };
+            let sql = store.sql.clone();
+            store.sql.transaction(move || schema::migrate(&sql, now.0))?;
+            Ok(store)
+        });
+        (state, opened)
+    }
+
+    /// The number of the schema.
+    pub fn schema() -> i64 {
+        schema::newest()
+    }
+
+    /// Rows read and written since this was asked last.
+    pub fn take_spent(&self) -> (u64, u64) {
+        self.sql.take_spent()
+    }
+
+    /// Reads everything that the hub keeps in memory, when the edge's own clock says `wall`.
+    pub fn load(&self, wall: UnixMillis) -> Result<Loaded, StoreError> {
+        let mut loaded = Loaded::default();
+        if let Some(last) = ticks::last(&self.sql)? {
+            self.slot.set(last.slot);
+            (loaded.last, loaded.memos, loaded.usage) = (Some(last.tick), last.states, last.usage);
+        }
+        let now = loaded.last.map_or(wall, |last| last.clock(wall));
+        loaded.ledgers = ledger::load(&self.sql)?;
+        loaded.ticks = ticks::since(&self.sql, now.minus(memory_chart::SPAN))?;
+        loaded.incidents = incidents::recent(&self.sql, now.minus(RECENT))?;
+        loaded.outbox = outbox::load(&self.sql)?;
+        Ok(loaded)
+    }
+
+    /// Writes a tick and what it adds to the outbox: all of it or nothing. `last` is the tick before it.
+    pub fn commit(
+        &self,
+        last: Option<UnixMillis>,
+        commit: Commit,
+        queued: Vec<Queued>,
+    ) -> Result<(), StoreError> {
+        let sql = self.sql.clone();
+        let slot = (self.slot.get() + 1) % ticks::SLOTS;
+        self.sql.transaction(move || {
+            let at = commit.tick.at;
+            if let Some(last) = last {
+                memory_series::compact(&sql, last, at)?;
+            }
+            ticks::write(&sql, slot, &commit)?;
+            for (monitor, changes) in &commit.ledgers {
+                ledger::write(&sql, monitor, changes)?;
+            }
+            commit.incidents.iter().try_for_each(|incident| incidents::write(&sql, incident))?;
+            for (monitor, opened, runs) in &commit.recordings {
+                incidents::write_recording(&sql, monitor, *opened, runs, at)?;
+            }
+            queued.iter().try_for_each(|row| outbox::write(&sql, row))
+        })?;
+        self.slot.set(slot);
+        Ok(())
+    }
+
+    /// The newest incidents of some monitors, newest first, at most `most`, of those that come after the incident of a monitor
+    /// in a second of Unix time; of one second by the monitor's id.
+    pub fn incidents_before(
+        &self,
+        ids: &[&str],
+        before: (i64, &str),
+        most: i64,
+    ) -> Result<Vec<Incident>, StoreError> {
+        incidents::before(&self.sql, ids, before, most)
+    }
+
+    /// One incident, and the samples before it.
+    pub fn incident(&self, id: &IncidentId) -> Result<Option<(Incident, Vec<Run>)>, StoreError> {
+        incidents::one(&self.sql, id)
+    }
+
+    /// Writes what somebody changed about an incident.
+    pub fn update_incident(&self, incident: &Incident) -> Result<(), StoreError> {
+        incidents::write(&self.sql, incident)
+    }
+
+    /// Removes a row of the outbox.
+    pub fn delete_from_outbox(&self, id: i64) -> Result<(), StoreError> {
+        outbox::delete(&self.sql, id)
+    }
+
+    /// Writes down when a row of the outbox is to be tried again.
+    pub fn reschedule_in_outbox(&self, id: i64, due: UnixMillis, attempts: u32) -> Result<(), StoreError> {
+        outbox::reschedule(&self.sql, id, due, attempts)
+    }
+
+    /// Memory of a monitor in a window; `last` is the last tick.
+    pub fn memory(
+        &self,
+        monitor: &MonitorId,
+        window: (UnixMillis, UnixMillis),
+        last: UnixMillis,
+    ) -> Result<(Tier, Line), StoreError> {
+        memory_series::read(&self.sql, monitor, window, last)
+    }
+
+    /// Adds the latencies of a monitor in a window to a series; `last` is the last tick.
+    pub fn latency(
+        &self,
+        monitor: &MonitorId,
+        window: (UnixMillis, UnixMillis),
+        last: UnixMillis,
+        series: &mut LatencySeriesBuilder,
+    ) -> Result<(), StoreError> {
+        latency_series::read(&self.sql, monitor, window, last, series)
+    }
+
+    /// What was set; `None` where nothing was.
+    pub fn setting<T: DeserializeOwned>(&self, setting: Setting) -> Result<Option<T>, StoreError> {
+        settings::read(&self.sql, setting)
+    }
+
+    /// Changes one setting.
+    pub fn set(&self, setting: Setting, value: &impl Serialize) -> Result<(), StoreError> {
+        settings::write(&self.sql, &change(setting, value)?)
+    }
+
+    /// Changes settings: all of them or none.
+    pub fn set_all(&self, changes: Vec<SettingChange>) -> Result<(), StoreError> {
+        let sql = self.sql.clone();
+        self.sql.transaction(move || changes.iter().try_for_each(|change| settings::write(&sql, change)))
+    }
+
+    /// What every job reported last.
+    pub fn heartbeats(&self) -> Result<Beats, StoreError> {
+        settings::heartbeats(&self.sql)
+    }
+
+    /// Writes what a job reported.
+    pub fn record_heartbeat(&self, monitor: &MonitorId, beat: &Beat) -> Result<(), StoreError> {
+        settings::write_heartbeat(&self.sql, monitor, beat)
+    }
+
+    /// At most `most` rows of a table of [`export_format::TABLES`], after the first `skip`.
+    pub fn export_rows(
+        &self,
+        table: usize,
+        skip: i64,
+        most: i64,
+    ) -> Result<Vec<Vec<ExportCell>>, StoreError> {
+        export::rows(&self.sql, table, skip, most)
+    }
+
+    /// Writes rows of an export, each in the place of one with the same key: all of them or none.
+    pub fn import_rows(&self, rows: Vec<(usize, Vec<ExportCell>)>) -> Result<(), StoreError> {
+        let sql = self.sql.clone();
+        self.sql.transaction(move || export::write_rows(&sql, rows))
+    }
+}

@@ -12,7 +12,7 @@ use heapbeat_edge::domain::monitor_state::Memo;
 use heapbeat_edge::domain::quota::{Spent, Usage};
 use heapbeat_edge::domain::report::verification::Signed;
 use heapbeat_edge::store::export_format::Cell;
-use heapbeat_edge::store::pack;
+use heapbeat_edge::store::pack_tick;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
@@ -75,11 +75,11 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
             Cell::Integer(slot),
             Cell::Integer(at),
             Cell::Integer(tick.came.0),
-            Cell::Bytes(pack(&commit.readings)),
+            Cell::Bytes(pack_tick(&commit.readings)),
             Cell::Bytes(memos),
             Cell::Bytes(codec::encode(&usage)),
         ];
-        rows.row("ring", &cells);
+        rows.row("tick", &cells);
         slot += 1;
         last = Some(now);
     }

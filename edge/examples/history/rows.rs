@@ -1,4 +1,4 @@
-//! Rows as the hub keeps them (`edge/src/store/migrate.rs`).
+//! Rows as the hub keeps them (`edge/src/store/schema.rs`).
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use heapbeat_edge::domain::history::rollup::Tier;
 use heapbeat_edge::domain::incident::Incident;
 use heapbeat_edge::domain::report::last_report::Run;
 use heapbeat_edge::store::export_format::{Cell, line};
-use heapbeat_edge::store::{latency_day, pack_hour, pack_runs};
+use heapbeat_edge::store::{MonitorHour, append_hour, latency_day, pack_runs};
 use heapbeat_shared::{UnixMillis, codec};
 
 use crate::HOUR;
@@ -99,8 +99,9 @@ impl Rows {
         for (at, hours) in std::mem::take(&mut self.hours) {
             let (tier, from, slot) = latency_day(UnixMillis(at));
             let day = days.entry((from.0, tier, slot)).or_default();
-            for (id, hour) in hours {
-                pack_hour(day, &id, (at - from.0) / HOUR, &hour);
+            let hour = u8::try_from((at - from.0) / HOUR).unwrap_or_default();
+            for (monitor, figures) in hours {
+                append_hour(day, &MonitorHour { monitor, hour, figures });
             }
         }
         for ((from, tier, slot), day) in days {

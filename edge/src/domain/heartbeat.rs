@@ -8,14 +8,15 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use super::{Blindness, Failure};
 use crate::config::{Heartbeat, MonitorId, Rhythm};
 use crate::domain::check::outcome::{Answer, Body, Missed};
 
-/// What a job says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+/// What a job reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum JobSignal {
     /// It begins.
     Start,
     /// It went well.
@@ -55,10 +56,10 @@ pub struct Ended {
 /// All jobs of one hub.
 pub type Beats = LiteMap<MonitorId, Beat>;
 
-impl Said {
+impl JobSignal {
     /// Reads the query of `POST /api/v1/heartbeats/{id}`: nothing is a success; else `event=start|success|fail`, or
     /// `exit=` and the code, of which 0 is a success.
-    pub fn parse(query: &str) -> Result<Said, String> {
+    pub fn parse(query: &str) -> Result<JobSignal, String> {
         let right =
             "say ?event=start, ?event=success, ?event=fail or ?exit=CODE; without any it is a success";
         let (mut event, mut exit) = (None, None);
@@ -75,9 +76,9 @@ impl Said {
             }
         }
         match (event, exit) {
-            (None | Some("success"), None | Some(0)) => Ok(Said::Success),
-            (None | Some("fail"), exit) => Ok(Said::Fail(exit)),
-            (Some("start"), None) => Ok(Said::Start),
+            (None | Some("success"), None | Some(0)) => Ok(JobSignal::Success),
+            (None | Some("fail"), exit) => Ok(JobSignal::Fail(exit)),
+            (Some("start"), None) => Ok(JobSignal::Start),
             _ => Err(format!("the query is not understood; {right}")),
         }
     }
@@ -86,14 +87,14 @@ impl Said {
 impl Beat {
     /// After a job has said something at `now`.
     #[must_use]
-    pub fn hear(self, said: Said, now: UnixMillis) -> Beat {
+    pub fn hear(self, said: JobSignal, now: UnixMillis) -> Beat {
         let took_ms = self.running.and_then(|began| u64::try_from(now.since(began).as_millis()).ok());
         match said {
-            Said::Start => Beat { heard: now, running: Some(now), ..self },
-            Said::Success => {
+            JobSignal::Start => Beat { heard: now, running: Some(now), ..self },
+            JobSignal::Success => {
                 Beat { heard: now, running: None, ended: Some(Ended { ok: true, exit: None, took_ms }) }
             }
-            Said::Fail(exit) => {
+            JobSignal::Fail(exit) => {
                 Beat { heard: now, running: None, ended: Some(Ended { ok: false, exit, took_ms }) }
             }
         }
@@ -142,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    type Case<'a> = (&'static str, &'a [(i64, Said)], i64, Option<Missed>);
+    type Case<'a> = (&'static str, &'a [(i64, JobSignal)], i64, Option<Missed>);
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -155,7 +156,7 @@ mod tests {
     }
 
     /// A word a minute of the clock; then what a look finds: nothing where all is well.
-    fn found(job: &Heartbeat, words: &[(i64, Said)], minute: i64) -> Option<Missed> {
+    fn found(job: &Heartbeat, words: &[(i64, JobSignal)], minute: i64) -> Option<Missed> {
         let mut beat: Option<Beat> = None;
         for (minute, said) in words {
             beat = Some(beat.unwrap_or_default().hear(*said, at(*minute)));
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn timelines() {
-        use Said::{Fail, Start, Success};
+        use JobSignal::{Fail, Start, Success};
         let missed = Some(Missed::Failed(Failure::JobMissed));
         let failed = |exit| Some(Missed::Failed(Failure::JobFailed(exit)));
         let overran = Some(Missed::Failed(Failure::JobOverran));
@@ -196,7 +197,7 @@ mod tests {
         let schedule = Schedule::new("0 3 * * *", "UTC").unwrap();
         let job = Heartbeat { rhythm: Rhythm::Cron(schedule), grace: 10 * MINUTE, longest_run: None };
         let (three, day) = (180, 1440);
-        let ran = [(three, Said::Start), (three + 200, Said::Success)];
+        let ran = [(three, JobSignal::Start), (three + 200, JobSignal::Success)];
         assert_eq!(found(&job, &ran, three + 300), None);
         assert_eq!(found(&job, &ran, three + day + 10), None, "within its grace");
         assert_eq!(found(&job, &ran, three + day + 11), Some(Failure::JobMissed.into()));
@@ -204,22 +205,22 @@ mod tests {
 
     #[test]
     fn a_run_takes_its_time() {
-        let beat = Beat::default().hear(Said::Start, at(0)).hear(Said::Success, at(3));
+        let beat = Beat::default().hear(JobSignal::Start, at(0)).hear(JobSignal::Success, at(3));
         assert_eq!(beat.look(&hourly(), at(4), |_| 0).unwrap().latency, 3 * MINUTE);
-        let untold = beat.hear(Said::Success, at(5));
+        let untold = beat.hear(JobSignal::Success, at(5));
         assert_eq!(untold.look(&hourly(), at(6), |_| 0).unwrap().latency, Duration::ZERO);
     }
 
     #[test]
     fn words() {
         let cases = [
-            ("", Ok(Said::Success)),
-            ("event=success", Ok(Said::Success)),
-            ("event=start", Ok(Said::Start)),
-            ("event=fail", Ok(Said::Fail(None))),
-            ("event=fail&exit=3", Ok(Said::Fail(Some(3)))),
-            ("exit=0", Ok(Said::Success)),
-            ("exit=137", Ok(Said::Fail(Some(137)))),
+            ("", Ok(JobSignal::Success)),
+            ("event=success", Ok(JobSignal::Success)),
+            ("event=start", Ok(JobSignal::Start)),
+            ("event=fail", Ok(JobSignal::Fail(None))),
+            ("event=fail&exit=3", Ok(JobSignal::Fail(Some(3)))),
+            ("exit=0", Ok(JobSignal::Success)),
+            ("exit=137", Ok(JobSignal::Fail(Some(137)))),
             ("exit=-1", Err(())),
             ("exit=99999", Err(())),
             ("event=start&exit=1", Err(())),
@@ -229,7 +230,7 @@ mod tests {
             ("what", Err(())),
         ];
         for (query, said) in cases {
-            assert_eq!(Said::parse(query).map_err(|_| ()), said, "{query}");
+            assert_eq!(JobSignal::parse(query).map_err(|_| ()), said, "{query}");
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod days;
 pub mod downsample;
 pub mod latency;
+pub mod latency_series;
 pub mod ledger;
 pub mod memory_chart;
 pub mod rollup;

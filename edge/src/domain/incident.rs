@@ -14,11 +14,13 @@ use std::time::Duration;
 use heapbeat_shared::event::cut;
 use heapbeat_shared::{Pressure, UnixMillis};
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use super::State;
 use crate::config::MonitorId;
 use crate::domain::check::flap;
 use crate::domain::check::verdict::Verdict;
+use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::cause::{Cause, forecast_sentence, sentence_of};
 use crate::domain::report::last_report::{News, Run, Told};
 
@@ -48,7 +50,8 @@ pub const FORECAST_WITHIN: Duration = Duration::from_secs(86_400);
 pub const DEPLOY_GRACE: Duration = Duration::from_secs(600);
 
 /// How bad; a later one is worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Severity {
     /// Memory runs out or will; everything is served.
@@ -203,9 +206,9 @@ impl Occasion {
 }
 
 impl Incident {
-    /// Its id: the monitor's and the second at which it began.
-    pub fn id(&self) -> String {
-        format!("{}-{}", self.monitor, self.opened.0.div_euclid(1000))
+    /// Its id.
+    pub fn id(&self) -> IncidentId {
+        IncidentId { monitor: self.monitor.clone(), opened: self.opened.0.div_euclid(1000) }
     }
 
     /// Adds to the timeline.

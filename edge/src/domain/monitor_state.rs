@@ -28,7 +28,7 @@ use crate::domain::report::last_report::{News, Run, Told};
 use crate::domain::report::restart::{Heard, REMEMBERED};
 use crate::domain::report::verification::Signed;
 use crate::domain::report::version_comparison::Growth;
-use crate::view::{EndingView, ForecastView, MemoryView, MonitorView};
+use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot};
 
 /// The part that changes with every probe; the hub stores that of all monitors in one row.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
@@ -62,7 +62,7 @@ pub struct Memo {
     pub told: Option<Told>,
     /// How the instance before the present one ended.
     #[n(9)]
-    pub ending: Option<EndingView>,
+    pub ending: Option<ExitSummary>,
     /// The first of the ticks, up to the last one, in which the edge could not see.
     #[n(10)]
     pub blind: Option<UnixMillis>,
@@ -188,7 +188,7 @@ impl Watched {
             Some(Exit { at: UnixMillis(previous.at.0.saturating_add(told.shift)), ..previous })
         };
         if restarted || self.memo.ending.is_none() {
-            self.memo.ending = news.ending.clone().or_else(before_our_time).as_ref().map(EndingView::from);
+            self.memo.ending = news.ending.clone().or_else(before_our_time).as_ref().map(ExitSummary::from);
         }
         if let Some(&Exit { at, kind, sure, .. }) = news.ending.as_ref() {
             remember(self.memo.endings.get_or_insert_default(), Ended { at, kind, sure });
@@ -265,13 +265,13 @@ impl Watched {
     }
 
     /// What the public sees of it at `now`.
-    pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorView {
+    pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorSnapshot {
         let current = self.ledger.current(now);
         let state = match current.map_or(State::Unobserved, |entry| entry.state) {
             State::Up if self.flapping().is_some() => State::Degraded,
             state => state,
         };
-        MonitorView {
+        MonitorSnapshot {
             id: monitor.id.as_str().to_owned(),
             name: monitor.name.clone(),
             group: monitor.group.clone(),
@@ -285,7 +285,7 @@ impl Watched {
                 .collect(),
             latencies: self.lately.points(now),
             days: self.days(now),
-            memory: self.memo.memory.map(|(figures, at)| MemoryView {
+            memory: self.memo.memory.map(|(figures, at)| MemorySnapshot {
                 figures,
                 limit: self.memo.told.as_ref().map(|told| told.limit.to_megabytes()),
                 pressure: self.memo.told.as_ref().map(|told| told.pressure),
@@ -293,8 +293,8 @@ impl Watched {
             }),
             started: self.memo.started,
             restarts: self.memo.restarts.iter().copied().collect(),
-            last_ending: self.memo.ending.clone(),
-            forecast: self.memo.told.as_ref().map(ForecastView::from),
+            last_exit: self.memo.ending.clone(),
+            forecast: self.memo.told.as_ref().map(ForecastSnapshot::from),
             chart: self.chart.points(now),
             voices: self.voices.clone(),
         }

@@ -4,18 +4,18 @@
 //! long as there is room. What depends on one another is together, since a hub judges what it watches itself. Everybody
 //! else goes to the first hub that has room, so that there are as few hubs as can be.
 
-use std::fmt::Write as _;
-
 use litemap::LiteMap;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{A_HUB, MOST_HUBS, Monitor, Problem};
 
 /// Monitors that were removed and whose place is remembered; whoever was removed first is forgotten first.
 const MOST_REMOVED: usize = 2000;
 
-/// Where a monitor is, or was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+/// Which hub watches a monitor, or watched it last. It is stored as a tuple, as there are thousands of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(usize, String, bool)", into = "(usize, String, bool)")]
+pub struct AssignedMonitor {
     /// The monitor's id.
     pub id: String,
     /// The number of its hub.
@@ -24,35 +24,27 @@ pub struct Place {
     pub watched: bool,
 }
 
-/// The places of all monitors.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places(Vec<Place>);
+impl From<(usize, String, bool)> for AssignedMonitor {
+    fn from((hub, id, watched): (usize, String, bool)) -> Self {
+        AssignedMonitor { id, hub, watched }
+    }
+}
 
-impl Places {
+impl From<AssignedMonitor> for (usize, String, bool) {
+    fn from(monitor: AssignedMonitor) -> Self {
+        (monitor.hub, monitor.id, monitor.watched)
+    }
+}
+
+/// The hub of every monitor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment(Vec<AssignedMonitor>);
+
+impl Assignment {
     /// Everybody at the first hub: how it was before there were more.
     pub fn at_the_first<'m>(monitors: impl Iterator<Item = &'m Monitor>) -> Self {
-        let place = |monitor: &Monitor| Place { id: monitor.id.as_str().to_owned(), hub: 0, watched: true };
-        Places(monitors.map(place).collect())
-    }
-
-    /// Reads what [`Places::write`] wrote; a line that is none is left out.
-    pub fn read<'t>(lines: impl Iterator<Item = &'t str>) -> Self {
-        let place = |line: &str| {
-            let (hub, id) = line.split_once(' ')?;
-            // No id begins with a dash.
-            let watched = !id.starts_with('-');
-            Some(Place { id: id.trim_start_matches('-').to_owned(), hub: hub.parse().ok()?, watched })
-        };
-        Places(lines.filter_map(place).collect())
-    }
-
-    /// A line a place: `3 api`, and `3 -api` where it is watched no more.
-    pub fn write(&self, out: &mut String) {
-        for Place { id, hub, watched } in &self.0 {
-            let sign = if *watched { "" } else { "-" };
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "{hub} {sign}{id}");
-        }
+        let place = |monitor: &Monitor| AssignedMonitor { id: monitor.id.as_str().to_owned(), hub: 0, watched: true };
+        Assignment(monitors.map(place).collect())
     }
 
     /// The hub that watches this monitor.
@@ -67,7 +59,7 @@ impl Places {
 
     /// Gives everybody a place: `fixed` are the monitors of `wrangler.toml`, which are the first hub's, `wanted` those that
     /// were applied, in their order. The error says which of them has none.
-    pub fn next(&self, fixed: &[Monitor], wanted: &[Monitor]) -> Result<Places, Problem> {
+    pub fn next(&self, fixed: &[Monitor], wanted: &[Monitor]) -> Result<Assignment, Problem> {
         let mut all: Vec<&Monitor> = Vec::new();
         all.extend(fixed);
         all.extend(wanted);
@@ -80,7 +72,7 @@ impl Places {
         for place in &self.0 {
             match index.get(place.id.as_str()) {
                 Some(member) => old[*member] = Some((place.hub, place.watched)),
-                None => next.push(Place { watched: false, ..place.clone() }),
+                None => next.push(AssignedMonitor { watched: false, ..place.clone() }),
             }
         }
         next.drain(..next.len().saturating_sub(MOST_REMOVED));
@@ -107,9 +99,9 @@ impl Places {
         }
         // Behind those that were removed before.
         for (monitor, hub) in all.iter().zip(hubs) {
-            next.push(Place { id: monitor.id.as_str().to_owned(), hub, watched: true });
+            next.push(AssignedMonitor { id: monitor.id.as_str().to_owned(), hub, watched: true });
         }
-        Ok(Places(next))
+        Ok(Assignment(next))
     }
 }
 

@@ -1,250 +1,172 @@
 //! One answer out of those of many hubs. Pure.
-//!
-//! The hubs' answers are finished JSON, and a thousand monitors are a megabyte of it: so it is not read and written again,
-//! but cut where its fields and items begin and put together anew. What an item holds, nobody looks at.
 
 use crate::domain::State;
 use crate::domain::check::state::worst;
+use crate::hub_api::HubResponse;
+use crate::view::{EdgeView, IncidentLineView, IncidentView, MaintenanceView, StatusPageView, StatusView};
 
-/// Figures that are the largest of all hubs', and not their sum.
-const LARGEST: [&str; 6] = [
-    "\"now\":",
-    "\"ticks\":",
-    "\"ticks_missed\":",
-    "\"latest_tick_ms\":",
-    "\"busiest_tick_subrequests\":",
-    "\"interval_floor_seconds\":",
-];
+/// The statuses, or the values of the status page, of all hubs as one, of the kind of the first. `None` where there is none.
+pub(crate) fn statuses(answers: Vec<HubResponse>) -> Option<HubResponse> {
+    answers.into_iter().reduce(|merged, answer| match (merged, answer) {
+        (HubResponse::StatusPage(mut page), HubResponse::StatusPage(other)) => {
+            merge_page(&mut page, other);
+            HubResponse::StatusPage(page)
+        }
+        (HubResponse::StatusPage(mut page), HubResponse::Status(other)) => {
+            merge_status(&mut page.status, other);
+            HubResponse::StatusPage(page)
+        }
+        (HubResponse::Status(mut status), HubResponse::Status(other)) => {
+            merge_status(&mut status, other);
+            HubResponse::Status(status)
+        }
+        (merged, _) => merged,
+    })
+}
 
-/// The answers as one, with the fields of the first: monitors one hub after the other, every other list without what is in
-/// it already, the worst status, the latest instant, the sum of figures.
-pub(crate) fn merge(answers: &[String]) -> String {
+/// Incidents of all hubs, newest first; of one second by the monitor's id.
+pub(super) fn incidents(lists: impl IntoIterator<Item = HubResponse>) -> Vec<IncidentView> {
     let mut all = Vec::new();
-    for answer in answers {
-        all.push(items(answer));
+    for list in lists {
+        if let HubResponse::Incidents(list) = list {
+            all.extend(list);
+        }
     }
-    let mut out = String::from("{");
-    join(&mut out, &all);
-    out.push('}');
-    out
+    all.sort_by(|a, b| b.id.opened.cmp(&a.id.opened).then_with(|| a.monitor.cmp(&b.monitor)));
+    all
 }
 
-/// Puts the fields of objects together, each of them cut into its fields.
-fn join(out: &mut String, objects: &[Vec<&str>]) {
-    let Some(first) = objects.first() else { return };
-    for field in first {
-        // A name of ours has no colon in it.
-        let name = &field[..field.find(':').map_or(0, |colon| colon + 1)];
-        let mut values = Vec::new();
-        for object in objects {
-            values.extend(object.iter().find_map(|field| field.strip_prefix(name)));
-        }
-        comma(out);
-        out.push_str(name);
-        match (values[0].as_bytes().first(), name) {
-            (Some(b'['), "\"monitors\":") => {
-                out.push('[');
-                values.iter().filter(|list| list.len() > 2).for_each(|list| put(out, inside(list)));
-                out.push(']');
-            }
-            (Some(b'['), "\"maintenance\":") => {
-                let mut works = Vec::new();
-                for work in values.into_iter().flat_map(items) {
-                    announce(&mut works, work);
-                }
-                out.push('[');
-                for work in &works {
-                    put(out, work);
-                }
-                out.push(']');
-            }
-            (Some(b'['), _) => {
-                out.push('[');
-                let mut already = Vec::new();
-                for list in values {
-                    for item in items(list) {
-                        if !already.contains(&item) {
-                            put(out, item);
-                            already.push(item);
-                        }
-                    }
-                }
-                out.push(']');
-            }
-            (Some(b'{'), _) => {
-                let mut parts = Vec::new();
-                for object in values {
-                    parts.push(items(object));
-                }
-                out.push('{');
-                join(out, &parts);
-                out.push('}');
-            }
-            (Some(b'0'..=b'9'), _) => {
-                let mut sum = 0_u64;
-                for number in values.iter().filter_map(|value| value.parse().ok()) {
-                    sum = if LARGEST.contains(&name) { sum.max(number) } else { sum.saturating_add(number) };
-                }
-                out.push_str(&sum.to_string());
-            }
-            (_, "\"status\":") => {
-                let known = values.iter().filter_map(|value| State::of(inside(value)));
-                out.extend(["\"", worst(known).as_str(), "\""]);
-            }
-            // Instants are RFC 3339 in UTC, which as text has the order of time.
-            _ => out.push_str(values.iter().filter(|value| **value != "null").max().unwrap_or(&"null")),
+/// The status where not even the monitors of a hub are known.
+pub(super) fn unknown_status() -> StatusView {
+    StatusView {
+        status: State::Unobserved,
+        updated: None,
+        monitors: Vec::new(),
+        problems: Vec::new(),
+        notices: vec!["A part of the edge does not answer.".to_owned()],
+        maintenance: Vec::new(),
+        edge: EdgeView { hubs: 1, ..EdgeView::default() },
+    }
+}
+
+fn merge_page(page: &mut StatusPageView, other: StatusPageView) {
+    page.now = page.now.max(other.now);
+    page.memory_days.extend(other.memory_days);
+    page.incidents.extend(other.incidents);
+    let order = |a: &IncidentLineView, b: &IncidentLineView| b.opened.cmp(&a.opened);
+    page.incidents.sort_by(order);
+    merge_status(&mut page.status, other.status);
+}
+
+/// Adds the status of another hub: its monitors, what is not known yet of the lists, the worst state, the latest instant.
+fn merge_status(status: &mut StatusView, other: StatusView) {
+    status.status = worst([status.status, other.status]);
+    status.updated = status.updated.max(other.updated);
+    status.monitors.extend(other.monitors);
+    add_new(&mut status.problems, other.problems);
+    add_new(&mut status.notices, other.notices);
+    for window in other.maintenance {
+        merge_maintenance(&mut status.maintenance, window);
+    }
+    merge_edge(&mut status.edge, &other.edge);
+}
+
+fn add_new<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !list.contains(&item) {
+            list.push(item);
         }
     }
 }
 
-/// Adds announced work, of which each hub tells as far as it concerns its own monitors: the same work from the same instant is
-/// one, that concerns all of them. Its fields are those of [`crate::web::api`]: id, title, monitors, from, to.
-fn announce(works: &mut Vec<String>, work: &str) {
-    let [id, _, monitors, from, _] = items(work)[..] else { return };
-    for known in works.iter_mut() {
-        let [same, title, before, when, _] = items(known)[..] else { continue };
-        if same != id || when != from {
-            continue;
-        }
-        // Behind the last of those that are known: a bracket, two commas, and the fields before.
-        let at = 1 + same.len() + 1 + title.len() + 1 + before.len() - 1;
-        if let Some(more) = monitors.strip_prefix("\"monitors\":[") {
-            known.insert_str(at, &[",", more.trim_end_matches(']')].concat());
-        }
-        return;
-    }
-    works.push(work.to_owned());
-}
-
-fn put(out: &mut String, item: &str) {
-    comma(out);
-    out.push_str(item);
-}
-
-/// A comma, where something stands before.
-fn comma(out: &mut String) {
-    if !out.ends_with(['[', '{']) {
-        out.push(',');
-    }
-}
-
-/// What stands between the brackets, or the quotes.
-fn inside(text: &str) -> &str {
-    text.get(1..text.len().saturating_sub(1)).unwrap_or_default()
-}
-
-/// What stands between the brackets, cut at its commas.
-pub(crate) fn items(list: &str) -> Vec<&str> {
-    let text = inside(list);
-    let (mut items, mut begin, mut depth, mut quoted, mut escaped) = (Vec::new(), 0, 0_u32, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = quoted,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 => {
-                items.extend(text.get(begin..at));
-                begin = at + 1;
+/// Adds announced maintenance, of which each hub tells as far as it concerns its own monitors: the same entry from the same
+/// instant is one, that concerns all of them.
+fn merge_maintenance(list: &mut Vec<MaintenanceView>, window: MaintenanceView) {
+    match list.iter_mut().find(|known| known.id == window.id && known.from == window.from) {
+        Some(known) => {
+            if let (Some(monitors), Some(more)) = (&mut known.monitors, window.monitors) {
+                monitors.extend(more);
             }
-            _ => {}
         }
+        None => list.push(window),
     }
-    items.extend(text.get(begin..).filter(|rest| !rest.is_empty()));
-    items
+}
+
+fn merge_edge(edge: &mut EdgeView, other: &EdgeView) {
+    *edge = EdgeView {
+        day: edge.day.max(other.day),
+        ticks: edge.ticks.max(other.ticks),
+        ticks_missed: edge.ticks_missed.max(other.ticks_missed),
+        latest_tick_ms: edge.latest_tick_ms.max(other.latest_tick_ms),
+        requests: edge.requests.saturating_add(other.requests),
+        rows_read: edge.rows_read.saturating_add(other.rows_read),
+        rows_written: edge.rows_written.saturating_add(other.rows_written),
+        subrequests: edge.subrequests.saturating_add(other.subrequests),
+        busiest_tick_subrequests: edge.busiest_tick_subrequests.max(other.busiest_tick_subrequests),
+        interval_floor_seconds: edge.interval_floor_seconds.max(other.interval_floor_seconds),
+        hubs: edge.hubs.saturating_add(other.hubs),
+    };
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use heapbeat_shared::UnixMillis;
 
     use super::*;
+    use crate::config::Problem;
+    use crate::domain::snapshot::{MonitorSnapshot, StatusSnapshot};
+    use crate::view::Timestamp;
 
-    fn value(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
+    fn status(state: State, updated: Option<i64>, ids: &[&str], rows: u64, ticks: u64) -> StatusView {
+        let monitor = |id: &&str| (&MonitorSnapshot { id: (*id).to_owned(), ..MonitorSnapshot::default() }).into();
+        StatusView {
+            status: state,
+            updated: updated.map(|at| Timestamp(UnixMillis(at))),
+            monitors: ids.iter().map(monitor).collect(),
+            problems: vec![Problem { position: "ALERTS.ops".into(), reason: "refused".into() }],
+            notices: if rows > 1 { vec!["a, b".into()] } else { vec![] },
+            edge: EdgeView { ticks, rows_written: rows, hubs: 1, ..EdgeView::default() },
+            ..StatusView::from(&StatusSnapshot::default())
+        }
     }
 
     #[test]
-    fn a_status_of_three_hubs() {
-        let one = |status: &str, updated: Value, ids: &[&str], rows: u64, ticks: u64| {
-            json!({
-                "status": status, "updated": updated,
-                "monitors": ids.iter().map(|id| json!({"id": id, "reason": "\"},{[\\"})).collect::<Vec<_>>(),
-                "problems": [{"position": "ALERTS.ops", "reason": "refused"}],
-                "notices": if rows > 1 { vec!["a, b"] } else { vec![] },
-                "edge": {"day": "2026-01-01", "ticks": ticks, "rows_written": rows, "hubs": 1},
-                "more": ids.len(),
-            })
-            .to_string()
-        };
-        let answers = [
-            one("up", json!("2026-01-01T00:01:00Z"), &["a", "b"], 3, 10),
-            one("down", json!("2026-01-01T00:02:00Z"), &["c"], 4, 12),
-            one("unobserved", Value::Null, &[], 0, 0),
-        ];
-        let merged = value(&merge(&answers));
-        let ids: Vec<_> =
-            merged["monitors"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
-        assert_eq!(ids, ["a", "b", "c"]);
-        assert_eq!(merged["monitors"][2]["reason"], "\"},{[\\");
-        assert_eq!(
-            (merged["status"].as_str(), merged["updated"].as_str()),
-            (Some("down"), Some("2026-01-01T00:02:00Z"))
-        );
-        assert_eq!(merged["problems"].as_array().unwrap().len(), 1);
-        assert_eq!(merged["notices"], json!(["a, b"]));
-        assert_eq!(merged["edge"], json!({"day": "2026-01-01", "ticks": 12, "rows_written": 7, "hubs": 3}));
-        assert_eq!(merged["more"], 3);
-    }
-
-    #[test]
-    fn announced_work_is_told_once_for_all_whom_it_concerns() {
-        let work = |id: &str, monitors: &str, from: &str| {
-            format!(r#"{{"id":"{id}","title":"a],b","monitors":{monitors},"from":"{from}","to":"x"}}"#)
-        };
-        let one = |works: &[String]| format!(r#"{{"maintenance":[{}]}}"#, works.join(","));
-        let merged = merge(&[
-            one(&[work("both", r#"["a","b"]"#, "1"), work("all", "null", "1")]),
-            one(&[]),
-            one(&[work("all", "null", "1"), work("both", r#"["c"]"#, "1"), work("both", r#"["c"]"#, "2")]),
+    fn the_status_of_three_hubs_is_one_status() {
+        let merged = statuses(vec![
+            HubResponse::Status(status(State::Up, Some(60_000), &["a", "b"], 3, 10)),
+            HubResponse::Status(status(State::Down, Some(120_000), &["c"], 4, 12)),
+            HubResponse::Status(status(State::Unobserved, None, &[], 0, 0)),
         ]);
+        let Some(HubResponse::Status(merged)) = merged else { panic!("{merged:?}") };
+        let ids: Vec<_> = merged.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        assert_eq!((merged.status, merged.updated), (State::Down, Some(Timestamp(UnixMillis(120_000)))));
+        assert_eq!((merged.problems.len(), merged.notices.len()), (1, 1));
+        assert_eq!(merged.edge, EdgeView { ticks: 12, rows_written: 7, hubs: 3, ..EdgeView::default() });
+        assert_eq!(statuses(Vec::new()), None);
+    }
+
+    #[test]
+    fn maintenance_is_told_once_for_all_monitors_that_it_concerns() {
+        let window = |id: &str, monitors: Option<&[&str]>, from: i64| MaintenanceView {
+            id: id.parse().unwrap(),
+            title: "a],b".into(),
+            monitors: monitors.map(|ids| ids.iter().map(|id| id.parse().unwrap()).collect()),
+            from: Timestamp(UnixMillis(from)),
+            to: Timestamp(UnixMillis(from + 1000)),
+        };
+        let mut list = Vec::new();
+        for told in [
+            window("both", Some(&["a", "b"]), 1000),
+            window("all", None, 1000),
+            window("all", None, 1000),
+            window("both", Some(&["c"]), 1000),
+            window("both", Some(&["c"]), 2000),
+        ] {
+            merge_maintenance(&mut list, told);
+        }
         let expected =
-            [work("both", r#"["a","b","c"]"#, "1"), work("all", "null", "1"), work("both", r#"["c"]"#, "2")];
-        assert_eq!(merged, one(&expected));
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<String>().prop_map(Value::from)
-        ];
-        leaf.prop_recursive(4, 40, 6, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                proptest::collection::btree_map("[a-z]{1,5}", inner, 0..6)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        /// Against a reader that reads everything.
-        #[test]
-        fn cut_where_items_begin(items_in in proptest::collection::vec(any_json(), 0..8)) {
-            let text = Value::from(items_in.clone()).to_string();
-            let cut: Vec<Value> = items(&text).into_iter().map(value).collect();
-            prop_assert_eq!(&cut, &items_in);
-        }
-
-        /// Nothing that a hub says makes it panic.
-        #[test]
-        fn any_text(texts in proptest::collection::vec(".{0,60}", 0..4)) {
-            let _ = merge(&texts);
-        }
+            [window("both", Some(&["a", "b", "c"]), 1000), window("all", None, 1000), window("both", Some(&["c"]), 2000)];
+        assert_eq!(list, expected);
     }
 }

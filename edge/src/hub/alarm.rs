@@ -41,7 +41,7 @@ impl Counts {
 impl Hub {
     /// What was spent since this was asked last.
     fn spent(&self) -> Spent {
-        let (rows_read, rows_written) = self.store.as_ref().map(Store::spent).unwrap_or_default();
+        let (rows_read, rows_written) = self.store.as_ref().map(Store::take_spent).unwrap_or_default();
         Spent {
             requests: self.counts.requests.take(),
             rows_read,
@@ -56,7 +56,7 @@ impl Hub {
         usage.count(at, came, last, self.spent());
         if let Some(quotas) = self.setup.quotas {
             // A share of what the account has.
-            usage.govern(at, quotas.among(self.roll().map_or(1, |roll| roll.of)));
+            usage.govern(at, quotas.among(self.membership().map_or(1, |membership| membership.hub_count)));
         }
         usage
     }

@@ -176,7 +176,7 @@ impl Outbox {
                     (other.due, other.attempts) = (due, attempts);
                 }
                 // Of theirs it is forgotten with the object: a stranger who does not answer writes no rows.
-                if !theirs && let Err(error) = store.put_off(row.id, due, attempts) {
+                if !theirs && let Err(error) = store.reschedule_in_outbox(row.id, due, attempts) {
                     console_error!("outbox: {error}");
                 }
             }
@@ -195,7 +195,7 @@ impl Outbox {
 
     /// Takes rows out of the store that are done with.
     fn clear(&self, store: &Store) {
-        self.taken.borrow_mut().retain(|id| match store.take_out(*id) {
+        self.taken.borrow_mut().retain(|id| match store.delete_from_outbox(*id) {
             Ok(()) => false,
             Err(error) => {
                 console_error!("outbox: {error}");

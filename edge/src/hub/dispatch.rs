@@ -1,102 +1,113 @@
-//! Who answers what, and what an answer is.
+//! Which part of the hub answers which request.
 
-use heapbeat_shared::UnixMillis;
-use worker::{Method, Request, Result};
-
-use super::{Hub, Told};
-use crate::fleet::address::named;
-use crate::web::api;
-
-/// What the hub answers, finished.
-pub(super) struct Finished {
-    pub(super) status: u16,
-    pub(super) body: String,
-}
-
-impl Finished {
-    pub(super) fn ok(body: String) -> Self {
-        Finished { status: 200, body }
-    }
-
-    /// What was looked for, or that there is no such thing.
-    pub(super) fn found(body: Option<String>) -> Self {
-        body.map_or_else(|| Finished::refused(404, "there is no such thing"), Finished::ok)
-    }
-
-    /// An error, as RFC 9457 has it.
-    pub(super) fn refused(status: u16, detail: &str) -> Self {
-        let title = match status {
-            400 => "Bad Request",
-            404 => "Not Found",
-            409 => "Conflict",
-            _ => "Service Unavailable",
-        };
-        Finished { status, body: api::problem_json(status, title, detail) }
-    }
-}
+use super::Hub;
+use super::error::HubResult;
+use crate::hub_api::{Audience, HubCall, HubError, HubRequest, HubResponse};
 
 impl Hub {
-    /// The answer, or why the hub has none.
-    pub(super) async fn answer(&self, request: &mut Request) -> Result<Told<Finished>> {
-        let url = request.inner().url();
-        let (path, number) = (request.path(), named(&url));
-        if !matches!(path.as_str(), "/share" | "/import") {
-            match self.elsewhere(&path, number) {
-                Ok(None) => {}
-                Ok(Some(hub)) if hub == number => return Ok(Ok(Finished::found(None))),
-                Ok(Some(hub)) => return Ok(Ok(Finished { status: 421, body: hub.to_string() })),
-                Err(error) => return Ok(Err(error)),
-            }
+    /// Answers a call, or says why it cannot.
+    pub(super) async fn answer(&self, call: HubCall) -> HubResult<HubResponse> {
+        let HubCall { hub, request } = call;
+        if !matches!(request, HubRequest::Sync(_) | HubRequest::Import { .. } | HubRequest::ProbeFromRegion { .. }) {
+            self.check_ownership(&request, hub)?;
         }
-        let query = url.split_once('?').map_or("", |(_, query)| query);
-        let method = request.method();
-        // The front has seen to how long it is.
-        let body = if method == Method::Get { String::new() } else { request.text().await? };
-        Ok(match (method, path.as_str()) {
-            (Method::Post, "/tick") => match query.strip_prefix("at=").and_then(|at| at.parse().ok()) {
-                Some(at) => {
-                    let ticked = self.tick(UnixMillis(at)).await;
-                    self.arm(false).await;
-                    ticked.map(|outcome| Finished::ok(outcome.as_str().to_owned()))
-                }
-                None => Ok(Finished::refused(400, "a tick has an instant")),
-            },
-            (Method::Post, "/look") => self.look(&body).await,
-            (Method::Put, "/monitors") => self.put_monitors(&body, query == "dry-run=true").await,
-            (Method::Put, "/maintenance") => self.set_maintenance(&body).await,
-            (method, path) => self.at_once(&method, path, query, &body),
+        match request {
+            HubRequest::Tick { at } => {
+                let ticked = self.tick(at).await;
+                self.arm(false).await;
+                ticked.map(|_| HubResponse::Done)
+            }
+            HubRequest::ProbeFromRegion { monitors, entries } => {
+                self.probe_for_hub(&monitors, &entries).await.map(HubResponse::RegionResults)
+            }
+            HubRequest::ApplyMonitors { monitors, dry_run } => {
+                self.apply_monitors(monitors, dry_run).await.map(HubResponse::Applied)
+            }
+            HubRequest::SetMaintenance { maintenance } => {
+                self.set_maintenance(maintenance).await.map(HubResponse::MaintenanceSet)
+            }
+            request => self.answer_at_once(request),
+        }
+    }
+
+    /// Answers what needs no I/O but the store's.
+    fn answer_at_once(&self, request: HubRequest) -> HubResult<HubResponse> {
+        Ok(match request {
+            HubRequest::HubCount => HubResponse::Done,
+            HubRequest::Status { audience } => HubResponse::Status(self.status(audience)?),
+            HubRequest::StatusOfSilentHub { hub, audience } => {
+                HubResponse::Status(self.status_of_silent(hub, audience)?)
+            }
+            HubRequest::StatusPage => HubResponse::StatusPage(self.status_page()?),
+            HubRequest::Monitor { monitor } => HubResponse::Monitor(Box::new(self.monitor_now(&monitor)?)),
+            HubRequest::MonitorPage { monitor, range } => {
+                HubResponse::MonitorPage(Box::new(self.monitor_page(&monitor, range)?))
+            }
+            HubRequest::Uptime { monitor, window_ms } => HubResponse::Uptime(self.uptime(&monitor, window_ms)?),
+            HubRequest::Memory { monitor, range } => HubResponse::Memory(self.memory(&monitor, range)?),
+            HubRequest::Latency { monitor, range } => HubResponse::Latency(self.latency(&monitor, range)?),
+            HubRequest::Days { monitor } => HubResponse::Days(self.days(&monitor)?),
+            HubRequest::Versions { monitor } => HubResponse::Versions(self.versions(&monitor)?),
+            HubRequest::Incidents { limit, before } => {
+                HubResponse::Incidents(self.incidents(limit, before.as_ref())?)
+            }
+            HubRequest::Incident { incident } => HubResponse::Incident(self.incident_detail(&incident)?),
+            HubRequest::IncidentPage { incident } => {
+                HubResponse::IncidentPage(Box::new(self.incident_page(&incident)?))
+            }
+            HubRequest::UpdateIncident { incident, update } => {
+                HubResponse::Incident(self.update_incident(&incident, &update)?)
+            }
+            HubRequest::AppliedMonitors => HubResponse::AppliedMonitors(self.applied_monitors()?),
+            HubRequest::Maintenance => HubResponse::Maintenance(self.maintenance_list()?),
+            HubRequest::Subscriptions => HubResponse::Subscriptions(self.subscriptions_view()?),
+            HubRequest::Subscribe { subscription } => {
+                self.subscribe(subscription)?;
+                HubResponse::Done
+            }
+            HubRequest::Unsubscribe { url, browser_keys } => {
+                self.unsubscribe(&url, browser_keys.as_deref())?;
+                HubResponse::Done
+            }
+            HubRequest::Heartbeat { monitor, signal } => {
+                self.record_heartbeat(monitor, signal)?;
+                HubResponse::Done
+            }
+            HubRequest::Export { from } => HubResponse::Export(self.export(from)?),
+            HubRequest::Import { schema, lines, .. } => HubResponse::Imported(self.import(schema, &lines)?),
+            HubRequest::Sync(assignment) => {
+                self.take_assignment(assignment)?;
+                HubResponse::Done
+            }
+            HubRequest::Tick { .. }
+            | HubRequest::ProbeFromRegion { .. }
+            | HubRequest::ApplyMonitors { .. }
+            | HubRequest::SetMaintenance { .. } => {
+                return Err(HubError::Invalid("the request is not answered at once".to_owned()));
+            }
         })
     }
 
-    /// The answer to what needs nobody else.
-    fn at_once(&self, method: &Method, path: &str, query: &str, body: &str) -> Told<Finished> {
-        match (method, path) {
-            (Method::Get, "/page" | "/status" | "/status/all") => {
-                let silent = query.strip_prefix("of=").and_then(|hub| hub.parse().ok());
-                match path {
-                    "/page" => self.status_page(silent),
-                    _ => self.status(path == "/status", silent),
-                }
-                .map(Finished::ok)
-            }
-            (Method::Get, "/incidents") => self.told_incidents(query).map(Finished::ok),
-            (Method::Get, "/monitors") => self.get_monitors(),
-            (Method::Get, "/export") => self.export(query),
-            (Method::Post, "/import") => self.import(query, body),
-            (Method::Get, "/maintenance") => self.get_maintenance(),
-            (Method::Get, "/subscriptions") => self.get_subscriptions(),
-            (Method::Post | Method::Delete, "/subscriptions") => {
-                self.subscribe(body, *method == Method::Post)
-            }
-            (Method::Put, "/share") => self.take_share(query, body),
-            (Method::Get, path) if path.ends_with("/page") => self.page(path, query).map(Finished::found),
-            (method, path) => match (method, path.split_at(path.rfind('/').unwrap_or_default())) {
-                (Method::Get, ("/incidents", id)) => self.get_incident(&id[1..]).map(Finished::found),
-                (Method::Post, ("/incidents", id)) => self.order(&id[1..], body),
-                (Method::Post, ("/heartbeats", id)) => self.hear(&id[1..], query),
-                (Method::Get, _) => self.history(path, query).map(Finished::found),
-                _ => Ok(Finished::found(None)),
-            },
+    /// Refuses a request that is for another hub, or for a hub that has not been assigned its monitors yet.
+    fn check_ownership(&self, request: &HubRequest, hub: usize) -> HubResult<()> {
+        let membership = self.membership()?;
+        if membership.number != hub {
+            return Err(HubError::NotFound("hub".to_owned()));
         }
+        let (0, Some(monitor)) = (membership.number, request.monitor()) else { return Ok(()) };
+        let fixed = self.setup.config.monitors.iter().any(|it| it.id == *monitor);
+        let owner = if fixed { None } else { membership.assignment.hub_of(monitor.as_str()) };
+        match owner.filter(|hub| *hub != 0) {
+            Some(owner) => Err(HubError::OtherHub(owner)),
+            None => Ok(()),
+        }
+    }
+
+    fn status(&self, audience: Audience) -> HubResult<crate::view::StatusView> {
+        let snapshot = match audience {
+            Audience::Public => self.snapshot_of(&self.public_config()?)?,
+            Audience::Owner => self.snapshot_of(&*self.config()?)?,
+        };
+        Ok((&snapshot).into())
     }
 }

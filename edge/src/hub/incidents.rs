@@ -1,48 +1,71 @@
-//! One incident: `GET /incidents/<id>` with its recording, `POST /incidents/<id>` with what somebody does to it.
+//! Incidents: lists of them, one with its recording, and what people on call change.
 
-use super::dispatch::Finished;
-use super::machines::hide;
-use super::{Hub, Told};
+use super::Hub;
+use super::error::HubResult;
+use crate::config::Config;
 use crate::domain::incident::Incident;
-use crate::domain::incident::actions::Orders;
-use crate::domain::incident::id::IncidentId;
+use crate::domain::incident::actions::IncidentUpdate;
+use crate::domain::incident::id::{IncidentId, LAST_SECOND};
 use crate::domain::report::last_report::Run;
+use crate::hub_api::HubError;
 use crate::probe::wall_clock;
-use crate::web::api;
+use crate::view::{IncidentDetailView, IncidentView};
 
 impl Hub {
-    /// The incident of this id, whosever it is, and the samples before it.
-    fn incident(&self, id: &str) -> Told<Option<(Incident, Vec<Run>)>> {
-        let Ok(IncidentId { monitor, opened }) = id.parse() else { return Ok(None) };
-        self.store()?.incident(&monitor, opened).map_err(|error| error.to_string())
+    /// The newest incidents of the public monitors, one more than `limit` where there are more.
+    pub(super) fn incidents(&self, limit: u8, before: Option<&IncidentId>) -> HubResult<Vec<IncidentView>> {
+        let list = self.incidents_of(&self.public_config()?, before, i64::from(limit) + 1)?;
+        Ok(list.iter().map(IncidentView::from).collect())
     }
 
-    /// The same, where anybody may see it, with the name of whose it is.
-    pub(super) fn shown_incident(&self, id: &str) -> Told<Option<(Incident, Vec<Run>, String)>> {
-        let config = self.shown()?;
-        let Some((mut incident, runs)) = self.incident(id)? else { return Ok(None) };
-        let monitor = config.monitors.iter().find(|it| it.id == incident.monitor);
+    /// The newest incidents of the monitors of `config`, newest first; `before` is the incident behind which they begin.
+    pub(super) fn incidents_of(
+        &self,
+        config: &Config,
+        before: Option<&IncidentId>,
+        most: i64,
+    ) -> HubResult<Vec<Incident>> {
+        let (monitor, second) =
+            before.map_or(("", LAST_SECOND + 1), |before| (before.monitor.as_str(), before.opened));
+        let ids: Vec<&str> = config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
+        let mut list = self.store()?.incidents_before(&ids, (second, monitor), most)?;
+        for incident in &mut list {
+            hide(incident, config);
+        }
+        Ok(list)
+    }
+
+    /// An incident of any monitor, and the samples before it.
+    fn stored_incident(&self, id: &IncidentId) -> HubResult<Option<(Incident, Vec<Run>)>> {
+        Ok(self.store()?.incident(id)?)
+    }
+
+    /// An incident of a public monitor, the samples before it, and the monitor's name.
+    pub(super) fn public_incident(&self, id: &IncidentId) -> HubResult<(Incident, Vec<Run>, String)> {
+        let config = self.public_config()?;
+        let monitor = config.monitors.iter().find(|monitor| monitor.id == id.monitor).ok_or_else(no_incident)?;
+        let (mut incident, runs) = self.stored_incident(id)?.ok_or_else(no_incident)?;
         hide(&mut incident, &config);
-        Ok(monitor.map(|monitor| (incident, runs, monitor.name.clone())))
+        Ok((incident, runs, monitor.name.clone()))
     }
 
-    /// Everything about one incident that anybody may see.
-    pub(super) fn get_incident(&self, id: &str) -> Told<Option<String>> {
-        let shown = self.shown_incident(id)?;
-        Ok(shown.map(|(incident, runs, _)| api::incident_json(&incident, &runs)))
+    /// An incident of a public monitor with its recording.
+    pub(super) fn incident_detail(&self, id: &IncidentId) -> HubResult<IncidentDetailView> {
+        let (incident, runs, _) = self.public_incident(id)?;
+        Ok(IncidentDetailView::new(&incident, &runs))
     }
 
-    /// Does what somebody asks for.
-    pub(super) fn order(&self, id: &str, body: &str) -> Told<Finished> {
-        let orders = match Orders::parse(body) {
-            Ok(orders) => orders,
-            Err(reason) => return Ok(Finished::refused(400, &reason)),
-        };
+    /// Notes on, acknowledges or resolves an incident.
+    pub(super) fn update_incident(
+        &self,
+        id: &IncidentId,
+        update: &IncidentUpdate,
+    ) -> HubResult<IncidentDetailView> {
         let config = self.config()?;
-        let watched = |it: &(Incident, _)| config.monitors.iter().any(|other| other.id == it.0.monitor);
-        let Some((mut incident, runs)) = self.incident(id)?.filter(watched) else {
-            return Ok(Finished::refused(404, "there is no such incident"));
-        };
+        if !config.monitors.iter().any(|monitor| monitor.id == id.monitor) {
+            return Err(no_incident());
+        }
+        let (mut incident, runs) = self.stored_incident(id)?.ok_or_else(no_incident)?;
         let now = {
             let board = self.board()?;
             // What a tick has made of it since it was stored is on the board.
@@ -50,14 +73,22 @@ impl Hub {
             incident = latest.cloned().unwrap_or(incident);
             board.clock(wall_clock())
         };
-        if let Err(reason) = orders.apply(&mut incident, now) {
-            return Ok(Finished::refused(409, reason));
-        }
-        self.store()?.amend(&incident).map_err(|error| error.to_string())?;
-        let answer = api::incident_json(&incident, &runs);
+        update.apply(&mut incident, now).map_err(|reason| HubError::Conflict(reason.to_owned()))?;
+        self.store()?.update_incident(&incident)?;
+        let detail = IncidentDetailView::new(&incident, &runs);
         if let Some(board) = &mut *self.board.borrow_mut() {
             board.amend_incident(incident);
         }
-        Ok(Finished::ok(answer))
+        Ok(detail)
     }
+}
+
+/// The error for an incident that does not exist, or whose monitor is not public.
+fn no_incident() -> HubError {
+    HubError::NotFound("incident".to_owned())
+}
+
+/// Takes out of an incident what names a monitor that is not shown.
+fn hide(incident: &mut Incident, config: &Config) {
+    incident.behind.take_if(|id| !config.monitors.iter().any(|monitor| monitor.id == *id));
 }

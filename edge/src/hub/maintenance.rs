@@ -1,89 +1,71 @@
-//! Announced work: what `wrangler.toml` says and what the owner put, `GET` and `PUT /maintenance`.
+//! Announced maintenance: the entries of `wrangler.toml`, and the list that the owner set.
 
 use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
-use super::dispatch::Finished;
-use super::{Hub, Told};
+use super::Hub;
+use super::error::HubResult;
 use crate::config::maintenance;
 use crate::config::maintenance::Maintenance;
 use crate::config::{MonitorId, Problem};
 use crate::domain::maintenance::{Work, announced};
-use crate::json;
 use crate::probe::{wall_clock, zone_offset};
-use crate::web::admin::read_named;
-use crate::web::api::problem;
+use crate::store::Setting;
+use crate::view::{MaintenanceListView, MaintenanceSetView};
 
-/// The name of the put list, in the store and in positions.
-pub(super) const LIST: &str = "maintenance";
+/// The name of the list in positions.
+const LIST: &str = "maintenance";
 
 impl Hub {
     /// Everything that is announced; read from the store the first time.
-    fn maintenance(&self) -> Told<Rc<Vec<Maintenance>>> {
+    fn maintenance(&self) -> HubResult<Rc<Vec<Maintenance>>> {
         if let Some(list) = &*self.maintenance.borrow() {
             return Ok(Rc::clone(list));
         }
         let mut list = self.setup.maintenance.clone();
-        list.extend(maintenance::read(LIST, &self.put_maintenance()?).0);
+        list.extend(maintenance::read(LIST, &self.stored_maintenance()?).0);
         list.retain(|work| zone_offset(work.zone(), wall_clock()).is_some());
         let list = Rc::new(list);
         *self.maintenance.borrow_mut() = Some(Rc::clone(&list));
         Ok(list)
     }
 
-    pub(super) fn put_maintenance(&self) -> Told<Vec<Value>> {
-        let text = self.store()?.setting(LIST).map_err(|error| error.to_string())?;
-        Ok(text.and_then(|text| read_named(&text, LIST).ok()).unwrap_or_default())
+    /// The list that the owner set, as it was written.
+    pub(super) fn stored_maintenance(&self) -> HubResult<Vec<Value>> {
+        Ok(self.store()?.setting(Setting::Maintenance)?.unwrap_or_default())
     }
 
     /// What is under way at `now`, or soon.
-    pub(super) fn work(&self, now: UnixMillis) -> Told<Vec<Work>> {
+    pub(super) fn work(&self, now: UnixMillis) -> HubResult<Vec<Work>> {
         Ok(announced(&self.maintenance()?, now, |zone, at| zone_offset(zone, at).unwrap_or(0)))
     }
 
-    /// The list that was put, as it was written.
-    pub(super) fn get_maintenance(&self) -> Told<Finished> {
-        Ok(Finished::ok(written(LIST, self.put_maintenance()?)))
+    /// The list that the owner set.
+    pub(super) fn maintenance_list(&self) -> HubResult<MaintenanceListView> {
+        Ok(MaintenanceListView { maintenance: self.stored_maintenance()? })
     }
 
-    /// Puts a list in the place of the one before, or says what is wrong with it.
-    pub(super) async fn set_maintenance(&self, body: &str) -> Told<Finished> {
-        let list = match read_named(body, LIST) {
-            Ok(list) => list,
-            Err(reason) => return Ok(Finished::refused(400, &reason)),
-        };
+    /// Replaces the list, or says what is wrong with the new one.
+    pub(super) async fn set_maintenance(&self, list: Vec<Value>) -> HubResult<MaintenanceSetView> {
         let (read, mut problems) = maintenance::read(LIST, &list);
-        let (config, roll) = (self.config()?, self.roll()?);
+        let (config, membership) = (self.config()?, self.membership()?);
         let watched = |id: &MonitorId| {
             config.monitors.iter().any(|monitor| monitor.id == *id)
-                || roll.places.hub_of(id.as_str()).is_some()
+                || membership.assignment.hub_of(id.as_str()).is_some()
         };
         problems.extend(wrong(&read, &self.setup.maintenance, watched));
-        if let Some(answer) = self.busy() {
-            return Ok(answer);
-        }
-        let status = if problems.is_empty() { 200 } else { 422 };
-        if problems.is_empty() {
-            self.store()?.set(LIST, &written(LIST, list)).map_err(|error| error.to_string())?;
+        self.refuse_while_syncing()?;
+        let applied = problems.is_empty();
+        if applied {
+            self.store()?.set(Setting::Maintenance, &list)?;
             *self.maintenance.borrow_mut() = None;
-            self.have_told()?;
-            if let Some(answer) = self.tell_others().await? {
-                return Ok(answer);
-            }
+            self.mark_out_of_sync()?;
+            self.sync_all_hubs().await?;
         }
-        let body = json::object(|o| {
-            o.set("applied", problems.is_empty());
-            o.list("problems", |list| problems.iter().for_each(|it| list.object(|o| problem(o, it))));
-        });
-        Ok(Finished { status, body })
+        Ok(MaintenanceSetView { applied, problems })
     }
-}
-
-/// A list as it is kept, and told.
-pub(super) fn written(name: &str, list: Vec<Value>) -> String {
-    json::object(|o| o.value(name, &Value::from(list)))
 }
 
 /// What the entries of a list cannot know by themselves.

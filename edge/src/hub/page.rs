@@ -1,19 +1,26 @@
-//! What pages are made of, in one answer each: `GET /page`, `/monitors/<id>/page?<range>`, `/incidents/<id>/page`.
+//! What pages are rendered from, in one answer each.
 
 use heapbeat_shared::{Bytes, HealthMemory, Sample, UnixMillis};
 
-use super::machines::keep;
-use super::{Hub, Told};
+use super::Hub;
+use super::error::HubResult;
+use super::queries::{no_monitor, with_monitors};
+use crate::config::MonitorId;
 use crate::domain::history::downsample::Thinned;
+use crate::domain::incident::Incident;
+use crate::domain::incident::id::IncidentId;
+use crate::domain::snapshot::{ChartPoint, MonitorSnapshot};
+use crate::hub_api::PageRange;
 use crate::probe::wall_clock;
-use crate::view::ChartPoint;
-use crate::web::api;
-use crate::web::api::{MonitorPage, RANGES};
+use crate::view::{
+    ComparisonView, DayView, IncidentLineView, IncidentPageView, MemoryChartView, MemoryDayView,
+    MonitorPageView, MonitorView, RestartView, StatusPageView, StatusView,
+};
 
-/// How long closed incidents stand on the first page.
+/// How long closed incidents stand on the status page.
 const PAST_MS: i64 = 14 * 86_400_000;
 
-/// Most of those.
+/// Most closed incidents of the status page.
 const MOST_PAST: usize = 10;
 
 /// Most incidents of a page.
@@ -22,91 +29,104 @@ const MOST_INCIDENTS: i64 = 30;
 const HOUR_MS: i64 = 3_600_000;
 
 impl Hub {
-    /// `GET /page`, or what stands in for another hub's.
-    pub(super) fn status_page(&self, silent: Option<usize>) -> Told<String> {
-        if let Some(hub) = silent {
-            return Ok(api::status_page(&self.stand_in(hub, true)?, &[]));
-        }
-        let config = self.shown()?;
-        let view = self.view_of(&config)?;
-        let mut incidents = self.incidents_of(&config, "", MOST_INCIDENTS)?;
+    /// What `/` is rendered from.
+    pub(super) fn status_page(&self) -> HubResult<StatusPageView> {
+        let config = self.public_config()?;
+        let snapshot = self.snapshot_of(&config)?;
+        let mut incidents = self.incidents_of(&config, None, MOST_INCIDENTS)?;
         let mut closed = 0;
         incidents.retain(|it| {
             closed += usize::from(it.closed.is_some());
-            it.closed.is_none_or(|at| at.0 > view.now.0 - PAST_MS && closed <= MOST_PAST)
+            it.closed.is_none_or(|at| at.0 > snapshot.now.0 - PAST_MS && closed <= MOST_PAST)
         });
-        Ok(api::status_page(&view, &incidents))
-    }
-
-    pub(super) fn page(&self, path: &str, query: &str) -> Told<Option<String>> {
-        let mut parts = path.split('/').skip(1);
-        match (parts.next(), parts.next()) {
-            (Some("monitors"), Some(id)) => {
-                self.monitor_page(id, if query.is_empty() { "24h" } else { query })
-            }
-            (Some("incidents"), Some(id)) => self.incident_page(id),
-            _ => Ok(None),
-        }
-    }
-
-    fn monitor_page(&self, id: &str, range: &str) -> Told<Option<String>> {
-        let config = keep(&*self.config()?, &|it| it.public && it.id.as_str() == id);
-        let view = self.view_of(&config)?;
-        let (Some(monitor), Some(shown)) = (config.monitors.first(), view.monitors.first()) else {
-            return Ok(None);
+        let line = |it: &Incident| {
+            let named = config.monitors.iter().find(|monitor| monitor.id == it.monitor);
+            IncidentLineView::new(it, named.map_or("", |monitor| &monitor.name))
         };
+        Ok(StatusPageView {
+            now: snapshot.now,
+            status: StatusView::from(&snapshot),
+            memory_days: snapshot.monitors.iter().filter_map(MemoryDayView::of).collect(),
+            incidents: incidents.iter().map(line).collect(),
+        })
+    }
+
+    /// What the page of a monitor is rendered from.
+    pub(super) fn monitor_page(&self, id: &MonitorId, range: PageRange) -> HubResult<MonitorPageView> {
+        let config = with_monitors(&*self.config()?, |it| it.public && it.id == *id);
+        let snapshot = self.snapshot_of(&config)?;
+        let (monitor, shown) =
+            config.monitors.first().zip(snapshot.monitors.first()).ok_or_else(no_monitor)?;
         let board = self.board()?;
-        let named = RANGES.iter().find(|(name, _)| *name == range);
-        let window = match (named, range.split_once('-')) {
-            (Some((_, hours)), _) => (UnixMillis(view.now.0 - hours * HOUR_MS), view.now),
-            (None, Some((from, to))) => match (from.parse(), to.parse()) {
-                (Ok(from), Ok(to)) if from < to => (UnixMillis(from), UnixMillis(to)),
-                _ => return Ok(None),
-            },
-            _ => return Ok(None),
+        let now = snapshot.now;
+        let (name, window) = match range {
+            PageRange::Named(range) => (Some(range), (UnixMillis(now.0 - range.hours() * HOUR_MS), now)),
+            PageRange::Between { from, to } => (None, (from, to)),
         };
-        let last = board.last().map_or(view.now, |last| last.at);
-        let (_, line) = self.store()?.memory(&monitor.id, window, last).map_err(|error| error.to_string())?;
-        let mut memory = Thinned::of(line.samples, window.0, window.1);
-        if memory.samples.is_empty() {
+        let within = |at: UnixMillis| at >= window.0 && at <= window.1;
+        let last = board.last().map_or(now, |last| last.at);
+        let (_, line) = self.store()?.memory(&monitor.id, window, last)?;
+        let mut samples = Thinned::of(line.samples, window.0, window.1);
+        if samples.samples.is_empty() {
             // Without a signed report there are the figures of the last day, by tick.
-            let inside = shown.chart.iter().filter(|point| point.at >= window.0 && point.at <= window.1);
-            memory = Thinned::of(inside.map(|point| (whole(point), false)), window.0, window.1);
+            let inside = shown.chart.iter().filter(|point| within(point.at));
+            samples = Thinned::of(inside.map(|point| (sample_of(point), false)), window.0, window.1);
         }
-        let endings = board.endings(&monitor.id);
-        let restarts = shown.restarts.iter().filter(|at| **at >= window.0 && **at <= window.1);
-        let restarts = restarts
-            .map(|at| (*at, endings.iter().rfind(|it| it.at <= *at && at.0 - it.at.0 < HOUR_MS).copied()))
-            .collect();
-        let incidents = self.incidents_of(&config, "", MOST_INCIDENTS)?;
-        Ok(Some(api::monitor_page(&MonitorPage {
-            view: shown,
-            now: view.now,
-            range: named.map_or("", |(name, _)| name),
-            window,
-            memory,
-            latency: self.latency(monitor, window, last, true)?,
-            incidents,
+        let exits = board.endings(&monitor.id);
+        let restarts = shown.restarts.iter().filter(|at| within(**at)).map(|at| {
+            let exit = exits.iter().rfind(|it| it.at <= *at && at.0 - it.at.0 < HOUR_MS);
+            RestartView::new(*at, exit.copied())
+        });
+        let restarts: Vec<RestartView> = restarts.collect();
+        let incidents = self.incidents_of(&config, None, MOST_INCIDENTS)?;
+        let told = board.told(&monitor.id).filter(|_| monitor.shows_routes());
+        Ok(MonitorPageView {
+            now,
+            monitor: MonitorView::from(shown),
+            range: name.map(|name| name.as_str().to_owned()),
+            from: window.0,
+            to: window.1,
+            memory: memory_chart(shown, &samples, window, now, &restarts),
             restarts,
-            growth: board.growth(&monitor.id),
-            grows: board
-                .told(&monitor.id)
-                .filter(|_| monitor.shows_routes())
-                .and_then(|told| told.grows.as_ref()),
-        })))
+            compared: board.growth(&monitor.id).and_then(ComparisonView::of),
+            growing_route: told.and_then(|told| told.grows.clone()),
+            incidents: incidents.iter().map(|it| IncidentLineView::new(it, &shown.name)).collect(),
+            days: shown.days.iter().map(DayView::from).collect(),
+            latency: self.latency_in(monitor, window, last, true)?,
+        })
     }
 
-    fn incident_page(&self, id: &str) -> Told<Option<String>> {
-        let Some((incident, runs, name)) = self.shown_incident(id)? else { return Ok(None) };
+    /// What the page of an incident is rendered from.
+    pub(super) fn incident_page(&self, id: &IncidentId) -> HubResult<IncidentPageView> {
+        let (incident, runs, name) = self.public_incident(id)?;
         let board = self.board()?;
         let limit = board.told(&incident.monitor).map(|told| told.limit);
         let now = board.clock(wall_clock());
-        Ok(Some(api::incident_page(&incident, &name, limit, now, &Thinned::of_runs(&runs))))
+        Ok(IncidentPageView::new(&incident, &name, limit, now, &Thinned::of_runs(&runs)))
     }
 }
 
+fn memory_chart(
+    monitor: &MonitorSnapshot,
+    samples: &Thinned,
+    window: (UnixMillis, UnixMillis),
+    now: UnixMillis,
+    restarts: &[RestartView],
+) -> MemoryChartView {
+    let limit = monitor.memory.as_ref().and_then(|memory| memory.limit).map(Bytes::from);
+    let mut chart = MemoryChartView::new(window, limit, samples);
+    chart.marks = restarts.iter().map(|restart| restart.at).collect();
+    // A chart that ends now goes on with the forecast.
+    if let (Some(forecast), Some(last)) = (&monitor.forecast, samples.samples.last())
+        && window.1 == now
+    {
+        chart.extend(forecast, last);
+    }
+    chart
+}
+
 /// The figures of a point as a sample.
-fn whole(point: &ChartPoint) -> Sample {
+fn sample_of(point: &ChartPoint) -> Sample {
     let HealthMemory { rss, heap_used, heap_total, external } = point.memory;
     Sample {
         at: point.at,

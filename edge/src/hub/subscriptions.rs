@@ -1,97 +1,96 @@
-//! Those who asked to be told: `GET`, `POST` and `DELETE /subscriptions`.
+//! Subscriptions of the public.
 //!
-//! That an address wants it was proven before (`routes/subscribe.rs`). The first hub has the list, a line each, and writes down
-//! that the others are to hear of it, which they do with the next tick; each tells of its own monitors.
+//! That an address wants it was proven before (`routes/subscribe.rs`). The first hub keeps the list and notes that the others
+//! have to take it over, which they do with the next tick; each hub notifies about its own monitors.
 
 use std::rc::Rc;
 
-use worker::Method;
-
-use super::dispatch::Finished;
-use super::{Hub, Told};
-use crate::fleet::each;
-use crate::json;
+use super::Hub;
+use super::error::HubResult;
+use crate::domain::constant_time;
+use crate::fleet;
+use crate::hub_api::{HubError, HubRequest};
 use crate::notify::Subscriber;
-use crate::notify::subscriber::{LIST, proof, url};
-use crate::web::admin::same;
+use crate::notify::subscriber::Subscription;
+use crate::store::Setting;
+use crate::view::{SubscriptionView, SubscriptionsView};
 
 impl Hub {
-    /// Who is told; read from the store the first time.
-    pub(super) fn subscribers(&self) -> Told<Rc<Vec<Subscriber>>> {
+    /// The subscribers; read from the store the first time.
+    pub(super) fn subscribers(&self) -> HubResult<Rc<Vec<Subscriber>>> {
         if let Some(subscribers) = &*self.subscribers.borrow() {
             return Ok(Rc::clone(subscribers));
         }
         let mut subscribers = Vec::new();
         if self.setup.subscriptions > 0 {
-            subscribers.extend(self.subscriptions()?.lines().filter_map(Subscriber::read));
+            subscribers.extend(self.subscriptions()?.into_iter().filter_map(Subscriber::new));
         }
         let subscribers = Rc::new(subscribers);
         *self.subscribers.borrow_mut() = Some(Rc::clone(&subscribers));
         Ok(subscribers)
     }
 
-    /// The list as it is kept.
-    pub(super) fn subscriptions(&self) -> Told<String> {
-        let text = self.store()?.setting(LIST).map_err(|error| error.to_string())?;
-        Ok(text.unwrap_or_default())
+    /// The list as it is stored.
+    pub(super) fn subscriptions(&self) -> HubResult<Vec<Subscription>> {
+        Ok(self.store()?.setting(Setting::Subscriptions)?.unwrap_or_default())
     }
 
-    /// What the owner sees of it: no secrets.
-    pub(super) fn get_subscriptions(&self) -> Told<Finished> {
-        let subscribers = self.subscribers()?;
-        Ok(Finished::ok(json::object(|o| {
-            o.list(LIST, |list| {
-                for one in subscribers.iter() {
-                    list.object(|o| {
-                        o.set("url", one.url());
-                        o.texts("monitors", one.monitors());
-                        o.set("push", one.browser().is_some());
-                    });
-                }
-            });
-        })))
-    }
-
-    /// Takes a line in, in the place of an earlier one of the same address, or out: where a proof is given, only with the right one.
-    pub(super) fn subscribe(&self, line: &str, is_in: bool) -> Told<Finished> {
-        if let Some(answer) = self.busy() {
-            return Ok(answer);
-        }
-        let before = self.subscriptions()?;
-        let proven = |other: &str| {
-            let given = proof(line).filter(|_| !is_in);
-            given.is_none_or(|given| same(given.as_bytes(), proof(other).unwrap_or_default().as_bytes()))
+    /// The list without secrets.
+    pub(super) fn subscriptions_view(&self) -> HubResult<SubscriptionsView> {
+        let view = |one: &Subscriber| SubscriptionView {
+            url: one.url().to_owned(),
+            monitors: one.monitors().iter().map(ToString::to_string).collect(),
+            push: one.browser().is_some(),
         };
-        let mut lines: Vec<&str> =
-            before.lines().filter(|other| url(other) != url(line) || !proven(other)).collect();
-        if is_in {
-            if lines.len() >= self.setup.subscriptions {
-                return Ok(Finished::refused(409, "as many are told as may be; nobody more is"));
-            }
-            lines.push(line);
-        }
-        let list = lines.join("\n");
-        if list != before {
-            self.store()?.set(LIST, &list).map_err(|error| error.to_string())?;
-            *self.subscribers.borrow_mut() = None;
-            self.have_told()?;
-        }
-        Ok(Finished { status: 204, body: String::new() })
+        Ok(SubscriptionsView { subscriptions: self.subscribers()?.iter().map(view).collect() })
     }
 
-    /// Takes out one who wants no more of it; again with the next tick, where the first hub does not hear of it.
-    pub(super) async fn dismiss(&self) -> Told<()> {
+    /// Adds a subscription, in the place of an earlier one of the same address.
+    pub(super) fn subscribe(&self, subscription: Subscription) -> HubResult<()> {
+        self.refuse_while_syncing()?;
+        let before = self.subscriptions()?;
+        let mut list: Vec<_> = before.iter().filter(|other| other.url != subscription.url).cloned().collect();
+        if list.len() >= self.setup.subscriptions {
+            return Err(HubError::Conflict("the limit of subscriptions is reached".to_owned()));
+        }
+        list.push(subscription);
+        self.store_subscriptions(&before, &list)
+    }
+
+    /// Removes the subscription of an address; where a browser's keys are given, only if they are the right ones.
+    pub(super) fn unsubscribe(&self, url: &str, browser_keys: Option<&str>) -> HubResult<()> {
+        self.refuse_while_syncing()?;
+        let before = self.subscriptions()?;
+        let matches = |other: &Subscription| {
+            let known = other.browser_keys().unwrap_or_default();
+            other.url == url && browser_keys.is_none_or(|given| constant_time::equal(given.as_bytes(), known.as_bytes()))
+        };
+        let list: Vec<_> = before.iter().filter(|other| !matches(other)).cloned().collect();
+        self.store_subscriptions(&before, &list)
+    }
+
+    fn store_subscriptions(&self, before: &[Subscription], list: &[Subscription]) -> HubResult<()> {
+        if list != before {
+            self.store()?.set(Setting::Subscriptions, &list)?;
+            *self.subscribers.borrow_mut() = None;
+            self.mark_out_of_sync()?;
+        }
+        Ok(())
+    }
+
+    /// Removes one subscription that has expired; again with the next tick, where the first hub does not answer.
+    pub(super) async fn remove_expired_subscription(&self) -> HubResult<()> {
         let subscribers = self.subscribers()?;
         let gone = self.outbox.gone.take();
         let Some(one) = subscribers.iter().find(|one| gone.contains(&one.id)) else { return Ok(()) };
-        let heard = if self.roll()?.number == 0 {
-            self.subscribe(one.url(), false)?.status
+        let removed = if self.membership()?.number == 0 {
+            self.unsubscribe(one.url(), None).is_ok()
         } else {
-            let asked = vec![(0, ["/", LIST].concat(), Some(one.url().to_owned()))];
-            each(&self.env, &Method::Delete, asked).await.pop().flatten().map_or(503, |(status, _)| status)
+            let request = HubRequest::Unsubscribe { url: one.url().to_owned(), browser_keys: None };
+            fleet::ask_each(&self.env, vec![(0, request)]).await.pop().is_some_and(|answer| answer.is_ok())
         };
         let mut left = self.outbox.gone.borrow_mut();
-        left.extend(gone.into_iter().filter(|id| *id != one.id || heard != 204));
+        left.extend(gone.into_iter().filter(|id| *id != one.id || !removed));
         Ok(())
     }
 }

@@ -1,170 +1,148 @@
-//! The hub's part of the list: the first hub hands the others theirs, and each takes its own.
+//! Keeping the other hubs in sync: the first hub hands each of them its part of the lists.
 //!
-//! The first hub has the whole list, and writes it down with the places and with who is to be told before it tells anybody.
-//! From then on the list is in force; a hub that does not take its part is told again with every tick.
+//! The first hub stores the whole lists and the assignment before it tells any other hub. From then on the change is in force;
+//! a hub that does not take over its part is told again with every tick.
 
 use std::rc::Rc;
 
 use serde_json::Value;
-use worker::Method;
 
-use super::dispatch::Finished;
-use super::maintenance::{LIST as MAINTENANCE, written};
-use super::{Hub, Told, Turn};
-use crate::config::applied::LIST as MONITORS;
+use super::applied::read_applied;
+use super::error::HubResult;
+use super::{Hub, Turn};
 use crate::config::{A_HUB, Config};
 use crate::domain::engine::Board;
-use crate::fleet::address::subject;
-use crate::fleet::each;
-use crate::fleet::membership::Roll;
-use crate::notify::subscriber::LIST as SUBSCRIPTIONS;
+use crate::fleet;
+use crate::fleet::membership::Membership;
+use crate::hub_api::{Audience, HubAssignment, HubError, HubRequest};
 use crate::probe::wall_clock;
+use crate::store::{Setting, change};
 use crate::view::StatusView;
-use crate::web::admin;
-use crate::web::admin::read_applied;
-
-/// The names of what is kept: the roll, and the whole list where there is more than one hub.
-pub(super) const ROLL: &str = "fleet";
-pub(super) const WHOLE: &str = "list";
 
 impl Hub {
     /// What the hub knows of the others; read from the store the first time.
-    pub(super) fn roll(&self) -> Told<Rc<Roll>> {
-        if let Some(roll) = &*self.roll.borrow() {
-            return Ok(Rc::clone(roll));
+    pub(super) fn membership(&self) -> HubResult<Rc<Membership>> {
+        if let Some(membership) = &*self.membership.borrow() {
+            return Ok(Rc::clone(membership));
         }
-        let text = self.store()?.setting(ROLL).map_err(|error| error.to_string())?;
-        let roll = Rc::new(text.as_deref().map(Roll::read).unwrap_or_default());
-        *self.roll.borrow_mut() = Some(Rc::clone(&roll));
-        Ok(roll)
+        let membership: Rc<Membership> =
+            Rc::new(self.store()?.setting(Setting::Membership)?.unwrap_or_default());
+        *self.membership.borrow_mut() = Some(Rc::clone(&membership));
+        Ok(membership)
     }
 
-    /// The number of the hub whose the question is, where it is not this one's; of a hub that has no share yet its own.
-    pub(super) fn elsewhere(&self, path: &str, named: usize) -> Told<Option<usize>> {
-        let roll = self.roll()?;
-        if roll.number != named {
-            return Ok(Some(named));
-        }
-        let (0, Some(id)) = (roll.number, subject(path)) else { return Ok(None) };
-        let fixed = self.setup.config.monitors.iter().any(|monitor| monitor.id.as_str() == id);
-        Ok(if fixed { None } else { roll.places.hub_of(id).filter(|hub| *hub != 0) })
-    }
-
-    /// The whole list that was applied.
-    pub(super) fn whole(&self) -> Told<Vec<Value>> {
-        let text = self.store()?.setting(WHOLE).map_err(|error| error.to_string())?;
-        match text.filter(|text| !text.is_empty()) {
-            Some(text) => admin::read_list(&text),
+    /// All monitors that were applied, those of the other hubs among them.
+    pub(super) fn all_monitors(&self) -> HubResult<Vec<Value>> {
+        match self.store()?.setting(Setting::AllMonitors)? {
+            Some(list) => Ok(list),
             None => self.applied(),
         }
     }
 
-    /// Writes a list down with everybody's place, and hands the others theirs. An answer where that is not all done.
-    pub(super) async fn put_in_force(&self, list: Vec<Value>, mut roll: Roll) -> Told<Option<Finished>> {
-        let own = written(MONITORS, part(&list, &roll, 0));
-        let whole = if roll.of > 1 { written(MONITORS, list) } else { String::new() };
-        roll.untold = (1..roll.of).collect();
-        let settings = vec![(ROLL, roll.write()), (WHOLE, whole)];
-        self.store()?.take(own, settings).map_err(|error| error.to_string())?;
+    /// Stores a list with its assignment, and hands the other hubs their parts.
+    pub(super) async fn put_in_force(&self, list: Vec<Value>, mut membership: Membership) -> HubResult<()> {
+        membership.mark_out_of_sync();
+        let all = match membership.hub_count {
+            1 => (Setting::AllMonitors, None),
+            _ => change(Setting::AllMonitors, &list)?,
+        };
+        self.store()?.set_all(vec![
+            change(Setting::Monitors, &part(&list, &membership, 0))?,
+            change(Setting::Membership, &membership)?,
+            all,
+        ])?;
         self.forget();
-        self.tell_others().await
+        self.sync_all_hubs().await
     }
 
-    /// The answer while the others are being told of something else.
-    pub(super) fn busy(&self) -> Option<Finished> {
+    /// Refuses a change while the other hubs are being told of an earlier one.
+    pub(super) fn refuse_while_syncing(&self) -> HubResult<()> {
         let wait = "the other hubs are being told of an earlier change; try again in a moment";
-        self.telling.get().then(|| Finished::refused(409, wait))
+        if self.telling.get() { Err(HubError::Conflict(wait.to_owned())) } else { Ok(()) }
     }
 
-    /// Notes that the others are to be told.
-    pub(super) fn have_told(&self) -> Told<()> {
-        let mut roll = Roll::clone(&*self.roll()?);
-        roll.untold = (1..roll.of).collect();
-        self.keep_roll(roll)
+    /// Notes that the other hubs have to take over a change.
+    pub(super) fn mark_out_of_sync(&self) -> HubResult<()> {
+        let mut membership = Membership::clone(&*self.membership()?);
+        membership.mark_out_of_sync();
+        self.store_membership(membership)
     }
 
-    /// Tells the others. An answer where one of them did not hear.
-    pub(super) async fn tell_others(&self) -> Told<Option<Finished>> {
-        self.hand_out(usize::MAX).await?;
-        let left = &self.roll()?.untold;
-        Ok(left.first().map(|first| {
-            let detail = format!(
-                "it is in force, but {} of the hubs did not hear of it, hub-{first} the first of them; they are told with every tick, and saying it again does no harm",
-                left.len()
-            );
-            Finished::refused(503, &detail)
-        }))
+    /// Hands all other hubs their parts. An error where one of them did not take it over.
+    pub(super) async fn sync_all_hubs(&self) -> HubResult<()> {
+        self.sync_hubs(usize::MAX).await?;
+        let left = &self.membership()?.out_of_sync;
+        let Some(first) = left.first() else { return Ok(()) };
+        Err(HubError::Unavailable(format!(
+            "the change is in force, but {} of the hubs did not take it over, hub-{first} the first of them; they are told with every tick, and sending it again does no harm",
+            left.len()
+        )))
     }
 
-    /// Hands those their share who have not taken it yet, so many at most; says how many there were.
-    pub(super) async fn hand_out(&self, most: usize) -> Told<usize> {
-        let mut roll = Roll::clone(&*self.roll()?);
-        let Some(_turn) = Turn::begin(&self.telling).filter(|_| !roll.untold.is_empty()) else {
+    /// Hands those their part who have not taken it over yet, so many at most; gives how many there were.
+    pub(super) async fn sync_hubs(&self, most: usize) -> HubResult<usize> {
+        let mut membership = Membership::clone(&*self.membership()?);
+        let Some(_turn) = Turn::begin(&self.telling).filter(|_| !membership.out_of_sync.is_empty()) else {
             return Ok(0);
         };
-        let (list, work) = (self.whole()?, self.put_maintenance()?);
-        let rest = ["\n", &written(MAINTENANCE, work), "\n", &self.subscriptions()?].concat();
-        let (mut told, mut shares) = (Vec::new(), Vec::new());
-        for hub in roll.untold.iter().copied().take(most) {
-            let share = written(MONITORS, part(&list, &roll, hub)) + &rest;
-            told.push(hub);
-            shares.push((hub, format!("/share?{hub}-{}", roll.of), Some(share)));
-        }
-        let count = told.len();
-        for (hub, answer) in told.into_iter().zip(each(&self.env, &Method::Put, shares).await) {
-            if answer.is_some_and(|(status, _)| status == 200) {
-                roll.untold.retain(|other| *other != hub);
-            }
-        }
-        self.keep_roll(roll)?;
-        Ok(count)
+        let (list, maintenance) = (self.all_monitors()?, self.stored_maintenance()?);
+        let subscriptions = self.subscriptions()?;
+        let hubs: Vec<usize> = membership.out_of_sync.iter().copied().take(most).collect();
+        let request = |hub: usize| {
+            let assignment = HubAssignment {
+                number: hub,
+                hub_count: membership.hub_count,
+                monitors: part(&list, &membership, hub),
+                maintenance: maintenance.clone(),
+                subscriptions: subscriptions.clone(),
+            };
+            (hub, HubRequest::Sync(assignment))
+        };
+        let requests = hubs.iter().copied().map(request).collect();
+        let answers = fleet::ask_each(&self.env, requests).await;
+        let taken = |hub: &usize| hubs.iter().zip(&answers).any(|(it, answer)| it == hub && answer.is_ok());
+        membership.out_of_sync.retain(|hub| !taken(hub));
+        self.store_membership(membership)?;
+        Ok(hubs.len())
     }
 
-    fn keep_roll(&self, roll: Roll) -> Told<()> {
-        self.store()?.set(ROLL, &roll.write()).map_err(|error| error.to_string())?;
-        *self.roll.borrow_mut() = Some(Rc::new(roll));
+    fn store_membership(&self, membership: Membership) -> HubResult<()> {
+        self.store()?.set(Setting::Membership, &membership)?;
+        *self.membership.borrow_mut() = Some(Rc::new(membership));
         Ok(())
     }
 
-    /// Takes a share, `7-25` of the others: which hub this is, and of how many. A line is the monitors, one the work; the others are who
-    /// asked to be told.
-    pub(super) fn take_share(&self, which: &str, body: &str) -> Told<Finished> {
-        let (Some((number, of)), Some((monitors, work))) = (which.split_once('-'), body.split_once('\n'))
-        else {
-            return Ok(Finished::refused(400, "this is no share"));
-        };
-        let roll = format!("{number} {of}\n");
-        let (work, subscriptions) = work.split_once('\n').unwrap_or((work, ""));
-        let settings =
-            vec![(ROLL, roll), (MAINTENANCE, work.to_owned()), (SUBSCRIPTIONS, subscriptions.to_owned())];
-        self.store()?.take(monitors.to_owned(), settings).map_err(|error| error.to_string())?;
+    /// Takes over what the first hub assigned.
+    pub(super) fn take_assignment(&self, assignment: HubAssignment) -> HubResult<()> {
+        let HubAssignment { number, hub_count, monitors, maintenance, subscriptions } = assignment;
+        let membership = Membership { number, hub_count, ..Membership::default() };
+        self.store()?.set_all(vec![
+            change(Setting::Monitors, &monitors)?,
+            change(Setting::Membership, &membership)?,
+            change(Setting::Maintenance, &maintenance)?,
+            change(Setting::Subscriptions, &subscriptions)?,
+        ])?;
         self.forget();
-        Ok(Finished::ok(String::new()))
+        Ok(())
     }
 
-    /// What the public sees of a hub that does not answer: its monitors, of which nothing is known.
-    pub(super) fn stand_in(&self, hub: usize, public: bool) -> Told<StatusView> {
+    /// What is shown of a hub that does not answer: its monitors, of which nothing is known.
+    pub(super) fn status_of_silent(&self, hub: usize, audience: Audience) -> HubResult<StatusView> {
         let fixed = &self.setup.config;
-        let list = part(&self.whole()?, &*self.roll()?, hub);
+        let list = part(&self.all_monitors()?, &*self.membership()?, hub);
         let mut monitors = read_applied(&list, true, fixed, A_HUB + fixed.monitors.len()).monitors;
-        monitors.retain(|monitor| monitor.public || !public);
+        monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
-        let mut view = Board::default().view(&Config { monitors, problems: Vec::new() }, wall_clock());
-        view.notices.push(format!(
+        let mut snapshot = Board::default().view(&Config { monitors, problems: Vec::new() }, wall_clock());
+        snapshot.notices.push(format!(
             "A part of the edge that watches {count} of the monitors does not answer: nothing is known of them at the moment."
         ));
-        Ok(view)
+        Ok((&snapshot).into())
     }
 }
 
 /// The part of a list that is a hub's.
-fn part(list: &[Value], roll: &Roll, hub: usize) -> Vec<Value> {
-    let mut part = Vec::new();
-    for entry in list {
-        let its = entry.get("id").and_then(Value::as_str).and_then(|id| roll.places.hub_of(id));
-        if its == Some(hub) {
-            part.push(entry.clone());
-        }
-    }
-    part
+fn part(list: &[Value], membership: &Membership, hub: usize) -> Vec<Value> {
+    let owner = |entry: &Value| membership.assignment.hub_of(entry.get("id")?.as_str()?);
+    list.iter().filter(|entry| owner(entry) == Some(hub)).cloned().collect()
 }

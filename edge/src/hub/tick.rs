@@ -5,7 +5,8 @@ use heapbeat_shared::UnixMillis;
 use worker::{console_error, console_log, console_warn};
 
 use super::delivery::To;
-use super::{Hub, Told, Turn};
+use super::error::HubResult;
+use super::{Hub, Turn};
 use crate::config::{Config, Monitor, Rhythm, Target};
 use crate::domain::check::outcome::Probed;
 use crate::domain::check::self_check;
@@ -46,7 +47,7 @@ impl Ticked {
 
 impl Hub {
     /// Probes what is due, stores what came of it, and tells those on call.
-    pub(super) async fn tick(&self, at: UnixMillis) -> Told<Ticked> {
+    pub(super) async fn tick(&self, at: UnixMillis) -> HubResult<Ticked> {
         let ticked = self.probe(at).await?;
         let last = self.board()?.last();
         if let Some(last) = last {
@@ -59,16 +60,16 @@ impl Hub {
                 let sent = self.outbox.deliver(self.store()?, to, now).await;
                 self.counts.sent(sent);
             }
-            self.dismiss().await?;
+            self.remove_expired_subscription().await?;
         }
-        match self.hand_out(SHARES_A_TICK.into()).await {
+        match self.sync_hubs(SHARES_A_TICK.into()).await {
             Ok(told) => self.counts.sent(told as u64),
             Err(error) => console_error!("hub: {error}"),
         }
         Ok(ticked)
     }
 
-    async fn probe(&self, at: UnixMillis) -> Told<Ticked> {
+    async fn probe(&self, at: UnixMillis) -> HubResult<Ticked> {
         let Some(_turn) = Turn::begin(&self.ticking) else {
             console_warn!("tick {}: {}", at.0, Ticked::Overlapping.as_str());
             return Ok(Ticked::Overlapping);
@@ -84,10 +85,10 @@ impl Hub {
         let Setup { channels, page, allow_private, .. } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
         let requests =
-            REQUESTS_A_TICK - u32::from(!self.roll()?.untold.is_empty()) * u32::from(SHARES_A_TICK);
+            REQUESTS_A_TICK - u32::from(!self.membership()?.out_of_sync.is_empty()) * u32::from(SHARES_A_TICK);
         let allowance = Allowance::new(requests, *allow_private, self.keys(&config)?, self.headers(&config));
         let due = self.board()?.due(&config, at);
-        let elsewhere = self.ask_eyes(&due, &allowance);
+        let elsewhere = self.probe_from_regions(&due, &allowance);
         let (voices, probes) = join(elsewhere, self.see(&config, due.clone(), &allowance, at)).await;
         let (voices, mut probes) = (voices?, probes?);
         probes.extend(self.look_at_jobs(&config, at)?);
@@ -108,7 +109,7 @@ impl Hub {
         commit.usage = usage;
         if let Err(error) = self.store()?.commit(last, commit, queued.clone()) {
             self.rest();
-            return Err(error.to_string());
+            return Err(error.into());
         }
         self.paused.set((0, 0));
         self.counts.usage.set(usage);
@@ -125,7 +126,7 @@ impl Hub {
         due: Vec<&Monitor>,
         allowance: &Allowance,
         at: UnixMillis,
-    ) -> Told<Vec<Probed>> {
+    ) -> HubResult<Vec<Probed>> {
         let mut probes = probe_all(due, allowance).await;
         let references = &self.setup.references;
         let suspect = self_check::is_suspect(&*self.board()?, config, &probes, !references.is_empty());
@@ -137,7 +138,7 @@ impl Hub {
     }
 
     /// What the monitors that have a secret are asked with.
-    fn keys(&self, config: &Config) -> Told<Keys> {
+    fn keys(&self, config: &Config) -> HubResult<Keys> {
         let board = self.board()?;
         let key = |monitor: &Monitor| {
             let (secret, named) = env::secret_of(&self.env, monitor)?;
@@ -164,7 +165,7 @@ impl Hub {
     }
 
     /// What there is to say of the jobs that tell us.
-    fn look_at_jobs(&self, config: &Config, at: UnixMillis) -> Told<Vec<Probed>> {
+    fn look_at_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<Probed>> {
         let beats = self.beats()?;
         let look = |monitor: &Monitor| {
             let Target::Heartbeat(job) = &monitor.target else { return None };

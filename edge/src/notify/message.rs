@@ -96,7 +96,7 @@ impl Message {
         }
         Message {
             key: format!("{}:{}", incident.id(), incident.notice.messages),
-            incident: incident.id(),
+            incident: incident.id().to_string(),
             monitor: incident.monitor.as_str().to_owned(),
             name: name.to_owned(),
             occasion,

@@ -5,20 +5,16 @@
 //! `webhook-signature`, an HMAC-SHA256 under a key that the address alone was given. A browser is told by its vendor's push
 //! service (`crate::notify::push`), sealed with a key of its own. What the owner's channels need comes first.
 
-use std::str::Split;
-
 use base64ct::{Base64, Encoding as _};
 use heapbeat_shared::UnixMillis;
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce, hmac, webhook_code};
+use serde::{Deserialize, Serialize};
 
 use super::channel::{ChannelId, Service};
 use super::message::{Message, cut};
 use super::service::{Call, own};
-use crate::config::Monitor;
+use crate::config::{Monitor, MonitorId};
 use crate::notify::push;
-
-/// The name of their list, in the store and in answers.
-pub const LIST: &str = "subscriptions";
 
 /// What their answers are read as: any 2xx has taken it.
 pub const PLAIN: Service = Service::Webhook { template: None };
@@ -29,16 +25,55 @@ const PREFIX: &str = "sub-";
 /// What a secret begins with; a key in Base64 follows.
 const SECRET: &str = "whsec_";
 
-/// What stands in its place for a browser; the browser's keys follow.
-const KEYS: &str = "push:";
+/// A subscription as it is stored, and as the first hub hands it to the others.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Subscription {
+    /// The address that is notified.
+    pub url: String,
+    /// How messages reach it.
+    pub delivery: Delivery,
+    /// The monitors that it named; of all where it named none.
+    pub monitors: Vec<MonitorId>,
+}
 
-/// One of them, as a line of words: its address, its secret or a browser's keys, and the monitors that it named; of all where it
-/// named none.
+/// How messages reach a subscriber.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Delivery {
+    /// By a webhook, signed with a secret that the address alone was given.
+    Webhook {
+        /// `whsec_` and a key in Base64.
+        secret: String,
+    },
+    /// By the push service of a browser.
+    Browser {
+        /// The browser's keys, as [`push::keys`] writes them.
+        keys: String,
+    },
+}
+
+impl std::fmt::Debug for Subscription {
+    /// Neither the address nor a secret is printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription").field("monitors", &self.monitors).finish_non_exhaustive()
+    }
+}
+
+impl Subscription {
+    /// The keys of the browser, where it is one.
+    pub fn browser_keys(&self) -> Option<&str> {
+        match &self.delivery {
+            Delivery::Browser { keys } => Some(keys),
+            Delivery::Webhook { .. } => None,
+        }
+    }
+}
+
+/// A subscription with the id that stands for its address in the outbox.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subscriber {
-    /// Stands for the address in the outbox.
+    /// Made of the address alone.
     pub id: ChannelId,
-    line: String,
+    subscription: Subscription,
 }
 
 impl std::fmt::Debug for Subscriber {
@@ -48,38 +83,34 @@ impl std::fmt::Debug for Subscriber {
 }
 
 impl Subscriber {
-    /// Reads a line.
-    pub fn read(line: &str) -> Option<Self> {
-        let id = [PREFIX, &short(&webhook_code(&[], url(line), 0, ""))].concat();
-        Some(Subscriber { id: id.parse().ok()?, line: line.to_owned() })
+    /// Gives a subscription its id.
+    pub fn new(subscription: Subscription) -> Option<Self> {
+        let id = [PREFIX, &short(&webhook_code(&[], &subscription.url, 0, ""))].concat();
+        Some(Subscriber { id: id.parse().ok()?, subscription })
     }
 
-    /// Where to.
+    /// The address that is notified.
     pub fn url(&self) -> &str {
-        url(&self.line)
+        &self.subscription.url
     }
 
     /// The monitors that it named.
-    pub fn monitors(&self) -> Split<'_, char> {
-        let mut words = self.line.split(' ');
-        words.nth(1);
-        words
+    pub fn monitors(&self) -> &[MonitorId] {
+        &self.subscription.monitors
     }
 
-    /// Whether they are told of a monitor.
+    /// Whether the subscriber is notified of `monitor`.
     pub fn wants(&self, monitor: &Monitor) -> bool {
-        let mut named = self.monitors();
-        monitor.public
-            && named
-                .next()
-                .is_none_or(|first| first == monitor.id.as_str() || named.any(|id| id == monitor.id.as_str()))
+        let named = self.monitors();
+        monitor.public && (named.is_empty() || named.contains(&monitor.id))
     }
 
-    /// The request for `message`, sent at `now` by the edge's own clock.
+    /// The request for `message`, sent at `now` by the edge's own clock; `None` for a browser.
     pub fn call(&self, message: &Message, now: UnixMillis) -> Option<Call> {
+        let Delivery::Webhook { secret } = &self.subscription.delivery else { return None };
         let body = own(message);
         let seconds = now.0.div_euclid(1000);
-        let key = Base64::decode_vec(proof(&self.line)?.strip_prefix(SECRET)?).ok()?;
+        let key = Base64::decode_vec(secret.strip_prefix(SECRET)?).ok()?;
         let code = webhook_code(&key, &message.key, seconds, &body);
         let headers = vec![
             ("webhook-id", message.key.clone()),
@@ -91,7 +122,7 @@ impl Subscriber {
 
     /// The keys of a browser, where it is one.
     pub(crate) fn browser(&self) -> Option<&str> {
-        proof(&self.line)?.strip_prefix(KEYS)
+        self.subscription.browser_keys()
     }
 }
 
@@ -100,21 +131,6 @@ fn short(code: &[u8; 32]) -> String {
     let mut half = Nonce([0; NONCE_BYTES]);
     half.0.copy_from_slice(&code[..NONCE_BYTES]);
     half.to_string()
-}
-
-/// The word of a line that only who is told knows.
-pub fn proof(line: &str) -> Option<&str> {
-    line.split(' ').nth(1)
-}
-
-/// That word for a browser.
-pub(crate) fn browser(keys: &str) -> String {
-    [KEYS, keys].concat()
-}
-
-/// The address in a line.
-pub fn url(line: &str) -> &str {
-    line.split(' ').next().unwrap_or_default()
 }
 
 /// What a browser is told, and what it replaces: what still waits of the same incident. A push service takes no more than so much.
@@ -142,30 +158,36 @@ mod tests {
     use crate::config::Config;
     use crate::notify::outbox::tests::row;
 
+    fn webhook(url: &str, monitors: &[&str]) -> Subscriber {
+        let monitors = monitors.iter().map(|id| id.parse().unwrap()).collect();
+        let delivery = Delivery::Webhook { secret: "whsec_AAAA".into() };
+        Subscriber::new(Subscription { url: url.into(), delivery, monitors }).unwrap()
+    }
+
     #[test]
     fn who_is_told_of_what() {
         let text = r#"[{"id":"api","kind":"http","url":"https://a.example"},
             {"id":"web","kind":"http","url":"https://a.example"},
             {"id":"hidden","kind":"http","url":"https://a.example","public":false}]"#;
         let config = Config::parse(Some(text), false);
-        let told = |line: &str| {
-            let one = Subscriber::read(line).unwrap();
+        let told = |named: &[&str]| {
+            let one = webhook("https://a.example/", named);
             let wanted = config.monitors.iter().filter(|it| one.wants(it));
             wanted.map(|it| it.id.to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(told("https://a.example/ whsec_AAAA"), ["api", "web"]);
-        assert_eq!(told("https://a.example/ whsec_AAAA web"), ["web"]);
-        assert_eq!(told("https://a.example/ whsec_AAAA hidden api"), ["api"]);
-        assert_eq!(told("https://a.example/ whsec_AAAA hidden"), [""; 0]);
+        assert_eq!(told(&[]), ["api", "web"]);
+        assert_eq!(told(&["web"]), ["web"]);
+        assert_eq!(told(&["hidden", "api"]), ["api"]);
+        assert_eq!(told(&["hidden"]), [""; 0]);
     }
 
     #[test]
     fn an_address_is_known_by_itself_alone() {
-        let id = |line: &str| Subscriber::read(line).unwrap().id;
-        let one = id("https://a.example/x whsec_AAAA");
+        let id = |url: &str, named: &[&str]| webhook(url, named).id;
+        let one = id("https://a.example/x", &[]);
         assert!(is_theirs(&one), "{one}");
-        assert_eq!(one, id("https://a.example/x whsec_BBBB api web"));
-        assert_ne!(one, id("https://a.example/y whsec_AAAA"));
+        assert_eq!(one, id("https://a.example/x", &["api", "web"]));
+        assert_ne!(one, id("https://a.example/y", &[]));
         for owners in ["ops", "sub-ops", "sub-0123456789abcdef"] {
             assert!(!is_theirs(&owners.parse().unwrap()), "{owners}");
         }
@@ -189,22 +211,21 @@ mod tests {
     }
 
     #[test]
-    fn browsers_have_keys_in_the_place_of_a_secret() {
-        let line = format!("https://fcm.googleapis.com/x {} api", browser("BAAA:AAAA"));
-        let one = Subscriber::read(&line).unwrap();
-        assert_eq!((one.browser(), one.monitors().collect::<Vec<_>>()), (Some("BAAA:AAAA"), vec!["api"]));
-        assert_eq!(Subscriber::read("https://a.example/ whsec_AAAA api").unwrap().browser(), None);
+    fn a_subscription_is_stored_whole() {
+        let delivery = Delivery::Browser { keys: "BAAA:AAAA".into() };
+        let one = Subscription { url: "https://fcm.googleapis.com/x".into(), delivery, monitors: vec![] };
+        let stored = serde_json::to_string(&one).unwrap();
+        assert_eq!(serde_json::from_str::<Subscription>(&stored).unwrap(), one);
+        assert_eq!(Subscriber::new(one).unwrap().browser(), Some("BAAA:AAAA"));
+        assert_eq!(webhook("https://a.example/", &[]).browser(), None);
     }
 
     #[test]
     fn nothing_of_it_is_printed() {
-        let one = Subscriber::read("https://a.example/?key=k whsec_AAAA api").unwrap();
-        let printed = format!("{one:?}");
-        assert_eq!(printed, one.id.to_string());
-        assert_eq!(
-            (one.url(), one.monitors().collect::<Vec<_>>()),
-            ("https://a.example/?key=k", vec!["api"])
-        );
+        let one = webhook("https://a.example/?key=k", &["api"]);
+        assert_eq!(format!("{one:?}"), one.id.to_string());
+        let subscription = format!("{:?}", one.subscription);
+        assert!(!subscription.contains("key=k") && !subscription.contains("whsec"), "{subscription}");
         assert_eq!(secret(&[0; 24]), format!("whsec_{}", "A".repeat(32)));
     }
 }

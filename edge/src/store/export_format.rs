@@ -5,20 +5,19 @@
 //! two hubs that tell the same alert tell it twice.
 
 use base64ct::{Base64, Encoding as _};
-use serde_json::Value;
-
-use crate::json;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The tables, in the order in which they are written, and how many columns each has.
-pub const TABLES: [(&str, usize); 7] = [
+pub const TABLES: [(&str, usize); 6] = [
     ("setting", 2),
-    ("applied", 2),
-    ("beat", 2),
+    ("heartbeat", 2),
     ("ledger", 3),
     ("incident", 5),
     ("series", 5),
-    // The last ticks, with all memos as they were after each.
-    ("ring", 6),
+    // The last ticks, with the state of all monitors as it was after each.
+    ("tick", 6),
 ];
 
 /// One value of a row.
@@ -34,45 +33,89 @@ pub enum Cell {
     Bytes(Vec<u8>),
 }
 
+/// A line of an export.
+#[derive(Serialize)]
+struct Line<'l> {
+    table: &'l str,
+    row: &'l [Cell],
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
+struct OwnedLine {
+    table: String,
+    row: Vec<Cell>,
+}
+
 /// A row as a line, without its end.
 pub fn line(table: &str, row: &[Cell]) -> String {
-    json::object(|o| {
-        o.set("table", table);
-        o.list("row", |list| {
-            for cell in row {
-                match cell {
-                    Cell::Null => list.push(json::Plain::Null),
-                    Cell::Integer(number) => list.push(*number),
-                    Cell::Text(text) => list.push(text),
-                    Cell::Bytes(bytes) => list.object(|o| o.set("base64", &Base64::encode_string(bytes))),
-                }
-            }
-        });
-    })
+    // There is no map with other keys than text in it, so that this does not fail.
+    serde_json::to_string(&Line { table, row }).unwrap_or_default()
 }
 
 /// Reads such a line: the table's place in [`TABLES`] and the row.
 pub fn parse(line: &str) -> Result<(usize, Vec<Cell>), String> {
-    let value = serde_json::from_str::<Value>(line).map_err(|error| format!("is no JSON: {error}"))?;
-    let name = value.get("table").and_then(Value::as_str).unwrap_or_default();
+    let OwnedLine { table: name, row } =
+        serde_json::from_str(line).map_err(|error| format!("is no row: {error}"))?;
     let table = TABLES.iter().position(|(known, _)| *known == name).ok_or("names no table of the hub")?;
-    let cells = value.get("row").and_then(Value::as_array).ok_or("has no row")?;
-    if cells.len() != TABLES[table].1 {
-        return Err(format!("has {} values, and {name} has {} columns", cells.len(), TABLES[table].1));
+    let columns = TABLES[table].1;
+    if row.len() != columns {
+        return Err(format!("has {} values, and {name} has {columns} columns", row.len()));
     }
-    let row: Option<Vec<Cell>> = cells.iter().map(cell).collect();
-    Ok((table, row.ok_or("has a value that is neither text, whole number, bytes nor null")?))
+    Ok((table, row))
 }
 
-fn cell(value: &Value) -> Option<Cell> {
-    match value {
-        Value::Null => Some(Cell::Null),
-        Value::Number(number) => number.as_i64().map(Cell::Integer),
-        Value::String(text) => Some(Cell::Text(text.clone())),
-        Value::Object(bytes) if bytes.len() == 1 => {
-            Base64::decode_vec(bytes.get("base64")?.as_str()?).ok().map(Cell::Bytes)
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Cell::Null => serializer.serialize_unit(),
+            Cell::Integer(number) => serializer.serialize_i64(*number),
+            Cell::Text(text) => serializer.serialize_str(text),
+            Cell::Bytes(bytes) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("base64", &Base64::encode_string(bytes))?;
+                map.end()
+            }
         }
-        _ => None,
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CellVisitor)
+    }
+}
+
+struct CellVisitor;
+
+impl<'de> Visitor<'de> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("null, a whole number, text or {\"base64\":\"…\"}")
+    }
+
+    fn visit_unit<E>(self) -> Result<Cell, E> {
+        Ok(Cell::Null)
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Cell, E> {
+        Ok(Cell::Integer(number))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Cell, E> {
+        i64::try_from(number).map(Cell::Integer).map_err(E::custom)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Cell, E> {
+        Ok(Cell::Text(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        let Some(("base64", text)) = map.next_entry::<&str, &str>()? else {
+            return Err(A::Error::custom("an object is {\"base64\":\"…\"}"));
+        };
+        Base64::decode_vec(text).map(Cell::Bytes).map_err(A::Error::custom)
     }
 }
 
@@ -85,7 +128,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_row_comes_back(
-            table in 0_usize..7,
+            table in 0_usize..TABLES.len(),
             cells in proptest::collection::vec(
                 prop_oneof![
                     Just(Cell::Null),
@@ -107,13 +150,13 @@ mod tests {
     #[test]
     fn what_is_no_row() {
         let cases = [
-            ("", "is no JSON"),
-            ("{}", "names no table"),
+            ("", "is no row"),
+            ("{}", "is no row"),
             (r#"{"table":"outbox","row":[]}"#, "names no table"),
-            (r#"{"table":"beat"}"#, "has no row"),
-            (r#"{"table":"beat","row":["a"]}"#, "has 1 values, and beat has 2 columns"),
-            (r#"{"table":"beat","row":["a",1.5]}"#, "has a value that is neither"),
-            (r#"{"table":"beat","row":["a",{"base64":"?"}]}"#, "has a value that is neither"),
+            (r#"{"table":"heartbeat"}"#, "is no row"),
+            (r#"{"table":"heartbeat","row":["a"]}"#, "has 1 values, and heartbeat has 2 columns"),
+            (r#"{"table":"heartbeat","row":["a",1.5]}"#, "is no row"),
+            (r#"{"table":"heartbeat","row":["a",{"base64":"?"}]}"#, "is no row"),
         ];
         for (line, error) in cases {
             assert!(parse(line).unwrap_err().starts_with(error), "{line}");

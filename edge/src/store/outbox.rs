@@ -3,7 +3,7 @@
 use heapbeat_shared::{UnixMillis, codec};
 use worker::SqlStorageValue;
 
-use super::sqlite::{Sql, StoreError, integer};
+use super::sql::{Sql, StoreError, integer};
 use crate::notify::Queued;
 
 /// Every row, in order.
@@ -37,5 +37,18 @@ pub(super) fn write(sql: &Sql, row: &Queued) -> Result<(), StoreError> {
             row.due.0.into(),
             i64::from(row.attempts).into(),
         ],
+    )
+}
+
+/// Removes a row.
+pub(super) fn delete(sql: &Sql, id: i64) -> Result<(), StoreError> {
+    sql.run("DELETE FROM outbox WHERE id = ?", vec![id.into()])
+}
+
+/// Writes down when a row is to be tried again.
+pub(super) fn reschedule(sql: &Sql, id: i64, due: UnixMillis, attempts: u32) -> Result<(), StoreError> {
+    sql.run(
+        "UPDATE outbox SET due_ms = ?, attempts = ? WHERE id = ?",
+        vec![due.0.into(), i64::from(attempts).into(), id.into()],
     )
 }

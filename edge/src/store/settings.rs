@@ -1,80 +1,90 @@
-//! What people and jobs told the hub: the monitors that were applied, and what each job said last.
+//! Lists and values that are changed as a whole, as JSON, and what each job reported last.
 
 use heapbeat_shared::codec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use worker::SqlStorageValue;
 
-use super::sqlite::{Store, StoreError};
+use super::sql::{Row, Sql, StoreError};
 use crate::config::MonitorId;
 use crate::domain::heartbeat::{Beat, Beats};
 
-impl Store {
-    /// The applied list as it was written, where there is one.
-    pub fn applied(&self) -> Result<Option<String>, StoreError> {
-        let rows = self.sql.rows("SELECT monitors FROM applied WHERE id = 1", vec![])?;
-        match rows.first().and_then(|row| row.first()) {
-            None => Ok(None),
-            Some(SqlStorageValue::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(StoreError::Unexpected("applied")),
+/// What can be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// The entries of the monitors that are this hub's.
+    Monitors,
+    /// The entries of all hubs' monitors, at the first hub, where there is more than one.
+    AllMonitors,
+    /// The entries of announced maintenance.
+    Maintenance,
+    /// The subscriptions.
+    Subscriptions,
+    /// What the hub knows of the others.
+    Membership,
+}
+
+impl Setting {
+    /// The name in the table.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Setting::Monitors => "monitors",
+            Setting::AllMonitors => "all_monitors",
+            Setting::Maintenance => "maintenance",
+            Setting::Subscriptions => "subscriptions",
+            Setting::Membership => "membership",
         }
     }
+}
 
-    /// Puts a list in the place of the one before.
-    fn apply(&self, monitors: &str) -> Result<(), StoreError> {
-        self.sql.run(
-            "INSERT INTO applied (id, monitors) VALUES (1, ?)
-                ON CONFLICT (id) DO UPDATE SET monitors = excluded.monitors",
-            vec![monitors.into()],
-        )
-    }
+/// A setting with its new value, which is `None` where it is taken away.
+pub type SettingChange = (Setting, Option<String>);
 
-    /// Puts a list in the place of the one before, and sets what goes with it; all of it or nothing.
-    pub fn take(&self, monitors: String, settings: Vec<(&'static str, String)>) -> Result<(), StoreError> {
-        let store = self.clone();
-        self.transaction(move || {
-            store.apply(&monitors)?;
-            settings.iter().try_for_each(|(name, body)| store.set(name, body))
-        })
-    }
+/// A change of a setting to `value`.
+pub fn change(setting: Setting, value: &impl Serialize) -> Result<SettingChange, StoreError> {
+    let text = serde_json::to_string(value).map_err(|error| StoreError::Platform(error.to_string()))?;
+    Ok((setting, Some(text)))
+}
 
-    /// What was set under this name.
-    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let rows = self.sql.rows("SELECT body FROM setting WHERE name = ?", vec![name.into()])?;
-        match rows.first().and_then(|row| row.first()) {
-            None => Ok(None),
-            Some(SqlStorageValue::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(StoreError::Unexpected("setting")),
-        }
+/// Reads a setting. What cannot be read was written by another version, and counts as not set: the next change replaces it.
+pub(super) fn read<T: DeserializeOwned>(sql: &Sql, setting: Setting) -> Result<Option<T>, StoreError> {
+    let rows = sql.rows("SELECT body FROM setting WHERE name = ?", vec![setting.as_str().into()])?;
+    match rows.first().and_then(|row| row.first()) {
+        None => Ok(None),
+        Some(SqlStorageValue::String(text)) => Ok(serde_json::from_str(text).ok()),
+        Some(_) => Err(StoreError::Unexpected("setting")),
     }
+}
 
-    /// Sets what stands under this name.
-    pub fn set(&self, name: &str, body: &str) -> Result<(), StoreError> {
-        self.sql.run(
-            "INSERT INTO setting (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-            vec![name.into(), body.into()],
-        )
+/// Writes a setting.
+pub(super) fn write(sql: &Sql, (setting, value): &SettingChange) -> Result<(), StoreError> {
+    match value {
+        Some(body) => sql.run(
+            "INSERT OR REPLACE INTO setting (name, body) VALUES (?, ?)",
+            vec![setting.as_str().into(), body.as_str().into()],
+        ),
+        None => sql.run("DELETE FROM setting WHERE name = ?", vec![setting.as_str().into()]),
     }
+}
 
-    /// What every job has said.
-    pub fn beats(&self) -> Result<Beats, StoreError> {
-        let read = |row: &[SqlStorageValue]| -> Option<(MonitorId, Beat)> {
-            let [SqlStorageValue::String(id), SqlStorageValue::Blob(said)] = row else { return None };
-            Some((id.parse().ok()?, codec::decode(said).ok()?))
-        };
-        let rows = self.sql.rows("SELECT monitor, said FROM beat", vec![])?;
-        let mut beats = Beats::new();
-        for row in &rows {
-            let (id, beat) = read(row).ok_or(StoreError::Unexpected("beat"))?;
-            beats.insert(id, beat);
-        }
-        Ok(beats)
+/// What every job reported last.
+pub(super) fn heartbeats(sql: &Sql) -> Result<Beats, StoreError> {
+    let read = |row: &Row| -> Option<(MonitorId, Beat)> {
+        let [SqlStorageValue::String(id), SqlStorageValue::Blob(body)] = row.as_slice() else { return None };
+        Some((id.parse().ok()?, codec::decode(body).ok()?))
+    };
+    let mut heartbeats = Beats::new();
+    for row in &sql.rows("SELECT monitor, body FROM heartbeat", vec![])? {
+        let (id, beat) = read(row).ok_or(StoreError::Unexpected("heartbeat"))?;
+        heartbeats.insert(id, beat);
     }
+    Ok(heartbeats)
+}
 
-    /// Remembers what a job said.
-    pub fn hear(&self, monitor: &MonitorId, beat: &Beat) -> Result<(), StoreError> {
-        self.sql.run(
-            "INSERT INTO beat (monitor, said) VALUES (?, ?)
-                ON CONFLICT (monitor) DO UPDATE SET said = excluded.said",
-            vec![monitor.as_str().into(), codec::encode(beat).into()],
-        )
-    }
+/// Writes what a job reported.
+pub(super) fn write_heartbeat(sql: &Sql, monitor: &MonitorId, beat: &Beat) -> Result<(), StoreError> {
+    sql.run(
+        "INSERT OR REPLACE INTO heartbeat (monitor, body) VALUES (?, ?)",
+        vec![monitor.as_str().into(), codec::encode(beat).into()],
+    )
 }

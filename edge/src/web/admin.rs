@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use crate::config::applied::{Applied, Difference, LIST};
-use crate::config::{Config, MonitorId};
-use crate::json;
-use crate::web::api::problem;
+use crate::config::applied::LIST;
+use crate::domain::constant_time;
 
 /// Longest list that is taken, in bytes: half of what a row holds.
 pub const MAX_LIST_BYTES: usize = 1024 * 1024;
@@ -33,14 +31,8 @@ pub fn authorize(authorization: Option<&str>, good: &[Option<String>]) -> Author
     }
     let scheme = |given: &str| given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
     let given = authorization.filter(|given| scheme(given)).map_or("", |given| given[7..].trim());
-    let granted = usable.fold(false, |granted, token| granted | same(given.as_bytes(), token.as_bytes()));
+    let granted = usable.fold(false, |granted, token| granted | constant_time::equal(given.as_bytes(), token.as_bytes()));
     if granted { Authorization::Granted } else { Authorization::Refused }
-}
-
-/// Whether two secrets are the same; how long that takes depends on how long they are, and on nothing else.
-pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    let differences = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
-    std::hint::black_box(differences) == 0 && a.len() == b.len()
 }
 
 /// Reads the body of a request: `{"monitors":[…]}`.
@@ -64,29 +56,8 @@ pub fn read_named(text: &str, name: &str) -> Result<Vec<Value>, String> {
     }
 }
 
-/// The answer to a list.
-pub fn applied_json(answer: &Applied) -> String {
-    let Difference { added, changed, removed, unchanged } = &answer.difference;
-    json::object(|o| {
-        o.set("applied", answer.applied);
-        let lists = [("added", added), ("changed", changed), ("removed", removed), ("unchanged", unchanged)];
-        for (name, ids) in lists {
-            o.texts(name, ids.iter().map(String::as_str));
-        }
-        o.list("problems", |list| answer.problems.iter().for_each(|it| list.object(|o| problem(o, it))));
-    })
-}
-
-/// The applied monitors beside those of `wrangler.toml`, as far as there is `room` for both.
-pub fn read_applied(list: &[Value], allow_private: bool, fixed: &Config, room: usize) -> Config {
-    let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
-    Config::read(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -114,16 +85,6 @@ mod tests {
         }
         let two = [None, Some("another token 123".to_owned()), Some(good.to_owned())];
         assert_eq!(authorize(Some("Bearer 0123456789abcdef"), &two), Authorization::Granted);
-    }
-
-    #[test]
-    fn an_id_stands_in_one_place() {
-        let fixed = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
-        let list = [json!({"id":"a","kind":"http","url":"https://b.example"})];
-        let applied = read_applied(&list, false, &fixed, 40);
-        assert_eq!(applied.monitors, []);
-        assert_eq!(applied.problems[0].position, "monitors[0].id");
-        assert!(applied.problems[0].reason.contains("wrangler.toml"), "{:?}", applied.problems);
     }
 
     #[test]

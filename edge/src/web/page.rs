@@ -9,6 +9,7 @@ mod assets;
 mod branding;
 mod chart;
 mod clock;
+mod fields;
 mod filter;
 mod messages;
 mod model;
@@ -23,6 +24,8 @@ pub use branding::Site;
 pub use messages::{LANGUAGES, Messages, choose};
 
 use template::Maker;
+
+use crate::hub_api::HubResponse;
 
 /// Headers of every page. Nothing may be loaded from elsewhere, nothing inline runs but the one script of that hash, which
 /// sets the chosen theme before anything is painted, and nobody may frame it.
@@ -78,9 +81,9 @@ impl Page {
         }
     }
 
-    /// Makes the page of what the hubs told; `None` where that is not what it should be.
-    pub fn make(self, told: &str, reader: &Reader) -> Option<String> {
-        let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(told) else { return None };
+    /// Makes the page of what the hubs answered; `None` where that is not what it should be.
+    pub fn make(self, response: &HubResponse, reader: &Reader) -> Option<String> {
+        let fields = fields::of(response)?;
         let fields = match self {
             Page::Status | Page::Preview => model::status(fields),
             Page::Monitor | Page::Incident => fields,

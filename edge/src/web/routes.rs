@@ -9,7 +9,7 @@ mod cache;
 mod cached_fetch;
 pub(crate) mod endpoint;
 mod etag;
-mod hub_question;
+mod hub_request;
 mod owner;
 mod pages;
 pub(crate) mod parameters;

@@ -293,7 +293,8 @@ test("every hub sends its own incidents, learns of a subscription that it missed
   assert.equal((await twoHubs.applyMonitors(monitors)).status, 200);
   await twoHubs.tick();
   assert.equal((await twoHubs.readStatus()).edge.hubs, 2);
-  assert.equal((await twoHubs.requestHub(0, "/monitors/m59/now")).status, 421, "this monitor is in the other hub");
+  const { result } = await twoHubs.requestHub(0, { Monitor: { monitor: "m59" } });
+  assert.deepEqual(result, { Err: { OtherHub: 1 } }, "this monitor is in the other hub");
   await twoHubs.injectFault("hub-1");
   assert.equal((await subscribe(twoHubs, { url: receiver.urlOf("/m59"), monitors: ["m59"] })).status, 204);
   await twoHubs.tick();

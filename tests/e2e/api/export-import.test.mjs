@@ -38,7 +38,7 @@ after(async () => {
   await target?.stop();
 });
 
-const countTicks = (/** @type {string[]} */ exported) => exported.join("").match(/"table":"ring"/g)?.length;
+const countTicks = (/** @type {string[]} */ exported) => exported.join("").match(/"table":"tick"/g)?.length;
 
 test("an export needs the admin token and has a row for every tick", async () => {
   assert.equal((await source.request("/api/v1/admin/export")).status, 401);

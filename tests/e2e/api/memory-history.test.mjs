@@ -113,7 +113,7 @@ test("a restart between two successful probes is reported with its evidence", as
   const api = await edge.tickAndReadMonitor("api");
   assert.equal(api.state, "up", api.reason);
   assert.equal(api.restarts.length, 1);
-  assert.ok(api.last_ending.evidence.length > 0, JSON.stringify(api.last_ending));
+  assert.ok(api.last_exit.evidence.length > 0, JSON.stringify(api.last_exit));
 });
 
 test("a worker that is killed between two probes loses none of its last samples", async () => {
@@ -143,5 +143,5 @@ test("a worker that is killed between two probes loses none of its last samples"
   assert.ok(lastSample - killed >= (lastUptime - 1) * 1000, `${lastSample - killed} ms of ${lastUptime} s`);
   assert.deepEqual(gaps, []);
   assert.equal(new Set(times).size, times.length);
-  assert.equal((await edge.readMonitor("api")).last_ending.kind, "crash");
+  assert.equal((await edge.readMonitor("api")).last_exit.kind, "crash");
 });

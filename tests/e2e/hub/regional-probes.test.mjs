@@ -69,7 +69,7 @@ test("one failure of three degrades the monitor, and two are an outage", async (
 });
 
 test("a region that does not answer has no vote", async () => {
-  await edge.injectFault("eye-oc");
+  await edge.injectFault("region-oc");
   const monitor = await tickWithFailures(0);
   assert.equal(requests, 2);
   assert.equal(monitor.state, "up");

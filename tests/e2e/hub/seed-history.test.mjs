@@ -35,7 +35,7 @@ test("a dozen monitors have states, reasons and ninety days of uptime", async ()
   );
   const [first, , down, , , , youngest] = monitors;
   assert.equal(down.reason, "the connection was refused");
-  assert.deepEqual([first.last_ending.kind, first.memory.pressure, first.memory.limit], ["oom_kill", "calm", 512]);
+  assert.deepEqual([first.last_exit.kind, first.memory.pressure, first.memory.limit], ["oom_kill", "calm", 512]);
   assert.match(youngest.days, /^\.{60,}[^.]+$/, "the youngest monitor is three weeks old");
   for (const it of monitors) {
     assert.equal(it.days.length, 90);

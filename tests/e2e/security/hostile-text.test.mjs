@@ -107,9 +107,9 @@ test("the edge knows an out-of-memory kill with hostile evidence, and an outage"
     incidents.some((id) => id.startsWith("liar-")) && incidents.some((id) => id.startsWith("rude-")),
     `${incidents}`,
   );
-  const { last_ending } = await edge.readMonitor("liar");
-  assert.equal(last_ending.kind, "oom_kill");
-  assert.match(last_ending.evidence[0], /fired\(9\)/);
+  const { last_exit } = await edge.readMonitor("liar");
+  assert.equal(last_exit.kind, "oom_kill");
+  assert.match(last_exit.evidence[0], /fired\(9\)/);
 });
 
 test("a browser runs none of it and makes no element of it, even without the pages' own policy", async () => {

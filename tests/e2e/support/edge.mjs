@@ -101,12 +101,16 @@ export class Edge {
   }
 
   /**
-   * Sends a request to one hub directly, as the front does.
-   * @param {number} hub @param {string} path @param {string} [method] @param {string} [body]
+   * Sends a request to one hub directly, as the front does (`HubRequest` in edge/src/hub_api.rs), and returns its reply.
+   * @param {number} hub @param {unknown} request @returns {Promise<{ hub_count: number | null, result: any }>}
    */
-  async requestHub(hub, path, method = "GET", body = undefined) {
+  async requestHub(hub, request) {
     const hubs = /** @type {any} */ (await this.#miniflare.getDurableObjectNamespace("HUB"));
-    return hubs.get(hubs.idFromName(`hub-${hub}`)).fetch(`https://hub-${hub}${path}`, { method, body });
+    const body = JSON.stringify({ hub, request });
+    const stub = hubs.get(hubs.idFromName(`hub-${hub}`));
+    const response = await stub.fetch(`https://hub-${hub}/`, { method: "POST", body });
+    if (!response.ok) throw new Error(`hub-${hub} answered with status ${response.status}`);
+    return response.json();
   }
 
   /** Sends a request to a path of the edge. @param {string} path @param {RequestInit} [init] */

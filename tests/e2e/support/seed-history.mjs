@@ -43,13 +43,12 @@ export const listSeededMonitors = (count, url) =>
 export async function seedHistory(edge, options = {}) {
   const { monitors: count = 50, days = 90, memory = 4, url = "http://127.0.0.1:9" } = options;
   const monitors = listSeededMonitors(count, url);
-  const applied = await edge.requestHub(0, "/monitors", "PUT", JSON.stringify({ monitors }));
-  if (!applied.ok) throw new Error(`the hub refused the list of monitors: ${await applied.text()}`);
-  const hubs = Number(applied.headers.get("x-heapbeat-hubs") ?? 1);
+  const { hub_count: hubs, result } = await edge.requestHub(0, { ApplyMonitors: { monitors, dry_run: false } });
+  if (!result.Ok?.Applied?.applied) throw new Error(`the hub refused the list: ${JSON.stringify(result)}`);
   let [rows, reports] = [0, memory];
-  for (let hub = 0; hub < hubs; hub += 1) {
-    const status = /** @type {any} */ (await (await edge.requestHub(hub, "/status")).json());
-    const ids = new Set(status.monitors.map((/** @type {any} */ it) => it.id));
+  for (let hub = 0; hub < (hubs ?? 1); hub += 1) {
+    const status = await edge.requestHub(hub, { Status: { audience: "Public" } });
+    const ids = new Set(status.result.Ok.Status.monitors.map((/** @type {any} */ it) => it.id));
     const assigned = monitors.filter(({ id }) => ids.has(id));
     rows += await seedHub(edge, hub, { monitors: assigned, days, memory: reports });
     reports = Math.max(0, reports - assigned.filter(({ kind }) => kind === "heapbeat").length);
@@ -59,12 +58,12 @@ export async function seedHistory(edge, options = {}) {
 
 /** Seeds one hub and returns the number of rows. @param {import("./edge.mjs").Edge} edge @param {number} hub @param {object} options */
 async function seedHub(edge, hub, options) {
-  const exported = await (await edge.requestHub(hub, "/export?99-0")).text();
-  const { schema } = JSON.parse(exported.split("\n")[0]);
+  const exported = await edge.requestHub(hub, { Export: { from: { hub, table: 99, row: 0 } } });
+  const { schema } = JSON.parse(exported.result.Ok.Export.split("\n")[0]);
   let [page, rows] = ["", 0];
   const importPage = async () => {
-    const response = await edge.requestHub(hub, `/import?${schema}`, "POST", page);
-    if (!response.ok) throw new Error(`the hub refused the import: ${await response.text()}`);
+    const { result } = await edge.requestHub(hub, { Import: { hub, schema, lines: page } });
+    if (!result.Ok) throw new Error(`the hub refused the import: ${JSON.stringify(result)}`);
     page = "";
   };
   for await (const line of generateHistory({ ...options, until: edge.now - 60_000, came: Date.now() })) {

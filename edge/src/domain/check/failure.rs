@@ -5,10 +5,10 @@
 //! a type apart, [`Blindness`]: they say nothing about the target and must not be booked as its downtime.
 
 use minicbor::{Decode, Encode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a probe did not find what it should have: the target's doing, or that of the way to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// Its name does not resolve.
@@ -95,7 +95,7 @@ pub enum Failure {
 }
 
 /// Why a probe could not look: our own doing. Time without a look is `unobserved`, never `down`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "kebab-case")]
 pub enum Blindness {
     /// The platform's allowance of requests for one tick was spent.

@@ -5,12 +5,11 @@
 //! serves some of those who ask: degraded, and it is shown who says what. An eye that does not answer, or cannot see, has no
 //! voice; what the hub could not see itself, the others decide.
 
-use std::str::FromStr;
+use serde::{Deserialize, Serialize};
 
 use crate::config::MonitorId;
 use crate::domain::check::state::State;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::history::verdict_codec::{from_code, to_code};
 use crate::domain::{Blindness, Failure};
 
 /// What one eye found.
@@ -24,36 +23,15 @@ pub struct Voice {
     pub latency_ms: Option<u32>,
 }
 
-/// Whose, and what was found: a line of an eye's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+/// What a probe of one monitor from a region found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionResult {
     /// The monitor.
     pub monitor: MonitorId,
-    /// What was found.
+    /// The verdict.
     pub verdict: Verdict,
-    /// In milliseconds.
+    /// How long the answer took there, in milliseconds.
     pub latency_ms: Option<u32>,
-}
-
-impl Line {
-    /// As it is sent: the id, the verdict's three numbers, and the latency where there is one.
-    pub fn write(&self) -> String {
-        let (kind, reason, number) = to_code(self.verdict);
-        let latency = self.latency_ms.map(|ms| ms.to_string()).unwrap_or_default();
-        format!("{} {kind} {reason} {number} {latency}\n", self.monitor)
-    }
-
-    /// Reads a line; `None` where it is none.
-    pub fn read(line: &str) -> Option<Self> {
-        let mut words = line.split(' ');
-        let monitor = number(&mut words)?;
-        let code = (number(&mut words)?, number(&mut words)?, number(&mut words)?);
-        Some(Line { monitor, verdict: from_code(code)?, latency_ms: number(&mut words) })
-    }
-}
-
-fn number<'w, T: FromStr>(words: &mut impl Iterator<Item = &'w str>) -> Option<T> {
-    words.next()?.parse().ok()
 }
 
 impl Voice {
@@ -157,19 +135,6 @@ mod tests {
             Verdict::Blind(Blindness::Secret),
         ] {
             assert_eq!(outcome(own, &up), own);
-        }
-    }
-
-    #[test]
-    fn lines_come_back() {
-        for verdict in [Verdict::Up, FAILED, SLOW, BLIND, Verdict::Failed(Failure::JobFailed(None))] {
-            for latency_ms in [None, Some(0), Some(30_000)] {
-                let line = Line { monitor: "my-api".parse().unwrap(), verdict, latency_ms };
-                assert_eq!(Line::read(line.write().trim_end_matches('\n')), Some(line));
-            }
-        }
-        for bad in ["", "api", "api 0 0", "api 9 0 0 ", "API 0 0 0 ", "api 2 99 0 1", "api 0 x 0 1"] {
-            assert_eq!(Line::read(bad), None, "{bad}");
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The states a monitor can be in.
 
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
 /// What is known of a monitor at an instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
+#[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum State {
     /// Its conditions hold.

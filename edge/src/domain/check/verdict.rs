@@ -3,6 +3,7 @@
 use heapbeat_monitors::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
 use heapbeat_shared::{Health, HealthError};
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Kind, Monitor};
 use crate::domain::check::outcome::{Answer, Body, Missed};
@@ -10,7 +11,7 @@ use crate::domain::check::threshold::Vote;
 use crate::domain::{Blindness, Failure};
 
 /// What one probe says about its monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub enum Verdict {
     /// Every condition holds.
     #[n(0)]

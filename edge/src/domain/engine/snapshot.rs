@@ -13,7 +13,7 @@ use crate::domain::instant::rfc3339;
 use crate::domain::monitor_state::{Ended, Watched};
 use crate::domain::quota::Usage;
 use crate::domain::report::version_comparison::Growth;
-use crate::view::{StatusView, WindowUptime};
+use crate::domain::snapshot::{StatusSnapshot, WindowUptime};
 
 /// How a monitor did in a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +81,7 @@ impl Board {
     }
 
     /// What the public sees when the edge's own clock says `wall`.
-    pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusView {
+    pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusSnapshot {
         let now = self.clock(wall);
         let nothing = Watched::default();
         let monitors: Vec<_> = config
@@ -89,7 +89,7 @@ impl Board {
             .iter()
             .map(|monitor| self.watched.get(&monitor.id).unwrap_or(&nothing).view(monitor, now))
             .collect();
-        StatusView {
+        StatusSnapshot {
             state: worst(monitors.iter().map(|monitor| monitor.state)),
             now,
             updated: self.last.map(|last| last.at),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use heapbeat_shared::{HealthMemory, UnixMillis};
 
-use crate::view::ChartPoint;
+use crate::domain::snapshot::ChartPoint;
 
 /// How far back the chart goes.
 pub const SPAN: Duration = Duration::from_secs(86_400);

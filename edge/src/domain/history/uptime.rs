@@ -8,7 +8,7 @@ use heapbeat_shared::UnixMillis;
 
 use crate::domain::State;
 use crate::domain::history::ledger::Segment;
-use crate::view::WindowUptime;
+use crate::domain::snapshot::WindowUptime;
 
 /// The windows that are shown, shortest first.
 pub const WINDOWS: [(&str, Duration); 3] = [

@@ -4,6 +4,7 @@
 //! trouble after all was well, to open one again.
 
 use heapbeat_shared::UnixMillis;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::incident::Incident;
@@ -14,9 +15,9 @@ pub const RESOLVED: &str = "somebody resolved it by hand";
 /// Longest note, in bytes.
 const LONGEST_NOTE: usize = 280;
 
-/// What somebody asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Orders {
+/// What somebody on call asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct IncidentUpdate {
     /// A line for the timeline.
     pub note: Option<String>,
     /// They have it in hand: no more reminders.
@@ -25,15 +26,13 @@ pub struct Orders {
     pub resolve: bool,
 }
 
-impl Orders {
+impl IncidentUpdate {
     /// Reads `{"note":"…","acknowledge":true,"resolve":true}`, of which at least one is there.
-    pub fn parse(text: &str) -> Result<Orders, String> {
+    pub fn parse(text: &str) -> Result<IncidentUpdate, String> {
         let right =
             r#"the body is {"note":"…"}, {"acknowledge":true} or {"resolve":true}, or some of them together"#;
-        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text) else {
-            return Err(right.to_owned());
-        };
-        let mut orders = Orders::default();
+        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text) else { return Err(right.to_owned()) };
+        let mut orders = IncidentUpdate::default();
         for (name, value) in &body {
             match (name.as_str(), value) {
                 ("note", Value::String(note)) => {
@@ -48,7 +47,7 @@ impl Orders {
                 _ => return Err(right.to_owned()),
             }
         }
-        if orders == Orders::default() { Err(right.to_owned()) } else { Ok(orders) }
+        if orders == IncidentUpdate::default() { Err(right.to_owned()) } else { Ok(orders) }
     }
 
     /// Does it at `at`. An error says why it cannot be done.
@@ -85,15 +84,15 @@ mod tests {
     #[test]
     fn bodies() {
         let right = [
-            (r#"{"note":" a deploy "}"#, Orders { note: Some("a deploy".into()), ..Orders::default() }),
-            (r#"{"acknowledge":true}"#, Orders { acknowledge: true, ..Orders::default() }),
+            (r#"{"note":" a deploy "}"#, IncidentUpdate { note: Some("a deploy".into()), ..IncidentUpdate::default() }),
+            (r#"{"acknowledge":true}"#, IncidentUpdate { acknowledge: true, ..IncidentUpdate::default() }),
             (
                 r#"{"resolve":true,"note":"x"}"#,
-                Orders { resolve: true, note: Some("x".into()), ..Orders::default() },
+                IncidentUpdate { resolve: true, note: Some("x".into()), ..IncidentUpdate::default() },
             ),
         ];
         for (body, orders) in right {
-            assert_eq!(Orders::parse(body), Ok(orders), "{body}");
+            assert_eq!(IncidentUpdate::parse(body), Ok(orders), "{body}");
         }
         let long = format!(r#"{{"note":"{}"}}"#, "x".repeat(281));
         for body in [
@@ -106,7 +105,7 @@ mod tests {
             r#"{"close":true}"#,
             &long,
         ] {
-            assert!(Orders::parse(body).is_err(), "{body}");
+            assert!(IncidentUpdate::parse(body).is_err(), "{body}");
         }
     }
 
@@ -124,7 +123,7 @@ mod tests {
             let at = UnixMillis(minute * 60_000);
             if letter.is_uppercase() {
                 let mut incident = board.incident(&"a".parse().unwrap()).unwrap().clone();
-                let orders = Orders { acknowledge: letter == 'A', resolve: letter == 'R', note: None };
+                let orders = IncidentUpdate { acknowledge: letter == 'A', resolve: letter == 'R', note: None };
                 orders.apply(&mut incident, at).unwrap();
                 board.amend_incident(incident);
                 continue;
@@ -177,9 +176,9 @@ mod tests {
         let mut incident = board.incident(&"a".parse().unwrap()).unwrap().clone();
         let at = UnixMillis(120_000);
         for body in [r#"{"resolve":true}"#, r#"{"acknowledge":true,"note":"x"}"#] {
-            assert!(Orders::parse(body).unwrap().apply(&mut incident, at).is_err(), "{body}");
+            assert!(IncidentUpdate::parse(body).unwrap().apply(&mut incident, at).is_err(), "{body}");
         }
-        Orders::parse(r#"{"note":"it was the disk"}"#).unwrap().apply(&mut incident, at).unwrap();
+        IncidentUpdate::parse(r#"{"note":"it was the disk"}"#).unwrap().apply(&mut incident, at).unwrap();
         assert_eq!(incident.timeline.back().unwrap().what, "note: it was the disk");
     }
 }

@@ -26,7 +26,7 @@ fn chain(name: &str, count: usize) -> Vec<(String, Vec<String>)> {
     (0..count).map(|at| (id(at), if at == 0 { vec![] } else { vec![id(at - 1)] })).collect()
 }
 
-fn by_hub(places: &Places) -> BTreeMap<usize, usize> {
+fn by_hub(places: &Assignment) -> BTreeMap<usize, usize> {
     let mut load = BTreeMap::new();
     for place in places.0.iter().filter(|place| place.watched) {
         *load.entry(place.hub).or_default() += 1;
@@ -36,30 +36,29 @@ fn by_hub(places: &Places) -> BTreeMap<usize, usize> {
 
 #[test]
 fn forty_to_a_hub() {
-    let places = Places::default().next(&[], &alone(0..100)).unwrap();
+    let places = Assignment::default().next(&[], &alone(0..100)).unwrap();
     assert_eq!(by_hub(&places), BTreeMap::from([(0, 40), (1, 40), (2, 20)]));
     assert_eq!(places.hubs(), 3);
     assert_eq!((places.hub_of("m0"), places.hub_of("m99"), places.hub_of("m100")), (Some(0), Some(2), None));
     let fixed = monitors(&chain("fixed", 15));
-    let places = Places::default().next(&fixed, &alone(0..100)).unwrap();
+    let places = Assignment::default().next(&fixed, &alone(0..100)).unwrap();
     assert_eq!(by_hub(&places), BTreeMap::from([(0, 40), (1, 40), (2, 35)]));
     assert_eq!(places.hub_of("fixed14"), Some(0));
-    assert_eq!(Places::default().hubs(), 1);
+    assert_eq!(Assignment::default().hubs(), 1);
 }
 
 #[test]
-fn what_was_written_is_read() {
-    let places = Places::default().next(&[], &alone(0..50)).unwrap().next(&[], &alone(25..90)).unwrap();
-    let mut text = String::new();
-    places.write(&mut text);
-    assert!(text.starts_with("0 -m0\n"), "{text}");
-    assert_eq!(Places::read(text.lines()), places);
-    assert_eq!(Places::read("x y\n\n3\n".lines()), Places::default());
+fn an_assignment_is_stored_whole() {
+    let assignment =
+        Assignment::default().next(&[], &alone(0..50)).unwrap().next(&[], &alone(25..90)).unwrap();
+    let text = serde_json::to_string(&assignment).unwrap();
+    assert!(text.starts_with(r#"[[0,"m0",false],"#), "{text}");
+    assert_eq!(serde_json::from_str::<Assignment>(&text).unwrap(), assignment);
 }
 
 #[test]
 fn who_returns_finds_the_place_again() {
-    let all = Places::default().next(&[], &alone(0..100)).unwrap();
+    let all = Assignment::default().next(&[], &alone(0..100)).unwrap();
     let fewer = all.next(&[], &alone((0..100).filter(|id| id % 3 != 0))).unwrap();
     assert_eq!((fewer.hub_of("m45"), fewer.hubs()), (None, 3));
     let again = fewer.next(&[], &alone(0..100)).unwrap();
@@ -75,7 +74,7 @@ fn who_returns_finds_the_place_again() {
 fn dependents_are_together() {
     let mut list: Vec<_> = (0..35).map(|id| (format!("m{id}"), vec![])).collect();
     list.extend(chain("chain", 30));
-    let places = Places::default().next(&[], &monitors(&list)).unwrap();
+    let places = Assignment::default().next(&[], &monitors(&list)).unwrap();
     assert_eq!(by_hub(&places), BTreeMap::from([(0, 35), (1, 30)]));
     // One more joins them, wherever there is more room.
     list.push(("chain30".to_owned(), vec!["chain29".to_owned()]));
@@ -89,9 +88,9 @@ fn dependents_are_together() {
         .map(|(id, on)| json!({"id": id, "kind": "http", "url": "https://a.example", "depends-on": on}))
         .collect();
     let config = Config::read("monitors", &entries, false, &[fixed[0].id.clone()], 100);
-    let drawn = Places::default().next(&fixed, &config.monitors).unwrap();
+    let drawn = Assignment::default().next(&fixed, &config.monitors).unwrap();
     assert_eq!(drawn.hub_of("chain30"), Some(0));
-    let full = Places::default().next(&alone(900..910), &config.monitors).unwrap_err();
+    let full = Assignment::default().next(&alone(900..910), &config.monitors).unwrap_err();
     assert_eq!(full.position, "monitors[30]");
     assert!(full.reason.contains("wrangler.toml"), "{}", full.reason);
 }
@@ -100,7 +99,7 @@ fn dependents_are_together() {
 fn too_many_that_depend_on_one_another() {
     let mut list: Vec<_> = (0..3).map(|id| (format!("m{id}"), vec![])).collect();
     list.extend(chain("chain", 41));
-    let problem = Places::default().next(&[], &monitors(&list)).unwrap_err();
+    let problem = Assignment::default().next(&[], &monitors(&list)).unwrap_err();
     assert_eq!(problem.position, "monitors[43]");
     assert_eq!(
         problem.reason,
@@ -108,14 +107,14 @@ fn too_many_that_depend_on_one_another() {
     );
     // Groups of 21 leave 19 places of each hub to others.
     let groups: Vec<_> = (0..46).flat_map(|group| chain(&format!("g{group}-"), 21)).collect();
-    let problem = Places::default().next(&[], &monitors(&groups)).unwrap_err();
+    let problem = Assignment::default().next(&[], &monitors(&groups)).unwrap_err();
     assert_eq!(problem.position, "monitors[965]");
     assert!(problem.reason.starts_with("finds no room: 45 hubs"), "{}", problem.reason);
 }
 
 #[test]
 fn as_many_as_there_can_be() {
-    let places = Places::default().next(&[], &alone(0..1800)).unwrap();
+    let places = Assignment::default().next(&[], &alone(0..1800)).unwrap();
     assert_eq!((places.hubs(), by_hub(&places).values().all(|load| *load == 40)), (45, true));
     let none = places.next(&[], &[]).unwrap();
     assert_eq!(none.next(&[], &alone(0..1800)).unwrap(), places);
@@ -131,7 +130,7 @@ proptest! {
     /// whoever was in the list before is where they were.
     #[test]
     fn nobody_moves_without_need(lists in proptest::collection::vec(proptest::collection::btree_set(0_usize..400, 0..300), 1..6)) {
-        let mut places = Places::default();
+        let mut places = Assignment::default();
         for list in lists {
             let next = places.next(&[], &alone(list.iter().copied())).unwrap();
             prop_assert_eq!(next.0.iter().filter(|place| place.watched).count(), list.len());
@@ -150,7 +149,7 @@ proptest! {
     /// Groups of any shape: together, never more than 40, and with the hubs that they need at most twice.
     #[test]
     fn groups_stay_whole(lists in proptest::collection::vec(proptest::collection::vec((1_usize..12, any::<u64>()), 1..40), 1..4)) {
-        let mut places = Places::default();
+        let mut places = Assignment::default();
         for list in lists {
             let mut all = Vec::new();
             for (group, (size, seed)) in list.iter().enumerate() {

@@ -6,10 +6,10 @@ use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
 use super::markup::escaped;
-use super::records::newest_first;
 use super::text_of as text;
 use crate::config::maintenance::read_instant;
 use crate::domain::instant::{rfc822, rfc3339};
+use crate::view::IncidentView;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +36,11 @@ struct Entry {
 
 /// The feed, from what all hubs told of their newest incidents and the body of `GET /api/v1/status`. `origin` is where the
 /// page stands, such as `https://status.example.com`.
-pub fn feed(kind: Feed, incidents: &str, status: &str, origin: &str) -> String {
+pub fn feed(kind: Feed, incidents: &[IncidentView], status: &str, origin: &str) -> String {
     let status = serde_json::from_str::<Value>(status).unwrap_or_default();
     let mut entries: Vec<Entry> = status["maintenance"].as_array().into_iter().flatten().map(work).collect();
-    for record in newest_first(incidents) {
-        let told = serde_json::from_str::<Value>(record.field(0)).unwrap_or_default();
-        entries.push(incident(&told, &status));
+    for view in incidents {
+        entries.push(incident(&serde_json::to_value(view).unwrap_or_default(), &status));
     }
     let origin = escaped(origin);
     match kind {
@@ -124,18 +123,15 @@ fn rss(entries: &[Entry], origin: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::api::records::put;
 
     const STATUS: &str = r#"{"updated":"2026-01-01T02:00:00Z","monitors":[{"id":"api","name":"The <API>"}],"maintenance":[
         {"id":"move","title":"We & you","from":"2026-01-03T00:00:00Z","to":"2026-01-03T01:00:00Z"}]}"#;
 
-    fn told() -> String {
-        let mut told = String::new();
-        let body = r#"{"id":"api-1767225600","monitor":"api","severity":"down","opened":"2026-01-01T00:00:00Z",
-            "closed":"2026-01-01T01:00:00Z","cause":"it ran <out> of memory","timeline":[
-            {"at":"2026-01-01T00:00:00Z","what":"down"},{"at":"2026-01-01T01:00:05Z","what":"all is </ul> well"}]}"#;
-        put(&mut told, 1_767_225_600, "api", &[body]);
-        told
+    fn told() -> Vec<IncidentView> {
+        let body = r#"[{"id":"api-1767225600","monitor":"api","severity":"down","opened":"2026-01-01T00:00:00Z",
+            "closed":"2026-01-01T01:00:00Z","cause":"it ran <out> of memory","evidence":[],"acknowledged":false,"behind":null,"timeline":[
+            {"at":"2026-01-01T00:00:00Z","what":"down"},{"at":"2026-01-01T01:00:05Z","what":"all is </ul> well"}]}]"#;
+        serde_json::from_str(body).unwrap()
     }
 
     #[test]
@@ -154,7 +150,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        let empty = feed(Feed::Atom, "", "{}", "http://x");
+        let empty = feed(Feed::Atom, &[], "{}", "http://x");
         assert!(empty.contains("<updated>1970-01-01T00:00:00Z</updated>"), "{empty}");
     }
 

@@ -90,12 +90,12 @@ pub fn metrics(format: Format, status: &str) -> String {
         }
     }
     figures(&mut all, Kind::Gauge, &OF_MONITORS, monitors);
-    let name = "heapbeat_monitor_last_ending_timestamp_seconds";
-    let mut endings = all.family(name, Kind::Gauge, "The instance before, and how it ended");
+    let name = "heapbeat_monitor_last_exit_timestamp_seconds";
+    let mut exits = all.family(name, Kind::Gauge, "The instance before, and how it ended");
     for it in monitors {
-        if let Some(seconds) = seconds(&it["last_ending"]["at"]) {
-            let labels = [("monitor", text(&it["id"])), ("kind", text(&it["last_ending"]["kind"]))];
-            endings.sample(&labels, seconds);
+        if let Some(seconds) = seconds(&it["last_exit"]["at"]) {
+            let labels = [("monitor", text(&it["id"])), ("kind", text(&it["last_exit"]["kind"]))];
+            exits.sample(&labels, seconds);
         }
     }
     let shares = [
@@ -156,9 +156,9 @@ mod tests {
         {"id":"api","name":"A \"b\"","group":null,"state":"down","since":"2026-01-01T00:00:00Z",
          "reason":"the answer had status 503","latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":14.285}},
          "memory":{"rss":150,"heapUsed":1,"heapTotal":2,"external":3,"limit":null},"started":null,
-         "restarts":["x","y"],"last_ending":{"kind":"oom_kill","at":"2026-01-01T00:00:01Z"}},
+         "restarts":["x","y"],"last_exit":{"kind":"oom_kill","at":"2026-01-01T00:00:01Z"}},
         {"id":"db","name":"db","state":"unobserved","since":"2026-01-01T00:00:00Z","reason":null,"uptime":{
-         "24h":{"percent":null,"coverage":0}},"memory":null,"restarts":[],"last_ending":null}],
+         "24h":{"percent":null,"coverage":0}},"memory":null,"restarts":[],"last_exit":null}],
         "edge":{"ticks":5,"latest_tick_ms":1250}}"#;
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
             r#"heapbeat_monitor_latency_seconds{monitor="api"} 0.012"#,
             r#"heapbeat_monitor_memory_rss_bytes{monitor="api"} 157286400"#,
             r#"heapbeat_monitor_state_since_timestamp_seconds{monitor="db"} 1767225600"#,
-            r#"heapbeat_monitor_last_ending_timestamp_seconds{monitor="api",kind="oom_kill"} 1767225601"#,
+            r#"heapbeat_monitor_last_exit_timestamp_seconds{monitor="api",kind="oom_kill"} 1767225601"#,
             r#"heapbeat_monitor_restarts{monitor="api"} 2"#,
             r#"heapbeat_monitor_uptime_ratio{monitor="api",window="24h"} 0.9998"#,
             r#"heapbeat_monitor_coverage_ratio{monitor="api",window="24h"} 0.14285"#,

@@ -8,19 +8,19 @@ use super::schema::{
 };
 use super::{INCIDENTS, sample};
 use crate::domain::incident::{MOST_MOMENTS, Severity};
+use crate::view::{IncidentDetailView, IncidentListView};
 use crate::web::api;
 
 const SEVERITIES: [Severity; 4] = [Severity::Warning, Severity::Degraded, Severity::Crashed, Severity::Down];
 
 fn example() -> String {
     let (incident, runs) = sample::incident();
-    api::incident_json(&incident, &runs)
+    api::to_json(&IncidentDetailView::new(&incident, &runs))
 }
 
 /// `GET /api/v1/incidents`.
 pub(super) fn list_them() -> Operation {
-    let told = api::incidents_told(&[sample::incident().0]);
-    let (page, _) = api::incidents_page(&told, 50);
+    let page = api::to_json(&IncidentListView::page(vec![(&sample::incident().0).into()], 50));
     Operation::read(
         ("listIncidents", INCIDENTS),
         "Incidents, the newest first",

@@ -6,6 +6,7 @@ use super::node::{Node, object};
 use super::operation::{Operation, json, plain};
 use super::schema::{matching, record, text, within};
 use super::{MACHINES, sample};
+use crate::view::StatusView;
 use crate::web::api;
 use crate::web::api::badge::{Badge, Metric, Style};
 use crate::web::api::feed::{Feed, feed};
@@ -13,9 +14,7 @@ use crate::web::api::feed::{Feed, feed};
 const ORIGIN: &str = "https://status.example.com";
 
 fn badge() -> Badge {
-    let status = sample::status();
-    let monitor = status.monitors.first().map_or_else(String::new, |view| api::monitor_json(&status, view));
-    Badge::of(&monitor, Metric::Uptime, None)
+    Badge::of(&sample::monitor_json(), Metric::Uptime, None)
 }
 
 /// `GET /badge/{id}.svg`.
@@ -45,7 +44,7 @@ pub(super) fn shield() -> Operation {
 
 /// `GET /metrics`.
 pub(super) fn figures() -> Operation {
-    let status = api::status_json(&sample::status());
+    let status = api::to_json(&StatusView::from(&sample::status()));
     let kinds = [Format::Prometheus, Format::OpenMetrics];
     // The beginning of it.
     let told = |format| {
@@ -64,8 +63,7 @@ pub(super) fn figures() -> Operation {
 }
 
 fn feed_of(kind: Feed) -> String {
-    let incidents = api::incidents_told(&[sample::incident().0]);
-    feed(kind, &incidents, &api::status_json(&sample::status()), ORIGIN)
+    feed(kind, &[(&sample::incident().0).into()], &api::to_json(&StatusView::from(&sample::status())), ORIGIN)
 }
 
 /// `GET /feed.atom`.
@@ -92,7 +90,7 @@ pub(super) fn rss() -> Operation {
 
 /// `GET /calendar.ics`.
 pub(super) fn calendar() -> Operation {
-    let told = api::calendar::calendar(&api::status_json(&sample::status()), ORIGIN);
+    let told = api::calendar::calendar(&api::to_json(&StatusView::from(&sample::status())), ORIGIN);
     Operation::read(
         ("getCalendar", MACHINES),
         "Announced work, as a calendar",

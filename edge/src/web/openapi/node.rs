@@ -1,6 +1,6 @@
 //! JSON as a tree whose objects keep their order: a document is read from its top.
 
-use crate::fleet::merge::items;
+
 use crate::json::quoted;
 
 /// A value.
@@ -150,6 +150,34 @@ impl Node {
             }
         }
     }
+}
+
+/// What stands between the brackets, or the quotes.
+fn inside(text: &str) -> &str {
+    text.get(1..text.len().saturating_sub(1)).unwrap_or_default()
+}
+
+/// What stands between the brackets, cut at its commas.
+fn items(list: &str) -> Vec<&str> {
+    let text = inside(list);
+    let (mut items, mut begin, mut depth, mut quoted, mut escaped) = (Vec::new(), 0, 0_u32, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                items.extend(text.get(begin..at));
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.extend(text.get(begin..).filter(|rest| !rest.is_empty()));
+    items
 }
 
 #[cfg(test)]

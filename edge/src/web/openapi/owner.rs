@@ -7,7 +7,7 @@ use super::schema::{
 };
 use crate::config::applied::{Applied, Difference};
 use crate::config::{Kind, MOST_MONITORS, Problem};
-use crate::web::admin::applied_json;
+use crate::web::api::to_json;
 use crate::web::routes::response::NDJSON;
 
 /// A monitor as somebody writes it.
@@ -34,7 +34,7 @@ fn applied(applied: bool) -> String {
     } else {
         Applied { applied, difference: Difference::default(), problems: vec![problem] }
     };
-    applied_json(&answer)
+    to_json(&answer)
 }
 
 /// Why a list is refused.

@@ -5,7 +5,7 @@ use super::operation::{parameter, such_as};
 use super::schema::{incident_id, matching, monitor_id, text, within, words};
 use crate::domain::history::ledger;
 use crate::domain::incident::id::LAST_SECOND;
-use crate::web::api::RANGES;
+use crate::hub_api::NamedRange;
 use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 use crate::web::page::LANGUAGES;
 use crate::web::routes::endpoint::{Access, Endpoint, IdKind, Operation};
@@ -124,7 +124,7 @@ fn stretch() -> [Node; 3] {
     let about = "The stretch that the charts show: `1h`, `24h`, `7d`, `30d` or `90d`. Anything else is passed over, and it is a day.";
     let instant = |name, about| loose(name, about, ["2026-01-01T00:00:00Z"]);
     [
-        loose("range", about, RANGES.map(|(name, _)| name)),
+        loose("range", about, NamedRange::ALL.map(NamedRange::as_str)),
         instant(
             "from",
             "Where any other stretch begins: an instant, as the API takes it. It goes with `to`.",

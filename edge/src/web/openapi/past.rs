@@ -9,10 +9,11 @@ use super::schema::{
 };
 use super::{PAST, sample};
 use crate::domain::history::days::DAYS;
+use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::history::rollup::Tier;
 use crate::domain::report::version_comparison::AGES;
+use crate::view::{DayView, LatencyHistoryView, MemoryHistoryView, UptimeHistoryView, VersionsView};
 use crate::web::api;
-use crate::web::api::Rows;
 
 /// `GET /api/v1/monitors/{id}/uptime`.
 pub(super) fn uptime() -> Operation {
@@ -22,14 +23,14 @@ pub(super) fn uptime() -> Operation {
         "Percentages are cut, not rounded: 99.9999 % is not 100 %. Time that nobody watched counts neither as up nor as down; \
          `coverage` says how much was watched.",
         &[],
-        vec![json(of("UptimeInWindow"), &api::uptime_json(sample::ID, &sample::past()))],
+        vec![json(of("UptimeInWindow"), &api::to_json(&UptimeHistoryView::new(sample::ID, &sample::past())))],
     )
     .or([404])
 }
 
 /// `GET /api/v1/monitors/{id}/memory`.
 pub(super) fn memory() -> Operation {
-    let told = api::memory_json(sample::ID, Tier::Second, sample::WINDOW, &sample::line());
+    let told = api::to_json(&MemoryHistoryView::new(sample::ID, Tier::Second, sample::WINDOW, &sample::line()));
     Operation::read(
         ("getMemory", PAST),
         "Memory over a stretch of time",
@@ -43,11 +44,11 @@ pub(super) fn memory() -> Operation {
 
 /// `GET /api/v1/monitors/{id}/latency`.
 pub(super) fn latency() -> Operation {
-    let mut rows = Rows::new(Duration::from_secs(90));
+    let mut rows = LatencySeriesBuilder::new(Duration::from_secs(90));
     for (minutes, ms) in [(4, Some(12)), (3, Some(14)), (2, None), (1, Some(11))] {
         rows.push(sample::ago(minutes * 60_000), &[ms]);
     }
-    let told = rows.json(sample::ID, sample::WINDOW);
+    let told = api::to_json(&LatencyHistoryView::new(sample::ID, sample::WINDOW, rows.finish()));
     Operation::read(
         ("getLatency", PAST),
         "How long answers took",
@@ -66,7 +67,7 @@ pub(super) fn days() -> Operation {
         "The last ninety days",
         "A day of UTC each, oldest first; the last is today, as far as it has gone. The example has the last three.",
         &[],
-        vec![json(of("Days"), &api::days_json(&sample::some_days()))],
+        vec![json(of("Days"), &api::to_json(&sample::some_days().iter().map(DayView::from).collect::<Vec<_>>()))],
     )
     .or([404])
 }
@@ -79,7 +80,7 @@ pub(super) fn versions() -> Operation {
         "The working set at the same ages after a start, so that a deploy that holds more is seen before it runs full. Only \
          signed reports tell it: `versions` is empty for other monitors.",
         &[],
-        vec![json(of("Versions"), &api::versions_json(sample::ID, Some(&sample::growth())))],
+        vec![json(of("Versions"), &api::to_json(&VersionsView::new(sample::ID, Some(&sample::growth()))))],
     )
     .or([404])
 }

@@ -22,7 +22,9 @@ use crate::domain::maintenance::Work;
 use crate::domain::quota::Usage;
 use crate::domain::report::last_report::Run;
 use crate::domain::report::version_comparison::{AGES, Growth, Version};
-use crate::view::{EndingView, ForecastView, MemoryView, MonitorView, StatusView, WindowUptime};
+use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime};
+use crate::view::{MonitorDetailView, MonitorView, Timestamp};
+use crate::web::api::to_json;
 
 /// The monitor of all examples.
 pub(super) const ID: &str = "api";
@@ -53,8 +55,8 @@ pub(super) fn id(text: &str) -> MonitorId {
 }
 
 /// Everything that holds.
-pub(super) fn status() -> StatusView {
-    StatusView {
+pub(super) fn status() -> StatusSnapshot {
+    StatusSnapshot {
         state: State::Up,
         now: NOW,
         updated: Some(NOW),
@@ -83,14 +85,20 @@ pub(super) fn status() -> StatusView {
     }
 }
 
-fn monitor() -> MonitorView {
+/// One monitor as the API tells it.
+pub(super) fn monitor_json() -> String {
+    let (status, monitor) = (status(), MonitorView::from(&monitor()));
+    to_json(&MonitorDetailView { updated: status.updated.map(Timestamp), monitor })
+}
+
+fn monitor() -> MonitorSnapshot {
     let shares = [(100.0, 100.0), (99.96, 100.0), (99.987_6, 98.4)];
     let uptime = WINDOWS.iter().zip(shares).map(|((window, _), (percent, coverage))| WindowUptime {
         window: (*window).to_owned(),
         percent: Some(percent),
         coverage,
     });
-    MonitorView {
+    MonitorSnapshot {
         id: ID.into(),
         name: "API".into(),
         group: Some("Backend".into()),
@@ -101,7 +109,7 @@ fn monitor() -> MonitorView {
         latencies: (0..48).map(|at| (at != 7).then_some(11 + at % 5)).collect(),
         uptime: uptime.collect(),
         days: all_days(),
-        memory: Some(MemoryView {
+        memory: Some(MemorySnapshot {
             figures: HealthMemory {
                 rss: Megabytes(150),
                 heap_used: Megabytes(120),
@@ -114,13 +122,13 @@ fn monitor() -> MonitorView {
         }),
         started: Some(ago(2 * DAY)),
         restarts: vec![ago(9 * DAY), ago(2 * DAY)],
-        last_ending: Some(EndingView {
+        last_exit: Some(ExitSummary {
             kind: ExitKind::OomKill,
             at: ago(2 * DAY + 20_000),
             sure: true,
             evidence: vec!["the kernel counted an OOM kill in its cgroup".into()],
         }),
-        forecast: Some(ForecastView { verdict: "steady", bytes_per_hour: None, reaches: None }),
+        forecast: Some(ForecastSnapshot { verdict: "steady", bytes_per_hour: None, reaches: None }),
         chart: Vec::new(),
         voices: vec![Voice { region: "weur", verdict: Some(Verdict::Up), latency_ms: Some(31) }],
     }

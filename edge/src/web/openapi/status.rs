@@ -15,6 +15,7 @@ use crate::config::REGIONS;
 use crate::domain::history::days::DAYS;
 use crate::domain::history::latency::POINTS;
 use crate::domain::history::uptime::WINDOWS;
+use crate::view::StatusView;
 use crate::web::api;
 
 /// `GET /api/v1/status`.
@@ -25,7 +26,7 @@ pub(super) fn all() -> Operation {
         "All public monitors with their states, uptimes and memory, announced work, and what the day has cost. Monitors of a \
          part of the edge that does not answer are `unobserved`, and `notices` has a sentence about it.",
         &[],
-        vec![json(of("Status"), &api::status_json(&sample::status()))],
+        vec![json(of("Status"), &api::to_json(&StatusView::from(&sample::status())))],
     )
     .leading(
         "$response.body#/monitors/0/id",
@@ -35,8 +36,7 @@ pub(super) fn all() -> Operation {
 
 /// `GET /api/v1/monitors/{id}`.
 pub(super) fn one() -> Operation {
-    let status = sample::status();
-    let told = status.monitors.first().map_or_else(String::new, |view| api::monitor_json(&status, view));
+    let told = sample::monitor_json();
     Operation::read(
         ("getMonitor", NOW),
         "One monitor now",
@@ -49,7 +49,7 @@ pub(super) fn one() -> Operation {
 
 /// `GET /api/v1/admin/status`.
 pub(super) fn owners() -> Operation {
-    let told = api::status_json(&sample::status());
+    let told = api::to_json(&StatusView::from(&sample::status()));
     Operation::own(
         "getWholeStatus",
         "The status with what the public does not see",
@@ -98,7 +98,7 @@ fn monitor() -> Vec<(&'static str, &'static str, Node)> {
         ),
         ("regions", "What was found from elsewhere, where it is asked from there.", list(of("Region"))),
         (
-            "last_ending",
+            "last_exit",
             "How the instance before the present one ended; only signed reports tell it.",
             of("Exit").or_null(),
         ),

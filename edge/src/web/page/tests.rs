@@ -5,20 +5,20 @@ use crate::config::Problem;
 use crate::domain::State;
 use crate::domain::maintenance::Work;
 use crate::domain::quota::Usage;
-use crate::fleet::merge::merge;
-use crate::view::{ChartPoint, EndingView, MemoryView, MonitorView, StatusView, WindowUptime};
-use crate::web::api::status_page;
+use crate::fleet::merge::statuses;
+use crate::domain::snapshot::{ChartPoint, ExitSummary, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime};
+use crate::view::{MemoryDayView, StatusPageView, StatusView};
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
 
-fn monitor(name: &str, state: State) -> MonitorView {
+fn monitor(name: &str, state: State) -> MonitorSnapshot {
     let memory = |rss| HealthMemory {
         rss: Megabytes(rss),
         heap_used: Megabytes(120),
         heap_total: Megabytes(200),
         external: Megabytes(30),
     };
-    MonitorView {
+    MonitorSnapshot {
         id: name.to_lowercase(),
         name: name.into(),
         group: Some("Backend".into()),
@@ -31,10 +31,10 @@ fn monitor(name: &str, state: State) -> MonitorView {
             .map(|window| WindowUptime { window: window.into(), percent: Some(99.98), coverage: 61.0 })
             .into(),
         days: crate::domain::history::days::days([].into_iter(), NOW),
-        memory: Some(MemoryView { figures: memory(150), limit: None, pressure: None, at: NOW }),
+        memory: Some(MemorySnapshot { figures: memory(150), limit: None, pressure: None, at: NOW }),
         started: Some(UnixMillis(NOW.0 - 3_600_000)),
         restarts: vec![UnixMillis(NOW.0 - 3_600_000)],
-        last_ending: None,
+        last_exit: None,
         forecast: None,
         voices: Vec::new(),
         chart: (0..90)
@@ -43,8 +43,8 @@ fn monitor(name: &str, state: State) -> MonitorView {
     }
 }
 
-fn view(monitors: Vec<MonitorView>) -> StatusView {
-    StatusView {
+fn view(monitors: Vec<MonitorSnapshot>) -> StatusSnapshot {
+    StatusSnapshot {
         state: crate::domain::check::state::worst(monitors.iter().map(|it| it.state)),
         now: NOW,
         updated: Some(NOW),
@@ -67,10 +67,19 @@ fn reader(language: &'static str) -> Reader {
     }
 }
 
-/// The page of hubs with these views, in English.
-fn page(views: &[StatusView]) -> String {
-    let told: Vec<String> = views.iter().map(|view| status_page(view, &[])).collect();
-    Page::Status.make(&merge(&told), &reader("en")).unwrap().replace('\u{a0}', " ")
+fn status_page(snapshot: &StatusSnapshot) -> HubResponse {
+    HubResponse::StatusPage(StatusPageView {
+        now: snapshot.now,
+        status: StatusView::from(snapshot),
+        memory_days: snapshot.monitors.iter().filter_map(MemoryDayView::of).collect(),
+        incidents: Vec::new(),
+    })
+}
+
+/// The page of hubs with these snapshots, in English.
+fn page(snapshots: &[StatusSnapshot]) -> String {
+    let merged = statuses(snapshots.iter().map(status_page).collect()).unwrap();
+    Page::Status.make(&merged, &reader("en")).unwrap().replace('\u{a0}', " ")
 }
 
 fn headline(html: &str) -> &str {
@@ -99,7 +108,7 @@ fn the_headline_answers_is_it_up() {
             states.iter().enumerate().map(|(i, state)| monitor(&format!("M{i}"), *state)).collect();
         assert_eq!(headline(&page(&[view(monitors)])), expected, "{states:?}");
     }
-    let first = StatusView { updated: None, ..view(vec![monitor("A", Unobserved)]) };
+    let first = StatusSnapshot { updated: None, ..view(vec![monitor("A", Unobserved)]) };
     assert_eq!(headline(&page(&[first])), "Nothing was observed yet");
 }
 
@@ -123,7 +132,7 @@ fn announced_work_is_told_once_with_the_names_of_all_whom_it_concerns() {
             from: NOW,
             to: NOW,
         });
-        StatusView { work: work.collect(), ..view(vec![monitor(name, State::Up)]) }
+        StatusSnapshot { work: work.collect(), ..view(vec![monitor(name, State::Up)]) }
     };
     let first = one("A", &[("both", &["a"]), ("all", &[])]);
     let html = page(&[first, one("B", &[("all", &[]), ("both", &["b"]), ("second", &["b"])])]);
@@ -139,14 +148,14 @@ fn announced_work_is_told_once_with_the_names_of_all_whom_it_concerns() {
 fn the_limit_is_shown_where_it_is_known() {
     let mut api = monitor("API", State::Degraded);
     api.memory =
-        api.memory.map(|m| MemoryView { limit: Some(Megabytes(512)), pressure: Some(Pressure::Alert), ..m });
+        api.memory.map(|m| MemorySnapshot { limit: Some(Megabytes(512)), pressure: Some(Pressure::Alert), ..m });
     let html = page(&[view(vec![api])]);
     assert!(html.contains("of 512 MB") && html.contains(r#"class="limit""#), "{html}");
 }
 
 #[test]
-fn the_last_ending_is_told_with_its_evidence() {
-    let ending = |kind, sure| EndingView {
+fn the_last_exit_is_told_with_its_evidence() {
+    let ending = |kind, sure| ExitSummary {
         kind,
         at: UnixMillis(NOW.0 - 3_600_000),
         sure,
@@ -157,7 +166,7 @@ fn the_last_ending_is_told_with_its_evidence() {
         (ExitKind::Platform, false, "Before this instance: probably vanished with its machine (<time"),
     ];
     for (kind, sure, told) in cases {
-        let one = MonitorView { last_ending: Some(ending(kind, sure)), ..monitor("API", State::Up) };
+        let one = MonitorSnapshot { last_exit: Some(ending(kind, sure)), ..monitor("API", State::Up) };
         let html = page(&[view(vec![one])]);
         assert!(html.contains(told), "{html}");
         let evidence = "its last sample was 1010.0 MB of 1.00 GB; &lt;b&gt;; c</span>.</p>";
@@ -174,7 +183,7 @@ fn every_text_is_escaped() {
     bad.group = Some(hostile.into());
     bad.reason = Some(hostile.into());
     let problems = vec![Problem { position: hostile.into(), reason: hostile.into() }];
-    let html = page(&[StatusView { problems, ..view(vec![bad]) }]);
+    let html = page(&[StatusSnapshot { problems, ..view(vec![bad]) }]);
     assert!(!html.contains("<script>alert") && !html.contains("alert('x')"), "{html}");
     assert!(html.contains("&lt;script&gt;"));
 }
@@ -222,12 +231,11 @@ fn several_hubs_are_one_page() {
 
 #[test]
 fn an_old_answer_says_how_old_it_is() {
-    let told = status_page(&view(vec![monitor("A", State::Up)]), &[]);
+    let told = status_page(&view(vec![monitor("A", State::Up)]));
     let old = Reader { stale: Some(720), ..reader("en") };
     let html = Page::Status.make(&told, &old).unwrap().replace('\u{a0}', " ");
     assert!(html.contains("this is what it said 12 min ago"), "{html}");
-    assert_eq!(Page::Status.make("{", &old), None);
-    assert_eq!(Page::Monitor.make("[]", &old), None);
+    assert_eq!(Page::Status.make(&HubResponse::Done, &old), None);
 }
 
 #[test]

@@ -1,80 +1,70 @@
-//! The hub's answers, from the shelf where that will do.
+//! The hubs' answers, from the cache where that will do.
 //!
-//! The shelf is this isolate's own. A request may not wait for another one's I/O, so those that wait for what somebody else
-//! asked look again after a moment.
+//! The cache is this isolate's own. A request may not wait for another one's I/O, so those that wait for an answer that another
+//! request brings look again after a moment.
 
 use std::cell::RefCell;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use worker::{Delay, Env, Result, console_error};
+use worker::{Delay, Env, console_error};
 
-use super::cache::{Copy, Look, Shelf};
+use super::cache::{Answer, Cache, CachedAnswer, Lookup};
 use crate::fleet;
+use crate::hub_api::{HubError, HubRequest};
 use crate::platform::env;
 use crate::probe::wall_clock;
 
 /// How long the hub may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const HUB_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long whoever waits for another's answer sleeps in between.
+/// How long a request that waits for another one's answer sleeps in between.
 const NAP: Duration = Duration::from_millis(25);
 
 thread_local! {
-    static SHELF: RefCell<Shelf> = const { RefCell::new(Shelf::new()) };
+    static CACHE: RefCell<Cache> = const { RefCell::new(Cache::new()) };
 }
 
-/// What became of a question.
-pub(super) enum Kept {
+/// What came of a request to the hub.
+pub(super) enum Fetched {
     /// The hub's answer, and how old it is.
-    Copy(Copy),
-    /// There is no such thing.
-    Missing,
-    /// The hub does not answer, and there is nothing to stand in for it.
+    Answer(CachedAnswer),
+    /// What was asked for does not exist.
+    NotFound,
+    /// The hub does not answer, and no earlier answer can stand in for it.
     Failed,
 }
 
-/// What the hub says to `question`: from the shelf for a few seconds, and for an hour while the hub fails.
-pub(super) async fn asked(env: &Env, question: &str) -> Kept {
+/// Asks the hub: from the cache for a few seconds, and for an hour while the hub fails.
+pub(super) async fn fetch(env: &Env, request: &HubRequest) -> Fetched {
     let fresh = env::answers_kept(env);
-    for _ in 0..PATIENCE.as_millis() / NAP.as_millis() {
-        match on_the_shelf(|shelf| shelf.look(question, fresh, wall_clock())) {
-            Look::Take(copy) => return Kept::Copy(copy),
-            Look::Ask => return ask(env, question).await,
-            Look::Wait => Delay::from(NAP).await,
+    for _ in 0..HUB_TIMEOUT.as_millis() / NAP.as_millis() {
+        match with_cache(|cache| cache.look_up(request, fresh, wall_clock())) {
+            Lookup::Hit(cached) => return Fetched::Answer(cached),
+            Lookup::Miss => return ask(env, request).await,
+            Lookup::Wait => Delay::from(NAP).await,
         }
     }
-    Kept::Failed
+    Fetched::Failed
 }
 
-async fn ask(env: &Env, question: &str) -> Kept {
-    match select(pin!(told(env, question)), Delay::from(PATIENCE)).await {
-        Either::Left((Ok(Some(said)), _)) => {
-            let body = on_the_shelf(|shelf| shelf.put(question, &said, wall_clock()));
-            return Kept::Copy(Copy { body, age_ms: 0 });
+async fn ask(env: &Env, request: &HubRequest) -> Fetched {
+    match select(pin!(fleet::ask(env, request)), Delay::from(HUB_TIMEOUT)).await {
+        Either::Left((Ok(response), _)) => {
+            let answer = with_cache(|cache| cache.store(request, Answer::new(response), wall_clock()));
+            return Fetched::Answer(CachedAnswer { answer, age_ms: 0 });
         }
-        Either::Left((Ok(None), _)) => {
-            on_the_shelf(|shelf| shelf.remove(question));
-            return Kept::Missing;
+        Either::Left((Err(HubError::NotFound(_)), _)) => {
+            with_cache(|cache| cache.remove(request));
+            return Fetched::NotFound;
         }
-        Either::Left((Err(error), _)) => console_error!("{question}: {error}"),
-        Either::Right(_) => console_error!("{question}: the hub did not answer in time"),
+        Either::Left((Err(error), _)) => console_error!("{request:?}: {error}"),
+        Either::Right(_) => console_error!("{request:?}: the hub did not answer in time"),
     }
-    on_the_shelf(|shelf| shelf.fall_back(question, wall_clock())).map_or(Kept::Failed, Kept::Copy)
+    with_cache(|cache| cache.fall_back(request, wall_clock())).map_or(Fetched::Failed, Fetched::Answer)
 }
 
-/// What the hub says whose question it is, or what all of them say, one behind the other.
-async fn told(env: &Env, question: &str) -> Result<Option<String>> {
-    match question {
-        question if question.starts_with("/incidents?") => {
-            let all = fleet::all(env, question).await?;
-            Ok(Some(all.into_iter().flatten().collect()))
-        }
-        question => fleet::ask(env, question).await,
-    }
-}
-
-fn on_the_shelf<T>(work: impl FnOnce(&mut Shelf) -> T) -> T {
-    SHELF.with(|shelf| work(&mut shelf.borrow_mut()))
+fn with_cache<T>(work: impl FnOnce(&mut Cache) -> T) -> T {
+    CACHE.with(|cache| work(&mut cache.borrow_mut()))
 }

@@ -198,7 +198,7 @@ fn endpoints() -> Vec<Endpoint> {
                 Page,
                 &["range", "from", "to"],
                 Build::Monitor(|monitor, query| {
-                    Ok(Route::MonitorPage { monitor, range: query.chart_range() })
+                    Ok(Route::MonitorPage { monitor, range: query.page_range() })
                 }),
             )],
         },
@@ -218,10 +218,10 @@ fn endpoints() -> Vec<Endpoint> {
             Ok(Route::Uptime { monitor, window: query.window()? })
         }),
         Endpoint::monitor("/api/v1/monitors/{id}/memory", &["from", "to"], |monitor, query| {
-            Ok(Route::Memory { monitor, interval: query.interval()? })
+            Ok(Route::Memory { monitor, range: query.time_range()? })
         }),
         Endpoint::monitor("/api/v1/monitors/{id}/latency", &["from", "to"], |monitor, query| {
-            Ok(Route::Latency { monitor, interval: query.interval()? })
+            Ok(Route::Latency { monitor, range: query.time_range()? })
         }),
         Endpoint::monitor("/api/v1/monitors/{id}/days", &[], |monitor, _| Ok(Route::Days { monitor })),
         Endpoint::monitor("/api/v1/monitors/{id}/versions", &[], |monitor, _| {
@@ -287,7 +287,7 @@ fn endpoints() -> Vec<Endpoint> {
             vec![get(
                 Owner,
                 &["from"],
-                Build::Query(|query| Ok(Route::Export { from: query.export_position()? })),
+                Build::Query(|query| Ok(Route::Export { from: query.export_cursor()? })),
             )],
         ),
         Endpoint::without_id(
@@ -304,7 +304,7 @@ fn endpoints() -> Vec<Endpoint> {
             operations: vec![post(
                 Job,
                 &["event", "exit"],
-                Build::Monitor(|monitor, query| Ok(Route::Heartbeat { monitor, event: query.heartbeat()? })),
+                Build::Monitor(|monitor, query| Ok(Route::Heartbeat { monitor, signal: query.heartbeat()? })),
             )],
         },
         Endpoint::without_id(

@@ -1,13 +1,15 @@
 //! What needs a token or a proof: the owner's requests, heartbeats of jobs, and subscriptions.
 
-use worker::{Env, Method, Request, Response, Result, console_error};
+use worker::{Env, Request, Response, Result};
 
 use super::endpoint::Access;
-use super::hub_question::question;
-use super::response::{JSON, NDJSON, not_found, of_hub, problem, unavailable, with_headers};
+use super::hub_request::request as hub_request;
+use super::response::{JSON, NDJSON, hub_error, not_found, private, problem, with_headers};
 use super::route::Route;
 use super::{rate_limit, subscribe};
+use crate::domain::incident::actions::IncidentUpdate;
 use crate::fleet;
+use crate::hub_api::{ExportHeader, HubRequest, HubResponse};
 use crate::platform::env;
 use crate::web::admin;
 use crate::web::admin::{Authorization, MAX_LIST_BYTES};
@@ -36,43 +38,87 @@ pub(super) async fn refuse(
     }
 }
 
-/// Hands an authorized request to the hub. The length of its body has to be known before it is read.
+/// Hands an authorized request to the hub.
 pub(super) async fn answer(request: &mut Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
+    let asked = match hub_request(route) {
+        Some(asked) => asked,
+        None => match request_with_body(request, env, route).await? {
+            Ok(asked) => asked,
+            Err(refused) => return Ok(refused),
+        },
+    };
+    match fleet::ask(env, &asked).await {
+        Ok(HubResponse::Done) => private(204, String::new(), ""),
+        Ok(response) => {
+            let status = if is_refused(&response) { 422 } else { 200 };
+            let kind = if matches!(response, HubResponse::Export(_)) { NDJSON } else { JSON };
+            private(status, response.to_json(), kind)
+        }
+        Err(error) => hub_error(&error, path),
+    }
+}
+
+/// Whether a list was not put in force because of its problems.
+fn is_refused(response: &HubResponse) -> bool {
+    match response {
+        HubResponse::Applied(answer) => !answer.problems.is_empty(),
+        HubResponse::MaintenanceSet(answer) => !answer.applied,
+        _ => false,
+    }
+}
+
+/// What the hub is asked for the body of a request, or the answer to a body that is not right.
+async fn request_with_body(
+    request: &mut Request,
+    env: &Env,
+    route: &Route,
+) -> Result<std::result::Result<HubRequest, Response>> {
+    let body = match body(request, route).await? {
+        Ok(body) => body,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let asked = match route {
+        Route::Subscribe => return subscribe::subscription(request, env, &body).await,
+        Route::Unsubscribe => return subscribe::end(request, env, &body).await,
+        Route::RemoveSubscription => match subscribe::url(&body) {
+            Some(url) => Ok(HubRequest::Unsubscribe { url, browser_keys: None }),
+            None => Err(subscribe::EXAMPLE.to_owned()),
+        },
+        Route::ApplyMonitors { dry_run } => {
+            let dry_run = *dry_run;
+            admin::read_list(&body).map(|monitors| HubRequest::ApplyMonitors { monitors, dry_run })
+        }
+        Route::AnnounceMaintenance => {
+            let list = admin::read_named(&body, "maintenance");
+            list.map(|maintenance| HubRequest::SetMaintenance { maintenance })
+        }
+        Route::UpdateIncident { incident } => {
+            let incident = incident.clone();
+            IncidentUpdate::parse(&body).map(|update| HubRequest::UpdateIncident { incident, update })
+        }
+        Route::Import { schema } => {
+            let hub = ExportHeader::read(&body).map_or(0, |header| header.hub);
+            Ok(HubRequest::Import { hub, schema: *schema, lines: body })
+        }
+        _ => Err("this request has no body".to_owned()),
+    };
+    match asked {
+        Ok(asked) => Ok(Ok(asked)),
+        Err(reason) => problem(400, &reason).map(Err),
+    }
+}
+
+/// The body of a request. Its length has to be known before it is read.
+async fn body(request: &mut Request, route: &Route) -> Result<std::result::Result<String, Response>> {
     let max_bytes = match route {
         Route::Import { .. } => MAX_IMPORT_BYTES,
         Route::Subscribe | Route::Unsubscribe | Route::RemoveSubscription => subscribe::MAX_BYTES,
         _ => MAX_LIST_BYTES,
     };
-    let (method, mut body) = match request.method() {
-        Method::Get | Method::Head => (Method::Get, None),
-        method if matches!(route, Route::Heartbeat { .. }) => (method, None),
-        method => match request.headers().get("content-length")?.map(|length| length.parse::<usize>()) {
-            Some(Ok(length)) if length <= max_bytes => (method, Some(request.text().await?)),
-            Some(_) => return problem(413, &format!("The body may have at most {max_bytes} bytes.")),
-            None => return problem(411, "Send the body with a Content-Length."),
-        },
-    };
-    let proof = match route {
-        Route::Subscribe | Route::Unsubscribe => Some(true),
-        Route::RemoveSubscription => Some(false),
-        _ => None,
-    };
-    if let (Some(needs_proof), Some(text)) = (proof, &mut body) {
-        match subscribe::line(request, env, text, needs_proof).await? {
-            Ok(line) => *text = line,
-            Err(refused) => return Ok(refused),
-        }
-    }
-    match fleet::tell(env, method, &question(route), body).await {
-        // A hub says 503 itself; 500 is a hub that broke.
-        Ok((500, _)) => unavailable(),
-        Ok((status, text)) => {
-            of_hub(status, text, if matches!(route, Route::Export { .. }) { NDJSON } else { JSON })
-        }
-        Err(error) => {
-            console_error!("{path}: {error}");
-            unavailable()
-        }
+    match request.headers().get("content-length")?.map(|length| length.parse::<usize>()) {
+        Some(Ok(length)) if length <= max_bytes => request.text().await.map(Ok),
+        Some(_) => problem(413, &format!("The body may have at most {max_bytes} bytes.")).map(Err),
+        None => problem(411, "Send the body with a Content-Length.").map(Err),
     }
 }
 

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use worker::{Env, Request, Response, Result};
 
-use super::cached_fetch::{Kept, asked};
-use super::hub_question::question;
+use super::cache::Answer;
+use super::cached_fetch::{Fetched, fetch};
+use super::hub_request::request as hub_request;
 use super::query::Query;
 use super::response;
 use super::response::{STALE_MS, not_found, private, with_headers};
@@ -20,10 +21,10 @@ const HTML: &str = "text/html; charset=utf-8";
 /// Most finished pages that are kept: in six languages those that are looked at.
 const MOST_MADE: usize = 24;
 
-/// A finished page: what it is of and in which language, what the hubs had told, and the page.
+/// A finished page: what it is of and in which language, the hubs' answer, and the page.
 struct Made {
     key: String,
-    told: Rc<str>,
+    answer: Rc<Answer>,
     page: Rc<str>,
 }
 
@@ -46,19 +47,19 @@ pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &s
         Route::Preview => Page::Preview,
         _ => Page::Status,
     };
-    let question = question(route);
+    let Some(asked) = hub_request(route) else { return not_found(path) };
     let mut reader = reader(request, env).await?;
-    let response = match asked(env, &question).await {
-        Kept::Missing => return not_found(path),
-        Kept::Copy(copy) => {
-            reader.stale = (copy.age_ms >= STALE_MS).then(|| copy.age_ms.unsigned_abs() / 1000);
+    let response = match fetch(env, &asked).await {
+        Fetched::NotFound => return not_found(path),
+        Fetched::Answer(cached) => {
+            reader.stale = (cached.age_ms >= STALE_MS).then(|| cached.age_ms.unsigned_abs() / 1000);
             let kind = if page == Page::Preview { "image/svg+xml" } else { HTML };
-            match made(page, &question, &copy.body, &reader) {
-                Some(page) => Some(response::public(request, &page, copy.age_ms, kind)?),
+            match made(page, path, &cached.answer, &reader) {
+                Some(page) => Some(response::public(request, &page, cached.age_ms, kind)?),
                 None => None,
             }
         }
-        Kept::Failed => None,
+        Fetched::Failed => None,
     };
     let response = match response {
         Some(response) => response,
@@ -69,25 +70,25 @@ pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &s
 }
 
 /// The page, made once of one answer.
-fn made(page: Page, question: &str, told: &Rc<str>, reader: &Reader) -> Option<Rc<str>> {
+fn made(page: Page, path: &str, answer: &Rc<Answer>, reader: &Reader) -> Option<Rc<str>> {
     // A page that says how old it is, is another one every second.
     let stale = reader.stale.map_or(String::new(), |age| age.to_string());
-    let key = [page.as_str(), question, reader.messages.language(), &reader.query, &reader.origin, &stale]
+    let key = [page.as_str(), path, reader.messages.language(), &reader.query, &reader.origin, &stale]
         .join(" ");
     let known = MADE.with_borrow(|all| {
-        let found = all.iter().find(|it| it.key == key && Rc::ptr_eq(&it.told, told));
+        let found = all.iter().find(|it| it.key == key && Rc::ptr_eq(&it.answer, answer));
         found.map(|it| Rc::clone(&it.page))
     });
     if known.is_some() {
         return known;
     }
-    let page: Rc<str> = page.make(told, reader)?.into();
+    let page: Rc<str> = page.make(&answer.response, reader)?.into();
     MADE.with_borrow_mut(|all| {
         all.retain(|it| it.key != key);
         if all.len() >= MOST_MADE {
             all.remove(0);
         }
-        all.push(Made { key, told: Rc::clone(told), page: Rc::clone(&page) });
+        all.push(Made { key, answer: Rc::clone(answer), page: Rc::clone(&page) });
     });
     Some(page)
 }

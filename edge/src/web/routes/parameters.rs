@@ -7,10 +7,10 @@ use heapbeat_shared::units::parse_duration;
 
 use super::query::{Query, QueryError};
 use crate::config::maintenance::read_instant;
-use crate::domain::heartbeat::Said;
+use crate::domain::heartbeat::JobSignal;
 use crate::domain::history::ledger;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
-use crate::web::api::RANGES;
+use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange};
 use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 
 /// Incidents on a page of the list if `limit` is not given.
@@ -26,22 +26,6 @@ pub(crate) const LAST_MS: i64 = LAST_SECOND * 1000 + 999;
 const DEFAULT_WINDOW: Duration = Duration::from_secs(86_400);
 
 const INSTANT: &str = "an instant: RFC 3339, such as 2026-01-01T00:00:00Z, or Unix milliseconds";
-
-/// A stretch of time; the hub fills in an end that is not given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Interval {
-    pub(crate) from: Option<UnixMillis>,
-    pub(crate) to: Option<UnixMillis>,
-}
-
-/// What the charts of a monitor's page show.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ChartRange {
-    /// One of [`RANGES`], by its name; it ends now.
-    Named(&'static str),
-    /// Any other.
-    Between(UnixMillis, UnixMillis),
-}
 
 /// What a badge shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,14 +46,14 @@ impl Query {
     }
 
     /// `from` and `to`.
-    pub(super) fn interval(&self) -> Result<Interval, QueryError> {
+    pub(super) fn time_range(&self) -> Result<TimeRange, QueryError> {
         let read = |name| match self.get(name) {
             None => Ok(None),
             Some(text) => instant(text).map(Some).ok_or_else(|| QueryError::invalid(name, text, INSTANT)),
         };
-        let interval = Interval { from: read("from")?, to: read("to")? };
+        let interval = TimeRange { from: read("from")?, to: read("to")? };
         match (interval, self.get("from"), self.get("to")) {
-            (Interval { from: Some(from), to: Some(to) }, Some(from_text), Some(to_text)) if from >= to => {
+            (TimeRange { from: Some(from), to: Some(to) }, Some(from_text), Some(to_text)) if from >= to => {
                 Err(QueryError::EmptyInterval { from: from_text.to_owned(), to: to_text.to_owned() })
             }
             _ => Ok(interval),
@@ -126,20 +110,14 @@ impl Query {
     }
 
     /// `from` of an export: the place that the last line of the page before names.
-    pub(super) fn export_position(&self) -> Result<String, QueryError> {
-        let text = self.get("from").unwrap_or_default();
-        if text.len() > 40 || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-            return Err(QueryError::invalid(
-                "from",
-                text,
-                "the `next` of an export's last line: digits and dashes",
-            ));
-        }
-        Ok(text.to_owned())
+    pub(super) fn export_cursor(&self) -> Result<ExportCursor, QueryError> {
+        let Some(text) = self.get("from") else { return Ok(ExportCursor::default()) };
+        let expected = "the `next` of an export's last line, such as 0-3-200";
+        text.parse().map_err(|_| QueryError::invalid("from", text, expected))
     }
 
     /// `schema` of an import.
-    pub(super) fn schema(&self) -> Result<u32, QueryError> {
+    pub(super) fn schema(&self) -> Result<i64, QueryError> {
         let text = self.get("schema").ok_or(QueryError::MissingSchema)?;
         text.parse().map_err(|_| {
             QueryError::invalid("schema", text, "a whole number, the `schema` of the export's first line")
@@ -147,7 +125,7 @@ impl Query {
     }
 
     /// `event` and `exit` of a job; without either the run was a success.
-    pub(super) fn heartbeat(&self) -> Result<Said, QueryError> {
+    pub(super) fn heartbeat(&self) -> Result<JobSignal, QueryError> {
         let event = self.get("event");
         let exit = match self.get("exit") {
             None => None,
@@ -156,9 +134,9 @@ impl Query {
             })?),
         };
         match (event, exit) {
-            (None | Some("success"), None | Some(0)) => Ok(Said::Success),
-            (None | Some("fail"), exit) => Ok(Said::Fail(exit)),
-            (Some("start"), None) => Ok(Said::Start),
+            (None | Some("success"), None | Some(0)) => Ok(JobSignal::Success),
+            (None | Some("fail"), exit) => Ok(JobSignal::Fail(exit)),
+            (Some("start"), None) => Ok(JobSignal::Start),
             (Some("start"), Some(code)) => {
                 Err(QueryError::invalid("exit", &code.to_string(), "allowed with event=start"))
             }
@@ -170,13 +148,13 @@ impl Query {
     }
 
     /// `from` and `to`, else `range`, else a day. A page never refuses what it cannot read.
-    pub(super) fn chart_range(&self) -> ChartRange {
+    pub(super) fn page_range(&self) -> PageRange {
         let at = |name| self.get(name).and_then(instant);
-        let named = self.get("range").and_then(|range| RANGES.iter().find(|(name, _)| *name == range));
+        let named = self.get("range").and_then(NamedRange::parse);
         match (at("from"), at("to"), named) {
-            (Some(from), Some(to), _) if from < to => ChartRange::Between(from, to),
-            (_, _, Some((name, _))) => ChartRange::Named(name),
-            _ => ChartRange::Named("24h"),
+            (Some(from), Some(to), _) if from < to => PageRange::Between { from, to },
+            (_, _, Some(range)) => PageRange::Named(range),
+            _ => PageRange::default(),
         }
     }
 }
@@ -207,39 +185,39 @@ mod tests {
             ("to=1999-12-31T23:59:59.999Z&from=1815-12-10T00:00:00Z", Some(1), Some(946_684_799_000)),
         ];
         for (text, from, to) in cases {
-            let expected = Interval { from: from.map(UnixMillis), to: to.map(UnixMillis) };
-            assert_eq!(query(text).interval(), Ok(expected), "{text}");
+            let expected = TimeRange { from: from.map(UnixMillis), to: to.map(UnixMillis) };
+            assert_eq!(query(text).time_range(), Ok(expected), "{text}");
         }
     }
 
     #[test]
     fn a_chart_shows_a_named_range_or_any_other() {
-        let between = |from, to| ChartRange::Between(UnixMillis(from), UnixMillis(to));
+        let between = |from, to| PageRange::Between { from: UnixMillis(from), to: UnixMillis(to) };
         let cases = [
-            ("", ChartRange::Named("24h")),
-            ("range=7d", ChartRange::Named("7d")),
-            ("range=8d", ChartRange::Named("24h")),
-            ("lang=de&range=1h", ChartRange::Named("1h")),
+            ("", PageRange::Named(NamedRange::Day)),
+            ("range=7d", PageRange::Named(NamedRange::Week)),
+            ("range=8d", PageRange::Named(NamedRange::Day)),
+            ("lang=de&range=1h", PageRange::Named(NamedRange::Hour)),
             ("from=1000&to=2000", between(1000, 2000)),
             ("from=2026-01-01T00%3A00Z&to=1767229200000", between(1_767_225_600_000, 1_767_229_200_000)),
-            ("from=2000&to=1000&range=7d", ChartRange::Named("7d")),
-            ("from=x&to=1000", ChartRange::Named("24h")),
+            ("from=2000&to=1000&range=7d", PageRange::Named(NamedRange::Week)),
+            ("from=x&to=1000", PageRange::Named(NamedRange::Day)),
         ];
         for (text, expected) in cases {
-            assert_eq!(query(text).chart_range(), expected, "{text}");
+            assert_eq!(query(text).page_range(), expected, "{text}");
         }
     }
 
     #[test]
     fn a_job_says_how_its_run_went() {
         let cases = [
-            ("", Ok(Said::Success)),
-            ("exit=0", Ok(Said::Success)),
-            ("event=success&exit=0", Ok(Said::Success)),
-            ("event=start", Ok(Said::Start)),
-            ("event=fail", Ok(Said::Fail(None))),
-            ("exit=137", Ok(Said::Fail(Some(137)))),
-            ("event=fail&exit=0", Ok(Said::Fail(Some(0)))),
+            ("", Ok(JobSignal::Success)),
+            ("exit=0", Ok(JobSignal::Success)),
+            ("event=success&exit=0", Ok(JobSignal::Success)),
+            ("event=start", Ok(JobSignal::Start)),
+            ("event=fail", Ok(JobSignal::Fail(None))),
+            ("exit=137", Ok(JobSignal::Fail(Some(137)))),
+            ("event=fail&exit=0", Ok(JobSignal::Fail(Some(0)))),
             ("exit=65536", Err("exit: `65536` is not an exit code, a whole number from 0 to 65535.")),
             ("event=start&exit=1", Err("exit: `1` is not allowed with event=start.")),
             ("event=success&exit=1", Err("exit: `1` is not 0, as event=success says.")),

@@ -1,10 +1,10 @@
 //! Responses: bodies and their entity tags, headers, problem documents.
 
-use worker::{Headers, Request, Response, Result};
+use worker::{Headers, Request, Response, Result, console_error};
 
-use super::cache::Copy;
 use super::endpoint::Endpoint;
 use super::etag;
+use crate::hub_api::HubError;
 use crate::web::api;
 
 /// How long browsers and caches on the way may keep a public answer. One tick a minute is all that changes it.
@@ -41,11 +41,6 @@ pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> 
             ("x-heapbeat-stale", stale),
         ],
     )
-}
-
-/// [`public`] with the hub's answer as its body.
-pub(super) fn copied(request: &Request, copy: &Copy, kind: &str) -> Result<Response> {
-    public(request, &copy.body, copy.age_ms, kind)
 }
 
 /// 503: the hub did not answer, and the cache has no earlier answer.
@@ -97,6 +92,7 @@ pub(super) fn problem(status: u16, detail: &str) -> Result<Response> {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
         411 => "Length Required",
         413 => "Content Too Large",
         429 => "Too Many Requests",
@@ -116,15 +112,18 @@ pub(super) fn private(status: u16, text: String, kind: &str) -> Result<Response>
     )
 }
 
-/// The hub's answer to an authorized request. `kind`: the content type of a 200.
-pub(super) fn of_hub(status: u16, text: String, kind: &str) -> Result<Response> {
-    let kind = match status {
-        200 => kind,
-        422 => JSON,
-        204 => "",
-        _ => PROBLEM,
-    };
-    private(status, text, kind)
+/// The answer to an error of the hub: the one place where it becomes a status of HTTP.
+pub(super) fn hub_error(error: &HubError, path: &str) -> Result<Response> {
+    match error {
+        HubError::NotFound(what) => problem(404, &format!("There is no such {what}.")),
+        HubError::Invalid(reason) => problem(400, reason),
+        HubError::Conflict(reason) => problem(409, reason),
+        HubError::Unavailable(reason) => problem(503, reason),
+        HubError::Store(_) | HubError::OtherHub(_) => {
+            console_error!("{path}: {error}");
+            unavailable()
+        }
+    }
 }
 
 /// Adds the security headers that every response carries; pages of other origins may read a public one.

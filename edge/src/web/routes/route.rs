@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::parameters::{BadgeOptions, ChartRange, Interval};
+use super::parameters::BadgeOptions;
 use crate::config::MonitorId;
-use crate::domain::heartbeat::Said;
+use crate::domain::heartbeat::JobSignal;
 use crate::domain::incident::id::IncidentId;
+use crate::hub_api::{ExportCursor, PageRange, TimeRange};
 
 /// One operation of the Worker. [`super::endpoint`] has the path and the method of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(crate) enum Route {
     /// The status page.
     StatusPage,
     /// The page of a monitor.
-    MonitorPage { monitor: MonitorId, range: ChartRange },
+    MonitorPage { monitor: MonitorId, range: PageRange },
     /// The page of an incident.
     IncidentPage { incident: IncidentId },
     /// The preview picture of a link to the status page.
@@ -26,9 +27,9 @@ pub(crate) enum Route {
     /// Uptime in a window that ends now.
     Uptime { monitor: MonitorId, window: Duration },
     /// Memory over an interval.
-    Memory { monitor: MonitorId, interval: Interval },
+    Memory { monitor: MonitorId, range: TimeRange },
     /// Latency over an interval.
-    Latency { monitor: MonitorId, interval: Interval },
+    Latency { monitor: MonitorId, range: TimeRange },
     /// The last ninety days.
     Days { monitor: MonitorId },
     /// Memory of the present version and of the one before.
@@ -63,11 +64,11 @@ pub(crate) enum Route {
     /// Notes on, acknowledges or resolves an incident.
     UpdateIncident { incident: IncidentId },
     /// A page of an export of the history.
-    Export { from: String },
+    Export { from: ExportCursor },
     /// Imports a page of an export.
-    Import { schema: u32 },
+    Import { schema: i64 },
     /// A job reports a run.
-    Heartbeat { monitor: MonitorId, event: Said },
+    Heartbeat { monitor: MonitorId, signal: JobSignal },
     /// Anybody subscribes a webhook or a browser.
     Subscribe,
     /// Anybody ends a subscription.

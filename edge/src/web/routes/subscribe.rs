@@ -9,19 +9,21 @@
 //! to hear no more.
 
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce};
-use worker::{Env, Method, Request, Response, Result};
+use serde::Serialize;
+use worker::{Env, Request, Response, Result};
 
-use super::cached_fetch::{Kept, asked};
+use super::cached_fetch::{Fetched, fetch};
 use super::response::{problem, too_many_requests, unavailable};
 use super::{origin, rate_limit};
 use crate::config::MonitorId;
-use crate::json;
+use crate::hub_api::{Audience, HubRequest, HubResponse};
 use crate::notify::http_client::{Said, post};
 use crate::notify::push;
 use crate::notify::push::Vapid;
-use crate::notify::subscriber::{browser, secret};
+use crate::notify::subscriber::{Delivery, Subscription, secret};
 use crate::platform::env;
 use crate::probe::{canonical, random, wall_clock};
+use crate::web::api::to_json;
 
 /// Longest body, in bytes.
 pub(super) const MAX_BYTES: usize = 4096;
@@ -38,85 +40,141 @@ const UNPROVEN: &str = "the address did not answer as one that wants this";
 /// As how many requests to one host a challenge counts.
 const A_CHALLENGE: u32 = 30;
 
-/// The line that the hub takes in, or out, for the body of a request. `asks`: whether that is a stranger's, whose address has to
-/// prove that it wants this, and not the owner's.
-pub(super) async fn line(
+/// What the body of a request should be.
+pub(super) const EXAMPLE: &str =
+    r#"send {"url":"https://…"}, with "monitors":["…"] to be notified about these only"#;
+
+/// The address in the body of the owner's request; `None` where there is none.
+pub(super) fn url(body: &str) -> Option<String> {
+    Asked::read(body, false).map(|asked| asked.url)
+}
+
+/// What the hub is asked for somebody who subscribes, once the address has proven that it wants this.
+pub(super) async fn subscription(
     request: &Request,
     env: &Env,
     body: &str,
-    asks: bool,
-) -> Result<std::result::Result<String, Response>> {
-    let begins = request.method() == Method::Post;
-    let Some(Asked { url, monitors, keys }) = Asked::read(body, begins) else {
-        let example = r#"send {"url":"https://…"}, with "monitors":["…"] to be told of these only"#;
-        return problem(400, example).map(Err);
-    };
-    if !asks {
-        return Ok(Ok(url));
-    }
-    let who = match Who::read(env, &url, keys) {
-        Ok(who) => who,
-        Err(reason) => return problem(400, reason).map(Err),
+) -> Result<std::result::Result<HubRequest, Response>> {
+    let (address, monitors) = match address(env, body, true)? {
+        Ok(asked) => asked,
+        Err(refused) => return Ok(Err(refused)),
     };
     if !monitors.is_empty() {
-        let Kept::Copy(status) = asked(env, "/status").await else { return unavailable().map(Err) };
-        let shown = status.body.split("],\"problems\":").next().unwrap_or_default();
+        let status = HubRequest::Status { audience: Audience::Public };
+        let Fetched::Answer(cached) = fetch(env, &status).await else { return unavailable().map(Err) };
+        let HubResponse::Status(status) = &cached.answer.response else { return unavailable().map(Err) };
         for id in &monitors {
-            if !shown.contains(&["{\"id\":\"", id, "\","].concat()) {
-                return problem(400, &["monitors: there is no ", id].concat()).map(Err);
+            if !status.monitors.iter().any(|monitor| monitor.id == id.as_str()) {
+                return problem(400, &format!("monitors: there is no {id}")).map(Err);
             }
         }
     }
-    if rate_limit::is_exceeded(env, &["to ", who.counted()].concat(), A_CHALLENGE).await {
+    if rate_limit::is_exceeded(env, &["to ", address.counted()].concat(), A_CHALLENGE).await {
         return too_many_requests().map(Err);
     }
     let page = origin(request, env);
-    let (mut line, proof) = match who {
-        Who::Webhook { url, .. } => {
-            let proof = challenged(&url, begins, page.as_deref()).await?;
-            (url, proof)
-        }
-        Who::Browser { url, keys, vapid } => {
-            let taken = !begins || greeted(&vapid, (&url, &keys), page.as_deref()).await;
-            (url, taken.then(|| browser(&keys)))
+    let (url, delivery) = match address {
+        Address::Webhook { url, .. } => match challenged(&url, true, page.as_deref()).await? {
+            Some(secret) => (url, Delivery::Webhook { secret }),
+            None => return problem(403, UNPROVEN).map(Err),
+        },
+        Address::Browser { url, keys, vapid } => {
+            if !greeted(&vapid, (&url, &keys), page.as_deref()).await {
+                return problem(403, UNPROVEN).map(Err);
+            }
+            (url, Delivery::Browser { keys })
         }
     };
-    let Some(proof) = proof else { return problem(403, UNPROVEN).map(Err) };
-    let words = [proof].into_iter().filter(|proof| !proof.is_empty()).chain(monitors);
-    words.for_each(|word| line.extend([" ", &word]));
-    Ok(Ok(line))
+    Ok(Ok(HubRequest::Subscribe { subscription: Subscription { url, delivery, monitors } }))
+}
+
+/// What the hub is asked for somebody who ends a subscription: a webhook proves that it wants this, and of a browser its keys
+/// are the proof.
+pub(super) async fn end(
+    request: &Request,
+    env: &Env,
+    body: &str,
+) -> Result<std::result::Result<HubRequest, Response>> {
+    let address = match address(env, body, false)? {
+        Ok((address, _)) => address,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    if rate_limit::is_exceeded(env, &["to ", address.counted()].concat(), A_CHALLENGE).await {
+        return too_many_requests().map(Err);
+    }
+    let (url, browser_keys) = match address {
+        Address::Webhook { url, .. } => {
+            if challenged(&url, false, origin(request, env).as_deref()).await?.is_none() {
+                return problem(403, UNPROVEN).map(Err);
+            }
+            (url, None)
+        }
+        Address::Browser { url, keys, .. } => (url, Some(keys)),
+    };
+    Ok(Ok(HubRequest::Unsubscribe { url, browser_keys }))
+}
+
+/// The address in a body, and the monitors that it names.
+fn address(
+    env: &Env,
+    body: &str,
+    begins: bool,
+) -> Result<std::result::Result<(Address, Vec<MonitorId>), Response>> {
+    let Some(Asked { url, monitors, keys }) = Asked::read(body, begins) else {
+        return problem(400, EXAMPLE).map(Err);
+    };
+    match Address::read(env, &url, keys) {
+        Ok(address) => Ok(Ok((address, monitors))),
+        Err(reason) => problem(400, reason).map(Err),
+    }
 }
 
 /// Whose address it is, as it is kept.
-enum Who {
+enum Address {
     /// A program's, and its host.
     Webhook { url: String, host: String },
     /// A browser's at its push service, its keys, and what it is sent messages with.
     Browser { url: String, keys: String, vapid: Vapid },
 }
 
-impl Who {
+impl Address {
     /// An error says what would be right.
     fn read(env: &Env, url: &str, keys: Option<String>) -> std::result::Result<Self, &'static str> {
         let private = env::allows_private(env);
         let Some(keys) = keys else {
             let (url, host) = canonical(url, private)
                 .ok_or("url: should begin with https:// and be reachable for anybody")?;
-            return Ok(Who::Webhook { url, host });
+            return Ok(Address::Webhook { url, host });
         };
         let vapid = env::vapid(env).ok().flatten().ok_or("keys: no messages are sent to browsers here")?;
         let url = push::address(url, private)
             .ok_or("url: should be at the push service of a browser that is known")?;
-        Ok(Who::Browser { url, keys, vapid })
+        Ok(Address::Browser { url, keys, vapid })
     }
 
     /// What is not to be asked too often: a host, but not that of a push service, which is everybody's.
     fn counted(&self) -> &str {
         match self {
-            Who::Webhook { host, .. } => host,
-            Who::Browser { url, .. } => url,
+            Address::Webhook { host, .. } => host,
+            Address::Browser { url, .. } => url,
         }
     }
+}
+
+/// The body of a challenge.
+#[derive(Serialize)]
+struct Challenge<'c> {
+    event: &'c str,
+    page: Option<&'c str>,
+    challenge: &'c str,
+    secret: Option<&'c str>,
+}
+
+/// The first message of a browser.
+#[derive(Serialize)]
+struct Greeting<'g> {
+    event: &'g str,
+    page: Option<&'g str>,
 }
 
 /// Sends a challenge. Where the address answers with it: the secret that it was sent, which is empty for one that wants no more, as it
@@ -126,11 +184,11 @@ async fn challenged(url: &str, begins: bool, page: Option<&str>) -> Result<Optio
     random(&mut key).and(random(&mut nonce)).ok_or("no random bytes")?;
     let secret = if begins { secret(&key) } else { String::new() };
     let challenge = Nonce(nonce).to_string();
-    let body = json::object(|o| {
-        o.set("event", if begins { "subscribe" } else { "unsubscribe" });
-        o.set("page", page);
-        o.set("challenge", &challenge);
-        o.set("secret", begins.then_some(secret.as_str()));
+    let body = to_json(&Challenge {
+        event: if begins { "subscribe" } else { "unsubscribe" },
+        page,
+        challenge: &challenge,
+        secret: begins.then_some(secret.as_str()),
     });
     let said = post(url, &[], &body.into()).await;
     let answered = said.is_some_and(|said| is_taken(&said) && said.body.trim() == challenge);
@@ -139,10 +197,7 @@ async fn challenged(url: &str, begins: bool, page: Option<&str>) -> Result<Optio
 
 /// Sends a browser its first message, and says whether its service took it.
 async fn greeted(vapid: &Vapid, to: (&str, &str), page: Option<&str>) -> bool {
-    let first = json::object(|o| {
-        o.set("event", "subscribe");
-        o.set("page", page);
-    });
+    let first = to_json(&Greeting { event: "subscribe", page });
     push::send(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|said| is_taken(&said))
 }
 
@@ -154,7 +209,7 @@ fn is_taken(said: &Said) -> bool {
 #[derive(PartialEq, Eq)]
 struct Asked {
     url: String,
-    monitors: Vec<String>,
+    monitors: Vec<MonitorId>,
     /// The keys, where it is a browser's.
     keys: Option<String>,
 }
@@ -166,8 +221,8 @@ impl Asked {
         let mut monitors = Vec::new();
         if let Some(list) = body.get("monitors").filter(|_| begins) {
             for id in list.as_array()? {
-                monitors
-                    .push(id.as_str().filter(|id| is_id(id) && monitors.len() < MOST_MONITORS)?.to_owned());
+                let id = id.as_str().filter(|_| monitors.len() < MOST_MONITORS)?;
+                monitors.push(id.parse().ok()?);
             }
         }
         let mut sealed = None;
@@ -180,10 +235,6 @@ impl Asked {
     }
 }
 
-fn is_id(text: &str) -> bool {
-    text.parse::<MonitorId>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +244,8 @@ mod tests {
     const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
     fn read(body: &str, begins: bool) -> Option<(String, Vec<String>)> {
-        Asked::read(body, begins).map(|asked| (asked.url, asked.monitors))
+        Asked::read(body, begins)
+            .map(|asked| (asked.url, asked.monitors.iter().map(ToString::to_string).collect()))
     }
 
     #[test]

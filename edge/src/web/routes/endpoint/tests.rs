@@ -5,9 +5,10 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use super::*;
-use crate::domain::heartbeat::Said;
+use crate::domain::heartbeat::JobSignal;
 use crate::web::api::badge::{Metric, Style};
-use crate::web::routes::parameters::{BadgeOptions, ChartRange, Interval};
+use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange};
+use crate::web::routes::parameters::BadgeOptions;
 
 fn monitor() -> MonitorId {
     "api".parse().unwrap()
@@ -28,14 +29,14 @@ fn route(method: &Method, target: &str) -> Result<Route, String> {
 #[test]
 fn a_path_and_a_query_give_a_route_with_parsed_parameters() {
     let (from, to) = (Some(UnixMillis(1)), Some(UnixMillis(2)));
-    let none = Interval::default();
+    let none = TimeRange::default();
     let badge =
         |metric, style, label: Option<&str>| BadgeOptions { metric, style, label: label.map(str::to_owned) };
     let cases = [
         ("/", Route::StatusPage),
         (
             "/monitors/api?range=7d&utm=x",
-            Route::MonitorPage { monitor: monitor(), range: ChartRange::Named("7d") },
+            Route::MonitorPage { monitor: monitor(), range: PageRange::Named(NamedRange::Week) },
         ),
         ("/incidents/api-1767225600", Route::IncidentPage { incident: incident() }),
         ("/api/v1/status", Route::Status),
@@ -44,10 +45,10 @@ fn a_path_and_a_query_give_a_route_with_parsed_parameters() {
             "/api/v1/monitors/api/uptime?window=91d",
             Route::Uptime { monitor: monitor(), window: Duration::from_secs(91 * 86_400) },
         ),
-        ("/api/v1/monitors/api/memory", Route::Memory { monitor: monitor(), interval: none }),
+        ("/api/v1/monitors/api/memory", Route::Memory { monitor: monitor(), range: none }),
         (
             "/api/v1/monitors/api/latency?from=1&to=2",
-            Route::Latency { monitor: monitor(), interval: Interval { from, to } },
+            Route::Latency { monitor: monitor(), range: TimeRange { from, to } },
         ),
         ("/api/v1/incidents", Route::Incidents { limit: 50, before: None }),
         (
@@ -63,7 +64,7 @@ fn a_path_and_a_query_give_a_route_with_parsed_parameters() {
             "/badge/api.json",
             Route::ShieldsBadge { monitor: monitor(), options: badge(Metric::Status, Style::Flat, None) },
         ),
-        ("/api/v1/admin/export?from=1-2", Route::Export { from: "1-2".to_owned() }),
+        ("/api/v1/admin/export?from=1-2-3", Route::Export { from: ExportCursor { hub: 1, table: 2, row: 3 } }),
     ];
     for (target, expected) in cases {
         assert_eq!(route(&Method::GET, target), Ok(expected.clone()), "{target}");
@@ -83,7 +84,7 @@ fn methods_of_one_path_are_different_routes() {
         (
             Method::POST,
             "/api/v1/heartbeats/api?event=start",
-            Route::Heartbeat { monitor: monitor(), event: Said::Start },
+            Route::Heartbeat { monitor: monitor(), signal: JobSignal::Start },
         ),
     ];
     for (method, target, expected) in cases {
@@ -186,7 +187,7 @@ fn an_error_names_the_parameter_the_value_and_what_would_be_right() {
         ),
         (
             "/api/v1/admin/export?from=x",
-            "from: `x` is not the `next` of an export's last line: digits and dashes.".to_owned(),
+            "from: `x` is not the `next` of an export's last line, such as 0-3-200.".to_owned(),
         ),
         ("/api/v1/incidents?limit=0", "limit: `0` is not a whole number from 1 to 100.".to_owned()),
         ("/api/v1/incidents?limit=101", "limit: `101` is not a whole number from 1 to 100.".to_owned()),

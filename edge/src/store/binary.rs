@@ -1,7 +1,17 @@
-//! Numbers and ids in a blob, written and read.
+//! Numbers and ids in a packed blob, written and read.
 
-use super::tick_codec::PackError;
 use crate::config::MonitorId;
+
+/// Why a blob cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// It was written in another layout.
+    #[error("a stored tick has layout {0}, which this version does not read")]
+    Version(u8),
+    /// It ends in the middle, or holds what no version wrote.
+    #[error("a stored blob is damaged")]
+    Damaged,
+}
 
 /// Writes an id: a byte for its length, and the id.
 pub(super) fn put_id(out: &mut Vec<u8>, id: &MonitorId) {

@@ -1,6 +1,6 @@
 //! Latencies: ticks where the ring still has them, and hours of all monitors in one row a day.
 //!
-//! An hour is folded when the memory of it is (`store/series.rs`), from the same ticks. A row for each monitor and hour would be
+//! An hour is folded when the memory of it is (`store/memory_series.rs`), from the same ticks. A row for each monitor and hour would be
 //! a quarter of the free plan's rows for a thousand monitors; one for all of a hub, rewritten each hour, is 24 a day. It stands
 //! in `series` under no monitor's name, and takes the place of one that is too old.
 
@@ -8,16 +8,17 @@ use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 use worker::SqlStorageValue;
 
-use super::hours::{each_hour, pack_hour};
-use super::series::Told;
-use super::sqlite::{RING, Sql, StoreError, integer};
-use super::tick_codec::each;
+use super::latency_codec::{MonitorHour, append_hour, hours};
+use super::sql::{Row, Sql, StoreError, integer};
+use super::tick_codec::each_probe;
+use super::tick_samples::TickSamples;
+use super::ticks::SLOTS;
 use crate::config::MonitorId;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::history::latency::{KEPT, Probes};
-use crate::web::api::Rows;
+use crate::domain::history::latency_series::LatencySeriesBuilder;
 
-/// The number among the tiers of `watch/rollup.rs`.
+/// The number among the tiers of `domain/history/rollup.rs`.
 const TIER: i64 = 3;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -35,13 +36,18 @@ pub fn latency_day(at: UnixMillis) -> (i64, UnixMillis, i64) {
     (TIER, UnixMillis(number * DAY_MS), number.rem_euclid(places))
 }
 
-/// Puts the hour that begins at `hour` into its day.
-pub(super) fn fold(sql: &Sql, hour: UnixMillis, told: &LiteMap<MonitorId, Told>) -> Result<(), StoreError> {
+/// Appends the hour that begins at `hour` to its day.
+pub(super) fn append(
+    sql: &Sql,
+    hour: UnixMillis,
+    samples: &LiteMap<MonitorId, TickSamples>,
+) -> Result<(), StoreError> {
     let (tier, UnixMillis(from), slot) = latency_day(hour);
     let mut day = days(sql, from, from)?.pop().map_or_else(Vec::new, |(_, day)| day);
-    for (monitor, told) in told.iter() {
-        if let Some(folded) = told.probes.fold() {
-            pack_hour(&mut day, monitor, (hour.0 - from) / HOUR_MS, &folded);
+    let number = u8::try_from((hour.0 - from) / HOUR_MS).unwrap_or_default();
+    for (monitor, samples) in samples.iter() {
+        if let Some(figures) = samples.probes.fold() {
+            append_hour(&mut day, &MonitorHour { monitor: monitor.clone(), hour: number, figures });
         }
     }
     sql.run(
@@ -59,7 +65,7 @@ fn days(sql: &Sql, from: i64, to: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError
 }
 
 /// The rows of a query for an instant and bytes; one that holds something else is left out.
-fn instants(sql: &Sql, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+fn instants(sql: &Sql, query: &str, values: Row) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
     let mut found = Vec::new();
     for row in sql.rows(query, values)? {
         if let [at, SqlStorageValue::Blob(blob)] = row.as_slice()
@@ -73,37 +79,37 @@ fn instants(sql: &Sql, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<
 
 /// Tells how long the answers of `monitor` took from `from` to `to`, oldest first. `last`: the last tick, whose hour is in no day
 /// yet.
-pub(super) fn latency(
+pub(super) fn read(
     sql: &Sql,
     monitor: &MonitorId,
     (from, to): (UnixMillis, UnixMillis),
     last: UnixMillis,
-    rows: &mut Rows,
+    rows: &mut LatencySeriesBuilder,
 ) -> Result<(), StoreError> {
     let (from, to) = (from.0.max(to.0.saturating_sub(LONGEST_MS)), to.0);
     let present = last.0 - last.0.rem_euclid(HOUR_MS);
-    let oldest = sql.number("SELECT min(at) FROM ring", vec![])?;
+    let oldest = sql.number("SELECT min(at_ms) FROM tick", vec![])?;
     // A ring that was never full has every tick that there ever was: the picture of a first day is not a dot an hour.
-    let full = sql.number("SELECT max(slot) FROM ring", vec![])?.is_some_and(|slot| slot == RING - 1);
-    let reaches = (rows.is_picture() && !full) || oldest.is_some_and(|oldest| oldest <= from);
+    let full = sql.number("SELECT max(slot) FROM tick", vec![])?.is_some_and(|slot| slot == SLOTS - 1);
+    let reaches = (rows.is_downsampled() && !full) || oldest.is_some_and(|oldest| oldest <= from);
     let hourly = to.saturating_sub(from) > TICKS_MS || !reaches;
     if hourly {
-        rows.hourly();
+        rows.switch_to_hours();
         for (begin, day) in days(sql, from.saturating_sub(DAY_MS), to)? {
-            each_hour(&day, &mut |id, hour, folded| {
-                let at = begin + hour * HOUR_MS;
-                if id == monitor.as_str() && at >= from && at < to {
-                    rows.push(UnixMillis(at), &folded);
+            for MonitorHour { monitor: id, hour, figures } in hours(&day) {
+                let at = begin + i64::from(hour) * HOUR_MS;
+                if id == *monitor && at >= from && at < to {
+                    rows.push(UnixMillis(at), &figures);
                 }
-            });
+            }
         }
     }
     let mut probes = Probes::default();
-    let ring = "SELECT at, probes FROM ring WHERE at >= ? AND at < ? ORDER BY at";
+    let ticks = "SELECT at_ms, probes FROM tick WHERE at_ms >= ? AND at_ms < ? ORDER BY at_ms";
     let begin = if hourly { present } else { from };
-    for (at, blob) in instants(sql, ring, vec![begin.into(), to.into()])? {
+    for (at, blob) in instants(sql, ticks, vec![begin.into(), to.into()])? {
         // A tick that cannot be read is skipped.
-        let _ = each(&blob, &mut |id, judged, _| {
+        let _ = each_probe(&blob, &mut |id, judged, _| {
             if id == monitor.as_str() {
                 probes.add(&judged);
                 if !hourly && !matches!(judged.verdict, Verdict::Blind(_)) {

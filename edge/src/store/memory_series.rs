@@ -1,20 +1,18 @@
 //! Memory history: what ticks brought within an hour becomes one chunk a monitor, and peaks of it the coarser tiers.
 //!
-//! A chunk takes the place of the one that has become too old (`watch/rollup.rs`), so keeping seven days at a second,
+//! A chunk takes the place of the one that has become too old (`domain/history/rollup.rs`), so keeping seven days at a second,
 //! ninety days at a minute and two years at an hour writes two rows a monitor and hour, and one a day, and deletes none.
 
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
-use litemap::LiteMap;
 use worker::SqlStorageValue;
 
-use super::latency;
-use super::sqlite::{Sql, StoreError};
-use super::tick_codec::{pack_runs, unpack, unpack_runs};
+use super::latency_series;
+use super::sql::{Sql, StoreError};
+use super::tick_codec::{pack_runs, unpack_runs};
+use super::tick_samples::collect_samples;
 use crate::config::MonitorId;
-use crate::domain::engine::Reading;
-use crate::domain::history::latency::Probes;
 use crate::domain::history::rollup::{Line, Tier, line, merge, peaks};
 use crate::domain::report::last_report::Run;
 
@@ -30,13 +28,13 @@ pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(),
     if Tier::Second.place(at).0 == hour {
         return Ok(());
     }
-    let told = told(sql, hour, hour.plus(HOUR))?;
-    latency::fold(sql, hour, &told)?;
-    for (monitor, told) in told {
-        if told.runs.is_empty() {
+    let samples = collect_samples(sql, hour, hour.plus(HOUR))?;
+    latency_series::append(sql, hour, &samples)?;
+    for (monitor, samples) in samples {
+        if samples.runs.is_empty() {
             continue;
         }
-        let runs = merge(told.runs);
+        let runs = merge(samples.runs);
         write(sql, &monitor, Tier::Second, last, &runs)?;
         append(sql, &monitor, Tier::Minute, last, peaks(&runs, MINUTE), MINUTE)?;
         if Tier::Minute.place(at).0 != Tier::Minute.place(last).0 {
@@ -45,28 +43,6 @@ pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// What ticks brought of one monitor.
-#[derive(Default)]
-pub(super) struct Told {
-    runs: Vec<Run>,
-    pub(super) probes: Probes,
-}
-
-/// What the ticks of a stretch of time brought, by monitor. A tick that cannot be read is skipped.
-fn told(sql: &Sql, from: UnixMillis, to: UnixMillis) -> Result<LiteMap<MonitorId, Told>, StoreError> {
-    let query = "SELECT probes FROM ring WHERE at >= ? AND at < ? ORDER BY at";
-    let mut by_monitor: LiteMap<MonitorId, Told> = LiteMap::new();
-    for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
-        let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
-        for Reading { monitor, judged, runs } in unpack(blob).unwrap_or_default() {
-            let told = by_monitor.entry(monitor).or_default();
-            told.runs.extend(runs);
-            told.probes.add(&judged);
-        }
-    }
-    Ok(by_monitor)
 }
 
 fn write(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis, runs: &[Run]) -> Result<(), StoreError> {
@@ -124,7 +100,7 @@ fn chunks(
 }
 
 /// Memory of a monitor from `from` to `to`, as finely as that many points allow. `last`: the last tick.
-pub(super) fn memory(
+pub(super) fn read(
     sql: &Sql,
     monitor: &MonitorId,
     (from, to): (UnixMillis, UnixMillis),
@@ -138,7 +114,8 @@ pub(super) fn memory(
         runs.extend(peaks(&chunk(sql, monitor, Tier::Minute, last)?, HOUR));
     }
     let (hour, _) = Tier::Second.place(last);
-    let recent = merge(told(sql, hour, last.plus(MINUTE))?.remove(monitor).unwrap_or_default().runs);
+    let recent = collect_samples(sql, hour, last.plus(MINUTE))?;
+    let recent = merge(recent.into_iter().find(|(id, _)| id == monitor).map_or_else(Vec::new, |(_, it)| it.runs));
     match tier {
         Tier::Second => runs.extend(recent),
         Tier::Minute => runs = peaks(&[runs, recent].concat(), MINUTE),

@@ -1,0 +1,141 @@
+//! Latencies of a window as rows, for the API and for a chart.
+
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+
+use crate::domain::history::downsample::MOST;
+
+/// Rows of latencies, oldest first, and where two of them are too far apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LatencySeries {
+    /// Whether a row is an hour, by its beginning, and not a tick.
+    pub hourly: bool,
+    /// The instant of each row, and its figures: the milliseconds of a tick, or an
+    /// [`Hour`](crate::domain::history::latency::Hour).
+    pub rows: Vec<(UnixMillis, Vec<Option<u32>>)>,
+    /// Stretches without a probe: the row before and the row after.
+    pub gaps: Vec<(UnixMillis, UnixMillis)>,
+}
+
+/// Builds a [`LatencySeries`] from rows that come oldest first.
+#[derive(Debug)]
+pub struct LatencySeriesBuilder {
+    series: LatencySeries,
+    /// Rows that are further apart have a gap between them.
+    validity: Duration,
+    /// One row for each stretch of so many milliseconds; 0 keeps all rows.
+    stretch: i64,
+    /// The highest row of the stretch that is under way.
+    highest: Option<(UnixMillis, Vec<Option<u32>>)>,
+}
+
+impl LatencySeriesBuilder {
+    /// Starts with rows of ticks, each of which holds for `validity`.
+    pub fn new(validity: Duration) -> Self {
+        LatencySeriesBuilder { series: LatencySeries::default(), validity, stretch: 0, highest: None }
+    }
+
+    /// Keeps only as many rows as a chart of this window can show: the highest of each stretch.
+    pub fn downsample(&mut self, (from, to): (UnixMillis, UnixMillis)) {
+        self.stretch = (to.0 - from.0) / i64::try_from(MOST).unwrap_or(1);
+        self.validity = self.validity.max(self.two_stretches());
+    }
+
+    /// Whether the series is downsampled for a chart.
+    pub fn is_downsampled(&self) -> bool {
+        self.stretch > 0
+    }
+
+    /// Says that the rows that follow are hours and not ticks.
+    pub fn switch_to_hours(&mut self) {
+        self.series.hourly = true;
+        self.validity = Duration::from_secs(3600).max(self.two_stretches());
+    }
+
+    /// Adds a row: an hour, or the milliseconds of a tick, `None` where nothing answered.
+    pub fn push(&mut self, at: UnixMillis, figures: &[Option<u32>]) {
+        if self.stretch < 1 {
+            return self.append(at, figures.to_vec());
+        }
+        // Of an hour its 95th percentile counts.
+        let column = if self.series.hourly { 2 } else { 0 };
+        let height = |figures: &[Option<u32>]| figures.get(column).copied().flatten();
+        match &mut self.highest {
+            Some((of, highest)) if of.0.div_euclid(self.stretch) == at.0.div_euclid(self.stretch) => {
+                if height(figures) > height(highest) {
+                    (*of, *highest) = (at, figures.to_vec());
+                }
+            }
+            _ => {
+                self.flush();
+                self.highest = Some((at, figures.to_vec()));
+            }
+        }
+    }
+
+    /// The finished series.
+    pub fn finish(mut self) -> LatencySeries {
+        self.flush();
+        self.series
+    }
+
+    fn two_stretches(&self) -> Duration {
+        Duration::from_millis(self.stretch.unsigned_abs() * 2)
+    }
+
+    fn flush(&mut self) {
+        if let Some((at, figures)) = self.highest.take() {
+            self.append(at, figures);
+        }
+    }
+
+    fn append(&mut self, at: UnixMillis, figures: Vec<Option<u32>>) {
+        let before = self.series.rows.last().map(|(before, _)| *before);
+        if let Some(before) = before.filter(|before| at.since(*before) > self.validity) {
+            self.series.gaps.push((before, at));
+        }
+        self.series.rows.push((at, figures));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_has_the_highest_row_of_each_stretch() {
+        let mut builder = LatencySeriesBuilder::new(Duration::from_secs(90));
+        builder.downsample((UnixMillis(0), UnixMillis(86_400_000)));
+        // A tick a minute, six minutes a row: the third is the slowest, and of the second six nothing answered.
+        for minute in 0..18_u32 {
+            let figure = (!(6..12).contains(&minute)).then_some(if minute == 2 { 900 } else { minute });
+            builder.push(UnixMillis(i64::from(minute) * 60_000), &[figure]);
+        }
+        let row = |at, ms| (UnixMillis(at), vec![ms]);
+        let series = builder.finish();
+        assert_eq!(series.rows, [row(120_000, Some(900)), row(360_000, None), row(1_020_000, Some(17))]);
+        assert_eq!(series.gaps, []);
+    }
+
+    #[test]
+    fn rows_that_are_too_far_apart_have_a_gap() {
+        let gaps = |hourly, list: &[i64]| {
+            let mut builder = LatencySeriesBuilder::new(Duration::from_secs(90));
+            if hourly {
+                builder.switch_to_hours();
+            }
+            list.iter().for_each(|at| builder.push(UnixMillis(*at), &[Some(1)]));
+            builder.finish().gaps
+        };
+        assert_eq!(gaps(false, &[]), []);
+        assert_eq!(
+            gaps(false, &[60_000, 120_000, 210_000, 301_000]),
+            [(UnixMillis(210_000), UnixMillis(301_000))]
+        );
+        assert_eq!(
+            gaps(true, &[0, 3_600_000, 10_800_000]),
+            [(UnixMillis(3_600_000), UnixMillis(10_800_000))]
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! The entries of applied monitors, read beside those of `wrangler.toml`. Pure.
+
+use serde_json::Value;
+
+use crate::config::applied::LIST;
+use crate::config::{Config, MonitorId};
+
+/// Reads applied entries, as far as there is `room` for them and the `fixed` monitors of `wrangler.toml`. An id stands in one
+/// place only.
+pub(super) fn read_applied(list: &[Value], allow_private: bool, fixed: &Config, room: usize) -> Config {
+    let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
+    Config::read(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_id_stands_in_one_place() {
+        let fixed = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
+        let list = [json!({"id":"a","kind":"http","url":"https://b.example"})];
+        let applied = read_applied(&list, false, &fixed, 40);
+        assert_eq!(applied.monitors, []);
+        assert_eq!(applied.problems[0].position, "monitors[0].id");
+        assert!(applied.problems[0].reason.contains("wrangler.toml"), "{:?}", applied.problems);
+    }
+}

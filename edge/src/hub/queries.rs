@@ -1,0 +1,145 @@
+//! What the hub answers about its monitors, and what of them anybody may see.
+//!
+//! A monitor that is not public is in no answer to anybody but the owner: [`Hub::public_config`] is the configuration without
+//! it, and every public answer begins there.
+
+use std::time::Duration;
+
+use heapbeat_shared::UnixMillis;
+
+use super::Hub;
+use super::error::HubResult;
+use crate::config::{Config, Monitor, MonitorId, Problem};
+use crate::domain::check::schedule;
+use crate::domain::history::latency_series::LatencySeriesBuilder;
+use crate::domain::maintenance::Work;
+use crate::domain::snapshot::StatusSnapshot;
+use crate::hub_api::{HubError, TimeRange};
+use crate::probe::wall_clock;
+use crate::view::{
+    DayView, LatencyHistoryView, MemoryHistoryView, MonitorDetailView, MonitorView, Timestamp,
+    UptimeHistoryView, VersionsView,
+};
+
+/// The window of memory that is answered where none is asked for.
+const MEMORY_WINDOW: Duration = Duration::from_secs(3 * 3600);
+
+/// The same for latency.
+const LATENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+impl Hub {
+    /// What anybody may see of the configuration.
+    pub(super) fn public_config(&self) -> HubResult<Config> {
+        let mut config = with_monitors(&*self.config()?, |monitor| monitor.public);
+        config.problems = config.problems.iter().map(Problem::shown).collect();
+        Ok(config)
+    }
+
+    /// Everything that holds now of the monitors of `config`.
+    pub(super) fn snapshot_of(&self, config: &Config) -> HubResult<StatusSnapshot> {
+        let mut snapshot = self.board()?.view(config, wall_clock());
+        snapshot.problems.extend(self.outbox.problems());
+        let work = self.work(snapshot.now)?;
+        snapshot.work = work.into_iter().filter_map(|work| concerning(work, config)).collect();
+        snapshot.usage = self.counts.usage.get();
+        snapshot.notices.extend(snapshot.usage.notice());
+        Ok(snapshot)
+    }
+
+    /// One monitor, and as of when.
+    pub(super) fn monitor_now(&self, id: &MonitorId) -> HubResult<MonitorDetailView> {
+        let config = with_monitors(&self.public_config()?, |it| it.id == *id);
+        let snapshot = self.snapshot_of(&config)?;
+        let monitor = snapshot.monitors.first().map(MonitorView::from).ok_or_else(no_monitor)?;
+        Ok(MonitorDetailView { updated: snapshot.updated.map(Timestamp), monitor })
+    }
+
+    /// Uptime of a monitor in a window that ends now.
+    pub(super) fn uptime(&self, id: &MonitorId, window_ms: u64) -> HubResult<UptimeHistoryView> {
+        self.public_monitor(id)?;
+        let board = self.board()?;
+        let past = board.uptime(id, Duration::from_millis(window_ms), board.clock(wall_clock()));
+        Ok(UptimeHistoryView::new(id.as_str(), &past))
+    }
+
+    /// Memory of a monitor.
+    pub(super) fn memory(&self, id: &MonitorId, range: TimeRange) -> HubResult<MemoryHistoryView> {
+        self.public_monitor(id)?;
+        let (window, last) = self.window(range, MEMORY_WINDOW)?;
+        let (tier, line) = self.store()?.memory(id, window, last)?;
+        Ok(MemoryHistoryView::new(id.as_str(), tier, window, &line))
+    }
+
+    /// Latency of a monitor.
+    pub(super) fn latency(&self, id: &MonitorId, range: TimeRange) -> HubResult<LatencyHistoryView> {
+        let monitor = self.public_monitor(id)?;
+        let (window, last) = self.window(range, LATENCY_WINDOW)?;
+        self.latency_in(&monitor, window, last, false)
+    }
+
+    /// Latency of a monitor from the first of two instants to the second; `last` is the last tick. For a `chart` it has only as
+    /// many rows as one can show.
+    pub(super) fn latency_in(
+        &self,
+        monitor: &Monitor,
+        window: (UnixMillis, UnixMillis),
+        last: UnixMillis,
+        chart: bool,
+    ) -> HubResult<LatencyHistoryView> {
+        let floor = self.counts.usage.get().floor();
+        let mut series = LatencySeriesBuilder::new(schedule::vouching(monitor.interval.max(floor)));
+        if chart {
+            series.downsample(window);
+        }
+        self.store()?.latency(&monitor.id, window, last, &mut series)?;
+        Ok(LatencyHistoryView::new(monitor.id.as_str(), window, series.finish()))
+    }
+
+    /// The last 90 days of a monitor.
+    pub(super) fn days(&self, id: &MonitorId) -> HubResult<Vec<DayView>> {
+        self.public_monitor(id)?;
+        let board = self.board()?;
+        Ok(board.days(id, board.clock(wall_clock())).iter().map(DayView::from).collect())
+    }
+
+    /// Memory of the present version of a monitor and of the one before.
+    pub(super) fn versions(&self, id: &MonitorId) -> HubResult<VersionsView> {
+        self.public_monitor(id)?;
+        Ok(VersionsView::new(id.as_str(), self.board()?.growth(id)))
+    }
+
+    fn public_monitor(&self, id: &MonitorId) -> HubResult<Monitor> {
+        let config = self.config()?;
+        let mut monitors = config.monitors.iter().filter(|monitor| monitor.public);
+        monitors.find(|monitor| monitor.id == *id).cloned().ok_or_else(no_monitor)
+    }
+
+    /// The window of `range`, which by default has the length `usual`, and the instant of the last tick.
+    fn window(&self, range: TimeRange, usual: Duration) -> HubResult<((UnixMillis, UnixMillis), UnixMillis)> {
+        let board = self.board()?;
+        let now = board.clock(wall_clock());
+        let to = range.to.unwrap_or(now);
+        let from = range.from.unwrap_or_else(|| to.minus(usual));
+        Ok(((from, to), board.last().map_or(now, |last| last.at)))
+    }
+}
+
+/// The error for a monitor that does not exist, or that is not public.
+pub(super) fn no_monitor() -> HubError {
+    HubError::NotFound("monitor".to_owned())
+}
+
+/// The configuration with some of its monitors.
+pub(super) fn with_monitors(config: &Config, which: impl Fn(&Monitor) -> bool) -> Config {
+    let mut config = config.clone();
+    config.monitors.retain(which);
+    config
+}
+
+/// Announced maintenance as far as it concerns the monitors of `config`; nothing where it concerns others only.
+fn concerning(mut work: Work, config: &Config) -> Option<Work> {
+    if let Some(ids) = &mut work.monitors {
+        ids.retain(|id| config.monitors.iter().any(|monitor| monitor.id == *id));
+    }
+    work.monitors.as_ref().is_none_or(|ids| !ids.is_empty()).then_some(work)
+}

@@ -1,0 +1,59 @@
+//! The latencies of a day: the hours of all monitors, one CBOR item behind the other (RFC 8742), so that an hour is added
+//! without reading the day.
+
+use heapbeat_shared::codec;
+use minicbor::{Decode, Decoder, Encode};
+
+use crate::config::MonitorId;
+use crate::domain::history::latency::Hour;
+
+/// An hour of one monitor.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct MonitorHour {
+    /// The monitor.
+    #[n(0)]
+    pub monitor: MonitorId,
+    /// The hour of the day, from 0.
+    #[n(1)]
+    pub hour: u8,
+    /// Its figures.
+    #[n(2)]
+    pub figures: Hour,
+}
+
+/// Adds an hour to the blob of a day.
+pub fn append_hour(day: &mut Vec<u8>, hour: &MonitorHour) {
+    day.extend(codec::encode(hour));
+}
+
+/// The hours in such a blob, as far as it can be read.
+pub(super) fn hours(day: &[u8]) -> Vec<MonitorHour> {
+    let mut decoder = Decoder::new(day);
+    std::iter::from_fn(|| decoder.decode().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_of_latencies_is_some_kilobytes() {
+        let (mut day, mut kept) = (Vec::new(), Vec::new());
+        for hour in 0..24 {
+            for number in 0..40 {
+                let monitor: MonitorId = format!("service-{number}").parse().unwrap();
+                let figures = match number {
+                    0 => [None, None, None, Some(60), Some(60)],
+                    _ => [80 + number, 150, 1200 + number, 60, 0].map(Some),
+                };
+                let hour = MonitorHour { monitor, hour, figures };
+                append_hour(&mut day, &hour);
+                kept.push(hour);
+            }
+        }
+        assert!(day.len() < 24 * 40 * 26, "{} bytes", day.len());
+        assert_eq!(hours(&day), kept);
+        assert_eq!(hours(&day[..day.len() - 1]), kept[..kept.len() - 1], "as far as it can be read");
+        assert_eq!(hours(&[]), []);
+    }
+}

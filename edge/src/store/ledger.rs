@@ -1,0 +1,53 @@
+//! The table of the ledgers.
+
+use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
+use worker::SqlStorageValue;
+
+use super::sql::{Row, Sql, StoreError, integer};
+use crate::config::MonitorId;
+use crate::domain::State;
+use crate::domain::history::ledger::{Changes, Entry, KEPT};
+
+/// Longer than the longest window that is shown, so that its first second has an answer.
+const _: () = assert!(KEPT.as_secs() > 90 * 86_400);
+
+/// Every ledger's entries, oldest first.
+pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<Entry>>, StoreError> {
+    let mut ledgers: LiteMap<MonitorId, Vec<Entry>> = LiteMap::new();
+    for row in sql.rows("SELECT monitor, from_ms, state FROM ledger ORDER BY monitor, from_ms", vec![])? {
+        let (id, entry) = read(&row).ok_or(StoreError::Unexpected("ledger"))?;
+        ledgers.entry(id).or_default().push(entry);
+    }
+    Ok(ledgers)
+}
+
+fn read(row: &Row) -> Option<(MonitorId, Entry)> {
+    let [SqlStorageValue::String(id), from, SqlStorageValue::String(state)] = row.as_slice() else {
+        return None;
+    };
+    Some((id.parse().ok()?, Entry { from: UnixMillis(integer(from)?), state: State::of(state)? }))
+}
+
+/// Writes what a tick changed in a ledger.
+pub(super) fn write(sql: &Sql, monitor: &MonitorId, changes: &Changes) -> Result<(), StoreError> {
+    if let Some(from) = changes.redo_from {
+        sql.run(
+            "DELETE FROM ledger WHERE monitor = ? AND from_ms >= ?",
+            vec![monitor.as_str().into(), from.0.into()],
+        )?;
+    }
+    for entry in &changes.added {
+        sql.run(
+            "INSERT INTO ledger (monitor, from_ms, state) VALUES (?, ?, ?)",
+            vec![monitor.as_str().into(), entry.from.0.into(), entry.state.as_str().into()],
+        )?;
+    }
+    if let Some(before) = changes.forget_before {
+        sql.run(
+            "DELETE FROM ledger WHERE monitor = ? AND from_ms < ?",
+            vec![monitor.as_str().into(), before.0.into()],
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The tables, in numbered migrations that run by themselves when an object starts.
+//!
+//! A migration that was released is never edited; the next change is the next number. A store that a newer version wrote is
+//! refused rather than written to by one that does not know what it holds.
+
+use super::sql::{Sql, StoreError};
+
+/// One change of the schema.
+struct Migration {
+    number: i64,
+    statements: &'static [&'static str],
+}
+
+/// All migrations, in the order in which they run.
+const MIGRATIONS: &[Migration] = &[Migration { number: 1, statements: FIRST }];
+
+/// Every keyed table is its own index, so that a row is one row written.
+///
+/// * `tick`: the last ticks in a ring, each in the place of the one that it drives out: its probes, packed
+///   (`store/tick_codec.rs`), the state of all monitors after it, and what the day has cost up to it. One row a tick.
+/// * `ledger`: the beginning of every segment; a segment ends where the next one begins.
+/// * `incident`: one row each, with the samples before it, packed.
+/// * `outbox`: alerts that no service has taken yet, in the order in which they were written.
+/// * `series`: chunks of memory history (`store/memory_series.rs`), and days of latencies (`store/latency_series.rs`).
+/// * `heartbeat`: what each job reported last.
+/// * `setting`: one row for each list or value that is changed as a whole, as JSON.
+const FIRST: &[&str] = &[
+    "CREATE TABLE tick (slot INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, came_ms INTEGER NOT NULL,
+        probes BLOB NOT NULL, states BLOB NOT NULL, usage BLOB NOT NULL) STRICT",
+    "CREATE TABLE ledger (monitor TEXT NOT NULL, from_ms INTEGER NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (monitor, from_ms)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE incident (monitor TEXT NOT NULL, opened_ms INTEGER NOT NULL, closed_ms INTEGER,
+        body BLOB NOT NULL, recording BLOB, PRIMARY KEY (monitor, opened_ms)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE outbox (id INTEGER PRIMARY KEY, channel TEXT NOT NULL, message BLOB NOT NULL,
+        due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT",
+    "CREATE TABLE series (monitor TEXT NOT NULL, tier INTEGER NOT NULL, slot INTEGER NOT NULL,
+        from_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (monitor, tier, slot)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE heartbeat (monitor TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID",
+];
+
+/// The number of the last migration.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
+}
+
+/// The migrations that a store at `found` still needs.
+fn missing(found: i64) -> Result<impl Iterator<Item = &'static Migration>, StoreError> {
+    let known = newest();
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    Ok(MIGRATIONS.iter().filter(move |migration| migration.number > found))
+}
+
+/// Brings the schema up to date; `applied_at` is written beside each step that it takes. The caller wraps it in a transaction.
+pub(super) fn migrate(sql: &Sql, applied_at: i64) -> Result<(), StoreError> {
+    sql.run(
+        "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT",
+        vec![],
+    )?;
+    let found = sql.number("SELECT coalesce(max(number), 0) FROM migration", vec![])?.unwrap_or(0);
+    for migration in missing(found)? {
+        for statement in migration.statements {
+            sql.run(statement, vec![])?;
+        }
+        sql.run(
+            "INSERT INTO migration (number, applied_at) VALUES (?, ?)",
+            vec![migration.number.into(), applied_at.into()],
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_by_one_from_one() {
+        for (expected, migration) in (1..).zip(MIGRATIONS) {
+            assert_eq!(migration.number, expected);
+        }
+    }
+
+    #[test]
+    fn only_what_is_missing_runs_and_a_newer_store_is_refused() {
+        let known = newest();
+        for found in 0..=known {
+            let numbers: Vec<_> = missing(found).unwrap().map(|migration| migration.number).collect();
+            assert_eq!(numbers, (found + 1..=known).collect::<Vec<_>>());
+        }
+        let error = missing(known + 1).err().unwrap();
+        assert_eq!(error, StoreError::NewerSchema { found: known + 1, known });
+    }
+}

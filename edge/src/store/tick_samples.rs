@@ -1,0 +1,40 @@
+//! What the ticks of a stretch of time brought, by monitor.
+
+use heapbeat_shared::UnixMillis;
+use litemap::LiteMap;
+use worker::SqlStorageValue;
+
+use super::sql::{Sql, StoreError};
+use super::tick_codec::unpack_tick;
+use crate::config::MonitorId;
+use crate::domain::engine::Reading;
+use crate::domain::history::latency::Probes;
+use crate::domain::report::last_report::Run;
+
+/// What ticks brought of one monitor.
+#[derive(Default)]
+pub(super) struct TickSamples {
+    /// Samples of memory.
+    pub(super) runs: Vec<Run>,
+    /// Latencies.
+    pub(super) probes: Probes,
+}
+
+/// Collects what the ticks from `from` to `to` brought. A tick that cannot be read is skipped.
+pub(super) fn collect_samples(
+    sql: &Sql,
+    from: UnixMillis,
+    to: UnixMillis,
+) -> Result<LiteMap<MonitorId, TickSamples>, StoreError> {
+    let query = "SELECT probes FROM tick WHERE at_ms >= ? AND at_ms < ? ORDER BY at_ms";
+    let mut by_monitor: LiteMap<MonitorId, TickSamples> = LiteMap::new();
+    for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
+        let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
+        for Reading { monitor, judged, runs } in unpack_tick(blob).unwrap_or_default() {
+            let samples = by_monitor.entry(monitor).or_default();
+            samples.runs.extend(runs);
+            samples.probes.add(&judged);
+        }
+    }
+    Ok(by_monitor)
+}

@@ -1,0 +1,71 @@
+//! The ring of the last ticks.
+
+use heapbeat_shared::{UnixMillis, codec};
+use worker::SqlStorageValue;
+
+use super::sql::{Sql, StoreError, integer};
+use super::tick_codec::{pack_tick, unpack_tick};
+use crate::domain::engine::{Commit, Memos, Reading, Tick};
+use crate::domain::quota::Usage;
+
+/// Slots of the ring: a day of minutes, which charts begin with, and some. Memory older than the present hour is in chunks.
+pub(super) const SLOTS: i64 = 1536;
+
+/// The last tick that was stored.
+pub(super) struct LastTick {
+    /// Its slot in the ring.
+    pub(super) slot: i64,
+    /// Its two instants.
+    pub(super) tick: Tick,
+    /// The state of all monitors after it.
+    pub(super) states: Memos,
+    /// What the day has cost up to it.
+    pub(super) usage: Usage,
+}
+
+/// Reads the last tick; `None` before the first.
+pub(super) fn last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
+    let query = "SELECT slot, at_ms, came_ms, states, usage FROM tick ORDER BY at_ms DESC LIMIT 1";
+    let rows = sql.rows(query, vec![])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let [slot, at, came, SqlStorageValue::Blob(states), SqlStorageValue::Blob(usage)] = row.as_slice() else {
+        return Err(StoreError::Unexpected("tick"));
+    };
+    let (Some(slot), Some(at), Some(came)) = (integer(slot), integer(at), integer(came)) else {
+        return Err(StoreError::Unexpected("tick"));
+    };
+    Ok(Some(LastTick {
+        slot,
+        tick: Tick { at: UnixMillis(at), came: UnixMillis(came) },
+        states: codec::decode(states).map_err(|_| StoreError::Unexpected("tick"))?,
+        usage: codec::decode(usage).unwrap_or_default(),
+    }))
+}
+
+/// The probes of the ticks after `since`, oldest first. A tick that cannot be read costs charts a few points, not the hub its
+/// start.
+pub(super) fn since(sql: &Sql, since: UnixMillis) -> Result<Vec<(UnixMillis, Vec<Reading>)>, StoreError> {
+    let mut ticks = Vec::new();
+    for row in sql.rows("SELECT at_ms, probes FROM tick WHERE at_ms > ? ORDER BY at_ms", vec![since.0.into()])? {
+        let (Some(at), Some(SqlStorageValue::Blob(blob))) = (row.first().and_then(integer), row.get(1)) else {
+            return Err(StoreError::Unexpected("tick"));
+        };
+        ticks.extend(unpack_tick(blob).ok().map(|readings| (UnixMillis(at), readings)));
+    }
+    Ok(ticks)
+}
+
+/// Writes a tick into its slot.
+pub(super) fn write(sql: &Sql, slot: i64, commit: &Commit) -> Result<(), StoreError> {
+    sql.run(
+        "INSERT OR REPLACE INTO tick (slot, at_ms, came_ms, probes, states, usage) VALUES (?, ?, ?, ?, ?, ?)",
+        vec![
+            slot.into(),
+            commit.tick.at.0.into(),
+            commit.tick.came.0.into(),
+            pack_tick(&commit.readings).into(),
+            commit.memos.clone().into(),
+            codec::encode(&commit.usage).into(),
+        ],
+    )
+}

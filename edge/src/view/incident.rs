@@ -1,0 +1,169 @@
+//! Incidents: `GET /api/v1/incidents` and `GET /api/v1/incidents/{id}`.
+
+use heapbeat_shared::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use super::memory::sample_columns;
+use super::{SampleRow, Timestamp};
+use crate::config::MonitorId;
+use crate::domain::incident::id::IncidentId;
+use crate::domain::incident::{Incident, Severity};
+use crate::domain::report::last_report::Run;
+
+/// One incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentView {
+    /// Its id: the monitor's and the second in which it began, `api-1767225900`.
+    pub id: IncidentId,
+    /// The monitor's id.
+    pub monitor: MonitorId,
+    /// The worst so far.
+    pub severity: Severity,
+    /// The first sign of it.
+    pub opened: Timestamp,
+    /// When it was resolved; `null` while it is open.
+    pub closed: Option<Timestamp>,
+    /// The cause, as far as it is known.
+    pub cause: String,
+    /// The evidence for the cause.
+    pub evidence: Vec<String>,
+    /// Whether somebody on call has acknowledged it.
+    pub acknowledged: bool,
+    /// The monitor whose outage explains this one, so that nobody was alerted for this one.
+    pub behind: Option<MonitorId>,
+    /// What happened, oldest first.
+    pub timeline: Vec<MomentView>,
+}
+
+impl IncidentView {
+    /// How long it lasted, in seconds; `None` while it is open.
+    pub fn duration_seconds(&self) -> Option<u64> {
+        self.closed.map(|closed| closed.0.since(self.opened.0).as_secs())
+    }
+}
+
+impl From<&Incident> for IncidentView {
+    fn from(incident: &Incident) -> Self {
+        IncidentView {
+            id: incident.id(),
+            monitor: incident.monitor.clone(),
+            severity: incident.severity,
+            opened: Timestamp(incident.opened),
+            closed: incident.closed.map(Timestamp),
+            cause: incident.cause.sentence(),
+            evidence: incident.evidence.clone(),
+            acknowledged: incident.notice.acknowledged,
+            behind: incident.behind.clone(),
+            timeline: incident
+                .timeline
+                .iter()
+                .map(|moment| MomentView { at: Timestamp(moment.at), what: moment.what.clone() })
+                .collect(),
+        }
+    }
+}
+
+/// One entry of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MomentView {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened; may hold text of the server, cut to a length.
+    pub what: String,
+}
+
+/// One incident with the samples before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentDetailView {
+    /// The incident.
+    #[serde(flatten)]
+    pub incident: IncidentView,
+    /// The samples before it, by instance, as they were kept when it began.
+    pub recording: Vec<RecordingView>,
+}
+
+impl IncidentDetailView {
+    /// Of an incident and its recording.
+    pub fn new(incident: &Incident, runs: &[Run]) -> Self {
+        IncidentDetailView {
+            incident: IncidentView::from(incident),
+            recording: runs.iter().map(RecordingView::from).collect(),
+        }
+    }
+}
+
+/// Samples of one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingView {
+    /// The instance's id.
+    pub instance: InstanceId,
+    /// The names of the columns of `samples`.
+    pub columns: Vec<String>,
+    /// The samples, oldest first.
+    pub samples: Vec<SampleRow>,
+}
+
+impl From<&Run> for RecordingView {
+    fn from(run: &Run) -> Self {
+        RecordingView {
+            instance: run.instance,
+            columns: sample_columns(),
+            samples: run.series.samples.iter().map(SampleRow::from).collect(),
+        }
+    }
+}
+
+/// A page of incidents, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentListView {
+    /// The incidents.
+    pub incidents: Vec<IncidentView>,
+    /// The path of the next page; `null` on the last one.
+    pub next: Option<String>,
+}
+
+impl IncidentListView {
+    /// The first `limit` of `incidents`, which are newest first, and the path of the next page. A page ends with the id of its
+    /// last incident and the next one begins behind it, so that an incident that opens meanwhile moves nothing.
+    pub fn page(mut incidents: Vec<IncidentView>, limit: usize) -> Self {
+        let more = incidents.len() > limit;
+        incidents.truncate(limit);
+        let next = incidents.last().filter(|_| more).map(|last| next_page_path(limit, &last.id));
+        IncidentListView { incidents, next }
+    }
+}
+
+/// The path of the page that begins behind `last`.
+pub fn next_page_path(limit: usize, last: &IncidentId) -> String {
+    format!("/api/v1/incidents?limit={limit}&before={last}")
+}
+
+#[cfg(test)]
+mod tests {
+    use heapbeat_shared::UnixMillis;
+
+    use super::*;
+
+    #[test]
+    fn a_page_says_where_the_next_one_begins() {
+        let incident = |id: &str| IncidentView {
+            id: id.parse().unwrap(),
+            monitor: "api".parse().unwrap(),
+            severity: Severity::Down,
+            opened: Timestamp(UnixMillis(0)),
+            closed: None,
+            cause: String::new(),
+            evidence: Vec::new(),
+            acknowledged: false,
+            behind: None,
+            timeline: Vec::new(),
+        };
+        let all = || ["api-30", "api-20", "web-20", "api-10"].map(incident).to_vec();
+        let page = IncidentListView::page(all(), 2);
+        assert_eq!(page.incidents, [incident("api-30"), incident("api-20")]);
+        assert_eq!(page.next.as_deref(), Some("/api/v1/incidents?limit=2&before=api-20"));
+        assert_eq!(IncidentListView::page(all(), 4).next, None);
+        let empty = serde_json::to_string(&IncidentListView::page(Vec::new(), 50)).unwrap();
+        assert_eq!(empty, r#"{"incidents":[],"next":null}"#);
+    }
+}

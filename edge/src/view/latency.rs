@@ -1,0 +1,80 @@
+//! `GET /api/v1/monitors/{id}/latency`: one row for each tick or hour, instants in Unix milliseconds.
+
+use heapbeat_shared::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::history::latency_series::LatencySeries;
+
+/// A row: the instant, then the milliseconds of a tick, or the five figures of an hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Option<i64>>", into = "Vec<Option<i64>>")]
+pub struct LatencyRow {
+    /// The tick, or the beginning of the hour.
+    pub at: UnixMillis,
+    /// In the order of the columns; `null` where nothing answered.
+    pub figures: Vec<Option<u32>>,
+}
+
+impl From<LatencyRow> for Vec<Option<i64>> {
+    fn from(row: LatencyRow) -> Self {
+        let figures = row.figures.into_iter().map(|figure| figure.map(i64::from));
+        [Some(row.at.0)].into_iter().chain(figures).collect()
+    }
+}
+
+impl From<Vec<Option<i64>>> for LatencyRow {
+    fn from(row: Vec<Option<i64>>) -> Self {
+        let mut numbers = row.into_iter();
+        let at = UnixMillis(numbers.next().flatten().unwrap_or_default());
+        let figure = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
+        LatencyRow { at, figures: numbers.map(figure).collect() }
+    }
+}
+
+/// How long the answers of a monitor took in a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyHistoryView {
+    /// The monitor's id.
+    pub monitor: String,
+    /// How finely: `tick` or `1h`.
+    pub resolution: String,
+    /// The first instant of the window.
+    pub from: UnixMillis,
+    /// The end of the window.
+    pub to: UnixMillis,
+    /// The names of the columns of `samples`.
+    pub columns: Vec<String>,
+    /// The rows, oldest first.
+    pub samples: Vec<LatencyRow>,
+    /// Stretches without a probe.
+    pub gaps: Vec<LatencyGapView>,
+}
+
+impl LatencyHistoryView {
+    /// Of what the store holds of `monitor`.
+    pub fn new(monitor: &str, (from, to): (UnixMillis, UnixMillis), series: LatencySeries) -> Self {
+        let columns: &[&str] = if series.hourly {
+            &["at", "low", "mid", "high", "probes", "failed"]
+        } else {
+            &["at", "ms"]
+        };
+        LatencyHistoryView {
+            monitor: monitor.to_owned(),
+            resolution: if series.hourly { "1h" } else { "tick" }.to_owned(),
+            from,
+            to,
+            columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+            samples: series.rows.into_iter().map(|(at, figures)| LatencyRow { at, figures }).collect(),
+            gaps: series.gaps.into_iter().map(|(from, to)| LatencyGapView { from, to }).collect(),
+        }
+    }
+}
+
+/// A stretch without a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyGapView {
+    /// The last row before it.
+    pub from: UnixMillis,
+    /// The first row after it.
+    pub to: UnixMillis,
+}

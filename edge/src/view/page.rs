@@ -1,0 +1,272 @@
+//! What pages are rendered from: the values of the API, and the figures of some charts.
+
+use heapbeat_shared::exit::ExitKind;
+use heapbeat_shared::{Bytes, Megabytes, Sample, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StatusView,
+};
+use crate::config::MonitorId;
+use crate::domain::State;
+use crate::domain::history::downsample::Thinned;
+use crate::domain::history::latency::{HALF_HOUR_MS, POINTS};
+use crate::domain::incident::id::IncidentId;
+use crate::domain::incident::{Incident, Severity};
+use crate::domain::monitor_state::Ended;
+use crate::domain::snapshot::{ChartPoint, ForecastSnapshot, MonitorSnapshot};
+
+/// What `/` is rendered from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusPageView {
+    /// The instant that all of this is as of.
+    pub now: UnixMillis,
+    /// The status.
+    pub status: StatusView,
+    /// Memory of the last day of each monitor that tells any.
+    pub memory_days: Vec<MemoryDayView>,
+    /// Open incidents and those that were resolved lately, newest first.
+    pub incidents: Vec<IncidentLineView>,
+}
+
+/// The highest resident memory of each half-hour of the last day of a monitor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryDayView {
+    /// The monitor's id.
+    pub monitor: String,
+    /// The memory limit, where it is known.
+    pub limit: Option<Megabytes>,
+    /// The peaks, oldest first, 48 of them; `null` where nothing was measured.
+    pub peaks: Vec<Option<u64>>,
+}
+
+impl MemoryDayView {
+    /// Of a monitor's chart; `None` where it is empty.
+    pub fn of(monitor: &MonitorSnapshot) -> Option<Self> {
+        let last = monitor.chart.last()?;
+        Some(MemoryDayView {
+            monitor: monitor.id.clone(),
+            limit: monitor.memory.as_ref().and_then(|memory| memory.limit),
+            peaks: peaks(&monitor.chart, last.at),
+        })
+    }
+}
+
+fn peaks(chart: &[ChartPoint], last: UnixMillis) -> Vec<Option<u64>> {
+    let mut points = chart.iter().peekable();
+    let peak = |index: i64| {
+        let end = last.0 - (POINTS - 1 - index) * HALF_HOUR_MS;
+        let mut highest: Option<u64> = None;
+        while let Some(point) = points.next_if(|point| point.at.0 <= end) {
+            if point.at.0 > end - HALF_HOUR_MS {
+                highest = highest.max(Some(point.memory.rss.0));
+            }
+        }
+        highest
+    };
+    (0..POINTS).map(peak).collect()
+}
+
+/// What `/monitors/{id}` is rendered from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MonitorPageView {
+    /// The instant that all of this is as of.
+    pub now: UnixMillis,
+    /// The monitor.
+    pub monitor: MonitorView,
+    /// The name of the window that is shown, such as `24h`; `null` where it was chosen freely.
+    pub range: Option<String>,
+    /// The first instant of the window.
+    pub from: UnixMillis,
+    /// The end of the window.
+    pub to: UnixMillis,
+    /// Memory in the window.
+    pub memory: MemoryChartView,
+    /// Starts of instances in the window.
+    pub restarts: Vec<RestartView>,
+    /// Memory of the present version and of the one before.
+    pub compared: Option<ComparisonView>,
+    /// The route that makes memory grow, where anybody may know it.
+    pub growing_route: Option<String>,
+    /// Incidents, newest first.
+    pub incidents: Vec<IncidentLineView>,
+    /// The last 90 days, oldest first.
+    pub days: Vec<DayView>,
+    /// Latency in the window.
+    pub latency: LatencyHistoryView,
+}
+
+/// The start of an instance, and how the one before ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartView {
+    /// When the instance started.
+    pub at: UnixMillis,
+    /// How the one before ended, where that is known.
+    pub kind: Option<ExitKind>,
+    /// Whether the evidence decides.
+    pub sure: bool,
+}
+
+impl RestartView {
+    /// Of a restart and what is known of the end before it.
+    pub fn new(at: UnixMillis, ended: Option<Ended>) -> Self {
+        RestartView { at, kind: ended.map(|it| it.kind), sure: ended.is_none_or(|it| it.sure) }
+    }
+}
+
+/// What `/incidents/{id}` is rendered from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentPageView {
+    /// The instant that all of this is as of.
+    pub now: UnixMillis,
+    /// The state that the incident stands for: `up` once it is resolved.
+    pub status: State,
+    /// The monitor's name.
+    pub name: String,
+    /// The incident.
+    pub incident: IncidentView,
+    /// Memory before it.
+    pub memory: MemoryChartView,
+}
+
+impl IncidentPageView {
+    /// Of an incident, its recording and what is known of its monitor.
+    pub fn new(
+        incident: &Incident,
+        name: &str,
+        limit: Option<Bytes>,
+        now: UnixMillis,
+        recording: &Thinned,
+    ) -> Self {
+        let samples = &recording.samples;
+        let window =
+            samples.first().zip(samples.last()).map(|(first, last)| (first.at, last.at.max(incident.opened)));
+        let status = match incident.severity {
+            _ if incident.closed.is_some() => State::Up,
+            Severity::Down => State::Down,
+            _ => State::Degraded,
+        };
+        let memory = MemoryChartView::new(window.unwrap_or((now, now)), limit, recording);
+        IncidentPageView {
+            now,
+            status,
+            name: name.to_owned(),
+            incident: IncidentView::from(incident),
+            memory: MemoryChartView { marks: vec![incident.opened], ..memory },
+        }
+    }
+}
+
+/// A chart of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryChartView {
+    /// The memory limit, where it is known.
+    pub limit: Option<Bytes>,
+    /// The first instant of the chart.
+    pub from: UnixMillis,
+    /// The end of the chart; with a forecast it lies in the future.
+    pub to: UnixMillis,
+    /// Samples, oldest first, at most as many as a chart can show.
+    pub samples: Vec<SampleRow>,
+    /// Instants of the samples with which another instance begins.
+    pub instances: Vec<UnixMillis>,
+    /// Instants that are marked.
+    pub marks: Vec<UnixMillis>,
+    /// Where memory is on its way to.
+    pub forecast: Option<ForecastLine>,
+}
+
+impl MemoryChartView {
+    /// A chart of the samples in a window, without marks and forecast.
+    pub fn new((from, to): (UnixMillis, UnixMillis), limit: Option<Bytes>, line: &Thinned) -> Self {
+        MemoryChartView {
+            limit,
+            from,
+            to,
+            samples: line.samples.iter().map(SampleRow::from).collect(),
+            instances: line.instances.clone(),
+            marks: Vec::new(),
+            forecast: None,
+        }
+    }
+
+    /// Adds a forecast that begins with the `last` sample, and makes room for it: half of the window at most, and a little
+    /// beyond what is expected.
+    pub fn extend(&mut self, forecast: &ForecastSnapshot, last: &Sample) {
+        let Some([at, earliest, latest]) = forecast.reaches else { return };
+        self.forecast = Some(ForecastLine { from: last.at, level: last.working_set, at, earliest, latest });
+        let (length, ahead) = (self.to.since(self.from), at.since(self.to));
+        self.to = self.to.plus(length.min(ahead + ahead / 4) / 2);
+    }
+}
+
+/// The line from the last sample to the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForecastLine {
+    /// The instant of the last sample.
+    pub from: UnixMillis,
+    /// The working set at that instant.
+    pub level: Bytes,
+    /// When the limit is reached, as expected.
+    pub at: UnixMillis,
+    /// When the limit is reached at the earliest.
+    pub earliest: UnixMillis,
+    /// When the limit is reached at the latest.
+    pub latest: UnixMillis,
+}
+
+/// An incident in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentLineView {
+    /// Its id.
+    pub id: IncidentId,
+    /// The monitor's id.
+    pub monitor: MonitorId,
+    /// The monitor's name.
+    pub name: String,
+    /// The worst so far.
+    pub severity: Severity,
+    /// The first sign of it.
+    pub opened: super::Timestamp,
+    /// When it was resolved; `null` while it is open.
+    pub closed: Option<super::Timestamp>,
+    /// The cause, as far as it is known.
+    pub cause: String,
+    /// Whether somebody on call has acknowledged it.
+    pub acknowledged: bool,
+}
+
+impl IncidentLineView {
+    /// Of an incident of the monitor called `name`.
+    pub fn new(incident: &Incident, name: &str) -> Self {
+        let IncidentView { id, monitor, severity, opened, closed, cause, acknowledged, .. } =
+            IncidentView::from(incident);
+        IncidentLineView { id, monitor, name: name.to_owned(), severity, opened, closed, cause, acknowledged }
+    }
+
+    /// How long it lasted, in seconds; `None` while it is open.
+    pub fn duration_seconds(&self) -> Option<u64> {
+        self.closed.map(|closed| closed.0.since(self.opened.0).as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heapbeat_shared::HealthMemory;
+
+    use super::*;
+
+    #[test]
+    fn a_small_chart_has_the_peak_of_each_half_hour() {
+        let point = |minute: i64, rss| ChartPoint {
+            at: UnixMillis(minute * 60_000),
+            memory: HealthMemory { rss: Megabytes(rss), ..HealthMemory::default() },
+        };
+        // A day that ends with minute 1440: the last half-hour is 1411 to 1440.
+        let chart = [point(5, 9), point(31, 1), point(32, 7), point(1410, 3), point(1411, 4), point(1440, 2)];
+        let read = peaks(&chart, UnixMillis(1440 * 60_000));
+        assert_eq!(read.len(), 48);
+        let known: Vec<_> = read.iter().enumerate().filter_map(|(i, it)| it.map(|it| (i, it))).collect();
+        assert_eq!(known, [(0, 9), (1, 7), (46, 3), (47, 4)]);
+    }
+}

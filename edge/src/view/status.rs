@@ -1,0 +1,202 @@
+//! `GET /api/v1/status`: everything that holds now.
+
+use heapbeat_shared::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use super::{MaintenanceView, MonitorView, Timestamp};
+use crate::config::Problem;
+use crate::domain::State;
+use crate::domain::quota::Usage;
+use crate::domain::snapshot::StatusSnapshot;
+
+/// The status of all monitors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The worst state of any monitor; `unobserved` when there is none or nothing was seen yet.
+    pub status: State,
+    /// The instant of the last tick; `null` before the first.
+    pub updated: Option<Timestamp>,
+    /// One entry for each monitor, in the order of the configuration.
+    pub monitors: Vec<MonitorView>,
+    /// Entries of the configuration that were refused.
+    pub problems: Vec<Problem>,
+    /// Sentences about the monitoring itself.
+    pub notices: Vec<String>,
+    /// Announced maintenance that is under way or will be soon, soonest first.
+    pub maintenance: Vec<MaintenanceView>,
+    /// What the day has cost, and how regularly the edge ticked.
+    pub edge: EdgeView,
+}
+
+impl From<&StatusSnapshot> for StatusView {
+    fn from(snapshot: &StatusSnapshot) -> Self {
+        StatusView {
+            status: snapshot.state,
+            updated: snapshot.updated.map(Timestamp),
+            monitors: snapshot.monitors.iter().map(MonitorView::from).collect(),
+            problems: snapshot.problems.clone(),
+            notices: snapshot.notices.clone(),
+            maintenance: snapshot.work.iter().map(MaintenanceView::from).collect(),
+            edge: EdgeView::from(&snapshot.usage),
+        }
+    }
+}
+
+/// What the edge has spent of the day's quota, and how regularly it ticked. Of several hubs these are sums, except where a
+/// field says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeView {
+    /// Midnight UTC at which the day began.
+    pub day: Timestamp,
+    /// Ticks of the day; of several hubs the most.
+    pub ticks: u64,
+    /// Minutes without a tick; of several hubs the most.
+    pub ticks_missed: u64,
+    /// How late the latest tick was, in milliseconds; of several hubs the most.
+    pub latest_tick_ms: u64,
+    /// Requests to the hubs.
+    pub requests: u64,
+    /// Rows that SQLite read.
+    pub rows_read: u64,
+    /// Rows that SQLite wrote.
+    pub rows_written: u64,
+    /// Requests that the hubs made.
+    pub subrequests: u64,
+    /// The most requests that one tick made; of several hubs the most.
+    pub busiest_tick_subrequests: u64,
+    /// No monitor is probed more often than this, in seconds; of several hubs the most.
+    pub interval_floor_seconds: u64,
+    /// How many hubs there are.
+    pub hubs: u64,
+}
+
+impl From<&Usage> for EdgeView {
+    fn from(usage: &Usage) -> Self {
+        EdgeView {
+            day: Timestamp(UnixMillis(usage.day.saturating_mul(86_400_000))),
+            ticks: usage.ticks,
+            ticks_missed: usage.missed,
+            latest_tick_ms: usage.latest_ms,
+            requests: usage.requests,
+            rows_read: usage.rows_read,
+            rows_written: usage.rows_written,
+            subrequests: usage.subrequests,
+            busiest_tick_subrequests: usage.busiest,
+            interval_floor_seconds: usage.floor().as_secs(),
+            hubs: 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heapbeat_shared::{ExitKind, HealthMemory, Megabytes, Pressure};
+
+    use super::*;
+    use crate::domain::Failure;
+    use crate::domain::check::quorum::Voice;
+    use crate::domain::check::verdict::Verdict;
+    use crate::domain::maintenance::Work;
+    use crate::domain::snapshot::{
+        ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime,
+    };
+
+    fn view() -> StatusSnapshot {
+        StatusSnapshot {
+            state: State::Up,
+            now: UnixMillis(1_767_225_600_000),
+            updated: Some(UnixMillis(1_767_225_600_000)),
+            monitors: vec![MonitorSnapshot {
+                id: "api".into(),
+                name: "API".into(),
+                group: Some("Backend".into()),
+                state: State::Up,
+                since: UnixMillis(1_767_139_200_999),
+                reason: None,
+                latency_ms: Some(12),
+                uptime: vec![
+                    WindowUptime { window: "24h".into(), percent: Some(99.98), coverage: 100.0 },
+                    WindowUptime { window: "7d".into(), percent: Some(99.999_999_9), coverage: 14.285_714 },
+                    WindowUptime { window: "90d".into(), percent: None, coverage: 0.0 },
+                ],
+                latencies: vec![None, Some(11)],
+                days: crate::domain::history::days::days([].into_iter(), UnixMillis(0)),
+                memory: Some(MemorySnapshot {
+                    figures: HealthMemory {
+                        rss: Megabytes(150),
+                        heap_used: Megabytes(120),
+                        heap_total: Megabytes(200),
+                        external: Megabytes(30),
+                    },
+                    limit: Some(Megabytes(1024)),
+                    pressure: Some(Pressure::Calm),
+                    at: UnixMillis(1_767_225_600_000),
+                }),
+                started: Some(UnixMillis(1_767_222_000_000)),
+                restarts: vec![UnixMillis(1_767_222_000_000)],
+                last_exit: Some(ExitSummary {
+                    kind: ExitKind::OomKill,
+                    at: UnixMillis(1_767_222_000_000),
+                    sure: false,
+                    evidence: vec!["its last sample was 1010.0 MB of 1.00 GB".into()],
+                }),
+                forecast: Some(ForecastSnapshot {
+                    verdict: "leaking",
+                    bytes_per_hour: Some(1_048_576),
+                    reaches: Some([1_767_229_200_000, 1_767_228_600_000, 1_767_230_000_500].map(UnixMillis)),
+                }),
+                chart: Vec::new(),
+                voices: vec![Voice {
+                    region: "weur",
+                    verdict: Some(Verdict::Failed(Failure::Refused)),
+                    latency_ms: None,
+                }],
+            }],
+            problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
+            notices: vec!["a notice".into()],
+            work: vec![Work {
+                id: "move".parse().unwrap(),
+                title: "We move".into(),
+                monitors: Some(vec!["api".parse().unwrap()]),
+                from: UnixMillis(1_767_225_600_000),
+                to: UnixMillis(1_767_229_200_000),
+            }],
+            usage: Usage { day: 20_454, requests: 7, ticks: 5, lowered: 1, ..Usage::default() },
+        }
+    }
+
+    #[test]
+    fn the_json_is_that_of_the_api() {
+        let expected = concat!(
+            r#"{"status":"up","updated":"2026-01-01T00:00:00Z","monitors":["#,
+            r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
+            r#""reason":null,"latency_ms":12,"latencies":[null,11],"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
+            r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0}},"#,
+            r#""days":"..........................................................................................","#,
+            r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":1024,"pressure":"calm","#,
+            r#""at":"2026-01-01T00:00:00Z"},"started":"2025-12-31T23:00:00Z","#,
+            r#""restarts":["2025-12-31T23:00:00Z"],"forecast":{"verdict":"leaking","bytes_per_hour":1048576,"#,
+            r#""reaches_limit":"2026-01-01T01:00:00Z","earliest":"2026-01-01T00:50:00Z","#,
+            r#""latest":"2026-01-01T01:13:20Z"},"regions":[{"region":"weur","state":"down","latency_ms":null,"#,
+            r#""reason":"the connection was refused"}],"last_exit":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
+            r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
+            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"],"#,
+            r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
+            r#""to":"2026-01-01T01:00:00Z"}],"#,
+            r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"latest_tick_ms":0,"requests":7,"rows_read":0,"#,
+            r#""rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":60,"hubs":1}}"#,
+        );
+        assert_eq!(serde_json::to_string(&StatusView::from(&view())).unwrap(), expected);
+        let read: StatusView = serde_json::from_str(expected).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_seen_yet() {
+        let nothing = StatusSnapshot::default();
+        assert_eq!(
+            serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0,"hubs":1}}"#
+        );
+    }
+}

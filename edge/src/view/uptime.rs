@@ -1,0 +1,66 @@
+//! Uptime with its coverage, and `GET /api/v1/monitors/{id}/uptime`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Percent;
+use crate::domain::engine::Past;
+use crate::domain::snapshot::WindowUptime;
+
+/// Uptime over one window, and the share of the window that was observed at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UptimeView {
+    /// Share of the observed time that was up or degraded; `null` when nothing was observed.
+    pub percent: Option<Percent>,
+    /// Share of the window that was observed; time before the monitor existed counts as not observed.
+    pub coverage: Percent,
+}
+
+impl From<&WindowUptime> for UptimeView {
+    fn from(uptime: &WindowUptime) -> Self {
+        UptimeView {
+            percent: uptime.percent.map(Percent::cut),
+            coverage: Percent::cut(uptime.coverage),
+        }
+    }
+}
+
+/// Uptime, restarts and crashes of a monitor in a window that ends now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UptimeHistoryView {
+    /// The monitor's id.
+    pub monitor: String,
+    /// The length of the window.
+    pub window_seconds: u64,
+    /// Share of the observed time that was up or degraded; `null` when nothing was observed.
+    pub percent: Option<Percent>,
+    /// Share of the window that was observed.
+    pub coverage: Percent,
+    /// Restarts that were seen, of the last twenty.
+    pub restarts: u64,
+    /// Mean observed time between restarts.
+    pub mean_time_between_restarts_seconds: Option<u64>,
+    /// Instances that ended without having been asked to, of the last twenty.
+    pub crashes: u64,
+    /// Mean observed time between crashes.
+    pub mean_time_between_crashes_seconds: Option<u64>,
+    /// Observed time since the last crash, or of the whole window where there was none.
+    pub crash_free_seconds: u64,
+}
+
+impl UptimeHistoryView {
+    /// Of what the engine knows of `monitor`.
+    pub fn new(monitor: &str, past: &Past) -> Self {
+        let UptimeView { percent, coverage } = UptimeView::from(&past.uptime);
+        UptimeHistoryView {
+            monitor: monitor.to_owned(),
+            window_seconds: past.window.as_secs(),
+            percent,
+            coverage,
+            restarts: past.restarts as u64,
+            mean_time_between_restarts_seconds: past.between.map(|span| span.as_secs()),
+            crashes: past.crashes as u64,
+            mean_time_between_crashes_seconds: past.between_crashes.map(|span| span.as_secs()),
+            crash_free_seconds: past.crash_free.as_secs(),
+        }
+    }
+}

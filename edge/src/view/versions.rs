@@ -1,0 +1,71 @@
+//! `GET /api/v1/monitors/{id}/versions`: memory of the present version and of the one before.
+
+use heapbeat_shared::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use crate::domain::report::version_comparison::{AGES, Growth, Version};
+
+/// Memory of the present version and of the one before at the same ages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionsView {
+    /// The monitor's id.
+    pub monitor: String,
+    /// The ages after the start that are compared, in seconds.
+    pub ages_seconds: Vec<u64>,
+    /// The versions, newest first, at most two.
+    pub versions: Vec<VersionView>,
+    /// Both versions at the oldest age that both have reached.
+    pub compared: Option<ComparisonView>,
+}
+
+impl VersionsView {
+    /// Of what signed reports told of `monitor`.
+    pub fn new(monitor: &str, growth: Option<&Growth>) -> Self {
+        VersionsView {
+            monitor: monitor.to_owned(),
+            ages_seconds: AGES.to_vec(),
+            versions: growth.into_iter().flat_map(|growth| &growth.versions).map(VersionView::from).collect(),
+            compared: growth.and_then(ComparisonView::of),
+        }
+    }
+}
+
+/// Memory of one version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionView {
+    /// Its name; empty where the server tells none.
+    pub version: String,
+    /// When its first instance that was seen started.
+    pub since: Timestamp,
+    /// Bytes of the working set at each age, as far as it got.
+    pub working_set: Vec<Option<Bytes>>,
+}
+
+impl From<&Version> for VersionView {
+    fn from(version: &Version) -> Self {
+        VersionView {
+            version: version.name.clone(),
+            since: Timestamp(version.since),
+            working_set: version.marks.clone(),
+        }
+    }
+}
+
+/// Working sets of two versions at the same age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparisonView {
+    /// The oldest age that both have reached, in seconds.
+    pub age_seconds: u64,
+    /// Bytes of the present version at that age.
+    pub now: Bytes,
+    /// Bytes of the version before at that age.
+    pub before: Bytes,
+}
+
+impl ComparisonView {
+    /// The comparison, where both versions have reached an age.
+    pub fn of(growth: &Growth) -> Option<Self> {
+        growth.compared().map(|(age_seconds, now, before)| ComparisonView { age_seconds, now, before })
+    }
+}

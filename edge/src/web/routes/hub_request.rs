@@ -1,0 +1,44 @@
+//! What the hub is asked for a route that needs no body. The same request has the same answer for everybody, so that it is also
+//! the key of the cache.
+
+use super::route::Route;
+use crate::hub_api::{Audience, HubRequest};
+
+/// Incidents of a feed.
+const FEED_INCIDENTS: u8 = 30;
+
+/// The request; `None` for a route whose request is made of its body.
+pub(super) fn request(route: &Route) -> Option<HubRequest> {
+    Some(match route.clone() {
+        Route::StatusPage | Route::Preview => HubRequest::StatusPage,
+        Route::MonitorPage { monitor, range } => HubRequest::MonitorPage { monitor, range },
+        Route::IncidentPage { incident } => HubRequest::IncidentPage { incident },
+        Route::Status | Route::Metrics | Route::Calendar => HubRequest::Status { audience: Audience::Public },
+        Route::Monitor { monitor } | Route::Badge { monitor, .. } | Route::ShieldsBadge { monitor, .. } => {
+            HubRequest::Monitor { monitor }
+        }
+        Route::Uptime { monitor, window } => {
+            HubRequest::Uptime { monitor, window_ms: u64::try_from(window.as_millis()).unwrap_or(u64::MAX) }
+        }
+        Route::Memory { monitor, range } => HubRequest::Memory { monitor, range },
+        Route::Latency { monitor, range } => HubRequest::Latency { monitor, range },
+        Route::Days { monitor } => HubRequest::Days { monitor },
+        Route::Versions { monitor } => HubRequest::Versions { monitor },
+        Route::Incidents { limit, before } => HubRequest::Incidents { limit, before },
+        Route::Incident { incident } => HubRequest::Incident { incident },
+        Route::AtomFeed | Route::RssFeed => HubRequest::Incidents { limit: FEED_INCIDENTS, before: None },
+        Route::OwnerStatus => HubRequest::Status { audience: Audience::Owner },
+        Route::ListMonitors => HubRequest::AppliedMonitors,
+        Route::ListMaintenance => HubRequest::Maintenance,
+        Route::ListSubscriptions => HubRequest::Subscriptions,
+        Route::Export { from } => HubRequest::Export { from },
+        Route::Heartbeat { monitor, signal } => HubRequest::Heartbeat { monitor, signal },
+        Route::ApplyMonitors { .. }
+        | Route::AnnounceMaintenance
+        | Route::UpdateIncident { .. }
+        | Route::Import { .. }
+        | Route::Subscribe
+        | Route::Unsubscribe
+        | Route::RemoveSubscription => return None,
+    })
+}
