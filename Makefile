@@ -34,6 +34,7 @@ test: test-native e2e ## Run all tests: the native ones, then those of the real 
 test-native: prepare-tests ## Run the tests that need neither WebAssembly nor a browser
 	@echo "== native tests"
 	@cargo test --workspace --locked
+	@$(NODE) --test --test-reporter=dot 'tools/**/*.test.mjs'
 
 # At most four files at a time, as some of them run a browser.
 E2E_FILES_AT_ONCE = $$($(NODE) -p 'Math.min(4, os.availableParallelism())')

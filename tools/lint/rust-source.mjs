@@ -11,7 +11,7 @@ const IGNORED =
 const TEST_ONLY = /#\[cfg\((?:test|all\(test\b[^\]]*)\)\]/g;
 
 /** The text with comments and literals blanked out; line numbers stay. @param {string} text */
-const blankIgnored = (text) => text.replaceAll(IGNORED, (match) => match.replaceAll(/[^\n]/g, " "));
+export const blankIgnored = (text) => text.replaceAll(IGNORED, (match) => match.replaceAll(/[^\n]/g, " "));
 
 /** The offset behind the item that begins at `start`. @param {string} code @param {number} start */
 function endOfItem(code, start) {
@@ -32,7 +32,7 @@ function endOfItem(code, start) {
  * Blanks out the items that are compiled for tests alone, and returns the modules among them that have files of their own.
  * @param {string} code
  */
-function blankTests(code) {
+export function blankTests(code) {
   const testModules = [];
   let rest = code;
   for (const { index, 0: attribute } of code.matchAll(TEST_ONLY)) {

@@ -1,0 +1,80 @@
+// The lints read Rust with regular expressions; these are the cases in which that is not obvious.
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { findCycles, readModuleGraph } from "./module-graph.mjs";
+import { blankIgnored, blankTests } from "./rust-source.mjs";
+
+/** Writes a crate, and returns the dependencies between its modules. @param {Record<string, string>} files by path below src */
+function readGraph(files) {
+  const folder = mkdtempSync(join(tmpdir(), "heapbeat-lint-"));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  const graph = readModuleGraph(join(folder, "lib.rs"));
+  rmSync(folder, { recursive: true });
+  return graph;
+}
+
+/** @param {Record<string, string>} files */
+const listDependencies = (files) =>
+  [...readGraph(files)].flatMap(([from, others]) => [...others.keys()].map((to) => `${from} -> ${to}`)).sort();
+
+test("comments, strings and characters are blanked out, lifetimes and code are not", () => {
+  const kept = (/** @type {string} */ code) => blankIgnored(code).replaceAll(/\s+/g, " ").trim();
+  assert.equal(kept("a(); // b"), "a();");
+  assert.equal(kept("a(/* b */ c)"), "a( c)");
+  assert.equal(kept(String.raw`a("b \" c", d)`), "a( , d)");
+  assert.equal(kept('a(r#"b " c"#, d)'), "a( , d)");
+  assert.equal(kept(`a('"'); b('"')`), "a( ); b( )");
+  assert.equal(kept(String.raw`a(b'\'', '\u{feff}', c)`), "a( , , c)");
+  assert.equal(kept("fn a<'b>(c: &'b str, d: &'b str)"), "fn a<'b>(c: &'b str, d: &'b str)");
+});
+
+test("items that are compiled for tests alone are blanked out", () => {
+  const { code, testModules } = blankTests(
+    "fn a() {}\n#[cfg(test)]\nmod tests { use b; }\n#[cfg(test)]\nmod more;\nfn c() {}",
+  );
+  assert.equal(code.replaceAll(/\s+/g, " ").trim(), "fn a() {} fn c() {}");
+  assert.deepEqual(testModules, ["more"]);
+});
+
+test("a path from the root, a path by super, a group and a re-export are dependencies", () => {
+  const dependencies = listDependencies({
+    "lib.rs": "mod a; mod b; mod c; mod d; pub use d::{Item, Other as Renamed};",
+    "a.rs": "use crate::{b::X, c::{Y, Z}};",
+    "b.rs": "use super::c; fn f(x: crate::Renamed) {}",
+    "b/inner.rs": "use super::super::d::Item; use super::own;",
+    "c.rs": "use crate::Item;",
+    "d.rs": "",
+  });
+  assert.deepEqual(dependencies, ["a -> b", "a -> c", "b -> c", "b -> d", "c -> d"]);
+});
+
+test("tests and comments are no dependencies", () => {
+  const dependencies = listDependencies({
+    "lib.rs": "mod a; mod b;",
+    "a.rs": "/// See [`crate::b`].\nfn f() {}\n#[cfg(test)]\nmod tests;",
+    "a/tests.rs": "use crate::b;",
+    "b.rs": 'const B: &str = "crate::a";',
+  });
+  assert.deepEqual(dependencies, []);
+});
+
+test("a circle is found over several modules", () => {
+  const graph = readGraph({
+    "lib.rs": "",
+    "a.rs": "use crate::b;",
+    "b.rs": "use crate::c;",
+    "c.rs": "use crate::a;",
+    "d.rs": "use crate::a;",
+  });
+  assert.deepEqual(
+    findCycles(graph).map(({ group }) => group),
+    [["a", "b", "c"]],
+  );
+});
