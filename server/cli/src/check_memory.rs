@@ -44,7 +44,7 @@ pub(crate) struct CheckMemoryArgs {
     /// Prints one JSON object per measurement
     #[arg(long)]
     json: bool,
-    /// Prints without colors; NO_COLOR does the same
+    /// Prints without colors; `NO_COLOR` does the same
     #[arg(long)]
     no_color: bool,
     /// Time between two measurements
@@ -64,8 +64,8 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 }
 
 /// Measures; the exit code is the verdict.
-pub(crate) fn run(arguments: CheckMemoryArgs) -> u8 {
-    let target = match target(&arguments) {
+pub(crate) fn run(arguments: &CheckMemoryArgs) -> u8 {
+    let target = match target(arguments) {
         Ok(target) => target,
         Err(message) => {
             let _ = writeln!(io::stderr(), "heapbeat: {message}");
@@ -99,7 +99,7 @@ fn target(arguments: &CheckMemoryArgs) -> Result<Target, String> {
         let port = variable("PORT").unwrap_or_else(|| "8080".into());
         format!("http://127.0.0.1:{}/health", port.trim())
     });
-    Ok(Target::Url { url, secret })
+    Ok(Target::Url { url, secret: secret.map(Box::new) })
 }
 
 /// A variable that is set and not empty.

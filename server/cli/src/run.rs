@@ -35,7 +35,7 @@ pub(crate) struct RunArgs {
     /// Port of /health, /metrics and /exits; 0 takes a free one, `off` opens none
     #[arg(long, value_name = "PORT", default_value = "8090")]
     side_port: String,
-    /// Opens this port and passes it to the program as LISTEN_FDS
+    /// Opens this port and passes it to the program as `LISTEN_FDS`
     #[arg(long, value_name = "PORT")]
     listen: Option<u16>,
     /// Time after its start at which the program counts as ready
@@ -44,7 +44,7 @@ pub(crate) struct RunArgs {
     /// Signal that asks the program to shrink: USR1, USR2, HUP, WINCH or PWR
     #[arg(long, value_name = "SIGNAL", value_parser = parse_signal)]
     shrink_signal: Option<i32>,
-    /// Shell command that makes the program shrink; HEAPBEAT_PID has its process id
+    /// Shell command that makes the program shrink; `HEAPBEAT_PID` has its process id
     #[arg(long, value_name = "COMMAND", conflicts_with = "shrink_signal")]
     shrink_command: Option<String>,
     #[command(flatten)]

@@ -40,7 +40,7 @@ pub(super) fn write(endpoints: &[ConvertedEndpoint]) -> String {
     for ConvertedEndpoint { entry, notes } in endpoints {
         text.push('\n');
         for note in notes {
-            text += &format!("# {}\n", one_line(note));
+            text.extend(["# ", &one_line(note), "\n"]);
         }
         if let Some(entry) = entry {
             // Text, numbers, lists and tables can all be written.

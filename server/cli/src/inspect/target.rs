@@ -19,7 +19,7 @@ pub(crate) enum Target {
         /// The address; without a path, `/health` is added.
         url: String,
         /// `HEAPBEAT_SECRET`.
-        secret: Option<Secret>,
+        secret: Option<Box<Secret>>,
     },
     /// A process of this machine.
     Pid(u32),
@@ -118,7 +118,7 @@ pub(super) enum Source {
 impl Source {
     pub(super) fn new(target: &Target, limit: Option<Bytes>) -> Result<Self, TargetError> {
         Ok(match target {
-            Target::Url { url, secret } => Source::Server(ServerSource::new(url, secret.clone(), limit)?),
+            Target::Url { url, secret } => Source::Server(ServerSource::new(url, secret.as_deref().cloned(), limit)?),
             Target::Pid(pid) => Source::Process(ProcessSource::new(*pid, limit)?),
         })
     }
