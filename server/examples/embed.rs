@@ -1,16 +1,16 @@
-//! An application of one's own, with heapbeat in it: `cargo run -p heapbeat --example embed`.
+//! An application with heapbeat: `cargo run -p heapbeat --example embed`.
 
 use axum::{Router, routing::get};
 
-// Without this line `/health` still answers, but knows nothing of the heap.
+// Without this allocator `/health` has no figures of the heap.
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // PORT, HEAPBEAT_MEMORY_LIMIT and the others; a bad value is an error that says what would be right.
+    // Reads PORT, HEAPBEAT_MEMORY_LIMIT and the other settings. The error lists every value that cannot be used.
     let config = heapbeat::Config::from_env()?;
-    // Only when the application has no tracing subscriber of its own.
+    // Only if the application installs no tracing subscriber of its own.
     heapbeat::logging::init(&config)?;
 
     let app = Router::new().route("/", get(async || "hello"));

@@ -1,7 +1,7 @@
 //! heapbeat keeps a memory-bound backend alive.
 //!
-//! It runs inside the backend's own process: it measures memory, answers `GET /health` with what it measured, and ends in
-//! order when asked to. An application takes it in with an allocator, a guard, and `serve`:
+//! It runs inside the backend's own process: it measures memory, reports it on `GET /health`, acts before the kernel kills the
+//! process, and shuts down gracefully. An application embeds it with an allocator, a guard, and `serve`:
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -20,6 +20,9 @@
 //! ```
 //!
 //! Every setting is an environment variable; [`config::SETTINGS`] lists them.
+//!
+//! Features, all off by default: `heap-profile` (`/debug/heap`), `webhook` (`HEAPBEAT_ALERT_WEBHOOK`), `sqlx`
+//! (`dependency::database`).
 
 pub mod allocator;
 pub mod attribution;

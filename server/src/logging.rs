@@ -1,8 +1,8 @@
-//! The log: text for people on a terminal, one JSON object a line otherwise.
+//! The log: text on a terminal, one JSON object per line otherwise.
 //!
-//! A library has no business with its application's log, so nothing here happens unless [`init`] is called. Every event
-//! of heapbeat says all that people need in its message; fields with a dot in their name repeat it for machines, and
-//! the text form leaves them out. The log goes to standard error: standard output belongs to the program.
+//! The log belongs to the application, so nothing is installed unless [`init`] is called. The message of an event has everything that
+//! people need. Fields with a dot in their name repeat it for machines, and the text format omits them. The log is written to
+//! standard error, as standard output belongs to the program.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
@@ -16,12 +16,12 @@ use tracing_subscriber::{fmt, registry};
 use crate::config::{Config, LogFormat};
 use crate::panic::{panic_message, remember_place};
 
-/// Somebody else has installed a subscriber before.
+/// A tracing subscriber was installed before.
 #[derive(Debug, thiserror::Error)]
 #[error("a tracing subscriber is installed already; call heapbeat::logging::init before it, or not at all")]
 pub struct LoggingError;
 
-/// Writes every event of this process to standard error as `config` says, panics among them.
+/// Logs every event of this process, panics included, to standard error, with the filter and the format of `config`.
 pub fn init(config: &Config) -> Result<(), LoggingError> {
     let terminal = io::stderr().is_terminal();
     let text = match config.log_format {
@@ -36,7 +36,7 @@ pub fn init(config: &Config) -> Result<(), LoggingError> {
             name if name.contains('.') => Ok(()),
             name => write!(writer, " {name}={value:?}"),
         });
-        let layer = fmt::layer().with_writer(io::stderr).with_ansi(terminal && colour_wanted());
+        let layer = fmt::layer().with_writer(io::stderr).with_ansi(terminal && color_is_wanted());
         filtered.with(layer.fmt_fields(fields)).try_init()
     } else {
         filtered.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).try_init()
@@ -46,17 +46,17 @@ pub fn init(config: &Config) -> Result<(), LoggingError> {
     Ok(())
 }
 
-/// <https://no-color.org>
-fn colour_wanted() -> bool {
+/// Whether colors are used, by the convention of <https://no-color.org>.
+fn color_is_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// One event with message and place, instead of several lines that no log collector can put together.
+/// Logs a panic as one event with its message and location, instead of several lines that a log collector cannot join.
 fn log_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     remember_place(&place);
     let thread = std::thread::current();
-    // Captured only when RUST_BACKTRACE asks for it.
+    // Captured only if RUST_BACKTRACE is set.
     let backtrace = Backtrace::capture();
     let stack = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(

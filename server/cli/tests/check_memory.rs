@@ -125,7 +125,7 @@ fn a_signed_report_is_told_whole() {
     assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
     assert!(out.contains("limit         512.0 MB (cgroup)") && out.contains("POST /upload [2J"), "{out}");
     assert!(out.contains("warning  Memory is at 450.0 MB of 512.0 MB (88 %)."), "{out}");
-    assert!(!out.contains('\u{1b}'), "a pipe gets no colours and obeys no target: {out}");
+    assert!(!out.contains('\u{1b}'), "a pipe gets no colors and obeys no target: {out}");
     assert_eq!((err.as_str(), code), ("", Some(1)));
 }
 

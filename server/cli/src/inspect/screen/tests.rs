@@ -163,14 +163,14 @@ fn no_screen_obeys_the_target() {
 }
 
 #[test]
-fn colours_are_there_only_when_asked_for() {
+fn colors_are_there_only_when_asked_for() {
     let snapshot = leaking();
     let trace = traced(&snapshot, 240);
     for color in [false, true] {
         let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
         terminal.draw(|frame| draw(frame, &View { color, ..of(&snapshot, &trace) })).unwrap();
-        let coloured = terminal.backend().buffer().content().iter().any(|cell| cell.fg != Color::Reset);
-        assert_eq!(coloured, color);
+        let colored = terminal.backend().buffer().content().iter().any(|cell| cell.fg != Color::Reset);
+        assert_eq!(colored, color);
     }
 }
 
