@@ -159,7 +159,8 @@ async fn in_time(asked: impl Future<Output = HubResult>, timeout: Duration) -> H
 async fn call(env: &Env, name: &str, options: JsValue, call: &HubCall) -> Result<HubReply, HubError> {
     let unavailable = |error: worker::Error| HubError::Unavailable(error.to_string());
     let body = serde_json::to_string(call).map_err(|error| HubError::Invalid(error.to_string()))?;
-    let request = fetch_request::request("POST", &format!("https://{name}/"), Some(&body)).map_err(unavailable)?;
+    let request =
+        fetch_request::request("POST", &format!("https://{name}/"), Some(&body)).map_err(unavailable)?;
     let stub = js::call_with(&env::binding(env, BINDING_HUB), "getByName", &name.into(), &options)
         .map_err(|thrown| unavailable(thrown.into()))?;
     let (status, text) =

@@ -151,7 +151,8 @@ impl Hub {
         if self.board.borrow().is_none() {
             *self.board.borrow_mut() = Some(self.read_board()?);
         }
-        Ref::filter_map(self.board.borrow(), Option::as_ref).map_err(|_| HubError::Store("there is no board".to_owned()))
+        Ref::filter_map(self.board.borrow(), Option::as_ref)
+            .map_err(|_| HubError::Store("there is no board".to_owned()))
     }
 
     /// The board, to be changed and put back once the store has taken the change; without that it is read anew.

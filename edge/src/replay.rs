@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::DateTime;
+use heapbeat_forecast::Forecaster;
 use heapbeat_shared::event::Event;
 use heapbeat_shared::exit::Exit;
-use heapbeat_forecast::Forecaster;
-use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
+use heapbeat_shared::report::{Block, Limit, PressureState, Report, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Pressure, Sample, UnixMillis};
@@ -336,7 +336,7 @@ impl Replay {
             started,
             now: at,
             limit: Limit { bytes: Bytes::from_mb(told.limit), origin: String::new() },
-            pressure: Standing { rung: told.pressure, since: at, shed: 0 },
+            pressure: PressureState { level: told.pressure, since: at, shed: 0 },
             latest: samples.last().copied().unwrap_or_default(),
             system: System::default(),
             events: told.events,

@@ -27,7 +27,10 @@ pub use memory::{MemoryGapView, MemoryHistoryView, SAMPLE_COLUMNS, SampleRow};
 pub use monitor::{
     ExitView, ForecastView, MemoryView, MonitorDetailView, MonitorView, RegionView, UptimeWindowsView,
 };
-pub use owner::{AppliedMonitorsView, ImportedView, MaintenanceListView, MaintenanceSetView, SubscriptionView, SubscriptionsView};
+pub use owner::{
+    AppliedMonitorsView, ImportedView, MaintenanceListView, MaintenanceSetView, SubscriptionView,
+    SubscriptionsView,
+};
 pub use page::{
     ForecastLine, IncidentLineView, IncidentPageView, MemoryChartView, MemoryDayView, MonitorPageView,
     RestartView, StatusPageView,

@@ -14,9 +14,9 @@ use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
 use heapbeat_edge::domain::engine::{Board, Note, Tick};
 use heapbeat_edge::domain::report::verification::Signed;
-use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_forecast::Forecaster;
-use heapbeat_shared::report::{Block, LastSamples, Limit, Report, Standing, System};
+use heapbeat_shared::exit::{Exit, ExitKind};
+use heapbeat_shared::report::{Block, LastSamples, Limit, PressureState, Report, System};
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 
@@ -101,7 +101,7 @@ fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Sign
         started: at(life.started),
         now: at(second),
         limit: Limit { bytes: Bytes::from_mb(512), origin: String::new() },
-        pressure: Standing { rung: Pressure::Calm, since: at(life.started), shed: 0 },
+        pressure: PressureState { level: Pressure::Calm, since: at(life.started), shed: 0 },
         latest,
         system: System::default(),
         events: Vec::new(),

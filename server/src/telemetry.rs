@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use heapbeat_forecast::{Forecaster, Heap, Point, Reset};
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::report::{LastSamples, Standing};
+use heapbeat_shared::report::{LastSamples, PressureState};
 use heapbeat_shared::{Bytes, Cursor, Exit, Pressure, UnixMillis};
 
 use crate::attribution::Observer;
@@ -57,7 +57,7 @@ pub(crate) struct Telemetry {
 #[derive(Debug)]
 struct RecordedState {
     history: History,
-    standing: Standing,
+    standing: PressureState,
     limit: Bytes,
     purges: PurgeTotals,
 }
@@ -79,7 +79,7 @@ impl Telemetry {
         missing: Vec<&'static str>,
         first: &Reading,
     ) -> Self {
-        let standing = Standing { rung: Pressure::Calm, since: instance.started, shed: 0 };
+        let standing = PressureState { level: Pressure::Calm, since: instance.started, shed: 0 };
         let history = History::new(instance.id);
         let recorder = Telemetry {
             clock,
@@ -147,10 +147,10 @@ impl Telemetry {
         let sample = reading.sample();
         let seat = {
             let mut kept = locked(&self.kept);
-            let from = kept.standing.rung;
+            let from = kept.standing.level;
             kept.standing.shed = shed.thousandths();
             if from != pressure {
-                kept.standing = Standing { rung: pressure, since: sample.at, shed: shed.thousandths() };
+                kept.standing = PressureState { level: pressure, since: sample.at, shed: shed.thousandths() };
                 let changed = EventKind::Pressure { from, to: pressure, memory: sample.working_set };
                 flight_recorder::event(&Event { at: sample.at, kind: changed.clone() });
                 self.journal.note(sample.at, changed);

@@ -2,7 +2,7 @@
 //!
 //! An ending is told with its evidence and with whether the evidence decides. Where it does not, the kind is
 //! [`ExitKind::Unknown`]: a wrong cause costs whoever is on call more than none. How facts become an ending is in
-//! [`judge()`].
+//! [`classify()`].
 
 mod classify;
 
@@ -17,7 +17,7 @@ use crate::pressure::Pressure;
 use crate::sample::Sample;
 use crate::units::UnixMillis;
 
-pub use classify::{Asked, Facts, Judgement, OomCount, ProcessExit, judge};
+pub use classify::{ExitClassification, ExitFacts, OomCount, ProcessExit, StopReason, classify};
 
 /// Most sentences of evidence.
 pub const MAX_EVIDENCE: usize = 12;
@@ -67,7 +67,7 @@ pub enum ExitKind {
     Unknown,
 }
 
-/// Everything that is told of an ending. All text is bounded; see [`Exit::bounded`].
+/// Everything that is told of an exit. All text is bounded; see [`Exit::bounded`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exit {
     /// What it was.
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_on_the_wire() {
-        let ending = Exit {
+        let exit = Exit {
             kind: ExitKind::Crash,
             sure: true,
             at: UnixMillis(7),
@@ -234,14 +234,14 @@ mod tests {
             ..Exit::default()
         };
         let json = r#"{"kind":"crash","sure":true,"at":7,"evidence":["exit code 3"]}"#;
-        assert_eq!(serde_json::to_string(&ending).unwrap(), json);
-        assert_eq!(serde_json::from_str::<Exit>(&json).unwrap(), ending);
+        assert_eq!(serde_json::to_string(&exit).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Exit>(&json).unwrap(), exit);
     }
 
     #[test]
     fn a_strangers_ending_is_cut_to_size() {
         let long = "é".repeat(5000);
-        let ending = Exit {
+        let exit = Exit {
             evidence: vec![long.clone(); 40],
             version: long.clone(),
             panic: Some(long.clone()),
@@ -250,9 +250,9 @@ mod tests {
             ..Exit::default()
         }
         .bounded();
-        assert_eq!((ending.evidence.len(), ending.in_flight.len()), (12, 16));
-        assert!(ending.evidence.iter().chain([&ending.version]).all(|text| text.len() <= 300));
-        assert_eq!(ending.backtrace.unwrap().len(), 4096);
+        assert_eq!((exit.evidence.len(), exit.in_flight.len()), (12, 16));
+        assert!(exit.evidence.iter().chain([&exit.version]).all(|text| text.len() <= 300));
+        assert_eq!(exit.backtrace.unwrap().len(), 4096);
     }
 
     #[test]
@@ -265,14 +265,14 @@ mod tests {
             (ExitKind::Recycle, "1", "2", ExitKind::Recycle),
         ];
         for (kind, version, next, expected) in cases {
-            let ending = Exit { kind, version: version.into(), ..Exit::default() };
-            assert_eq!(ending.before(next).kind, expected, "{kind:?} {version} {next}");
+            let exit = Exit { kind, version: version.into(), ..Exit::default() };
+            assert_eq!(exit.before(next).kind, expected, "{kind:?} {version} {next}");
         }
     }
 
     #[test]
     fn people_read_one_line() {
-        let ending = Exit {
+        let exit = Exit {
             kind: ExitKind::OomKill,
             sure: false,
             evidence: vec!["ended by SIGKILL".into(), "memory was full".into()],
@@ -283,7 +283,7 @@ mod tests {
             ..Exit::default()
         };
         assert_eq!(
-            ending.to_string(),
+            exit.to_string(),
             "was killed by the kernel for want of memory, probably: ended by SIGKILL; memory was full; \
              in flight: 3 x GET /a, 1 x GET /b"
         );

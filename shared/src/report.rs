@@ -19,7 +19,7 @@ use crate::series;
 use crate::series::{Series, SeriesError};
 use crate::units::{Bytes, UnixMillis};
 
-pub use top_route::{Culprit, culprit, growing};
+pub use top_route::{TopRoute, describe_top_route, top_route};
 
 /// Longest report that [`Report::parse`] looks at. A full ring of a busy hour is about 30 kB of it.
 pub const MAX_REPORT: usize = 256 * 1024;
@@ -53,7 +53,7 @@ pub struct Report {
     /// The memory limit in force.
     pub limit: Limit,
     /// Where the ladder stands.
-    pub pressure: Standing,
+    pub pressure: PressureState,
     /// The last reading, in bytes.
     pub latest: Sample,
     /// More about the process and what is around it.
@@ -87,9 +87,9 @@ pub struct Limit {
 
 /// A rung and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct PressureState {
     /// The rung.
-    pub rung: Pressure,
+    pub level: Pressure,
     /// When it was climbed or come down to.
     pub since: UnixMillis,
     /// Share of new requests that are refused, in thousandths.

@@ -14,7 +14,7 @@ use base64ct::{Base64, Encoding as _};
 use heapbeat_forecast::{Assessment, Forecaster};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::{
-    Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, Report, RouteReport, Standing, System,
+    Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report, RouteReport, System,
 };
 use heapbeat_shared::series;
 use heapbeat_shared::series::{MAX_SAMPLES, Series};
@@ -115,7 +115,7 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
         started: UnixMillis(random.any().cast_signed()),
         now: UnixMillis(random.any().cast_signed()),
         limit: Limit { bytes: Bytes(random.any()), origin: random.text(30) },
-        pressure: Standing { rung: Pressure::Alert, since: UnixMillis(5), shed: 0 },
+        pressure: PressureState { level: Pressure::Alert, since: UnixMillis(5), shed: 0 },
         latest: Sample { rss: Bytes(random.any()), ..Sample::default() },
         system: System { threads: Some(random.any()), ..System::default() },
         events: (0..random.below(8)).map(|_| event(random)).collect(),

@@ -13,9 +13,9 @@ use heapbeat_edge::domain::quota::{Spent, Usage};
 use heapbeat_edge::domain::report::verification::Signed;
 use heapbeat_edge::store::export_format::Cell;
 use heapbeat_edge::store::pack_tick;
-use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_forecast::Forecaster;
-use heapbeat_shared::report::{Block, Limit, Report, Standing, System};
+use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::report::{Block, Limit, PressureState, Report, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Health, HealthMemory, Megabytes, Status, UnixMillis, codec};
@@ -157,7 +157,7 @@ pub(crate) fn signed(lives: &Lives, since: i64, at: i64) -> Option<Signed> {
         started: UnixMillis(life.from),
         now: UnixMillis(at),
         limit: Limit { bytes: LIMIT, origin: "the cgroup".to_owned() },
-        pressure: Standing { rung, since: UnixMillis(at), shed: 0 },
+        pressure: PressureState { level: rung, since: UnixMillis(at), shed: 0 },
         latest,
         system: System::default(),
         events: climbed(lives, life, since, at).into_iter().collect(),

@@ -20,8 +20,8 @@ use super::State;
 use crate::config::MonitorId;
 use crate::domain::check::flap;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::cause::{Cause, forecast_sentence, sentence_of};
+use crate::domain::incident::id::IncidentId;
 use crate::domain::report::last_report::{News, Run, Told};
 
 /// Trouble that returns within this time after its end is the same incident.
@@ -50,7 +50,9 @@ pub const FORECAST_WITHIN: Duration = Duration::from_secs(86_400);
 pub const DEPLOY_GRACE: Duration = Duration::from_secs(600);
 
 /// How bad; a later one is worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Severity {

@@ -43,7 +43,8 @@ pub struct Assignment(Vec<AssignedMonitor>);
 impl Assignment {
     /// Everybody at the first hub: how it was before there were more.
     pub fn at_the_first<'m>(monitors: impl Iterator<Item = &'m Monitor>) -> Self {
-        let place = |monitor: &Monitor| AssignedMonitor { id: monitor.id.as_str().to_owned(), hub: 0, watched: true };
+        let place =
+            |monitor: &Monitor| AssignedMonitor { id: monitor.id.as_str().to_owned(), hub: 0, watched: true };
         Assignment(monitors.map(place).collect())
     }
 

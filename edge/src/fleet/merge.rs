@@ -118,7 +118,8 @@ mod tests {
     use crate::view::Timestamp;
 
     fn status(state: State, updated: Option<i64>, ids: &[&str], rows: u64, ticks: u64) -> StatusView {
-        let monitor = |id: &&str| (&MonitorSnapshot { id: (*id).to_owned(), ..MonitorSnapshot::default() }).into();
+        let monitor =
+            |id: &&str| (&MonitorSnapshot { id: (*id).to_owned(), ..MonitorSnapshot::default() }).into();
         StatusView {
             status: state,
             updated: updated.map(|at| Timestamp(UnixMillis(at))),
@@ -165,8 +166,11 @@ mod tests {
         ] {
             merge_maintenance(&mut list, told);
         }
-        let expected =
-            [window("both", Some(&["a", "b", "c"]), 1000), window("all", None, 1000), window("both", Some(&["c"]), 2000)];
+        let expected = [
+            window("both", Some(&["a", "b", "c"]), 1000),
+            window("all", None, 1000),
+            window("both", Some(&["c"]), 2000),
+        ];
         assert_eq!(list, expected);
     }
 }

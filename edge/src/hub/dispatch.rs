@@ -8,7 +8,10 @@ impl Hub {
     /// Answers a call, or says why it cannot.
     pub(super) async fn answer(&self, call: HubCall) -> HubResult<HubResponse> {
         let HubCall { hub, request } = call;
-        if !matches!(request, HubRequest::Sync(_) | HubRequest::Import { .. } | HubRequest::ProbeFromRegion { .. }) {
+        if !matches!(
+            request,
+            HubRequest::Sync(_) | HubRequest::Import { .. } | HubRequest::ProbeFromRegion { .. }
+        ) {
             self.check_ownership(&request, hub)?;
         }
         match request {
@@ -43,7 +46,9 @@ impl Hub {
             HubRequest::MonitorPage { monitor, range } => {
                 HubResponse::MonitorPage(Box::new(self.monitor_page(&monitor, range)?))
             }
-            HubRequest::Uptime { monitor, window_ms } => HubResponse::Uptime(self.uptime(&monitor, window_ms)?),
+            HubRequest::Uptime { monitor, window_ms } => {
+                HubResponse::Uptime(self.uptime(&monitor, window_ms)?)
+            }
             HubRequest::Memory { monitor, range } => HubResponse::Memory(self.memory(&monitor, range)?),
             HubRequest::Latency { monitor, range } => HubResponse::Latency(self.latency(&monitor, range)?),
             HubRequest::Days { monitor } => HubResponse::Days(self.days(&monitor)?),

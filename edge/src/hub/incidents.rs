@@ -43,7 +43,8 @@ impl Hub {
     /// An incident of a public monitor, the samples before it, and the monitor's name.
     pub(super) fn public_incident(&self, id: &IncidentId) -> HubResult<(Incident, Vec<Run>, String)> {
         let config = self.public_config()?;
-        let monitor = config.monitors.iter().find(|monitor| monitor.id == id.monitor).ok_or_else(no_incident)?;
+        let monitor =
+            config.monitors.iter().find(|monitor| monitor.id == id.monitor).ok_or_else(no_incident)?;
         let (mut incident, runs) = self.stored_incident(id)?.ok_or_else(no_incident)?;
         hide(&mut incident, &config);
         Ok((incident, runs, monitor.name.clone()))

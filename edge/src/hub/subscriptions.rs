@@ -63,7 +63,8 @@ impl Hub {
         let before = self.subscriptions()?;
         let matches = |other: &Subscription| {
             let known = other.browser_keys().unwrap_or_default();
-            other.url == url && browser_keys.is_none_or(|given| constant_time::equal(given.as_bytes(), known.as_bytes()))
+            other.url == url
+                && browser_keys.is_none_or(|given| constant_time::equal(given.as_bytes(), known.as_bytes()))
         };
         let list: Vec<_> = before.iter().filter(|other| !matches(other)).cloned().collect();
         self.store_subscriptions(&before, &list)

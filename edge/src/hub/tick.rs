@@ -84,8 +84,8 @@ impl Hub {
         }
         let Setup { channels, page, allow_private, .. } = &self.setup;
         let tick = Tick { at, came: wall_clock() };
-        let requests =
-            REQUESTS_A_TICK - u32::from(!self.membership()?.out_of_sync.is_empty()) * u32::from(SHARES_A_TICK);
+        let requests = REQUESTS_A_TICK
+            - u32::from(!self.membership()?.out_of_sync.is_empty()) * u32::from(SHARES_A_TICK);
         let allowance = Allowance::new(requests, *allow_private, self.keys(&config)?, self.headers(&config));
         let due = self.board()?.due(&config, at);
         let elsewhere = self.probe_from_regions(&due, &allowance);

@@ -3,8 +3,8 @@
 //! An outage is a monitor that is down: it, and its end, are told at any hour, and with them whatever waits of the same
 //! monitor, so that its messages stay in order.
 
-use heapbeat_shared::UnixMillis;
 use heapbeat_monitors::schedule::Schedule;
+use heapbeat_shared::UnixMillis;
 
 use super::channel::ChannelId;
 use super::outbox::Queued;

@@ -115,7 +115,8 @@ pub(super) fn read(
     }
     let (hour, _) = Tier::Second.place(last);
     let recent = collect_samples(sql, hour, last.plus(MINUTE))?;
-    let recent = merge(recent.into_iter().find(|(id, _)| id == monitor).map_or_else(Vec::new, |(_, it)| it.runs));
+    let recent =
+        merge(recent.into_iter().find(|(id, _)| id == monitor).map_or_else(Vec::new, |(_, it)| it.runs));
     match tier {
         Tier::Second => runs.extend(recent),
         Tier::Minute => runs = peaks(&[runs, recent].concat(), MINUTE),

@@ -46,8 +46,11 @@ pub(super) fn last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
 /// start.
 pub(super) fn since(sql: &Sql, since: UnixMillis) -> Result<Vec<(UnixMillis, Vec<Reading>)>, StoreError> {
     let mut ticks = Vec::new();
-    for row in sql.rows("SELECT at_ms, probes FROM tick WHERE at_ms > ? ORDER BY at_ms", vec![since.0.into()])? {
-        let (Some(at), Some(SqlStorageValue::Blob(blob))) = (row.first().and_then(integer), row.get(1)) else {
+    for row in
+        sql.rows("SELECT at_ms, probes FROM tick WHERE at_ms > ? ORDER BY at_ms", vec![since.0.into()])?
+    {
+        let (Some(at), Some(SqlStorageValue::Blob(blob))) = (row.first().and_then(integer), row.get(1))
+        else {
             return Err(StoreError::Unexpected("tick"));
         };
         ticks.extend(unpack_tick(blob).ok().map(|readings| (UnixMillis(at), readings)));

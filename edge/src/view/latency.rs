@@ -53,11 +53,8 @@ pub struct LatencyHistoryView {
 impl LatencyHistoryView {
     /// Of what the store holds of `monitor`.
     pub fn new(monitor: &str, (from, to): (UnixMillis, UnixMillis), series: LatencySeries) -> Self {
-        let columns: &[&str] = if series.hourly {
-            &["at", "low", "mid", "high", "probes", "failed"]
-        } else {
-            &["at", "ms"]
-        };
+        let columns: &[&str] =
+            if series.hourly { &["at", "low", "mid", "high", "probes", "failed"] } else { &["at", "ms"] };
         LatencyHistoryView {
             monitor: monitor.to_owned(),
             resolution: if series.hourly { "1h" } else { "tick" }.to_owned(),

@@ -9,9 +9,7 @@ use crate::domain::State;
 use crate::domain::check::quorum::Voice;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::history::days::letters;
-use crate::domain::snapshot::{
-    ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime,
-};
+use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime};
 
 /// One monitor as the public sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

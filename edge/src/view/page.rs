@@ -4,9 +4,7 @@ use heapbeat_shared::exit::ExitKind;
 use heapbeat_shared::{Bytes, Megabytes, Sample, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StatusView,
-};
+use super::{ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StatusView};
 use crate::config::MonitorId;
 use crate::domain::State;
 use crate::domain::history::downsample::Thinned;

@@ -17,10 +17,7 @@ pub struct UptimeView {
 
 impl From<&WindowUptime> for UptimeView {
     fn from(uptime: &WindowUptime) -> Self {
-        UptimeView {
-            percent: uptime.percent.map(Percent::cut),
-            coverage: Percent::cut(uptime.coverage),
-        }
+        UptimeView { percent: uptime.percent.map(Percent::cut), coverage: Percent::cut(uptime.coverage) }
     }
 }
 

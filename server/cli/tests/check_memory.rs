@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use heapbeat_forecast::Forecaster;
-use heapbeat_shared::report::{Block, Limit, Report, RouteReport, Standing, System};
+use heapbeat_shared::report::{Block, Limit, PressureState, Report, RouteReport, System};
 use heapbeat_shared::signing::{HEADER, RequestSignature, Secret};
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, Status, UnixMillis, series};
 use heapbeat_test_support::{Server, heapbeat};
@@ -95,7 +95,7 @@ fn report() -> Report {
         started: now,
         now,
         limit: Limit { bytes: mb(512), origin: "cgroup".into() },
-        pressure: Standing { rung: Pressure::Purge, since: now, shed: 0 },
+        pressure: PressureState { level: Pressure::Purge, since: now, shed: 0 },
         latest,
         system: System::default(),
         events: Vec::new(),

@@ -71,7 +71,7 @@ fn explained(server: &Server) {
         .filter_map(|event| if let EventKind::Pressure { to, .. } = event.kind { Some(to) } else { None })
         .collect();
     assert!(rungs.is_sorted() && rungs.last() == Some(&Pressure::Shed), "{rungs:?}");
-    assert_eq!(report.pressure.rung, Pressure::Shed);
+    assert_eq!(report.pressure.level, Pressure::Shed);
     assert!(
         report.events.iter().any(|event| matches!(event.kind, EventKind::Purge { .. })),
         "{:?}",

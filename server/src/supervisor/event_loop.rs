@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use heapbeat_shared::Exit;
-use heapbeat_shared::exit::{Asked, ProcessExit};
+use heapbeat_shared::exit::{ProcessExit, StopReason};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, wait};
@@ -180,7 +180,7 @@ impl Supervisor {
     }
 
     /// Finds out how a worker ended, keeps it, and tells those that are left.
-    fn judge(&mut self, number: WorkerNumber, exit: ProcessExit, asked: Option<Asked>) {
+    fn judge(&mut self, number: WorkerNumber, exit: ProcessExit, asked: Option<StopReason>) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
         let story = gone.flight.as_deref().map(|path| self.shelf.story(path));

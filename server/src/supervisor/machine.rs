@@ -10,7 +10,7 @@ mod timeouts;
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
-use heapbeat_shared::exit::{Asked, ProcessExit};
+use heapbeat_shared::exit::{ProcessExit, StopReason};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
@@ -62,7 +62,7 @@ pub enum Effect {
     /// End a worker at once.
     Kill(WorkerNumber),
     /// A worker has ended: find out how, knowing what it had been asked.
-    Investigate(WorkerNumber, ProcessExit, Option<Asked>),
+    Investigate(WorkerNumber, ProcessExit, Option<StopReason>),
     /// Answer in the workers' place, with this reason; `None`: leave the sockets to them.
     RespondUnavailable(Option<Outage>),
     /// Somebody should know.
@@ -169,7 +169,7 @@ struct Worker {
     left_at: Duration,
     task: Role,
     doom: Option<Termination>,
-    asked: Option<Asked>,
+    asked: Option<StopReason>,
     done: bool,
 }
 
@@ -306,7 +306,7 @@ impl Machine {
         let asked = stopping.asked;
         self.again_at = None;
         for worker in &mut self.workers {
-            worker.asked.get_or_insert(Asked::Stop);
+            worker.asked.get_or_insert(StopReason::Stop);
             match worker.task {
                 _ if worker.doom.is_some() => {}
                 // It has no requests yet.

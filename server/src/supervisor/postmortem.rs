@@ -1,6 +1,6 @@
 //! From what is known of a worker's end to the exit that is told, and what the log says.
 
-use heapbeat_shared::exit::{Asked, Exit, Facts, OomCount, ProcessExit, judge};
+use heapbeat_shared::exit::{Exit, ExitFacts, OomCount, ProcessExit, StopReason, classify};
 use heapbeat_shared::{ExitKind, UnixMillis};
 
 use super::machine::Notice;
@@ -10,11 +10,11 @@ use crate::flight_recorder::{Recording, boot_id};
 pub(super) fn worker_exit(
     story: Option<&Recording>,
     exit: ProcessExit,
-    asked: Option<Asked>,
+    asked: Option<StopReason>,
     oom: OomCount,
     now: UnixMillis,
 ) -> Exit {
-    let facts = Facts { exit: Some(exit), asked, oom, ..facts(story) };
+    let facts = ExitFacts { exit: Some(exit), asked, oom, ..facts(story) };
     tell(story, &facts, now)
 }
 
@@ -24,16 +24,16 @@ pub(super) fn leftover(story: &Recording, now: UnixMillis) -> Exit {
     tell(Some(story), &facts(Some(story)), at)
 }
 
-fn facts(story: Option<&Recording>) -> Facts {
-    let Some(story) = story else { return Facts::default() };
+fn facts(story: Option<&Recording>) -> ExitFacts {
+    let Some(story) = story else { return ExitFacts::default() };
     let (then, now) = (story.head.as_ref().map(|head| head.boot.as_str()).unwrap_or_default(), boot_id());
-    Facts {
+    ExitFacts {
         noted_stop: story.stopping.as_ref().map(|note| note.text.clone()),
         noted_finished: story.finished.is_some(),
         panic: story.panic.as_ref().map(|note| note.text.clone()),
         rebooted: (!then.is_empty() && !now.is_empty()).then_some(then != now),
         full: story.last.and_then(|last| percent(last.sample.working_set.0, last.limit.0)),
-        ..Facts::default()
+        ..ExitFacts::default()
     }
 }
 
@@ -41,8 +41,8 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
     u8::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).ok()
 }
 
-fn tell(story: Option<&Recording>, facts: &Facts, at: UnixMillis) -> Exit {
-    let judged = judge(facts);
+fn tell(story: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
+    let judged = classify(facts);
     let mut exit =
         Exit { kind: judged.kind, sure: judged.sure, at, evidence: judged.evidence, ..Exit::default() };
     let Some(story) = story else { return exit };

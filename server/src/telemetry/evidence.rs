@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use heapbeat_forecast::Assessment;
-use heapbeat_shared::report::{RouteReport, culprit};
+use heapbeat_shared::report::{RouteReport, top_route};
 
 use super::Telemetry;
 use crate::sampling::Reading;
@@ -54,8 +54,8 @@ impl fmt::Display for AlertEvidence {
             }
             None => write!(f, "{}", self.forecast)?,
         }
-        match culprit(&self.routes) {
-            Some(culprit) => write!(f, " {culprit}."),
+        match top_route(&self.routes) {
+            Some(top_route) => write!(f, " {top_route}."),
             None if self.growing().is_empty() => Ok(()),
             None => write!(f, " Growing: {}.", self.growing().join(", ")),
         }

@@ -29,7 +29,7 @@ impl Telemetry {
                 started: self.instance.started,
                 now: now.wall,
                 reading: &reading,
-                pressure: standing.rung,
+                pressure: standing.level,
                 shed: standing.shed,
                 refused,
                 purges,

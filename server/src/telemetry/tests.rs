@@ -49,7 +49,7 @@ fn a_report_carries_what_was_recorded_and_reads_back() {
     let (read, series) = Report::parse(&report.to_json()).unwrap();
     assert_eq!(read, report);
     assert_eq!((read.samples.first, read.samples.count, series.samples.len()), (0, 101, 101));
-    assert_eq!(read.pressure, Standing { rung: Pressure::Alert, since: UnixMillis(101_000), shed: 0 });
+    assert_eq!(read.pressure, PressureState { level: Pressure::Alert, since: UnixMillis(101_000), shed: 0 });
     assert_eq!(
         (read.limit.origin.as_str(), read.version.as_str()),
         ("from HEAPBEAT_MEMORY_LIMIT", "1a2b3c4")

@@ -8,11 +8,11 @@ use crate::event::cut;
 
 /// What is known of the end of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct ExitFacts {
     /// What its parent saw; `None` when nobody was there to see.
     pub exit: Option<ProcessExit>,
     /// What its supervisor had asked of it, if anything.
-    pub asked: Option<Asked>,
+    pub asked: Option<StopReason>,
     /// That it noted itself that it was asked to stop, and by what.
     pub noted_stop: Option<String>,
     /// That it noted to have finished in order.
@@ -21,7 +21,7 @@ pub struct Facts {
     pub panic: Option<String>,
     /// Kills for want of memory around its end.
     pub oom: OomCount,
-    /// Whether the machine was started anew since its last sign of life; `None` when that cannot be told.
+    /// Whether the machine was started anew since its last sign of life; `None` when that is unknown.
     pub rebooted: Option<bool>,
     /// Its working set at the last sample as a share of the limit, in percent.
     pub full: Option<u8>,
@@ -41,7 +41,7 @@ pub enum OomCount {
     Machine(u64),
 }
 
-/// How a process ended, as its parent is told.
+/// The wait status of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessExit {
     /// By itself, with a code.
@@ -52,7 +52,7 @@ pub enum ProcessExit {
 
 /// What a supervisor may have asked of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum StopReason {
     /// To stop, because the supervisor was asked to.
     Stop,
     /// To make room for its replacement.
@@ -63,7 +63,7 @@ pub enum Asked {
 
 /// What the facts come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct ExitClassification {
     /// The kind.
     pub kind: ExitKind,
     /// Whether no other story fits.
@@ -81,34 +81,34 @@ const SIGTERM: i32 = 15;
 const NEARLY_FULL: u8 = 90;
 
 /// How an instance with these facts ended.
-pub fn judge(facts: &Facts) -> Judgement {
-    let mut told = match facts.exit {
+pub fn classify(facts: &ExitFacts) -> ExitClassification {
+    let mut result = match facts.exit {
         Some(exit) => of_seen(facts, exit),
         None => of_unseen(facts),
     };
     if let Some(exit) = facts.exit {
-        told.evidence.insert(0, exit.to_string());
+        result.evidence.insert(0, exit.to_string());
     }
-    if matches!(told.kind, ExitKind::OomKill | ExitKind::Unknown | ExitKind::Crash)
+    if matches!(result.kind, ExitKind::OomKill | ExitKind::Unknown | ExitKind::Crash)
         && let Some(full) = facts.full
     {
-        told.evidence.push(format!("its memory was at {full} % of the limit when last seen"));
+        result.evidence.push(format!("its memory was at {full} % of the limit when last seen"));
     }
-    told
+    result
 }
 
-fn of_seen(facts: &Facts, exit: ProcessExit) -> Judgement {
-    if facts.asked == Some(Asked::Hung) {
+fn of_seen(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
+    if facts.asked == Some(StopReason::Hung) {
         let why = "it gave no sign of life and was killed for it".to_owned();
         // A kill for memory at the same moment would look the same.
         let sure = !matches!(facts.oom, OomCount::Group(1..) | OomCount::Machine(1..));
-        return Judgement { kind: ExitKind::Hang, sure, evidence: vec![why] };
+        return ExitClassification { kind: ExitKind::Hang, sure, evidence: vec![why] };
     }
     if let Some(panic) = &facts.panic {
-        let told = vec![cut(&format!("it noted: {panic}"))];
+        let evidence = vec![cut(&format!("it noted: {panic}"))];
         let aborted = matches!(exit, ProcessExit::Signal(SIGABRT) | ProcessExit::Code(101));
         if aborted {
-            return Judgement { kind: ExitKind::Panic, sure: true, evidence: told };
+            return ExitClassification { kind: ExitKind::Panic, sure: true, evidence };
         }
     }
     match exit {
@@ -119,37 +119,37 @@ fn of_seen(facts: &Facts, exit: ProcessExit) -> Judgement {
 }
 
 /// The kernel, the supervisor's own deadline, or somebody with a hammer.
-fn of_sigkill(facts: &Facts) -> Judgement {
+fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
     match facts.oom {
         OomCount::Group(killed @ 1..) => {
-            let told =
+            let reason =
                 format!("the kernel's count of kills for memory in its control group rose by {killed}");
-            return sure(ExitKind::OomKill, Some(told));
+            return sure(ExitKind::OomKill, Some(reason));
         }
         // The machine's other processes are counted too.
         OomCount::Machine(killed @ 1..) => {
-            let told = format!("the machine's count of kills for memory rose by {killed}");
+            let reason = format!("the machine's count of kills for memory rose by {killed}");
             let full = facts.full.is_some_and(|full| full >= NEARLY_FULL);
             let kind = if full { ExitKind::OomKill } else { ExitKind::Unknown };
-            return Judgement { kind, sure: false, evidence: vec![told] };
+            return ExitClassification { kind, sure: false, evidence: vec![reason] };
         }
         _ => {}
     }
     if let Some(asked) = facts.asked {
-        let told = "it did not finish in time and was cut".to_owned();
-        return sure(after_asking(facts, asked), Some(told));
+        let reason = "it did not finish in time and was cut".to_owned();
+        return sure(after_asking(facts, asked), Some(reason));
     }
     match facts.oom {
         OomCount::Unreadable => {
-            let told = "no count of kills for memory can be read here".to_owned();
-            Judgement { kind: ExitKind::Unknown, sure: false, evidence: vec![told] }
+            let reason = "no count of kills for memory can be read here".to_owned();
+            ExitClassification { kind: ExitKind::Unknown, sure: false, evidence: vec![reason] }
         }
         _ => sure(ExitKind::Crash, Some("the kernel killed nothing for memory meanwhile".to_owned())),
     }
 }
 
 /// Code 0, or a signal that asks.
-fn of_orderly(facts: &Facts, exit: ProcessExit) -> Judgement {
+fn of_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     if let Some(asked) = facts.asked {
         return sure(after_asking(facts, asked), asked_words(facts));
     }
@@ -159,14 +159,14 @@ fn of_orderly(facts: &Facts, exit: ProcessExit) -> Judgement {
     match exit {
         ProcessExit::Signal(_) => sure(stop(facts), Some("somebody asked before it could listen".to_owned())),
         ProcessExit::Code(_) => {
-            let told = "nobody is known to have asked it to end".to_owned();
-            Judgement { kind: ExitKind::Unknown, sure: false, evidence: vec![told] }
+            let reason = "nobody is known to have asked it to end".to_owned();
+            ExitClassification { kind: ExitKind::Unknown, sure: false, evidence: vec![reason] }
         }
     }
 }
 
 /// Its supervisor is gone as well.
-fn of_unseen(facts: &Facts) -> Judgement {
+fn of_unseen(facts: &ExitFacts) -> ExitClassification {
     let mut evidence = vec!["nobody was there to see it end".to_owned()];
     let (kind, sure) = if let Some(panic) = &facts.panic {
         evidence.push(cut(&format!("it noted: {panic}")));
@@ -186,31 +186,31 @@ fn of_unseen(facts: &Facts) -> Judgement {
         }
         (ExitKind::Unknown, false)
     };
-    Judgement { kind, sure, evidence }
+    ExitClassification { kind, sure, evidence }
 }
 
-fn after_asking(facts: &Facts, asked: Asked) -> ExitKind {
+fn after_asking(facts: &ExitFacts, asked: StopReason) -> ExitKind {
     match asked {
-        Asked::Stop => stop(facts),
-        Asked::Recycle => ExitKind::Recycle,
-        Asked::Hung => ExitKind::Hang,
+        StopReason::Stop => stop(facts),
+        StopReason::Recycle => ExitKind::Recycle,
+        StopReason::Hung => ExitKind::Hang,
     }
 }
 
-fn stop(facts: &Facts) -> ExitKind {
+fn stop(facts: &ExitFacts) -> ExitKind {
     if facts.version_changed { ExitKind::Deploy } else { ExitKind::Stop }
 }
 
-fn asked_words(facts: &Facts) -> Option<String> {
+fn asked_words(facts: &ExitFacts) -> Option<String> {
     Some(match facts.asked? {
-        Asked::Stop => "its supervisor had asked it to stop".to_owned(),
-        Asked::Recycle => "it was asked to make way for a fresh one".to_owned(),
-        Asked::Hung => return None,
+        StopReason::Stop => "its supervisor had asked it to stop".to_owned(),
+        StopReason::Recycle => "it was asked to make way for a fresh one".to_owned(),
+        StopReason::Hung => return None,
     })
 }
 
-fn sure(kind: ExitKind, evidence: Option<String>) -> Judgement {
-    Judgement { kind, sure: true, evidence: evidence.into_iter().collect() }
+fn sure(kind: ExitKind, evidence: Option<String>) -> ExitClassification {
+    ExitClassification { kind, sure: true, evidence: evidence.into_iter().collect() }
 }
 
 impl std::fmt::Display for ProcessExit {
@@ -251,14 +251,14 @@ mod tests {
     use super::*;
     use ExitKind::{Crash, Deploy, Hang, OomKill, Panic, Platform, Recycle, Stop, Unknown};
 
-    fn seen(exit: ProcessExit, change: impl FnOnce(&mut Facts)) -> Facts {
-        let mut facts = Facts { exit: Some(exit), oom: OomCount::Group(0), ..Facts::default() };
+    fn seen(exit: ProcessExit, change: impl FnOnce(&mut ExitFacts)) -> ExitFacts {
+        let mut facts = ExitFacts { exit: Some(exit), oom: OomCount::Group(0), ..ExitFacts::default() };
         change(&mut facts);
         facts
     }
 
-    fn unseen(change: impl FnOnce(&mut Facts)) -> Facts {
-        let mut facts = Facts::default();
+    fn unseen(change: impl FnOnce(&mut ExitFacts)) -> ExitFacts {
+        let mut facts = ExitFacts::default();
         change(&mut facts);
         facts
     }
@@ -267,28 +267,38 @@ mod tests {
     fn facts_decide_or_it_is_said_that_they_do_not() {
         use ProcessExit::{Code, Signal};
         let note = |text: &str| Some(text.to_owned());
-        let cases: Vec<(&str, Facts, ExitKind, bool)> = vec![
-            ("asked, and it went", seen(Code(0), |f| f.asked = Some(Asked::Stop)), Stop, true),
-            ("asked, and too slow", seen(Signal(9), |f| f.asked = Some(Asked::Stop)), Stop, true),
-            ("asked before it could listen", seen(Signal(15), |f| f.asked = Some(Asked::Stop)), Stop, true),
-            ("asked, but it crashed instead", seen(Signal(11), |f| f.asked = Some(Asked::Stop)), Crash, true),
-            ("asked, but exit code 3", seen(Code(3), |f| f.asked = Some(Asked::Recycle)), Crash, true),
+        let cases: Vec<(&str, ExitFacts, ExitKind, bool)> = vec![
+            ("asked, and it went", seen(Code(0), |f| f.asked = Some(StopReason::Stop)), Stop, true),
+            ("asked, and too slow", seen(Signal(9), |f| f.asked = Some(StopReason::Stop)), Stop, true),
+            (
+                "asked before it could listen",
+                seen(Signal(15), |f| f.asked = Some(StopReason::Stop)),
+                Stop,
+                true,
+            ),
+            (
+                "asked, but it crashed instead",
+                seen(Signal(11), |f| f.asked = Some(StopReason::Stop)),
+                Crash,
+                true,
+            ),
+            ("asked, but exit code 3", seen(Code(3), |f| f.asked = Some(StopReason::Recycle)), Crash, true),
             (
                 "asked, and another version follows",
-                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(Asked::Stop), true)),
+                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(StopReason::Stop), true)),
                 Deploy,
                 true,
             ),
-            ("replaced", seen(Code(0), |f| f.asked = Some(Asked::Recycle)), Recycle, true),
+            ("replaced", seen(Code(0), |f| f.asked = Some(StopReason::Recycle)), Recycle, true),
             (
                 "replaced by another version is still the guard's doing",
-                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(Asked::Recycle), true)),
+                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(StopReason::Recycle), true)),
                 Recycle,
                 true,
             ),
             (
                 "replaced, but the kernel was faster",
-                seen(Signal(9), |f| (f.asked, f.oom) = (Some(Asked::Recycle), OomCount::Group(1))),
+                seen(Signal(9), |f| (f.asked, f.oom) = (Some(StopReason::Recycle), OomCount::Group(1))),
                 OomKill,
                 true,
             ),
@@ -325,10 +335,10 @@ mod tests {
             ),
             ("a segmentation fault", seen(Signal(11), |_| ()), Crash, true),
             ("an exit code", seen(Code(3), |_| ()), Crash, true),
-            ("hung", seen(Signal(9), |f| f.asked = Some(Asked::Hung)), Hang, true),
+            ("hung", seen(Signal(9), |f| f.asked = Some(StopReason::Hung)), Hang, true),
             (
                 "hung, and the kernel was at it too",
-                seen(Signal(9), |f| (f.asked, f.oom) = (Some(Asked::Hung), OomCount::Group(1))),
+                seen(Signal(9), |f| (f.asked, f.oom) = (Some(StopReason::Hung), OomCount::Group(1))),
                 Hang,
                 false,
             ),
@@ -345,26 +355,26 @@ mod tests {
             ("nothing known at all", unseen(|_| ()), Unknown, false),
         ];
         for (name, facts, kind, sure) in cases {
-            let told = judge(&facts);
-            assert_eq!((told.kind, told.sure), (kind, sure), "{name}: {told:?}");
-            assert!(!told.evidence.is_empty(), "{name}: no evidence");
-            assert!(told.kind != Unknown || !told.sure, "{name}: sure of not knowing");
+            let result = classify(&facts);
+            assert_eq!((result.kind, result.sure), (kind, sure), "{name}: {result:?}");
+            assert!(!result.evidence.is_empty(), "{name}: no evidence");
+            assert!(result.kind != Unknown || !result.sure, "{name}: sure of not knowing");
         }
     }
 
     #[test]
     fn the_evidence_begins_with_what_was_seen() {
-        let told = judge(&seen(ProcessExit::Signal(9), |f| {
+        let result = classify(&seen(ProcessExit::Signal(9), |f| {
             (f.oom, f.full) = (OomCount::Group(1), Some(99));
         }));
         assert_eq!(
-            told.evidence,
+            result.evidence,
             [
                 "it was ended by SIGKILL",
                 "the kernel's count of kills for memory in its control group rose by 1",
                 "its memory was at 99 % of the limit when last seen"
             ]
         );
-        assert_eq!(judge(&seen(ProcessExit::Signal(34), |_| ())).evidence[0], "it was ended by signal 34");
+        assert_eq!(classify(&seen(ProcessExit::Signal(34), |_| ())).evidence[0], "it was ended by signal 34");
     }
 }

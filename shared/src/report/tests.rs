@@ -38,7 +38,7 @@ fn report(first: u64, count: u64) -> Report {
         started: UnixMillis(0),
         now: UnixMillis(3_600_000),
         limit: Limit { bytes: Bytes::from_mb(512), origin: "cgroup".into() },
-        pressure: Standing { rung: Pressure::Alert, since: UnixMillis(5), shed: 0 },
+        pressure: PressureState { level: Pressure::Alert, since: UnixMillis(5), shed: 0 },
         latest: Sample::default(),
         system: System { threads: Some(4), ..System::default() },
         events: vec![Event { at: UnixMillis(1), kind: EventKind::Started }],

@@ -16,7 +16,7 @@ const LONGEST: usize = 100;
 
 /// Who makes memory grow.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Culprit<'a> {
+pub struct TopRoute<'a> {
     /// Method and path; a name in parentheses for work that is no route's.
     pub route: &'a str,
     /// Bytes kept by one request, where there are enough requests to say so.
@@ -27,11 +27,11 @@ pub struct Culprit<'a> {
     pub share: f64,
 }
 
-/// Looks for the culprit among `routes`.
-pub fn culprit(routes: &[RouteReport]) -> Option<Culprit<'_>> {
+/// Looks for the top_route among `routes`.
+pub fn top_route(routes: &[RouteReport]) -> Option<TopRoute<'_>> {
     let (worst, all) = grower(routes)?;
     let requests = worst.requests_per_second * 60.0;
-    Some(Culprit {
+    Some(TopRoute {
         route: &worst.route,
         per_request: (requests >= FEWEST_REQUESTS).then(|| bytes(growth(worst) / requests)),
         per_minute: bytes(growth(worst)),
@@ -53,7 +53,7 @@ fn grower(routes: &[RouteReport]) -> Option<(&RouteReport, f64)> {
 }
 
 /// The route that makes memory grow and the whole megabytes that it keeps in an hour: `POST /upload, 24 MB/h`.
-pub fn growing(routes: &[RouteReport]) -> Option<String> {
+pub fn describe_top_route(routes: &[RouteReport]) -> Option<String> {
     let (worst, _) = grower(routes)?;
     let route = &worst.route[..worst.route.floor_char_boundary(LONGEST)];
     Some([route, ", ", &(bytes(growth(worst) * 60.0).0 >> 20).to_string(), " MB/h"].concat())
@@ -64,7 +64,7 @@ fn growth(route: &RouteReport) -> f64 {
     route.growth_per_minute.unwrap_or(0.0).max(0.0)
 }
 
-impl fmt::Display for Culprit<'_> {
+impl fmt::Display for TopRoute<'_> {
     /// `POST /upload keeps 1.9 MB a request; 96 % of the growth`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.per_request {
@@ -102,16 +102,16 @@ mod tests {
     fn who_explains_the_growth_is_named() {
         let often = [route("GET /", 2.0, 100.0), route("POST /upload", 48.0, 0.42)];
         assert_eq!(
-            culprit(&often).unwrap().to_string(),
+            top_route(&often).unwrap().to_string(),
             "POST /upload keeps 1.9 MB a request; 96 % of the growth"
         );
         let seldom = [route("POST /import", 48.0, 0.01), route("GET /", -5.0, 100.0)];
         assert_eq!(
-            culprit(&seldom).unwrap().to_string(),
+            top_route(&seldom).unwrap().to_string(),
             "POST /import keeps 48.0 MB a minute; 100 % of the growth"
         );
-        assert_eq!(growing(&seldom).as_deref(), Some("POST /import, 2880 MB/h"));
-        let long = growing(&[route(&"é".repeat(1_000), 0.4, 1.0)]).unwrap();
+        assert_eq!(describe_top_route(&seldom).as_deref(), Some("POST /import, 2880 MB/h"));
+        let long = describe_top_route(&[route(&"é".repeat(1_000), 0.4, 1.0)]).unwrap();
         assert_eq!(long, format!("{}, 24 MB/h", "é".repeat(50)));
     }
 
@@ -125,8 +125,8 @@ mod tests {
             ("none", vec![]),
         ];
         for (name, routes) in cases {
-            assert_eq!(culprit(&routes), None, "{name}");
-            assert_eq!(growing(&routes), None, "{name}");
+            assert_eq!(top_route(&routes), None, "{name}");
+            assert_eq!(describe_top_route(&routes), None, "{name}");
         }
     }
 }

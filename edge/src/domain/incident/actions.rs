@@ -31,7 +31,9 @@ impl IncidentUpdate {
     pub fn parse(text: &str) -> Result<IncidentUpdate, String> {
         let right =
             r#"the body is {"note":"…"}, {"acknowledge":true} or {"resolve":true}, or some of them together"#;
-        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text) else { return Err(right.to_owned()) };
+        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text) else {
+            return Err(right.to_owned());
+        };
         let mut orders = IncidentUpdate::default();
         for (name, value) in &body {
             match (name.as_str(), value) {
@@ -84,7 +86,10 @@ mod tests {
     #[test]
     fn bodies() {
         let right = [
-            (r#"{"note":" a deploy "}"#, IncidentUpdate { note: Some("a deploy".into()), ..IncidentUpdate::default() }),
+            (
+                r#"{"note":" a deploy "}"#,
+                IncidentUpdate { note: Some("a deploy".into()), ..IncidentUpdate::default() },
+            ),
             (r#"{"acknowledge":true}"#, IncidentUpdate { acknowledge: true, ..IncidentUpdate::default() }),
             (
                 r#"{"resolve":true,"note":"x"}"#,
@@ -123,7 +128,8 @@ mod tests {
             let at = UnixMillis(minute * 60_000);
             if letter.is_uppercase() {
                 let mut incident = board.incident(&"a".parse().unwrap()).unwrap().clone();
-                let orders = IncidentUpdate { acknowledge: letter == 'A', resolve: letter == 'R', note: None };
+                let orders =
+                    IncidentUpdate { acknowledge: letter == 'A', resolve: letter == 'R', note: None };
                 orders.apply(&mut incident, at).unwrap();
                 board.amend_incident(incident);
                 continue;

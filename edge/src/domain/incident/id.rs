@@ -22,7 +22,9 @@ pub struct IncidentId {
 
 /// The text is not the id of an incident.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an incident's id is the id of its monitor, a dash and a second of Unix time, such as api-1767225600")]
+#[error(
+    "an incident's id is the id of its monitor, a dash and a second of Unix time, such as api-1767225600"
+)]
 pub struct IncidentIdError;
 
 impl fmt::Display for IncidentId {

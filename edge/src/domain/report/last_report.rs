@@ -9,7 +9,7 @@ use std::time::Duration;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Assessment;
-use heapbeat_shared::report::growing;
+use heapbeat_shared::report::describe_top_route;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
 use minicbor::{Decode, Encode};
@@ -130,13 +130,13 @@ impl Told {
             shift,
             cursor: report.cursor().or(same.and_then(|told| told.cursor)),
             limit: report.limit.bytes,
-            pressure: report.pressure.rung,
+            pressure: report.pressure.level,
             pressure_since: move_clock(report.pressure.since),
             forecast: report.forecast,
             latest: Sample { at: move_clock(report.latest.at), ..report.latest },
             seen: UnixMillis(0),
             leaving: same.and_then(|told| told.leaving.clone()),
-            grows: growing(&report.routes),
+            grows: describe_top_route(&report.routes),
         };
         let known = UnixMillis(seen.unwrap_or(i64::MIN / 2).saturating_add(shift));
         told.seen = news.events.iter().map(|event| event.at).fold(known, UnixMillis::max);

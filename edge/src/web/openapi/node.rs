@@ -1,6 +1,5 @@
 //! JSON as a tree whose objects keep their order: a document is read from its top.
 
-
 use crate::json::quoted;
 
 /// A value.

@@ -30,7 +30,8 @@ pub(super) fn uptime() -> Operation {
 
 /// `GET /api/v1/monitors/{id}/memory`.
 pub(super) fn memory() -> Operation {
-    let told = api::to_json(&MemoryHistoryView::new(sample::ID, Tier::Second, sample::WINDOW, &sample::line()));
+    let told =
+        api::to_json(&MemoryHistoryView::new(sample::ID, Tier::Second, sample::WINDOW, &sample::line()));
     Operation::read(
         ("getMemory", PAST),
         "Memory over a stretch of time",

@@ -22,7 +22,9 @@ use crate::domain::maintenance::Work;
 use crate::domain::quota::Usage;
 use crate::domain::report::last_report::Run;
 use crate::domain::report::version_comparison::{AGES, Growth, Version};
-use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime};
+use crate::domain::snapshot::{
+    ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime,
+};
 use crate::view::{MonitorDetailView, MonitorView, Timestamp};
 use crate::web::api::to_json;
 

@@ -46,9 +46,8 @@ fn monitor(page: &MonitorPageView) -> Value {
     let fine = |state| matches!(state, State::Up | State::Unobserved);
     let troubled = page.days.iter().rev().filter(|day| !fine(day.state)).map(|day| {
         let (from, to) = (day.day.0, day.day.0.plus(DAY));
-        let on_it = |it: &&IncidentLineView| {
-            it.opened.0 < to && it.closed.is_none_or(|closed| closed.0 >= from)
-        };
+        let on_it =
+            |it: &&IncidentLineView| it.opened.0 < to && it.closed.is_none_or(|closed| closed.0 >= from);
         let mut value = value_of(day);
         value["incidents"] = page.incidents.iter().filter(on_it).map(line).collect();
         value

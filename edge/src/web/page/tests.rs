@@ -5,8 +5,10 @@ use crate::config::Problem;
 use crate::domain::State;
 use crate::domain::maintenance::Work;
 use crate::domain::quota::Usage;
+use crate::domain::snapshot::{
+    ChartPoint, ExitSummary, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime,
+};
 use crate::fleet::merge::statuses;
-use crate::domain::snapshot::{ChartPoint, ExitSummary, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime};
 use crate::view::{MemoryDayView, StatusPageView, StatusView};
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
@@ -147,8 +149,11 @@ fn announced_work_is_told_once_with_the_names_of_all_whom_it_concerns() {
 #[test]
 fn the_limit_is_shown_where_it_is_known() {
     let mut api = monitor("API", State::Degraded);
-    api.memory =
-        api.memory.map(|m| MemorySnapshot { limit: Some(Megabytes(512)), pressure: Some(Pressure::Alert), ..m });
+    api.memory = api.memory.map(|m| MemorySnapshot {
+        limit: Some(Megabytes(512)),
+        pressure: Some(Pressure::Alert),
+        ..m
+    });
     let html = page(&[view(vec![api])]);
     assert!(html.contains("of 512 MB") && html.contains(r#"class="limit""#), "{html}");
 }

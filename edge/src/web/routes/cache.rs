@@ -162,7 +162,13 @@ impl Cache {
         let found = self.0.iter().position(|entry| entry.request == *request);
         let at = found.unwrap_or_else(|| {
             let request = request.clone();
-            self.0.push(Entry { request: request.clone(), answered: None, asked: None, failed: None, used: now });
+            self.0.push(Entry {
+                request: request.clone(),
+                answered: None,
+                asked: None,
+                failed: None,
+                used: now,
+            });
             self.make_room(&request);
             self.0.len() - 1
         });
@@ -175,7 +181,9 @@ impl Cache {
     fn make_room(&mut self, keep: &HubRequest) {
         while self.0.len() > MOST || self.0.iter().map(Entry::bytes).sum::<usize>() > MOST_BYTES {
             let others = self.0.iter().enumerate().filter(|(_, entry)| entry.request != *keep);
-            let Some((at, _)) = others.min_by_key(|(_, entry)| (entry.priority(), entry.used.0)) else { return };
+            let Some((at, _)) = others.min_by_key(|(_, entry)| (entry.priority(), entry.used.0)) else {
+                return;
+            };
             self.0.remove(at);
         }
     }

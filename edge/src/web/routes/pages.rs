@@ -73,8 +73,8 @@ pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &s
 fn made(page: Page, path: &str, answer: &Rc<Answer>, reader: &Reader) -> Option<Rc<str>> {
     // A page that says how old it is, is another one every second.
     let stale = reader.stale.map_or(String::new(), |age| age.to_string());
-    let key = [page.as_str(), path, reader.messages.language(), &reader.query, &reader.origin, &stale]
-        .join(" ");
+    let key =
+        [page.as_str(), path, reader.messages.language(), &reader.query, &reader.origin, &stale].join(" ");
     let known = MADE.with_borrow(|all| {
         let found = all.iter().find(|it| it.key == key && Rc::ptr_eq(&it.answer, answer));
         found.map(|it| Rc::clone(&it.page))

@@ -5,7 +5,7 @@
 
 use heapbeat_forecast::{Place, Verdict};
 use heapbeat_shared::event::EventKind;
-use heapbeat_shared::report::{RouteReport, culprit};
+use heapbeat_shared::report::{RouteReport, top_route};
 use heapbeat_shared::{Bytes, Pressure, Status};
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ fn usage(snapshot: &Snapshot) -> Vec<Advice> {
         (Some(limit), Some(share)) => format!("{used} of {} ({:.0} %)", limit.bytes, share * 100.0),
         _ => used.to_string(),
     };
-    let rung = snapshot.pressure.map(|standing| standing.rung);
+    let rung = snapshot.pressure.map(|standing| standing.level);
     let by_share = match snapshot.used_share() {
         Some(share) if share >= 0.9375 => Some(Pressure::Recycle),
         Some(share) if share >= 0.78125 => Some(Pressure::Alert),
@@ -132,13 +132,13 @@ fn forecast(snapshot: &Snapshot) -> Vec<Advice> {
 
 /// The route that explains the growth, if one does, and where to search.
 fn suspect_route(routes: &[RouteReport]) -> Option<String> {
-    let culprit = culprit(routes)?;
-    let hint = if culprit.route.starts_with('(') {
+    let top_route = top_route(routes)?;
+    let hint = if top_route.route.starts_with('(') {
         "check background tasks, connections, and tasks that are spawned without their route (attribution::carry)"
     } else {
         "check its caches, maps and channels"
     };
-    Some(format!("{culprit}: {hint}."))
+    Some(format!("{top_route}: {hint}."))
 }
 
 /// Kills by the kernel.

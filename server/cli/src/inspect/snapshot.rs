@@ -2,7 +2,7 @@
 
 use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::event::Event;
-use heapbeat_shared::report::{Limit, Report, RouteReport, Standing, System};
+use heapbeat_shared::report::{Limit, PressureState, Report, RouteReport, System};
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ pub(crate) struct Snapshot {
     /// The limit, where known.
     pub(crate) limit: Option<Limit>,
     /// Pressure level, and since when it lasts.
-    pub(crate) pressure: Option<Standing>,
+    pub(crate) pressure: Option<PressureState>,
     /// Figures of the operating system.
     pub(crate) system: System,
     /// Memory by route.

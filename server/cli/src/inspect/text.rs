@@ -91,7 +91,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let rows = [
         ("memory", Some(used)),
         ("limit", limit),
-        ("pressure", snapshot.pressure.map(|standing| standing.rung.as_str().to_owned())),
+        ("pressure", snapshot.pressure.map(|standing| standing.level.as_str().to_owned())),
         ("last exit", snapshot.previous.as_ref().map(|exit| describe_exit(snapshot.at, exit))),
         ("rss", Some(sample.rss.to_string())),
         ("peak", bytes(system.peak)),

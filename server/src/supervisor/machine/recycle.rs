@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::exit::Asked;
+use heapbeat_shared::exit::StopReason;
 
 use super::{Command, Effect, Machine, Notice, ReplacementStatus, Role, Worker, WorkerNumber};
 use crate::supervisor::limits::AFTER_DRAIN;
@@ -85,7 +85,7 @@ impl Machine {
         if let Some(worker) = self.with(Role::Serving) {
             worker.left_at = now;
             worker.task = Role::Leaving(now + rules.short_drain + rules.last_report);
-            worker.asked = Some(Asked::Recycle);
+            worker.asked = Some(StopReason::Recycle);
             effects.push(Effect::Send(worker.number, Command::HandOver(rules.short_drain)));
         }
     }
@@ -110,7 +110,7 @@ impl Machine {
                 old.left_at = now;
                 old.task = Role::Leaving(now + rules.drain);
                 if old.doom.is_none() {
-                    old.asked = Some(Asked::Recycle);
+                    old.asked = Some(StopReason::Recycle);
                     effects.push(Effect::Send(
                         old.number,
                         Command::HandOver(rules.drain.saturating_sub(AFTER_DRAIN)),

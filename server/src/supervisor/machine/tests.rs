@@ -155,7 +155,7 @@ fn a_recycle_hands_over_when_the_new_worker_is_ready() {
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Code(0)))]);
     assert_eq!(
         effects,
-        [Investigate(1, ProcessExit::Code(0), Some(Asked::Recycle))],
+        [Investigate(1, ProcessExit::Code(0), Some(StopReason::Recycle))],
         "nothing is started in its place"
     );
     let effects = play(&mut machine, &[], &[(66.5, Tick)]);
@@ -221,7 +221,7 @@ fn two_that_would_not_fit_follow_one_after_the_other() {
         [Log(Notice::OneAfterTheOther("mark".into())), Send(1, Command::HandOver(secs(5.0)))]
     );
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Code(0)))]);
-    assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(Asked::Recycle)), Start(2)]);
+    assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(StopReason::Recycle)), Start(2)]);
     assert_eq!(machine.failures, 0);
     assert!(play(&mut machine, &[], &[(62.5, Ready(2))]).contains(&Log(Notice::Replaced(2))));
 }
@@ -233,7 +233,7 @@ fn a_worker_that_leaves_is_cut_in_time() {
     assert_eq!(play(&mut machine, &[], &[(88.9, Tick)]), []);
     assert_eq!(play(&mut machine, &[], &[(89.0, Tick)]), [Log(Notice::Cut(1)), Kill(1)]);
     let effects = play(&mut machine, &[], &[(89.1, Exited(1, KILLED))]);
-    assert_eq!(effects, [Investigate(1, KILLED, Some(Asked::Recycle))]);
+    assert_eq!(effects, [Investigate(1, KILLED, Some(StopReason::Recycle))]);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_hung_worker_may_report_and_is_killed() {
     let effects = play(&mut machine, &[1], &[(71.0, Tick)]);
     assert_eq!(effects, [Kill(1)]);
     let effects = play(&mut machine, &[1], &[(71.1, Exited(1, KILLED))]);
-    assert_eq!(effects, [Investigate(1, KILLED, Some(Asked::Hung)), Start(2)]);
+    assert_eq!(effects, [Investigate(1, KILLED, Some(StopReason::Hung)), Start(2)]);
 }
 
 /// Steps as often as the loop does where nothing is heard, until `until`; the seconds at which a worker was called hung.
@@ -341,7 +341,7 @@ fn stopping_asks_waits_and_leaves_with_the_workers_code() {
         [Send(1, Command::Stop(StopSignal::Interrupt, 2))]
     );
     let effects = play(&mut machine, &[], &[(63.0, Exited(1, ProcessExit::Code(0)))]);
-    assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(Asked::Stop)), Exit(0)]);
+    assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(StopReason::Stop)), Exit(0)]);
 }
 
 #[test]

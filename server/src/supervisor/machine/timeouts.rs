@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
-use heapbeat_shared::exit::Asked;
+use heapbeat_shared::exit::StopReason;
 
 use super::{
     Command, Effect, Limits, Machine, Notice, ReplacementStatus, Role, StopSignal, Termination, Worker,
@@ -95,13 +95,13 @@ impl Machine {
                     worker.kill(effects);
                 }
                 Role::Serving | Role::Replacement if now >= worker.silent_at(&rules) => {
-                    worker.asked = Some(Asked::Hung);
+                    worker.asked = Some(StopReason::Hung);
                     worker.doom = Some(Termination::Report(now + rules.last_report));
                     effects.push(Effect::Log(Notice::Hung(worker.number)));
                     effects.push(Effect::Send(worker.number, Command::Report));
                 }
                 Role::Serving | Role::Replacement => {
-                    worker.asked = Some(Asked::Hung);
+                    worker.asked = Some(StopReason::Hung);
                     effects.push(Effect::Log(Notice::StartTimedOut(worker.number)));
                     worker.kill(effects);
                 }

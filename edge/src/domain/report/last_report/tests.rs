@@ -1,6 +1,6 @@
-use heapbeat_shared::exit::ExitKind;
 use heapbeat_forecast::Forecaster;
-use heapbeat_shared::report::{Block, LastSamples, Limit, Report, Standing, System};
+use heapbeat_shared::exit::ExitKind;
+use heapbeat_shared::report::{Block, LastSamples, Limit, PressureState, Report, System};
 use heapbeat_shared::{HealthMemory, Status, series};
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         started: now.minus(Duration::from_secs(60)),
         now,
         limit: Limit { bytes: Bytes::from_mb(512), origin: "cgroup".into() },
-        pressure: Standing { rung: Pressure::Calm, since: UnixMillis(0), shed: 0 },
+        pressure: PressureState { level: Pressure::Calm, since: UnixMillis(0), shed: 0 },
         latest: samples.last().copied().unwrap_or_default(),
         system: System::default(),
         events: Vec::new(),

@@ -6,8 +6,8 @@ use heapbeat_shared::UnixMillis;
 
 use super::*;
 use crate::domain::heartbeat::JobSignal;
-use crate::web::api::badge::{Metric, Style};
 use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange};
+use crate::web::api::badge::{Metric, Style};
 use crate::web::routes::parameters::BadgeOptions;
 
 fn monitor() -> MonitorId {
@@ -64,7 +64,10 @@ fn a_path_and_a_query_give_a_route_with_parsed_parameters() {
             "/badge/api.json",
             Route::ShieldsBadge { monitor: monitor(), options: badge(Metric::Status, Style::Flat, None) },
         ),
-        ("/api/v1/admin/export?from=1-2-3", Route::Export { from: ExportCursor { hub: 1, table: 2, row: 3 } }),
+        (
+            "/api/v1/admin/export?from=1-2-3",
+            Route::Export { from: ExportCursor { hub: 1, table: 2, row: 3 } },
+        ),
     ];
     for (target, expected) in cases {
         assert_eq!(route(&Method::GET, target), Ok(expected.clone()), "{target}");

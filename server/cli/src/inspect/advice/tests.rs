@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use heapbeat_forecast::{Assessment, Basis, Forecaster, Rate, Slope, TimeToLimit};
 use heapbeat_shared::event::Event;
-use heapbeat_shared::report::{Limit, Standing};
+use heapbeat_shared::report::{Limit, PressureState};
 use heapbeat_shared::{Sample, UnixMillis};
 
 use super::*;
@@ -60,8 +60,11 @@ fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
 /// Name, snapshot, severity, and a part of the first advice.
 #[test]
 fn each_rule_advises_by_its_figures() {
-    let rung =
-        |rung| move |p: &mut Snapshot| p.pressure = Some(Standing { rung, since: UnixMillis(0), shed: 0 });
+    let rung = |rung| {
+        move |p: &mut Snapshot| {
+            p.pressure = Some(PressureState { level: rung, since: UnixMillis(0), shed: 0 })
+        }
+    };
     let cases = [
         ("steady", steady(), Severity::Fine, "Nothing to do."),
         (

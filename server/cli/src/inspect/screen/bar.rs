@@ -15,7 +15,8 @@ pub(super) fn line(snapshot: &Snapshot, width: u16, scheme: ColorScheme) -> Line
     let Some((limit, share)) = snapshot.limit.as_ref().zip(snapshot.used_share()) else {
         return Line::raw(format!("{used} used, unknown limit"));
     };
-    let rung = snapshot.pressure.map_or_else(String::new, |standing| format!("  {}", standing.rung.as_str()));
+    let rung =
+        snapshot.pressure.map_or_else(String::new, |standing| format!("  {}", standing.level.as_str()));
     let words = format!(" {used} of {} ({:.0} %){rung}", limit.bytes, share * 100.0);
     let cells = usize::from(width).saturating_sub(words.chars().count());
     Line::from(vec![

@@ -2,7 +2,7 @@
 
 use heapbeat_forecast::{Basis, Place, Rate, Slope, TimeToLimit, Verdict};
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::report::{RouteReport, Standing, System};
+use heapbeat_shared::report::{PressureState, RouteReport, System};
 use heapbeat_shared::{Bytes, Pressure, Status, UnixMillis};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -59,7 +59,7 @@ fn calm() -> Snapshot {
     snapshot.status = Some(Status::Healthy);
     snapshot.version = Some("1.4.2".into());
     snapshot.uptime = Some(26_400);
-    snapshot.pressure = Some(Standing { rung: Pressure::Calm, since: snapshot.at, shed: 0 });
+    snapshot.pressure = Some(PressureState { level: Pressure::Calm, since: snapshot.at, shed: 0 });
     snapshot.system = System {
         threads: Some(9),
         open_files: Some(31),
@@ -92,7 +92,7 @@ fn leaking() -> Snapshot {
         (mb(370), mb(376), mb(385));
     snapshot.status = Some(Status::Degraded);
     let since = snapshot.at.minus(Duration::from_secs(20));
-    snapshot.pressure = Some(Standing { rung: Pressure::Alert, since, shed: 0 });
+    snapshot.pressure = Some(PressureState { level: Pressure::Alert, since, shed: 0 });
     let rate = |mb: f64| Rate(mb * MB / 60.0);
     snapshot.forecast.verdict = Verdict::Leaking;
     snapshot.forecast.basis = Basis::Retained;
