@@ -5,7 +5,6 @@ import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { writeReference } from "./api-reference.mjs";
 import { fail, logNote } from "./log.mjs";
-import { writePages } from "./pages.mjs";
 import { runCommand } from "./process.mjs";
 import { DEPLOYED, WASM_TARGET } from "./programs.mjs";
 
@@ -33,7 +32,6 @@ const compiledModule = (profile) => join("target", WASM_TARGET, profile, "heapbe
 
 /** Makes edge/build, unless it was made of the same files. @param {string} profile */
 export async function bundle(profile) {
-  writePages();
   writeReference();
   const stamp = describeInputs(profile);
   if (stamp === readStamp()) return;

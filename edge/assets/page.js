@@ -1,9 +1,9 @@
-// What a page can do besides: the theme, the reader's own time, values under the pointer, zooming in, and staying current.
-// Without it the page is complete; it only ever shows what stands in the tables.
+// What JavaScript adds to a page: the theme, the reader's time zone, values under the pointer, zooming, and updates. The page is
+// complete without it: the script only shows what the tables hold.
 
 const root = document.documentElement;
 
-/** Has the theme follow the system, or be light, or dark; remembered in this browser. */
+/** Switches between the system's theme, light and dark, and remembers the choice in this browser. */
 function theme() {
   const button = document.querySelector("[data-theme-switch]");
   if (!button) return;
@@ -30,10 +30,10 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const clock = new Intl.DateTimeFormat(root.lang, CLOCK);
 const date = new Intl.DateTimeFormat(root.lang, { month: "short", day: "numeric", ...CLOCK });
 
-/** An instant in the reader's zone. */
+/** Formats an instant in the reader's zone. */
 const local = (at) => (new Date(at).toDateString() === new Date().toDateString() ? clock : date).format(at);
 
-/** Shows every instant in the reader's zone, with UTC under the pointer. */
+/** Shows every instant in the reader's zone, and UTC as its title. */
 function times(within) {
   for (const time of within.querySelectorAll("time")) {
     const at = Date.parse(time.dateTime);
@@ -49,7 +49,7 @@ function times(within) {
   }
 }
 
-/** Shows what stands in the table of a chart for the instant under the pointer; dragging chooses a stretch. */
+/** Shows the figures of a chart's table for the instant under the pointer; dragging selects a time range. */
 function chart(figure) {
   const svg = figure.querySelector("svg");
   const rows = [...figure.querySelectorAll("tbody tr")].map((row) => ({
@@ -61,12 +61,12 @@ function chart(figure) {
   const place = svg.parentElement;
   const [from, to] = [Number(svg.dataset.from), Number(svg.dataset.to)];
   const line = document.createElement("div");
-  const told = document.createElement("output");
-  const chosen = document.createElement("div");
+  const tooltip = document.createElement("output");
+  const selection = document.createElement("div");
   line.className = "cursor";
-  told.className = "told";
-  chosen.className = "chosen";
-  for (const part of [line, told, chosen]) {
+  tooltip.className = "tooltip";
+  selection.className = "selection";
+  for (const part of [line, tooltip, selection]) {
     part.hidden = true;
     place.append(part);
   }
@@ -79,23 +79,23 @@ function chart(figure) {
   const show = (part) => {
     const at = from + (to - from) * part;
     const row = rows.reduce((best, it) => (Math.abs(it.at - at) < Math.abs(best.at - at) ? it : best));
-    told.textContent = [
+    tooltip.textContent = [
       local(row.at),
       ...row.values.map((value, index) => `${names[index]} ${value} ${figure.dataset.unit}`),
     ].join(" · ");
     const x = left((row.at - from) / (to - from));
     line.style.left = `${x}px`;
-    line.hidden = told.hidden = false;
+    line.hidden = tooltip.hidden = false;
     if (start !== undefined) {
       const [a, b] = [Math.min(start, part), Math.max(start, part)];
-      chosen.style.left = `${left(a)}px`;
-      chosen.style.width = `${left(b) - left(a)}px`;
-      chosen.hidden = false;
+      selection.style.left = `${left(a)}px`;
+      selection.style.width = `${left(b) - left(a)}px`;
+      selection.hidden = false;
     }
   };
   svg.addEventListener("pointermove", (event) => show(share(event)));
   svg.addEventListener("pointerleave", () => {
-    line.hidden = told.hidden = chosen.hidden = true;
+    line.hidden = tooltip.hidden = selection.hidden = true;
     start = undefined;
   });
   svg.addEventListener("pointerdown", (event) => {
@@ -112,7 +112,7 @@ function chart(figure) {
       location.search = query.toString();
     }
     start = undefined;
-    chosen.hidden = true;
+    selection.hidden = true;
   });
 }
 
@@ -121,7 +121,7 @@ function prepare(within) {
   for (const figure of within.querySelectorAll("[data-chart]")) chart(figure);
 }
 
-/** Puts what has changed in the place of what is shown, once a minute while somebody looks, and never under somebody's hands. */
+/** Updates the page in place, once a minute while it is visible, and not while the reader uses it. */
 async function refresh() {
   const main = document.querySelector("[data-live]");
   const busy = main?.contains(document.activeElement) || main?.querySelector("details[open]");
@@ -141,7 +141,7 @@ async function refresh() {
   if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon.getAttribute("href"));
 }
 
-/** Offers to tell this browser, where the edge can and the browser can. */
+/** Shows the button for notifications, if the edge sends them and the browser supports them. */
 async function push() {
   const button = document.querySelector("[data-push]");
   if (!button || !("serviceWorker" in navigator && "PushManager" in window)) return;

@@ -1,14 +1,14 @@
-// Shows what the edge tells this browser, and leads to the page that says more. It answers no request: the page is never its own.
+// Shows a notification for each message of the edge, and opens the page that it is about. It handles no requests.
 
 const texts = new URL(self.location).searchParams;
 
 self.addEventListener("push", (event) => {
-  const told = event.data?.json() ?? {};
-  const title = told.title ?? texts.get("told") ?? "Status";
-  const body = told.event === "subscribe" ? new URL(told.page).host : told.text;
-  const path = told.monitor ? `/monitors/${encodeURIComponent(told.monitor)}` : "/";
-  // One incident is one notification: that it is over takes the place of that it began.
-  const options = { body, tag: told.incident ?? "", renotify: Boolean(told.incident), lang: "en", data: path };
+  const message = event.data?.json() ?? {};
+  const title = message.title ?? texts.get("enabled") ?? "Status";
+  const body = message.event === "subscribe" ? new URL(message.page).host : message.text;
+  const path = message.monitor ? `/monitors/${encodeURIComponent(message.monitor)}` : "/";
+  // One incident is one notification: its end replaces its beginning.
+  const options = { body, tag: message.incident ?? "", renotify: Boolean(message.incident), lang: "en", data: path };
   event.waitUntil(self.registration.showNotification(title, options));
 });
 
@@ -17,7 +17,7 @@ self.addEventListener("notificationclick", (event) => {
   event.waitUntil(self.clients.openWindow(event.notification.data));
 });
 
-// The vendor gave the browser another address: the edge is told of that one, and finds the old one gone by itself.
+// The push service gave the browser another address. The edge learns of the new one, and finds by itself that the old one is gone.
 self.addEventListener("pushsubscriptionchange", (event) => {
   const again = async () => {
     const options = event.oldSubscription?.options;

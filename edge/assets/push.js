@@ -1,17 +1,17 @@
-// A browser that wants to be told of incidents: it asks its vendor for an address, and hands that to the edge with keys of its own.
-// Only loaded where the edge sends to browsers, and nothing is asked of anybody who does not press the button.
+// Subscribes this browser to notifications of incidents: its vendor's push service gives it an address, which it sends to the edge
+// with its own keys. The page loads this script only if the edge sends notifications; nothing happens before the button is pressed.
 
 const WORKER = "/push-worker.js";
 
-/** Bytes as the page writes keys. */
+/** Encodes bytes as base64url, in which the page has the key. */
 const text = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes)))
     .replaceAll("+", "-")
     .replaceAll("/", "_")
     .replaceAll("=", "");
 
-/** Tells the edge of an address, or that it is over. */
-async function tell(method, subscription) {
+/** Registers the subscription with the edge, or removes it. */
+async function sendSubscription(method, subscription) {
   const { endpoint, keys } = subscription.toJSON();
   const { p256dh, auth } = keys;
   const answer = await fetch("/api/v1/subscriptions", {
@@ -22,22 +22,22 @@ async function tell(method, subscription) {
   if (!answer.ok) throw new Error(`the edge answered ${answer.status}`);
 }
 
-/** The subscription that this browser has for the key of the page. */
-async function known(key) {
+/** Finds this browser's subscription for the key of the page. */
+async function findSubscription(key) {
   const registration = await navigator.serviceWorker.getRegistration("/");
   const subscription = await registration?.pushManager.getSubscription();
   const own = subscription?.options.applicationServerKey;
   return own && text(own) === key ? subscription : undefined;
 }
 
-async function begin({ key, told }) {
-  const registration = await navigator.serviceWorker.register(`${WORKER}?${new URLSearchParams({ told })}`);
+async function subscribe({ key, enabled }) {
+  const registration = await navigator.serviceWorker.register(`${WORKER}?${new URLSearchParams({ enabled })}`);
   await navigator.serviceWorker.ready;
-  // One for a key that the page no longer has would stand in the way.
+  // A subscription for an older key of the page would be in the way.
   await (await registration.pushManager.getSubscription())?.unsubscribe();
   const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   try {
-    await tell("POST", subscription);
+    await sendSubscription("POST", subscription);
   } catch (error) {
     await subscription.unsubscribe();
     throw error;
@@ -45,27 +45,27 @@ async function begin({ key, told }) {
   return subscription;
 }
 
-async function end(subscription) {
-  await tell("DELETE", subscription);
+async function unsubscribe(subscription) {
+  await sendSubscription("DELETE", subscription);
   await subscription.unsubscribe();
 }
 
-/** Has the button ask for messages, and for no more of them. */
+/** Makes the button turn notifications on and off. */
 export async function offer(button) {
-  const words = button.dataset;
-  let subscription = await known(words.key);
+  const texts = button.dataset;
+  let subscription = await findSubscription(texts.key);
   const show = () => {
-    button.textContent = subscription ? words.end : words.ask;
+    button.textContent = subscription ? texts.disable : texts.enable;
   };
   button.hidden = false;
   show();
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      subscription = subscription ? await end(subscription) : await begin(words);
+      subscription = subscription ? await unsubscribe(subscription) : await subscribe(texts);
       show();
     } catch (error) {
-      button.textContent = words.failed;
+      button.textContent = texts.failed;
       button.title = error.message;
     }
     button.disabled = false;

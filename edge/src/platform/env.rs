@@ -16,7 +16,7 @@ use crate::domain::quota::{FREE, Quotas};
 use crate::notify::Channels;
 use crate::notify::push::{VARIABLES, Vapid};
 use crate::probe::{SentHeader, wall_clock, zone_offset};
-use crate::web::page::Site;
+use crate::web::page::Branding;
 use heapbeat_shared::signing::Secret;
 use heapbeat_shared::units::parse_duration;
 
@@ -49,9 +49,6 @@ const ANSWERS_KEPT: &str = "ANSWERS_KEPT";
 
 /// What the owner says of the page: `[vars.PAGE]`.
 const PAGE: &str = "PAGE";
-
-/// The files that the platform serves.
-pub(crate) const ASSETS: &str = "ASSETS";
 
 /// The counter of requests.
 pub(crate) const LIMIT: &str = "LIMIT";
@@ -101,7 +98,7 @@ pub(crate) fn setup(env: &Env) -> Setup {
             config.problems.push(Problem { position: format!("{ALERTS}.{}", channel.id), reason });
         }
     }
-    config.problems.extend(site(env).1);
+    config.problems.extend(branding(env).1);
     check_channels(&mut config, &channels);
     let page = page(env);
     let maintenance =
@@ -186,8 +183,8 @@ pub(crate) fn answers_kept(env: &Env) -> i64 {
 }
 
 /// What the owner says of the page; what of it cannot be used.
-pub(crate) fn site(env: &Env) -> (Site, Vec<Problem>) {
-    Site::read(list(env, PAGE).as_deref())
+pub(crate) fn branding(env: &Env) -> (Branding, Vec<Problem>) {
+    Branding::read(list(env, PAGE).as_deref())
 }
 
 /// Notes the monitors that alert a channel that there is not.

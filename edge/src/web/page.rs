@@ -1,34 +1,33 @@
-//! Pages for people: pure functions of what the API tells, in the reader's language.
+//! Pages for people: pure functions of the hubs' answers, in the reader's language.
 //!
-//! Rendered on the server, complete without JavaScript, one style sheet, no request to anybody else. What the hub tells is
-//! JSON, the same that machines get ([`crate::web::api`]); `model.rs` adds what a page needs besides, and the templates in
-//! `edge/templates` do the rest (`template.rs`). They escape whatever they are given; what a person may not see was not told
-//! to begin with.
+//! Pages are rendered on the server and complete without JavaScript: one style sheet, and no request to another site. A page is
+//! an [`askama`] template (`edge/templates`) over typed values ([`crate::view`]). Templates are compiled, so a field that is
+//! missing or misspelled fails the build, and a page costs no parsing; minijinja would read templates at run time, find such
+//! mistakes when a reader meets them, and take values through a dynamic type again. askama escapes every value but
+//! [`markup::Markup`]. Texts come from Fluent ([`messages`]).
 
 mod assets;
 mod branding;
 mod chart;
 mod clock;
-mod fields;
-mod filter;
+mod headline;
+mod language;
+mod markup;
 mod messages;
-mod model;
+mod renderer;
 mod sparkline;
-mod template;
+mod templates;
 
 use std::rc::Rc;
 
-use serde_json::{Map, Value};
-
-pub use branding::Site;
-pub use messages::{LANGUAGES, Messages, choose};
-
-use template::Maker;
+pub use branding::Branding;
+pub use language::{LANGUAGES, find_language, negotiate_language};
+pub use messages::Messages;
 
 use crate::hub_api::HubResponse;
 
-/// Headers of every page. Nothing may be loaded from elsewhere, nothing inline runs but the one script of that hash, which
-/// sets the chosen theme before anything is painted, and nobody may frame it.
+/// Headers of every page. Nothing may be loaded from another site, the only inline script is the one of this hash, which sets the
+/// chosen theme before anything is painted, and no site may frame the page.
 pub const HEADERS: [(&str, &str); 5] = [
     (
         "content-security-policy",
@@ -40,20 +39,20 @@ pub const HEADERS: [(&str, &str); 5] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// Whom a page is for.
+/// The reader of a page, and what surrounds every page.
 #[derive(Debug)]
-pub struct Reader {
-    /// In which language.
+pub struct PageContext {
+    /// The texts in the reader's language.
     pub messages: Rc<Messages>,
-    /// `?lang=de` where the reader chose it, else nothing.
+    /// `?lang=de` where the reader chose the language, else empty.
     pub query: String,
-    /// What the owner says of the page.
-    pub site: Rc<Site>,
-    /// The key with which browsers ask to be told, where they may.
-    pub push: Option<String>,
-    /// How old what the hubs told is, in seconds, where they do not answer.
-    pub stale: Option<u64>,
-    /// Where the page stands, such as `https://status.example.com`; nothing where that is not known.
+    /// The owner's title, logo, colors and links.
+    pub branding: Rc<Branding>,
+    /// The public key with which a browser subscribes to notifications; `None` where the edge sends none.
+    pub push_key: Option<String>,
+    /// The age of the answer in seconds, where the hubs do not answer and an old answer stands in.
+    pub stale_seconds: Option<u64>,
+    /// The scheme and host of the page, such as `https://status.example.com`; empty where that is not known.
     pub origin: String,
 }
 
@@ -66,12 +65,12 @@ pub enum Page {
     Monitor,
     /// `/incidents/{id}`.
     Incident,
-    /// The picture that goes with a link to the page.
+    /// `/preview.svg`, the picture that other sites show with a link to the page.
     Preview,
 }
 
 impl Page {
-    /// The name of its template.
+    /// The page's name in keys of a cache.
     pub const fn as_str(self) -> &'static str {
         match self {
             Page::Status => "status",
@@ -81,26 +80,21 @@ impl Page {
         }
     }
 
-    /// Makes the page of what the hubs answered; `None` where that is not what it should be.
-    pub fn make(self, response: &HubResponse, reader: &Reader) -> Option<String> {
-        let fields = fields::of(response)?;
-        let fields = match self {
-            Page::Status | Page::Preview => model::status(fields),
-            Page::Monitor | Page::Incident => fields,
-        };
-        Some(filled(self.as_str(), fields, reader))
+    /// Renders the page of the hubs' answer; `None` where the answer is that of another page.
+    pub fn render(self, answer: &HubResponse, context: &PageContext) -> Option<String> {
+        match (self, answer) {
+            (Page::Status, HubResponse::StatusPage(view)) => Some(templates::status(view, context)),
+            (Page::Preview, HubResponse::StatusPage(view)) => Some(templates::preview(view, context)),
+            (Page::Monitor, HubResponse::MonitorPage(view)) => Some(templates::monitor(view, context)),
+            (Page::Incident, HubResponse::IncidentPage(view)) => Some(templates::incident(view, context)),
+            _ => None,
+        }
     }
 }
 
-/// The page at `/` when the hub does not answer: no claim about any monitor.
-pub fn unavailable(reader: &Reader) -> String {
-    filled("status", model::failed(), reader)
-}
-
-fn filled(name: &str, fields: Map<String, Value>, reader: &Reader) -> String {
-    let now = fields.get("now").and_then(Value::as_i64).unwrap_or(0);
-    let value = model::framed(fields, name, reader);
-    Maker::new(&reader.messages, now, &reader.query).make(name, &value)
+/// Renders the page for when the hubs do not answer. It claims nothing of any monitor.
+pub fn render_unavailable(context: &PageContext) -> String {
+    templates::unavailable(context)
 }
 
 #[cfg(test)]

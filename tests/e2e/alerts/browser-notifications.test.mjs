@@ -69,7 +69,7 @@ test("the page in Chromium subscribes, shows notifications, opens the monitor an
   }, subscription);
   const button = page.locator("[data-push]");
   await button.waitFor();
-  assert.equal(await button.textContent(), "In diesem Browser benachrichtigen");
+  assert.equal(await button.textContent(), "Benachrichtigungen aktivieren");
   await button.click();
   await page.getByText("Nicht mehr benachrichtigen").waitFor();
   assert.deepEqual(service.listEvents("chromium"), ["subscribe"]);
@@ -133,7 +133,7 @@ test("the page in Chromium subscribes, shows notifications, opens the monitor an
   });
   assert.deepEqual(opened, ["/monitors/api"]);
   await button.click();
-  await page.getByText("In diesem Browser benachrichtigen").waitFor();
+  await page.getByText("Benachrichtigungen aktivieren").waitFor();
   assert.deepEqual(await listSubscriptions(edge), []);
   assert.deepEqual(errors, []);
 });

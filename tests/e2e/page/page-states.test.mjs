@@ -46,11 +46,11 @@ const STATES = {
   "all monitors are up": {
     start: async () => runTicks(await Edge.start(defineShop()), 2),
     pages: () => [
-      { path: "/", en: [/^Everything is up$/, /151\s*MB/], de: [/^Alles läuft$/, /151\s*MB/] },
+      { path: "/", en: [/^All systems operational$/, /151\s*MB/], de: [/^Alle Systeme verfügbar$/, /151\s*MB/] },
       {
         path: "/monitors/api",
-        en: [/^API: Up$/, /No incident is known/],
-        de: [/^API: Läuft$/, /keine Störung|Keine Störung/],
+        en: [/^API: Operational$/, /No incidents reported/],
+        de: [/^API: Verfügbar$/, /Keine Störungen gemeldet/],
       },
     ],
   },
@@ -59,24 +59,24 @@ const STATES = {
     pages: () => [
       {
         path: "/",
-        en: [/^Payments is down$/, /Open incidents/, /the connection was refused/],
-        de: [/^Payments ist ausgefallen$/, /Offene Störungen/, /Verbindung/],
+        en: [/^Payments is down$/, /Active incidents/, /the connection was refused/],
+        de: [/^Payments ist ausgefallen$/, /Aktuelle Störungen/, /Verbindung/],
       },
       {
         path: "/monitors/pay",
-        en: [/^Payments: Down$/, /still going on/],
+        en: [/^Payments: Down$/, /Investigating/],
         de: [/^Payments: Ausgefallen$/, /Verbindung/],
       },
       {
         path: `/incidents/pay-${Date.UTC(2026, 0, 1) / 1000}`,
-        en: [/^Payments: the connection was refused$/, /still going on/, /Timeline/],
+        en: [/^Payments: the connection was refused$/, /Investigating/, /Timeline/],
         de: [/^Payments: die Verbindung wurde abgelehnt$/, /Verlauf/],
       },
     ],
   },
   "all monitors are down": {
     start: async () => runTicks(await Edge.start(defineShop().map((it) => ({ ...it, url: REFUSED_URL }))), 1),
-    pages: () => [{ path: "/", en: [/^All 3 are down$/], de: [/^Alle 3 sind ausgefallen$/] }],
+    pages: () => [{ path: "/", en: [/^Major outage: all 3 services are down$/], de: [/^Größerer Ausfall: alle 3 Dienste sind ausgefallen$/] }],
   },
   "a monitor is under maintenance": {
     start: async () => {
@@ -95,7 +95,7 @@ const STATES = {
         en: [/^Payments is under maintenance$/, /We move to another house\s+.*· Payments/],
         de: [/^Payments wird gewartet$/, /We move to another house/],
       },
-      { path: "/monitors/pay", en: [/^Payments: Maintenance$/], de: [/^Payments: Wartung$/] },
+      { path: "/monitors/pay", en: [/^Payments: Under maintenance$/], de: [/^Payments: In Wartung$/] },
     ],
   },
   "no tick has run": {
@@ -103,10 +103,10 @@ const STATES = {
     pages: () => [
       {
         path: "/",
-        en: [/^Nothing was observed yet$/, /a minute at the most/, /no data/],
-        de: [/^Noch wurde nichts beobachtet$/, /keine/],
+        en: [/^Waiting for the first check$/, /within one minute/, /No data/],
+        de: [/^Erste Prüfung steht noch aus$/, /Keine Daten/],
       },
-      { path: "/monitors/api", en: [/^API: Not observed$/, /no data/], de: [/^API: Nicht beobachtet$/] },
+      { path: "/monitors/api", en: [/^API: No data$/, /No data/], de: [/^API: Keine Daten$/] },
     ],
   },
   "no monitor is configured": {
@@ -114,8 +114,8 @@ const STATES = {
     pages: () => [
       {
         path: "/",
-        en: [/^Nothing is watched yet$/, /Add what to watch/],
-        de: [/^Noch wird nichts beobachtet$/, /wrangler\.toml/],
+        en: [/^No monitors configured$/, /Add your first monitor/],
+        de: [/^Keine Dienste eingerichtet$/, /wrangler\.toml/],
       },
     ],
   },
@@ -132,13 +132,13 @@ const STATES = {
     pages: () => [
       {
         path: "/",
-        en: [/^Nobody is watching at the moment$/, /Everything has failed at once since/],
-        de: [/^Im Moment sieht niemand hin$/],
+        en: [/^Monitoring is interrupted: no data since .+$/, /Everything has failed at once since/],
+        de: [/^Überwachung unterbrochen: keine Daten seit .+$/],
       },
       {
         path: "/monitors/api",
-        en: [/^API: Not observed$/, /it is the edge that cannot see/],
-        de: [/^API: Nicht beobachtet$/],
+        en: [/^API: No data$/, /it is the edge that cannot see/],
+        de: [/^API: Keine Daten$/],
       },
     ],
   },
@@ -152,8 +152,8 @@ const STATES = {
       ["/", "/monitors/api"].map((path) => ({
         path,
         status: 503,
-        en: [/^The status cannot be read at the moment$/, /Watching goes on/],
-        de: [/^Der Stand ist im Moment nicht zu lesen$/, /Beobachtet wird weiter/],
+        en: [/^Status is temporarily unavailable$/, /Monitoring continues/],
+        de: [/^Der Status ist vorübergehend nicht abrufbar$/, /Die Überwachung läuft weiter/],
       })),
   },
 };

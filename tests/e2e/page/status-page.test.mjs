@@ -46,20 +46,20 @@ after(async () => {
  * The three pages and their texts in English and in German. No tick runs here, so after a while the last state is outdated.
  */
 const definePages = () => [
-  { name: "status", path: "/", en: [/Open incidents/, /Uptime 90 d/i], de: [/Offene Störungen/, /Verfügbarkeit 90/] },
+  { name: "status", path: "/", en: [/Active incidents/, /Uptime 90 d/i], de: [/Aktuelle Störungen/, /Verfügbarkeit 90/] },
   {
     name: "monitor",
     path: "/monitors/m00",
     en: [
-      /API: (Up|Not observed)/,
-      /killed by the kernel for want of memory/,
+      /API: (Operational|No data)/,
+      /out of memory: killed by the kernel \(OOM\)/,
       /of 512 MB/,
-      /Latency/,
-      /Days with trouble/,
+      /Response time/,
+      /Days with incidents/,
     ],
     de: [
-      /API: (Läuft|Nicht beobachtet)/,
-      /vom Kernel aus Speichermangel beendet/,
+      /API: (Verfügbar|Keine Daten)/,
+      /Speicher erschöpft: vom Kernel beendet \(OOM\)/,
       /von 512 MB/,
       /Antwortzeit/,
       /Tage mit Störungen/,
@@ -68,8 +68,8 @@ const definePages = () => [
   {
     name: "incident",
     path: `/incidents/${incident}`,
-    en: [/API: it ran out of memory/, /Memory before it/, /pressure went from calm to alert/],
-    de: [/API: der Speicher ging aus/, /Der Speicher davor/, /pressure went from calm to alert/],
+    en: [/API: it ran out of memory/, /Memory before the incident/, /pressure went from calm to alert/],
+    de: [/API: der Speicher ging aus/, /Speicher vor der Störung/, /pressure went from calm to alert/],
   },
 ];
 
@@ -140,7 +140,7 @@ test("a bar opens its day, a range is selected, a chart shows its values, and th
   assert.equal(await page.getAttribute("a:text('7 d')", "aria-current"), "true");
   const chart = page.locator("[data-chart] svg").first();
   await chart.hover({ position: { x: 300, y: 80 } });
-  assert.match(String(await page.locator("[data-chart] .told").first().textContent()), /Resident \d+ MB/);
+  assert.match(String(await page.locator("[data-chart] .tooltip").first().textContent()), /Resident \d+ MB/);
   const box = await chart.boundingBox();
   assert.ok(box);
   await page.mouse.move(box.x + 200, box.y + 50);
@@ -194,7 +194,7 @@ test("an empty edge and a failing hub each have a page that says so", async (t) 
   const empty = await Edge.start([]);
   t.after(() => empty.stop());
   const { page, errors, close } = await openPage(browser, `${empty.url}/`, {});
-  assert.match(await readVisibleText(page), /Nothing is watched yet[\s\S]*Add what to watch/);
+  assert.match(await readVisibleText(page), /No monitors configured[\s\S]*Add your first monitor/);
   assert.deepEqual(errors, []);
   await close();
   const broken = await Edge.start([defineMonitor("api", target.url)], { faultInjection: true });
@@ -203,7 +203,7 @@ test("an empty edge and a failing hub each have a page that says so", async (t) 
   const response = await broken.request("/");
   assert.equal(response.status, 503);
   assert.ok(Number(response.headers.get("retry-after")) > 0);
-  assert.match(await response.text(), /The status cannot be read at the moment/);
+  assert.match(await response.text(), /Status is temporarily unavailable/);
 });
 
 test("pages of unknown monitors and incidents are 404", async () => {

@@ -46,12 +46,12 @@ test("a route with most of the growth is named in the language of the reader, as
   assert.match(await edge.readText("/monitors/open"), /Most of the growth: POST \/upload, 120 MB\/h\./);
   assert.match(
     await edge.readText("/monitors/open?lang=de"),
-    /Der größte Teil des Zuwachses: POST \/upload, 120 MB\/h\./,
+    /Größter Anteil am Wachstum: POST \/upload, 120 MB\/h\./,
   );
   await tickWithRoutes([reportRoute("GET /<b>{{site.title}}", 0.5)]);
   assert.match(
     await edge.readText("/monitors/open"),
-    /Most of the growth: GET \/&lt;b&gt;\{\{site\.title\}\}, 30 MB\/h\./,
+    /Most of the growth: GET \/&#60;b&#62;\{\{site\.title\}\}, 30 MB\/h\./,
   );
   await tickWithRoutes([reportRoute("POST /upload", 2), reportRoute("GET /a", 1.9), reportRoute("GET /b", 1.8)]);
   assert.doesNotMatch(await edge.readText("/monitors/open"), /of the growth/, "no route has most of the growth");

@@ -116,7 +116,7 @@ fn loose<'e>(name: &str, about: &str, examples: impl IntoIterator<Item = &'e str
 fn language() -> Node {
     let about = "The language of the page: `en`, `de`, `fr`, `es`, `zh` or `ja`. Anything else is passed over, and \
                  `Accept-Language` decides.";
-    loose("lang", about, LANGUAGES)
+    loose("lang", about, LANGUAGES.map(|(tag, _)| tag))
 }
 
 /// What a monitor's page shows.

@@ -2,18 +2,18 @@
 
 use crate::domain::fnv::fnv1a;
 
-/// Of the style sheet's content: only this is compiled in.
+/// The hash of the style sheet; its content is not compiled in.
 const STYLESHEET_HASH: u64 = fnv1a(include_bytes!("../../../assets/style.css"));
 
-/// Where the style sheet is. It may be kept for ever under this address, as another content has another one.
+/// The address of the style sheet. Browsers may keep it for ever, as other content has another address.
 pub(super) fn stylesheet() -> String {
     format!("/style.css?{STYLESHEET_HASH:016x}")
 }
 
-/// Of the script's.
+/// The hash of the script.
 const SCRIPT_HASH: u64 = fnv1a(include_bytes!("../../../assets/page.js"));
 
-/// Where the script is.
+/// The address of the script.
 pub(super) fn script() -> String {
     format!("/page.js?{SCRIPT_HASH:016x}")
 }
@@ -26,7 +26,7 @@ mod tests {
     use crate::domain::State;
     use crate::web::page::sparkline;
 
-    fn colour(state: State) -> &'static str {
+    fn color(state: State) -> &'static str {
         match state {
             State::Up => "#1a7f4b",
             State::Degraded => "#9a6700",
@@ -37,19 +37,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_is_there() {
+    fn every_file_exists_and_icons_have_the_shapes_and_colors_of_the_page() {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
         for path in [stylesheet(), script()] {
             assert!(assets.join(path.split('?').next().unwrap().trim_start_matches('/')).is_file(), "{path}");
         }
         for state in State::ALL {
-            let colour = colour(state);
-            let state = state.as_str();
-            let file = std::fs::read_to_string(assets.join(format!("icons/{state}.svg"))).unwrap();
-            let mut icon = String::new();
-            sparkline::icon(state, &mut icon);
+            let color = color(state);
+            let name = state.as_str();
+            let file = std::fs::read_to_string(assets.join(format!("icons/{name}.svg"))).unwrap();
+            let icon = sparkline::icon(state).to_string();
             let path = icon.split(" d=").nth(1).unwrap().split('/').next().unwrap();
-            assert!(file.contains(path) && file.contains(colour), "the icon of {state} is another");
+            assert!(file.contains(path) && file.contains(color), "the icon of {name} is another");
         }
     }
 }

@@ -4,107 +4,120 @@
 //! [vars.PAGE]
 //! title = "Example status"
 //! logo = "/logo.svg"          # a file in edge/assets
-//! style = "/custom.css"       # a file in edge/assets, for colours: --up, --down, --page, ...
+//! style = "/custom.css"       # a file in edge/assets, for colors: --up, --down, --page, ...
 //! links = [{ name = "Contact", url = "https://example.com/contact" }]
 //! ```
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::config::Problem;
 
-/// Where it stands.
+/// The variable, for error messages.
 const PAGE: &str = "PAGE";
 
 /// Most links.
-const MOST_LINKS: usize = 10;
+const MAX_LINKS: usize = 10;
 
-/// Longest text, in characters.
-const LONGEST: usize = 200;
+/// Longest title or path, in characters.
+const MAX_LENGTH: usize = 200;
 
-/// The page's own words.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Site(pub(super) Value);
+/// The owner's title, logo, colors and links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branding {
+    pub(super) title: String,
+    /// The path of a picture.
+    pub(super) logo: Option<String>,
+    /// The path of another style sheet.
+    pub(super) style: Option<String>,
+    pub(super) links: Vec<Link>,
+}
 
-impl Default for Site {
+/// A link at the foot of every page.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Link {
+    pub(super) name: String,
+    pub(super) url: String,
+}
+
+impl Default for Branding {
     fn default() -> Self {
-        let mut site = Site(Value::Object(Map::new()));
-        site.set("title", &"Status".into());
-        site
+        Branding { title: "Status".to_owned(), logo: None, style: None, links: Vec::new() }
     }
 }
 
-impl Site {
-    /// Reads the variable, and says what of it cannot be used.
-    pub fn read(text: Option<&str>) -> (Self, Vec<Problem>) {
-        let Some(text) = text else { return (Site::default(), Vec::new()) };
+impl Branding {
+    /// Reads the variable. A part that cannot be used is left out and named in a problem.
+    pub fn read(variable: Option<&str>) -> (Self, Vec<Problem>) {
+        let mut branding = Branding::default();
+        let Some(variable) = variable else { return (branding, Vec::new()) };
+        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(variable) else {
+            return (branding, vec![problem("title", "should be a table: [vars.PAGE]")]);
+        };
         let mut problems = Vec::new();
-        let mut refuse = |field: &str, reason: &str| {
-            problems.push(Problem { position: format!("{PAGE}.{field}"), reason: reason.to_owned() });
-        };
-        let value: Value = serde_json::from_str(text).unwrap_or_default();
-        let Some(fields) = value.as_object() else {
-            refuse("title", "should be a table: [vars.PAGE]");
-            return (Site::default(), problems);
-        };
-        let mut site = Site::default();
-        for (name, value) in fields {
-            let text = value.as_str().filter(|text| text.chars().count() <= LONGEST);
-            match name.as_str() {
-                "title" if text.is_some_and(|text| !text.trim().is_empty()) => site.set(name, value),
-                "logo" | "style" if text.is_some_and(is_path) => site.set(name, value),
-                "links"
-                    if value
-                        .as_array()
-                        .is_some_and(|links| links.len() <= MOST_LINKS && links.iter().all(is_link)) =>
-                {
-                    site.set(name, value);
-                }
-                "title" => refuse(name, "should be a text of at most 200 characters"),
-                "logo" | "style" => {
-                    refuse(name, "should be the path of a file in edge/assets, such as /logo.svg");
-                }
-                "links" => refuse(name, "should be at most ten of { name = \"…\", url = \"https://…\" }"),
-                _ => refuse(name, "is unknown; there are title, logo, style and links"),
+        for (name, value) in &fields {
+            if let Err(reason) = branding.set(name, value) {
+                problems.push(problem(name, reason));
             }
         }
-        (site, problems)
+        (branding, problems)
     }
 
-    fn set(&mut self, name: &str, value: &Value) {
-        if let Some(fields) = self.0.as_object_mut() {
-            fields.insert(name.to_owned(), value.clone());
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), &'static str> {
+        let text = || value.as_str().filter(|text| text.chars().count() <= MAX_LENGTH).map(str::to_owned);
+        let path = || {
+            let path = text().filter(|path| is_path(path));
+            path.ok_or("should be the path of a file in edge/assets, such as /logo.svg")
+        };
+        match name {
+            "title" => {
+                let title = text().filter(|title| !title.trim().is_empty());
+                self.title = title.ok_or("should be a text of at most 200 characters")?;
+            }
+            "logo" => self.logo = Some(path()?),
+            "style" => self.style = Some(path()?),
+            "links" => {
+                let links = Vec::<Link>::deserialize(value).ok();
+                let links =
+                    links.filter(|links| links.len() <= MAX_LINKS && links.iter().all(Link::is_valid));
+                self.links = links.ok_or("should be at most ten of { name = \"…\", url = \"https://…\" }")?;
+            }
+            _ => return Err("is unknown; there are title, logo, style and links"),
         }
+        Ok(())
     }
 }
 
-/// A path on this site, and no address of another: `//` begins one.
+impl Link {
+    fn is_valid(&self) -> bool {
+        let url = self.url.as_str();
+        let has_scheme = ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
+        !self.name.is_empty() && (has_scheme || is_path(url))
+    }
+}
+
+/// Whether this is a path on this site. An address that begins with `//` leads to another one.
 fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.starts_with("//") && !text.contains(['\\', ':'])
 }
 
-fn is_link(link: &Value) -> bool {
-    let part = |name: &str| link.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let web = |url: &str| {
-        url.starts_with("https://")
-            || url.starts_with("http://")
-            || is_path(url)
-            || url.starts_with("mailto:")
-    };
-    part("name").is_some() && part("url").is_some_and(web)
+fn problem(field: &str, reason: &str) -> Problem {
+    Problem { position: format!("{PAGE}.{field}"), reason: reason.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn what_is_right_is_taken_and_the_rest_named() {
-        let (site, problems) = Site::read(Some(
+    fn what_is_right_is_used_and_the_rest_is_named() {
+        let (branding, problems) = Branding::read(Some(
             r#"{"title":"Shop","logo":"//evil","style":"/custom.css","colour":"red","links":[{"name":"x","url":"javascript:1"}]}"#,
         ));
-        assert_eq!(site.0, json!({"title": "Shop", "style": "/custom.css"}));
+        let expected =
+            Branding { title: "Shop".into(), style: Some("/custom.css".into()), ..Branding::default() };
+        assert_eq!(branding, expected);
         let named: Vec<_> = problems.iter().map(|problem| problem.position.as_str()).collect();
         assert_eq!(named, ["PAGE.colour", "PAGE.links", "PAGE.logo"]);
     }
@@ -120,14 +133,14 @@ mod tests {
             ("//evil.example", false),
             ("", false),
         ];
-        for (url, good) in cases {
-            assert_eq!(is_link(&json!({"name": "x", "url": url})), good, "{url}");
+        for (url, valid) in cases {
+            assert_eq!(Link { name: "x".into(), url: url.into() }.is_valid(), valid, "{url}");
         }
     }
 
     #[test]
-    fn nothing_said_is_a_plain_page() {
-        assert_eq!(Site::read(None), (Site::default(), Vec::new()));
-        assert_eq!(Site::read(Some("[]")).0, Site::default());
+    fn without_a_variable_the_page_is_plain() {
+        assert_eq!(Branding::read(None), (Branding::default(), Vec::new()));
+        assert_eq!(Branding::read(Some("[]")).0, Branding::default());
     }
 }

@@ -1,6 +1,4 @@
-//! Instants and days in the reader's language, in UTC; the script turns them into the reader's zone.
-
-use heapbeat_shared::UnixMillis;
+//! Instants and days in the reader's language, in UTC. The script shows them in the reader's zone.
 
 #[cfg(target_arch = "wasm32")]
 pub(super) use platform::Clock;
@@ -8,77 +6,79 @@ pub(super) use platform::Clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use native::Clock;
 
-/// The platform knows how dates are written; its formats are made once a page.
+/// Formats by the platform's `Intl`, which knows how dates are written in each language.
 #[cfg(target_arch = "wasm32")]
 mod platform {
+    use heapbeat_shared::UnixMillis;
     use js_sys::Function;
     use wasm_bindgen::JsValue;
 
-    use super::UnixMillis;
     use crate::platform::intl::date_format;
 
-    /// Of a day.
     const DAY_MS: i64 = 86_400_000;
 
-    /// The formats of one language.
+    const UTC: (&str, &str) = ("timeZone", "UTC");
+    const TIME: [(&str, &str); 3] = [("hour", "2-digit"), ("minute", "2-digit"), ("hourCycle", "h23")];
+
+    /// The formats of one language, made once for each page.
+    #[derive(Debug)]
     pub(in crate::web::page) struct Clock {
         time: Option<Function>,
-        full: Option<Function>,
-        day: Option<Function>,
+        date_and_time: Option<Function>,
+        date: Option<Function>,
     }
-
-    const UTC: (&str, &str) = ("timeZone", "UTC");
-    const CLOCK: [(&str, &str); 3] = [("hour", "2-digit"), ("minute", "2-digit"), ("hourCycle", "h23")];
 
     impl Clock {
         pub(in crate::web::page) fn new(language: &str) -> Self {
-            let make =
+            let format =
                 |options: &[(&str, &str)]| date_format(language, options).map(|format| format.format());
-            let [hour, minute, cycle] = CLOCK;
+            let [hour, minute, cycle] = TIME;
             let (month, day) = (("month", "short"), ("day", "numeric"));
             Clock {
-                time: make(&[UTC, hour, minute, cycle]),
-                full: make(&[UTC, month, day, hour, minute, cycle]),
-                day: make(&[UTC, month, day, ("year", "numeric")]),
+                time: format(&[UTC, hour, minute, cycle]),
+                date_and_time: format(&[UTC, month, day, hour, minute, cycle]),
+                date: format(&[UTC, month, day, ("year", "numeric")]),
             }
         }
 
         /// `14:03` on the day of `now`, else with the date.
-        pub(in crate::web::page) fn short(&self, at: UnixMillis, now: i64) -> String {
-            let same = at.0.div_euclid(DAY_MS) == now.div_euclid(DAY_MS);
-            written(if same { self.time.as_ref() } else { self.full.as_ref() }, at)
+        pub(in crate::web::page) fn short(&self, at: UnixMillis, now: UnixMillis) -> String {
+            let is_today = at.0.div_euclid(DAY_MS) == now.0.div_euclid(DAY_MS);
+            apply(if is_today { self.time.as_ref() } else { self.date_and_time.as_ref() }, at)
         }
 
         /// The date.
         pub(in crate::web::page) fn day(&self, at: UnixMillis) -> String {
-            written(self.day.as_ref(), at)
+            apply(self.date.as_ref(), at)
         }
     }
 
-    fn written(format: Option<&Function>, at: UnixMillis) -> String {
+    fn apply(format: Option<&Function>, at: UnixMillis) -> String {
         let at = JsValue::from_f64(at.0 as f64);
         let text = format.and_then(|format| format.call1(&JsValue::UNDEFINED, &at).ok());
         text.and_then(|text| text.as_string()).unwrap_or_default()
     }
 }
 
-/// In English, without the platform.
+/// Formats in English, for tests without the platform.
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use super::UnixMillis;
+    use heapbeat_shared::UnixMillis;
+
     use crate::domain::instant;
 
+    #[derive(Debug)]
     pub(in crate::web::page) struct Clock;
 
-    // As the one of the platform has it.
+    // The interface is that of the platform's clock.
     #[allow(clippy::unused_self)]
     impl Clock {
         pub(in crate::web::page) fn new(_language: &str) -> Self {
             Clock
         }
 
-        pub(in crate::web::page) fn short(&self, at: UnixMillis, now: i64) -> String {
-            instant::clock_by(at, UnixMillis(now))
+        pub(in crate::web::page) fn short(&self, at: UnixMillis, now: UnixMillis) -> String {
+            instant::clock_by(at, now)
         }
 
         pub(in crate::web::page) fn day(&self, at: UnixMillis) -> String {

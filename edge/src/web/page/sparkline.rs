@@ -1,22 +1,25 @@
-//! Small pictures: the icon of a state, a bar a day, a line over the last day.
+//! Small pictures: the icon of a state, a bar for each day, a line over the last day.
 //!
-//! Each shape has a place and a height of its own, so that nothing is told by colour alone, and one path takes all cells of a
-//! kind: fifty monitors of ninety days are shown at once.
+//! Each state has a shape of its own, so that nothing is told by color alone. One path draws all bars of a state: fifty monitors
+//! of ninety days are shown at once.
 
 use std::fmt::Write as _;
 
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::units;
-use serde_json::Value;
 
-use super::filter::number;
-use super::template::shown;
+use super::markup::Markup;
 use crate::domain::State;
 use crate::domain::instant;
-use crate::web::api::markup::escape;
+use crate::view::MonitorView;
 
-/// The line of a day within 34 units, from its top.
-const fn cell(state: State) -> &'static str {
+/// Width of a day's bar with the space beside it, in the units of the picture.
+const STEP: usize = 10;
+
+/// A limit is drawn where it is at most so many times the highest value; else it would flatten the line.
+const LIMIT_IN_SIGHT: f64 = 4.0;
+
+/// The path of a day's bar within a height of 34 units.
+const fn bar(state: State) -> &'static str {
     match state {
         State::Up | State::Down => "3v28",
         State::Degraded => "13v18",
@@ -26,115 +29,100 @@ const fn cell(state: State) -> &'static str {
     }
 }
 
-/// Width of a cell.
-const STEP: usize = 10;
-
-/// The state's shape, for those who cannot tell the colours apart.
-pub(super) fn icon(state: &str, out: &mut String) {
+/// The icon of a state.
+pub(super) fn icon(state: State) -> Markup {
     let path = match state {
-        "up" => "M3 8.5l3.5 3.5L13 4.5",
-        "degraded" => "M8 2.5v7M8 13v.5",
-        "down" => "M4 4l8 8M12 4l-8 8",
-        "waking" => "M8 3v5l3 3",
-        "maintenance" => "M5 3v10M11 3v10",
-        _ => "M3.5 8h9",
+        State::Up => "M3 8.5l3.5 3.5L13 4.5",
+        State::Degraded => "M8 2.5v7M8 13v.5",
+        State::Down => "M4 4l8 8M12 4l-8 8",
+        State::Waking => "M8 3v5l3 3",
+        State::Maintenance => "M5 3v10M11 3v10",
+        State::Unobserved => "M3.5 8h9",
     };
-    out.extend([
-        "<svg class=\"icon\" viewBox=\"0 0 16 16\" aria-hidden=\"true\"><path d=\"",
-        path,
-        "\"/></svg>",
-    ]);
+    Markup::trusted(format!(
+        "<svg class=\"icon\" viewBox=\"0 0 16 16\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>"
+    ))
 }
 
-/// A bar for each letter of a monitor's `days`, and a link to each day with trouble; `now` is on the last day.
-pub(super) fn bars(
-    monitor: &Value,
-    now: i64,
+/// A bar for each of a monitor's days, the last of which is that of `now`, and a link to each day with an incident.
+pub(super) fn day_bars(
+    monitor: &MonitorView,
+    now: UnixMillis,
     query: &str,
-    day: impl Fn(UnixMillis) -> String,
-    out: &mut String,
-) {
-    let letters = monitor["days"].as_str().unwrap_or_default();
-    let id = shown(&monitor["id"]);
-    let width = letters.len() * STEP;
-    let _ = write!(out, "<svg class=\"bars\" viewBox=\"0 0 {width} 34\" preserveAspectRatio=\"none\">");
+    date: impl Fn(UnixMillis) -> String,
+) -> Markup {
+    let days = monitor.days.len();
+    let id = Markup::escape(&monitor.id);
+    let mut svg =
+        format!("<svg class=\"bars\" viewBox=\"0 0 {} 34\" preserveAspectRatio=\"none\">", days * STEP);
     for state in State::ALL {
-        let line = cell(state);
-        let mut path = String::new();
-        let mut links = String::new();
-        for (index, _) in letters.chars().enumerate().filter(|(_, it)| *it == state.letter()) {
-            let _ = write!(path, "M{} {line}", index * STEP + STEP / 2);
+        let (mut path, mut links) = (String::new(), String::new());
+        for (index, _) in monitor.days.chars().enumerate().filter(|(_, letter)| *letter == state.letter()) {
+            let _ = write!(path, "M{} {}", index * STEP + STEP / 2, bar(state));
             if state.is_trouble() {
-                let age = i64::try_from(letters.len() - 1 - index).unwrap_or(0);
-                let at = UnixMillis(now - age * 86_400_000);
-                let date = instant::rfc3339(at);
-                let date = date.get(..10).unwrap_or_default();
-                links.push_str("<a href=\"/monitors/");
-                escape(&id, &mut links);
-                links.extend([query, "#day-", date, "\"><title>", &day(at), "</title>"]);
-                let _ = write!(links, "<rect x=\"{}\" width=\"{STEP}\" height=\"34\"/></a>", index * STEP);
+                let age = i64::try_from(days - 1 - index).unwrap_or(0);
+                let at = UnixMillis(now.0 - age * 86_400_000);
+                let day = instant::rfc3339(at);
+                let day = day.split('T').next().unwrap_or_default();
+                let _ = write!(
+                    links,
+                    "<a href=\"/monitors/{id}{query}#day-{day}\"><title>{}</title><rect x=\"{}\" width=\"{STEP}\" height=\"34\"/></a>",
+                    Markup::escape(&date(at)),
+                    index * STEP
+                );
             }
         }
         if !path.is_empty() {
-            let _ = write!(out, "<path class=\"{}\" d=\"{path}\"/>{links}", state.as_str());
+            let _ = write!(svg, "<path class=\"{}\" d=\"{path}\"/>{links}", state.as_str());
         }
     }
-    out.push_str("</svg>");
+    svg.push_str("</svg>");
+    Markup::trusted(svg)
 }
 
-/// A line through a list of numbers with holes, from zero to the greatest, or to `top` where the value is an object with that.
-pub(super) fn spark(value: &Value, out: &mut String) {
-    let points = value.get("points").unwrap_or(value);
-    let Some(points) = points.as_array() else { return };
+/// A line through values with gaps, from zero to the greatest, or to the limit where that is in sight.
+pub(super) fn draw(values: impl Iterator<Item = Option<f64>>, limit: Option<f64>) -> Markup {
+    let values: Vec<_> = values.collect();
     // Two dots are no line, but look like dust.
-    if points.iter().filter_map(number).count() < 3 {
-        return;
+    if values.iter().flatten().count() < 3 {
+        return Markup::default();
     }
-    let highest = points.iter().filter_map(number).fold(1.0, f64::max);
-    let top = value.get("top").and_then(number).unwrap_or(0.0).max(highest);
-    let width = points.len().max(2) - 1;
-    let _ = write!(
-        out,
+    let highest = values.iter().flatten().copied().fold(1.0, f64::max);
+    let top = limit.unwrap_or(0.0).max(highest);
+    let width = values.len() - 1;
+    let mut svg = format!(
         "<svg class=\"spark\" viewBox=\"0 0 {width} 30\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
     );
-    if value.get("top").and_then(number).is_some_and(|limit| limit <= highest * 4.0) {
-        let _ = write!(out, "<path class=\"limit\" d=\"M0 1H{width}\"/>");
+    if limit.is_some_and(|limit| limit <= highest * LIMIT_IN_SIGHT) {
+        let _ = write!(svg, "<path class=\"limit\" d=\"M0 1H{width}\"/>");
     }
-    out.push_str("<path d=\"");
+    svg.push_str("<path d=\"");
     let mut drawing = false;
-    for (x, point) in points.iter().enumerate() {
-        if let Some(value) = number(point) {
-            let (pen, y) = (if drawing { 'L' } else { 'M' }, units::round_to(29.0 - value / top * 28.0, 0));
-            let _ = write!(out, "{pen}{x} {y}");
-            // A single point is a dot.
-            if !drawing {
-                out.push_str("h0");
-            }
-            drawing = true;
-        } else {
-            drawing = false;
+    for (x, value) in values.iter().enumerate() {
+        if let Some(value) = value {
+            let (pen, y) = (if drawing { 'L' } else { 'M' }, 29.0 - value / top * 28.0);
+            // A line of no length is a dot: a single value is seen.
+            let _ = write!(svg, "{pen}{x} {y:.0}{}", if drawing { "" } else { "h0" });
         }
+        drawing = value.is_some();
     }
-    out.push_str("\"/></svg>");
+    svg.push_str("\"/></svg>");
+    Markup::trusted(svg)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::domain::snapshot::MonitorSnapshot;
 
-    fn bars_of(letters: &str) -> String {
-        let mut out = String::new();
-        let now = 1_769_860_800_000; // 2026-01-31T12:00:00Z
-        bars(&json!({"id": "api", "days": letters}), now, "?lang=de", |_| "a day".into(), &mut out);
-        out
-    }
-
-    fn drawn(draw: fn(&Value, &mut String), value: &Value) -> String {
-        let mut out = String::new();
-        draw(value, &mut out);
-        out
+    fn bars_of(days: &str) -> String {
+        let now = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
+        let monitor = MonitorView {
+            id: "api".into(),
+            days: days.into(),
+            ..MonitorView::from(&MonitorSnapshot::default())
+        };
+        day_bars(&monitor, now, "?lang=de", |_| "a day".into()).to_string()
     }
 
     #[test]
@@ -150,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_with_trouble_leads_to_what_happened() {
+    fn a_day_with_an_incident_links_to_what_happened() {
         let picture = bars_of("d.uu");
         let link = "<a href=\"/monitors/api?lang=de#day-2026-01-28\"><title>a day</title><rect x=\"0\" width=\"10\" height=\"34\"/></a>";
         assert!(picture.contains(link), "{picture}");
@@ -158,15 +146,17 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_a_hole() {
-        let picture = drawn(spark, &json!([10, 20, null, 40, 40]));
-        assert!(picture.contains("d=\"M0 22h0L1 15M3 1h0L4 1\""), "{picture}");
-        let picture = drawn(spark, &json!({"points": [10, 20, 20], "top": 40}));
-        assert!(picture.contains("class=\"limit\"") && picture.contains("M0 22h0L1 15"), "{picture}");
-        let far = drawn(spark, &json!({"points": [10, 20, 20], "top": 4000}));
-        assert!(!far.contains("limit"), "{far}");
-        for little in [json!(null), json!([]), json!([null, 10, null, 20])] {
-            assert_eq!(drawn(spark, &little), "", "{little}");
+    fn a_gap_is_a_gap_and_a_limit_is_drawn_where_it_is_in_sight() {
+        let line = |values: &[Option<i32>], limit| {
+            draw(values.iter().map(|it| it.map(f64::from)), limit).to_string()
+        };
+        let gap = line(&[Some(10), Some(20), None, Some(40), Some(40)], None);
+        assert!(gap.contains("d=\"M0 22h0L1 15M3 1h0L4 1\""), "{gap}");
+        let near = line(&[Some(10), Some(20), Some(20)], Some(40.0));
+        assert!(near.contains("class=\"limit\"") && near.contains("M0 22h0L1 15"), "{near}");
+        assert!(!line(&[Some(10), Some(20), Some(20)], Some(4000.0)).contains("limit"));
+        for little in [&[][..], &[None, Some(10), None, Some(20)]] {
+            assert_eq!(line(little, None), "", "{little:?}");
         }
     }
 }

@@ -1,0 +1,261 @@
+## Numbers and units
+
+decimal-separator = ,
+unit-s = s
+unit-min = min
+unit-h = h
+unit-d = T
+
+## Around every page
+
+skip-link = Zum Inhalt springen
+feed-title = Störungen und Wartungen
+calendar = Kalender
+links = Links
+view-json = Als JSON anzeigen
+language = Sprache
+theme-auto = Design: System
+theme-light = Design: Hell
+theme-dark = Design: Dunkel
+push-enable = Benachrichtigungen aktivieren
+push-disable = Benachrichtigungen deaktivieren
+push-failed = Dieser Browser unterstützt keine Benachrichtigungen
+push-enabled = Benachrichtigungen sind in diesem Browser aktiviert
+uptime-note = Verfügbarkeit ist der Anteil der überwachten Zeit, in der der Dienst verfügbar oder nur eingeschränkt war. Zeit ohne Daten zählt weder als verfügbar noch als Ausfall; neben jeder Zahl steht, wie viel der Zeit überwacht wurde.
+
+## The headline
+
+headline-empty = Keine Dienste eingerichtet
+headline-up = { $total ->
+    [1] { $name } ist verfügbar
+   *[other] Alle Systeme verfügbar
+}
+headline-down = { $name } ist ausgefallen
+headline-down-some = Teilausfall: { $count } von { $total } Diensten sind ausgefallen
+headline-down-all = Größerer Ausfall: alle { $total } Dienste sind ausgefallen
+headline-degraded = Eingeschränkte Leistung: { $name }
+headline-degraded-some = Eingeschränkte Leistung: { $count } von { $total } Diensten
+headline-degraded-all = Eingeschränkte Leistung: alle { $total } Dienste
+headline-waking = { $name } startet gerade
+headline-waking-some = { $count } von { $total } Diensten starten gerade
+headline-waking-all = Alle { $total } Dienste starten gerade
+headline-maintenance = { $name } wird gewartet
+headline-maintenance-some = { $count } von { $total } Diensten werden gewartet
+headline-maintenance-all = Alle { $total } Dienste werden gewartet
+headline-waiting = Erste Prüfung steht noch aus
+headline-interrupted = Überwachung unterbrochen: keine Daten seit { $time }
+headline-no-data-some = { $count } von { $total } Diensten verfügbar, für die übrigen keine Daten
+headline-unavailable = Der Status ist vorübergehend nicht abrufbar
+since = seit { $time }
+since-for = Seit { $time } ({ $duration }).
+last-check = Letzte Prüfung: { $time }.
+first-check = Die erste Prüfung läuft innerhalb einer Minute.
+history-unavailable = Der Statusverlauf hat nicht geantwortet. Die Überwachung läuft weiter; bitte gleich noch einmal laden.
+stale = Der Statusverlauf antwortet nicht. Dies ist der Stand von vor { $duration }.
+
+## The status page
+
+config-problems = Teile der Konfiguration wurden ignoriert
+active-incidents = Aktuelle Störungen
+scheduled-maintenance = Geplante Wartung
+past-incidents = Vergangene Störungen
+services = Dienste
+empty-title = Ersten Dienst hinzufügen
+empty-help = Tragen Sie einen Dienst in wrangler.toml ein und stellen Sie neu bereit:
+status = Status
+state-up = Verfügbar
+state-degraded = Eingeschränkte Leistung
+state-down = Ausgefallen
+state-waking = Startet
+state-maintenance = In Wartung
+state-unobserved = Keine Daten
+bars-label = Letzte 90 Tage: { $good ->
+    [one] { $good } Tag
+   *[other] { $good } Tage
+} ohne Störung, { $trouble } mit Störung, { $unobserved } ohne Daten
+ninety-days-ago = Vor 90 Tagen
+today = Heute
+no-data = Keine Daten
+monitored = { $percent } überwacht
+uptime = Verfügbarkeit
+coverage = Überwacht
+latency = Antwortzeit
+memory = Speicher
+running-for = Läuft seit
+of-limit = von { $limit } MB
+restart-count = { $count ->
+    [one] { $count } Neustart
+   *[other] { $count } Neustarts
+}
+
+## Incidents
+
+severity-warning = Warnung
+severity-degraded = Eingeschränkte Leistung
+severity-crashed = Abgestürzt
+severity-down = Ausfall
+investigating = Wird untersucht
+acknowledged = In Bearbeitung
+resolved = Behoben
+caused-by = verursacht durch { $monitor }
+evidence = Belege
+timeline = Verlauf
+memory-before = Speicher vor der Störung
+incidents = Störungen
+no-incidents = Keine Störungen gemeldet.
+
+## The page of a service
+
+restart = Neustart
+restarts-in-chart = Neustarts in diesem Diagramm
+probably = vermutlich { $exit }
+last-exit = Letztes Ende ({ $time }): { $exit }
+exit-stop = auf Anforderung beendet
+exit-deploy = durch eine andere Version ersetzt
+exit-recycle = vom Speicherwächter ersetzt
+exit-oom-kill = Speicher erschöpft: vom Kernel beendet (OOM)
+exit-panic = Panic
+exit-crash = Absturz
+exit-hang = hing und wurde beendet
+exit-platform = mit dem Host verschwunden
+exit-spin-down = bei Leerlauf angehalten
+exit-unknown = Ursache unbekannt
+forecast = Der Speicherverbrauch wächst um { $rate } MB pro Stunde und erreicht das Limit voraussichtlich { $time } (zwischen { $earliest } und { $latest }).
+version-comparison = Bei gleichem Alter belegt diese Version { $now } MB, die vorherige belegte { $before } MB ({ $age } nach dem Start).
+top-route = Größter Anteil am Wachstum: { $route }.
+incident-days = Tage mit Störungen
+days-table = Alle Tage als Tabelle anzeigen
+day = Tag
+time-range = Zeitraum
+time-utc = Zeit (UTC)
+data-table = Daten als Tabelle anzeigen
+rss = Resident
+heap-used = Heap belegt
+heap-used-note = vom Programm gehalten
+heap-total = Heap gesamt
+heap-total-note = dafür belegte Seiten
+external = Extern
+external-note = außerhalb des Heaps
+pressure = Speicherdruck
+memory-caption = Speicher in MB
+minimum = Minimum
+median = Median
+percentile-95 = 95. Perzentil
+latency-caption = Antwortzeit in Millisekunden
+regions = Status nach Region
+region-wnam = Westliches Nordamerika
+region-enam = Östliches Nordamerika
+region-sam = Südamerika
+region-weur = Westeuropa
+region-eeur = Osteuropa
+region-apac = Asien-Pazifik
+region-oc = Ozeanien
+region-afr = Afrika
+region-me = Naher Osten
+
+## Why a probe failed
+
+statement-dns-failed = DNS-Auflösung fehlgeschlagen
+statement-connection-refused = Verbindung abgelehnt
+statement-network-unreachable = Netzwerk nicht erreichbar
+statement-tls-failed = TLS-Verbindung fehlgeschlagen
+statement-connect-timeout = Zeitüberschreitung beim Verbindungsaufbau
+statement-response-timeout = keine Antwort innerhalb der Frist
+statement-body-timeout = Antwort innerhalb der Frist nicht vollständig
+statement-connection-lost = Verbindung vor dem Ende der Antwort abgebrochen
+statement-not-http = Antwort ist kein HTTP
+statement-redirect-loop = Weiterleitungsschleife
+statement-too-many-redirects = zu viele Weiterleitungen
+statement-invalid-redirect = Weiterleitung auf etwas anderes als eine http- oder https-Adresse
+statement-private-address = Adresse ist privat
+statement-http-status = HTTP-Status { $status }
+statement-not-json = Antwort ist kein JSON
+statement-not-health = Antwort ist JSON, aber kein Health-Bericht
+statement-response-too-large = Antwort zu groß
+statement-response-slow = Antwort dauerte { $took_ms } ms
+statement-condition-failed = Bedingung { $number } nicht erfüllt
+statement-connection-failed = Verbindung fehlgeschlagen
+statement-signature-rejected = Server lehnt die Signatur ab: falsches Geheimnis oder Uhren mehr als eine Minute auseinander
+statement-response-unsigned = Antwort nicht signiert: sie stammt aus einem Cache oder nicht vom Server
+statement-response-signature-invalid = Signatur der Antwort ungültig: veraltete oder veränderte Antwort oder falsches Geheimnis
+statement-report-unreadable = signierter Bericht, den diese Version nicht lesen kann
+statement-heartbeat-missed = kein Heartbeat innerhalb der Frist
+statement-job-overran = Job nicht rechtzeitig beendet
+statement-job-failed = Job hat einen Fehler gemeldet
+statement-job-exit-code = Job mit Exit-Code { $exit_code } fehlgeschlagen
+
+## Why there is no data
+
+statement-skipped-budget = nicht geprüft: Anfragebudget des Durchlaufs erschöpft
+statement-skipped-platform = nicht geprüft: die Prüfung konnte nicht ausgeführt werden
+statement-skipped-edge = keine Daten: alle Prüfungen schlugen zugleich fehl, die Überwachung selbst ist gestört
+statement-skipped-no-heartbeat = noch kein Heartbeat empfangen
+statement-skipped-secret = nicht geprüft: Signaturgeheimnis fehlt oder ist zu kurz
+statement-no-recent-data = keine aktuellen Daten
+statement-under-maintenance = geplante Wartung läuft
+statement-flapping = instabil: der Zustand wechselt wiederholt
+
+## What caused an incident
+
+statement-cause-unknown = Ursache unbekannt
+statement-memory-growing = Speicherverbrauch wächst auf das Limit zu
+statement-memory-high = Speicherverbrauch nahe am Limit
+statement-out-of-memory = Speicher erschöpft
+statement-instance-stop = Instanz auf Anforderung beendet
+statement-instance-deploy = Instanz durch eine andere Version ersetzt
+statement-instance-recycle = Instanz vom Speicherwächter ersetzt
+statement-instance-oom-kill = Speicher der Instanz erschöpft, vom Kernel beendet (OOM)
+statement-instance-panic = Panic in der Instanz
+statement-instance-crash = Instanz abgestürzt
+statement-instance-hang = Instanz hing und wurde beendet
+statement-instance-platform = Instanz mit ihrem Host verschwunden
+statement-instance-spin-down = Instanz bei Leerlauf angehalten
+statement-instance-unknown = Instanz aus unbekanntem Grund beendet
+
+## What happened during an incident
+
+statement-instance-started = Instanz gestartet
+statement-pressure-changed = Speicherdruck von { $from } auf { $to } bei { $memory_bytes }
+statement-purged = Bereinigung senkte den Speicher von { $before_bytes } auf { $after_bytes } in { $took_ms } ms
+statement-replacement-requested = der Wächter forderte einen neuen Worker an: { $reason }
+statement-gave-up = der Wächter beendete die Instanz
+statement-requests-rejected = { $count } Anfragen innerhalb von { $lasted_s } s abgewiesen
+statement-request-panicked = Panic bei einer Anfrage: { $message }
+statement-limit-changed = Speicherlimit von { $before_bytes } auf { $after_bytes } geändert
+statement-unknown-event = Ereignis einer neueren Version von heapbeat
+statement-stop-requested = Beenden angefordert durch { $by }
+statement-recurred = das Problem trat erneut auf
+statement-recovered = alle Prüfungen wieder erfolgreich
+statement-other-instance = eine andere Instanz antwortet
+statement-maintenance-began = geplante Wartung begonnen
+statement-monitor-removed = Dienst aus der Konfiguration entfernt
+statement-limit-forecast = Speicher erreicht { $limit_bytes } voraussichtlich zwischen { $earliest } und { $latest }
+
+## Evidence of how an instance exited
+
+statement-exited-with-code = mit Exit-Code { $exit_code } beendet
+statement-killed-by-signal = durch { $signal } beendet
+statement-memory-when-last-seen = Speicher zuletzt bei { $percent } % des Limits
+statement-no-sign-of-life = kein Lebenszeichen, deshalb beendet
+statement-panic-recorded = Panic aufgezeichnet: { $message }
+statement-group-oom-count = OOM-Zähler der Control Group stieg um { $count }
+statement-machine-oom-count = OOM-Zähler der Maschine stieg um { $count }
+statement-stop-timed-out = nicht rechtzeitig beendet, deshalb abgebrochen
+statement-oom-count-unreadable = hier ist kein OOM-Zähler lesbar
+statement-no-oom-kill = der Kernel zählte keinen OOM-Kill
+statement-stop-recorded = Anforderung zum Beenden aufgezeichnet: { $by }
+statement-stopped-early = Anforderung zum Beenden, bevor sie aufgezeichnet werden konnte
+statement-exit-unexplained = keine Anforderung zum Beenden bekannt
+statement-nobody-watched = kein Prozess hat das Ende beobachtet
+statement-exit-completed = ordnungsgemäßes Ende aufgezeichnet
+statement-host-rebooted = der Host wurde seit dem letzten Lebenszeichen neu gestartet
+statement-host-stayed-up = der Host lief die ganze Zeit
+statement-supervisor-stop = der Supervisor hatte das Beenden angefordert
+statement-supervisor-recycle = der Supervisor hatte Platz für einen neuen Worker angefordert
+statement-version-followed = Version { $version } folgte
+statement-version-changed = auf Version { $from } folgte { $to }
+statement-guard-replaced = der Wächter ersetzte sie: { $reason }
+statement-guard-gave-up = der Wächter beendete sie wegen Speichermangels
+statement-last-sample = letzter Messwert: { $memory_bytes } von { $limit_bytes }, Speicherdruck { $pressure }
+statement-no-stop-announced = kein Beenden angekündigt
+statement-hang-report = letzter Bericht vor dem Hängen: { $report }

@@ -1,0 +1,264 @@
+### Texts of the status page. A message that is missing in another language fails a test (edge/src/web/page/messages.rs).
+### Arguments are finished text: instants, durations and shares are formatted by edge/src/web/page/renderer.rs.
+
+## Numbers and units
+
+decimal-separator = .
+unit-s = s
+unit-min = min
+unit-h = h
+unit-d = d
+
+## Around every page
+
+skip-link = Skip to main content
+feed-title = Incidents and maintenance
+calendar = Calendar
+links = Links
+view-json = View as JSON
+language = Language
+theme-auto = System theme
+theme-light = Light theme
+theme-dark = Dark theme
+push-enable = Enable notifications
+push-disable = Turn off notifications
+push-failed = Notifications are not available in this browser
+push-enabled = Notifications are enabled in this browser
+uptime-note = Uptime is the share of monitored time in which the service was operational or degraded. Time without data counts neither as uptime nor as downtime; next to each figure is how much of the time was monitored.
+
+## The headline
+
+headline-empty = No monitors configured
+headline-up = { $total ->
+    [1] { $name } is operational
+   *[other] All systems operational
+}
+headline-down = { $name } is down
+headline-down-some = Partial outage: { $count } of { $total } services are down
+headline-down-all = Major outage: all { $total } services are down
+headline-degraded = Degraded performance: { $name }
+headline-degraded-some = Degraded performance: { $count } of { $total } services
+headline-degraded-all = Degraded performance: all { $total } services
+headline-waking = { $name } is starting
+headline-waking-some = { $count } of { $total } services are starting
+headline-waking-all = All { $total } services are starting
+headline-maintenance = { $name } is under maintenance
+headline-maintenance-some = { $count } of { $total } services are under maintenance
+headline-maintenance-all = All { $total } services are under maintenance
+headline-waiting = Waiting for the first check
+headline-interrupted = Monitoring is interrupted: no data since { $time }
+headline-no-data-some = { $count } of { $total } services operational, no data for the others
+headline-unavailable = Status is temporarily unavailable
+since = since { $time }
+since-for = Since { $time } ({ $duration }).
+last-check = Last check: { $time }.
+first-check = The first check runs within one minute.
+history-unavailable = The status history did not respond. Monitoring continues; please reload in a moment.
+stale = The status history is not responding. This is the status from { $duration } ago.
+
+## The status page
+
+config-problems = Parts of the configuration were ignored
+active-incidents = Active incidents
+scheduled-maintenance = Scheduled maintenance
+past-incidents = Past incidents
+services = Services
+empty-title = Add your first monitor
+empty-help = Add a monitor to wrangler.toml and deploy again:
+status = Status
+state-up = Operational
+state-degraded = Degraded performance
+state-down = Down
+state-waking = Starting
+state-maintenance = Under maintenance
+state-unobserved = No data
+bars-label = Last 90 days: { $good ->
+    [one] { $good } day
+   *[other] { $good } days
+} without incidents, { $trouble } with incidents, { $unobserved } without data
+ninety-days-ago = 90 days ago
+today = Today
+no-data = No data
+monitored = { $percent } monitored
+uptime = Uptime
+coverage = Monitored
+latency = Response time
+memory = Memory
+running-for = Running for
+of-limit = of { $limit } MB
+restart-count = { $count ->
+    [one] { $count } restart
+   *[other] { $count } restarts
+}
+
+## Incidents
+
+severity-warning = Warning
+severity-degraded = Degraded performance
+severity-crashed = Crashed
+severity-down = Outage
+investigating = Investigating
+acknowledged = Acknowledged
+resolved = Resolved
+caused-by = caused by { $monitor }
+evidence = Evidence
+timeline = Timeline
+memory-before = Memory before the incident
+incidents = Incidents
+no-incidents = No incidents reported.
+
+## The page of a service
+
+restart = Restart
+restarts-in-chart = Restarts in this chart
+probably = probably { $exit }
+last-exit = Last exit ({ $time }): { $exit }
+exit-stop = stopped on request
+exit-deploy = replaced by another version
+exit-recycle = recycled by the memory guard
+exit-oom-kill = out of memory: killed by the kernel (OOM)
+exit-panic = panic
+exit-crash = crash
+exit-hang = hung and was stopped
+exit-platform = disappeared with its host
+exit-spin-down = suspended while idle
+exit-unknown = unknown cause
+forecast = Memory grows by { $rate } MB per hour and is expected to reach its limit { $time } (between { $earliest } and { $latest }).
+version-comparison = At the same age, this version uses { $now } MB and the previous version used { $before } MB ({ $age } after start).
+top-route = Most of the growth: { $route }.
+incident-days = Days with incidents
+days-table = View all days as a table
+day = Day
+time-range = Time range
+time-utc = Time (UTC)
+data-table = View data as a table
+rss = Resident
+heap-used = Heap used
+heap-used-note = held by the program
+heap-total = Heap total
+heap-total-note = pages allocated for it
+external = External
+external-note = outside the heap
+pressure = Memory pressure
+memory-caption = Memory in MB
+minimum = Minimum
+median = Median
+percentile-95 = 95th percentile
+latency-caption = Response time in milliseconds
+regions = Status by region
+region-wnam = Western North America
+region-enam = Eastern North America
+region-sam = South America
+region-weur = Western Europe
+region-eeur = Eastern Europe
+region-apac = Asia-Pacific
+region-oc = Oceania
+region-afr = Africa
+region-me = Middle East
+
+## Why a probe failed
+
+statement-dns-failed = DNS lookup failed
+statement-connection-refused = connection refused
+statement-network-unreachable = network unreachable
+statement-tls-failed = TLS connection failed
+statement-connect-timeout = connection timed out
+statement-response-timeout = no response in time
+statement-body-timeout = response not complete in time
+statement-connection-lost = connection lost before the response was complete
+statement-not-http = response is not HTTP
+statement-redirect-loop = redirect loop
+statement-too-many-redirects = too many redirects
+statement-invalid-redirect = redirect to something other than an http or https address
+statement-private-address = address is private
+statement-http-status = HTTP status { $status }
+statement-not-json = response is not JSON
+statement-not-health = response is JSON, but not a health report
+statement-response-too-large = response too large
+statement-response-slow = response took { $took_ms } ms
+statement-condition-failed = condition { $number } failed
+statement-connection-failed = connection failed
+statement-signature-rejected = signature rejected by the server: wrong secret, or clocks more than one minute apart
+statement-response-unsigned = response not signed: it came from a cache or not from the server
+statement-response-signature-invalid = response signature invalid: outdated or altered response, or wrong secret
+statement-report-unreadable = signed report that this version cannot read
+statement-heartbeat-missed = no heartbeat in time
+statement-job-overran = job not finished in time
+statement-job-failed = job reported a failure
+statement-job-exit-code = job failed with exit code { $exit_code }
+
+## Why there is no data
+
+statement-skipped-budget = not probed: request budget of the tick exhausted
+statement-skipped-platform = not probed: the probe could not run
+statement-skipped-edge = no data: every probe failed at once, so the monitoring itself is affected
+statement-skipped-no-heartbeat = no heartbeat received yet
+statement-skipped-secret = not probed: the signing secret is missing or too short
+statement-no-recent-data = no recent data
+statement-under-maintenance = scheduled maintenance in progress
+statement-flapping = flapping: the state changes repeatedly
+
+## What caused an incident
+
+statement-cause-unknown = cause unknown
+statement-memory-growing = memory is growing towards its limit
+statement-memory-high = memory is close to its limit
+statement-out-of-memory = out of memory
+statement-instance-stop = instance was stopped on request
+statement-instance-deploy = instance was replaced by another version
+statement-instance-recycle = instance was recycled by the memory guard
+statement-instance-oom-kill = instance ran out of memory and was killed by the kernel (OOM)
+statement-instance-panic = instance panicked
+statement-instance-crash = instance crashed
+statement-instance-hang = instance hung and was stopped
+statement-instance-platform = instance disappeared with its host
+statement-instance-spin-down = instance was suspended while idle
+statement-instance-unknown = instance exited for an unknown reason
+
+## What happened during an incident
+
+statement-instance-started = instance started
+statement-pressure-changed = memory pressure changed from { $from } to { $to } at { $memory_bytes }
+statement-purged = purge reduced memory from { $before_bytes } to { $after_bytes } in { $took_ms } ms
+statement-replacement-requested = the guard requested a replacement worker: { $reason }
+statement-gave-up = the guard shut the instance down
+statement-requests-rejected = { $count } requests rejected within { $lasted_s } s
+statement-request-panicked = a request panicked: { $message }
+statement-limit-changed = memory limit changed from { $before_bytes } to { $after_bytes }
+statement-unknown-event = event of a newer version of heapbeat
+statement-stop-requested = shutdown requested by { $by }
+statement-recurred = the problem recurred
+statement-recovered = all checks pass again
+statement-other-instance = another instance responds
+statement-maintenance-began = scheduled maintenance began
+statement-monitor-removed = monitor removed from the configuration
+statement-limit-forecast = memory is expected to reach { $limit_bytes } between { $earliest } and { $latest }
+
+## Evidence of how an instance exited
+
+statement-exited-with-code = it exited with code { $exit_code }
+statement-killed-by-signal = it was terminated by { $signal }
+statement-memory-when-last-seen = memory was at { $percent } % of the limit when last seen
+statement-no-sign-of-life = it gave no sign of life and was killed for that
+statement-panic-recorded = it recorded a panic: { $message }
+statement-group-oom-count = the OOM kill count of its control group rose by { $count }
+statement-machine-oom-count = the OOM kill count of the machine rose by { $count }
+statement-stop-timed-out = it did not stop in time and was killed
+statement-oom-count-unreadable = no OOM kill count can be read here
+statement-no-oom-kill = the kernel counted no OOM kill
+statement-stop-recorded = it recorded that it was asked to stop: { $by }
+statement-stopped-early = it was asked to stop before it could record that
+statement-exit-unexplained = no request to stop is known
+statement-nobody-watched = no process observed its exit
+statement-exit-completed = it recorded an orderly shutdown
+statement-host-rebooted = the host was restarted since its last sign of life
+statement-host-stayed-up = the host has been up all the time
+statement-supervisor-stop = the supervisor had asked it to stop
+statement-supervisor-recycle = the supervisor had asked it to make way for a new worker
+statement-version-followed = version { $version } followed
+statement-version-changed = version { $from } was followed by { $to }
+statement-guard-replaced = the guard replaced it: { $reason }
+statement-guard-gave-up = the guard shut it down because memory ran out
+statement-last-sample = last sample: { $memory_bytes } of { $limit_bytes }, memory pressure { $pressure }
+statement-no-stop-announced = it did not announce a shutdown
+statement-hang-report = last report before it hung: { $report }

@@ -1,0 +1,261 @@
+## Numbers and units
+
+decimal-separator = ,
+unit-s = s
+unit-min = min
+unit-h = h
+unit-d = d
+
+## Around every page
+
+skip-link = Ir al contenido principal
+feed-title = Incidentes y mantenimiento
+calendar = Calendario
+links = Enlaces
+view-json = Ver como JSON
+language = Idioma
+theme-auto = Tema del sistema
+theme-light = Tema claro
+theme-dark = Tema oscuro
+push-enable = Activar notificaciones
+push-disable = Desactivar notificaciones
+push-failed = Este navegador no admite notificaciones
+push-enabled = Las notificaciones están activadas en este navegador
+uptime-note = La disponibilidad es la parte del tiempo supervisado en que el servicio estuvo operativo o degradado. El tiempo sin datos no cuenta ni como disponibilidad ni como interrupción; junto a cada cifra consta cuánto tiempo se supervisó.
+
+## The headline
+
+headline-empty = No hay servicios configurados
+headline-up = { $total ->
+    [1] { $name } está operativo
+   *[other] Todos los sistemas operativos
+}
+headline-down = { $name } está caído
+headline-down-some = Interrupción parcial: { $count } de { $total } servicios caídos
+headline-down-all = Interrupción grave: los { $total } servicios están caídos
+headline-degraded = Rendimiento degradado: { $name }
+headline-degraded-some = Rendimiento degradado: { $count } de { $total } servicios
+headline-degraded-all = Rendimiento degradado: los { $total } servicios
+headline-waking = { $name } está iniciando
+headline-waking-some = { $count } de { $total } servicios están iniciando
+headline-waking-all = Los { $total } servicios están iniciando
+headline-maintenance = { $name } está en mantenimiento
+headline-maintenance-some = { $count } de { $total } servicios en mantenimiento
+headline-maintenance-all = Los { $total } servicios están en mantenimiento
+headline-waiting = A la espera de la primera comprobación
+headline-interrupted = Supervisión interrumpida: sin datos desde { $time }
+headline-no-data-some = { $count } de { $total } servicios operativos, sin datos de los demás
+headline-unavailable = El estado no está disponible temporalmente
+since = desde { $time }
+since-for = Desde { $time } ({ $duration }).
+last-check = Última comprobación: { $time }.
+first-check = La primera comprobación se hará en menos de un minuto.
+history-unavailable = El historial no respondió. La supervisión continúa; vuelva a cargar en un momento.
+stale = El historial no responde. Este es el estado de hace { $duration }.
+
+## The status page
+
+config-problems = Parte de la configuración se ha ignorado
+active-incidents = Incidentes activos
+scheduled-maintenance = Mantenimiento programado
+past-incidents = Incidentes anteriores
+services = Servicios
+empty-title = Añada su primer servicio
+empty-help = Añada un servicio en wrangler.toml y despliegue de nuevo:
+status = Estado
+state-up = Operativo
+state-degraded = Rendimiento degradado
+state-down = Caído
+state-waking = Iniciando
+state-maintenance = En mantenimiento
+state-unobserved = Sin datos
+bars-label = Últimos 90 días: { $good ->
+    [one] { $good } día
+   *[other] { $good } días
+} sin incidentes, { $trouble } con incidentes, { $unobserved } sin datos
+ninety-days-ago = Hace 90 días
+today = Hoy
+no-data = Sin datos
+monitored = { $percent } supervisado
+uptime = Disponibilidad
+coverage = Supervisado
+latency = Tiempo de respuesta
+memory = Memoria
+running-for = En marcha desde hace
+of-limit = de { $limit } MB
+restart-count = { $count ->
+    [one] { $count } reinicio
+   *[other] { $count } reinicios
+}
+
+## Incidents
+
+severity-warning = Aviso
+severity-degraded = Rendimiento degradado
+severity-crashed = Fallo
+severity-down = Interrupción
+investigating = En investigación
+acknowledged = Reconocido
+resolved = Resuelto
+caused-by = causado por { $monitor }
+evidence = Evidencia
+timeline = Cronología
+memory-before = Memoria antes del incidente
+incidents = Incidentes
+no-incidents = No se han registrado incidentes.
+
+## The page of a service
+
+restart = Reinicio
+restarts-in-chart = Reinicios en este gráfico
+probably = probablemente { $exit }
+last-exit = Última salida ({ $time }): { $exit }
+exit-stop = detenida a petición
+exit-deploy = sustituida por otra versión
+exit-recycle = sustituida por el guardián de memoria
+exit-oom-kill = sin memoria: terminada por el kernel (OOM)
+exit-panic = panic
+exit-crash = fallo
+exit-hang = se bloqueó y fue detenida
+exit-platform = desapareció con su host
+exit-spin-down = suspendida por inactividad
+exit-unknown = causa desconocida
+forecast = La memoria crece { $rate } MB por hora y se prevé que alcance su límite { $time } (entre { $earliest } y { $latest }).
+version-comparison = A la misma edad, esta versión usa { $now } MB y la anterior usaba { $before } MB ({ $age } tras el arranque).
+top-route = La mayor parte del crecimiento: { $route }.
+incident-days = Días con incidentes
+days-table = Ver todos los días en una tabla
+day = Día
+time-range = Periodo
+time-utc = Hora (UTC)
+data-table = Ver los datos en una tabla
+rss = Residente
+heap-used = Heap usado
+heap-used-note = retenido por el programa
+heap-total = Heap total
+heap-total-note = páginas asignadas para ello
+external = Externa
+external-note = fuera del heap
+pressure = Presión de memoria
+memory-caption = Memoria en MB
+minimum = Mínimo
+median = Mediana
+percentile-95 = Percentil 95
+latency-caption = Tiempo de respuesta en milisegundos
+regions = Estado por región
+region-wnam = Oeste de Norteamérica
+region-enam = Este de Norteamérica
+region-sam = Sudamérica
+region-weur = Europa Occidental
+region-eeur = Europa Oriental
+region-apac = Asia-Pacífico
+region-oc = Oceanía
+region-afr = África
+region-me = Oriente Medio
+
+## Why a probe failed
+
+statement-dns-failed = error en la resolución DNS
+statement-connection-refused = conexión rechazada
+statement-network-unreachable = red inaccesible
+statement-tls-failed = error en la conexión TLS
+statement-connect-timeout = tiempo de conexión agotado
+statement-response-timeout = sin respuesta a tiempo
+statement-body-timeout = respuesta incompleta a tiempo
+statement-connection-lost = conexión perdida antes de completar la respuesta
+statement-not-http = la respuesta no es HTTP
+statement-redirect-loop = bucle de redirecciones
+statement-too-many-redirects = demasiadas redirecciones
+statement-invalid-redirect = redirección a algo que no es una dirección http o https
+statement-private-address = dirección privada
+statement-http-status = estado HTTP { $status }
+statement-not-json = la respuesta no es JSON
+statement-not-health = la respuesta es JSON, pero no un informe de salud
+statement-response-too-large = respuesta demasiado grande
+statement-response-slow = la respuesta tardó { $took_ms } ms
+statement-condition-failed = condición { $number } no cumplida
+statement-connection-failed = error de conexión
+statement-signature-rejected = firma rechazada por el servidor: secreto incorrecto, o relojes con más de un minuto de diferencia
+statement-response-unsigned = respuesta sin firmar: procede de una caché o no procede del servidor
+statement-response-signature-invalid = firma de la respuesta no válida: respuesta antigua o modificada, o secreto incorrecto
+statement-report-unreadable = informe firmado que esta versión no puede leer
+statement-heartbeat-missed = sin señal de vida a tiempo
+statement-job-overran = tarea no terminada a tiempo
+statement-job-failed = la tarea informó de un error
+statement-job-exit-code = la tarea falló con el código de salida { $exit_code }
+
+## Why there is no data
+
+statement-skipped-budget = no comprobado: presupuesto de peticiones agotado
+statement-skipped-platform = no comprobado: la comprobación no pudo ejecutarse
+statement-skipped-edge = sin datos: todas las comprobaciones fallaron a la vez, la propia supervisión está afectada
+statement-skipped-no-heartbeat = aún no se ha recibido ninguna señal de vida
+statement-skipped-secret = no comprobado: falta el secreto de firma o es demasiado corto
+statement-no-recent-data = sin datos recientes
+statement-under-maintenance = mantenimiento programado en curso
+statement-flapping = inestable: el estado cambia una y otra vez
+
+## What caused an incident
+
+statement-cause-unknown = causa desconocida
+statement-memory-growing = la memoria crece hacia su límite
+statement-memory-high = la memoria está cerca de su límite
+statement-out-of-memory = memoria agotada
+statement-instance-stop = instancia detenida a petición
+statement-instance-deploy = instancia sustituida por otra versión
+statement-instance-recycle = instancia sustituida por el guardián de memoria
+statement-instance-oom-kill = instancia sin memoria, terminada por el kernel (OOM)
+statement-instance-panic = panic de la instancia
+statement-instance-crash = fallo de la instancia
+statement-instance-hang = instancia bloqueada y detenida
+statement-instance-platform = instancia desaparecida con su host
+statement-instance-spin-down = instancia suspendida por inactividad
+statement-instance-unknown = instancia terminada por un motivo desconocido
+
+## What happened during an incident
+
+statement-instance-started = instancia iniciada
+statement-pressure-changed = presión de memoria de { $from } a { $to } con { $memory_bytes }
+statement-purged = la purga redujo la memoria de { $before_bytes } a { $after_bytes } en { $took_ms } ms
+statement-replacement-requested = el guardián pidió un nuevo proceso: { $reason }
+statement-gave-up = el guardián detuvo la instancia
+statement-requests-rejected = { $count } peticiones rechazadas en { $lasted_s } s
+statement-request-panicked = panic en una petición: { $message }
+statement-limit-changed = límite de memoria cambiado de { $before_bytes } a { $after_bytes }
+statement-unknown-event = evento de una versión más reciente de heapbeat
+statement-stop-requested = detención solicitada por { $by }
+statement-recurred = el problema reapareció
+statement-recovered = todas las comprobaciones vuelven a ser correctas
+statement-other-instance = responde otra instancia
+statement-maintenance-began = comenzó el mantenimiento programado
+statement-monitor-removed = servicio eliminado de la configuración
+statement-limit-forecast = se prevé que la memoria alcance { $limit_bytes } entre { $earliest } y { $latest }
+
+## Evidence of how an instance exited
+
+statement-exited-with-code = terminó con el código de salida { $exit_code }
+statement-killed-by-signal = terminada por { $signal }
+statement-memory-when-last-seen = memoria al { $percent } % del límite en la última medición
+statement-no-sign-of-life = sin señales de vida, detenida por ello
+statement-panic-recorded = panic registrado: { $message }
+statement-group-oom-count = el contador OOM de su grupo de control subió en { $count }
+statement-machine-oom-count = el contador OOM de la máquina subió en { $count }
+statement-stop-timed-out = no se detuvo a tiempo y fue terminada
+statement-oom-count-unreadable = aquí no se puede leer ningún contador OOM
+statement-no-oom-kill = el kernel no contó ningún OOM
+statement-stop-recorded = solicitud de detención registrada: { $by }
+statement-stopped-early = solicitud de detención antes de poder registrarla
+statement-exit-unexplained = no se conoce ninguna solicitud de detención
+statement-nobody-watched = ningún proceso observó el final
+statement-exit-completed = detención ordenada registrada
+statement-host-rebooted = el host se reinició desde la última señal de vida
+statement-host-stayed-up = el host estuvo en marcha todo el tiempo
+statement-supervisor-stop = el supervisor había solicitado la detención
+statement-supervisor-recycle = el supervisor había solicitado dejar paso a un nuevo proceso
+statement-version-followed = la siguió la versión { $version }
+statement-version-changed = a la versión { $from } la siguió { $to }
+statement-guard-replaced = sustituida por el guardián: { $reason }
+statement-guard-gave-up = detenida por el guardián por falta de memoria
+statement-last-sample = última medición: { $memory_bytes } de { $limit_bytes }, presión de memoria { $pressure }
+statement-no-stop-announced = no anunció ninguna detención
+statement-hang-report = último informe antes del bloqueo: { $report }

@@ -1,0 +1,264 @@
+## Numbers and units
+
+decimal-separator = ,
+unit-s = s
+unit-min = min
+unit-h = h
+unit-d = j
+
+## Around every page
+
+skip-link = Aller au contenu principal
+feed-title = Incidents et maintenances
+calendar = Calendrier
+links = Liens
+view-json = Afficher en JSON
+language = Langue
+theme-auto = Thème du système
+theme-light = Thème clair
+theme-dark = Thème sombre
+push-enable = Activer les notifications
+push-disable = Désactiver les notifications
+push-failed = Ce navigateur ne prend pas en charge les notifications
+push-enabled = Les notifications sont activées dans ce navigateur
+uptime-note = La disponibilité est la part du temps surveillé pendant laquelle le service était opérationnel ou dégradé. Le temps sans données ne compte ni comme disponibilité ni comme panne ; la part du temps surveillé figure à côté de chaque chiffre.
+
+## The headline
+
+headline-empty = Aucun service configuré
+headline-up = { $total ->
+    [1] { $name } est opérationnel
+   *[other] Tous les systèmes sont opérationnels
+}
+headline-down = { $name } est en panne
+headline-down-some = Panne partielle : { $count } services sur { $total } sont en panne
+headline-down-all = Panne majeure : les { $total } services sont en panne
+headline-degraded = Performances dégradées : { $name }
+headline-degraded-some = Performances dégradées : { $count } services sur { $total }
+headline-degraded-all = Performances dégradées : les { $total } services
+headline-waking = { $name } démarre
+headline-waking-some = { $count } services sur { $total } démarrent
+headline-waking-all = Les { $total } services démarrent
+headline-maintenance = { $name } est en maintenance
+headline-maintenance-some = { $count } services sur { $total } sont en maintenance
+headline-maintenance-all = Les { $total } services sont en maintenance
+headline-waiting = En attente de la première vérification
+headline-interrupted = Surveillance interrompue : aucune donnée depuis { $time }
+headline-no-data-some = { $count ->
+    [one] { $count } service sur { $total } opérationnel
+   *[other] { $count } services sur { $total } opérationnels
+}, aucune donnée pour les autres
+headline-unavailable = L’état est temporairement indisponible
+since = depuis { $time }
+since-for = Depuis { $time } ({ $duration }).
+last-check = Dernière vérification : { $time }.
+first-check = La première vérification aura lieu dans la minute.
+history-unavailable = L’historique n’a pas répondu. La surveillance continue ; rechargez la page dans un instant.
+stale = L’historique ne répond pas. Voici l’état d’il y a { $duration }.
+
+## The status page
+
+config-problems = Une partie de la configuration a été ignorée
+active-incidents = Incidents en cours
+scheduled-maintenance = Maintenance planifiée
+past-incidents = Incidents passés
+services = Services
+empty-title = Ajoutez votre premier service
+empty-help = Ajoutez un service dans wrangler.toml et redéployez :
+status = État
+state-up = Opérationnel
+state-degraded = Performances dégradées
+state-down = En panne
+state-waking = Démarrage
+state-maintenance = En maintenance
+state-unobserved = Aucune donnée
+bars-label = 90 derniers jours : { $good ->
+    [one] { $good } jour
+   *[other] { $good } jours
+} sans incident, { $trouble } avec incident, { $unobserved } sans données
+ninety-days-ago = Il y a 90 jours
+today = Aujourd’hui
+no-data = Aucune donnée
+monitored = surveillé à { $percent }
+uptime = Disponibilité
+coverage = Surveillé
+latency = Temps de réponse
+memory = Mémoire
+running-for = En marche depuis
+of-limit = sur { $limit } Mo
+restart-count = { $count ->
+    [one] { $count } redémarrage
+   *[other] { $count } redémarrages
+}
+
+## Incidents
+
+severity-warning = Avertissement
+severity-degraded = Performances dégradées
+severity-crashed = Plantage
+severity-down = Panne
+investigating = En cours d’analyse
+acknowledged = Pris en charge
+resolved = Résolu
+caused-by = causé par { $monitor }
+evidence = Éléments de preuve
+timeline = Chronologie
+memory-before = Mémoire avant l’incident
+incidents = Incidents
+no-incidents = Aucun incident signalé.
+
+## The page of a service
+
+restart = Redémarrage
+restarts-in-chart = Redémarrages sur ce graphique
+probably = probablement { $exit }
+last-exit = Dernier arrêt ({ $time }) : { $exit }
+exit-stop = arrêt demandé
+exit-deploy = remplacement par une autre version
+exit-recycle = remplacement par le gardien de la mémoire
+exit-oom-kill = mémoire épuisée : tuée par le noyau (OOM)
+exit-panic = panic
+exit-crash = plantage
+exit-hang = blocage, puis arrêt
+exit-platform = disparition avec son hôte
+exit-spin-down = mise en veille pour inactivité
+exit-unknown = cause inconnue
+forecast = La mémoire augmente de { $rate } Mo par heure et devrait atteindre sa limite { $time } (entre { $earliest } et { $latest }).
+version-comparison = Au même âge, cette version utilise { $now } Mo et la précédente en utilisait { $before } ({ $age } après le démarrage).
+top-route = L’essentiel de l’augmentation : { $route }.
+incident-days = Jours avec incident
+days-table = Afficher tous les jours en tableau
+day = Jour
+time-range = Période
+time-utc = Heure (UTC)
+data-table = Afficher les données en tableau
+rss = Résidente
+heap-used = Tas utilisé
+heap-used-note = retenu par le programme
+heap-total = Tas total
+heap-total-note = pages allouées pour cela
+external = Externe
+external-note = hors du tas
+pressure = Pression mémoire
+memory-caption = Mémoire en Mo
+minimum = Minimum
+median = Médiane
+percentile-95 = 95e centile
+latency-caption = Temps de réponse en millisecondes
+regions = État par région
+region-wnam = Ouest de l’Amérique du Nord
+region-enam = Est de l’Amérique du Nord
+region-sam = Amérique du Sud
+region-weur = Europe de l’Ouest
+region-eeur = Europe de l’Est
+region-apac = Asie-Pacifique
+region-oc = Océanie
+region-afr = Afrique
+region-me = Moyen-Orient
+
+## Why a probe failed
+
+statement-dns-failed = échec de la résolution DNS
+statement-connection-refused = connexion refusée
+statement-network-unreachable = réseau injoignable
+statement-tls-failed = échec de la connexion TLS
+statement-connect-timeout = délai de connexion dépassé
+statement-response-timeout = pas de réponse dans le délai imparti
+statement-body-timeout = réponse incomplète dans le délai imparti
+statement-connection-lost = connexion perdue avant la fin de la réponse
+statement-not-http = la réponse n’est pas du HTTP
+statement-redirect-loop = boucle de redirection
+statement-too-many-redirects = trop de redirections
+statement-invalid-redirect = redirection vers autre chose qu’une adresse http ou https
+statement-private-address = adresse privée
+statement-http-status = statut HTTP { $status }
+statement-not-json = la réponse n’est pas du JSON
+statement-not-health = la réponse est du JSON, mais pas un rapport de santé
+statement-response-too-large = réponse trop volumineuse
+statement-response-slow = réponse en { $took_ms } ms
+statement-condition-failed = condition { $number } non remplie
+statement-connection-failed = échec de la connexion
+statement-signature-rejected = signature refusée par le serveur : mauvais secret, ou horloges décalées de plus d’une minute
+statement-response-unsigned = réponse non signée : elle vient d’un cache, ou pas du serveur
+statement-response-signature-invalid = signature de la réponse invalide : réponse périmée ou modifiée, ou mauvais secret
+statement-report-unreadable = rapport signé que cette version ne sait pas lire
+statement-heartbeat-missed = pas de signal de vie dans le délai imparti
+statement-job-overran = tâche non terminée dans le délai imparti
+statement-job-failed = la tâche a signalé un échec
+statement-job-exit-code = échec de la tâche avec le code de sortie { $exit_code }
+
+## Why there is no data
+
+statement-skipped-budget = non vérifié : budget de requêtes épuisé
+statement-skipped-platform = non vérifié : la vérification n’a pas pu s’exécuter
+statement-skipped-edge = aucune donnée : toutes les vérifications ont échoué en même temps, la surveillance elle-même est touchée
+statement-skipped-no-heartbeat = aucun signal de vie reçu pour l’instant
+statement-skipped-secret = non vérifié : le secret de signature manque ou est trop court
+statement-no-recent-data = aucune donnée récente
+statement-under-maintenance = maintenance planifiée en cours
+statement-flapping = instable : l’état change sans cesse
+
+## What caused an incident
+
+statement-cause-unknown = cause inconnue
+statement-memory-growing = la mémoire augmente vers sa limite
+statement-memory-high = la mémoire est proche de sa limite
+statement-out-of-memory = mémoire épuisée
+statement-instance-stop = instance arrêtée sur demande
+statement-instance-deploy = instance remplacée par une autre version
+statement-instance-recycle = instance remplacée par le gardien de la mémoire
+statement-instance-oom-kill = instance à court de mémoire, tuée par le noyau (OOM)
+statement-instance-panic = panic de l’instance
+statement-instance-crash = plantage de l’instance
+statement-instance-hang = instance bloquée, puis arrêtée
+statement-instance-platform = instance disparue avec son hôte
+statement-instance-spin-down = instance mise en veille pour inactivité
+statement-instance-unknown = instance terminée pour une raison inconnue
+
+## What happened during an incident
+
+statement-instance-started = instance démarrée
+statement-pressure-changed = pression mémoire passée de { $from } à { $to } à { $memory_bytes }
+statement-purged = purge : mémoire de { $before_bytes } à { $after_bytes } en { $took_ms } ms
+statement-replacement-requested = le gardien a demandé un nouveau processus : { $reason }
+statement-gave-up = le gardien a arrêté l’instance
+statement-requests-rejected = { $count } requêtes rejetées en { $lasted_s } s
+statement-request-panicked = panic dans une requête : { $message }
+statement-limit-changed = limite de mémoire passée de { $before_bytes } à { $after_bytes }
+statement-unknown-event = événement d’une version plus récente de heapbeat
+statement-stop-requested = arrêt demandé par { $by }
+statement-recurred = le problème est réapparu
+statement-recovered = toutes les vérifications réussissent à nouveau
+statement-other-instance = une autre instance répond
+statement-maintenance-began = début de la maintenance planifiée
+statement-monitor-removed = service retiré de la configuration
+statement-limit-forecast = la mémoire devrait atteindre { $limit_bytes } entre { $earliest } et { $latest }
+
+## Evidence of how an instance exited
+
+statement-exited-with-code = terminée avec le code de sortie { $exit_code }
+statement-killed-by-signal = terminée par { $signal }
+statement-memory-when-last-seen = mémoire à { $percent } % de la limite au dernier relevé
+statement-no-sign-of-life = aucun signe de vie, arrêtée pour cette raison
+statement-panic-recorded = panic enregistrée : { $message }
+statement-group-oom-count = compteur OOM du groupe de contrôle augmenté de { $count }
+statement-machine-oom-count = compteur OOM de la machine augmenté de { $count }
+statement-stop-timed-out = arrêt trop long, processus tué
+statement-oom-count-unreadable = aucun compteur OOM lisible ici
+statement-no-oom-kill = le noyau n’a compté aucun OOM
+statement-stop-recorded = demande d’arrêt enregistrée : { $by }
+statement-stopped-early = demande d’arrêt avant de pouvoir l’enregistrer
+statement-exit-unexplained = aucune demande d’arrêt connue
+statement-nobody-watched = aucun processus n’a observé la fin
+statement-exit-completed = arrêt en bon ordre enregistré
+statement-host-rebooted = l’hôte a redémarré depuis le dernier signe de vie
+statement-host-stayed-up = l’hôte est resté en marche
+statement-supervisor-stop = le superviseur avait demandé l’arrêt
+statement-supervisor-recycle = le superviseur avait demandé de céder la place à un nouveau processus
+statement-version-followed = suivie par la version { $version }
+statement-version-changed = version { $from } suivie par { $to }
+statement-guard-replaced = remplacée par le gardien : { $reason }
+statement-guard-gave-up = arrêtée par le gardien faute de mémoire
+statement-last-sample = dernier relevé : { $memory_bytes } sur { $limit_bytes }, pression mémoire { $pressure }
+statement-no-stop-announced = aucun arrêt annoncé
+statement-hang-report = dernier rapport avant le blocage : { $report }

@@ -1,0 +1,79 @@
+//! One sentence that answers "is it up?".
+
+use heapbeat_shared::UnixMillis;
+
+use super::messages::Argument;
+use crate::domain::State;
+use crate::view::MonitorView;
+
+/// States that are worth the headline, worst first, each with its message.
+const NEWS: [(State, &str); 4] = [
+    (State::Down, "headline-down"),
+    (State::Degraded, "headline-degraded"),
+    (State::Waking, "headline-waking"),
+    (State::Maintenance, "headline-maintenance"),
+];
+
+/// The message of a headline and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Headline<'a> {
+    /// The name of the message.
+    pub(super) message: String,
+    /// The one monitor that it is about; empty where it is about several.
+    name: &'a str,
+    count: usize,
+    total: usize,
+    /// Since when nothing is known, where that is the headline.
+    interrupted: Option<UnixMillis>,
+    /// Since when the one monitor is in its state; shown under the headline.
+    pub(super) since: Option<UnixMillis>,
+}
+
+impl<'a> Headline<'a> {
+    /// The headline over these monitors; `checked`: whether there was a check at all.
+    pub(super) fn new(monitors: &'a [MonitorView], checked: bool) -> Self {
+        let total = monitors.len();
+        let of = |message: &str, count| Headline {
+            message: message.to_owned(),
+            name: "",
+            count,
+            total,
+            interrupted: None,
+            since: None,
+        };
+        if total == 0 {
+            return of("headline-empty", 0);
+        }
+        for (state, message) in NEWS {
+            let those: Vec<_> = monitors.iter().filter(|it| it.state == state).collect();
+            match those[..] {
+                [] => {}
+                [one] => return Headline { name: &one.name, since: Some(one.since.0), ..of(message, 1) },
+                [..] if those.len() == total => return of(&[message, "-all"].concat(), total),
+                [..] => return of(&[message, "-some"].concat(), those.len()),
+            }
+        }
+        let unobserved = monitors.iter().filter(|it| it.state == State::Unobserved).count();
+        match unobserved {
+            0 => Headline { name: &monitors[0].name, ..of("headline-up", total) },
+            all if all == total && !checked => of("headline-waiting", 0),
+            all if all == total => Headline {
+                interrupted: monitors.iter().map(|it| it.since.0).max(),
+                ..of("headline-interrupted", 0)
+            },
+            _ => of("headline-no-data-some", total - unobserved),
+        }
+    }
+
+    /// The arguments of the message; `time` shows an instant.
+    pub(super) fn arguments(&self, time: impl Fn(UnixMillis) -> Argument) -> Vec<(&'static str, Argument)> {
+        let number = |count: usize| Argument::Number(i64::try_from(count).unwrap_or(i64::MAX));
+        let mut arguments = vec![
+            ("name", Argument::Text(self.name.to_owned())),
+            ("count", number(self.count)),
+            ("total", number(self.total)),
+        ];
+        arguments.extend(self.interrupted.map(|at| ("time", time(at))));
+        arguments
+    }
+}

@@ -1,0 +1,341 @@
+//! Values in the reader's language: what templates call to show an instant, a duration, a share or a message.
+
+// askama passes every argument by reference.
+#![allow(clippy::trivially_copy_pass_by_ref)]
+
+use heapbeat_shared::{Bytes, ExitKind, UnixMillis};
+
+use super::clock::Clock;
+use super::headline::Headline;
+use super::markup::Markup;
+use super::messages::{Argument, Arguments, Messages};
+use super::{chart, sparkline};
+use crate::domain::incident::Severity;
+use crate::domain::{State, instant};
+use crate::view::{
+    ComparisonView, ExitView, ForecastView, LatencyHistoryView, MemoryChartView, MemoryDayView, MonitorView,
+    Percent, RestartView,
+};
+
+/// Most pieces of evidence in one line; the page of the incident and the API have all.
+const MAX_EVIDENCE: usize = 3;
+
+/// Shows values of one page.
+#[derive(Debug)]
+pub(super) struct Renderer<'a> {
+    messages: &'a Messages,
+    /// The instant that the page is as of.
+    now: UnixMillis,
+    /// `?lang=de` where the reader chose the language, else empty; every link to another page of ours ends with it.
+    pub(super) query: &'a str,
+    clock: Clock,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer for a page that is as of `now`.
+    pub(super) fn new(messages: &'a Messages, now: UnixMillis, query: &'a str) -> Self {
+        Renderer { messages, now, query, clock: Clock::new(messages.language()) }
+    }
+
+    /// The language as a BCP 47 tag.
+    pub(super) const fn language(&self) -> &'static str {
+        self.messages.language()
+    }
+
+    /// A message without arguments.
+    pub(super) fn text(&self, id: &str) -> String {
+        self.messages.text(id, &[])
+    }
+
+    /// A message whose name is a prefix and a word: `state-` and `up`.
+    fn word(&self, prefix: &str, word: &str) -> String {
+        self.text(&[prefix, &word.replace('_', "-")].concat())
+    }
+
+    fn markup(&self, id: &str, arguments: Arguments<'_>) -> Markup {
+        self.messages.markup(id, arguments)
+    }
+
+    pub(super) fn state(&self, state: &State) -> String {
+        self.word("state-", state.as_str())
+    }
+
+    pub(super) fn severity(&self, severity: &Severity) -> String {
+        self.word("severity-", severity.as_str())
+    }
+
+    /// The name of a region that probes run in; the word itself where it is not known.
+    pub(super) fn region(&self, region: &str) -> String {
+        let id = ["region-", region].concat();
+        if self.messages.has(&id) { self.text(&id) } else { region.to_owned() }
+    }
+
+    /// How an instance exited, with how sure that is.
+    fn exit(&self, kind: ExitKind, sure: bool) -> String {
+        let exit = self.word("exit-", kind.as_str());
+        if sure || kind == ExitKind::Unknown {
+            return exit;
+        }
+        self.messages.text("probably", &[("exit", Argument::Text(exit))])
+    }
+
+    /// An instant for people, with the instant for machines in its attribute.
+    pub(super) fn time(&self, at: &UnixMillis) -> Markup {
+        Markup::trusted(format!(
+            "<time datetime=\"{}\">{}</time>",
+            instant::rfc3339(*at),
+            self.time_text(*at)
+        ))
+    }
+
+    /// An instant as text.
+    pub(super) fn time_text(&self, at: UnixMillis) -> String {
+        format!("{} UTC", self.clock.short(at, self.now))
+    }
+
+    /// An instant at the edge of a chart: without the zone, which the script changes.
+    pub(super) fn axis_time(&self, at: UnixMillis) -> String {
+        self.clock.short(at, self.now)
+    }
+
+    pub(super) fn date(&self, at: &UnixMillis) -> String {
+        self.clock.day(*at)
+    }
+
+    /// A duration in its largest unit or two: `3 h 5 min`.
+    pub(super) fn duration(&self, seconds: &u64) -> String {
+        let units = ["s", "min", "h", "d"].map(|unit| (unit, self.word("unit-", unit)));
+        let name = |unit: &'static str| {
+            units.iter().find(|(known, _)| *known == unit).map_or(unit, |(_, name)| name.as_str())
+        };
+        instant::span(*seconds, name, '\u{a0}')
+    }
+
+    /// How long ago an instant was.
+    pub(super) fn age(&self, at: &UnixMillis) -> String {
+        self.duration(&self.now.since(*at).as_secs())
+    }
+
+    /// A share with two decimals, cut rather than rounded: 99.996 % is not 100 %.
+    pub(super) fn percent(&self, share: &Percent) -> String {
+        if share.value() >= 100.0 {
+            return "100\u{a0}%".to_owned();
+        }
+        // The tiny amount forgives what binary fractions lose: 99.98 is stored a little lower than it is.
+        let cut = ((share.value() + 1e-9) * 100.0).floor() / 100.0;
+        format!("{cut:.2}\u{a0}%").replace('.', &self.text("decimal-separator"))
+    }
+
+    /// Bytes as whole megabytes.
+    pub(super) fn megabytes(&self, bytes: &Bytes) -> u64 {
+        megabytes(bytes.0)
+    }
+
+    /// How much of a time was monitored.
+    pub(super) fn monitored(&self, coverage: &Percent) -> String {
+        self.messages.text("monitored", &[("percent", Argument::Text(self.percent(coverage)))])
+    }
+
+    pub(super) fn since(&self, at: &UnixMillis) -> Markup {
+        self.markup("since", &[("time", Argument::Markup(self.time(at)))])
+    }
+
+    pub(super) fn since_for(&self, at: &UnixMillis) -> Markup {
+        let duration = Argument::Text(self.age(at));
+        self.markup("since-for", &[("time", Argument::Markup(self.time(at))), ("duration", duration)])
+    }
+
+    pub(super) fn last_check(&self, at: &UnixMillis) -> Markup {
+        self.markup("last-check", &[("time", Argument::Markup(self.time(at)))])
+    }
+
+    /// Says how old a page is that the cache answered while the hub does not.
+    pub(super) fn stale(&self, seconds: &u64) -> String {
+        self.messages.text("stale", &[("duration", Argument::Text(self.duration(seconds)))])
+    }
+
+    pub(super) fn headline(&self, headline: &Headline<'_>) -> Markup {
+        self.markup(&headline.message, &headline.arguments(|at| Argument::Markup(self.time(&at))))
+    }
+
+    pub(super) fn headline_text(&self, headline: &Headline<'_>) -> String {
+        self.messages.text(&headline.message, &headline.arguments(|at| Argument::Text(self.time_text(at))))
+    }
+
+    pub(super) fn of_limit(&self, megabytes: &u64) -> String {
+        self.messages.text("of-limit", &[("limit", Argument::Text(megabytes.to_string()))])
+    }
+
+    pub(super) fn restart_count(&self, monitor: &MonitorView) -> String {
+        let count = i64::try_from(monitor.restarts.len()).unwrap_or(i64::MAX);
+        self.messages.text("restart-count", &[("count", Argument::Number(count))])
+    }
+
+    pub(super) fn caused_by(&self, monitor: &str) -> String {
+        self.messages.text("caused-by", &[("monitor", Argument::Text(monitor.to_owned()))])
+    }
+
+    /// Where an incident stands: investigating, acknowledged or resolved.
+    pub(super) fn progress(&self, is_closed: bool, acknowledged: &bool) -> String {
+        self.text(match (is_closed, *acknowledged) {
+            (true, _) => "resolved",
+            (false, true) => "acknowledged",
+            (false, false) => "investigating",
+        })
+    }
+
+    pub(super) fn last_exit(&self, exit: &ExitView) -> Markup {
+        let text = Argument::Text(self.exit(exit.kind, exit.sure));
+        self.markup("last-exit", &[("time", Argument::Markup(self.time(&exit.at.0))), ("exit", text)])
+    }
+
+    /// The first pieces of evidence in a line.
+    pub(super) fn evidence(&self, exit: &ExitView) -> Markup {
+        let pieces: Vec<_> =
+            exit.evidence.iter().take(MAX_EVIDENCE).map(|piece| self.sentence(piece).to_string()).collect();
+        Markup::trusted(pieces.join("; "))
+    }
+
+    /// How the instance before a restart exited; that there was a restart where it is not known.
+    pub(super) fn restart(&self, restart: &RestartView) -> String {
+        restart.kind.map_or_else(|| self.text("restart"), |kind| self.exit(kind, restart.sure))
+    }
+
+    /// When memory reaches its limit; nothing where that is not established.
+    pub(super) fn forecast(&self, forecast: &ForecastView) -> Option<Markup> {
+        let time = |at: Option<crate::view::Timestamp>| Some(Argument::Markup(self.time(&at?.0)));
+        let rate = megabytes(u64::try_from(forecast.bytes_per_hour.unwrap_or(0)).unwrap_or(0));
+        Some(self.markup(
+            "forecast",
+            &[
+                ("rate", Argument::Text(rate.to_string())),
+                ("time", time(forecast.reaches_limit)?),
+                ("earliest", time(forecast.earliest)?),
+                ("latest", time(forecast.latest)?),
+            ],
+        ))
+    }
+
+    pub(super) fn version_comparison(&self, compared: &ComparisonView) -> String {
+        self.messages.text(
+            "version-comparison",
+            &[
+                ("now", Argument::Text(self.megabytes(&compared.now).to_string())),
+                ("before", Argument::Text(self.megabytes(&compared.before).to_string())),
+                ("age", Argument::Text(self.duration(&compared.age_seconds))),
+            ],
+        )
+    }
+
+    pub(super) fn top_route(&self, route: &str) -> String {
+        self.messages.text("top-route", &[("route", Argument::Text(route.to_owned()))])
+    }
+
+    /// A sentence in English, and marked as that where the page is in another language.
+    pub(super) fn sentence(&self, sentence: &str) -> Markup {
+        let escaped = Markup::escape(sentence);
+        if self.language() == "en" {
+            return escaped;
+        }
+        Markup::trusted(format!("<span lang=\"en\">{escaped}</span>"))
+    }
+
+    /// What screen readers say of the ninety bars.
+    pub(super) fn bars_label(&self, monitor: &MonitorView) -> String {
+        let count = |which: fn(State) -> bool| {
+            let of = |letter: &char| State::ALL.iter().any(|it| it.letter() == *letter && which(*it));
+            Argument::Number(i64::try_from(monitor.days.chars().filter(of).count()).unwrap_or(0))
+        };
+        let good = count(|state| matches!(state, State::Up | State::Maintenance));
+        let unobserved = count(|state| state == State::Unobserved);
+        let trouble = count(State::is_trouble);
+        self.messages.text("bars-label", &[("good", good), ("trouble", trouble), ("unobserved", unobserved)])
+    }
+
+    pub(super) fn icon(&self, state: &State) -> Markup {
+        sparkline::icon(*state)
+    }
+
+    pub(super) fn day_bars(&self, monitor: &MonitorView) -> Markup {
+        sparkline::day_bars(monitor, self.now, self.query, |at| self.date(&at))
+    }
+
+    pub(super) fn latency_sparkline(&self, monitor: &MonitorView) -> Markup {
+        sparkline::draw(monitor.latencies.iter().map(|ms| ms.map(f64::from)), None)
+    }
+
+    pub(super) fn memory_sparkline(&self, day: &MemoryDayView) -> Markup {
+        sparkline::draw(
+            day.peaks.iter().map(|mb| mb.map(|mb| mb as f64)),
+            day.limit.map(|limit| limit.0 as f64),
+        )
+    }
+
+    pub(super) fn memory_chart(&self, memory: &MemoryChartView) -> Markup {
+        chart::memory(memory).map(|chart| chart.draw(self)).unwrap_or_default()
+    }
+
+    pub(super) fn latency_chart(&self, latency: &LatencyHistoryView) -> Markup {
+        chart::latency(latency).map(|chart| chart.draw(self)).unwrap_or_default()
+    }
+}
+
+const fn megabytes(bytes: u64) -> u64 {
+    (bytes + 524_288) / 1_048_576
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
+
+    fn plain(text: impl ToString) -> String {
+        text.to_string().replace('\u{a0}', " ")
+    }
+
+    #[test]
+    fn values_become_words() {
+        let messages = Messages::load("en");
+        let renderer = Renderer::new(&messages, NOW, "");
+        let durations = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (11_100, "3 h 5 min"),
+            (352_800, "4 d 2 h"),
+        ];
+        for (seconds, expected) in durations {
+            assert_eq!(plain(renderer.duration(&seconds)), expected);
+        }
+        let shares = [(100.0, "100 %"), (99.999, "99.99 %"), (99.98, "99.98 %"), (0.0, "0.00 %")];
+        for (share, expected) in shares {
+            assert_eq!(plain(renderer.percent(&Percent::cut(share))), expected);
+        }
+        assert_eq!(plain(renderer.age(&UnixMillis(NOW.0 - 720_000))), "12 min");
+        assert_eq!(plain(renderer.age(&UnixMillis(NOW.0 + 720_000))), "0 s");
+        let time = renderer.time(&UnixMillis(NOW.0 - 720_000));
+        assert_eq!(time.as_str(), "<time datetime=\"2026-01-31T11:48:00Z\">11:48 UTC</time>");
+        let time = renderer.time(&UnixMillis(NOW.0 - 86_400_000));
+        assert_eq!(time.as_str(), "<time datetime=\"2026-01-30T12:00:00Z\">30 Jan 12:00 UTC</time>");
+        assert_eq!((megabytes(1_048_576), megabytes(1_572_864)), (1, 2));
+    }
+
+    #[test]
+    fn a_share_has_the_decimal_separator_of_the_language() {
+        let messages = Messages::load("de");
+        let renderer = Renderer::new(&messages, NOW, "");
+        assert_eq!(plain(renderer.percent(&Percent::cut(99.98))), "99,98 %");
+    }
+
+    #[test]
+    fn an_english_sentence_on_another_page_is_marked_as_english() {
+        let shown = |language| {
+            let messages = Messages::load(language);
+            Renderer::new(&messages, NOW, "").sentence("<b>").to_string()
+        };
+        assert_eq!(shown("en"), "&#60;b&#62;");
+        assert_eq!(shown("fr"), "<span lang=\"en\">&#60;b&#62;</span>");
+    }
+}

@@ -1,0 +1,263 @@
+//! The templates of `edge/templates` with the values that they show.
+
+use std::time::Duration;
+
+use askama::Template;
+use heapbeat_shared::UnixMillis;
+
+use super::headline::Headline;
+use super::language::LANGUAGES;
+use super::renderer::Renderer;
+use super::{Branding, PageContext, assets};
+use crate::config::Problem;
+use crate::domain::State;
+use crate::view::{
+    DayView, IncidentLineView, IncidentPageView, MaintenanceView, MemoryDayView, MonitorPageView,
+    MonitorView, StatusPageView,
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The windows that the page of a monitor can show, each with its length and the message of its unit.
+const RANGES: [(&str, u64, &str); 5] = [
+    ("1h", 1, "unit-h"),
+    ("24h", 24, "unit-h"),
+    ("7d", 7, "unit-d"),
+    ("30d", 30, "unit-d"),
+    ("90d", 90, "unit-d"),
+];
+
+/// What every page has around its content.
+struct Frame<'a> {
+    title: String,
+    /// The state that the icon and the color of the page stand for.
+    state: State,
+    branding: &'a Branding,
+    origin: &'a str,
+    push_key: Option<&'a str>,
+    stale_seconds: Option<u64>,
+    stylesheet: String,
+    script: String,
+    languages: [(&'static str, &'static str); LANGUAGES.len()],
+}
+
+impl<'a> Frame<'a> {
+    fn new(title: String, state: State, context: &'a PageContext) -> Self {
+        Frame {
+            title,
+            state,
+            branding: &context.branding,
+            origin: &context.origin,
+            push_key: context.push_key.as_deref(),
+            stale_seconds: context.stale_seconds,
+            stylesheet: assets::stylesheet(),
+            script: assets::script(),
+            languages: LANGUAGES,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "status.html", whitespace = "minimize")]
+struct StatusTemplate<'a> {
+    r: &'a Renderer<'a>,
+    frame: Frame<'a>,
+    headline: Headline<'a>,
+    updated: Option<UnixMillis>,
+    problems: &'a [Problem],
+    notices: &'a [String],
+    open: Vec<&'a IncidentLineView>,
+    past: Vec<&'a IncidentLineView>,
+    maintenance: Vec<Maintenance<'a>>,
+    is_empty: bool,
+    groups: Vec<Group<'a>>,
+}
+
+/// Announced maintenance with the monitors that it concerns.
+struct Maintenance<'a> {
+    view: &'a MaintenanceView,
+    /// The id and the name of each; the id twice where a hub that knows the name does not answer.
+    monitors: Vec<(&'a str, &'a str)>,
+}
+
+/// Monitors under one heading.
+struct Group<'a> {
+    name: Option<&'a str>,
+    cards: Vec<Card<'a>>,
+}
+
+/// A monitor on the status page.
+struct Card<'a> {
+    view: &'a MonitorView,
+    memory_day: Option<&'a MemoryDayView>,
+}
+
+/// Renders `/`.
+pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
+    let status = &view.status;
+    let r = Renderer::new(&context.messages, view.now, &context.query);
+    let headline = Headline::new(&status.monitors, status.updated.is_some());
+    let (open, past) = view.incidents.iter().partition(|incident| incident.closed.is_none());
+    render(&StatusTemplate {
+        frame: Frame::new(r.headline_text(&headline), status.status, context),
+        headline,
+        updated: status.updated.map(|at| at.0),
+        problems: &status.problems,
+        notices: &status.notices,
+        open,
+        past,
+        maintenance: status.maintenance.iter().map(|it| maintenance(it, &status.monitors)).collect(),
+        is_empty: status.monitors.is_empty(),
+        groups: groups(view),
+        r: &r,
+    })
+}
+
+fn maintenance<'a>(view: &'a MaintenanceView, monitors: &'a [MonitorView]) -> Maintenance<'a> {
+    let named = |id: &'a str| (id, monitors.iter().find(|it| it.id == id).map_or(id, |it| it.name.as_str()));
+    Maintenance { view, monitors: view.monitors.iter().flatten().map(|id| named(id.as_str())).collect() }
+}
+
+/// Monitors by group, in the order in which the groups first appear; those without a group come first.
+fn groups(view: &StatusPageView) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for monitor in &view.status.monitors {
+        let memory_day = view.memory_days.iter().find(|day| day.monitor == monitor.id);
+        let card = Card { view: monitor, memory_day };
+        let name = monitor.group.as_deref();
+        match groups.iter_mut().find(|group| group.name == name) {
+            Some(group) => group.cards.push(card),
+            None if name.is_none() => groups.insert(0, Group { name, cards: vec![card] }),
+            None => groups.push(Group { name, cards: vec![card] }),
+        }
+    }
+    groups
+}
+
+#[derive(Template)]
+#[template(path = "unavailable.html", whitespace = "minimize")]
+struct UnavailableTemplate<'a> {
+    r: &'a Renderer<'a>,
+    frame: Frame<'a>,
+}
+
+/// Renders the page for when the hubs do not answer.
+pub(super) fn unavailable(context: &PageContext) -> String {
+    let r = Renderer::new(&context.messages, UnixMillis(0), &context.query);
+    let frame = Frame::new(r.text("headline-unavailable"), State::Unobserved, context);
+    render(&UnavailableTemplate { r: &r, frame })
+}
+
+#[derive(Template)]
+#[template(path = "preview.svg", whitespace = "minimize")]
+struct PreviewTemplate {
+    title: String,
+    state: State,
+    headline: String,
+    /// The size of the headline in pixels, so that it fits.
+    headline_size: u32,
+    updated: Option<crate::view::Timestamp>,
+}
+
+/// Renders `/preview.svg`.
+pub(super) fn preview(view: &StatusPageView, context: &PageContext) -> String {
+    let r = Renderer::new(&context.messages, view.now, &context.query);
+    let headline = Headline::new(&view.status.monitors, view.status.updated.is_some());
+    // Control characters would make the picture no XML.
+    let printable = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+    let headline = printable(&r.headline_text(&headline));
+    render(&PreviewTemplate {
+        title: printable(&context.branding.title),
+        state: view.status.status,
+        headline_size: font_size(&headline),
+        headline,
+        updated: view.status.updated,
+    })
+}
+
+/// The size at which a line of text fits into the picture, where a Latin letter is a little more than half as wide as high.
+fn font_size(text: &str) -> u32 {
+    let hundredths: u32 = text.chars().map(|c| if c.is_ascii() { 56 } else { 100 }).sum();
+    (1040 * 100 / hundredths.max(1)).clamp(24, 72)
+}
+
+#[derive(Template)]
+#[template(path = "monitor.html", whitespace = "minimize")]
+struct MonitorTemplate<'a> {
+    r: &'a Renderer<'a>,
+    frame: Frame<'a>,
+    page: &'a MonitorPageView,
+    monitor: &'a MonitorView,
+    incident_days: Vec<IncidentDay<'a>>,
+    ranges: [Range; RANGES.len()],
+}
+
+/// A day with trouble and its incidents.
+struct IncidentDay<'a> {
+    view: &'a DayView,
+    incidents: Vec<&'a IncidentLineView>,
+}
+
+/// A link to another window.
+struct Range {
+    name: &'static str,
+    label: String,
+    is_shown: bool,
+    /// The chosen language behind the range: `&lang=de`, or empty.
+    query: String,
+}
+
+/// Renders `/monitors/{id}`.
+pub(super) fn monitor(page: &MonitorPageView, context: &PageContext) -> String {
+    let r = Renderer::new(&context.messages, page.now, &context.query);
+    let monitor = &page.monitor;
+    let title = format!("{}: {}", monitor.name, r.state(&monitor.state));
+    let shown = page.range.as_deref();
+    let range = |(name, length, unit): (&'static str, u64, &str)| Range {
+        name,
+        label: format!("{length} {}", r.text(unit)),
+        is_shown: shown == Some(name),
+        query: context.query.replace('?', "&"),
+    };
+    render(&MonitorTemplate {
+        frame: Frame::new(title, monitor.state, context),
+        incident_days: incident_days(page),
+        ranges: RANGES.map(range),
+        page,
+        monitor,
+        r: &r,
+    })
+}
+
+/// The days that were not simply up or unobserved, newest first.
+fn incident_days(page: &MonitorPageView) -> Vec<IncidentDay<'_>> {
+    let is_plain = |state| matches!(state, State::Up | State::Unobserved);
+    let days = page.days.iter().rev().filter(|day| !is_plain(day.state));
+    days.map(|day| {
+        let (from, to) = (day.day.0, day.day.0.plus(DAY));
+        let on_day =
+            |it: &&IncidentLineView| it.opened.0 < to && it.closed.is_none_or(|closed| closed.0 >= from);
+        IncidentDay { view: day, incidents: page.incidents.iter().filter(on_day).collect() }
+    })
+    .collect()
+}
+
+#[derive(Template)]
+#[template(path = "incident.html", whitespace = "minimize")]
+struct IncidentTemplate<'a> {
+    r: &'a Renderer<'a>,
+    frame: Frame<'a>,
+    page: &'a IncidentPageView,
+}
+
+/// Renders `/incidents/{id}`.
+pub(super) fn incident(page: &IncidentPageView, context: &PageContext) -> String {
+    let r = Renderer::new(&context.messages, page.now, &context.query);
+    let title = format!("{}: {}", page.name, page.incident.cause);
+    render(&IncidentTemplate { frame: Frame::new(title, page.status, context), r: &r, page })
+}
+
+/// Rendering writes to a string, which cannot fail.
+fn render(template: &impl Template) -> String {
+    template.render().unwrap_or_default()
+}
