@@ -4,18 +4,19 @@
 //! on a part of a file, as it could be wrong.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
 
-use heapbeat_forecast::read::{ReadError, Reader};
 use heapbeat_forecast::{Assessment, Verdict};
 use heapbeat_shared::Bytes;
 
+mod line;
+mod series;
+
+use self::series::{SeriesError, read_series};
+
 /// A limit that is reached sooner than this is critical.
 const SOON: Duration = Duration::from_secs(3600);
-
-/// Size of one read, in bytes.
-const CHUNK_BYTES: usize = 64 * 1024;
 
 const EXAMPLES: &str = "\
 A line is `seconds,bytes` (sizes such as 100MB are accepted), or a JSON object with `seconds` (or `at`, in milliseconds) and
@@ -48,11 +49,10 @@ pub(crate) struct ForecastArgs {
 
 /// The series cannot be read.
 #[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("{name}: {source}")]
-    Io { name: String, source: io::Error },
-    #[error("{name}: {source}")]
-    Series { name: String, source: ReadError },
+#[error("{name}: {source}")]
+struct Error {
+    name: String,
+    source: SeriesError,
 }
 
 /// Prints the assessment of a series, and returns it as the exit code.
@@ -72,26 +72,12 @@ pub(crate) fn run(arguments: &ForecastArgs) -> u8 {
 }
 
 fn assess(file: &str, limit: Bytes) -> Result<Assessment, Error> {
-    if file == "-" {
-        return read(io::stdin().lock(), "standard input", limit);
-    }
-    let input = File::open(file).map_err(|source| Error::Io { name: file.to_owned(), source })?;
-    read(input, file, limit)
-}
-
-fn read(mut input: impl Read, name: &str, limit: Bytes) -> Result<Assessment, Error> {
-    let series = |source| Error::Series { name: name.to_owned(), source };
-    let mut reader = Reader::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    loop {
-        match input.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => reader.feed(&chunk[..count]).map_err(series)?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(Error::Io { name: name.to_owned(), source }),
-        }
-    }
-    Ok(reader.finish().map_err(series)?.assess(limit))
+    let (name, input) = match file {
+        "-" => ("standard input", Ok(Box::new(io::stdin().lock()) as Box<dyn BufRead>)),
+        file => (file, File::open(file).map(|file| Box::new(BufReader::new(file)) as Box<dyn BufRead>)),
+    };
+    let series = input.map_err(SeriesError::from).and_then(read_series);
+    series.map(|series| series.assess(limit)).map_err(|source| Error { name: name.to_owned(), source })
 }
 
 fn exit_code(assessment: &Assessment) -> u8 {

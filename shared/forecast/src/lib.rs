@@ -12,7 +12,6 @@ mod decide;
 mod imminent;
 mod point;
 mod pyramid;
-pub mod read;
 mod stats;
 mod trend;
 

@@ -118,7 +118,9 @@ pub(super) enum Source {
 impl Source {
     pub(super) fn new(target: &Target, limit: Option<Bytes>) -> Result<Self, TargetError> {
         Ok(match target {
-            Target::Url { url, secret } => Source::Server(ServerSource::new(url, secret.as_deref().cloned(), limit)?),
+            Target::Url { url, secret } => {
+                Source::Server(ServerSource::new(url, secret.as_deref().cloned(), limit)?)
+            }
             Target::Pid(pid) => Source::Process(ProcessSource::new(*pid, limit)?),
         })
     }
