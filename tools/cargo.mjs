@@ -20,6 +20,8 @@ export class CargoBuild {
   total = 0;
   started = false;
   finished = false;
+  /** Seconds that the build took. */
+  seconds = 0;
   /** Crates that were up to date. @type {number | undefined} */
   #fresh;
   #output = "";
@@ -51,6 +53,7 @@ export class CargoBuild {
   /** Runs the build. Throws if it fails, with the output of cargo. */
   async run() {
     this.started = true;
+    const began = performance.now();
     const env = { ...this.env, CARGO_TERM_PROGRESS_WHEN: "always", CARGO_TERM_PROGRESS_WIDTH: "80" };
     try {
       await captureCommand(["cargo", ...this.args], { env, onOutput: (text) => this.#read(text) });
@@ -60,6 +63,7 @@ export class CargoBuild {
       throw new Error(`${output}\n${/** @type {Error} */ (error).message}${hint}`);
     }
     this.finished = true;
+    this.seconds = (performance.now() - began) / 1000;
   }
 
   /** @param {string} text */

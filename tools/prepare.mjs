@@ -85,17 +85,28 @@ announce();
 const progress = new Progress([edge, ...nativeBuilds]);
 if (goal !== "setup") progress.start();
 const began = performance.now();
+const secondsSince = (/** @type {number} */ time) => (performance.now() - time) / 1000;
+/** Seconds of each step. @type {Record<string, number>} */
+const times = {};
 try {
-  await Promise.all([installPackages(), buildEdge(), buildNatively()]);
+  const packages = installPackages().then(() => {
+    times["npm packages"] = secondsSince(began);
+  });
+  await Promise.all([packages, buildEdge(), buildNatively()]);
 } catch (error) {
   progress.stop();
   fail(/** @type {Error} */ (error).message);
 }
 progress.stop();
+for (const { name, started, seconds } of progress.builds) if (started) times[name] = seconds;
 if (goal !== "setup") {
   // It imports npm packages, which are there only now.
   const { bundle } = await import("./bundle.mjs");
+  const bundled = performance.now();
   await bundle(wasmProfile);
+  times.bundling = secondsSince(bundled);
 }
-const seconds = (performance.now() - began) / 1000;
-if (seconds > 5) logNote(`ready after ${Math.round(seconds)} s`);
+if (secondsSince(began) > 5) {
+  const steps = Object.entries(times).map(([name, seconds]) => `${name} ${Math.round(seconds)} s`);
+  logNote(`ready after ${Math.round(secondsSince(began))} s: ${steps.join(", ")}`);
+}
