@@ -1,6 +1,6 @@
 //! Stored records as CBOR (RFC 8949), by the derives of `minicbor`.
 //!
-//! A struct is an array of its fields, a word an index. A field that a later version adds takes the next number and is an
+//! A struct is an array of its fields, an enum without data an index. A field that a later version adds takes the next number and is an
 //! `Option` (or `#[cbor(default)]`): earlier records read as without it, and earlier versions skip it.
 //!
 //! Damaged or hostile bytes cost no more than their own length: a list grows by the items that are there and not by the length
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_read_each_other() {
+    fn earlier_and_later_versions_read_each_other() {
         let (old, new) = (Old { one: 1, two: "x".into() }, New { one: 1, two: "x".into(), three: Some(3) });
         let (earlier, later) = (encode(&old), encode(&new));
         assert_eq!(decode::<Old>(&earlier).unwrap(), old);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_its_index() {
+    fn an_enum_without_data_is_its_index() {
         for word in [Word::Yes, Word::No] {
             assert_eq!(decode::<Word>(&encode(&word)).unwrap(), word);
         }

@@ -1,7 +1,7 @@
-//! Which run of the process a sample belongs to, and how far somebody has read.
+//! Instance ids, and cursors: the position of a reader in the samples of an instance.
 //!
-//! A sequence number alone would lie after a restart: sample 40 of this run is not sample 40 of the last. So an
-//! instance has a random id, and a cursor is both.
+//! A sequence number alone is ambiguous after a restart: sample 40 of this run is not sample 40 of the last. A cursor is
+//! therefore the random id of the instance and the sequence number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[cbor(transparent)]
 pub struct InstanceId(#[n(0)] pub u64);
 
-/// The last sample somebody holds: `<instance>-<sequence number>`, such as `00c0ffee00c0ffee-3599`.
+/// The last sample that a reader holds: `<instance>-<sequence number>`, such as `00c0ffee00c0ffee-3599`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Cursor {
     /// The run it was taken in.
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
+    fn an_invalid_cursor_is_refused() {
         let cases = [
             ("", CursorError::Cursor),
             ("00c0ffee00c0ffee", CursorError::Cursor),
@@ -127,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_cursor_is_read_back(instance: u64, sequence: u64) {
+        fn every_cursor_round_trips(instance: u64, sequence: u64) {
             let cursor = Cursor { instance: InstanceId(instance), sequence };
             prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }

@@ -1,7 +1,7 @@
-//! What the guard did or saw, in the order in which it happened.
+//! The events of an instance: what the guard did and observed.
 //!
-//! The report carries the last few, the terminal view lists them, an incident's timeline is made of them. Text from
-//! elsewhere (a panic's message) is cut to a length when it becomes part of an event, never later.
+//! The report carries the most recent events, the terminal view lists them, and the timeline of an incident is made of them.
+//! Foreign text (the message of a panic) is cut to [`MAX_TEXT`] when the event is made.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -12,39 +12,39 @@ use crate::units::{Bytes, UnixMillis};
 /// Most bytes of foreign text in one event.
 pub const MAX_TEXT: usize = 300;
 
-/// Something that happened at an instant; one flat object on the wire.
+/// One event; one flat object on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Event {
-    /// When.
+    /// When it happened.
     #[n(0)]
     pub at: UnixMillis,
-    /// What.
+    /// What happened.
     #[serde(flatten)]
     #[n(1)]
     pub kind: EventKind,
 }
 
-/// What happened.
+/// The kind of an event, with its figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum EventKind {
-    /// The instance began.
+    /// The instance started.
     #[n(0)]
     Started,
-    /// The ladder's rung changed.
+    /// The pressure level changed.
     #[n(1)]
     Pressure {
-        /// The rung before.
+        /// The level before.
         #[n(0)]
         from: Pressure,
-        /// The rung now.
+        /// The level now.
         #[n(1)]
         to: Pressure,
-        /// What was judged.
+        /// The memory that the level was derived from.
         #[n(2)]
         memory: Bytes,
     },
-    /// Caches were asked to shrink and the allocator to give back.
+    /// Caches shrank and the allocator returned memory.
     #[n(2)]
     Purge {
         /// Working set before.
@@ -57,31 +57,31 @@ pub enum EventKind {
         #[n(2)]
         took_ms: u32,
     },
-    /// A fresh worker was asked for.
+    /// A replacement worker was requested.
     #[n(3)]
     Recycle {
-        /// Why.
+        /// The reason.
         #[serde(rename = "text")]
         #[n(0)]
         reason: String,
     },
-    /// The process was given up, as nothing helped and nobody could take over.
+    /// The process shut down, as no measure helped and no replacement was possible.
     #[n(4)]
     Leave,
-    /// New requests were refused; written when a stretch of it ends.
+    /// New requests were refused; recorded when the refusals end.
     #[n(5)]
     Shed {
-        /// Requests refused in this stretch.
+        /// Requests that were refused.
         #[n(0)]
         refused: u64,
-        /// Milliseconds it lasted.
+        /// How long it lasted, in milliseconds.
         #[n(1)]
         lasted_ms: u64,
     },
     /// A handler panicked; its request was answered with 500.
     #[n(6)]
     Panic {
-        /// Message and place, at most [`MAX_TEXT`] bytes.
+        /// The message and the location, at most [`MAX_TEXT`] bytes.
         #[serde(rename = "text")]
         #[n(0)]
         message: String,
@@ -96,10 +96,10 @@ pub enum EventKind {
         #[n(1)]
         after: Bytes,
     },
-    /// Asked to stop.
+    /// The process was asked to stop.
     #[n(8)]
     Stop {
-        /// By what: a signal's name.
+        /// The source: the name of a signal.
         #[serde(rename = "text")]
         #[n(0)]
         by: String,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_comes_back_as_it_was() {
+    fn every_kind_round_trips() {
         let (before, after) = (Bytes(7), Bytes(9));
         let kinds = [
             EventKind::Started,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_version_tells_of_is_there_without_its_meaning() {
+    fn an_unknown_kind_is_other() {
         let event: Event = serde_json::from_str(r#"{"at":3,"kind":"compacted","heap":5}"#).unwrap();
         assert_eq!(event, Event { at: UnixMillis(3), kind: EventKind::Other });
     }

@@ -1,8 +1,7 @@
-//! How an instance ended, and how that is known.
+//! How an instance ended, with the evidence.
 //!
-//! An ending is told with its evidence and with whether the evidence decides. Where it does not, the kind is
-//! [`ExitKind::Unknown`]: a wrong cause costs whoever is on call more than none. How facts become an ending is in
-//! [`classify()`].
+//! An exit carries its evidence and whether the evidence is conclusive. Where it is not, the kind is [`ExitKind::Unknown`]: a
+//! wrong cause costs the on-call more than none. [`classify()`] turns facts into an exit.
 
 mod classify;
 
@@ -22,7 +21,7 @@ pub use classify::{ExitClassification, ExitFacts, OomCount, ProcessExit, StopRea
 /// Most sentences of evidence.
 pub const MAX_EVIDENCE: usize = 12;
 
-/// Most routes whose requests in flight are told.
+/// Most routes in [`Exit::in_flight`].
 pub const MAX_IN_FLIGHT: usize = 16;
 
 /// Most bytes of a panic's backtrace.
@@ -33,16 +32,16 @@ pub const MAX_BACKTRACE: usize = 4096;
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum ExitKind {
-    /// It was asked to.
+    /// It was asked to stop.
     #[n(0)]
     Stop,
-    /// It was asked to, and another version followed.
+    /// It was asked to stop, and another version followed.
     #[n(1)]
     Deploy,
     /// The guard replaced it.
     #[n(2)]
     Recycle,
-    /// The kernel killed it for want of memory.
+    /// The kernel killed it: out of memory.
     #[n(3)]
     OomKill,
     /// A panic outside of any request.
@@ -51,13 +50,13 @@ pub enum ExitKind {
     /// Another signal or exit code.
     #[n(5)]
     Crash,
-    /// It lived but did nothing any more, and was stopped for it.
+    /// It stopped responding and was killed for that.
     #[n(6)]
     Hang,
     /// It vanished together with its machine.
     #[n(7)]
     Platform,
-    /// It was idle and the platform put it to sleep. Only who asks from outside can tell.
+    /// The platform stopped it because it was idle; this can only be seen from outside.
     #[n(8)]
     SpinDown,
     /// The evidence does not decide, or a newer version wrote a kind that this one does not know.
@@ -67,47 +66,47 @@ pub enum ExitKind {
     Unknown,
 }
 
-/// Everything that is told of an exit. All text is bounded; see [`Exit::bounded`].
+/// The exit of an instance. Every text is bounded by [`Exit::bounded`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exit {
-    /// What it was.
+    /// The kind.
     pub kind: ExitKind,
-    /// Whether the evidence decides.
+    /// Whether the evidence is conclusive.
     pub sure: bool,
-    /// When it ended; when the last sign of life was, if nobody saw it end.
+    /// When it ended; the time of the last sign of life where the end itself was not seen.
     pub at: UnixMillis,
-    /// Sentences, strongest first.
+    /// The evidence as sentences, strongest first.
     pub evidence: Vec<String>,
-    /// Which run it was, where that is known.
+    /// The instance, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
-    /// Which build it was; empty when unknown.
+    /// Its version; empty where it is unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// When it began.
+    /// When the instance started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started: Option<UnixMillis>,
     /// Its last sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Sample>,
-    /// Where memory stood on the ladder at that sample.
+    /// The pressure level at that sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pressure: Option<Pressure>,
-    /// Requests that were inside it, by route, most first.
+    /// The requests in flight by route, most first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_flight: Vec<InFlight>,
-    /// What the panic said and where.
+    /// The message and location of the panic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub panic: Option<String>,
     /// The panic's call stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backtrace: Option<String>,
-    /// What of the recorder could not be read, in words.
+    /// The part of the flight recorder that could not be read, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
 }
 
-/// Requests of one route that had not been answered.
+/// The unanswered requests of one route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
     /// Method and matched path.
@@ -131,7 +130,7 @@ impl ExitKind {
         ExitKind::Unknown,
     ];
 
-    /// The word on the wire and in logs.
+    /// The name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             ExitKind::Stop => "stop",
@@ -147,7 +146,7 @@ impl ExitKind {
         }
     }
 
-    /// What happened, as a part of a sentence: "the last instance …".
+    /// The kind as the end of a sentence that begins with "the last instance".
     pub const fn phrase(self) -> &'static str {
         match self {
             ExitKind::Stop => "stopped as it was asked to",
@@ -163,14 +162,14 @@ impl ExitKind {
         }
     }
 
-    /// Whether nobody asked for it.
+    /// Whether the exit was not requested.
     pub const fn is_failure(self) -> bool {
         !matches!(self, ExitKind::Stop | ExitKind::Deploy | ExitKind::Recycle | ExitKind::SpinDown)
     }
 }
 
 impl Exit {
-    /// The same as the instance after it sees it: a stop that another version follows was a deploy.
+    /// Reclassifies a stop as a deploy where the next instance has another `version`.
     #[must_use]
     pub fn before(mut self, version: &str) -> Self {
         if self.kind == ExitKind::Stop && !self.version.is_empty() && self.version != version {
@@ -180,7 +179,7 @@ impl Exit {
         self
     }
 
-    /// The same within its bounds, for what came from elsewhere.
+    /// Cuts every list and text of an untrusted exit to its bounds.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         self.evidence.truncate(MAX_EVIDENCE);
@@ -197,7 +196,7 @@ impl Exit {
 }
 
 impl fmt::Display for Exit {
-    /// One line: what it was, how sure that is, and why.
+    /// One line: the kind, how certain it is, and the evidence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sureness = if self.sure || self.kind == ExitKind::Unknown { "" } else { ", probably" };
         write!(f, "{}{sureness}", self.kind.phrase())?;
@@ -217,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_word_is_the_same_in_logs_and_on_the_wire() {
+    fn kind_names_match_the_wire() {
         for kind in ExitKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_on_the_wire() {
+    fn unknown_fields_are_not_serialized() {
         let exit = Exit {
             kind: ExitKind::Crash,
             sure: true,
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_ending_is_cut_to_size() {
+    fn an_untrusted_exit_is_cut_to_its_bounds() {
         let long = "é".repeat(5000);
         let exit = Exit {
             evidence: vec![long.clone(); 40],

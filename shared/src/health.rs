@@ -1,36 +1,36 @@
-//! The body of `GET /health`, to the letter of Contract 1.
+//! The public body of `GET /health`.
 //!
-//! The server writes it, the edge reads it. Strangers are told five figures and one word; a field more would
-//! be a leak, a field less breaks whoever parses it today.
+//! The server writes it and the edge reads it. The body has exactly these fields: one more would disclose something to
+//! strangers, one less would break existing readers.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::units::Megabytes;
 
-/// Longest body that [`Health::parse`] looks at, in bytes. The contract's own is about 110.
+/// Longest body that [`Health::parse`] accepts, in bytes. A normal body has about 110.
 pub const MAX_HEALTH_BODY: usize = 64 * 1024;
 
-/// One word for the process as a whole; a later one is worse.
+/// The status of the process; a later variant is worse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Pressure is calm.
     #[default]
     Healthy,
-    /// Memory is above a warning mark; everything is served.
+    /// Memory is above the alert or purge threshold; every request is served.
     Degraded,
-    /// Memory is close to the limit; the process is about to be replaced, or refuses some requests.
+    /// Memory is close to the limit; the process is being replaced or refuses some requests.
     Critical,
-    /// Asked to stop: finishing what it has.
+    /// The process is shutting down and finishes its open requests.
     Draining,
 }
 
 impl Status {
-    /// Every word, best first.
+    /// Every status, best first.
     pub const ALL: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
 
-    /// The word on the wire.
+    /// The name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Status::Healthy => "healthy",
@@ -48,44 +48,44 @@ pub struct HealthMemory {
     /// Resident set of the process.
     #[n(0)]
     pub rss: Megabytes,
-    /// jemalloc `stats.allocated`: bytes the application holds.
+    /// jemalloc `stats.allocated`: bytes that the application holds.
     #[n(1)]
     pub heap_used: Megabytes,
     /// jemalloc `stats.active`: bytes in pages that hold at least one allocation.
     #[n(2)]
     pub heap_total: Megabytes,
-    /// Resident and not jemalloc's: `rss - stats.resident`, never below 0.
+    /// Resident memory outside jemalloc: `rss - stats.resident`, never below 0.
     #[n(3)]
     pub external: Megabytes,
 }
 
-/// The whole answer. Field order is the wire's order.
+/// The whole body. The order of the fields is the order on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// One word for the process.
+    /// The status of the process.
     pub status: Status,
-    /// What it holds.
+    /// The memory of the process.
     pub memory: HealthMemory,
     /// Whole seconds since the process started.
     pub uptime: u64,
 }
 
-/// Why a body is not a health answer.
+/// The reason why a body is not a health response.
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
-    /// Longer than [`MAX_HEALTH_BODY`]; nothing of it was parsed.
+    /// The body is longer than [`MAX_HEALTH_BODY`]; it was not parsed.
     #[error("the body has {length} bytes, more than the {MAX_HEALTH_BODY} that a health answer may have")]
     TooLong {
         /// Bytes in the body.
         length: usize,
     },
-    /// Not JSON, or JSON without the contract's fields.
+    /// The body is not JSON, or lacks a field.
     #[error("the body is not a health answer: {0}")]
     Malformed(#[from] serde_json::Error),
 }
 
 impl Health {
-    /// The contract's body: compact JSON without a trailing newline.
+    /// Writes the body: compact JSON without a trailing newline.
     pub fn to_json(&self) -> Vec<u8> {
         let HealthMemory { rss, heap_used, heap_total, external } = self.memory;
         format!(
@@ -100,7 +100,7 @@ impl Health {
         .into_bytes()
     }
 
-    /// Reads a body from a stranger: bounded, unknown fields ignored, a missing or misshapen one refused.
+    /// Parses an untrusted body. Unknown fields are ignored; a missing field or one of another type is an error.
     pub fn parse(body: &[u8]) -> Result<Self, HealthError> {
         if body.len() > MAX_HEALTH_BODY {
             return Err(HealthError::TooLong { length: body.len() });
@@ -132,26 +132,26 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_the_contracts_to_the_letter() {
+    fn the_body_is_exactly_as_documented() {
         assert_eq!(String::from_utf8(contract().to_json()).unwrap(), CONTRACT);
         assert_eq!(Health::parse(CONTRACT.as_bytes()).unwrap(), contract());
     }
 
     #[test]
-    fn the_word_is_the_same_in_code_and_on_the_wire() {
+    fn status_names_match_the_wire() {
         for status in [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining] {
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
     }
 
     #[test]
-    fn a_newer_server_may_add_fields() {
+    fn unknown_fields_are_ignored() {
         let newer = CONTRACT.replace("\"uptime\"", "\"swap\":1,\"uptime\"");
         assert_eq!(Health::parse(newer.as_bytes()).unwrap(), contract());
     }
 
     #[test]
-    fn what_is_no_health_answer_is_refused_with_the_reason() {
+    fn an_invalid_body_is_refused_with_the_reason() {
         let cases: [(&str, &str); 6] = [
             ("", "EOF while parsing a value at line 1 column 0"),
             ("<html>", "expected value at line 1 column 1"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_body_is_refused_before_it_is_parsed() {
+    fn a_body_over_the_limit_is_refused_unparsed() {
         let body = vec![b' '; MAX_HEALTH_BODY + 1];
         assert!(matches!(Health::parse(&body), Err(HealthError::TooLong { length }) if length == body.len()));
     }

@@ -1,8 +1,8 @@
-//! What the two halves of heapbeat say to each other.
+//! The protocol between the heapbeat server and the edge: types, codecs, signatures, units.
 //!
-//! The server measures and answers; the edge asks and remembers. Every word that crosses between them is
-//! defined here once, so that neither half can drift from the other. The crate is pure: no I/O, no clock,
-//! no randomness, no unsafe code. It compiles natively and to WebAssembly.
+//! The server measures memory and answers; the edge probes and stores. Every name on the wire is defined here once, so that
+//! the two cannot drift apart. The crate is pure: no I/O, no clock, no randomness, no unsafe code. It compiles natively and to
+//! WebAssembly.
 
 #![forbid(unsafe_code)]
 

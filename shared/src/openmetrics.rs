@@ -1,9 +1,8 @@
-//! Metrics as text for Prometheus and all that reads its formats.
+//! The text formats of Prometheus.
 //!
-//! Two of them: OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>) for
-//! whoever asks for it, and Prometheus's older text format 0.0.4 for the rest. Written by hand because a registry
-//! of live atomics, which is what the usual crates are, has no place for figures that are all read at one instant,
-//! and knows no state sets.
+//! There are two: OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>) for a
+//! client that accepts it, and the older text format 0.0.4 for all others. The usual crates are registries of live atomics;
+//! they have no place for figures that are all read at one instant, and no state sets, so this writer is our own.
 
 use std::fmt::{self, Write as _};
 
@@ -17,7 +16,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the client would rather have, by its `Accept` header. Who names OpenMetrics gets it.
+    /// The format that the `Accept` header asks for: OpenMetrics where it is named, else the older one.
     #[must_use]
     pub fn wanted(accept: Option<&str>) -> Self {
         let named = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn who_names_open_metrics_gets_it() {
+    fn open_metrics_is_chosen_by_the_accept_header() {
         let cases = [
             (None, Format::Prometheus),
             (Some("*/*"), Format::Prometheus),

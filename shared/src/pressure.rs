@@ -1,44 +1,44 @@
-//! Where memory stands on the ladder.
+//! The memory pressure levels.
 //!
-//! Five rungs, in the order in which they are climbed. What each one does is the server's business; that
-//! they are ordered, and what a stranger is told of them, is said here.
+//! The five levels are ordered from calm to shed. The server defines what happens at each level; this module defines their
+//! order, their names and the public status of each.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::health::Status;
 
-/// How close memory is to its limit; a later rung is a worse one.
+/// The memory pressure level; a later level is closer to the limit.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
 )]
 #[serde(rename_all = "lowercase")]
 #[cbor(index_only)]
 pub enum Pressure {
-    /// Nothing to do.
+    /// Memory is below every threshold.
     #[default]
     #[n(0)]
     Calm,
-    /// Somebody should know.
+    /// The guard logs a warning and sends an alert.
     #[n(1)]
     Alert,
-    /// Caches shrink and the allocator gives back.
+    /// Caches shrink and the allocator returns memory to the kernel.
     #[n(2)]
     Purge,
-    /// A fresh worker takes over.
+    /// A new worker replaces this one.
     #[n(3)]
     Recycle,
-    /// New requests are refused by priority.
+    /// New requests are refused by route priority.
     #[n(4)]
     Shed,
 }
 
 impl Pressure {
-    /// Every rung, calmest first.
+    /// Every level, calmest first.
     pub const ALL: [Pressure; 5] =
         [Pressure::Calm, Pressure::Alert, Pressure::Purge, Pressure::Recycle, Pressure::Shed];
 
-    /// The word on the wire and in logs.
+    /// The name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Pressure::Calm => "calm",
@@ -49,8 +49,7 @@ impl Pressure {
         }
     }
 
-    /// What `/health` tells strangers (Contract 1): calm is healthy, the warnings are degraded, the rest is
-    /// critical.
+    /// The public status of `/health`: calm is healthy, alert and purge are degraded, recycle and shed are critical.
     pub const fn status(self) -> Status {
         match self {
             Pressure::Calm => Status::Healthy,
@@ -65,15 +64,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ladder_is_climbed_in_order() {
+    fn levels_and_their_statuses_are_ordered() {
         assert!(Pressure::ALL.is_sorted());
         assert!(Pressure::ALL.map(Pressure::status).is_sorted());
     }
 
     #[test]
-    fn the_word_is_the_same_in_logs_and_on_the_wire() {
-        for rung in Pressure::ALL {
-            assert_eq!(serde_json::to_value(rung).unwrap(), rung.as_str());
+    fn level_names_match_the_wire() {
+        for level in Pressure::ALL {
+            assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
         }
     }
 }

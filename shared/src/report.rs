@@ -1,8 +1,8 @@
-//! What the owner is told: everything of `/health`, and why.
+//! The signed report: the response to `GET /health?after=<cursor>` with a valid signature.
 //!
-//! The signed answer of `GET /health?after=<cursor>`. It begins with the fields of the public answer, so that whoever reads
-//! that one can read this one, and carries what happened since the last ping: an edge that was away for an hour asks
-//! once. Lists are bounded where they are made ([`MAX_EVENTS`], [`MAX_ROUTES`]) and again where they are read.
+//! The report begins with the fields of the public body, so a reader of that one can read it too, and carries everything since
+//! the cursor: an edge that missed an hour of ticks asks once. Lists are bounded where they are written ([`MAX_EVENTS`],
+//! [`MAX_ROUTES`]) and again where they are read.
 
 mod top_route;
 
@@ -21,7 +21,7 @@ use crate::units::{Bytes, UnixMillis};
 
 pub use top_route::{TopRoute, describe_top_route, top_route};
 
-/// Longest report that [`Report::parse`] looks at. A full ring of a busy hour is about 30 kB of it.
+/// Longest report that [`Report::parse`] accepts, in bytes. A full hour of samples takes about 30 kB.
 pub const MAX_REPORT: usize = 256 * 1024;
 
 /// What the `User-Agent` of `heapbeat check-memory` begins with. A server does not count such requests as visits of the edge.
@@ -33,70 +33,70 @@ pub const MAX_EVENTS: usize = 64;
 /// Most routes in a report: those that grow fastest.
 pub const MAX_ROUTES: usize = 20;
 
-/// The signed answer.
+/// The signed report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// As in the public answer.
+    /// The same as in the public body.
     pub status: Status,
-    /// As in the public answer.
+    /// The same as in the public body.
     pub memory: HealthMemory,
-    /// As in the public answer: whole seconds since the process started.
+    /// The same as in the public body: whole seconds since the process started.
     pub uptime: u64,
-    /// This run of the process.
+    /// The instance: this run of the process.
     pub instance: InstanceId,
-    /// Which build runs: a commit, or a version.
+    /// The build that runs: a commit or a version.
     pub version: String,
     /// When the process started.
     pub started: UnixMillis,
-    /// When this was written, by the server's clock.
+    /// The server's clock when the report was written.
     pub now: UnixMillis,
     /// The memory limit in force.
     pub limit: Limit,
-    /// Where the ladder stands.
+    /// The pressure level.
     pub pressure: PressureState,
-    /// The last reading, in bytes.
+    /// The last sample.
     pub latest: Sample,
-    /// More about the process and what is around it.
+    /// Figures of the process and its machine besides memory.
     pub system: System,
-    /// What happened lately, oldest first.
+    /// The recent events, oldest first.
     pub events: Vec<Event>,
-    /// Who holds memory, fastest growing first.
+    /// Memory by route, fastest growing first.
     pub routes: Vec<RouteReport>,
-    /// Whether it leaks.
+    /// The leak forecast.
     pub forecast: Assessment,
-    /// The samples after the cursor that was asked for.
+    /// The samples after the requested cursor.
     pub samples: Block,
-    /// Sources that cannot be read on this machine.
+    /// The sources of figures that this machine does not have.
     pub missing: Vec<String>,
-    /// How the instance before this one ended, where that is known.
+    /// The exit of the previous instance, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Exit>,
-    /// The samples after the cursor that was asked for, where it is one of an instance that is gone.
+    /// The samples after the requested cursor, where it belongs to an earlier instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_samples: Option<LastSamples>,
 }
 
-/// A memory limit and who set it.
+/// A memory limit and its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// How much.
+    /// The limit.
     pub bytes: Bytes,
-    /// Who says so, in words.
+    /// The source of the limit, in words.
     pub origin: String,
 }
 
-/// A rung and since when.
+/// The pressure level and the time it was entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PressureState {
-    /// The rung.
+    /// The level.
     pub level: Pressure,
-    /// When it was climbed or come down to.
+    /// When the level was entered.
     pub since: UnixMillis,
-    /// Share of new requests that are refused, in thousandths.
+    /// The share of new requests that are refused, in thousandths.
     pub shed: u16,
 }
 
-/// Figures beside memory; what this machine does not tell is absent.
+/// Figures besides memory; one that the machine does not have is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct System {
     /// Threads of the process.
@@ -144,7 +144,7 @@ pub struct System {
     /// Times nothing could be reclaimed at the limit; not counted by version 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_oom: Option<u64>,
-    /// Processes of the cgroup that the kernel killed for want of memory.
+    /// OOM kills in the cgroup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_kills: Option<u64>,
     /// Share of the last ten seconds in which some task of the cgroup waited for memory, in percent (`some avg10` of PSI).
@@ -169,9 +169,9 @@ pub struct System {
 pub struct RouteReport {
     /// Method and matched path, such as `POST /upload`.
     pub route: String,
-    /// Requests ended since the start.
+    /// Requests that ended since the start.
     pub requests: u64,
-    /// Requests a second lately.
+    /// The recent request rate, per second.
     pub requests_per_second: f64,
     /// Bytes allocated by one request, mean.
     pub churn_mean: Bytes,
@@ -201,16 +201,16 @@ pub struct Block {
     pub data: Vec<u8>,
 }
 
-/// The last samples of an instance that is gone, told by one that came after it.
+/// The last samples of an earlier instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSamples {
-    /// Whose they are.
+    /// The instance.
     pub instance: InstanceId,
     /// The samples.
     pub samples: Block,
 }
 
-/// Why a body is not a report.
+/// The reason why a body is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// Longer than [`MAX_REPORT`].
@@ -245,8 +245,8 @@ impl Report {
         serde_json::to_vec(self).expect("numbers, texts and fixed words always serialise")
     }
 
-    /// Reads a report and its samples from a stranger: bounded in all it makes, unknown fields ignored. Those of an
-    /// instance that is gone are left to whoever wants them ([`Block::series`]).
+    /// Parses an untrusted report and decodes its samples. Everything is bounded and unknown fields are ignored. The samples of
+    /// an earlier instance stay encoded; [`Block::series`] decodes them.
     pub fn parse(body: &[u8]) -> Result<(Self, Series), ReportError> {
         if body.len() > MAX_REPORT {
             return Err(ReportError::TooLong(body.len()));
@@ -268,7 +268,7 @@ impl Report {
         Health { status: self.status, memory: self.memory, uptime: self.uptime }
     }
 
-    /// What to ask for next time; `None` when this instance has no sample yet.
+    /// The cursor for the next request; `None` while this instance has no sample.
     pub fn cursor(&self) -> Option<Cursor> {
         let next = self.samples.first.saturating_add(self.samples.count);
         next.checked_sub(1).map(|sequence| Cursor { instance: self.instance, sequence })
@@ -282,7 +282,7 @@ impl Block {
         Block { first: *first, count: samples.len() as u64, lost, data: series::encode(*first, samples) }
     }
 
-    /// The samples, of which a stranger says that these are they.
+    /// Decodes the samples of an untrusted block and checks them against its counts.
     pub fn series(&self) -> Result<Series, ReportError> {
         let series = series::decode(&self.data)?;
         let (has, has_first) = (series.samples.len() as u64, series.first);

@@ -1,8 +1,7 @@
-//! One reading of memory as it travels and is kept.
+//! One sample of memory, as it is transferred and stored.
 //!
-//! The server measures more than this; these are the figures that are worth an hour of history, a byte each.
-//! All of them are read together, so differences between them (`rss - heap_resident` is what is not
-//! jemalloc's) mean something.
+//! The server measures more; these are the figures with an hour of history. All figures of a sample are read together, so
+//! that differences between them are meaningful (`rss - heap_resident` is the memory outside jemalloc).
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -28,18 +27,18 @@ pub struct Sample {
     /// jemalloc `stats.resident`: everything of jemalloc's that is resident, metadata and unused pages included.
     #[n(4)]
     pub heap_resident: Bytes,
-    /// What the guard judges: `max(cgroup current - inactive_file, anon)`, or `rss` without a cgroup.
+    /// The memory that the pressure level is derived from: `max(cgroup current - inactive_file, anon)`, or `rss` without a cgroup.
     #[n(5)]
     pub working_set: Bytes,
 }
 
 impl Sample {
-    /// Resident and not jemalloc's: stacks, code, mapped files, other allocators. Never below zero.
+    /// Resident memory outside jemalloc: stacks, code, mapped files, other allocators. Never below zero.
     pub const fn external(&self) -> Bytes {
         self.rss.saturating_sub(self.heap_resident)
     }
 
-    /// The figures as `/health` tells them.
+    /// The figures of the public body of `/health`.
     pub const fn to_health_memory(&self) -> HealthMemory {
         HealthMemory {
             rss: self.rss.to_megabytes(),

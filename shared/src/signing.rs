@@ -1,4 +1,4 @@
-//! Who may read the report, and whether an answer is really the server's.
+//! Signatures of requests for the report, and of its responses.
 //!
 //! A request carries one header, `heapbeat-signature: v1 t=<unix seconds> n=<nonce> s=<hex>`, where `s` is the
 //! HMAC-SHA256 (RFC 2104, FIPS 180-4) under `HEAPBEAT_SECRET` of
@@ -39,14 +39,14 @@ pub const MIN_SECRET: usize = 16;
 /// Bytes of a nonce: what two strangers will not both draw.
 pub const NONCE_BYTES: usize = 16;
 
-/// Longest header that is looked at, in bytes; a real one has 128.
+/// Longest signature header that is parsed, in bytes; a valid one has 128.
 const MAX_HEADER: usize = 256;
 
 /// A key that both halves hold. Never printed.
 #[derive(Clone)]
 pub struct Secret(HMAC);
 
-/// A number used once, drawn at random by whoever asks.
+/// A number used once, drawn at random by the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Nonce(pub [u8; NONCE_BYTES]);
 
@@ -60,7 +60,7 @@ pub struct RequestSignature {
     code: [u8; 32],
 }
 
-/// Why a request or an answer is not believed. What a stranger is told of it is 401 and nothing else.
+/// The reason why a signature is refused. The client gets a 401 without the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The header is missing.

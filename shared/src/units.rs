@@ -1,8 +1,7 @@
-//! Sizes and instants as types of their own.
+//! Types for sizes and instants.
 //!
-//! Memory is bytes everywhere inside and whole megabytes on the wire, and one forgotten division is how a
-//! 1 GB alarm fires at 1 MB. A megabyte here is 1,048,576 bytes, as Render, cgroups and the contract of
-//! `/health` count it; `MB` and `MiB` are the same to the parser.
+//! Memory is bytes in the code and whole megabytes in the public body of `/health`; separate types prevent mixing them up. A
+//! megabyte is 1,048,576 bytes, as Render, cgroups and `/health` count it; the parser accepts `MB` and `MiB` alike.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +36,7 @@ impl Bytes {
         Bytes(self.0.saturating_sub(other.0))
     }
 
-    /// The wire's figure: whole megabytes, rounded to the nearest (half rounds up).
+    /// Converts to whole megabytes, rounded to the nearest (half rounds up).
     pub const fn to_megabytes(self) -> Megabytes {
         let whole = self.0 / BYTES_PER_MB;
         let rest = self.0 % BYTES_PER_MB;
@@ -118,7 +117,7 @@ fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
     whole.checked_mul(factor)?.checked_add(extra)
 }
 
-/// A size as the wire tells it: whole megabytes of 2^20 bytes.
+/// A size in whole megabytes of 2^20 bytes, as in the public body of `/health`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
 )]
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_refused() {
+    fn an_invalid_size_is_refused() {
         for text in [
             "",
             "MB",
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn people_see_three_digits_and_a_unit() {
+    fn sizes_are_displayed_with_a_unit() {
         let cases = [
             (0, "0 B"),
             (1023, "1023 B"),
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_gives_no_time_at_all() {
+    fn since_is_zero_when_the_clock_was_set_back() {
         assert_eq!(UnixMillis(5).since(UnixMillis(9)), Duration::ZERO);
         assert_eq!(UnixMillis(9).since(UnixMillis(5)), Duration::from_millis(4));
     }
@@ -292,7 +291,7 @@ mod tests {
         }
 
         #[test]
-        fn whole_megabytes_survive_the_wire(mb in 0u64..1 << 40) {
+        fn whole_megabytes_round_trip(mb in 0u64..1 << 40) {
             prop_assert_eq!(Bytes::from(Megabytes(mb)).to_megabytes(), Megabytes(mb));
         }
     }

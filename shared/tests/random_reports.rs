@@ -1,4 +1,4 @@
-//! What strangers may send in place of a report: nothing makes the decoder panic, or take memory without bound.
+//! Untrusted reports: no input makes the decoder panic or allocate without bound.
 //!
 //! Reports that are right, reports that were damaged on the way, blocks of samples that nobody encoded, structures that
 //! are too deep, too long or too many, and noise. 100,000 of them by default; as many as `HEAPBEAT_RANDOM_REPORTS` says
@@ -196,7 +196,7 @@ fn monster(random: &mut Random, good: &Report) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_that_is_sent_makes_the_decoder_panic_or_take_memory_without_bound() {
+fn no_input_makes_the_decoder_panic_or_allocate_without_bound() {
     let cases = std::env::var("HEAPBEAT_RANDOM_REPORTS").map_or(CASES, |text| text.parse().unwrap());
     let (begun, mut random, mut taken, mut handed, mut most) = (Instant::now(), Random(42), 0, 0, 0);
     let forecast = Forecaster::new().assess(Bytes::from_mb(512));

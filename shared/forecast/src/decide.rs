@@ -1,8 +1,8 @@
-//! From windows to a verdict.
+//! The verdict, from the trends of all windows.
 //!
-//! Every part of memory is looked at through every window that ends now. A leak is a leak if one window establishes
-//! it, unless a longer one shows it slowing down: a warm-up of twenty minutes is straight for four. The longest window
-//! that establishes it gives the slope. How long a rise must have been seen depends on the limit.
+//! Every part of memory is examined in every window that ends now. A leak is established by one window, unless a longer window
+//! shows the growth slowing down: a warm-up of twenty minutes is straight for four. The longest establishing window gives the
+//! slope. The observation time that a verdict needs depends on the limit.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! Seconds, not minutes: is the limit about to be reached by what happens right now?
+//! The short-term estimate: whether the limit is reached within seconds at the current rate.
 //!
-//! Verdicts need a minute; at 20 MB/s there are ten seconds. This looks at the last readings as they are, calls
-//! nothing a leak, and answers one question for the ladder: at the pace that even a doubtful reader would grant, is
-//! the limit reached within the horizon? It never answers from fewer than five readings or less than two seconds.
+//! A verdict needs a minute; at 20 MB/s there are ten seconds. This estimate uses the last readings as they are and makes no
+//! statement about leaks. It answers whether the limit is reached within the horizon at the lower end of the rate's interval,
+//! and needs at least five readings over two seconds.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! Does memory leak, and when does it reach the limit?
+//! The leak forecast: whether memory leaks, and when it reaches the limit.
 //!
-//! A question that is easy to answer wrongly: a trend test cries wolf (Machida et al. 2013), and on a real series
-//! Theil and Sen's line missed by 9.4 % where "same as now" missed by 0.05 %. So a leak is called only on the floor of
-//! memory, after the warm-up, when it rises in a line that goes on in its recent half, exceeds whatever was given back
-//! before, and predicts its own last third; else the answer is `growing`, `steady` or `unknown`, and there is no
-//! forecast. How it decides, and what it cannot know: `docs/forecast.md`.
+//! A trend test alone gives false alarms (Machida et al. 2013), and on a real series a Theil-Sen line missed by 9.4 % where
+//! "same as now" missed by 0.05 %. The verdict is therefore `leaking` only where the floor of memory, after the warm-up, rises
+//! in a line that continues in its recent half, exceeds what was ever returned before, and predicts its own last third. In all
+//! other cases the verdict is `growing`, `steady` or `unknown`, and there is no forecast. `docs/forecast.md` describes the
+//! method and its limits.
 
 #![forbid(unsafe_code)]
 
@@ -29,18 +29,18 @@ use pyramid::Pyramid;
 /// A reading older than the newest by more than this begins another series; by less, it came late and is dropped.
 const LATE: Duration = Duration::from_secs(60);
 
-/// Why everything seen so far no longer speaks about what comes.
+/// The reason to discard the readings so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reset {
-    /// Another process.
+    /// Another process started.
     Restart,
-    /// Caches shrank or the allocator gave back. One that gave nothing back is no reason to forget.
+    /// Caches shrank or the allocator returned memory. A purge that returned nothing is no reset.
     Purge,
     /// The limit changed, and with it perhaps what the process does.
     Limit,
     /// Time went back by more than a minute.
     TimeWentBack,
-    /// Other figures are known than before.
+    /// The set of known figures changed.
     OtherFigures,
 }
 
@@ -78,20 +78,20 @@ impl Default for Forecaster {
 }
 
 impl Forecaster {
-    /// Nothing seen yet.
+    /// Makes a forecaster without readings.
     pub fn new() -> Self {
         Forecaster { pyramid: Pyramid::new(), latest: Latest::new(), span: None, reset: None }
     }
 
-    /// A whole series at once.
+    /// Makes a forecaster from a whole series.
     pub fn of(points: impl IntoIterator<Item = Point>) -> Self {
         let mut forecaster = Forecaster::new();
         points.into_iter().for_each(|point| forecaster.push(point));
         forecaster
     }
 
-    /// Takes in a reading. One that is up to a minute older than the newest is dropped; one that is older still, or
-    /// knows other figures, begins anew.
+    /// Adds a reading. One that is up to a minute older than the newest is dropped; an older one, or one with another set of
+    /// figures, resets the series.
     pub fn push(&mut self, point: Point) {
         let (kind, figures) = point.channels();
         if let Some(span) = self.span {
@@ -111,7 +111,7 @@ impl Forecaster {
         self.latest.push(elapsed, point.total.0);
     }
 
-    /// Forgets what was seen, as it no longer speaks about what comes.
+    /// Discards the readings so far.
     pub fn reset(&mut self, reason: Reset) {
         self.pyramid.clear();
         self.latest.clear();
@@ -119,12 +119,12 @@ impl Forecaster {
         self.reset = Some(reason);
     }
 
-    /// Why the series began where it did; `None` when it was never reset.
+    /// The reason of the last reset; `None` when there was none.
     pub fn last_reset(&self) -> Option<Reset> {
         self.reset
     }
 
-    /// Everything there is to say now, were `limit` the limit.
+    /// Assesses the series against `limit`.
     pub fn assess(&self, limit: Bytes) -> Assessment {
         match &self.span {
             None => decide::unknown(limit, 0),

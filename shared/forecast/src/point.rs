@@ -1,8 +1,8 @@
-//! What the forecaster is fed: one reading of memory, as much of it as is known.
+//! The input of the forecaster: one reading of memory with the figures that are known.
 //!
-//! A series from elsewhere has one figure; heapbeat's own samples split it into what the application holds, what the
-//! allocator keeps beyond that, and what is resident besides. The split decides the verdict: only the first is
-//! retention, and the cures differ.
+//! A foreign series has one figure; heapbeat's samples split it into the live heap, what the allocator keeps beyond that, and
+//! other resident memory. The verdict depends on the split: only growth of the live heap is retention, and the remedies
+//! differ.
 
 use heapbeat_shared::forecast::Place;
 use heapbeat_shared::{Bytes, Sample, UnixMillis};

@@ -1,4 +1,4 @@
-//! The past in a fixed space: minima over buckets, fine for what is recent and coarse for what is old.
+//! The history in constant space: minima over buckets, fine for recent readings and coarse for old ones.
 //!
 //! Each level keeps the last 32 buckets of one width; the next one's are twice as wide. A bucket keeps the *floor* of
 //! every figure, as requests in flight, garbage and caches add to the floor and go away again, while a leak lifts it.

@@ -1,4 +1,4 @@
-//! What must hold for any series, and what people are told.
+//! Properties that hold for any series, and the texts of verdicts.
 
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ fn a_slow_leak_is_found_with_its_slope_and_time_within_ten_minutes() {
 }
 
 #[test]
-fn nothing_is_said_before_there_is_evidence() {
+fn the_verdict_is_unknown_before_there_is_evidence() {
     for seconds in [0, 1, 2, 7, 30, 120, 200] {
         let flat = Forecaster::of(series(seconds, |_| 1e8)).assess(LIMIT);
         assert_eq!((flat.verdict, flat.slope), (Verdict::Unknown, None), "{seconds} s, flat");
@@ -53,7 +53,7 @@ fn growth_too_slow_to_be_told_from_a_daily_rhythm_is_no_leak_yet() {
 }
 
 #[test]
-fn where_it_grows_decides_the_verdict() {
+fn the_growing_part_decides_the_verdict() {
     let run = |used: f64, resident: f64, total: f64| {
         let bytes = |base: f64, rate: f64, s: i64| megabytes(base + rate * s as f64 / 60.0);
         let points = (0..900).map(|s| Point {
@@ -81,7 +81,7 @@ fn megabytes(mb: f64) -> Bytes {
 }
 
 #[test]
-fn a_reset_forgets_and_says_why() {
+fn a_reset_discards_the_series_and_keeps_its_reason() {
     let mut forecaster = Forecaster::of(series(600, slow_leak));
     assert_eq!((forecaster.last_reset(), forecaster.assess(LIMIT).verdict), (None, Verdict::Leaking));
     forecaster.reset(Reset::Purge);
@@ -93,7 +93,7 @@ fn a_reset_forgets_and_says_why() {
 }
 
 #[test]
-fn a_late_reading_is_dropped_and_a_clock_set_back_begins_anew() {
+fn a_late_reading_is_dropped_and_a_clock_set_back_resets() {
     let all = series(600, slow_leak);
     let mut disturbed = Forecaster::new();
     for point in &all {
@@ -198,7 +198,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn nothing_makes_it_panic(points in proptest::collection::vec(any_point(), 0..400), limit in any::<u64>()) {
+    fn no_series_makes_the_forecaster_panic(points in proptest::collection::vec(any_point(), 0..400), limit in any::<u64>()) {
         let mut forecaster = Forecaster::new();
         for point in points {
             forecaster.push(point);

@@ -1,9 +1,9 @@
-//! One window of floors, examined: does it rise, and is the rise of the kind that goes on?
+//! The trend of one window of floors: whether it rises, and whether the rise is likely to continue.
 //!
-//! A trend test says only that the end is above the beginning. A cache that fills, a morning, a deploy and a leak all
-//! pass it. So a rise has to be larger than what is left beside its line and than what was ever given back before, go
-//! on in the recent half, and not merely regain ground; and to be called established it has to be straight, made of
-//! many increments, and predict its own last third better than "same as now" does.
+//! A trend test says only that the end is above the beginning, which also holds for a cache that fills, a morning and a deploy.
+//! A rise therefore has to exceed the residuals of its line and anything that was returned before, and continue in the recent
+//! half. It is established where it is also straight, made of many increments, and predicts its own last third better than
+//! "same as now" does.
 
 use super::point::{CHANNELS, TOTAL};
 use super::pyramid::{Level, WARM_UP_MS};

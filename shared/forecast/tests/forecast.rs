@@ -86,7 +86,7 @@ fn five_minutes_give_the_time_to_the_limit_within_a_fifth() {
 }
 
 #[test]
-fn what_is_called_detectable_is_detected() {
+fn a_slope_at_the_detectable_limit_is_detected() {
     let seen = |factor: f64| {
         let verdicts: Vec<Verdict> = (0..SEEDS).map(|seed| at_the_edge(seed, factor)).collect();
         println!("{factor} times what was detectable: {verdicts:?}");

@@ -1,4 +1,4 @@
-//! What applying a list of monitors changes: what the edge answers and `heapbeat apply` tells.
+//! The result of applying a list of monitors: the edge's response, which `heapbeat apply` prints.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_list_changes() {
+    fn the_difference_lists_what_changes() {
         let before = [json!({"id":"a","url":"x"}), json!({"id":"b","url":"x"}), json!({"id":"c","url":"x"})];
         let after = [json!({"url":"x","id":"a"}), json!({"id":"b","url":"y"}), json!({"id":"d","url":"x"})];
         let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();

@@ -1,9 +1,12 @@
 //! Conditions in Gatus's grammar and meaning: `[STATUS] == 200`, `[BODY].user.name == pat(jo*)`.
 //!
-//! A condition is read once, with the configuration, into a form that can only be evaluated; what a Worker can
-//! never see is refused then and there with the reason. What it costs to evaluate is bounded before it runs: its
-//! own length, the body that a probe keeps, the depth of JSON that is read, and patterns that match in linear time.
-//! `docs/conditions.md` says what holds when, and where this differs from Gatus on purpose.
+//! A condition is parsed once, with the configuration; one about something that a Worker cannot observe is refused with the
+//! reason. The cost of an evaluation is bounded by the length of the condition, the body that a probe keeps, the depth of
+//! JSON that is parsed, and patterns that match in linear time. `docs/conditions.md` describes the meaning and the
+//! differences from Gatus.
+//!
+//! Numbers of a body are as `serde_json` reads them: whole numbers within 64 bits are exact, all others are the nearest
+//! `f64`, as all numbers are in Gatus. A number too large for an `f64` makes the body invalid JSON, as in Go.
 
 mod element;
 mod error;

@@ -1,4 +1,4 @@
-//! One entry of the list, field by field: every field is looked at, so that all that is wrong is said at once.
+//! One entry of the list: every field is parsed, so that all problems are reported at once.
 
 use std::time::Duration;
 

@@ -203,13 +203,13 @@ impl<'v> Fields<'v> {
         count
     }
 
-    /// Refuses every field that nobody has asked for; `kind` is what the entry is.
+    /// Refuses every unknown field; `kind` is the kind of the entry.
     pub(super) fn refuse_unknown(&mut self, kind: Option<&str>) {
         let what = kind.map_or_else(|| "a monitor".to_owned(), |kind| format!("a monitor of kind {kind}"));
         self.refuse_unknown_of(&what);
     }
 
-    /// Refuses every field that nobody has asked for; `what` is what the entry is.
+    /// Refuses every unknown field; `what` is the name of the entry's type.
     pub(super) fn refuse_unknown_of(&mut self, what: &str) {
         if self.knows_all {
             return;
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognized_and_a_foreign_word_is_not() {
+    fn a_misspelled_field_is_recognized() {
         let names = ["interval", "timeout", "failure-threshold", "url", "name", "id"];
         let cases = [
             ("intervall", Some("interval")),

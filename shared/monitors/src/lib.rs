@@ -1,8 +1,7 @@
-//! The monitors, read once into types that cannot be wrong; the same for the edge and for `heapbeat apply`.
+//! The configuration of monitors, parsed into types that hold only valid values; shared by the edge and `heapbeat apply`.
 //!
-//! Every entry is looked at alone: one that is wrong becomes a [`Problem`] with its position and what would be right,
-//! and the others can run. A setting that is planned but not built is refused with just that reason; accepting it
-//! silently would be a promise.
+//! Every entry is parsed on its own: an invalid one becomes a [`Problem`] with its position and the expected form, and the
+//! others run. A setting that does not exist yet is refused rather than ignored.
 
 #![forbid(unsafe_code)]
 
@@ -57,14 +56,14 @@ pub const VARIABLE: &str = "MONITORS";
 /// A refused entry of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Where it stands: `MONITORS[3].interval`.
+    /// The position: `MONITORS[3].interval`.
     pub position: String,
-    /// What is wrong and what would be right. Never repeats a secret.
+    /// What is wrong and what is expected. It never repeats a secret.
     pub reason: String,
 }
 
 impl Problem {
-    /// What anybody may know of it: which setting of which entry, not what stands there, nor a name that somebody chose.
+    /// The public form: the entry and the setting, without its value and without names from the configuration.
     #[must_use]
     pub fn shown(&self) -> Problem {
         let (entry, field) = self.position.split_once('.').unwrap_or((&self.position, ""));
@@ -141,7 +140,7 @@ impl Config {
         config
     }
 
-    /// A dependency on what is not watched suppresses nothing; whoever wrote it wants to know.
+    /// Reports dependencies on monitors that do not exist, and removes them.
     fn check_dependencies(&mut self, list: &str, taken: &[MonitorId]) {
         let mut ids: Vec<_> = self.monitors.iter().map(|monitor| monitor.id.clone()).collect();
         ids.extend(taken.iter().cloned());

@@ -1,4 +1,4 @@
-//! Announced work: `[[vars.MAINTENANCE]]`, once or again and again, on some monitors or on all.
+//! Maintenance windows: `[[vars.MAINTENANCE]]`, single or recurring, for some monitors or for all.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub struct Maintenance {
     pub id: MonitorId,
     /// What the public reads; the id where none is given.
     pub title: String,
-    /// Whom it concerns; `None` is everybody.
+    /// The monitors that it applies to; `None` is all of them.
     pub monitors: Option<Vec<MonitorId>>,
     /// When.
     pub when: When,
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn an_invalid_window_is_refused_with_the_reason() {
         let cases = [
             (json!({"from":"2026-01-31T22:00Z","to":"2026-02-01T02:00Z"}), "MAINTENANCE[1].id"),
             (json!({"id":"a","from":"soon","to":"2026-02-01T02:00Z"}), "MAINTENANCE[1].from"),

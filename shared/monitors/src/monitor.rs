@@ -1,4 +1,4 @@
-//! One thing to watch, as a type that cannot be wrong: what is asked depends on its kind.
+//! One monitor, as a type that holds only valid values; its settings depend on its kind.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -30,13 +30,13 @@ pub struct Monitor {
     pub thresholds: Thresholds,
     /// The heading it stands under.
     pub group: Option<String>,
-    /// Monitors without which it cannot work: while one of them has trouble, nobody is told of this one's.
+    /// Monitors that this one depends on: while one of them has an incident, no alert is sent for this one.
     pub depends_on: Vec<MonitorId>,
     /// From where it is asked besides, of [`super::REGIONS`].
     pub regions: Vec<&'static str>,
-    /// The channels that are told; `None` is every one.
+    /// The alert channels; `None` is all of them.
     pub alerts: Option<Vec<MonitorId>>,
-    /// Whether anybody may know of it; else only the owner does.
+    /// Whether the monitor is public; otherwise only the owner sees it.
     pub public: bool,
 }
 
@@ -49,7 +49,7 @@ pub enum Kind {
     Http,
     /// Anything that takes a connection.
     Tcp,
-    /// A job that tells us.
+    /// A job that sends heartbeats.
     Heartbeat,
 }
 
@@ -69,7 +69,7 @@ pub enum Target {
     Http(Box<HttpCheck>),
     /// A connection, without a byte.
     Tcp(TcpAddress),
-    /// Nobody is asked: the job calls `POST /api/v1/heartbeats/{id}`.
+    /// No request is made: the job calls `POST /api/v1/heartbeats/{id}`.
     Heartbeat(Heartbeat),
 }
 
@@ -120,7 +120,7 @@ pub struct Heartbeat {
     pub rhythm: Rhythm,
     /// How late it may be.
     pub grace: Duration,
-    /// How long one run may take, where it tells when it starts; as long as it likes where this is not given.
+    /// Longest time of one run, for a job that reports its start; unlimited where it is not set.
     pub longest_run: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Parts of the world from which a monitor is asked.
+//! The regions that a monitor can be probed from.
 
 use super::field::shown;
 
@@ -15,7 +15,7 @@ pub(super) fn region(text: &str) -> Result<&'static str, String> {
     known.ok_or_else(|| format!("`{}` is no region; there are {}", shown(text), REGIONS.join(", ")))
 }
 
-/// What is wrong with a list of regions as a whole.
+/// The problem with a list of regions as a whole.
 pub(super) fn problem(regions: &[&str]) -> Option<String> {
     if regions.len() > MOST_REGIONS {
         return Some(format!("has {} regions; {MOST_REGIONS} are enough", regions.len()));

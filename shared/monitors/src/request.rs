@@ -1,4 +1,4 @@
-//! What an `http` monitor sends: method, headers, body; and how far it follows and reads.
+//! The request of an `http` monitor: method, headers, body, redirects, and the part of the body that is read.
 //!
 //! A header that carries a credential names a Worker secret. Its value has no place in a file that is committed,
 //! nor in the hub's store, so a literal one is refused.

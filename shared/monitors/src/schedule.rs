@@ -1,9 +1,9 @@
-//! When a job should run: a cron expression in a time zone.
+//! The schedule of a job: a cron expression in a time zone.
 //!
-//! `croner` reads the expression and steps it on the zone's own clock, which it is given as if it were UTC. What that clock says
-//! is asked of the caller: the platform of the edge knows every zone. The rules of daylight saving time are therefore here, as
-//! in vixie-cron: a time within the hour that is skipped in spring counts as its end, of one that comes twice in autumn the
-//! first counts.
+//! `croner` parses the expression and finds the next time on the local clock of the zone, which it is given as if it were UTC.
+//! The caller supplies the offset of that clock, as the platform of the edge knows every zone and a table of them need not be
+//! compiled in. The rules of daylight saving time are therefore here, as in vixie-cron: a time within the hour that is skipped
+//! in spring counts as its end; of an hour that is repeated in autumn, the first counts.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,16 +22,16 @@ pub struct Schedule {
     zone: String,
 }
 
-/// Why there is no such schedule.
+/// The reason why a schedule is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
-    /// The expression is none.
+    /// The cron expression is invalid.
     #[error("is no cron expression ({0}); one has five fields, such as \"0 3 * * *\" for three every night")]
     Expression(String),
-    /// It names a day that never comes.
+    /// The expression names a day that does not exist.
     #[error("never comes: there is no such day")]
     Never,
-    /// The zone's name is none.
+    /// The name of the zone is invalid.
     #[error("is no time zone; one looks like Europe/Berlin, America/New_York or UTC")]
     Zone,
 }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_time_by_the_clock_of_the_zone() {
+    fn the_next_time_follows_the_local_clock() {
         let cases = [
             ("every minute", "* * * * *", "2026-01-01T00:00:30Z", "2026-01-01T00:01:00Z"),
             ("not the present one", "* * * * *", "2026-01-01T00:01:00Z", "2026-01-01T00:02:00Z"),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none() {
+    fn an_invalid_expression_or_zone_is_refused() {
         for text in [
             "",
             "* * * *",

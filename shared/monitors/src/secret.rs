@@ -1,4 +1,4 @@
-//! The name of a Worker secret. What it holds never passes through here.
+//! The name of a Worker secret; its value never passes through here.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! The address of a plain connection: `tcp://db.example.com:5432`.
+//! The address of a TCP connection: `tcp://db.example.com:5432`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -15,7 +15,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_least_that_is_needed_and_what_is_assumed() {
+fn a_minimal_entry_gets_the_defaults() {
     let config = Config::parse(Some(&entry("")), false);
     assert_eq!(config.problems, []);
     let monitor = &config.monitors[0];
@@ -29,7 +29,7 @@ fn the_least_that_is_needed_and_what_is_assumed() {
 }
 
 #[test]
-fn everything_that_can_be_set() {
+fn every_setting_is_read() {
     let text = entry(
         r#","name":" API ","interval":"5s","timeout":"500ms","conditions":["[STATUS] < 400"],"degraded":[],"failure-threshold":3,"success-threshold":2,
             "group":"Backend","depends-on":[],"regions":["weur","oc"],"alerts":[]"#,
@@ -130,7 +130,7 @@ fn each_mistake_has_its_position_and_what_would_be_right() {
 }
 
 #[test]
-fn all_that_is_wrong_with_an_entry_is_said_at_once() {
+fn all_problems_of_an_entry_are_reported_at_once() {
     assert_eq!(
         problems(r#"[{"kind":"http","url":"x","timeout":"0s"}]"#),
         [
@@ -142,7 +142,7 @@ fn all_that_is_wrong_with_an_entry_is_said_at_once() {
 }
 
 #[test]
-fn one_bad_entry_does_not_keep_the_others_from_running() {
+fn an_invalid_entry_does_not_affect_the_others() {
     let text = r#"[
         {"id":"a","kind":"http","url":"https://a.example"},
         7,
@@ -164,7 +164,7 @@ fn one_bad_entry_does_not_keep_the_others_from_running() {
 }
 
 #[test]
-fn a_variable_that_is_no_list_says_what_to_add() {
+fn a_variable_that_is_not_a_list_is_refused_with_an_example() {
     let add = r#"such as [[vars.MONITORS]] in wrangler.toml with id = "api", kind = "heapbeat" and url = "https://api.example.com/health""#;
     assert_eq!(problems("[]"), [format!("MONITORS: there is no monitor; add one, {add}")]);
     assert_eq!(problems("{}"), [format!("MONITORS: should be a list of tables, {add}")]);
@@ -190,7 +190,7 @@ fn more_than_a_hub_can_watch_is_said_once() {
 }
 
 #[test]
-fn a_dependency_on_what_is_not_watched_is_said_and_left_out() {
+fn a_dependency_on_an_unknown_monitor_is_reported_and_removed() {
     let text = entry(r#","depends-on":["db"],"alerts":["ops"]"#);
     assert_eq!(problems(&text), ["MONITORS: monitor `api` depends on `db`, which is not watched"]);
     let monitor = &Config::parse(Some(&text), false).monitors[0];
@@ -207,7 +207,7 @@ fn private_targets_are_the_owners_choice() {
 }
 
 #[test]
-fn what_anybody_may_know_of_a_problem() {
+fn the_public_form_of_a_problem_hides_values() {
     let cases = [
         ("MONITORS[3].interval", "`1 needle`", "MONITORS[3].interval"),
         ("MONITORS[3]", "x", "MONITORS[3]"),
@@ -229,7 +229,7 @@ fn what_anybody_may_know_of_a_problem() {
 }
 
 #[test]
-fn a_monitor_is_public_unless_it_says_otherwise() {
+fn a_monitor_is_public_by_default() {
     let read = |more: &str| {
         let text = format!(r#"[{{"id":"a","kind":"http","url":"https://a.example"{more}}}]"#);
         let config = Config::parse(Some(&text), false);

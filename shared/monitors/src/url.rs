@@ -1,9 +1,8 @@
-//! The address of a target: http or https, no credentials, nothing odd.
+//! The address of a target: http or https, without credentials.
 //!
 //! The platform's own `URL` does the canonical parsing when a probe runs (and [`is_private_host`] is asked
 //! again about what it made of the host, and about every redirect). This one only has to refuse what is
-//! certainly wrong while the configuration is read, and to say so well; a full parser with its tables of
-//! international names would be a third of the Worker.
+//! certainly wrong while the configuration is read, and to say so well.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,7 +27,7 @@ pub enum UrlError {
     /// No host, or one with characters that no host has.
     #[error("has no valid host; one looks like api.example.com, 192.0.2.1 or [2001:db8::1]")]
     Host,
-    /// A port that is none.
+    /// The port is invalid.
     #[error("has no valid port; one is a number from 1 to 65535")]
     Port,
     /// Spaces, control characters or others that must be percent-encoded.
@@ -43,7 +42,7 @@ pub enum UrlError {
 const LONGEST: usize = 2048;
 
 impl HttpUrl {
-    /// The whole address.
+    /// The full address.
     pub fn as_str(&self) -> &str {
         &self.whole
     }

@@ -1,35 +1,35 @@
-//! From facts to an ending: the whole decision, as one function.
+//! The classification of an exit from facts, as one pure function.
 //!
-//! The order of the rules is the order of their strength. What the supervisor itself did comes first, then what the
-//! instance wrote down, then what the kernel says. A rule says "sure" only when no other story fits its facts.
+//! The rules are ordered by strength: first what the supervisor did, then what the instance recorded, then what the kernel
+//! counted. A classification is sure only where no other explanation fits the facts.
 
 use super::ExitKind;
 use crate::event::cut;
 
-/// What is known of the end of a process.
+/// The facts about the end of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExitFacts {
-    /// What its parent saw; `None` when nobody was there to see.
+    /// The wait status; `None` where the parent was gone as well.
     pub exit: Option<ProcessExit>,
-    /// What its supervisor had asked of it, if anything.
+    /// The supervisor's request before the exit.
     pub asked: Option<StopReason>,
-    /// That it noted itself that it was asked to stop, and by what.
+    /// The stop request that the process recorded, with its source.
     pub noted_stop: Option<String>,
-    /// That it noted to have finished in order.
+    /// Whether the process recorded an orderly shutdown.
     pub noted_finished: bool,
-    /// The panic that it noted to die of.
+    /// The fatal panic that the process recorded.
     pub panic: Option<String>,
-    /// Kills for want of memory around its end.
+    /// The OOM kills around the exit.
     pub oom: OomCount,
-    /// Whether the machine was started anew since its last sign of life; `None` when that is unknown.
+    /// Whether the machine rebooted since the last sign of life; `None` when that is unknown.
     pub rebooted: Option<bool>,
-    /// Its working set at the last sample as a share of the limit, in percent.
+    /// The working set at the last sample, in percent of the limit.
     pub full: Option<u8>,
     /// Whether the instance after it is of another version.
     pub version_changed: bool,
 }
 
-/// What the kernel's counters of kills for want of memory did between its last sign of life and its end.
+/// The change of the kernel's OOM kill counters between the last sign of life and the exit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OomCount {
     /// They cannot be read.
@@ -50,25 +50,25 @@ pub enum ProcessExit {
     Signal(i32),
 }
 
-/// What a supervisor may have asked of an instance.
+/// The supervisor's reason to stop an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// To stop, because the supervisor was asked to.
+    /// The supervisor itself was asked to stop.
     Stop,
-    /// To make room for its replacement.
+    /// The replacement takes over.
     Recycle,
-    /// Nothing: it gave no sign of life for so long that it was killed.
+    /// The instance gave no sign of life and was killed.
     Hung,
 }
 
-/// What the facts come to.
+/// The result of [`classify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExitClassification {
     /// The kind.
     pub kind: ExitKind,
-    /// Whether no other story fits.
+    /// Whether no other explanation fits the facts.
     pub sure: bool,
-    /// Why.
+    /// The evidence as sentences, strongest first.
     pub evidence: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ const SIGTERM: i32 = 15;
 /// At this share of the limit a kill is likely to have been for memory.
 const NEARLY_FULL: u8 = 90;
 
-/// How an instance with these facts ended.
+/// Classifies an exit.
 pub fn classify(facts: &ExitFacts) -> ExitClassification {
     let mut result = match facts.exit {
         Some(exit) => of_seen(facts, exit),
@@ -118,7 +118,7 @@ fn of_seen(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     }
 }
 
-/// The kernel, the supervisor's own deadline, or somebody with a hammer.
+/// SIGKILL: from the kernel, the supervisor's deadline, or a person.
 fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
     match facts.oom {
         OomCount::Group(killed @ 1..) => {
@@ -148,7 +148,7 @@ fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
     }
 }
 
-/// Code 0, or a signal that asks.
+/// Exit code 0, SIGTERM or SIGINT.
 fn of_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     if let Some(asked) = facts.asked {
         return sure(after_asking(facts, asked), asked_words(facts));
@@ -165,7 +165,7 @@ fn of_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     }
 }
 
-/// Its supervisor is gone as well.
+/// The supervisor is gone as well, so there is no wait status.
 fn of_unseen(facts: &ExitFacts) -> ExitClassification {
     let mut evidence = vec!["nobody was there to see it end".to_owned()];
     let (kind, sure) = if let Some(panic) = &facts.panic {
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_decide_or_it_is_said_that_they_do_not() {
+    fn facts_are_classified_or_the_exit_is_unknown() {
         use ProcessExit::{Code, Signal};
         let note = |text: &str| Some(text.to_owned());
         let cases: Vec<(&str, ExitFacts, ExitKind, bool)> = vec![
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_evidence_begins_with_what_was_seen() {
+    fn the_evidence_begins_with_the_wait_status() {
         let result = classify(&seen(ProcessExit::Signal(9), |f| {
             (f.oom, f.full) = (OomCount::Group(1), Some(99));
         }));

@@ -1,8 +1,7 @@
-//! The answer.
+//! The result of a leak forecast.
 //!
-//! Whoever is woken by it has to be able to tell what was seen from what is inferred. So every answer carries what
-//! it rests on, and the smallest growth that would have been noticed; a time to the limit comes with its interval, or
-//! not at all.
+//! The on-call has to distinguish what was observed from what is inferred. An assessment therefore carries its basis and the
+//! smallest growth that would have been detected; a time to the limit comes with its interval, or not at all.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Bytes;
 
-/// The answer in one word.
+/// The verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Verdict {
-    /// No growth that could be told from what is usual here.
+    /// No growth stands out from the usual variation.
     #[n(0)]
     Steady,
     /// Something rises, and it is not established that it will go on, or it is not the application that holds it.
@@ -39,7 +38,7 @@ impl Verdict {
     pub const ALL: [Verdict; 5] =
         [Verdict::Steady, Verdict::Growing, Verdict::Leaking, Verdict::Fragmenting, Verdict::Unknown];
 
-    /// The word on the wire and in logs.
+    /// The name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Verdict::Steady => "steady",
@@ -51,7 +50,7 @@ impl Verdict {
     }
 }
 
-/// What the verdict rests on.
+/// The basis of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
@@ -103,18 +102,18 @@ pub enum Basis {
     HeapFlat,
 }
 
-/// Where memory grows.
+/// The part of memory that grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Place {
-    /// In the one figure that is known; nothing says where inside.
+    /// The only figure that is known; its parts are unknown.
     #[n(0)]
     Memory,
-    /// In what the application holds: retention.
+    /// The live heap: retention.
     #[n(1)]
     Heap,
-    /// In what the allocator keeps beyond it: fragmentation and pages not yet given back.
+    /// What the allocator keeps beyond the live heap: fragmentation and pages not yet returned.
     #[n(2)]
     Gap,
     /// Outside the heap: stacks, mapped files, other allocators, other processes under the same limit.
@@ -126,7 +125,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// For a sentence: "the heap", "the allocator's gap".
+    /// The part as it stands in a sentence: "the live heap".
     pub const fn phrase(self) -> &'static str {
         match self {
             Place::Memory => "memory",
@@ -197,16 +196,16 @@ pub struct TimeToLimit {
     pub latest: Duration,
 }
 
-/// Everything there is to say about a series and a limit.
+/// The assessment of a series against a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Encode, Decode)]
 pub struct Assessment {
-    /// In one word.
+    /// The verdict.
     #[n(0)]
     pub verdict: Verdict,
-    /// What it rests on.
+    /// The basis of the verdict.
     #[n(1)]
     pub basis: Basis,
-    /// What grows; of a steady series, what was looked at.
+    /// The part of memory that grows; of a steady series, the part that was examined.
     #[n(2)]
     pub place: Place,
     /// How fast the floor of `place` rises; absent where there is no rise to speak of.
@@ -225,11 +224,11 @@ pub struct Assessment {
     #[serde(rename = "observed_seconds", with = "seconds")]
     #[n(6)]
     pub observed: Duration,
-    /// Time that the figures above rest on, warm-up excluded.
+    /// The time span of the figures above, without the warm-up.
     #[serde(rename = "window_seconds", with = "seconds")]
     #[n(7)]
     pub window: Duration,
-    /// The limit that was asked about.
+    /// The limit.
     #[serde(rename = "limit_bytes")]
     #[n(8)]
     pub limit: Bytes,

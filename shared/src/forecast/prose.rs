@@ -1,4 +1,4 @@
-//! The answer in words: a sentence for an alert, a few lines for a terminal, an object for a machine.
+//! The assessment as text: a sentence for an alert, a few lines for a terminal, a JSON object for a program.
 
 use std::fmt;
 use std::time::Duration;

@@ -52,7 +52,7 @@ fn report(first: u64, count: u64) -> Report {
 }
 
 #[test]
-fn a_report_is_read_back_with_its_samples() {
+fn a_report_and_its_samples_round_trip() {
     let report = report(40, 100);
     let (read, series) = Report::parse(&report.to_json()).unwrap();
     assert_eq!(read, report);
@@ -61,7 +61,7 @@ fn a_report_is_read_back_with_its_samples() {
 }
 
 #[test]
-fn it_begins_with_the_public_answer() {
+fn a_report_begins_with_the_public_body() {
     let json = String::from_utf8(report(0, 0).to_json()).unwrap();
     assert!(json.starts_with(r#"{"status":"degraded","memory":{"rss":0,"#), "{json}");
     assert_eq!(Health::parse(json.as_bytes()).unwrap(), report(0, 0).health());
@@ -69,7 +69,7 @@ fn it_begins_with_the_public_answer() {
 }
 
 #[test]
-fn the_last_ending_comes_along_within_its_bounds() {
+fn the_previous_exit_is_bounded() {
     let evidence = vec!["x".repeat(1000); 20];
     let previous = Some(Exit { evidence, ..Exit::default() });
     let (read, _) = Report::parse(&Report { previous, ..report(0, 0) }.to_json()).unwrap();
@@ -84,7 +84,7 @@ fn a_report_without_samples_has_no_cursor_before_the_first() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused() {
+fn counts_that_contradict_the_samples_are_refused() {
     let error = |change: fn(&mut Report)| {
         let mut report = report(40, 100);
         change(&mut report);

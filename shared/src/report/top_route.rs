@@ -1,7 +1,7 @@
-//! The route that explains the growth, if one does.
+//! The route that explains the growth of memory, if one does.
 //!
-//! Said in the terminal, in the server's alert and in the edge's: an accusation, so it needs evidence. The route's
-//! growth has to be beyond twice its error, and at least half of all there is.
+//! The terminal view, the server's alert and the edge's alert name it. Naming a route accuses it, so the evidence has to be
+//! strong: the route's growth exceeds twice its standard error and makes up at least half of all growth.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ const FEWEST_REQUESTS: f64 = 1.0;
 /// Longest route in a sentence, in bytes.
 const LONGEST: usize = 100;
 
-/// Who makes memory grow.
+/// The route that explains the growth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopRoute<'a> {
     /// Method and path; a name in parentheses for work that is no route's.
@@ -27,7 +27,7 @@ pub struct TopRoute<'a> {
     pub share: f64,
 }
 
-/// Looks for the top_route among `routes`.
+/// Finds the route that explains the growth; `None` where no route does.
 pub fn top_route(routes: &[RouteReport]) -> Option<TopRoute<'_>> {
     let (worst, all) = grower(routes)?;
     let requests = worst.requests_per_second * 60.0;
@@ -52,7 +52,7 @@ fn grower(routes: &[RouteReport]) -> Option<(&RouteReport, f64)> {
     (sure && growth(worst) >= all / 2.0).then_some((worst, all))
 }
 
-/// The route that makes memory grow and the whole megabytes that it keeps in an hour: `POST /upload, 24 MB/h`.
+/// Describes the route that explains the growth, with the whole megabytes that it retains per hour: `POST /upload, 24 MB/h`.
 pub fn describe_top_route(routes: &[RouteReport]) -> Option<String> {
     let (worst, _) = grower(routes)?;
     let route = &worst.route[..worst.route.floor_char_boundary(LONGEST)];
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn who_explains_the_growth_is_named() {
+    fn the_route_that_explains_the_growth_is_named() {
         let often = [route("GET /", 2.0, 100.0), route("POST /upload", 48.0, 0.42)];
         assert_eq!(
             top_route(&often).unwrap().to_string(),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_accused_without_evidence() {
+    fn no_route_is_named_without_evidence() {
         let cases = [
             ("two alike", vec![route("a", 1.0, 1.0), route("b", 1.01, 1.0), route("c", 1.0, 1.0)]),
             ("within the error", vec![RouteReport { growth_error: Some(1e9), ..route("a", 5.0, 1.0) }]),

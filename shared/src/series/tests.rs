@@ -56,7 +56,7 @@ fn a_typical_hour_takes_less_than_four_bytes_a_sample() {
 }
 
 #[test]
-fn an_idle_hour_takes_next_to_nothing() {
+fn an_idle_hour_is_small() {
     let hour: Vec<Sample> = (0..3600).map(|s| sample(s * 1000, [900, 500, 600, 700, 950])).collect();
     let block = encode(12, &hour);
     assert!(block.len() < 600, "{} bytes", block.len());
@@ -73,7 +73,7 @@ fn figures_are_rounded_to_the_nearest_page_and_then_stay() {
 }
 
 #[test]
-fn what_is_no_block_is_refused_with_the_reason() {
+fn an_invalid_block_is_refused_with_the_reason() {
     let good = encode(5, &typical_hour()[..100]);
     let cases: [(&[u8], SeriesError); 6] = [
         (b"", SeriesError::Truncated),
@@ -96,7 +96,7 @@ fn any_sample() -> impl Strategy<Value = Sample> {
 
 proptest! {
     #[test]
-    fn what_was_encoded_is_read_back(first in 0u64..1 << 60, samples in prop::collection::vec(any_sample(), 0..200)) {
+    fn an_encoded_series_round_trips(first in 0u64..1 << 60, samples in prop::collection::vec(any_sample(), 0..200)) {
         let block = encode(first, &samples);
         prop_assert_eq!(decode(&block).unwrap(), Series { first, samples });
     }

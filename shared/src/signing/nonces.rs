@@ -1,8 +1,8 @@
-//! The book of nonces that were used.
+//! The used nonces.
 //!
-//! A nonce has to be remembered for as long as its request could be replayed, which is until its signature is too
-//! old. Only requests that were signed rightly get here, so the book is as long as the owner's own traffic; when it
-//! is full all the same, a new request is refused rather than an old one forgotten.
+//! A nonce is stored for as long as its request could be replayed, that is until its signature expires. Only requests with a
+//! valid signature are stored, so the size follows the owner's own traffic; when it is full, a new request is refused rather
+//! than an old nonce dropped.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -47,7 +47,7 @@ fn the_signature_is_the_one_that_openssl_makes() {
 }
 
 #[test]
-fn the_owner_gets_in() {
+fn a_valid_signature_is_accepted() {
     assert_eq!(verify("GET", TARGET, Some(&signed()), NOW), Ok(0));
 }
 
@@ -55,7 +55,7 @@ fn the_owner_gets_in() {
 type Case<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, UnixMillis, SignatureError);
 
 #[test]
-fn everyone_else_is_refused_with_the_reason() {
+fn an_invalid_signature_is_refused_with_the_reason() {
     let other = secret("somebody else's secret").sign_request("GET", TARGET, NOW, nonce(7)).to_string();
     let good = signed();
     let cut = &good[..good.len() - 1];
@@ -103,7 +103,7 @@ fn a_nonce_is_good_once_for_as_long_as_its_request_is() {
 }
 
 #[test]
-fn a_full_book_refuses_and_forgets_nothing() {
+fn a_full_nonce_book_refuses_new_nonces() {
     let mut book = NonceBook::new(2);
     assert_eq!(book.spend(nonce(1), NOW, NOW), Ok(()));
     assert_eq!(book.spend(nonce(2), NOW, NOW), Ok(()));
@@ -137,7 +137,7 @@ fn two_secrets_are_in_force_while_one_is_rotated() {
 }
 
 #[test]
-fn an_answer_is_good_for_its_own_request_and_body_only() {
+fn a_response_signature_holds_for_its_request_and_body_only() {
     let header = ours().sign_response(nonce(7), b"body");
     let verify =
         |secret: &Secret, n, body: &[u8], header: &str| secret.verify_response(nonce(n), body, header);
@@ -149,7 +149,7 @@ fn an_answer_is_good_for_its_own_request_and_body_only() {
 }
 
 #[test]
-fn a_secret_is_long_and_stays_unprinted() {
+fn a_secret_has_a_minimum_length_and_is_not_printed() {
     assert_eq!(Secret::new("  short          ").unwrap_err(), WeakSecret);
     assert_eq!(format!("{:?}", ours()), "Secret(…)");
     assert!(!format!("{:?}", ours().sign_request("GET", "/", NOW, nonce(1))).contains("s="));
@@ -157,12 +157,12 @@ fn a_secret_is_long_and_stays_unprinted() {
 
 proptest! {
     #[test]
-    fn no_header_gets_in_or_panics(header in ".{0,300}") {
+    fn no_arbitrary_header_is_accepted_or_panics(header in ".{0,300}") {
         prop_assert!(verify("GET", TARGET, Some(&header), NOW).is_err());
     }
 
     #[test]
-    fn one_flipped_character_is_noticed(index in 0usize..128, byte in b' '..b'~') {
+    fn one_changed_character_is_refused(index in 0usize..128, byte in b' '..b'~') {
         let mut header = signed().into_bytes();
         let index = index % header.len();
         prop_assume!(header[index] != byte);
@@ -174,7 +174,7 @@ proptest! {
 
 /// The example of the specification of Standard Webhooks.
 #[test]
-fn a_webhook_is_signed_as_others_do() {
+fn a_webhook_is_signed_as_in_the_standard_scheme() {
     let key = Base64::decode_vec("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let code = webhook_code(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
     assert_eq!(Base64::encode_string(&code), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");

@@ -1,4 +1,4 @@
-//! Processes that never were: memory second by second, whose truth is known.
+//! Simulated processes whose true behavior is known: memory second by second.
 //!
 //! Each scenario draws its parameters from the seed, so that twenty seeds are twenty processes. Live memory is what is
 //! retained plus requests in flight (short-lived, correlated, heavy-tailed); the allocator's resident memory follows

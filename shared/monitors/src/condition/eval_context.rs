@@ -1,4 +1,4 @@
-//! What a probe saw, as conditions ask about it.
+//! The result of a probe, as conditions evaluate it.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

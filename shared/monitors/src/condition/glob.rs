@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits() {
+    fn patterns_match() {
         let cases = [
             ("*", "livingroom_123", true),
             ("**", "livingroom_123", true),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern() {
+    fn an_invalid_pattern_is_refused() {
         for pattern in ["[", "[]", "[a", "[a-", "[a-]", "[-a]", "[^]", "[]a]", "\\", "*\\", "[\\"] {
             assert_eq!(Glob::parse(pattern), Err(ConditionError::Pattern), "{pattern}");
         }

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn no_path_at_all_is_the_whole() {
+    fn an_empty_path_is_the_whole_body() {
         let root = serde_json::json!(["a"]);
         assert_eq!(Path::parse("").walk(&root), Some(&root));
     }

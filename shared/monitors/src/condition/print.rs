@@ -1,8 +1,9 @@
 //! JSON values as the text that conditions compare: as Go prints them, since that is what Gatus compares.
 //!
 //! Objects are minified JSON with sorted keys (`encoding/json`), lists are `[1 2 x]` and scalars themselves (`%v` of
-//! `fmt`). One difference is wanted: a whole number is written as it is, where Gatus reads every number as a
-//! float and writes 1000000 as `1e+06`, which then equals nothing (its pull request 403 tells of it).
+//! `fmt`). There is one intended difference: a whole number within
+//! 64 bits is written as it is, while Gatus reads every number as a float and writes 1000000 as `1e+06`, which then equals
+//! nothing (its pull request 403).
 
 use std::fmt::Write;
 

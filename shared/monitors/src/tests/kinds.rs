@@ -1,4 +1,4 @@
-//! What each kind of monitor has for itself.
+//! The settings of each kind of monitor.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn one(text: &str) -> Result<Monitor, Vec<String>> {
 }
 
 #[test]
-fn who_makes_memory_grow_is_told_where_that_is_allowed() {
+fn the_top_route_is_published_where_that_is_allowed() {
     let told = |more: &str| one(entry(more).trim_matches(['[', ']'])).map(|it| it.shows_routes());
     assert_eq!((told(""), told(r#","public-routes":true"#)), (Ok(false), Ok(true)));
     let http = r#"{"id":"a","kind":"http","url":"https://a.example/","public-routes":true}"#;
@@ -19,7 +19,7 @@ fn who_makes_memory_grow_is_told_where_that_is_allowed() {
 }
 
 #[test]
-fn an_http_monitor_sends_what_it_is_told_to() {
+fn an_http_monitor_sends_the_configured_request() {
     let monitor = one(
         r#"{"id":"a","kind":"http","url":"https://a.example/","method":"post","body":"{}","redirects":"refuse",
             "max-body":"128kB","retries":2,"headers":{"Content-Type":"application/json",
@@ -41,7 +41,7 @@ fn an_http_monitor_sends_what_it_is_told_to() {
 }
 
 #[test]
-fn a_tcp_monitor_is_a_connection() {
+fn a_tcp_monitor_has_an_address() {
     let monitor = one(r#"{"id":"db","kind":"tcp","url":"tcp://db.example.com:5432"}"#).unwrap();
     assert_eq!(monitor.target, Target::Tcp("tcp://db.example.com:5432".parse().unwrap()));
     assert_eq!(monitor.conditions[0].as_str(), "[CONNECTED] == true");
@@ -196,7 +196,7 @@ fn regions_are_places_that_there_are() {
 }
 
 #[test]
-fn a_credential_has_no_place_in_a_file_nor_in_a_message() {
+fn a_literal_credential_is_refused_and_not_repeated() {
     for name in ["Authorization", "cookie", "X-Api-Key", "X-Auth-Token", "Proxy-Authorization"] {
         let problems = one(&format!(
             r#"{{"id":"a","kind":"http","url":"https://a.example","headers":{{"{name}":"hunter2"}}}}"#

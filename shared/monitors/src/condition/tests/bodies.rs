@@ -174,7 +174,7 @@ fn conditions_on_the_body() {
 }
 
 #[test]
-fn a_body_in_no_known_encoding_is_a_body() {
+fn a_body_that_is_not_utf_8_is_compared_lossily() {
     let seen = Outcome { body: SeenBody::Whole(b"\xff ok"), ..outcome(200, 1) };
     assert_case(seen, ("found", "[BODY] == pat(* ok)", ""));
     assert_case(seen, ("shown", "[BODY] == ok", "[BODY] (\u{fffd} ok) == ok"));
@@ -183,7 +183,7 @@ fn a_body_in_no_known_encoding_is_a_body() {
 }
 
 #[test]
-fn a_body_that_was_too_large_leads_nowhere() {
+fn a_body_over_the_limit_is_invalid() {
     let seen = Outcome { body: SeenBody::TooLarge, ..outcome(200, 1) };
     assert_case(seen, ("whole", "[BODY] == ok", "[BODY] (INVALID) == ok"));
     assert_case(seen, ("path", "[BODY].a == ok", "[BODY].a (INVALID) == ok"));

@@ -1,4 +1,4 @@
-//! What the worst bodies and patterns cost: bounded, whoever sends them.
+//! The cost of the worst bodies and patterns is bounded.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn deep_json_is_no_json() {
 }
 
 #[test]
-fn what_is_shown_is_short() {
+fn the_shown_value_is_short() {
     let checked = check("[BODY] == x", &vec![b'y'; 1 << 20]);
     assert_eq!(checked.shown, format!("[BODY] ({}...(truncated)) == x", "y".repeat(MOST_SHOWN)));
 }

@@ -1,4 +1,4 @@
-//! What is no condition, and what a Worker cannot see.
+//! Invalid conditions, and conditions about what a Worker cannot observe.
 
 use super::*;
 
@@ -41,7 +41,7 @@ pub(super) const CASES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_is_refused_says_why() {
+fn an_invalid_condition_is_refused_with_the_reason() {
     for (text, reason) in CASES {
         let error = Condition::parse(text).expect_err(text).to_string();
         assert!(error.contains(reason), "{text}: {error}");
@@ -49,7 +49,7 @@ fn what_is_refused_says_why() {
 }
 
 #[test]
-fn what_is_endless_is_refused() {
+fn a_condition_over_the_limits_is_refused() {
     let long = format!("[BODY] == {}", "a".repeat(LONGEST));
     assert_eq!(Condition::parse(&long), Err(ConditionError::TooLong));
     let many = format!("[STATUS] == any({})", vec!["1"; element::MOST_OPTIONS + 1].join(","));
@@ -57,7 +57,7 @@ fn what_is_endless_is_refused() {
 }
 
 #[test]
-fn what_a_condition_asks_about() {
+fn a_condition_names_its_placeholders() {
     use Placeholder::{Body, Connected, ResponseTime, Status};
     let cases: [(&str, &[Placeholder]); 6] = [
         ("[STATUS] == 200", &[Status]),
