@@ -73,8 +73,9 @@ format: setup ## Format Rust and JavaScript
 	@$(BIN)/biome check --write .
 
 .PHONY: openapi
-openapi: ## Generate the OpenAPI document of the API; `make wasm` makes its page
+openapi: setup ## Generate the OpenAPI document of the API; make wasm makes its page
 	@cargo run --quiet --locked -p heapbeat-edge --example openapi
+	@$(BIN)/biome format --write edge/assets/api
 
 .PHONY: bench
 bench: release wasm history-generator ## Run the benchmarks (BENCH=health,tick: these)

@@ -13,6 +13,7 @@ mod monitor;
 mod owner;
 mod page;
 mod scalar;
+pub(crate) mod schema;
 mod status;
 mod uptime;
 mod versions;

@@ -1,5 +1,6 @@
 //! `GET /api/v1/monitors/{id}/days`: the last 90 days in full.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Date, Percent};
@@ -7,15 +8,16 @@ use crate::domain::State;
 use crate::domain::history::days::Day;
 
 /// One day of a monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Day")]
 pub struct DayView {
-    /// Its date in UTC.
+    /// The date in UTC.
     pub day: Date,
-    /// The worst state that held in it.
+    /// The worst state of the day.
     pub state: State,
-    /// Share of its observed time that was up or degraded; `null` when nothing was observed.
+    /// The share of the observed time that was up or degraded; `null` if nothing was observed.
     pub percent: Option<Percent>,
-    /// Share of it that was observed; of today, of what has gone of it.
+    /// The share of the day that was observed; of today, of the time up to now.
     pub coverage: Percent,
 }
 

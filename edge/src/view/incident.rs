@@ -1,35 +1,39 @@
 //! Incidents: `GET /api/v1/incidents` and `GET /api/v1/incidents/{id}`.
 
 use heapbeat_shared::InstanceId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::memory::sample_columns;
-use super::{SampleRow, Timestamp};
+use super::{SampleRow, Timestamp, schema};
 use crate::config::MonitorId;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::report::last_report::Run;
 
-/// One incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An incident of one monitor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Incident")]
 pub struct IncidentView {
-    /// Its id: the monitor's and the second in which it began, `api-1767225900`.
+    /// The id of the incident.
     pub id: IncidentId,
     /// The monitor's id.
+    #[schemars(with = "schema::MonitorId")]
     pub monitor: MonitorId,
-    /// The worst so far.
+    /// The worst severity so far.
     pub severity: Severity,
-    /// The first sign of it.
+    /// When the first sign of it was seen.
     pub opened: Timestamp,
     /// When it was resolved; `null` while it is open.
     pub closed: Option<Timestamp>,
-    /// The cause, as far as it is known.
+    /// The cause as far as it is known, in a sentence.
     pub cause: String,
     /// The evidence for the cause.
     pub evidence: Vec<String>,
     /// Whether somebody on call has acknowledged it.
     pub acknowledged: bool,
-    /// The monitor whose outage explains this one, so that nobody was alerted for this one.
+    /// The monitor on which this one depends and whose outage explains this incident; `null` without one.
+    #[schemars(with = "Option<schema::MonitorId>")]
     pub behind: Option<MonitorId>,
     /// What happened, oldest first.
     pub timeline: Vec<MomentView>,
@@ -64,21 +68,23 @@ impl From<&Incident> for IncidentView {
 }
 
 /// One entry of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Moment")]
 pub struct MomentView {
     /// When it happened.
     pub at: Timestamp,
-    /// What happened; may hold text of the server, cut to a length.
+    /// What happened; it may contain shortened text of the server.
     pub what: String,
 }
 
 /// One incident with the samples before it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IncidentWithRecording")]
 pub struct IncidentDetailView {
     /// The incident.
     #[serde(flatten)]
     pub incident: IncidentView,
-    /// The samples before it, by instance, as they were kept when it began.
+    /// The samples of the ten minutes before it, by instance.
     pub recording: Vec<RecordingView>,
 }
 
@@ -93,11 +99,14 @@ impl IncidentDetailView {
 }
 
 /// Samples of one instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Recording")]
 pub struct RecordingView {
     /// The instance's id.
+    #[schemars(with = "String", regex(pattern = "^[0-9a-f]{16}$"))]
     pub instance: InstanceId,
-    /// The names of the columns of `samples`.
+    /// The names of the columns of `samples`; figures of memory are bytes, those of latency milliseconds.
+    #[schemars(schema_with = "schema::sample_columns")]
     pub columns: Vec<String>,
     /// The samples, oldest first.
     pub samples: Vec<SampleRow>,
@@ -114,7 +123,8 @@ impl From<&Run> for RecordingView {
 }
 
 /// A page of incidents, newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IncidentsPage")]
 pub struct IncidentListView {
     /// The incidents.
     pub incidents: Vec<IncidentView>,

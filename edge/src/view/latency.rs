@@ -1,7 +1,10 @@
 //! `GET /api/v1/monitors/{id}/latency`: one row for each tick or hour, instants in Unix milliseconds.
 
 use heapbeat_shared::UnixMillis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::schema;
 
 use crate::domain::history::latency_series::LatencySeries;
 
@@ -31,22 +34,28 @@ impl From<Vec<Option<i64>>> for LatencyRow {
     }
 }
 
-/// How long the answers of a monitor took in a window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The latency of a monitor over time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LatencyHistory")]
 pub struct LatencyHistoryView {
     /// The monitor's id.
+    #[schemars(with = "schema::MonitorId")]
     pub monitor: String,
-    /// How finely: `tick` or `1h`.
+    /// The time of a row: one probe, or one hour.
+    #[schemars(schema_with = "schema::latency_resolution")]
     pub resolution: String,
     /// The first instant of the window.
+    #[schemars(with = "schema::Instant")]
     pub from: UnixMillis,
     /// The end of the window.
+    #[schemars(with = "schema::Instant")]
     pub to: UnixMillis,
-    /// The names of the columns of `samples`.
+    /// The names of the columns of `samples`; figures of memory are bytes, those of latency milliseconds.
+    #[schemars(schema_with = "schema::latency_columns")]
     pub columns: Vec<String>,
     /// The rows, oldest first.
     pub samples: Vec<LatencyRow>,
-    /// Stretches without a probe.
+    /// Intervals without a probe.
     pub gaps: Vec<LatencyGapView>,
 }
 
@@ -67,11 +76,14 @@ impl LatencyHistoryView {
     }
 }
 
-/// A stretch without a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An interval without a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LatencyGap")]
 pub struct LatencyGapView {
     /// The last row before it.
+    #[schemars(with = "schema::Instant")]
     pub from: UnixMillis,
     /// The first row after it.
+    #[schemars(with = "schema::Instant")]
     pub to: UnixMillis,
 }

@@ -1,19 +1,23 @@
 //! Announced maintenance as the public sees it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Timestamp, schema};
 use crate::config::MonitorId;
 use crate::domain::maintenance::Work;
 
-/// A window of maintenance that is under way or will be soon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A maintenance window that is active or begins within a week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MaintenanceWindow")]
 pub struct MaintenanceView {
     /// Its id.
+    #[schemars(with = "schema::MonitorId")]
     pub id: MonitorId,
-    /// What the public reads.
+    /// The title for the public.
     pub title: String,
-    /// The monitors that it concerns; `null` means all.
+    /// The monitors that it affects; `null` means all.
+    #[schemars(with = "Option<Vec<schema::MonitorId>>")]
     pub monitors: Option<Vec<MonitorId>>,
     /// When it begins.
     pub from: Timestamp,

@@ -1,7 +1,10 @@
 //! `GET /api/v1/monitors/{id}/memory`: one row for each sample, figures in bytes, instants in Unix milliseconds.
 
 use heapbeat_shared::{Bytes, Sample, UnixMillis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::schema;
 
 use crate::domain::history::rollup::{Line, Tier};
 
@@ -13,20 +16,26 @@ pub(super) fn sample_columns() -> Vec<String> {
     SAMPLE_COLUMNS.map(str::to_owned).to_vec()
 }
 
-/// A sample as a row in the order of [`SAMPLE_COLUMNS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One sample in the order of `columns`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleRow(
     /// When it was taken.
+    #[schemars(with = "schema::Instant")]
     pub UnixMillis,
-    /// Resident set.
+    /// The resident set.
+    #[schemars(with = "u64")]
     pub Bytes,
-    /// Live heap.
+    /// The live heap.
+    #[schemars(with = "u64")]
     pub Bytes,
-    /// Heap that is held.
+    /// The heap that the allocator holds.
+    #[schemars(with = "u64")]
     pub Bytes,
-    /// What is resident and not the allocator's.
+    /// Resident memory that is not the allocator's.
+    #[schemars(with = "u64")]
     pub Bytes,
-    /// Working set.
+    /// The working set.
+    #[schemars(with = "u64")]
     pub Bytes,
 );
 
@@ -38,23 +47,30 @@ impl From<&Sample> for SampleRow {
 }
 
 /// Memory of a monitor in a window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MemoryHistory")]
 pub struct MemoryHistoryView {
     /// The monitor's id.
+    #[schemars(with = "schema::MonitorId")]
     pub monitor: String,
-    /// How finely: `1s`, `1m` or `1h`.
+    /// The time of a row: one sample, or the highest of a minute or of an hour.
+    #[schemars(schema_with = "schema::tier")]
     pub resolution: String,
     /// The first instant of the window.
+    #[schemars(with = "schema::Instant")]
     pub from: UnixMillis,
     /// The end of the window.
+    #[schemars(with = "schema::Instant")]
     pub to: UnixMillis,
-    /// The names of the columns of `samples`.
+    /// The names of the columns of `samples`; figures of memory are bytes, those of latency milliseconds.
+    #[schemars(schema_with = "schema::sample_columns")]
     pub columns: Vec<String>,
     /// The samples, oldest first.
     pub samples: Vec<SampleRow>,
-    /// Instants of the samples with which another instance begins.
+    /// The instants of samples with which another instance begins.
+    #[schemars(with = "Vec<schema::Instant>")]
     pub instances: Vec<UnixMillis>,
-    /// Stretches whose samples were taken and never received.
+    /// Intervals whose samples were taken but never received.
     pub gaps: Vec<MemoryGapView>,
 }
 
@@ -75,12 +91,15 @@ impl MemoryHistoryView {
     }
 }
 
-/// A stretch whose samples were taken and never received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An interval whose samples were taken but never received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MemoryGap")]
 pub struct MemoryGapView {
     /// The last sample before it.
+    #[schemars(with = "schema::Instant")]
     pub from: UnixMillis,
     /// The first sample after it.
+    #[schemars(with = "schema::Instant")]
     pub to: UnixMillis,
     /// How many samples are missing.
     pub missing: u64,

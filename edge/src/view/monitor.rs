@@ -2,9 +2,10 @@
 
 use heapbeat_shared::exit::ExitKind;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, UptimeView};
+use super::{Timestamp, UptimeView, schema};
 use crate::domain::State;
 use crate::domain::check::quorum::Voice;
 use crate::domain::check::verdict::Verdict;
@@ -12,39 +13,43 @@ use crate::domain::history::days::letters;
 use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime};
 
 /// One monitor as the public sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Monitor")]
 pub struct MonitorView {
-    /// Its id: `a-z 0-9 -`.
+    /// The monitor's id.
+    #[schemars(with = "schema::MonitorId")]
     pub id: String,
     /// Its name for people.
     pub name: String,
-    /// The heading it stands under.
+    /// The heading of its group; `null` without one.
     pub group: Option<String>,
-    /// What is known of it now.
+    /// The present state.
     pub state: State,
     /// Since when that state holds.
     pub since: Timestamp,
-    /// What the last probe found when it was not a success, from a fixed set of sentences.
+    /// Why the last probe failed, a sentence from a fixed set; `null` after a success.
     pub reason: Option<String>,
-    /// How long the last answer took, in milliseconds.
+    /// The latency of the last answer in milliseconds; `null` without an answer.
     pub latency_ms: Option<u32>,
     /// The median latency of each half-hour of the last day in milliseconds, oldest first; empty where there is none at all.
     pub latencies: Vec<Option<u32>>,
     /// Uptime over the windows that the page shows.
     pub uptime: UptimeWindowsView,
-    /// The last 90 days, one letter each, oldest first (see [`State::letter`]).
+    /// The last 90 days of UTC, one letter a day for its worst state, oldest first: `u` up, `~` degraded, `d` down, `w` waking, `m`
+    /// maintenance, `.` unobserved.
+    #[schemars(schema_with = "schema::day_letters")]
     pub days: String,
-    /// The last memory figures.
+    /// The last memory figures; `null` without any.
     pub memory: Option<MemoryView>,
-    /// When the present instance started.
+    /// When the present instance started; `null` if unknown.
     pub started: Option<Timestamp>,
     /// Instants at which a restart was seen, oldest first, at most the last 20.
     pub restarts: Vec<Timestamp>,
-    /// Whether memory is on its way to the limit; only a signed report tells it.
+    /// The memory forecast; `null` without signed reports.
     pub forecast: Option<ForecastView>,
-    /// What probes from other regions found.
+    /// The results of probes from other regions.
     pub regions: Vec<RegionView>,
-    /// How the previous instance ended; only signed reports tell it.
+    /// The exit of the previous instance; `null` without signed reports.
     pub last_exit: Option<ExitView>,
 }
 
@@ -71,8 +76,9 @@ impl From<&MonitorSnapshot> for MonitorView {
     }
 }
 
-/// One monitor, and as of when: `GET /api/v1/monitors/{id}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One monitor with the time of the last tick.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MonitorDetail")]
 pub struct MonitorDetailView {
     /// The instant of the last tick; `null` before the first.
     pub updated: Option<Timestamp>,
@@ -82,7 +88,8 @@ pub struct MonitorDetailView {
 }
 
 /// Uptime over the windows that the page shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UptimeWindows")]
 pub struct UptimeWindowsView {
     /// The last 24 hours.
     #[serde(rename = "24h")]
@@ -111,21 +118,28 @@ impl From<&[WindowUptime]> for UptimeWindowsView {
 }
 
 /// The memory figures of the last good answer: those of `/health` in whole megabytes, and what a signed report adds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Memory")]
 pub struct MemoryView {
-    /// Resident set.
+    /// The resident set.
+    #[schemars(with = "u64")]
     pub rss: Megabytes,
-    /// Live heap.
+    /// The live heap.
     #[serde(rename = "heapUsed")]
+    #[schemars(with = "u64")]
     pub heap_used: Megabytes,
-    /// Heap that is held.
+    /// The heap that the allocator holds.
     #[serde(rename = "heapTotal")]
+    #[schemars(with = "u64")]
     pub heap_total: Megabytes,
-    /// What is resident and not the allocator's.
+    /// Resident memory that is not the allocator's.
+    #[schemars(with = "u64")]
     pub external: Megabytes,
-    /// The limit that the guard enforces.
+    /// The memory limit; `null` without signed reports.
+    #[schemars(with = "Option<u64>")]
     pub limit: Option<Megabytes>,
-    /// How close memory is to the limit.
+    /// The level of memory pressure; `null` without signed reports.
+    #[schemars(schema_with = "schema::pressure")]
     pub pressure: Option<Pressure>,
     /// When the figures were read.
     pub at: Timestamp,
@@ -139,18 +153,20 @@ impl From<&MemorySnapshot> for MemoryView {
     }
 }
 
-/// Where memory is on its way to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The forecast of memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Forecast")]
 pub struct ForecastView {
-    /// The verdict in one word: `steady`, `growing`, `leaking`, `fragmenting`, `unknown`.
+    /// The verdict in one word.
+    #[schemars(schema_with = "schema::verdict")]
     pub verdict: String,
-    /// How fast memory grows, in bytes an hour; `null` where no growth is established.
+    /// The growth in bytes per hour; `null` if no growth is established.
     pub bytes_per_hour: Option<i64>,
-    /// When the limit is reached, as expected.
+    /// The expected time at which the limit is reached; `null` if unknown.
     pub reaches_limit: Option<Timestamp>,
-    /// When the limit is reached at the earliest.
+    /// The earliest time at which the limit is reached; `null` if unknown.
     pub earliest: Option<Timestamp>,
-    /// When the limit is reached at the latest.
+    /// The latest time at which the limit is reached; `null` if unknown.
     pub latest: Option<Timestamp>,
 }
 
@@ -167,16 +183,18 @@ impl From<&ForecastSnapshot> for ForecastView {
     }
 }
 
-/// What a probe from one region found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The result of a probe from one region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Region")]
 pub struct RegionView {
-    /// The region, such as `weur`.
+    /// The region, a location hint of Cloudflare.
+    #[schemars(schema_with = "schema::region")]
     pub region: String,
-    /// The state as seen from there.
+    /// The state as it is seen from there.
     pub state: State,
-    /// How long the answer took there, in milliseconds.
+    /// The latency there in milliseconds; `null` without an answer.
     pub latency_ms: Option<u32>,
-    /// What the probe found when it was not a success.
+    /// Why the probe failed; `null` after a success.
     pub reason: Option<String>,
 }
 
@@ -192,15 +210,17 @@ impl From<&Voice> for RegionView {
 }
 
 /// How an instance ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Exit")]
 pub struct ExitView {
-    /// How it ended.
+    /// The kind of the exit.
+    #[schemars(schema_with = "schema::exit_kind")]
     pub kind: ExitKind,
-    /// When it was last heard of.
+    /// When the instance was last heard from.
     pub at: Timestamp,
-    /// Whether the evidence decides.
+    /// Whether the evidence is conclusive.
     pub sure: bool,
-    /// The evidence; text of the server may be part of it, cut to a length.
+    /// The evidence, which may contain shortened text of the server.
     pub evidence: Vec<String>,
 }
 

@@ -1,56 +1,69 @@
 //! What only the owner sees: the applied lists, and who is subscribed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::schema;
 use serde_json::Value;
 
 use crate::config::Problem;
 
-/// The monitors that were applied, and the ids of those in `wrangler.toml`: `GET /api/v1/admin/monitors`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The applied monitors, and the ids of those in `wrangler.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AppliedMonitors")]
 pub struct AppliedMonitorsView {
     /// The entries as the owner wrote them.
+    #[schemars(schema_with = "schema::monitor_entries")]
     pub monitors: Vec<Value>,
     /// Ids of the monitors in `wrangler.toml`.
+    #[schemars(with = "Vec<schema::MonitorId>")]
     pub wrangler: Vec<String>,
 }
 
-/// The maintenance that was set: `GET /api/v1/admin/maintenance`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The announced maintenance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AnnouncedMaintenance")]
 pub struct MaintenanceListView {
     /// The entries as the owner wrote them.
+    #[schemars(schema_with = "schema::maintenance_entries")]
     pub maintenance: Vec<Value>,
 }
 
-/// The answer to a list of maintenance: `PUT /api/v1/admin/maintenance`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The result of a list of maintenance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MaintenanceResult")]
 pub struct MaintenanceSetView {
     /// Whether the list is in force.
     pub applied: bool,
-    /// What is wrong with it; where there is anything, nothing was changed.
+    /// Every problem of the list; if there is one, nothing was changed.
     pub problems: Vec<Problem>,
 }
 
-/// The answer to an import: `POST /api/v1/admin/import`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The result of an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ImportResult")]
 pub struct ImportedView {
-    /// How many rows were written.
+    /// The number of rows that were written.
     pub rows: u64,
 }
 
-/// The subscriptions: `GET /api/v1/admin/subscriptions`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// All subscriptions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Subscriptions")]
 pub struct SubscriptionsView {
     /// One entry for each subscriber.
     pub subscriptions: Vec<SubscriptionView>,
 }
 
 /// One subscription, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Subscription")]
 pub struct SubscriptionView {
     /// The address that is notified.
     pub url: String,
-    /// The monitors that it named; empty means all.
+    /// The monitors that it covers; an empty list means all.
+    #[schemars(with = "Vec<schema::MonitorId>")]
     pub monitors: Vec<String>,
-    /// Whether the address is a browser's at its push service.
+    /// Whether the address belongs to a browser's push service.
     pub push: bool,
 }

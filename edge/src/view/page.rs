@@ -101,7 +101,7 @@ pub struct RestartView {
     pub at: UnixMillis,
     /// How the one before ended, where that is known.
     pub kind: Option<ExitKind>,
-    /// Whether the evidence decides.
+    /// Whether the evidence is conclusive.
     pub sure: bool,
 }
 
@@ -166,11 +166,11 @@ pub struct MemoryChartView {
     pub to: UnixMillis,
     /// Samples, oldest first, at most as many as a chart can show.
     pub samples: Vec<SampleRow>,
-    /// Instants of the samples with which another instance begins.
+    /// The instants of samples with which another instance begins.
     pub instances: Vec<UnixMillis>,
     /// Instants that are marked.
     pub marks: Vec<UnixMillis>,
-    /// Where memory is on its way to.
+    /// The forecast of memory.
     pub forecast: Option<ForecastLine>,
 }
 
@@ -205,11 +205,11 @@ pub struct ForecastLine {
     pub from: UnixMillis,
     /// The working set at that instant.
     pub level: Bytes,
-    /// When the limit is reached, as expected.
+    /// The expected time at which the limit is reached; `null` if unknown.
     pub at: UnixMillis,
-    /// When the limit is reached at the earliest.
+    /// The earliest time at which the limit is reached; `null` if unknown.
     pub earliest: UnixMillis,
-    /// When the limit is reached at the latest.
+    /// The latest time at which the limit is reached; `null` if unknown.
     pub latest: UnixMillis,
 }
 
@@ -222,13 +222,13 @@ pub struct IncidentLineView {
     pub monitor: MonitorId,
     /// The monitor's name.
     pub name: String,
-    /// The worst so far.
+    /// The worst severity so far.
     pub severity: Severity,
-    /// The first sign of it.
+    /// When the first sign of it was seen.
     pub opened: super::Timestamp,
     /// When it was resolved; `null` while it is open.
     pub closed: Option<super::Timestamp>,
-    /// The cause, as far as it is known.
+    /// The cause as far as it is known, in a sentence.
     pub cause: String,
     /// Whether somebody on call has acknowledged it.
     pub acknowledged: bool,

@@ -1,6 +1,7 @@
 //! `GET /api/v1/status`: everything that holds now.
 
 use heapbeat_shared::UnixMillis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MaintenanceView, MonitorView, Timestamp};
@@ -10,9 +11,10 @@ use crate::domain::quota::Usage;
 use crate::domain::snapshot::StatusSnapshot;
 
 /// The status of all monitors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Status")]
 pub struct StatusView {
-    /// The worst state of any monitor; `unobserved` when there is none or nothing was seen yet.
+    /// The worst state of any monitor; `unobserved` if there is no monitor or no probe yet.
     pub status: State,
     /// The instant of the last tick; `null` before the first.
     pub updated: Option<Timestamp>,
@@ -20,11 +22,11 @@ pub struct StatusView {
     pub monitors: Vec<MonitorView>,
     /// Entries of the configuration that were refused.
     pub problems: Vec<Problem>,
-    /// Sentences about the monitoring itself.
+    /// Notices about the monitoring itself, in sentences.
     pub notices: Vec<String>,
-    /// Announced maintenance that is under way or will be soon, soonest first.
+    /// Maintenance that is active or begins within a week, soonest first.
     pub maintenance: Vec<MaintenanceView>,
-    /// What the day has cost, and how regularly the edge ticked.
+    /// What the edge has used of the day's quota, and how regularly it ticked.
     pub edge: EdgeView,
 }
 
@@ -44,7 +46,8 @@ impl From<&StatusSnapshot> for StatusView {
 
 /// What the edge has spent of the day's quota, and how regularly it ticked. Of several hubs these are sums, except where a
 /// field says otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Edge")]
 pub struct EdgeView {
     /// Midnight UTC at which the day began.
     pub day: Timestamp,

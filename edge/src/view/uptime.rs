@@ -1,13 +1,15 @@
 //! Uptime with its coverage, and `GET /api/v1/monitors/{id}/uptime`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Percent;
+use super::{Percent, schema};
 use crate::domain::engine::Past;
 use crate::domain::snapshot::WindowUptime;
 
 /// Uptime over one window, and the share of the window that was observed at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Uptime")]
 pub struct UptimeView {
     /// Share of the observed time that was up or degraded; `null` when nothing was observed.
     pub percent: Option<Percent>,
@@ -22,9 +24,11 @@ impl From<&WindowUptime> for UptimeView {
 }
 
 /// Uptime, restarts and crashes of a monitor in a window that ends now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UptimeHistory")]
 pub struct UptimeHistoryView {
     /// The monitor's id.
+    #[schemars(with = "schema::MonitorId")]
     pub monitor: String,
     /// The length of the window.
     pub window_seconds: u64,
@@ -32,15 +36,15 @@ pub struct UptimeHistoryView {
     pub percent: Option<Percent>,
     /// Share of the window that was observed.
     pub coverage: Percent,
-    /// Restarts that were seen, of the last twenty.
+    /// Restarts in the window, of the last twenty.
     pub restarts: u64,
-    /// Mean observed time between restarts.
+    /// The mean observed time between restarts; `null` without one.
     pub mean_time_between_restarts_seconds: Option<u64>,
-    /// Instances that ended without having been asked to, of the last twenty.
+    /// Unrequested exits in the window, of the last twenty exits; signed reports only.
     pub crashes: u64,
-    /// Mean observed time between crashes.
+    /// The mean observed time between crashes; `null` without one.
     pub mean_time_between_crashes_seconds: Option<u64>,
-    /// Observed time since the last crash, or of the whole window where there was none.
+    /// The observed time since the last crash, or in the whole window without one.
     pub crash_free_seconds: u64,
 }
 

@@ -1,21 +1,24 @@
 //! `GET /api/v1/monitors/{id}/versions`: memory of the present version and of the one before.
 
 use heapbeat_shared::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Timestamp, schema};
 use crate::domain::report::version_comparison::{AGES, Growth, Version};
 
 /// Memory of the present version and of the one before at the same ages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Versions")]
 pub struct VersionsView {
     /// The monitor's id.
+    #[schemars(with = "schema::MonitorId")]
     pub monitor: String,
     /// The ages after the start that are compared, in seconds.
     pub ages_seconds: Vec<u64>,
     /// The versions, newest first, at most two.
     pub versions: Vec<VersionView>,
-    /// Both versions at the oldest age that both have reached.
+    /// Both versions at the oldest age that both have reached; `null` without such an age.
     pub compared: Option<ComparisonView>,
 }
 
@@ -32,13 +35,15 @@ impl VersionsView {
 }
 
 /// Memory of one version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Version")]
 pub struct VersionView {
-    /// Its name; empty where the server tells none.
+    /// The name of the version; empty if the server does not report it.
     pub version: String,
-    /// When its first instance that was seen started.
+    /// When its first known instance started.
     pub since: Timestamp,
-    /// Bytes of the working set at each age, as far as it got.
+    /// The working set in bytes at each of `ages_seconds` after a start; `null` for an age that it has not reached.
+    #[schemars(with = "Vec<Option<u64>>")]
     pub working_set: Vec<Option<Bytes>>,
 }
 
@@ -53,13 +58,16 @@ impl From<&Version> for VersionView {
 }
 
 /// Working sets of two versions at the same age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Comparison")]
 pub struct ComparisonView {
     /// The oldest age that both have reached, in seconds.
     pub age_seconds: u64,
     /// Bytes of the present version at that age.
+    #[schemars(with = "u64")]
     pub now: Bytes,
     /// Bytes of the version before at that age.
+    #[schemars(with = "u64")]
     pub before: Bytes,
 }
 

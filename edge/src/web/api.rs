@@ -1,7 +1,6 @@
-//! What the API renders besides JSON: badges, feeds, the calendar and metrics; and errors as problem documents.
-//!
-//! JSON itself is `serde_json` of the values in [`crate::view`].
+//! What the API renders besides the JSON of the views: badges, feeds, the calendar, metrics and problem documents.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub mod badge;
@@ -10,29 +9,46 @@ pub mod feed;
 pub mod markup;
 pub mod metrics;
 
-/// A text of a JSON value; empty where there is none.
-fn text_of(value: &serde_json::Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
 /// A value as JSON. The values of the API have no maps with other keys than text, so that this does not fail.
 pub fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 /// An error as a problem document (RFC 9457).
-#[derive(Debug, Serialize)]
-struct Problem<'p> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemDocument {
+    /// Always `about:blank`, as the status says everything that a program needs.
     #[serde(rename = "type")]
-    kind: &'p str,
-    title: &'p str,
+    #[schemars(extend("const" = "about:blank"))]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
-    detail: &'p str,
+    /// What is wrong and what would be right, for people.
+    detail: String,
 }
 
-/// The body of an error.
-pub fn problem_json(status: u16, title: &str, detail: &str) -> String {
-    to_json(&Problem { kind: "about:blank", title, status, detail })
+impl ProblemDocument {
+    /// The document of a status.
+    pub fn new(status: u16, detail: &str) -> Self {
+        let title = match status {
+            400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            409 => "Conflict",
+            411 => "Length Required",
+            413 => "Content Too Large",
+            429 => "Too Many Requests",
+            500 => "Internal Server Error",
+            _ => "Service Unavailable",
+        };
+        ProblemDocument { kind: "about:blank", title, status, detail: detail.to_owned() }
+    }
 }
 
 #[cfg(test)]
@@ -42,8 +58,8 @@ mod tests {
     #[test]
     fn an_error_is_a_problem_document() {
         assert_eq!(
-            problem_json(404, "Not Found", "there is nothing at /x"),
-            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"there is nothing at /x"}"#
+            to_json(&ProblemDocument::new(404, "Nothing is found at /x.")),
+            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"Nothing is found at /x."}"#
         );
     }
 }

@@ -10,6 +10,7 @@ pub const LIST: &str = "monitors";
 
 /// What applying a list changes, by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Difference {
     /// Watched from now on.
     pub added: Vec<String>,
@@ -51,6 +52,7 @@ impl Difference {
 
 /// The answer to a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Applied {
     /// Whether it is in force.
     pub applied: bool,

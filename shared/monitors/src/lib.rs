@@ -55,6 +55,7 @@ pub const VARIABLE: &str = "MONITORS";
 
 /// A refused entry of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(rename = "ConfigurationProblem"))]
 pub struct Problem {
     /// The position: `MONITORS[3].interval`.
     pub position: String,

@@ -89,7 +89,7 @@ export class ApiDescription {
   findMismatch(schema, value) {
     const key = JSON.stringify(schema);
     const validate =
-      this.#validators.get(key) ?? this.#ajv.compile(schema.$ref ? { $ref: `api${schema.$ref}` } : schema);
+      this.#validators.get(key) ?? this.#ajv.compile(JSON.parse(key.replaceAll('"$ref":"#', '"$ref":"api#')));
     this.#validators.set(key, validate);
     return validate(value) ? "" : this.#ajv.errorsText(validate.errors);
   }

@@ -1,10 +1,11 @@
-//! A badge: what one monitor has to say in two words, as a picture of our own or as shields.io wants to draw it.
+//! `GET /badge/{id}.svg` and `GET /badge/{id}.json`: a monitor's state, uptime or memory in two words, as a picture or for shields.io.
 
-use serde_json::Value;
+use heapbeat_shared::Pressure;
+use serde::Serialize;
 
 use super::markup::escaped;
-use super::text_of as text;
-use crate::json;
+use crate::domain::State;
+use crate::view::{MemoryView, MonitorView, UptimeView};
 
 /// The longest label, in characters.
 pub const MAX_LABEL: usize = 40;
@@ -13,7 +14,7 @@ const GREEN: &str = "#1a7f4b";
 const AMBER: &str = "#9a6700";
 const RED: &str = "#c93434";
 const BLUE: &str = "#3b6fd4";
-const GREY: &str = "#6b7280";
+const GRAY: &str = "#6b7280";
 
 /// The style of a badge, by the names of shields.io.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,174 +78,207 @@ impl Metric {
     }
 }
 
-/// What a badge says.
+/// The two texts of a badge and the color of the second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Badge {
     label: String,
     message: String,
-    colour: &'static str,
+    color: &'static str,
+}
+
+/// A badge in the format that shields.io draws (<https://shields.io/badges/endpoint-badge>).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShieldsBadge {
+    /// Always 1.
+    #[schemars(extend("const" = 1))]
+    schema_version: u32,
+    /// The left text.
+    #[schemars(length(max = 40))]
+    label: String,
+    /// The right text.
+    message: String,
+    /// The color of the right half.
+    #[schemars(regex(pattern = "^#[0-9a-f]{6}$"))]
+    color: String,
+    /// How long shields.io may keep it, in seconds.
+    #[schemars(extend("const" = 60))]
+    cache_seconds: u32,
 }
 
 impl Badge {
-    /// The badge of a monitor, from the body of `GET /api/v1/monitors/{id}`.
-    pub fn of(monitor: &str, metric: Metric, label: Option<&str>) -> Badge {
-        let monitor = serde_json::from_str::<Value>(monitor).unwrap_or_default();
-        let (message, colour) = match metric {
-            Metric::Uptime => uptime(&monitor["uptime"]["90d"]),
-            Metric::Memory => memory(&monitor["memory"]),
-            Metric::Status => state(text(&monitor["state"])),
+    /// The badge of a monitor. Without a label it has the monitor's name, or the metric.
+    pub fn new(monitor: &MonitorView, metric: Metric, label: Option<&str>) -> Badge {
+        let (message, color) = match metric {
+            Metric::Status => state(monitor.state),
+            Metric::Uptime => uptime(monitor.uptime.quarter),
+            Metric::Memory => memory(monitor.memory.as_ref()),
         };
-        let default = if metric == Metric::Status { text(&monitor["name"]) } else { metric.as_str() };
-        let label = label.unwrap_or(default);
-        Badge { label: label.chars().take(MAX_LABEL).collect(), message, colour }
+        let default = if metric == Metric::Status { &monitor.name } else { metric.as_str() };
+        Badge { label: label.unwrap_or(default).chars().take(MAX_LABEL).collect(), message, color }
     }
 
-    /// As <https://shields.io/badges/endpoint-badge> wants it.
-    pub fn shields(&self) -> String {
-        json::object(|o| {
-            o.set("schemaVersion", 1_u32);
-            o.set("label", &self.label);
-            o.set("message", &self.message);
-            o.set("color", self.colour);
-            o.set("cacheSeconds", 60_u32);
-        })
+    /// The badge for shields.io.
+    pub fn shields(&self) -> ShieldsBadge {
+        ShieldsBadge {
+            schema_version: 1,
+            label: self.label.clone(),
+            message: self.message.clone(),
+            color: self.color.to_owned(),
+            cache_seconds: 60,
+        }
     }
 
-    /// As a picture.
+    /// The badge as a picture.
     pub fn svg(&self, style: Style) -> String {
-        let large = style == Style::ForTheBadge;
         let (height, pad, radius) = match style {
             Style::Flat => (20, 6, 3),
             Style::FlatSquare => (20, 6, 0),
             Style::ForTheBadge => (28, 12, 0),
         };
-        let shown = |text: &str| if large { text.to_ascii_uppercase() } else { text.to_owned() };
-        let (label, message) = (shown(&self.label), shown(&self.message));
-        let (left, right) = (width(&label), width(&message));
-        let (split, all) = (left + 2 * pad, left + right + 4 * pad);
+        let case = |text: &str| match style {
+            Style::ForTheBadge => text.to_ascii_uppercase(),
+            _ => text.to_owned(),
+        };
+        let (label, message) = (case(&self.label), case(&self.message));
+        let (left, right) = (text_width(&label), text_width(&message));
+        let (split, width) = (left + 2 * pad, left + right + 4 * pad);
         let (baseline, start) = (height / 2 + 4, split + pad);
         let (label, message) = (escaped(&label), escaped(&message));
-        let colour = self.colour;
+        let color = self.color;
         format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{all}" height="{height}" role="img" aria-label="{label}: {message}"><title>{label}: {message}</title><rect width="{all}" height="{height}" rx="{radius}" fill="{colour}"/><path d="M{radius} 0H{split}V{height}H{radius}Q0 {height} 0 {}V{radius}Q0 0 {radius} 0" fill="#3d444d"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11"><text x="{pad}" y="{baseline}" textLength="{left}">{label}</text><text x="{start}" y="{baseline}" textLength="{right}">{message}</text></g></svg>"##,
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" aria-label="{label}: {message}"><title>{label}: {message}</title><rect width="{width}" height="{height}" rx="{radius}" fill="{color}"/><path d="M{radius} 0H{split}V{height}H{radius}Q0 {height} 0 {}V{radius}Q0 0 {radius} 0" fill="#3d444d"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11"><text x="{pad}" y="{baseline}" textLength="{left}">{label}</text><text x="{start}" y="{baseline}" textLength="{right}">{message}</text></g></svg>"##,
             height - radius,
         )
     }
 }
 
-fn state(state: &str) -> (String, &'static str) {
-    let colour = match state {
-        "up" => GREEN,
-        "degraded" => AMBER,
-        "down" => RED,
-        "waking" | "maintenance" => BLUE,
-        _ => GREY,
+fn state(state: State) -> (String, &'static str) {
+    let color = match state {
+        State::Up => GREEN,
+        State::Degraded => AMBER,
+        State::Down => RED,
+        State::Waking | State::Maintenance => BLUE,
+        State::Unobserved => GRAY,
     };
-    (state.to_owned(), colour)
+    (state.as_str().to_owned(), color)
 }
 
-/// An uptime does not stand without how much of it was observed, where that was not all.
-fn uptime(window: &Value) -> (String, &'static str) {
-    let (Value::Number(percent), Value::Number(coverage)) = (&window["percent"], &window["coverage"]) else {
-        return ("unknown".to_owned(), GREY);
-    };
-    let colour = match percent.as_f64() {
-        Some(99.9..) => GREEN,
-        Some(99.0..) => AMBER,
+/// An uptime is shown with its coverage unless all of the window was observed.
+fn uptime(UptimeView { percent, coverage }: UptimeView) -> (String, &'static str) {
+    let Some(percent) = percent else { return ("unknown".to_owned(), GRAY) };
+    let color = match percent.value() {
+        percent if percent >= 99.9 => GREEN,
+        percent if percent >= 99.0 => AMBER,
         _ => RED,
     };
-    let observed = match coverage.as_f64() {
-        Some(100.0..) => String::new(),
-        _ => format!(" ({coverage}% observed)"),
-    };
-    (format!("{percent}%{observed}"), colour)
+    let observed = if coverage.value() < 100.0 { format!(" ({coverage}% observed)") } else { String::new() };
+    (format!("{percent}%{observed}"), color)
 }
 
-fn memory(memory: &Value) -> (String, &'static str) {
-    let Value::Number(rss) = &memory["rss"] else { return ("unknown".to_owned(), GREY) };
-    let message = match &memory["limit"] {
-        Value::Number(limit) => format!("{rss} of {limit} MB"),
-        _ => format!("{rss} MB"),
+fn memory(memory: Option<&MemoryView>) -> (String, &'static str) {
+    let Some(memory) = memory else { return ("unknown".to_owned(), GRAY) };
+    let message = match memory.limit {
+        Some(limit) => format!("{} of {} MB", memory.rss.0, limit.0),
+        None => format!("{} MB", memory.rss.0),
     };
-    let colour = match text(&memory["pressure"]) {
-        "" | "calm" => GREEN,
-        "alert" | "purge" => AMBER,
-        _ => RED,
+    let color = match memory.pressure {
+        None | Some(Pressure::Calm) => GREEN,
+        Some(Pressure::Alert | Pressure::Purge) => AMBER,
+        Some(Pressure::Recycle | Pressure::Shed) => RED,
     };
-    (message, colour)
+    (message, color)
 }
 
-/// About how wide a text is in eleven pixels of Verdana; the picture is drawn to it.
-fn width(text: &str) -> usize {
-    let one = |c: char| match c {
+/// The approximate width of a text in 11 pixels of Verdana; `textLength` fits the drawn text to it.
+fn text_width(text: &str) -> usize {
+    let width = |c: char| match c {
         'i' | 'j' | 'l' | 'f' | 't' | '.' | ',' | ':' | ';' | '\'' | '!' | '|' | ' ' | '(' | ')' | '-' => 4,
         'm' | 'w' | 'M' | 'W' | '%' | '@' => 11,
         c if c.is_ascii_uppercase() => 8,
         c if c.is_ascii() => 7,
         _ => 11,
     };
-    text.chars().map(one).sum()
+    text.chars().map(width).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::Percent;
+    use crate::web::openapi::example::monitor;
 
-    const MONITOR: &str = r#"{"id":"api","name":"API <1>","state":"degraded",
-        "uptime":{"90d":{"percent":99.98,"coverage":100}},
-        "memory":{"rss":150,"limit":1024,"pressure":"shed"}}"#;
-
-    fn said(monitor: &str, metric: &str) -> (String, &'static str) {
-        let badge = Badge::of(monitor, Metric::parse(metric).unwrap(), None);
-        (format!("{}: {}", badge.label, badge.message), badge.colour)
+    fn text(monitor: &MonitorView, metric: Metric) -> (String, &'static str) {
+        let badge = Badge::new(monitor, metric, None);
+        (format!("{}: {}", badge.label, badge.message), badge.color)
     }
 
     #[test]
-    fn what_a_badge_says() {
-        assert_eq!(said(MONITOR, "status"), ("API <1>: degraded".into(), AMBER));
-        assert_eq!(said(MONITOR, "uptime"), ("uptime: 99.98%".into(), GREEN));
-        assert_eq!(said(MONITOR, "memory"), ("memory: 150 of 1024 MB".into(), RED));
+    fn a_badge_shows_the_state_in_its_color() {
         let cases = [
-            (
-                r#"{"uptime":{"90d":{"percent":99.899,"coverage":7.5}}}"#,
-                "uptime",
-                "99.899% (7.5% observed)",
-                AMBER,
-            ),
-            (r#"{"uptime":{"90d":{"percent":98,"coverage":100}}}"#, "uptime", "98%", RED),
-            (
-                r#"{"uptime":{"90d":{"percent":100,"coverage":99.9}}}"#,
-                "uptime",
-                "100% (99.9% observed)",
-                GREEN,
-            ),
-            (r#"{"uptime":{"90d":{"percent":null,"coverage":0}}}"#, "uptime", "unknown", GREY),
-            (r#"{"memory":{"rss":7,"limit":null,"pressure":null}}"#, "memory", "7 MB", GREEN),
-            (r#"{"memory":null}"#, "memory", "unknown", GREY),
-            ("", "memory", "unknown", GREY),
+            (State::Up, "API: up", GREEN),
+            (State::Degraded, "API: degraded", AMBER),
+            (State::Down, "API: down", RED),
+            (State::Maintenance, "API: maintenance", BLUE),
+            (State::Unobserved, "API: unobserved", GRAY),
         ];
-        for (monitor, metric, message, colour) in cases {
-            assert_eq!(said(monitor, metric), (format!("{metric}: {message}"), colour), "{monitor}");
+        for (state, expected, color) in cases {
+            assert_eq!(text(&MonitorView { state, ..monitor() }, Metric::Status), (expected.into(), color));
+        }
+    }
+
+    #[test]
+    fn an_uptime_is_shown_with_its_coverage_unless_that_is_whole() {
+        let cases = [
+            (Some(99.98), 100.0, "uptime: 99.98%", GREEN),
+            (Some(100.0), 99.9, "uptime: 100% (99.9% observed)", GREEN),
+            (Some(99.899), 7.5, "uptime: 99.899% (7.5% observed)", AMBER),
+            (Some(98.0), 100.0, "uptime: 98%", RED),
+            (None, 0.0, "uptime: unknown", GRAY),
+        ];
+        for (percent, coverage, expected, color) in cases {
+            let mut monitor = monitor();
+            monitor.uptime.quarter =
+                UptimeView { percent: percent.map(Percent::cut), coverage: Percent::cut(coverage) };
+            assert_eq!(text(&monitor, Metric::Uptime), (expected.into(), color));
+        }
+    }
+
+    #[test]
+    fn memory_is_shown_with_its_limit_in_the_color_of_its_pressure() {
+        let mut monitor = monitor();
+        let known = monitor.memory.unwrap();
+        let cases = [
+            (Some(MemoryView { pressure: Some(Pressure::Shed), ..known }), "memory: 150 of 512 MB", RED),
+            (Some(MemoryView { pressure: Some(Pressure::Purge), ..known }), "memory: 150 of 512 MB", AMBER),
+            (Some(MemoryView { limit: None, pressure: None, ..known }), "memory: 150 MB", GREEN),
+            (None, "memory: unknown", GRAY),
+        ];
+        for (memory, expected, color) in cases {
+            monitor.memory = memory;
+            assert_eq!(text(&monitor, Metric::Memory), (expected.into(), color));
         }
     }
 
     #[test]
     fn labels_are_cut_and_escaped() {
-        let badge = Badge::of(MONITOR, Metric::Status, Some(&format!("<b>\"&'{}", "x".repeat(100))));
+        let label = format!("<b>\"&'{}", "x".repeat(100));
+        let badge = Badge::new(&monitor(), Metric::Status, Some(&label));
         assert_eq!(badge.label.chars().count(), 40);
         let svg = badge.svg(Style::Flat);
         assert!(svg.contains("&lt;b&gt;&quot;&amp;&#39;xxx") && !svg.contains("<b>"), "{svg}");
-        assert!(badge.shields().starts_with(r#"{"schemaVersion":1,"label":"<b>\"&'xxx"#));
+        let shields = serde_json::to_string(&badge.shields()).unwrap();
+        assert!(shields.starts_with(r#"{"schemaVersion":1,"label":"<b>\"&'xxx"#), "{shields}");
     }
 
     #[test]
-    fn styles() {
-        let badge = Badge::of(MONITOR, Metric::Status, None);
+    fn each_style_has_its_height() {
+        let badge = Badge::new(&monitor(), Metric::Status, None);
         for (word, height) in [("flat", 20), ("flat-square", 20), ("for-the-badge", 28)] {
             let svg = badge.svg(Style::parse(word).unwrap());
             assert!(svg.contains(&format!(r#" height="{height}" role"#)), "{svg}");
         }
-        assert!(badge.svg(Style::ForTheBadge).contains("DEGRADED"));
+        assert!(badge.svg(Style::ForTheBadge).contains("API: UP"));
         assert_eq!(Style::parse("plastic"), None);
     }
 }

@@ -1,18 +1,21 @@
-//! `GET /calendar.ics`: announced work as iCalendar (RFC 5545).
+//! `GET /calendar.ics`: announced maintenance as iCalendar (RFC 5545).
+//!
+//! The `icalendar` crate is not used: it stamps events by the system's clock and names them by random UUIDs, and a Worker has neither; ids
+//! and stamps here are those of the announcement, so that an answer changes only if the announcement does.
 
-use crate::web::api::text_of as text;
+use super::feed::plain_text;
+use crate::view::{MaintenanceView, Timestamp};
 
-/// The calendar, from the body of `GET /api/v1/status`. `origin` is where it stands, such as `https://status.example.com`.
-pub fn calendar(status: &str, origin: &str) -> String {
-    let status = serde_json::from_str::<serde_json::Value>(status).unwrap_or_default();
+/// The calendar. `origin`: where the page stands, such as `https://status.example.com`.
+pub fn render_calendar(maintenance: &[MaintenanceView], origin: &str) -> String {
     let host = origin.split("//").nth(1).unwrap_or("heapbeat");
     let mut out = String::new();
-    let mut line = |name: &str, value: &str| fold(&mut out, &[name, ":", value].concat());
+    let mut line = |name: &str, value: &str| write_folded(&mut out, &[name, ":", value].concat());
     line("BEGIN", "VCALENDAR");
     line("VERSION", "2.0");
     line("PRODID", "-//heapbeat//status//EN");
-    line("X-WR-CALNAME", "Announced work");
-    // A calendar holds something; where nothing is announced, that is what time is.
+    line("X-WR-CALNAME", "Announced maintenance");
+    // A calendar needs at least one component, and there may be no event.
     line("BEGIN", "VTIMEZONE");
     line("TZID", "UTC");
     line("BEGIN", "STANDARD");
@@ -21,17 +24,17 @@ pub fn calendar(status: &str, origin: &str) -> String {
     line("TZOFFSETTO", "+0000");
     line("END", "STANDARD");
     line("END", "VTIMEZONE");
-    for work in status["maintenance"].as_array().into_iter().flatten() {
-        let (from, to) = (basic(text(&work["from"])), basic(text(&work["to"])));
-        let monitors: Vec<&str> = work["monitors"].as_array().into_iter().flatten().map(text).collect();
+    for window in maintenance {
+        let (from, to) = (date_time(window.from), date_time(window.to));
         line("BEGIN", "VEVENT");
-        line("UID", &[text(&work["id"]), "-", &from, "@", host].concat());
+        line("UID", &format!("{}-{from}@{host}", window.id));
         line("DTSTAMP", &from);
         line("DTSTART", &from);
         line("DTEND", &to);
-        line("SUMMARY", &escaped(text(&work["title"])));
-        if !monitors.is_empty() {
-            line("DESCRIPTION", &escaped(&monitors.join(", ")));
+        line("SUMMARY", &escape_text(&window.title));
+        if let Some(monitors) = window.monitors.as_ref().filter(|monitors| !monitors.is_empty()) {
+            let ids: Vec<_> = monitors.iter().map(ToString::to_string).collect();
+            line("DESCRIPTION", &escape_text(&ids.join(", ")));
         }
         line("URL", &[origin, "/"].concat());
         line("END", "VEVENT");
@@ -41,26 +44,25 @@ pub fn calendar(status: &str, origin: &str) -> String {
 }
 
 /// `20260131T140300Z`.
-fn basic(rfc3339: &str) -> String {
-    rfc3339.chars().filter(|c| *c != '-' && *c != ':').collect()
+fn date_time(at: Timestamp) -> String {
+    at.to_string().chars().filter(|c| *c != '-' && *c != ':').collect()
 }
 
-/// A text of 3.3.11.
-fn escaped(text: &str) -> String {
+/// A value of type TEXT (3.3.11).
+fn escape_text(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in plain_text(text).chars() {
         match c {
             '\\' | ';' | ',' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
-            c if c.is_control() => {}
             c => out.push(c),
         }
     }
     out
 }
 
-/// Writes a line, in lines of at most 75 bytes (3.1).
-fn fold(out: &mut String, line: &str) {
+/// Writes a content line, folded into lines of at most 75 bytes (3.1).
+fn write_folded(out: &mut String, line: &str) {
     let mut length = 0;
     for c in line.chars() {
         if length + c.len_utf8() > 75 {
@@ -75,13 +77,24 @@ fn fold(out: &mut String, line: &str) {
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::UnixMillis;
+
     use super::*;
 
+    fn maintenance(title: &str, monitors: &[&str]) -> MaintenanceView {
+        MaintenanceView {
+            id: "move".parse().unwrap(),
+            title: title.to_owned(),
+            monitors: Some(monitors.iter().map(|id| id.parse().unwrap()).collect()),
+            from: Timestamp(UnixMillis(1_767_225_720_000)),
+            to: Timestamp(UnixMillis(1_767_225_900_000)),
+        }
+    }
+
     #[test]
-    fn an_event() {
-        let status = r#"{"maintenance":[{"id":"move","title":"We move; all, of\\it\nnow","monitors":["api","db"],
-            "from":"2026-01-01T00:02:00Z","to":"2026-01-01T00:05:00Z"}]}"#;
-        let text = calendar(status, "https://status.example.com");
+    fn an_event_has_its_time_and_its_escaped_title() {
+        let window = maintenance("We move; all, of\\it\nnow", &["api", "db"]);
+        let text = render_calendar(&[window], "https://status.example.com");
         let event = text.split("BEGIN:VEVENT\r\n").nth(1).unwrap();
         let expected = concat!(
             "UID:move-20260101T000200Z@status.example.com\r\nDTSTAMP:20260101T000200Z\r\n",
@@ -90,14 +103,13 @@ mod tests {
             "END:VEVENT\r\nEND:VCALENDAR\r\n",
         );
         assert_eq!(event, expected);
-        assert_eq!(calendar("{}", "http://x").matches("BEGIN:").count(), 3);
+        assert_eq!(render_calendar(&[], "http://x").matches("BEGIN:").count(), 3);
     }
 
     #[test]
     fn long_lines_are_folded_between_characters() {
         let title = "é".repeat(100);
-        let status = format!(r#"{{"maintenance":[{{"id":"a","title":"{title}","from":"","to":""}}]}}"#);
-        let text = calendar(&status, "https://a.example");
+        let text = render_calendar(&[maintenance(&title, &[])], "https://a.example");
         assert!(text.split("\r\n").all(|line| line.len() <= 75), "{text}");
         assert!(text.replace("\r\n ", "").contains(&format!("SUMMARY:{title}\r\n")));
     }

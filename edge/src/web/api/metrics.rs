@@ -1,169 +1,218 @@
-//! `GET /metrics`: the monitors and the edge itself, for Prometheus and all that reads its formats.
+//! `GET /metrics`: the monitors and the edge itself, for Prometheus and everything that reads its formats.
 //!
-//! Labels are bounded by what is configured: ids, names, windows, and reasons out of a fixed set of sentences, whose numbers
-//! are taken out. What is not known has no sample; a zero would be a guess.
+//! Labels are bounded by the configuration: ids, names, windows, and reasons from a fixed set of sentences without their numbers. An unknown
+//! figure has no sample, as a zero would be a guess.
 
 use heapbeat_shared::openmetrics::{Exposition, Format, Kind};
 use heapbeat_shared::units::BYTES_PER_MB;
-use serde_json::Value;
+use heapbeat_shared::{Megabytes, UnixMillis};
 
-use super::text_of as text;
-use crate::config::maintenance::read_instant;
 use crate::domain::State;
+use crate::view::{EdgeView, MonitorView, Percent, StatusView, UptimeView};
 
-/// A family with one sample for everything that has the figure: name, help, where it is, and what it is multiplied with.
-type Figure = (&'static str, &'static str, &'static str, f64);
+/// A family with at most one sample of each monitor, or one of the edge.
+struct Figure<T> {
+    name: &'static str,
+    help: &'static str,
+    read: fn(&T) -> Option<f64>,
+}
 
-const MB: f64 = BYTES_PER_MB as f64;
+const fn figure<T>(name: &'static str, help: &'static str, read: fn(&T) -> Option<f64>) -> Figure<T> {
+    Figure { name, help, read }
+}
 
-const OF_MONITORS: [Figure; 8] = [
-    ("heapbeat_monitor_latency_seconds", "Latency of the last answer", "latency_ms", 0.001),
-    ("heapbeat_monitor_memory_rss_bytes", "Resident set", "memory.rss", MB),
-    ("heapbeat_monitor_memory_heap_used_bytes", "Live heap", "memory.heapUsed", MB),
-    ("heapbeat_monitor_memory_heap_total_bytes", "Heap held", "memory.heapTotal", MB),
-    ("heapbeat_monitor_memory_limit_bytes", "Memory limit", "memory.limit", MB),
-    ("heapbeat_monitor_state_since_timestamp_seconds", "Since when its state holds", "since", 1.0),
-    ("heapbeat_monitor_started_timestamp_seconds", "When its instance started", "started", 1.0),
-    ("heapbeat_monitor_restarts", "Restarts seen, of the last twenty", "restarts", 1.0),
+const MONITOR_GAUGES: [Figure<MonitorView>; 8] = [
+    figure("heapbeat_monitor_latency_seconds", "Latency of the last answer", |it| {
+        it.latency_ms.map(|ms| f64::from(ms) / 1000.0)
+    }),
+    figure("heapbeat_monitor_memory_rss_bytes", "Resident set", |it| it.memory.map(|it| bytes(it.rss))),
+    figure("heapbeat_monitor_memory_heap_used_bytes", "Live heap", |it| {
+        it.memory.map(|it| bytes(it.heap_used))
+    }),
+    figure("heapbeat_monitor_memory_heap_total_bytes", "Heap held by the allocator", |it| {
+        it.memory.map(|it| bytes(it.heap_total))
+    }),
+    figure("heapbeat_monitor_memory_limit_bytes", "Memory limit", |it| it.memory?.limit.map(bytes)),
+    figure("heapbeat_monitor_state_since_timestamp_seconds", "Since when the state holds", |it| {
+        Some(seconds(it.since.0))
+    }),
+    figure("heapbeat_monitor_started_timestamp_seconds", "Start of the instance", |it| {
+        it.started.map(|at| seconds(at.0))
+    }),
+    figure("heapbeat_monitor_restarts", "Restarts seen, of the last twenty", |it| {
+        Some(it.restarts.len() as f64)
+    }),
 ];
 
-const OF_THE_EDGE: [Figure; 3] = [
-    ("heapbeat_edge_last_tick_timestamp_seconds", "For when the last tick was meant", "updated", 1.0),
-    (
-        "heapbeat_edge_tick_lateness_seconds",
-        "Lateness of the day's latest tick",
-        "edge.latest_tick_ms",
-        0.001,
-    ),
-    (
-        "heapbeat_edge_interval_floor_seconds",
-        "Nothing is probed more often",
-        "edge.interval_floor_seconds",
-        1.0,
-    ),
+const EDGE_GAUGES: [Figure<EdgeView>; 2] = [
+    figure("heapbeat_edge_tick_lateness_seconds", "Lateness of the latest tick of the day", |it| {
+        Some(it.latest_tick_ms as f64 / 1000.0)
+    }),
+    figure("heapbeat_edge_interval_floor_seconds", "Shortest interval between probes", |it| {
+        Some(it.interval_floor_seconds as f64)
+    }),
 ];
 
-/// Of the day, which begins at midnight UTC.
-const COUNTED: [Figure; 6] = [
-    ("heapbeat_edge_ticks", "Ticks", "edge.ticks", 1.0),
-    ("heapbeat_edge_ticks_missed", "Minutes without a tick", "edge.ticks_missed", 1.0),
-    ("heapbeat_edge_requests", "Requests to the hub", "edge.requests", 1.0),
-    ("heapbeat_edge_subrequests", "Requests of the hub", "edge.subrequests", 1.0),
-    ("heapbeat_edge_rows_read", "Rows read", "edge.rows_read", 1.0),
-    ("heapbeat_edge_rows_written", "Rows written", "edge.rows_written", 1.0),
+/// Counts of the day, which begins at midnight UTC.
+const EDGE_COUNTERS: [Figure<EdgeView>; 6] = [
+    figure("heapbeat_edge_ticks", "Ticks", |it| Some(it.ticks as f64)),
+    figure("heapbeat_edge_ticks_missed", "Minutes without a tick", |it| Some(it.ticks_missed as f64)),
+    figure("heapbeat_edge_requests", "Requests to the hub", |it| Some(it.requests as f64)),
+    figure("heapbeat_edge_subrequests", "Requests of the hub", |it| Some(it.subrequests as f64)),
+    figure("heapbeat_edge_rows_read", "Rows read", |it| Some(it.rows_read as f64)),
+    figure("heapbeat_edge_rows_written", "Rows written", |it| Some(it.rows_written as f64)),
 ];
 
-/// The text, from the body of `GET /api/v1/status`.
-pub fn metrics(format: Format, status: &str) -> String {
-    let status = serde_json::from_str::<Value>(status).unwrap_or_default();
-    let monitors = status["monitors"].as_array().map_or(&[][..], Vec::as_slice);
+/// The metrics of a status.
+pub fn render_metrics(format: Format, status: &StatusView) -> String {
     let mut all = Exposition::new(format);
-
-    let mut info = all.family("heapbeat_monitor", Kind::Info, "A monitor");
-    for it in monitors {
-        let labels =
-            [("monitor", text(&it["id"])), ("name", text(&it["name"])), ("group", text(&it["group"]))];
-        info.sample(&labels, 1);
-    }
-    let name = "heapbeat_monitor_state";
-    let mut set = all.family(name, Kind::StateSet, "What is known of it");
-    for it in monitors {
-        for state in State::ALL {
-            let holds = u64::from(state.as_str() == text(&it["state"]));
-            set.sample(&[("monitor", text(&it["id"])), (name, state.as_str())], holds);
-        }
-    }
-    let mut up = all.family("heapbeat_monitor_up", Kind::Gauge, "1: it serves, 0: it does not");
-    for it in monitors {
-        let serves = match text(&it["state"]) {
-            "up" | "degraded" => 1,
-            "down" => 0,
-            _ => continue,
-        };
-        up.sample(&[("monitor", text(&it["id"]))], serves);
-    }
-    let mut failing = all.family("heapbeat_monitor_failing", Kind::Gauge, "1, and why");
-    for it in monitors {
-        let reason: String = text(&it["reason"]).chars().filter(|c| !c.is_ascii_digit()).collect();
-        if !reason.is_empty() {
-            failing.sample(&[("monitor", text(&it["id"])), ("reason", reason.trim())], 1);
-        }
-    }
-    figures(&mut all, Kind::Gauge, &OF_MONITORS, monitors);
-    let name = "heapbeat_monitor_last_exit_timestamp_seconds";
-    let mut exits = all.family(name, Kind::Gauge, "The instance before, and how it ended");
-    for it in monitors {
-        if let Some(seconds) = seconds(&it["last_exit"]["at"]) {
-            let labels = [("monitor", text(&it["id"])), ("kind", text(&it["last_exit"]["kind"]))];
-            exits.sample(&labels, seconds);
-        }
-    }
-    let shares = [
-        ("heapbeat_monitor_uptime_ratio", "Share of the observed time in which it served", "percent"),
-        ("heapbeat_monitor_coverage_ratio", "Share of the window that was observed", "coverage"),
-    ];
-    for (name, help, field) in shares {
+    let monitors = &status.monitors;
+    write_states(&mut all, monitors);
+    for Figure { name, help, read } in &MONITOR_GAUGES {
         let mut family = all.family(name, Kind::Gauge, help);
         for it in monitors {
-            for (window, share) in it["uptime"].as_object().into_iter().flatten() {
-                if let Some(share) = scaled(&share[field], 0.01) {
-                    family.sample(&[("monitor", text(&it["id"])), ("window", window)], share);
-                }
+            if let Some(figure) = read(it) {
+                family.sample(&[("monitor", &it.id)], figure);
             }
         }
     }
-    let edge = std::slice::from_ref(&status);
-    figures(&mut all, Kind::Gauge, &OF_THE_EDGE, edge);
-    figures(&mut all, Kind::Counter, &COUNTED, edge);
+    let name = "heapbeat_monitor_last_exit_timestamp_seconds";
+    let mut family = all.family(name, Kind::Gauge, "Exit of the previous instance, by kind");
+    for it in monitors {
+        if let Some(exit) = &it.last_exit {
+            family.sample(&[("monitor", &it.id), ("kind", exit.kind.as_str())], seconds(exit.at.0));
+        }
+    }
+    write_ratios(
+        &mut all,
+        monitors,
+        ("heapbeat_monitor_uptime_ratio", "Share of the observed time that was up"),
+        |it| it.percent,
+    );
+    write_ratios(
+        &mut all,
+        monitors,
+        ("heapbeat_monitor_coverage_ratio", "Share of the window that was observed"),
+        |it| Some(it.coverage),
+    );
+    if let Some(updated) = status.updated {
+        let name = "heapbeat_edge_last_tick_timestamp_seconds";
+        all.family(name, Kind::Gauge, "Time of the last tick").sample(&[], seconds(updated.0));
+    }
+    write_edge(&mut all, Kind::Gauge, &EDGE_GAUGES, &status.edge);
+    write_edge(&mut all, Kind::Counter, &EDGE_COUNTERS, &status.edge);
     all.finish()
 }
 
-/// Families of figures. What has an id is a monitor.
-fn figures(all: &mut Exposition, kind: Kind, families: &[Figure], items: &[Value]) {
-    for (name, help, path, scale) in families {
-        let mut family = all.family(name, kind, help);
-        for it in items {
-            let value = path.split('.').fold(it, |value, part| &value[part]);
-            let figure = match value {
-                Value::Array(list) => Some(list.len() as f64),
-                Value::String(_) => seconds(value),
-                value => scaled(value, *scale),
-            };
-            let labels = [("monitor", text(&it["id"]))];
-            if let Some(figure) = figure {
-                family.sample(if it["id"].is_null() { &[] } else { &labels }, figure);
+/// Names, states and reasons.
+fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
+    let mut family = all.family("heapbeat_monitor", Kind::Info, "A monitor");
+    for it in monitors {
+        let group = it.group.as_deref().unwrap_or_default();
+        family.sample(&[("monitor", &it.id), ("name", &it.name), ("group", group)], 1);
+    }
+    let name = "heapbeat_monitor_state";
+    let mut family = all.family(name, Kind::StateSet, "State of the monitor");
+    for it in monitors {
+        for state in State::ALL {
+            family.sample(&[("monitor", &it.id), (name, state.as_str())], u64::from(state == it.state));
+        }
+    }
+    let mut family =
+        all.family("heapbeat_monitor_up", Kind::Gauge, "1 if it is up or degraded, 0 if it is down");
+    for it in monitors {
+        let up = match it.state {
+            State::Up | State::Degraded => 1,
+            State::Down => 0,
+            State::Waking | State::Maintenance | State::Unobserved => continue,
+        };
+        family.sample(&[("monitor", &it.id)], up);
+    }
+    let mut family =
+        all.family("heapbeat_monitor_failing", Kind::Gauge, "1 with the reason of the last failure");
+    for it in monitors {
+        let Some(reason) = &it.reason else { continue };
+        let reason: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
+        family.sample(&[("monitor", &it.id), ("reason", reason.trim())], 1);
+    }
+}
+
+/// A family with a ratio of each monitor and window.
+fn write_ratios(
+    all: &mut Exposition,
+    monitors: &[MonitorView],
+    (name, help): (&str, &str),
+    read: fn(&UptimeView) -> Option<Percent>,
+) {
+    let mut family = all.family(name, Kind::Gauge, help);
+    for it in monitors {
+        for (window, uptime) in it.uptime.by_name() {
+            if let Some(percent) = read(&uptime) {
+                // Three decimals of a percent are five of a ratio; division leaves more.
+                let ratio = (percent.value() * 1000.0).round() / 100_000.0;
+                family.sample(&[("monitor", &it.id), ("window", window)], ratio);
             }
         }
     }
 }
 
-/// A figure in the unit of its family, without the crumbs of a multiplication.
-fn scaled(value: &Value, scale: f64) -> Option<f64> {
-    let Value::Number(number) = value else { return None };
-    Some((number.as_f64()? * scale * 1e6).round() / 1e6)
+fn write_edge(all: &mut Exposition, kind: Kind, figures: &[Figure<EdgeView>], edge: &EdgeView) {
+    for Figure { name, help, read } in figures {
+        let mut family = all.family(name, kind, help);
+        if let Some(figure) = read(edge) {
+            family.sample(&[], figure);
+        }
+    }
 }
 
-/// An instant in seconds of Unix time.
-fn seconds(value: &Value) -> Option<f64> {
-    Some((read_instant(value.as_str()?)?.0 / 1000) as f64)
+fn bytes(megabytes: Megabytes) -> f64 {
+    (megabytes.0 * BYTES_PER_MB) as f64
+}
+
+/// Whole seconds of Unix time.
+fn seconds(at: UnixMillis) -> f64 {
+    (at.0 / 1000) as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::{ExitView, MonitorView, Timestamp, UptimeWindowsView};
+    use crate::web::openapi::example;
 
-    const STATUS: &str = r#"{"updated":"2026-01-01T00:00:00Z","monitors":[
-        {"id":"api","name":"A \"b\"","group":null,"state":"down","since":"2026-01-01T00:00:00Z",
-         "reason":"the answer had status 503","latency_ms":12,"uptime":{"24h":{"percent":99.98,"coverage":14.285}},
-         "memory":{"rss":150,"heapUsed":1,"heapTotal":2,"external":3,"limit":null},"started":null,
-         "restarts":["x","y"],"last_exit":{"kind":"oom_kill","at":"2026-01-01T00:00:01Z"}},
-        {"id":"db","name":"db","state":"unobserved","since":"2026-01-01T00:00:00Z","reason":null,"uptime":{
-         "24h":{"percent":null,"coverage":0}},"memory":null,"restarts":[],"last_exit":null}],
-        "edge":{"ticks":5,"latest_tick_ms":1250}}"#;
+    fn status() -> StatusView {
+        let mut status = example::status();
+        let at = |ms: i64| Timestamp(UnixMillis(1_767_225_600_000 + ms));
+        let mut api = MonitorView {
+            name: "A \"b\"".into(),
+            group: None,
+            state: State::Down,
+            since: at(0),
+            reason: Some("the answer had status 503".into()),
+            latency_ms: Some(12),
+            started: None,
+            restarts: vec![at(0), at(1000)],
+            ..status.monitors.remove(0)
+        };
+        api.uptime.day = UptimeView { percent: Some(Percent::cut(99.98)), coverage: Percent::cut(14.285) };
+        api.memory.as_mut().unwrap().limit = None;
+        api.last_exit = api.last_exit.map(|exit| ExitView { at: at(1000), ..exit });
+        let db = MonitorView {
+            id: "db".into(),
+            state: State::Unobserved,
+            reason: None,
+            uptime: UptimeWindowsView::default(),
+            memory: None,
+            last_exit: None,
+            ..api.clone()
+        };
+        let edge = EdgeView { ticks: 5, latest_tick_ms: 1250, ..EdgeView::default() };
+        StatusView { updated: Some(at(0)), monitors: vec![api, db], edge, ..status }
+    }
 
     #[test]
-    fn samples() {
-        let text = metrics(Format::OpenMetrics, STATUS);
+    fn a_known_figure_has_a_sample_and_an_unknown_one_has_none() {
+        let text = render_metrics(Format::OpenMetrics, &status());
         for line in [
             r#"heapbeat_monitor_info{monitor="api",name="A \"b\"",group=""} 1"#,
             r#"heapbeat_monitor_state{monitor="api",heapbeat_monitor_state="down"} 1"#,

@@ -1,331 +1,244 @@
-//! What can be done at a path: what goes in, and every answer that can come.
+//! One operation of the document, built step by step.
 
-use super::node::{Node, object};
-use super::schema::{entry, of, text};
-use crate::web::routes::response::{CACHE_CONTROL, JSON, PROBLEM};
+use schemars::JsonSchema;
+use schemars::generate::SchemaGenerator;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-/// One method of one path.
-#[derive(Debug)]
-pub(super) struct Operation {
-    /// Its name in clients that are made of the document.
-    pub(super) name: &'static str,
-    /// Under which heading it stands.
-    pub(super) tag: &'static str,
+use super::common::{error_reference, header_references, problem_content};
+use crate::web::routes::response::JSON;
+
+/// A group of operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    Now,
+    History,
+    Incidents,
+    Formats,
+    Pages,
+    Owner,
+}
+
+impl Tag {
+    /// Every group, in the order of the documentation.
+    pub(super) const ALL: [Tag; 6] =
+        [Tag::Now, Tag::History, Tag::Incidents, Tag::Formats, Tag::Pages, Tag::Owner];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Tag::Now => "Status",
+            Tag::History => "History",
+            Tag::Incidents => "Incidents",
+            Tag::Formats => "Badges, feeds and metrics",
+            Tag::Pages => "Pages",
+            Tag::Owner => "Owner and jobs",
+        }
+    }
+
+    pub(super) const fn description(self) -> &'static str {
+        match self {
+            Tag::Now => "The present state of all monitors.",
+            Tag::History => "The history of one monitor.",
+            Tag::Incidents => "Incidents, each with its cause, evidence and timeline.",
+            Tag::Formats => "The same facts in the formats of other programs.",
+            Tag::Pages => "Pages for people, in the language of the reader. Only their addresses are stable.",
+            Tag::Owner => "Operations that need a token or a proof.",
+        }
+    }
+}
+
+/// The headers of a public answer.
+const PUBLIC_HEADERS: [&str; 4] = ["ETag", "Cached", "Age", "X-Heapbeat-Stale"];
+
+/// An operation without its parameters.
+pub(super) struct Description {
+    id: &'static str,
+    tag: Tag,
     summary: &'static str,
-    about: &'static str,
-    /// Parameters besides those that the path itself has.
-    pub(super) parameters: Vec<Node>,
-    body: Option<Node>,
-    answers: Vec<(u16, Node)>,
-    /// The names of the tokens of which one is wanted; none where it is public.
+    description: &'static str,
+    body: Option<Value>,
+    responses: Map<String, Value>,
+    /// Tokens of which one is needed; none for a public operation.
     tokens: &'static [&'static str],
 }
 
-/// What an answer is: its `Content-Type`, what it can be, and an example.
-pub(super) struct Content {
-    kind: &'static str,
-    schema: Node,
-    example: Option<Node>,
-}
-
-/// JSON, and what the writer makes of an example.
-pub(super) fn json(schema: Node, example: &str) -> Content {
-    Content { kind: JSON, schema, example: Some(Node::read(example)) }
-}
-
-/// Text of another kind.
-pub(super) fn plain(kind: &'static str, example: Option<String>) -> Content {
-    Content { kind, schema: text(), example: example.map(Node::Text) }
-}
-
-/// A page for people.
-pub(super) fn html() -> Content {
-    plain("text/html; charset=utf-8", None)
-}
-
-impl Content {
-    fn node(self) -> (&'static str, Node) {
-        let node = object([("schema", self.schema)]);
-        (self.kind, if let Some(example) = self.example { node.with("example", example) } else { node })
+impl Description {
+    fn new(id: &'static str, tag: Tag, summary: &'static str, description: &'static str) -> Self {
+        Description { id, tag, summary, description, body: None, responses: Map::new(), tokens: &[] }
     }
-}
 
-/// The errors, by the names that they have in the document.
-pub(super) const ERRORS: [(u16, &str, &str, &[&str]); 12] = [
-    (304, "NotModified", "What `If-None-Match` names is what there is. No body.", &["ETag", "Cached", "Age"]),
-    (
-        400,
-        "BadRequest",
-        "A parameter, the query or the body is not understood; `detail` says what would be right.",
-        &[],
-    ),
-    (401, "Unauthorized", "There is no token, or a wrong one.", &["WWW-Authenticate"]),
-    (403, "Forbidden", "Nobody may do this: the Worker has no `ADMIN_TOKEN`, or one that is too short.", &[]),
-    (404, "NotFound", "There is no such thing, or nothing that the public may see.", &[]),
-    (
-        405,
-        "MethodNotAllowed",
-        "The answer of every path to a method that it does not have. `Allow` says which ones it has.",
-        &["Allow"],
-    ),
-    (409, "Conflict", "Something else is under way, or it is over already; `detail` says which.", &[]),
-    (411, "LengthRequired", "The body came without a `Content-Length`.", &[]),
-    (413, "TooLarge", "The body is longer than `detail` says.", &[]),
-    (429, "TooManyRequests", "Too many requests; ask again after `Retry-After` seconds.", &["Retry-After"]),
-    (500, "InternalError", "Something went wrong at the edge, and was logged.", &[]),
-    (
-        503,
-        "Unavailable",
-        "The part of the edge that knows the answer does not answer, and nothing that it said in the last hour is at hand.",
-        &["Retry-After"],
-    ),
-];
-
-fn reference(group: &str, name: &str) -> Node {
-    object([("$ref", Node::from(format!("#/components/{group}/{name}")))])
-}
-
-/// The error of this status.
-pub(super) fn error(status: u16) -> (u16, Node) {
-    let name = ERRORS.iter().find(|error| error.0 == status).map_or("", |error| error.1);
-    (status, reference("responses", name))
-}
-
-/// `Cached` and `NotCached` are two things that one header can say.
-fn headers(names: &[&str]) -> Node {
-    let header = |name: &str| if name.ends_with("Cached") { "Cache-Control" } else { name }.to_owned();
-    Node::Object(names.iter().map(|name| (header(name), reference("headers", name))).collect())
-}
-
-/// An answer with a body.
-pub(super) fn answer(about: &str, names: &[&str], contents: Vec<Content>) -> Node {
-    let content = object(contents.into_iter().map(Content::node));
-    let node = object([("description", Node::from(about))]);
-    let node = if names.is_empty() { node } else { node.with("headers", headers(names)) };
-    if content.fields().is_empty() { node } else { node.with("content", content) }
-}
-
-/// `components.responses`.
-pub(super) fn errors() -> Node {
-    object(ERRORS.into_iter().map(|(status, name, about, more)| {
-        let problem = Content { kind: PROBLEM, schema: of("Problem"), example: None };
-        let (mut names, contents) = match status {
-            304 => (Vec::new(), Vec::new()),
-            _ => (vec!["NotCached"], vec![problem]),
-        };
-        names.extend(more);
-        (name, answer(about, &names, contents))
-    }))
-}
-
-/// `components.headers`.
-pub(super) fn known_headers() -> Node {
-    let header = |about: &str, always: bool, schema: Node| {
-        object([("description", Node::from(about)), ("required", always.into()), ("schema", schema)])
-    };
-    let said = |value: &str| object([("const", Node::from(value))]);
-    let seconds = || super::schema::matching("^[0-9]+$");
-    object([
-        (
-            "ETag",
-            header(
-                "What tells this body from another; strong. Send it back as `If-None-Match`.",
-                true,
-                text(),
-            ),
-        ),
-        (
-            "Cached",
-            header(
-                "Five seconds for caches; older answers may stand in while a new one is fetched.",
-                true,
-                said(CACHE_CONTROL),
-            ),
-        ),
-        ("NotCached", header("Nobody keeps it.", true, said("no-store"))),
-        ("Age", header("Seconds since the edge's own storage said this.", true, seconds())),
-        (
-            "X-Heapbeat-Stale",
-            header(
-                "How old the answer is, in seconds, where it stands in for a part of the edge that does not answer.",
-                false,
-                seconds(),
-            ),
-        ),
-        (
-            "Link",
-            header("Where the next page is, with `rel=\"next\"`; absent on the last one.", false, text()),
-        ),
-        ("Vary", header("What else the answer depends on.", true, text())),
-        ("Content-Language", header("The language of the page.", true, text())),
-        ("Retry-After", header("Seconds to wait before asking again.", true, seconds())),
-        ("Allow", header("The methods of the path.", true, text())),
-        ("WWW-Authenticate", header("`Bearer`.", true, said("Bearer"))),
-    ])
-}
-
-/// The headers of an answer that anybody may keep.
-const KEPT: [&str; 4] = ["ETag", "Cached", "Age", "X-Heapbeat-Stale"];
-
-impl Operation {
-    /// Something that anybody may read. `more`: what else its answer carries.
-    pub(super) fn read(
-        (name, tag): (&'static str, &'static str),
+    /// An operation that anybody may use. Its answer may be kept by caches.
+    pub(super) fn public(
+        id: &'static str,
+        tag: Tag,
         summary: &'static str,
-        about: &'static str,
-        more: &[&str],
-        contents: Vec<Content>,
+        description: &'static str,
     ) -> Self {
-        let names: Vec<_> = KEPT.iter().chain(more).copied().collect();
-        let mut answers = vec![(200, answer("The answer.", &names, contents))];
-        answers.extend([304, 400, 429, 500, 503].map(error));
-        let parameters = vec![reference("parameters", "IfNoneMatch")];
-        Operation { name, tag, summary, about, parameters, body: None, answers, tokens: &[] }
+        let operation = Description::new(id, tag, summary, description);
+        operation.response(200, "OK.", &PUBLIC_HEADERS, Value::Null).errors(&[304, 400, 429, 500, 503])
     }
 
-    /// A page for people, or a picture for them. It reads its query as people write it: nothing of it is refused.
+    /// A page for people. It ignores what it cannot read in its query.
     pub(super) fn page(
-        name: &'static str,
+        id: &'static str,
         summary: &'static str,
-        about: &'static str,
-        content: Content,
+        description: &'static str,
+        kind: &str,
     ) -> Self {
-        let more = ["Vary", "Content-Language"];
-        let mut page = Operation::read((name, super::PAGES), summary, about, &more, vec![content]);
-        let gone = "The same page without any claim, where the edge's own storage does not answer.";
-        page.answers.retain(|(status, _)| *status != 400 && *status != 503);
-        let names = ["NotCached", "Retry-After", "Vary", "Content-Language"];
-        page.answers.push((503, answer(gone, &names, vec![html()])));
-        page
+        let headers: Vec<_> = PUBLIC_HEADERS.into_iter().chain(["Vary", "Content-Language"]).collect();
+        let html = "text/html; charset=utf-8";
+        let content = |kind: &str| json!({ kind: { "schema": { "type": "string" } } });
+        Description::new(id, Tag::Pages, summary, description)
+            .response(200, "OK.", &headers, content(kind))
+            .response(
+                503,
+                "The page without any state, as the edge's storage does not answer.",
+                &["NotCached", "Retry-After", "Vary", "Content-Language"],
+                content(html),
+            )
+            .errors(&[304, 429, 500])
     }
 
-    /// Something of the owner's.
-    pub(super) fn own(
-        name: &'static str,
+    /// An operation of the owner.
+    pub(super) fn owner(id: &'static str, summary: &'static str, description: &'static str) -> Self {
+        let operation = Description::new(id, Tag::Owner, summary, description);
+        let mut operation = operation.errors(&[400, 401, 403, 429, 500, 503]);
+        operation.tokens = &["owner"];
+        operation
+    }
+
+    /// An operation of anybody whose address proves that it wants this. `unproven` describes 403, `disabled` describes 404.
+    pub(super) fn subscriber(
+        id: &'static str,
         summary: &'static str,
-        about: &'static str,
-        contents: Vec<Content>,
+        description: &'static str,
+        (unproven, disabled): (&str, &str),
     ) -> Self {
-        let mut answers = vec![(200, answer("The answer.", &["NotCached"], contents))];
-        answers.extend([400, 401, 403, 429, 500, 503].map(error));
-        let tokens = &["owner"];
-        Operation {
-            name,
-            tag: super::OWNER,
-            summary,
-            about,
-            parameters: Vec::new(),
-            body: None,
-            answers,
-            tokens,
+        Description::new(id, Tag::Owner, summary, description)
+            .response(403, unproven, &["NotCached"], problem_content())
+            .response(404, disabled, &["NotCached"], problem_content())
+            .errors(&[400, 429, 500, 503])
+    }
+
+    /// Another token that allows the operation.
+    pub(super) fn tokens(mut self, tokens: &'static [&'static str]) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// The body of 200: a value of `T` as JSON.
+    pub(super) fn json<T: JsonSchema + Serialize>(
+        self,
+        generator: &mut SchemaGenerator,
+        example: &T,
+    ) -> Self {
+        let content = json_content(generator, example);
+        self.ok(content)
+    }
+
+    /// The body of 200: text of another type.
+    pub(super) fn text(self, kind: &str, example: &str) -> Self {
+        self.ok(json!({ kind: { "schema": { "type": "string" }, "example": example } }))
+    }
+
+    /// Adds content to 200.
+    pub(super) fn ok(mut self, content: Value) -> Self {
+        let response = self
+            .responses
+            .entry("200")
+            .or_insert_with(|| json!({ "description": "OK.", "headers": header_references(&["NotCached"]) }));
+        if let (Value::Object(all), Value::Object(content)) = (&mut response["content"], &content) {
+            all.extend(content.clone());
+        } else {
+            response["content"] = content;
         }
-    }
-
-    /// The same with a body to be sent.
-    pub(super) fn sending(mut self, about: &str, kind: &str, schema: Node, example: Node) -> Self {
-        let content = object([(kind, object([("schema", schema), ("example", example)]))]);
-        self.body = Some(object([
-            ("description", Node::from(about)),
-            ("required", true.into()),
-            ("content", content),
-        ]));
-        self.or([411, 413])
-    }
-
-    /// The same with more errors that can come.
-    pub(super) fn or<const N: usize>(mut self, statuses: [u16; N]) -> Self {
-        self.answers.extend(statuses.map(error));
         self
     }
 
-    /// The same with another answer.
-    pub(super) fn answering(mut self, status: u16, answer: Node) -> Self {
-        self.answers.push((status, answer));
+    /// A header of 200.
+    pub(super) fn header(mut self, name: &str) -> Self {
+        if let (Value::Object(all), Value::Object(header)) =
+            (&mut self.responses["200"]["headers"], header_references(&[name]))
+        {
+            all.extend(header);
+        }
         self
     }
 
-    /// The same, whose answer has the id that these operations want.
-    pub(super) fn leading(mut self, id: &str, to: &[&str]) -> Self {
-        let link = |name: &str| {
-            object([("operationId", Node::from(name)), ("parameters", object([("id", Node::from(id))]))])
+    /// The operations that the id at `pointer` of the answer leads to.
+    pub(super) fn links(mut self, pointer: &str, to: &[&str]) -> Self {
+        let link = |id: &&str| {
+            let id_of = format!("$response.body#{pointer}");
+            ((*id).to_owned(), json!({ "operationId": id, "parameters": { "id": id_of } }))
         };
-        if let Some((_, answer)) = self.answers.iter_mut().find(|(status, _)| *status == 200) {
-            let whole = std::mem::replace(answer, Node::List(Vec::new()));
-            *answer = whole.with("links", object(to.iter().map(|name| (*name, link(name)))));
-        }
+        self.responses["200"]["links"] = to.iter().map(link).collect::<Map<_, _>>().into();
         self
     }
 
-    /// The same for anybody, where nothing comes back. `unproven`: why it is 403, `off`: why 404.
-    pub(super) fn anybodys(mut self, unproven: &str, off: &str) -> Self {
-        self.tokens = &[];
-        self.answers.retain(|(status, _)| !matches!(status, 401 | 403));
-        let problem = || vec![Content { kind: PROBLEM, schema: of("Problem"), example: None }];
-        self.done()
-            .answering(403, answer(unproven, &["NotCached"], problem()))
-            .answering(404, answer(off, &["NotCached"], problem()))
+    /// The answer without a body.
+    pub(super) fn no_content(self) -> Self {
+        self.response(204, "Done.", &["NotCached"], Value::Null)
     }
 
-    /// The same where nothing comes back.
-    pub(super) fn done(mut self) -> Self {
-        self.answers.retain(|(status, _)| *status != 200);
-        self.answering(204, answer("It is done.", &["NotCached"], Vec::new()))
-    }
-
-    /// What a job says, with its own token or the owner's, and nothing comes back.
-    pub(super) fn told(mut self) -> Self {
-        self.answers.retain(|(status, _)| *status != 200);
-        self.tokens = &["owner", "job"];
-        self.answering(204, answer("It was heard.", &["NotCached"], Vec::new()))
-    }
-
-    /// As the document has it.
-    pub(super) fn node(mut self) -> Node {
-        self.answers.sort_by_key(|(status, _)| *status);
-        let mut node = object([
-            ("operationId", Node::from(self.name)),
-            ("tags", Node::List(vec![self.tag.into()])),
-            ("summary", self.summary.into()),
-            ("description", self.about.into()),
-        ]);
-        if !self.tokens.is_empty() {
-            let one = |name: &&str| object([(*name, Node::List(Vec::new()))]);
-            node = node.with("security", Node::List(self.tokens.iter().map(one).collect()));
+    /// Another answer.
+    pub(super) fn response(
+        mut self,
+        status: u16,
+        description: &str,
+        headers: &[&str],
+        content: Value,
+    ) -> Self {
+        let mut response = json!({ "description": description, "headers": header_references(headers) });
+        if !content.is_null() {
+            response["content"] = content;
         }
-        if !self.parameters.is_empty() {
-            node = node.with("parameters", self.parameters);
+        self.responses.insert(status.to_string(), response);
+        self
+    }
+
+    /// Errors that operations have in common.
+    pub(super) fn errors(mut self, statuses: &[u16]) -> Self {
+        self.responses.extend(statuses.iter().map(|status| (status.to_string(), error_reference(*status))));
+        self
+    }
+
+    /// The body of the request.
+    pub(super) fn body(mut self, description: &str, kind: &str, schema: Value, example: Value) -> Self {
+        self.body = Some(json!({
+            "description": description,
+            "required": true,
+            "content": { kind: { "schema": schema, "example": example } },
+        }));
+        self.errors(&[411, 413])
+    }
+
+    /// The operation as the document has it.
+    pub(super) fn render(self, parameters: Vec<Value>) -> Value {
+        let mut operation = json!({
+            "operationId": self.id,
+            "tags": [self.tag.name()],
+            "summary": self.summary,
+            "description": self.description,
+            "responses": self.responses,
+        });
+        if !self.tokens.is_empty() {
+            let token = |name: &&str| json!({ *name: [] });
+            operation["security"] = self.tokens.iter().map(token).collect();
+        }
+        if !parameters.is_empty() {
+            operation["parameters"] = parameters.into();
         }
         if let Some(body) = self.body {
-            node = node.with("requestBody", body);
+            operation["requestBody"] = body;
         }
-        let answers = self.answers.into_iter().map(|(status, answer)| (status.to_string(), answer));
-        node.with("responses", Node::Object(answers.collect()))
+        operation
     }
 }
 
-/// A parameter.
-pub(super) fn parameter(name: &str, place: &str, about: &str, schema: Node) -> Node {
-    let node = object([("name", Node::from(name)), ("in", place.into()), ("description", about.into())]);
-    let node = if place == "path" { node.with("required", true) } else { node };
-    node.with("schema", schema)
-}
-
-/// A parameter with an example.
-pub(super) fn such_as(parameter: Node, example: impl Into<Node>) -> Node {
-    parameter.with("example", example)
-}
-
-/// `components.schemas.Problem`.
-pub(super) fn problem() -> Node {
-    let fields = [
-        (
-            "type",
-            "Always `about:blank`: the status says it all.",
-            object([("const", Node::from("about:blank"))]),
-        ),
-        ("title", "The status in words.", text()),
-        ("status", "The status.", super::schema::within(400, 599)),
-        ("detail", "What was wrong, and what would be right; for people.", text()),
-    ];
-    entry(&["type", "title", "status", "detail"], fields).about("An error, as RFC 9457 has it.")
+/// A value as the JSON body of an answer.
+pub(super) fn json_content<T: JsonSchema + Serialize>(generator: &mut SchemaGenerator, example: &T) -> Value {
+    let schema = generator.subschema_for::<T>();
+    // An example is made of plain values.
+    let example = serde_json::to_value(example).unwrap_or_default();
+    json!({ JSON: { "schema": schema, "example": example } })
 }

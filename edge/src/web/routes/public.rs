@@ -5,6 +5,7 @@ use worker::{Env, Request, Response, Result};
 
 use super::cached_fetch::{Fetched, fetch};
 use super::hub_request::request as hub_request;
+use super::parameters::BadgeOptions;
 use super::response::{JSON, not_found, problem, unavailable};
 use super::route::Route;
 use super::{origin, response};
@@ -12,7 +13,9 @@ use crate::hub_api::{Audience, HubRequest, HubResponse};
 use crate::view::{IncidentListView, IncidentView};
 use crate::web::api;
 use crate::web::api::badge::Badge;
-use crate::web::api::feed::{Feed, feed};
+use crate::web::api::calendar::render_calendar;
+use crate::web::api::feed::{render_atom, render_rss};
+use crate::web::api::metrics::render_metrics;
 
 /// Answers a route of the public API.
 pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
@@ -30,32 +33,36 @@ pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &s
             (api::to_json(&page), JSON, ("link", link))
         }
         Route::Badge { options, .. } => {
-            let badge = Badge::of(&answer.json, options.metric, options.label.as_deref());
+            let Some(badge) = badge(&answer.response, options) else { return unavailable() };
             (badge.svg(options.style), "image/svg+xml", ("", String::new()))
         }
         Route::ShieldsBadge { options, .. } => {
-            let badge = Badge::of(&answer.json, options.metric, options.label.as_deref());
-            (badge.shields(), JSON, ("", String::new()))
+            let Some(badge) = badge(&answer.response, options) else { return unavailable() };
+            (api::to_json(&badge.shields()), JSON, ("", String::new()))
         }
         Route::Metrics => {
+            let HubResponse::Status(status) = &answer.response else { return unavailable() };
             let format = Format::wanted(request.headers().get("accept")?.as_deref());
-            let body = api::metrics::metrics(format, &answer.json);
-            (body, format.content_type(), ("vary", "accept".to_owned()))
+            (render_metrics(format, status), format.content_type(), ("vary", "accept".to_owned()))
         }
         Route::Calendar => {
             let Some(origin) = origin(request, env) else { return invalid_host() };
-            let body = api::calendar::calendar(&answer.json, &origin);
+            let HubResponse::Status(status) = &answer.response else { return unavailable() };
+            let body = render_calendar(&status.maintenance, &origin);
             (body, "text/calendar; charset=utf-8", ("", String::new()))
         }
         Route::AtomFeed | Route::RssFeed => {
             let Some(origin) = origin(request, env) else { return invalid_host() };
             let status = HubRequest::Status { audience: Audience::Public };
             let Fetched::Answer(status) = fetch(env, &status).await else { return unavailable() };
-            let (format, kind) = match route {
-                Route::AtomFeed => (Feed::Atom, "application/atom+xml; charset=utf-8"),
-                _ => (Feed::Rss, "application/rss+xml; charset=utf-8"),
+            let HubResponse::Status(status) = &status.answer.response else { return unavailable() };
+            let incidents = incidents(&answer.response);
+            let (body, kind) = match route {
+                Route::AtomFeed => {
+                    (render_atom(incidents, status, &origin), "application/atom+xml; charset=utf-8")
+                }
+                _ => (render_rss(incidents, status, &origin), "application/rss+xml; charset=utf-8"),
             };
-            let body = feed(format, incidents(&answer.response), &status.answer.json, &origin);
             (body, kind, ("", String::new()))
         }
         _ => return response::public(request, &answer.json, cached.age_ms, JSON),
@@ -70,6 +77,12 @@ fn incidents(response: &HubResponse) -> &[IncidentView] {
         HubResponse::Incidents(list) => list,
         _ => &[],
     }
+}
+
+/// The badge of the monitor in a response.
+fn badge(response: &HubResponse, options: &BadgeOptions) -> Option<Badge> {
+    let HubResponse::Monitor(detail) = response else { return None };
+    Some(Badge::new(&detail.monitor, options.metric, options.label.as_deref()))
 }
 
 fn invalid_host() -> Result<Response> {

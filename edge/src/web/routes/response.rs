@@ -6,6 +6,7 @@ use super::endpoint::Endpoint;
 use super::etag;
 use crate::hub_api::HubError;
 use crate::web::api;
+use crate::web::api::ProblemDocument;
 
 /// How long browsers and caches on the way may keep a public answer. One tick a minute is all that changes it.
 pub(crate) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
@@ -86,20 +87,7 @@ pub(super) fn options(endpoint: &Endpoint) -> Result<Response> {
 
 /// An error as a problem document (RFC 9457).
 pub(super) fn problem(status: u16, detail: &str) -> Result<Response> {
-    let title = match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        409 => "Conflict",
-        411 => "Length Required",
-        413 => "Content Too Large",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        _ => "Service Unavailable",
-    };
-    private(status, api::problem_json(status, title, detail), PROBLEM)
+    private(status, api::to_json(&ProblemDocument::new(status, detail)), PROBLEM)
 }
 
 /// An answer that no cache keeps; a 503 says when to repeat the request.

@@ -1,0 +1,86 @@
+//! The Atom feed (RFC 4287).
+
+use serde::Serialize;
+
+use super::{DECLARATION, FeedEntry, entries, plain_text};
+use crate::view::{IncidentView, StatusView, Timestamp};
+
+#[derive(Serialize)]
+struct Feed {
+    #[serde(rename = "@xmlns")]
+    namespace: &'static str,
+    #[serde(rename = "@xml:lang")]
+    language: &'static str,
+    id: String,
+    title: &'static str,
+    updated: Timestamp,
+    author: Author,
+    link: [Link; 2],
+    entry: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Author {
+    name: &'static str,
+}
+
+#[derive(Serialize)]
+struct Link {
+    #[serde(rename = "@rel")]
+    rel: &'static str,
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    #[serde(rename = "@href")]
+    href: String,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    id: String,
+    title: String,
+    published: Timestamp,
+    updated: Timestamp,
+    link: Link,
+    content: Content,
+}
+
+#[derive(Serialize)]
+struct Content {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    #[serde(rename = "$text")]
+    html: String,
+}
+
+/// The feed of incidents, newest first, and of the maintenance in the status. `origin`: where the page stands.
+pub fn render_atom(incidents: &[IncidentView], status: &StatusView, origin: &str) -> String {
+    let entries = entries(incidents, status);
+    let newest = entries.iter().map(|entry| entry.updated).max();
+    let page = |path: &str| Link { rel: "alternate", kind: "text/html", href: [origin, path].concat() };
+    let feed = Feed {
+        namespace: "http://www.w3.org/2005/Atom",
+        language: "en",
+        id: [origin, "/"].concat(),
+        title: "Status",
+        updated: newest.or(status.updated).unwrap_or_default(),
+        author: Author { name: "heapbeat" },
+        link: [
+            page("/"),
+            Link { rel: "self", kind: "application/atom+xml", href: [origin, "/feed.atom"].concat() },
+        ],
+        entry: entries
+            .into_iter()
+            .map(|FeedEntry { path, title, published, updated, content }| Entry {
+                id: [origin, &path].concat(),
+                title: plain_text(&title),
+                published,
+                updated,
+                link: page(&path),
+                content: Content { kind: "html", html: plain_text(&content) },
+            })
+            .collect(),
+    };
+    // No type here is one that XML cannot hold, so that this does not fail.
+    let xml = quick_xml::se::to_string_with_root("feed", &feed).unwrap_or_default();
+    [DECLARATION, &xml, "\n"].concat()
+}

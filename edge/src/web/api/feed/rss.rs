@@ -1,0 +1,87 @@
+//! The RSS 2.0 feed (<https://www.rssboard.org/rss-specification>).
+
+use serde::Serialize;
+
+use super::{DECLARATION, FeedEntry, entries, plain_text, rfc822};
+use crate::view::{IncidentView, StatusView};
+
+#[derive(Serialize)]
+struct Rss {
+    #[serde(rename = "@version")]
+    version: &'static str,
+    #[serde(rename = "@xmlns:atom")]
+    atom: &'static str,
+    channel: Channel,
+}
+
+#[derive(Serialize)]
+struct Channel {
+    title: &'static str,
+    link: String,
+    description: &'static str,
+    language: &'static str,
+    #[serde(rename = "atom:link")]
+    own_link: OwnLink,
+    item: Vec<Item>,
+}
+
+#[derive(Serialize)]
+struct OwnLink {
+    #[serde(rename = "@rel")]
+    rel: &'static str,
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    #[serde(rename = "@href")]
+    href: String,
+}
+
+#[derive(Serialize)]
+struct Item {
+    title: String,
+    link: String,
+    guid: Guid,
+    #[serde(rename = "pubDate")]
+    published: String,
+    description: String,
+}
+
+#[derive(Serialize)]
+struct Guid {
+    #[serde(rename = "@isPermaLink")]
+    is_permalink: bool,
+    #[serde(rename = "$text")]
+    id: String,
+}
+
+/// The feed of incidents, newest first, and of the maintenance in the status. `origin`: where the page stands.
+pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str) -> String {
+    let item = |FeedEntry { path, title, published, content, .. }: FeedEntry| {
+        let address = [origin, &path].concat();
+        Item {
+            title: plain_text(&title),
+            link: address.clone(),
+            guid: Guid { is_permalink: false, id: address },
+            published: rfc822(published.0),
+            description: plain_text(&content),
+        }
+    };
+    let rss = Rss {
+        version: "2.0",
+        atom: "http://www.w3.org/2005/Atom",
+        channel: Channel {
+            title: "Status",
+            link: [origin, "/"].concat(),
+            description: "Incidents and announced maintenance",
+            language: "en",
+            own_link: OwnLink {
+                rel: "self",
+                kind: "application/rss+xml",
+                href: [origin, "/feed.rss"].concat(),
+            },
+            item: entries(incidents, status).into_iter().map(item).collect(),
+        },
+    };
+    // No type here is one that XML cannot hold, so that this does not fail.
+    let xml = quick_xml::se::to_string_with_root("rss", &rss).unwrap_or_default();
+    [DECLARATION, &xml, "\n"].concat()
+}
