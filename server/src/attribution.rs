@@ -32,6 +32,9 @@ pub use snapshot::{Observer, PerRequest, RouteMemory, Snapshot};
 pub use thread_state::{sampling, set_sampling};
 
 pub(crate) use estimate::Booking;
-pub(crate) use live_bytes::{book, booked, drop_sample, held, rebook, unbook};
-pub(crate) use stacks::{StackId, Window, always_taken, take_always};
+pub(crate) use live_bytes::{book, booked, drop_sample, rebook, unbook};
+pub(crate) use stacks::{Window, always_taken, take_always};
+#[cfg(feature = "heap-profile")]
+pub(crate) use {live_bytes::held, stacks::StackId};
+
 pub(crate) use thread_state::{chance, correct, crossed, passes, tag};

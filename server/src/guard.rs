@@ -222,7 +222,7 @@ impl GuardBuilder {
         tracing::info!(
             heapbeat.memory.limit = first.limit.bytes.0,
             heapbeat.memory.limit_origin = first.limit.origin.as_str(),
-            "the memory limit is {} {}",
+            "memory limit: {} ({})",
             first.limit.bytes,
             first.limit.origin
         );

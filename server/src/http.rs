@@ -107,7 +107,7 @@ pub(crate) async fn serve(
         server.desk.recorder().stopping(&cause.to_string(), cause.as_str());
         drain.timeout
     };
-    tracing::info!(heapbeat.stop.cause = cause.as_str(), "{cause}: finishing what is in flight");
+    tracing::info!(heapbeat.stop.cause = cause.as_str(), "{cause}: finishing requests in flight");
     let ordered = async {
         match cause {
             StopCause::Terminate => sleep_until(begun + drain.window).await,
@@ -123,13 +123,13 @@ pub(crate) async fn serve(
     tokio::select! {
         ended = timeout_at(begun + within, ordered) => {
             if ended.is_ok() {
-                tracing::info!("stopped: everything in flight was finished");
+                tracing::info!("stopped: all requests in flight were finished");
                 server.desk.recorder().finished();
             } else {
-                tracing::warn!("stopped: {within:?} have passed, what is still in flight is cut");
+                tracing::warn!("stopped: the drain timeout of {within:?} is over, closing requests that are still in flight");
             }
         }
-        again = stop.cut() => tracing::warn!("{again} again: what is still in flight is cut"),
+        again = stop.cut() => tracing::warn!("{again} again: closing requests that are still in flight"),
     }
     cause
 }

@@ -4,14 +4,18 @@
 //! only taken when somebody asked for them, at start or for a window of time. Addresses become names when a profile is
 //! made, on a thread for such work, and what had to be read of the program's file for that is let go afterwards.
 
+#[cfg(feature = "heap-profile")]
 mod pprof;
+#[cfg(feature = "heap-profile")]
 mod symbols;
 
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::attribution::{StackId, Window, always_taken, held, sampling};
+#[cfg(feature = "heap-profile")]
+use crate::attribution::{StackId, held};
+use crate::attribution::{Window, always_taken, sampling};
 
 /// Shortest and longest window.
 const WINDOW: std::ops::RangeInclusive<u64> = 1..=300;
@@ -88,7 +92,15 @@ impl ProfileOptions {
         self.window.as_ref().map_or(Duration::ZERO, |(_, time)| *time)
     }
 
+    /// Without the feature no profile can be opened, so none is made.
+    #[cfg(not(feature = "heap-profile"))]
+    pub(crate) fn make(self, _now: UnixMillis, _waited: Duration) -> Vec<u8> {
+        drop(self);
+        Vec::new()
+    }
+
     /// Makes the profile. Takes up to seconds, and memory for the names meanwhile: `docs/finding-a-leak.md` has figures.
+    #[cfg(feature = "heap-profile")]
     pub(crate) fn make(self, now: UnixMillis, waited: Duration) -> Vec<u8> {
         let held = held(self.window.as_ref().map(|(window, _)| window.period()));
         let comment = match self.window {
@@ -97,17 +109,17 @@ impl ProfileOptions {
         };
         // Stacks need not be taken while names are looked up.
         drop(self);
-        let mut profile = pprof::Profile::default();
+        let mut profile = pprof::ProfileBuilder::default();
         let symbols = symbols::Symbols::new();
         let mut all: Vec<_> = held.into_iter().collect();
         all.sort_unstable_by(|a, b| b.1.bytes.cmp(&a.1.bytes).then(a.0.1.cmp(b.0.1)));
         for ((stack, route), held) in all {
             let locations = locations(&mut profile, &symbols, stack);
-            profile.sample(&locations, [held.samples, held.bytes], ("route", route));
+            profile.add_sample(locations, [held.samples, held.bytes], ("route", route));
         }
         let program = std::env::current_exe().unwrap_or_default().to_string_lossy().into_owned();
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        profile.finish(&pprof::Heading {
+        profile.encode(&pprof::ProfileHeader {
             values: [("samples", "count"), ("inuse_space", "bytes")],
             period: sampling().map_or(0, crate::attribution::MeanDistance::bytes),
             time_nanos: u64::try_from(now.0).unwrap_or(0).saturating_mul(1_000_000),
@@ -118,12 +130,13 @@ impl ProfileOptions {
     }
 }
 
-/// The addresses of a stack by their numbers in the profile, without those of the allocator itself.
-fn locations(profile: &mut pprof::Profile, symbols: &symbols::Symbols, stack: StackId) -> Vec<u64> {
+/// Returns the numbers of a stack's addresses in the profile, without those of the allocator itself.
+#[cfg(feature = "heap-profile")]
+fn locations(profile: &mut pprof::ProfileBuilder, symbols: &symbols::Symbols, stack: StackId) -> Vec<u64> {
     let frames = stack.frames();
     if frames.is_empty() {
         let unknown =
-            || vec![pprof::Line { function: "(no call stack was taken)".into(), ..Default::default() }];
+            || vec![pprof::SourceLine { function: "(no call stack was taken)".into(), ..Default::default() }];
         return vec![profile.location(0, unknown)];
     }
     let shown = frames.into_iter().filter(|address| !symbols.lines(*address).is_empty());

@@ -191,6 +191,6 @@ pub(crate) fn record(instance: &Instance) {
         boot: flight_recorder::boot_id(),
     };
     if let Err(error) = flight_recorder::begin(Path::new(&path), &head) {
-        tracing::warn!("no flight recorder: {error}; how this process ends will be known by its exit alone");
+        tracing::warn!("no flight recorder: {error}; only the exit status will tell how this process ended");
     }
 }

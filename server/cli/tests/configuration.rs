@@ -57,8 +57,8 @@ fn a_misspelled_variable_is_logged_with_the_setting_that_was_meant() {
 #[test]
 fn the_log_names_the_limit_and_carries_figures_for_machines() {
     let server = Server::start(&[("HEAPBEAT_MEMORY_LIMIT", "100MB")]);
-    let limit = server.said("the memory limit is");
-    assert_eq!(limit["message"], "the memory limit is 100.0 MB from HEAPBEAT_MEMORY_LIMIT");
+    let limit = server.said("memory limit: ");
+    assert_eq!(limit["message"], "memory limit: 100.0 MB (from HEAPBEAT_MEMORY_LIMIT)");
     let line = server.said("external");
     assert_eq!(line["heapbeat.memory.limit"], 104_857_600);
     assert_eq!(line["heapbeat.pressure"], "calm");

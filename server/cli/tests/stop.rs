@@ -25,7 +25,7 @@ fn sigterm_lets_a_request_finish_and_exits_with_0() {
     let answer = reply(&mut BufReader::new(stream), "GET").unwrap();
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     assert_eq!(server.wait().code(), Some(0));
-    server.said("everything in flight was finished");
+    server.said("all requests in flight were finished");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn what_takes_longer_than_the_drain_is_cut() {
     server.signal("TERM");
     assert!(reply(&mut BufReader::new(stream), "GET").is_none(), "no answer, as it was not finished");
     assert_eq!(server.wait().code(), Some(0));
-    server.said("what is still in flight is cut");
+    server.said("closing requests that are still in flight");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_second_signal_ends_it_at_once() {
         let stream = begin(&server, 60_000);
         server.signal(first);
         until("the first signal to be heard", || {
-            (server.logged("finishing what is in flight").len() == 1).then_some(())
+            (server.logged("finishing requests in flight").len() == 1).then_some(())
         });
         server.signal(second);
         assert_eq!(server.wait().code(), Some(0), "{first} {second}");

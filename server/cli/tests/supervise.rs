@@ -78,7 +78,7 @@ fn two_that_do_not_fit_follow_one_after_the_other_and_nobody_is_refused() {
     server.get("/demo/leak?mb=60");
     until("the recycle", || (server.logged("recycled: worker").len() == 1).then_some(()));
     let tally = load.stop();
-    server.said("this one finishes first, connections wait");
+    server.said("draining the current one first");
     // What was asked for beyond the last mark may have been shed for a moment.
     assert_eq!((tally.failed, tally.sent), (0, tally.answered + tally.shed), "{tally:?}");
 }
@@ -132,7 +132,7 @@ fn the_command_line_asks_and_says_what_became_of_it() {
     let told = String::from_utf8(done.stdout).unwrap();
     assert_eq!(done.status.code(), Some(0), "{told}");
     assert!(
-        told.starts_with(&format!("process {pid} has a fresh worker; the old one left after ")),
+        told.starts_with(&format!("process {pid} has a fresh worker; the old one exited after ")),
         "{told}"
     );
     let new = server.worker();
@@ -253,6 +253,6 @@ fn a_stopped_server_leaves_nobody_behind() {
         server.signal(name);
         assert_eq!(server.wait().code(), Some(0));
         assert!(!lives(worker), "{name}");
-        assert_eq!(server.logged("is cut").len(), 0, "one Ctrl-C is one Ctrl-C");
+        assert_eq!(server.logged("killing it").len(), 0, "one Ctrl-C is one Ctrl-C");
     }
 }

@@ -66,7 +66,7 @@ fn the_owner_learns_how_the_worker_before_ended_from_the_report_and_in_the_termi
     let check = ["check-memory", "--once", "--url", &url];
     let shown = heapbeat_test_support::heapbeat(&check, &[("HEAPBEAT_SECRET", SECRET)]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
-    let line = shown.lines().find(|line| line.contains("last ended")).unwrap_or_else(|| panic!("{shown}"));
+    let line = shown.lines().find(|line| line.contains("last exit")).unwrap_or_else(|| panic!("{shown}"));
     assert!(line.contains(" ago: crash: it was ended by SIGKILL"), "{line}");
 }
 

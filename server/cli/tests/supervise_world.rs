@@ -105,7 +105,7 @@ fn as_pid_1_it_reaps_passes_signals_on_and_its_end_ends_all() {
     inside("kill -TERM 1");
     assert_eq!(server.wait().code(), Some(0));
     assert!(!lives(worker) && !lives(supervisor));
-    assert_eq!(server.logged("is cut").len(), 0);
+    assert_eq!(server.logged("killing it").len(), 0);
 
     let (mut server, supervisor) = start();
     let worker = children(supervisor)[0];

@@ -2,13 +2,16 @@
 //!
 //! Two relaxed additions per sample, one sample per 512 KiB: nobody ever waits for anybody here.
 
+#[cfg(feature = "heap-profile")]
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
 use super::estimate::{Booking, standard_error};
+#[cfg(feature = "heap-profile")]
 use super::route::route;
+#[cfg(feature = "heap-profile")]
 use super::stacks::StackId;
 use super::table::Table;
 use super::tag::{TAGS, Tag};
@@ -94,6 +97,7 @@ pub(super) fn of(tag: Tag) -> LiveBytes {
     }
 }
 
+#[cfg(feature = "heap-profile")]
 /// Live bytes of one route that were allocated at one place in the code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HeldSample {
@@ -103,6 +107,7 @@ pub(crate) struct HeldSample {
     pub(crate) samples: u64,
 }
 
+#[cfg(feature = "heap-profile")]
 /// Everything that is held, by place and route. With a period: only what was allocated in it.
 pub(crate) fn held(period: Option<u16>) -> HashMap<(StackId, &'static str), HeldSample> {
     let mut sums: HashMap<(StackId, Tag), HeldSample> = HashMap::new();

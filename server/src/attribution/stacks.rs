@@ -60,16 +60,19 @@ impl StackId {
         }
     }
 
+    #[cfg(feature = "heap-profile")]
     /// The same stack, whenever it was taken.
     pub(super) const fn place(self) -> Self {
         StackId { period: 0, place: self.place }
     }
 
+    #[cfg(feature = "heap-profile")]
     /// The period it was taken in; 0 when there was none.
     pub(crate) const fn period(self) -> u16 {
         self.period
     }
 
+    #[cfg(feature = "heap-profile")]
     /// Return addresses, innermost first. Empty when the stack found no room, or is being written at this moment.
     pub(crate) fn frames(self) -> Vec<usize> {
         usize::from(self.place)
@@ -102,6 +105,7 @@ fn next_period() -> u16 {
 /// A stretch of time in which samples have their stacks; ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Window {
+    #[cfg(feature = "heap-profile")]
     period: u16,
 }
 
@@ -113,9 +117,13 @@ impl Window {
         }
         let period = next_period();
         PERIOD.store(period, Ordering::Relaxed);
-        Some(Window { period })
+        Some(Window {
+            #[cfg(feature = "heap-profile")]
+            period,
+        })
     }
 
+    #[cfg(feature = "heap-profile")]
     /// What marks its samples.
     pub(crate) fn period(&self) -> u16 {
         self.period
@@ -206,6 +214,7 @@ impl Stack {
         self.length.store(u32::try_from(frames.len()).unwrap_or(0), Ordering::Release);
     }
 
+    #[cfg(feature = "heap-profile")]
     fn read(&self) -> Vec<usize> {
         let length = self.length.load(Ordering::Acquire) as usize;
         self.frames.iter().take(length).map(|frame| frame.load(Ordering::Relaxed)).collect()

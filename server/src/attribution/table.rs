@@ -10,7 +10,7 @@
 //! back, so at any time one thread at most speaks for an address. Only slots are contended, and a compare-exchange
 //! settles these.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::estimate::{Booking, MeanDistance};
 use super::stacks::StackId;
@@ -129,6 +129,7 @@ impl Table {
         Some(booking)
     }
 
+    #[cfg(feature = "heap-profile")]
     /// Every booking, one after the other, while others come and go. One that is changed at just this moment may be
     /// left out.
     pub(crate) fn each(&self, mut show: impl FnMut(Booking)) {
@@ -137,7 +138,7 @@ impl Table {
                 let before = key.load(Ordering::Acquire);
                 let booking = bucket.read(way);
                 // Keeps the reads of the booking from being moved behind the second look at its key.
-                fence(Ordering::Acquire);
+                std::sync::atomic::fence(Ordering::Acquire);
                 if before != EMPTY && before != CLAIMED && key.load(Ordering::Relaxed) == before {
                     show(booking);
                 }

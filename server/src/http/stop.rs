@@ -170,7 +170,7 @@ impl fmt::Display for StopCause {
             StopCause::Terminate => "SIGTERM",
             StopCause::Interrupt => "SIGINT",
             StopCause::Asked => "the application asked to stop",
-            StopCause::Memory => "memory stayed too full",
+            StopCause::Memory => "memory stayed too high",
             StopCause::HandOver(_) => "a fresh worker takes over",
             StopCause::Orphaned => "the supervisor is gone",
         })

@@ -126,7 +126,7 @@ pub enum RecycleReason {
 impl fmt::Display for RecycleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            RecycleReason::Threshold => "memory reached the mark",
+            RecycleReason::Threshold => "memory reached the recycle threshold",
             RecycleReason::Forecast => {
                 "memory will reach the limit before a later replacement could be ready"
             }

@@ -1,205 +1,246 @@
-//! Profiles as `pprof` reads them: `profile.proto` (<https://github.com/google/pprof/blob/main/proto/profile.proto>),
-//! not compressed, which its tools take as well.
+//! A profile in the format of `pprof`: `profile.proto`
+//! (<https://github.com/google/pprof/blob/main/proto/profile.proto>), not compressed, which its tools read as well.
 //!
-//! Written by hand: a profile is nested lists of numbers, and the encoding of those is forty lines where a protobuf
-//! crate would bring a compiler along. Pure.
+//! The messages are `prost` structs with the field names and numbers of the schema; fields that heapbeat never sets are left
+//! out. [`ProfileBuilder`] numbers addresses, functions and texts, as the format refers to all of them by number.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A profile to be.
-#[derive(Debug, Default)]
-pub(super) struct Profile {
-    samples: Message,
-    locations: Interned<usize>,
-    functions: Interned<(u64, u64)>,
-    strings: Strings,
-    written_locations: Message,
-    written_functions: Message,
+use prost::Message;
+
+#[derive(Clone, PartialEq, Message)]
+struct Profile {
+    #[prost(message, repeated, tag = "1")]
+    sample_type: Vec<ValueType>,
+    #[prost(message, repeated, tag = "2")]
+    sample: Vec<Sample>,
+    #[prost(message, repeated, tag = "3")]
+    mapping: Vec<Mapping>,
+    #[prost(message, repeated, tag = "4")]
+    location: Vec<Location>,
+    #[prost(message, repeated, tag = "5")]
+    function: Vec<Function>,
+    #[prost(string, repeated, tag = "6")]
+    string_table: Vec<String>,
+    #[prost(int64, tag = "9")]
+    time_nanos: i64,
+    #[prost(int64, tag = "10")]
+    duration_nanos: i64,
+    #[prost(message, optional, tag = "11")]
+    period_type: Option<ValueType>,
+    #[prost(int64, tag = "12")]
+    period: i64,
+    #[prost(int64, repeated, tag = "13")]
+    comment: Vec<i64>,
+    #[prost(int64, tag = "14")]
+    default_sample_type: i64,
 }
 
-/// What stands behind one address: the function it is in, and those that were inlined into that, innermost first.
-pub(super) type Lines = Vec<Line>;
+#[derive(Clone, PartialEq, Message)]
+struct ValueType {
+    #[prost(int64, tag = "1")]
+    r#type: i64,
+    #[prost(int64, tag = "2")]
+    unit: i64,
+}
 
-/// One function at one place.
+#[derive(Clone, PartialEq, Message)]
+struct Sample {
+    #[prost(uint64, repeated, tag = "1")]
+    location_id: Vec<u64>,
+    #[prost(int64, repeated, tag = "2")]
+    value: Vec<i64>,
+    #[prost(message, repeated, tag = "3")]
+    label: Vec<Label>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Label {
+    #[prost(int64, tag = "1")]
+    key: i64,
+    #[prost(int64, tag = "2")]
+    str: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+#[expect(clippy::struct_excessive_bools, reason = "the schema has them")]
+struct Mapping {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    #[prost(uint64, tag = "3")]
+    memory_limit: u64,
+    #[prost(int64, tag = "5")]
+    filename: i64,
+    #[prost(bool, tag = "7")]
+    has_functions: bool,
+    #[prost(bool, tag = "8")]
+    has_filenames: bool,
+    #[prost(bool, tag = "9")]
+    has_line_numbers: bool,
+    #[prost(bool, tag = "10")]
+    has_inline_frames: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Location {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    #[prost(uint64, tag = "2")]
+    mapping_id: u64,
+    #[prost(uint64, tag = "3")]
+    address: u64,
+    #[prost(message, repeated, tag = "4")]
+    line: Vec<Line>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Line {
+    #[prost(uint64, tag = "1")]
+    function_id: u64,
+    #[prost(int64, tag = "2")]
+    line: i64,
+}
+
+/// A function; without a system name, as pprof takes one that equals the name for mangled and cuts the generics out of it.
+#[derive(Clone, PartialEq, Message)]
+struct Function {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    #[prost(int64, tag = "2")]
+    name: i64,
+    #[prost(int64, tag = "4")]
+    filename: i64,
+}
+
+/// One function at one place of its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct SourceLine {
     pub(super) function: String,
     pub(super) file: String,
     pub(super) number: u32,
 }
 
-/// What is said once of the whole profile.
+/// The properties of a whole profile.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Heading<'a> {
+pub(super) struct ProfileHeader<'a> {
     /// Names and units of each sample's values.
     pub(super) values: [(&'a str, &'a str); 2],
     /// Mean distance between two samples, in bytes.
     pub(super) period: u64,
+    /// Wall time in nanoseconds since 1970.
     pub(super) time_nanos: u64,
+    /// Length of the window in nanoseconds.
     pub(super) duration_nanos: u64,
-    /// The program's file.
+    /// Path of the program's file.
     pub(super) program: &'a str,
     pub(super) comment: &'a str,
 }
 
-impl Profile {
-    /// The number of an address; its lines are asked for once.
-    pub(super) fn location(&mut self, address: usize, lines: impl FnOnce() -> Lines) -> u64 {
-        let (id, new) = self.locations.id(address);
-        if new {
-            let mut location = Message::default();
-            location.number(1, id).number(2, 1).number(3, address as u64);
-            for line in lines() {
-                let function = self.function(&line);
-                let mut written = Message::default();
-                written.number(1, function).number(2, u64::from(line.number));
-                location.message(4, &written);
-            }
-            self.written_locations.message(4, &location);
+/// The only mapping: all addresses are symbolized already, so nobody needs to look anything up.
+const MAPPING: u64 = 1;
+
+/// Builds a profile sample by sample.
+#[derive(Debug, Default)]
+pub(super) struct ProfileBuilder {
+    profile: Profile,
+    locations: Numbering<usize>,
+    functions: Numbering<(i64, i64)>,
+    strings: Numbering<String>,
+}
+
+impl ProfileBuilder {
+    /// Returns the number of an address. `lines` is asked once for the function at the address and those inlined into it,
+    /// innermost first.
+    pub(super) fn location(&mut self, address: usize, lines: impl FnOnce() -> Vec<SourceLine>) -> u64 {
+        let (id, is_new) = self.locations.number(address);
+        if is_new {
+            let line = lines()
+                .into_iter()
+                .map(|line| Line { line: line.number.into(), function_id: self.function(line) })
+                .collect();
+            let location = Location { id, mapping_id: MAPPING, address: address as u64, line };
+            self.profile.location.push(location);
         }
         id
     }
 
-    fn function(&mut self, line: &Line) -> u64 {
-        let key = (self.strings.id(&line.function), self.strings.id(&line.file));
-        let (id, new) = self.functions.id(key);
-        if new {
-            let mut function = Message::default();
-            // No system name: where it equals the name, pprof takes that for mangled and cuts the generics out of it.
-            function.number(1, id).number(2, key.0).number(4, key.1);
-            self.written_functions.message(5, &function);
+    fn function(&mut self, line: SourceLine) -> u64 {
+        let (name, filename) = (self.string(&line.function), self.string(&line.file));
+        let (id, is_new) = self.functions.number((name, filename));
+        if is_new {
+            self.profile.function.push(Function { id, name, filename });
         }
         id
     }
 
-    /// One stack, innermost address first, with its values and one label.
-    pub(super) fn sample(&mut self, locations: &[u64], values: [u64; 2], (key, label): (&str, &str)) {
-        let mut written = Message::default();
-        written.number(1, self.strings.id(key)).number(2, self.strings.id(label));
-        let mut sample = Message::default();
-        sample.numbers(1, locations).numbers(2, &values).message(3, &written);
-        self.samples.message(2, &sample);
+    /// Adds a stack, innermost address first, with its values and one label.
+    pub(super) fn add_sample(&mut self, locations: Vec<u64>, values: [u64; 2], label: (&str, &str)) {
+        let label = Label { key: self.string(label.0), str: self.string(label.1) };
+        let value = values.map(signed).to_vec();
+        self.profile.sample.push(Sample { location_id: locations, value, label: vec![label] });
     }
 
-    /// The encoded profile.
-    pub(super) fn finish(mut self, heading: &Heading) -> Vec<u8> {
-        let mut profile = Message::default();
-        for (name, unit) in heading.values {
-            profile.message(1, &self.value_type(name, unit));
-        }
-        let space = self.value_type("space", "bytes");
-        let mut mapping = Message::default();
-        // Everything is symbolised already, so one mapping for all and no look-up anywhere.
-        mapping.number(1, 1).number(3, u64::MAX).number(5, self.strings.id(heading.program));
-        for flag in 7..=10 {
-            mapping.number(flag, 1);
-        }
-        let (comment, usual) = (self.strings.id(heading.comment), self.strings.id(heading.values[1].0));
-        profile.append(&self.samples).message(3, &mapping);
-        profile.append(&self.written_locations).append(&self.written_functions);
-        for text in &self.strings.all {
-            profile.bytes(6, text.as_bytes());
-        }
-        profile.number(9, heading.time_nanos).number(10, heading.duration_nanos).message(11, &space);
-        profile.number(12, heading.period).numbers(13, &[comment]).number(14, usual);
-        profile.0
+    /// Encodes the profile.
+    pub(super) fn encode(mut self, header: &ProfileHeader) -> Vec<u8> {
+        self.profile.sample_type = header.values.map(|(name, unit)| self.value_type(name, unit)).to_vec();
+        self.profile.mapping = vec![Mapping {
+            id: MAPPING,
+            memory_limit: u64::MAX,
+            filename: self.string(header.program),
+            has_functions: true,
+            has_filenames: true,
+            has_line_numbers: true,
+            has_inline_frames: true,
+        }];
+        self.profile.time_nanos = signed(header.time_nanos);
+        self.profile.duration_nanos = signed(header.duration_nanos);
+        self.profile.period_type = Some(self.value_type("space", "bytes"));
+        self.profile.period = signed(header.period);
+        self.profile.comment = vec![self.string(header.comment)];
+        self.profile.default_sample_type = self.string(header.values[1].0);
+        self.profile.encode_to_vec()
     }
 
-    fn value_type(&mut self, name: &str, unit: &str) -> Message {
-        let mut written = Message::default();
-        written.number(1, self.strings.id(name)).number(2, self.strings.id(unit));
-        written
+    fn value_type(&mut self, name: &str, unit: &str) -> ValueType {
+        ValueType { r#type: self.string(name), unit: self.string(unit) }
+    }
+
+    /// Returns the number of a text in the string table, whose first entry is empty.
+    fn string(&mut self, text: &str) -> i64 {
+        if self.profile.string_table.is_empty() {
+            self.profile.string_table.push(String::new());
+        }
+        if text.is_empty() {
+            return 0;
+        }
+        let (id, is_new) = self.strings.number(text.to_owned());
+        if is_new {
+            self.profile.string_table.push(text.to_owned());
+        }
+        signed(id)
     }
 }
 
 /// Numbers from 1, in the order in which things come.
 #[derive(Debug)]
-struct Interned<T>(HashMap<T, u64>);
+struct Numbering<T>(HashMap<T, u64>);
 
-impl<T> Default for Interned<T> {
+impl<T> Default for Numbering<T> {
     fn default() -> Self {
-        Interned(HashMap::new())
+        Numbering(HashMap::new())
     }
 }
 
-impl<T: Eq + Hash> Interned<T> {
-    fn id(&mut self, thing: T) -> (u64, bool) {
+impl<T: Eq + Hash> Numbering<T> {
+    /// Returns a thing's number, and whether it is new.
+    fn number(&mut self, thing: T) -> (u64, bool) {
         let next = self.0.len() as u64 + 1;
         let id = *self.0.entry(thing).or_insert(next);
         (id, id == next)
     }
 }
 
-/// The table of strings; the first is empty, as the format wants it.
-#[derive(Debug)]
-struct Strings {
-    all: Vec<String>,
-    ids: HashMap<String, u64>,
-}
-
-impl Default for Strings {
-    fn default() -> Self {
-        Strings { all: vec![String::new()], ids: HashMap::from([(String::new(), 0)]) }
-    }
-}
-
-impl Strings {
-    fn id(&mut self, text: &str) -> u64 {
-        if let Some(id) = self.ids.get(text) {
-            return *id;
-        }
-        let id = self.all.len() as u64;
-        self.all.push(text.to_owned());
-        self.ids.insert(text.to_owned(), id);
-        id
-    }
-}
-
-/// Fields of a protobuf message, encoded (<https://protobuf.dev/programming-guides/encoding/>).
-#[derive(Clone, Debug, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value.to_le_bytes()[0] | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value.to_le_bytes()[0]);
-    }
-
-    /// A number; 0 is what a reader takes when there is none.
-    fn number(&mut self, field: u32, value: u64) -> &mut Self {
-        if value != 0 {
-            self.varint(u64::from(field) << 3);
-            self.varint(value);
-        }
-        self
-    }
-
-    fn bytes(&mut self, field: u32, bytes: &[u8]) -> &mut Self {
-        self.varint(u64::from(field) << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn message(&mut self, field: u32, message: &Message) -> &mut Self {
-        self.bytes(field, &message.0)
-    }
-
-    /// Packed numbers.
-    fn numbers(&mut self, field: u32, values: &[u64]) -> &mut Self {
-        let mut packed = Message::default();
-        for value in values {
-            packed.varint(*value);
-        }
-        self.message(field, &packed)
-    }
-
-    fn append(&mut self, fields: &Message) -> &mut Self {
-        self.0.extend_from_slice(&fields.0);
-        self
-    }
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }

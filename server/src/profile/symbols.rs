@@ -6,12 +6,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::pprof::{Line, Lines};
+use super::pprof::SourceLine;
 
-/// Looks addresses up, each once; lets go of the program's file at its end.
+/// Looks addresses up, each once; releases the program's file when dropped.
 #[derive(Debug, Default)]
 pub(super) struct Symbols {
-    known: RefCell<HashMap<usize, Lines>>,
+    known: RefCell<HashMap<usize, Vec<SourceLine>>>,
 }
 
 impl Symbols {
@@ -19,13 +19,12 @@ impl Symbols {
         Self::default()
     }
 
-    /// What stands behind a return address, innermost first. Empty when that is nothing but the allocator.
-    pub(super) fn lines(&self, address: usize) -> Lines {
+    /// Returns the functions at a return address, innermost first; empty if all of them are the allocator's.
+    pub(super) fn lines(&self, address: usize) -> Vec<SourceLine> {
         self.known.borrow_mut().entry(address).or_insert_with(|| resolve(address)).clone()
     }
 }
 
-#[cfg(feature = "heap-profile")]
 impl Drop for Symbols {
     fn drop(&mut self) {
         backtrace::clear_symbol_cache();
@@ -53,10 +52,10 @@ fn is_allocators_file(file: &str) -> bool {
     })
 }
 
-fn resolve(address: usize) -> Lines {
+fn resolve(address: usize) -> Vec<SourceLine> {
     let mut lines = symbols_at(address);
     if lines.iter().all(|line| line.function.is_empty()) {
-        return vec![Line { function: format!("{address:#x}"), ..Line::default() }];
+        return vec![SourceLine { function: format!("{address:#x}"), ..SourceLine::default() }];
     }
     // The allocator may be inlined into its caller, which is the one to show.
     let own =
@@ -65,25 +64,17 @@ fn resolve(address: usize) -> Lines {
 }
 
 /// The functions at an address, innermost first; several where some were inlined.
-#[cfg(feature = "heap-profile")]
-fn symbols_at(address: usize) -> Lines {
-    let mut lines = Lines::new();
+fn symbols_at(address: usize) -> Vec<SourceLine> {
+    let mut lines = Vec::new();
     backtrace::resolve(std::ptr::without_provenance_mut(address), |symbol| {
         let function = symbol.name().map_or_else(String::new, |name| plain(&format!("{name:#}")));
         let file = symbol.filename().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
-        lines.push(Line { function, file, number: symbol.lineno().unwrap_or(0) });
+        lines.push(SourceLine { function, file, number: symbol.lineno().unwrap_or(0) });
     });
     lines
 }
 
-/// Without the feature nothing is known of an address.
-#[cfg(not(feature = "heap-profile"))]
-fn symbols_at(_: usize) -> Lines {
-    Lines::new()
-}
-
 /// A name as people write it: `a::b::{closure}` instead of `a::b::{{closure}}`.
-#[cfg(feature = "heap-profile")]
 fn plain(name: &str) -> String {
     name.replace("{{closure}}", "{closure}")
 }
@@ -116,6 +107,6 @@ mod tests {
     #[test]
     fn an_address_that_is_nowhere_is_told_as_it_is() {
         let lines = Symbols::new().lines(0x10);
-        assert_eq!(lines, [Line { function: "0x10".into(), ..Line::default() }]);
+        assert_eq!(lines, [SourceLine { function: "0x10".into(), ..SourceLine::default() }]);
     }
 }

@@ -1,20 +1,20 @@
-use super::pprof::{Heading, Line, Profile};
+use super::pprof::{ProfileBuilder, ProfileHeader, SourceLine};
 use super::*;
 use heapbeat_test_support::pprof as decoded;
 
-fn line(function: &str, file: &str, line: u32) -> Line {
-    Line { function: function.into(), file: file.into(), number: line }
+fn line(function: &str, file: &str, line: u32) -> SourceLine {
+    SourceLine { function: function.into(), file: file.into(), number: line }
 }
 
 #[test]
 fn another_decoder_reads_what_was_written() {
-    let mut profile = Profile::default();
+    let mut profile = ProfileBuilder::default();
     let leaf = profile.location(0x10, || vec![line("inlined", "a.rs", 7), line("leaf", "a.rs", 300)]);
     let root = profile.location(0x7fff_ffff_f000, || vec![line("main", "m.rs", 1)]);
     assert_eq!(profile.location(0x10, || panic!("asked for once")), leaf);
-    profile.sample(&[leaf, root], [3, 1 << 40], ("route", "GET /é"));
-    profile.sample(&[root], [1, 0], ("route", "(untagged)"));
-    let written = profile.finish(&Heading {
+    profile.add_sample(vec![leaf, root], [3, 1 << 40], ("route", "GET /é"));
+    profile.add_sample(vec![root], [1, 0], ("route", "(untagged)"));
+    let written = profile.encode(&ProfileHeader {
         values: [("samples", "count"), ("inuse_space", "bytes")],
         period: 524_288,
         time_nanos: 1_800_000_000_000_000_000,

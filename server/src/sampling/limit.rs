@@ -72,8 +72,8 @@ impl fmt::Display for LimitOrigin {
         f.write_str(match self {
             LimitOrigin::Configured => "from HEAPBEAT_MEMORY_LIMIT",
             LimitOrigin::Cgroup => "from the cgroup",
-            LimitOrigin::Physical => "all that the machine has",
-            LimitOrigin::Capped => "the most that is used unless HEAPBEAT_MEMORY_LIMIT asks for more",
+            LimitOrigin::Physical => "physical memory",
+            LimitOrigin::Capped => "default cap; raise it with HEAPBEAT_MEMORY_LIMIT",
         })
     }
 }

@@ -123,7 +123,7 @@ impl ProgramMonitor {
                     rung.as_str(),
                     self.forecaster.assess(limit)
                 ),
-                Action::Cleared => tracing::info!("memory is calm again: {memory} of {limit}"),
+                Action::Cleared => tracing::info!("memory is back to normal: {memory} of {limit}"),
                 Action::Purge => self.shrink(subject.pid),
                 Action::Recycle(reason) => {
                     let why = format!("{reason} ({memory} of {limit})");

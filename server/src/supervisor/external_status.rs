@@ -68,7 +68,9 @@ impl ExternalStatus {
         match flight_recorder::recorder(path, &head) {
             Ok(recorder) => live.recorder = Some(recorder),
             Err(error) => {
-                tracing::warn!("no flight recorder: {error}; how it ends will be known by its exit alone");
+                tracing::warn!(
+                    "no flight recorder: {error}; only the exit status will tell how the program ended"
+                );
             }
         }
     }

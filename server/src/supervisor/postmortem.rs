@@ -90,33 +90,35 @@ pub(super) fn log(exit: &Exit, who: &str) {
 /// What is worth saying beside that.
 pub(super) fn say(notice: &Notice) {
     match notice {
-        Notice::Waiting(wait) => tracing::warn!("the next attempt is made in {:.1} s", wait.as_secs_f64()),
+        Notice::Waiting(wait) => {
+            tracing::warn!("next attempt to start a worker in {:.1} s", wait.as_secs_f64());
+        }
         Notice::CrashLoop(failures) => tracing::error!(
             heapbeat.supervisor.failures = failures,
-            "crash loop: {failures} workers in a row failed; it is tried again, ever more slowly"
+            "crash loop: {failures} workers in a row failed; the supervisor retries with growing pauses"
         ),
         Notice::Replacing(why) => tracing::info!("starting a fresh worker beside this one: {why}"),
-        Notice::OneAfterTheOther(why) => tracing::warn!(
-            "a fresh worker is wanted ({why}), but there is no room for two: this one finishes first, connections wait"
-        ),
+        Notice::OneAfterTheOther(why) => {
+            tracing::warn!("{why}; not enough headroom to run two workers, draining the current one first");
+        }
         Notice::Replaced(number) => {
             tracing::info!(heapbeat.supervisor.worker = number, "recycled: worker {number} has taken over");
         }
         Notice::ReplacementFailed => {
             tracing::error!("the fresh worker did not get ready; the old one stays");
         }
-        Notice::Hung(number) => tracing::error!("worker {number} gives no sign of life: it is stopped"),
+        Notice::Hung(number) => tracing::error!("worker {number} gives no sign of life: killing it"),
         Notice::StartTimedOut(number) => {
-            tracing::error!("worker {number} did not get ready in time: it is stopped");
+            tracing::error!("worker {number} did not get ready in time: killing it");
         }
-        Notice::Cut(number) => tracing::warn!("worker {number} did not finish in time: it is cut"),
+        Notice::Cut(number) => tracing::warn!("worker {number} did not finish in time: killing it"),
         Notice::NoRoom(number) => tracing::warn!(
-            "worker {number} is cut while it finishes: its memory is needed by the one that serves"
+            "worker {number} is stopped before its requests have finished: the worker that serves needs its memory"
         ),
         Notice::StartFailed(why) => tracing::error!("cannot start a worker: {why}"),
         Notice::NoRoomForTwo => tracing::error!(
-            "no fresh worker: there is no room for two, and this one works; stop the server and start it again instead"
+            "cannot recycle: not enough headroom to run two workers; restart the server instead"
         ),
-        Notice::CannotReplace => tracing::warn!("no fresh worker now: this one has only just begun"),
+        Notice::CannotReplace => tracing::warn!("cannot recycle yet: the worker is still starting"),
     }
 }

@@ -214,7 +214,7 @@ impl WorkerProcess {
     /// beside the one that took over.
     pub(super) fn kill_rest(&self) {
         match kill_process_group(self.pid, Signal::KILL) {
-            Ok(()) => tracing::info!("ended what program {} had left running", self.number),
+            Ok(()) => tracing::info!("killed processes that program {} left running", self.number),
             // The usual case: there is nobody left in its group.
             Err(error) => tracing::debug!("nothing is left of program {}: {error}", self.number),
         }

@@ -218,7 +218,7 @@ impl IpcReader {
 
     /// The supervisor is gone, and nobody can restart, stop or watch this process any more.
     fn leave_orphaned(&self) {
-        tracing::error!("the supervisor is gone: finishing what is in flight, then leaving");
+        tracing::error!("the supervisor is gone: finishing requests in flight, then exiting");
         self.ask(StopRequest::Orphaned);
         #[expect(clippy::disallowed_methods, reason = "a thread that has nothing else to do")]
         std::thread::sleep(self.pace.drain + ORPHAN);

@@ -196,7 +196,7 @@ impl Server {
     /// Asks for a fresh worker until one is started. A single signal could come too early: a supervisor learns a moment after
     /// everybody else that its worker is ready.
     pub fn recycle(&self) {
-        let counts = || ["starting a fresh worker", "only just begun"].map(|text| self.logged(text).len());
+        let counts = || ["starting a fresh worker", "is still starting"].map(|text| self.logged(text).len());
         until("a fresh worker", || {
             let before = counts();
             self.signal("USR2");
