@@ -90,18 +90,18 @@ pub(crate) fn inspect(options: &Options) -> Verdict {
 /// failed measurement is reported and repeated, unless none has succeeded yet or the target cannot come back.
 fn print(source: &mut Source, options: &Options) -> Verdict {
     let (_keep, never) = std::sync::mpsc::channel::<()>();
-    let mut seen = false;
+    let mut measured = false;
     loop {
         let snapshot = match source.measure() {
             Ok(snapshot) => snapshot,
-            Err(error) if seen && !error.is_final() => {
+            Err(error) if measured && !error.is_final() => {
                 print_error(&format!("{error}; trying again"));
                 let _ = never.recv_timeout(options.interval);
                 continue;
             }
             Err(error) => return report_failure(&error),
         };
-        seen = true;
+        measured = true;
         let text =
             if options.json { text::json(&snapshot) + "\n" } else { text::report(&snapshot, options.color) };
         if io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()).is_err()

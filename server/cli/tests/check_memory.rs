@@ -1,4 +1,4 @@
-//! `heapbeat check-memory` as a script sees it: of a server that signs, of one that does not, and of any process.
+//! `heapbeat check-memory` in a script: with a server that signs, with one that does not, and with any process.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -26,10 +26,10 @@ fn texts(output: &Output) -> (String, String, Option<i32>) {
     (text(&output.stdout), text(&output.stderr), output.status.code())
 }
 
-/// How the little server answers a signed request.
+/// How the stub server answers a signed request.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// As it should.
+    /// Correctly.
     Signed,
     /// With the signature of another secret.
     Forged,
@@ -37,8 +37,8 @@ enum Answer {
     Refused,
 }
 
-/// A server for as many requests as come; its address.
-fn little_server(answer: Answer) -> String {
+/// Starts a server that answers every request, and returns its address.
+fn stub_server(answer: Answer) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -74,7 +74,7 @@ fn reply(answer: Answer, target: &str, header: Option<&str>) -> (u16, String, Ve
     (200, format!("{HEADER}: {}\r\n", signer.sign_response(request.nonce, &body)), body)
 }
 
-/// At 450 of 512 MB, one route in it.
+/// A report at 450 of 512 MB with one route.
 fn report() -> Report {
     let mb = Bytes::from_mb;
     let now = UnixMillis(1_800_000_000_000);
@@ -119,19 +119,19 @@ fn report() -> Report {
 }
 
 #[test]
-fn a_signed_report_is_told_whole() {
-    let url = little_server(Answer::Signed);
+fn a_signed_report_is_printed_completely() {
+    let url = stub_server(Answer::Signed);
     let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
     assert!(out.contains("limit         512.0 MB (cgroup)") && out.contains("POST /upload [2J"), "{out}");
     assert!(out.contains("warning  Memory is at 450.0 MB of 512.0 MB (88 %)."), "{out}");
-    assert!(!out.contains('\u{1b}'), "a pipe gets no colors and obeys no target: {out}");
+    assert!(!out.contains('\u{1b}'), "a pipe gets no colors and no control characters: {out}");
     assert_eq!((err.as_str(), code), ("", Some(1)));
 }
 
 #[test]
-fn json_goes_on_until_the_pipe_closes() {
-    let url = little_server(Answer::Signed);
+fn json_is_printed_until_the_pipe_closes() {
+    let url = stub_server(Answer::Signed);
     let arguments = ["check-memory", "--json", "--interval", "100ms", "--url", &url];
     let mut child = heapbeat(&arguments, &[("HEAPBEAT_SECRET", SECRET)]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -148,7 +148,7 @@ fn json_goes_on_until_the_pipe_closes() {
 }
 
 #[test]
-fn a_look_that_fails_is_said_and_the_next_one_made() {
+fn a_failed_measurement_is_reported_and_repeated() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -172,7 +172,7 @@ fn a_look_that_fails_is_said_and_the_next_one_made() {
         assert!(lines.next().unwrap().unwrap().starts_with('{'));
     }
     drop(lines);
-    assert_eq!(child.wait().unwrap().code(), Some(1), "the verdict of the last look");
+    assert_eq!(child.wait().unwrap().code(), Some(1), "the verdict of the last measurement");
     let mut complaints = String::new();
     child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
     assert_eq!(
@@ -184,19 +184,19 @@ fn a_look_that_fails_is_said_and_the_next_one_made() {
 }
 
 #[test]
-fn a_refused_secret_is_said_and_the_public_figures_shown() {
-    let url = little_server(Answer::Refused);
+fn a_refused_secret_is_reported_and_the_public_figures_are_shown() {
+    let url = stub_server(Answer::Refused);
     let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(
         out.contains("The server refused HEAPBEAT_SECRET (401)") && out.contains("rss           450.0 MB"),
         "{out}"
     );
-    assert_eq!((err.as_str(), code), ("", Some(1)), "degraded is its own word");
+    assert_eq!((err.as_str(), code), ("", Some(1)), "the server reports status degraded");
 }
 
 #[test]
-fn a_forged_answer_is_not_believed() {
-    let url = little_server(Answer::Forged);
+fn a_response_signed_with_another_secret_is_refused() {
+    let url = stub_server(Answer::Forged);
     let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     let told = format!(
         "heapbeat: the response of {url}/health is not signed with this secret: the signature does not match\n"
@@ -205,7 +205,7 @@ fn a_forged_answer_is_not_believed() {
 }
 
 #[test]
-fn the_real_server_is_told_from_its_port_and_by_its_pid() {
+fn a_real_server_is_measured_by_its_port_and_by_its_pid() {
     let server = Server::start(&[]);
     let (port, pid) = (server.port.to_string(), server.worker().to_string());
     let (out, _, code) = texts(&check(&[], &[("PORT", &port)]));
@@ -224,7 +224,7 @@ fn the_real_server_is_told_from_its_port_and_by_its_pid() {
 }
 
 #[test]
-fn a_process_that_ends_is_an_error_and_not_a_figure() {
+fn a_process_that_exits_is_an_error() {
     let mut sleeper = Command::new("sleep").arg("60").stdout(Stdio::null()).spawn().unwrap();
     let pid = sleeper.id().to_string();
     let mut child =
@@ -238,11 +238,11 @@ fn a_process_that_ends_is_an_error_and_not_a_figure() {
     assert_eq!((err, code), (format!("heapbeat: process {pid} has exited\n"), Some(3)));
 }
 
-/// Arguments, variables, and a piece of what is said.
+/// Arguments, variables, and a part of the error.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
 
 #[test]
-fn what_cannot_be_looked_at_exits_3() {
+fn a_target_that_cannot_be_measured_exits_3() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let closed = format!("http://127.0.0.1:{free}");
     let secret = [("HEAPBEAT_SECRET", "short")];

@@ -55,7 +55,7 @@ fn a_misspelled_variable_is_logged_with_the_setting_that_was_meant() {
 }
 
 #[test]
-fn the_log_names_the_limit_and_carries_figures_for_machines() {
+fn the_log_names_the_limit_and_has_figures_for_machines() {
     let server = Server::start(&[("HEAPBEAT_MEMORY_LIMIT", "100MB")]);
     let limit = server.said("memory limit: ");
     assert_eq!(limit["message"], "memory limit: 100.0 MB (from HEAPBEAT_MEMORY_LIMIT)");

@@ -8,7 +8,7 @@ use std::process::{Output, Stdio};
 use heapbeat_test_support::heapbeat;
 use serde_json::Value;
 
-/// Runs it on a file of this content.
+/// Runs `forecast` on a file with this content.
 fn on_file(options: &[&str], content: &[u8]) -> (Output, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("series");
@@ -18,7 +18,7 @@ fn on_file(options: &[&str], content: &[u8]) -> (Output, String) {
     (heapbeat(&arguments, &[]).output().unwrap(), path)
 }
 
-/// An hour, a reading every ten seconds, from 100 MB up by so many bytes a second.
+/// One hour, a sample every ten seconds, from 100 MB on, rising by `slope` bytes a second.
 fn line(slope: u64) -> String {
     (0..360_u64).map(|i| i * 10).fold(String::new(), |mut csv, t| {
         writeln!(csv, "{t},{}", 104_857_600 + slope * t).unwrap();
@@ -40,7 +40,7 @@ fn a_flat_series_is_steady_and_exits_0() {
 }
 
 /// 1 MB a minute from 100 MB: 160 MB after an hour. 1024 MB are 864 minutes away, 200 MB are 40;
-/// told up to 5 % early, as the rise within a bucket counts as its usual peak.
+/// forecast up to 5 % early, as the rise within a bucket counts as its usual peak.
 #[test]
 fn a_leak_exits_1_and_one_with_less_than_an_hour_left_2() {
     let series = line(1_048_576 / 60);
@@ -55,9 +55,9 @@ fn a_leak_exits_1_and_one_with_less_than_an_hour_left_2() {
     }
 }
 
-/// The same figures as JSON lines through a pipe: the answer is the same.
+/// The same figures as JSON lines through a pipe give the same assessment.
 #[test]
-fn json_lines_from_standard_input_are_told_alike() {
+fn json_lines_from_standard_input_give_the_same_assessment() {
     let csv = line(17_476);
     let lines: String = csv.lines().fold(String::new(), |mut all, line| {
         let (seconds, bytes) = line.split_once(',').unwrap();
@@ -72,16 +72,16 @@ fn json_lines_from_standard_input_are_told_alike() {
 }
 
 #[test]
-fn too_short_a_series_is_unknown_and_exits_3() {
+fn a_series_that_is_too_short_is_unknown_and_exits_3() {
     let (output, _) = on_file(&[], b"0,1000\n1,1000\n");
     let (out, err, code) = texts(&output);
     assert!(out.contains("verdict      unknown\n"), "{out}");
     assert_eq!((err.as_str(), code), ("", Some(3)));
 }
 
-/// Content, and what is said after the file's name.
+/// Content, and the error after the file's name.
 #[test]
-fn what_cannot_be_read_is_named_by_file_and_line() {
+fn an_error_names_the_file_and_the_line() {
     let cases: [(&[u8], &str); 4] = [
         (b"seconds,bytes\n0,100\n1,many\n", "line 3, `1,many`: "),
         (b"{\"seconds\":0}\n", "line 1, `{\"seconds\":0}`: "),
@@ -97,7 +97,7 @@ fn what_cannot_be_read_is_named_by_file_and_line() {
 }
 
 #[test]
-fn a_missing_file_and_a_wrong_question_exit_3_too() {
+fn a_missing_file_and_a_wrong_command_line_exit_3() {
     let cases: [(&[&str], &str); 4] = [
         (&["forecast", "/no/such/series"], "heapbeat: /no/such/series: No such file or directory"),
         (&["forecast", "/"], "heapbeat: /: Is a directory"),

@@ -1,7 +1,7 @@
-//! Runs the real binary and talks to it over real sockets.
+//! Runs the real program and sends requests to it over real sockets.
 //!
-//! The server takes port 0 and says in its log which one it got, so tests never race for a port. Waiting is always for
-//! something, up to a deadline that a slow machine does not reach.
+//! The server listens on a port that the system chooses and reads it from the log, so tests never race for a port. Tests wait for
+//! conditions, up to a deadline that a slow machine does not reach.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 pub mod load;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Longer than anything takes that works.
+/// Deadline of a condition, much longer than it takes on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `heapbeat serve --demo`; killed when dropped.
@@ -28,14 +28,14 @@ pub struct Server {
     child: Child,
     /// The port that it listens on.
     pub port: u16,
-    /// Whether it is a supervisor, and a child of it serves.
+    /// Whether the process is a supervisor whose child serves.
     guarded: bool,
-    /// Sockets that the server has without any client.
+    /// Open sockets of the server without clients.
     own_sockets: usize,
     log: Arc<Mutex<Vec<Value>>>,
 }
 
-/// One answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     /// The status code.
@@ -46,8 +46,8 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// Path of the program under test: `HEAPBEAT_BIN` for a measurement of another one, else the one that cargo built for this
-/// test, which is in the directory above that of the test itself.
+/// Path of the program under test: `HEAPBEAT_BIN`, or the program that cargo built for this test, which is in the directory above that
+/// of the test.
 pub fn binary() -> String {
     std::env::var("HEAPBEAT_BIN").unwrap_or_else(|_| {
         let test = std::env::current_exe().unwrap();
@@ -56,7 +56,7 @@ pub fn binary() -> String {
     })
 }
 
-/// The binary with an environment of nothing but `variables`.
+/// The program with an environment of `variables` only.
 pub fn heapbeat(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     command(&binary(), arguments, variables)
 }
@@ -69,12 +69,12 @@ fn command(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Com
 }
 
 impl Server {
-    /// Starts with these variables and waits until it listens.
+    /// Starts a server with these variables, and waits until it listens.
     pub fn start(variables: &[(&str, &str)]) -> Self {
         Self::start_by(&[], variables)
     }
 
-    /// Starts through another program, which is given the command as its last arguments.
+    /// Starts a server through another program, which gets the command as its last arguments.
     pub fn start_by(starter: &[&str], variables: &[(&str, &str)]) -> Self {
         let binary = binary();
         let whole: Vec<&str> =
@@ -82,7 +82,7 @@ impl Server {
         Self::up(command(whole[0], &whole[1..], variables))
     }
 
-    /// Runs a command and waits until it says where it listens; where `/health` is, if it says several.
+    /// Runs a command, and waits until it logs its port; with several ports, that of `/health`.
     pub fn up(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -109,13 +109,12 @@ impl Server {
         }
     }
 
-    /// The process that was started: the supervisor, unless there is none.
+    /// Id of the started process: the supervisor, if there is one.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The process that serves: the supervisor's newest child, for which it is waited where there is none at the moment, or the
-    /// process itself.
+    /// Id of the process that serves: the supervisor's newest child, or the started process. Waits for a child if there is none.
     pub fn worker(&self) -> u32 {
         if !self.guarded {
             return self.pid();
@@ -123,7 +122,7 @@ impl Server {
         until("a worker", || newest_child(self.pid()))
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
     }
@@ -154,7 +153,7 @@ impl Server {
         signal(self.pid(), name);
     }
 
-    /// Ends logged so far, as `kind`, or `probably kind`, oldest first.
+    /// Exits logged so far, as `kind`, or `probably kind`, oldest first.
     pub fn exits(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
         let told = log.iter().filter_map(|event| Some((event["heapbeat.exit.kind"].as_str()?, event)));
@@ -173,7 +172,7 @@ impl Server {
         })
     }
 
-    /// Kills supervisor and worker at once, as a container is killed.
+    /// Kills supervisor and worker at the same time, as a container runtime does.
     pub fn kill_whole(&mut self) {
         let worker = self.worker();
         signal(worker, "STOP");
@@ -183,7 +182,7 @@ impl Server {
         until("the worker to end", || (!lives(worker)).then_some(()));
     }
 
-    /// Waits for the end.
+    /// Waits for the exit of the started process.
     pub fn wait(&mut self) -> ExitStatus {
         until("the server to end", || self.child.try_wait().unwrap())
     }
@@ -214,12 +213,12 @@ impl Server {
             .collect()
     }
 
-    /// Waits for an event whose message contains `text`. An answer over a socket may overtake the line that tells of it.
+    /// Waits for an event whose message contains `text`. A response over a socket may arrive before its log line.
     pub fn said(&self, text: &str) -> Value {
         until(text, || self.logged(text).pop())
     }
 
-    /// Connections that the server holds open.
+    /// Number of open connections of clients.
     pub fn clients(&self) -> usize {
         sockets(self.worker()) - self.own_sockets
     }
@@ -268,13 +267,13 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Writes a request and reads its answer.
+/// Sends a request and reads its response.
 pub fn ask(mut stream: TcpStream, method: &str, request: &[u8]) -> Reply {
     stream.write_all(request).unwrap();
     reply(&mut BufReader::new(stream), method).unwrap()
 }
 
-/// Reads one answer: head, and as much body as it announces. `None` when the connection ends before an answer.
+/// Reads a response: its head, and its body by the content length. `None` if the connection ends before a response.
 pub fn reply(stream: &mut impl BufRead, method: &str) -> Option<Reply> {
     let mut line = String::new();
     if !matches!(stream.read_line(&mut line), Ok(read) if read > 0) {
@@ -297,12 +296,12 @@ pub fn reply(stream: &mut impl BufRead, method: &str) -> Option<Reply> {
     Some(reply)
 }
 
-/// Asks `question` again and again until it has an answer; fails when that takes longer than anything should.
+/// Polls `question` until it returns a value. Panics after [`PATIENCE`].
 pub fn until<T>(what: &str, question: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, question).unwrap_or_else(|| panic!("waited {PATIENCE:?} in vain for {what}"))
 }
 
-/// Asks `question` again and again, for at most `time`.
+/// Polls `question` for at most `time`.
 pub fn within<T>(time: Duration, mut question: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + time;
     loop {
@@ -316,32 +315,32 @@ pub fn within<T>(time: Duration, mut question: impl FnMut() -> Option<T>) -> Opt
     }
 }
 
-/// Between two questions; nothing depends on how long it is.
+/// Waits between two polls; no test depends on the duration.
 #[expect(clippy::disallowed_methods, reason = "a poll that does not spin")]
 fn pause() {
     thread::sleep(Duration::from_millis(10));
 }
 
-/// Sends a signal by the system's own `kill`.
+/// Sends a signal with the program `kill`.
 pub fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
-/// Whether a process is there, and not only its name.
+/// Whether a process runs, and is not a zombie.
 pub fn lives(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// Processes whose parent is `pid`.
+/// Ids of the child processes of `pid`.
 pub fn children(pid: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").unwrap();
     let names = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     names.filter(|child| parent(*child) == Some(pid)).collect()
 }
 
-/// The child that began last. Not that with the highest number: the kernel begins again at the lowest after some ten thousand.
+/// The child that started last, by its start time: process ids wrap around.
 fn newest_child(pid: u32) -> Option<u32> {
     children(pid).into_iter().max_by_key(|child| stat(*child, 22))
 }
@@ -350,13 +349,13 @@ fn parent(pid: u32) -> Option<u32> {
     u32::try_from(stat(pid, 4)?).ok()
 }
 
-/// A field of `/proc/<pid>/stat`, counted as proc(5) does; the second is a name in parentheses.
+/// A field of `/proc/<pid>/stat`, numbered as in proc(5); the second is a name in parentheses.
 fn stat(pid: u32, field: usize) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(field - 3)?.parse().ok()
 }
 
-/// CPU time of a process, without its children's.
+/// CPU time of a process without its children, in seconds.
 pub fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
@@ -364,7 +363,7 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     ticks / rustix::param::clock_ticks_per_second() as f64
 }
 
-/// Open sockets of a process.
+/// Number of open sockets of a process.
 fn sockets(pid: u32) -> usize {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());

@@ -1,4 +1,4 @@
-//! A load of ordinary requests, and an honest count of what became of them.
+//! A load of ordinary requests, and a count of their results.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,37 +8,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// What became of the requests.
+/// Results of the requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Requests that were sent.
     pub sent: u64,
     /// Requests that were answered with 2xx.
     pub answered: u64,
-    /// Answered with 503.
+    /// Requests that were answered with 503.
     pub shed: u64,
-    /// Refused, reset, broken off, or answered with another error.
+    /// Requests that were refused, reset, cut off, or answered with another error.
     pub failed: u64,
-    /// Of those: connections that were refused.
+    /// Failed requests whose connection was refused.
     pub refused: u64,
 }
 
-/// Clients at work.
+/// Running clients.
 pub struct Load {
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Tally>>,
 }
 
-/// What each client does.
+/// Behavior of the clients.
 #[derive(Clone, Copy)]
 pub struct Plan {
     /// How many clients there are, each on a thread of its own.
     pub clients: u32,
-    /// Requests a second, all clients together.
+    /// Requests per second of all clients together.
     pub rate: u32,
-    /// Whether connections are used again.
+    /// Whether connections are reused.
     pub keep_alive: bool,
-    /// What the `n`th request of a client asks for.
+    /// Path of the `n`th request of a client.
     pub path: fn(u64) -> &'static str,
 }
 
@@ -53,7 +53,7 @@ impl Load {
         Load { clients: clients.collect(), stop }
     }
 
-    /// Ends it after the requests that are on their way.
+    /// Stops the clients after their current requests.
     pub fn stop(self) -> Tally {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Tally::default();

@@ -1,4 +1,4 @@
-//! Asks for the report as its owner does.
+//! Sends the signed requests of the owner.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! What only root can stage. Where it cannot be staged the test says so, loudly, and is counted.
+//! Setups that need root. A test that cannot be set up prints so, and is counted as skipped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use crate::{until, within};
 
-/// A memory group of its own (version 1), removed when dropped.
+/// A memory cgroup (version 1), removed when dropped.
 pub struct MemoryGroup(PathBuf);
 
-/// A small file system, taken away when dropped.
+/// A small file system, unmounted when dropped.
 pub struct Mounted(PathBuf);
 
-/// Says why a test was not run.
+/// Reports that a test was skipped.
 pub fn skipped(why: &str) {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     eprintln!("SKIPPED {name}: {why}");
@@ -24,7 +24,7 @@ pub fn skipped(why: &str) {
     }
 }
 
-/// A memory group with a limit in bytes.
+/// Creates a memory cgroup with a limit in bytes.
 pub fn memory_group(limit: u64) -> Option<MemoryGroup> {
     let root = Path::new("/sys/fs/cgroup/memory");
     // Below the test's own group, which is where containers let one make another.
@@ -47,7 +47,7 @@ pub fn memory_group(limit: u64) -> Option<MemoryGroup> {
     }
 }
 
-/// A file system in memory of the given size.
+/// Mounts a file system in memory of the given size.
 pub fn small_file_system(directory: &Path, size: &str) -> Option<Mounted> {
     let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"])
@@ -73,7 +73,7 @@ impl Mounted {
     }
 }
 
-/// Whether process ids can be had that begin at 1 anew.
+/// Whether PID namespaces can be created.
 pub fn own_process_ids() -> bool {
     let tried = Command::new("unshare").args(["--pid", "--fork", "--mount-proc", "true"]).output();
     let can = tried.as_ref().is_ok_and(|output| output.status.success());

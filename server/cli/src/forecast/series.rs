@@ -134,7 +134,7 @@ mod tests {
     fn a_series_without_samples_and_a_line_without_end_are_refused() {
         assert!(error(b"seconds,bytes\n").starts_with("no reading in 1 lines"));
         assert!(error(&[b'1'; MAX_LINE_BYTES + 1]).starts_with("line 1 is longer than 4096 bytes"));
-        assert!(error(&[b'1'; 10 * MAX_LINE_BYTES]).starts_with("line 1 is longer than 4096 bytes"));
+        assert!(error(&vec![b'1'; 10 * MAX_LINE_BYTES]).starts_with("line 1 is longer than 4096 bytes"));
         assert_eq!(error(b"1,2\n\xff\xfe"), "line 2 is not UTF-8 text");
     }
 

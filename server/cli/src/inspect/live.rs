@@ -23,7 +23,7 @@ type Measurement = Result<Snapshot, TargetError>;
 
 /// Measures and draws until `q`, Esc or Ctrl-C, and returns the verdict of the last measurement.
 pub(super) fn run(source: Source, options: &Options) -> Verdict {
-    let (measurements, seen) = sync_channel(1);
+    let (measurements, received) = sync_channel(1);
     let (_running, stopped) = channel();
     let interval = options.interval;
     // The thread is not joined, as it may wait for a response; it ends with the process.
@@ -36,7 +36,7 @@ pub(super) fn run(source: Source, options: &Options) -> Verdict {
     };
     let terminal = started.and_then(|_| ratatui::try_init());
     let mut state = State { target, color: options.color, ..State::default() };
-    let ended = terminal.and_then(|mut terminal| state.show(&mut terminal, &seen));
+    let ended = terminal.and_then(|mut terminal| state.show(&mut terminal, &received));
     ratatui::restore();
     match ended {
         Ok(()) => state.verdict(),
@@ -82,7 +82,11 @@ enum KeyAction {
 }
 
 impl State {
-    fn show(&mut self, terminal: &mut DefaultTerminal, seen: &Receiver<Measurement>) -> std::io::Result<()> {
+    fn show(
+        &mut self,
+        terminal: &mut DefaultTerminal,
+        received: &Receiver<Measurement>,
+    ) -> std::io::Result<()> {
         loop {
             terminal.draw(|frame| screen::draw(frame, &self.view()))?;
             if event::poll(FRAME_INTERVAL)?
@@ -94,7 +98,7 @@ impl State {
                     KeyAction::Nothing => {}
                 }
             }
-            match seen.try_recv() {
+            match received.try_recv() {
                 Ok(measurement) => self.update(measurement),
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => return Err(std::io::Error::other("measuring has ended")),

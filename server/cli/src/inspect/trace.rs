@@ -1,4 +1,4 @@
-//! What was seen while watching: the lines of the chart, bounded.
+//! The points of the chart, in bounded memory.
 
 use std::collections::VecDeque;
 

@@ -60,20 +60,20 @@ fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
 /// Name, snapshot, severity, and a part of the first advice.
 #[test]
 fn each_rule_advises_by_its_figures() {
-    let rung = |rung| {
+    let level = |level| {
         move |p: &mut Snapshot| {
-            p.pressure = Some(PressureState { level: rung, since: UnixMillis(0), shed: 0 })
+            p.pressure = Some(PressureState { level, since: UnixMillis(0), shed: 0 });
         }
     };
     let cases = [
         ("steady", steady(), Severity::Fine, "Nothing to do."),
         (
             "alert",
-            with(rung(Pressure::Alert)),
+            with(level(Pressure::Alert)),
             Severity::Warning,
             "Memory is at 100.0 MB of 512.0 MB (20 %).",
         ),
-        ("shed", with(rung(Pressure::Shed)), Severity::Critical, "requests are being refused"),
+        ("shed", with(level(Pressure::Shed)), Severity::Critical, "requests are being refused"),
         (
             "no ladder, nearly full",
             with(|p| p.sample.working_set = Bytes::from_mb(490)),

@@ -36,7 +36,7 @@ fn of<'a>(snapshot: &'a Snapshot, trace: &'a Trace) -> View<'a> {
     }
 }
 
-/// Five minutes of looks, ten seconds apart, the figures moving by so many megabytes in all.
+/// Five minutes of measurements, ten seconds apart, whose figures rise by `rise` megabytes in total.
 fn traced(snapshot: &Snapshot, rise: u64) -> Trace {
     let mut trace = Trace::default();
     for step in 0..=30_u64 {
@@ -163,7 +163,7 @@ fn no_screen_obeys_the_target() {
 }
 
 #[test]
-fn colors_are_there_only_when_asked_for() {
+fn colors_are_used_only_if_they_are_wanted() {
     let snapshot = leaking();
     let trace = traced(&snapshot, 240);
     for color in [false, true] {
