@@ -1,4 +1,4 @@
-// The state of a monitor, or of all, on any page: docs/badges-and-feeds.md.
+// Status widget: docs/badges-and-feeds.md
 (async () => {
   const script = document.currentScript;
   const { monitor, lang, theme, refresh } = script.dataset;
@@ -12,12 +12,12 @@
     unobserved: "M3.5 8h9",
   };
   const WORDS = {
-    en: "Up|Degraded|Down|Waking up|Maintenance|Not observed|since {}|as of {}|Unknown",
-    de: "Läuft|Eingeschränkt|Ausgefallen|Wacht auf|Wartung|Nicht beobachtet|seit {}|Stand: {}|Unbekannt",
-    fr: "Fonctionne|Dégradé|En panne|Se réveille|Maintenance|Non observé|depuis {}|état au {}|Inconnu",
-    es: "Funciona|Degradado|Caído|Despertando|Mantenimiento|No observado|desde {}|estado a {}|Desconocido",
-    zh: "正常|性能下降|故障|唤醒中|维护中|未观测|自 {}|截至 {}|未知",
-    ja: "稼働中|性能低下|停止|起動中|メンテナンス|未観測|{} から|{} 時点|不明",
+    en: "Operational|Degraded performance|Down|Starting|Under maintenance|No data|since {}|as of {}|Unknown",
+    de: "Verfügbar|Eingeschränkte Leistung|Ausgefallen|Startet|In Wartung|Keine Daten|seit {}|Stand: {}|Unbekannt",
+    fr: "Opérationnel|Performances dégradées|En panne|Démarrage|En maintenance|Aucune donnée|depuis {}|état au {}|Inconnu",
+    es: "Operativo|Rendimiento degradado|Caído|Iniciando|En mantenimiento|Sin datos|desde {}|estado a {}|Desconocido",
+    zh: "正常|性能下降|中断|启动中|维护中|无数据|自 {}|截至 {}|未知",
+    ja: "正常|パフォーマンス低下|停止|起動中|メンテナンス中|データなし|{} から|{} 時点|不明",
   };
   const asked = (lang || document.documentElement.lang || navigator.language).slice(0, 2);
   const language = WORDS[asked] ? asked : "en";
@@ -59,7 +59,7 @@
     const some = states.filter(count).map((state) => `${word(state)}: ${count(state)}`);
     return [told.status, some.join(" · ")];
   };
-  // What has not changed is not read out again.
+  // Unchanged text is not announced again.
   const set = (text, to) => {
     if (text.data !== to) text.data = to;
   };

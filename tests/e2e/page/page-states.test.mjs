@@ -76,7 +76,13 @@ const STATES = {
   },
   "all monitors are down": {
     start: async () => runTicks(await Edge.start(defineShop().map((it) => ({ ...it, url: REFUSED_URL }))), 1),
-    pages: () => [{ path: "/", en: [/^Major outage: all 3 services are down$/], de: [/^Größerer Ausfall: alle 3 Dienste sind ausgefallen$/] }],
+    pages: () => [
+      {
+        path: "/",
+        en: [/^Major outage: all 3 services are down$/],
+        de: [/^Größerer Ausfall: alle 3 Dienste sind ausgefallen$/],
+      },
+    ],
   },
   "a monitor is under maintenance": {
     start: async () => {

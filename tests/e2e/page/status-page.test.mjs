@@ -46,7 +46,12 @@ after(async () => {
  * The three pages and their texts in English and in German. No tick runs here, so after a while the last state is outdated.
  */
 const definePages = () => [
-  { name: "status", path: "/", en: [/Active incidents/, /Uptime 90 d/i], de: [/Aktuelle Störungen/, /Verfügbarkeit 90/] },
+  {
+    name: "status",
+    path: "/",
+    en: [/Active incidents/, /Uptime 90 d/i],
+    de: [/Aktuelle Störungen/, /Verfügbarkeit 90/],
+  },
   {
     name: "monitor",
     path: "/monitors/m00",

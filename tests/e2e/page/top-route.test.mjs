@@ -44,10 +44,7 @@ async function tickWithRoutes(routes) {
 test("a route with most of the growth is named in the language of the reader, as long as it grows", async () => {
   await tickWithRoutes([reportRoute("POST /upload", 2), reportRoute("GET /", 0.1)]);
   assert.match(await edge.readText("/monitors/open"), /Most of the growth: POST \/upload, 120 MB\/h\./);
-  assert.match(
-    await edge.readText("/monitors/open?lang=de"),
-    /Größter Anteil am Wachstum: POST \/upload, 120 MB\/h\./,
-  );
+  assert.match(await edge.readText("/monitors/open?lang=de"), /Größter Anteil am Wachstum: POST \/upload, 120 MB\/h\./);
   await tickWithRoutes([reportRoute("GET /<b>{{site.title}}", 0.5)]);
   assert.match(
     await edge.readText("/monitors/open"),

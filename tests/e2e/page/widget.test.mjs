@@ -89,15 +89,16 @@ test("the script is small and cached", async () => {
 test("the words and icons of the widget are those of the page", () => {
   const source = readFileSync("edge/assets/widget.js", "utf8");
   for (const language of ["en", "de", "fr", "es", "zh", "ja"]) {
-    const messages = JSON.parse(readFileSync(`edge/messages/${language}.json`, "utf8"));
+    const lines = readFileSync(`edge/messages/${language}.ftl`, "utf8").matchAll(/^([a-z-]+) = (.*)$/gm);
+    const messages = Object.fromEntries([...lines].map(([, name, text]) => [name, text]));
     const words = source.match(new RegExp(`${language}: "([^"]*)"`))?.[1].split("|") ?? [];
     const states = ["up", "degraded", "down", "waking", "maintenance", "unobserved"];
     assert.deepEqual(
       words.slice(0, 6),
-      states.map((state) => messages[`state.${state}`]),
+      states.map((state) => messages[`state-${state}`]),
       language,
     );
-    assert.equal(words[6].replace("{}", "{{since|time}}"), messages.since, language);
+    assert.equal(words[6].replace("{}", "{ $time }"), messages.since, language);
   }
   const sources = readdirSync("edge/src", { recursive: true, withFileTypes: true })
     .filter((entry) => entry.name.endsWith(".rs"))
@@ -111,7 +112,7 @@ test("the words and icons of the widget are those of the page", () => {
 
 test("a widget shows a monitor under a policy that allows only its script and its requests", async () => {
   const { page, errors, readText, close } = await openSite(renderWidget('data-monitor="api"'));
-  assert.match(String(await readText()), /^Up API · since Jan 1, 2026, 12:00 AM$/);
+  assert.match(String(await readText()), /^Operational API · since Jan 1, 2026, 12:00 AM$/);
   const link = page.locator("a");
   assert.equal(await link.getAttribute("href"), `${edge.url}/monitors/api?lang=en`);
   assert.equal(await link.textContent(), new URL(edge.url).host);
@@ -162,8 +163,8 @@ test("two widgets on a page have their own options", async () => {
     },
   );
   const texts = [await readText(0), await readText(1)].sort();
-  assert.equal(texts[0], "Ausgefallen Läuft: 1 · Ausgefallen: 1", "hidden monitors are not counted");
-  assert.match(String(texts[1]), /^稼働中 API · 2026.* から$/);
+  assert.equal(texts[0], "Ausgefallen Verfügbar: 1 · Ausgefallen: 1", "hidden monitors are not counted");
+  assert.match(String(texts[1]), /^正常 API · 2026.* から$/);
   const dark = page.locator("div.dark");
   assert.equal(await dark.evaluate((it) => getComputedStyle(it).colorScheme), "dark");
   assert.equal(await dark.getAttribute("lang"), "de");
@@ -173,7 +174,7 @@ test("two widgets on a page have their own options", async () => {
 
 test("a widget refreshes, and shows the last known state with its age while the edge is unreachable", async () => {
   const { page, readText, close } = await openSite(renderWidget('data-monitor="api" data-refresh="0"'));
-  assert.match(String(await readText()), /^Up API/);
+  assert.match(String(await readText()), /^Operational API/);
   isHealthy = false;
   await edge.tick(60);
   // Intercepted requests bypass the cache of the browser.
@@ -201,7 +202,7 @@ test("a widget refreshes, and shows the last known state with its age while the 
   isHealthy = true;
   await edge.tick(60);
   await countRequestsAfter(20);
-  await page.getByText("Up", { exact: true }).waitFor();
+  await page.getByText("Operational", { exact: true }).waitFor();
   assert.doesNotMatch(String(await readText()), /as of/);
   // A removed widget sends no requests.
   await page.evaluate(() => document.querySelector("main")?.replaceChildren());
@@ -229,7 +230,7 @@ test("unknown monitors and invalid responses show as unknown", async () => {
       page.on("pageerror", (error) => exceptions.push(String(error)));
       await page.goto(site.url);
       const text = await page.locator("[role=status]").textContent();
-      assert.match(String(text), /^(Unknown|Not observed) /, `${body} ${options}`);
+      assert.match(String(text), /^(Unknown|No data) /, `${body} ${options}`);
       assert.deepEqual(exceptions, [], body);
       await context.close();
       await liar.stop();

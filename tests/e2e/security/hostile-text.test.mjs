@@ -164,7 +164,7 @@ test("another site cannot frame a page, or load a response as a script or a styl
     "/metrics",
     "/badge/liar.svg",
     "/calendar.ics",
-    "/pages/en.json",
+    "/api/v1/openapi.json",
     "/x",
   ];
   // The elements fire `load` when they get what they need, and `error` otherwise.

@@ -129,12 +129,6 @@ test("a redirect of the asset server stays on the site", async () => {
   }
 });
 
-test("message files are served as JSON", async () => {
-  const response = await sendRaw(edge.url, "/pages/en.json");
-  assert.equal(response.headers.get("content-type"), "application/json");
-  assertHarmless(response, "messages");
-});
-
 test("the method comes from the request line only", async () => {
   for (const method of ["TRACE", "DELETE", "PATCH", "PROPFIND", "PURGE", "LOCK", "SEARCH"]) {
     for (const path of ["/", "/api/v1/status", "/api/v1/admin/status"]) {
