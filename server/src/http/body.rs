@@ -1,4 +1,9 @@
-//! Bodies on their way in, bounded in length and in patience, and on their way out, watched for their end.
+//! Request bodies, bounded in length and in the time between two pieces, and response bodies, tracked to their end.
+//!
+//! The length bound is `http_body_util::Limited`. The bound on time stops slow bodies (R.U.D.Y.): a handler, and what it holds,
+//! would wait for a client that sends a byte a minute. tower-http's `RequestBodyTimeoutLayer` has the same bound, but only the
+//! handler learns of it, which answers as it likes; here the client gets 408 or 413 and the rest of its body is discarded
+//! before the connection closes. Nor is a timer made for a body that is there already, which most are.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,8 @@
-//! One connection: hyper speaks HTTP, a single timer bounds every wait for the client.
+//! One connection: hyper speaks HTTP/1.1, and a single timer bounds every wait for the client.
+//!
+//! hyper's own `header_read_timeout` is switched off, as [`super::progress`] has the same bound with a separate one for idle
+//! connections, and writes. What hyper does is used: the bounds on the size of a head and of its buffers, keep-alive, and the
+//! graceful shutdown.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,7 +1,17 @@
-//! What a connection is waiting for, and until when: the memory behind every timeout of a client.
+//! What a connection waits for, and until when: the basis of every timeout that a client can run into.
 //!
-//! One timer per connection serves all of them. It is not moved at every step (that would cost each request several
-//! timer operations); it fires, looks what the connection is waiting for by then, and is set anew.
+//! Each phase stops one attack that holds a connection, and its memory, for free:
+//!
+//! - `Head`: slowloris, a request head that arrives byte by byte.
+//! - `Idle`: connections that are kept open and never used again. hyper's `header_read_timeout` (1.12) begins as soon as the
+//!   previous answer is sent, so it has one length for both; a head must take ten seconds at most, a kept connection may rest
+//!   for two minutes.
+//! - stalled writes: a client that requests a large answer and does not read it. hyper has no write timeout, and tower-http's
+//!   `TimeoutBody` cannot help, as it stops being polled once the socket takes nothing.
+//! - `Linger`: a client that goes on sending the body of a request that was refused.
+//!
+//! One timer per connection serves all of them. It is not moved at every step, which would cost each request several timer
+//! operations: it fires, reads what the connection waits for by then, and is set anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};

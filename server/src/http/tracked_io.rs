@@ -1,4 +1,8 @@
-//! The socket of a connection, as the connection's progress sees it: what comes, what is taken, how it closes.
+//! The socket of a connection: records for [`ConnectionProgress`] what arrives, whether the client reads, and how it closes.
+//!
+//! Whether a client reads its answer shows only at the socket, below hyper, which neither has a write timeout nor reports a
+//! stalled write. The same is true of a refused request whose client is still sending: to close at once would reset the
+//! connection, and the client would lose the answer that says why, so a bounded rest is read and discarded first.
 
 use std::io;
 use std::pin::Pin;

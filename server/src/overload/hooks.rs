@@ -24,9 +24,9 @@ pub const MAX_HOOKS: usize = 64;
 /// What a hook is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShrinkRequest {
-    /// The rung that asks.
+    /// The level that asks.
     pub pressure: Pressure,
-    /// How far memory is above the place where the rung would be left.
+    /// How far memory is above the place where the level would be left.
     pub wanted: Bytes,
 }
 

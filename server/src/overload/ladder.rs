@@ -2,7 +2,7 @@
 //!
 //! A step is a function of the ladder's own state, one look and that look's time. It climbs at once where waiting
 //! would be worse (purge, shed), and only on a second look where an error would be (alert, recycle). It comes down
-//! one settled stretch after memory fell below the rung's way back. Whatever does not help is not repeated: it moves
+//! one settled stretch after memory fell below the level's way back. Whatever does not help is not repeated: it moves
 //! on. Times are the process's own (monotonic, since its start), so a clock that jumps decides nothing.
 
 mod purging;
@@ -27,13 +27,13 @@ use shedding::Shedding;
 pub struct LadderRules {
     /// After the start: neither alert nor recycle, as a start-up spike is not a leak.
     pub grace: Duration,
-    /// How long memory must have stayed below a rung's way back before the rung is left.
+    /// How long memory must have stayed below a level's way back before the level is left.
     pub settle: Duration,
-    /// Least time between two alerts for the same rung.
+    /// Least time between two alerts for the same level.
     pub alert_again: Duration,
     /// Least time between two purges.
     pub purge_again: Duration,
-    /// How long purging may go on without leaving its rung before a replacement is wanted.
+    /// How long purging may go on without leaving its level before a replacement is wanted.
     pub purge_patience: Duration,
     /// How long requests may be refused before the process itself is given up.
     pub shed_patience: Duration,
@@ -97,7 +97,7 @@ impl Observation {
 /// What a step asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Tell somebody that this rung was reached.
+    /// Tell somebody that this level was reached.
     Alert(Pressure),
     /// Run the shrink hooks, then let the allocator give back; report with [`Ladder::purged`].
     Purge,
@@ -139,7 +139,7 @@ impl fmt::Display for RecycleReason {
 /// The outcome of one look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LadderStep {
-    /// The rung.
+    /// The level.
     pub pressure: Pressure,
     /// Since when, on the process's clock.
     pub since: Duration,
@@ -153,9 +153,9 @@ pub struct LadderStep {
 #[derive(Clone, Debug)]
 pub struct Ladder {
     rules: LadderRules,
-    rung: Pressure,
+    level: Pressure,
     since: Duration,
-    /// Looks in a row that wanted at least this rung, for those that need more than one.
+    /// Looks in a row that wanted at least this level, for those that need more than one.
     wanted: [u8; Pressure::ALL.len()],
     /// Since when memory has been low enough to come down.
     low_since: Option<Duration>,
@@ -167,16 +167,16 @@ pub struct Ladder {
 /// The last alert.
 #[derive(Clone, Copy, Debug)]
 struct Alerted {
-    rung: Pressure,
+    level: Pressure,
     at: Duration,
     /// Whether memory has not been calm since.
     open: bool,
 }
 
-/// Looks in a row that must want a rung before it is climbed. Alerting and recycling on one look would be to act
+/// Looks in a row that must want a level before it is climbed. Alerting and recycling on one look would be to act
 /// on a blip; purging and shedding late would be too late.
-const fn looks_needed(rung: Pressure) -> u8 {
-    match rung {
+const fn looks_needed(level: Pressure) -> u8 {
+    match level {
         Pressure::Alert | Pressure::Recycle => 2,
         Pressure::Calm | Pressure::Purge | Pressure::Shed => 1,
     }
@@ -187,7 +187,7 @@ impl Ladder {
     pub fn new(rules: LadderRules) -> Self {
         Ladder {
             rules,
-            rung: Pressure::Calm,
+            level: Pressure::Calm,
             since: Duration::ZERO,
             wanted: [0; Pressure::ALL.len()],
             low_since: None,
@@ -197,9 +197,9 @@ impl Ladder {
         }
     }
 
-    /// The present rung.
+    /// The present level.
     pub fn pressure(&self) -> Pressure {
-        self.rung
+        self.level
     }
 
     /// Judges one look.
@@ -211,7 +211,7 @@ impl Ladder {
             self.descend(look, reason.is_some(), &mut actions);
             self.act(look, reason, &mut actions);
         }
-        LadderStep { pressure: self.rung, since: self.since, shed: self.shedding.share(), actions }
+        LadderStep { pressure: self.level, since: self.since, shed: self.shedding.share(), actions }
     }
 
     /// Tells what the purge that was asked for gave back.
@@ -236,7 +236,7 @@ impl Ladder {
         (tried && levels.held(look.memory) >= Pressure::Purge).then_some(RecycleReason::PurgeIneffective)
     }
 
-    /// The rung that this look alone asks for.
+    /// The level that this look alone asks for.
     fn target(&self, look: &Observation, replace: bool) -> Pressure {
         let reached = look.levels.reached(look.memory);
         if reached == Pressure::Alert && look.now < self.rules.grace {
@@ -246,29 +246,29 @@ impl Ladder {
         self.or_shed(look, wanted)
     }
 
-    /// `rung`, but shedding where a fresh process would have to come and cannot.
-    fn or_shed(&self, look: &Observation, rung: Pressure) -> Pressure {
+    /// `level`, but shedding where a fresh process would have to come and cannot.
+    fn or_shed(&self, look: &Observation, level: Pressure) -> Pressure {
         let cannot = !look.replaceable() || look.now < self.rules.grace;
-        if rung == Pressure::Recycle && cannot { Pressure::Shed } else { rung }
+        if level == Pressure::Recycle && cannot { Pressure::Shed } else { level }
     }
 
     fn climb(&mut self, look: &Observation, replace: bool) {
         let target = self.target(look, replace);
-        for (rung, looks) in Pressure::ALL.into_iter().zip(&mut self.wanted) {
-            *looks = if rung <= target { looks.saturating_add(1) } else { 0 };
+        for (level, looks) in Pressure::ALL.into_iter().zip(&mut self.wanted) {
+            *looks = if level <= target { looks.saturating_add(1) } else { 0 };
         }
         let seen_enough =
-            |rung: &Pressure| *rung <= target && self.wanted[*rung as usize] >= looks_needed(*rung);
+            |level: &Pressure| *level <= target && self.wanted[*level as usize] >= looks_needed(*level);
         let reached = Pressure::ALL.into_iter().rev().find(seen_enough).unwrap_or_default();
-        if reached > self.rung {
-            self.rung = reached;
+        if reached > self.level {
+            self.level = reached;
             self.since = look.now;
         }
     }
 
     fn descend(&mut self, look: &Observation, replace: bool, actions: &mut Vec<Action>) {
         let held = self.target(look, replace).max(self.or_shed(look, look.levels.held(look.memory)));
-        if held >= self.rung {
+        if held >= self.level {
             self.low_since = None;
             return;
         }
@@ -276,7 +276,7 @@ impl Ladder {
         if look.now.saturating_sub(since) < self.rules.settle {
             return;
         }
-        self.rung = held;
+        self.level = held;
         self.since = look.now;
         self.low_since = None;
         if held < Pressure::Purge {
@@ -290,19 +290,20 @@ impl Ladder {
     }
 
     fn act(&mut self, look: &Observation, reason: Option<RecycleReason>, actions: &mut Vec<Action>) {
-        if self.rung >= Pressure::Alert && self.alert_is_due(look.now) {
-            self.alerted = Some(Alerted { rung: self.rung, at: look.now, open: true });
-            actions.push(Action::Alert(self.rung));
+        if self.level >= Pressure::Alert && self.alert_is_due(look.now) {
+            self.alerted = Some(Alerted { level: self.level, at: look.now, open: true });
+            actions.push(Action::Alert(self.level));
         }
         let coming_down = self.low_since.is_some();
-        if self.rung >= Pressure::Purge && !coming_down && self.purging.is_due(look, self.rules.purge_again) {
+        if self.level >= Pressure::Purge && !coming_down && self.purging.is_due(look, self.rules.purge_again)
+        {
             self.purging.begin(look);
             actions.push(Action::Purge);
         }
-        self.shedding.follow(look, self.rung);
+        self.shedding.follow(look, self.level);
         let exhausted = self.shedding.lasted(look.now) >= self.rules.shed_patience;
         actions.extend(match (look.replacement, reason) {
-            (Some(ReplacementStatus::Available), Some(reason)) if self.rung >= Pressure::Recycle => {
+            (Some(ReplacementStatus::Available), Some(reason)) if self.level >= Pressure::Recycle => {
                 Some(Action::Recycle(reason))
             }
             // A replacement that is too recent is still better than refusing people for ever.
@@ -315,8 +316,9 @@ impl Ladder {
     }
 
     fn alert_is_due(&self, now: Duration) -> bool {
-        self.alerted
-            .is_none_or(|last| self.rung > last.rung || now.saturating_sub(last.at) >= self.rules.alert_again)
+        self.alerted.is_none_or(|last| {
+            self.level > last.level || now.saturating_sub(last.at) >= self.rules.alert_again
+        })
     }
 }
 

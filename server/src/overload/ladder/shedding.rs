@@ -44,8 +44,8 @@ pub(super) struct Shedding {
 }
 
 impl Shedding {
-    pub(super) fn follow(&mut self, look: &Observation, rung: Pressure) {
-        if rung != Pressure::Shed {
+    pub(super) fn follow(&mut self, look: &Observation, level: Pressure) {
+        if level != Pressure::Shed {
             *self = Shedding::default();
             return;
         }

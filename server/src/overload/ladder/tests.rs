@@ -28,22 +28,22 @@ fn ladder() -> Ladder {
     Ladder::new(LadderRules::default())
 }
 
-/// Runs looks and writes down every step that changed the rung or asked for something.
+/// Runs looks and writes down every step that changed the level or asked for something.
 fn play(ladder: &mut Ladder, looks: impl IntoIterator<Item = Observation>) -> Vec<String> {
     let mut told = Vec::new();
-    let mut rung = ladder.pressure();
+    let mut level = ladder.pressure();
     for look in looks {
         let step = ladder.look(&look);
-        if step.pressure != rung || !step.actions.is_empty() {
+        if step.pressure != level || !step.actions.is_empty() {
             told.push(format!("{}s {} {:?}", look.now.as_secs_f64(), step.pressure.as_str(), step.actions));
-            rung = step.pressure;
+            level = step.pressure;
         }
     }
     told
 }
 
 #[test]
-fn a_slow_climb_is_told_rung_by_rung() {
+fn a_slow_climb_is_told_level_by_level() {
     let climb = (0..=100u32).map(|i| look(20.0 + f64::from(i), 700 + u64::from(i) * 3));
     let told = play(&mut ladder(), climb);
     assert_eq!(
@@ -89,8 +89,8 @@ fn with_a_supervisor_a_replacement_comes_before_anybody_is_refused() {
     assert_eq!(ladder.look(&underway(22.3, 990)).shed, ShedShare::ALL);
 }
 
-fn mark(rung: Pressure) -> Bytes {
-    look(0.0, 0).levels.enter(rung)
+fn mark(level: Pressure) -> Bytes {
+    look(0.0, 0).levels.enter(level)
 }
 
 /// Half way between the shed mark and the limit.
