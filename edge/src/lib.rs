@@ -7,7 +7,6 @@ pub mod domain;
 pub mod fleet;
 pub mod hub;
 pub mod hub_api;
-pub mod json;
 pub mod notify;
 pub(crate) mod platform;
 pub mod probe;

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::channel::{Channel, Service};
 use super::http_client::Said;
@@ -15,7 +16,6 @@ use super::message::{Message, cut};
 use super::outbox::Answered;
 use crate::domain::incident::{Occasion, Severity};
 use crate::domain::instant::rfc3339;
-use crate::json::{object, quoted};
 
 /// One request, ready to be sent. Never printed: it holds the secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,12 +49,12 @@ pub fn call(channel: &Channel, message: &Message, secret: &str) -> Call {
         Service::Discord => (secret.to_owned(), vec![], discord(message)),
         Service::Telegram { chat } => {
             let url = format!("{}/bot{secret}/sendMessage", endpoint("https://api.telegram.org"));
-            let body = object(|o| {
-                o.set("chat_id", chat);
-                o.set("text", &cut(&plain, 4000));
-                o.object("link_preview_options", |o| o.set("is_disabled", true));
+            let body = json!({
+                "chat_id": chat,
+                "text": cut(&plain, 4000),
+                "link_preview_options": { "is_disabled": true },
             });
-            (url, vec![], body)
+            (url, vec![], body.to_string())
         }
         Service::Pagerduty => {
             let url = format!("{}/v2/enqueue", endpoint("https://events.pagerduty.com"));
@@ -62,14 +62,9 @@ pub fn call(channel: &Channel, message: &Message, secret: &str) -> Call {
         }
         Service::Ntfy { topic } => (endpoint("https://ntfy.sh"), bearer(), ntfy(message, topic)),
         Service::Email { from, to } => {
-            let body = object(|o| {
-                o.set("from", from);
-                o.texts("to", to.iter().map(String::as_str));
-                o.set("subject", &message.title);
-                o.set("text", &plain);
-            });
+            let body = json!({ "from": from, "to": to, "subject": message.title, "text": plain });
             let url = format!("{}/emails", endpoint("https://api.resend.com"));
-            (url, [bearer(), vec![key()]].concat(), body)
+            (url, [bearer(), vec![key()]].concat(), body.to_string())
         }
     };
     Call { url, headers, body }
@@ -96,9 +91,18 @@ fn field<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
     })
 }
 
-/// Our own JSON, for a webhook without a template.
+/// The body of a webhook without a template: the fields that a template may name, in their order.
 pub(super) fn own(message: &Message) -> String {
-    object(|o| FIELDS.iter().for_each(|name| o.set(name, field(message, name).as_deref())))
+    struct Fields<'m>(&'m Message);
+
+    impl Serialize for Fields<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(FIELDS.iter().map(|name| (name, field(self.0, name))))
+        }
+    }
+
+    // A map of texts is always JSON.
+    serde_json::to_string(&Fields(message)).unwrap_or_default()
 }
 
 /// Puts a message into a template; each value is escaped for the inside of a JSON string.
@@ -112,7 +116,9 @@ fn fill(template: &str, message: &Message) -> String {
             rest = after;
             continue;
         };
-        let value = quoted(&field(message, name.trim()).unwrap_or_default());
+        // A text is always JSON.
+        let value = serde_json::to_string(&field(message, name.trim()).unwrap_or_default());
+        let value = value.unwrap_or_default();
         filled.push_str(value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
         rest = after;
     }
@@ -128,91 +134,71 @@ fn slack(message: &Message) -> String {
     if let Some(link) = &message.link {
         text = format!("{text}\n<{}|Status page>", escape(link));
     }
-    object(|o| {
-        o.set("text", &title);
-        o.list("blocks", |list| {
-            list.object(|o| {
-                o.set("type", "section");
-                o.object("text", |o| {
-                    o.set("type", "mrkdwn");
-                    o.set("text", &text);
-                });
-            });
-        });
-    })
+    let block = json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+    json!({ "text": title, "blocks": [block] }).to_string()
 }
 
 fn discord(message: &Message) -> String {
-    object(|o| {
-        o.set("content", &cut(&format!("{} {}", sign(message), message.title), 1900));
-        o.list("embeds", |list| {
-            list.object(|o| {
-                o.set("description", &cut(&message.text, 4000));
-                o.set("url", message.link.as_ref());
-                let recovered = message.occasion == Occasion::Recovered;
-                o.set("color", if recovered { 0x002e_a043_u32 } else { 0x00d7_3a49 });
-                o.set("timestamp", &rfc3339(message.at));
-            });
-        });
-        o.object("allowed_mentions", |o| o.list("parse", |_| ()));
+    let recovered = message.occasion == Occasion::Recovered;
+    json!({
+        "content": cut(&format!("{} {}", sign(message), message.title), 1900),
+        "embeds": [{
+            "description": cut(&message.text, 4000),
+            "url": message.link,
+            "color": if recovered { 0x002e_a043_u32 } else { 0x00d7_3a49 },
+            "timestamp": rfc3339(message.at),
+        }],
+        "allowed_mentions": { "parse": [] },
     })
+    .to_string()
 }
 
 fn pagerduty(message: &Message, secret: &str) -> String {
-    object(|o| {
-        o.set("routing_key", secret);
-        o.set("dedup_key", &message.incident);
-        if message.occasion == Occasion::Recovered {
-            o.set("event_action", "resolve");
-            return;
-        }
-        o.set("event_action", "trigger");
-        o.object("payload", |o| {
-            o.set("summary", &cut(&message.title, 1000));
-            o.set("source", &message.monitor);
-            let severity = match message.severity {
-                Severity::Down => "critical",
-                Severity::Crashed => "error",
-                Severity::Degraded | Severity::Warning => "warning",
-            };
-            o.set("severity", severity);
-            o.set("timestamp", &rfc3339(message.at));
-            o.set("component", &message.name);
-            o.object("custom_details", |o| {
-                o.set("text", &message.text);
-                o.set("since", &message.since);
-            });
-        });
-        o.set("client", "heapbeat");
-        if let Some(link) = &message.link {
-            o.set("client_url", link);
-            o.list("links", |list| {
-                list.object(|o| {
-                    o.set("href", link);
-                    o.set("text", "Status page");
-                });
-            });
-        }
-    })
+    let mut event = json!({ "routing_key": secret, "dedup_key": message.incident });
+    if message.occasion == Occasion::Recovered {
+        event["event_action"] = "resolve".into();
+        return event.to_string();
+    }
+    let severity = match message.severity {
+        Severity::Down => "critical",
+        Severity::Crashed => "error",
+        Severity::Degraded | Severity::Warning => "warning",
+    };
+    event["event_action"] = "trigger".into();
+    event["payload"] = json!({
+        "summary": cut(&message.title, 1000),
+        "source": message.monitor,
+        "severity": severity,
+        "timestamp": rfc3339(message.at),
+        "component": message.name,
+        "custom_details": { "text": message.text, "since": message.since },
+    });
+    event["client"] = "heapbeat".into();
+    if let Some(link) = &message.link {
+        event["client_url"] = link.as_str().into();
+        event["links"] = json!([{ "href": link, "text": "Status page" }]);
+    }
+    event.to_string()
 }
 
 fn ntfy(message: &Message, topic: &str) -> String {
     let recovered = message.occasion == Occasion::Recovered;
-    object(|o| {
-        o.set("topic", topic);
-        o.set("title", &message.title);
-        o.set("message", &message.text);
-        o.texts("tags", [if recovered { "white_check_mark" } else { "rotating_light" }]);
-        let priority: u32 = match message.severity {
-            _ if recovered => 3,
-            Severity::Down | Severity::Crashed => 5,
-            Severity::Degraded | Severity::Warning => 4,
-        };
-        o.set("priority", priority);
-        if let Some(link) = &message.link {
-            o.set("click", link);
-        }
-    })
+    let priority = match message.severity {
+        _ if recovered => 3,
+        Severity::Down | Severity::Crashed => 5,
+        Severity::Degraded | Severity::Warning => 4,
+    };
+    let mut notification = json!({
+        "topic": topic,
+        "title": message.title,
+        "message": message.text,
+        "tags": [if recovered { "white_check_mark" } else { "rotating_light" }],
+        "priority": priority,
+    });
+    if let Some(link) = &message.link {
+        notification["click"] = link.as_str().into();
+    }
+    notification.to_string()
 }
 
 fn sign(message: &Message) -> &'static str {
@@ -227,10 +213,10 @@ fn sign(message: &Message) -> &'static str {
 pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
     let Some(Said { status, retry_after, body }) = said else { return Answered::Failed };
     let status = *status;
-    let json = || serde_json::from_str::<Value>(body).unwrap_or_default();
+    let parsed = || serde_json::from_str::<Value>(body).unwrap_or_default();
     let taken = match service {
         Service::Slack => status == 200 && body.trim() == "ok",
-        Service::Telegram { .. } => status == 200 && json()["ok"] == true,
+        Service::Telegram { .. } => status == 200 && parsed()["ok"] == true,
         Service::Pagerduty => status == 202,
         _ => (200..300).contains(&status),
     };
@@ -241,7 +227,7 @@ pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
         429 => {
             let header = retry_after.as_ref().and_then(|text| text.trim().parse::<f64>().ok());
             let inside = || {
-                let json = json();
+                let json = parsed();
                 json["parameters"]["retry_after"].as_f64().or(json["retry_after"].as_f64())
             };
             let seconds = header.or_else(inside).filter(|seconds| (0.0..1e6).contains(seconds));

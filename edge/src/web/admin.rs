@@ -1,31 +1,31 @@
-//! What the owner may do: who it is, and what a list of monitors is. Pure.
+//! Requests of the owner: the check of the token, and the lists in bodies. Pure.
 
 use serde_json::Value;
 
 use crate::config::applied::LIST;
 use crate::domain::constant_time;
 
-/// Longest list that is taken, in bytes: half of what a row holds.
+/// The longest body with a list, in bytes: half of what a row of the store holds.
 pub const MAX_LIST_BYTES: usize = 1024 * 1024;
 
-/// Shortest token that lets anybody in: one that can be guessed is none.
+/// The shortest token that is accepted, in bytes; a shorter one could be guessed.
 const MIN_TOKEN_LENGTH: usize = 16;
 
-/// What became of a request with or without a token.
+/// Whether a request is authorized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authorization {
-    /// It is the owner's.
+    /// The token is right.
     Granted,
-    /// It has none, or a wrong one.
+    /// The token is missing or wrong.
     Refused,
-    /// There is none to have: the secret is not set, or too short.
+    /// No token is accepted, as the secret is not set or is too short.
     Disabled,
 }
 
-/// Compares the `Authorization` of a request with the tokens that are good. Takes as long for a token that is almost
-/// right as for one that is all wrong.
-pub fn authorize(authorization: Option<&str>, good: &[Option<String>]) -> Authorization {
-    let mut usable = good.iter().flatten().filter(|token| token.len() >= MIN_TOKEN_LENGTH).peekable();
+/// Compares the `Authorization` header of a request with the accepted tokens, in a time that does not depend on how much of a token is
+/// right.
+pub fn authorize(authorization: Option<&str>, accepted: &[Option<String>]) -> Authorization {
+    let mut usable = accepted.iter().flatten().filter(|token| token.len() >= MIN_TOKEN_LENGTH).peekable();
     if usable.peek().is_none() {
         return Authorization::Disabled;
     }
@@ -36,24 +36,24 @@ pub fn authorize(authorization: Option<&str>, good: &[Option<String>]) -> Author
     if granted { Authorization::Granted } else { Authorization::Refused }
 }
 
-/// Reads the body of a request: `{"monitors":[…]}`.
+/// Reads the body `{"monitors":[…]}`.
 pub fn read_list(text: &str) -> Result<Vec<Value>, String> {
     read_named(text, LIST)
 }
 
-/// Reads a body with one list in it: `{name:[…]}`.
+/// Reads a body with one list, `{name:[…]}`. The error says what would be right.
 pub fn read_named(text: &str, name: &str) -> Result<Vec<Value>, String> {
     if text.len() > MAX_LIST_BYTES {
-        return Err(format!("the list has {} bytes, more than {MAX_LIST_BYTES}", text.len()));
+        return Err(format!("The list has {} bytes; at most {MAX_LIST_BYTES} are accepted.", text.len()));
     }
-    let wrong = |why: &str| format!(r#"the body should be {{"{name}":[…]}}: {why}"#);
+    let wrong = |why: &str| format!(r#"The body must be {{"{name}":[…]}}: {why}."#);
     let body = serde_json::from_str::<Value>(text).map_err(|error| wrong(&error.to_string()))?;
-    let Value::Object(mut body) = body else { return Err(wrong("it is no object")) };
+    let Value::Object(mut body) = body else { return Err(wrong("it is not an object")) };
     match (body.remove(name), body.keys().next()) {
         (Some(Value::Array(list)), None) => Ok(list),
-        (Some(Value::Array(_)), Some(more)) => Err(wrong(&format!("`{more}` is not known"))),
-        (Some(_), _) => Err(wrong(&format!("{name} is no list"))),
-        (None, _) => Err(wrong(&format!("{name} is missing"))),
+        (Some(Value::Array(_)), Some(more)) => Err(wrong(&format!("`{more}` is unknown"))),
+        (Some(_), _) => Err(wrong(&format!("`{name}` is not a list"))),
+        (None, _) => Err(wrong(&format!("`{name}` is missing"))),
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_enter() {
+    fn only_the_right_bearer_token_is_accepted() {
         let good = "0123456789abcdef";
         let cases = [
             ("the token", Some("Bearer 0123456789abcdef"), Some(good), Authorization::Granted),
@@ -89,11 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_list() {
+    fn a_body_without_a_list_is_refused() {
         assert_eq!(read_list(r#"{"monitors":[]}"#), Ok(vec![]));
         for text in ["", "[]", r#"{"monitors":{}}"#, r#"{"monitors":[],"more":1}"#] {
             assert!(read_list(text).is_err(), "{text}");
         }
-        assert!(read_list(&" ".repeat(MAX_LIST_BYTES + 1)).unwrap_err().contains("more than"));
+        assert!(read_list(&" ".repeat(MAX_LIST_BYTES + 1)).unwrap_err().contains("at most"));
     }
 }

@@ -129,18 +129,18 @@ test("an invalid subscription is refused before any request is sent", async () =
   const requestsBefore = receiver.requests.length;
   const url = receiver.urlOf("/x");
   const cases = [
-    [{}, /send \{"url"/],
-    ["text", /send \{"url"/],
-    [{ url: 5 }, /send/],
-    [{ url, more: 1 }, /send/],
-    [{ url, monitors: "api" }, /send/],
-    [{ url, monitors: Array.from({ length: 21 }, (_, i) => `m${i}`) }, /send/],
-    [{ url, monitors: ['api","name":"API'] }, /send/],
+    [{}, /Send \{"url"/],
+    ["text", /Send \{"url"/],
+    [{ url: 5 }, /Send/],
+    [{ url, more: 1 }, /Send/],
+    [{ url, monitors: "api" }, /Send/],
+    [{ url, monitors: Array.from({ length: 21 }, (_, i) => `m${i}`) }, /Send/],
+    [{ url, monitors: ['api","name":"API'] }, /Send/],
     [{ url: "no address" }, /^url: /],
     [{ url: "ftp://example.com/" }, /^url: /],
     [{ url: "https://user:word@example.com/" }, /^url: /],
-    [{ url, monitors: ["api", "nothing"] }, /^monitors: there is no nothing$/],
-    [{ url, monitors: ["hidden"] }, /^monitors: there is no hidden$/],
+    [{ url, monitors: ["api", "nothing"] }, /^monitors: `nothing` is not a public monitor\.$/],
+    [{ url, monitors: ["hidden"] }, /^monitors: `hidden` is not a public monitor\.$/],
   ];
   for (const [body, expected] of cases) {
     const { status, detail } = await subscribe(edge, body);

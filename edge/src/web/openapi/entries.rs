@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Kind, MOST_MONITORS, REGIONS};
 use crate::web::api::ProblemDocument;
-use crate::web::routes::subscribe::MOST_MONITORS as MAX_SUBSCRIBED;
+use crate::web::routes::subscribe::MAX_MONITORS as MAX_SUBSCRIBED;
 
 /// A reference to a schema.
 pub(super) fn reference(name: &str) -> Value {

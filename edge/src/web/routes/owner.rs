@@ -58,7 +58,7 @@ pub(super) async fn answer(request: &mut Request, env: &Env, route: &Route, path
     }
 }
 
-/// Whether a list was not put in force because of its problems.
+/// Whether a list was rejected because of its problems.
 fn is_refused(response: &HubResponse) -> bool {
     match response {
         HubResponse::Applied(answer) => !answer.problems.is_empty(),
@@ -67,7 +67,7 @@ fn is_refused(response: &HubResponse) -> bool {
     }
 }
 
-/// What the hub is asked for the body of a request, or the answer to a body that is not right.
+/// The request to the hub that the body of a request makes, or the answer of an error.
 async fn request_with_body(
     request: &mut Request,
     env: &Env,
@@ -100,7 +100,7 @@ async fn request_with_body(
             let hub = ExportHeader::read(&body).map_or(0, |header| header.hub);
             Ok(HubRequest::Import { hub, schema: *schema, lines: body })
         }
-        _ => Err("this request has no body".to_owned()),
+        _ => Err("This request has no body.".to_owned()),
     };
     match asked {
         Ok(asked) => Ok(Ok(asked)),

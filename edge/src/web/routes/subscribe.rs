@@ -1,12 +1,11 @@
-//! `POST` and `DELETE /api/v1/subscriptions`: anybody may ask that an address be told, or be told no more.
+//! `POST` and `DELETE /api/v1/subscriptions`: anybody may subscribe an address, and unsubscribe it.
 //!
-//! Nothing is believed but the address itself: it is sent a challenge, and has to answer with just that. The key that messages
-//! are signed with goes along with it, so that it is known to the address and not to who asked. Whatever comes of that, who asked
-//! is told in the same words, as it is not theirs to learn what answers where.
+//! Only the address itself can prove that it wants this: it receives a challenge and has to answer with it. The secret by which messages are
+//! signed goes along with the challenge, so that the address learns it and the client that made the request does not. The client
+//! gets the same answer whatever the address did, so that it cannot probe what is there.
 //!
-//! A browser's address at its push service is known to the browser alone, and the service takes nothing for it that is not signed
-//! with the key for which the browser asked. So one first message that is taken is its proof, and its own keys are that it wants
-//! to hear no more.
+//! Only the browser knows its address at the push service, and the service accepts only messages that are signed by the key which the
+//! browser subscribed with. So a first message that the service accepts proves a browser, and its keys allow it to unsubscribe.
 
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce};
 use serde::Serialize;
@@ -25,31 +24,31 @@ use crate::platform::env;
 use crate::probe::{canonical, random, wall_clock};
 use crate::web::api::to_json;
 
-/// Longest body, in bytes.
+/// The longest body, in bytes.
 pub(super) const MAX_BYTES: usize = 4096;
 
-/// Most monitors that one names.
-pub(crate) const MOST_MONITORS: usize = 20;
+/// The most monitors that a subscription names.
+pub(crate) const MAX_MONITORS: usize = 20;
 
-/// Bytes of a key.
-const KEY: usize = 24;
+/// The length of a signing key, in bytes.
+const KEY_BYTES: usize = 24;
 
-/// What who asked is told where it was no use, whatever came of it.
-const UNPROVEN: &str = "the address did not answer as one that wants this";
+/// The detail of 403, whatever the address did.
+const UNPROVEN: &str = "The address did not prove that it wants this.";
 
-/// As how many requests to one host a challenge counts.
-const A_CHALLENGE: u32 = 30;
+/// The number of requests that a challenge to one host counts as.
+const CHALLENGE_WEIGHT: u32 = 30;
 
-/// What the body of a request should be.
+/// The detail of 400 for a body that cannot be read.
 pub(super) const EXAMPLE: &str =
-    r#"send {"url":"https://…"}, with "monitors":["…"] to be notified about these only"#;
+    r#"Send {"url":"https://…"}, with "monitors":["…"] for messages about these only."#;
 
-/// The address in the body of the owner's request; `None` where there is none.
+/// The address in the body of an owner's request; `None` if it cannot be read.
 pub(super) fn url(body: &str) -> Option<String> {
-    Asked::read(body, false).map(|asked| asked.url)
+    SubscriptionBody::read(body, false).map(|asked| asked.url)
 }
 
-/// What the hub is asked for somebody who subscribes, once the address has proven that it wants this.
+/// The request to the hub for a subscription whose address has proven that it wants this, or the answer of an error.
 pub(super) async fn subscription(
     request: &Request,
     env: &Env,
@@ -65,21 +64,21 @@ pub(super) async fn subscription(
         let HubResponse::Status(status) = &cached.answer.response else { return unavailable().map(Err) };
         for id in &monitors {
             if !status.monitors.iter().any(|monitor| monitor.id == id.as_str()) {
-                return problem(400, &format!("monitors: there is no {id}")).map(Err);
+                return problem(400, &format!("monitors: `{id}` is not a public monitor.")).map(Err);
             }
         }
     }
-    if rate_limit::is_exceeded(env, &["to ", address.counted()].concat(), A_CHALLENGE).await {
+    if rate_limit::is_exceeded(env, &["to ", address.rate_limit_key()].concat(), CHALLENGE_WEIGHT).await {
         return too_many_requests().map(Err);
     }
     let page = origin(request, env);
     let (url, delivery) = match address {
-        Address::Webhook { url, .. } => match challenged(&url, true, page.as_deref()).await? {
+        Address::Webhook { url, .. } => match send_challenge(&url, true, page.as_deref()).await? {
             Some(secret) => (url, Delivery::Webhook { secret }),
             None => return problem(403, UNPROVEN).map(Err),
         },
         Address::Browser { url, keys, vapid } => {
-            if !greeted(&vapid, (&url, &keys), page.as_deref()).await {
+            if !send_greeting(&vapid, (&url, &keys), page.as_deref()).await {
                 return problem(403, UNPROVEN).map(Err);
             }
             (url, Delivery::Browser { keys })
@@ -88,8 +87,7 @@ pub(super) async fn subscription(
     Ok(Ok(HubRequest::Subscribe { subscription: Subscription { url, delivery, monitors } }))
 }
 
-/// What the hub is asked for somebody who ends a subscription: a webhook proves that it wants this, and of a browser its keys
-/// are the proof.
+/// The request to the hub for the end of a subscription: a webhook proves it by a challenge, a browser by its keys.
 pub(super) async fn end(
     request: &Request,
     env: &Env,
@@ -99,12 +97,12 @@ pub(super) async fn end(
         Ok((address, _)) => address,
         Err(refused) => return Ok(Err(refused)),
     };
-    if rate_limit::is_exceeded(env, &["to ", address.counted()].concat(), A_CHALLENGE).await {
+    if rate_limit::is_exceeded(env, &["to ", address.rate_limit_key()].concat(), CHALLENGE_WEIGHT).await {
         return too_many_requests().map(Err);
     }
     let (url, browser_keys) = match address {
         Address::Webhook { url, .. } => {
-            if challenged(&url, false, origin(request, env).as_deref()).await?.is_none() {
+            if send_challenge(&url, false, origin(request, env).as_deref()).await?.is_none() {
                 return problem(403, UNPROVEN).map(Err);
             }
             (url, None)
@@ -114,13 +112,13 @@ pub(super) async fn end(
     Ok(Ok(HubRequest::Unsubscribe { url, browser_keys }))
 }
 
-/// The address in a body, and the monitors that it names.
+/// The address and the monitors in a body, or the answer of an error.
 fn address(
     env: &Env,
     body: &str,
-    begins: bool,
+    subscribes: bool,
 ) -> Result<std::result::Result<(Address, Vec<MonitorId>), Response>> {
-    let Some(Asked { url, monitors, keys }) = Asked::read(body, begins) else {
+    let Some(SubscriptionBody { url, monitors, keys }) = SubscriptionBody::read(body, subscribes) else {
         return problem(400, EXAMPLE).map(Err);
     };
     match Address::read(env, &url, keys) {
@@ -129,31 +127,32 @@ fn address(
     }
 }
 
-/// Whose address it is, as it is kept.
+/// An address to be subscribed or unsubscribed.
 enum Address {
-    /// A program's, and its host.
+    /// A webhook and its host.
     Webhook { url: String, host: String },
-    /// A browser's at its push service, its keys, and what it is sent messages with.
+    /// A browser at its push service, its keys, and the keys that sign messages to it.
     Browser { url: String, keys: String, vapid: Vapid },
 }
 
 impl Address {
-    /// An error says what would be right.
+    /// Checks an address. The error is the detail of a 400.
     fn read(env: &Env, url: &str, keys: Option<String>) -> std::result::Result<Self, &'static str> {
         let private = env::allows_private(env);
         let Some(keys) = keys else {
-            let (url, host) = canonical(url, private)
-                .ok_or("url: should begin with https:// and be reachable for anybody")?;
+            let (url, host) =
+                canonical(url, private).ok_or("url: give a public address that begins with https://.")?;
             return Ok(Address::Webhook { url, host });
         };
-        let vapid = env::vapid(env).ok().flatten().ok_or("keys: no messages are sent to browsers here")?;
+        let vapid =
+            env::vapid(env).ok().flatten().ok_or("keys: notifications in browsers are disabled here.")?;
         let url = push::address(url, private)
-            .ok_or("url: should be at the push service of a browser that is known")?;
+            .ok_or("url: give an address at the push service of Google, Mozilla, Apple or Microsoft.")?;
         Ok(Address::Browser { url, keys, vapid })
     }
 
-    /// What is not to be asked too often: a host, but not that of a push service, which is everybody's.
-    fn counted(&self) -> &str {
+    /// The key of the rate limit of challenges: the host, but the whole address at a push service, whose host many share.
+    fn rate_limit_key(&self) -> &str {
         match self {
             Address::Webhook { host, .. } => host,
             Address::Browser { url, .. } => url,
@@ -170,58 +169,58 @@ struct Challenge<'c> {
     secret: Option<&'c str>,
 }
 
-/// The first message of a browser.
+/// The first message to a browser.
 #[derive(Serialize)]
 struct Greeting<'g> {
     event: &'g str,
     page: Option<&'g str>,
 }
 
-/// Sends a challenge. Where the address answers with it: the secret that it was sent, which is empty for one that wants no more, as it
-/// has said all there is to say.
-async fn challenged(url: &str, begins: bool, page: Option<&str>) -> Result<Option<String>> {
-    let (mut key, mut nonce) = ([0; KEY], [0; NONCE_BYTES]);
+/// Sends a challenge, and returns the secret in it if the address answered with the challenge; the secret is empty for an
+/// unsubscription.
+async fn send_challenge(url: &str, subscribes: bool, page: Option<&str>) -> Result<Option<String>> {
+    let (mut key, mut nonce) = ([0; KEY_BYTES], [0; NONCE_BYTES]);
     random(&mut key).and(random(&mut nonce)).ok_or("no random bytes")?;
-    let secret = if begins { secret(&key) } else { String::new() };
+    let secret = if subscribes { secret(&key) } else { String::new() };
     let challenge = Nonce(nonce).to_string();
     let body = to_json(&Challenge {
-        event: if begins { "subscribe" } else { "unsubscribe" },
+        event: if subscribes { "subscribe" } else { "unsubscribe" },
         page,
         challenge: &challenge,
-        secret: begins.then_some(secret.as_str()),
+        secret: subscribes.then_some(secret.as_str()),
     });
     let said = post(url, &[], &body.into()).await;
-    let answered = said.is_some_and(|said| is_taken(&said) && said.body.trim() == challenge);
+    let answered = said.is_some_and(|said| is_accepted(&said) && said.body.trim() == challenge);
     Ok(answered.then_some(secret))
 }
 
-/// Sends a browser its first message, and says whether its service took it.
-async fn greeted(vapid: &Vapid, to: (&str, &str), page: Option<&str>) -> bool {
+/// Sends the first message to a browser, and returns whether its push service accepted it.
+async fn send_greeting(vapid: &Vapid, to: (&str, &str), page: Option<&str>) -> bool {
     let first = to_json(&Greeting { event: "subscribe", page });
-    push::send(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|said| is_taken(&said))
+    push::send(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|said| is_accepted(&said))
 }
 
-fn is_taken(said: &Said) -> bool {
+fn is_accepted(said: &Said) -> bool {
     (200..300).contains(&said.status)
 }
 
-/// What a body says.
+/// The body of a request.
 #[derive(PartialEq, Eq)]
-struct Asked {
+struct SubscriptionBody {
     url: String,
     monitors: Vec<MonitorId>,
-    /// The keys, where it is a browser's.
+    /// The keys of a browser; `None` for a webhook.
     keys: Option<String>,
 }
 
-impl Asked {
-    fn read(body: &str, begins: bool) -> Option<Self> {
+impl SubscriptionBody {
+    fn read(body: &str, subscribes: bool) -> Option<Self> {
         let body = serde_json::from_str::<serde_json::Value>(body).ok()?;
         let url = body.get("url")?.as_str()?;
         let mut monitors = Vec::new();
-        if let Some(list) = body.get("monitors").filter(|_| begins) {
+        if let Some(list) = body.get("monitors").filter(|_| subscribes) {
             for id in list.as_array()? {
-                let id = id.as_str().filter(|_| monitors.len() < MOST_MONITORS)?;
+                let id = id.as_str().filter(|_| monitors.len() < MAX_MONITORS)?;
                 monitors.push(id.parse().ok()?);
             }
         }
@@ -231,7 +230,11 @@ impl Asked {
             sealed = Some(push::keys(key("p256dh")?, key("auth")?)?);
         }
         let known = 1 + usize::from(!monitors.is_empty()) + usize::from(sealed.is_some());
-        (body.as_object()?.len() == known).then(|| Asked { url: url.to_owned(), monitors, keys: sealed })
+        (body.as_object()?.len() == known).then(|| SubscriptionBody {
+            url: url.to_owned(),
+            monitors,
+            keys: sealed,
+        })
     }
 }
 
@@ -243,37 +246,37 @@ mod tests {
         "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
     const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
-    fn read(body: &str, begins: bool) -> Option<(String, Vec<String>)> {
-        Asked::read(body, begins)
+    fn read(body: &str, subscribes: bool) -> Option<(String, Vec<String>)> {
+        SubscriptionBody::read(body, subscribes)
             .map(|asked| (asked.url, asked.monitors.iter().map(ToString::to_string).collect()))
     }
 
     #[test]
-    fn keys_of_a_browser() {
+    fn keys_of_a_browser_are_read_whole_or_refused() {
         let body = |keys: &str| format!(r#"{{"url":"https://a.example/","keys":{keys}}}"#);
         let whole = format!(r#"{{"p256dh":"{POINT}","auth":"{AUTH}"}}"#);
-        for begins in [true, false] {
-            let asked = Asked::read(&body(&whole), begins).unwrap();
-            assert_eq!(asked.keys, Some(format!("{POINT}:{AUTH}")), "{begins}");
+        for subscribes in [true, false] {
+            let asked = SubscriptionBody::read(&body(&whole), subscribes).unwrap();
+            assert_eq!(asked.keys, Some(format!("{POINT}:{AUTH}")), "{subscribes}");
         }
         for keys in
             ["null", "1", "[]", "{}", &format!(r#"{{"p256dh":"{POINT}"}}"#), r#"{"p256dh":"x","auth":"y"}"#]
         {
-            assert!(Asked::read(&body(keys), true).is_none(), "{keys}");
+            assert!(SubscriptionBody::read(&body(keys), true).is_none(), "{keys}");
         }
     }
 
     #[test]
-    fn bodies() {
+    fn a_body_with_anything_unknown_is_refused() {
         let url = "https://a.example/".to_owned();
         let good = [
             (r#"{"url":"https://a.example/"}"#, true, vec![]),
             (r#"{"url":"https://a.example/"}"#, false, vec![]),
             (r#"{"monitors":["api","web"],"url":"https://a.example/"}"#, true, vec!["api", "web"]),
         ];
-        for (body, begins, monitors) in good {
+        for (body, subscribes, monitors) in good {
             let monitors = monitors.into_iter().map(str::to_owned).collect();
-            assert_eq!(read(body, begins), Some((url.clone(), monitors)), "{body}");
+            assert_eq!(read(body, subscribes), Some((url.clone(), monitors)), "{body}");
         }
         let bad = [
             ("", true),
@@ -286,8 +289,8 @@ mod tests {
             (r#"{"url":"x","monitors":["a b"]}"#, true),
             (r#"{"url":"x","monitors":["api"]}"#, false),
         ];
-        for (body, begins) in bad {
-            assert_eq!(read(body, begins), None, "{body}");
+        for (body, subscribes) in bad {
+            assert_eq!(read(body, subscribes), None, "{body}");
         }
         let many =
             |count: usize| format!(r#"{{"url":"x","monitors":[{}]}}"#, vec![r#""m""#; count].join(","));
