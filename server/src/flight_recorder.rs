@@ -5,6 +5,10 @@
 //! half by the end is recognised and passed over. A power loss can take what the kernel had not written back yet, about
 //! the last half minute.
 //!
+//! The layout is heapbeat's own, not a serialization format's: a record must be written by plain stores into a fixed place,
+//! without an allocation, on the sampler's way and inside a panic, and be readable after a write that was cut in half. Only
+//! the payloads that are rare (header, notes, events) are JSON.
+//!
 //! Only a supervised process records. In every other one the functions here do nothing.
 
 mod directory;
