@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const HELP: &str = r#"Asks conditions of outcomes: one JSON object a line on standard input, one a line on standard output.
 
-Usage: cargo run -p heapbeat-edge --example verdict < lines.jsonl
+QuotaUsage: cargo run -p heapbeat-edge --example verdict < lines.jsonl
 
 In:   {"conditions":["[STATUS] == 200"],"outcome":{"connected":true,"status":200,"duration_ms":50,"body":"ok","headers":{}}}
 Out:  {"ok":true,"conditions":[{"condition":"[STATUS] == 200","ok":true,"shown":"[STATUS] == 200"}]}
@@ -56,11 +56,11 @@ struct Seen {
 #[derive(Serialize)]
 struct Verdict<'a> {
     ok: bool,
-    conditions: Vec<Told<'a>>,
+    conditions: Vec<LastReport<'a>>,
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct LastReport<'a> {
     condition: &'a str,
     ok: bool,
     shown: &'a str,
@@ -132,7 +132,7 @@ fn judge(line: &[u8]) -> Result<String, String> {
     };
     let scene = Scene::new(outcome);
     let checked: Vec<Checked> = conditions.iter().map(|condition| condition.check(&scene)).collect();
-    let told = conditions.iter().zip(&checked).map(|(condition, checked)| Told {
+    let told = conditions.iter().zip(&checked).map(|(condition, checked)| LastReport {
         condition: condition.as_str(),
         ok: checked.ok,
         shown: &checked.shown,

@@ -17,8 +17,8 @@ use self::delivery::Outbox;
 use self::error::HubResult;
 use crate::config::Config;
 use crate::config::maintenance::Maintenance;
-use crate::domain::engine::Board;
-use crate::domain::heartbeat::Beats;
+use crate::domain::engine::Engine;
+use crate::domain::heartbeat::JobStates;
 use crate::fleet::membership::Membership;
 use crate::hub_api::{HubCall, HubError, HubReply};
 use crate::notify::Subscriber;
@@ -55,13 +55,13 @@ pub struct Hub {
     config: RefCell<Option<Rc<Config>>>,
     /// Who asked to be told.
     subscribers: RefCell<Option<Rc<Vec<Subscriber>>>>,
-    beats: RefCell<Option<Rc<Beats>>>,
+    beats: RefCell<Option<Rc<JobStates>>>,
     maintenance: RefCell<Option<Rc<Vec<Maintenance>>>>,
     /// What is known of the other hubs.
     membership: RefCell<Option<Rc<Membership>>>,
     store: std::result::Result<Store, StoreError>,
     /// What is known: what is stored, or nothing yet.
-    board: RefCell<Option<Board>>,
+    board: RefCell<Option<Engine>>,
     /// Ticks that are left out, and how many the next failure of the store leaves out.
     paused: Cell<(u32, u32)>,
     ticking: Cell<bool>,
@@ -147,7 +147,7 @@ impl Hub {
     }
 
     /// What is known, read from the store the first time.
-    fn board(&self) -> HubResult<Ref<'_, Board>> {
+    fn board(&self) -> HubResult<Ref<'_, Engine>> {
         if self.board.borrow().is_none() {
             *self.board.borrow_mut() = Some(self.read_board()?);
         }
@@ -156,7 +156,7 @@ impl Hub {
     }
 
     /// The board, to be changed and put back once the store has taken the change; without that it is read anew.
-    fn take_board(&self) -> HubResult<Board> {
+    fn take_board(&self) -> HubResult<Engine> {
         match self.board.take() {
             Some(board) => Ok(board),
             None => self.read_board(),
@@ -177,10 +177,10 @@ impl Hub {
         self.paused.set((next, (next * 2).clamp(1, LONGEST_REST)));
     }
 
-    fn read_board(&self) -> HubResult<Board> {
+    fn read_board(&self) -> HubResult<Engine> {
         let Loaded { last, memos, ledgers, ticks, incidents, outbox, usage } =
             self.store()?.load(wall_clock())?;
-        let mut board = Board::restore(last, memos, ledgers);
+        let mut board = Engine::restore(last, memos, ledgers);
         for (at, readings) in &ticks {
             board.chart(*at, readings);
         }

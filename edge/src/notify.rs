@@ -16,5 +16,5 @@ pub mod subscriber;
 
 pub use channel::{Channel, ChannelId, Channels, Service};
 pub use message::Message;
-pub use outbox::{Answered, Queued};
+pub use outbox::{DeliveryResult, OutboxRow};
 pub use subscriber::Subscriber;

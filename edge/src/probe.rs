@@ -37,7 +37,7 @@ pub use sign::Keys;
 pub(crate) use sign::random;
 
 use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
-use self::redirect::Trail;
+use self::redirect::RedirectChain;
 use self::request::{Plain, Sending};
 use self::sign::Question;
 use crate::config::{HttpUrl, Monitor, Target};
@@ -57,7 +57,7 @@ const LEAST_TRY: Duration = Duration::from_millis(100);
 
 /// What all probes of one tick share.
 #[derive(Clone, Debug)]
-pub struct Allowance {
+pub struct RequestBudget {
     /// Requests that may still be made; redirects take from it as well.
     requests: Rc<Cell<u32>>,
     /// Whether private addresses may be asked.
@@ -69,10 +69,10 @@ pub struct Allowance {
     plain: Rc<Plain>,
 }
 
-impl Allowance {
+impl RequestBudget {
     /// `requests` in all, to private addresses only where `private`, with these keys and headers.
     pub fn new(requests: u32, private: bool, keys: Keys, sent: Sent) -> Self {
-        Allowance {
+        RequestBudget {
             requests: Rc::new(Cell::new(requests)),
             private,
             keys: Rc::new(keys),
@@ -102,7 +102,7 @@ enum Stage {
 }
 
 /// Asks `monitor`, again where that failed and it says so. Takes at most its timeout.
-pub(crate) async fn probe(monitor: &Monitor, allowance: &Allowance) -> Result<Answer, Missed> {
+pub(crate) async fn probe(monitor: &Monitor, allowance: &RequestBudget) -> Result<Answer, Missed> {
     let began = wall_clock();
     let mut result = try_once(monitor, monitor.timeout, allowance).await;
     for _ in 0..monitor.retries {
@@ -117,7 +117,7 @@ pub(crate) async fn probe(monitor: &Monitor, allowance: &Allowance) -> Result<An
 }
 
 /// Asks `monitor` once, within `timeout`.
-async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &Allowance) -> Result<Answer, Missed> {
+async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &RequestBudget) -> Result<Answer, Missed> {
     let url = match &monitor.target {
         Target::Heapbeat { url, .. } => url,
         Target::Http(check) => &check.url,
@@ -149,7 +149,7 @@ async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &Allowance) -
 async fn ask(
     monitor: &Monitor,
     url: &HttpUrl,
-    allowance: &Allowance,
+    allowance: &RequestBudget,
     signal: &AbortSignal,
     stage: &Cell<Stage>,
 ) -> Result<Answer, Missed> {
@@ -161,7 +161,7 @@ async fn ask(
         None => &[],
     };
     let mut sending = Sending::new(monitor, headers);
-    let mut trail = Trail::begin(url.as_str(), key, allowance.private)?;
+    let mut trail = RedirectChain::begin(url.as_str(), key, allowance.private)?;
     let (response, question) = loop {
         allowance.take()?;
         let signing = key.filter(|_| trail.same_host());
@@ -215,11 +215,11 @@ fn believe(
 
 /// Sends one request; redirects come back as they are.
 async fn send(
-    trail: &Trail,
+    trail: &RedirectChain,
     sending: &Sending<'_>,
     question: Option<&Question>,
     signal: &AbortSignal,
-    allowance: &Allowance,
+    allowance: &RequestBudget,
 ) -> Result<Response, Missed> {
     let request =
         sending.request(trail.at_home(), question, &allowance.plain).map_err(|_| Blindness::Platform)?;

@@ -24,15 +24,15 @@ use crate::config::maintenance::{MAINTENANCE, Maintenance};
 use crate::config::{Config, MonitorId};
 use crate::domain::check::outcome::{Answer, Body, Missed, Probed};
 use crate::domain::check::self_check;
-use crate::domain::check::self_check::Sight;
-use crate::domain::engine::{Board, Note, Tick};
+use crate::domain::check::self_check::SelfCheck;
+use crate::domain::engine::{Engine, Note, Tick};
 use crate::domain::incident::Incident;
 use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::{announced, concerned};
-use crate::domain::report::verification::Signed;
+use crate::domain::report::verification::VerifiedReport;
 use crate::domain::{Blindness, Failure};
 use crate::notify::outbox::{Next, after, sendable};
-use crate::notify::{Answered, Channels, Queued};
+use crate::notify::{Channels, DeliveryResult, OutboxRow};
 
 /// The first line: what is watched, and who is told.
 #[derive(Deserialize)]
@@ -71,11 +71,11 @@ enum References {
 }
 
 impl References {
-    fn sight(self) -> Sight {
+    fn sight(self) -> SelfCheck {
         match self {
-            References::None => Sight::Unasked,
-            References::Answer => Sight::Clear,
-            References::Silent => Sight::Blocked,
+            References::None => SelfCheck::Unasked,
+            References::Answer => SelfCheck::Clear,
+            References::Silent => SelfCheck::Blocked,
         }
     }
 }
@@ -102,7 +102,7 @@ enum Finds {
         uptime: u64,
     },
     /// A signed report.
-    Report(Box<Told>),
+    Report(Box<LastReport>),
     /// No answer.
     Failure(Failure),
     /// Nobody could look.
@@ -112,7 +112,7 @@ enum Finds {
 /// A report in short.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Told {
+struct LastReport {
     instance: u64,
     #[serde(default)]
     version: String,
@@ -152,8 +152,8 @@ struct Replay {
     channels: Channels,
     maintenance: Vec<Maintenance>,
     page: Option<String>,
-    board: Board,
-    rows: Vec<Queued>,
+    board: Engine,
+    rows: Vec<OutboxRow>,
     next_row: i64,
     services: BTreeMap<MonitorId, Says>,
     incidents: BTreeMap<MonitorId, Incident>,
@@ -178,7 +178,7 @@ pub fn replay(text: &str) -> Result<String, String> {
         channels,
         maintenance,
         page: head.page,
-        board: Board::default(),
+        board: Engine::default(),
         rows: Vec::new(),
         next_row: 1,
         services: BTreeMap::new(),
@@ -213,7 +213,7 @@ impl Replay {
         let mut probes: Vec<_> =
             line.probes.into_iter().map(|(id, finds)| self.probed(id, finds, at)).collect();
         let sight = line.references.sight();
-        if self_check::is_suspect(&self.board, &self.config, &probes, sight != Sight::Unasked) {
+        if self_check::is_suspect(&self.board, &self.config, &probes, sight != SelfCheck::Unasked) {
             self_check::cover(&self.board, &mut probes, sight, at);
         }
         let tick = Tick { at, came: at };
@@ -242,7 +242,7 @@ impl Replay {
                 "at": shown, "alert": message.key, "channel": channel, "occasion": message.occasion.as_str(),
                 "title": message.title,
             }));
-            self.rows.push(Queued { id: self.next_row, channel, message, due: at, attempts: 0 });
+            self.rows.push(OutboxRow { id: self.next_row, channel, message, due: at, attempts: 0 });
             self.next_row += 1;
         }
         self.deliver(&shown, at);
@@ -266,13 +266,13 @@ impl Replay {
     }
 
     fn deliver(&mut self, shown: &str, now: UnixMillis) {
-        let due: Vec<Queued> = sendable(&self.rows, now, 5).into_iter().cloned().collect();
+        let due: Vec<OutboxRow> = sendable(&self.rows, now, 5).into_iter().cloned().collect();
         for row in due {
             let answered = match self.services.get(&row.channel).copied().unwrap_or(Says::Taken) {
-                Says::Taken => Answered::Taken,
-                Says::Failed => Answered::Failed,
-                Says::Busy(seconds) => Answered::Busy(Some(Duration::from_secs(seconds))),
-                Says::Refused(status) => Answered::Refused(status),
+                Says::Taken => DeliveryResult::Taken,
+                Says::Failed => DeliveryResult::Failed,
+                Says::Busy(seconds) => DeliveryResult::Busy(Some(Duration::from_secs(seconds))),
+                Says::Refused(status) => DeliveryResult::Refused(status),
             };
             let key = row.message.key.clone();
             let what = match after(&row, answered, now) {
@@ -310,7 +310,7 @@ impl Replay {
     }
 
     /// The report that `told` is short for, with a sample for each second since the instance's last report.
-    fn signed(&mut self, monitor: &MonitorId, told: Told, at: UnixMillis) -> Signed {
+    fn signed(&mut self, monitor: &MonitorId, told: LastReport, at: UnixMillis) -> VerifiedReport {
         let started = at.minus(Duration::from_secs(told.uptime));
         let (first, since) =
             self.numbers.get(&(monitor.clone(), told.instance)).copied().unwrap_or((0, started));
@@ -347,7 +347,7 @@ impl Replay {
             previous: told.previous,
             last_samples: None,
         };
-        Signed { report, series: Series { first, samples } }
+        VerifiedReport { report, series: Series { first, samples } }
     }
 
     /// What is left at the end: states, uptime, alerts that nobody took.

@@ -40,17 +40,17 @@ pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
 use self::export_format::Cell as ExportCell;
 use self::sql::Sql;
 use crate::config::MonitorId;
-use crate::domain::engine::{Commit, Memos, Reading, Tick};
-use crate::domain::heartbeat::{Beat, Beats};
+use crate::domain::engine::{Commit, PersistedStates, Reading, Tick};
+use crate::domain::heartbeat::{JobState, JobStates};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::history::ledger::Entry;
 use crate::domain::history::memory_chart;
 use crate::domain::history::rollup::{Line, Tier};
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
-use crate::domain::quota::Usage;
-use crate::domain::report::last_report::Run;
-use crate::notify::Queued;
+use crate::domain::quota::QuotaUsage;
+use crate::domain::report::last_report::SampleRun;
+use crate::notify::OutboxRow;
 
 /// Incidents that were closed within this time are kept in memory.
 const RECENT: Duration = Duration::from_secs(86_400);
@@ -69,7 +69,7 @@ pub struct Loaded {
     /// The last tick that was stored.
     pub last: Option<Tick>,
     /// The state of all monitors.
-    pub memos: Memos,
+    pub memos: PersistedStates,
     /// Every ledger's entries, oldest first.
     pub ledgers: LiteMap<MonitorId, Vec<Entry>>,
     /// The probes of the last day's ticks, oldest first.
@@ -77,9 +77,9 @@ pub struct Loaded {
     /// Incidents that are open or were closed within the last day, oldest first.
     pub incidents: Vec<Incident>,
     /// What is still to be sent, in order.
-    pub outbox: Vec<Queued>,
+    pub outbox: Vec<OutboxRow>,
     /// What the day has cost up to the last tick.
-    pub usage: Usage,
+    pub usage: QuotaUsage,
 }
 
 impl Store {
@@ -128,7 +128,7 @@ impl Store {
         &self,
         last: Option<UnixMillis>,
         commit: Commit,
-        queued: Vec<Queued>,
+        queued: Vec<OutboxRow>,
     ) -> Result<(), StoreError> {
         let sql = self.sql.clone();
         let slot = (self.slot.get() + 1) % ticks::SLOTS;
@@ -163,7 +163,7 @@ impl Store {
     }
 
     /// One incident, and the samples before it.
-    pub fn incident(&self, id: &IncidentId) -> Result<Option<(Incident, Vec<Run>)>, StoreError> {
+    pub fn incident(&self, id: &IncidentId) -> Result<Option<(Incident, Vec<SampleRun>)>, StoreError> {
         incidents::one(&self.sql, id)
     }
 
@@ -220,12 +220,12 @@ impl Store {
     }
 
     /// What every job reported last.
-    pub fn heartbeats(&self) -> Result<Beats, StoreError> {
+    pub fn heartbeats(&self) -> Result<JobStates, StoreError> {
         settings::heartbeats(&self.sql)
     }
 
     /// Writes what a job reported.
-    pub fn record_heartbeat(&self, monitor: &MonitorId, beat: &Beat) -> Result<(), StoreError> {
+    pub fn record_heartbeat(&self, monitor: &MonitorId, beat: &JobState) -> Result<(), StoreError> {
         settings::write_heartbeat(&self.sql, monitor, beat)
     }
 

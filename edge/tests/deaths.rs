@@ -12,8 +12,8 @@ use std::time::Duration;
 use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
-use heapbeat_edge::domain::engine::{Board, Note, Tick};
-use heapbeat_edge::domain::report::verification::Signed;
+use heapbeat_edge::domain::engine::{Engine, Note, Tick};
+use heapbeat_edge::domain::report::verification::VerifiedReport;
 use heapbeat_forecast::Forecaster;
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::report::{Block, LastSamples, Limit, PressureState, Report, System};
@@ -25,7 +25,7 @@ const SECONDS: i64 = 6 * 3600;
 
 /// One life of the process: from its start to its end, both in seconds; the second of its end is the first without it.
 #[derive(Clone, Copy)]
-struct Life {
+struct InstanceLifetime {
     started: i64,
     ended: i64,
     /// Whether its recorder outlived it.
@@ -39,23 +39,23 @@ fn dice(state: &mut u64, sides: i64) -> i64 {
     i64::try_from((state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides.unsigned_abs()).unwrap()
 }
 
-fn lives(seed: &mut u64) -> Vec<Life> {
+fn lives(seed: &mut u64) -> Vec<InstanceLifetime> {
     let (mut lives, mut started) = (Vec::new(), -600);
     loop {
         let minute = (started.max(0) / 60) + 1 + dice(seed, 12);
         let away = 5 + dice(seed, 50);
         let ended = minute * 60 + 1 + dice(seed, 59 - away);
         if ended >= SECONDS - 600 {
-            lives.push(Life { started, ended: i64::MAX, told: true });
+            lives.push(InstanceLifetime { started, ended: i64::MAX, told: true });
             return lives;
         }
-        lives.push(Life { started, ended, told: dice(seed, 4) != 0 });
+        lives.push(InstanceLifetime { started, ended, told: dice(seed, 4) != 0 });
         started = ended + away;
     }
 }
 
 /// One a second, from `from` up to `to`, which is not among them.
-fn samples(life: Life, from: i64, to: i64) -> Series {
+fn samples(life: InstanceLifetime, from: i64, to: i64) -> Series {
     let memory = Bytes::from_mb(100);
     let sample = |second| Sample {
         at: UnixMillis(second * 1000),
@@ -72,12 +72,12 @@ fn samples(life: Life, from: i64, to: i64) -> Series {
 }
 
 /// What the last one that was heard left behind, where the recorders of all since then outlived them.
-fn left(lives: &[Life], index: usize, (who, until): (usize, i64)) -> Option<Series> {
+fn left(lives: &[InstanceLifetime], index: usize, (who, until): (usize, i64)) -> Option<Series> {
     let gone = lives.get(who).filter(|_| who < index && lives[who..index].iter().all(|life| life.told))?;
     Some(samples(*gone, until + 1, gone.ended)).filter(|left| !left.samples.is_empty())
 }
 
-fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Signed {
+fn report(lives: &[InstanceLifetime], index: usize, second: i64, last: (usize, i64)) -> VerifiedReport {
     let at = |second: i64| UnixMillis(second * 1000);
     let life = lives[index];
     let from = if last.0 == index { last.1 + 1 } else { life.started + 1 };
@@ -113,11 +113,11 @@ fn report(lives: &[Life], index: usize, second: i64, last: (usize, i64)) -> Sign
         last_samples: left(lives, index, last)
             .map(|left| LastSamples { instance: InstanceId(last.0 as u64), samples: Block::of(&left, 0) }),
     };
-    Signed { report, series }
+    VerifiedReport { report, series }
 }
 
 /// What the ledger may know of each second, from the ticks and the lives around it.
-fn model(lives: &[Life], ticks: &[i64]) -> Vec<State> {
+fn model(lives: &[InstanceLifetime], ticks: &[i64]) -> Vec<State> {
     let alive = |second: i64| lives.iter().position(|life| (life.started..life.ended).contains(&second));
     let known = |second: i64| {
         let before = *ticks.iter().rev().find(|tick| **tick <= second).unwrap();
@@ -154,7 +154,7 @@ fn deaths_that_no_probe_saw() {
         let state = &mut seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let lives = lives(state);
         let ticks: Vec<i64> = (0..SECONDS).step_by(60).filter(|t| *t == 0 || dice(state, 8) != 0).collect();
-        let mut board = Board::default();
+        let mut board = Engine::default();
         let mut last = (usize::MAX, 0);
         let mut crashes = 0;
         let (mut told, mut taken) = (Vec::new(), Vec::new());

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
-use heapbeat_edge::domain::engine::{Board, Tick};
+use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::{Incident, Occasion};
 use heapbeat_edge::domain::{Blindness, Failure, State};
 use heapbeat_edge::notify::outbox::{Next, after, sendable};
-use heapbeat_edge::notify::{Answered, Channels, Message, Queued};
+use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow};
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 150;
@@ -131,16 +131,20 @@ fn model(steps: &[Step], failures: usize) -> Vec<State> {
 
 /// What came of a trace.
 struct Came {
-    board: Board,
+    board: Engine,
     incidents: BTreeMap<i64, Incident>,
     made: Vec<(i64, Message)>,
     delivered: Vec<(i64, String)>,
 }
 
 fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> Came {
-    let mut came =
-        Came { board: Board::default(), incidents: BTreeMap::new(), made: Vec::new(), delivered: Vec::new() };
-    let (mut rows, mut next) = (Vec::<Queued>::new(), 1);
+    let mut came = Came {
+        board: Engine::default(),
+        incidents: BTreeMap::new(),
+        made: Vec::new(),
+        delivered: Vec::new(),
+    };
+    let (mut rows, mut next) = (Vec::<OutboxRow>::new(), 1);
     for step in steps {
         let at = UnixMillis(step.second * 1000);
         if came.board.last().is_none_or(|last| at > last.at) {
@@ -163,7 +167,7 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
             }
             for (channel, message) in commit.alerts {
                 came.made.push((step.second, message.clone()));
-                rows.push(Queued { id: next, channel, message, due: at, attempts: 0 });
+                rows.push(OutboxRow { id: next, channel, message, due: at, attempts: 0 });
                 next += 1;
             }
         }
@@ -175,7 +179,7 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
             if !deaf {
                 came.delivered.push((now.0 / 1000, row.message.key.clone()));
             }
-            match after(&row, if deaf { Answered::Failed } else { Answered::Taken }, now) {
+            match after(&row, if deaf { DeliveryResult::Failed } else { DeliveryResult::Taken }, now) {
                 Next::Again(due) => {
                     for other in rows.iter_mut().filter(|other| other.id == row.id) {
                         (other.due, other.attempts) = (due, other.attempts + 1);

@@ -10,8 +10,8 @@ use std::time::Duration;
 use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::Failure;
 use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
-use heapbeat_edge::domain::check::self_check::{Sight, cover, is_suspect};
-use heapbeat_edge::domain::engine::{Board, Tick};
+use heapbeat_edge::domain::check::self_check::{SelfCheck, cover, is_suspect};
+use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 60;
@@ -63,7 +63,7 @@ fn what_the_edge_could_not_see_is_nobodys_downtime() {
         let mut cut = stretches(state, 70, 5);
         // With the way gone from the beginning nothing is known to have been there.
         cut[0] = false;
-        let mut board = Board::default();
+        let mut board = Engine::default();
         for minute in 0..MINUTES {
             let at = UnixMillis(i64::try_from(minute).unwrap() * 60_000);
             let probe = |(id, down): (&str, &Vec<bool>)| {
@@ -78,7 +78,7 @@ fn what_the_edge_could_not_see_is_nobodys_downtime() {
                 Probed { monitor: id.parse().unwrap(), heard: at, result }
             };
             let mut probes: Vec<_> = ["a", "b"].into_iter().zip(&down).map(probe).collect();
-            let sight = if cut[minute] { Sight::Blocked } else { Sight::Clear };
+            let sight = if cut[minute] { SelfCheck::Blocked } else { SelfCheck::Clear };
             if is_suspect(&board, &config, &probes, true) {
                 let blind = cover(&board, &mut probes, sight, at);
                 assert_eq!(blind, cut[minute]);

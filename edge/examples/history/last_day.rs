@@ -6,11 +6,11 @@ use std::time::Duration;
 use heapbeat_edge::config::{Kind, MonitorId};
 use heapbeat_edge::domain::Failure;
 use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
-use heapbeat_edge::domain::engine::{Board, Memos, Tick};
+use heapbeat_edge::domain::engine::{Engine, PersistedStates, Tick};
 use heapbeat_edge::domain::history::latency::Probes;
-use heapbeat_edge::domain::monitor_state::Memo;
-use heapbeat_edge::domain::quota::{Spent, Usage};
-use heapbeat_edge::domain::report::verification::Signed;
+use heapbeat_edge::domain::monitor_state::PersistedState;
+use heapbeat_edge::domain::quota::{QuotaUsage, Spent};
+use heapbeat_edge::domain::report::verification::VerifiedReport;
 use heapbeat_edge::store::export_format::Cell;
 use heapbeat_edge::store::pack_tick;
 use heapbeat_forecast::Forecaster;
@@ -20,7 +20,7 @@ use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Health, HealthMemory, Megabytes, Status, UnixMillis, codec};
 
-use crate::memory::{LIMIT, Life, Lives, pressure};
+use crate::memory::{InstanceLifetime, LIMIT, Lives, pressure};
 use crate::older::killed;
 use crate::rows::Rows;
 use crate::story::{Story, What};
@@ -40,16 +40,16 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
     for (id, ledger) in &rows.ledgers {
         entries.insert(id.clone(), ledger.clone());
     }
-    let mut board = Board::restore(None, remembered(stories, first), entries);
+    let mut board = Engine::restore(None, remembered(stories, first), entries);
     let mut hours: BTreeMap<(i64, MonitorId), Probes> = BTreeMap::new();
-    let (mut usage, mut last, mut slot) = (Usage::default(), None, 0);
+    let (mut usage, mut last, mut slot) = (QuotaUsage::default(), None, 0);
     let ticks = (first..=until).step_by(60_000);
     let seen =
         |at: &i64| stories.first().and_then(|story| story.at(*at)).is_none_or(|it| it.what != What::Nobody);
     for at in ticks.filter(seen) {
         let now = UnixMillis(at);
         let tick = Tick { at: now, came: UnixMillis(wanted.came.0 - (until - at)) };
-        let on = |story: &&Story| story.at(at).is_some_and(|it| it.what == What::Work);
+        let on = |story: &&Story| story.at(at).is_some_and(|it| it.what == What::MaintenanceWindow);
         board.announce(stories.iter().filter(on).map(|story| story.id.clone()).collect());
         let since = last.unwrap_or(UnixMillis(at - MINUTE)).0;
         let probes: Vec<Probed> = stories.iter().map(|story| probed(story, since, at)).collect();
@@ -70,7 +70,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         let spent = Spent { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
         usage.count(now, now, last, spent);
         // Only the newest row's memos are ever read.
-        let memos = if at == until { commit.memos } else { codec::encode(&Memos::new()) };
+        let memos = if at == until { commit.memos } else { codec::encode(&PersistedStates::new()) };
         let cells = [
             Cell::Integer(slot),
             Cell::Integer(at),
@@ -94,11 +94,11 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
 }
 
 /// What would be remembered of the time before the first tick: restarts and deaths.
-fn remembered(stories: &[Story], before: i64) -> Memos {
+fn remembered(stories: &[Story], before: i64) -> PersistedStates {
     let of = |story: &Story| {
         let deaths = story.episodes.iter().filter(|it| it.what == What::Death && it.to < before);
         let (crashes, restarts) = deaths.map(|it| (UnixMillis(it.from), UnixMillis(it.to))).unzip();
-        (story.id.clone(), Memo { crashes: Some(crashes), restarts, ..Memo::default() })
+        (story.id.clone(), PersistedState { crashes: Some(crashes), restarts, ..PersistedState::default() })
     };
     stories.iter().filter(|story| story.lives.is_some()).map(of).collect()
 }
@@ -141,7 +141,7 @@ fn health(story: &Story, at: i64) -> Vec<u8> {
 }
 
 /// The report at `at`, with the samples since the tick before.
-pub(crate) fn signed(lives: &Lives, since: i64, at: i64) -> Option<Signed> {
+pub(crate) fn signed(lives: &Lives, since: i64, at: i64) -> Option<VerifiedReport> {
     let (life, before) = lives.at(at)?;
     let run = lives.runs((since + 1000).max(life.from), at + 1, 1000).pop()?;
     let Series { first, samples } = run.series;
@@ -168,11 +168,11 @@ pub(crate) fn signed(lives: &Lives, since: i64, at: i64) -> Option<Signed> {
         previous: before.filter(|life| life.died).map(killed),
         last_samples: None,
     };
-    Some(Signed { report, series: Series { first, samples } })
+    Some(VerifiedReport { report, series: Series { first, samples } })
 }
 
 /// The rung that was climbed, or come down to, from one instant to another in a life.
-pub(crate) fn climbed(lives: &Lives, life: &Life, since: i64, at: i64) -> Option<Event> {
+pub(crate) fn climbed(lives: &Lives, life: &InstanceLifetime, since: i64, at: i64) -> Option<Event> {
     if since < life.from {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Memory of a process over its life: a level, a wave by day, noise, and before a death a climb to the limit.
 
-use heapbeat_edge::domain::report::last_report::Run;
+use heapbeat_edge::domain::report::last_report::SampleRun;
 use heapbeat_shared::series::{PAGE, Series};
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 
@@ -13,7 +13,7 @@ const CLIMB: i64 = 5 * HOUR;
 
 /// One run of the process.
 #[derive(Clone, Debug)]
-pub(crate) struct Life {
+pub(crate) struct InstanceLifetime {
     pub(crate) instance: InstanceId,
     pub(crate) version: String,
     pub(crate) from: i64,
@@ -26,7 +26,7 @@ pub(crate) struct Life {
 #[derive(Clone, Debug)]
 pub(crate) struct Lives {
     index: u64,
-    all: Vec<Life>,
+    all: Vec<InstanceLifetime>,
 }
 
 impl Lives {
@@ -48,7 +48,13 @@ impl Lives {
         let (mut all, mut from, mut version) = (Vec::new(), since - HOUR, 0);
         for (to, next, died) in ends {
             let name = format!("{:07x}", Dice::new(index, version).below(1 << 28));
-            all.push(Life { instance: InstanceId(dice.below(u64::MAX)), version: name, from, to, died });
+            all.push(InstanceLifetime {
+                instance: InstanceId(dice.below(u64::MAX)),
+                version: name,
+                from,
+                to,
+                died,
+            });
             version += i64::from(!died);
             from = next;
         }
@@ -56,13 +62,13 @@ impl Lives {
     }
 
     /// The one that lives at an instant, and the one before it.
-    pub(crate) fn at(&self, at: i64) -> Option<(&Life, Option<&Life>)> {
+    pub(crate) fn at(&self, at: i64) -> Option<(&InstanceLifetime, Option<&InstanceLifetime>)> {
         let place = self.all.iter().position(|life| life.from <= at && at < life.to)?;
         Some((&self.all[place], place.checked_sub(1).map(|before| &self.all[before])))
     }
 
     /// Samples from one instant to another, one every `step`, each of a run of its own life.
-    pub(crate) fn runs(&self, from: i64, to: i64, step: i64) -> Vec<Run> {
+    pub(crate) fn runs(&self, from: i64, to: i64, step: i64) -> Vec<SampleRun> {
         let mut runs = Vec::new();
         for life in self.all.iter().filter(|life| life.from < to && from < life.to) {
             let first = (from.max(life.from) - life.from + step - 1).div_euclid(step);
@@ -70,7 +76,7 @@ impl Lives {
             let samples: Vec<Sample> =
                 (first..=last).map(|n| self.sample(life, life.from + n * step)).collect();
             if !samples.is_empty() {
-                runs.push(Run {
+                runs.push(SampleRun {
                     instance: life.instance,
                     series: Series { first: first.unsigned_abs(), samples },
                 });
@@ -79,7 +85,7 @@ impl Lives {
         runs
     }
 
-    pub(crate) fn sample(&self, life: &Life, at: i64) -> Sample {
+    pub(crate) fn sample(&self, life: &InstanceLifetime, at: i64) -> Sample {
         let mut dice = Dice::new(self.index, at);
         // In pages.
         let level = 24_000 + self.index * 3_000;

@@ -5,7 +5,7 @@ use heapbeat_edge::domain::check::verdict::Verdict;
 use heapbeat_edge::domain::history::ledger::Entry;
 use heapbeat_edge::domain::history::rollup::{Tier, peaks};
 use heapbeat_edge::domain::incident::{Incidents, Look, RECORDED};
-use heapbeat_edge::domain::report::last_report::News;
+use heapbeat_edge::domain::report::last_report::ReportDelta;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
@@ -31,7 +31,7 @@ fn state(what: What) -> State {
     match what {
         What::Down(_) | What::Death => State::Down,
         What::Slow(_) => State::Degraded,
-        What::Work => State::Maintenance,
+        What::MaintenanceWindow => State::Maintenance,
         What::Waking => State::Waking,
         What::Nobody => State::Unobserved,
     }
@@ -57,9 +57,9 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
             What::Down(failure) => (Verdict::Failed(failure), State::Down),
             What::Slow(ms) => (Verdict::Degraded(heapbeat_edge::domain::Failure::Slow(ms)), State::Degraded),
             What::Death => (Verdict::Up, State::Up),
-            What::Work | What::Waking | What::Nobody => continue,
+            What::MaintenanceWindow | What::Waking | What::Nobody => continue,
         };
-        let news = if it.what == What::Death { death(story, it) } else { News::default() };
+        let news = if it.what == What::Death { death(story, it) } else { ReportDelta::default() };
         // A death is told by the first tick after it; all is well then, and for some minutes.
         let first = if it.what == What::Death { it.to - it.to.rem_euclid(MINUTE) + MINUTE } else { it.from };
         let look = |at, verdict, state, news, restarted| Look {
@@ -71,7 +71,7 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
             restarted,
             flaps: None,
         };
-        let nothing = News::default();
+        let nothing = ReportDelta::default();
         incidents.take(&story.id, &look(first, verdict, state, &news, it.what == What::Death));
         if let Some(incident) = incidents.latest.as_mut().filter(|_| it.from % 3 == 0) {
             incident.notice.acknowledged = true;
@@ -93,7 +93,7 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
 }
 
 /// What the report after a death tells.
-fn death(story: &Story, it: &Episode) -> News {
+fn death(story: &Story, it: &Episode) -> ReportDelta {
     let dead = story.lives.as_ref().and_then(|lives| lives.at(it.from - 1));
     let events = [
         (90, Pressure::Calm, Pressure::Alert, 402),
@@ -104,11 +104,15 @@ fn death(story: &Story, it: &Episode) -> News {
         at: UnixMillis(it.from - minutes * MINUTE),
         kind: EventKind::Pressure { from, to, memory: Bytes::from_mb(mb) },
     };
-    News { events: events.map(event).to_vec(), ending: dead.map(|(life, _)| killed(life)), ..News::default() }
+    ReportDelta {
+        events: events.map(event).to_vec(),
+        ending: dead.map(|(life, _)| killed(life)),
+        ..ReportDelta::default()
+    }
 }
 
 /// The ending of a life for want of memory.
-pub(crate) fn killed(life: &crate::memory::Life) -> Exit {
+pub(crate) fn killed(life: &crate::memory::InstanceLifetime) -> Exit {
     Exit {
         kind: ExitKind::OomKill,
         sure: true,

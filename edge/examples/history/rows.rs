@@ -7,7 +7,7 @@ use heapbeat_edge::domain::history::latency::Hour;
 use heapbeat_edge::domain::history::ledger::{Changes, Entry};
 use heapbeat_edge::domain::history::rollup::Tier;
 use heapbeat_edge::domain::incident::Incident;
-use heapbeat_edge::domain::report::last_report::Run;
+use heapbeat_edge::domain::report::last_report::SampleRun;
 use heapbeat_edge::store::export_format::{Cell, line};
 use heapbeat_edge::store::{MonitorHour, append_hour, latency_day, pack_runs};
 use heapbeat_shared::{UnixMillis, codec};
@@ -48,14 +48,14 @@ impl Rows {
         self.incidents.insert(key, (incident, recording));
     }
 
-    pub(crate) fn recording(&mut self, id: &MonitorId, opened: UnixMillis, runs: &[Run]) {
+    pub(crate) fn recording(&mut self, id: &MonitorId, opened: UnixMillis, runs: &[SampleRun]) {
         if let Some((_, recording)) = self.incidents.get_mut(&(id.clone(), opened.0)) {
             *recording = Some(pack_runs(runs));
         }
     }
 
     /// A chunk of memory.
-    pub(crate) fn chunk(&mut self, id: &MonitorId, tier: Tier, at: i64, runs: &[Run]) {
+    pub(crate) fn chunk(&mut self, id: &MonitorId, tier: Tier, at: i64, runs: &[SampleRun]) {
         if !runs.is_empty() {
             let (from, slot) = tier.place(UnixMillis(at));
             self.series(id.as_str(), tier.number(), slot, from, pack_runs(runs));

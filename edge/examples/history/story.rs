@@ -14,7 +14,7 @@ pub(crate) enum What {
     /// It served, but failed its `degraded` conditions.
     Slow(u32),
     /// Somebody worked on it, as announced.
-    Work,
+    MaintenanceWindow,
     /// It was starting.
     Waking,
     /// The edge did not come.
@@ -115,7 +115,7 @@ fn story(index: usize, monitor: &Monitor, signs: bool, (start, until): (i64, i64
             continue;
         }
         if index.is_multiple_of(2) && n % 28 == 5 {
-            add(day(n) + 2 * HOUR, minutes(60), What::Work);
+            add(day(n) + 2 * HOUR, minutes(60), What::MaintenanceWindow);
         }
         if signs && (n + i64::try_from(index).unwrap_or(0)) % 9 == 4 {
             add(day(n) + 15 * HOUR + minutes(3) + 15_000, 20_000, What::Death);
@@ -170,7 +170,7 @@ fn lately(index: usize, signs: bool, until: i64) -> Vec<(i64, i64, What)> {
         1 => vec![(ago(5, 0), 40 * MINUTE, What::Slow(1450))],
         2 if index < 10 => vec![(ago(0, 25), HOUR, What::Down(Failure::Refused))],
         3 => vec![(ago(11, 0), 12 * MINUTE, What::Down(Failure::Timeout))],
-        4 => vec![(ago(15, 0), HOUR, What::Work)],
+        4 => vec![(ago(15, 0), HOUR, What::MaintenanceWindow)],
         5 if index < 10 => vec![(ago(0, 8), HOUR, What::Slow(2100))],
         _ => Vec::new(),
     }

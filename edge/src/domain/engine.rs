@@ -11,22 +11,22 @@ use litemap::LiteMap;
 
 use super::incident;
 use super::incident::{Incident, Look};
-use super::monitor_state::{Memo, Watched};
-use super::quota::Usage;
+use super::monitor_state::{PersistedState, Watched};
+use super::quota::QuotaUsage;
 use super::{Blindness, State};
 use crate::config::{Config, Kind, Monitor, MonitorId};
 use crate::domain::check::outcome::Probed;
-use crate::domain::check::quorum::Voice;
+use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::schedule;
 use crate::domain::check::verdict::{Judged, Verdict};
 use crate::domain::history::ledger;
 use crate::domain::history::ledger::{Changes, Entry, Ledger};
-use crate::domain::report::last_report::{Run, Told};
+use crate::domain::report::last_report::{LastReport, SampleRun};
 use crate::notify::{ChannelId, Message};
 
 /// What is known of every monitor.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Board {
+pub struct Engine {
     watched: LiteMap<MonitorId, Watched>,
     last: Option<Tick>,
     /// The monitors that are worked on, as announced.
@@ -61,7 +61,7 @@ pub struct Reading {
     /// The verdict and the figures.
     pub judged: Judged,
     /// The samples that came with it.
-    pub runs: Vec<Run>,
+    pub runs: Vec<SampleRun>,
 }
 
 /// What a tick asks the store to write, all of it or nothing.
@@ -71,24 +71,24 @@ pub struct Commit {
     pub tick: Tick,
     /// Its probes.
     pub readings: Vec<Reading>,
-    /// Everything of [`Board`] but ledgers and charts: [`Memos`], as a record.
+    /// Everything of [`Engine`] but ledgers and charts: [`PersistedStates`], as a record.
     pub memos: Vec<u8>,
     /// The ledgers that changed.
     pub ledgers: Vec<(MonitorId, Changes)>,
     /// Incidents that began, changed or ended.
     pub incidents: Vec<Incident>,
     /// The samples before an incident that began.
-    pub recordings: Vec<(MonitorId, UnixMillis, Vec<Run>)>,
+    pub recordings: Vec<(MonitorId, UnixMillis, Vec<SampleRun>)>,
     /// What those on call are to be told, and through which channel.
     pub alerts: Vec<(ChannelId, Message)>,
     /// What somebody reading the log wants to know.
     pub notes: Vec<Note>,
     /// What the day has cost up to this tick.
-    pub usage: Usage,
+    pub usage: QuotaUsage,
 }
 
 /// The memos of all monitors: one row of the store.
-pub type Memos = Vec<(MonitorId, Memo)>;
+pub type PersistedStates = Vec<(MonitorId, PersistedState)>;
 
 /// A change worth a line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,10 +123,14 @@ pub enum Note {
     },
 }
 
-impl Board {
+impl Engine {
     /// The board as it was stored.
-    pub fn restore(last: Option<Tick>, memos: Memos, mut entries: LiteMap<MonitorId, Vec<Entry>>) -> Self {
-        let mut board = Board { last, ..Board::default() };
+    pub fn restore(
+        last: Option<Tick>,
+        memos: PersistedStates,
+        mut entries: LiteMap<MonitorId, Vec<Entry>>,
+    ) -> Self {
+        let mut board = Engine { last, ..Engine::default() };
         for (id, memo) in memos {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
             board.watched.insert(id, Watched { memo, ledger, ..Watched::default() });
@@ -151,7 +155,7 @@ impl Board {
     }
 
     /// What `monitor` told in its last signed report; `None` where it never signed one.
-    pub fn told(&self, monitor: &MonitorId) -> Option<&Told> {
+    pub fn told(&self, monitor: &MonitorId) -> Option<&LastReport> {
         self.watched.get(monitor)?.memo.told.as_ref()
     }
 
@@ -203,7 +207,7 @@ impl Board {
     }
 
     /// Hears what the eyes found in the tick that comes.
-    pub fn hear(&mut self, voices: Vec<(MonitorId, Vec<Voice>)>) {
+    pub fn hear(&mut self, voices: Vec<(MonitorId, Vec<RegionVerdict>)>) {
         for (monitor, voices) in voices {
             self.watched.entry(monitor).or_default().voices = voices;
         }
@@ -221,7 +225,7 @@ impl Board {
             recordings: Vec::new(),
             alerts: Vec::new(),
             notes: Vec::new(),
-            usage: Usage::default(),
+            usage: QuotaUsage::default(),
         };
         for probed in probes {
             let Some(monitor) = config.monitors.iter().find(|monitor| monitor.id == probed.monitor) else {
@@ -279,7 +283,7 @@ impl Board {
         commit
     }
 
-    /// The record of [`Memos`], of those that were ever probed.
+    /// The record of [`PersistedStates`], of those that were ever probed.
     fn memos(&self) -> Vec<u8> {
         let probed = self.watched.iter().filter(|(_, watched)| watched.memo.verdict.is_some());
         codec::encode(&probed.map(|(id, watched)| (id, &watched.memo)).collect::<Vec<_>>())
@@ -295,7 +299,7 @@ impl Board {
                 continue;
             }
             let mut changes = watched.ledger.lapse(at);
-            watched.memo = Memo::default();
+            watched.memo = PersistedState::default();
             if watched.incidents.end(at, "it is no longer watched") {
                 commit.incidents.extend(watched.incidents.latest.clone());
             }

@@ -27,7 +27,7 @@ pub enum JobSignal {
 
 /// What one job has said up to now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Beat {
+pub struct JobState {
     /// When it was last heard, whatever it said.
     #[n(0)]
     pub heard: UnixMillis,
@@ -54,7 +54,7 @@ pub struct Ended {
 }
 
 /// All jobs of one hub.
-pub type Beats = LiteMap<MonitorId, Beat>;
+pub type JobStates = LiteMap<MonitorId, JobState>;
 
 impl JobSignal {
     /// Reads the query of `POST /api/v1/heartbeats/{id}`: nothing is a success; else `event=start|success|fail`, or
@@ -84,18 +84,18 @@ impl JobSignal {
     }
 }
 
-impl Beat {
+impl JobState {
     /// After a job has said something at `now`.
     #[must_use]
-    pub fn hear(self, said: JobSignal, now: UnixMillis) -> Beat {
+    pub fn hear(self, said: JobSignal, now: UnixMillis) -> JobState {
         let took_ms = self.running.and_then(|began| u64::try_from(now.since(began).as_millis()).ok());
         match said {
-            JobSignal::Start => Beat { heard: now, running: Some(now), ..self },
+            JobSignal::Start => JobState { heard: now, running: Some(now), ..self },
             JobSignal::Success => {
-                Beat { heard: now, running: None, ended: Some(Ended { ok: true, exit: None, took_ms }) }
+                JobState { heard: now, running: None, ended: Some(Ended { ok: true, exit: None, took_ms }) }
             }
             JobSignal::Fail(exit) => {
-                Beat { heard: now, running: None, ended: Some(Ended { ok: false, exit, took_ms }) }
+                JobState { heard: now, running: None, ended: Some(Ended { ok: false, exit, took_ms }) }
             }
         }
     }
@@ -129,7 +129,7 @@ impl Beat {
 
 /// What a look at a job finds that may never have been heard.
 pub fn look(
-    beat: Option<&Beat>,
+    beat: Option<&JobState>,
     job: &Heartbeat,
     now: UnixMillis,
     offset: impl Fn(UnixMillis) -> i32,
@@ -157,7 +157,7 @@ mod tests {
 
     /// A word a minute of the clock; then what a look finds: nothing where all is well.
     fn found(job: &Heartbeat, words: &[(i64, JobSignal)], minute: i64) -> Option<Missed> {
-        let mut beat: Option<Beat> = None;
+        let mut beat: Option<JobState> = None;
         for (minute, said) in words {
             beat = Some(beat.unwrap_or_default().hear(*said, at(*minute)));
         }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_run_takes_its_time() {
-        let beat = Beat::default().hear(JobSignal::Start, at(0)).hear(JobSignal::Success, at(3));
+        let beat = JobState::default().hear(JobSignal::Start, at(0)).hear(JobSignal::Success, at(3));
         assert_eq!(beat.look(&hourly(), at(4), |_| 0).unwrap().latency, 3 * MINUTE);
         let untold = beat.hear(JobSignal::Success, at(5));
         assert_eq!(untold.look(&hourly(), at(6), |_| 0).unwrap().latency, Duration::ZERO);

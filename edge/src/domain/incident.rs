@@ -22,7 +22,7 @@ use crate::domain::check::flap;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::incident::cause::{Cause, forecast_sentence, sentence_of};
 use crate::domain::incident::id::IncidentId;
-use crate::domain::report::last_report::{News, Run, Told};
+use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
 
 /// Trouble that returns within this time after its end is the same incident.
 pub const REOPENS_WITHIN: Duration = Duration::from_secs(600);
@@ -84,7 +84,7 @@ impl Severity {
 
 /// One entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Moment {
+pub struct TimelineEntry {
     /// When.
     #[n(0)]
     pub at: UnixMillis,
@@ -116,7 +116,7 @@ pub struct Incident {
     pub evidence: Vec<String>,
     /// What happened, oldest first.
     #[n(6)]
-    pub timeline: VecDeque<Moment>,
+    pub timeline: VecDeque<TimelineEntry>,
     /// How often it came back.
     #[n(7)]
     pub flaps: u32,
@@ -161,9 +161,9 @@ pub struct Look<'a> {
     /// The verdict; `None` when it was not probed.
     pub verdict: Option<Verdict>,
     /// The last report, where this tick brought one.
-    pub told: Option<&'a Told>,
+    pub told: Option<&'a LastReport>,
     /// What was new in it.
-    pub news: &'a News,
+    pub news: &'a ReportDelta,
     /// Whether another process answers than before.
     pub restarted: bool,
     /// Since when it flaps.
@@ -215,7 +215,7 @@ impl Incident {
 
     /// Adds to the timeline.
     pub fn note(&mut self, at: UnixMillis, what: &str) {
-        self.timeline.push_back(Moment { at, what: cut(what) });
+        self.timeline.push_back(TimelineEntry { at, what: cut(what) });
         if self.timeline.len() > MOST_MOMENTS {
             self.timeline.remove(1);
         }
@@ -375,7 +375,7 @@ fn ongoing(look: &Look<'_>) -> Option<Severity> {
 }
 
 /// Whether a forecast is worth telling somebody.
-fn forecast_counts(told: &Told) -> bool {
+fn forecast_counts(told: &LastReport) -> bool {
     let soon = told.forecast.time_to_limit.is_some_and(|time| time.expected <= FORECAST_WITHIN);
     soon && told.latest.at.since(told.started) >= DEPLOY_GRACE
 }
@@ -423,9 +423,9 @@ fn tell(incident: &mut Incident, before: Option<&Incident>, look: &Look<'_>) {
 }
 
 /// What of `runs`, oldest first, belongs to the recording of an incident that began at `opened`.
-pub fn recording(runs: &VecDeque<Run>, opened: UnixMillis) -> Vec<Run> {
+pub fn recording(runs: &VecDeque<SampleRun>, opened: UnixMillis) -> Vec<SampleRun> {
     let from = opened.minus(RECORDED);
-    let overlaps = |run: &&Run| run.series.samples.last().is_some_and(|last| last.at >= from);
+    let overlaps = |run: &&SampleRun| run.series.samples.last().is_some_and(|last| last.at >= from);
     runs.iter().filter(overlaps).cloned().collect()
 }
 

@@ -16,7 +16,7 @@ pub const ANNOUNCED: Duration = Duration::from_secs(7 * 86_400);
 
 /// A stretch of work that is under way or will be soon.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Work {
+pub struct MaintenanceWindow {
     /// Its id.
     pub id: MonitorId,
     /// What the public reads.
@@ -34,11 +34,11 @@ pub fn announced(
     list: &[Maintenance],
     now: UnixMillis,
     offset: impl Fn(&str, UnixMillis) -> i32,
-) -> Vec<Work> {
+) -> Vec<MaintenanceWindow> {
     let work = |it: &Maintenance| {
         let (from, to) = it.stretch(now, |at| offset(it.zone(), at))?;
         let soon = from <= now.plus(ANNOUNCED);
-        soon.then(|| Work {
+        soon.then(|| MaintenanceWindow {
             id: it.id.clone(),
             title: it.title.clone(),
             monitors: it.monitors.clone(),
@@ -46,7 +46,7 @@ pub fn announced(
             to,
         })
     };
-    let mut all: Vec<Work> = Vec::new();
+    let mut all: Vec<MaintenanceWindow> = Vec::new();
     for work in list.iter().filter_map(work) {
         let place = all.partition_point(|other| other.from <= work.from);
         all.insert(place, work);
@@ -55,9 +55,9 @@ pub fn announced(
 }
 
 /// The monitors that are worked on at `now`.
-pub fn concerned(all: &[Work], config: &Config, now: UnixMillis) -> Vec<MonitorId> {
+pub fn concerned(all: &[MaintenanceWindow], config: &Config, now: UnixMillis) -> Vec<MonitorId> {
     let under = |id: &MonitorId| {
-        let concerns = |work: &&Work| work.monitors.as_ref().is_none_or(|ids| ids.contains(id));
+        let concerns = |work: &&MaintenanceWindow| work.monitors.as_ref().is_none_or(|ids| ids.contains(id));
         all.iter().filter(|work| work.from <= now && now < work.to).any(|work| concerns(&work))
     };
     config.monitors.iter().map(|monitor| monitor.id.clone()).filter(under).collect()
@@ -72,7 +72,7 @@ mod tests {
     use crate::domain::Failure;
     use crate::domain::State;
     use crate::domain::check::outcome::{Answer, Body, Probed};
-    use crate::domain::engine::{Board, Tick};
+    use crate::domain::engine::{Engine, Tick};
     use crate::domain::incident::Occasion;
     use crate::notify::Channels;
 
@@ -116,7 +116,7 @@ mod tests {
     fn run(minutes: &str) -> (String, Vec<Occasion>, Option<f64>) {
         let config = config();
         let channels = Channels::parse(Some(r#"[{"id":"ops","kind":"slack","secret":"S"}]"#), false);
-        let (mut board, mut states, mut told) = (Board::default(), String::new(), Vec::new());
+        let (mut board, mut states, mut told) = (Engine::default(), String::new(), Vec::new());
         for (minute, letter) in (0..).zip(minutes.chars()) {
             let answer = Answer { status: 200, latency: Duration::ZERO, body: Body::Unread, report: None };
             let up = letter.eq_ignore_ascii_case(&'u');

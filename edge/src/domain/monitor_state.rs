@@ -11,28 +11,28 @@ use super::incident::{Incidents, RECORDED};
 use super::{Blindness, State};
 use crate::config::Monitor;
 use crate::domain::check::flap;
-use crate::domain::check::flap::Flaps;
+use crate::domain::check::flap::FlapDetector;
 use crate::domain::check::outcome::Probed;
-use crate::domain::check::quorum::{Voice, outcome};
+use crate::domain::check::quorum::{RegionVerdict, outcome};
 use crate::domain::check::schedule;
 use crate::domain::check::threshold::Standing;
 use crate::domain::check::verdict::{Judged, Verdict, judge};
 use crate::domain::history::days;
 use crate::domain::history::days::Day;
-use crate::domain::history::latency::Lately;
+use crate::domain::history::latency::RecentLatency;
 use crate::domain::history::ledger::{Changes, Ledger, Word};
-use crate::domain::history::memory_chart::Chart;
+use crate::domain::history::memory_chart::MemoryChart;
 use crate::domain::history::uptime;
 use crate::domain::history::uptime::WINDOWS;
-use crate::domain::report::last_report::{News, Run, Told};
+use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
 use crate::domain::report::restart::{Heard, REMEMBERED};
-use crate::domain::report::verification::Signed;
-use crate::domain::report::version_comparison::Growth;
+use crate::domain::report::verification::VerifiedReport;
+use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot};
 
 /// The part that changes with every probe; the hub stores that of all monitors in one row.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
-pub struct Memo {
+pub struct PersistedState {
     /// Where it stands between two probes.
     #[n(0)]
     pub standing: Standing,
@@ -59,7 +59,7 @@ pub struct Memo {
     pub restarts: VecDeque<UnixMillis>,
     /// The last signed report.
     #[n(8)]
-    pub told: Option<Told>,
+    pub told: Option<LastReport>,
     /// How the instance before the present one ended.
     #[n(9)]
     pub ending: Option<ExitSummary>,
@@ -68,13 +68,13 @@ pub struct Memo {
     pub blind: Option<UnixMillis>,
     /// Its turns between serving and down.
     #[n(11)]
-    pub flaps: Option<Flaps>,
+    pub flaps: Option<FlapDetector>,
     /// When instances ended that nobody had asked to, oldest first, at most [`REMEMBERED`].
     #[n(12)]
     pub crashes: Option<VecDeque<UnixMillis>>,
     /// Memory of this version and the one before.
     #[n(13)]
-    pub growth: Option<Growth>,
+    pub growth: Option<VersionComparison>,
     /// How the last instances ended, oldest first, at most [`REMEMBERED`].
     #[n(14)]
     pub endings: Option<VecDeque<Ended>>,
@@ -98,19 +98,19 @@ pub struct Ended {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Watched {
     /// What changes with every probe.
-    pub memo: Memo,
+    pub memo: PersistedState,
     /// Which state held when.
     pub ledger: Ledger,
     /// Memory over the last day.
-    pub chart: Chart,
+    pub chart: MemoryChart,
     /// Latencies of the last day.
-    pub lately: Lately,
+    pub lately: RecentLatency,
     /// Its incident, open or closed lately.
     pub incidents: Incidents,
     /// The samples of the last minutes, for the recording before an incident.
-    pub recent: VecDeque<Run>,
+    pub recent: VecDeque<SampleRun>,
     /// What the eyes found last; not kept, as the next probe brings it again.
-    pub voices: Vec<Voice>,
+    pub voices: Vec<RegionVerdict>,
 }
 
 /// What a probe came to.
@@ -123,7 +123,7 @@ pub struct Step {
     /// Whether the process that answered is another one than before.
     pub restarted: bool,
     /// What is new in its report, where it signed one.
-    pub news: News,
+    pub news: ReportDelta,
 }
 
 impl Watched {
@@ -144,7 +144,12 @@ impl Watched {
         let blind = judged.verdict == Verdict::Blind(Blindness::Edge);
         self.memo.blind = blind.then(|| self.memo.blind.unwrap_or(at));
         let Some(vote) = judged.verdict.vote() else {
-            return Step { judged, changes: self.ledger.lapse(at), restarted: false, news: News::default() };
+            return Step {
+                judged,
+                changes: self.ledger.lapse(at),
+                restarted: false,
+                news: ReportDelta::default(),
+            };
         };
         let worked_on = self.ledger.current(at).is_some_and(|entry| entry.state == State::Maintenance);
         if !announced {
@@ -158,7 +163,7 @@ impl Watched {
         self.memo.flaps.get_or_insert_default().take(state, at);
         self.memo.latency_ms = judged.latency_ms;
         self.answered(at, judged.latency_ms);
-        let (mut restarted, mut news) = (false, News::default());
+        let (mut restarted, mut news) = (false, ReportDelta::default());
         if let Some(health) = judged.health {
             self.memo.memory = Some((health.memory, at));
             let heard = Heard { at: probed.heard, uptime: health.uptime };
@@ -177,8 +182,8 @@ impl Watched {
     }
 
     /// Takes in a signed report; says whether it is another instance's than the last.
-    fn hear_report(&mut self, signed: &Signed, at: UnixMillis) -> (bool, News) {
-        let (told, news) = Told::hear(self.memo.told.as_ref(), signed, at);
+    fn hear_report(&mut self, signed: &VerifiedReport, at: UnixMillis) -> (bool, ReportDelta) {
+        let (told, news) = LastReport::hear(self.memo.told.as_ref(), signed, at);
         let restarted = news.ending.is_some();
         if restarted {
             remember(&mut self.memo.restarts, told.started);
@@ -197,7 +202,7 @@ impl Watched {
             }
         }
         let growth = self.memo.growth.get_or_insert_default();
-        let own = |run: &&Run| run.instance == told.instance;
+        let own = |run: &&SampleRun| run.instance == told.instance;
         if let (Some(last), Some(left)) = (&self.memo.told, news.runs.iter().find(|run| !own(run))) {
             growth.take(last, Some(left));
         }
@@ -208,7 +213,7 @@ impl Watched {
     }
 
     /// Takes figures into the chart: every sample of a report, or what the answer told.
-    pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, runs: &[Run]) {
+    pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, runs: &[SampleRun]) {
         if runs.is_empty() {
             self.chart.add(at, memory);
         }

@@ -43,7 +43,7 @@ pub const FREE: Quotas = Quotas { requests: 100_000, rows_read: 5_000_000, rows_
 
 /// What a day has cost up to now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Usage {
+pub struct QuotaUsage {
     /// Days since 1970.
     #[n(0)]
     pub day: i64,
@@ -93,12 +93,12 @@ pub struct Spent {
 pub const FLOORS: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(900)];
 
-impl Usage {
+impl QuotaUsage {
     /// Counts a tick meant for `at` that came at `came`, and what was spent since the one before, at `last`.
     pub fn count(&mut self, at: UnixMillis, came: UnixMillis, last: Option<UnixMillis>, spent: Spent) {
         let day = at.0.div_euclid(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX));
         if day != self.day {
-            *self = Usage { day, ..Usage::default() };
+            *self = QuotaUsage { day, ..QuotaUsage::default() };
         }
         self.requests += spent.requests;
         self.rows_read += spent.rows_read;
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_day_is_counted_and_the_next_begins_at_nothing() {
-        let mut usage = Usage::default();
+        let mut usage = QuotaUsage::default();
         let mut last = None;
         for minute in 0..1440 + 10 {
             let at = UnixMillis(minute * MINUTE);
@@ -186,12 +186,12 @@ mod tests {
     fn the_edges_own_cadence() {
         // (seconds since the last tick, missed)
         for (gap, missed) in [(60, 0), (5, 0), (89, 0), (90, 1), (120, 1), (600, 9)] {
-            let mut usage = Usage::default();
+            let mut usage = QuotaUsage::default();
             let at = UnixMillis(10_000_000);
             usage.count(at, UnixMillis(at.0 + 1500), Some(UnixMillis(at.0 - gap * 1000)), Spent::default());
             assert_eq!((usage.missed, usage.latest_ms), (missed, 1500), "{gap}");
         }
-        let mut usage = Usage::default();
+        let mut usage = QuotaUsage::default();
         usage.count(UnixMillis(0), UnixMillis(i64::MAX / 2), None, Spent::default());
         assert_eq!(usage.latest_ms, 0, "a test's clock");
     }
@@ -210,7 +210,7 @@ mod tests {
             ("more than all", 1_000_000, NOON, 900),
         ];
         for (name, rows, at, floor) in cases {
-            let mut usage = Usage { rows_written: rows, ..Usage::default() };
+            let mut usage = QuotaUsage { rows_written: rows, ..QuotaUsage::default() };
             usage.govern(UnixMillis(at), FREE);
             assert_eq!(usage.floor().as_secs(), floor, "{name}");
             assert_eq!(usage.notice().is_some(), floor > 0, "{name}");
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn no_pace_spends_more_than_the_day_has() {
         for rows in [1, 7, 40, 400] {
-            let (mut usage, mut last, mut probed) = (Usage::default(), None, i64::MIN / 2);
+            let (mut usage, mut last, mut probed) = (QuotaUsage::default(), None, i64::MIN / 2);
             for second in (0..86_400).step_by(5) {
                 let at = UnixMillis(second * 1000);
                 let floor = i64::try_from(usage.floor().as_millis()).unwrap();
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn lowered_stays_lowered_for_the_day() {
-        let mut usage = Usage { rows_written: 60_000, ..Usage::default() };
+        let mut usage = QuotaUsage { rows_written: 60_000, ..QuotaUsage::default() };
         usage.govern(UnixMillis(NOON), FREE);
         usage.govern(UnixMillis(2 * NOON - 1), FREE);
         assert_eq!(usage.floor(), Duration::from_secs(60));

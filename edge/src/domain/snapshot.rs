@@ -10,11 +10,11 @@ use minicbor::{Decode, Encode};
 
 use crate::config::Problem;
 use crate::domain::State;
-use crate::domain::check::quorum::Voice;
+use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::history::days::Day;
-use crate::domain::maintenance::Work;
-use crate::domain::quota::Usage;
-use crate::domain::report::last_report::Told;
+use crate::domain::maintenance::MaintenanceWindow;
+use crate::domain::quota::QuotaUsage;
+use crate::domain::report::last_report::LastReport;
 
 /// Everything the public status shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,9 +32,9 @@ pub struct StatusSnapshot {
     /// What there is to know about the watching itself, in sentences.
     pub notices: Vec<String>,
     /// Announced work that is under way or will be soon, soonest first.
-    pub work: Vec<Work>,
+    pub work: Vec<MaintenanceWindow>,
     /// What the day has cost, and the edge's own cadence.
-    pub usage: Usage,
+    pub usage: QuotaUsage,
 }
 
 /// One monitor as the public sees it.
@@ -75,7 +75,7 @@ pub struct MonitorSnapshot {
     /// Memory over the last 24 hours, oldest first, at most 288 points; a gap is a missing point.
     pub chart: Vec<ChartPoint>,
     /// What was found from elsewhere, where it is asked from there.
-    pub voices: Vec<Voice>,
+    pub voices: Vec<RegionVerdict>,
 }
 
 /// What the server makes of its memory.
@@ -89,8 +89,8 @@ pub struct ForecastSnapshot {
     pub reaches: Option<[UnixMillis; 3]>,
 }
 
-impl From<&Told> for ForecastSnapshot {
-    fn from(told: &Told) -> Self {
+impl From<&LastReport> for ForecastSnapshot {
+    fn from(told: &LastReport) -> Self {
         let forecast = &told.forecast;
         // A float cast saturates.
         #[allow(clippy::cast_possible_truncation)]

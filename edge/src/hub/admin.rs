@@ -10,7 +10,7 @@ use super::applied::read_applied;
 use super::error::HubResult;
 use crate::config::applied::{Applied, Difference};
 use crate::config::{A_HUB, Config, Kind, MOST_MONITORS, MonitorId};
-use crate::domain::heartbeat::{Beats, JobSignal};
+use crate::domain::heartbeat::{JobSignal, JobStates};
 use crate::fleet::assignment::Assignment;
 use crate::fleet::membership::Membership;
 use crate::hub_api::HubError;
@@ -91,7 +91,7 @@ impl Hub {
     }
 
     /// What every job has said; read from the store the first time.
-    pub(super) fn beats(&self) -> HubResult<Rc<Beats>> {
+    pub(super) fn beats(&self) -> HubResult<Rc<JobStates>> {
         if let Some(beats) = &*self.beats.borrow() {
             return Ok(Rc::clone(beats));
         }
@@ -108,7 +108,7 @@ impl Hub {
             return Err(HubError::NotFound("heartbeat".to_owned()));
         }
         let now = self.board()?.clock(wall_clock());
-        let mut beats = Beats::clone(&*self.beats()?);
+        let mut beats = JobStates::clone(&*self.beats()?);
         let beat = beats.get(&id).copied().unwrap_or_default().hear(signal, now);
         self.store()?.record_heartbeat(&id, &beat)?;
         beats.insert(id, beat);

@@ -12,7 +12,7 @@ use worker::console_error;
 
 use super::Hub;
 use crate::domain::check::schedule;
-use crate::domain::quota::{Spent, Usage};
+use crate::domain::quota::{QuotaUsage, Spent};
 use crate::probe::wall_clock;
 use crate::store::Store;
 
@@ -23,7 +23,7 @@ pub(super) struct Counts {
     subrequests: Cell<u64>,
     alarms: Cell<u64>,
     /// The day up to the last tick.
-    pub(super) usage: Cell<Usage>,
+    pub(super) usage: Cell<QuotaUsage>,
 }
 
 impl Counts {
@@ -51,7 +51,7 @@ impl Hub {
     }
 
     /// The day's sum with this tick in it.
-    pub(super) fn count(&self, at: UnixMillis, came: UnixMillis, last: Option<UnixMillis>) -> Usage {
+    pub(super) fn count(&self, at: UnixMillis, came: UnixMillis, last: Option<UnixMillis>) -> QuotaUsage {
         let mut usage = self.counts.usage.get();
         usage.count(at, came, last, self.spent());
         if let Some(quotas) = self.setup.quotas {

@@ -17,7 +17,9 @@ use crate::notify::push;
 use crate::notify::push::Vapid;
 use crate::notify::quiet_hours::awake;
 use crate::notify::subscriber::{PLAIN, pushed};
-use crate::notify::{Answered, ChannelId, Channels, Message, Queued, Subscriber, http_client, service};
+use crate::notify::{
+    ChannelId, Channels, DeliveryResult, Message, OutboxRow, Subscriber, http_client, service,
+};
 use crate::platform::env;
 use crate::probe::{six_at_once, wall_clock, zone_offset};
 use crate::store::Store;
@@ -31,7 +33,7 @@ const THEIR_TURN: usize = 10;
 /// The outbox as it is in the store, and what this object knows beside it.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    rows: RefCell<Vec<Queued>>,
+    rows: RefCell<Vec<OutboxRow>>,
     sending: Cell<bool>,
     /// The same for those who asked to be told: no owner's alert waits for them.
     telling: Cell<bool>,
@@ -56,21 +58,23 @@ pub(super) enum To<'t> {
 
 impl To<'_> {
     /// Sends a row; what was said to it.
-    async fn send(self, row: &Queued) -> Answered {
+    async fn send(self, row: &OutboxRow) -> DeliveryResult {
         match self {
             To::Channels(channels, env) => {
-                let Some(channel) = channels.get(&row.channel) else { return Answered::Refused(404) };
-                let Some(secret) = env::secret(env, &channel.secret) else { return Answered::Refused(0) };
+                let Some(channel) = channels.get(&row.channel) else { return DeliveryResult::Refused(404) };
+                let Some(secret) = env::secret(env, &channel.secret) else {
+                    return DeliveryResult::Refused(0);
+                };
                 let said = http_client::call(&service::call(channel, &row.message, &secret)).await;
                 service::answered(&channel.service, said.as_ref())
             }
             To::Subscribers(all, vapid) => {
                 // One that is not there was taken out meanwhile.
                 let one = all.iter().find(|one| one.id == row.channel);
-                let Some(one) = one else { return Answered::Refused(410) };
+                let Some(one) = one else { return DeliveryResult::Refused(410) };
                 match service::answered(&PLAIN, tell(one, &row.message, vapid).await.as_ref()) {
                     // RFC 8030, 7.3: there is no such browser any more.
-                    Answered::Refused(404) if one.browser().is_some() => Answered::Refused(410),
+                    DeliveryResult::Refused(404) if one.browser().is_some() => DeliveryResult::Refused(410),
                     answered => answered,
                 }
             }
@@ -89,22 +93,22 @@ async fn tell(one: &Subscriber, message: &Message, vapid: Option<&Vapid>) -> Opt
 
 impl Outbox {
     /// What the store holds, less what was taken already.
-    pub(super) fn load(&self, mut rows: Vec<Queued>) {
+    pub(super) fn load(&self, mut rows: Vec<OutboxRow>) {
         rows.retain(|row| !self.taken.borrow().contains(&row.id));
         *self.rows.borrow_mut() = rows;
     }
 
     /// Rows for `alerts`, to be written with the tick and then put in place by [`Outbox::add`].
-    pub(super) fn rows_for(&self, alerts: &[(ChannelId, Message)], now: UnixMillis) -> Vec<Queued> {
-        let (rows, mut new) = (self.rows.borrow(), Vec::<Queued>::new());
+    pub(super) fn rows_for(&self, alerts: &[(ChannelId, Message)], now: UnixMillis) -> Vec<OutboxRow> {
+        let (rows, mut new) = (self.rows.borrow(), Vec::<OutboxRow>::new());
         // Behind those, too, that were taken and that the store still has.
         let known =
             self.taken.borrow().iter().copied().chain(rows.last().map(|row| row.id)).fold(0, i64::max);
         for (id, (channel, message)) in (known + 1..).zip(alerts) {
             let row =
-                Queued { id, channel: channel.clone(), message: message.clone(), due: now, attempts: 0 };
+                OutboxRow { id, channel: channel.clone(), message: message.clone(), due: now, attempts: 0 };
             let most = if row.is_theirs() { THEIRS_MOST_WAITING } else { MOST_WAITING };
-            let beside = |other: &&Queued| {
+            let beside = |other: &&OutboxRow| {
                 if row.is_theirs() { other.channel == row.channel } else { !other.is_theirs() }
             };
             if rows.iter().chain(&new).filter(beside).count() < most {
@@ -117,7 +121,7 @@ impl Outbox {
     }
 
     /// Puts rows in place that are stored.
-    pub(super) fn add(&self, rows: Vec<Queued>) {
+    pub(super) fn add(&self, rows: Vec<OutboxRow>) {
         self.rows.borrow_mut().extend(rows);
     }
 
@@ -147,7 +151,7 @@ impl Outbox {
         awake.retain(|row| row.is_theirs() == theirs);
         // One request is for telling the first hub who is to be told no more.
         let most = if theirs { self.room.take().saturating_sub(1).min(THEIR_TURN) } else { A_TURN };
-        let due: Vec<Queued> = sendable(&awake, now, most).into_iter().cloned().collect();
+        let due: Vec<OutboxRow> = sendable(&awake, now, most).into_iter().cloned().collect();
         let sent = due.len();
         self.room.set(self.room.get() + most - sent);
         six_at_once(due, |row| async move {
@@ -158,12 +162,12 @@ impl Outbox {
         sent as u64
     }
 
-    fn settle(&self, store: &Store, row: &Queued, answered: Answered, now: UnixMillis) {
+    fn settle(&self, store: &Store, row: &OutboxRow, answered: DeliveryResult, now: UnixMillis) {
         let theirs = row.is_theirs();
-        if matches!(answered, Answered::Refused(_) | Answered::Taken) {
+        if matches!(answered, DeliveryResult::Refused(_) | DeliveryResult::Taken) {
             self.refused.borrow_mut().retain(|(channel, _)| *channel != row.channel);
         }
-        if let Answered::Refused(status) = answered
+        if let DeliveryResult::Refused(status) = answered
             && !theirs
         {
             console_warn!("alerts {}: refused with status {status}", row.channel);
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_row_has_no_id_that_the_store_still_has() {
-        let alert = |one: Queued| (one.channel, one.message);
+        let alert = |one: OutboxRow| (one.channel, one.message);
         let alerts = [alert(row(0, "ops", "api", 0, 0)), alert(row(0, "ops", "web", 0, 0))];
         let ids = |outbox: &Outbox| {
             outbox.rows_for(&alerts, UnixMillis(0)).iter().map(|row| row.id).collect::<Vec<_>>()

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::domain::incident::Incident;
 use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
-use crate::domain::report::last_report::Run;
+use crate::domain::report::last_report::SampleRun;
 use crate::hub_api::HubError;
 use crate::probe::wall_clock;
 use crate::view::{IncidentDetailView, IncidentView};
@@ -36,12 +36,12 @@ impl Hub {
     }
 
     /// An incident of any monitor, and the samples before it.
-    fn stored_incident(&self, id: &IncidentId) -> HubResult<Option<(Incident, Vec<Run>)>> {
+    fn stored_incident(&self, id: &IncidentId) -> HubResult<Option<(Incident, Vec<SampleRun>)>> {
         Ok(self.store()?.incident(id)?)
     }
 
     /// An incident of a public monitor, the samples before it, and the monitor's name.
-    pub(super) fn public_incident(&self, id: &IncidentId) -> HubResult<(Incident, Vec<Run>, String)> {
+    pub(super) fn public_incident(&self, id: &IncidentId) -> HubResult<(Incident, Vec<SampleRun>, String)> {
         let config = self.public_config()?;
         let monitor =
             config.monitors.iter().find(|monitor| monitor.id == id.monitor).ok_or_else(no_incident)?;

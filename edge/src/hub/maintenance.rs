@@ -10,7 +10,7 @@ use super::error::HubResult;
 use crate::config::maintenance;
 use crate::config::maintenance::Maintenance;
 use crate::config::{MonitorId, Problem};
-use crate::domain::maintenance::{Work, announced};
+use crate::domain::maintenance::{MaintenanceWindow, announced};
 use crate::probe::{wall_clock, zone_offset};
 use crate::store::Setting;
 use crate::view::{MaintenanceListView, MaintenanceSetView};
@@ -38,7 +38,7 @@ impl Hub {
     }
 
     /// What is under way at `now`, or soon.
-    pub(super) fn work(&self, now: UnixMillis) -> HubResult<Vec<Work>> {
+    pub(super) fn work(&self, now: UnixMillis) -> HubResult<Vec<MaintenanceWindow>> {
         Ok(announced(&self.maintenance()?, now, |zone, at| zone_offset(zone, at).unwrap_or(0)))
     }
 

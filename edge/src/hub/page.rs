@@ -6,7 +6,7 @@ use super::Hub;
 use super::error::HubResult;
 use super::queries::{no_monitor, with_monitors};
 use crate::config::MonitorId;
-use crate::domain::history::downsample::Thinned;
+use crate::domain::history::downsample::Downsampled;
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::snapshot::{ChartPoint, MonitorSnapshot};
@@ -66,11 +66,11 @@ impl Hub {
         let within = |at: UnixMillis| at >= window.0 && at <= window.1;
         let last = board.last().map_or(now, |last| last.at);
         let (_, line) = self.store()?.memory(&monitor.id, window, last)?;
-        let mut samples = Thinned::of(line.samples, window.0, window.1);
+        let mut samples = Downsampled::of(line.samples, window.0, window.1);
         if samples.samples.is_empty() {
             // Without a signed report there are the figures of the last day, by tick.
             let inside = shown.chart.iter().filter(|point| within(point.at));
-            samples = Thinned::of(inside.map(|point| (sample_of(point), false)), window.0, window.1);
+            samples = Downsampled::of(inside.map(|point| (sample_of(point), false)), window.0, window.1);
         }
         let exits = board.endings(&monitor.id);
         let restarts = shown.restarts.iter().filter(|at| within(**at)).map(|at| {
@@ -102,13 +102,13 @@ impl Hub {
         let board = self.board()?;
         let limit = board.told(&incident.monitor).map(|told| told.limit);
         let now = board.clock(wall_clock());
-        Ok(IncidentPageView::new(&incident, &name, limit, now, &Thinned::of_runs(&runs)))
+        Ok(IncidentPageView::new(&incident, &name, limit, now, &Downsampled::of_runs(&runs)))
     }
 }
 
 fn memory_chart(
     monitor: &MonitorSnapshot,
-    samples: &Thinned,
+    samples: &Downsampled,
     window: (UnixMillis, UnixMillis),
     now: UnixMillis,
     restarts: &[RestartView],

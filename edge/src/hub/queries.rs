@@ -12,7 +12,7 @@ use super::error::HubResult;
 use crate::config::{Config, Monitor, MonitorId, Problem};
 use crate::domain::check::schedule;
 use crate::domain::history::latency_series::LatencySeriesBuilder;
-use crate::domain::maintenance::Work;
+use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::snapshot::StatusSnapshot;
 use crate::hub_api::{HubError, TimeRange};
 use crate::probe::wall_clock;
@@ -137,7 +137,7 @@ pub(super) fn with_monitors(config: &Config, which: impl Fn(&Monitor) -> bool) -
 }
 
 /// Announced maintenance as far as it concerns the monitors of `config`; nothing where it concerns others only.
-fn concerning(mut work: Work, config: &Config) -> Option<Work> {
+fn concerning(mut work: MaintenanceWindow, config: &Config) -> Option<MaintenanceWindow> {
     if let Some(ids) = &mut work.monitors {
         ids.retain(|id| config.monitors.iter().any(|monitor| monitor.id == *id));
     }

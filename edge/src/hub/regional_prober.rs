@@ -13,19 +13,19 @@ use super::applied::read_applied;
 use super::error::HubResult;
 use super::tick::REQUESTS_A_TICK;
 use crate::config::{A_HUB, MOST_REGIONS, Monitor, MonitorId, REGIONS};
-use crate::domain::check::quorum::{RegionResult, Voice};
+use crate::domain::check::quorum::{RegionResult, RegionVerdict};
 use crate::domain::check::verdict::judge;
 use crate::fleet;
 use crate::hub_api::{HubRequest, HubResponse};
-use crate::probe::{Allowance, Keys, six_at_once, wall_clock};
+use crate::probe::{Keys, RequestBudget, six_at_once, wall_clock};
 
 impl Hub {
     /// The results from the regions of those of `due` that have some.
     pub(super) async fn probe_from_regions(
         &self,
         due: &[&Monitor],
-        allowance: &Allowance,
-    ) -> HubResult<Vec<(MonitorId, Vec<Voice>)>> {
+        allowance: &RequestBudget,
+    ) -> HubResult<Vec<(MonitorId, Vec<RegionVerdict>)>> {
         let wanted = |region: &&str| due.iter().any(|it| it.regions.contains(region));
         let regions: Vec<&str> = REGIONS.into_iter().filter(wanted).take(MOST_REGIONS).collect();
         if regions.is_empty() {
@@ -61,7 +61,7 @@ impl Hub {
         let voice = |monitor: &Monitor, region| {
             let result = results.iter().find(|(from, it)| *from == region && it.monitor == monitor.id);
             let result = result.map(|(_, result)| result);
-            Voice {
+            RegionVerdict {
                 region,
                 verdict: result.map(|result| result.verdict),
                 latency_ms: result.and_then(|result| result.latency_ms),
@@ -85,7 +85,7 @@ impl Hub {
         config.monitors.retain(|monitor| monitors.contains(&monitor.id));
         let due: Vec<&Monitor> = config.monitors.iter().collect();
         let headers = self.headers(&config);
-        let allowance = Allowance::new(REQUESTS_A_TICK, self.setup.allow_private, Keys::new(), headers);
+        let allowance = RequestBudget::new(REQUESTS_A_TICK, self.setup.allow_private, Keys::new(), headers);
         let mut results = Vec::new();
         for probed in self.see(&config, due, &allowance, wall_clock()).await? {
             if let Some(monitor) = config.monitors.iter().find(|it| it.id == probed.monitor) {

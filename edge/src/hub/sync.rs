@@ -11,7 +11,7 @@ use super::applied::read_applied;
 use super::error::HubResult;
 use super::{Hub, Turn};
 use crate::config::{A_HUB, Config};
-use crate::domain::engine::Board;
+use crate::domain::engine::Engine;
 use crate::fleet;
 use crate::fleet::membership::Membership;
 use crate::hub_api::{Audience, HubAssignment, HubError, HubRequest};
@@ -133,7 +133,7 @@ impl Hub {
         let mut monitors = read_applied(&list, true, fixed, A_HUB + fixed.monitors.len()).monitors;
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
-        let mut snapshot = Board::default().view(&Config { monitors, problems: Vec::new() }, wall_clock());
+        let mut snapshot = Engine::default().view(&Config { monitors, problems: Vec::new() }, wall_clock());
         snapshot.notices.push(format!(
             "A part of the edge that watches {count} of the monitors does not answer: nothing is known of them at the moment."
         ));

@@ -17,7 +17,7 @@ use crate::domain::report::verification::Key;
 use crate::platform::env;
 use crate::platform::env::Setup;
 use crate::probe;
-use crate::probe::{Allowance, Keys, Sent, probe_all, wall_clock, zone_offset};
+use crate::probe::{Keys, RequestBudget, Sent, probe_all, wall_clock, zone_offset};
 
 /// Requests that the probes of one tick may make: the free plan's 50, less what alerts may need.
 pub(super) const REQUESTS_A_TICK: u32 = 45;
@@ -86,7 +86,8 @@ impl Hub {
         let tick = Tick { at, came: wall_clock() };
         let requests = REQUESTS_A_TICK
             - u32::from(!self.membership()?.out_of_sync.is_empty()) * u32::from(SHARES_A_TICK);
-        let allowance = Allowance::new(requests, *allow_private, self.keys(&config)?, self.headers(&config));
+        let allowance =
+            RequestBudget::new(requests, *allow_private, self.keys(&config)?, self.headers(&config));
         let due = self.board()?.due(&config, at);
         let elsewhere = self.probe_from_regions(&due, &allowance);
         let (voices, probes) = join(elsewhere, self.see(&config, due.clone(), &allowance, at)).await;
@@ -124,7 +125,7 @@ impl Hub {
         &self,
         config: &Config,
         due: Vec<&Monitor>,
-        allowance: &Allowance,
+        allowance: &RequestBudget,
         at: UnixMillis,
     ) -> HubResult<Vec<Probed>> {
         let mut probes = probe_all(due, allowance).await;

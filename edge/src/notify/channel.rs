@@ -5,7 +5,7 @@ use std::time::Duration;
 use heapbeat_shared::units::parse_duration;
 use serde_json::Value;
 
-use super::quiet_hours::Quiet;
+use super::quiet_hours::QuietHours;
 use crate::config::{MonitorId, Problem, SecretName};
 
 /// The id of a channel is written like that of a monitor.
@@ -31,7 +31,7 @@ pub struct Channel {
     /// The service's address where it is not the usual one.
     pub endpoint: Option<String>,
     /// The hours in which it is told of outages only.
-    pub quiet: Option<Quiet>,
+    pub quiet: Option<QuietHours>,
 }
 
 /// Who delivers, and what it needs to know beside the secret.
@@ -234,7 +234,7 @@ fn channel(entry: Entry<'_>, allow_private: bool) -> Result<Channel, String> {
     if zone.is_some() && quiet.is_none() {
         return Err("time-zone: goes with quiet, such as 22:00-07:00, only".to_owned());
     }
-    let quiet = quiet.map(|text| Quiet::parse(text, zone)).transpose()?;
+    let quiet = quiet.map(|text| QuietHours::parse(text, zone)).transpose()?;
     Ok(Channel { id, service, secret, reminder, endpoint, quiet })
 }
 

@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use web_sys::AbortController;
 use worker::Delay;
 
-use super::service::Call;
+use super::service::HttpCall;
 use crate::domain::check::outcome::Body;
 use crate::platform::fetch_request::Outgoing;
 use crate::probe::body;
@@ -30,7 +30,7 @@ pub struct Said {
 }
 
 /// Sends a call's JSON.
-pub(crate) async fn call(call: &Call) -> Option<Said> {
+pub(crate) async fn call(call: &HttpCall) -> Option<Said> {
     let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     post(&call.url, &headers, &call.body.as_str().into()).await
 }

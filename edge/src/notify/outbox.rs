@@ -35,7 +35,7 @@ pub const THEIRS_MOST_WAITING: usize = 20;
 
 /// A row of the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queued {
+pub struct OutboxRow {
     /// Its number, in the order in which rows were written; 0 before it has one.
     pub id: i64,
     /// Where it goes.
@@ -48,7 +48,7 @@ pub struct Queued {
     pub attempts: u32,
 }
 
-impl Queued {
+impl OutboxRow {
     /// Whether it goes to who asked to be told, and not to a channel of the owner's.
     pub fn is_theirs(&self) -> bool {
         is_theirs(&self.channel)
@@ -57,7 +57,7 @@ impl Queued {
 
 /// What a service made of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
+pub enum DeliveryResult {
     /// It has it.
     Taken,
     /// It wants to be asked later.
@@ -81,10 +81,10 @@ pub enum Next {
 
 /// The rows that may be sent at `now`, oldest first, at most `most`: of each channel and monitor only the oldest, and only one for
 /// who asked to be told. `rows` are in the order of their numbers.
-pub fn sendable(rows: &[Queued], now: UnixMillis, most: usize) -> Vec<&Queued> {
-    let mut heads: Vec<&Queued> = Vec::new();
+pub fn sendable(rows: &[OutboxRow], now: UnixMillis, most: usize) -> Vec<&OutboxRow> {
+    let mut heads: Vec<&OutboxRow> = Vec::new();
     for row in rows {
-        let same = |head: &&Queued| {
+        let same = |head: &&OutboxRow| {
             head.channel == row.channel && (row.is_theirs() || head.message.monitor == row.message.monitor)
         };
         if !heads.iter().any(same) {
@@ -97,16 +97,16 @@ pub fn sendable(rows: &[Queued], now: UnixMillis, most: usize) -> Vec<&Queued> {
 }
 
 /// What becomes of `row` after a try at `now`.
-pub fn after(row: &Queued, answered: Answered, now: UnixMillis) -> Next {
+pub fn after(row: &OutboxRow, answered: DeliveryResult, now: UnixMillis) -> Next {
     let doubled = FIRST_WAIT.saturating_mul(1 << row.attempts.min(16)).min(LONGEST_WAIT);
     let wait = match answered {
-        Answered::Taken => return Next::Delivered,
-        Answered::Busy(Some(asked)) => asked.min(LONGEST_ASKED).max(Duration::from_secs(1)),
-        Answered::Busy(None) | Answered::Failed => doubled,
+        DeliveryResult::Taken => return Next::Delivered,
+        DeliveryResult::Busy(Some(asked)) => asked.min(LONGEST_ASKED).max(Duration::from_secs(1)),
+        DeliveryResult::Busy(None) | DeliveryResult::Failed => doubled,
         // They want no more of it.
-        Answered::Refused(410) if row.is_theirs() => return Next::Dropped,
+        DeliveryResult::Refused(410) if row.is_theirs() => return Next::Dropped,
         // Somebody may put it right; there is no hurry.
-        Answered::Refused(_) => LONGEST_WAIT,
+        DeliveryResult::Refused(_) => LONGEST_WAIT,
     };
     let next = now.plus(wait);
     let tried_for = if row.is_theirs() { THEIRS_TRIED_FOR } else { TRIED_FOR };
@@ -122,7 +122,7 @@ pub(crate) mod tests {
         UnixMillis(second * 1000)
     }
 
-    pub(crate) fn row(id: i64, channel: &str, monitor: &str, due: i64, attempts: u32) -> Queued {
+    pub(crate) fn row(id: i64, channel: &str, monitor: &str, due: i64, attempts: u32) -> OutboxRow {
         let message = Message {
             key: format!("k{id}"),
             incident: "i".into(),
@@ -136,7 +136,7 @@ pub(crate) mod tests {
             since: String::new(),
             at: at(0),
         };
-        Queued { id, channel: channel.parse().unwrap(), message, due: at(due), attempts }
+        OutboxRow { id, channel: channel.parse().unwrap(), message, due: at(due), attempts }
     }
 
     #[test]
@@ -159,17 +159,17 @@ pub(crate) mod tests {
         let secs = Duration::from_secs;
         // (attempts so far, now, answer, what becomes of it)
         let cases = [
-            ("taken", 0, 10, Answered::Taken, Next::Delivered),
-            ("the first failure", 0, 10, Answered::Failed, Next::Again(at(30))),
-            ("the third", 2, 10, Answered::Failed, Next::Again(at(90))),
-            ("the tenth", 9, 10, Answered::Failed, Next::Again(at(910))),
-            ("the hundredth", 99, 10, Answered::Failed, Next::Again(at(910))),
-            ("asked for patience", 0, 10, Answered::Busy(Some(secs(33))), Next::Again(at(43))),
-            ("for none at all", 0, 10, Answered::Busy(Some(secs(0))), Next::Again(at(11))),
-            ("for too much", 0, 10, Answered::Busy(Some(secs(99_999))), Next::Again(at(3610))),
-            ("busy without a word", 1, 10, Answered::Busy(None), Next::Again(at(50))),
-            ("a wrong secret", 0, 10, Answered::Refused(403), Next::Again(at(910))),
-            ("a day later", 9, 86_000, Answered::Failed, Next::Dropped),
+            ("taken", 0, 10, DeliveryResult::Taken, Next::Delivered),
+            ("the first failure", 0, 10, DeliveryResult::Failed, Next::Again(at(30))),
+            ("the third", 2, 10, DeliveryResult::Failed, Next::Again(at(90))),
+            ("the tenth", 9, 10, DeliveryResult::Failed, Next::Again(at(910))),
+            ("the hundredth", 99, 10, DeliveryResult::Failed, Next::Again(at(910))),
+            ("asked for patience", 0, 10, DeliveryResult::Busy(Some(secs(33))), Next::Again(at(43))),
+            ("for none at all", 0, 10, DeliveryResult::Busy(Some(secs(0))), Next::Again(at(11))),
+            ("for too much", 0, 10, DeliveryResult::Busy(Some(secs(99_999))), Next::Again(at(3610))),
+            ("busy without a word", 1, 10, DeliveryResult::Busy(None), Next::Again(at(50))),
+            ("a wrong secret", 0, 10, DeliveryResult::Refused(403), Next::Again(at(910))),
+            ("a day later", 9, 86_000, DeliveryResult::Failed, Next::Dropped),
         ];
         for (name, attempts, now, answered, next) in cases {
             assert_eq!(after(&row(1, "ops", "api", 0, attempts), answered, at(now)), next, "{name}");
@@ -188,23 +188,23 @@ pub(crate) mod tests {
         let ids = |now| sendable(&rows, at(now), 9).iter().map(|row| row.id).collect::<Vec<_>>();
         assert_eq!(ids(10), [3]);
         assert_eq!(ids(100), [1, 3]);
-        assert_eq!(rows.each_ref().map(Queued::is_theirs), [true, true, false]);
+        assert_eq!(rows.each_ref().map(OutboxRow::is_theirs), [true, true, false]);
     }
 
     #[test]
     fn what_an_answer_of_theirs_means() {
         let days = |days: i64| days * 86_400;
         let cases = [
-            ("gone", 10, Answered::Refused(410), Next::Dropped),
-            ("not there", 10, Answered::Refused(404), Next::Again(at(910))),
-            ("two days later", days(2), Answered::Failed, Next::Again(at(days(2) + 900))),
-            ("three days later", days(3), Answered::Failed, Next::Dropped),
+            ("gone", 10, DeliveryResult::Refused(410), Next::Dropped),
+            ("not there", 10, DeliveryResult::Refused(404), Next::Again(at(910))),
+            ("two days later", days(2), DeliveryResult::Failed, Next::Again(at(days(2) + 900))),
+            ("three days later", days(3), DeliveryResult::Failed, Next::Dropped),
         ];
         for (name, now, answered, next) in cases {
             assert_eq!(after(&row(1, THEIRS, "api", 0, 9), answered, at(now)), next, "{name}");
         }
         assert_eq!(
-            after(&row(1, "ops", "api", 0, 9), Answered::Refused(410), at(10)),
+            after(&row(1, "ops", "api", 0, 9), DeliveryResult::Refused(410), at(10)),
             Next::Again(at(910)),
             "a channel of the owner's is not taken out by who answers there"
         );
@@ -214,7 +214,8 @@ pub(crate) mod tests {
     fn a_service_that_is_down_for_two_hours_gets_it_soon_after() {
         let (mut now, mut attempts) = (0, 0);
         while now < 7200 {
-            let Next::Again(next) = after(&row(1, "ops", "api", 0, attempts), Answered::Failed, at(now))
+            let Next::Again(next) =
+                after(&row(1, "ops", "api", 0, attempts), DeliveryResult::Failed, at(now))
             else {
                 panic!("given up after {now} s");
             };

@@ -7,14 +7,14 @@ use heapbeat_monitors::schedule::Schedule;
 use heapbeat_shared::UnixMillis;
 
 use super::channel::ChannelId;
-use super::outbox::Queued;
+use super::outbox::OutboxRow;
 use crate::domain::incident::Severity;
 
 const DAY: i64 = 24 * 60;
 
 /// From one time of day to another, by the clock of a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quiet {
+pub struct QuietHours {
     /// Minutes after midnight.
     from: i64,
     /// Minutes after midnight; before `from` where midnight lies between.
@@ -23,9 +23,9 @@ pub struct Quiet {
     pub zone: String,
 }
 
-impl Quiet {
+impl QuietHours {
     /// Reads `22:00-07:00` and the name of a zone; `UTC` where there is none.
-    pub fn parse(text: &str, zone: Option<&str>) -> Result<Quiet, String> {
+    pub fn parse(text: &str, zone: Option<&str>) -> Result<QuietHours, String> {
         let zone = zone.unwrap_or("UTC");
         Schedule::new("* * * * *", zone).map_err(|error| format!("time-zone: {error}"))?;
         let clock = |text: &str| -> Option<i64> {
@@ -38,7 +38,7 @@ impl Quiet {
         };
         let times = text.split_once('-').and_then(|(from, to)| Some((clock(from)?, clock(to)?)));
         match times.filter(|(from, to)| from != to) {
-            Some((from, to)) => Ok(Quiet { from, to, zone: zone.to_owned() }),
+            Some((from, to)) => Ok(QuietHours { from, to, zone: zone.to_owned() }),
             None => Err("quiet: should be two times of day, such as 22:00-07:00".to_owned()),
         }
     }
@@ -55,10 +55,12 @@ impl Quiet {
 }
 
 /// The rows that need not wait for the morning. `quiet`: whether it is quiet for a channel.
-pub fn awake(rows: &[Queued], quiet: impl Fn(&ChannelId) -> bool) -> Vec<Queued> {
-    let same = |a: &Queued, b: &Queued| a.channel == b.channel && a.message.monitor == b.message.monitor;
-    let urgent =
-        |row: &Queued| rows.iter().any(|other| same(row, other) && other.message.severity == Severity::Down);
+pub fn awake(rows: &[OutboxRow], quiet: impl Fn(&ChannelId) -> bool) -> Vec<OutboxRow> {
+    let same =
+        |a: &OutboxRow, b: &OutboxRow| a.channel == b.channel && a.message.monitor == b.message.monitor;
+    let urgent = |row: &OutboxRow| {
+        rows.iter().any(|other| same(row, other) && other.message.severity == Severity::Down)
+    };
     rows.iter().filter(|row| !quiet(&row.channel) || urgent(row)).cloned().collect()
 }
 
@@ -70,7 +72,7 @@ mod tests {
 
     #[test]
     fn hours() {
-        let quiet = |text| Quiet::parse(text, None).unwrap();
+        let quiet = |text| QuietHours::parse(text, None).unwrap();
         let at = |hour: i64, minute: i64| UnixMillis(1_767_225_600_000 + (hour * 60 + minute) * 60_000);
         let (night, lunch) = (quiet("22:00-07:00"), quiet("12:00 - 13:30"));
         let cases = [
@@ -90,15 +92,15 @@ mod tests {
         for text in
             ["", "22:00", "22:00-22:00", "22-7", "24:00-07:00", "22:60-07:00", "9:00-10:00", "+1:00-07:00"]
         {
-            assert!(Quiet::parse(text, None).is_err(), "{text}");
+            assert!(QuietHours::parse(text, None).is_err(), "{text}");
         }
-        assert!(Quiet::parse("22:00-07:00", Some("no zone")).is_err());
-        assert_eq!(Quiet::parse("22:00-07:00", Some("Europe/Berlin")).unwrap().zone, "Europe/Berlin");
+        assert!(QuietHours::parse("22:00-07:00", Some("no zone")).is_err());
+        assert_eq!(QuietHours::parse("22:00-07:00", Some("Europe/Berlin")).unwrap().zone, "Europe/Berlin");
     }
 
     #[test]
     fn an_outage_is_told_at_any_hour_and_takes_along_what_waits_of_its_monitor() {
-        let row = |id: i64, channel: &str, monitor: &str, severity| Queued {
+        let row = |id: i64, channel: &str, monitor: &str, severity| OutboxRow {
             id,
             channel: channel.parse().unwrap(),
             message: Message {

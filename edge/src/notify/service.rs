@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use super::channel::{Channel, Service};
 use super::http_client::Said;
 use super::message::{Message, cut};
-use super::outbox::Answered;
+use super::outbox::DeliveryResult;
 use crate::domain::incident::{Occasion, Severity};
 use crate::domain::instant::rfc3339;
 
 /// One request, ready to be sent. Never printed: it holds the secret.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct HttpCall {
     /// Where to.
     pub url: String,
     /// The headers beside `content-type: application/json`.
@@ -29,7 +29,7 @@ pub struct Call {
 }
 
 /// The request for `message` to `channel`; `secret` is what the channel's secret holds.
-pub fn call(channel: &Channel, message: &Message, secret: &str) -> Call {
+pub fn call(channel: &Channel, message: &Message, secret: &str) -> HttpCall {
     let secret = secret.trim();
     let endpoint =
         |usual: &str| channel.endpoint.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned();
@@ -67,7 +67,7 @@ pub fn call(channel: &Channel, message: &Message, secret: &str) -> Call {
             (url, [bearer(), vec![key()]].concat(), body.to_string())
         }
     };
-    Call { url, headers, body }
+    HttpCall { url, headers, body }
 }
 
 /// What a template may name, and our own JSON has, in this order.
@@ -210,8 +210,8 @@ fn sign(message: &Message) -> &'static str {
 }
 
 /// What an answer means.
-pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
-    let Some(Said { status, retry_after, body }) = said else { return Answered::Failed };
+pub fn answered(service: &Service, said: Option<&Said>) -> DeliveryResult {
+    let Some(Said { status, retry_after, body }) = said else { return DeliveryResult::Failed };
     let status = *status;
     let parsed = || serde_json::from_str::<Value>(body).unwrap_or_default();
     let taken = match service {
@@ -221,7 +221,7 @@ pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
         _ => (200..300).contains(&status),
     };
     if taken {
-        return Answered::Taken;
+        return DeliveryResult::Taken;
     }
     match status {
         429 => {
@@ -231,11 +231,11 @@ pub fn answered(service: &Service, said: Option<&Said>) -> Answered {
                 json["parameters"]["retry_after"].as_f64().or(json["retry_after"].as_f64())
             };
             let seconds = header.or_else(inside).filter(|seconds| (0.0..1e6).contains(seconds));
-            Answered::Busy(seconds.map(|seconds| Duration::from_secs_f64(seconds.ceil())))
+            DeliveryResult::Busy(seconds.map(|seconds| Duration::from_secs_f64(seconds.ceil())))
         }
         // A timeout and a conflict pass; every other 4xx is about the message or the secret.
-        400..=499 if !matches!(status, 408 | 409 | 425) => Answered::Refused(status),
-        _ => Answered::Failed,
+        400..=499 if !matches!(status, 408 | 409 | 425) => DeliveryResult::Refused(status),
+        _ => DeliveryResult::Failed,
     }
 }
 

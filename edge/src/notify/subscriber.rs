@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{ChannelId, Service};
 use super::message::{Message, cut};
-use super::service::{Call, own};
+use super::service::{HttpCall, own};
 use crate::config::{Monitor, MonitorId};
 use crate::notify::push;
 
@@ -106,7 +106,7 @@ impl Subscriber {
     }
 
     /// The request for `message`, sent at `now` by the edge's own clock; `None` for a browser.
-    pub fn call(&self, message: &Message, now: UnixMillis) -> Option<Call> {
+    pub fn call(&self, message: &Message, now: UnixMillis) -> Option<HttpCall> {
         let Delivery::Webhook { secret } = &self.subscription.delivery else { return None };
         let body = own(message);
         let seconds = now.0.div_euclid(1000);
@@ -117,7 +117,7 @@ impl Subscriber {
             ("webhook-timestamp", seconds.to_string()),
             ("webhook-signature", ["v1,", &Base64::encode_string(&code)].concat()),
         ];
-        Some(Call { url: self.url().to_owned(), headers, body })
+        Some(HttpCall { url: self.url().to_owned(), headers, body })
     }
 
     /// The keys of a browser, where it is one.

@@ -9,19 +9,19 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use super::{Allowance, deadline, probe, wall_clock};
+use super::{RequestBudget, deadline, probe, wall_clock};
 use crate::config::Monitor;
 use crate::domain::check::outcome::Probed;
 
 /// Work that says when it is done whether the next may begin.
-type Work<'w> = Pin<Box<dyn Future<Output = bool> + 'w>>;
+type MaintenanceWindow<'w> = Pin<Box<dyn Future<Output = bool> + 'w>>;
 
 /// Works at `items`, six at a time, in their order; each piece of work says whether the next one may begin.
 pub(crate) async fn six_at_once<'w, T, F>(items: Vec<T>, work: impl Fn(T) -> F)
 where
     F: Future<Output = bool> + 'w,
 {
-    let mut waiting: VecDeque<Work<'w>> = VecDeque::new();
+    let mut waiting: VecDeque<MaintenanceWindow<'w>> = VecDeque::new();
     for item in items {
         waiting.push_back(Box::pin(work(item)));
     }
@@ -29,7 +29,7 @@ where
 }
 
 /// One piece of code for all kinds of work.
-async fn lanes(mut waiting: VecDeque<Work<'_>>) {
+async fn lanes(mut waiting: VecDeque<MaintenanceWindow<'_>>) {
     let (mut lanes, mut running) = (6, Vec::new());
     poll_fn(|context| {
         loop {
@@ -39,7 +39,7 @@ async fn lanes(mut waiting: VecDeque<Work<'_>>) {
                 running.push(next);
             }
             let before = running.len();
-            running.retain_mut(|work: &mut Work<'_>| match work.as_mut().poll(context) {
+            running.retain_mut(|work: &mut MaintenanceWindow<'_>| match work.as_mut().poll(context) {
                 Poll::Pending => true,
                 Poll::Ready(more) => {
                     lanes -= usize::from(!more);
@@ -58,7 +58,7 @@ async fn lanes(mut waiting: VecDeque<Work<'_>>) {
 }
 
 /// Probes `due`, in that order. What could not be started in time is missing from the answer.
-pub async fn probe_all(due: Vec<&Monitor>, allowance: &Allowance) -> Vec<Probed> {
+pub async fn probe_all(due: Vec<&Monitor>, allowance: &RequestBudget) -> Vec<Probed> {
     let deadline = deadline(wall_clock());
     let found = RefCell::new(Vec::new());
     let probed = &found;

@@ -32,7 +32,7 @@ pub(crate) fn canonical(url: &str, private: bool) -> Option<(String, String)> {
 /// Where a probe has been, the address it asks now last, and never without one. The addresses are canonical, as the platform's
 /// own `URL` writes them: `http://0x7f.1/` is `http://127.0.0.1/` here, and is judged as that.
 #[derive(Debug)]
-pub(super) struct Trail {
+pub(super) struct RedirectChain {
     visited: Vec<Place>,
     private: bool,
 }
@@ -67,7 +67,7 @@ impl Place {
     }
 }
 
-impl Trail {
+impl RedirectChain {
     /// Begins at an address of the configuration, asked with `key`.
     pub(super) fn begin(url: &str, key: Option<&Key>, private: bool) -> Result<Self, Failure> {
         let known = KNOWN.with_borrow(|known| known.iter().find(|(text, _)| text == url).cloned());
@@ -84,7 +84,7 @@ impl Trail {
         if let Some(key) = key {
             place.href = key.address(&place.href);
         }
-        let mut trail = Trail { visited: Vec::new(), private };
+        let mut trail = RedirectChain { visited: Vec::new(), private };
         trail.step(place)?;
         Ok(trail)
     }

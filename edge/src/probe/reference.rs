@@ -7,19 +7,19 @@ use futures_util::future::{Either, select};
 use web_sys::AbortController;
 use worker::Delay;
 
-use super::{Allowance, platform, six_at_once};
+use super::{RequestBudget, platform, six_at_once};
 use crate::config::HttpUrl;
-use crate::domain::check::self_check::Sight;
+use crate::domain::check::self_check::SelfCheck;
 use crate::platform::fetch_request::Outgoing;
 
 /// How long a reference target has to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks all of `references` at once. Any answer of theirs will do; one that Cloudflare gives in their place will not.
-pub(crate) async fn sight(references: &[HttpUrl], allowance: &Allowance) -> Sight {
+pub(crate) async fn sight(references: &[HttpUrl], allowance: &RequestBudget) -> SelfCheck {
     let asked: Vec<&HttpUrl> = references.iter().take_while(|_| allowance.take().is_ok()).collect();
     if asked.is_empty() {
-        return Sight::Unasked;
+        return SelfCheck::Unasked;
     }
     let seen = Cell::new(false);
     let clear = &seen;
@@ -28,7 +28,7 @@ pub(crate) async fn sight(references: &[HttpUrl], allowance: &Allowance) -> Sigh
         true
     })
     .await;
-    if seen.get() { Sight::Clear } else { Sight::Blocked }
+    if seen.get() { SelfCheck::Clear } else { SelfCheck::Blocked }
 }
 
 async fn answers(url: &HttpUrl) -> bool {

@@ -10,7 +10,7 @@ use super::tick_codec::{pack_runs, unpack_runs};
 use crate::config::MonitorId;
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
-use crate::domain::report::last_report::Run;
+use crate::domain::report::last_report::SampleRun;
 
 /// How long an incident is kept: as long as the hourly history.
 const RETENTION: Duration = Duration::from_secs(2 * 365 * 86_400);
@@ -39,7 +39,7 @@ pub(super) fn before(
 }
 
 /// One incident, and the samples before it.
-pub(super) fn one(sql: &Sql, id: &IncidentId) -> Result<Option<(Incident, Vec<Run>)>, StoreError> {
+pub(super) fn one(sql: &Sql, id: &IncidentId) -> Result<Option<(Incident, Vec<SampleRun>)>, StoreError> {
     let query = "SELECT body, recording FROM incident WHERE monitor = ? AND opened_ms >= ? AND opened_ms < ?";
     let from = id.opened.saturating_mul(1000);
     let values = vec![id.monitor.as_str().into(), from.into(), from.saturating_add(1000).into()];
@@ -70,7 +70,7 @@ pub(super) fn write_recording(
     sql: &Sql,
     monitor: &MonitorId,
     opened: UnixMillis,
-    runs: &[Run],
+    runs: &[SampleRun],
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     sql.run(

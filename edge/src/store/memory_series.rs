@@ -14,7 +14,7 @@ use super::tick_codec::{pack_runs, unpack_runs};
 use super::tick_samples::collect_samples;
 use crate::config::MonitorId;
 use crate::domain::history::rollup::{Line, Tier, line, merge, peaks};
-use crate::domain::report::last_report::Run;
+use crate::domain::report::last_report::SampleRun;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -45,7 +45,13 @@ pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(),
     Ok(())
 }
 
-fn write(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis, runs: &[Run]) -> Result<(), StoreError> {
+fn write(
+    sql: &Sql,
+    monitor: &MonitorId,
+    tier: Tier,
+    at: UnixMillis,
+    runs: &[SampleRun],
+) -> Result<(), StoreError> {
     let (from, slot) = tier.place(at);
     sql.run(
         "INSERT INTO series (monitor, tier, slot, from_ms, data) VALUES (?, ?, ?, ?, ?)
@@ -66,7 +72,7 @@ fn append(
     monitor: &MonitorId,
     tier: Tier,
     at: UnixMillis,
-    more: Vec<Run>,
+    more: Vec<SampleRun>,
     bucket: Duration,
 ) -> Result<(), StoreError> {
     let mut runs = chunk(sql, monitor, tier, at)?;
@@ -75,7 +81,7 @@ fn append(
 }
 
 /// The chunk that `at` is in; empty when there is none.
-fn chunk(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis) -> Result<Vec<Run>, StoreError> {
+fn chunk(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis) -> Result<Vec<SampleRun>, StoreError> {
     let (from, _) = tier.place(at);
     chunks(sql, monitor, tier, from, from)
 }
@@ -87,7 +93,7 @@ fn chunks(
     tier: Tier,
     from: UnixMillis,
     to: UnixMillis,
-) -> Result<Vec<Run>, StoreError> {
+) -> Result<Vec<SampleRun>, StoreError> {
     let query = "SELECT data FROM series WHERE monitor = ? AND tier = ? AND from_ms >= ? AND from_ms <= ? ORDER BY from_ms";
     let values = vec![monitor.as_str().into(), tier.number().into(), from.0.into(), to.0.into()];
     let mut runs = Vec::new();

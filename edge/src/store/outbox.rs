@@ -4,20 +4,20 @@ use heapbeat_shared::{UnixMillis, codec};
 use worker::SqlStorageValue;
 
 use super::sql::{Sql, StoreError, integer};
-use crate::notify::Queued;
+use crate::notify::OutboxRow;
 
 /// Every row, in order.
-pub(super) fn load(sql: &Sql) -> Result<Vec<Queued>, StoreError> {
+pub(super) fn load(sql: &Sql) -> Result<Vec<OutboxRow>, StoreError> {
     let rows = sql.rows("SELECT id, channel, message, due_ms, attempts FROM outbox ORDER BY id", vec![])?;
     // A row that cannot be read would block every start of the hub; it is left where it is.
     Ok(rows.iter().filter_map(|row| read(row)).collect())
 }
 
-fn read(row: &[SqlStorageValue]) -> Option<Queued> {
+fn read(row: &[SqlStorageValue]) -> Option<OutboxRow> {
     let [id, SqlStorageValue::String(channel), SqlStorageValue::Blob(message), due, attempts] = row else {
         return None;
     };
-    Some(Queued {
+    Some(OutboxRow {
         id: integer(id)?,
         channel: channel.parse().ok()?,
         message: codec::decode(message).ok()?,
@@ -27,7 +27,7 @@ fn read(row: &[SqlStorageValue]) -> Option<Queued> {
 }
 
 /// Adds a row.
-pub(super) fn write(sql: &Sql, row: &Queued) -> Result<(), StoreError> {
+pub(super) fn write(sql: &Sql, row: &OutboxRow) -> Result<(), StoreError> {
     sql.run(
         "INSERT INTO outbox (id, channel, message, due_ms, attempts) VALUES (?, ?, ?, ?, ?)",
         vec![

@@ -7,7 +7,7 @@ use worker::SqlStorageValue;
 
 use super::sql::{Row, Sql, StoreError};
 use crate::config::MonitorId;
-use crate::domain::heartbeat::{Beat, Beats};
+use crate::domain::heartbeat::{JobState, JobStates};
 
 /// What can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +68,12 @@ pub(super) fn write(sql: &Sql, (setting, value): &SettingChange) -> Result<(), S
 }
 
 /// What every job reported last.
-pub(super) fn heartbeats(sql: &Sql) -> Result<Beats, StoreError> {
-    let read = |row: &Row| -> Option<(MonitorId, Beat)> {
+pub(super) fn heartbeats(sql: &Sql) -> Result<JobStates, StoreError> {
+    let read = |row: &Row| -> Option<(MonitorId, JobState)> {
         let [SqlStorageValue::String(id), SqlStorageValue::Blob(body)] = row.as_slice() else { return None };
         Some((id.parse().ok()?, codec::decode(body).ok()?))
     };
-    let mut heartbeats = Beats::new();
+    let mut heartbeats = JobStates::new();
     for row in &sql.rows("SELECT monitor, body FROM heartbeat", vec![])? {
         let (id, beat) = read(row).ok_or(StoreError::Unexpected("heartbeat"))?;
         heartbeats.insert(id, beat);
@@ -82,7 +82,7 @@ pub(super) fn heartbeats(sql: &Sql) -> Result<Beats, StoreError> {
 }
 
 /// Writes what a job reported.
-pub(super) fn write_heartbeat(sql: &Sql, monitor: &MonitorId, beat: &Beat) -> Result<(), StoreError> {
+pub(super) fn write_heartbeat(sql: &Sql, monitor: &MonitorId, beat: &JobState) -> Result<(), StoreError> {
     sql.run(
         "INSERT OR REPLACE INTO heartbeat (monitor, body) VALUES (?, ?)",
         vec![monitor.as_str().into(), codec::encode(beat).into()],

@@ -20,7 +20,7 @@ use super::binary::{PackError, Reader, put_id, varint};
 use crate::domain::check::verdict::Judged;
 use crate::domain::engine::Reading;
 use crate::domain::history::verdict_codec::{from_code, to_code};
-use crate::domain::report::last_report::Run;
+use crate::domain::report::last_report::SampleRun;
 
 /// The layout of nearly every tick.
 const ONE_RUN: u8 = 1;
@@ -60,7 +60,7 @@ pub fn pack_tick(readings: &[Reading]) -> Vec<u8> {
 }
 
 /// The blob of the recording before an incident: runs, one after the other, each as in a tick.
-pub fn pack_runs(runs: &[Run]) -> Vec<u8> {
+pub fn pack_runs(runs: &[SampleRun]) -> Vec<u8> {
     let mut out = Vec::new();
     for run in runs {
         pack_run(&mut out, run);
@@ -69,7 +69,7 @@ pub fn pack_runs(runs: &[Run]) -> Vec<u8> {
 }
 
 /// The runs in such a blob.
-pub fn unpack_runs(blob: &[u8]) -> Result<Vec<Run>, PackError> {
+pub fn unpack_runs(blob: &[u8]) -> Result<Vec<SampleRun>, PackError> {
     let mut rest = Reader(blob);
     let mut runs = Vec::new();
     while !rest.0.is_empty() {
@@ -80,7 +80,7 @@ pub fn unpack_runs(blob: &[u8]) -> Result<Vec<Run>, PackError> {
     Ok(runs)
 }
 
-fn pack_run(out: &mut Vec<u8>, run: &Run) {
+fn pack_run(out: &mut Vec<u8>, run: &SampleRun) {
     let block = series::encode(run.series.first, &run.series.samples);
     varint(out, block.len() as u64 + 8);
     out.extend_from_slice(&run.instance.0.to_be_bytes());
@@ -95,10 +95,10 @@ fn packed_run<'b>(rest: &mut Reader<'b>) -> Result<Option<&'b [u8]>, PackError> 
     }
 }
 
-fn unpack_run(bytes: &[u8]) -> Result<Run, PackError> {
+fn unpack_run(bytes: &[u8]) -> Result<SampleRun, PackError> {
     let (instance, block) = bytes.split_first_chunk::<8>().ok_or(PackError::Damaged)?;
     let series = series::decode(block).map_err(|_| PackError::Damaged)?;
-    Ok(Run { instance: InstanceId(u64::from_be_bytes(*instance)), series })
+    Ok(SampleRun { instance: InstanceId(u64::from_be_bytes(*instance)), series })
 }
 
 /// The probes in a blob.
@@ -211,7 +211,7 @@ mod tests {
         })
     }
 
-    fn run() -> impl Strategy<Value = Run> {
+    fn run() -> impl Strategy<Value = SampleRun> {
         let samples = proptest::collection::vec((0i64..5000, any::<[u16; 5]>()), 1..70);
         (any::<u64>(), any::<u32>(), samples).prop_map(|(instance, first, steps)| {
             let mut at = UnixMillis(0);
@@ -228,7 +228,7 @@ mod tests {
                 }
             });
             let samples = samples.collect();
-            Run { instance: InstanceId(instance), series: Series { first: first.into(), samples } }
+            SampleRun { instance: InstanceId(instance), series: Series { first: first.into(), samples } }
         })
     }
 
@@ -309,7 +309,7 @@ mod tests {
         ];
         assert_eq!(pack_tick(&readings), expected);
         let [mut healthy, _] = readings;
-        let run = |instance| Run { instance: InstanceId(instance), series: Series::default() };
+        let run = |instance| SampleRun { instance: InstanceId(instance), series: Series::default() };
         // (runs, the version, what follows the probe)
         let with_runs: [(&[u64], u8, &[u8]); 2] = [
             (&[7], 1, &[11, 0, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0]),

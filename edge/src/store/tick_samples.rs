@@ -9,13 +9,13 @@ use super::tick_codec::unpack_tick;
 use crate::config::MonitorId;
 use crate::domain::engine::Reading;
 use crate::domain::history::latency::Probes;
-use crate::domain::report::last_report::Run;
+use crate::domain::report::last_report::SampleRun;
 
 /// What ticks brought of one monitor.
 #[derive(Default)]
 pub(super) struct TickSamples {
     /// Samples of memory.
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<SampleRun>,
     /// Latencies.
     pub(super) probes: Probes,
 }

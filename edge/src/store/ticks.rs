@@ -5,8 +5,8 @@ use worker::SqlStorageValue;
 
 use super::sql::{Sql, StoreError, integer};
 use super::tick_codec::{pack_tick, unpack_tick};
-use crate::domain::engine::{Commit, Memos, Reading, Tick};
-use crate::domain::quota::Usage;
+use crate::domain::engine::{Commit, PersistedStates, Reading, Tick};
+use crate::domain::quota::QuotaUsage;
 
 /// Slots of the ring: a day of minutes, which charts begin with, and some. Memory older than the present hour is in chunks.
 pub(super) const SLOTS: i64 = 1536;
@@ -18,9 +18,9 @@ pub(super) struct LastTick {
     /// Its two instants.
     pub(super) tick: Tick,
     /// The state of all monitors after it.
-    pub(super) states: Memos,
+    pub(super) states: PersistedStates,
     /// What the day has cost up to it.
-    pub(super) usage: Usage,
+    pub(super) usage: QuotaUsage,
 }
 
 /// Reads the last tick; `None` before the first.

@@ -9,7 +9,7 @@ use super::{SampleRow, Timestamp, schema};
 use crate::config::MonitorId;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity};
-use crate::domain::report::last_report::Run;
+use crate::domain::report::last_report::SampleRun;
 
 /// An incident of one monitor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -90,7 +90,7 @@ pub struct IncidentDetailView {
 
 impl IncidentDetailView {
     /// Of an incident and its recording.
-    pub fn new(incident: &Incident, runs: &[Run]) -> Self {
+    pub fn new(incident: &Incident, runs: &[SampleRun]) -> Self {
         IncidentDetailView {
             incident: IncidentView::from(incident),
             recording: runs.iter().map(RecordingView::from).collect(),
@@ -112,8 +112,8 @@ pub struct RecordingView {
     pub samples: Vec<SampleRow>,
 }
 
-impl From<&Run> for RecordingView {
-    fn from(run: &Run) -> Self {
+impl From<&SampleRun> for RecordingView {
+    fn from(run: &SampleRun) -> Self {
         RecordingView {
             instance: run.instance,
             columns: sample_columns(),

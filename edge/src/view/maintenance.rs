@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, schema};
 use crate::config::MonitorId;
-use crate::domain::maintenance::Work;
+use crate::domain::maintenance::MaintenanceWindow;
 
 /// A maintenance window that is active or begins within a week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,8 +25,8 @@ pub struct MaintenanceView {
     pub to: Timestamp,
 }
 
-impl From<&Work> for MaintenanceView {
-    fn from(work: &Work) -> Self {
+impl From<&MaintenanceWindow> for MaintenanceView {
+    fn from(work: &MaintenanceWindow) -> Self {
         MaintenanceView {
             id: work.id.clone(),
             title: work.title.clone(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, UptimeView, schema};
 use crate::domain::State;
-use crate::domain::check::quorum::Voice;
+use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::history::days::letters;
 use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime};
@@ -198,8 +198,8 @@ pub struct RegionView {
     pub reason: Option<String>,
 }
 
-impl From<&Voice> for RegionView {
-    fn from(voice: &Voice) -> Self {
+impl From<&RegionVerdict> for RegionView {
+    fn from(voice: &RegionVerdict) -> Self {
         RegionView {
             region: voice.region.to_owned(),
             state: voice.state(),

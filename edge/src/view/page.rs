@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StatusView};
 use crate::config::MonitorId;
 use crate::domain::State;
-use crate::domain::history::downsample::Thinned;
+use crate::domain::history::downsample::Downsampled;
 use crate::domain::history::latency::{HALF_HOUR_MS, POINTS};
 use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity};
@@ -134,7 +134,7 @@ impl IncidentPageView {
         name: &str,
         limit: Option<Bytes>,
         now: UnixMillis,
-        recording: &Thinned,
+        recording: &Downsampled,
     ) -> Self {
         let samples = &recording.samples;
         let window =
@@ -176,7 +176,7 @@ pub struct MemoryChartView {
 
 impl MemoryChartView {
     /// A chart of the samples in a window, without marks and forecast.
-    pub fn new((from, to): (UnixMillis, UnixMillis), limit: Option<Bytes>, line: &Thinned) -> Self {
+    pub fn new((from, to): (UnixMillis, UnixMillis), limit: Option<Bytes>, line: &Downsampled) -> Self {
         MemoryChartView {
             limit,
             from,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{MaintenanceView, MonitorView, Timestamp};
 use crate::config::Problem;
 use crate::domain::State;
-use crate::domain::quota::Usage;
+use crate::domain::quota::QuotaUsage;
 use crate::domain::snapshot::StatusSnapshot;
 
 /// The status of all monitors.
@@ -73,8 +73,8 @@ pub struct EdgeView {
     pub hubs: u64,
 }
 
-impl From<&Usage> for EdgeView {
-    fn from(usage: &Usage) -> Self {
+impl From<&QuotaUsage> for EdgeView {
+    fn from(usage: &QuotaUsage) -> Self {
         EdgeView {
             day: Timestamp(UnixMillis(usage.day.saturating_mul(86_400_000))),
             ticks: usage.ticks,
@@ -97,9 +97,9 @@ mod tests {
 
     use super::*;
     use crate::domain::Failure;
-    use crate::domain::check::quorum::Voice;
+    use crate::domain::check::quorum::RegionVerdict;
     use crate::domain::check::verdict::Verdict;
-    use crate::domain::maintenance::Work;
+    use crate::domain::maintenance::MaintenanceWindow;
     use crate::domain::snapshot::{
         ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, WindowUptime,
     };
@@ -149,7 +149,7 @@ mod tests {
                     reaches: Some([1_767_229_200_000, 1_767_228_600_000, 1_767_230_000_500].map(UnixMillis)),
                 }),
                 chart: Vec::new(),
-                voices: vec![Voice {
+                voices: vec![RegionVerdict {
                     region: "weur",
                     verdict: Some(Verdict::Failed(Failure::Refused)),
                     latency_ms: None,
@@ -157,14 +157,14 @@ mod tests {
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
             notices: vec!["a notice".into()],
-            work: vec![Work {
+            work: vec![MaintenanceWindow {
                 id: "move".parse().unwrap(),
                 title: "We move".into(),
                 monitors: Some(vec!["api".parse().unwrap()]),
                 from: UnixMillis(1_767_225_600_000),
                 to: UnixMillis(1_767_229_200_000),
             }],
-            usage: Usage { day: 20_454, requests: 7, ticks: 5, lowered: 1, ..Usage::default() },
+            usage: QuotaUsage { day: 20_454, requests: 7, ticks: 5, lowered: 1, ..QuotaUsage::default() },
         }
     }
 

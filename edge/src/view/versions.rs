@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, schema};
-use crate::domain::report::version_comparison::{AGES, Growth, Version};
+use crate::domain::report::version_comparison::{AGES, Version, VersionComparison};
 
 /// Memory of the present version and of the one before at the same ages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +24,7 @@ pub struct VersionsView {
 
 impl VersionsView {
     /// Of what signed reports told of `monitor`.
-    pub fn new(monitor: &str, growth: Option<&Growth>) -> Self {
+    pub fn new(monitor: &str, growth: Option<&VersionComparison>) -> Self {
         VersionsView {
             monitor: monitor.to_owned(),
             ages_seconds: AGES.to_vec(),
@@ -73,7 +73,7 @@ pub struct ComparisonView {
 
 impl ComparisonView {
     /// The comparison, where both versions have reached an age.
-    pub fn of(growth: &Growth) -> Option<Self> {
+    pub fn of(growth: &VersionComparison) -> Option<Self> {
         growth.compared().map(|(age_seconds, now, before)| ComparisonView { age_seconds, now, before })
     }
 }

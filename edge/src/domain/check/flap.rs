@@ -26,7 +26,7 @@ pub const SENTENCE: &str = "it flaps: it went down and came back at least three 
 
 /// The turns of one monitor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Flaps {
+pub struct FlapDetector {
     /// The last turns, oldest first, at most [`CHANGES`].
     #[n(0)]
     turns: VecDeque<UnixMillis>,
@@ -38,7 +38,7 @@ pub struct Flaps {
     pub since: Option<UnixMillis>,
 }
 
-impl Flaps {
+impl FlapDetector {
     /// Takes in what holds after a probe at `at`.
     pub fn take(&mut self, state: State, at: UnixMillis) {
         let down = match state {
@@ -69,7 +69,7 @@ mod tests {
 
     /// One letter a minute: `u`p, `d`own, `?` nobody knows; the answer has `F` where it flaps.
     fn run(minutes: &str) -> String {
-        let mut flaps = Flaps::default();
+        let mut flaps = FlapDetector::default();
         let take = |(minute, letter): (i64, char)| {
             let state = match letter {
                 'u' => State::Up,
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn it_remembers_a_bounded_number() {
-        let mut flaps = Flaps::default();
+        let mut flaps = FlapDetector::default();
         for second in 0..100_000 {
             flaps.take(if second % 2 == 0 { State::Up } else { State::Down }, UnixMillis(second * 1000));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use crate::config::MonitorId;
-use crate::domain::report::verification::Signed;
+use crate::domain::report::verification::VerifiedReport;
 use crate::domain::{Blindness, Failure};
 
 /// One probe: whom it asked, when the answer was heard, and what it was.
@@ -30,7 +30,7 @@ pub struct Answer {
     /// Its body, as far as anybody wants to see it.
     pub body: Body,
     /// What the server signed for us, where it did.
-    pub report: Option<Box<Signed>>,
+    pub report: Option<Box<VerifiedReport>>,
 }
 
 /// The body of an answer.

@@ -14,7 +14,7 @@ use crate::domain::{Blindness, Failure};
 
 /// What one eye found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Voice {
+pub struct RegionVerdict {
     /// Where it is, of [`crate::config::REGIONS`].
     pub region: &'static str,
     /// What it found; `None` where nothing was heard of it.
@@ -34,7 +34,7 @@ pub struct RegionResult {
     pub latency_ms: Option<u32>,
 }
 
-impl Voice {
+impl RegionVerdict {
     /// The state that it speaks for.
     pub fn state(&self) -> State {
         match self.verdict {
@@ -56,7 +56,7 @@ fn is_its_own(verdict: Verdict) -> bool {
 }
 
 /// What the hub's `own` verdict and those of the eyes come to.
-pub fn outcome(own: Verdict, voices: &[Voice]) -> Verdict {
+pub fn outcome(own: Verdict, voices: &[RegionVerdict]) -> Verdict {
     let said = || voices.iter().filter_map(|voice| voice.verdict).chain([own]);
     let heard = said().filter(|verdict| !matches!(verdict, Verdict::Blind(_))).count();
     if is_its_own(own) || heard == 0 {
@@ -89,9 +89,12 @@ mod tests {
     const SLOW: Verdict = Verdict::Degraded(Failure::Slow(900));
     const BLIND: Verdict = Verdict::Blind(Blindness::Edge);
 
-    fn voices(verdicts: &[Option<Verdict>]) -> Vec<Voice> {
-        let voice =
-            |(verdict, region): (&Option<Verdict>, _)| Voice { region, verdict: *verdict, latency_ms: None };
+    fn voices(verdicts: &[Option<Verdict>]) -> Vec<RegionVerdict> {
+        let voice = |(verdict, region): (&Option<Verdict>, _)| RegionVerdict {
+            region,
+            verdict: *verdict,
+            latency_ms: None,
+        };
         verdicts.iter().zip(REGIONS).map(voice).collect()
     }
 

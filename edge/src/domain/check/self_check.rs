@@ -13,7 +13,7 @@ use heapbeat_shared::UnixMillis;
 use crate::config::{Config, HttpUrl, Monitor, Target};
 use crate::domain::check::outcome::{Missed, Probed};
 use crate::domain::check::verdict::Verdict;
-use crate::domain::engine::Board;
+use crate::domain::engine::Engine;
 use crate::domain::{Blindness, Failure};
 
 /// How long everything may fail at once, with nobody to ask, before it is believed.
@@ -28,7 +28,7 @@ pub const DEFAULT_REFERENCES: [&str; 2] =
 
 /// What the reference targets say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum SelfCheck {
     /// There is none, or none could be asked.
     Unasked,
     /// One answers, so the way out is there.
@@ -65,7 +65,7 @@ fn host(monitor: &Monitor) -> Option<&str> {
 }
 
 /// Whether the probes of a tick look as if it were us. `asks`: there is a reference target that can be asked.
-pub fn is_suspect(board: &Board, config: &Config, probes: &[Probed], asks: bool) -> bool {
+pub fn is_suspect(board: &Engine, config: &Config, probes: &[Probed], asks: bool) -> bool {
     let asked = |probed: &Probed| {
         config.monitors.iter().find(|monitor| monitor.id == probed.monitor && host(monitor).is_some())
     };
@@ -88,12 +88,12 @@ pub fn is_suspect(board: &Board, config: &Config, probes: &[Probed], asks: bool)
 }
 
 /// What to make of a tick that is suspect: where it was us, nothing of what was not seen is a finding. Says whether.
-pub fn cover(board: &Board, probes: &mut [Probed], sight: Sight, at: UnixMillis) -> bool {
+pub fn cover(board: &Engine, probes: &mut [Probed], sight: SelfCheck, at: UnixMillis) -> bool {
     let since = probes.iter().filter_map(|probed| board.blind_since(&probed.monitor)).min();
     let blind = match sight {
-        Sight::Clear => false,
-        Sight::Blocked => true,
-        Sight::Unasked => since.is_none_or(|since| at.since(since) < HELD),
+        SelfCheck::Clear => false,
+        SelfCheck::Blocked => true,
+        SelfCheck::Unasked => since.is_none_or(|since| at.since(since) < HELD),
     };
     if blind {
         for probed in probes.iter_mut().filter(|probed| is_silent(probed)) {

@@ -13,7 +13,7 @@ use minicbor::{Decode, Encode};
 
 /// What one probe says, as far as the state is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vote {
+pub enum CheckResult {
     /// Every condition holds.
     Up,
     /// It serves, but fails a `degraded` condition.
@@ -47,21 +47,21 @@ impl Standing {
 
     /// The standing after one more vote. `gap`: nobody looked for some time before this vote.
     #[must_use]
-    pub fn next(self, vote: Vote, gap: bool, thresholds: Thresholds) -> Standing {
+    pub fn next(self, vote: CheckResult, gap: bool, thresholds: Thresholds) -> Standing {
         let before = if gap { Standing { held: self.held, ..Standing::default() } } else { self };
         let (failures, successes) = match vote {
-            Vote::Failed => (before.failures.saturating_add(1), 0),
-            Vote::Up | Vote::Degraded => (0, before.successes.saturating_add(1)),
+            CheckResult::Failed => (before.failures.saturating_add(1), 0),
+            CheckResult::Up | CheckResult::Degraded => (0, before.successes.saturating_add(1)),
         };
         let held = match vote {
-            Vote::Up => State::Up,
-            Vote::Degraded => State::Degraded,
-            Vote::Failed => State::Down,
+            CheckResult::Up => State::Up,
+            CheckResult::Degraded => State::Degraded,
+            CheckResult::Failed => State::Down,
         };
         let was_down = before.held == State::Down;
         let decided = match vote {
-            Vote::Failed => was_down || failures >= thresholds.failure.get(),
-            Vote::Up | Vote::Degraded => !was_down || successes >= thresholds.success.get(),
+            CheckResult::Failed => was_down || failures >= thresholds.failure.get(),
+            CheckResult::Up | CheckResult::Degraded => !was_down || successes >= thresholds.success.get(),
         };
         if decided {
             Standing { held, decided, failures, successes }
@@ -91,9 +91,9 @@ mod tests {
                     gap = true;
                     continue;
                 }
-                'u' => Vote::Up,
-                'd' => Vote::Degraded,
-                _ => Vote::Failed,
+                'u' => CheckResult::Up,
+                'd' => CheckResult::Degraded,
+                _ => CheckResult::Failed,
             };
             standing = standing.next(vote, gap, thresholds(failure, success));
             gap = false;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Kind, Monitor};
 use crate::domain::check::outcome::{Answer, Body, Missed};
-use crate::domain::check::threshold::Vote;
+use crate::domain::check::threshold::CheckResult;
 use crate::domain::{Blindness, Failure};
 
 /// What one probe says about its monitor.
@@ -29,11 +29,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// What it means for the state; `None` when it means nothing.
-    pub fn vote(self) -> Option<Vote> {
+    pub fn vote(self) -> Option<CheckResult> {
         match self {
-            Verdict::Up => Some(Vote::Up),
-            Verdict::Degraded(_) => Some(Vote::Degraded),
-            Verdict::Failed(_) => Some(Vote::Failed),
+            Verdict::Up => Some(CheckResult::Up),
+            Verdict::Degraded(_) => Some(CheckResult::Degraded),
+            Verdict::Failed(_) => Some(CheckResult::Failed),
             Verdict::Blind(_) => None,
         }
     }

@@ -3,7 +3,7 @@
 //! It looks at all monitors at once, as whether one is told of depends on others: a database that is down takes
 //! everything along that needs it, and those on call want to hear of the database.
 
-use super::{Board, Commit};
+use super::{Commit, Engine};
 use crate::config::{Config, Monitor, MonitorId};
 use crate::domain::check::verdict::Verdict;
 use crate::domain::incident::{Occasion, Severity};
@@ -12,7 +12,7 @@ use crate::notify::{Channel, ChannelId, Channels, Message, Subscriber};
 /// More messages than this to one channel in one tick become one.
 const MOST_ALONE: usize = 5;
 
-impl Board {
+impl Engine {
     /// Adds to `commit` what is to be told, and the incidents that this changes. `page`: the address of the status
     /// page.
     pub fn tell(

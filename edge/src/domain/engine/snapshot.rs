@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use super::Board;
+use super::Engine;
 use crate::config::{Config, MonitorId};
 use crate::domain::check::state::worst;
 use crate::domain::history::days::Day;
 use crate::domain::history::uptime;
 use crate::domain::instant::rfc3339;
 use crate::domain::monitor_state::{Ended, Watched};
-use crate::domain::quota::Usage;
-use crate::domain::report::version_comparison::Growth;
+use crate::domain::quota::QuotaUsage;
+use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{StatusSnapshot, WindowUptime};
 
 /// How a monitor did in a window.
@@ -34,9 +34,9 @@ pub struct Past {
     pub crash_free: Duration,
 }
 
-impl Board {
+impl Engine {
     /// Memory of the present version of `monitor` and of the one before.
-    pub fn growth(&self, monitor: &MonitorId) -> Option<&Growth> {
+    pub fn growth(&self, monitor: &MonitorId) -> Option<&VersionComparison> {
         self.watched.get(monitor)?.memo.growth.as_ref()
     }
 
@@ -97,7 +97,7 @@ impl Board {
             problems: config.problems.clone(),
             notices: self.notices(config),
             work: Vec::new(),
-            usage: Usage::default(),
+            usage: QuotaUsage::default(),
         }
     }
 }

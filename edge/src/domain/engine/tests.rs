@@ -54,7 +54,7 @@ fn tick(minute: i64) -> Tick {
 }
 
 /// The one monitor's state and since which minute, at `minute`.
-fn seen(board: &Board, config: &Config, minute: i64) -> (State, i64) {
+fn seen(board: &Engine, config: &Config, minute: i64) -> (State, i64) {
     let view = board.view(config, UnixMillis(minute * MINUTE));
     (view.monitors[0].state, view.monitors[0].since.0 / MINUTE)
 }
@@ -62,7 +62,7 @@ fn seen(board: &Board, config: &Config, minute: i64) -> (State, i64) {
 #[test]
 fn a_life_with_an_outage_missed_ticks_and_a_restart() {
     let config = config(&["api"]);
-    let mut board = Board::default();
+    let mut board = Engine::default();
     assert_eq!(seen(&board, &config, 0), (State::Unobserved, 0), "nothing is known");
 
     let timeline = [
@@ -100,7 +100,7 @@ fn a_life_with_an_outage_missed_ticks_and_a_restart() {
 #[test]
 fn when_ticks_stop_the_view_says_so_by_itself() {
     let config = config(&["api"]);
-    let mut board = Board::default();
+    let mut board = Engine::default();
     let _ = board.take(&config, tick(0), &[probed("api", 0, Finds::Down)]);
     let _ = board.take(&config, tick(1), &[probed("api", 1, Finds::Down)]);
     let reason = |minute| board.view(&config, UnixMillis(minute * MINUTE)).monitors[0].reason.clone();
@@ -114,7 +114,7 @@ fn when_ticks_stop_the_view_says_so_by_itself() {
 #[test]
 fn the_view_goes_on_from_the_ticks_clock() {
     let config = config(&["api"]);
-    let mut board = Board::default();
+    let mut board = Engine::default();
     // The cron was meant for minute 100 and came when our clock said 7.
     let tick = Tick { at: UnixMillis(100 * MINUTE), came: UnixMillis(7 * MINUTE) };
     let _ = board.take(&config, tick, &[probed("api", 7, Finds::Up(1))]);
@@ -128,14 +128,14 @@ fn the_view_goes_on_from_the_ticks_clock() {
 #[test]
 fn a_monitor_that_was_taken_out_and_comes_back_keeps_its_history() {
     let (both, one) = (config(&["api", "web"]), config(&["web"]));
-    let mut board = Board::default();
+    let mut board = Engine::default();
     let probes =
         |minute| [probed("api", minute, Finds::Up(minute)), probed("web", minute, Finds::Up(minute))];
     let _ = board.take(&both, tick(1), &probes(1));
     let _ = board.take(&one, tick(2), &probes(2)[1..]);
     let commit = board.take(&one, tick(3), &probes(3)[1..]);
     let api: MonitorId = "api".parse().unwrap();
-    let memos: Memos = heapbeat_shared::codec::decode(&commit.memos).unwrap();
+    let memos: PersistedStates = heapbeat_shared::codec::decode(&commit.memos).unwrap();
     assert!(memos.len() == 1 && memos[0].0 != api);
     assert_eq!(commit.ledgers[0].0, api);
     assert_eq!(commit.ledgers[0].1.added, [Entry { from: UnixMillis(150_000), state: State::Unobserved }]);
@@ -149,7 +149,7 @@ fn a_monitor_that_was_taken_out_and_comes_back_keeps_its_history() {
 #[test]
 fn what_nobody_configures_any_more_is_forgotten_in_the_end() {
     let (both, one) = (config(&["api", "web"]), config(&["web"]));
-    let mut board = Board::default();
+    let mut board = Engine::default();
     let _ = board.take(&both, tick(0), &[probed("api", 0, Finds::Up(1))]);
     let _ = board.take(&one, tick(10), &[]);
     let later = 92 * 1440;
@@ -164,7 +164,7 @@ fn what_nobody_configures_any_more_is_forgotten_in_the_end() {
 fn a_board_that_was_stored_and_read_again_is_the_same() {
     let config = config(&["api", "web"]);
     let (mut board, mut entries, mut ticks) =
-        (Board::default(), LiteMap::<MonitorId, Vec<Entry>>::new(), vec![]);
+        (Engine::default(), LiteMap::<MonitorId, Vec<Entry>>::new(), vec![]);
     let finds = [Finds::Up(9), Finds::Down, Finds::Down, Finds::Blind, Finds::Up(1), Finds::Up(2)];
     let mut memos = Vec::new();
     for (minute, finds) in (0..).step_by(2).zip(finds) {
@@ -176,7 +176,8 @@ fn a_board_that_was_stored_and_read_again_is_the_same() {
         }
         ticks.push((commit.tick.at, commit.readings));
     }
-    let mut restored = Board::restore(board.last(), heapbeat_shared::codec::decode(&memos).unwrap(), entries);
+    let mut restored =
+        Engine::restore(board.last(), heapbeat_shared::codec::decode(&memos).unwrap(), entries);
     for (at, readings) in &ticks {
         restored.chart(*at, readings);
     }
@@ -186,7 +187,7 @@ fn a_board_that_was_stored_and_read_again_is_the_same() {
 #[test]
 fn those_in_trouble_are_probed_last_and_the_one_that_waited_longest_first_among_them() {
     let config = config(&["a", "b", "c", "d"]);
-    let mut board = Board::default();
+    let mut board = Engine::default();
     let _ = board.take(&config, tick(0), &[probed("c", 0, Finds::Down), probed("d", 0, Finds::Up(1))]);
     let _ = board.take(&config, tick(1), &[probed("a", 1, Finds::Down), probed("b", 1, Finds::Up(1))]);
     let due: Vec<_> = board.due(&config, UnixMillis(2 * MINUTE)).iter().map(|m| m.id.to_string()).collect();
@@ -214,7 +215,7 @@ fn the_worst_that_is_known_speaks_for_all() {
 #[test]
 fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_comparison() {
     let config = config(&["api"]);
-    let mut board = Board::default();
+    let mut board = Engine::default();
     let mut take = |minute: i64, told: &Report| {
         let body = Body::Whole(told.health().to_json());
         let latency = Duration::from_millis(12);
@@ -241,7 +242,7 @@ fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_compa
     };
     let commit = take(15, &next);
 
-    let runs = |runs: &[Run]| -> Vec<(u64, u64, usize)> {
+    let runs = |runs: &[SampleRun]| -> Vec<(u64, u64, usize)> {
         runs.iter().map(|run| (run.instance.0, run.series.first, run.series.samples.len())).collect()
     };
     assert_eq!(runs(&commit.readings[0].runs), [(1, 60, 250), (2, 0, 10)]);
@@ -253,7 +254,8 @@ fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_compa
     assert_eq!(reached, [("v2", false), ("1a2b3c4", true)], "five minutes");
 
     // A hub that begins anew draws the same from what it stored.
-    let mut anew = Board::restore(None, vec![("api".parse().unwrap(), Memo::default())], LiteMap::new());
+    let mut anew =
+        Engine::restore(None, vec![("api".parse().unwrap(), PersistedState::default())], LiteMap::new());
     anew.chart(tick(15).at, &commit.readings);
     let drawn = &anew.watched[&"api".parse().unwrap()];
     assert_eq!(runs(drawn.recent.as_slices().0), [(1, 60, 250), (2, 0, 10)]);

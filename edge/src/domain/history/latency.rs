@@ -65,7 +65,7 @@ fn nearest_rank(count: usize, percent: usize) -> usize {
 
 /// Medians of the half-hours of the last day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lately {
+pub struct RecentLatency {
     /// Those that are over, each in the place of its number's rest.
     medians: Vec<Option<u32>>,
     /// The one that is under way: its number since 1970, and its latencies, shortest first.
@@ -73,7 +73,7 @@ pub struct Lately {
     open: Vec<u32>,
 }
 
-impl Lately {
+impl RecentLatency {
     /// Takes in how long the answer of a tick took. Ticks come oldest first.
     pub fn add(&mut self, at: UnixMillis, ms: u32) {
         let number = at.0.div_euclid(HALF_HOUR_MS);
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn half_hours_that_nobody_saw_are_none() {
         let minute = |n: i64| UnixMillis(n * 60_000);
-        let mut lately = Lately::default();
+        let mut lately = RecentLatency::default();
         assert_eq!(lately.points(minute(0)), [], "nothing at all");
         for (at, ms) in [(0, 5), (10, 9), (29, 7), (60, 20), (61, 40)] {
             lately.add(minute(at), ms);
@@ -190,7 +190,7 @@ mod tests {
         fn a_point_is_the_median_of_its_half_hour(
             steps in proptest::collection::vec((prop_oneof![20 => 1i64..40, 1 => 40i64..3000], 0u32..500), 1..200),
         ) {
-            let (mut lately, mut all, mut clock) = (Lately::default(), Vec::new(), 0);
+            let (mut lately, mut all, mut clock) = (RecentLatency::default(), Vec::new(), 0);
             for (wait, ms) in steps {
                 clock += wait;
                 lately.add(UnixMillis(clock * 60_000), ms);

@@ -24,13 +24,13 @@ const BUCKETS_MS: [i64; 4] = [5_000, 15_000, 60_000, 300_000];
 
 /// The points of one monitor, oldest first, at most one a bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Chart {
+pub struct MemoryChart {
     points: VecDeque<ChartPoint>,
     /// Which of [`BUCKETS_MS`] holds.
     width: usize,
 }
 
-impl Chart {
+impl MemoryChart {
     /// Takes in the figures read at `at`. What is older than the newest point is ignored.
     pub fn add(&mut self, at: UnixMillis, memory: HealthMemory) {
         self.put(ChartPoint { at, memory });
@@ -84,13 +84,13 @@ mod tests {
         HealthMemory { rss: Megabytes(mb), ..HealthMemory::default() }
     }
 
-    fn shown(chart: &Chart, now: i64) -> Vec<(i64, u64)> {
+    fn shown(chart: &MemoryChart, now: i64) -> Vec<(i64, u64)> {
         chart.points(UnixMillis(now)).iter().map(|p| (p.at.0, p.memory.rss.0)).collect()
     }
 
     #[test]
     fn a_bucket_shows_its_peak_at_the_instant_of_the_peak() {
-        let mut chart = Chart::default();
+        let mut chart = MemoryChart::default();
         for (second, mb) in [(0, 10), (1, 30), (2, 20), (5, 5), (4, 99)] {
             chart.add(UnixMillis(second * 1000), rss(mb));
         }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_first_minutes_are_a_line() {
-        let mut chart = Chart::default();
+        let mut chart = MemoryChart::default();
         for minute in 0..5 {
             chart.add(UnixMillis(minute * 60_000), rss(1));
         }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn peaks_outlive_the_widening_of_their_buckets() {
-        let mut chart = Chart::default();
+        let mut chart = MemoryChart::default();
         for tick in 0..10_000 {
             chart.add(UnixMillis(tick * 5_000), rss(if tick == 777 { 99 } else { 10 }));
             assert!(chart.points.len() <= MOST_POINTS);
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_day_of_minutes_is_288_points_and_no_more() {
-        let mut chart = Chart::default();
+        let mut chart = MemoryChart::default();
         for minute in 0..3000 {
             chart.add(UnixMillis(minute * 60_000), rss(1));
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use heapbeat_shared::series::{MAX_SAMPLES, Series};
 use heapbeat_shared::{Sample, UnixMillis};
 
-use crate::domain::report::last_report::Run;
+use crate::domain::report::last_report::SampleRun;
 
 /// A resolution: how finely, for how long, and how much of it is in one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,8 +82,8 @@ impl Tier {
 }
 
 /// Puts runs together where one goes on from the other; the order stays.
-pub fn merge(runs: impl IntoIterator<Item = Run>) -> Vec<Run> {
-    let mut merged: Vec<Run> = Vec::new();
+pub fn merge(runs: impl IntoIterator<Item = SampleRun>) -> Vec<SampleRun> {
+    let mut merged: Vec<SampleRun> = Vec::new();
     for run in runs {
         match merged.last_mut() {
             Some(last)
@@ -100,15 +100,15 @@ pub fn merge(runs: impl IntoIterator<Item = Run>) -> Vec<Run> {
 }
 
 /// The peak of every `bucket` of time, instance by instance, without sequence numbers.
-pub fn peaks(runs: &[Run], bucket: Duration) -> Vec<Run> {
+pub fn peaks(runs: &[SampleRun], bucket: Duration) -> Vec<SampleRun> {
     let bucket = i64::try_from(bucket.as_millis()).unwrap_or(i64::MAX).max(1);
-    let mut out: Vec<Run> = Vec::new();
+    let mut out: Vec<SampleRun> = Vec::new();
     for run in runs {
         if out
             .last()
             .is_none_or(|last| last.instance != run.instance || last.series.samples.len() >= MAX_SAMPLES)
         {
-            out.push(Run { instance: run.instance, series: Series { first: 0, samples: Vec::new() } });
+            out.push(SampleRun { instance: run.instance, series: Series { first: 0, samples: Vec::new() } });
         }
         let Some(peaks) = out.last_mut().map(|last| &mut last.series.samples) else { continue };
         for sample in &run.series.samples {
@@ -136,9 +136,9 @@ pub struct Line {
 
 /// The line of `runs`, oldest first, from `from` (inclusive) to `to` (exclusive). `numbered`: whether sequence numbers
 /// mean something.
-pub fn line(runs: &[Run], from: UnixMillis, to: UnixMillis, numbered: bool) -> Line {
+pub fn line(runs: &[SampleRun], from: UnixMillis, to: UnixMillis, numbered: bool) -> Line {
     let mut line = Line::default();
-    let mut last: Option<(&Run, UnixMillis)> = None;
+    let mut last: Option<(&SampleRun, UnixMillis)> = None;
     for run in runs {
         let Some(first) = run.series.samples.first() else { continue };
         let same = last.filter(|(before, _)| before.instance == run.instance);
@@ -178,8 +178,8 @@ mod tests {
         }
     }
 
-    fn run(instance: u64, first: u64, samples: impl IntoIterator<Item = Sample>) -> Run {
-        Run {
+    fn run(instance: u64, first: u64, samples: impl IntoIterator<Item = Sample>) -> SampleRun {
+        SampleRun {
             instance: InstanceId(instance),
             series: Series { first, samples: samples.into_iter().collect() },
         }
@@ -267,8 +267,8 @@ mod tests {
                 .into_iter()
                 .map(|(id, first, n)| run(id, first, (first..first + n).map(|n| sample(n.cast_signed(), n))))
                 .collect();
-            let all = |runs: &[Run]| -> Vec<_> {
-                let numbered = |run: &Run| {
+            let all = |runs: &[SampleRun]| -> Vec<_> {
+                let numbered = |run: &SampleRun| {
                     let (id, first) = (run.instance.0, run.series.first);
                     run.series.samples.iter().zip(first..).map(move |(s, n)| (id, n, *s)).collect::<Vec<_>>()
                 };

@@ -79,7 +79,7 @@ mod tests {
     use crate::config::Config;
     use crate::domain::Failure;
     use crate::domain::check::outcome::{Answer, Body, Probed};
-    use crate::domain::engine::{Board, Tick};
+    use crate::domain::engine::{Engine, Tick};
     use crate::domain::incident::Occasion;
     use crate::notify::Channels;
 
@@ -122,7 +122,7 @@ mod tests {
         let config = Config::parse(Some(entry), false);
         let channels =
             Channels::parse(Some(r#"[{"id":"ops","kind":"slack","secret":"S","reminder":"5m"}]"#), false);
-        let (mut board, mut told, mut opened) = (Board::default(), Vec::new(), Vec::new());
+        let (mut board, mut told, mut opened) = (Engine::default(), Vec::new(), Vec::new());
         let mut minute = 0;
         for letter in minutes.chars() {
             let at = UnixMillis(minute * 60_000);
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_over_takes_notes_only() {
         let config = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
-        let mut board = Board::default();
+        let mut board = Engine::default();
         for (minute, up) in [(0, false), (1, true)] {
             let at = UnixMillis(minute * 60_000);
             let answer =

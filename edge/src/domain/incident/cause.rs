@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::Failure;
 use crate::domain::instant;
-use crate::domain::report::last_report::Told;
+use crate::domain::report::last_report::LastReport;
 
 /// Why; a later one explains more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -107,7 +107,7 @@ pub fn sentence_of(event: &EventKind) -> String {
 }
 
 /// When the limit will be reached: `reaches 512.0 MB at 14:32, between 14:20 and 14:51 (UTC)`.
-pub fn forecast_sentence(told: &Told) -> Option<String> {
+pub fn forecast_sentence(told: &LastReport) -> Option<String> {
     let time = told.forecast.time_to_limit?;
     let clock = |wait| instant::clock_by(told.at.plus(wait), told.at);
     let slope = told.forecast.slope.map_or(String::new(), |slope| format!(" at {}", slope.expected));

@@ -26,21 +26,21 @@ enum Brings {
     Ended(ExitKind),
 }
 
-struct Life {
+struct InstanceLifetime {
     incidents: Incidents,
     minute: i64,
 }
 
-impl Life {
+impl InstanceLifetime {
     fn new() -> Self {
-        Life { incidents: Incidents::default(), minute: 0 }
+        InstanceLifetime { incidents: Incidents::default(), minute: 0 }
     }
 
     /// One minute goes by; what is told then.
     fn goes(&mut self, brings: Brings) -> Option<Occasion> {
         let at = minute(self.minute);
         self.minute += 1;
-        let (mut told, mut news) = Told::hear(None, &signed(&report(1, at, 0, 60)), at);
+        let (mut told, mut news) = LastReport::hear(None, &signed(&report(1, at, 0, 60)), at);
         let failing = Some(Verdict::Failed(Failure::Refused));
         let (state, verdict) = match brings {
             Brings::Down => (State::Down, failing),
@@ -90,7 +90,7 @@ impl Life {
 #[test]
 fn down_and_up_again() {
     use Brings::{Down, Unobserved, Up};
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     let told = life.all(&[Up, Down, Down, Unobserved, Up, Up]);
     assert_eq!(told, [(1, Occasion::Opened), (4, Occasion::Recovered)]);
     let incident = life.incident();
@@ -102,7 +102,7 @@ fn down_and_up_again() {
 #[test]
 fn pressure_and_the_death_that_follows_are_one_incident() {
     use Brings::{Down, Ended, Pressed, Up};
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     let told = life.all(&[
         Up,
         Pressed(Pressure::Alert),
@@ -143,21 +143,21 @@ fn a_death_between_two_good_probes_is_told() {
         (ExitKind::Panic, Cause::Ended(ExitKind::Panic)),
         (ExitKind::Unknown, Cause::Ended(ExitKind::Unknown)),
     ] {
-        let mut life = Life::new();
+        let mut life = InstanceLifetime::new();
         let told = life.all(&[Up, Ended(kind), Up, Up, Up]);
         assert_eq!(told, [(1, Occasion::Opened), (3, Occasion::Recovered)], "{kind:?}");
         assert_eq!((life.incident().severity, life.incident().cause), (Severity::Crashed, cause));
         assert_eq!(life.incident().opened, UnixMillis(40_000), "when it died, not when it was found out");
     }
     for kind in [ExitKind::Stop, ExitKind::Deploy, ExitKind::Recycle, ExitKind::SpinDown] {
-        assert_eq!(Life::new().all(&[Up, Ended(kind), Up]), [], "{kind:?} is nobody's trouble");
+        assert_eq!(InstanceLifetime::new().all(&[Up, Ended(kind), Up]), [], "{kind:?} is nobody's trouble");
     }
 }
 
 #[test]
 fn a_crash_loop_is_one_incident() {
     use Brings::{Ended, Up};
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     let told =
         life.all(&[Up, Ended(ExitKind::Crash), Ended(ExitKind::Crash), Up, Ended(ExitKind::Crash), Up]);
     assert_eq!(told, [(1, Occasion::Opened)]);
@@ -166,7 +166,7 @@ fn a_crash_loop_is_one_incident() {
 #[test]
 fn a_flapping_target_pages_a_few_times_and_then_waits() {
     use Brings::{Down, Up};
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     let told = life.all(&[Down, Up].repeat(60));
     assert_eq!(told.len(), 7, "{told:?}");
     assert_eq!(told[6], (6, Occasion::Opened));
@@ -179,7 +179,7 @@ fn a_flapping_target_pages_a_few_times_and_then_waits() {
 #[test]
 fn trouble_after_a_while_is_another_incident() {
     use Brings::{Degraded, Up};
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     let told = life.all(&[vec![Degraded, Up], vec![Up; 11], vec![Degraded]].concat());
     assert_eq!(told, [(0, Occasion::Opened), (1, Occasion::Recovered), (13, Occasion::Opened)]);
     assert_eq!(life.incident().opened, minute(13));
@@ -189,7 +189,7 @@ fn trouble_after_a_while_is_another_incident() {
 #[test]
 fn announced_work_is_no_trouble() {
     use Brings::{Down, Maintenance, Up};
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     assert_eq!(life.all(&[Maintenance, Maintenance, Up]), []);
     let told = life.all(&[Down, Maintenance, Maintenance, Up]);
     assert_eq!(told, [(3, Occasion::Opened), (4, Occasion::Recovered)]);
@@ -198,7 +198,7 @@ fn announced_work_is_no_trouble() {
 #[test]
 fn who_depends_on_what_is_down_is_told_of_later_or_never() {
     let database: MonitorId = "db".parse().unwrap();
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     life.goes(Brings::Down);
     let incident = life.incidents.latest.as_mut().unwrap();
     incident.notice = Notice::default(); // what `goes` has told
@@ -216,7 +216,7 @@ fn who_depends_on_what_is_down_is_told_of_later_or_never() {
 
 #[test]
 fn reminders_until_somebody_has_it() {
-    let mut life = Life::new();
+    let mut life = InstanceLifetime::new();
     life.goes(Brings::Down);
     let incident = life.incidents.latest.as_mut().unwrap();
     let hourly = Some(Duration::from_secs(3600));

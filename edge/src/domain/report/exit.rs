@@ -7,14 +7,14 @@ use heapbeat_shared::Pressure;
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::exit::{Exit, ExitKind};
 
-use crate::domain::report::last_report::Told;
+use crate::domain::report::last_report::LastReport;
 
 /// Share of the limit, in percent, from which on a process that vanished was probably killed for it: the kernel kills
 /// between two samples, so the last one stands below the limit.
 const NEAR_PERCENT: u64 = 90;
 
 /// How the instance of `last` ended, now that `next` has answered in its place.
-pub fn infer(last: &Told, next: &Told) -> Exit {
+pub fn infer(last: &LastReport, next: &LastReport) -> Exit {
     let deployed = last.version != next.version;
     let mut evidence = Vec::new();
     let (kind, sure, at) = match &last.leaving {
@@ -62,7 +62,7 @@ pub fn infer(last: &Told, next: &Told) -> Exit {
     }
 }
 
-fn near(last: &Told) -> bool {
+fn near(last: &LastReport) -> bool {
     let full = last.latest.working_set.0.saturating_mul(100) >= last.limit.0.saturating_mul(NEAR_PERCENT);
     last.limit.0 > 0 && (full || last.pressure >= Pressure::Recycle)
 }
@@ -77,9 +77,9 @@ mod tests {
     use super::*;
     use crate::domain::report::last_report::tests::{report, signed};
 
-    fn told(instance: u64, minute: i64) -> Told {
+    fn told(instance: u64, minute: i64) -> LastReport {
         let at = UnixMillis(minute * 60_000);
-        Told::hear(None, &signed(&report(instance, at, 0, 10)), at).0
+        LastReport::hear(None, &signed(&report(instance, at, 0, 10)), at).0
     }
 
     #[test]
@@ -105,10 +105,10 @@ mod tests {
             ("without a word", None, "v1", 100, Pressure::Calm, (Unknown, false)),
         ];
         for (name, leaving, version, mb, pressure, expected) in cases {
-            let mut last = Told { version: "v1".into(), pressure, ..told(1, 10) };
+            let mut last = LastReport { version: "v1".into(), pressure, ..told(1, 10) };
             last.latest.working_set = Bytes::from_mb(mb);
             last.leaving = leaving.map(|kind| Event { at: UnixMillis(1), kind });
-            let next = Told { version: version.into(), instance: InstanceId(2), ..told(2, 11) };
+            let next = LastReport { version: version.into(), instance: InstanceId(2), ..told(2, 11) };
             let ending = infer(&last, &next);
             assert_eq!((ending.kind, ending.sure), expected, "{name}");
             assert!(!ending.evidence.is_empty(), "{name}");

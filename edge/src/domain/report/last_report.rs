@@ -16,8 +16,8 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::history::ledger::Segment;
 use crate::domain::report::exit;
-use crate::domain::report::restart_gap::{Life, away};
-use crate::domain::report::verification::Signed;
+use crate::domain::report::restart_gap::{InstanceLifetime, away};
+use crate::domain::report::verification::VerifiedReport;
 
 /// How far the server's clock may be from the tick's before its times are moved. A signed answer proves that the two
 /// clocks are within a minute; a cron may come late by some minutes more. Beyond that the tick's clock is a test's.
@@ -28,7 +28,7 @@ const LONGEST_VERSION: usize = 64;
 
 /// The last report, as far as it is worth keeping. All instants are the tick's clock.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
-pub struct Told {
+pub struct LastReport {
     /// The tick that heard it.
     #[n(0)]
     pub at: UnixMillis,
@@ -75,7 +75,7 @@ pub struct Told {
 
 /// Consecutive samples of one instance; times are the tick's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct SampleRun {
     /// Whose.
     pub instance: InstanceId,
     /// The samples and the number of the first.
@@ -84,9 +84,9 @@ pub struct Run {
 
 /// What is new in a report.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct News {
+pub struct ReportDelta {
     /// Samples that we did not hold, oldest first: those that the instance before did not live to tell, then this one's.
-    pub runs: Vec<Run>,
+    pub runs: Vec<SampleRun>,
     /// Samples that are missing right before them, in the same instance.
     pub missing: u64,
     /// Events that we did not know, oldest first; times are the tick's clock.
@@ -97,15 +97,19 @@ pub struct News {
     pub away: Vec<Segment>,
 }
 
-impl Told {
+impl LastReport {
     /// Takes in a report heard by the tick at `at`. `before`: the last one.
-    pub fn hear(before: Option<&Told>, signed: &Signed, at: UnixMillis) -> (Told, News) {
+    pub fn hear(
+        before: Option<&LastReport>,
+        signed: &VerifiedReport,
+        at: UnixMillis,
+    ) -> (LastReport, ReportDelta) {
         let report = &signed.report;
         let shift = shift(before.map_or(0, |told| told.shift), report.now, at);
         let move_clock = |instant| moved(instant, shift);
         let same = before.filter(|told| told.instance == report.instance);
         let ended = before.filter(|told| told.instance != report.instance);
-        let mut news = News::default();
+        let mut news = ReportDelta::default();
         if let (Some(last), Some(left)) = (ended, &report.last_samples)
             && left.instance == last.instance
             && let Ok(series) = left.samples.series()
@@ -122,7 +126,7 @@ impl Told {
             .filter(|event| seen.is_none_or(|seen| event.at.0 > seen))
             .map(|event| Event { at: move_clock(event.at), kind: event.kind.clone() })
             .collect();
-        let mut told = Told {
+        let mut told = LastReport {
             at,
             instance: report.instance,
             version: report.version[..report.version.floor_char_boundary(LONGEST_VERSION)].to_owned(),
@@ -149,7 +153,7 @@ impl Told {
             }
             _ => exit::infer(last, &told),
         });
-        let previous = report.previous.as_ref().map(|it| Life {
+        let previous = report.previous.as_ref().map(|it| InstanceLifetime {
             instance: it.instance,
             started: it.started.map(move_clock),
             ended: move_clock(it.at),
@@ -164,7 +168,7 @@ impl Told {
     }
 }
 
-impl News {
+impl ReportDelta {
     /// Adds those of an instance's samples that come after `cursor`, and counts what is missing before them. `shift`: what is
     /// added to its clock.
     fn add(&mut self, cursor: Option<Cursor>, instance: InstanceId, mut series: Series, shift: i64) {
@@ -174,7 +178,7 @@ impl News {
             sample.at = moved(sample.at, shift);
         }
         if !series.samples.is_empty() {
-            self.runs.push(Run { instance, series });
+            self.runs.push(SampleRun { instance, series });
         }
     }
 }

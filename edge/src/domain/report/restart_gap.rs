@@ -12,7 +12,7 @@ use crate::domain::history::ledger::Segment;
 
 /// The instance before the one that answers, as that one tells it; times are the tick's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
+pub struct InstanceLifetime {
     /// Which, where that is known.
     pub instance: Option<InstanceId>,
     /// When it began, where that is known.
@@ -27,7 +27,7 @@ pub struct Life {
 pub fn away(
     last: InstanceId,
     alive: UnixMillis,
-    previous: Option<Life>,
+    previous: Option<InstanceLifetime>,
     next: UnixMillis,
     died: bool,
 ) -> Vec<Segment> {
@@ -54,13 +54,13 @@ pub fn away(
 mod tests {
     use super::*;
 
-    type Case<'a> = (&'a str, Option<Life>, i64, bool, &'a [(i64, i64, State)]);
+    type Case<'a> = (&'a str, Option<InstanceLifetime>, i64, bool, &'a [(i64, i64, State)]);
 
     #[test]
     fn only_what_both_sides_prove() {
         use State::{Down, Unobserved};
         let life = |instance: u64, started: i64, ended: i64| {
-            Some(Life {
+            Some(InstanceLifetime {
                 instance: Some(InstanceId(instance)),
                 started: Some(UnixMillis(started * 1000)),
                 ended: UnixMillis(ended * 1000),

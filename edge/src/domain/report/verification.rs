@@ -36,7 +36,7 @@ impl Key {
 
 /// A report that its server signed for us, and the samples in it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Signed {
+pub struct VerifiedReport {
     /// Everything but the samples.
     pub report: Report,
     /// The samples after the cursor.
@@ -64,7 +64,7 @@ pub fn open(mut answer: Answer, nonce: Nonce, header: Option<&str>, key: &Key) -
     key.secret.verify_response(nonce, bytes, header).map_err(|_| Failure::Forged)?;
     let (report, series) = Report::parse(bytes).map_err(|_| Failure::NotReport)?;
     answer.body = Body::Whole(report.health().to_json());
-    answer.report = Some(Box::new(Signed { report, series }));
+    answer.report = Some(Box::new(VerifiedReport { report, series }));
     Ok(answer)
 }
 

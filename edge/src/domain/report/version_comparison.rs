@@ -7,7 +7,7 @@
 use heapbeat_shared::{Bytes, UnixMillis};
 use minicbor::{Decode, Encode};
 
-use crate::domain::report::last_report::{Run, Told};
+use crate::domain::report::last_report::{LastReport, SampleRun};
 
 /// The ages that are compared, in seconds: a minute to a day.
 pub const AGES: [u64; 7] = [60, 300, 900, 3600, 10_800, 21_600, 86_400];
@@ -31,15 +31,15 @@ pub struct Version {
 
 /// The present version and the one before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Growth {
+pub struct VersionComparison {
     /// Newest first, at most two.
     #[n(0)]
     pub versions: Vec<Version>,
 }
 
-impl Growth {
+impl VersionComparison {
     /// Takes in the samples that came with a report.
-    pub fn take(&mut self, told: &Told, run: Option<&Run>) {
+    pub fn take(&mut self, told: &LastReport, run: Option<&SampleRun>) {
         if self.versions.first().is_none_or(|version| version.name != told.version) {
             let marks = vec![None; AGES.len()];
             self.versions.insert(0, Version { name: told.version.clone(), since: told.started, marks });
@@ -76,12 +76,18 @@ mod tests {
     use crate::domain::report::last_report::tests::{report, signed};
 
     /// Minutes of one instance's life, a run a minute, with `base` MB and one more for each minute.
-    fn live(growth: &mut Growth, version: &str, instance: u64, minutes: std::ops::Range<u64>, base: u64) {
+    fn live(
+        growth: &mut VersionComparison,
+        version: &str,
+        instance: u64,
+        minutes: std::ops::Range<u64>,
+        base: u64,
+    ) {
         let at = UnixMillis(1_000_000_000);
-        let told = Told {
+        let told = LastReport {
             version: version.into(),
             started: at,
-            ..Told::hear(None, &signed(&report(instance, at, 0, 10)), at).0
+            ..LastReport::hear(None, &signed(&report(instance, at, 0, 10)), at).0
         };
         for minute in minutes {
             let sample = |second: u64| Sample {
@@ -90,13 +96,13 @@ mod tests {
                 ..Sample::default()
             };
             let series = Series { first: minute * 60, samples: (1..=60).map(sample).collect() };
-            growth.take(&told, Some(&Run { instance: InstanceId(instance), series }));
+            growth.take(&told, Some(&SampleRun { instance: InstanceId(instance), series }));
         }
     }
 
     #[test]
     fn two_versions_at_the_same_age() {
-        let mut growth = Growth::default();
+        let mut growth = VersionComparison::default();
         live(&mut growth, "v1", 1, 0..61, 100);
         assert_eq!(growth.compared(), None, "there is nothing to compare with");
         live(&mut growth, "v2", 2, 0..6, 150);
@@ -115,7 +121,7 @@ mod tests {
 
     #[test]
     fn an_age_that_nobody_saw_stays_empty() {
-        let mut growth = Growth::default();
+        let mut growth = VersionComparison::default();
         live(&mut growth, "v1", 1, 10..30, 100);
         let seen: Vec<bool> = growth.versions[0].marks.iter().map(Option::is_some).collect();
         assert_eq!(seen, [false, false, true, false, false, false, false]);

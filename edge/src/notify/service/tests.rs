@@ -104,7 +104,7 @@ fn a_template_is_filled_with_what_json_can_hold() {
 
 #[test]
 fn answers() {
-    use Answered::{Busy, Failed, Refused, Taken};
+    use DeliveryResult::{Busy, Failed, Refused, Taken};
     let secs = |seconds| Busy(Some(Duration::from_secs(seconds)));
     let slack = r#""kind":"slack""#;
     let telegram = r#""kind":"telegram","chat":"1""#;

@@ -26,7 +26,7 @@ const LIMIT_IN_SIGHT: f64 = 4.0;
 const MEGABYTE: f64 = 1_048_576.0;
 
 /// A chart of one or two lines.
-pub(super) struct Chart<'v> {
+pub(super) struct MemoryChart<'v> {
     lines: Vec<Line>,
     time: Scale,
     value: Scale,
@@ -73,7 +73,7 @@ impl std::fmt::Display for Coordinate {
 }
 
 /// Memory: the resident set as a line over the heap as an area, in megabytes. `None` without samples.
-pub(super) fn memory(view: &MemoryChartView) -> Option<Chart<'_>> {
+pub(super) fn memory(view: &MemoryChartView) -> Option<MemoryChart<'_>> {
     let points = |figure: fn(&crate::view::SampleRow) -> u64| {
         view.samples.iter().map(|row| (row.0.0, figure(row) as f64 / MEGABYTE)).collect::<Vec<_>>()
     };
@@ -82,13 +82,13 @@ pub(super) fn memory(view: &MemoryChartView) -> Option<Chart<'_>> {
         Line { class: "rss", is_area: false, points: points(|row| row.1.0) },
     ];
     let limit = view.limit.map(|limit| limit.0 as f64 / MEGABYTE);
-    let chart = Chart::new(lines, (view.from, view.to), "MB", limit)?;
-    Some(Chart { marks: &view.marks, instances: &view.instances, forecast: view.forecast, ..chart })
+    let chart = MemoryChart::new(lines, (view.from, view.to), "MB", limit)?;
+    Some(MemoryChart { marks: &view.marks, instances: &view.instances, forecast: view.forecast, ..chart })
 }
 
 /// Latency in milliseconds: one line by tick; by hour the median as a line over the 95th percentile as an area. `None` without
 /// samples.
-pub(super) fn latency(view: &LatencyHistoryView) -> Option<Chart<'_>> {
+pub(super) fn latency(view: &LatencyHistoryView) -> Option<MemoryChart<'_>> {
     let points = |column: usize| {
         let point = |row: &crate::view::LatencyRow| Some((row.at.0, f64::from((*row.figures.get(column)?)?)));
         view.samples.iter().filter_map(point).collect::<Vec<_>>()
@@ -101,10 +101,10 @@ pub(super) fn latency(view: &LatencyHistoryView) -> Option<Chart<'_>> {
             Line { class: "rss", is_area: false, points: points(1) },
         ]
     };
-    Chart::new(lines, (view.from, view.to), "ms", None)
+    MemoryChart::new(lines, (view.from, view.to), "ms", None)
 }
 
-impl Chart<'_> {
+impl MemoryChart<'_> {
     fn new(
         lines: Vec<Line>,
         (from, to): (UnixMillis, UnixMillis),
@@ -116,7 +116,7 @@ impl Chart<'_> {
         let limit = limit.filter(|limit| *limit > 0.0 && highest * LIMIT_IN_SIGHT >= *limit);
         let top = round_up(highest.max(limit.unwrap_or(0.0)));
         let instants: Vec<_> = lines.last()?.points.iter().map(|(at, _)| *at).collect();
-        Some(Chart {
+        Some(MemoryChart {
             time: Scale { from: from.0 as f64, to: to.0.max(from.0 + 1) as f64, length: WIDTH },
             value: Scale { from: top, to: 0.0, length: HEIGHT },
             unit,
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    fn draw(chart: Option<Chart<'_>>) -> String {
+    fn draw(chart: Option<MemoryChart<'_>>) -> String {
         let messages = Messages::load("en");
         let renderer = Renderer::new(&messages, UnixMillis(NOW), "");
         chart.map_or(String::new(), |chart| chart.draw(&renderer).to_string().replace('\u{a0}', " "))

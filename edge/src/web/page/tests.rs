@@ -4,8 +4,8 @@ use super::*;
 use crate::config::Problem;
 use crate::domain::State;
 use crate::domain::incident::Severity;
-use crate::domain::maintenance::Work;
-use crate::domain::quota::Usage;
+use crate::domain::maintenance::MaintenanceWindow;
+use crate::domain::quota::QuotaUsage;
 use crate::domain::snapshot::{
     ChartPoint, ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime,
 };
@@ -59,7 +59,7 @@ fn view(monitors: Vec<MonitorSnapshot>) -> StatusSnapshot {
         problems: Vec::new(),
         notices: Vec::new(),
         work: Vec::new(),
-        usage: Usage::default(),
+        usage: QuotaUsage::default(),
     }
 }
 
@@ -136,7 +136,7 @@ fn the_page_shows_what_is_known() {
 #[test]
 fn announced_maintenance_is_shown_once_with_the_names_of_all_its_monitors() {
     let one = |name: &str, work: &[(&str, &[&str])]| {
-        let work = work.iter().map(|(id, ids)| Work {
+        let work = work.iter().map(|(id, ids)| MaintenanceWindow {
             id: id.parse().unwrap(),
             title: format!("Work {id}"),
             monitors: (!ids.is_empty()).then(|| ids.iter().map(|id| id.parse().unwrap()).collect()),

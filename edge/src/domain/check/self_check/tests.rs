@@ -42,12 +42,12 @@ fn probes(words: &str, minute: i64) -> Vec<Probed> {
 }
 
 /// The board after these ticks, one a minute, as the hub takes them; and what the last one came to.
-fn run(ticks: &[&str], sight: Sight) -> (Board, bool) {
-    let (config, mut board, mut covered) = (config(), Board::default(), false);
+fn run(ticks: &[&str], sight: SelfCheck) -> (Engine, bool) {
+    let (config, mut board, mut covered) = (config(), Engine::default(), false);
     for (minute, words) in (0..).zip(ticks) {
         let at = UnixMillis(minute * MINUTE);
         let mut probes = probes(words, minute);
-        covered = is_suspect(&board, &config, &probes, sight != Sight::Unasked)
+        covered = is_suspect(&board, &config, &probes, sight != SelfCheck::Unasked)
             && cover(&board, &mut probes, sight, at);
         let _ = board.take(&config, Tick { at, came: at }, &probes);
     }
@@ -72,7 +72,7 @@ fn when_it_looks_like_us() {
         ("what was not looked at says nothing", "a+ b+ c+", "a- b- c?", [true, true]),
     ];
     for (name, before, now, expected) in cases {
-        let (board, _) = run(&[before], Sight::Clear);
+        let (board, _) = run(&[before], SelfCheck::Clear);
         let suspect = |asks| is_suspect(&board, &config(), &probes(now, 1), asks);
         assert_eq!([suspect(false), suspect(true)], expected, "{name}: without and with somebody to ask");
     }
@@ -81,15 +81,15 @@ fn when_it_looks_like_us() {
 #[test]
 fn what_the_references_say_decides_at_once() {
     let outage = ["a+ b+", "a- b-", "a- b-", "a- b-"];
-    let state = |board: &Board, minute: i64| {
+    let state = |board: &Engine, minute: i64| {
         let view = board.view(&config(), UnixMillis(minute * MINUTE));
         (view.monitors[0].state, view.monitors[0].reason.clone())
     };
-    let (board, covered) = run(&outage, Sight::Clear);
+    let (board, covered) = run(&outage, SelfCheck::Clear);
     assert!(!covered);
     assert_eq!(state(&board, 3).0, State::Down);
     let long = [&["a+ b+"], vec!["a- b-"; 60].as_slice()].concat();
-    let (board, covered) = run(&long, Sight::Blocked);
+    let (board, covered) = run(&long, SelfCheck::Blocked);
     assert!(covered, "for as long as no reference answers");
     let (found, reason) = state(&board, 60);
     assert_eq!(found, State::Unobserved);
@@ -103,7 +103,7 @@ fn with_nobody_to_ask_it_is_believed_after_a_while() {
     let mut states = Vec::new();
     for _ in 1..=8 {
         ticks.push("a- b-");
-        let (board, covered) = run(&ticks, Sight::Unasked);
+        let (board, covered) = run(&ticks, SelfCheck::Unasked);
         let minute = i64::try_from(ticks.len()).unwrap() - 1;
         let state = board.view(&config(), UnixMillis(minute * MINUTE)).monitors[1].state;
         states.push((covered, state));
@@ -112,7 +112,7 @@ fn with_nobody_to_ask_it_is_believed_after_a_while() {
     // The word of minute 0 counts for 90 s; five minutes after the first doubt nobody doubts any more.
     let believed = (false, Down);
     assert_eq!(states, [(true, Up), held, held, held, held, believed, believed, believed]);
-    let (board, _) = run(&["a+ b+", "a- b-", "a- b-", "a- b-", "a+ b+"], Sight::Unasked);
+    let (board, _) = run(&["a+ b+", "a- b-", "a- b-", "a- b-", "a+ b+"], SelfCheck::Unasked);
     let window = Duration::from_secs(240);
     let past = board.uptime(&"a".parse().unwrap(), window, UnixMillis(4 * MINUTE));
     assert_eq!(past.uptime.percent, Some(100.0), "nobody looked, so nobody was down");

@@ -41,9 +41,9 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
 }
 
 /// As it comes out of [`crate::domain::report::verification::open`].
-pub(crate) fn signed(report: &Report) -> Signed {
+pub(crate) fn signed(report: &Report) -> VerifiedReport {
     let (report, series) = Report::parse(&report.to_json()).unwrap();
-    Signed { report, series }
+    VerifiedReport { report, series }
 }
 
 const MINUTE: i64 = 60_000;
@@ -66,10 +66,10 @@ fn samples_are_taken_once_and_what_is_missing_is_known() {
         ("no sample yet", (3, 0, 0), None, 0),
         ("now there are", (3, 0, 10), Some((0, 10)), 0),
     ];
-    let mut told: Option<Told> = None;
+    let mut told: Option<LastReport> = None;
     for ((name, (instance, first, count), run, missing), n) in timeline.into_iter().zip(1..) {
         let (next, news) =
-            Told::hear(told.as_ref(), &signed(&report(instance, minute(n), first, count)), minute(n));
+            LastReport::hear(told.as_ref(), &signed(&report(instance, minute(n), first, count)), minute(n));
         let seen = news.runs.first().map(|run| (run.series.first, run.series.samples.len()));
         assert_eq!((seen, news.missing), (run, missing), "{name}");
         assert_eq!(news.ending.is_some(), told.is_some_and(|last| last.instance.0 != instance), "{name}");
@@ -109,10 +109,10 @@ fn the_samples_that_an_instance_did_not_live_to_tell_are_taken_once() {
         ("of a version to come", broken(|block| block.data[0] = 99), &[own], 0),
         ("another number than it says", broken(|block| block.count = 31), &[own], 0),
     ];
-    let (told, _) = Told::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
+    let (told, _) = LastReport::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     for (name, last_samples, runs, missing) in cases {
         let next = Report { last_samples, ..report(2, minute(3), 0, 10) };
-        let (now, news) = Told::hear(Some(&told), &signed(&next), minute(3));
+        let (now, news) = LastReport::hear(Some(&told), &signed(&next), minute(3));
         let seen: Vec<_> = news
             .runs
             .iter()
@@ -122,16 +122,20 @@ fn the_samples_that_an_instance_did_not_live_to_tell_are_taken_once() {
         assert_eq!(now.cursor, Some(Cursor { instance: InstanceId(2), sequence: 9 }), "{name}");
         // The server does not look at the cursor, and tells all of it again.
         let next = Report { last_samples: next.last_samples, ..report(2, minute(4), 10, 10) };
-        let (_, news) = Told::hear(Some(&now), &signed(&next), minute(4));
+        let (_, news) = LastReport::hear(Some(&now), &signed(&next), minute(4));
         assert_eq!((news.runs.len(), news.missing), (1, 0), "{name}: once");
     }
     let first = Report { last_samples: Some(good()), ..report(2, minute(3), 0, 10) };
-    assert_eq!(Told::hear(None, &signed(&first), minute(3)).1.runs.len(), 1, "of one that we never heard");
+    assert_eq!(
+        LastReport::hear(None, &signed(&first), minute(3)).1.runs.len(),
+        1,
+        "of one that we never heard"
+    );
 }
 
 #[test]
 fn what_it_left_proves_that_it_lived() {
-    let (told, _) = Told::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
+    let (told, _) = LastReport::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     let second = |n: i64| UnixMillis(n * 1000);
     // Instance 5 lived and died in between, and nobody saw 1 die.
     let previous = Exit {
@@ -147,7 +151,7 @@ fn what_it_left_proves_that_it_lived() {
         started: second(115),
         ..report(2, minute(2), 0, 5)
     };
-    let (_, news) = Told::hear(Some(&told), &signed(&next), minute(2));
+    let (_, news) = LastReport::hear(Some(&told), &signed(&next), minute(2));
     let away: Vec<_> = news.away.iter().map(|it| (it.from, it.to)).collect();
     assert_eq!(away, [(second(90), second(100)), (second(110), second(115))]);
 }
@@ -158,12 +162,12 @@ proptest! {
     fn no_sample_is_ever_taken_twice(
         steps in prop::collection::vec((1u64..4, 0u64..80, 0u64..40, 1u64..4, 0u64..80, 0u64..40), 1..20),
     ) {
-        let (mut told, mut taken): (Option<Told>, Vec<(u64, u64)>) = (None, Vec::new());
+        let (mut told, mut taken): (Option<LastReport>, Vec<(u64, u64)>) = (None, Vec::new());
         for ((who, first, count, gone, from, left_over), n) in steps.into_iter().zip(1..) {
             // An instance that another has followed does not come back.
             let who = told.as_ref().map_or(who, |told| who.max(told.instance.0));
             let next = Report { last_samples: Some(left(gone, minute(n), from, left_over)), ..report(who, minute(n), first, count) };
-            let (now, news) = Told::hear(told.as_ref(), &signed(&next), minute(n));
+            let (now, news) = LastReport::hear(told.as_ref(), &signed(&next), minute(n));
             for run in &news.runs {
                 let numbers = (run.series.first..).take(run.series.samples.len());
                 taken.extend(numbers.map(|number| (run.instance.0, number)));
@@ -171,7 +175,7 @@ proptest! {
             // A report that goes back behind what we hold would be another's; no server does that.
             let held = told.as_ref().and_then(|told| told.cursor).filter(|cursor| cursor.instance.0 == who);
             let cursor = now.cursor.into_iter().chain(held).max_by_key(|cursor| cursor.sequence);
-            told = Some(Told { cursor, ..now });
+            told = Some(LastReport { cursor, ..now });
         }
         let all = taken.len();
         taken.sort_unstable();
@@ -182,8 +186,8 @@ proptest! {
 
 #[test]
 fn a_tick_that_lives_in_another_time_moves_the_samples_there() {
-    let hear = |before: Option<&Told>, server: i64, tick: i64| {
-        let (told, news) = Told::hear(before, &signed(&report(1, minute(server), 0, 5)), minute(tick));
+    let hear = |before: Option<&LastReport>, server: i64, tick: i64| {
+        let (told, news) = LastReport::hear(before, &signed(&report(1, minute(server), 0, 5)), minute(tick));
         (told, news.runs.first().map(|run| run.series.samples.last().unwrap().at.0 / MINUTE))
     };
     let (near, at) = hear(None, 100, 103);
@@ -201,38 +205,38 @@ fn a_tick_that_lives_in_another_time_moves_the_samples_there() {
 fn an_event_is_news_once() {
     let mut first = report(1, minute(10), 0, 0);
     first.events = vec![Event { at: minute(8), kind: EventKind::Started }];
-    let (told, news) = Told::hear(None, &signed(&first), minute(10));
+    let (told, news) = LastReport::hear(None, &signed(&first), minute(10));
     assert_eq!(news.events.len(), 1);
     let stop = Event { at: minute(11), kind: EventKind::Stop { by: "SIGTERM".into() } };
     first.events.push(stop.clone());
-    let (told, news) = Told::hear(Some(&told), &signed(&first), minute(11));
+    let (told, news) = LastReport::hear(Some(&told), &signed(&first), minute(11));
     assert_eq!(news.events, std::slice::from_ref(&stop));
     assert_eq!(told.leaving, Some(stop));
-    let (told, news) = Told::hear(Some(&told), &signed(&first), minute(12));
+    let (told, news) = LastReport::hear(Some(&told), &signed(&first), minute(12));
     assert_eq!(news.events, []);
     assert!(told.leaving.is_some(), "still");
 }
 
 #[test]
 fn what_the_server_knows_of_its_own_ending_comes_first() {
-    let (last, _) = Told::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
+    let (last, _) = LastReport::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     let mut next = report(2, minute(2), 0, 20);
     let told = Exit { kind: ExitKind::Panic, sure: true, at: minute(1), ..Exit::default() };
     // Whose ending: ours, one that is not named, one of an instance in between
     for (instance, kind) in [(Some(1), ExitKind::Panic), (None, ExitKind::Panic), (Some(9), ExitKind::Panic)]
     {
         next.previous = Some(Exit { instance: instance.map(InstanceId), ..told.clone() });
-        let (_, news) = Told::hear(Some(&last), &signed(&next), minute(2));
+        let (_, news) = LastReport::hear(Some(&last), &signed(&next), minute(2));
         assert_eq!(news.ending.unwrap().kind, kind, "{instance:?}");
     }
     next.previous = Some(Exit::default());
-    let (_, news) = Told::hear(Some(&last), &signed(&next), minute(2));
+    let (_, news) = LastReport::hear(Some(&last), &signed(&next), minute(2));
     let ending = news.ending.unwrap();
     assert_eq!(
         (ending.kind, ending.evidence.len()),
         (ExitKind::Unknown, 2),
         "what we saw is better than nothing"
     );
-    let (_, news) = Told::hear(None, &signed(&next), minute(2));
+    let (_, news) = LastReport::hear(None, &signed(&next), minute(2));
     assert_eq!(news.ending, None, "of an ending that was before our time only the status tells");
 }
