@@ -1,111 +1,175 @@
 //! The hub: the Durable Object that owns some monitors, their state and their history.
 //!
-//! It is reached through its binding only, by [`crate::fleet`]; what it answers to what stands in `answer`. It is the only
-//! writer, so what it holds in memory is what is stored: read once when the object starts, and read anew where the store did
-//! not take a change.
+//! It is reached through its binding only, by [`crate::fleet`], and is the only writer of its store. Each part of it has a type of
+//! its own and reads what it needs from the store once; `dispatch` says which part answers which request, and `tick` is where they
+//! work together.
 
 // The attribute on the object writes public functions that nobody here can document.
 #![allow(missing_docs)]
 
-use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 use worker::{DurableObject, Env, Request, Response, Result, State, console_error, durable_object};
 
-use self::alarm::Counts;
+use self::alarm::Alarm;
+use self::config_state::ConfigState;
 use self::delivery::Outbox;
-use self::error::HubResult;
-use crate::config::Config;
-use crate::config::maintenance::Maintenance;
-use crate::domain::engine::Engine;
-use crate::domain::heartbeat::JobStates;
-use crate::fleet::membership::Membership;
+use self::engine_state::EngineState;
+use self::export::Exporter;
+use self::heartbeat_state::HeartbeatState;
+use self::incidents::Incidents;
+use self::lists::Lists;
+use self::membership_state::MembershipState;
+use self::page::Pages;
+use self::prober::Prober;
+use self::queries::Queries;
+use self::quota_meter::QuotaMeter;
+use self::regional_prober::RegionalProber;
+use self::store_backoff::StoreBackoff;
+use self::store_handle::StoreHandle;
+use self::subscription_list::SubscriptionList;
+use self::turn::TurnFlag;
 use crate::hub_api::{HubCall, HubError, HubReply};
-use crate::notify::Subscriber;
 use crate::platform::env;
-use crate::platform::env::Setup;
 use crate::probe::wall_clock;
-use crate::store::{Loaded, Store, StoreError};
+use crate::store::Store;
 
-mod admin;
 mod alarm;
 mod applied;
+mod config_state;
 mod delivery;
 mod dispatch;
+mod engine_state;
 mod error;
 mod export;
+mod heartbeat_state;
 mod incidents;
-mod maintenance;
+mod lists;
+mod membership_state;
 mod page;
+mod prober;
 mod queries;
+mod quota_meter;
 mod regional_prober;
-mod subscriptions;
-mod sync;
+mod store_backoff;
+mod store_handle;
+mod subscription_list;
 mod tick;
+mod turn;
 mod zone_check;
-
-/// Most ticks in a row that a failing store is left alone.
-const LONGEST_REST: u32 = 16;
 
 /// The Durable Object.
 #[durable_object(alarm)]
 pub struct Hub {
-    setup: Setup,
-    /// The monitors of `wrangler.toml` and those that were applied.
-    config: RefCell<Option<Rc<Config>>>,
-    /// Who asked to be told.
-    subscribers: RefCell<Option<Rc<Vec<Subscriber>>>>,
-    beats: RefCell<Option<Rc<JobStates>>>,
-    maintenance: RefCell<Option<Rc<Vec<Maintenance>>>>,
-    /// What is known of the other hubs.
-    membership: RefCell<Option<Rc<Membership>>>,
-    store: std::result::Result<Store, StoreError>,
-    /// What is known: what is stored, or nothing yet.
-    board: RefCell<Option<Engine>>,
-    /// Ticks that are left out, and how many the next failure of the store leaves out.
-    paused: Cell<(u32, u32)>,
-    ticking: Cell<bool>,
-    /// The others are being told.
-    telling: Cell<bool>,
-    outbox: Outbox,
     env: Env,
-    counts: Counts,
-    state: State,
+    store: StoreHandle,
+    /// After failures of the store.
+    backoff: StoreBackoff,
+    /// What the hub costs.
+    quota: Rc<QuotaMeter>,
+    /// The other hubs.
+    membership: Rc<MembershipState>,
+    /// Monitors and maintenance.
+    config: Rc<ConfigState>,
+    /// Who is notified.
+    subscriptions: Rc<SubscriptionList>,
+    /// What jobs report.
+    heartbeats: HeartbeatState,
+    /// Alerts that are to be sent.
+    outbox: Rc<Outbox>,
+    /// What is known of every monitor.
+    engine: Rc<EngineState>,
+    /// Changes of the lists that all hubs share.
+    lists: Lists,
+    prober: Prober,
+    regional_prober: RegionalProber,
+    queries: Queries,
+    incidents: Incidents,
+    pages: Pages,
+    exporter: Exporter,
+    alarm: Alarm,
+    /// Whether a tick is under way.
+    ticking: TurnFlag,
 }
 
 impl DurableObject for Hub {
     fn new(state: State, env: Env) -> Self {
-        let setup = env::setup(&env);
+        let setup = Rc::new(env::setup(&env));
         let (state, store) = Store::open(state, wall_clock());
         if let Err(error) = &store {
             console_error!("hub: {error}");
         }
+        let store = StoreHandle::new(store);
+        let quota = Rc::new(QuotaMeter::new(store.clone(), setup.quotas));
+        let membership = Rc::new(MembershipState::new(store.clone()));
+        let subscriptions = Rc::new(SubscriptionList::new(store.clone(), setup.subscriptions));
+        let config = Rc::new(ConfigState::new(setup, store.clone(), Rc::clone(&membership)));
+        let outbox = Rc::new(Outbox::default());
+        let engine = Rc::new(EngineState::new(store.clone(), Rc::clone(&outbox), Rc::clone(&quota)));
+        let queries = Queries {
+            config: Rc::clone(&config),
+            membership: Rc::clone(&membership),
+            engine: Rc::clone(&engine),
+            outbox: Rc::clone(&outbox),
+            quota: Rc::clone(&quota),
+            store: store.clone(),
+        };
+        let incidents =
+            Incidents { config: Rc::clone(&config), engine: Rc::clone(&engine), store: store.clone() };
         Hub {
-            setup,
-            config: RefCell::new(None),
-            subscribers: RefCell::new(None),
-            beats: RefCell::new(None),
-            maintenance: RefCell::new(None),
-            membership: RefCell::new(None),
-            store,
-            board: RefCell::new(None),
-            paused: Cell::new((0, 0)),
-            ticking: Cell::new(false),
-            telling: Cell::new(false),
-            outbox: Outbox::default(),
+            lists: Lists::new(
+                env.clone(),
+                store.clone(),
+                Rc::clone(&config),
+                Rc::clone(&membership),
+                Rc::clone(&subscriptions),
+            ),
+            prober: Prober { env: env.clone(), config: Rc::clone(&config), engine: Rc::clone(&engine) },
+            regional_prober: RegionalProber {
+                env: env.clone(),
+                config: Rc::clone(&config),
+                quota: Rc::clone(&quota),
+            },
+            pages: Pages { queries: queries.clone(), incidents: incidents.clone() },
+            exporter: Exporter { store: store.clone(), membership: Rc::clone(&membership) },
+            alarm: Alarm { state, config: Rc::clone(&config), quota: Rc::clone(&quota) },
+            heartbeats: HeartbeatState::new(store.clone()),
+            backoff: StoreBackoff::default(),
+            ticking: TurnFlag::default(),
             env,
-            counts: Counts::default(),
-            state,
+            store,
+            quota,
+            membership,
+            config,
+            subscriptions,
+            outbox,
+            engine,
+            queries,
+            incidents,
         }
     }
 
+    /// A tick between two of the cron's, by the clock that the last one set.
     async fn alarm(&self) -> Result<Response> {
-        self.wake().await;
+        self.quota.count_request();
+        self.alarm.set_next(true).await;
+        let last = self.engine.get().map(|engine| engine.last());
+        match last {
+            Ok(Some(last)) => {
+                let at = last.clock(wall_clock());
+                if let Err(error) = self.tick(at).await {
+                    console_error!("alarm {}: {error}", at.0);
+                }
+            }
+            // Before the first tick of the cron there is no clock to go by.
+            Ok(None) => {}
+            Err(error) => console_error!("alarm: {error}"),
+        }
         Response::empty()
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        self.counts.asked();
+        self.quota.count_request();
         let result = match request.json::<HubCall>().await {
             Ok(call) => self.answer(call).await,
             Err(error) => Err(HubError::Invalid(error.to_string())),
@@ -113,81 +177,7 @@ impl DurableObject for Hub {
         if let Err(error @ HubError::Store(_)) = &result {
             console_error!("hub: {error}");
         }
-        let first = self.membership().ok().filter(|membership| membership.number == 0);
+        let first = self.membership.get().ok().filter(|membership| membership.number == 0);
         Response::from_json(&HubReply { hub_count: first.map(|membership| membership.hub_count), result })
-    }
-}
-
-/// The only turn at something, for as long as it lives.
-struct Turn<'c>(&'c Cell<bool>);
-
-impl<'c> Turn<'c> {
-    fn begin(taken: &'c Cell<bool>) -> Option<Self> {
-        (!taken.replace(true)).then_some(Turn(taken))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
-    }
-}
-
-impl Hub {
-    fn store(&self) -> HubResult<&Store> {
-        self.store.as_ref().map_err(HubError::from)
-    }
-
-    /// Reads anew what people told, when it is asked for.
-    fn forget(&self) {
-        *self.config.borrow_mut() = None;
-        *self.subscribers.borrow_mut() = None;
-        *self.maintenance.borrow_mut() = None;
-        *self.membership.borrow_mut() = None;
-    }
-
-    /// What is known, read from the store the first time.
-    fn board(&self) -> HubResult<Ref<'_, Engine>> {
-        if self.board.borrow().is_none() {
-            *self.board.borrow_mut() = Some(self.read_board()?);
-        }
-        Ref::filter_map(self.board.borrow(), Option::as_ref)
-            .map_err(|_| HubError::Store("there is no board".to_owned()))
-    }
-
-    /// The board, to be changed and put back once the store has taken the change; without that it is read anew.
-    fn take_board(&self) -> HubResult<Engine> {
-        match self.board.take() {
-            Some(board) => Ok(board),
-            None => self.read_board(),
-        }
-    }
-
-    /// Whether a tick is left out. Reading everything anew costs a day's rows, so a store that goes on failing is tried less
-    /// and less often.
-    fn rests(&self) -> bool {
-        let (left, next) = self.paused.get();
-        self.paused.set((left.saturating_sub(1), next));
-        left > 0
-    }
-
-    /// The store failed: the next tick is as usual, then one is left out, then two, four, at most [`LONGEST_REST`].
-    fn rest(&self) {
-        let (_, next) = self.paused.get();
-        self.paused.set((next, (next * 2).clamp(1, LONGEST_REST)));
-    }
-
-    fn read_board(&self) -> HubResult<Engine> {
-        let Loaded { last, memos, ledgers, ticks, incidents, outbox, usage } =
-            self.store()?.load(wall_clock())?;
-        let mut board = Engine::restore(last, memos, ledgers);
-        for (at, readings) in &ticks {
-            board.chart(*at, readings);
-        }
-        board.remember(incidents);
-        self.outbox.load(outbox);
-        self.counts.usage.set(usage);
-        board.slow_down(usage.floor());
-        Ok(board)
     }
 }

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use heapbeat_shared::UnixMillis;
 use worker::{Env, console_error, console_log, console_warn};
 
-use super::Turn;
+use super::turn::TurnFlag;
 use crate::config::Problem;
 use crate::notify::http_client::Said;
 use crate::notify::outbox::{MOST_WAITING, Next, THEIRS_MOST_WAITING, after, sendable};
@@ -34,9 +34,9 @@ const THEIR_TURN: usize = 10;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     rows: RefCell<Vec<OutboxRow>>,
-    sending: Cell<bool>,
+    sending: TurnFlag,
     /// The same for those who asked to be told: no owner's alert waits for them.
-    telling: Cell<bool>,
+    telling: TurnFlag,
     /// Requests that the last tick's probes left.
     pub(super) room: Cell<usize>,
     /// Who is to be told no more.
@@ -140,7 +140,7 @@ impl Outbox {
     /// Sends what is due at `now`; says how many requests it made.
     pub(super) async fn deliver(&self, store: &Store, to: To<'_>, now: UnixMillis) -> u64 {
         let theirs = matches!(to, To::Subscribers(..));
-        let Some(_turn) = Turn::begin(if theirs { &self.telling } else { &self.sending }) else { return 0 };
+        let Some(_turn) = (if theirs { &self.telling } else { &self.sending }).begin() else { return 0 };
         self.clear(store);
         let quiet = |id: &ChannelId| {
             let To::Channels(channels, _) = to else { return false };

@@ -2,7 +2,8 @@
 
 use super::Hub;
 use super::error::HubResult;
-use crate::hub_api::{Audience, HubCall, HubError, HubRequest, HubResponse};
+use crate::hub_api::{HubCall, HubError, HubRequest, HubResponse};
+use crate::view::ImportedView;
 
 impl Hub {
     /// Answers a call, or says why it cannot.
@@ -12,22 +13,22 @@ impl Hub {
             request,
             HubRequest::Sync(_) | HubRequest::Import { .. } | HubRequest::ProbeFromRegion { .. }
         ) {
-            self.check_ownership(&request, hub)?;
+            self.membership.check_ownership(&request, hub, &self.config.setup().config)?;
         }
         match request {
             HubRequest::Tick { at } => {
                 let ticked = self.tick(at).await;
-                self.arm(false).await;
+                self.alarm.set_next(false).await;
                 ticked.map(|_| HubResponse::Done)
             }
             HubRequest::ProbeFromRegion { monitors, entries } => {
-                self.probe_for_hub(&monitors, &entries).await.map(HubResponse::RegionResults)
+                self.prober.probe_for_hub(&monitors, &entries).await.map(HubResponse::RegionResults)
             }
             HubRequest::ApplyMonitors { monitors, dry_run } => {
-                self.apply_monitors(monitors, dry_run).await.map(HubResponse::Applied)
+                self.lists.apply_monitors(monitors, dry_run).await.map(HubResponse::Applied)
             }
             HubRequest::SetMaintenance { maintenance } => {
-                self.set_maintenance(maintenance).await.map(HubResponse::MaintenanceSet)
+                self.lists.set_maintenance(maintenance).await.map(HubResponse::MaintenanceSet)
             }
             request => self.answer_at_once(request),
         }
@@ -37,51 +38,57 @@ impl Hub {
     fn answer_at_once(&self, request: HubRequest) -> HubResult<HubResponse> {
         Ok(match request {
             HubRequest::HubCount => HubResponse::Done,
-            HubRequest::Status { audience } => HubResponse::Status(self.status(audience)?),
+            HubRequest::Status { audience } => HubResponse::Status(self.queries.status(audience)?),
             HubRequest::StatusOfSilentHub { hub, audience } => {
-                HubResponse::Status(self.status_of_silent(hub, audience)?)
+                HubResponse::Status(self.queries.status_of_silent(hub, audience)?)
             }
-            HubRequest::StatusPage => HubResponse::StatusPage(self.status_page()?),
-            HubRequest::Monitor { monitor } => HubResponse::Monitor(Box::new(self.monitor_now(&monitor)?)),
+            HubRequest::StatusPage => HubResponse::StatusPage(self.pages.status()?),
+            HubRequest::Monitor { monitor } => {
+                HubResponse::Monitor(Box::new(self.queries.monitor_now(&monitor)?))
+            }
             HubRequest::MonitorPage { monitor, range } => {
-                HubResponse::MonitorPage(Box::new(self.monitor_page(&monitor, range)?))
+                HubResponse::MonitorPage(Box::new(self.pages.monitor(&monitor, range)?))
             }
             HubRequest::Uptime { monitor, window_ms } => {
-                HubResponse::Uptime(self.uptime(&monitor, window_ms)?)
+                HubResponse::Uptime(self.queries.uptime(&monitor, window_ms)?)
             }
-            HubRequest::Memory { monitor, range } => HubResponse::Memory(self.memory(&monitor, range)?),
-            HubRequest::Latency { monitor, range } => HubResponse::Latency(self.latency(&monitor, range)?),
-            HubRequest::Days { monitor } => HubResponse::Days(self.days(&monitor)?),
-            HubRequest::Versions { monitor } => HubResponse::Versions(self.versions(&monitor)?),
+            HubRequest::Memory { monitor, range } => {
+                HubResponse::Memory(self.queries.memory(&monitor, range)?)
+            }
+            HubRequest::Latency { monitor, range } => {
+                HubResponse::Latency(self.queries.latency(&monitor, range)?)
+            }
+            HubRequest::Days { monitor } => HubResponse::Days(self.queries.days(&monitor)?),
+            HubRequest::Versions { monitor } => HubResponse::Versions(self.queries.versions(&monitor)?),
             HubRequest::Incidents { limit, before } => {
-                HubResponse::Incidents(self.incidents(limit, before.as_ref())?)
+                HubResponse::Incidents(self.incidents.list(limit, before.as_ref())?)
             }
-            HubRequest::Incident { incident } => HubResponse::Incident(self.incident_detail(&incident)?),
+            HubRequest::Incident { incident } => HubResponse::Incident(self.incidents.detail(&incident)?),
             HubRequest::IncidentPage { incident } => {
-                HubResponse::IncidentPage(Box::new(self.incident_page(&incident)?))
+                HubResponse::IncidentPage(Box::new(self.pages.incident(&incident)?))
             }
             HubRequest::UpdateIncident { incident, update } => {
-                HubResponse::Incident(self.update_incident(&incident, &update)?)
+                HubResponse::Incident(self.incidents.update(&incident, &update)?)
             }
-            HubRequest::AppliedMonitors => HubResponse::AppliedMonitors(self.applied_monitors()?),
-            HubRequest::Maintenance => HubResponse::Maintenance(self.maintenance_list()?),
-            HubRequest::Subscriptions => HubResponse::Subscriptions(self.subscriptions_view()?),
+            HubRequest::AppliedMonitors => HubResponse::AppliedMonitors(self.lists.applied_monitors()?),
+            HubRequest::Maintenance => HubResponse::Maintenance(self.lists.maintenance()?),
+            HubRequest::Subscriptions => HubResponse::Subscriptions(self.subscriptions.view()?),
             HubRequest::Subscribe { subscription } => {
-                self.subscribe(subscription)?;
+                self.lists.subscribe(subscription)?;
                 HubResponse::Done
             }
             HubRequest::Unsubscribe { url, browser_keys } => {
-                self.unsubscribe(&url, browser_keys.as_deref())?;
+                self.lists.unsubscribe(&url, browser_keys.as_deref())?;
                 HubResponse::Done
             }
             HubRequest::Heartbeat { monitor, signal } => {
-                self.record_heartbeat(monitor, signal)?;
+                self.heartbeats.record(&*self.config.monitors()?, monitor, signal, self.engine.now()?)?;
                 HubResponse::Done
             }
-            HubRequest::Export { from } => HubResponse::Export(self.export(from)?),
+            HubRequest::Export { from } => HubResponse::Export(self.exporter.export(from)?),
             HubRequest::Import { schema, lines, .. } => HubResponse::Imported(self.import(schema, &lines)?),
             HubRequest::Sync(assignment) => {
-                self.take_assignment(assignment)?;
+                self.lists.take_assignment(assignment)?;
                 HubResponse::Done
             }
             HubRequest::Tick { .. }
@@ -93,26 +100,15 @@ impl Hub {
         })
     }
 
-    /// Refuses a request that is for another hub, or for a hub that has not been assigned its monitors yet.
-    fn check_ownership(&self, request: &HubRequest, hub: usize) -> HubResult<()> {
-        let membership = self.membership()?;
-        if membership.number != hub {
-            return Err(HubError::NotFound("hub".to_owned()));
-        }
-        let (0, Some(monitor)) = (membership.number, request.monitor()) else { return Ok(()) };
-        let fixed = self.setup.config.monitors.iter().any(|it| it.id == *monitor);
-        let owner = if fixed { None } else { membership.assignment.hub_of(monitor.as_str()) };
-        match owner.filter(|hub| *hub != 0) {
-            Some(owner) => Err(HubError::OtherHub(owner)),
-            None => Ok(()),
-        }
-    }
-
-    fn status(&self, audience: Audience) -> HubResult<crate::view::StatusView> {
-        let snapshot = match audience {
-            Audience::Public => self.snapshot_of(&self.public_config()?)?,
-            Audience::Owner => self.snapshot_of(&*self.config()?)?,
+    /// Stores the rows of an export, and begins anew from what is stored then.
+    fn import(&self, schema: i64, lines: &str) -> HubResult<ImportedView> {
+        let Some(_turn) = self.ticking.begin() else {
+            return Err(HubError::Conflict("a tick is under way; try again in a moment".to_owned()));
         };
-        Ok((&snapshot).into())
+        let imported = self.exporter.import(schema, lines)?;
+        self.engine.forget();
+        self.heartbeats.forget();
+        self.lists.forget();
+        Ok(imported)
     }
 }

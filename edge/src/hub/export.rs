@@ -1,9 +1,12 @@
 //! Export and import: pages of everything that the hub stores, as lines of JSON.
 
+use std::rc::Rc;
+
 use serde::Serialize;
 
 use super::error::HubResult;
-use super::{Hub, Turn};
+use super::membership_state::MembershipState;
+use super::store_handle::StoreHandle;
 use crate::hub_api::{ExportCursor, ExportHeader, HubError};
 use crate::store::Store;
 use crate::store::export_format::{TABLES, line, parse};
@@ -20,15 +23,22 @@ struct Footer {
     next: Option<String>,
 }
 
-impl Hub {
+/// Exports and imports what the hub stores.
+#[derive(Debug)]
+pub(super) struct Exporter {
+    pub(super) store: StoreHandle,
+    pub(super) membership: Rc<MembershipState>,
+}
+
+impl Exporter {
     /// A page that begins at `from`. Its last line says where the next one begins.
     pub(super) fn export(&self, from: ExportCursor) -> HubResult<String> {
-        let membership = self.membership()?;
+        let membership = self.membership.get()?;
         let (hub, mut table, mut row) = (membership.number, from.table, from.row);
         let mut out = String::new();
         push_line(&mut out, &ExportHeader { schema: Store::schema(), hub })?;
         while let Some((name, _)) = TABLES.get(table) {
-            let rows = self.store()?.export_rows(table, row.into(), ROWS.into())?;
+            let rows = self.store.get()?.export_rows(table, row.into(), ROWS.into())?;
             for cells in &rows {
                 out.push_str(&line(name, cells));
                 out.push('\n');
@@ -53,7 +63,7 @@ impl Hub {
         Ok(out)
     }
 
-    /// Stores the rows of an export, and begins anew from what is stored then.
+    /// Stores the rows of an export. Whatever was read from the store before has to be read anew.
     pub(super) fn import(&self, schema: i64, lines: &str) -> HubResult<ImportedView> {
         if schema != Store::schema() {
             let ours = Store::schema();
@@ -61,9 +71,6 @@ impl Hub {
                 "say ?schema={ours}, which is this hub's; an export begins with its own"
             )));
         }
-        let Some(_turn) = Turn::begin(&self.ticking) else {
-            return Err(HubError::Conflict("a tick is under way; try again in a moment".to_owned()));
-        };
         let mut rows = Vec::new();
         for (number, text) in (1..).zip(lines.lines()) {
             // The first and the last line of a page are no rows.
@@ -73,12 +80,9 @@ impl Hub {
             rows.push(parse(text).map_err(|reason| HubError::Invalid(format!("line {number} {reason}")))?);
         }
         let count = rows.len() as u64;
-        if let Err(error) = self.store()?.import_rows(rows) {
+        if let Err(error) = self.store.get()?.import_rows(rows) {
             return Err(HubError::Invalid(format!("the store did not take it: {error}")));
         }
-        *self.board.borrow_mut() = None;
-        *self.beats.borrow_mut() = None;
-        self.forget();
         Ok(ImportedView { rows: count })
     }
 }

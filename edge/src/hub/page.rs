@@ -2,9 +2,9 @@
 
 use heapbeat_shared::{Bytes, HealthMemory, Sample, UnixMillis};
 
-use super::Hub;
 use super::error::HubResult;
-use super::queries::{no_monitor, with_monitors};
+use super::incidents::Incidents;
+use super::queries::{Queries, no_monitor, with_monitors};
 use crate::config::MonitorId;
 use crate::domain::history::downsample::Downsampled;
 use crate::domain::incident::Incident;
@@ -28,12 +28,19 @@ const MOST_INCIDENTS: i64 = 30;
 
 const HOUR_MS: i64 = 3_600_000;
 
-impl Hub {
+/// Answers for pages.
+#[derive(Clone, Debug)]
+pub(super) struct Pages {
+    pub(super) queries: Queries,
+    pub(super) incidents: Incidents,
+}
+
+impl Pages {
     /// What `/` is rendered from.
-    pub(super) fn status_page(&self) -> HubResult<StatusPageView> {
-        let config = self.public_config()?;
-        let snapshot = self.snapshot_of(&config)?;
-        let mut incidents = self.incidents_of(&config, None, MOST_INCIDENTS)?;
+    pub(super) fn status(&self) -> HubResult<StatusPageView> {
+        let config = self.queries.config.public_monitors()?;
+        let snapshot = self.queries.snapshot_of(&config)?;
+        let mut incidents = self.incidents.newest_of(&config, None, MOST_INCIDENTS)?;
         let mut closed = 0;
         incidents.retain(|it| {
             closed += usize::from(it.closed.is_some());
@@ -52,12 +59,12 @@ impl Hub {
     }
 
     /// What the page of a monitor is rendered from.
-    pub(super) fn monitor_page(&self, id: &MonitorId, range: PageRange) -> HubResult<MonitorPageView> {
-        let config = with_monitors(&*self.config()?, |it| it.public && it.id == *id);
-        let snapshot = self.snapshot_of(&config)?;
+    pub(super) fn monitor(&self, id: &MonitorId, range: PageRange) -> HubResult<MonitorPageView> {
+        let config = with_monitors(&*self.queries.config.monitors()?, |it| it.public && it.id == *id);
+        let snapshot = self.queries.snapshot_of(&config)?;
         let (monitor, shown) =
             config.monitors.first().zip(snapshot.monitors.first()).ok_or_else(no_monitor)?;
-        let board = self.board()?;
+        let board = self.queries.engine.get()?;
         let now = snapshot.now;
         let (name, window) = match range {
             PageRange::Named(range) => (Some(range), (UnixMillis(now.0 - range.hours() * HOUR_MS), now)),
@@ -65,7 +72,7 @@ impl Hub {
         };
         let within = |at: UnixMillis| at >= window.0 && at <= window.1;
         let last = board.last().map_or(now, |last| last.at);
-        let (_, line) = self.store()?.memory(&monitor.id, window, last)?;
+        let (_, line) = self.queries.store.get()?.memory(&monitor.id, window, last)?;
         let mut samples = Downsampled::of(line.samples, window.0, window.1);
         if samples.samples.is_empty() {
             // Without a signed report there are the figures of the last day, by tick.
@@ -78,7 +85,7 @@ impl Hub {
             RestartView::new(*at, exit.copied())
         });
         let restarts: Vec<RestartView> = restarts.collect();
-        let incidents = self.incidents_of(&config, None, MOST_INCIDENTS)?;
+        let incidents = self.incidents.newest_of(&config, None, MOST_INCIDENTS)?;
         let told = board.told(&monitor.id).filter(|_| monitor.shows_routes());
         Ok(MonitorPageView {
             now,
@@ -92,14 +99,14 @@ impl Hub {
             growing_route: told.and_then(|told| told.grows.clone()),
             incidents: incidents.iter().map(|it| IncidentLineView::new(it, &shown.name)).collect(),
             days: shown.days.iter().map(DayView::from).collect(),
-            latency: self.latency_in(monitor, window, last, true)?,
+            latency: self.queries.latency_in(monitor, window, last, true)?,
         })
     }
 
     /// What the page of an incident is rendered from.
-    pub(super) fn incident_page(&self, id: &IncidentId) -> HubResult<IncidentPageView> {
-        let (incident, runs, name) = self.public_incident(id)?;
-        let board = self.board()?;
+    pub(super) fn incident(&self, id: &IncidentId) -> HubResult<IncidentPageView> {
+        let (incident, runs, name) = self.incidents.public(id)?;
+        let board = self.queries.engine.get()?;
         let limit = board.told(&incident.monitor).map(|told| told.limit);
         let now = board.clock(wall_clock());
         Ok(IncidentPageView::new(&incident, &name, limit, now, &Downsampled::of_runs(&runs)))

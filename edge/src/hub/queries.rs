@@ -1,23 +1,31 @@
 //! What the hub answers about its monitors, and what of them anybody may see.
 //!
-//! A monitor that is not public is in no answer to anybody but the owner: [`Hub::public_config`] is the configuration without
-//! it, and every public answer begins there.
+//! A monitor that is not public is in no answer to anybody but the owner: [`ConfigState::public_monitors`] is the configuration
+//! without it, and every public answer begins there.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use super::Hub;
+use super::applied::read_applied;
+use super::config_state::ConfigState;
+use super::delivery::Outbox;
+use super::engine_state::EngineState;
 use super::error::HubResult;
-use crate::config::{Config, Monitor, MonitorId, Problem};
+use super::membership_state::{MembershipState, part_of};
+use super::quota_meter::QuotaMeter;
+use super::store_handle::StoreHandle;
+use crate::config::{A_HUB, Config, Monitor, MonitorId};
 use crate::domain::check::schedule;
+use crate::domain::engine::Engine;
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::snapshot::StatusSnapshot;
-use crate::hub_api::{HubError, TimeRange};
+use crate::hub_api::{Audience, HubError, TimeRange};
 use crate::probe::wall_clock;
 use crate::view::{
-    DayView, LatencyHistoryView, MemoryHistoryView, MonitorDetailView, MonitorView, Timestamp,
+    DayView, LatencyHistoryView, MemoryHistoryView, MonitorDetailView, MonitorView, StatusView, Timestamp,
     UptimeHistoryView, VersionsView,
 };
 
@@ -27,28 +35,55 @@ const MEMORY_WINDOW: Duration = Duration::from_secs(3 * 3600);
 /// The same for latency.
 const LATENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
-impl Hub {
-    /// What anybody may see of the configuration.
-    pub(super) fn public_config(&self) -> HubResult<Config> {
-        let mut config = with_monitors(&*self.config()?, |monitor| monitor.public);
-        config.problems = config.problems.iter().map(Problem::shown).collect();
-        Ok(config)
+/// Answers about monitors.
+#[derive(Clone, Debug)]
+pub(super) struct Queries {
+    pub(super) config: Rc<ConfigState>,
+    pub(super) membership: Rc<MembershipState>,
+    pub(super) engine: Rc<EngineState>,
+    pub(super) outbox: Rc<Outbox>,
+    pub(super) quota: Rc<QuotaMeter>,
+    pub(super) store: StoreHandle,
+}
+
+impl Queries {
+    /// The status of all monitors.
+    pub(super) fn status(&self, audience: Audience) -> HubResult<StatusView> {
+        let snapshot = match audience {
+            Audience::Public => self.snapshot_of(&self.config.public_monitors()?)?,
+            Audience::Owner => self.snapshot_of(&*self.config.monitors()?)?,
+        };
+        Ok((&snapshot).into())
+    }
+
+    /// What is shown of a hub that does not answer: its monitors, of which nothing is known.
+    pub(super) fn status_of_silent(&self, hub: usize, audience: Audience) -> HubResult<StatusView> {
+        let fixed = &self.config.setup().config;
+        let list = part_of(&self.config.applied_at_all_hubs()?, &*self.membership.get()?, hub);
+        let mut monitors = read_applied(&list, true, fixed, A_HUB + fixed.monitors.len()).monitors;
+        monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
+        let count = monitors.len();
+        let mut snapshot = Engine::default().view(&Config { monitors, problems: Vec::new() }, wall_clock());
+        snapshot.notices.push(format!(
+            "A part of the edge that watches {count} of the monitors does not answer: nothing is known of them at the moment."
+        ));
+        Ok((&snapshot).into())
     }
 
     /// Everything that holds now of the monitors of `config`.
     pub(super) fn snapshot_of(&self, config: &Config) -> HubResult<StatusSnapshot> {
-        let mut snapshot = self.board()?.view(config, wall_clock());
+        let mut snapshot = self.engine.get()?.view(config, wall_clock());
         snapshot.problems.extend(self.outbox.problems());
-        let work = self.work(snapshot.now)?;
+        let work = self.config.announced_maintenance(snapshot.now)?;
         snapshot.work = work.into_iter().filter_map(|work| concerning(work, config)).collect();
-        snapshot.usage = self.counts.usage.get();
+        snapshot.usage = self.quota.usage();
         snapshot.notices.extend(snapshot.usage.notice());
         Ok(snapshot)
     }
 
     /// One monitor, and as of when.
     pub(super) fn monitor_now(&self, id: &MonitorId) -> HubResult<MonitorDetailView> {
-        let config = with_monitors(&self.public_config()?, |it| it.id == *id);
+        let config = with_monitors(&self.config.public_monitors()?, |it| it.id == *id);
         let snapshot = self.snapshot_of(&config)?;
         let monitor = snapshot.monitors.first().map(MonitorView::from).ok_or_else(no_monitor)?;
         Ok(MonitorDetailView { updated: snapshot.updated.map(Timestamp), monitor })
@@ -57,7 +92,7 @@ impl Hub {
     /// Uptime of a monitor in a window that ends now.
     pub(super) fn uptime(&self, id: &MonitorId, window_ms: u64) -> HubResult<UptimeHistoryView> {
         self.public_monitor(id)?;
-        let board = self.board()?;
+        let board = self.engine.get()?;
         let past = board.uptime(id, Duration::from_millis(window_ms), board.clock(wall_clock()));
         Ok(UptimeHistoryView::new(id.as_str(), &past))
     }
@@ -66,7 +101,7 @@ impl Hub {
     pub(super) fn memory(&self, id: &MonitorId, range: TimeRange) -> HubResult<MemoryHistoryView> {
         self.public_monitor(id)?;
         let (window, last) = self.window(range, MEMORY_WINDOW)?;
-        let (tier, line) = self.store()?.memory(id, window, last)?;
+        let (tier, line) = self.store.get()?.memory(id, window, last)?;
         Ok(MemoryHistoryView::new(id.as_str(), tier, window, &line))
     }
 
@@ -86,37 +121,37 @@ impl Hub {
         last: UnixMillis,
         chart: bool,
     ) -> HubResult<LatencyHistoryView> {
-        let floor = self.counts.usage.get().floor();
+        let floor = self.quota.interval_floor();
         let mut series = LatencySeriesBuilder::new(schedule::vouching(monitor.interval.max(floor)));
         if chart {
             series.downsample(window);
         }
-        self.store()?.latency(&monitor.id, window, last, &mut series)?;
+        self.store.get()?.latency(&monitor.id, window, last, &mut series)?;
         Ok(LatencyHistoryView::new(monitor.id.as_str(), window, series.finish()))
     }
 
     /// The last 90 days of a monitor.
     pub(super) fn days(&self, id: &MonitorId) -> HubResult<Vec<DayView>> {
         self.public_monitor(id)?;
-        let board = self.board()?;
+        let board = self.engine.get()?;
         Ok(board.days(id, board.clock(wall_clock())).iter().map(DayView::from).collect())
     }
 
     /// Memory of the present version of a monitor and of the one before.
     pub(super) fn versions(&self, id: &MonitorId) -> HubResult<VersionsView> {
         self.public_monitor(id)?;
-        Ok(VersionsView::new(id.as_str(), self.board()?.growth(id)))
+        Ok(VersionsView::new(id.as_str(), self.engine.get()?.growth(id)))
     }
 
     fn public_monitor(&self, id: &MonitorId) -> HubResult<Monitor> {
-        let config = self.config()?;
+        let config = self.config.monitors()?;
         let mut monitors = config.monitors.iter().filter(|monitor| monitor.public);
         monitors.find(|monitor| monitor.id == *id).cloned().ok_or_else(no_monitor)
     }
 
     /// The window of `range`, which by default has the length `usual`, and the instant of the last tick.
     fn window(&self, range: TimeRange, usual: Duration) -> HubResult<((UnixMillis, UnixMillis), UnixMillis)> {
-        let board = self.board()?;
+        let board = self.engine.get()?;
         let now = board.clock(wall_clock());
         let to = range.to.unwrap_or(now);
         let from = range.from.unwrap_or_else(|| to.minus(usual));

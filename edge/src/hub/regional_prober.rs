@@ -1,27 +1,33 @@
-//! Probing from other regions: a hub asks the probers in other regions, and is one itself to other hubs.
+//! Probing from other regions: a hub asks the probers there.
 //!
 //! A prober is an object of this class in another part of the world. It stores nothing: each request brings the monitors, and
 //! the answer has the results. It probes without a signature, so that what a server tells once is told to the hub.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use serde_json::Value;
-use worker::console_warn;
+use worker::{Env, console_warn};
 
-use super::Hub;
-use super::applied::read_applied;
+use super::config_state::ConfigState;
 use super::error::HubResult;
-use super::tick::REQUESTS_A_TICK;
-use crate::config::{A_HUB, MOST_REGIONS, Monitor, MonitorId, REGIONS};
-use crate::domain::check::quorum::{RegionResult, RegionVerdict};
-use crate::domain::check::verdict::judge;
+use super::quota_meter::QuotaMeter;
+use crate::config::{MOST_REGIONS, Monitor, MonitorId, REGIONS};
+use crate::domain::check::quorum::RegionVerdict;
 use crate::fleet;
 use crate::hub_api::{HubRequest, HubResponse};
-use crate::probe::{Keys, RequestBudget, six_at_once, wall_clock};
+use crate::probe::{RequestBudget, six_at_once};
 
-impl Hub {
+/// Asks the probers in other regions.
+pub(super) struct RegionalProber {
+    pub(super) env: Env,
+    pub(super) config: Rc<ConfigState>,
+    pub(super) quota: Rc<QuotaMeter>,
+}
+
+impl RegionalProber {
     /// The results from the regions of those of `due` that have some.
-    pub(super) async fn probe_from_regions(
+    pub(super) async fn probe(
         &self,
         due: &[&Monitor],
         allowance: &RequestBudget,
@@ -31,7 +37,7 @@ impl Hub {
         if regions.is_empty() {
             return Ok(Vec::new());
         }
-        let list = self.applied()?;
+        let list = self.config.applied()?;
         let heard = RefCell::new(Vec::new());
         let results = &heard;
         six_at_once(regions, |region| {
@@ -45,7 +51,7 @@ impl Hub {
                 if allowance.take().is_err() {
                     return false;
                 }
-                self.counts.asked();
+                self.quota.count_request();
                 match fleet::ask_region(&self.env, region, request).await {
                     Ok(HubResponse::RegionResults(found)) => {
                         results.borrow_mut().extend(found.into_iter().map(|result| (region, result)));
@@ -70,33 +76,5 @@ impl Hub {
         let with_regions = due.iter().filter(|monitor| !monitor.regions.is_empty());
         let voices = |it: &&Monitor| it.regions.iter().map(|region| voice(it, *region)).collect();
         Ok(with_regions.map(|it| (it.id.clone(), voices(it))).collect())
-    }
-
-    /// Probes monitors for another hub. `entries` are those that do not stand in `wrangler.toml`.
-    pub(super) async fn probe_for_hub(
-        &self,
-        monitors: &[MonitorId],
-        entries: &[Value],
-    ) -> HubResult<Vec<RegionResult>> {
-        let mut config = self.setup.config.clone();
-        let room = A_HUB + config.monitors.len();
-        let applied = read_applied(entries, self.setup.allow_private, &config, room);
-        config.monitors.extend(applied.monitors);
-        config.monitors.retain(|monitor| monitors.contains(&monitor.id));
-        let due: Vec<&Monitor> = config.monitors.iter().collect();
-        let headers = self.headers(&config);
-        let allowance = RequestBudget::new(REQUESTS_A_TICK, self.setup.allow_private, Keys::new(), headers);
-        let mut results = Vec::new();
-        for probed in self.see(&config, due, &allowance, wall_clock()).await? {
-            if let Some(monitor) = config.monitors.iter().find(|it| it.id == probed.monitor) {
-                let judged = judge(monitor, &probed.result);
-                results.push(RegionResult {
-                    monitor: probed.monitor,
-                    verdict: judged.verdict,
-                    latency_ms: judged.latency_ms,
-                });
-            }
-        }
-        Ok(results)
     }
 }

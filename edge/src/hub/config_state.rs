@@ -1,0 +1,140 @@
+//! The configuration in force: what stands in `wrangler.toml`, and what the owner applied.
+
+use std::rc::Rc;
+
+use heapbeat_shared::UnixMillis;
+use serde_json::Value;
+use worker::console_warn;
+
+use super::applied::read_applied;
+use super::error::HubResult;
+use super::membership_state::MembershipState;
+use super::store_handle::{Cached, StoreHandle};
+use super::zone_check;
+use crate::config::maintenance;
+use crate::config::maintenance::Maintenance;
+use crate::config::{A_HUB, Config, MonitorId, Problem};
+use crate::domain::maintenance::{MaintenanceWindow, announced};
+use crate::platform::env::Setup;
+use crate::probe::{wall_clock, zone_offset};
+use crate::store::Setting;
+
+/// The name of the list of maintenance in positions.
+const MAINTENANCE: &str = "maintenance";
+
+/// Monitors and maintenance; read from the store the first time.
+#[derive(Debug)]
+pub(super) struct ConfigState {
+    setup: Rc<Setup>,
+    store: StoreHandle,
+    membership: Rc<MembershipState>,
+    monitors: Cached<Config>,
+    maintenance: Cached<Vec<Maintenance>>,
+}
+
+impl ConfigState {
+    /// Reads from `store` what is applied beside `setup`.
+    pub(super) fn new(setup: Rc<Setup>, store: StoreHandle, membership: Rc<MembershipState>) -> Self {
+        let (monitors, maintenance) = (Cached::default(), Cached::default());
+        ConfigState { setup, store, membership, monitors, maintenance }
+    }
+
+    /// What the variables of the Worker say.
+    pub(super) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// All monitors of this hub.
+    pub(super) fn monitors(&self) -> HubResult<Rc<Config>> {
+        self.monitors.get_or_load(|| {
+            let config = self.with_applied(&self.applied()?, self.membership.get()?.number == 0);
+            for problem in &config.problems {
+                console_warn!("config: {}: {}", problem.position, problem.reason);
+            }
+            Ok(config)
+        })
+    }
+
+    /// What anybody may see of the monitors.
+    pub(super) fn public_monitors(&self) -> HubResult<Config> {
+        let mut config = Config::clone(&*self.monitors()?);
+        config.monitors.retain(|monitor| monitor.public);
+        config.problems = config.problems.iter().map(Problem::shown).collect();
+        Ok(config)
+    }
+
+    /// The applied entries of this hub's monitors, as the owner wrote them.
+    pub(super) fn applied(&self) -> HubResult<Vec<Value>> {
+        Ok(self.store.get()?.setting(Setting::Monitors)?.unwrap_or_default())
+    }
+
+    /// The applied entries of all hubs' monitors.
+    pub(super) fn applied_at_all_hubs(&self) -> HubResult<Vec<Value>> {
+        match self.store.get()?.setting(Setting::AllMonitors)? {
+            Some(list) => Ok(list),
+            None => self.applied(),
+        }
+    }
+
+    /// The entries of maintenance that the owner set, as they were written.
+    pub(super) fn stored_maintenance(&self) -> HubResult<Vec<Value>> {
+        Ok(self.store.get()?.setting(Setting::Maintenance)?.unwrap_or_default())
+    }
+
+    /// Maintenance that is under way at `now`, or will be soon.
+    pub(super) fn announced_maintenance(&self, now: UnixMillis) -> HubResult<Vec<MaintenanceWindow>> {
+        let list = self.maintenance.get_or_load(|| {
+            let mut list = self.setup.maintenance.clone();
+            list.extend(maintenance::read(MAINTENANCE, &self.stored_maintenance()?).0);
+            list.retain(|work| zone_offset(work.zone(), wall_clock()).is_some());
+            Ok(list)
+        })?;
+        Ok(announced(&list, now, |zone, at| zone_offset(zone, at).unwrap_or(0)))
+    }
+
+    /// What is wrong with a list of maintenance.
+    pub(super) fn maintenance_problems(&self, entries: &[Value]) -> HubResult<Vec<Problem>> {
+        let (list, mut problems) = maintenance::read(MAINTENANCE, entries);
+        let (config, membership) = (self.monitors()?, self.membership.get()?);
+        let is_known = |id: &MonitorId| {
+            config.monitors.iter().any(|monitor| monitor.id == *id)
+                || membership.assignment.hub_of(id.as_str()).is_some()
+        };
+        for work in &list {
+            let position = format!("{MAINTENANCE}.{}", work.id);
+            let mut refuse = |reason| problems.push(Problem { position: position.clone(), reason });
+            if self.setup.maintenance.iter().any(|other| other.id == work.id) {
+                refuse("stands in wrangler.toml already; an id stands in one place".to_owned());
+            }
+            if zone_offset(work.zone(), wall_clock()).is_none() {
+                refuse(format!("there is no time zone `{}`; one is Europe/Berlin", work.zone()));
+            }
+            for id in work.monitors.iter().flatten().filter(|id| !is_known(id)) {
+                refuse(format!("names `{id}`, which is not watched"));
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Reads everything anew when it is needed next.
+    pub(super) fn forget(&self) {
+        self.monitors.forget();
+        self.maintenance.forget();
+    }
+
+    /// The monitors of `wrangler.toml` are the first hub's.
+    fn with_applied(&self, list: &[Value], first: bool) -> Config {
+        let fixed = &self.setup.config;
+        let room = if first { A_HUB } else { A_HUB + fixed.monitors.len() };
+        let applied = read_applied(list, self.setup.allow_private, fixed, room);
+        let mut config = if first { fixed.clone() } else { Config::default() };
+        // That nothing stands in wrangler.toml is no mistake where something was applied.
+        if config.monitors.is_empty() && !applied.monitors.is_empty() {
+            config.problems.clear();
+        }
+        config.monitors.extend(applied.monitors);
+        config.problems.extend(applied.problems);
+        zone_check::refuse_unknown(&mut config);
+        config
+    }
+}

@@ -1,0 +1,85 @@
+//! The engine as it is stored: read once when the object starts, and read anew where the store did not take a change.
+
+use std::cell::{Ref, RefCell};
+use std::rc::Rc;
+
+use heapbeat_shared::UnixMillis;
+
+use super::delivery::Outbox;
+use super::error::HubResult;
+use super::quota_meter::QuotaMeter;
+use super::store_handle::StoreHandle;
+use crate::domain::engine::Engine;
+use crate::domain::incident::Incident;
+use crate::hub_api::HubError;
+use crate::probe::wall_clock;
+use crate::store::Loaded;
+
+/// The engine, or nothing yet.
+#[derive(Debug)]
+pub(super) struct EngineState {
+    store: StoreHandle,
+    outbox: Rc<Outbox>,
+    quota: Rc<QuotaMeter>,
+    engine: RefCell<Option<Engine>>,
+}
+
+impl EngineState {
+    /// Reads from `store`; what waits in the outbox and what the day has cost come along.
+    pub(super) fn new(store: StoreHandle, outbox: Rc<Outbox>, quota: Rc<QuotaMeter>) -> Self {
+        EngineState { store, outbox, quota, engine: RefCell::new(None) }
+    }
+
+    /// The engine.
+    pub(super) fn get(&self) -> HubResult<Ref<'_, Engine>> {
+        if self.engine.borrow().is_none() {
+            *self.engine.borrow_mut() = Some(self.read()?);
+        }
+        Ref::filter_map(self.engine.borrow(), Option::as_ref)
+            .map_err(|_| HubError::Store("there is no engine".to_owned()))
+    }
+
+    /// The engine's clock.
+    pub(super) fn now(&self) -> HubResult<UnixMillis> {
+        Ok(self.get()?.clock(wall_clock()))
+    }
+
+    /// Takes the engine out, to be changed and put back once the store has taken the change; without that it is read anew.
+    pub(super) fn take(&self) -> HubResult<Engine> {
+        match self.engine.take() {
+            Some(engine) => Ok(engine),
+            None => self.read(),
+        }
+    }
+
+    /// Puts the engine back, as it is stored now.
+    pub(super) fn put_back(&self, engine: Engine) {
+        *self.engine.borrow_mut() = Some(engine);
+    }
+
+    /// Takes over an incident that somebody changed, once it is stored.
+    pub(super) fn update_incident(&self, incident: Incident) {
+        if let Some(engine) = &mut *self.engine.borrow_mut() {
+            engine.amend_incident(incident);
+        }
+    }
+
+    /// Reads anew when it is needed next.
+    pub(super) fn forget(&self) {
+        *self.engine.borrow_mut() = None;
+    }
+
+    fn read(&self) -> HubResult<Engine> {
+        let Loaded { last, memos, ledgers, ticks, incidents, outbox, usage } =
+            self.store.get()?.load(wall_clock())?;
+        let mut engine = Engine::restore(last, memos, ledgers);
+        for (at, readings) in &ticks {
+            engine.chart(*at, readings);
+        }
+        engine.remember(incidents);
+        self.outbox.load(outbox);
+        self.quota.set_usage(usage);
+        engine.slow_down(usage.floor());
+        Ok(engine)
+    }
+}

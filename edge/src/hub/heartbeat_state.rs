@@ -1,0 +1,73 @@
+//! What jobs reported last; read from the store the first time.
+
+use std::rc::Rc;
+
+use heapbeat_shared::UnixMillis;
+
+use super::error::HubResult;
+use super::store_handle::{Cached, StoreHandle};
+use crate::config::{Config, Kind, Monitor, MonitorId, Rhythm, Target};
+use crate::domain::check::outcome::Probed;
+use crate::domain::heartbeat;
+use crate::domain::heartbeat::{JobSignal, JobStates};
+use crate::hub_api::HubError;
+use crate::probe::{wall_clock, zone_offset};
+
+/// The stored heartbeats.
+#[derive(Debug)]
+pub(super) struct HeartbeatState {
+    store: StoreHandle,
+    heartbeats: Cached<JobStates>,
+}
+
+impl HeartbeatState {
+    /// Reads from `store`.
+    pub(super) fn new(store: StoreHandle) -> Self {
+        HeartbeatState { store, heartbeats: Cached::default() }
+    }
+
+    /// Takes in at `now` what the job of a monitor of `config` reports.
+    pub(super) fn record(
+        &self,
+        config: &Config,
+        id: MonitorId,
+        signal: JobSignal,
+        now: UnixMillis,
+    ) -> HubResult<()> {
+        let mut jobs = config.monitors.iter().filter(|monitor| monitor.kind() == Kind::Heartbeat);
+        if !jobs.any(|monitor| monitor.id == id) {
+            return Err(HubError::NotFound("heartbeat".to_owned()));
+        }
+        let mut heartbeats = JobStates::clone(&*self.heartbeats()?);
+        let heartbeat = heartbeats.get(&id).copied().unwrap_or_default().hear(signal, now);
+        self.store.get()?.record_heartbeat(&id, &heartbeat)?;
+        heartbeats.insert(id, heartbeat);
+        self.heartbeats.set(heartbeats);
+        Ok(())
+    }
+
+    /// What the tick of `at` finds of the jobs of `config`.
+    pub(super) fn probe_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<Probed>> {
+        let heartbeats = self.heartbeats()?;
+        let probe = |monitor: &Monitor| {
+            let Target::Heartbeat(job) = &monitor.target else { return None };
+            let zone = match &job.rhythm {
+                Rhythm::Cron(schedule) => schedule.zone(),
+                Rhythm::Every(_) => "UTC",
+            };
+            let offset = |at| zone_offset(zone, at).unwrap_or(0);
+            let result = heartbeat::look(heartbeats.get(&monitor.id), job, at, offset);
+            Some(Probed { monitor: monitor.id.clone(), heard: wall_clock(), result })
+        };
+        Ok(config.monitors.iter().filter_map(probe).collect())
+    }
+
+    /// Reads anew when they are needed next.
+    pub(super) fn forget(&self) {
+        self.heartbeats.forget();
+    }
+
+    fn heartbeats(&self) -> HubResult<Rc<JobStates>> {
+        self.heartbeats.get_or_load(|| Ok(self.store.get()?.heartbeats()?))
+    }
+}

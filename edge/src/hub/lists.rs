@@ -1,0 +1,222 @@
+//! Changing the lists that all hubs share, and keeping the other hubs in sync.
+//!
+//! The first hub stores a change before it tells any other hub. From then on the change is in force; a hub that does not take over
+//! its part is told again with every tick.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+use worker::Env;
+
+use super::applied::read_applied;
+use super::config_state::ConfigState;
+use super::error::HubResult;
+use super::membership_state::{MembershipState, part_of};
+use super::store_handle::StoreHandle;
+use super::subscription_list::SubscriptionList;
+use super::turn::TurnFlag;
+use super::zone_check;
+use crate::config::MOST_MONITORS;
+use crate::config::applied::{Applied, Difference};
+use crate::fleet;
+use crate::fleet::assignment::Assignment;
+use crate::fleet::membership::Membership;
+use crate::hub_api::{HubAssignment, HubError, HubRequest};
+use crate::notify::ChannelId;
+use crate::notify::subscriber::Subscription;
+use crate::platform::env;
+use crate::store::{Setting, change};
+use crate::view::{AppliedMonitorsView, MaintenanceListView, MaintenanceSetView};
+
+/// The lists of monitors, maintenance and subscriptions.
+pub(super) struct Lists {
+    env: Env,
+    store: StoreHandle,
+    config: Rc<ConfigState>,
+    membership: Rc<MembershipState>,
+    subscriptions: Rc<SubscriptionList>,
+    /// Whether the other hubs are being told of a change.
+    syncing: TurnFlag,
+}
+
+impl Lists {
+    /// Changes what the parts of the hub hold.
+    pub(super) fn new(
+        env: Env,
+        store: StoreHandle,
+        config: Rc<ConfigState>,
+        membership: Rc<MembershipState>,
+        subscriptions: Rc<SubscriptionList>,
+    ) -> Self {
+        Lists { env, store, config, membership, subscriptions, syncing: TurnFlag::default() }
+    }
+
+    /// The applied monitors of all hubs, and the ids that `wrangler.toml` has.
+    pub(super) fn applied_monitors(&self) -> HubResult<AppliedMonitorsView> {
+        let fixed = self.config.setup().config.monitors.iter().map(|monitor| monitor.id.to_string());
+        Ok(AppliedMonitorsView { monitors: self.config.applied_at_all_hubs()?, wrangler: fixed.collect() })
+    }
+
+    /// Puts a list of monitors in force, or says what is wrong with it or what it would change.
+    pub(super) async fn apply_monitors(&self, list: Vec<Value>, dry_run: bool) -> HubResult<Applied> {
+        let setup = self.config.setup();
+        let fixed = &setup.config;
+        let mut wanted = read_applied(&list, setup.allow_private, fixed, MOST_MONITORS);
+        zone_check::refuse_unknown(&mut wanted);
+        env::check_channels(&mut wanted, &setup.channels);
+        let mut problems = wanted.problems;
+        let mut membership = Membership::clone(&*self.membership.get()?);
+        if problems.is_empty() {
+            // As long as there is one hub only, nothing is assigned.
+            if membership.assignment == Assignment::default() {
+                membership.assignment = Assignment::at_the_first(self.config.monitors()?.monitors.iter());
+            }
+            match membership.assignment.next(&fixed.monitors, &wanted.monitors) {
+                Ok(assignment) => {
+                    membership = Membership { hub_count: assignment.hubs(), assignment, ..membership };
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        self.refuse_while_syncing()?;
+        if !problems.is_empty() {
+            return Ok(Applied { applied: false, difference: Difference::default(), problems });
+        }
+        let difference = Difference::between(&self.config.applied_at_all_hubs()?, &list);
+        if !dry_run {
+            self.put_in_force(&list, membership).await?;
+        }
+        Ok(Applied { applied: !dry_run, difference, problems })
+    }
+
+    /// The maintenance that the owner set.
+    pub(super) fn maintenance(&self) -> HubResult<MaintenanceListView> {
+        Ok(MaintenanceListView { maintenance: self.config.stored_maintenance()? })
+    }
+
+    /// Replaces the list of maintenance, or says what is wrong with the new one.
+    pub(super) async fn set_maintenance(&self, list: Vec<Value>) -> HubResult<MaintenanceSetView> {
+        let problems = self.config.maintenance_problems(&list)?;
+        self.refuse_while_syncing()?;
+        let applied = problems.is_empty();
+        if applied {
+            self.store.get()?.set(Setting::Maintenance, &list)?;
+            self.config.forget();
+            self.membership.mark_out_of_sync()?;
+            self.sync_all().await?;
+        }
+        Ok(MaintenanceSetView { applied, problems })
+    }
+
+    /// Adds a subscription. The other hubs take it over with the next tick.
+    pub(super) fn subscribe(&self, subscription: Subscription) -> HubResult<()> {
+        self.refuse_while_syncing()?;
+        if self.subscriptions.add(subscription)? { self.membership.mark_out_of_sync() } else { Ok(()) }
+    }
+
+    /// Removes the subscription of an address. The other hubs take that over with the next tick.
+    pub(super) fn unsubscribe(&self, url: &str, browser_keys: Option<&str>) -> HubResult<()> {
+        self.refuse_while_syncing()?;
+        if self.subscriptions.remove(url, browser_keys)? {
+            self.membership.mark_out_of_sync()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Removes one of the `expired` subscriptions, and gives those that are left for the next tick.
+    pub(super) async fn remove_expired(&self, expired: Vec<ChannelId>) -> HubResult<Vec<ChannelId>> {
+        let subscribers = self.subscriptions.subscribers()?;
+        let Some(one) = subscribers.iter().find(|one| expired.contains(&one.id)) else {
+            return Ok(Vec::new());
+        };
+        let removed = if self.membership.get()?.number == 0 {
+            self.unsubscribe(one.url(), None).is_ok()
+        } else {
+            let request = HubRequest::Unsubscribe { url: one.url().to_owned(), browser_keys: None };
+            fleet::ask_each(&self.env, vec![(0, request)]).await.pop().is_some_and(|answer| answer.is_ok())
+        };
+        Ok(expired.into_iter().filter(|id| *id != one.id || !removed).collect())
+    }
+
+    /// Hands those hubs their part who have not taken it over yet, so many at most; gives how many there were.
+    pub(super) async fn sync(&self, most: usize) -> HubResult<usize> {
+        let mut membership = Membership::clone(&*self.membership.get()?);
+        let Some(_turn) = self.syncing.begin().filter(|_| !membership.out_of_sync.is_empty()) else {
+            return Ok(0);
+        };
+        let (list, maintenance) = (self.config.applied_at_all_hubs()?, self.config.stored_maintenance()?);
+        let subscriptions = self.subscriptions.subscriptions()?;
+        let hubs: Vec<usize> = membership.out_of_sync.iter().copied().take(most).collect();
+        let request = |hub: usize| {
+            let assignment = HubAssignment {
+                number: hub,
+                hub_count: membership.hub_count,
+                monitors: part_of(&list, &membership, hub),
+                maintenance: maintenance.clone(),
+                subscriptions: subscriptions.clone(),
+            };
+            (hub, HubRequest::Sync(assignment))
+        };
+        let requests = hubs.iter().copied().map(request).collect();
+        let answers = fleet::ask_each(&self.env, requests).await;
+        let taken = |hub: &usize| hubs.iter().zip(&answers).any(|(it, answer)| it == hub && answer.is_ok());
+        membership.out_of_sync.retain(|hub| !taken(hub));
+        self.membership.set(membership)?;
+        Ok(hubs.len())
+    }
+
+    /// Takes over what the first hub assigned to this one.
+    pub(super) fn take_assignment(&self, assignment: HubAssignment) -> HubResult<()> {
+        let HubAssignment { number, hub_count, monitors, maintenance, subscriptions } = assignment;
+        let membership = Membership { number, hub_count, ..Membership::default() };
+        self.store.get()?.set_all(vec![
+            change(Setting::Monitors, &monitors)?,
+            change(Setting::Membership, &membership)?,
+            change(Setting::Maintenance, &maintenance)?,
+            change(Setting::Subscriptions, &subscriptions)?,
+        ])?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Reads all lists anew when they are needed next.
+    pub(super) fn forget(&self) {
+        self.config.forget();
+        self.membership.forget();
+        self.subscriptions.forget();
+    }
+
+    /// Stores a list of monitors with its assignment, and hands the other hubs their parts.
+    async fn put_in_force(&self, list: &[Value], mut membership: Membership) -> HubResult<()> {
+        membership.mark_out_of_sync();
+        let all = match membership.hub_count {
+            1 => (Setting::AllMonitors, None),
+            _ => change(Setting::AllMonitors, &list)?,
+        };
+        self.store.get()?.set_all(vec![
+            change(Setting::Monitors, &part_of(list, &membership, 0))?,
+            change(Setting::Membership, &membership)?,
+            all,
+        ])?;
+        self.forget();
+        self.sync_all().await
+    }
+
+    /// Refuses a change while the other hubs are being told of an earlier one.
+    fn refuse_while_syncing(&self) -> HubResult<()> {
+        let wait = "the other hubs are being told of an earlier change; try again in a moment";
+        if self.syncing.is_taken() { Err(HubError::Conflict(wait.to_owned())) } else { Ok(()) }
+    }
+
+    /// Hands all other hubs their parts. An error where one of them did not take it over.
+    async fn sync_all(&self) -> HubResult<()> {
+        self.sync(usize::MAX).await?;
+        let left = &self.membership.get()?.out_of_sync;
+        let Some(first) = left.first() else { return Ok(()) };
+        Err(HubError::Unavailable(format!(
+            "the change is in force, but {} of the hubs did not take it over, hub-{first} the first of them; they are told with every tick, and sending it again does no harm",
+            left.len()
+        )))
+    }
+}

@@ -1,0 +1,78 @@
+//! What the hub knows of the other hubs; read from the store the first time.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::error::HubResult;
+use super::store_handle::{Cached, StoreHandle};
+use crate::fleet::membership::Membership;
+use crate::hub_api::{HubError, HubRequest};
+use crate::store::Setting;
+
+/// The stored [`Membership`].
+#[derive(Debug)]
+pub(super) struct MembershipState {
+    store: StoreHandle,
+    membership: Cached<Membership>,
+}
+
+impl MembershipState {
+    /// Reads from `store`.
+    pub(super) fn new(store: StoreHandle) -> Self {
+        MembershipState { store, membership: Cached::default() }
+    }
+
+    /// The hub's number, how many hubs there are, and which one watches which monitor.
+    pub(super) fn get(&self) -> HubResult<Rc<Membership>> {
+        self.membership
+            .get_or_load(|| Ok(self.store.get()?.setting(Setting::Membership)?.unwrap_or_default()))
+    }
+
+    /// Stores a change.
+    pub(super) fn set(&self, membership: Membership) -> HubResult<()> {
+        self.store.get()?.set(Setting::Membership, &membership)?;
+        self.membership.set(membership);
+        Ok(())
+    }
+
+    /// Notes that all other hubs have to take over a change.
+    pub(super) fn mark_out_of_sync(&self) -> HubResult<()> {
+        let mut membership = Membership::clone(&*self.get()?);
+        membership.mark_out_of_sync();
+        self.set(membership)
+    }
+
+    /// Reads anew when it is needed next.
+    pub(super) fn forget(&self) {
+        self.membership.forget();
+    }
+
+    /// Refuses a request that is for another hub, or for a hub that has not been assigned its monitors yet. `fixed` are the
+    /// monitors of `wrangler.toml`, which are the first hub's.
+    pub(super) fn check_ownership(
+        &self,
+        request: &HubRequest,
+        hub: usize,
+        fixed: &crate::config::Config,
+    ) -> HubResult<()> {
+        let membership = self.get()?;
+        if membership.number != hub {
+            return Err(HubError::NotFound("hub".to_owned()));
+        }
+        let (0, Some(monitor)) = (membership.number, request.monitor()) else { return Ok(()) };
+        if fixed.monitors.iter().any(|it| it.id == *monitor) {
+            return Ok(());
+        }
+        match membership.assignment.hub_of(monitor.as_str()).filter(|hub| *hub != 0) {
+            Some(owner) => Err(HubError::OtherHub(owner)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The part of a list of monitors that is a hub's.
+pub(super) fn part_of(list: &[Value], membership: &Membership, hub: usize) -> Vec<Value> {
+    let owner = |entry: &Value| membership.assignment.hub_of(entry.get("id")?.as_str()?);
+    list.iter().filter(|entry| owner(entry) == Some(hub)).cloned().collect()
+}
