@@ -180,7 +180,7 @@ export class Edge {
   /** Exports everything that is stored, as pages of JSON lines. @returns {Promise<string[]>} */
   async exportPages() {
     const pages = [];
-    for (let from = "0-0"; from; ) {
+    for (let from = "0-0-0"; from; ) {
       const response = await this.requestAsAdmin("GET", `/admin/export?from=${from}`);
       assert.equal(response.status, 200);
       const page = await response.text();
