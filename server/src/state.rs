@@ -110,7 +110,7 @@ impl State {
     }
 }
 
-/// What strangers are told (Contract 1).
+/// The figures of the public `/health`.
 fn health(reading: &Reading, status: Status) -> Health {
     Health { status, memory: reading.sample().to_health_memory(), uptime: reading.now.age.as_secs() }
 }

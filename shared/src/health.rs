@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// Contract 1, letter for letter.
+    /// The documented public body of `/health`, byte for byte.
     const CONTRACT: &str = r#"{"status":"healthy","memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30},"uptime":3600}"#;
 
     fn contract() -> Health {

@@ -1,4 +1,4 @@
-//! `GET /health`, `/health/live` and `/health/ready` (Contract 1).
+//! `GET /health`, `/health/live` and `/health/ready`, which are public.
 //!
 //! They are answered before the application is asked, from bytes that the sampler prepared: no route lookup, no layer, no
 //! allocator statistics, and nothing that pressure, a limit or a wedged handler could refuse. Only `/health/ready` waits,

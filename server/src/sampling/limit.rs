@@ -1,4 +1,4 @@
-//! How much memory there is to use, and who said so (Contract 2).
+//! The memory limit and its origin.
 
 use std::fmt;
 
