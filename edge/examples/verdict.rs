@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use heapbeat_monitors::condition::{Checked, Condition, Outcome, Scene, SeenBody};
+use heapbeat_monitors::condition::{Condition, ConditionResult, EvalContext, ObservedBody, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -128,9 +128,13 @@ fn judge(line: &[u8]) -> Result<String, String> {
         status: seen.status,
         duration: Duration::try_from_secs_f64(seen.duration_ms / 1000.0)
             .map_err(|_| "outcome.duration_ms should be a number of milliseconds from 0".to_owned())?,
-        body: if body.len() > LONGEST_BODY { SeenBody::TooLarge } else { SeenBody::Whole(body.as_bytes()) },
+        body: if body.len() > LONGEST_BODY {
+            ObservedBody::TooLarge
+        } else {
+            ObservedBody::Whole(body.as_bytes())
+        },
     };
-    let scene = Scene::new(outcome);
+    let scene = EvalContext::new(outcome);
     let checked: Vec<Checked> = conditions.iter().map(|condition| condition.check(&scene)).collect();
     let told = conditions.iter().zip(&checked).map(|(condition, checked)| LastReport {
         condition: condition.as_str(),

@@ -5,4 +5,4 @@
 mod assessment;
 mod prose;
 
-pub use assessment::{Assessment, Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+pub use assessment::{Assessment, Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};

@@ -35,7 +35,7 @@ impl Format {
 
 /// What kind of metric a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows until the process ends. Samples end in `_total`, which the family's name does not have.
     Counter,
     /// Goes up and down.
@@ -46,21 +46,21 @@ pub enum Kind {
     StateSet,
 }
 
-impl Kind {
+impl MetricKind {
     const fn name(self, format: Format) -> &'static str {
         match (self, format) {
-            (Kind::Counter, _) => "counter",
-            (Kind::Info, Format::OpenMetrics) => "info",
-            (Kind::StateSet, Format::OpenMetrics) => "stateset",
-            (Kind::Gauge | Kind::Info | Kind::StateSet, _) => "gauge",
+            (MetricKind::Counter, _) => "counter",
+            (MetricKind::Info, Format::OpenMetrics) => "info",
+            (MetricKind::StateSet, Format::OpenMetrics) => "stateset",
+            (MetricKind::Gauge | MetricKind::Info | MetricKind::StateSet, _) => "gauge",
         }
     }
 
     const fn suffix(self) -> &'static str {
         match self {
-            Kind::Counter => "_total",
-            Kind::Info => "_info",
-            Kind::Gauge | Kind::StateSet => "",
+            MetricKind::Counter => "_total",
+            MetricKind::Info => "_info",
+            MetricKind::Gauge | MetricKind::StateSet => "",
         }
     }
 }
@@ -77,7 +77,7 @@ pub struct Exposition {
 pub struct Family<'a> {
     exposition: &'a mut Exposition,
     name: &'a str,
-    kind: Kind,
+    kind: MetricKind,
 }
 
 impl Exposition {
@@ -89,7 +89,7 @@ impl Exposition {
 
     /// Begins a family. `name` is made of `a-z 0-9 _` and says its unit at its end, where it has one (`_bytes`,
     /// `_seconds`, `_ratio`); each name is used once.
-    pub fn family<'a>(&'a mut self, name: &'a str, kind: Kind, help: &str) -> Family<'a> {
+    pub fn family<'a>(&'a mut self, name: &'a str, kind: MetricKind, help: &str) -> Family<'a> {
         const UNITS: [&str; 3] = ["bytes", "seconds", "ratio"];
         // The older format counts the suffix into the family's name.
         let suffix = if self.format == Format::Prometheus { kind.suffix() } else { "" };
@@ -115,7 +115,7 @@ impl Exposition {
 
 impl Family<'_> {
     /// One sample. Values of labels may be any text.
-    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<Value>) -> &mut Self {
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<MetricValue>) -> &mut Self {
         let text = &mut self.exposition.text;
         let _ = write!(text, "{}{}", self.name, self.kind.suffix());
         for (index, (name, value)) in labels.iter().enumerate() {
@@ -137,34 +137,34 @@ impl Family<'_> {
 
 /// A number as it is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
+pub enum MetricValue {
     /// A count.
     Whole(u64),
     /// Anything else.
     Real(f64),
 }
 
-impl From<u64> for Value {
+impl From<u64> for MetricValue {
     fn from(value: u64) -> Self {
-        Value::Whole(value)
+        MetricValue::Whole(value)
     }
 }
 
-impl From<f64> for Value {
+impl From<f64> for MetricValue {
     fn from(value: f64) -> Self {
-        Value::Real(value)
+        MetricValue::Real(value)
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for MetricValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Value::Whole(value) => value.fmt(f),
-            Value::Real(value) if value.is_nan() => f.write_str("NaN"),
-            Value::Real(value) if value.is_infinite() => {
+            MetricValue::Whole(value) => value.fmt(f),
+            MetricValue::Real(value) if value.is_nan() => f.write_str("NaN"),
+            MetricValue::Real(value) if value.is_infinite() => {
                 f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" })
             }
-            Value::Real(value) => value.fmt(f),
+            MetricValue::Real(value) => value.fmt(f),
         }
     }
 }
@@ -189,13 +189,13 @@ mod tests {
 
     fn written(format: Format) -> String {
         let mut all = Exposition::new(format);
-        all.family("up_seconds", Kind::Gauge, "Age.").sample(&[], 1.5);
-        all.family("got_bytes", Kind::Counter, "Bytes.")
+        all.family("up_seconds", MetricKind::Gauge, "Age.").sample(&[], 1.5);
+        all.family("got_bytes", MetricKind::Counter, "Bytes.")
             .sample(&[("route", "GET /\"a\\b\"\n"), ("n", "1")], 7)
             .sample(&[("route", "é"), ("n", "2")], u64::MAX);
-        all.family("build", Kind::Info, "Which.").sample(&[("version", "1")], 1);
-        all.family("rung", Kind::StateSet, "Where.").states([("calm", true), ("shed", false)]);
-        all.family("odd_ratio", Kind::Gauge, "No numbers.")
+        all.family("build", MetricKind::Info, "Which.").sample(&[("version", "1")], 1);
+        all.family("rung", MetricKind::StateSet, "Where.").states([("calm", true), ("shed", false)]);
+        all.family("odd_ratio", MetricKind::Gauge, "No numbers.")
             .sample(&[("n", "1")], f64::NAN)
             .sample(&[("n", "2")], f64::NEG_INFINITY)
             .sample(&[("n", "3")], 1e300);

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use heapbeat_forecast::{Assessment, Verdict};
-use heapbeat_shared::openmetrics::{Exposition, Format, Kind};
+use heapbeat_shared::openmetrics::{Exposition, Format, MetricKind};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 
 use crate::attribution::Snapshot;
@@ -73,25 +73,30 @@ pub(crate) fn text(format: Format, figures: &MetricsSnapshot) -> String {
 }
 
 fn gauge(to: &mut Exposition, name: &str, help: &str, bytes: Bytes) {
-    to.family(name, Kind::Gauge, help).sample(&[], bytes.0);
+    to.family(name, MetricKind::Gauge, help).sample(&[], bytes.0);
 }
 
 fn about(to: &mut Exposition, figures: &MetricsSnapshot) {
     let reading = figures.reading;
     let labels = [("version", figures.version), ("heapbeat", env!("CARGO_PKG_VERSION"))];
-    to.family("heapbeat_build", Kind::Info, "What runs, and which heapbeat is in it.").sample(&labels, 1);
-    to.family("process_start_time_seconds", Kind::Gauge, "When the process started, in seconds since 1970.")
-        .sample(&[], seconds(figures.started));
-    to.family("heapbeat_uptime_seconds", Kind::Gauge, "Age of the process.")
+    to.family("heapbeat_build", MetricKind::Info, "What runs, and which heapbeat is in it.")
+        .sample(&labels, 1);
+    to.family(
+        "process_start_time_seconds",
+        MetricKind::Gauge,
+        "When the process started, in seconds since 1970.",
+    )
+    .sample(&[], seconds(figures.started));
+    to.family("heapbeat_uptime_seconds", MetricKind::Gauge, "Age of the process.")
         .sample(&[], reading.now.age.as_secs_f64());
     let age = figures.now.0.saturating_sub(reading.now.wall.0).max(0);
     to.family(
         "heapbeat_sample_age_seconds",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Age of the figures of memory; large when the sampler is stuck.",
     )
     .sample(&[], seconds(UnixMillis(age)));
-    to.family("process_cpu_seconds", Kind::Counter, "CPU time, user and system.")
+    to.family("process_cpu_seconds", MetricKind::Counter, "CPU time, user and system.")
         .sample(&[], reading.cpu.as_secs_f64());
 }
 
@@ -100,7 +105,7 @@ fn process(to: &mut Exposition, memory: &ProcessMemory) {
     gauge(to, "process_resident_memory_max_bytes", "Highest resident set so far.", memory.peak);
     let mut parts = to.family(
         "heapbeat_process_memory_bytes",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Parts of the process's memory; without swap they make the resident set.",
     );
     for (part, bytes) in
@@ -108,9 +113,10 @@ fn process(to: &mut Exposition, memory: &ProcessMemory) {
     {
         parts.sample(&[("part", part)], bytes.0);
     }
-    to.family("process_threads", Kind::Gauge, "Threads.").sample(&[], u64::from(memory.threads));
+    to.family("process_threads", MetricKind::Gauge, "Threads.").sample(&[], u64::from(memory.threads));
     if let Some(count) = memory.descriptors {
-        to.family("process_open_fds", Kind::Gauge, "Open file descriptors.").sample(&[], u64::from(count));
+        to.family("process_open_fds", MetricKind::Gauge, "Open file descriptors.")
+            .sample(&[], u64::from(count));
     }
 }
 
@@ -147,7 +153,7 @@ fn cgroup(to: &mut Exposition, memory: &CgroupMemory) {
     let events = memory.events;
     let mut family = to.family(
         "heapbeat_cgroup_memory_events",
-        Kind::Counter,
+        MetricKind::Counter,
         "What happened for want of memory, as the kernel counts it.",
     );
     for (event, count) in
@@ -159,7 +165,7 @@ fn cgroup(to: &mut Exposition, memory: &CgroupMemory) {
 
 fn guard(to: &mut Exposition, figures: &MetricsSnapshot) {
     let (reading, purges) = (figures.reading, figures.purges);
-    to.family("heapbeat_memory_limit_bytes", Kind::Gauge, "The limit in force, and who set it.")
+    to.family("heapbeat_memory_limit_bytes", MetricKind::Gauge, "The limit in force, and who set it.")
         .sample(&[("origin", reading.limit.origin.as_str())], reading.limit.bytes.0);
     gauge(
         to,
@@ -167,31 +173,35 @@ fn guard(to: &mut Exposition, figures: &MetricsSnapshot) {
         "What is judged against the limit.",
         reading.working_set(),
     );
-    to.family("heapbeat_pressure", Kind::StateSet, "Where memory stands on the ladder.")
+    to.family("heapbeat_pressure", MetricKind::StateSet, "Where memory stands on the ladder.")
         .states(Pressure::ALL.map(|rung| (rung.as_str(), rung == figures.pressure)));
-    to.family("heapbeat_shed_ratio", Kind::Gauge, "Share of new requests that is refused at present.")
+    to.family("heapbeat_shed_ratio", MetricKind::Gauge, "Share of new requests that is refused at present.")
         .sample(&[], f64::from(figures.shed) / 1000.0);
-    to.family("heapbeat_shed_requests", Kind::Counter, "Requests refused for want of memory.")
+    to.family("heapbeat_shed_requests", MetricKind::Counter, "Requests refused for want of memory.")
         .sample(&[], figures.refused);
-    to.family("heapbeat_purges", Kind::Counter, "Times that caches were shrunk and the allocator gave back.")
-        .sample(&[], purges.count);
-    to.family("heapbeat_purged_bytes", Kind::Counter, "What the working set fell by in them.")
+    to.family(
+        "heapbeat_purges",
+        MetricKind::Counter,
+        "Times that caches were shrunk and the allocator gave back.",
+    )
+    .sample(&[], purges.count);
+    to.family("heapbeat_purged_bytes", MetricKind::Counter, "What the working set fell by in them.")
         .sample(&[], purges.bytes);
-    to.family("heapbeat_purge_seconds", Kind::Counter, "Time spent in them, on a thread of their own.")
+    to.family("heapbeat_purge_seconds", MetricKind::Counter, "Time spent in them, on a thread of their own.")
         .sample(&[], purges.micros as f64 / 1e6);
     if let Some(late) = reading.runtime_late {
         let help = "How late a task of the async runtime ran, at worst within the last minute.";
-        to.family("heapbeat_runtime_late_seconds", Kind::Gauge, help).sample(&[], late.as_secs_f64());
+        to.family("heapbeat_runtime_late_seconds", MetricKind::Gauge, help).sample(&[], late.as_secs_f64());
     }
 }
 
 fn forecast(to: &mut Exposition, assessment: &Assessment) {
-    to.family("heapbeat_forecast_verdict", Kind::StateSet, "Whether memory leaks.")
+    to.family("heapbeat_forecast_verdict", MetricKind::StateSet, "Whether memory leaks.")
         .states(Verdict::ALL.map(|verdict| (verdict.as_str(), verdict == assessment.verdict)));
     if let Some(slope) = assessment.slope {
         to.family(
             "heapbeat_forecast_growth_bytes_per_second",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "How fast memory grows, with its 95 % interval.",
         )
         .sample(&[("bound", "low")], slope.low.0)
@@ -201,7 +211,7 @@ fn forecast(to: &mut Exposition, assessment: &Assessment) {
     if let Some(time) = assessment.time_to_limit {
         to.family(
             "heapbeat_forecast_time_to_limit_seconds",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "When the limit is reached, from now, with its interval.",
         )
         .sample(&[("bound", "earliest")], time.earliest.as_secs_f64())
@@ -215,31 +225,39 @@ fn routes(to: &mut Exposition, snapshot: &Snapshot) {
     let mut routes: Vec<_> = snapshot.routes.iter().collect();
     routes.sort_unstable_by_key(|route| route.route);
     let mut family =
-        |name: &str, kind: Kind, help: &str, of: &dyn Fn(&crate::attribution::RouteMemory) -> u64| {
+        |name: &str, kind: MetricKind, help: &str, of: &dyn Fn(&crate::attribution::RouteMemory) -> u64| {
             let mut family = to.family(name, kind, help);
             for route in &routes {
                 family.sample(&[("route", route.route)], of(route));
             }
         };
-    family("heapbeat_route_requests", Kind::Counter, "Requests that ended, however they ended.", &|r| {
-        r.requests
-    });
-    family("heapbeat_route_allocated_bytes", Kind::Counter, "What requests allocated, kept or not.", &|r| {
-        r.churn_bytes
-    });
-    family("heapbeat_route_live_bytes", Kind::Gauge, "What the route holds now: an estimate.", &|r| {
+    family(
+        "heapbeat_route_requests",
+        MetricKind::Counter,
+        "Requests that ended, however they ended.",
+        &|r| r.requests,
+    );
+    family(
+        "heapbeat_route_allocated_bytes",
+        MetricKind::Counter,
+        "What requests allocated, kept or not.",
+        &|r| r.churn_bytes,
+    );
+    family("heapbeat_route_live_bytes", MetricKind::Gauge, "What the route holds now: an estimate.", &|r| {
         r.live_bytes
     });
-    family("heapbeat_route_live_error_bytes", Kind::Gauge, "One standard error of that.", &|r| r.live_error);
+    family("heapbeat_route_live_error_bytes", MetricKind::Gauge, "One standard error of that.", &|r| {
+        r.live_error
+    });
     family(
         "heapbeat_route_over_budget_requests",
-        Kind::Counter,
+        MetricKind::Counter,
         "Requests ended or refused for their budget.",
         &|r| r.over_budget,
     );
     to.family(
         "heapbeat_samples_dropped",
-        Kind::Counter,
+        MetricKind::Counter,
         "Samples of allocations that found no room; live bytes are too low by them.",
     )
     .sample(&[], snapshot.sampling.dropped);
@@ -251,19 +269,20 @@ fn dependencies(to: &mut Exposition, findings: &[DependencyStatus]) {
     }
     let mut up = to.family(
         "heapbeat_dependency_up",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Whether the dependency could be worked with when it was last checked.",
     );
     for finding in findings {
         up.sample(&[("dependency", &finding.name)], u64::from(finding.ok));
     }
-    let mut took = to.family("heapbeat_dependency_check_seconds", Kind::Gauge, "How long that check took.");
+    let mut took =
+        to.family("heapbeat_dependency_check_seconds", MetricKind::Gauge, "How long that check took.");
     for finding in findings {
         took.sample(&[("dependency", &finding.name)], finding.took_ms as f64 / 1e3);
     }
     let mut figures = to.family(
         "heapbeat_dependency_figure",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "What the check told beside that, such as the size of a pool.",
     );
     for finding in findings {
@@ -277,17 +296,25 @@ fn visits(to: &mut Exposition, visits: EdgeVisits) {
     if let Some(last) = visits.last {
         to.family(
             "heapbeat_watcher_visit_age_seconds",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Time since the edge last asked for the report.",
         )
         .sample(&[], last.as_secs_f64());
-        to.family("heapbeat_watcher_silent", Kind::Gauge, "Whether the edge should have asked again by now.")
-            .sample(&[], u64::from(visits.silent));
+        to.family(
+            "heapbeat_watcher_silent",
+            MetricKind::Gauge,
+            "Whether the edge should have asked again by now.",
+        )
+        .sample(&[], u64::from(visits.silent));
     }
     if let Some((delivered, lost)) = visits.alerts {
-        to.family("heapbeat_alerts", Kind::Counter, "Alerts of this process's own, by what became of them.")
-            .sample(&[("outcome", "delivered")], delivered)
-            .sample(&[("outcome", "lost")], lost);
+        to.family(
+            "heapbeat_alerts",
+            MetricKind::Counter,
+            "Alerts of this process's own, by what became of them.",
+        )
+        .sample(&[("outcome", "delivered")], delivered)
+        .sample(&[("outcome", "lost")], lost);
     }
 }
 

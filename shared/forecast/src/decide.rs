@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
-use heapbeat_shared::forecast::{Assessment, Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+use heapbeat_shared::forecast::{Assessment, Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 
-use super::point::{Kind, TOTAL};
+use super::point::{FigureSet, TOTAL};
 use super::pyramid::{BUCKETS, Pyramid, WARM_UP_MS};
 use super::trend::{Doubt, Growth, Trend, Window, objection};
 
@@ -43,9 +43,9 @@ const FARTHEST: f64 = 30.0;
 const BESIDE: f64 = 0.25;
 
 /// The verdict on everything seen up to `elapsed` milliseconds after the origin.
-pub(super) fn assess(pyramid: &Pyramid, kind: Kind, elapsed: u64, limit: Bytes) -> Assessment {
+pub(super) fn assess(pyramid: &Pyramid, kind: FigureSet, elapsed: u64, limit: Bytes) -> Assessment {
     let skip = (elapsed / 5).min(WARM_UP_MS);
-    let ask = Ask { pyramid, skip, elapsed, limit };
+    let ask = Assessor { pyramid, skip, elapsed, limit };
     // The first part is what the application holds, or all that is known.
     let mut parts = kind.parts().iter().map(|(channel, place)| ask.part(*channel, *place));
     let Some(own) = parts.next() else { return unknown(limit, elapsed) };
@@ -53,7 +53,7 @@ pub(super) fn assess(pyramid: &Pyramid, kind: Kind, elapsed: u64, limit: Bytes) 
     let leaks = matches!(judged, Some(found) if found.verdict == Verdict::Leaking);
     // A gap that grows many times as fast as what leaks is what reaches the limit, and the leak would be said to.
     let beside = parts
-        .filter(|part| !leaks || part.place == Place::Gap && part.established.is_some())
+        .filter(|part| !leaks || part.place == MemoryPart::Gap && part.established.is_some())
         .find_map(|part| ask.beside(&part, &own));
     beside.or(judged).unwrap_or_else(|| ask.quiet(&own))
 }
@@ -63,7 +63,7 @@ pub(super) fn unknown(limit: Bytes, elapsed: u64) -> Assessment {
     Assessment {
         verdict: Verdict::Unknown,
         basis: Basis::TooShort,
-        place: Place::Memory,
+        place: MemoryPart::Memory,
         slope: None,
         time_to_limit: None,
         detectable: None,
@@ -73,9 +73,9 @@ pub(super) fn unknown(limit: Bytes, elapsed: u64) -> Assessment {
     }
 }
 
-/// A window's trend, and where to find the window again.
+/// The trend of one window, with the position of the window.
 #[derive(Clone, Copy)]
-struct Seen {
+struct WindowTrend {
     level: usize,
     count: usize,
     trend: Trend,
@@ -84,21 +84,21 @@ struct Seen {
 /// One part of memory through all windows.
 struct Part {
     channel: usize,
-    place: Place,
+    place: MemoryPart,
     /// The longest window, whatever it shows.
-    longest: Option<Seen>,
+    longest: Option<WindowTrend>,
     /// The longest that establishes a rise.
-    established: Option<Seen>,
+    established: Option<WindowTrend>,
     /// The longest that shows a rise that is in doubt.
-    doubtful: Option<(Seen, Doubt)>,
+    doubtful: Option<(WindowTrend, Doubt)>,
     /// The longest that shows a rise that is over.
-    over: Option<Seen>,
-    /// Bytes per second that the most sensitive window could have told from what is usual.
+    over: Option<WindowTrend>,
+    /// Bytes per second that the most sensitive window could have distinguished from the usual variation.
     detectable: Option<Rate>,
 }
 
-/// What is asked, of what.
-struct Ask<'a> {
+/// The inputs of an assessment.
+struct Assessor<'a> {
     pyramid: &'a Pyramid,
     /// Milliseconds at the start that do not count.
     skip: u64,
@@ -107,19 +107,19 @@ struct Ask<'a> {
     limit: Bytes,
 }
 
-impl Ask<'_> {
+impl Assessor<'_> {
     fn window(&self, channel: usize, level: usize, count: usize) -> Option<Window> {
         Window::of(&self.pyramid.levels()[level], channel, count, self.skip)
     }
 
-    fn part(&self, channel: usize, place: Place) -> Part {
-        let mut seen: Vec<Seen> = Vec::with_capacity(self.pyramid.levels().len() * COUNTS.len());
+    fn part(&self, channel: usize, place: MemoryPart) -> Part {
+        let mut seen: Vec<WindowTrend> = Vec::with_capacity(self.pyramid.levels().len() * COUNTS.len());
         for level in 0..self.pyramid.levels().len() {
             // A shorter window of a level that is not full would be the same again.
             let held = self.pyramid.levels()[level].len();
             for count in COUNTS.into_iter().filter(|count| *count == BUCKETS || *count < held) {
                 if let Some(window) = self.window(channel, level, count) {
-                    seen.push(Seen { level, count, trend: window.examine() });
+                    seen.push(WindowTrend { level, count, trend: window.examine() });
                 }
             }
         }
@@ -134,7 +134,7 @@ impl Ask<'_> {
         };
         for one in &seen {
             let span = one.trend.span;
-            let keep = |slot: &mut Option<Seen>| {
+            let keep = |slot: &mut Option<WindowTrend>| {
                 if slot.is_none_or(|held| held.trend.span < span) {
                     *slot = Some(*one);
                 }
@@ -192,8 +192,10 @@ impl Ask<'_> {
         let time = doubt.is_none().then(|| self.time_to_limit(part.channel, &seen)).flatten();
         let early = doubt.is_none().then(|| too_early(&seen.trend, time)).flatten();
         Some(match (part.place, doubt) {
-            (Place::Outside, Some(doubt)) => self.rise(Verdict::Growing, doubt.into(), part, &seen, None),
-            (Place::Outside, None) => {
+            (MemoryPart::Outside, Some(doubt)) => {
+                self.rise(Verdict::Growing, doubt.into(), part, &seen, None)
+            }
+            (MemoryPart::Outside, None) => {
                 self.rise(Verdict::Growing, early.unwrap_or(Basis::Elsewhere), part, &seen, time)
             }
             _ => self.rise(Verdict::Fragmenting, Basis::HeapFlat, part, &seen, time),
@@ -205,7 +207,7 @@ impl Ask<'_> {
         verdict: Verdict,
         basis: Basis,
         part: &Part,
-        seen: &Seen,
+        seen: &WindowTrend,
         time: Option<TimeToLimit>,
     ) -> Assessment {
         let (low, high) = seen.trend.interval;
@@ -252,7 +254,7 @@ impl Ask<'_> {
 
     /// When the total reaches the limit, from now, if a rise in `channel` goes on. The total is noisier than its parts:
     /// where nothing says that its slope is another, the part's is expected, and the interval spans both.
-    fn time_to_limit(&self, channel: usize, seen: &Seen) -> Option<TimeToLimit> {
+    fn time_to_limit(&self, channel: usize, seen: &WindowTrend) -> Option<TimeToLimit> {
         let total = self.window(TOTAL, seen.level, seen.count)?;
         let (line, (total_low, total_high)) = total.line();
         let (part_low, part_high) = seen.trend.interval;

@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use heapbeat_shared::{Bytes, UnixMillis};
 
-pub use heapbeat_shared::forecast::{Assessment, Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+pub use heapbeat_shared::forecast::{Assessment, Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 pub use point::{Heap, Point};
 
 use imminent::Latest;
-use point::Kind;
+use point::FigureSet;
 use pyramid::Pyramid;
 
 /// A reading older than the newest by more than this begins another series; by less, it came late and is dropped.
@@ -61,7 +61,7 @@ pub struct Forecaster {
 struct Span {
     first: UnixMillis,
     last: UnixMillis,
-    kind: Kind,
+    kind: FigureSet,
 }
 
 impl Span {

@@ -4,7 +4,7 @@
 //! other resident memory. The verdict depends on the split: only growth of the live heap is retention, and the remedies
 //! differ.
 
-use heapbeat_shared::forecast::Place;
+use heapbeat_shared::forecast::MemoryPart;
 use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
 /// One reading.
@@ -52,7 +52,7 @@ pub(super) const TOTAL: usize = 0;
 
 /// Which of a point's figures are known; it decides what each channel holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FigureSet {
     /// Only the total.
     Single,
     /// Total and live heap.
@@ -61,29 +61,29 @@ pub(super) enum Kind {
     Full,
 }
 
-impl Kind {
+impl FigureSet {
     /// Every channel that is watched for growth, with its place.
-    pub(super) const fn parts(self) -> &'static [(usize, Place)] {
+    pub(super) const fn parts(self) -> &'static [(usize, MemoryPart)] {
         match self {
-            Kind::Single => &[(TOTAL, Place::Memory)],
-            Kind::Process => &[(1, Place::Heap), (2, Place::Beyond)],
-            Kind::Full => &[(1, Place::Heap), (2, Place::Gap), (3, Place::Outside)],
+            FigureSet::Single => &[(TOTAL, MemoryPart::Memory)],
+            FigureSet::Process => &[(1, MemoryPart::Heap), (2, MemoryPart::Beyond)],
+            FigureSet::Full => &[(1, MemoryPart::Heap), (2, MemoryPart::Gap), (3, MemoryPart::Outside)],
         }
     }
 }
 
 impl Point {
     /// The kind of this point and its figure for every channel; a channel that the kind lacks is 0.
-    pub(super) fn channels(&self) -> (Kind, [u64; CHANNELS]) {
+    pub(super) fn channels(&self) -> (FigureSet, [u64; CHANNELS]) {
         let total = self.total;
         match self.heap {
-            None => (Kind::Single, [total.0, 0, 0, 0]),
+            None => (FigureSet::Single, [total.0, 0, 0, 0]),
             Some(Heap { used, resident: None }) => {
-                (Kind::Process, [total.0, used.0, total.saturating_sub(used).0, 0])
+                (FigureSet::Process, [total.0, used.0, total.saturating_sub(used).0, 0])
             }
             Some(Heap { used, resident: Some(resident) }) => {
                 let gap = resident.saturating_sub(used).0;
-                (Kind::Full, [total.0, used.0, gap, total.saturating_sub(resident).0])
+                (FigureSet::Full, [total.0, used.0, gap, total.saturating_sub(resident).0])
             }
         }
     }

@@ -64,14 +64,14 @@ fn the_growing_part_decides_the_verdict() {
         let found = Forecaster::of(points).assess(LIMIT);
         (found.verdict, found.place)
     };
-    assert_eq!(run(2.0, 2.0, 2.0), (Verdict::Leaking, Place::Heap));
-    assert_eq!(run(0.0, 2.0, 2.0), (Verdict::Fragmenting, Place::Gap));
-    assert_eq!(run(0.0, 0.0, 2.0), (Verdict::Growing, Place::Outside));
-    assert_eq!(run(0.0, 0.0, 0.0), (Verdict::Steady, Place::Heap));
+    assert_eq!(run(2.0, 2.0, 2.0), (Verdict::Leaking, MemoryPart::Heap));
+    assert_eq!(run(0.0, 2.0, 2.0), (Verdict::Fragmenting, MemoryPart::Gap));
+    assert_eq!(run(0.0, 0.0, 2.0), (Verdict::Growing, MemoryPart::Outside));
+    assert_eq!(run(0.0, 0.0, 0.0), (Verdict::Steady, MemoryPart::Heap));
     // What leaks beside a gap that grows fourteen times as fast is not what takes the memory.
-    assert_eq!(run(0.2, 3.0, 3.0), (Verdict::Fragmenting, Place::Gap));
+    assert_eq!(run(0.2, 3.0, 3.0), (Verdict::Fragmenting, MemoryPart::Gap));
     // A gap that grows because the heap does is no fragmentation.
-    assert_eq!(run(2.0, 2.2, 2.2), (Verdict::Leaking, Place::Heap));
+    assert_eq!(run(2.0, 2.2, 2.2), (Verdict::Leaking, MemoryPart::Heap));
 }
 
 fn megabytes(mb: f64) -> Bytes {

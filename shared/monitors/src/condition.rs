@@ -17,14 +17,14 @@ mod path;
 mod print;
 
 pub use error::ConditionError;
-pub use eval_context::{Outcome, Scene, SeenBody};
+pub use eval_context::{EvalContext, ObservedBody, Outcome};
 
 use self::element::{Element, Resolved};
 
 /// Longest condition, in bytes.
 pub const LONGEST: usize = 512;
 
-/// Most characters of one side in [`Checked::shown`]; what is longer is cut there, and says so.
+/// Most characters of one side in [`ConditionResult::shown`]; what is longer is cut there, and says so.
 const MOST_SHOWN: usize = 200;
 
 /// As Gatus has it: where one side is a pattern, this much of the other is enough to recognise it.
@@ -41,7 +41,7 @@ pub struct Condition {
 
 /// What became of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
+pub struct ConditionResult {
     /// Whether it holds.
     pub ok: bool,
     /// The condition as written; where it does not hold, with what was found in parentheses. It may hold text
@@ -119,16 +119,16 @@ impl Condition {
     }
 
     /// Whether it holds.
-    pub fn holds(&self, scene: &Scene<'_>) -> bool {
+    pub fn holds(&self, scene: &EvalContext<'_>) -> bool {
         self.relate(&self.left.resolve(scene), &self.right.resolve(scene))
     }
 
     /// Whether it holds, and what to tell its owner.
-    pub fn check(&self, scene: &Scene<'_>) -> Checked {
+    pub fn check(&self, scene: &EvalContext<'_>) -> ConditionResult {
         let (left, right) = (self.left.resolve(scene), self.right.resolve(scene));
         let ok = self.relate(&left, &right);
         let shown = if ok { self.text.clone() } else { self.show(&left, &right) };
-        Checked { ok, shown }
+        ConditionResult { ok, shown }
     }
 
     fn relate(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> bool {

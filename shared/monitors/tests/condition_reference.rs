@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use heapbeat_monitors::condition::{Condition, Outcome, Scene, SeenBody};
+use heapbeat_monitors::condition::{Condition, EvalContext, ObservedBody, Outcome};
 use proptest::prelude::*;
 use serde_json::Value;
 
 mod reference {
-    use super::{Outcome, SeenBody, Value};
+    use super::{ObservedBody, Outcome, Value};
 
     /// What holds, and what is shown.
     pub(super) fn check(text: &str, outcome: &Outcome<'_>) -> (bool, String) {
@@ -96,7 +96,7 @@ mod reference {
     }
 
     fn value(written: &str, outcome: &Outcome<'_>) -> Option<Found> {
-        let SeenBody::Whole(bytes) = outcome.body else { return None };
+        let ObservedBody::Whole(bytes) = outcome.body else { return None };
         let body = std::str::from_utf8(bytes).expect("the generator makes text");
         match written.to_uppercase().as_str() {
             "[STATUS]" => return Some(Found::Text(outcome.status.to_string())),
@@ -320,9 +320,9 @@ proptest! {
         millis in 0_u64..5000,
         connected: bool,
     ) {
-        let body = SeenBody::Whole(body.as_bytes());
+        let body = ObservedBody::Whole(body.as_bytes());
         let outcome = Outcome { connected, status, duration: Duration::from_millis(millis), body };
-        let checked = Condition::parse(&text).unwrap().check(&Scene::new(outcome));
+        let checked = Condition::parse(&text).unwrap().check(&EvalContext::new(outcome));
         prop_assert_eq!((checked.ok, checked.shown), reference::check(&text, &outcome), "{}", text);
     }
 
@@ -336,9 +336,9 @@ proptest! {
                 connected: true,
                 status: 200,
                 duration: Duration::from_millis(5),
-                body: SeenBody::Whole(&body),
+                body: ObservedBody::Whole(&body),
             };
-            let scene = Scene::new(outcome);
+            let scene = EvalContext::new(outcome);
             prop_assert_eq!(condition.check(&scene).ok, condition.holds(&scene));
         }
     }

@@ -106,7 +106,7 @@ pub enum Basis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
-pub enum Place {
+pub enum MemoryPart {
     /// The only figure that is known; its parts are unknown.
     #[n(0)]
     Memory,
@@ -124,15 +124,15 @@ pub enum Place {
     Beyond,
 }
 
-impl Place {
+impl MemoryPart {
     /// The part as it stands in a sentence: "the live heap".
     pub const fn phrase(self) -> &'static str {
         match self {
-            Place::Memory => "memory",
-            Place::Heap => "the live heap",
-            Place::Gap => "what the allocator keeps beyond the live heap",
-            Place::Outside => "memory outside the heap",
-            Place::Beyond => "resident memory beyond the live heap",
+            MemoryPart::Memory => "memory",
+            MemoryPart::Heap => "the live heap",
+            MemoryPart::Gap => "what the allocator keeps beyond the live heap",
+            MemoryPart::Outside => "memory outside the heap",
+            MemoryPart::Beyond => "resident memory beyond the live heap",
         }
     }
 }
@@ -207,7 +207,7 @@ pub struct Assessment {
     pub basis: Basis,
     /// The part of memory that grows; of a steady series, the part that was examined.
     #[n(2)]
-    pub place: Place,
+    pub place: MemoryPart,
     /// How fast the floor of `place` rises; absent where there is no rise to speak of.
     #[serde(rename = "slope_bytes_per_second")]
     #[n(3)]

@@ -11,18 +11,18 @@ impl Assessment {
     /// One JSON object: the fields, and `sentence` for people.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
-        struct Told<'a> {
+        struct AssessmentJson<'a> {
             #[serde(flatten)]
             assessment: &'a Assessment,
             sentence: String,
         }
-        let told = Told { assessment: self, sentence: self.to_string() };
-        serde_json::to_string(&told).expect("numbers and fixed words always serialise")
+        let json = AssessmentJson { assessment: self, sentence: self.to_string() };
+        serde_json::to_string(&json).expect("numbers and fixed words always serialise")
     }
 
     /// Several lines for a terminal, without colours, each ended by a newline.
     pub fn report(&self) -> String {
-        Report(self).to_string()
+        TerminalText(self).to_string()
     }
 
     /// Why, as the second half of a sentence.
@@ -74,33 +74,33 @@ impl fmt::Display for Assessment {
 }
 
 /// The lines of [`Assessment::report`].
-struct Report<'a>(&'a Assessment);
+struct TerminalText<'a>(&'a Assessment);
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for TerminalText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = self.0;
-        writeln!(f, "{told}\n\n  verdict      {}", told.verdict.as_str())?;
-        if let Some(slope) = told.slope {
+        let json = self.0;
+        writeln!(f, "{json}\n\n  verdict      {}", json.verdict.as_str())?;
+        if let Some(slope) = json.slope {
             writeln!(f, "  slope        {} ({} to {})", slope.expected, slope.low, slope.high)?;
         }
-        match told.time_to_limit {
+        match json.time_to_limit {
             Some(TimeToLimit { expected, earliest, latest }) => writeln!(
                 f,
                 "  limit        {} in {} ({} to {})",
-                told.limit,
+                json.limit,
                 Span(expected),
                 Span(earliest),
                 Span(latest)
             )?,
-            None => writeln!(f, "  limit        {}, no forecast", told.limit)?,
+            None => writeln!(f, "  limit        {}, no forecast", json.limit)?,
         }
-        match told.detectable {
+        match json.detectable {
             Some(rate) => {
                 writeln!(f, "  detectable   {rate} and more; a slower leak would not have been seen")?;
             }
             None => writeln!(f, "  detectable   nothing yet")?,
         }
-        writeln!(f, "  observed     {} (figures rest on {})", Span(told.observed), Span(told.window))
+        writeln!(f, "  observed     {} (figures rest on {})", Span(json.observed), Span(json.window))
     }
 }
 

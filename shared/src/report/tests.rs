@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::EventKind;
-use crate::forecast::{Basis, Place, Verdict};
+use crate::forecast::{Basis, MemoryPart, Verdict};
 
 /// What is forecast before anything was seen.
 fn unknown() -> Assessment {
     Assessment {
         verdict: Verdict::Unknown,
         basis: Basis::TooShort,
-        place: Place::Memory,
+        place: MemoryPart::Memory,
         slope: None,
         time_to_limit: None,
         detectable: None,

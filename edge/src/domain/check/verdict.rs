@@ -1,6 +1,6 @@
 //! From an answer to a verdict: what the monitor's conditions make of it.
 
-use heapbeat_monitors::condition::{Condition, Outcome, Placeholder, Scene, SeenBody};
+use heapbeat_monitors::condition::{Condition, EvalContext, ObservedBody, Outcome, Placeholder};
 use heapbeat_shared::{Health, HealthError};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -80,16 +80,16 @@ pub fn wants_another_try(monitor: &Monitor, result: &Result<Answer, Missed>) -> 
 fn wants_no_answer(monitor: &Monitor) -> bool {
     matches!(monitor.kind(), Kind::Http | Kind::Tcp)
         && monitor.conditions.iter().any(|condition| condition.asks_about(Placeholder::Connected))
-        && broken(&monitor.conditions, &Scene::new(Outcome::UNREACHED)).is_none()
+        && broken(&monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
 }
 
 /// The first of `conditions` that does not hold, as a reason for the public.
-fn broken(conditions: &[Condition], scene: &Scene<'_>) -> Option<Failure> {
+fn broken(conditions: &[Condition], scene: &EvalContext<'_>) -> Option<Failure> {
     let (index, condition) = conditions.iter().enumerate().find(|(_, condition)| !condition.holds(scene))?;
     let seen = scene.outcome;
     let asks_about = |placeholder| condition.asks_about(placeholder);
     Some(match seen.body {
-        SeenBody::TooLarge if asks_about(Placeholder::Body) => Failure::BodyTooLarge,
+        ObservedBody::TooLarge if asks_about(Placeholder::Body) => Failure::BodyTooLarge,
         _ if seen.connected && asks_about(Placeholder::Status) => Failure::Status(seen.status),
         _ if seen.connected && asks_about(Placeholder::ResponseTime) => Failure::Slow(seen.millis()),
         _ => Failure::Condition(u16::try_from(index + 1).unwrap_or(u16::MAX)),
@@ -98,12 +98,12 @@ fn broken(conditions: &[Condition], scene: &Scene<'_>) -> Option<Failure> {
 
 fn with_answer(monitor: &Monitor, answer: &Answer) -> Judged {
     let body = match &answer.body {
-        Body::Whole(bytes) => SeenBody::Whole(bytes),
-        Body::Unread => SeenBody::Whole(b""),
-        Body::TooLarge => SeenBody::TooLarge,
+        Body::Whole(bytes) => ObservedBody::Whole(bytes),
+        Body::Unread => ObservedBody::Whole(b""),
+        Body::TooLarge => ObservedBody::TooLarge,
     };
     let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency, body };
-    let scene = Scene::new(outcome);
+    let scene = EvalContext::new(outcome);
     let health = match monitor.kind() {
         Kind::Http | Kind::Tcp | Kind::Heartbeat => Ok(None),
         Kind::Heapbeat => health(&answer.body).map(Some),

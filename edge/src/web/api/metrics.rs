@@ -3,7 +3,7 @@
 //! Labels are bounded by the configuration: ids, names, windows, and reasons from a fixed set of sentences without their numbers. An unknown
 //! figure has no sample, as a zero would be a guess.
 
-use heapbeat_shared::openmetrics::{Exposition, Format, Kind};
+use heapbeat_shared::openmetrics::{Exposition, Format, MetricKind};
 use heapbeat_shared::units::BYTES_PER_MB;
 use heapbeat_shared::{Megabytes, UnixMillis};
 
@@ -69,7 +69,7 @@ pub fn render_metrics(format: Format, status: &StatusView) -> String {
     let monitors = &status.monitors;
     write_states(&mut all, monitors);
     for Figure { name, help, read } in &MONITOR_GAUGES {
-        let mut family = all.family(name, Kind::Gauge, help);
+        let mut family = all.family(name, MetricKind::Gauge, help);
         for it in monitors {
             if let Some(figure) = read(it) {
                 family.sample(&[("monitor", &it.id)], figure);
@@ -77,7 +77,7 @@ pub fn render_metrics(format: Format, status: &StatusView) -> String {
         }
     }
     let name = "heapbeat_monitor_last_exit_timestamp_seconds";
-    let mut family = all.family(name, Kind::Gauge, "Exit of the previous instance, by kind");
+    let mut family = all.family(name, MetricKind::Gauge, "Exit of the previous instance, by kind");
     for it in monitors {
         if let Some(exit) = &it.last_exit {
             family.sample(&[("monitor", &it.id), ("kind", exit.kind.as_str())], seconds(exit.at.0));
@@ -97,29 +97,29 @@ pub fn render_metrics(format: Format, status: &StatusView) -> String {
     );
     if let Some(updated) = status.updated {
         let name = "heapbeat_edge_last_tick_timestamp_seconds";
-        all.family(name, Kind::Gauge, "Time of the last tick").sample(&[], seconds(updated.0));
+        all.family(name, MetricKind::Gauge, "Time of the last tick").sample(&[], seconds(updated.0));
     }
-    write_edge(&mut all, Kind::Gauge, &EDGE_GAUGES, &status.edge);
-    write_edge(&mut all, Kind::Counter, &EDGE_COUNTERS, &status.edge);
+    write_edge(&mut all, MetricKind::Gauge, &EDGE_GAUGES, &status.edge);
+    write_edge(&mut all, MetricKind::Counter, &EDGE_COUNTERS, &status.edge);
     all.finish()
 }
 
 /// Names, states and reasons.
 fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
-    let mut family = all.family("heapbeat_monitor", Kind::Info, "A monitor");
+    let mut family = all.family("heapbeat_monitor", MetricKind::Info, "A monitor");
     for it in monitors {
         let group = it.group.as_deref().unwrap_or_default();
         family.sample(&[("monitor", &it.id), ("name", &it.name), ("group", group)], 1);
     }
     let name = "heapbeat_monitor_state";
-    let mut family = all.family(name, Kind::StateSet, "State of the monitor");
+    let mut family = all.family(name, MetricKind::StateSet, "State of the monitor");
     for it in monitors {
         for state in State::ALL {
             family.sample(&[("monitor", &it.id), (name, state.as_str())], u64::from(state == it.state));
         }
     }
     let mut family =
-        all.family("heapbeat_monitor_up", Kind::Gauge, "1 if it is up or degraded, 0 if it is down");
+        all.family("heapbeat_monitor_up", MetricKind::Gauge, "1 if it is up or degraded, 0 if it is down");
     for it in monitors {
         let up = match it.state {
             State::Up | State::Degraded => 1,
@@ -129,7 +129,7 @@ fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
         family.sample(&[("monitor", &it.id)], up);
     }
     let mut family =
-        all.family("heapbeat_monitor_failing", Kind::Gauge, "1 with the reason of the last failure");
+        all.family("heapbeat_monitor_failing", MetricKind::Gauge, "1 with the reason of the last failure");
     for it in monitors {
         let Some(reason) = &it.reason else { continue };
         let reason: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
@@ -144,7 +144,7 @@ fn write_ratios(
     (name, help): (&str, &str),
     read: fn(&UptimeView) -> Option<Percent>,
 ) {
-    let mut family = all.family(name, Kind::Gauge, help);
+    let mut family = all.family(name, MetricKind::Gauge, help);
     for it in monitors {
         for (window, uptime) in it.uptime.by_name() {
             if let Some(percent) = read(&uptime) {
@@ -156,7 +156,7 @@ fn write_ratios(
     }
 }
 
-fn write_edge(all: &mut Exposition, kind: Kind, figures: &[Figure<EdgeView>], edge: &EdgeView) {
+fn write_edge(all: &mut Exposition, kind: MetricKind, figures: &[Figure<EdgeView>], edge: &EdgeView) {
     for Figure { name, help, read } in figures {
         let mut family = all.family(name, kind, help);
         if let Some(figure) = read(edge) {

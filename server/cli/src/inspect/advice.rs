@@ -3,7 +3,7 @@
 //! Each advice follows from figures of the snapshot, names them, and has a severity; the highest severity decides the exit code. Advice
 //! is a pure function, so that each rule is a row of a table in the tests.
 
-use heapbeat_forecast::{Place, Verdict};
+use heapbeat_forecast::{MemoryPart, Verdict};
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::report::{RouteReport, top_route};
 use heapbeat_shared::{Bytes, Pressure, Status};
@@ -117,11 +117,11 @@ fn forecast(snapshot: &Snapshot) -> Vec<Advice> {
     };
     let mut advice = one(severity, forecast.to_string());
     advice.extend(match (forecast.verdict, forecast.place) {
-        (Verdict::Fragmenting, _) | (_, Place::Gap) => one(
+        (Verdict::Fragmenting, _) | (_, MemoryPart::Gap) => one(
             severity,
             "Allocated memory is flat while resident memory grows: fragmentation. Lower jemalloc's decay time or its number of arenas (docs/tuning.md).",
         ),
-        (_, Place::Outside) => one(
+        (_, MemoryPart::Outside) => one(
             severity,
             "Memory outside the heap grows: check thread stacks, mapped files and libraries with an allocator of their own.",
         ),

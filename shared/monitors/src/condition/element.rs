@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::eval_context::Scene;
+use super::eval_context::EvalContext;
 use super::glob::Glob;
 use super::path::Path;
 use super::{ConditionError, Placeholder, number, print};
@@ -123,7 +123,7 @@ impl Element {
     }
 
     /// What it stands for.
-    pub(super) fn resolve<'s>(&'s self, scene: &'s Scene<'_>) -> Resolved<'s> {
+    pub(super) fn resolve<'s>(&'s self, scene: &'s EvalContext<'_>) -> Resolved<'s> {
         let found = match &self.meaning {
             Meaning::Literal | Meaning::Pattern(_) | Meaning::Any(_) => {
                 Some(Cow::Borrowed(self.text.as_str()))
@@ -208,7 +208,7 @@ impl Subject {
         }))
     }
 
-    fn resolve<'s>(&self, function: Function, scene: &'s Scene<'_>) -> Option<Cow<'s, str>> {
+    fn resolve<'s>(&self, function: Function, scene: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
         let value = match self {
             Subject::Status => scene.outcome.status.to_string(),
             Subject::ResponseTime => scene.outcome.millis().to_string(),
@@ -224,7 +224,7 @@ impl Subject {
     }
 }
 
-fn whole_body<'s>(function: Function, scene: &'s Scene<'_>) -> Option<Cow<'s, str>> {
+fn whole_body<'s>(function: Function, scene: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
     let bytes = scene.bytes()?;
     Some(match function {
         Function::Itself => scene.text()?,
@@ -243,7 +243,7 @@ fn whole_body<'s>(function: Function, scene: &'s Scene<'_>) -> Option<Cow<'s, st
     })
 }
 
-fn in_body<'s>(path: &Path, function: Function, scene: &'s Scene<'_>) -> Option<Cow<'s, str>> {
+fn in_body<'s>(path: &Path, function: Function, scene: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
     let found = scene.json().and_then(|json| path.walk(json));
     if function == Function::Has {
         return scene.bytes().map(|_| found.is_some().to_string().into());

@@ -16,12 +16,12 @@ pub struct Outcome<'b> {
     /// From the first request to the header of the last answer.
     pub duration: Duration,
     /// The body of the answer.
-    pub body: SeenBody<'b>,
+    pub body: ObservedBody<'b>,
 }
 
 /// As much of a body as a probe keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SeenBody<'b> {
+pub enum ObservedBody<'b> {
     /// All of it; nothing where there was none.
     Whole(&'b [u8]),
     /// Longer than what a probe reads. No path leads anywhere in it.
@@ -31,7 +31,7 @@ pub enum SeenBody<'b> {
 impl Outcome<'_> {
     /// There was no answer.
     pub const UNREACHED: Outcome<'static> =
-        Outcome { connected: false, status: 0, duration: Duration::ZERO, body: SeenBody::Whole(b"") };
+        Outcome { connected: false, status: 0, duration: Duration::ZERO, body: ObservedBody::Whole(b"") };
 
     /// The duration as conditions count it.
     pub fn millis(&self) -> u32 {
@@ -42,23 +42,23 @@ impl Outcome<'_> {
 /// An outcome that conditions are asked of. The body is read as JSON at most once for all of them, and not before
 /// one of them wants it.
 #[derive(Debug)]
-pub struct Scene<'b> {
+pub struct EvalContext<'b> {
     /// What the probe saw.
     pub outcome: Outcome<'b>,
     json: OnceCell<Option<Value>>,
 }
 
-impl<'b> Scene<'b> {
+impl<'b> EvalContext<'b> {
     /// The scene of an outcome.
     pub fn new(outcome: Outcome<'b>) -> Self {
-        Scene { outcome, json: OnceCell::new() }
+        EvalContext { outcome, json: OnceCell::new() }
     }
 
     /// The body as it came; `None` where it was too large to keep.
     pub(super) fn bytes(&self) -> Option<&'b [u8]> {
         match self.outcome.body {
-            SeenBody::Whole(bytes) => Some(bytes),
-            SeenBody::TooLarge => None,
+            ObservedBody::Whole(bytes) => Some(bytes),
+            ObservedBody::TooLarge => None,
         }
     }
 

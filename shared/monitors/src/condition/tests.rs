@@ -14,12 +14,12 @@ type Case = (&'static str, &'static str, &'static str);
 
 fn outcome(status: u16, millis: u64) -> Outcome<'static> {
     let duration = Duration::from_millis(millis);
-    Outcome { connected: true, status, duration, body: SeenBody::Whole(b"") }
+    Outcome { connected: true, status, duration, body: ObservedBody::Whole(b"") }
 }
 
 fn assert_case(outcome: Outcome<'_>, (name, text, shown): Case) {
     let condition = Condition::parse(text).unwrap_or_else(|error| panic!("{name}: {text}: {error}"));
-    let scene = Scene::new(outcome);
+    let scene = EvalContext::new(outcome);
     let checked = condition.check(&scene);
     let expected = if shown.is_empty() { text } else { shown };
     assert_eq!((checked.ok, checked.shown.as_str()), (shown.is_empty(), expected), "{name}");

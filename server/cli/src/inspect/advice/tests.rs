@@ -38,7 +38,7 @@ fn leaking(snapshot: &mut Snapshot, minutes: u64) {
     let time = Duration::from_secs(minutes * 60);
     snapshot.forecast.verdict = Verdict::Leaking;
     snapshot.forecast.basis = Basis::Retained;
-    snapshot.forecast.place = Place::Heap;
+    snapshot.forecast.place = MemoryPart::Heap;
     snapshot.forecast.slope = Some(Slope { expected: rate(1.9), low: rate(1.8), high: rate(2.0) });
     snapshot.forecast.time_to_limit = Some(TimeToLimit { expected: time, earliest: time, latest: time });
 }
@@ -157,7 +157,7 @@ fn growth_of_no_route_has_a_hint_of_its_own() {
 fn fragmentation_is_not_blamed_on_a_route() {
     let snapshot = with(|p| {
         p.forecast.verdict = Verdict::Fragmenting;
-        p.forecast.place = Place::Gap;
+        p.forecast.place = MemoryPart::Gap;
         p.routes = vec![route("POST /upload", 48.0, 0.42)];
     });
     let texts: Vec<String> = advise(&snapshot).into_iter().map(|advice| advice.text).collect();

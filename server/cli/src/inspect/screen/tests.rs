@@ -1,6 +1,6 @@
 //! Whole screens, letter by letter.
 
-use heapbeat_forecast::{Basis, Place, Rate, Slope, TimeToLimit, Verdict};
+use heapbeat_forecast::{Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::{PressureState, RouteReport, System};
 use heapbeat_shared::{Bytes, Pressure, Status, UnixMillis};
@@ -96,7 +96,7 @@ fn leaking() -> Snapshot {
     let rate = |mb: f64| Rate(mb * MB / 60.0);
     snapshot.forecast.verdict = Verdict::Leaking;
     snapshot.forecast.basis = Basis::Retained;
-    snapshot.forecast.place = Place::Heap;
+    snapshot.forecast.place = MemoryPart::Heap;
     snapshot.forecast.slope = Some(Slope { expected: rate(48.0), low: rate(47.0), high: rate(49.0) });
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     snapshot.forecast.time_to_limit =

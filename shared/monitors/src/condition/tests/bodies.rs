@@ -168,14 +168,14 @@ pub(super) const CASES: &[BodyCase] = &[
 #[test]
 fn conditions_on_the_body() {
     for (name, body, text, shown) in CASES {
-        let seen = Outcome { body: SeenBody::Whole(body.as_bytes()), ..outcome(200, 50) };
+        let seen = Outcome { body: ObservedBody::Whole(body.as_bytes()), ..outcome(200, 50) };
         assert_case(seen, (name, text, shown));
     }
 }
 
 #[test]
 fn a_body_that_is_not_utf_8_is_compared_lossily() {
-    let seen = Outcome { body: SeenBody::Whole(b"\xff ok"), ..outcome(200, 1) };
+    let seen = Outcome { body: ObservedBody::Whole(b"\xff ok"), ..outcome(200, 1) };
     assert_case(seen, ("found", "[BODY] == pat(* ok)", ""));
     assert_case(seen, ("shown", "[BODY] == ok", "[BODY] (\u{fffd} ok) == ok"));
     assert_case(seen, ("no JSON", "has([BODY].a) == false", ""));
@@ -184,7 +184,7 @@ fn a_body_that_is_not_utf_8_is_compared_lossily() {
 
 #[test]
 fn a_body_over_the_limit_is_invalid() {
-    let seen = Outcome { body: SeenBody::TooLarge, ..outcome(200, 1) };
+    let seen = Outcome { body: ObservedBody::TooLarge, ..outcome(200, 1) };
     assert_case(seen, ("whole", "[BODY] == ok", "[BODY] (INVALID) == ok"));
     assert_case(seen, ("path", "[BODY].a == ok", "[BODY].a (INVALID) == ok"));
     assert_case(seen, ("has", "has([BODY].a) == false", "has([BODY].a) (INVALID) == false"));

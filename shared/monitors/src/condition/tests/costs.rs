@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn check(text: &str, body: &[u8]) -> Checked {
-    let seen = Outcome { body: SeenBody::Whole(body), ..outcome(200, 1) };
-    Condition::parse(text).unwrap().check(&Scene::new(seen))
+fn check(text: &str, body: &[u8]) -> ConditionResult {
+    let seen = Outcome { body: ObservedBody::Whole(body), ..outcome(200, 1) };
+    Condition::parse(text).unwrap().check(&EvalContext::new(seen))
 }
 
 #[test]
