@@ -135,7 +135,7 @@ fn judge(line: &[u8]) -> Result<String, String> {
         },
     };
     let scene = EvalContext::new(outcome);
-    let checked: Vec<Checked> = conditions.iter().map(|condition| condition.check(&scene)).collect();
+    let checked: Vec<ConditionResult> = conditions.iter().map(|condition| condition.check(&scene)).collect();
     let told = conditions.iter().zip(&checked).map(|(condition, checked)| LastReport {
         condition: condition.as_str(),
         ok: checked.ok,
