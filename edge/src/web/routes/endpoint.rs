@@ -166,6 +166,7 @@ static ROUTER: LazyLock<Router<usize>> = LazyLock::new(|| {
 });
 
 /// Every path, in the order of the documentation.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn all() -> &'static [Endpoint] {
     &ENDPOINTS
 }
