@@ -176,7 +176,7 @@ test("the number of subscriptions is limited, and an address counts once", async
   for (const name of ["/one", "/two", "/three"])
     assert.equal((await subscribe(edge, { url: receiver.urlOf(name) })).status, 204);
   const full = await subscribe(edge, { url: receiver.urlOf("/four") });
-  assert.deepEqual([full.status, /nobody more/.test(full.detail)], [409, true]);
+  assert.deepEqual([full.status, /limit of subscriptions/.test(full.detail)], [409, true]);
   const secretBefore = receiver.secrets["/two"];
   assert.equal((await subscribe(edge, { url: receiver.urlOf("/two"), monitors: ["web"] })).status, 204);
   assert.notEqual(receiver.secrets["/two"], secretBefore, "subscribing again replaces the secret");
