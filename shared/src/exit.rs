@@ -234,7 +234,7 @@ mod tests {
         };
         let json = r#"{"kind":"crash","sure":true,"at":7,"evidence":["exit code 3"]}"#;
         assert_eq!(serde_json::to_string(&exit).unwrap(), json);
-        assert_eq!(serde_json::from_str::<Exit>(&json).unwrap(), exit);
+        assert_eq!(serde_json::from_str::<Exit>(json).unwrap(), exit);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl ProfileBuilder {
         if is_new {
             let line = lines()
                 .into_iter()
-                .map(|line| Line { line: line.number.into(), function_id: self.function(line) })
+                .map(|line| Line { line: line.number.into(), function_id: self.function(&line) })
                 .collect();
             let location = Location { id, mapping_id: MAPPING, address: address as u64, line };
             self.profile.location.push(location);
@@ -165,7 +165,7 @@ impl ProfileBuilder {
         id
     }
 
-    fn function(&mut self, line: SourceLine) -> u64 {
+    fn function(&mut self, line: &SourceLine) -> u64 {
         let (name, filename) = (self.string(&line.function), self.string(&line.file));
         let (id, is_new) = self.functions.number((name, filename));
         if is_new {

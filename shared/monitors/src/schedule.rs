@@ -17,7 +17,8 @@ use heapbeat_shared::UnixMillis;
 /// A cron expression and the name of its time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    cron: Cron,
+    /// Boxed, as it takes some hundred bytes and most monitors have none.
+    cron: Box<Cron>,
     text: String,
     zone: String,
 }
@@ -63,7 +64,7 @@ impl Schedule {
         let parser =
             CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true);
         let cron = parser.build().parse(text).map_err(|error| ScheduleError::Expression(reason(error)))?;
-        let schedule = Schedule { cron, text: text.to_owned(), zone: zone.to_owned() };
+        let schedule = Schedule { cron: Box::new(cron), text: text.to_owned(), zone: zone.to_owned() };
         schedule.next_local(NaiveDateTime::default()).ok_or(ScheduleError::Never)?;
         Ok(schedule)
     }
