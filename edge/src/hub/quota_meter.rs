@@ -7,6 +7,7 @@ use heapbeat_shared::UnixMillis;
 
 use super::store_handle::StoreHandle;
 use crate::domain::quota::{QuotaUsage, Quotas, Spent};
+use crate::store::Store;
 
 /// What was spent since the last tick, and the day's sum up to it.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl QuotaMeter {
     }
 
     fn take_spent(&self) -> Spent {
-        let (rows_read, rows_written) = self.store.get().map(|store| store.take_spent()).unwrap_or_default();
+        let (rows_read, rows_written) = self.store.get().map(Store::take_spent).unwrap_or_default();
         Spent {
             requests: self.requests.take(),
             rows_read,

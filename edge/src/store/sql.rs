@@ -42,7 +42,7 @@ impl From<worker::Error> for StoreError {
 /// The SQLite of a Durable Object.
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
-    sql: Rc<SqlStorage>,
+    statements: Rc<SqlStorage>,
     /// The object's `ctx.storage`.
     storage: JsValue,
     /// Rows read and written since they were counted last.
@@ -52,18 +52,18 @@ pub(super) struct Sql {
 impl Sql {
     /// `storage` is the object's `ctx.storage`, whose SQLite is `sql`.
     pub(super) fn new(sql: SqlStorage, storage: JsValue) -> Self {
-        Sql { sql: Rc::new(sql), storage, spent: Rc::default() }
+        Sql { statements: Rc::new(sql), storage, spent: Rc::default() }
     }
 
     /// Runs a statement that gives no rows.
     pub(super) fn run(&self, statement: &str, values: Row) -> Result<(), StoreError> {
-        self.count(&self.sql.exec(statement, values)?);
+        self.count(&self.statements.exec(statement, values)?);
         Ok(())
     }
 
     /// The rows of a query.
     pub(super) fn rows(&self, query: &str, values: Row) -> Result<Vec<Row>, StoreError> {
-        let cursor = self.sql.exec(query, values)?;
+        let cursor = self.statements.exec(query, values)?;
         let rows = cursor.raw().collect::<worker::Result<_>>()?;
         self.count(&cursor);
         Ok(rows)

@@ -125,7 +125,9 @@ mod tests {
             if hourly {
                 builder.switch_to_hours();
             }
-            list.iter().for_each(|at| builder.push(UnixMillis(*at), &[Some(1)]));
+            for at in list {
+                builder.push(UnixMillis(*at), &[Some(1)]);
+            }
             builder.finish().gaps
         };
         assert_eq!(gaps(false, &[]), []);

@@ -52,6 +52,7 @@ pub(super) fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
 }
 
 /// An object with these properties and no others.
+#[expect(clippy::needless_pass_by_value, reason = "json! borrows values that its callers build in place")]
 fn closed(description: &str, required: &[&str], properties: Value) -> Value {
     let mut schema = json!({
         "type": "object",
@@ -73,6 +74,7 @@ fn words(description: &str, words: &[&str]) -> Value {
     json!({ "type": "string", "description": description, "enum": words })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json! borrows values that its callers build in place")]
 fn array(description: &str, items: Value, max_items: Option<usize>) -> Value {
     let mut schema = json!({ "type": "array", "description": description, "items": items });
     if let Some(max_items) = max_items {

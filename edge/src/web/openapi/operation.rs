@@ -51,7 +51,7 @@ impl Tag {
 const PUBLIC_HEADERS: [&str; 4] = ["ETag", "Cached", "Age", "X-Heapbeat-Stale"];
 
 /// An operation without its parameters.
-pub(super) struct Description {
+pub(super) struct OperationBuilder {
     id: &'static str,
     tag: Tag,
     summary: &'static str,
@@ -62,9 +62,9 @@ pub(super) struct Description {
     tokens: &'static [&'static str],
 }
 
-impl Description {
+impl OperationBuilder {
     fn new(id: &'static str, tag: Tag, summary: &'static str, description: &'static str) -> Self {
-        Description { id, tag, summary, description, body: None, responses: Map::new(), tokens: &[] }
+        OperationBuilder { id, tag, summary, description, body: None, responses: Map::new(), tokens: &[] }
     }
 
     /// An operation that anybody may use. Its answer may be kept by caches.
@@ -74,7 +74,7 @@ impl Description {
         summary: &'static str,
         description: &'static str,
     ) -> Self {
-        let operation = Description::new(id, tag, summary, description);
+        let operation = OperationBuilder::new(id, tag, summary, description);
         operation.response(200, "OK.", &PUBLIC_HEADERS, Value::Null).errors(&[304, 400, 429, 500, 503])
     }
 
@@ -88,7 +88,7 @@ impl Description {
         let headers: Vec<_> = PUBLIC_HEADERS.into_iter().chain(["Vary", "Content-Language"]).collect();
         let html = "text/html; charset=utf-8";
         let content = |kind: &str| json!({ kind: { "schema": { "type": "string" } } });
-        Description::new(id, Tag::Pages, summary, description)
+        OperationBuilder::new(id, Tag::Pages, summary, description)
             .response(200, "OK.", &headers, content(kind))
             .response(
                 503,
@@ -101,7 +101,7 @@ impl Description {
 
     /// An operation of the owner.
     pub(super) fn owner(id: &'static str, summary: &'static str, description: &'static str) -> Self {
-        let operation = Description::new(id, Tag::Owner, summary, description);
+        let operation = OperationBuilder::new(id, Tag::Owner, summary, description);
         let mut operation = operation.errors(&[400, 401, 403, 429, 500, 503]);
         operation.tokens = &["owner"];
         operation
@@ -114,7 +114,7 @@ impl Description {
         description: &'static str,
         (unproven, disabled): (&str, &str),
     ) -> Self {
-        Description::new(id, Tag::Owner, summary, description)
+        OperationBuilder::new(id, Tag::Owner, summary, description)
             .response(403, unproven, &["NotCached"], problem_content())
             .response(404, disabled, &["NotCached"], problem_content())
             .errors(&[400, 429, 500, 503])
@@ -203,6 +203,7 @@ impl Description {
     }
 
     /// The body of the request.
+    #[expect(clippy::needless_pass_by_value, reason = "json! borrows values that its callers build in place")]
     pub(super) fn body(mut self, description: &str, kind: &str, schema: Value, example: Value) -> Self {
         self.body = Some(json!({
             "description": description,

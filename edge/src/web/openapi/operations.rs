@@ -4,7 +4,7 @@ use heapbeat_shared::openmetrics::Format;
 use schemars::generate::SchemaGenerator;
 use serde_json::{Value, json};
 
-use super::operation::{Description, Tag, json_content};
+use super::operation::{OperationBuilder, Tag, json_content};
 use super::{entries, example};
 use crate::view::{IncidentListView, IncidentView, StatusView};
 use crate::web::api::badge::{Badge, Metric, Style};
@@ -26,7 +26,7 @@ const SUBSCRIBER_ERRORS: (&str, &str) = (
 /// # Panics
 ///
 /// If the operation is not described.
-pub(super) fn describe(method: &str, template: &str, generator: &mut SchemaGenerator) -> Description {
+pub(super) fn describe(method: &str, template: &str, generator: &mut SchemaGenerator) -> OperationBuilder {
     let found = page(template)
         .or_else(|| status(template, generator))
         .or_else(|| history(template, generator))
@@ -37,30 +37,30 @@ pub(super) fn describe(method: &str, template: &str, generator: &mut SchemaGener
     found.unwrap_or_else(|| panic!("{method} {template} is not described"))
 }
 
-fn page(template: &str) -> Option<Description> {
+fn page(template: &str) -> Option<OperationBuilder> {
     let html = "text/html; charset=utf-8";
     Some(match template {
-        "/" => Description::page(
+        "/" => OperationBuilder::page(
             "getStatusPage",
             "The status page",
             "All public monitors, open and past incidents, and announced maintenance.",
             html,
         ),
-        "/monitors/{id}" => Description::page(
+        "/monitors/{id}" => OperationBuilder::page(
             "getMonitorPage",
             "The page of a monitor",
             "One monitor with charts of memory and latency, its last ninety days, restarts and incidents.",
             html,
         )
         .errors(&[404]),
-        "/incidents/{id}" => Description::page(
+        "/incidents/{id}" => OperationBuilder::page(
             "getIncidentPage",
             "The page of an incident",
             "One incident with its evidence, its timeline and the memory before it.",
             html,
         )
         .errors(&[404]),
-        "/preview.svg" => Description::page(
+        "/preview.svg" => OperationBuilder::page(
             "getPreview",
             "The preview picture of a link to the status page",
             "The overall state in a word, as other sites show it beside a link.",
@@ -70,9 +70,9 @@ fn page(template: &str) -> Option<Description> {
     })
 }
 
-fn status(template: &str, generator: &mut SchemaGenerator) -> Option<Description> {
+fn status(template: &str, generator: &mut SchemaGenerator) -> Option<OperationBuilder> {
     Some(match template {
-        "/api/v1/status" => Description::public(
+        "/api/v1/status" => OperationBuilder::public(
             "getStatus",
             Tag::Now,
             "The status of all monitors",
@@ -84,7 +84,7 @@ fn status(template: &str, generator: &mut SchemaGenerator) -> Option<Description
             "/monitors/0/id",
             &["getMonitor", "getUptime", "getMemory", "getLatency", "getDays", "getVersions", "getMonitorPage"],
         ),
-        "/api/v1/monitors/{id}" => Description::public(
+        "/api/v1/monitors/{id}" => OperationBuilder::public(
             "getMonitor",
             Tag::Now,
             "The status of one monitor",
@@ -92,7 +92,7 @@ fn status(template: &str, generator: &mut SchemaGenerator) -> Option<Description
         )
         .json(generator, &example::monitor_detail())
         .errors(&[404]),
-        "/api/v1/admin/status" => Description::owner(
+        "/api/v1/admin/status" => OperationBuilder::owner(
             "getOwnerStatus",
             "The status with everything that is not public",
             "The same as `/api/v1/status`, with the monitors that have `public = false` and the full text of configuration problems.",
@@ -102,9 +102,10 @@ fn status(template: &str, generator: &mut SchemaGenerator) -> Option<Description
     })
 }
 
-fn history(template: &str, generator: &mut SchemaGenerator) -> Option<Description> {
-    let read =
-        |id, summary, description| Description::public(id, Tag::History, summary, description).errors(&[404]);
+fn history(template: &str, generator: &mut SchemaGenerator) -> Option<OperationBuilder> {
+    let read = |id, summary, description| {
+        OperationBuilder::public(id, Tag::History, summary, description).errors(&[404])
+    };
     Some(match template {
         "/api/v1/monitors/{id}/uptime" => read(
             "getUptime",
@@ -144,9 +145,9 @@ fn history(template: &str, generator: &mut SchemaGenerator) -> Option<Descriptio
     })
 }
 
-fn incidents(method: &str, template: &str, generator: &mut SchemaGenerator) -> Option<Description> {
+fn incidents(method: &str, template: &str, generator: &mut SchemaGenerator) -> Option<OperationBuilder> {
     Some(match (method, template) {
-        (_, "/api/v1/incidents") => Description::public(
+        (_, "/api/v1/incidents") => OperationBuilder::public(
             "listIncidents",
             Tag::Incidents,
             "Incidents, newest first",
@@ -155,7 +156,7 @@ fn incidents(method: &str, template: &str, generator: &mut SchemaGenerator) -> O
         .json(generator, &IncidentListView { incidents: vec![example::incident().incident], next: None })
         .header("Link")
         .links("/incidents/0/id", &["getIncident", "getIncidentPage", "updateIncident"]),
-        (_, "/api/v1/incidents/{id}") => Description::public(
+        (_, "/api/v1/incidents/{id}") => OperationBuilder::public(
             "getIncident",
             Tag::Incidents,
             "One incident with its recording",
@@ -163,7 +164,7 @@ fn incidents(method: &str, template: &str, generator: &mut SchemaGenerator) -> O
         )
         .json(generator, &example::incident())
         .errors(&[404]),
-        ("POST", "/api/v1/admin/incidents/{id}") => Description::owner(
+        ("POST", "/api/v1/admin/incidents/{id}") => OperationBuilder::owner(
             "updateIncident",
             "Note on, acknowledge or resolve an incident",
             "At least one of the three. A resolved incident stays resolved while the same trouble goes on. A resolved incident accepts \
@@ -181,8 +182,8 @@ fn incidents(method: &str, template: &str, generator: &mut SchemaGenerator) -> O
     })
 }
 
-fn formats(template: &str, generator: &mut SchemaGenerator) -> Option<Description> {
-    let read = |id, summary, description| Description::public(id, Tag::Formats, summary, description);
+fn formats(template: &str, generator: &mut SchemaGenerator) -> Option<OperationBuilder> {
+    let read = |id, summary, description| OperationBuilder::public(id, Tag::Formats, summary, description);
     let badge = || Badge::new(&example::monitor(), Metric::Uptime, None);
     let (status, incidents): (StatusView, [IncidentView; 1]) =
         (example::status(), [example::incident().incident]);
@@ -236,10 +237,10 @@ fn formats(template: &str, generator: &mut SchemaGenerator) -> Option<Descriptio
     })
 }
 
-fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Option<Description> {
+fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Option<OperationBuilder> {
     let refused = "An entry is invalid; `problems` lists every one, and nothing was changed.";
     Some(match (method, template) {
-        ("GET", "/api/v1/admin/monitors") => Description::owner(
+        ("GET", "/api/v1/admin/monitors") => OperationBuilder::owner(
             "getMonitors",
             "The applied monitors",
             "The list that was applied last, as it was written, and the ids of the monitors in `wrangler.toml`.",
@@ -247,7 +248,7 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
         .json(generator, &example::applied_monitors()),
         ("PUT", "/api/v1/admin/monitors") => {
             let rejected = json_content(generator, &example::apply_rejected());
-            Description::owner(
+            OperationBuilder::owner(
                 "applyMonitors",
                 "Apply a list of monitors",
                 "The whole list: a monitor that is not in it is no longer monitored, and applying the same list again changes nothing. One \
@@ -260,7 +261,7 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
             .response(422, refused, &["NotCached"], rejected)
             .errors(&[409])
         }
-        ("GET", "/api/v1/admin/maintenance") => Description::owner(
+        ("GET", "/api/v1/admin/maintenance") => OperationBuilder::owner(
             "getMaintenance",
             "The announced maintenance",
             "The list that was announced last, as it was written. Maintenance in `wrangler.toml` is not part of it.",
@@ -268,7 +269,7 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
         .json(generator, &example::maintenance_list()),
         ("PUT", "/api/v1/admin/maintenance") => {
             let rejected = json_content(generator, &example::maintenance_rejected());
-            Description::owner(
+            OperationBuilder::owner(
                 "announceMaintenance",
                 "Announce maintenance",
                 "The whole list, at most twenty entries. One invalid entry rejects the whole list. 409 and 503 are as for the list of \
@@ -284,14 +285,14 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
             .response(422, refused, &["NotCached"], rejected)
             .errors(&[409])
         }
-        (_, "/api/v1/admin/export") => Description::owner(
+        (_, "/api/v1/admin/export") => OperationBuilder::owner(
             "exportHistory",
             "Export one page of the history",
             "JSON lines: the first names the schema, each further one is a row of a table, and the last has the beginning of the next page, \
              or `null`. The secrets of the Worker are not part of it; the signing secrets of subscriptions are.",
         )
         .text(NDJSON, example::EXPORT_PAGE),
-        (_, "/api/v1/admin/import") => Description::owner(
+        (_, "/api/v1/admin/import") => OperationBuilder::owner(
             "importHistory",
             "Import one page of an export",
             "All rows or none; a row replaces the one of the same key. Pages may come in any order.",
@@ -304,7 +305,7 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
         )
         .json(generator, &example::imported())
         .errors(&[409]),
-        (_, "/api/v1/heartbeats/{id}") => Description::owner(
+        (_, "/api/v1/heartbeats/{id}") => OperationBuilder::owner(
             "sendHeartbeat",
             "Report a run of a job",
             "Without a parameter the run succeeded. The token is `HEARTBEAT_TOKEN`, which allows nothing else, or `ADMIN_TOKEN`. A body is \
@@ -317,10 +318,10 @@ fn owner(method: &str, template: &str, generator: &mut SchemaGenerator) -> Optio
     })
 }
 
-fn subscriptions(method: &str, template: &str, generator: &mut SchemaGenerator) -> Option<Description> {
+fn subscriptions(method: &str, template: &str, generator: &mut SchemaGenerator) -> Option<OperationBuilder> {
     let address = || json!({ "url": "https://hooks.example/status" });
     Some(match (method, template) {
-        ("POST", "/api/v1/subscriptions") => Description::subscriber(
+        ("POST", "/api/v1/subscriptions") => OperationBuilder::subscriber(
             "subscribe",
             "Subscribe a webhook or a browser",
             "The address receives a POST with `event` (`subscribe`), `challenge` and `secret`. It is subscribed once it has answered within \
@@ -338,7 +339,7 @@ fn subscriptions(method: &str, template: &str, generator: &mut SchemaGenerator) 
         )
         .no_content()
         .errors(&[409]),
-        ("DELETE", "/api/v1/subscriptions") => Description::subscriber(
+        ("DELETE", "/api/v1/subscriptions") => OperationBuilder::subscriber(
             "unsubscribe",
             "End a subscription",
             "A webhook proves it by the same challenge, with `event` `unsubscribe` and without a secret; a browser by its keys. An address \
@@ -348,13 +349,13 @@ fn subscriptions(method: &str, template: &str, generator: &mut SchemaGenerator) 
         .body("The address.", JSON, entries::reference("Address"), address())
         .no_content()
         .errors(&[409]),
-        ("GET", "/api/v1/admin/subscriptions") => Description::owner(
+        ("GET", "/api/v1/admin/subscriptions") => OperationBuilder::owner(
             "getSubscriptions",
             "All subscriptions",
             "The addresses and the monitors that they named.",
         )
         .json(generator, &example::subscriptions()),
-        ("DELETE", "/api/v1/admin/subscriptions") => Description::owner(
+        ("DELETE", "/api/v1/admin/subscriptions") => OperationBuilder::owner(
             "removeSubscription",
             "Remove a subscription",
             "By its address, as the list has it. The address is not asked.",

@@ -91,7 +91,7 @@ impl Messages {
 
     /// A message as text, which a template escapes.
     pub(super) fn text(&self, id: &str, arguments: Arguments<'_>) -> String {
-        self.format(id, arguments, |text| text.to_owned())
+        self.format(id, arguments, str::to_owned)
     }
 
     /// A message as HTML: arguments that are text are escaped. Messages themselves hold no HTML.

@@ -127,6 +127,7 @@ impl<'a> Renderer<'a> {
     }
 
     /// Bytes as whole megabytes.
+    #[expect(clippy::unused_self, reason = "templates call methods of the renderer")]
     pub(super) fn megabytes(&self, bytes: &Bytes) -> u64 {
         megabytes(bytes.0)
     }
@@ -252,6 +253,7 @@ impl<'a> Renderer<'a> {
         self.messages.text("bars-label", &[("good", good), ("trouble", trouble), ("unobserved", unobserved)])
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods of the renderer")]
     pub(super) fn icon(&self, state: &State) -> Markup {
         sparkline::icon(*state)
     }
@@ -260,10 +262,12 @@ impl<'a> Renderer<'a> {
         sparkline::day_bars(monitor, self.now, self.query, |at| self.date(&at))
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods of the renderer")]
     pub(super) fn latency_sparkline(&self, monitor: &MonitorView) -> Markup {
         sparkline::draw(monitor.latencies.iter().map(|ms| ms.map(f64::from)), None)
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods of the renderer")]
     pub(super) fn memory_sparkline(&self, day: &MemoryDayView) -> Markup {
         sparkline::draw(
             day.peaks.iter().map(|mb| mb.map(|mb| mb as f64)),
@@ -290,7 +294,7 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
 
-    fn plain(text: impl ToString) -> String {
+    fn plain(text: &impl ToString) -> String {
         text.to_string().replace('\u{a0}', " ")
     }
 
@@ -307,14 +311,14 @@ mod tests {
             (352_800, "4 d 2 h"),
         ];
         for (seconds, expected) in durations {
-            assert_eq!(plain(renderer.duration(&seconds)), expected);
+            assert_eq!(plain(&renderer.duration(&seconds)), expected);
         }
         let shares = [(100.0, "100 %"), (99.999, "99.99 %"), (99.98, "99.98 %"), (0.0, "0.00 %")];
         for (share, expected) in shares {
-            assert_eq!(plain(renderer.percent(&Percent::cut(share))), expected);
+            assert_eq!(plain(&renderer.percent(&Percent::cut(share))), expected);
         }
-        assert_eq!(plain(renderer.age(&UnixMillis(NOW.0 - 720_000))), "12 min");
-        assert_eq!(plain(renderer.age(&UnixMillis(NOW.0 + 720_000))), "0 s");
+        assert_eq!(plain(&renderer.age(&UnixMillis(NOW.0 - 720_000))), "12 min");
+        assert_eq!(plain(&renderer.age(&UnixMillis(NOW.0 + 720_000))), "0 s");
         let time = renderer.time(&UnixMillis(NOW.0 - 720_000));
         assert_eq!(time.as_str(), "<time datetime=\"2026-01-31T11:48:00Z\">11:48 UTC</time>");
         let time = renderer.time(&UnixMillis(NOW.0 - 86_400_000));
@@ -326,7 +330,7 @@ mod tests {
     fn a_share_has_the_decimal_separator_of_the_language() {
         let messages = Messages::load("de");
         let renderer = Renderer::new(&messages, NOW, "");
-        assert_eq!(plain(renderer.percent(&Percent::cut(99.98))), "99,98 %");
+        assert_eq!(plain(&renderer.percent(&Percent::cut(99.98))), "99,98 %");
     }
 
     #[test]

@@ -184,6 +184,7 @@ pub(crate) fn find(path: &str) -> Option<Found> {
     Some(Found { endpoint, id })
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of all endpoints")]
 fn endpoints() -> Vec<Endpoint> {
     use Access::{Job, Owner, Page, Public, Subscriber};
     let get = |access, parameters, build| Operation::new(Method::GET, access, parameters, build);

@@ -25,9 +25,8 @@ pub(super) async fn refuse(
     path: &str,
 ) -> Result<Option<Response>> {
     match access {
-        Access::Page | Access::Public => Ok(None),
         Access::Subscriber if env::subscriptions(env).unwrap_or_default() == 0 => not_found(path).map(Some),
-        Access::Subscriber => Ok(None),
+        Access::Page | Access::Public | Access::Subscriber => Ok(None),
         Access::Job | Access::Owner => {
             let refused = check_token(request, &env::tokens(env, access == Access::Job))?;
             if refused.is_some() {

@@ -165,7 +165,8 @@ impl Address {
 struct Challenge<'c> {
     event: &'c str,
     page: Option<&'c str>,
-    challenge: &'c str,
+    #[serde(rename = "challenge")]
+    token: &'c str,
     secret: Option<&'c str>,
 }
 
@@ -186,7 +187,7 @@ async fn send_challenge(url: &str, subscribes: bool, page: Option<&str>) -> Resu
     let body = to_json(&Challenge {
         event: if subscribes { "subscribe" } else { "unsubscribe" },
         page,
-        challenge: &challenge,
+        token: &challenge,
         secret: subscribes.then_some(secret.as_str()),
     });
     let said = post(url, &[], &body.into()).await;
