@@ -259,7 +259,7 @@ impl Replay {
         if before.as_ref().map(face) != Some(face(incident)) {
             self.say(&json!({
                 "at": shown, "incident": incident.id().to_string(), "severity": incident.severity.as_str(),
-                "cause": incident.cause.sentence(), "opened": rfc3339(incident.opened),
+                "cause": incident.cause.statement().text, "opened": rfc3339(incident.opened),
                 "closed": incident.closed.map(rfc3339), "behind": incident.behind,
             }));
         }

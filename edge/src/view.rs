@@ -14,6 +14,7 @@ mod owner;
 mod page;
 mod scalar;
 pub(crate) mod schema;
+mod statement;
 mod status;
 mod uptime;
 mod versions;
@@ -37,6 +38,7 @@ pub use page::{
     RestartView, StatusPageView,
 };
 pub use scalar::{Date, Percent, Timestamp};
+pub use statement::TranslationView;
 pub use status::{EdgeView, StatusView};
 pub use uptime::{UptimeHistoryView, UptimeView};
 pub use versions::{ComparisonView, VersionView, VersionsView};

@@ -4,6 +4,7 @@
 //! wrong cause costs the on-call more than none. [`classify()`] turns facts into an exit.
 
 mod classify;
+mod evidence;
 
 use std::fmt;
 
@@ -14,9 +15,11 @@ use crate::cursor::InstanceId;
 use crate::event::cut;
 use crate::pressure::Pressure;
 use crate::sample::Sample;
+use crate::statement::Statement;
 use crate::units::UnixMillis;
 
 pub use classify::{ExitClassification, ExitFacts, OomCount, ProcessExit, StopReason, classify};
+pub use evidence::Evidence;
 
 /// Most sentences of evidence.
 pub const MAX_EVIDENCE: usize = 12;
@@ -75,8 +78,8 @@ pub struct Exit {
     pub sure: bool,
     /// When it ended; the time of the last sign of life where the end itself was not seen.
     pub at: UnixMillis,
-    /// The evidence as sentences, strongest first.
-    pub evidence: Vec<String>,
+    /// The evidence, strongest first.
+    pub evidence: Vec<Statement>,
     /// The instance, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
@@ -149,17 +152,23 @@ impl ExitKind {
     /// The kind as the end of a sentence that begins with "the last instance".
     pub const fn phrase(self) -> &'static str {
         match self {
-            ExitKind::Stop => "stopped as it was asked to",
-            ExitKind::Deploy => "made room for another version",
-            ExitKind::Recycle => "was replaced by the guard",
-            ExitKind::OomKill => "was killed by the kernel for want of memory",
+            ExitKind::Stop => "was stopped on request",
+            ExitKind::Deploy => "was replaced by another version",
+            ExitKind::Recycle => "was recycled by the memory guard",
+            ExitKind::OomKill => "ran out of memory and was killed by the kernel (OOM)",
             ExitKind::Panic => "panicked",
             ExitKind::Crash => "crashed",
             ExitKind::Hang => "hung and was stopped",
-            ExitKind::Platform => "vanished with its machine",
-            ExitKind::SpinDown => "was put to sleep",
-            ExitKind::Unknown => "ended, and it is not known why",
+            ExitKind::Platform => "disappeared with its host",
+            ExitKind::SpinDown => "was suspended while idle",
+            ExitKind::Unknown => "exited for an unknown reason",
         }
+    }
+
+    /// What happened to the instance, as the cause of an incident.
+    pub fn statement(self) -> Statement {
+        let code = ["instance-", &self.as_str().replace('_', "-")].concat();
+        Statement::new(&code, format!("instance {}", self.phrase()))
     }
 
     /// Whether the exit was not requested.
@@ -174,9 +183,15 @@ impl Exit {
     pub fn before(mut self, version: &str) -> Self {
         if self.kind == ExitKind::Stop && !self.version.is_empty() && self.version != version {
             self.kind = ExitKind::Deploy;
-            self.evidence.push(cut(&format!("version {version} followed")));
+            self.evidence.push(Evidence::VersionFollowed(version.to_owned()).statement());
         }
         self
+    }
+
+    /// The evidence in one line of English.
+    pub fn evidence_text(&self) -> String {
+        let texts: Vec<_> = self.evidence.iter().map(|piece| piece.text.as_str()).collect();
+        texts.join("; ")
     }
 
     /// Cuts every list and text of an untrusted exit to its bounds.
@@ -184,7 +199,8 @@ impl Exit {
     pub fn bounded(mut self) -> Self {
         self.evidence.truncate(MAX_EVIDENCE);
         self.in_flight.truncate(MAX_IN_FLIGHT);
-        let texts = self.evidence.iter_mut().chain(self.in_flight.iter_mut().map(|it| &mut it.route));
+        self.evidence = self.evidence.into_iter().map(Statement::bounded).collect();
+        let texts = self.in_flight.iter_mut().map(|it| &mut it.route);
         for text in texts.chain([&mut self.version]).chain(&mut self.panic).chain(&mut self.lost) {
             *text = cut(text);
         }
@@ -201,7 +217,7 @@ impl fmt::Display for Exit {
         let sureness = if self.sure || self.kind == ExitKind::Unknown { "" } else { ", probably" };
         write!(f, "{}{sureness}", self.kind.phrase())?;
         if !self.evidence.is_empty() {
-            write!(f, ": {}", self.evidence.join("; "))?;
+            write!(f, ": {}", self.evidence_text())?;
         }
         for (index, it) in self.in_flight.iter().enumerate() {
             let before = if index == 0 { "; in flight: " } else { ", " };
@@ -229,10 +245,13 @@ mod tests {
             kind: ExitKind::Crash,
             sure: true,
             at: UnixMillis(7),
-            evidence: vec!["exit code 3".into()],
+            evidence: vec![Evidence::Process(ProcessExit::Code(3)).statement()],
             ..Exit::default()
         };
-        let json = r#"{"kind":"crash","sure":true,"at":7,"evidence":["exit code 3"]}"#;
+        let json = concat!(
+            r#"{"kind":"crash","sure":true,"at":7,"evidence":[{"code":"exited-with-code","#,
+            r#""params":{"exit_code":3},"text":"it exited with code 3"}]}"#
+        );
         assert_eq!(serde_json::to_string(&exit).unwrap(), json);
         assert_eq!(serde_json::from_str::<Exit>(json).unwrap(), exit);
     }
@@ -241,7 +260,7 @@ mod tests {
     fn an_untrusted_exit_is_cut_to_its_bounds() {
         let long = "é".repeat(5000);
         let exit = Exit {
-            evidence: vec![long.clone(); 40],
+            evidence: vec![Statement::new(&long, long.clone()); 40],
             version: long.clone(),
             panic: Some(long.clone()),
             backtrace: Some(long.clone()),
@@ -250,7 +269,7 @@ mod tests {
         }
         .bounded();
         assert_eq!((exit.evidence.len(), exit.in_flight.len()), (12, 16));
-        assert!(exit.evidence.iter().chain([&exit.version]).all(|text| text.len() <= 300));
+        assert!(exit.evidence.iter().map(|it| &it.text).chain([&exit.version]).all(|text| text.len() <= 300));
         assert_eq!(exit.backtrace.unwrap().len(), 4096);
     }
 
@@ -274,7 +293,10 @@ mod tests {
         let exit = Exit {
             kind: ExitKind::OomKill,
             sure: false,
-            evidence: vec!["ended by SIGKILL".into(), "memory was full".into()],
+            evidence: vec![
+                Evidence::Process(ProcessExit::Signal(9)).statement(),
+                Evidence::MemoryWhenLastSeen(99).statement(),
+            ],
             in_flight: vec![
                 InFlight { route: "GET /a".into(), requests: 3 },
                 InFlight { route: "GET /b".into(), requests: 1 },
@@ -283,8 +305,8 @@ mod tests {
         };
         assert_eq!(
             exit.to_string(),
-            "was killed by the kernel for want of memory, probably: ended by SIGKILL; memory was full; \
-             in flight: 3 x GET /a, 1 x GET /b"
+            "ran out of memory and was killed by the kernel (OOM), probably: it was terminated by SIGKILL; \
+             memory was at 99 % of the limit when last seen; in flight: 3 x GET /a, 1 x GET /b"
         );
     }
 }

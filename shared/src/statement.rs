@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::event::cut;
@@ -17,25 +18,30 @@ const MAX_PARAMS: usize = 8;
 pub type Params = BTreeMap<String, Param>;
 
 /// A sentence with a code by which it is translated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Statement {
     /// The stable name of the statement in kebab-case, such as `http-status`.
+    #[n(0)]
     pub code: String,
     /// The values in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[n(1)]
     pub params: Params,
     /// The statement in English, with the values in it.
+    #[n(2)]
     pub text: String,
 }
 
 /// A value in a statement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(untagged)]
 pub enum Param {
     /// A whole number.
-    Number(i64),
+    #[n(0)]
+    Number(#[n(0)] i64),
     /// A text, which may come from a monitored server.
-    Text(String),
+    #[n(1)]
+    Text(#[n(0)] String),
 }
 
 impl Statement {

@@ -7,8 +7,8 @@ use heapbeat_edge::domain::history::rollup::{Tier, peaks};
 use heapbeat_edge::domain::incident::{Incidents, Look, RECORDED};
 use heapbeat_edge::domain::report::last_report::ReportDelta;
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::exit::{Exit, ExitKind};
-use heapbeat_shared::{Bytes, Pressure, UnixMillis};
+use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
+use heapbeat_shared::{Bytes, Pressure, Statement, UnixMillis};
 
 use crate::last_day::begins;
 use crate::rows::Rows;
@@ -75,8 +75,8 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
         incidents.take(&story.id, &look(first, verdict, state, &news, it.what == What::Death));
         if let Some(incident) = incidents.latest.as_mut().filter(|_| it.from % 3 == 0) {
             incident.notice.acknowledged = true;
-            incident.note(UnixMillis(it.from + MINUTE), "somebody has it in hand");
-            incident.note(UnixMillis(it.from + MINUTE), "note: we are looking into it");
+            incident.note(UnixMillis(it.from + MINUTE), Statement::new("acknowledged", "acknowledged"));
+            incident.note(UnixMillis(it.from + MINUTE), Statement::new("note", "note: we are looking into it"));
         }
         for minute in 0..5 {
             let at = it.to.max(first) + minute * MINUTE;
@@ -118,8 +118,13 @@ pub(crate) fn killed(life: &crate::memory::InstanceLifetime) -> Exit {
         sure: true,
         at: UnixMillis(life.to),
         evidence: vec![
-            "the cgroup counts one more kill for want of memory".to_owned(),
-            "its last sample was 501.4 MB of 512.0 MB".to_owned(),
+            Evidence::GroupOomCount(1).statement(),
+            Evidence::LastSample {
+                memory: Bytes(525_755_187),
+                limit: Bytes::from_mb(512),
+                pressure: Pressure::Purge,
+            }
+            .statement(),
         ],
         instance: Some(life.instance),
         version: life.version.clone(),

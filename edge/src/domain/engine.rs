@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{Statement, UnixMillis};
 use heapbeat_shared::codec;
 use litemap::LiteMap;
 
@@ -239,10 +239,10 @@ impl Engine {
             if let Verdict::Blind(blindness) = step.judged.verdict
                 && blindness != Blindness::Edge
             {
-                commit.notes.push(Note::Blind { monitor: id(), reason: blindness.sentence() });
+                commit.notes.push(Note::Blind { monitor: id(), reason: blindness.statement().text });
             }
             if from != to {
-                let reason = step.judged.verdict.sentence();
+                let reason = step.judged.verdict.statement().map(|it| it.text);
                 commit.notes.push(Note::State { monitor: id(), from, to, reason });
             }
             if step.restarted {
@@ -300,7 +300,7 @@ impl Engine {
             }
             let mut changes = watched.ledger.lapse(at);
             watched.memo = PersistedState::default();
-            if watched.incidents.end(at, "it is no longer watched") {
+            if watched.incidents.end(at, Statement::new("monitor-removed", "monitor removed from the configuration")) {
                 commit.incidents.extend(watched.incidents.latest.clone());
             }
             let ended = watched.ledger.current(at).is_none_or(|last| last.from <= at.minus(ledger::KEPT));

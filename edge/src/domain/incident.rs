@@ -11,8 +11,7 @@ pub mod id;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use heapbeat_shared::event::cut;
-use heapbeat_shared::{Pressure, UnixMillis};
+use heapbeat_shared::{Pressure, Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +19,7 @@ use super::State;
 use crate::config::MonitorId;
 use crate::domain::check::flap;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::incident::cause::{Cause, forecast_sentence, sentence_of};
+use crate::domain::incident::cause::{Cause, event_statement, forecast_statement};
 use crate::domain::incident::id::IncidentId;
 use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
 
@@ -40,8 +39,6 @@ pub const MOST_MOMENTS: usize = 100;
 /// How far back the recording before an incident reaches.
 pub const RECORDED: Duration = Duration::from_secs(600);
 
-/// Why an incident ends when announced work begins.
-pub const WORK_BEGAN: &str = "work on it began, as announced";
 
 /// A forecast that reaches the limit later than this wakes nobody.
 pub const FORECAST_WITHIN: Duration = Duration::from_secs(86_400);
@@ -88,9 +85,9 @@ pub struct TimelineEntry {
     /// When.
     #[n(0)]
     pub at: UnixMillis,
-    /// What, in a sentence without its full stop. May hold text of the server, cut to a length.
+    /// What happened. May hold text of the server, cut to a length.
     #[n(1)]
-    pub what: String,
+    pub what: Statement,
 }
 
 /// One incident.
@@ -113,7 +110,7 @@ pub struct Incident {
     pub cause: Cause,
     /// What speaks for it.
     #[n(5)]
-    pub evidence: Vec<String>,
+    pub evidence: Vec<Statement>,
     /// What happened, oldest first.
     #[n(6)]
     pub timeline: VecDeque<TimelineEntry>,
@@ -214,8 +211,8 @@ impl Incident {
     }
 
     /// Adds to the timeline.
-    pub fn note(&mut self, at: UnixMillis, what: &str) {
-        self.timeline.push_back(TimelineEntry { at, what: cut(what) });
+    pub fn note(&mut self, at: UnixMillis, what: Statement) {
+        self.timeline.push_back(TimelineEntry { at, what: what.bounded() });
         if self.timeline.len() > MOST_MOMENTS {
             self.timeline.remove(1);
         }
@@ -266,7 +263,8 @@ impl Incidents {
     /// Takes in a tick; says whether the incident changed and has to be stored.
     pub fn take(&mut self, monitor: &MonitorId, look: &Look<'_>) -> bool {
         if look.state == State::Maintenance {
-            return self.end(look.at, WORK_BEGAN);
+            let began = Statement::new("maintenance-began", "scheduled maintenance began");
+            return self.end(look.at, began);
         }
         let crash = look.news.ending.as_ref().filter(|ending| ending.kind.is_failure());
         let ongoing = ongoing(look);
@@ -292,7 +290,7 @@ impl Incidents {
                 last.resolved = None;
                 last.quiet = None;
                 last.flaps = last.flaps.saturating_add(1);
-                last.note(look.at, "it came back");
+                last.note(look.at, Statement::new("recurred", "the problem recurred"));
             }
             _ => {
                 self.latest = Some(Incident {
@@ -332,10 +330,10 @@ impl Incidents {
         let Some(incident) = self.open() else { return false };
         let before = incident.clone();
         for event in &look.news.events {
-            incident.note(event.at, &sentence_of(&event.kind));
+            incident.note(event.at, event_statement(&event.kind));
         }
         if look.flaps == Some(look.at) {
-            incident.note(look.at, flap::SENTENCE);
+            incident.note(look.at, flap::statement());
         }
         if !matches!(look.state, State::Up) {
             return *incident != before;
@@ -348,13 +346,13 @@ impl Incidents {
         };
         if look.flaps.is_none() && look.at.since(since) >= settles {
             incident.closed = Some(since);
-            incident.note(look.at, "all is well");
+            incident.note(look.at, Statement::new("recovered", "all checks pass again"));
         }
         *incident != before
     }
 
     /// Ends what is open, whatever its state.
-    pub fn end(&mut self, at: UnixMillis, why: &str) -> bool {
+    pub fn end(&mut self, at: UnixMillis, why: Statement) -> bool {
         let Some(incident) = self.open() else { return false };
         incident.closed = Some(at);
         incident.note(at, why);
@@ -384,10 +382,10 @@ fn forecast_counts(told: &LastReport) -> bool {
 fn tell(incident: &mut Incident, before: Option<&Incident>, look: &Look<'_>) {
     let known = before.filter(|before| before.closed.is_none());
     if look.flaps == Some(look.at) {
-        incident.note(look.at, flap::SENTENCE);
+        incident.note(look.at, flap::statement());
     }
     for event in &look.news.events {
-        incident.note(event.at, &sentence_of(&event.kind));
+        incident.note(event.at, event_statement(&event.kind));
     }
     if let Some(told) = look.told.filter(|told| told.at == look.at) {
         if told.pressure >= Pressure::Alert {
@@ -395,11 +393,11 @@ fn tell(incident: &mut Incident, before: Option<&Incident>, look: &Look<'_>) {
         } else if forecast_counts(told) {
             incident.cause = incident.cause.or_worse(Cause::Leak);
         }
-        let forecast = forecast_sentence(told).filter(|_| forecast_counts(told));
+        let forecast = forecast_statement(told).filter(|_| forecast_counts(told));
         if let Some(forecast) = forecast
             && known.is_none_or(|known| !known.cause.is_memory())
         {
-            incident.note(look.at, &forecast);
+            incident.note(look.at, forecast.clone());
             incident.evidence = vec![forecast];
         }
     }
@@ -408,16 +406,16 @@ fn tell(incident: &mut Incident, before: Option<&Incident>, look: &Look<'_>) {
     {
         incident.cause = incident.cause.or_worse(Cause::of_ending(ending.kind, incident.cause.is_memory()));
         incident.evidence.clone_from(&ending.evidence);
-        incident.note(ending.at, &format!("the instance {ending}"));
+        incident.note(ending.at, ending.kind.statement());
     } else if look.restarted {
-        incident.note(look.at, "another instance answers");
+        incident.note(look.at, Statement::new("other-instance", "another instance responds"));
     }
     if let (State::Down | State::Degraded, Some(verdict)) = (look.state, look.verdict) {
         let (Verdict::Failed(failure) | Verdict::Degraded(failure)) = verdict else { return };
         incident.cause = incident.cause.or_worse(Cause::Failing(failure));
         let worse = known.is_none_or(|known| known.severity < incident.severity || known.quiet.is_some());
         if worse {
-            incident.note(look.at, &format!("{}: {}", look.state.as_str(), failure.sentence()));
+            incident.note(look.at, failure.statement());
         }
     }
 }

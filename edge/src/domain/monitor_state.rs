@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use heapbeat_shared::exit::{Exit, ExitKind};
-use heapbeat_shared::{HealthMemory, UnixMillis};
+use heapbeat_shared::{HealthMemory, Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 
 use super::incident::{Incidents, RECORDED};
@@ -253,15 +253,15 @@ impl Watched {
 
     /// What there is to say about the state. Once the last probe's word has run out, what that probe found is
     /// no longer the reason of anything; what keeps us from looking is.
-    fn reason(&self, now: UnixMillis) -> Option<String> {
+    fn reason(&self, now: UnixMillis) -> Option<Statement> {
         let verdict = self.memo.verdict?;
         if self.ledger.current(now).is_some_and(|entry| entry.state == State::Maintenance) {
-            return Some("somebody works on it, as announced".to_owned());
+            return Some(Statement::new("under-maintenance", "scheduled maintenance in progress"));
         }
         if self.ledger.lapsed(now) && verdict.vote().is_some() {
-            return Some("nobody has looked for some time".to_owned());
+            return Some(Statement::new("no-recent-data", "no recent data"));
         }
-        verdict.sentence().or_else(|| self.flapping().map(|_| flap::SENTENCE.to_owned()))
+        verdict.statement().or_else(|| self.flapping().map(|_| flap::statement()))
     }
 
     /// The last 90 days at `now`, oldest first.

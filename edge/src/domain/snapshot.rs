@@ -5,7 +5,7 @@
 
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Slope;
-use heapbeat_shared::{HealthMemory, Megabytes, Pressure, UnixMillis};
+use heapbeat_shared::{HealthMemory, Megabytes, Pressure, Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 
 use crate::config::Problem;
@@ -50,9 +50,9 @@ pub struct MonitorSnapshot {
     pub state: State,
     /// Since when.
     pub since: UnixMillis,
-    /// What the last probe said when it was not a success: `the connection was refused`. Public by intent:
+    /// What the last probe said when it was not a success: `connection refused`. Public by intent:
     /// made from a fixed set of sentences, never from text that the target sent.
-    pub reason: Option<String>,
+    pub reason: Option<Statement>,
     /// How long the last answer took, in milliseconds.
     pub latency_ms: Option<u32>,
     /// The median latency of each half-hour of the last day in milliseconds, oldest first, 48 of them, the last one under
@@ -119,7 +119,7 @@ pub struct ExitSummary {
     pub sure: bool,
     /// What speaks for it; text of the server may be part of it, cut to a length.
     #[n(3)]
-    pub evidence: Vec<String>,
+    pub evidence: Vec<Statement>,
 }
 
 impl From<&Exit> for ExitSummary {

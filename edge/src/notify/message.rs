@@ -3,8 +3,7 @@
 use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
 
-use crate::domain::incident::actions::RESOLVED;
-use crate::domain::incident::{Incident, Occasion, Severity, WORK_BEGAN};
+use crate::domain::incident::{Incident, Occasion, Severity};
 use crate::domain::instant;
 use crate::domain::instant::rfc3339;
 
@@ -35,7 +34,7 @@ pub struct Message {
     /// How bad it is, or was.
     #[n(5)]
     pub severity: Severity,
-    /// One line: `API is down: the connection was refused`.
+    /// One line: `API is down: connection refused`.
     #[n(6)]
     pub title: String,
     /// Since when, why, evidence, link.
@@ -61,7 +60,7 @@ impl Message {
         at: UnixMillis,
         page: Option<&str>,
     ) -> Message {
-        let why = incident.cause.sentence();
+        let why = incident.cause.statement().text;
         let title = match (occasion, incident.severity) {
             (Occasion::Recovered, _) if ended_otherwise(incident).is_some() => {
                 format!("{name}: {}", ended_otherwise(incident).unwrap_or_default())
@@ -86,7 +85,7 @@ impl Message {
             _ => vec![format!("Since {}, {}.", rfc3339(began), instant::span_of(at.since(began).as_secs()))],
         };
         lines
-            .extend(incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(line))));
+            .extend(incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))));
         let mut text = String::new();
         for line in lines {
             if text.len() + line.len() < LONGEST {
@@ -130,10 +129,10 @@ impl Message {
     }
 }
 
-/// Why it ended, where that was not that all is well.
+/// Why an incident ended, where that was not because all checks pass again.
 fn ended_otherwise(incident: &Incident) -> Option<&str> {
-    let last = incident.timeline.back()?.what.as_str();
-    [WORK_BEGAN, RESOLVED].into_iter().find(|why| *why == last)
+    let last = &incident.timeline.back()?.what;
+    ["maintenance-began", "resolved"].contains(&last.code.as_str()).then_some(last.text.as_str())
 }
 
 fn is(severity: Severity) -> &'static str {

@@ -1,14 +1,15 @@
 //! Incidents: `GET /api/v1/incidents` and `GET /api/v1/incidents/{id}`.
 
-use heapbeat_shared::InstanceId;
+use heapbeat_shared::{InstanceId, Params, Statement};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::memory::sample_columns;
-use super::{SampleRow, Timestamp, schema};
+use super::statement::split;
+use super::{SampleRow, Timestamp, TranslationView, schema};
 use crate::config::MonitorId;
 use crate::domain::incident::id::IncidentId;
-use crate::domain::incident::{Incident, Severity};
+use crate::domain::incident::{Incident, Severity, TimelineEntry};
 use crate::domain::report::last_report::SampleRun;
 
 /// An incident of one monitor.
@@ -28,8 +29,18 @@ pub struct IncidentView {
     pub closed: Option<Timestamp>,
     /// The cause as far as it is known, in a sentence.
     pub cause: String,
+    /// The stable name of the cause, by which it can be translated.
+    #[serde(default)]
+    pub cause_code: String,
+    /// The values in the cause by name.
+    #[serde(default)]
+    #[schemars(with = "schema::Params")]
+    pub cause_params: Params,
     /// The evidence for the cause.
     pub evidence: Vec<String>,
+    /// The code and the values of each piece of evidence.
+    #[serde(default)]
+    pub evidence_statements: Vec<TranslationView>,
     /// Whether somebody on call has acknowledged it.
     pub acknowledged: bool,
     /// The monitor on which this one depends and whose outage explains this incident; `null` without one.
@@ -48,21 +59,22 @@ impl IncidentView {
 
 impl From<&Incident> for IncidentView {
     fn from(incident: &Incident) -> Self {
+        let cause = incident.cause.statement();
+        let (evidence, evidence_statements) = split(&incident.evidence);
         IncidentView {
             id: incident.id(),
             monitor: incident.monitor.clone(),
             severity: incident.severity,
             opened: Timestamp(incident.opened),
             closed: incident.closed.map(Timestamp),
-            cause: incident.cause.sentence(),
-            evidence: incident.evidence.clone(),
+            cause: cause.text,
+            cause_code: cause.code,
+            cause_params: cause.params,
+            evidence,
+            evidence_statements,
             acknowledged: incident.notice.acknowledged,
             behind: incident.behind.clone(),
-            timeline: incident
-                .timeline
-                .iter()
-                .map(|moment| MomentView { at: Timestamp(moment.at), what: moment.what.clone() })
-                .collect(),
+            timeline: incident.timeline.iter().map(MomentView::from).collect(),
         }
     }
 }
@@ -75,6 +87,20 @@ pub struct MomentView {
     pub at: Timestamp,
     /// What happened; it may contain shortened text of the server.
     pub what: String,
+    /// The stable name of what happened, by which it can be translated.
+    #[serde(default)]
+    pub what_code: String,
+    /// The values in it by name.
+    #[serde(default)]
+    #[schemars(with = "schema::Params")]
+    pub what_params: Params,
+}
+
+impl From<&TimelineEntry> for MomentView {
+    fn from(moment: &TimelineEntry) -> Self {
+        let Statement { code, params, text } = moment.what.clone();
+        MomentView { at: Timestamp(moment.at), what: text, what_code: code, what_params: params }
+    }
 }
 
 /// One incident with the samples before it.
@@ -163,7 +189,10 @@ mod tests {
             opened: Timestamp(UnixMillis(0)),
             closed: None,
             cause: String::new(),
+            cause_code: String::new(),
+            cause_params: Params::new(),
             evidence: Vec::new(),
+            evidence_statements: Vec::new(),
             acknowledged: false,
             behind: None,
             timeline: Vec::new(),

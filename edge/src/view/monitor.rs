@@ -1,11 +1,12 @@
 //! One monitor: its entry in the status, and `GET /api/v1/monitors/{id}`.
 
 use heapbeat_shared::exit::ExitKind;
-use heapbeat_shared::{HealthMemory, Megabytes, Pressure};
+use heapbeat_shared::{HealthMemory, Megabytes, Params, Pressure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, UptimeView, schema};
+use super::statement::split;
+use super::{Timestamp, TranslationView, UptimeView, schema};
 use crate::domain::State;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::verdict::Verdict;
@@ -29,6 +30,13 @@ pub struct MonitorView {
     pub since: Timestamp,
     /// Why the last probe failed, a sentence from a fixed set; `null` after a success.
     pub reason: Option<String>,
+    /// The stable name of the reason, by which it can be translated; `null` where there is none.
+    #[serde(default)]
+    pub reason_code: Option<String>,
+    /// The values in the reason by name.
+    #[serde(default)]
+    #[schemars(with = "schema::Params")]
+    pub reason_params: Params,
     /// The latency of the last answer in milliseconds; `null` without an answer.
     pub latency_ms: Option<u32>,
     /// The median latency of each half-hour of the last day in milliseconds, oldest first; empty where there is none at all.
@@ -61,7 +69,9 @@ impl From<&MonitorSnapshot> for MonitorView {
             group: snapshot.group.clone(),
             state: snapshot.state,
             since: Timestamp(snapshot.since),
-            reason: snapshot.reason.clone(),
+            reason: snapshot.reason.as_ref().map(|it| it.text.clone()),
+            reason_code: snapshot.reason.as_ref().map(|it| it.code.clone()),
+            reason_params: snapshot.reason.as_ref().map(|it| it.params.clone()).unwrap_or_default(),
             latency_ms: snapshot.latency_ms,
             latencies: snapshot.latencies.clone(),
             uptime: UptimeWindowsView::from(snapshot.uptime.as_slice()),
@@ -196,15 +206,25 @@ pub struct RegionView {
     pub latency_ms: Option<u32>,
     /// Why the probe failed; `null` after a success.
     pub reason: Option<String>,
+    /// The stable name of the reason, by which it can be translated; `null` where there is none.
+    #[serde(default)]
+    pub reason_code: Option<String>,
+    /// The values in the reason by name.
+    #[serde(default)]
+    #[schemars(with = "schema::Params")]
+    pub reason_params: Params,
 }
 
 impl From<&RegionVerdict> for RegionView {
     fn from(voice: &RegionVerdict) -> Self {
+        let reason = voice.verdict.and_then(Verdict::statement);
         RegionView {
             region: voice.region.to_owned(),
             state: voice.state(),
             latency_ms: voice.latency_ms,
-            reason: voice.verdict.and_then(Verdict::sentence),
+            reason: reason.as_ref().map(|it| it.text.clone()),
+            reason_code: reason.as_ref().map(|it| it.code.clone()),
+            reason_params: reason.map(|it| it.params).unwrap_or_default(),
         }
     }
 }
@@ -222,11 +242,14 @@ pub struct ExitView {
     pub sure: bool,
     /// The evidence, which may contain shortened text of the server.
     pub evidence: Vec<String>,
+    /// The code and the values of each piece of evidence.
+    #[serde(default)]
+    pub evidence_statements: Vec<TranslationView>,
 }
 
 impl From<&ExitSummary> for ExitView {
     fn from(exit: &ExitSummary) -> Self {
-        let ExitSummary { kind, at, sure, evidence } = exit.clone();
-        ExitView { kind, at: Timestamp(at), sure, evidence }
+        let (evidence, evidence_statements) = split(&exit.evidence);
+        ExitView { kind: exit.kind, at: Timestamp(exit.at), sure: exit.sure, evidence, evidence_statements }
     }
 }

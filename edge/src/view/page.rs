@@ -1,7 +1,7 @@
 //! What pages are rendered from: the values of the API, and the figures of some charts.
 
 use heapbeat_shared::exit::ExitKind;
-use heapbeat_shared::{Bytes, Megabytes, Sample, UnixMillis};
+use heapbeat_shared::{Bytes, Megabytes, Params, Sample, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::{ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StatusView};
@@ -230,6 +230,12 @@ pub struct IncidentLineView {
     pub closed: Option<super::Timestamp>,
     /// The cause as far as it is known, in a sentence.
     pub cause: String,
+    /// The stable name of the cause, by which it can be translated.
+    #[serde(default)]
+    pub cause_code: String,
+    /// The values in the cause by name.
+    #[serde(default)]
+    pub cause_params: Params,
     /// Whether somebody on call has acknowledged it.
     pub acknowledged: bool,
 }
@@ -237,9 +243,19 @@ pub struct IncidentLineView {
 impl IncidentLineView {
     /// Of an incident of the monitor called `name`.
     pub fn new(incident: &Incident, name: &str) -> Self {
-        let IncidentView { id, monitor, severity, opened, closed, cause, acknowledged, .. } =
-            IncidentView::from(incident);
-        IncidentLineView { id, monitor, name: name.to_owned(), severity, opened, closed, cause, acknowledged }
+        let cause = incident.cause.statement();
+        IncidentLineView {
+            id: incident.id(),
+            monitor: incident.monitor.clone(),
+            name: name.to_owned(),
+            severity: incident.severity,
+            opened: super::Timestamp(incident.opened),
+            closed: incident.closed.map(super::Timestamp),
+            cause: cause.text,
+            cause_code: cause.code,
+            cause_params: cause.params,
+            acknowledged: incident.notice.acknowledged,
+        }
     }
 
     /// How long it lasted, in seconds; `None` while it is open.

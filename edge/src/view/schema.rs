@@ -37,10 +37,22 @@ pub(crate) struct MonitorId;
 /// Milliseconds of Unix time, in place of the shared type.
 pub(crate) struct Instant;
 
+/// The values of a statement by name, in place of the shared type.
+pub(crate) struct Params;
+
 const SEVERITIES: [Severity; 4] = [Severity::Warning, Severity::Degraded, Severity::Crashed, Severity::Down];
 
 const MONITOR_ID: &str = "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?";
 
+schema_of!(
+    Params,
+    "Params",
+    json_schema!({
+        "type": "object",
+        "description": "The values in a statement by name.",
+        "additionalProperties": { "type": ["integer", "string"] },
+    })
+);
 schema_of!(
     MonitorId,
     "MonitorId",

@@ -93,6 +93,7 @@ impl From<&QuotaUsage> for EdgeView {
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::exit::Evidence;
     use heapbeat_shared::{ExitKind, HealthMemory, Megabytes, Pressure};
 
     use super::*;
@@ -141,7 +142,7 @@ mod tests {
                     kind: ExitKind::OomKill,
                     at: UnixMillis(1_767_222_000_000),
                     sure: false,
-                    evidence: vec!["its last sample was 1010.0 MB of 1.00 GB".into()],
+                    evidence: vec![Evidence::MemoryWhenLastSeen(99).statement()],
                 }),
                 forecast: Some(ForecastSnapshot {
                     verdict: "leaking",
@@ -173,7 +174,7 @@ mod tests {
         let expected = concat!(
             r#"{"status":"up","updated":"2026-01-01T00:00:00Z","monitors":["#,
             r#"{"id":"api","name":"API","group":"Backend","state":"up","since":"2025-12-31T00:00:00Z","#,
-            r#""reason":null,"latency_ms":12,"latencies":[null,11],"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
+            r#""reason":null,"reason_code":null,"reason_params":{},"latency_ms":12,"latencies":[null,11],"uptime":{"24h":{"percent":99.98,"coverage":100},"#,
             r#""7d":{"percent":99.999,"coverage":14.285},"90d":{"percent":null,"coverage":0}},"#,
             r#""days":"..........................................................................................","#,
             r#""memory":{"rss":150,"heapUsed":120,"heapTotal":200,"external":30,"limit":1024,"pressure":"calm","#,
@@ -181,8 +182,9 @@ mod tests {
             r#""restarts":["2025-12-31T23:00:00Z"],"forecast":{"verdict":"leaking","bytes_per_hour":1048576,"#,
             r#""reaches_limit":"2026-01-01T01:00:00Z","earliest":"2026-01-01T00:50:00Z","#,
             r#""latest":"2026-01-01T01:13:20Z"},"regions":[{"region":"weur","state":"down","latency_ms":null,"#,
-            r#""reason":"the connection was refused"}],"last_exit":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
-            r#""sure":false,"evidence":["its last sample was 1010.0 MB of 1.00 GB"]}}],"#,
+            r#""reason":"connection refused","reason_code":"connection-refused","reason_params":{}}],"last_exit":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
+            r#""sure":false,"evidence":["memory was at 99 % of the limit when last seen"],"#,
+            r#""evidence_statements":[{"code":"memory-when-last-seen","params":{"percent":99}}]}}],"#,
             r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,

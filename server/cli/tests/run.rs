@@ -62,7 +62,7 @@ fn a_crash_is_restarted_told_and_counted() {
     assert_eq!(server.exit(0)["heapbeat.exit.kind"], "crash");
     let running = until("the program", || children(server.pid()).into_iter().find(|pid| lives(*pid)));
     until("its health", || (server.get("/health").status == 200).then_some(()));
-    assert!(server.get("/exits").text().contains("it was ended by SIGILL"));
+    assert!(server.get("/exits").text().contains("it was terminated by SIGILL"));
     let metrics = server.get("/metrics");
     assert!(metrics.text().contains("heapbeat_exits_total{kind=\"crash\"} 1\n"), "{}", metrics.text());
     assert!(metrics.text().contains("heapbeat_starts_total 2\n"), "{}", metrics.text());
@@ -101,7 +101,7 @@ fn how_a_program_ended_is_told_with_what_was_seen_of_it_and_by_the_next_guard() 
     until("the program to end", || (!lives(program)).then_some(()));
     let (server, _) = guarded();
     assert_eq!(server.exit(0)["heapbeat.exit.kind"], "unknown");
-    assert!(server.get("/exits").text().contains("nobody was there to see it end"));
+    assert!(server.get("/exits").text().contains("no process observed its exit"));
 }
 
 /// What a person sees who types `typed` when `when` is shown, at a terminal in which `heapbeat run` guards this script.

@@ -28,7 +28,7 @@ fn evidence(exit: &serde_json::Value) -> String {
 fn crashes_are_told_by_their_signal_or_code() {
     let server = Server::start(&[]);
     let cases =
-        [("/demo/abort", "it was ended by SIGABRT"), ("/demo/exit?code=3", "it ended with exit code 3")];
+        [("/demo/abort", "it was terminated by SIGABRT"), ("/demo/exit?code=3", "it exited with code 3")];
     for (index, (path, expected)) in cases.into_iter().enumerate() {
         until("the server to answer", || (server.get("/").status == 200).then_some(()));
         let _asked = last_request(&server, path);
@@ -37,7 +37,7 @@ fn crashes_are_told_by_their_signal_or_code() {
     }
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
     signal(server.worker(), "ILL");
-    assert!(evidence(&server.exit(2)).starts_with("it was ended by SIGILL"));
+    assert!(evidence(&server.exit(2)).starts_with("it was terminated by SIGILL"));
     assert_eq!(server.exits(), ["crash", "crash", "crash"]);
 }
 
@@ -60,14 +60,14 @@ fn the_owner_learns_how_the_worker_before_ended_from_the_report_and_in_the_termi
     until("another worker", || (server.worker() != killed).then_some(()));
     let previous = until("the exit in the report", || report(&server, SECRET, "").0.previous);
     assert_eq!((previous.kind, previous.sure, previous.instance), (ExitKind::Crash, true, Some(first)));
-    assert_eq!(previous.evidence[0], "it was ended by SIGKILL", "{previous:?}");
+    assert_eq!(previous.evidence[0].text, "it was terminated by SIGKILL", "{previous:?}");
     assert!(previous.last.is_some_and(|sample| sample.rss > Bytes::from_mb(1)), "{previous:?}");
     let url = format!("http://{}", server.address());
     let check = ["check-memory", "--once", "--url", &url];
     let shown = heapbeat_test_support::heapbeat(&check, &[("HEAPBEAT_SECRET", SECRET)]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     let line = shown.lines().find(|line| line.contains("last exit")).unwrap_or_else(|| panic!("{shown}"));
-    assert!(line.contains(" ago: crash: it was ended by SIGKILL"), "{line}");
+    assert!(line.contains(" ago: crash: it was terminated by SIGKILL"), "{line}");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_hang_of_the_runtime_or_of_the_process_is_noticed() {
     let _asked = last_request(&server, "/demo/hang?s=60");
     let exit = server.exit(0);
     assert_eq!(exit["heapbeat.exit.kind"], "hang");
-    assert!(evidence(&exit).contains("its last report: "), "a hung runtime leaves a report: {exit}");
+    assert!(evidence(&exit).contains("last report before it hung: "), "a hung runtime leaves a report: {exit}");
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
     signal(server.worker(), "STOP");
     let exit = server.exit(1);
@@ -118,7 +118,7 @@ fn a_stop_that_somebody_else_asked_for_is_a_stop() {
     signal(old, "TERM");
     let exit = server.exit(0);
     assert_eq!(exit["heapbeat.exit.kind"], "stop");
-    assert!(evidence(&exit).contains("it noted that it was asked to stop: SIGTERM"), "{exit}");
+    assert!(evidence(&exit).contains("it recorded that it was asked to stop: SIGTERM"), "{exit}");
     until("another worker", || (lives(server.worker()) && server.worker() != old).then_some(()));
 }
 
@@ -146,8 +146,8 @@ fn the_next_server_says_how_the_last_one_ended() {
     let server = with_flight(&shelf);
     let told = server.exit(0);
     assert_eq!(told["heapbeat.exit.kind"], "unknown");
-    assert!(evidence(&told).contains("nobody was there to see it end"), "{told}");
-    assert!(evidence(&told).contains("the machine has been up all the time"), "{told}");
+    assert!(evidence(&told).contains("no process observed its exit"), "{told}");
+    assert!(evidence(&told).contains("the host has been up all the time"), "{told}");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn the_kernels_kill_for_memory_is_named_and_outlived() {
         assert_eq!(exit["heapbeat.exit.kind"], "oom_kill", "{exit}");
         assert_eq!(exit["heapbeat.exit.sure"], true, "{exit}");
         assert!(
-            evidence(&exit).contains("count of kills for memory in its control group rose by 1"),
+            evidence(&exit).contains("OOM kill count of its control group rose by 1"),
             "{exit}"
         );
     }

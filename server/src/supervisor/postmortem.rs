@@ -1,6 +1,6 @@
 //! From what is known of a worker's end to the exit that is told, and what the log says.
 
-use heapbeat_shared::exit::{Exit, ExitFacts, OomCount, ProcessExit, StopReason, classify};
+use heapbeat_shared::exit::{Evidence, Exit, ExitFacts, OomCount, ProcessExit, StopReason, classify};
 use heapbeat_shared::{ExitKind, UnixMillis};
 
 use super::machine::Notice;
@@ -43,8 +43,9 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
 
 fn tell(story: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
     let judged = classify(facts);
+    let evidence = judged.evidence.iter().map(Evidence::statement).collect();
     let mut exit =
-        Exit { kind: judged.kind, sure: judged.sure, at, evidence: judged.evidence, ..Exit::default() };
+        Exit { kind: judged.kind, sure: judged.sure, at, evidence, ..Exit::default() };
     let Some(story) = story else { return exit };
     exit.lost = story.unreadable.clone().or_else(|| {
         (story.torn > 0).then(|| format!("{} records of the flight recorder were cut in half", story.torn))
@@ -64,7 +65,7 @@ fn tell(story: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
         exit.backtrace = Some(panic.stack.clone()).filter(|stack| !stack.is_empty());
     }
     if let Some(hang) = story.hang.as_ref().filter(|_| judged.kind == ExitKind::Hang) {
-        exit.evidence.push(hang.text.clone());
+        exit.evidence.push(Evidence::HangReport(hang.text.clone()).statement());
         exit.backtrace = Some(hang.stack.clone()).filter(|stack| !stack.is_empty());
     }
     exit.bounded()
@@ -78,7 +79,7 @@ pub(super) fn log(exit: &Exit, who: &str) {
                 heapbeat.exit.kind = exit.kind.as_str(),
                 heapbeat.exit.sure = exit.sure,
                 heapbeat.exit.instance = exit.instance.map(tracing::field::display),
-                heapbeat.exit.evidence = exit.evidence.join("; "),
+                heapbeat.exit.evidence = exit.evidence_text(),
                 heapbeat.exit.lost = exit.lost,
                 "{who} {exit}"
             )

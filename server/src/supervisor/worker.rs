@@ -285,6 +285,6 @@ fn threads() -> RecordedNote {
         lines.push(format!("{} {state} {}", read("comm").trim(), read("wchan").trim()));
     }
     lines.sort_unstable();
-    let text = format!("its last report: {} threads, see the stack for what each waits for", lines.len());
+    let text = format!("{} threads, see the stack for what each waits for", lines.len());
     RecordedNote { at: Clock::of_this_process().now().wall, text, stack: lines.join("\n") }
 }

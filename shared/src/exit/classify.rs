@@ -3,8 +3,8 @@
 //! The rules are ordered by strength: first what the supervisor did, then what the instance recorded, then what the kernel
 //! counted. A classification is sure only where no other explanation fits the facts.
 
-use super::ExitKind;
-use crate::event::cut;
+use super::{Evidence, ExitKind};
+use crate::statement::Statement;
 
 /// The facts about the end of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,8 +68,8 @@ pub struct ExitClassification {
     pub kind: ExitKind,
     /// Whether no other explanation fits the facts.
     pub sure: bool,
-    /// The evidence as sentences, strongest first.
-    pub evidence: Vec<String>,
+    /// The evidence, strongest first.
+    pub evidence: Vec<Evidence>,
 }
 
 const SIGABRT: i32 = 6;
@@ -87,25 +87,24 @@ pub fn classify(facts: &ExitFacts) -> ExitClassification {
         None => of_unseen(facts),
     };
     if let Some(exit) = facts.exit {
-        result.evidence.insert(0, exit.to_string());
+        result.evidence.insert(0, Evidence::Process(exit));
     }
     if matches!(result.kind, ExitKind::OomKill | ExitKind::Unknown | ExitKind::Crash)
         && let Some(full) = facts.full
     {
-        result.evidence.push(format!("its memory was at {full} % of the limit when last seen"));
+        result.evidence.push(Evidence::MemoryWhenLastSeen(full));
     }
     result
 }
 
 fn of_seen(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     if facts.asked == Some(StopReason::Hung) {
-        let why = "it gave no sign of life and was killed for it".to_owned();
         // A kill for memory at the same moment would look the same.
         let sure = !matches!(facts.oom, OomCount::Group(1..) | OomCount::Machine(1..));
-        return ExitClassification { kind: ExitKind::Hang, sure, evidence: vec![why] };
+        return ExitClassification { kind: ExitKind::Hang, sure, evidence: vec![Evidence::NoSignOfLife] };
     }
     if let Some(panic) = &facts.panic {
-        let evidence = vec![cut(&format!("it noted: {panic}"))];
+        let evidence = vec![Evidence::PanicRecorded(panic.clone())];
         let aborted = matches!(exit, ProcessExit::Signal(SIGABRT) | ProcessExit::Code(101));
         if aborted {
             return ExitClassification { kind: ExitKind::Panic, sure: true, evidence };
@@ -122,13 +121,11 @@ fn of_seen(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
 fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
     match facts.oom {
         OomCount::Group(killed @ 1..) => {
-            let reason =
-                format!("the kernel's count of kills for memory in its control group rose by {killed}");
-            return sure(ExitKind::OomKill, Some(reason));
+            return sure(ExitKind::OomKill, Some(Evidence::GroupOomCount(killed)));
         }
         // The machine's other processes are counted too.
         OomCount::Machine(killed @ 1..) => {
-            let reason = format!("the machine's count of kills for memory rose by {killed}");
+            let reason = Evidence::MachineOomCount(killed);
             let full = facts.full.is_some_and(|full| full >= NEARLY_FULL);
             let kind = if full { ExitKind::OomKill } else { ExitKind::Unknown };
             return ExitClassification { kind, sure: false, evidence: vec![reason] };
@@ -136,15 +133,14 @@ fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
         _ => {}
     }
     if let Some(asked) = facts.asked {
-        let reason = "it did not finish in time and was cut".to_owned();
-        return sure(after_asking(facts, asked), Some(reason));
+        return sure(after_asking(facts, asked), Some(Evidence::StopTimedOut));
     }
     match facts.oom {
         OomCount::Unreadable => {
-            let reason = "no count of kills for memory can be read here".to_owned();
+            let reason = Evidence::OomCountUnreadable;
             ExitClassification { kind: ExitKind::Unknown, sure: false, evidence: vec![reason] }
         }
-        _ => sure(ExitKind::Crash, Some("the kernel killed nothing for memory meanwhile".to_owned())),
+        _ => sure(ExitKind::Crash, Some(Evidence::NoOomKill)),
     }
 }
 
@@ -154,12 +150,12 @@ fn of_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
         return sure(after_asking(facts, asked), asked_words(facts));
     }
     if let Some(by) = &facts.noted_stop {
-        return sure(stop(facts), Some(format!("it noted that it was asked to stop: {by}")));
+        return sure(stop(facts), Some(Evidence::StopRecorded(by.clone())));
     }
     match exit {
-        ProcessExit::Signal(_) => sure(stop(facts), Some("somebody asked before it could listen".to_owned())),
+        ProcessExit::Signal(_) => sure(stop(facts), Some(Evidence::StoppedEarly)),
         ProcessExit::Code(_) => {
-            let reason = "nobody is known to have asked it to end".to_owned();
+            let reason = Evidence::ExitUnexplained;
             ExitClassification { kind: ExitKind::Unknown, sure: false, evidence: vec![reason] }
         }
     }
@@ -167,22 +163,22 @@ fn of_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
 
 /// The supervisor is gone as well, so there is no wait status.
 fn of_unseen(facts: &ExitFacts) -> ExitClassification {
-    let mut evidence = vec!["nobody was there to see it end".to_owned()];
+    let mut evidence = vec![Evidence::NobodyWatched];
     let (kind, sure) = if let Some(panic) = &facts.panic {
-        evidence.push(cut(&format!("it noted: {panic}")));
+        evidence.push(Evidence::PanicRecorded(panic.clone()));
         (ExitKind::Panic, true)
     } else if let Some(by) = &facts.noted_stop {
-        evidence.push(format!("it noted that it was asked to stop: {by}"));
+        evidence.push(Evidence::StopRecorded(by.clone()));
         if facts.noted_finished {
-            evidence.push("it noted to have finished in order".to_owned());
+            evidence.push(Evidence::ExitCompleted);
         }
         (stop(facts), facts.noted_finished)
     } else if facts.rebooted == Some(true) {
-        evidence.push("the machine was started anew since its last sign of life".to_owned());
+        evidence.push(Evidence::HostRebooted);
         (ExitKind::Platform, false)
     } else {
         if facts.rebooted == Some(false) {
-            evidence.push("the machine has been up all the time".to_owned());
+            evidence.push(Evidence::HostStayedUp);
         }
         (ExitKind::Unknown, false)
     };
@@ -201,26 +197,30 @@ fn stop(facts: &ExitFacts) -> ExitKind {
     if facts.version_changed { ExitKind::Deploy } else { ExitKind::Stop }
 }
 
-fn asked_words(facts: &ExitFacts) -> Option<String> {
+fn asked_words(facts: &ExitFacts) -> Option<Evidence> {
     Some(match facts.asked? {
-        StopReason::Stop => "its supervisor had asked it to stop".to_owned(),
-        StopReason::Recycle => "it was asked to make way for a fresh one".to_owned(),
+        StopReason::Stop => Evidence::SupervisorStop,
+        StopReason::Recycle => Evidence::SupervisorRecycle,
         StopReason::Hung => return None,
     })
 }
 
-fn sure(kind: ExitKind, evidence: Option<String>) -> ExitClassification {
+fn sure(kind: ExitKind, evidence: Option<Evidence>) -> ExitClassification {
     ExitClassification { kind, sure: true, evidence: evidence.into_iter().collect() }
 }
 
-impl std::fmt::Display for ProcessExit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl ProcessExit {
+    /// How the process ended, as a statement.
+    pub(super) fn statement(self) -> Statement {
         match self {
-            ProcessExit::Code(code) => write!(f, "it ended with exit code {code}"),
-            ProcessExit::Signal(number) => match signal_name(*number) {
-                Some(name) => write!(f, "it was ended by {name}"),
-                None => write!(f, "it was ended by signal {number}"),
-            },
+            ProcessExit::Code(code) => {
+                Statement::new("exited-with-code", format!("it exited with code {code}")).with("exit_code", code)
+            }
+            ProcessExit::Signal(number) => {
+                let signal = signal_name(number).map_or_else(|| format!("signal {number}"), str::to_owned);
+                Statement::new("killed-by-signal", format!("it was terminated by {signal}"))
+                    .with("signal", signal)
+            }
         }
     }
 }
@@ -367,14 +367,18 @@ mod tests {
         let result = classify(&seen(ProcessExit::Signal(9), |f| {
             (f.oom, f.full) = (OomCount::Group(1), Some(99));
         }));
+        let texts = |result: &ExitClassification| -> Vec<String> {
+            result.evidence.iter().map(|piece| piece.statement().text).collect()
+        };
         assert_eq!(
-            result.evidence,
+            texts(&result),
             [
-                "it was ended by SIGKILL",
-                "the kernel's count of kills for memory in its control group rose by 1",
-                "its memory was at 99 % of the limit when last seen"
+                "it was terminated by SIGKILL",
+                "the OOM kill count of its control group rose by 1",
+                "memory was at 99 % of the limit when last seen"
             ]
         );
-        assert_eq!(classify(&seen(ProcessExit::Signal(34), |_| ())).evidence[0], "it was ended by signal 34");
+        let unnamed = classify(&seen(ProcessExit::Signal(34), |_| ()));
+        assert_eq!(texts(&unnamed)[0], "it was terminated by signal 34");
     }
 }

@@ -70,11 +70,11 @@ fn a_report_begins_with_the_public_body() {
 
 #[test]
 fn the_previous_exit_is_bounded() {
-    let evidence = vec!["x".repeat(1000); 20];
+    let evidence = vec![crate::Statement::new("x", "x".repeat(1000)); 20];
     let previous = Some(Exit { evidence, ..Exit::default() });
     let (read, _) = Report::parse(&Report { previous, ..report(0, 0) }.to_json()).unwrap();
     let evidence = read.previous.unwrap().evidence;
-    assert_eq!((evidence.len(), evidence[0].len()), (12, 300));
+    assert_eq!((evidence.len(), evidence[0].text.len()), (12, 300));
 }
 
 #[test]

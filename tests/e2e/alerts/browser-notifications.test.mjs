@@ -112,8 +112,8 @@ test("the page in Chromium subscribes, shows notifications, opens the monitor an
     notifications.map((/** @type {any} */ it) => [it.title, it.data]),
     [
       ["Störungen werden von nun an hier gemeldet", "/"],
-      ["API is down: the answer had status 503", "/monitors/api"],
-      ["WEB is down: the answer had status 503", "/monitors/web"],
+      ["API is down: HTTP status 503", "/monitors/api"],
+      ["WEB is down: HTTP status 503", "/monitors/web"],
       ["API has recovered", "/monitors/api"],
       ["WEB has recovered", "/monitors/web"],
     ],

@@ -53,7 +53,7 @@ test("each service accepts one message when an outage begins and one when it end
   const [opened, recovered] = services.accepted.pagerduty;
   assert.deepEqual([opened.event_action, recovered.event_action], ["trigger", "resolve"]);
   assert.equal(opened.dedup_key, recovered.dedup_key);
-  assert.match(services.accepted.hook[0].title, /^<API> & co is down: the answer had status 503$/);
+  assert.match(services.accepted.hook[0].title, /^<API> & co is down: HTTP status 503$/);
   assert.equal(services.accepted.hook[0].link, "https://status.example/monitors/api");
 });
 
@@ -122,10 +122,10 @@ test("each outage is a public incident with its cause and timeline", async () =>
   const incidents = await edge.readIncidents();
   assert.equal(incidents.length, 3);
   const [last] = incidents;
-  assert.deepEqual([last.monitor, last.severity, last.cause], ["api", "down", "the answer had status 503"]);
+  assert.deepEqual([last.monitor, last.severity, last.cause], ["api", "down", "HTTP status 503"]);
   assert.deepEqual(
     last.timeline.map((/** @type {any} */ event) => event.what),
-    ["down: the answer had status 503", "all is well"],
+    ["HTTP status 503", "all checks pass again"],
   );
   assert.ok(Date.parse(last.opened) < Date.parse(last.closed));
 });

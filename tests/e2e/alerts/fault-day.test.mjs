@@ -214,7 +214,7 @@ test("outages are noticed within a probe interval, and after a failing webhook w
     "one incident for each outage, and no other",
   );
   const api = incidents.find((/** @type {any} */ it) => it.monitor === "api");
-  assert.equal(api.cause, "it ran out of memory");
+  assert.equal(api.cause, "out of memory");
   const findAlert = (/** @type {string} */ id, /** @type {string} */ event, /** @type {number} */ from) =>
     accepted.find((it) => it.monitor === id && it.event === event && it.minute >= from)?.minute ?? Number.NaN;
   const delays = {

@@ -95,7 +95,7 @@ test("a browser gets public incidents, encrypted, with one topic for each incide
   assert.deepEqual(service.listEvents("web"), ["subscribe", "web opened", "web recovered"]);
   const [first, opened] = service.messages["/push/web"];
   assert.deepEqual(first, { event: "subscribe", page: edge.url });
-  assert.equal(opened.title, "WEB is down: the answer had status 503");
+  assert.equal(opened.title, "WEB is down: HTTP status 503");
   assert.ok(!JSON.stringify(service.messages).includes("hidden"));
   const [subscribed, ...topics] = service.topics["/push/web"];
   assert.equal(subscribed, "subscribe");

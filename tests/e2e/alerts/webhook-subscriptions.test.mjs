@@ -91,7 +91,7 @@ test("a confirmed subscriber gets public incidents, signed and in order, after t
   assert.deepEqual(receiver.listEvents("/all?key=k"), ["api opened", "web opened", "api recovered", "web recovered"]);
   assert.deepEqual(receiver.listEvents("/web"), ["web opened", "web recovered"]);
   const [opened] = receiver.accepted["/web"];
-  assert.equal(opened.title, "WEB is down: the answer had status 503");
+  assert.equal(opened.title, "WEB is down: HTTP status 503");
   assert.ok(
     services.accepted.hook.some((message) => message.monitor === "hidden"),
     "the owner is alerted of monitors that are not public",

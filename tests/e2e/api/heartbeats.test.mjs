@@ -23,7 +23,7 @@ test("a job is up when it reports, down when it is late or fails, and up when it
   const edge = await Edge.start([BACKUP], { vars: { HEARTBEAT_TOKEN } });
   t.after(() => edge.stop());
   const silent = await edge.tickAndReadMonitor("backup");
-  assert.deepEqual([silent.state, silent.reason], ["unobserved", "it has never reported yet"]);
+  assert.deepEqual([silent.state, silent.reason], ["unobserved", "no heartbeat received yet"]);
 
   assert.equal((await sendHeartbeat(edge, "backup")).status, 204);
   assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
@@ -32,13 +32,13 @@ test("a job is up when it reports, down when it is late or fails, and up when it
   assert.equal((await edge.readMonitor("backup")).state, "up", "within the grace period");
   await edge.tickTimes(2);
   const missed = await edge.readMonitor("backup");
-  assert.deepEqual([missed.state, missed.reason], ["down", "it did not report when it should have"]);
+  assert.deepEqual([missed.state, missed.reason], ["down", "no heartbeat in time"]);
 
   assert.equal((await sendHeartbeat(edge, "backup?event=start")).status, 204);
   assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
   assert.equal((await sendHeartbeat(edge, "backup?exit=137")).status, 204);
   const failed = await edge.tickAndReadMonitor("backup");
-  assert.deepEqual([failed.state, failed.reason], ["down", "it reported a failure: exit code 137"]);
+  assert.deepEqual([failed.state, failed.reason], ["down", "job failed with exit code 137"]);
   assert.equal((await sendHeartbeat(edge, "backup?event=success")).status, 204);
   assert.equal((await edge.tickAndReadMonitor("backup")).state, "up");
 });

@@ -46,10 +46,10 @@ test("an http monitor sends its method, headers and body, and judges the respons
     monitors.map((/** @type {any} */ it) => [it.id, it.state, it.reason]),
     [
       ["good", "up", null],
-      ["bad", "down", "condition 2 does not hold"],
-      ["busy", "degraded", "condition 1 does not hold"],
-      ["no-secret", "unobserved", "not probed: the secret it is asked with is not set, or too short"],
-      ["small", "down", "the answer was too large"],
+      ["bad", "down", "condition 2 failed"],
+      ["busy", "degraded", "condition 1 failed"],
+      ["no-secret", "unobserved", "not probed: the signing secret is missing or too short"],
+      ["small", "down", "response too large"],
     ],
   );
   const post = requests.find((request) => request.method === "POST");

@@ -58,7 +58,7 @@ test("every region probes on every tick, and its result is published", async () 
 test("one failure of three degrades the monitor, and two are an outage", async () => {
   const oneFailed = await tickWithFailures(1);
   assert.equal(oneFailed.state, "degraded");
-  assert.equal(oneFailed.reason, "the answer had status 503");
+  assert.equal(oneFailed.reason, "HTTP status 503");
   const twoFailed = await tickWithFailures(2);
   assert.equal(twoFailed.state, "down");
   // One of three requests succeeded, so at least one of the two regions failed.

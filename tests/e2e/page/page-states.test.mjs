@@ -59,7 +59,7 @@ const STATES = {
     pages: () => [
       {
         path: "/",
-        en: [/^Payments is down$/, /Active incidents/, /the connection was refused/],
+        en: [/^Payments is down$/, /Active incidents/, /connection refused/],
         de: [/^Payments ist ausgefallen$/, /Aktuelle Störungen/, /Verbindung/],
       },
       {
@@ -69,8 +69,8 @@ const STATES = {
       },
       {
         path: `/incidents/pay-${Date.UTC(2026, 0, 1) / 1000}`,
-        en: [/^Payments: the connection was refused$/, /Investigating/, /Timeline/],
-        de: [/^Payments: die Verbindung wurde abgelehnt$/, /Verlauf/],
+        en: [/^Payments: connection refused$/, /Investigating/, /Timeline/],
+        de: [/^Payments: Verbindung abgelehnt$/, /Verlauf/],
       },
     ],
   },
@@ -143,7 +143,7 @@ const STATES = {
       },
       {
         path: "/monitors/api",
-        en: [/^API: No data$/, /it is the edge that cannot see/],
+        en: [/^API: No data$/, /the monitoring itself is affected/],
         de: [/^API: Keine Daten$/],
       },
     ],

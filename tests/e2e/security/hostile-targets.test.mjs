@@ -155,7 +155,7 @@ test("private addresses are not probed, however they are written, also behind a 
   const status = await strict.readStatus();
   assert.equal(status.problems.length, refusedHosts.length + 1, "the configuration refuses them");
   for (const { id, state, reason } of status.monitors) {
-    assert.deepEqual([state, reason], ["down", "it leads to a private address"], id);
+    assert.deepEqual([state, reason], ["down", "address is private"], id);
   }
   assert.equal(status.monitors.length, lateHosts.length);
   assert.equal(requests, 0);

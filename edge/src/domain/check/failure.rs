@@ -1,10 +1,11 @@
 //! Every way in which a probe can fail, as a closed set.
 //!
-//! The public sentence of each is written here and nowhere else. Nothing that a target sent is ever part of
-//! one (numbers excepted), so a hostile target cannot put its words on a page. Failures of our own making are
-//! a type apart, [`Blindness`]: they say nothing about the target and must not be booked as its downtime.
+//! The public statement of each is written here and nowhere else. It never holds text that a target sent, so a hostile target
+//! cannot put its words on a page. Failures of our own making are a separate type, [`Blindness`]: they say nothing about the
+//! target and do not count as its downtime.
 
 use minicbor::{Decode, Encode};
+use heapbeat_shared::Statement;
 use serde::{Deserialize, Serialize};
 
 /// Why a probe did not find what it should have: the target's doing, or that of the way to it.
@@ -116,54 +117,78 @@ pub enum Blindness {
 }
 
 impl Failure {
-    /// The sentence that the public reads. Fixed but for numbers.
-    pub fn sentence(self) -> String {
-        let fixed = match self {
-            Failure::Dns => "its name could not be resolved",
-            Failure::Refused => "the connection was refused",
-            Failure::Unreachable => "its network could not be reached",
-            Failure::Tls => "no secure (TLS) connection could be made",
-            Failure::ConnectTimeout => "the connection was not made in time",
-            Failure::Timeout => "there was no answer in time",
-            Failure::BodyTimeout => "the answer did not end in time",
-            Failure::Lost => "the connection was lost before the answer was complete",
-            Failure::NotHttp => "the answer was not HTTP",
-            Failure::RedirectLoop => "its redirects go round in a circle",
-            Failure::TooManyRedirects => "it redirects too many times",
-            Failure::RedirectRefused => "it redirects to something that is not a web address",
-            Failure::PrivateAddress => "it leads to a private address",
-            Failure::NotJson => "the answer was not JSON",
-            Failure::NotHealth => "the answer was JSON, but not a health answer",
-            Failure::BodyTooLarge => "the answer was too large",
-            Failure::Connection => "the connection failed",
-            Failure::SecretRefused => {
-                "the server refused our signature: wrong secret, or clocks more than a minute apart"
+    /// The failure as a statement for the public. It holds no text that a target sent, numbers excepted.
+    pub fn statement(self) -> Statement {
+        let (code, text) = match self {
+            Failure::Dns => ("dns-failed", "DNS lookup failed"),
+            Failure::Refused => ("connection-refused", "connection refused"),
+            Failure::Unreachable => ("network-unreachable", "network unreachable"),
+            Failure::Tls => ("tls-failed", "TLS connection failed"),
+            Failure::ConnectTimeout => ("connect-timeout", "connection timed out"),
+            Failure::Timeout => ("response-timeout", "no response in time"),
+            Failure::BodyTimeout => ("body-timeout", "response not complete in time"),
+            Failure::Lost => ("connection-lost", "connection lost before the response was complete"),
+            Failure::NotHttp => ("not-http", "response is not HTTP"),
+            Failure::RedirectLoop => ("redirect-loop", "redirect loop"),
+            Failure::TooManyRedirects => ("too-many-redirects", "too many redirects"),
+            Failure::RedirectRefused => {
+                ("invalid-redirect", "redirect to something other than an http or https address")
             }
-            Failure::Unsigned => "the answer was not signed: it came from a cache, or not from the server",
-            Failure::Forged => "the answer's signature is wrong: an old or changed answer, or another secret",
-            Failure::NotReport => "the answer was signed, but not a report that this version can read",
-            Failure::JobMissed => "it did not report when it should have",
-            Failure::JobOverran => "it started and has not ended in time",
-            Failure::JobFailed(None) => "it reported a failure",
-            Failure::JobFailed(Some(exit)) => return format!("it reported a failure: exit code {exit}"),
-            Failure::Status(status) => return format!("the answer had status {status}"),
-            Failure::Slow(ms) => return format!("the answer took {ms} ms"),
-            Failure::Condition(number) => return format!("condition {number} does not hold"),
+            Failure::PrivateAddress => ("private-address", "address is private"),
+            Failure::NotJson => ("not-json", "response is not JSON"),
+            Failure::NotHealth => ("not-health", "response is JSON, but not a health report"),
+            Failure::BodyTooLarge => ("response-too-large", "response too large"),
+            Failure::Connection => ("connection-failed", "connection failed"),
+            Failure::SecretRefused => (
+                "signature-rejected",
+                "signature rejected by the server: wrong secret, or clocks more than one minute apart",
+            ),
+            Failure::Unsigned => (
+                "response-unsigned",
+                "response not signed: it came from a cache or not from the server",
+            ),
+            Failure::Forged => (
+                "response-signature-invalid",
+                "response signature invalid: outdated or altered response, or wrong secret",
+            ),
+            Failure::NotReport => ("report-unreadable", "signed report that this version cannot read"),
+            Failure::JobMissed => ("heartbeat-missed", "no heartbeat in time"),
+            Failure::JobOverran => ("job-overran", "job not finished in time"),
+            Failure::JobFailed(None) => ("job-failed", "job reported a failure"),
+            Failure::JobFailed(Some(code)) => {
+                let text = format!("job failed with exit code {code}");
+                return Statement::new("job-exit-code", text).with("exit_code", code);
+            }
+            Failure::Status(status) => {
+                return Statement::new("http-status", format!("HTTP status {status}")).with("status", status);
+            }
+            Failure::Slow(ms) => {
+                return Statement::new("response-slow", format!("response took {ms} ms")).with("took_ms", ms);
+            }
+            Failure::Condition(number) => {
+                let text = format!("condition {number} failed");
+                return Statement::new("condition-failed", text).with("number", number);
+            }
         };
-        fixed.to_owned()
+        Statement::new(code, text)
     }
 }
 
 impl Blindness {
-    /// The sentence that the public reads.
-    pub fn sentence(self) -> String {
-        match self {
-            Blindness::Budget => "not probed: the tick's allowance of requests was spent",
-            Blindness::Platform => "not probed: the probe itself could not run",
-            Blindness::Edge => "not seen: everything failed at once, so it is the edge that cannot see",
-            Blindness::NotHeardYet => "it has never reported yet",
-            Blindness::Secret => "not probed: the secret it is asked with is not set, or too short",
-        }
-        .to_owned()
+    /// Why there was no probe, as a statement for the public.
+    pub fn statement(self) -> Statement {
+        let (code, text) = match self {
+            Blindness::Budget => ("skipped-budget", "not probed: request budget of the tick exhausted"),
+            Blindness::Platform => ("skipped-platform", "not probed: the probe could not run"),
+            Blindness::Edge => (
+                "skipped-edge",
+                "no data: every probe failed at once, so the monitoring itself is affected",
+            ),
+            Blindness::NotHeardYet => ("skipped-no-heartbeat", "no heartbeat received yet"),
+            Blindness::Secret => {
+                ("skipped-secret", "not probed: the signing secret is missing or too short")
+            }
+        };
+        Statement::new(code, text)
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 
 use crate::domain::State;
@@ -21,8 +21,10 @@ pub const WITHIN: Duration = Duration::from_secs(3600);
 /// The time without a turn after which it is over.
 pub const CALM: Duration = Duration::from_secs(1800);
 
-/// What the public is told.
-pub const SENTENCE: &str = "it flaps: it went down and came back at least three times within an hour";
+/// Flapping as a statement for the public.
+pub fn statement() -> Statement {
+    Statement::new("flapping", "flapping: the state changes repeatedly")
+}
 
 /// The turns of one monitor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]

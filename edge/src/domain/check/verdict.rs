@@ -1,7 +1,7 @@
 //! From an answer to a verdict: what the monitor's conditions make of it.
 
 use heapbeat_monitors::condition::{Condition, EvalContext, ObservedBody, Outcome, Placeholder};
-use heapbeat_shared::{Health, HealthError};
+use heapbeat_shared::{Health, HealthError, Statement};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -38,12 +38,12 @@ impl Verdict {
         }
     }
 
-    /// The public sentence, where there is something to say.
-    pub fn sentence(self) -> Option<String> {
+    /// The verdict as a statement for the public; `None` for a success.
+    pub fn statement(self) -> Option<Statement> {
         match self {
             Verdict::Up => None,
-            Verdict::Degraded(failure) | Verdict::Failed(failure) => Some(failure.sentence()),
-            Verdict::Blind(blindness) => Some(blindness.sentence()),
+            Verdict::Degraded(failure) | Verdict::Failed(failure) => Some(failure.statement()),
+            Verdict::Blind(blindness) => Some(blindness.statement()),
         }
     }
 }

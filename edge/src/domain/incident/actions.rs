@@ -3,14 +3,11 @@
 //! One that somebody closed stays closed while the same trouble goes on; it takes something worse, or a return of the
 //! trouble after all was well, to open one again.
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{Statement, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::incident::Incident;
-
-/// Why an incident ends when somebody says so.
-pub const RESOLVED: &str = "somebody resolved it by hand";
 
 /// Longest note, in bytes.
 const LONGEST_NOTE: usize = 280;
@@ -58,16 +55,16 @@ impl IncidentUpdate {
             return Err("it is over already; notes can still be added");
         }
         if let Some(note) = &self.note {
-            incident.note(at, &format!("note: {note}"));
+            incident.note(at, Statement::new("note", format!("note: {note}")));
         }
         if self.acknowledge && !incident.notice.acknowledged {
             incident.notice.acknowledged = true;
-            incident.note(at, "somebody has it in hand");
+            incident.note(at, Statement::new("acknowledged", "acknowledged"));
         }
         if self.resolve {
             incident.closed = Some(at);
             incident.resolved = Some(true);
-            incident.note(at, RESOLVED);
+            incident.note(at, Statement::new("resolved", "resolved manually"));
         }
         Ok(())
     }
@@ -185,6 +182,6 @@ mod tests {
             assert!(IncidentUpdate::parse(body).unwrap().apply(&mut incident, at).is_err(), "{body}");
         }
         IncidentUpdate::parse(r#"{"note":"it was the disk"}"#).unwrap().apply(&mut incident, at).unwrap();
-        assert_eq!(incident.timeline.back().unwrap().what, "note: it was the disk");
+        assert_eq!(incident.timeline.back().unwrap().what.text, "note: it was the disk");
     }
 }

@@ -3,6 +3,7 @@
 //! Causes are ordered by how much they explain: that memory ran full explains why connections are refused, and a kill
 //! by the kernel explains both. An incident keeps the one that explains most.
 
+use heapbeat_shared::Statement;
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::exit::ExitKind;
 use minicbor::{Decode, Encode};
@@ -71,51 +72,74 @@ impl Cause {
         matches!(self, Cause::Unknown | Cause::Failing(_))
     }
 
-    /// In words, as the end of a sentence that begins with "because" or stands alone.
-    pub fn sentence(self) -> String {
+    /// The cause as a statement.
+    pub fn statement(self) -> Statement {
         match self {
-            Cause::Unknown => "it is not known why".to_owned(),
-            Cause::Failing(failure) => failure.sentence(),
-            Cause::Ended(kind) => format!("the instance {}", kind.phrase()),
-            Cause::Leak => "memory grows towards its limit".to_owned(),
-            Cause::Memory => "memory is close to its limit".to_owned(),
-            Cause::OutOfMemory => "it ran out of memory".to_owned(),
+            Cause::Unknown => Statement::new("cause-unknown", "cause unknown"),
+            Cause::Failing(failure) => failure.statement(),
+            Cause::Ended(kind) => kind.statement(),
+            Cause::Leak => Statement::new("memory-growing", "memory is growing towards its limit"),
+            Cause::Memory => Statement::new("memory-high", "memory is close to its limit"),
+            Cause::OutOfMemory => Statement::new("out-of-memory", "out of memory"),
         }
     }
 }
 
-/// An event as a line of a timeline.
-pub fn sentence_of(event: &EventKind) -> String {
+/// An event as an entry of a timeline.
+pub fn event_statement(event: &EventKind) -> Statement {
     match event {
-        EventKind::Started => "an instance started".to_owned(),
+        EventKind::Started => Statement::new("instance-started", "instance started"),
         EventKind::Pressure { from, to, memory } => {
-            format!("pressure went from {} to {} at {memory}", from.as_str(), to.as_str())
+            let (from, to) = (from.as_str(), to.as_str());
+            Statement::new("pressure-changed", format!("memory pressure changed from {from} to {to} at {memory}"))
+                .with("from", from)
+                .with("to", to)
+                .with("memory_bytes", memory.0)
         }
         EventKind::Purge { before, after, took_ms } => {
-            format!("a purge took memory from {before} to {after} in {took_ms} ms")
+            Statement::new("purged", format!("purge reduced memory from {before} to {after} in {took_ms} ms"))
+                .with("before_bytes", before.0)
+                .with("after_bytes", after.0)
+                .with("took_ms", *took_ms)
         }
-        EventKind::Recycle { reason } => format!("the guard asked for a fresh worker: {reason}"),
-        EventKind::Leave => "the guard gave the instance up".to_owned(),
+        EventKind::Recycle { reason } => {
+            let text = format!("the guard requested a replacement worker: {reason}");
+            Statement::new("replacement-requested", text).with("reason", reason.as_str())
+        }
+        EventKind::Leave => Statement::new("gave-up", "the guard shut the instance down"),
         EventKind::Shed { refused, lasted_ms } => {
-            format!("{refused} requests were refused within {} s", lasted_ms / 1000)
+            let seconds = lasted_ms / 1000;
+            Statement::new("requests-rejected", format!("{refused} requests rejected within {seconds} s"))
+                .with("count", *refused)
+                .with("lasted_s", seconds)
         }
-        EventKind::Panic { message } => format!("a request panicked: {message}"),
-        EventKind::Limit { before, after } => format!("the memory limit changed from {before} to {after}"),
-        EventKind::Other => "something happened that only a newer version of heapbeat knows".to_owned(),
-        EventKind::Stop { by } => format!("it was asked to stop by {by}"),
+        EventKind::Panic { message } => {
+            Statement::new("request-panicked", format!("a request panicked: {message}"))
+                .with("message", message.as_str())
+        }
+        EventKind::Limit { before, after } => {
+            Statement::new("limit-changed", format!("memory limit changed from {before} to {after}"))
+                .with("before_bytes", before.0)
+                .with("after_bytes", after.0)
+        }
+        EventKind::Other => Statement::new("unknown-event", "event of a newer version of heapbeat"),
+        EventKind::Stop { by } => {
+            Statement::new("stop-requested", format!("shutdown requested by {by}")).with("by", by.as_str())
+        }
     }
 }
 
-/// When the limit will be reached: `reaches 512.0 MB at 14:32, between 14:20 and 14:51 (UTC)`.
-pub fn forecast_sentence(told: &LastReport) -> Option<String> {
+/// When memory is expected to reach its limit.
+pub fn forecast_statement(told: &LastReport) -> Option<Statement> {
     let time = told.forecast.time_to_limit?;
     let clock = |wait| instant::clock_by(told.at.plus(wait), told.at);
-    let slope = told.forecast.slope.map_or(String::new(), |slope| format!(" at {}", slope.expected));
-    Some(format!(
-        "memory grows{slope} and reaches {} at {}, between {} and {} (UTC)",
-        told.forecast.limit,
-        clock(time.expected),
-        clock(time.earliest),
-        clock(time.latest)
-    ))
+    let (earliest, latest) = (clock(time.earliest), clock(time.latest));
+    let limit = told.forecast.limit;
+    let text = format!("memory is expected to reach {limit} between {earliest} and {latest} (UTC)");
+    Some(
+        Statement::new("limit-forecast", text)
+            .with("limit_bytes", limit.0)
+            .with("earliest", format!("{earliest} UTC"))
+            .with("latest", format!("{latest} UTC")),
+    )
 }

@@ -1,6 +1,6 @@
 use heapbeat_shared::Bytes;
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::exit::{Exit, ExitKind};
+use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
 
 use super::*;
 use crate::domain::Failure;
@@ -55,7 +55,7 @@ impl InstanceLifetime {
             news.events.push(Event { at, kind });
         }
         if let Brings::Ended(kind) = brings {
-            let evidence = vec!["its last sample was 500.0 MB of 512.0 MB".to_owned()];
+            let evidence = vec![Evidence::MemoryWhenLastSeen(98).statement()];
             news.ending =
                 Some(Exit { kind, at: at.minus(Duration::from_secs(20)), evidence, ..Exit::default() });
         }
@@ -83,7 +83,7 @@ impl InstanceLifetime {
     }
 
     fn story(&self) -> Vec<(i64, &str)> {
-        self.incident().timeline.iter().map(|moment| (moment.at.0 / 1000, moment.what.as_str())).collect()
+        self.incident().timeline.iter().map(|moment| (moment.at.0 / 1000, moment.what.text.as_str())).collect()
     }
 }
 
@@ -96,7 +96,7 @@ fn down_and_up_again() {
     let incident = life.incident();
     assert_eq!((incident.opened, incident.closed), (minute(1), Some(minute(4))));
     assert_eq!((incident.severity, incident.cause), (Severity::Down, Cause::Failing(Failure::Refused)));
-    assert_eq!(life.story(), [(60, "down: the connection was refused"), (240, "all is well")]);
+    assert_eq!(life.story(), [(60, "connection refused"), (240, "all checks pass again")]);
 }
 
 #[test]
@@ -121,16 +121,16 @@ fn pressure_and_the_death_that_follows_are_one_incident() {
     let incident = life.incident();
     assert_eq!((incident.opened, incident.closed), (minute(1), Some(minute(4))));
     assert_eq!(incident.cause, Cause::OutOfMemory, "memory was short, and it crashed");
-    assert_eq!(incident.evidence, ["its last sample was 500.0 MB of 512.0 MB"]);
+    assert_eq!(incident.evidence, [Evidence::MemoryWhenLastSeen(98).statement()]);
     let story: Vec<_> = life.story().into_iter().map(|(_, what)| what).collect();
     assert_eq!(
         story,
         [
-            "pressure went from calm to alert at 420.0 MB",
-            "pressure went from calm to purge at 420.0 MB",
-            "down: the connection was refused",
-            "the instance crashed, probably: its last sample was 500.0 MB of 512.0 MB",
-            "all is well",
+            "memory pressure changed from calm to alert at 420.0 MB",
+            "memory pressure changed from calm to purge at 420.0 MB",
+            "connection refused",
+            "instance crashed",
+            "all checks pass again",
         ]
     );
 }

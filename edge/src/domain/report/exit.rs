@@ -5,7 +5,7 @@
 
 use heapbeat_shared::Pressure;
 use heapbeat_shared::event::EventKind;
-use heapbeat_shared::exit::{Exit, ExitKind};
+use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
 
 use crate::domain::report::last_report::LastReport;
 
@@ -19,17 +19,17 @@ pub fn infer(last: &LastReport, next: &LastReport) -> Exit {
     let mut evidence = Vec::new();
     let (kind, sure, at) = match &last.leaving {
         Some(event) => {
-            let (kind, said) = match &event.kind {
+            let (kind, piece) = match &event.kind {
                 EventKind::Stop { by } if deployed => {
-                    (ExitKind::Deploy, format!("it was asked to stop by {by}"))
+                    (ExitKind::Deploy, Evidence::StopAnnounced(by.clone()))
                 }
-                EventKind::Stop { by } => (ExitKind::Stop, format!("it was asked to stop by {by}")),
+                EventKind::Stop { by } => (ExitKind::Stop, Evidence::StopAnnounced(by.clone())),
                 EventKind::Recycle { reason } => {
-                    (ExitKind::Recycle, format!("the guard replaced it: {reason}"))
+                    (ExitKind::Recycle, Evidence::GuardReplaced(reason.clone()))
                 }
-                _ => (ExitKind::Recycle, "the guard gave it up for want of memory".to_owned()),
+                _ => (ExitKind::Recycle, Evidence::GuardGaveUp),
             };
-            evidence.push(said);
+            evidence.push(piece);
             (kind, true, event.at)
         }
         None if near(last) => (ExitKind::OomKill, false, last.latest.at),
@@ -37,22 +37,24 @@ pub fn infer(last: &LastReport, next: &LastReport) -> Exit {
         None => (ExitKind::Unknown, false, last.latest.at),
     };
     if deployed {
-        evidence.push(format!("version {} was followed by {}", last.version, next.version));
+        evidence.push(Evidence::VersionChanged { from: last.version.clone(), to: next.version.clone() });
     }
     let seen = last.latest != heapbeat_shared::Sample::default();
     if seen {
-        let (memory, limit) = (last.latest.working_set, last.limit);
-        evidence
-            .push(format!("its last sample was {memory} of {limit}, pressure {}", last.pressure.as_str()));
+        evidence.push(Evidence::LastSample {
+            memory: last.latest.working_set,
+            limit: last.limit,
+            pressure: last.pressure,
+        });
     }
     if last.leaving.is_none() {
-        evidence.push("it did not say that it was about to stop".to_owned());
+        evidence.push(Evidence::NoStopAnnounced);
     }
     Exit {
         kind,
         sure,
         at,
-        evidence,
+        evidence: evidence.iter().map(Evidence::statement).collect(),
         instance: Some(last.instance),
         version: last.version.clone(),
         started: Some(last.started),

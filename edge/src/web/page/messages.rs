@@ -99,26 +99,38 @@ impl Messages {
         Markup::trusted(self.format(id, arguments, |text| Markup::escape(text).to_string()))
     }
 
+    /// A message as text; `None` where there is none of this name, or an argument is missing.
+    pub(super) fn try_text(&self, id: &str, arguments: Arguments<'_>) -> Option<String> {
+        let pattern = self.bundle.get_message(id)?.value()?;
+        let mut errors = Vec::new();
+        let values = values(arguments, str::to_owned);
+        let text = self.bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned();
+        errors.is_empty().then_some(text)
+    }
+
     fn format(&self, id: &str, arguments: Arguments<'_>, escape: fn(&str) -> String) -> String {
         let pattern = self.bundle.get_message(id).and_then(|message| message.value());
         debug_assert!(pattern.is_some(), "there is no message {id} in {}", self.language);
         let Some(pattern) = pattern else { return String::new() };
-        let mut values = FluentArgs::with_capacity(arguments.len());
-        for (name, argument) in arguments {
-            values.set(
-                (*name).to_owned(),
-                match argument {
-                    Argument::Number(number) => FluentValue::from(*number),
-                    Argument::Text(text) => FluentValue::from(escape(text)),
-                    Argument::Markup(markup) => FluentValue::from(markup.to_string()),
-                },
-            );
-        }
+        let values = values(arguments, escape);
         let mut errors = Vec::new();
         let text = self.bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned();
         debug_assert!(errors.is_empty(), "message {id} in {}: {errors:?}", self.language);
         text
     }
+}
+
+fn values<'a>(arguments: Arguments<'_>, escape: fn(&str) -> String) -> FluentArgs<'a> {
+    let mut values = FluentArgs::with_capacity(arguments.len());
+    for (name, argument) in arguments {
+        let value = match argument {
+            Argument::Number(number) => FluentValue::from(*number),
+            Argument::Text(text) => FluentValue::from(escape(text)),
+            Argument::Markup(markup) => FluentValue::from(markup.to_string()),
+        };
+        values.set((*name).to_owned(), value);
+    }
+    values
 }
 
 #[cfg(test)]

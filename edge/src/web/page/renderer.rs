@@ -1,9 +1,9 @@
 //! Values in the reader's language: what templates call to show an instant, a duration, a share or a message.
 
 // askama passes every argument by reference.
-#![allow(clippy::trivially_copy_pass_by_ref)]
+#![allow(clippy::trivially_copy_pass_by_ref, clippy::ref_option)]
 
-use heapbeat_shared::{Bytes, ExitKind, UnixMillis};
+use heapbeat_shared::{Bytes, ExitKind, Param, Params, UnixMillis};
 
 use super::clock::Clock;
 use super::headline::Headline;
@@ -14,7 +14,7 @@ use crate::domain::incident::Severity;
 use crate::domain::{State, instant};
 use crate::view::{
     ComparisonView, ExitView, ForecastView, LatencyHistoryView, MemoryChartView, MemoryDayView, MonitorView,
-    Percent, RestartView,
+    Percent, RestartView, TranslationView,
 };
 
 /// Most pieces of evidence in one line; the page of the incident and the API have all.
@@ -192,9 +192,18 @@ impl<'a> Renderer<'a> {
 
     /// The first pieces of evidence in a line.
     pub(super) fn evidence(&self, exit: &ExitView) -> Markup {
-        let pieces: Vec<_> =
-            exit.evidence.iter().take(MAX_EVIDENCE).map(|piece| self.sentence(piece).to_string()).collect();
-        Markup::trusted(pieces.join("; "))
+        let pieces = self.pieces(&exit.evidence, &exit.evidence_statements);
+        let first: Vec<_> = pieces.iter().take(MAX_EVIDENCE).map(Markup::as_str).collect();
+        Markup::trusted(first.join("; "))
+    }
+
+    /// Pieces of evidence, each in the reader's language.
+    pub(super) fn pieces(&self, texts: &[String], statements: &[TranslationView]) -> Vec<Markup> {
+        let piece = |(index, text): (usize, &String)| match statements.get(index) {
+            Some(TranslationView { code, params }) => self.statement(code, params, text),
+            None => self.statement("", &Params::new(), text),
+        };
+        texts.iter().enumerate().map(piece).collect()
     }
 
     /// How the instance before a restart exited; that there was a restart where it is not known.
@@ -232,13 +241,41 @@ impl<'a> Renderer<'a> {
         self.messages.text("top-route", &[("route", Argument::Text(route.to_owned()))])
     }
 
-    /// A sentence in English, and marked as that where the page is in another language.
-    pub(super) fn sentence(&self, sentence: &str) -> Markup {
-        let escaped = Markup::escape(sentence);
-        if self.language() == "en" {
-            return escaped;
+    /// A statement in the reader's language; in English, and marked as that, where its code is not known here.
+    pub(super) fn statement(&self, code: &str, params: &Params, text: &str) -> Markup {
+        match self.translate(code, params) {
+            Some(translation) => Markup::escape(&translation),
+            None if self.language() == "en" => Markup::escape(text),
+            None => Markup::trusted(format!("<span lang=\"en\">{}</span>", Markup::escape(text))),
         }
-        Markup::trusted(format!("<span lang=\"en\">{escaped}</span>"))
+    }
+
+    /// A statement as text, for the title of a page.
+    pub(super) fn statement_text(&self, code: &str, params: &Params, text: &str) -> String {
+        self.translate(code, params).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// A reason, which stands beside its code.
+    pub(super) fn reason(&self, code: &Option<String>, params: &Params, text: &str) -> Markup {
+        self.statement(code.as_deref().unwrap_or_default(), params, text)
+    }
+
+    fn translate(&self, code: &str, params: &Params) -> Option<String> {
+        let id = ["statement-", code].concat();
+        let argument = |(name, value): (&String, &Param)| {
+            let value = match value {
+                // Quantities of bytes are shown in their own unit.
+                Param::Number(bytes) if name.ends_with("_bytes") => {
+                    Argument::Text(Bytes(u64::try_from(*bytes).unwrap_or(0)).to_string())
+                }
+                Param::Number(number) => Argument::Number(*number),
+                Param::Text(text) => Argument::Text(text.clone()),
+            };
+            (name.clone(), value)
+        };
+        let arguments: Vec<_> = params.iter().map(argument).collect();
+        let arguments: Vec<_> = arguments.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        self.messages.try_text(&id, &arguments)
     }
 
     /// What screen readers say of the ninety bars.
@@ -334,12 +371,20 @@ mod tests {
     }
 
     #[test]
-    fn an_english_sentence_on_another_page_is_marked_as_english() {
-        let shown = |language| {
+    fn a_statement_is_translated_by_its_code_and_else_english() {
+        let shown = |language: &str, code: &str, params: &Params| {
             let messages = Messages::load(language);
-            Renderer::new(&messages, NOW, "").sentence("<b>").to_string()
+            Renderer::new(&messages, NOW, "").statement(code, params, "<b>").to_string()
         };
-        assert_eq!(shown("en"), "&#60;b&#62;");
-        assert_eq!(shown("fr"), "<span lang=\"en\">&#60;b&#62;</span>");
+        let status = Params::from([("status".to_owned(), Param::Number(503))]);
+        assert_eq!(shown("de", "http-status", &status), "HTTP-Status 503");
+        assert_eq!(shown("en", "of-a-newer-version", &status), "&#60;b&#62;");
+        assert_eq!(shown("fr", "of-a-newer-version", &status), "<span lang=\"en\">&#60;b&#62;</span>");
+        // A server that lies about the values of a code is shown with its own words, as text.
+        assert_eq!(shown("fr", "http-status", &Params::new()), "<span lang=\"en\">&#60;b&#62;</span>");
+        let by = Params::from([("by".to_owned(), Param::from("<i>"))]);
+        assert_eq!(shown("en", "stop-requested", &by), "shutdown requested by &#60;i&#62;");
+        let bytes = Params::from(["before_bytes", "after_bytes"].map(|name| (name.to_owned(), Param::Number(1 << 20))));
+        assert_eq!(shown("en", "limit-changed", &bytes), "memory limit changed from 1.0 MB to 1.0 MB");
     }
 }

@@ -253,7 +253,9 @@ struct IncidentTemplate<'a> {
 /// Renders `/incidents/{id}`.
 pub(super) fn incident(page: &IncidentPageView, context: &PageContext) -> String {
     let r = Renderer::new(&context.messages, page.now, &context.query);
-    let title = format!("{}: {}", page.name, page.incident.cause);
+    let incident = &page.incident;
+    let cause = r.statement_text(&incident.cause_code, &incident.cause_params, &incident.cause);
+    let title = format!("{}: {cause}", page.name);
     render(&IncidentTemplate { frame: Frame::new(title, page.status, context), r: &r, page })
 }
 

@@ -1,8 +1,8 @@
-use heapbeat_shared::{Bytes, ExitKind, HealthMemory, Megabytes, Pressure, UnixMillis};
+use heapbeat_shared::{Bytes, ExitKind, HealthMemory, Megabytes, Params, Pressure, Statement, UnixMillis};
 
 use super::*;
 use crate::config::Problem;
-use crate::domain::State;
+use crate::domain::{Failure, State};
 use crate::domain::incident::Severity;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::quota::QuotaUsage;
@@ -31,7 +31,7 @@ fn monitor(name: &str, state: State) -> MonitorSnapshot {
         group: Some("Backend".into()),
         state,
         since: UnixMillis(NOW.0 - 720_000),
-        reason: (state == State::Down).then(|| "the connection was refused".into()),
+        reason: (state == State::Down).then(|| Failure::Refused.statement()),
         latency_ms: Some(12),
         latencies: Vec::new(),
         uptime: ["24h", "7d", "90d"]
@@ -173,7 +173,7 @@ fn the_last_exit_is_shown_with_its_evidence() {
         kind,
         at: UnixMillis(NOW.0 - 3_600_000),
         sure,
-        evidence: ["its last sample was 1010.0 MB of 1.00 GB", "<b>", "c", "d"].map(str::to_owned).into(),
+        evidence: ["last sample: 1010.0 MB", "<b>", "c", "d"].map(|text| Statement::new("new", text)).into(),
     };
     let cases = [
         (ExitKind::OomKill, true, "</time>): out of memory: killed by the kernel (OOM);"),
@@ -183,7 +183,7 @@ fn the_last_exit_is_shown_with_its_evidence() {
         let one = MonitorSnapshot { last_exit: Some(ending(kind, sure)), ..monitor("API", State::Up) };
         let html = page(&[view(vec![one])]);
         assert!(html.contains(told), "{html}");
-        let evidence = "its last sample was 1010.0 MB of 1.00 GB; &#60;b&#62;; c.</p>";
+        let evidence = "last sample: 1010.0 MB; &#60;b&#62;; c.</p>";
         assert!(html.contains(evidence), "{html}");
     }
     assert!(!page(&[view(vec![monitor("API", State::Up)])]).contains("Last exit"));
@@ -195,7 +195,7 @@ fn every_text_is_escaped() {
     let mut bad = monitor("x", State::Down);
     bad.name = hostile.into();
     bad.group = Some(hostile.into());
-    bad.reason = Some(hostile.into());
+    bad.reason = Some(Statement::new("new", hostile));
     let problems = vec![Problem { position: hostile.into(), reason: hostile.into() }];
     let html = page(&[StatusSnapshot { problems, ..view(vec![bad]) }]);
     assert!(!html.contains("<script>alert") && !html.contains("alert('x')"), "{html}");
@@ -262,7 +262,7 @@ fn first_steps_are_shown_where_nothing_is_configured() {
 #[test]
 fn every_page_is_complete_in_every_language() {
     let mut api = monitor("API", State::Degraded);
-    api.reason = Some("<b>".into());
+    api.reason = Some(Statement::new("new", "<b>"));
     api.memory = api.memory.map(|m| MemorySnapshot {
         limit: Some(Megabytes(512)),
         pressure: Some(Pressure::Alert),
@@ -271,7 +271,7 @@ fn every_page_is_complete_in_every_language() {
     api.forecast =
         Some(ForecastSnapshot { verdict: "leaking", bytes_per_hour: Some(1 << 20), reaches: Some([NOW; 3]) });
     api.last_exit =
-        Some(ExitSummary { kind: ExitKind::SpinDown, at: NOW, sure: false, evidence: vec!["<i>".into()] });
+        Some(ExitSummary { kind: ExitKind::SpinDown, at: NOW, sure: false, evidence: vec![Statement::new("new", "<i>")] });
     let sample =
         SampleRow(NOW, Bytes(2 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20));
     let chart = MemoryChartView { from: NOW, to: NOW, samples: vec![sample], ..MemoryChartView::default() };
@@ -283,6 +283,8 @@ fn every_page_is_complete_in_every_language() {
         opened: Timestamp(NOW),
         closed,
         cause: "<u>".into(),
+            cause_code: "new".into(),
+            cause_params: Params::new(),
         acknowledged: true,
     };
     let monitor_page = HubResponse::MonitorPage(Box::new(MonitorPageView {
@@ -326,10 +328,13 @@ fn every_page_is_complete_in_every_language() {
             opened: Timestamp(NOW),
             closed: Some(Timestamp(NOW)),
             cause: "<u>".into(),
+            cause_code: "new".into(),
+            cause_params: Params::new(),
             evidence: vec!["<i>".into()],
+            evidence_statements: Vec::new(),
             acknowledged: false,
             behind: Some("db".parse().unwrap()),
-            timeline: vec![MomentView { at: Timestamp(NOW), what: "<s>".into() }],
+            timeline: vec![MomentView { at: Timestamp(NOW), what: "<s>".into(), what_code: "new".into(), what_params: Params::new() }],
         },
         memory: chart,
     }));

@@ -112,7 +112,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 /// The exit of the previous instance, in one line.
 fn describe_exit(now: UnixMillis, exit: &Exit) -> String {
     let sure = if exit.sure || exit.kind == ExitKind::Unknown { "" } else { " probably" };
-    let why = printable(&exit.evidence.join("; "));
+    let why = printable(&exit.evidence_text());
     clip(&format!("{} ago:{sure} {}: {why}", ago(now, exit.at), exit.kind.as_str()), MAX_EXIT_LINE)
 }
 

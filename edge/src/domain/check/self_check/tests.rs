@@ -93,7 +93,7 @@ fn what_the_references_say_decides_at_once() {
     assert!(covered, "for as long as no reference answers");
     let (found, reason) = state(&board, 60);
     assert_eq!(found, State::Unobserved);
-    assert!(reason.unwrap().contains("everything failed at once"));
+    assert!(reason.unwrap().text.contains("every probe failed at once"));
 }
 
 #[test]

@@ -14,13 +14,15 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn incident() -> IncidentView {
-    let moment = |seconds, what: &str| MomentView { at: at(seconds), what: what.to_owned() };
+    let moment = |seconds, what: &str| MomentView { at: at(seconds), what: what.to_owned(), what_code: String::new(), what_params: heapbeat_shared::Params::new() };
     IncidentView {
         id: "api-1767225600".parse().unwrap(),
         severity: Severity::Down,
         opened: at(0),
         closed: Some(at(3600)),
         cause: "it ran <out> of memory".into(),
+        cause_code: String::new(),
+        cause_params: heapbeat_shared::Params::new(),
         timeline: vec![moment(0, "down"), moment(3605, "all is </ul> well\u{7}")],
         ..example::incident().incident
     }
