@@ -71,7 +71,7 @@ test("the page in Chromium subscribes, shows notifications, opens the monitor an
   await button.waitFor();
   assert.equal(await button.textContent(), "Benachrichtigungen aktivieren");
   await button.click();
-  await page.getByText("Nicht mehr benachrichtigen").waitFor();
+  await page.getByText("Benachrichtigungen deaktivieren").waitFor();
   assert.deepEqual(service.listEvents("chromium"), ["subscribe"]);
   assert.equal((await listSubscriptions(edge)).length, 1);
 
@@ -111,7 +111,7 @@ test("the page in Chromium subscribes, shows notifications, opens the monitor an
   assert.deepEqual(
     notifications.map((/** @type {any} */ it) => [it.title, it.data]),
     [
-      ["Störungen werden von nun an hier gemeldet", "/"],
+      ["Benachrichtigungen sind in diesem Browser aktiviert", "/"],
       ["API is down: HTTP status 503", "/monitors/api"],
       ["WEB is down: HTTP status 503", "/monitors/web"],
       ["API has recovered", "/monitors/api"],

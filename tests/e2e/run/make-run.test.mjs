@@ -40,10 +40,14 @@ test("make run stores its first probe, and Ctrl-C ends all of its processes", as
   const [port, edgePort] = [await findFreePort(), await findFreePort()];
   const run = startMakeRun({ PORT: String(port), EDGE_PORT: String(edgePort), HEAPBEAT_STATE: stateDir });
   t.after(() => isAlive(run.child.pid ?? 0) && process.kill(-(run.child.pid ?? 0), "SIGKILL"));
-  await waitUntil("the first probe", () => {
-    assert.equal(run.child.exitCode, null, run.output);
-    return /first probe stored: API is up, rss \d+ MB/.test(run.output);
-  });
+  await waitUntil(
+    "the first probe",
+    () => {
+      assert.equal(run.child.exitCode, null, run.output);
+      return /first probe stored: API is up, rss \d+ MB/.test(run.output);
+    },
+    900_000,
+  );
   await waitUntil("the addresses", () => run.output.includes(`http://localhost:${edgePort}/`));
   const status = await (await fetch(`http://127.0.0.1:${edgePort}/api/v1/status`)).json();
   assert.equal(/** @type {any} */ (status).monitors[0].state, "up");
