@@ -83,7 +83,7 @@ const REASONS = {
   "odd-bytes": /JSON/,
   deep: /JSON/,
   "deep-body": /condition 1/,
-  "odd-scheme": /not a web address/,
+  "odd-scheme": /other than an http or https address/,
 };
 
 before(async () => {

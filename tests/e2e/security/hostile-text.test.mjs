@@ -42,7 +42,12 @@ function poisonReport(text) {
   report.limit.origin = EVIL.evidence;
   report.missing = [EVIL.evidence];
   if (report.previous) {
-    report.previous.evidence = [EVIL.evidence, EVIL.name, EVIL.other];
+    const texts = [EVIL.evidence, EVIL.name, EVIL.other];
+    report.previous.evidence = texts.map((text) => ({
+      code: text,
+      params: { memory_bytes: text, [text]: text },
+      text,
+    }));
     report.previous.version = EVIL.version;
     report.previous.panic = EVIL.evidence;
   }
