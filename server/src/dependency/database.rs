@@ -5,7 +5,7 @@
 //! # use heapbeat::{Config, Guard, dependency::database};
 //! # async fn start<DB: sqlx::Database>(pool: sqlx::Pool<DB>) -> Result<(), Box<dyn std::error::Error>> {
 //! let builder = Guard::builder(Config::from_env()?).dependency(database::pool("database", &pool));
-//! builder.hooks().add("database pool", 10, heapbeat::guard::hooks::DEFAULT_BOUND, database::shrink(&pool))?;
+//! builder.hooks().add("database pool", 10, heapbeat::overload::hooks::DEFAULT_BOUND, database::shrink(&pool))?;
 //! # Ok(()) }
 //! ```
 
