@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::{Statement, UnixMillis};
 use heapbeat_shared::codec;
+use heapbeat_shared::{Statement, UnixMillis};
 use litemap::LiteMap;
 
 use super::incident;
@@ -300,7 +300,10 @@ impl Engine {
             }
             let mut changes = watched.ledger.lapse(at);
             watched.memo = PersistedState::default();
-            if watched.incidents.end(at, Statement::new("monitor-removed", "monitor removed from the configuration")) {
+            if watched
+                .incidents
+                .end(at, Statement::new("monitor-removed", "monitor removed from the configuration"))
+            {
                 commit.incidents.extend(watched.incidents.latest.clone());
             }
             let ended = watched.ledger.current(at).is_none_or(|last| last.from <= at.minus(ledger::KEPT));

@@ -39,7 +39,6 @@ pub const MOST_MOMENTS: usize = 100;
 /// How far back the recording before an incident reaches.
 pub const RECORDED: Duration = Duration::from_secs(600);
 
-
 /// A forecast that reaches the limit later than this wakes nobody.
 pub const FORECAST_WITHIN: Duration = Duration::from_secs(86_400);
 

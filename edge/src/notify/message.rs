@@ -84,8 +84,9 @@ impl Message {
             ],
             _ => vec![format!("Since {}, {}.", rfc3339(began), instant::span_of(at.since(began).as_secs()))],
         };
-        lines
-            .extend(incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))));
+        lines.extend(
+            incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))),
+        );
         let mut text = String::new();
         for line in lines {
             if text.len() + line.len() < LONGEST {

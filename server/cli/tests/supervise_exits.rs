@@ -91,7 +91,10 @@ fn a_hang_of_the_runtime_or_of_the_process_is_noticed() {
     let _asked = last_request(&server, "/demo/hang?s=60");
     let exit = server.exit(0);
     assert_eq!(exit["heapbeat.exit.kind"], "hang");
-    assert!(evidence(&exit).contains("last report before it hung: "), "a hung runtime leaves a report: {exit}");
+    assert!(
+        evidence(&exit).contains("last report before it hung: "),
+        "a hung runtime leaves a report: {exit}"
+    );
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
     signal(server.worker(), "STOP");
     let exit = server.exit(1);
@@ -227,10 +230,7 @@ fn the_kernels_kill_for_memory_is_named_and_outlived() {
         let exit = server.exit(kill);
         assert_eq!(exit["heapbeat.exit.kind"], "oom_kill", "{exit}");
         assert_eq!(exit["heapbeat.exit.sure"], true, "{exit}");
-        assert!(
-            evidence(&exit).contains("OOM kill count of its control group rose by 1"),
-            "{exit}"
-        );
+        assert!(evidence(&exit).contains("OOM kill count of its control group rose by 1"), "{exit}");
     }
     until("the server to answer", || (server.get("/").status == 200).then_some(()));
     assert_eq!(server.pid(), supervisor);

@@ -44,8 +44,7 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
 fn tell(story: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
     let judged = classify(facts);
     let evidence = judged.evidence.iter().map(Evidence::statement).collect();
-    let mut exit =
-        Exit { kind: judged.kind, sure: judged.sure, at, evidence, ..Exit::default() };
+    let mut exit = Exit { kind: judged.kind, sure: judged.sure, at, evidence, ..Exit::default() };
     let Some(story) = story else { return exit };
     exit.lost = story.unreadable.clone().or_else(|| {
         (story.torn > 0).then(|| format!("{} records of the flight recorder were cut in half", story.torn))

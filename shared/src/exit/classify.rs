@@ -214,7 +214,8 @@ impl ProcessExit {
     pub(super) fn statement(self) -> Statement {
         match self {
             ProcessExit::Code(code) => {
-                Statement::new("exited-with-code", format!("it exited with code {code}")).with("exit_code", code)
+                Statement::new("exited-with-code", format!("it exited with code {code}"))
+                    .with("exit_code", code)
             }
             ProcessExit::Signal(number) => {
                 let signal = signal_name(number).map_or_else(|| format!("signal {number}"), str::to_owned);

@@ -100,10 +100,11 @@ impl Evidence {
                 format!("the OOM kill count of its control group rose by {count}"),
             )
             .with("count", *count),
-            Evidence::MachineOomCount(count) => {
-                Statement::new("machine-oom-count", format!("the OOM kill count of the machine rose by {count}"))
-                    .with("count", *count)
-            }
+            Evidence::MachineOomCount(count) => Statement::new(
+                "machine-oom-count",
+                format!("the OOM kill count of the machine rose by {count}"),
+            )
+            .with("count", *count),
             Evidence::StopTimedOut => {
                 Statement::new("stop-timed-out", "it did not stop in time and was killed")
             }
@@ -149,7 +150,8 @@ impl Evidence {
                 Statement::new("guard-gave-up", "the guard shut it down because memory ran out")
             }
             Evidence::StopAnnounced(by) => {
-                Statement::new("stop-requested", format!("shutdown requested by {by}")).with("by", by.as_str())
+                Statement::new("stop-requested", format!("shutdown requested by {by}"))
+                    .with("by", by.as_str())
             }
             Evidence::LastSample { memory, limit, pressure } => Statement::new(
                 "last-sample",

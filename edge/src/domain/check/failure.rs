@@ -4,8 +4,8 @@
 //! cannot put its words on a page. Failures of our own making are a separate type, [`Blindness`]: they say nothing about the
 //! target and do not count as its downtime.
 
-use minicbor::{Decode, Encode};
 use heapbeat_shared::Statement;
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// Why a probe did not find what it should have: the target's doing, or that of the way to it.
@@ -143,10 +143,9 @@ impl Failure {
                 "signature-rejected",
                 "signature rejected by the server: wrong secret, or clocks more than one minute apart",
             ),
-            Failure::Unsigned => (
-                "response-unsigned",
-                "response not signed: it came from a cache or not from the server",
-            ),
+            Failure::Unsigned => {
+                ("response-unsigned", "response not signed: it came from a cache or not from the server")
+            }
             Failure::Forged => (
                 "response-signature-invalid",
                 "response signature invalid: outdated or altered response, or wrong secret",
@@ -180,14 +179,11 @@ impl Blindness {
         let (code, text) = match self {
             Blindness::Budget => ("skipped-budget", "not probed: request budget of the tick exhausted"),
             Blindness::Platform => ("skipped-platform", "not probed: the probe could not run"),
-            Blindness::Edge => (
-                "skipped-edge",
-                "no data: every probe failed at once, so the monitoring itself is affected",
-            ),
-            Blindness::NotHeardYet => ("skipped-no-heartbeat", "no heartbeat received yet"),
-            Blindness::Secret => {
-                ("skipped-secret", "not probed: the signing secret is missing or too short")
+            Blindness::Edge => {
+                ("skipped-edge", "no data: every probe failed at once, so the monitoring itself is affected")
             }
+            Blindness::NotHeardYet => ("skipped-no-heartbeat", "no heartbeat received yet"),
+            Blindness::Secret => ("skipped-secret", "not probed: the signing secret is missing or too short"),
         };
         Statement::new(code, text)
     }

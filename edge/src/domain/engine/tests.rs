@@ -103,7 +103,9 @@ fn when_ticks_stop_the_view_says_so_by_itself() {
     let mut board = Engine::default();
     let _ = board.take(&config, tick(0), &[probed("api", 0, Finds::Down)]);
     let _ = board.take(&config, tick(1), &[probed("api", 1, Finds::Down)]);
-    let reason = |minute| board.view(&config, UnixMillis(minute * MINUTE)).monitors[0].reason.clone().map(|it| it.text);
+    let reason = |minute| {
+        board.view(&config, UnixMillis(minute * MINUTE)).monitors[0].reason.clone().map(|it| it.text)
+    };
     assert_eq!(seen(&board, &config, 2), (State::Down, 1));
     assert_eq!(reason(2).as_deref(), Some("connection refused"));
     assert_eq!(seen(&board, &config, 3), (State::Unobserved, 2));

@@ -91,10 +91,13 @@ pub fn event_statement(event: &EventKind) -> Statement {
         EventKind::Started => Statement::new("instance-started", "instance started"),
         EventKind::Pressure { from, to, memory } => {
             let (from, to) = (from.as_str(), to.as_str());
-            Statement::new("pressure-changed", format!("memory pressure changed from {from} to {to} at {memory}"))
-                .with("from", from)
-                .with("to", to)
-                .with("memory_bytes", memory.0)
+            Statement::new(
+                "pressure-changed",
+                format!("memory pressure changed from {from} to {to} at {memory}"),
+            )
+            .with("from", from)
+            .with("to", to)
+            .with("memory_bytes", memory.0)
         }
         EventKind::Purge { before, after, took_ms } => {
             Statement::new("purged", format!("purge reduced memory from {before} to {after} in {took_ms} ms"))

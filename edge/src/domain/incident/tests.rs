@@ -83,7 +83,11 @@ impl InstanceLifetime {
     }
 
     fn story(&self) -> Vec<(i64, &str)> {
-        self.incident().timeline.iter().map(|moment| (moment.at.0 / 1000, moment.what.text.as_str())).collect()
+        self.incident()
+            .timeline
+            .iter()
+            .map(|moment| (moment.at.0 / 1000, moment.what.text.as_str()))
+            .collect()
     }
 }
 

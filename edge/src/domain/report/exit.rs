@@ -20,13 +20,9 @@ pub fn infer(last: &LastReport, next: &LastReport) -> Exit {
     let (kind, sure, at) = match &last.leaving {
         Some(event) => {
             let (kind, piece) = match &event.kind {
-                EventKind::Stop { by } if deployed => {
-                    (ExitKind::Deploy, Evidence::StopAnnounced(by.clone()))
-                }
+                EventKind::Stop { by } if deployed => (ExitKind::Deploy, Evidence::StopAnnounced(by.clone())),
                 EventKind::Stop { by } => (ExitKind::Stop, Evidence::StopAnnounced(by.clone())),
-                EventKind::Recycle { reason } => {
-                    (ExitKind::Recycle, Evidence::GuardReplaced(reason.clone()))
-                }
+                EventKind::Recycle { reason } => (ExitKind::Recycle, Evidence::GuardReplaced(reason.clone())),
                 _ => (ExitKind::Recycle, Evidence::GuardGaveUp),
             };
             evidence.push(piece);

@@ -274,7 +274,8 @@ impl<'a> Renderer<'a> {
             (name.clone(), value)
         };
         let arguments: Vec<_> = params.iter().map(argument).collect();
-        let arguments: Vec<_> = arguments.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let arguments: Vec<_> =
+            arguments.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         self.messages.try_text(&id, &arguments)
     }
 
@@ -384,7 +385,9 @@ mod tests {
         assert_eq!(shown("fr", "http-status", &Params::new()), "<span lang=\"en\">&#60;b&#62;</span>");
         let by = Params::from([("by".to_owned(), Param::from("<i>"))]);
         assert_eq!(shown("en", "stop-requested", &by), "shutdown requested by &#60;i&#62;");
-        let bytes = Params::from(["before_bytes", "after_bytes"].map(|name| (name.to_owned(), Param::Number(1 << 20))));
+        let bytes = Params::from(
+            ["before_bytes", "after_bytes"].map(|name| (name.to_owned(), Param::Number(1 << 20))),
+        );
         assert_eq!(shown("en", "limit-changed", &bytes), "memory limit changed from 1.0 MB to 1.0 MB");
     }
 }

@@ -2,13 +2,13 @@ use heapbeat_shared::{Bytes, ExitKind, HealthMemory, Megabytes, Params, Pressure
 
 use super::*;
 use crate::config::Problem;
-use crate::domain::{Failure, State};
 use crate::domain::incident::Severity;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::snapshot::{
     ChartPoint, ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime,
 };
+use crate::domain::{Failure, State};
 use crate::fleet::merge::statuses;
 use crate::view::{
     ComparisonView, Date, DayView, IncidentLineView, IncidentPageView, IncidentView, LatencyHistoryView,
@@ -260,6 +260,7 @@ fn first_steps_are_shown_where_nothing_is_configured() {
 
 /// Every message that a page can show is formatted in every language: a missing argument panics in a debug build.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one value for each field of each page")]
 fn every_page_is_complete_in_every_language() {
     let mut api = monitor("API", State::Degraded);
     api.reason = Some(Statement::new("new", "<b>"));
@@ -270,8 +271,12 @@ fn every_page_is_complete_in_every_language() {
     });
     api.forecast =
         Some(ForecastSnapshot { verdict: "leaking", bytes_per_hour: Some(1 << 20), reaches: Some([NOW; 3]) });
-    api.last_exit =
-        Some(ExitSummary { kind: ExitKind::SpinDown, at: NOW, sure: false, evidence: vec![Statement::new("new", "<i>")] });
+    api.last_exit = Some(ExitSummary {
+        kind: ExitKind::SpinDown,
+        at: NOW,
+        sure: false,
+        evidence: vec![Statement::new("new", "<i>")],
+    });
     let sample =
         SampleRow(NOW, Bytes(2 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20));
     let chart = MemoryChartView { from: NOW, to: NOW, samples: vec![sample], ..MemoryChartView::default() };
@@ -283,8 +288,8 @@ fn every_page_is_complete_in_every_language() {
         opened: Timestamp(NOW),
         closed,
         cause: "<u>".into(),
-            cause_code: "new".into(),
-            cause_params: Params::new(),
+        cause_code: "new".into(),
+        cause_params: Params::new(),
         acknowledged: true,
     };
     let monitor_page = HubResponse::MonitorPage(Box::new(MonitorPageView {
@@ -334,7 +339,12 @@ fn every_page_is_complete_in_every_language() {
             evidence_statements: Vec::new(),
             acknowledged: false,
             behind: Some("db".parse().unwrap()),
-            timeline: vec![MomentView { at: Timestamp(NOW), what: "<s>".into(), what_code: "new".into(), what_params: Params::new() }],
+            timeline: vec![MomentView {
+                at: Timestamp(NOW),
+                what: "<s>".into(),
+                what_code: "new".into(),
+                what_params: Params::new(),
+            }],
         },
         memory: chart,
     }));

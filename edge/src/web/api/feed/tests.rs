@@ -14,7 +14,12 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn incident() -> IncidentView {
-    let moment = |seconds, what: &str| MomentView { at: at(seconds), what: what.to_owned(), what_code: String::new(), what_params: heapbeat_shared::Params::new() };
+    let moment = |seconds, what: &str| MomentView {
+        at: at(seconds),
+        what: what.to_owned(),
+        what_code: String::new(),
+        what_params: heapbeat_shared::Params::new(),
+    };
     IncidentView {
         id: "api-1767225600".parse().unwrap(),
         severity: Severity::Down,
