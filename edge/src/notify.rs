@@ -1,7 +1,7 @@
 //! Telling those on call: what, since when, why, with evidence and a link.
 //!
 //! An alert is a row of the outbox, written in the same transaction as the change that it tells of, and taken out when
-//! the service has said that it has it ([`outbox`]). Everything here is pure but [`send`]: what a message says
+//! the service has said that it has it ([`outbox`]). Everything here is pure but [`http_client`]: what a message says
 //! ([`message`]), how each service wants it ([`service`]), who else
 //! asked to be told ([`subscriber`]), when to try again.
 

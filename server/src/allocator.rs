@@ -26,7 +26,7 @@ const TRIES: usize = 4;
 /// The sampling allocator: `#[global_allocator] static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;`
 ///
 /// Memory comes from jemalloc by way of `tikv-jemallocator`, whose settings and statistics keep their meaning.
-/// [`attribute::set_sampling`] changes the distance between samples, or turns sampling off, at any time.
+/// [`set_sampling`](crate::attribution::set_sampling) changes the distance between samples, or turns sampling off, at any time.
 ///
 /// Resizing follows the bytes: growth is sampled by what it adds, a sampled object that shrinks stays one with the
 /// quotient of the probabilities; so at any time an object is sampled with the probability that belongs to its size.

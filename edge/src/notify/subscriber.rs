@@ -46,7 +46,7 @@ pub enum Delivery {
     },
     /// By the push service of a browser.
     Browser {
-        /// The browser's keys, as [`push::keys`] writes them.
+        /// The browser's keys, as `push::keys` writes them.
         keys: String,
     },
 }

@@ -2,9 +2,9 @@
 //!
 //! Schemas come from the serde types that answer, by `schemars`: its contract for serialization counts a field that is always written as
 //! required, `null` included, which utoipa would declare optional. utoipa's attributes also belong to handlers, and the Worker has one
-//! typed router instead ([`endpoint`]). Descriptions are the doc comments of the types. [`operations`] says what each operation of the
+//! typed router instead (`endpoint`). Descriptions are the doc comments of the types. `operations` says what each operation of the
 //! router is for; an operation without a description, and a description without an operation, fails a test. Examples are values
-//! of the same types ([`example`]).
+//! of the same types (`example`).
 //!
 //! The document is committed (`edge/assets/api/v1/openapi.json`, written by `make openapi`), so that a review shows what a change does to the
 //! contract, and a deploy needs no native build. The page at `/api` is generated from it by `tools/api-reference.mjs` in `make wasm`.

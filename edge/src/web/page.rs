@@ -1,10 +1,10 @@
 //! Pages for people: pure functions of the hubs' answers, in the reader's language.
 //!
 //! Pages are rendered on the server and complete without JavaScript: one style sheet, and no request to another site. A page is
-//! an [`askama`] template (`edge/templates`) over typed values ([`crate::view`]). Templates are compiled, so a field that is
+//! an `askama` template (`edge/templates`) over typed values (`crate::view`). Templates are compiled, so a field that is
 //! missing or misspelled fails the build, and a page costs no parsing; minijinja would read templates at run time, find such
 //! mistakes when a reader meets them, and take values through a dynamic type again. askama escapes every value but
-//! [`markup::Markup`]. Texts come from Fluent ([`messages`]).
+//! `markup::Markup`. Texts come from Fluent (`messages`).
 
 mod assets;
 mod branding;

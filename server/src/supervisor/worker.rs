@@ -60,7 +60,7 @@ pub(crate) enum StopRequest {
 #[derive(Debug)]
 pub(crate) struct SupervisorLink {
     line: UnixStream,
-    /// A [`Replacement`] by its place in [`CHANCES`].
+    /// The index of the [`ReplacementStatus`] in [`CHANCES`].
     chance: AtomicU8,
     turns: AtomicU64,
     looks: AtomicU64,
