@@ -18,7 +18,10 @@ const MAX_PARAMS: usize = 8;
 pub type Params = BTreeMap<String, Param>;
 
 /// A sentence with a code by which it is translated.
+///
+/// A plain text reads as a statement with the code `text`: it has no translation and is shown as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[serde(from = "StatementForm")]
 pub struct Statement {
     /// The stable name of the statement in kebab-case, such as `http-status`.
     #[n(0)]
@@ -30,6 +33,28 @@ pub struct Statement {
     /// The statement in English, with the values in it.
     #[n(2)]
     pub text: String,
+}
+
+/// The forms in which a statement is read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StatementForm {
+    Text(String),
+    Coded {
+        code: String,
+        #[serde(default)]
+        params: Params,
+        text: String,
+    },
+}
+
+impl From<StatementForm> for Statement {
+    fn from(form: StatementForm) -> Self {
+        match form {
+            StatementForm::Text(text) => Statement::new("text", text),
+            StatementForm::Coded { code, params, text } => Statement { code, params, text },
+        }
+    }
 }
 
 /// A value in a statement.

@@ -209,7 +209,7 @@ fn a_program_that_takes_its_socket_is_replaced_without_a_gap() {
     until("the replacement", || {
         assert_eq!(ask(connect(address), "GET", request).text(), "ok");
         answered += 1;
-        (!server.logged("worker 1 was replaced").is_empty()).then_some(())
+        (!server.logged("worker 1 was recycled").is_empty()).then_some(())
     });
     assert!(answered > 0);
 }

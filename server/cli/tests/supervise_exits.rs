@@ -141,7 +141,10 @@ fn the_next_server_says_how_the_last_one_ended() {
     let told = server.exit(0);
     assert_eq!(told["heapbeat.exit.kind"], "stop");
     assert!(
-        told["message"].as_str().unwrap().starts_with("before this server was started stopped"),
+        told["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("the instance before this server was stopped on request"),
         "{told}"
     );
     server.kill_whole();

@@ -97,7 +97,7 @@ impl Supervisor {
     /// Runs until everything is over; the exit code.
     pub(super) fn run(mut self) -> u8 {
         if let Some(last) = &self.last {
-            postmortem::log(last, "before this server was started");
+            postmortem::log(last, "the instance before this server");
         }
         let mut events = VecDeque::from([MachineEvent::Tick]);
         loop {
