@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::markup::escaped;
 use crate::domain::instant::rfc822;
 use crate::view::{IncidentView, MaintenanceView, StatusView, Timestamp};
@@ -19,6 +21,17 @@ pub use rss::render_rss;
 const MAX_MOMENTS: usize = 20;
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="utf-8"?>"#;
+
+/// A link of Atom, which RSS borrows for the address of the feed itself.
+#[derive(Serialize)]
+struct Link {
+    #[serde(rename = "@rel")]
+    rel: &'static str,
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    #[serde(rename = "@href")]
+    href: String,
+}
 
 /// One entry of a feed.
 struct FeedEntry {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DECLARATION, FeedEntry, entries, plain_text};
+use super::{DECLARATION, FeedEntry, Link, entries, plain_text};
 use crate::view::{IncidentView, StatusView, Timestamp};
 
 #[derive(Serialize)]
@@ -22,16 +22,6 @@ struct Feed {
 #[derive(Serialize)]
 struct Author {
     name: &'static str,
-}
-
-#[derive(Serialize)]
-struct Link {
-    #[serde(rename = "@rel")]
-    rel: &'static str,
-    #[serde(rename = "@type")]
-    kind: &'static str,
-    #[serde(rename = "@href")]
-    href: String,
 }
 
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DECLARATION, FeedEntry, entries, plain_text, rfc822};
+use super::{DECLARATION, FeedEntry, Link, entries, plain_text, rfc822};
 use crate::view::{IncidentView, StatusView};
 
 #[derive(Serialize)]
@@ -21,18 +21,8 @@ struct Channel {
     description: &'static str,
     language: &'static str,
     #[serde(rename = "atom:link")]
-    own_link: OwnLink,
+    own_link: Link,
     item: Vec<Item>,
-}
-
-#[derive(Serialize)]
-struct OwnLink {
-    #[serde(rename = "@rel")]
-    rel: &'static str,
-    #[serde(rename = "@type")]
-    kind: &'static str,
-    #[serde(rename = "@href")]
-    href: String,
 }
 
 #[derive(Serialize)]
@@ -73,11 +63,7 @@ pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str)
             link: [origin, "/"].concat(),
             description: "Incidents and announced maintenance",
             language: "en",
-            own_link: OwnLink {
-                rel: "self",
-                kind: "application/rss+xml",
-                href: [origin, "/feed.rss"].concat(),
-            },
+            own_link: Link { rel: "self", kind: "application/rss+xml", href: [origin, "/feed.rss"].concat() },
             item: entries(incidents, status).into_iter().map(item).collect(),
         },
     };
