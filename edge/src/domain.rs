@@ -14,5 +14,5 @@ pub mod quota;
 pub mod report;
 pub mod snapshot;
 
-pub use check::failure::{Blindness, Failure};
+pub use check::failure::{Failure, ProbeSkipped};
 pub use check::state::State;

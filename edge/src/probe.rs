@@ -41,10 +41,10 @@ use self::redirect::RedirectChain;
 use self::request::{Plain, Sending};
 use self::sign::Question;
 use crate::config::{HttpUrl, Monitor, Target};
-use crate::domain::check::outcome::{Answer, Body, Missed};
-use crate::domain::check::verdict::wants_another_try;
+use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
+use crate::domain::check::verdict::should_retry;
 use crate::domain::report::verification::Key;
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 
 /// Longest body of a `/health` that is read, in bytes.
 pub const MAX_BODY: usize = MAX_HEALTH_BODY;
@@ -87,8 +87,8 @@ impl RequestBudget {
     }
 
     /// Takes one of them.
-    pub(crate) fn take(&self) -> Result<(), Missed> {
-        let left = self.requests.get().checked_sub(1).ok_or(Blindness::Budget)?;
+    pub(crate) fn take(&self) -> Result<(), ProbeError> {
+        let left = self.requests.get().checked_sub(1).ok_or(ProbeSkipped::Budget)?;
         self.requests.set(left);
         Ok(())
     }
@@ -102,12 +102,12 @@ enum Stage {
 }
 
 /// Asks `monitor`, again where that failed and it says so. Takes at most its timeout.
-pub(crate) async fn probe(monitor: &Monitor, allowance: &RequestBudget) -> Result<Answer, Missed> {
+pub(crate) async fn probe(monitor: &Monitor, allowance: &RequestBudget) -> Result<ProbeResponse, ProbeError> {
     let began = wall_clock();
     let mut result = try_once(monitor, monitor.timeout, allowance).await;
     for _ in 0..monitor.retries {
         let left = monitor.timeout.saturating_sub(wall_clock().since(began)).saturating_sub(PAUSE);
-        if left < LEAST_TRY || allowance.requests.get() == 0 || !wants_another_try(monitor, &result) {
+        if left < LEAST_TRY || allowance.requests.get() == 0 || !should_retry(monitor, &result) {
             break;
         }
         Delay::from(PAUSE).await;
@@ -117,7 +117,11 @@ pub(crate) async fn probe(monitor: &Monitor, allowance: &RequestBudget) -> Resul
 }
 
 /// Asks `monitor` once, within `timeout`.
-async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &RequestBudget) -> Result<Answer, Missed> {
+async fn try_once(
+    monitor: &Monitor,
+    timeout: Duration,
+    allowance: &RequestBudget,
+) -> Result<ProbeResponse, ProbeError> {
     let url = match &monitor.target {
         Target::Heapbeat { url, .. } => url,
         Target::Http(check) => &check.url,
@@ -126,9 +130,9 @@ async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &RequestBudge
             return tcp::ask(address, timeout, allowance.private).await;
         }
         // Nobody asks it; see `watch::beat`.
-        Target::Heartbeat(_) => return Err(Blindness::Platform.into()),
+        Target::Heartbeat(_) => return Err(ProbeSkipped::Platform.into()),
     };
-    let controller = AbortController::new().map_err(|_| Blindness::Platform)?;
+    let controller = AbortController::new().map_err(|_| ProbeSkipped::Platform)?;
     let signal = controller.signal();
     let stage = Cell::new(Stage::Header);
     let asking = std::pin::pin!(ask(monitor, url, allowance, &signal, &stage));
@@ -140,7 +144,10 @@ async fn try_once(monitor: &Monitor, timeout: Duration, allowance: &RequestBudge
         }),
     };
     // Whatever is still on its way is of no use to anybody. Where nothing is, saying so costs as much as the request did.
-    if !result.as_ref().is_ok_and(|answer| matches!(answer.body, Body::Whole(_) | Body::Unread)) {
+    if !result
+        .as_ref()
+        .is_ok_and(|answer| matches!(answer.body, ResponseBody::Whole(_) | ResponseBody::Unread))
+    {
         controller.abort();
     }
     result
@@ -152,7 +159,7 @@ async fn ask(
     allowance: &RequestBudget,
     signal: &AbortSignal,
     stage: &Cell<Stage>,
-) -> Result<Answer, Missed> {
+) -> Result<ProbeResponse, ProbeError> {
     let key = allowance.keys.iter().find(|(id, _)| *id == monitor.id);
     let key = key.map(|(_, key)| key.as_ref()).transpose().map_err(|blind| *blind)?;
     let began = wall_clock();
@@ -190,22 +197,22 @@ async fn ask(
         _ => MAX_BODY,
     };
     let body = if wanted { body::read(&response, limit).await? } else { body::leave(&response) };
-    if let Body::Whole(bytes) = &body
+    if let ResponseBody::Whole(bytes) = &body
         && let Some(failure) = read_stand_in(status, bytes)
     {
         return Err(failure.into());
     }
-    believe(Answer { status, latency, body, report: None }, key, question, signature.as_deref())
+    believe(ProbeResponse { status, latency, body, report: None }, key, question, signature.as_deref())
 }
 
 /// An answer to a question that was signed is believed by its signature; where none was (it was led to another host),
 /// an answer is nobody's for a monitor that needs one.
 fn believe(
-    answer: Answer,
+    answer: ProbeResponse,
     key: Option<&Key>,
     question: Option<Question>,
     signature: Option<&str>,
-) -> Result<Answer, Missed> {
+) -> Result<ProbeResponse, ProbeError> {
     match (key, question) {
         (Some(key), Some(question)) => question.open(answer, signature, key),
         (Some(key), None) if key.strict => Err(Failure::Unsigned.into()),
@@ -220,9 +227,9 @@ async fn send(
     question: Option<&Question>,
     signal: &AbortSignal,
     allowance: &RequestBudget,
-) -> Result<Response, Missed> {
+) -> Result<Response, ProbeError> {
     let request =
-        sending.request(trail.at_home(), question, &allowance.plain).map_err(|_| Blindness::Platform)?;
+        sending.request(trail.at_home(), question, &allowance.plain).map_err(|_| ProbeSkipped::Platform)?;
     let url = &trail.current().href;
     let thrown = match request.send(url, signal).await {
         Ok(response) => return Ok(response),

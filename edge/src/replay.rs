@@ -22,15 +22,15 @@ use serde_json::{Value, json};
 use crate::config::maintenance;
 use crate::config::maintenance::{MAINTENANCE, Maintenance};
 use crate::config::{Config, MonitorId};
-use crate::domain::check::outcome::{Answer, Body, Missed, Probed};
+use crate::domain::check::outcome::{ProbeError, ProbeResponse, ProbeResult, ResponseBody};
 use crate::domain::check::self_check;
 use crate::domain::check::self_check::SelfCheck;
-use crate::domain::engine::{Engine, Note, Tick};
+use crate::domain::engine::{Engine, EngineEvent, Tick};
 use crate::domain::incident::Incident;
 use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::{announced, concerned};
 use crate::domain::report::verification::VerifiedReport;
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 use crate::notify::outbox::{Next, after, sendable};
 use crate::notify::{Channels, DeliveryResult, OutboxRow};
 
@@ -106,7 +106,7 @@ enum Finds {
     /// No answer.
     Failure(Failure),
     /// Nobody could look.
-    Blind(Blindness),
+    Blind(ProbeSkipped),
 }
 
 /// A report in short.
@@ -224,12 +224,12 @@ impl Replay {
         self.board.tell(&self.config, (&self.channels, &[]), self.page.as_deref(), &mut commit);
         for note in &commit.notes {
             self.say(&match note {
-                Note::State { monitor, from, to, reason } => {
+                EngineEvent::StateChanged { monitor, from, to, reason } => {
                     json!({ "at": shown, "monitor": monitor, "state": to.as_str(), "was": from.as_str(), "reason": reason })
                 }
-                Note::Restart { monitor } => json!({ "at": shown, "monitor": monitor, "restarted": true }),
-                Note::Unseen { probes } => json!({ "at": shown, "unseen": probes }),
-                Note::Blind { monitor, reason } => {
+                EngineEvent::Restarted { monitor } => json!({ "at": shown, "monitor": monitor, "restarted": true }),
+                EngineEvent::EdgeOffline { probes } => json!({ "at": shown, "unseen": probes }),
+                EngineEvent::ProbeSkipped { monitor, reason } => {
                     json!({ "at": shown, "monitor": monitor, "blind": reason })
                 }
             });
@@ -292,21 +292,26 @@ impl Replay {
         }
     }
 
-    fn probed(&mut self, monitor: MonitorId, finds: Finds, at: UnixMillis) -> Probed {
+    fn probed(&mut self, monitor: MonitorId, finds: Finds, at: UnixMillis) -> ProbeResult {
         let answer = |status, ms, body: Vec<u8>, report| {
-            Ok(Answer { status, latency: Duration::from_millis(ms), body: Body::Whole(body), report })
+            Ok(ProbeResponse {
+                status,
+                latency: Duration::from_millis(ms),
+                body: ResponseBody::Whole(body),
+                report,
+            })
         };
         let result = match finds {
             Finds::Answer { status, ms, body } => answer(status, ms, body.into_bytes(), None),
             Finds::Health { ms, rss, uptime } => answer(200, ms, health(rss, uptime).to_json(), None),
-            Finds::Failure(failure) => Err(Missed::Failed(failure)),
-            Finds::Blind(blindness) => Err(Missed::Blind(blindness)),
+            Finds::Failure(failure) => Err(ProbeError::Failed(failure)),
+            Finds::Blind(blindness) => Err(ProbeError::Skipped(blindness)),
             Finds::Report(told) => {
                 let signed = self.signed(&monitor, *told, at);
                 answer(200, 10, signed.report.health().to_json(), Some(Box::new(signed)))
             }
         };
-        Probed { monitor, heard: at, result }
+        ProbeResult { monitor, heard: at, result }
     }
 
     /// The report that `told` is short for, with a sample for each second since the instance's last report.

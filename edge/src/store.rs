@@ -40,12 +40,12 @@ pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
 use self::export_format::Cell as ExportCell;
 use self::sql::Sql;
 use crate::config::MonitorId;
-use crate::domain::engine::{Commit, PersistedStates, Reading, Tick};
+use crate::domain::engine::{Commit, PersistedStates, ProbeRecord, Tick};
 use crate::domain::heartbeat::{JobState, JobStates};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
-use crate::domain::history::ledger::Entry;
+use crate::domain::history::ledger::LedgerEntry;
 use crate::domain::history::memory_chart;
-use crate::domain::history::rollup::{Line, Tier};
+use crate::domain::history::rollup::{MemoryLine, Tier};
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::quota::QuotaUsage;
@@ -69,11 +69,11 @@ pub struct Loaded {
     /// The last tick that was stored.
     pub last: Option<Tick>,
     /// The state of all monitors.
-    pub memos: PersistedStates,
+    pub persisted_states: PersistedStates,
     /// Every ledger's entries, oldest first.
-    pub ledgers: LiteMap<MonitorId, Vec<Entry>>,
+    pub ledgers: LiteMap<MonitorId, Vec<LedgerEntry>>,
     /// The probes of the last day's ticks, oldest first.
-    pub ticks: Vec<(UnixMillis, Vec<Reading>)>,
+    pub ticks: Vec<(UnixMillis, Vec<ProbeRecord>)>,
     /// Incidents that are open or were closed within the last day, oldest first.
     pub incidents: Vec<Incident>,
     /// What is still to be sent, in order.
@@ -113,7 +113,7 @@ impl Store {
         let mut loaded = Loaded::default();
         if let Some(last) = ticks::last(&self.sql)? {
             self.slot.set(last.slot);
-            (loaded.last, loaded.memos, loaded.usage) = (Some(last.tick), last.states, last.usage);
+            (loaded.last, loaded.persisted_states, loaded.usage) = (Some(last.tick), last.states, last.usage);
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         loaded.ledgers = ledger::load(&self.sql)?;
@@ -188,7 +188,7 @@ impl Store {
         monitor: &MonitorId,
         window: (UnixMillis, UnixMillis),
         last: UnixMillis,
-    ) -> Result<(Tier, Line), StoreError> {
+    ) -> Result<(Tier, MemoryLine), StoreError> {
         memory_series::read(&self.sql, monitor, window, last)
     }
 

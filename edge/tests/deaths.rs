@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::State;
-use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
-use heapbeat_edge::domain::engine::{Engine, Note, Tick};
+use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
+use heapbeat_edge::domain::engine::{Engine, EngineEvent, Tick};
 use heapbeat_edge::domain::report::verification::VerifiedReport;
 use heapbeat_forecast::Forecaster;
 use heapbeat_shared::exit::{Exit, ExitKind};
@@ -170,17 +170,18 @@ fn deaths_that_no_probe_saw() {
             }
             expect(index, &signed.series);
             last = (index, *second);
-            let body = Body::Whole(signed.report.health().to_json());
+            let body = ResponseBody::Whole(signed.report.health().to_json());
             let latency = Duration::from_millis(5);
-            let answer = Answer { status: 200, latency, body, report: Some(Box::new(signed)) };
+            let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed)) };
             let at = UnixMillis(second * 1000);
-            let probes = [Probed { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) }];
+            let probes = [ProbeResult { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) }];
             let commit = board.take(&config, Tick { at, came: at }, &probes);
             for run in commit.readings.iter().flat_map(|reading| &reading.runs) {
                 let numbers = (run.series.first..).take(run.series.samples.len());
                 taken.extend(numbers.map(|number| (run.instance.0, number)));
             }
-            crashes += commit.notes.iter().filter(|note| matches!(note, Note::Restart { .. })).count();
+            crashes +=
+                commit.notes.iter().filter(|note| matches!(note, EngineEvent::Restarted { .. })).count();
         }
         assert_eq!(taken, told, "seed {seed}: every sample once, in order");
         let states = model(&lives, &ticks);

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heapbeat_edge::config::Config;
-use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
+use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::{Incident, Occasion};
-use heapbeat_edge::domain::{Blindness, Failure, State};
+use heapbeat_edge::domain::{Failure, ProbeSkipped, State};
 use heapbeat_edge::notify::outbox::{Next, after, sendable};
 use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow};
 use heapbeat_shared::UnixMillis;
@@ -149,16 +149,16 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
         let at = UnixMillis(step.second * 1000);
         if came.board.last().is_none_or(|last| at > last.at) {
             let result = match step.saw {
-                Saw::Up => Ok(Answer {
+                Saw::Up => Ok(ProbeResponse {
                     status: 200,
                     latency: Duration::from_millis(5),
-                    body: Body::Whole(Vec::new()),
+                    body: ResponseBody::Whole(Vec::new()),
                     report: None,
                 }),
                 Saw::Down => Err(Failure::Refused.into()),
-                Saw::Nothing => Err(Blindness::Platform.into()),
+                Saw::Nothing => Err(ProbeSkipped::Platform.into()),
             };
-            let probes = [Probed { monitor: "api".parse().unwrap(), heard: at, result }];
+            let probes = [ProbeResult { monitor: "api".parse().unwrap(), heard: at, result }];
             let tick = Tick { at, came: at };
             let mut commit = came.board.take(config, tick, &probes);
             came.board.tell(config, (channels, &[]), None, &mut commit);

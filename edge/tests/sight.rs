@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::Failure;
-use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
+use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::check::self_check::{SelfCheck, cover, is_suspect};
 use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_shared::UnixMillis;
@@ -73,9 +73,9 @@ fn what_the_edge_could_not_see_is_nobodys_downtime() {
                     // Half of the outages look just like a way that is gone.
                     (_, true) if minute / 50 % 2 == 0 => Err(Failure::Timeout.into()),
                     (_, true) => Err(Failure::Refused.into()),
-                    _ => Ok(Answer { status: 200, latency, body: Body::Unread, report: None }),
+                    _ => Ok(ProbeResponse { status: 200, latency, body: ResponseBody::Unread, report: None }),
                 };
-                Probed { monitor: id.parse().unwrap(), heard: at, result }
+                ProbeResult { monitor: id.parse().unwrap(), heard: at, result }
             };
             let mut probes: Vec<_> = ["a", "b"].into_iter().zip(&down).map(probe).collect();
             let sight = if cut[minute] { SelfCheck::Blocked } else { SelfCheck::Clear };

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use heapbeat_edge::config::{Kind, MonitorId};
 use heapbeat_edge::domain::Failure;
-use heapbeat_edge::domain::check::outcome::{Answer, Body, Probed};
+use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, PersistedStates, Tick};
-use heapbeat_edge::domain::history::latency::Probes;
+use heapbeat_edge::domain::history::latency::LatencyAccumulator;
 use heapbeat_edge::domain::monitor_state::PersistedState;
-use heapbeat_edge::domain::quota::{QuotaUsage, Spent};
+use heapbeat_edge::domain::quota::{QuotaCost, QuotaUsage};
 use heapbeat_edge::domain::report::verification::VerifiedReport;
 use heapbeat_edge::store::export_format::Cell;
 use heapbeat_edge::store::pack_tick;
@@ -41,7 +41,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         entries.insert(id.clone(), ledger.clone());
     }
     let mut board = Engine::restore(None, remembered(stories, first), entries);
-    let mut hours: BTreeMap<(i64, MonitorId), Probes> = BTreeMap::new();
+    let mut hours: BTreeMap<(i64, MonitorId), LatencyAccumulator> = BTreeMap::new();
     let (mut usage, mut last, mut slot) = (QuotaUsage::default(), None, 0);
     let ticks = (first..=until).step_by(60_000);
     let seen =
@@ -52,13 +52,13 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         let on = |story: &&Story| story.at(at).is_some_and(|it| it.what == What::MaintenanceWindow);
         board.announce(stories.iter().filter(on).map(|story| story.id.clone()).collect());
         let since = last.unwrap_or(UnixMillis(at - MINUTE)).0;
-        let probes: Vec<Probed> = stories.iter().map(|story| probed(story, since, at)).collect();
+        let probes: Vec<ProbeResult> = stories.iter().map(|story| probed(story, since, at)).collect();
         let commit = board.take(&wanted.config, tick, &probes);
         for reading in &commit.readings {
             hours
                 .entry((at - at.rem_euclid(HOUR), reading.monitor.clone()))
                 .or_default()
-                .add(&reading.judged);
+                .add(&reading.evaluation);
         }
         for (id, changes) in commit.ledgers {
             rows.change(&id, changes);
@@ -67,16 +67,18 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         for (id, opened, runs) in &commit.recordings {
             rows.recording(id, *opened, runs);
         }
-        let spent = Spent { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
+        let spent =
+            QuotaCost { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
         usage.count(now, now, last, spent);
         // Only the newest row's memos are ever read.
-        let memos = if at == until { commit.memos } else { codec::encode(&PersistedStates::new()) };
+        let persisted_states =
+            if at == until { commit.persisted_states } else { codec::encode(&PersistedStates::new()) };
         let cells = [
             Cell::Integer(slot),
             Cell::Integer(at),
             Cell::Integer(tick.came.0),
             Cell::Bytes(pack_tick(&commit.readings)),
-            Cell::Bytes(memos),
+            Cell::Bytes(persisted_states),
             Cell::Bytes(codec::encode(&usage)),
         ];
         rows.row("tick", &cells);
@@ -104,9 +106,14 @@ fn remembered(stories: &[Story], before: i64) -> PersistedStates {
 }
 
 /// What a probe of the tick at `at` finds; `since`: the tick before it.
-fn probed(story: &Story, since: i64, at: i64) -> Probed {
+fn probed(story: &Story, since: i64, at: i64) -> ProbeResult {
     let answer = |status, ms: u32, body, report| {
-        Ok(Answer { status, latency: Duration::from_millis(ms.into()), body: Body::Whole(body), report })
+        Ok(ProbeResponse {
+            status,
+            latency: Duration::from_millis(ms.into()),
+            body: ResponseBody::Whole(body),
+            report,
+        })
     };
     let ms = story.latency(at);
     let signed = story.lives.as_ref().and_then(|lives| signed(lives, since, at));
@@ -121,7 +128,7 @@ fn probed(story: &Story, since: i64, at: i64) -> Probed {
             None => answer(0, ms, Vec::new(), None),
         },
     };
-    Probed { monitor: story.id.clone(), heard: UnixMillis(at), result }
+    ProbeResult { monitor: story.id.clone(), heard: UnixMillis(at), result }
 }
 
 /// The public answer of a server that signs nothing.

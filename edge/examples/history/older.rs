@@ -2,9 +2,9 @@
 
 use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::verdict::Verdict;
-use heapbeat_edge::domain::history::ledger::Entry;
+use heapbeat_edge::domain::history::ledger::LedgerEntry;
 use heapbeat_edge::domain::history::rollup::{Tier, peaks};
-use heapbeat_edge::domain::incident::{Incidents, Look, RECORDED};
+use heapbeat_edge::domain::incident::{IncidentTracker, RECORDED, TickObservation};
 use heapbeat_edge::domain::report::last_report::ReportDelta;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
@@ -42,7 +42,7 @@ fn ledger(story: &Story, until: i64, rows: &mut Rows) {
     if story.since >= until {
         return;
     }
-    let mut put = |from, state| entries.push(Entry { from: UnixMillis(from), state });
+    let mut put = |from, state| entries.push(LedgerEntry { from: UnixMillis(from), state });
     put(story.since, State::Up);
     for it in story.episodes.iter().filter(|it| it.from > story.since && it.to < until) {
         put(it.from, state(it.what));
@@ -51,7 +51,7 @@ fn ledger(story: &Story, until: i64, rows: &mut Rows) {
 }
 
 fn incidents(story: &Story, until: i64, rows: &mut Rows) {
-    let mut incidents = Incidents::default();
+    let mut incidents = IncidentTracker::default();
     for it in story.episodes.iter().filter(|it| it.from > story.since && it.to < until) {
         let (verdict, state) = match it.what {
             What::Down(failure) => (Verdict::Failed(failure), State::Down),
@@ -62,7 +62,7 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
         let news = if it.what == What::Death { death(story, it) } else { ReportDelta::default() };
         // A death is told by the first tick after it; all is well then, and for some minutes.
         let first = if it.what == What::Death { it.to - it.to.rem_euclid(MINUTE) + MINUTE } else { it.from };
-        let look = |at, verdict, state, news, restarted| Look {
+        let look = |at, verdict, state, news, restarted| TickObservation {
             at: UnixMillis(at),
             state,
             verdict: Some(verdict),

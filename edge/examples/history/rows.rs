@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use heapbeat_edge::config::MonitorId;
-use heapbeat_edge::domain::history::latency::Hour;
-use heapbeat_edge::domain::history::ledger::{Changes, Entry};
+use heapbeat_edge::domain::history::latency::LatencySummary;
+use heapbeat_edge::domain::history::ledger::{LedgerChanges, LedgerEntry};
 use heapbeat_edge::domain::history::rollup::Tier;
 use heapbeat_edge::domain::incident::Incident;
 use heapbeat_edge::domain::report::last_report::SampleRun;
@@ -20,10 +20,10 @@ type Incidents = BTreeMap<(MonitorId, i64), (Incident, Option<Vec<u8>>)>;
 /// Everything that will be written.
 #[derive(Default)]
 pub(crate) struct Rows {
-    pub(crate) ledgers: BTreeMap<MonitorId, Vec<Entry>>,
+    pub(crate) ledgers: BTreeMap<MonitorId, Vec<LedgerEntry>>,
     incidents: Incidents,
     /// By the hour's beginning.
-    pub(crate) hours: BTreeMap<i64, Vec<(MonitorId, Hour)>>,
+    pub(crate) hours: BTreeMap<i64, Vec<(MonitorId, LatencySummary)>>,
     out: String,
 }
 
@@ -34,7 +34,7 @@ impl Rows {
     }
 
     /// As the store books what a tick changed.
-    pub(crate) fn change(&mut self, id: &MonitorId, changes: Changes) {
+    pub(crate) fn change(&mut self, id: &MonitorId, changes: LedgerChanges) {
         let entries = self.ledgers.entry(id.clone()).or_default();
         if let Some(from) = changes.redo_from {
             entries.retain(|entry| entry.from < from);
@@ -76,7 +76,7 @@ impl Rows {
     /// All lines.
     pub(crate) fn lines(mut self) -> String {
         for (id, entries) in std::mem::take(&mut self.ledgers) {
-            for Entry { from, state } in entries {
+            for LedgerEntry { from, state } in entries {
                 let cells = [
                     Cell::Text(id.to_string()),
                     Cell::Integer(from.0),

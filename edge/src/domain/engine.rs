@@ -10,24 +10,24 @@ use heapbeat_shared::{Statement, UnixMillis};
 use litemap::LiteMap;
 
 use super::incident;
-use super::incident::{Incident, Look};
-use super::monitor_state::{PersistedState, Watched};
+use super::incident::{Incident, TickObservation};
+use super::monitor_state::{MonitorState, PersistedState};
 use super::quota::QuotaUsage;
-use super::{Blindness, State};
+use super::{ProbeSkipped, State};
 use crate::config::{Config, Kind, Monitor, MonitorId};
-use crate::domain::check::outcome::Probed;
+use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::schedule;
-use crate::domain::check::verdict::{Judged, Verdict};
+use crate::domain::check::verdict::{Evaluation, Verdict};
 use crate::domain::history::ledger;
-use crate::domain::history::ledger::{Changes, Entry, Ledger};
+use crate::domain::history::ledger::{Ledger, LedgerChanges, LedgerEntry};
 use crate::domain::report::last_report::{LastReport, SampleRun};
 use crate::notify::{ChannelId, Message};
 
 /// What is known of every monitor.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Engine {
-    watched: LiteMap<MonitorId, Watched>,
+    watched: LiteMap<MonitorId, MonitorState>,
     last: Option<Tick>,
     /// The monitors that are worked on, as announced.
     work: Vec<MonitorId>,
@@ -55,11 +55,11 @@ impl Tick {
 
 /// What one probe of a tick found; the tick's packed row has one for each probe.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct ProbeRecord {
     /// Whose.
     pub monitor: MonitorId,
     /// The verdict and the figures.
-    pub judged: Judged,
+    pub evaluation: Evaluation,
     /// The samples that came with it.
     pub runs: Vec<SampleRun>,
 }
@@ -70,11 +70,11 @@ pub struct Commit {
     /// The tick.
     pub tick: Tick,
     /// Its probes.
-    pub readings: Vec<Reading>,
+    pub readings: Vec<ProbeRecord>,
     /// Everything of [`Engine`] but ledgers and charts: [`PersistedStates`], as a record.
-    pub memos: Vec<u8>,
+    pub persisted_states: Vec<u8>,
     /// The ledgers that changed.
-    pub ledgers: Vec<(MonitorId, Changes)>,
+    pub ledgers: Vec<(MonitorId, LedgerChanges)>,
     /// Incidents that began, changed or ended.
     pub incidents: Vec<Incident>,
     /// The samples before an incident that began.
@@ -82,7 +82,7 @@ pub struct Commit {
     /// What those on call are to be told, and through which channel.
     pub alerts: Vec<(ChannelId, Message)>,
     /// What somebody reading the log wants to know.
-    pub notes: Vec<Note>,
+    pub notes: Vec<EngineEvent>,
     /// What the day has cost up to this tick.
     pub usage: QuotaUsage,
 }
@@ -92,9 +92,9 @@ pub type PersistedStates = Vec<(MonitorId, PersistedState)>;
 
 /// A change worth a line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum EngineEvent {
     /// A monitor changed its state.
-    State {
+    StateChanged {
         /// Whose.
         monitor: MonitorId,
         /// Before the tick.
@@ -105,17 +105,17 @@ pub enum Note {
         reason: Option<String>,
     },
     /// A restart was seen.
-    Restart {
+    Restarted {
         /// Whose.
         monitor: MonitorId,
     },
     /// Everything failed at once, and it was us.
-    Unseen {
+    EdgeOffline {
         /// How many probes saw nothing.
         probes: usize,
     },
     /// A probe could not look.
-    Blind {
+    ProbeSkipped {
         /// Whose.
         monitor: MonitorId,
         /// Why.
@@ -127,28 +127,28 @@ impl Engine {
     /// The board as it was stored.
     pub fn restore(
         last: Option<Tick>,
-        memos: PersistedStates,
-        mut entries: LiteMap<MonitorId, Vec<Entry>>,
+        persisted_states: PersistedStates,
+        mut entries: LiteMap<MonitorId, Vec<LedgerEntry>>,
     ) -> Self {
         let mut board = Engine { last, ..Engine::default() };
-        for (id, memo) in memos {
+        for (id, memo) in persisted_states {
             let ledger = Ledger::restore(entries.remove(&id).unwrap_or_default(), memo.word);
-            board.watched.insert(id, Watched { memo, ledger, ..Watched::default() });
+            board.watched.insert(id, MonitorState { memo, ledger, ..MonitorState::default() });
         }
         // A monitor that was taken out of the configuration left its ledger; it is there when it comes back.
         for (id, entries) in entries {
             let ledger = Ledger::restore(entries, None);
-            board.watched.insert(id, Watched { ledger, ..Watched::default() });
+            board.watched.insert(id, MonitorState { ledger, ..MonitorState::default() });
         }
         board
     }
 
     /// Takes a stored tick's figures into the charts; ticks come oldest first.
-    pub fn chart(&mut self, at: UnixMillis, readings: &[Reading]) {
+    pub fn chart(&mut self, at: UnixMillis, readings: &[ProbeRecord]) {
         for reading in readings {
             let Some(watched) = self.watched.get_mut(&reading.monitor) else { continue };
-            watched.answered(at, reading.judged.latency_ms);
-            if let Some(health) = reading.judged.health {
+            watched.answered(at, reading.evaluation.latency_ms);
+            if let Some(health) = reading.evaluation.health {
                 watched.draw(at, health.memory, &reading.runs);
             }
         }
@@ -214,12 +214,12 @@ impl Engine {
     }
 
     /// Takes in the probes of a tick. Probes of monitors that are not configured are ignored.
-    pub fn take(&mut self, config: &Config, tick: Tick, probes: &[Probed]) -> Commit {
+    pub fn take(&mut self, config: &Config, tick: Tick, probes: &[ProbeResult]) -> Commit {
         let at = tick.at;
         let mut commit = Commit {
             tick,
             readings: Vec::new(),
-            memos: Vec::new(),
+            persisted_states: Vec::new(),
             ledgers: Vec::new(),
             incidents: Vec::new(),
             recordings: Vec::new(),
@@ -236,25 +236,27 @@ impl Engine {
             let step = watched.take(monitor, probed, at, self.work.contains(&monitor.id), self.floor);
             let to = watched.ledger.current(at).map_or(State::Unobserved, |entry| entry.state);
             let id = || monitor.id.clone();
-            if let Verdict::Blind(blindness) = step.judged.verdict
-                && blindness != Blindness::Edge
+            if let Verdict::Skipped(blindness) = step.evaluation.verdict
+                && blindness != ProbeSkipped::EdgeOffline
             {
-                commit.notes.push(Note::Blind { monitor: id(), reason: blindness.statement().text });
+                commit
+                    .notes
+                    .push(EngineEvent::ProbeSkipped { monitor: id(), reason: blindness.statement().text });
             }
             if from != to {
-                let reason = step.judged.verdict.statement().map(|it| it.text);
-                commit.notes.push(Note::State { monitor: id(), from, to, reason });
+                let reason = step.evaluation.verdict.statement().map(|it| it.text);
+                commit.notes.push(EngineEvent::StateChanged { monitor: id(), from, to, reason });
             }
             if step.restarted {
-                commit.notes.push(Note::Restart { monitor: id() });
+                commit.notes.push(EngineEvent::Restarted { monitor: id() });
             }
-            if step.changes != Changes::default() {
+            if step.changes != LedgerChanges::default() {
                 commit.ledgers.push((id(), step.changes));
             }
-            let look = Look {
+            let look = TickObservation {
                 at,
                 state: to,
-                verdict: Some(step.judged.verdict),
+                verdict: Some(step.evaluation.verdict),
                 told: watched.memo.told.as_ref(),
                 news: &step.news,
                 restarted: step.restarted,
@@ -270,21 +272,27 @@ impl Engine {
                     commit.recordings.push((id(), incident.opened, runs));
                 }
             }
-            commit.readings.push(Reading { monitor: id(), judged: step.judged, runs: step.news.runs });
+            commit.readings.push(ProbeRecord {
+                monitor: id(),
+                evaluation: step.evaluation,
+                runs: step.news.runs,
+            });
         }
-        let unseen = |reading: &&Reading| reading.judged.verdict == Verdict::Blind(Blindness::Edge);
+        let unseen = |reading: &&ProbeRecord| {
+            reading.evaluation.verdict == Verdict::Skipped(ProbeSkipped::EdgeOffline)
+        };
         let probes = commit.readings.iter().filter(unseen).count();
         if probes > 0 {
-            commit.notes.push(Note::Unseen { probes });
+            commit.notes.push(EngineEvent::EdgeOffline { probes });
         }
         self.retire(config, at, &mut commit);
         self.last = Some(tick);
-        commit.memos = self.memos();
+        commit.persisted_states = self.persisted_states();
         commit
     }
 
     /// The record of [`PersistedStates`], of those that were ever probed.
-    fn memos(&self) -> Vec<u8> {
+    fn persisted_states(&self) -> Vec<u8> {
         let probed = self.watched.iter().filter(|(_, watched)| watched.memo.verdict.is_some());
         codec::encode(&probed.map(|(id, watched)| (id, &watched.memo)).collect::<Vec<_>>())
     }
@@ -311,7 +319,7 @@ impl Engine {
                 changes.forget_before = Some(at);
                 forgotten.push(id.clone());
             }
-            if changes != Changes::default() {
+            if changes != LedgerChanges::default() {
                 commit.ledgers.push((id.clone(), changes));
             }
         }
@@ -346,7 +354,7 @@ impl Engine {
 mod notify;
 mod snapshot;
 
-pub use snapshot::Past;
+pub use snapshot::WindowStatistics;
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,9 @@ use litemap::LiteMap;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::{Blindness, Failure};
+use super::{Failure, ProbeSkipped};
 use crate::config::{Heartbeat, MonitorId, Rhythm};
-use crate::domain::check::outcome::{Answer, Body, Missed};
+use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 
 /// What a job reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,12 +36,12 @@ pub struct JobState {
     pub running: Option<UnixMillis>,
     /// How the last run that ended went.
     #[n(2)]
-    pub ended: Option<Ended>,
+    pub ended: Option<JobRun>,
 }
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Ended {
+pub struct JobRun {
     /// Whether well.
     #[n(0)]
     pub ok: bool,
@@ -92,10 +92,10 @@ impl JobState {
         match said {
             JobSignal::Start => JobState { heard: now, running: Some(now), ..self },
             JobSignal::Success => {
-                JobState { heard: now, running: None, ended: Some(Ended { ok: true, exit: None, took_ms }) }
+                JobState { heard: now, running: None, ended: Some(JobRun { ok: true, exit: None, took_ms }) }
             }
             JobSignal::Fail(exit) => {
-                JobState { heard: now, running: None, ended: Some(Ended { ok: false, exit, took_ms }) }
+                JobState { heard: now, running: None, ended: Some(JobRun { ok: false, exit, took_ms }) }
             }
         }
     }
@@ -106,13 +106,13 @@ impl JobState {
         job: &Heartbeat,
         now: UnixMillis,
         offset: impl Fn(UnixMillis) -> i32,
-    ) -> Result<Answer, Missed> {
+    ) -> Result<ProbeResponse, ProbeError> {
         if let (Some(began), Some(longest)) = (self.running, job.longest_run)
             && now.since(began) > longest
         {
             return Err(Failure::JobOverran.into());
         }
-        if let Some(Ended { ok: false, exit, .. }) = self.ended {
+        if let Some(JobRun { ok: false, exit, .. }) = self.ended {
             return Err(Failure::JobFailed(exit).into());
         }
         let due = match &job.rhythm {
@@ -123,7 +123,7 @@ impl JobState {
             return Err(Failure::JobMissed.into());
         }
         let took = self.ended.and_then(|ended| ended.took_ms).map_or(Duration::ZERO, Duration::from_millis);
-        Ok(Answer { status: 0, latency: took, body: Body::Unread, report: None })
+        Ok(ProbeResponse { status: 0, latency: took, body: ResponseBody::Unread, report: None })
     }
 }
 
@@ -133,8 +133,8 @@ pub fn look(
     job: &Heartbeat,
     now: UnixMillis,
     offset: impl Fn(UnixMillis) -> i32,
-) -> Result<Answer, Missed> {
-    beat.ok_or(Missed::Blind(Blindness::NotHeardYet))?.look(job, now, offset)
+) -> Result<ProbeResponse, ProbeError> {
+    beat.ok_or(ProbeError::Skipped(ProbeSkipped::NoHeartbeatYet))?.look(job, now, offset)
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    type Case<'a> = (&'static str, &'a [(i64, JobSignal)], i64, Option<Missed>);
+    type Case<'a> = (&'static str, &'a [(i64, JobSignal)], i64, Option<ProbeError>);
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     /// A word a minute of the clock; then what a look finds: nothing where all is well.
-    fn found(job: &Heartbeat, words: &[(i64, JobSignal)], minute: i64) -> Option<Missed> {
+    fn found(job: &Heartbeat, words: &[(i64, JobSignal)], minute: i64) -> Option<ProbeError> {
         let mut beat: Option<JobState> = None;
         for (minute, said) in words {
             beat = Some(beat.unwrap_or_default().hear(*said, at(*minute)));
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn timelines() {
         use JobSignal::{Fail, Start, Success};
-        let missed = Some(Missed::Failed(Failure::JobMissed));
-        let failed = |exit| Some(Missed::Failed(Failure::JobFailed(exit)));
-        let overran = Some(Missed::Failed(Failure::JobOverran));
+        let missed = Some(ProbeError::Failed(Failure::JobMissed));
+        let failed = |exit| Some(ProbeError::Failed(Failure::JobFailed(exit)));
+        let overran = Some(ProbeError::Failed(Failure::JobOverran));
         let cases: [Case<'_>; 15] = [
-            ("never heard: nobody knows", &[], 1000, Some(Missed::Blind(Blindness::NotHeardYet))),
+            ("never heard: nobody knows", &[], 1000, Some(ProbeError::Skipped(ProbeSkipped::NoHeartbeatYet))),
             ("on time", &[(0, Success)], 60, None),
             ("late, within its grace", &[(0, Success)], 65, None),
             ("missing", &[(0, Success)], 66, missed),

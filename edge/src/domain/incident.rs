@@ -121,7 +121,7 @@ pub struct Incident {
     pub quiet: Option<UnixMillis>,
     /// What was told to those on call.
     #[n(9)]
-    pub notice: Notice,
+    pub notice: NotificationState,
     /// A monitor that this one depends on and that was down as well, so that nobody was told of this one.
     #[n(10)]
     pub behind: Option<MonitorId>,
@@ -132,7 +132,7 @@ pub struct Incident {
 
 /// What was told to those on call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Notice {
+pub struct NotificationState {
     /// The worst that they know of.
     #[n(0)]
     pub severity: Option<Severity>,
@@ -149,7 +149,7 @@ pub struct Notice {
 
 /// What a tick saw of one monitor, as far as incidents are concerned.
 #[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
+pub struct TickObservation<'a> {
     /// The tick.
     pub at: UnixMillis,
     /// The state that holds now.
@@ -168,7 +168,7 @@ pub struct Look<'a> {
 
 /// The incidents of one monitor that may still change.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Incidents {
+pub struct IncidentTracker {
     /// The one that is open, or that was closed last.
     pub latest: Option<Incident>,
 }
@@ -253,14 +253,14 @@ impl Incident {
     }
 }
 
-impl Incidents {
+impl IncidentTracker {
     /// The incident that is open.
     pub fn open(&mut self) -> Option<&mut Incident> {
         self.latest.as_mut().filter(|incident| incident.closed.is_none())
     }
 
     /// Takes in a tick; says whether the incident changed and has to be stored.
-    pub fn take(&mut self, monitor: &MonitorId, look: &Look<'_>) -> bool {
+    pub fn take(&mut self, monitor: &MonitorId, look: &TickObservation<'_>) -> bool {
         if look.state == State::Maintenance {
             let began = Statement::new("maintenance-began", "scheduled maintenance began");
             return self.end(look.at, began);
@@ -302,7 +302,7 @@ impl Incidents {
                     timeline: VecDeque::new(),
                     flaps: 0,
                     quiet: None,
-                    notice: Notice::default(),
+                    notice: NotificationState::default(),
                     behind: None,
                     resolved: None,
                 });
@@ -318,7 +318,7 @@ impl Incidents {
     }
 
     /// Nothing is wrong at the moment, or nobody can tell.
-    fn calm(&mut self, look: &Look<'_>) -> bool {
+    fn calm(&mut self, look: &TickObservation<'_>) -> bool {
         if let Some(last) = &mut self.latest
             && last.resolved == Some(true)
             && look.state == State::Up
@@ -360,7 +360,7 @@ impl Incidents {
 }
 
 /// How bad it is at the moment.
-fn ongoing(look: &Look<'_>) -> Option<Severity> {
+fn ongoing(look: &TickObservation<'_>) -> Option<Severity> {
     let by_state = match look.state {
         State::Down => Some(Severity::Down),
         State::Degraded => Some(Severity::Degraded),
@@ -378,7 +378,7 @@ fn forecast_counts(told: &LastReport) -> bool {
 }
 
 /// Writes into the timeline what is new, and into the cause what is now known.
-fn tell(incident: &mut Incident, before: Option<&Incident>, look: &Look<'_>) {
+fn tell(incident: &mut Incident, before: Option<&Incident>, look: &TickObservation<'_>) {
     let known = before.filter(|before| before.closed.is_none());
     if look.flaps == Some(look.at) {
         incident.note(look.at, flap::statement());

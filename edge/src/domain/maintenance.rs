@@ -71,7 +71,7 @@ mod tests {
     use crate::config::maintenance;
     use crate::domain::Failure;
     use crate::domain::State;
-    use crate::domain::check::outcome::{Answer, Body, Probed};
+    use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
     use crate::domain::engine::{Engine, Tick};
     use crate::domain::incident::Occasion;
     use crate::notify::Channels;
@@ -118,10 +118,15 @@ mod tests {
         let channels = Channels::parse(Some(r#"[{"id":"ops","kind":"slack","secret":"S"}]"#), false);
         let (mut board, mut states, mut told) = (Engine::default(), String::new(), Vec::new());
         for (minute, letter) in (0..).zip(minutes.chars()) {
-            let answer = Answer { status: 200, latency: Duration::ZERO, body: Body::Unread, report: None };
+            let answer = ProbeResponse {
+                status: 200,
+                latency: Duration::ZERO,
+                body: ResponseBody::Unread,
+                report: None,
+            };
             let up = letter.eq_ignore_ascii_case(&'u');
             let result = if up { Ok(answer) } else { Err(Failure::Refused.into()) };
-            let probes = [Probed { monitor: "api".parse().unwrap(), heard: at(minute), result }];
+            let probes = [ProbeResult { monitor: "api".parse().unwrap(), heard: at(minute), result }];
             let tick = Tick { at: at(minute), came: at(minute) };
             let work = letter.is_uppercase().then(|| "api".parse().unwrap());
             board.announce(work.into_iter().collect());

@@ -7,25 +7,25 @@ use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::{HealthMemory, Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 
-use super::incident::{Incidents, RECORDED};
-use super::{Blindness, State};
+use super::incident::{IncidentTracker, RECORDED};
+use super::{ProbeSkipped, State};
 use crate::config::Monitor;
 use crate::domain::check::flap;
 use crate::domain::check::flap::FlapDetector;
-use crate::domain::check::outcome::Probed;
+use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::{RegionVerdict, outcome};
 use crate::domain::check::schedule;
-use crate::domain::check::threshold::Standing;
-use crate::domain::check::verdict::{Judged, Verdict, judge};
+use crate::domain::check::threshold::ThresholdState;
+use crate::domain::check::verdict::{Evaluation, Verdict, evaluate};
 use crate::domain::history::days;
 use crate::domain::history::days::Day;
 use crate::domain::history::latency::RecentLatency;
-use crate::domain::history::ledger::{Changes, Ledger, Word};
+use crate::domain::history::ledger::{Ledger, LedgerChanges, Validity};
 use crate::domain::history::memory_chart::MemoryChart;
 use crate::domain::history::uptime;
 use crate::domain::history::uptime::WINDOWS;
 use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
-use crate::domain::report::restart::{Heard, REMEMBERED};
+use crate::domain::report::restart::{REMEMBERED, UptimeReading};
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot};
@@ -35,10 +35,10 @@ use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, Mon
 pub struct PersistedState {
     /// Where it stands between two probes.
     #[n(0)]
-    pub standing: Standing,
+    pub standing: ThresholdState,
     /// The last probe's word.
     #[n(1)]
-    pub word: Option<Word>,
+    pub word: Option<Validity>,
     /// The last probe's verdict.
     #[n(2)]
     pub verdict: Option<Verdict>,
@@ -50,7 +50,7 @@ pub struct PersistedState {
     pub memory: Option<(HealthMemory, UnixMillis)>,
     /// The last uptime that was told.
     #[n(5)]
-    pub heard: Option<Heard>,
+    pub heard: Option<UptimeReading>,
     /// When the present process started, by the tick's clock.
     #[n(6)]
     pub started: Option<UnixMillis>,
@@ -77,12 +77,12 @@ pub struct PersistedState {
     pub growth: Option<VersionComparison>,
     /// How the last instances ended, oldest first, at most [`REMEMBERED`].
     #[n(14)]
-    pub endings: Option<VecDeque<Ended>>,
+    pub endings: Option<VecDeque<ExitRecord>>,
 }
 
 /// That an instance ended: what of an [`Exit`] is kept of those before the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Ended {
+pub struct ExitRecord {
     /// When it was last heard of.
     #[n(0)]
     pub at: UnixMillis,
@@ -96,7 +96,7 @@ pub struct Ended {
 
 /// One monitor: its memo, its ledger and its chart.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Watched {
+pub struct MonitorState {
     /// What changes with every probe.
     pub memo: PersistedState,
     /// Which state held when.
@@ -106,7 +106,7 @@ pub struct Watched {
     /// Latencies of the last day.
     pub lately: RecentLatency,
     /// Its incident, open or closed lately.
-    pub incidents: Incidents,
+    pub incidents: IncidentTracker,
     /// The samples of the last minutes, for the recording before an incident.
     pub recent: VecDeque<SampleRun>,
     /// What the eyes found last; not kept, as the next probe brings it again.
@@ -115,37 +115,37 @@ pub struct Watched {
 
 /// What a probe came to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct StateUpdate {
     /// The verdict and the figures.
-    pub judged: Judged,
+    pub evaluation: Evaluation,
     /// What the ledger asks the store to write.
-    pub changes: Changes,
+    pub changes: LedgerChanges,
     /// Whether the process that answered is another one than before.
     pub restarted: bool,
     /// What is new in its report, where it signed one.
     pub news: ReportDelta,
 }
 
-impl Watched {
+impl MonitorState {
     /// Takes in what the probe of the tick at `at` brought back. `announced`: it was announced that somebody works on it.
     /// `floor`: nothing is probed more often than this at present.
     pub fn take(
         &mut self,
         monitor: &Monitor,
-        probed: &Probed,
+        probed: &ProbeResult,
         at: UnixMillis,
         announced: bool,
         floor: Duration,
-    ) -> Step {
-        let mut judged = judge(monitor, &probed.result);
+    ) -> StateUpdate {
+        let mut evaluation = evaluate(monitor, &probed.result);
         self.voices.retain(|voice| monitor.regions.contains(&voice.region));
-        judged.verdict = outcome(judged.verdict, &self.voices);
-        self.memo.verdict = Some(judged.verdict);
-        let blind = judged.verdict == Verdict::Blind(Blindness::Edge);
+        evaluation.verdict = outcome(evaluation.verdict, &self.voices);
+        self.memo.verdict = Some(evaluation.verdict);
+        let blind = evaluation.verdict == Verdict::Skipped(ProbeSkipped::EdgeOffline);
         self.memo.blind = blind.then(|| self.memo.blind.unwrap_or(at));
-        let Some(vote) = judged.verdict.vote() else {
-            return Step {
-                judged,
+        let Some(vote) = evaluation.verdict.vote() else {
+            return StateUpdate {
+                evaluation,
                 changes: self.ledger.lapse(at),
                 restarted: false,
                 news: ReportDelta::default(),
@@ -157,16 +157,16 @@ impl Watched {
             self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
         }
         let state = if announced { State::Maintenance } else { self.memo.standing.state() };
-        let word = Word { at, until: at.plus(schedule::vouching(monitor.interval.max(floor))) };
+        let word = Validity { at, until: at.plus(schedule::vouching(monitor.interval.max(floor))) };
         let mut changes = self.ledger.record(word, state);
         self.memo.word = self.ledger.word();
         self.memo.flaps.get_or_insert_default().take(state, at);
-        self.memo.latency_ms = judged.latency_ms;
-        self.answered(at, judged.latency_ms);
+        self.memo.latency_ms = evaluation.latency_ms;
+        self.answered(at, evaluation.latency_ms);
         let (mut restarted, mut news) = (false, ReportDelta::default());
-        if let Some(health) = judged.health {
+        if let Some(health) = evaluation.health {
             self.memo.memory = Some((health.memory, at));
-            let heard = Heard { at: probed.heard, uptime: health.uptime };
+            let heard = UptimeReading { at: probed.heard, uptime: health.uptime };
             if let Some(signed) = probed.result.as_ref().ok().and_then(|answer| answer.report.as_deref()) {
                 (restarted, news) = self.hear_report(signed, at);
                 self.memo.heard = Some(heard);
@@ -178,7 +178,7 @@ impl Watched {
             }
             self.draw(at, health.memory, &news.runs);
         }
-        Step { judged, changes, restarted, news }
+        StateUpdate { evaluation, changes, restarted, news }
     }
 
     /// Takes in a signed report; says whether it is another instance's than the last.
@@ -196,7 +196,7 @@ impl Watched {
             self.memo.ending = news.ending.clone().or_else(before_our_time).as_ref().map(ExitSummary::from);
         }
         if let Some(&Exit { at, kind, sure, .. }) = news.ending.as_ref() {
-            remember(self.memo.endings.get_or_insert_default(), Ended { at, kind, sure });
+            remember(self.memo.endings.get_or_insert_default(), ExitRecord { at, kind, sure });
             if kind.is_failure() {
                 remember(self.memo.crashes.get_or_insert_default(), at);
             }
@@ -238,7 +238,7 @@ impl Watched {
     }
 
     /// Takes in an uptime; says whether it is that of another process than before.
-    fn hear(&mut self, heard: Heard, at: UnixMillis) -> bool {
+    fn hear(&mut self, heard: UptimeReading, at: UnixMillis) -> bool {
         let started = at.minus(Duration::from_secs(heard.uptime));
         let restarted = self.memo.heard.is_some_and(|before| heard.restarted_since(before));
         if restarted {

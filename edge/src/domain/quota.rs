@@ -78,7 +78,7 @@ pub struct QuotaUsage {
 
 /// What came since the last count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct QuotaCost {
     /// Requests to the hub.
     pub requests: u64,
     /// Rows read.
@@ -95,7 +95,7 @@ pub const FLOORS: [Duration; 4] =
 
 impl QuotaUsage {
     /// Counts a tick meant for `at` that came at `came`, and what was spent since the one before, at `last`.
-    pub fn count(&mut self, at: UnixMillis, came: UnixMillis, last: Option<UnixMillis>, spent: Spent) {
+    pub fn count(&mut self, at: UnixMillis, came: UnixMillis, last: Option<UnixMillis>, spent: QuotaCost) {
         let day = at.0.div_euclid(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX));
         if day != self.day {
             *self = QuotaUsage { day, ..QuotaUsage::default() };
@@ -162,8 +162,8 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const NOON: i64 = 12 * 60 * MINUTE;
 
-    fn spent(rows_written: u64) -> Spent {
-        Spent { requests: 1, rows_read: 2, rows_written, subrequests: 3 }
+    fn spent(rows_written: u64) -> QuotaCost {
+        QuotaCost { requests: 1, rows_read: 2, rows_written, subrequests: 3 }
     }
 
     #[test]
@@ -188,11 +188,16 @@ mod tests {
         for (gap, missed) in [(60, 0), (5, 0), (89, 0), (90, 1), (120, 1), (600, 9)] {
             let mut usage = QuotaUsage::default();
             let at = UnixMillis(10_000_000);
-            usage.count(at, UnixMillis(at.0 + 1500), Some(UnixMillis(at.0 - gap * 1000)), Spent::default());
+            usage.count(
+                at,
+                UnixMillis(at.0 + 1500),
+                Some(UnixMillis(at.0 - gap * 1000)),
+                QuotaCost::default(),
+            );
             assert_eq!((usage.missed, usage.latest_ms), (missed, 1500), "{gap}");
         }
         let mut usage = QuotaUsage::default();
-        usage.count(UnixMillis(0), UnixMillis(i64::MAX / 2), None, Spent::default());
+        usage.count(UnixMillis(0), UnixMillis(i64::MAX / 2), None, QuotaCost::default());
         assert_eq!(usage.latest_ms, 0, "a test's clock");
     }
 
@@ -254,7 +259,7 @@ mod tests {
         usage.govern(UnixMillis(NOON), FREE);
         usage.govern(UnixMillis(2 * NOON - 1), FREE);
         assert_eq!(usage.floor(), Duration::from_secs(60));
-        usage.count(UnixMillis(2 * NOON), UnixMillis(2 * NOON), None, Spent::default());
+        usage.count(UnixMillis(2 * NOON), UnixMillis(2 * NOON), None, QuotaCost::default());
         assert_eq!(usage.floor(), Duration::ZERO);
     }
 }

@@ -11,7 +11,7 @@ use worker::{Env, console_error, console_log, console_warn};
 
 use super::turn::TurnFlag;
 use crate::config::Problem;
-use crate::notify::http_client::Said;
+use crate::notify::http_client::HttpReply;
 use crate::notify::outbox::{MOST_WAITING, Next, THEIRS_MOST_WAITING, after, sendable};
 use crate::notify::push;
 use crate::notify::push::Vapid;
@@ -83,7 +83,7 @@ impl To<'_> {
 }
 
 /// Tells one who asked.
-async fn tell(one: &Subscriber, message: &Message, vapid: Option<&Vapid>) -> Option<Said> {
+async fn tell(one: &Subscriber, message: &Message, vapid: Option<&Vapid>) -> Option<HttpReply> {
     let Some(keys) = one.browser() else {
         return http_client::call(&one.call(message, wall_clock())?).await;
     };

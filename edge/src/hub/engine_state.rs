@@ -70,9 +70,9 @@ impl EngineState {
     }
 
     fn read(&self) -> HubResult<Engine> {
-        let Loaded { last, memos, ledgers, ticks, incidents, outbox, usage } =
+        let Loaded { last, persisted_states, ledgers, ticks, incidents, outbox, usage } =
             self.store.get()?.load(wall_clock())?;
-        let mut engine = Engine::restore(last, memos, ledgers);
+        let mut engine = Engine::restore(last, persisted_states, ledgers);
         for (at, readings) in &ticks {
             engine.chart(*at, readings);
         }

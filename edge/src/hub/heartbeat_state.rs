@@ -7,7 +7,7 @@ use heapbeat_shared::UnixMillis;
 use super::error::HubResult;
 use super::store_handle::{Cached, StoreHandle};
 use crate::config::{Config, Kind, Monitor, MonitorId, Rhythm, Target};
-use crate::domain::check::outcome::Probed;
+use crate::domain::check::outcome::ProbeResult;
 use crate::domain::heartbeat;
 use crate::domain::heartbeat::{JobSignal, JobStates};
 use crate::hub_api::HubError;
@@ -47,7 +47,7 @@ impl HeartbeatState {
     }
 
     /// What the tick of `at` finds of the jobs of `config`.
-    pub(super) fn probe_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<Probed>> {
+    pub(super) fn probe_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<ProbeResult>> {
         let heartbeats = self.heartbeats()?;
         let probe = |monitor: &Monitor| {
             let Target::Heartbeat(job) = &monitor.target else { return None };
@@ -57,7 +57,7 @@ impl HeartbeatState {
             };
             let offset = |at| zone_offset(zone, at).unwrap_or(0);
             let result = heartbeat::look(heartbeats.get(&monitor.id), job, at, offset);
-            Some(Probed { monitor: monitor.id.clone(), heard: wall_clock(), result })
+            Some(ProbeResult { monitor: monitor.id.clone(), heard: wall_clock(), result })
         };
         Ok(config.monitors.iter().filter_map(probe).collect())
     }

@@ -11,10 +11,10 @@ use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
 use crate::config::{A_HUB, Config, Monitor, MonitorId};
-use crate::domain::check::outcome::Probed;
+use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionResult;
 use crate::domain::check::self_check;
-use crate::domain::check::verdict::judge;
+use crate::domain::check::verdict::evaluate;
 use crate::domain::report::verification::Key;
 use crate::platform::env;
 use crate::probe;
@@ -39,7 +39,7 @@ impl Prober {
         due: Vec<&Monitor>,
         allowance: &RequestBudget,
         at: UnixMillis,
-    ) -> HubResult<Vec<Probed>> {
+    ) -> HubResult<Vec<ProbeResult>> {
         let mut probes = probe_all(due, allowance).await;
         let references = &self.config.setup().references;
         let suspect = self_check::is_suspect(&*self.engine.get()?, config, &probes, !references.is_empty());
@@ -95,11 +95,11 @@ impl Prober {
         let mut results = Vec::new();
         for probed in self.probe_due(&config, due, &allowance, wall_clock()).await? {
             if let Some(monitor) = config.monitors.iter().find(|it| it.id == probed.monitor) {
-                let judged = judge(monitor, &probed.result);
+                let evaluation = evaluate(monitor, &probed.result);
                 results.push(RegionResult {
                     monitor: probed.monitor,
-                    verdict: judged.verdict,
-                    latency_ms: judged.latency_ms,
+                    verdict: evaluation.verdict,
+                    latency_ms: evaluation.latency_ms,
                 });
             }
         }

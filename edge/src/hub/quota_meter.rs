@@ -6,7 +6,7 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use super::store_handle::StoreHandle;
-use crate::domain::quota::{QuotaUsage, Quotas, Spent};
+use crate::domain::quota::{QuotaCost, QuotaUsage, Quotas};
 use crate::store::Store;
 
 /// What was spent since the last tick, and the day's sum up to it.
@@ -80,9 +80,9 @@ impl QuotaMeter {
         usage
     }
 
-    fn take_spent(&self) -> Spent {
+    fn take_spent(&self) -> QuotaCost {
         let (rows_read, rows_written) = self.store.get().map(Store::take_spent).unwrap_or_default();
-        Spent {
+        QuotaCost {
             requests: self.requests.take(),
             rows_read,
             rows_written: rows_written + self.alarms.take(),

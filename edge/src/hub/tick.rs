@@ -8,7 +8,7 @@ use super::Hub;
 use super::delivery::To;
 use super::error::HubResult;
 use super::prober::REQUESTS_A_TICK;
-use crate::domain::engine::{Note, Tick};
+use crate::domain::engine::{EngineEvent, Tick};
 use crate::domain::maintenance::concerned;
 use crate::platform::env::Setup;
 use crate::probe::{RequestBudget, wall_clock};
@@ -116,18 +116,20 @@ impl Hub {
     }
 }
 
-fn log(note: &Note) {
+fn log(note: &EngineEvent) {
     match note {
-        Note::State { monitor, from, to, reason } => {
+        EngineEvent::StateChanged { monitor, from, to, reason } => {
             let reason = reason.as_deref().unwrap_or("its conditions hold");
             console_log!("monitor {monitor}: {} -> {}: {reason}", from.as_str(), to.as_str());
         }
-        Note::Restart { monitor } => console_log!("monitor {monitor}: restarted since the last probe"),
-        Note::Unseen { probes } => {
+        EngineEvent::Restarted { monitor } => {
+            console_log!("monitor {monitor}: restarted since the last probe")
+        }
+        EngineEvent::EdgeOffline { probes } => {
             console_warn!(
                 "edge: all {probes} probes failed at once, and so did the reference addresses: nothing was recorded"
             );
         }
-        Note::Blind { monitor, reason } => console_warn!("monitor {monitor}: {reason}"),
+        EngineEvent::ProbeSkipped { monitor, reason } => console_warn!("monitor {monitor}: {reason}"),
     }
 }

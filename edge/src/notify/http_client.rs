@@ -8,7 +8,7 @@ use web_sys::AbortController;
 use worker::Delay;
 
 use super::service::HttpCall;
-use crate::domain::check::outcome::Body;
+use crate::domain::check::outcome::ResponseBody;
 use crate::platform::fetch_request::Outgoing;
 use crate::probe::body;
 
@@ -20,7 +20,7 @@ const LONGEST_ANSWER: usize = 4096;
 
 /// What a service said.
 #[derive(Debug)]
-pub struct Said {
+pub struct HttpReply {
     /// The status.
     pub status: u16,
     /// The header `Retry-After`.
@@ -30,13 +30,13 @@ pub struct Said {
 }
 
 /// Sends a call's JSON.
-pub(crate) async fn call(call: &HttpCall) -> Option<Said> {
+pub(crate) async fn call(call: &HttpCall) -> Option<HttpReply> {
     let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     post(&call.url, &headers, &call.body.as_str().into()).await
 }
 
 /// Sends `body`, which is JSON unless a header says otherwise, and reads what is said to it; nothing where there is no answer in time.
-pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) -> Option<Said> {
+pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) -> Option<HttpReply> {
     let controller = AbortController::new().ok()?;
     let signal = controller.signal();
     let ours = [
@@ -48,11 +48,11 @@ pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) ->
         let response = request?.send(url, &signal).await?;
         let retry_after = response.headers().get("retry-after")?;
         let body = match body::read(&response, LONGEST_ANSWER).await {
-            Ok(Body::Whole(bytes)) => bytes,
+            Ok(ResponseBody::Whole(bytes)) => bytes,
             _ => Vec::new(),
         };
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok::<_, JsValue>(Said { status: response.status(), retry_after, body })
+        Ok::<_, JsValue>(HttpReply { status: response.status(), retry_after, body })
     });
     let said = match select(sending, Delay::from(PATIENCE)).await {
         Either::Left((said, _)) => said.ok(),

@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::notify::http_client;
-use crate::notify::http_client::Said;
+use crate::notify::http_client::HttpReply;
 use crate::probe::canonical;
 
 pub(crate) use vapid::{VARIABLES, Vapid};
@@ -74,7 +74,7 @@ pub(crate) async fn send(
     text: &str,
     topic: &str,
     now: UnixMillis,
-) -> Option<Said> {
+) -> Option<HttpReply> {
     let (point, auth) = keys.split_once(':')?;
     // Seconds since 1970 are far below 2^53.
     let now = now.0.div_euclid(1000) as f64;

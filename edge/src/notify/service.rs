@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::channel::{Channel, Service};
-use super::http_client::Said;
+use super::http_client::HttpReply;
 use super::message::{Message, cut};
 use super::outbox::DeliveryResult;
 use crate::domain::incident::{Occasion, Severity};
@@ -210,8 +210,8 @@ fn sign(message: &Message) -> &'static str {
 }
 
 /// What an answer means.
-pub fn answered(service: &Service, said: Option<&Said>) -> DeliveryResult {
-    let Some(Said { status, retry_after, body }) = said else { return DeliveryResult::Failed };
+pub fn answered(service: &Service, said: Option<&HttpReply>) -> DeliveryResult {
+    let Some(HttpReply { status, retry_after, body }) = said else { return DeliveryResult::Failed };
     let status = *status;
     let parsed = || serde_json::from_str::<Value>(body).unwrap_or_default();
     let taken = match service {

@@ -10,7 +10,7 @@ use worker::Env;
 use crate::config::maintenance;
 use crate::config::maintenance::{MAINTENANCE, Maintenance};
 use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Problem, SecretName, Target};
-use crate::domain::Blindness;
+use crate::domain::ProbeSkipped;
 use crate::domain::check::self_check::references;
 use crate::domain::quota::{FREE, Quotas};
 use crate::notify::Channels;
@@ -210,14 +210,14 @@ fn list(env: &Env, name: &str) -> Option<String> {
 
 /// The secret that `monitor` is asked with and whether every answer has to be signed with it; `None` where it is asked
 /// without.
-pub(crate) fn secret_of(env: &Env, monitor: &Monitor) -> Option<(Result<Secret, Blindness>, bool)> {
+pub(crate) fn secret_of(env: &Env, monitor: &Monitor) -> Option<(Result<Secret, ProbeSkipped>, bool)> {
     let Target::Heapbeat { secret: named, .. } = &monitor.target else { return None };
     let name = named.as_ref().map_or(DEFAULT_SECRET, |name| name.as_str());
     let text = text(env, name);
-    let secret = text.map(|text| Secret::new(&text).map_err(|_| Blindness::Secret));
+    let secret = text.map(|text| Secret::new(&text).map_err(|_| ProbeSkipped::Secret));
     match (secret, named) {
         (Some(secret), named) => Some((secret, named.is_some())),
-        (None, Some(_)) => Some((Err(Blindness::Secret), true)),
+        (None, Some(_)) => Some((Err(ProbeSkipped::Secret), true)),
         (None, None) => None,
     }
 }
@@ -229,14 +229,14 @@ pub(crate) fn tokens(env: &Env, heartbeat: bool) -> Vec<Option<String>> {
 }
 
 /// The headers that `monitor` sends; `None` where it has none.
-pub(crate) fn headers_of(env: &Env, monitor: &Monitor) -> Option<Result<Vec<SentHeader>, Blindness>> {
+pub(crate) fn headers_of(env: &Env, monitor: &Monitor) -> Option<Result<Vec<SentHeader>, ProbeSkipped>> {
     let Target::Http(check) = &monitor.target else { return None };
     let sent = check.headers.iter().map(|header| {
         let name = header.name.clone();
         match &header.value {
             HeaderValue::Plain(value) => Ok(SentHeader { name, value: value.clone(), secret: false }),
             HeaderValue::Secret { name: named, prefix } => {
-                let text = secret(env, named).filter(|text| !text.is_empty()).ok_or(Blindness::Secret)?;
+                let text = secret(env, named).filter(|text| !text.is_empty()).ok_or(ProbeSkipped::Secret)?;
                 Ok(SentHeader { name, value: format!("{prefix}{text}"), secret: true })
             }
         }

@@ -6,11 +6,11 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStreamDefaultReader, Response};
 
 use super::platform::{Address, Look, conclude, read_error};
-use crate::domain::check::outcome::{Body, Missed};
+use crate::domain::check::outcome::{ProbeError, ResponseBody};
 
 /// Reads at most `limit` bytes; a body that is longer is cancelled where it passes the limit, so one of a
 /// gigabyte costs no more than one that is a byte too long.
-pub(crate) async fn read(response: &Response, limit: usize) -> Result<Body, Missed> {
+pub(crate) async fn read(response: &Response, limit: usize) -> Result<ResponseBody, ProbeError> {
     match announced(response) {
         Some(length) if length <= limit => whole(response, limit).await.map_err(|thrown| failed(&thrown)),
         _ => in_pieces(response, limit).await.map_err(|thrown| failed(&thrown)),
@@ -25,28 +25,28 @@ fn announced(response: &Response) -> Option<usize> {
     header("content-encoding").is_none().then_some(length)
 }
 
-async fn whole(response: &Response, limit: usize) -> Result<Body, JsValue> {
+async fn whole(response: &Response, limit: usize) -> Result<ResponseBody, JsValue> {
     let bytes = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?);
     let fits = bytes.length() as usize <= limit;
-    Ok(if fits { Body::Whole(bytes.to_vec()) } else { Body::TooLarge })
+    Ok(if fits { ResponseBody::Whole(bytes.to_vec()) } else { ResponseBody::TooLarge })
 }
 
-async fn in_pieces(response: &Response, limit: usize) -> Result<Body, JsValue> {
+async fn in_pieces(response: &Response, limit: usize) -> Result<ResponseBody, JsValue> {
     let mut bytes = Vec::new();
-    let Some(stream) = response.body() else { return Ok(Body::Whole(bytes)) };
+    let Some(stream) = response.body() else { return Ok(ResponseBody::Whole(bytes)) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     loop {
         let chunk = JsFuture::from(reader.read()).await?;
         let chunk = Reflect::get(&chunk, &"value".into())?;
         if chunk.is_undefined() {
-            return Ok(Body::Whole(bytes));
+            return Ok(ResponseBody::Whole(bytes));
         }
         let chunk: Uint8Array = chunk.dyn_into()?;
         let length = chunk.length() as usize;
         if bytes.len() + length > limit {
             // Nobody waits for the answer to this.
             let _ = reader.cancel();
-            return Ok(Body::TooLarge);
+            return Ok(ResponseBody::TooLarge);
         }
         let begin = bytes.len();
         bytes.resize(begin + length, 0);
@@ -55,16 +55,16 @@ async fn in_pieces(response: &Response, limit: usize) -> Result<Body, JsValue> {
 }
 
 /// Leaves a body where it is.
-pub(super) fn leave(response: &Response) -> Body {
+pub(super) fn leave(response: &Response) -> ResponseBody {
     if let Some(stream) = response.body() {
         // Nobody waits for the answer to this.
         let _ = stream.cancel();
     }
-    Body::Unread
+    ResponseBody::Unread
 }
 
 /// Why a body did not come to its end.
-fn failed(thrown: &JsValue) -> Missed {
+fn failed(thrown: &JsValue) -> ProbeError {
     conclude(read_error(&said(thrown)), Look::NotTaken, Address::default())
 }
 

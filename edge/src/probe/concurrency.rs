@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use super::{RequestBudget, deadline, probe, wall_clock};
 use crate::config::Monitor;
-use crate::domain::check::outcome::Probed;
+use crate::domain::check::outcome::ProbeResult;
 
 /// Work that says when it is done whether the next may begin.
 type MaintenanceWindow<'w> = Pin<Box<dyn Future<Output = bool> + 'w>>;
@@ -58,13 +58,13 @@ async fn lanes(mut waiting: VecDeque<MaintenanceWindow<'_>>) {
 }
 
 /// Probes `due`, in that order. What could not be started in time is missing from the answer.
-pub async fn probe_all(due: Vec<&Monitor>, allowance: &RequestBudget) -> Vec<Probed> {
+pub async fn probe_all(due: Vec<&Monitor>, allowance: &RequestBudget) -> Vec<ProbeResult> {
     let deadline = deadline(wall_clock());
     let found = RefCell::new(Vec::new());
     let probed = &found;
     six_at_once(due, |monitor| async move {
         let result = probe(monitor, allowance).await;
-        probed.borrow_mut().push(Probed { monitor: monitor.id.clone(), heard: wall_clock(), result });
+        probed.borrow_mut().push(ProbeResult { monitor: monitor.id.clone(), heard: wall_clock(), result });
         wall_clock() <= deadline
     })
     .await;

@@ -10,14 +10,14 @@
 //! TLS that fails. There, a second look ([`super::tcp_fallback`]) tells them apart; in production the same texts mean
 //! what they say. No text of the platform is ever shown.
 
-use crate::domain::check::outcome::Missed;
-use crate::domain::{Blindness, Failure};
+use crate::domain::check::outcome::ProbeError;
+use crate::domain::{Failure, ProbeSkipped};
 
 /// What the text of an error says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// All there is to know.
-    Reason(Missed),
+    Reason(ProbeError),
     /// The connection is gone, or never was.
     Lost,
     /// Something inside the platform failed.
@@ -48,23 +48,23 @@ pub(super) struct Address {
 pub(super) fn read_error(text: &str) -> Said {
     let text = text.to_ascii_lowercase();
     let known = KNOWN.iter().find(|(part, _)| text.contains(part));
-    known.map_or(Said::Reason(Missed::Failed(Failure::Connection)), |(_, said)| *said)
+    known.map_or(Said::Reason(ProbeError::Failed(Failure::Connection)), |(_, said)| *said)
 }
 
 const fn failed(failure: Failure) -> Said {
-    Said::Reason(Missed::Failed(failure))
+    Said::Reason(ProbeError::Failed(failure))
 }
 
-const fn blind(blindness: Blindness) -> Said {
-    Said::Reason(Missed::Blind(blindness))
+const fn blind(blindness: ProbeSkipped) -> Said {
+    Said::Reason(ProbeError::Skipped(blindness))
 }
 
 /// Parts of texts, in lower case, in the order in which they are looked for. Beside today's: what older
 /// versions of workerd said, and what <https://developers.cloudflare.com/workers/observability/errors/> lists.
 const KNOWN: &[(&str, Said)] = &[
-    ("too many subrequests", blind(Blindness::Budget)),
-    ("to prevent deadlock", blind(Blindness::Budget)),
-    ("connection limit", blind(Blindness::Budget)),
+    ("too many subrequests", blind(ProbeSkipped::Budget)),
+    ("to prevent deadlock", blind(ProbeSkipped::Budget)),
+    ("connection limit", blind(ProbeSkipped::Budget)),
     ("connection lost", Said::Lost),
     ("disconnected", Said::Lost),
     ("internal error", Said::Internal),
@@ -77,7 +77,7 @@ const KNOWN: &[(&str, Said)] = &[
 ];
 
 /// The reason, from what was said and what a second look found.
-pub(super) fn conclude(said: Said, look: Look, address: Address) -> Missed {
+pub(super) fn conclude(said: Said, look: Look, address: Address) -> ProbeError {
     match (said, look) {
         (Said::Reason(missed), _) => missed,
         (Said::Lost, Look::NotTaken | Look::Opened) => Failure::Lost.into(),
@@ -85,7 +85,7 @@ pub(super) fn conclude(said: Said, look: Look, address: Address) -> Missed {
         (Said::Internal, Look::Closed) if address.named => Failure::Dns.into(),
         (Said::Internal, Look::Closed) => Failure::Connection.into(),
         (Said::Internal, Look::Opened) if address.secure => Failure::Tls.into(),
-        (Said::Internal, Look::NotTaken | Look::Opened) => Blindness::Platform.into(),
+        (Said::Internal, Look::NotTaken | Look::Opened) => ProbeSkipped::Platform.into(),
     }
 }
 
@@ -120,10 +120,10 @@ mod tests {
         let cases = [
             ("Error: Network connection lost.", Said::Lost),
             ("Error: internal error; reference = je56pg85d5couh9mfcnf0con", Said::Internal),
-            ("Error: Too many subrequests.", blind(Blindness::Budget)),
-            ("Error: Too many subrequests by single Worker invocation.", blind(Blindness::Budget)),
-            ("Error: Response closed due to connection limit", blind(Blindness::Budget)),
-            ("Error: A stalled HTTP response was canceled to prevent deadlock.", blind(Blindness::Budget)),
+            ("Error: Too many subrequests.", blind(ProbeSkipped::Budget)),
+            ("Error: Too many subrequests by single Worker invocation.", blind(ProbeSkipped::Budget)),
+            ("Error: Response closed due to connection limit", blind(ProbeSkipped::Budget)),
+            ("Error: A stalled HTTP response was canceled to prevent deadlock.", blind(ProbeSkipped::Budget)),
             (
                 "Error: TLS peer's certificate is not trusted; reason = self signed certificate",
                 failed(Failure::Tls),
@@ -142,7 +142,7 @@ mod tests {
     fn a_second_look_tells_apart_what_sounds_alike() {
         use Look::{Closed, NotTaken, Opened};
         let (http, https) = (false, true);
-        let cases: [(_, _, _, _, Missed); 10] = [
+        let cases: [(_, _, _, _, ProbeError); 10] = [
             (Said::Lost, NotTaken, http, true, Failure::Lost.into()),
             (Said::Lost, Opened, https, true, Failure::Lost.into()),
             (Said::Lost, Closed, http, false, Failure::Refused.into()),
@@ -150,8 +150,8 @@ mod tests {
             (Said::Internal, Closed, https, true, Failure::Dns.into()),
             (Said::Internal, Closed, https, false, Failure::Connection.into()),
             (Said::Internal, Opened, https, true, Failure::Tls.into()),
-            (Said::Internal, Opened, http, true, Blindness::Platform.into()),
-            (Said::Internal, NotTaken, https, true, Blindness::Platform.into()),
+            (Said::Internal, Opened, http, true, ProbeSkipped::Platform.into()),
+            (Said::Internal, NotTaken, https, true, ProbeSkipped::Platform.into()),
             (failed(Failure::Tls), Closed, http, true, Failure::Tls.into()),
         ];
         for (said, look, secure, named, reason) in cases {

@@ -9,11 +9,11 @@ use wasm_bindgen::JsValue;
 
 use super::sign::Question;
 use crate::config::{Monitor, MonitorId, Target};
-use crate::domain::Blindness;
+use crate::domain::ProbeSkipped;
 use crate::platform::fetch_request::Outgoing;
 
 /// The headers of each monitor that has some, secrets put in; or that a secret is not there.
-pub type Sent = LiteMap<MonitorId, Result<Vec<SentHeader>, Blindness>>;
+pub type Sent = LiteMap<MonitorId, Result<Vec<SentHeader>, ProbeSkipped>>;
 
 /// A header as it is sent.
 #[derive(Clone)]

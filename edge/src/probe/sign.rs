@@ -5,14 +5,14 @@ use wasm_bindgen::JsCast;
 use web_sys::WorkerGlobalScope;
 
 use crate::config::MonitorId;
-use crate::domain::Blindness;
-use crate::domain::check::outcome::{Answer, Missed};
+use crate::domain::ProbeSkipped;
+use crate::domain::check::outcome::{ProbeError, ProbeResponse};
 use crate::domain::report::verification;
 use crate::domain::report::verification::Key;
 use crate::platform::clock::wall_clock;
 
 /// What each monitor that has a secret is asked with; or that the secret it names is not there.
-pub type Keys = Vec<(MonitorId, Result<Key, Blindness>)>;
+pub type Keys = Vec<(MonitorId, Result<Key, ProbeSkipped>)>;
 
 /// One question, signed.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub(super) struct Question {
 
 impl Question {
     /// Signs a `GET` of `target`, a path with its query. The time is the edge's own clock, whatever the tick's is.
-    pub(super) fn new(key: &Key, target: &str) -> Result<Self, Missed> {
+    pub(super) fn new(key: &Key, target: &str) -> Result<Self, ProbeError> {
         let mut nonce = [0; NONCE_BYTES];
-        random(&mut nonce).ok_or(Blindness::Platform)?;
+        random(&mut nonce).ok_or(ProbeSkipped::Platform)?;
         let nonce = Nonce(nonce);
         Ok(Question { nonce, signature: key.secret.sign_request("GET", target, wall_clock(), nonce) })
     }
@@ -36,8 +36,13 @@ impl Question {
     }
 
     /// Believes the answer or says why not.
-    pub(super) fn open(&self, answer: Answer, header: Option<&str>, key: &Key) -> Result<Answer, Missed> {
-        verification::open(answer, self.nonce, header, key).map_err(Missed::Failed)
+    pub(super) fn open(
+        &self,
+        answer: ProbeResponse,
+        header: Option<&str>,
+        key: &Key,
+    ) -> Result<ProbeResponse, ProbeError> {
+        verification::open(answer, self.nonce, header, key).map_err(ProbeError::Failed)
     }
 }
 

@@ -10,10 +10,14 @@ use super::platform::{Address, Look, conclude, read_error};
 use super::wall_clock;
 use crate::config::{TcpAddress, is_private_host};
 use crate::domain::Failure;
-use crate::domain::check::outcome::{Answer, Body, Missed};
+use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 
 /// Opens a connection within `timeout`.
-pub(super) async fn ask(address: &TcpAddress, timeout: Duration, private: bool) -> Result<Answer, Missed> {
+pub(super) async fn ask(
+    address: &TcpAddress,
+    timeout: Duration,
+    private: bool,
+) -> Result<ProbeResponse, ProbeError> {
     // As the platform writes it: `0x7f.1` and `127。0。0。1` are 127.0.0.1.
     let url = Url::new(&format!("http://{}:{}/", address.host(), address.port()));
     let host = url.map_err(|_| Failure::Dns)?.hostname();
@@ -23,9 +27,12 @@ pub(super) async fn ask(address: &TcpAddress, timeout: Duration, private: bool) 
     let began = wall_clock();
     let opening = std::pin::pin!(open(&host, address.port()));
     match select(opening, Delay::from(timeout)).await {
-        Either::Left((Ok(()), _)) => {
-            Ok(Answer { status: 0, latency: wall_clock().since(began), body: Body::Unread, report: None })
-        }
+        Either::Left((Ok(()), _)) => Ok(ProbeResponse {
+            status: 0,
+            latency: wall_clock().since(began),
+            body: ResponseBody::Unread,
+            report: None,
+        }),
         Either::Left((Err(text), _)) => Err(reason(&text)),
         Either::Right(_) => Err(Failure::ConnectTimeout.into()),
     }
@@ -51,9 +58,9 @@ async fn open(host: &str, port: u16) -> Result<(), String> {
 }
 
 /// A connection that was not made, or was lost while it was, is one that was refused: nothing else was asked of it.
-fn reason(text: &str) -> Missed {
+fn reason(text: &str) -> ProbeError {
     match conclude(read_error(text), Look::Closed, Address::default()) {
-        Missed::Failed(Failure::Lost | Failure::Connection) => Failure::Refused.into(),
+        ProbeError::Failed(Failure::Lost | Failure::Connection) => Failure::Refused.into(),
         other => other,
     }
 }

@@ -5,7 +5,7 @@ use heapbeat_shared::codec;
 use minicbor::{Decode, Decoder, Encode};
 
 use crate::config::MonitorId;
-use crate::domain::history::latency::Hour;
+use crate::domain::history::latency::LatencySummary;
 
 /// An hour of one monitor.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -18,7 +18,7 @@ pub struct MonitorHour {
     pub hour: u8,
     /// Its figures.
     #[n(2)]
-    pub figures: Hour,
+    pub figures: LatencySummary,
 }
 
 /// Adds an hour to the blob of a day.

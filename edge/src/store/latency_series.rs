@@ -15,7 +15,7 @@ use super::tick_samples::TickSamples;
 use super::ticks::SLOTS;
 use crate::config::MonitorId;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::history::latency::{KEPT, Probes};
+use crate::domain::history::latency::{KEPT, LatencyAccumulator};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 
 /// The number among the tiers of `domain/history/rollup.rs`.
@@ -104,16 +104,16 @@ pub(super) fn read(
             }
         }
     }
-    let mut probes = Probes::default();
+    let mut probes = LatencyAccumulator::default();
     let ticks = "SELECT at_ms, probes FROM tick WHERE at_ms >= ? AND at_ms < ? ORDER BY at_ms";
     let begin = if hourly { present } else { from };
     for (at, blob) in instants(sql, ticks, vec![begin.into(), to.into()])? {
         // A tick that cannot be read is skipped.
-        let _ = each_probe(&blob, &mut |id, judged, _| {
+        let _ = each_probe(&blob, &mut |id, evaluation, _| {
             if id == monitor.as_str() {
-                probes.add(&judged);
-                if !hourly && !matches!(judged.verdict, Verdict::Blind(_)) {
-                    rows.push(UnixMillis(at), &[judged.latency_ms]);
+                probes.add(&evaluation);
+                if !hourly && !matches!(evaluation.verdict, Verdict::Skipped(_)) {
+                    rows.push(UnixMillis(at), &[evaluation.latency_ms]);
                 }
             }
             Ok(())

@@ -7,14 +7,14 @@ use worker::SqlStorageValue;
 use super::sql::{Row, Sql, StoreError, integer};
 use crate::config::MonitorId;
 use crate::domain::State;
-use crate::domain::history::ledger::{Changes, Entry, KEPT};
+use crate::domain::history::ledger::{KEPT, LedgerChanges, LedgerEntry};
 
 /// Longer than the longest window that is shown, so that its first second has an answer.
 const _: () = assert!(KEPT.as_secs() > 90 * 86_400);
 
 /// Every ledger's entries, oldest first.
-pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<Entry>>, StoreError> {
-    let mut ledgers: LiteMap<MonitorId, Vec<Entry>> = LiteMap::new();
+pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<LedgerEntry>>, StoreError> {
+    let mut ledgers: LiteMap<MonitorId, Vec<LedgerEntry>> = LiteMap::new();
     for row in sql.rows("SELECT monitor, from_ms, state FROM ledger ORDER BY monitor, from_ms", vec![])? {
         let (id, entry) = read(&row).ok_or(StoreError::Unexpected("ledger"))?;
         ledgers.entry(id).or_default().push(entry);
@@ -22,15 +22,15 @@ pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<Entry>>, StoreErr
     Ok(ledgers)
 }
 
-fn read(row: &Row) -> Option<(MonitorId, Entry)> {
+fn read(row: &Row) -> Option<(MonitorId, LedgerEntry)> {
     let [SqlStorageValue::String(id), from, SqlStorageValue::String(state)] = row.as_slice() else {
         return None;
     };
-    Some((id.parse().ok()?, Entry { from: UnixMillis(integer(from)?), state: State::of(state)? }))
+    Some((id.parse().ok()?, LedgerEntry { from: UnixMillis(integer(from)?), state: State::of(state)? }))
 }
 
 /// Writes what a tick changed in a ledger.
-pub(super) fn write(sql: &Sql, monitor: &MonitorId, changes: &Changes) -> Result<(), StoreError> {
+pub(super) fn write(sql: &Sql, monitor: &MonitorId, changes: &LedgerChanges) -> Result<(), StoreError> {
     if let Some(from) = changes.redo_from {
         sql.run(
             "DELETE FROM ledger WHERE monitor = ? AND from_ms >= ?",

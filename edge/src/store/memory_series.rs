@@ -13,7 +13,7 @@ use super::sql::{Sql, StoreError};
 use super::tick_codec::{pack_runs, unpack_runs};
 use super::tick_samples::collect_samples;
 use crate::config::MonitorId;
-use crate::domain::history::rollup::{Line, Tier, line, merge, peaks};
+use crate::domain::history::rollup::{MemoryLine, Tier, line, merge, peaks};
 use crate::domain::report::last_report::SampleRun;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -111,7 +111,7 @@ pub(super) fn read(
     monitor: &MonitorId,
     (from, to): (UnixMillis, UnixMillis),
     last: UnixMillis,
-) -> Result<(Tier, Line), StoreError> {
+) -> Result<(Tier, MemoryLine), StoreError> {
     let tier = Tier::for_span(to.since(from));
     let begin = tier.place(from).0;
     let mut runs = chunks(sql, monitor, tier, begin, to.plus(LATE))?;

@@ -17,8 +17,8 @@
 use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
 
 use super::binary::{PackError, Reader, put_id, varint};
-use crate::domain::check::verdict::Judged;
-use crate::domain::engine::Reading;
+use crate::domain::check::verdict::Evaluation;
+use crate::domain::engine::ProbeRecord;
 use crate::domain::history::verdict_codec::{from_code, to_code};
 use crate::domain::report::last_report::SampleRun;
 
@@ -29,19 +29,19 @@ const ONE_RUN: u8 = 1;
 const SEVERAL_RUNS: u8 = 2;
 
 /// What [`each_probe`] hands a probe to; an error of its ends the round.
-pub(super) type Visitor<'v, 'b> = dyn FnMut(&'b str, Judged, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
+pub(super) type Visitor<'v, 'b> = dyn FnMut(&'b str, Evaluation, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
 
 /// The blob of one tick.
-pub fn pack_tick(readings: &[Reading]) -> Vec<u8> {
+pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
     let version = if readings.iter().any(|it| it.runs.len() > 1) { SEVERAL_RUNS } else { ONE_RUN };
     let mut out = vec![version];
-    for Reading { monitor, judged, runs } in readings {
+    for ProbeRecord { monitor, evaluation, runs } in readings {
         put_id(&mut out, monitor);
-        let (kind, reason, number) = to_code(judged.verdict);
+        let (kind, reason, number) = to_code(evaluation.verdict);
         out.extend_from_slice(&[kind, reason]);
         varint(&mut out, number);
-        varint(&mut out, judged.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
-        let Some(health) = judged.health else {
+        varint(&mut out, evaluation.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
+        let Some(health) = evaluation.health else {
             out.push(0);
             continue;
         };
@@ -102,15 +102,15 @@ fn unpack_run(bytes: &[u8]) -> Result<SampleRun, PackError> {
 }
 
 /// The probes in a blob.
-pub fn unpack_tick(blob: &[u8]) -> Result<Vec<Reading>, PackError> {
+pub fn unpack_tick(blob: &[u8]) -> Result<Vec<ProbeRecord>, PackError> {
     let mut readings = Vec::new();
-    each_probe(blob, &mut |id, judged, packed| {
+    each_probe(blob, &mut |id, evaluation, packed| {
         let monitor = id.parse().map_err(|_| PackError::Damaged)?;
         let mut runs = Vec::new();
         for run in packed {
             runs.push(unpack_run(run)?);
         }
-        readings.push(Reading { monitor, judged, runs });
+        readings.push(ProbeRecord { monitor, evaluation, runs });
         Ok(())
     })?;
     Ok(readings)
@@ -153,7 +153,7 @@ pub(super) fn each_probe<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Resu
                 break;
             }
         }
-        take(id, Judged { verdict, latency_ms, health }, runs)?;
+        take(id, Evaluation { verdict, latency_ms, health }, runs)?;
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::domain::check::verdict::Verdict;
     use crate::domain::history::verdict_codec::failure_from_code;
-    use crate::domain::{Blindness, Failure};
+    use crate::domain::{Failure, ProbeSkipped};
 
     fn failure() -> impl Strategy<Value = Failure> {
         (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_code(reason, number.into()).unwrap())
@@ -191,10 +191,10 @@ mod tests {
             Just(Verdict::Up),
             failure().prop_map(Verdict::Degraded),
             failure().prop_map(Verdict::Failed),
-            Just(Verdict::Blind(Blindness::Budget)),
-            Just(Verdict::Blind(Blindness::Platform)),
-            Just(Verdict::Blind(Blindness::Secret)),
-            Just(Verdict::Blind(Blindness::NotHeardYet)),
+            Just(Verdict::Skipped(ProbeSkipped::Budget)),
+            Just(Verdict::Skipped(ProbeSkipped::Platform)),
+            Just(Verdict::Skipped(ProbeSkipped::Secret)),
+            Just(Verdict::Skipped(ProbeSkipped::NoHeartbeatYet)),
         ]
     }
 
@@ -232,12 +232,12 @@ mod tests {
         })
     }
 
-    fn reading() -> impl Strategy<Value = Reading> {
-        let judged = (verdict(), any::<Option<u32>>(), proptest::option::of(health()));
-        ("[a-z0-9]{1,40}", judged, proptest::collection::vec(run(), 0..3)).prop_map(
-            |(id, (verdict, latency_ms, health), runs)| Reading {
+    fn reading() -> impl Strategy<Value = ProbeRecord> {
+        let evaluation = (verdict(), any::<Option<u32>>(), proptest::option::of(health()));
+        ("[a-z0-9]{1,40}", evaluation, proptest::collection::vec(run(), 0..3)).prop_map(
+            |(id, (verdict, latency_ms, health), runs)| ProbeRecord {
                 monitor: id.parse().unwrap(),
-                judged: Judged { verdict, latency_ms, health },
+                evaluation: Evaluation { verdict, latency_ms, health },
                 runs: if health.is_some() { runs } else { Vec::new() },
             },
         )
@@ -275,9 +275,9 @@ mod tests {
     #[test]
     fn the_layout_on_disk_stays_what_it_was() {
         let readings = [
-            Reading {
+            ProbeRecord {
                 monitor: "a".parse().unwrap(),
-                judged: Judged {
+                evaluation: Evaluation {
                     verdict: Verdict::Up,
                     latency_ms: Some(12),
                     health: Some(Health {
@@ -293,9 +293,9 @@ mod tests {
                 },
                 runs: Vec::new(),
             },
-            Reading {
+            ProbeRecord {
                 monitor: "bc".parse().unwrap(),
-                judged: Judged {
+                evaluation: Evaluation {
                     verdict: Verdict::Failed(Failure::Status(500)),
                     latency_ms: None,
                     health: None,

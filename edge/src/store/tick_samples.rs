@@ -7,8 +7,8 @@ use worker::SqlStorageValue;
 use super::sql::{Sql, StoreError};
 use super::tick_codec::unpack_tick;
 use crate::config::MonitorId;
-use crate::domain::engine::Reading;
-use crate::domain::history::latency::Probes;
+use crate::domain::engine::ProbeRecord;
+use crate::domain::history::latency::LatencyAccumulator;
 use crate::domain::report::last_report::SampleRun;
 
 /// What ticks brought of one monitor.
@@ -17,7 +17,7 @@ pub(super) struct TickSamples {
     /// Samples of memory.
     pub(super) runs: Vec<SampleRun>,
     /// Latencies.
-    pub(super) probes: Probes,
+    pub(super) probes: LatencyAccumulator,
 }
 
 /// Collects what the ticks from `from` to `to` brought. A tick that cannot be read is skipped.
@@ -30,10 +30,10 @@ pub(super) fn collect_samples(
     let mut by_monitor: LiteMap<MonitorId, TickSamples> = LiteMap::new();
     for row in sql.rows(query, vec![from.0.into(), to.0.into()])? {
         let Some(SqlStorageValue::Blob(blob)) = row.first() else { continue };
-        for Reading { monitor, judged, runs } in unpack_tick(blob).unwrap_or_default() {
+        for ProbeRecord { monitor, evaluation, runs } in unpack_tick(blob).unwrap_or_default() {
             let samples = by_monitor.entry(monitor).or_default();
             samples.runs.extend(runs);
-            samples.probes.add(&judged);
+            samples.probes.add(&evaluation);
         }
     }
     Ok(by_monitor)

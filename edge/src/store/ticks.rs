@@ -5,7 +5,7 @@ use worker::SqlStorageValue;
 
 use super::sql::{Sql, StoreError, integer};
 use super::tick_codec::{pack_tick, unpack_tick};
-use crate::domain::engine::{Commit, PersistedStates, Reading, Tick};
+use crate::domain::engine::{Commit, PersistedStates, ProbeRecord, Tick};
 use crate::domain::quota::QuotaUsage;
 
 /// Slots of the ring: a day of minutes, which charts begin with, and some. Memory older than the present hour is in chunks.
@@ -44,7 +44,7 @@ pub(super) fn last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
 
 /// The probes of the ticks after `since`, oldest first. A tick that cannot be read costs charts a few points, not the hub its
 /// start.
-pub(super) fn since(sql: &Sql, since: UnixMillis) -> Result<Vec<(UnixMillis, Vec<Reading>)>, StoreError> {
+pub(super) fn since(sql: &Sql, since: UnixMillis) -> Result<Vec<(UnixMillis, Vec<ProbeRecord>)>, StoreError> {
     let mut ticks = Vec::new();
     for row in
         sql.rows("SELECT at_ms, probes FROM tick WHERE at_ms > ? ORDER BY at_ms", vec![since.0.into()])?
@@ -67,7 +67,7 @@ pub(super) fn write(sql: &Sql, slot: i64, commit: &Commit) -> Result<(), StoreEr
             commit.tick.at.0.into(),
             commit.tick.came.0.into(),
             pack_tick(&commit.readings).into(),
-            commit.memos.clone().into(),
+            commit.persisted_states.clone().into(),
             codec::encode(&commit.usage).into(),
         ],
     )

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
-use crate::domain::history::rollup::{Line, Tier};
+use crate::domain::history::rollup::{MemoryLine, Tier};
 
 /// The columns of a [`SampleRow`].
 pub const SAMPLE_COLUMNS: [&str; 6] = ["at", "rss", "heapUsed", "heapTotal", "external", "workingSet"];
@@ -76,7 +76,7 @@ pub struct MemoryHistoryView {
 
 impl MemoryHistoryView {
     /// Of what the store holds of `monitor`.
-    pub fn new(monitor: &str, tier: Tier, (from, to): (UnixMillis, UnixMillis), line: &Line) -> Self {
+    pub fn new(monitor: &str, tier: Tier, (from, to): (UnixMillis, UnixMillis), line: &MemoryLine) -> Self {
         let begins = line.samples.iter().filter(|(_, begins)| *begins);
         MemoryHistoryView {
             monitor: monitor.to_owned(),

@@ -11,7 +11,7 @@ use crate::domain::history::downsample::Downsampled;
 use crate::domain::history::latency::{HALF_HOUR_MS, POINTS};
 use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity};
-use crate::domain::monitor_state::Ended;
+use crate::domain::monitor_state::ExitRecord;
 use crate::domain::snapshot::{ChartPoint, ForecastSnapshot, MonitorSnapshot};
 
 /// What `/` is rendered from.
@@ -107,7 +107,7 @@ pub struct RestartView {
 
 impl RestartView {
     /// Of a restart and what is known of the end before it.
-    pub fn new(at: UnixMillis, ended: Option<Ended>) -> Self {
+    pub fn new(at: UnixMillis, ended: Option<ExitRecord>) -> Self {
         RestartView { at, kind: ended.map(|it| it.kind), sure: ended.is_none_or(|it| it.sure) }
     }
 }

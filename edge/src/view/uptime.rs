@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Percent, schema};
-use crate::domain::engine::Past;
+use crate::domain::engine::WindowStatistics;
 use crate::domain::snapshot::WindowUptime;
 
 /// Uptime over one window, and the share of the window that was observed at all.
@@ -50,7 +50,7 @@ pub struct UptimeHistoryView {
 
 impl UptimeHistoryView {
     /// Of what the engine knows of `monitor`.
-    pub fn new(monitor: &str, past: &Past) -> Self {
+    pub fn new(monitor: &str, past: &WindowStatistics) -> Self {
         let UptimeView { percent, coverage } = UptimeView::from(&past.uptime);
         UptimeHistoryView {
             monitor: monitor.to_owned(),

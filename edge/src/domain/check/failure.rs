@@ -1,7 +1,7 @@
 //! Every way in which a probe can fail, as a closed set.
 //!
 //! The public statement of each is written here and nowhere else. It never holds text that a target sent, so a hostile target
-//! cannot put its words on a page. Failures of our own making are a separate type, [`Blindness`]: they say nothing about the
+//! cannot put its words on a page. Failures of our own making are a separate type, [`ProbeSkipped`]: they say nothing about the
 //! target and do not count as its downtime.
 
 use heapbeat_shared::Statement;
@@ -98,7 +98,7 @@ pub enum Failure {
 /// Why a probe could not look: our own doing. Time without a look is `unobserved`, never `down`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "kebab-case")]
-pub enum Blindness {
+pub enum ProbeSkipped {
     /// The platform's allowance of requests for one tick was spent.
     #[n(0)]
     Budget,
@@ -110,10 +110,10 @@ pub enum Blindness {
     Secret,
     /// A job was never heard yet.
     #[n(3)]
-    NotHeardYet,
+    NoHeartbeatYet,
     /// Everything failed at once, see [`crate::domain::check::self_check`].
     #[n(4)]
-    Edge,
+    EdgeOffline,
 }
 
 impl Failure {
@@ -173,17 +173,19 @@ impl Failure {
     }
 }
 
-impl Blindness {
+impl ProbeSkipped {
     /// Why there was no probe, as a statement for the public.
     pub fn statement(self) -> Statement {
         let (code, text) = match self {
-            Blindness::Budget => ("skipped-budget", "not probed: request budget of the tick exhausted"),
-            Blindness::Platform => ("skipped-platform", "not probed: the probe could not run"),
-            Blindness::Edge => {
+            ProbeSkipped::Budget => ("skipped-budget", "not probed: request budget of the tick exhausted"),
+            ProbeSkipped::Platform => ("skipped-platform", "not probed: the probe could not run"),
+            ProbeSkipped::EdgeOffline => {
                 ("skipped-edge", "no data: every probe failed at once, so the monitoring itself is affected")
             }
-            Blindness::NotHeardYet => ("skipped-no-heartbeat", "no heartbeat received yet"),
-            Blindness::Secret => ("skipped-secret", "not probed: the signing secret is missing or too short"),
+            ProbeSkipped::NoHeartbeatYet => ("skipped-no-heartbeat", "no heartbeat received yet"),
+            ProbeSkipped::Secret => {
+                ("skipped-secret", "not probed: the signing secret is missing or too short")
+            }
         };
         Statement::new(code, text)
     }

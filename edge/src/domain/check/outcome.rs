@@ -6,36 +6,36 @@ use heapbeat_shared::UnixMillis;
 
 use crate::config::MonitorId;
 use crate::domain::report::verification::VerifiedReport;
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 
 /// One probe: whom it asked, when the answer was heard, and what it was.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Probed {
+pub struct ProbeResult {
     /// Whom it asked.
     pub monitor: MonitorId,
     /// When it was over, by the edge's own clock. The tick's clock is another one: a cron that comes late
     /// still carries the instant it was meant for.
     pub heard: UnixMillis,
     /// What came of it.
-    pub result: Result<Answer, Missed>,
+    pub result: Result<ProbeResponse, ProbeError>,
 }
 
 /// An HTTP answer, redirects followed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct ProbeResponse {
     /// Its status code.
     pub status: u16,
     /// From the first request to the header of the last answer, redirects included.
     pub latency: Duration,
     /// Its body, as far as anybody wants to see it.
-    pub body: Body,
+    pub body: ResponseBody,
     /// What the server signed for us, where it did.
     pub report: Option<Box<VerifiedReport>>,
 }
 
 /// The body of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
+pub enum ResponseBody {
     /// Nobody asks about it, so it was not read.
     Unread,
     /// All of it.
@@ -46,21 +46,21 @@ pub enum Body {
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missed {
+pub enum ProbeError {
     /// The target's doing.
     Failed(Failure),
     /// Our own.
-    Blind(Blindness),
+    Skipped(ProbeSkipped),
 }
 
-impl From<Failure> for Missed {
+impl From<Failure> for ProbeError {
     fn from(failure: Failure) -> Self {
-        Missed::Failed(failure)
+        ProbeError::Failed(failure)
     }
 }
 
-impl From<Blindness> for Missed {
-    fn from(blindness: Blindness) -> Self {
-        Missed::Blind(blindness)
+impl From<ProbeSkipped> for ProbeError {
+    fn from(blindness: ProbeSkipped) -> Self {
+        ProbeError::Skipped(blindness)
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::MonitorId;
 use crate::domain::check::state::State;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 
 /// What one eye found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl RegionVerdict {
             Some(Verdict::Up) => State::Up,
             Some(Verdict::Degraded(_)) => State::Degraded,
             Some(Verdict::Failed(_)) => State::Down,
-            Some(Verdict::Blind(_)) | None => State::Unobserved,
+            Some(Verdict::Skipped(_)) | None => State::Unobserved,
         }
     }
 }
@@ -51,14 +51,14 @@ fn is_its_own(verdict: Verdict) -> bool {
     matches!(
         verdict,
         Verdict::Failed(Failure::SecretRefused | Failure::Unsigned | Failure::Forged | Failure::NotReport)
-            | Verdict::Blind(Blindness::Secret | Blindness::NotHeardYet)
+            | Verdict::Skipped(ProbeSkipped::Secret | ProbeSkipped::NoHeartbeatYet)
     )
 }
 
 /// What the hub's `own` verdict and those of the eyes come to.
 pub fn outcome(own: Verdict, voices: &[RegionVerdict]) -> Verdict {
     let said = || voices.iter().filter_map(|voice| voice.verdict).chain([own]);
-    let heard = said().filter(|verdict| !matches!(verdict, Verdict::Blind(_))).count();
+    let heard = said().filter(|verdict| !matches!(verdict, Verdict::Skipped(_))).count();
     if is_its_own(own) || heard == 0 {
         return own;
     }
@@ -72,7 +72,7 @@ pub fn outcome(own: Verdict, voices: &[RegionVerdict]) -> Verdict {
         (Some(failure), _) if failures * 2 > heard => Verdict::Failed(failure),
         (_, Verdict::Degraded(_)) => own,
         (Some(failure), _) => Verdict::Degraded(failure),
-        (None, Verdict::Blind(_)) => {
+        (None, Verdict::Skipped(_)) => {
             said().find(|verdict| matches!(verdict, Verdict::Degraded(_))).unwrap_or(Verdict::Up)
         }
         (None, _) => own,
@@ -87,7 +87,7 @@ mod tests {
     const FAILED: Verdict = Verdict::Failed(Failure::Status(503));
     const REFUSED: Verdict = Verdict::Failed(Failure::Refused);
     const SLOW: Verdict = Verdict::Degraded(Failure::Slow(900));
-    const BLIND: Verdict = Verdict::Blind(Blindness::Edge);
+    const BLIND: Verdict = Verdict::Skipped(ProbeSkipped::EdgeOffline);
 
     fn voices(verdicts: &[Option<Verdict>]) -> Vec<RegionVerdict> {
         let voice = |(verdict, region): (&Option<Verdict>, _)| RegionVerdict {
@@ -135,7 +135,7 @@ mod tests {
             Verdict::Failed(Failure::Unsigned),
             Verdict::Failed(Failure::SecretRefused),
             Verdict::Failed(Failure::NotReport),
-            Verdict::Blind(Blindness::Secret),
+            Verdict::Skipped(ProbeSkipped::Secret),
         ] {
             assert_eq!(outcome(own, &up), own);
         }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use crate::config::{Config, HttpUrl, Monitor, Target};
-use crate::domain::check::outcome::{Missed, Probed};
+use crate::domain::check::outcome::{ProbeError, ProbeResult};
 use crate::domain::check::verdict::Verdict;
 use crate::domain::engine::Engine;
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 
 /// How long everything may fail at once, with nobody to ask, before it is believed.
 pub const HELD: Duration = Duration::from_secs(300);
@@ -50,8 +50,8 @@ fn may_be_the_way(failure: Failure) -> bool {
     )
 }
 
-fn is_silent(probed: &Probed) -> bool {
-    matches!(probed.result, Err(Missed::Failed(failure)) if may_be_the_way(failure))
+fn is_silent(probed: &ProbeResult) -> bool {
+    matches!(probed.result, Err(ProbeError::Failed(failure)) if may_be_the_way(failure))
 }
 
 /// Whom a monitor asks; a job asks us.
@@ -65,11 +65,12 @@ fn host(monitor: &Monitor) -> Option<&str> {
 }
 
 /// Whether the probes of a tick look as if it were us. `asks`: there is a reference target that can be asked.
-pub fn is_suspect(board: &Engine, config: &Config, probes: &[Probed], asks: bool) -> bool {
-    let asked = |probed: &Probed| {
+pub fn is_suspect(board: &Engine, config: &Config, probes: &[ProbeResult], asks: bool) -> bool {
+    let asked = |probed: &ProbeResult| {
         config.monitors.iter().find(|monitor| monitor.id == probed.monitor && host(monitor).is_some())
     };
-    let reached = |probed: &&Probed| !is_silent(probed) && !matches!(probed.result, Err(Missed::Blind(_)));
+    let reached =
+        |probed: &&ProbeResult| !is_silent(probed) && !matches!(probed.result, Err(ProbeError::Skipped(_)));
     if probes.iter().filter(|probed| asked(probed).is_some()).any(|probed| reached(&probed)) {
         return false;
     }
@@ -79,7 +80,10 @@ pub fn is_suspect(board: &Engine, config: &Config, probes: &[Probed], asks: bool
     }
     let answered_before = |monitor: &Monitor| {
         let verdict = board.verdict(&monitor.id);
-        matches!(verdict, Some(Verdict::Up | Verdict::Degraded(_) | Verdict::Blind(Blindness::Edge)))
+        matches!(
+            verdict,
+            Some(Verdict::Up | Verdict::Degraded(_) | Verdict::Skipped(ProbeSkipped::EdgeOffline))
+        )
     };
     let alone = |monitor: &Monitor| !silent.iter().any(|other| monitor.depends_on.contains(&other.id));
     let mut hosts = silent.iter().filter(|it| answered_before(it) && alone(it)).filter_map(|it| host(it));
@@ -88,7 +92,7 @@ pub fn is_suspect(board: &Engine, config: &Config, probes: &[Probed], asks: bool
 }
 
 /// What to make of a tick that is suspect: where it was us, nothing of what was not seen is a finding. Says whether.
-pub fn cover(board: &Engine, probes: &mut [Probed], sight: SelfCheck, at: UnixMillis) -> bool {
+pub fn cover(board: &Engine, probes: &mut [ProbeResult], sight: SelfCheck, at: UnixMillis) -> bool {
     let since = probes.iter().filter_map(|probed| board.blind_since(&probed.monitor)).min();
     let blind = match sight {
         SelfCheck::Clear => false,
@@ -97,7 +101,7 @@ pub fn cover(board: &Engine, probes: &mut [Probed], sight: SelfCheck, at: UnixMi
     };
     if blind {
         for probed in probes.iter_mut().filter(|probed| is_silent(probed)) {
-            probed.result = Err(Missed::Blind(Blindness::Edge));
+            probed.result = Err(ProbeError::Skipped(ProbeSkipped::EdgeOffline));
         }
     }
     blind

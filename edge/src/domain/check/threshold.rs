@@ -24,7 +24,7 @@ pub enum CheckResult {
 
 /// Where a monitor stands between two probes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Standing {
+pub struct ThresholdState {
     /// The state that the last decision gave; `Unobserved` before the first.
     #[n(0)]
     pub held: State,
@@ -39,7 +39,7 @@ pub struct Standing {
     pub successes: u16,
 }
 
-impl Standing {
+impl ThresholdState {
     /// The state that holds.
     pub fn state(self) -> State {
         if self.decided { self.held } else { State::Unobserved }
@@ -47,8 +47,8 @@ impl Standing {
 
     /// The standing after one more vote. `gap`: nobody looked for some time before this vote.
     #[must_use]
-    pub fn next(self, vote: CheckResult, gap: bool, thresholds: Thresholds) -> Standing {
-        let before = if gap { Standing { held: self.held, ..Standing::default() } } else { self };
+    pub fn next(self, vote: CheckResult, gap: bool, thresholds: Thresholds) -> ThresholdState {
+        let before = if gap { ThresholdState { held: self.held, ..ThresholdState::default() } } else { self };
         let (failures, successes) = match vote {
             CheckResult::Failed => (before.failures.saturating_add(1), 0),
             CheckResult::Up | CheckResult::Degraded => (0, before.successes.saturating_add(1)),
@@ -64,9 +64,9 @@ impl Standing {
             CheckResult::Up | CheckResult::Degraded => !was_down || successes >= thresholds.success.get(),
         };
         if decided {
-            Standing { held, decided, failures, successes }
+            ThresholdState { held, decided, failures, successes }
         } else {
-            Standing { failures, successes, ..before }
+            ThresholdState { failures, successes, ..before }
         }
     }
 }
@@ -84,7 +84,7 @@ mod tests {
     /// One letter a probe: `u`p, `d`egraded, `f`ailed; `|` is a gap before the next probe. The answer has one
     /// letter a probe: `U`p, `D`egraded, `X` down, `?` unobserved.
     fn run(probes: &str, failure: u16, success: u16) -> String {
-        let (mut standing, mut gap, mut states) = (Standing::default(), false, String::new());
+        let (mut standing, mut gap, mut states) = (ThresholdState::default(), false, String::new());
         for letter in probes.chars() {
             let vote = match letter {
                 '|' => {

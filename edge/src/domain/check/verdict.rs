@@ -6,9 +6,9 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Kind, Monitor};
-use crate::domain::check::outcome::{Answer, Body, Missed};
+use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 use crate::domain::check::threshold::CheckResult;
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 
 /// What one probe says about its monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
@@ -24,7 +24,7 @@ pub enum Verdict {
     Failed(#[n(0)] Failure),
     /// Nobody could look.
     #[n(3)]
-    Blind(#[n(0)] Blindness),
+    Skipped(#[n(0)] ProbeSkipped),
 }
 
 impl Verdict {
@@ -34,7 +34,7 @@ impl Verdict {
             Verdict::Up => Some(CheckResult::Up),
             Verdict::Degraded(_) => Some(CheckResult::Degraded),
             Verdict::Failed(_) => Some(CheckResult::Failed),
-            Verdict::Blind(_) => None,
+            Verdict::Skipped(_) => None,
         }
     }
 
@@ -43,14 +43,14 @@ impl Verdict {
         match self {
             Verdict::Up => None,
             Verdict::Degraded(failure) | Verdict::Failed(failure) => Some(failure.statement()),
-            Verdict::Blind(blindness) => Some(blindness.statement()),
+            Verdict::Skipped(blindness) => Some(blindness.statement()),
         }
     }
 }
 
 /// A verdict with the figures that the answer carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct Evaluation {
     /// The verdict.
     pub verdict: Verdict,
     /// How long the answer took, in milliseconds.
@@ -63,18 +63,18 @@ pub struct Judged {
 ///
 /// Where there was no answer, the reason is why; but for an http monitor that wants just that, by a condition
 /// on `[CONNECTED]`. A heapbeat monitor must also answer as `/health` does.
-pub fn judge(monitor: &Monitor, result: &Result<Answer, Missed>) -> Judged {
+pub fn evaluate(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError>) -> Evaluation {
     match result {
         Ok(answer) => with_answer(monitor, answer),
-        Err(Missed::Blind(blindness)) => without_answer(Verdict::Blind(*blindness)),
-        Err(Missed::Failed(_)) if wants_no_answer(monitor) => without_answer(Verdict::Up),
-        Err(Missed::Failed(failure)) => without_answer(Verdict::Failed(*failure)),
+        Err(ProbeError::Skipped(blindness)) => without_answer(Verdict::Skipped(*blindness)),
+        Err(ProbeError::Failed(_)) if wants_no_answer(monitor) => without_answer(Verdict::Up),
+        Err(ProbeError::Failed(failure)) => without_answer(Verdict::Failed(*failure)),
     }
 }
 
 /// Whether what came back is a failure that another try may undo.
-pub fn wants_another_try(monitor: &Monitor, result: &Result<Answer, Missed>) -> bool {
-    matches!(judge(monitor, result).verdict, Verdict::Failed(_))
+pub fn should_retry(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError>) -> bool {
+    matches!(evaluate(monitor, result).verdict, Verdict::Failed(_))
 }
 
 fn wants_no_answer(monitor: &Monitor) -> bool {
@@ -96,11 +96,11 @@ fn broken(conditions: &[Condition], scene: &EvalContext<'_>) -> Option<Failure> 
     })
 }
 
-fn with_answer(monitor: &Monitor, answer: &Answer) -> Judged {
+fn with_answer(monitor: &Monitor, answer: &ProbeResponse) -> Evaluation {
     let body = match &answer.body {
-        Body::Whole(bytes) => ObservedBody::Whole(bytes),
-        Body::Unread => ObservedBody::Whole(b""),
-        Body::TooLarge => ObservedBody::TooLarge,
+        ResponseBody::Whole(bytes) => ObservedBody::Whole(bytes),
+        ResponseBody::Unread => ObservedBody::Whole(b""),
+        ResponseBody::TooLarge => ObservedBody::TooLarge,
     };
     let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency, body };
     let scene = EvalContext::new(outcome);
@@ -114,19 +114,19 @@ fn with_answer(monitor: &Monitor, answer: &Answer) -> Judged {
         (None, Err(failure)) => Verdict::Failed(*failure),
         (None, Ok(_)) => broken(&monitor.degraded, &scene).map_or(Verdict::Up, Verdict::Degraded),
     };
-    Judged { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
+    Evaluation { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
 }
 
-fn without_answer(verdict: Verdict) -> Judged {
-    Judged { verdict, latency_ms: None, health: None }
+fn without_answer(verdict: Verdict) -> Evaluation {
+    Evaluation { verdict, latency_ms: None, health: None }
 }
 
 /// Reads the body as a health answer.
-fn health(body: &Body) -> Result<Health, Failure> {
+fn health(body: &ResponseBody) -> Result<Health, Failure> {
     let bytes = match body {
-        Body::Whole(bytes) => bytes.as_slice(),
-        Body::Unread => &[],
-        Body::TooLarge => return Err(Failure::BodyTooLarge),
+        ResponseBody::Whole(bytes) => bytes.as_slice(),
+        ResponseBody::Unread => &[],
+        ResponseBody::TooLarge => return Err(Failure::BodyTooLarge),
     };
     Health::parse(bytes).map_err(|error| match error {
         HealthError::TooLong { .. } => Failure::BodyTooLarge,
@@ -153,12 +153,12 @@ mod tests {
     }
 
     #[allow(clippy::unnecessary_wraps)] // it stands in tables beside failures
-    fn answer(status: u16, millis: u64, body: Body) -> Result<Answer, Missed> {
-        Ok(Answer { status, latency: Duration::from_millis(millis), body, report: None })
+    fn answer(status: u16, millis: u64, body: ResponseBody) -> Result<ProbeResponse, ProbeError> {
+        Ok(ProbeResponse { status, latency: Duration::from_millis(millis), body, report: None })
     }
 
-    fn whole(body: &str) -> Body {
-        Body::Whole(body.as_bytes().to_vec())
+    fn whole(body: &str) -> ResponseBody {
+        ResponseBody::Whole(body.as_bytes().to_vec())
     }
 
     #[test]
@@ -177,24 +177,24 @@ mod tests {
             ("nothing", answer(200, 1, whole("")), Verdict::Failed(Failure::NotJson)),
             ("cut short", answer(200, 1, whole(&HEALTH[..50])), Verdict::Failed(Failure::NotJson)),
             ("other JSON", answer(200, 1, whole(r#"{"ok":true}"#)), Verdict::Failed(Failure::NotHealth)),
-            ("a flood", answer(200, 1, Body::TooLarge), Verdict::Failed(Failure::BodyTooLarge)),
+            ("a flood", answer(200, 1, ResponseBody::TooLarge), Verdict::Failed(Failure::BodyTooLarge)),
             ("refused", Err(Failure::Refused.into()), Verdict::Failed(Failure::Refused)),
-            ("our own fault", Err(Blindness::Budget.into()), Verdict::Blind(Blindness::Budget)),
+            ("our own fault", Err(ProbeSkipped::Budget.into()), Verdict::Skipped(ProbeSkipped::Budget)),
         ];
         for (name, result, verdict) in cases {
-            assert_eq!(judge(&monitor, &result).verdict, verdict, "{name}");
+            assert_eq!(evaluate(&monitor, &result).verdict, verdict, "{name}");
         }
-        let judged = judge(&monitor, &answer(503, 7, whole(HEALTH)));
-        assert_eq!(judged.latency_ms, Some(7));
-        assert_eq!(judged.health.unwrap().uptime, 5, "the figures of a failing server are figures");
+        let evaluation = evaluate(&monitor, &answer(503, 7, whole(HEALTH)));
+        assert_eq!(evaluation.latency_ms, Some(7));
+        assert_eq!(evaluation.health.unwrap().uptime, 5, "the figures of a failing server are figures");
     }
 
     #[test]
     fn an_http_monitor_may_want_any_status_or_none_at_all() {
         let teapot = monitor("http", r#","conditions":["[STATUS] == 418"]"#);
-        assert_eq!(judge(&teapot, &answer(418, 1, Body::Unread)).verdict, Verdict::Up);
+        assert_eq!(evaluate(&teapot, &answer(418, 1, ResponseBody::Unread)).verdict, Verdict::Up);
         assert_eq!(
-            judge(&teapot, &answer(200, 1, Body::Unread)).verdict,
+            evaluate(&teapot, &answer(200, 1, ResponseBody::Unread)).verdict,
             Verdict::Failed(Failure::Status(200))
         );
         let worded = monitor("http", r#","conditions":["[BODY].status == UP","len([BODY].jobs) < 3"]"#);
@@ -205,14 +205,14 @@ mod tests {
             ("<html>", Verdict::Failed(Failure::Condition(1))),
         ];
         for (body, verdict) in cases {
-            assert_eq!(judge(&worded, &answer(200, 1, whole(body))).verdict, verdict, "{body}");
+            assert_eq!(evaluate(&worded, &answer(200, 1, whole(body))).verdict, verdict, "{body}");
         }
         let flood = Verdict::Failed(Failure::BodyTooLarge);
-        assert_eq!(judge(&worded, &answer(200, 1, Body::TooLarge)).verdict, flood);
+        assert_eq!(evaluate(&worded, &answer(200, 1, ResponseBody::TooLarge)).verdict, flood);
         let closed = monitor("http", r#","conditions":["[CONNECTED] == false"]"#);
-        assert_eq!(judge(&closed, &Err(Failure::Refused.into())).verdict, Verdict::Up);
+        assert_eq!(evaluate(&closed, &Err(Failure::Refused.into())).verdict, Verdict::Up);
         assert_eq!(
-            judge(&closed, &answer(200, 1, Body::Unread)).verdict,
+            evaluate(&closed, &answer(200, 1, ResponseBody::Unread)).verdict,
             Verdict::Failed(Failure::Condition(1))
         );
     }

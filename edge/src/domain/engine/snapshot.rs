@@ -10,14 +10,14 @@ use crate::domain::check::state::worst;
 use crate::domain::history::days::Day;
 use crate::domain::history::uptime;
 use crate::domain::instant::rfc3339;
-use crate::domain::monitor_state::{Ended, Watched};
+use crate::domain::monitor_state::{ExitRecord, MonitorState};
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{StatusSnapshot, WindowUptime};
 
 /// How a monitor did in a window.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Past {
+pub struct WindowStatistics {
     /// Its length; it ends now.
     pub window: Duration,
     /// Uptime and coverage.
@@ -41,14 +41,14 @@ impl Engine {
     }
 
     /// How the last instances of `monitor` ended, oldest first.
-    pub fn endings(&self, monitor: &MonitorId) -> Vec<Ended> {
+    pub fn endings(&self, monitor: &MonitorId) -> Vec<ExitRecord> {
         let endings = self.watched.get(monitor).and_then(|watched| watched.memo.endings.as_ref());
         endings.into_iter().flatten().copied().collect()
     }
 
     /// What is known of a monitor's `window` that ends at `now`; nothing, where no tick has seen it yet.
-    pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> Past {
-        let unseen = Watched::default();
+    pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> WindowStatistics {
+        let unseen = MonitorState::default();
         let watched = self.watched.get(monitor).unwrap_or(&unseen);
         let uptime = uptime::over("", window, watched.ledger.segments(now), now);
         let begin = now.minus(window);
@@ -60,12 +60,12 @@ impl Engine {
         let since = now.since(last);
         let crash_free = uptime::observed(&uptime::over("", since, watched.ledger.segments(now), now), since);
         let (between, between_crashes) = (mean(restarts), mean(crashes));
-        Past { window, uptime, restarts, between, crashes, between_crashes, crash_free }
+        WindowStatistics { window, uptime, restarts, between, crashes, between_crashes, crash_free }
     }
 
     /// The last 90 days of `monitor` at `now`, oldest first.
     pub fn days(&self, monitor: &MonitorId, now: UnixMillis) -> Vec<Day> {
-        self.watched.get(monitor).unwrap_or(&Watched::default()).days(now)
+        self.watched.get(monitor).unwrap_or(&MonitorState::default()).days(now)
     }
 
     /// What there is to know about the watching itself.
@@ -83,7 +83,7 @@ impl Engine {
     /// What the public sees when the edge's own clock says `wall`.
     pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusSnapshot {
         let now = self.clock(wall);
-        let nothing = Watched::default();
+        let nothing = MonitorState::default();
         let monitors: Vec<_> = config
             .monitors
             .iter()

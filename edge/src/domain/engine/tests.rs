@@ -3,10 +3,10 @@ use heapbeat_shared::report::{Block, LastSamples, Report};
 use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes};
 
 use super::*;
-use crate::domain::check::outcome::{Answer, Body};
+use crate::domain::check::outcome::{ProbeResponse, ResponseBody};
 use crate::domain::check::state::worst;
 use crate::domain::report::last_report::tests::{report, signed};
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 
 const MINUTE: i64 = 60_000;
 
@@ -30,23 +30,23 @@ enum Finds {
     Blind,
 }
 
-fn probed(id: &str, minute: i64, finds: Finds) -> Probed {
+fn probed(id: &str, minute: i64, finds: Finds) -> ProbeResult {
     let result = match finds {
         Finds::Up(minutes) => {
             let memory = HealthMemory { rss: Megabytes(100), ..HealthMemory::default() };
             let uptime = u64::try_from(minutes * 60).unwrap();
             let body = Health { memory, uptime, ..Health::default() }.to_json();
-            Ok(Answer {
+            Ok(ProbeResponse {
                 status: 200,
                 latency: Duration::from_millis(12),
-                body: Body::Whole(body),
+                body: ResponseBody::Whole(body),
                 report: None,
             })
         }
         Finds::Down => Err(Failure::Refused.into()),
-        Finds::Blind => Err(Blindness::Platform.into()),
+        Finds::Blind => Err(ProbeSkipped::Platform.into()),
     };
-    Probed { monitor: id.parse().unwrap(), heard: UnixMillis(minute * MINUTE), result }
+    ProbeResult { monitor: id.parse().unwrap(), heard: UnixMillis(minute * MINUTE), result }
 }
 
 fn tick(minute: i64) -> Tick {
@@ -81,7 +81,7 @@ fn a_life_with_an_outage_missed_ticks_and_a_restart() {
     let commit = board.take(&config, tick(6), &[probed("api", 6, Finds::Up(1))]);
     let booked: Vec<_> = commit.ledgers[0].1.added.iter().map(|e| (e.from.0, e.state)).collect();
     assert_eq!(booked, [(330_000, State::Unobserved), (6 * MINUTE, State::Up)]);
-    assert!(commit.notes.contains(&Note::Restart { monitor: "api".parse().unwrap() }));
+    assert!(commit.notes.contains(&EngineEvent::Restarted { monitor: "api".parse().unwrap() }));
 
     let _ = board.take(&config, tick(9), &[probed("api", 9, Finds::Up(4))]);
     assert_eq!(seen(&board, &config, 9), (State::Up, 9));
@@ -137,13 +137,16 @@ fn a_monitor_that_was_taken_out_and_comes_back_keeps_its_history() {
     let _ = board.take(&one, tick(2), &probes(2)[1..]);
     let commit = board.take(&one, tick(3), &probes(3)[1..]);
     let api: MonitorId = "api".parse().unwrap();
-    let memos: PersistedStates = heapbeat_shared::codec::decode(&commit.memos).unwrap();
-    assert!(memos.len() == 1 && memos[0].0 != api);
+    let persisted_states: PersistedStates = heapbeat_shared::codec::decode(&commit.persisted_states).unwrap();
+    assert!(persisted_states.len() == 1 && persisted_states[0].0 != api);
     assert_eq!(commit.ledgers[0].0, api);
-    assert_eq!(commit.ledgers[0].1.added, [Entry { from: UnixMillis(150_000), state: State::Unobserved }]);
+    assert_eq!(
+        commit.ledgers[0].1.added,
+        [LedgerEntry { from: UnixMillis(150_000), state: State::Unobserved }]
+    );
 
     let commit = board.take(&both, tick(10), &probes(10));
-    assert_eq!(commit.ledgers[0].1.added, [Entry { from: UnixMillis(10 * MINUTE), state: State::Up }]);
+    assert_eq!(commit.ledgers[0].1.added, [LedgerEntry { from: UnixMillis(10 * MINUTE), state: State::Up }]);
     let coverage = board.view(&both, UnixMillis(10 * MINUTE)).monitors[0].uptime[0].coverage;
     assert!((coverage - 100.0 * 1.5 / 1440.0).abs() < 1e-9, "1:00 to 2:30 was observed");
 }
@@ -157,7 +160,7 @@ fn what_nobody_configures_any_more_is_forgotten_in_the_end() {
     let later = 92 * 1440;
     let commit = board.take(&one, tick(later), &[]);
     let forgotten =
-        Changes { added: Vec::new(), forget_before: Some(UnixMillis(later * MINUTE)), redo_from: None };
+        LedgerChanges { added: Vec::new(), forget_before: Some(UnixMillis(later * MINUTE)), redo_from: None };
     assert_eq!(commit.ledgers, [("api".parse().unwrap(), forgotten)]);
     assert!(board.watched.is_empty());
 }
@@ -166,20 +169,20 @@ fn what_nobody_configures_any_more_is_forgotten_in_the_end() {
 fn a_board_that_was_stored_and_read_again_is_the_same() {
     let config = config(&["api", "web"]);
     let (mut board, mut entries, mut ticks) =
-        (Engine::default(), LiteMap::<MonitorId, Vec<Entry>>::new(), vec![]);
+        (Engine::default(), LiteMap::<MonitorId, Vec<LedgerEntry>>::new(), vec![]);
     let finds = [Finds::Up(9), Finds::Down, Finds::Down, Finds::Blind, Finds::Up(1), Finds::Up(2)];
-    let mut memos = Vec::new();
+    let mut persisted_states = Vec::new();
     for (minute, finds) in (0..).step_by(2).zip(finds) {
         let probes = [probed("api", minute, finds), probed("web", minute, Finds::Up(minute))];
         let commit = board.take(&config, tick(minute), &probes);
-        memos = commit.memos;
+        persisted_states = commit.persisted_states;
         for (id, changes) in commit.ledgers {
             entries.entry(id).or_default().extend(changes.added);
         }
         ticks.push((commit.tick.at, commit.readings));
     }
     let mut restored =
-        Engine::restore(board.last(), heapbeat_shared::codec::decode(&memos).unwrap(), entries);
+        Engine::restore(board.last(), heapbeat_shared::codec::decode(&persisted_states).unwrap(), entries);
     for (at, readings) in &ticks {
         restored.chart(*at, readings);
     }
@@ -219,11 +222,11 @@ fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_compa
     let config = config(&["api"]);
     let mut board = Engine::default();
     let mut take = |minute: i64, told: &Report| {
-        let body = Body::Whole(told.health().to_json());
+        let body = ResponseBody::Whole(told.health().to_json());
         let latency = Duration::from_millis(12);
-        let answer = Answer { status: 200, latency, body, report: Some(Box::new(signed(told))) };
+        let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed(told))) };
         let at = UnixMillis(minute * MINUTE);
-        let probed = Probed { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) };
+        let probed = ProbeResult { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) };
         board.take(&config, tick(minute), &[probed])
     };
     take(10, &report(1, UnixMillis(10 * MINUTE), 0, 60));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use crate::domain::check::state::{State, worst};
-use crate::domain::history::ledger::Segment;
+use crate::domain::history::ledger::StateSegment;
 use crate::domain::history::uptime::Tally;
 
 /// How many days are told.
@@ -32,7 +32,7 @@ pub struct Day {
 }
 
 /// The last [`DAYS`] days at `now`, oldest first. A state that held for a moment colours its day.
-pub fn days(segments: impl Iterator<Item = Segment>, now: UnixMillis) -> Vec<Day> {
+pub fn days(segments: impl Iterator<Item = StateSegment>, now: UnixMillis) -> Vec<Day> {
     let today = UnixMillis(now.0 - now.0.rem_euclid(DAY_MS));
     let mut begins = today.minus(DAY * (DAYS - 1));
     let mut days = Vec::new();
@@ -76,8 +76,8 @@ mod tests {
     type Case = (&'static str, Vec<(i64, i64, State)>, i64, Vec<(char, Option<i64>, i64)>);
 
     /// `(from, to, state)` in hours of Unix time.
-    fn segments(list: &[(i64, i64, State)]) -> Vec<Segment> {
-        let segment = |&(from, to, state): &(i64, i64, State)| Segment {
+    fn segments(list: &[(i64, i64, State)]) -> Vec<StateSegment> {
+        let segment = |&(from, to, state): &(i64, i64, State)| StateSegment {
             from: UnixMillis(from * HOUR_MS),
             to: UnixMillis(to * HOUR_MS),
             state,

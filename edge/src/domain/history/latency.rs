@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::domain::check::verdict::{Judged, Verdict};
+use crate::domain::check::verdict::{Evaluation, Verdict};
 
 /// How long the hours are kept.
 pub const KEPT: Duration = Duration::from_secs(730 * 86_400);
@@ -21,7 +21,7 @@ pub const POINTS: i64 = 48;
 
 /// Probes of a stretch of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Probes {
+pub struct LatencyAccumulator {
     count: u32,
     failed: u32,
     /// Latencies of those that were answered, in milliseconds, shortest first.
@@ -30,23 +30,23 @@ pub struct Probes {
 
 /// An hour of probes: the fewest milliseconds, the median and the 95th percentile, `None` where nothing answered; then how
 /// many probes there were, and how many of them failed.
-pub type Hour = [Option<u32>; 5];
+pub type LatencySummary = [Option<u32>; 5];
 
-impl Probes {
+impl LatencyAccumulator {
     /// Takes in what a probe came to.
-    pub fn add(&mut self, judged: &Judged) {
-        if matches!(judged.verdict, Verdict::Blind(_)) {
+    pub fn add(&mut self, evaluation: &Evaluation) {
+        if matches!(evaluation.verdict, Verdict::Skipped(_)) {
             return;
         }
         self.count += 1;
-        self.failed += u32::from(matches!(judged.verdict, Verdict::Failed(_)));
-        if let Some(ms) = judged.latency_ms {
+        self.failed += u32::from(matches!(evaluation.verdict, Verdict::Failed(_)));
+        if let Some(ms) = evaluation.latency_ms {
             put(&mut self.answers, ms);
         }
     }
 
     /// What is kept of them; `None` where there was none.
-    pub fn fold(&self) -> Option<Hour> {
+    pub fn fold(&self) -> Option<LatencySummary> {
         let rank = |percent| self.answers.get(nearest_rank(self.answers.len(), percent)).copied();
         (self.count > 0).then(|| [rank(0), rank(50), rank(95), Some(self.count), Some(self.failed)])
     }
@@ -124,10 +124,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Blindness, Failure};
+    use crate::domain::{Failure, ProbeSkipped};
 
-    fn judged(verdict: Verdict, latency_ms: Option<u32>) -> Judged {
-        Judged { verdict, latency_ms, health: None }
+    fn evaluation(verdict: Verdict, latency_ms: Option<u32>) -> Evaluation {
+        Evaluation { verdict, latency_ms, health: None }
     }
 
     /// A name, probes, and what is kept: how many, how many failed, fewest, median and 95th percentile.
@@ -137,7 +137,7 @@ mod tests {
     fn an_hour_in_six_figures() {
         let (up, slow) = (Verdict::Up, Verdict::Degraded(Failure::Slow(900)));
         let (down, busy) = (Verdict::Failed(Failure::Refused), Verdict::Failed(Failure::Status(500)));
-        let blind = Verdict::Blind(Blindness::Budget);
+        let blind = Verdict::Skipped(ProbeSkipped::Budget);
         let cases: Vec<Case> = vec![
             ("nobody looked", vec![(blind, None), (blind, None)], None),
             ("nothing answered", vec![(down, None), (down, None)], Some((2, 2, None))),
@@ -154,9 +154,9 @@ mod tests {
             ),
         ];
         for (name, probes, expected) in cases {
-            let mut hour = Probes::default();
+            let mut hour = LatencyAccumulator::default();
             for (verdict, ms) in probes {
-                hour.add(&judged(verdict, ms));
+                hour.add(&evaluation(verdict, ms));
             }
             let expected = expected.map(|(probes, failed, answers)| {
                 let answers = answers.map_or([None; 3], |(low, mid, high)| [low, mid, high].map(Some));

@@ -22,7 +22,7 @@ pub const MOST_SEGMENTS: usize = 4096;
 
 /// The beginning of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// From when, inclusive.
     pub from: UnixMillis,
     /// What held from then on.
@@ -31,7 +31,7 @@ pub struct Entry {
 
 /// A stretch of time in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub struct StateSegment {
     /// From when, inclusive.
     pub from: UnixMillis,
     /// Until when, exclusive; never before `from`.
@@ -42,7 +42,7 @@ pub struct Segment {
 
 /// The last probe's word: when it was given, and until when it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Word {
+pub struct Validity {
     /// The instant of the probe.
     #[n(0)]
     pub at: UnixMillis,
@@ -54,30 +54,30 @@ pub struct Word {
 /// One monitor's ledger: entries in strictly rising order, two neighbours never in the same state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    entries: VecDeque<Entry>,
-    word: Option<Word>,
+    entries: VecDeque<LedgerEntry>,
+    word: Option<Validity>,
 }
 
 /// What a change asks the store to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct LedgerChanges {
     /// Entries to add, oldest first.
-    pub added: Vec<Entry>,
+    pub added: Vec<LedgerEntry>,
     /// Entries that begin before this instant are to be deleted.
     pub forget_before: Option<UnixMillis>,
     /// Entries that begin at this instant or later are to be deleted before `added` is added.
     pub redo_from: Option<UnixMillis>,
 }
 
-impl Changes {
+impl LedgerChanges {
     /// These changes, and `later` ones to the same ledger.
     #[must_use]
-    pub fn and(mut self, later: Changes) -> Changes {
+    pub fn and(mut self, later: LedgerChanges) -> LedgerChanges {
         if let Some(from) = later.redo_from {
             self.added.retain(|entry| entry.from < from);
         }
         self.added.extend(later.added);
-        Changes {
+        LedgerChanges {
             added: self.added,
             forget_before: later.forget_before.or(self.forget_before),
             redo_from: self.redo_from.into_iter().chain(later.redo_from).min(),
@@ -87,7 +87,7 @@ impl Changes {
 
 impl Ledger {
     /// The ledger as it was stored. Entries that break the order are skipped.
-    pub fn restore(entries: impl IntoIterator<Item = Entry>, word: Option<Word>) -> Self {
+    pub fn restore(entries: impl IntoIterator<Item = LedgerEntry>, word: Option<Validity>) -> Self {
         let mut ledger = Ledger { entries: VecDeque::new(), word };
         for entry in entries {
             ledger.push(entry);
@@ -96,7 +96,7 @@ impl Ledger {
     }
 
     /// The last probe's word; `None` before the first probe.
-    pub fn word(&self) -> Option<Word> {
+    pub fn word(&self) -> Option<Validity> {
         self.word
     }
 
@@ -108,38 +108,39 @@ impl Ledger {
     /// Books that a probe left the monitor in `state`. A word that is not newer than the last one (a tick
     /// that was doubled, or came late behind another) changes nothing.
     #[must_use]
-    pub fn record(&mut self, word: Word, state: State) -> Changes {
+    pub fn record(&mut self, word: Validity, state: State) -> LedgerChanges {
         if self.word.is_some_and(|last| word.at <= last.at) {
-            return Changes::default();
+            return LedgerChanges::default();
         }
         let mut changes = self.lapse(word.at);
-        changes.added.extend(self.push(Entry { from: word.at, state }));
-        self.word = Some(Word { until: word.until.max(word.at.plus(Duration::from_millis(1))), ..word });
+        changes.added.extend(self.push(LedgerEntry { from: word.at, state }));
+        self.word = Some(Validity { until: word.until.max(word.at.plus(Duration::from_millis(1))), ..word });
         changes.forget_before = self.forget(word.at);
         changes
     }
 
     /// Books the end of the last probe's word when `now` is later than that.
     #[must_use]
-    pub fn lapse(&mut self, now: UnixMillis) -> Changes {
+    pub fn lapse(&mut self, now: UnixMillis) -> LedgerChanges {
         let ended = self.word.filter(|word| now > word.until);
-        let entry = ended.and_then(|word| self.push(Entry { from: word.until, state: State::Unobserved }));
-        Changes { added: entry.into_iter().collect(), ..Changes::default() }
+        let entry =
+            ended.and_then(|word| self.push(LedgerEntry { from: word.until, state: State::Unobserved }));
+        LedgerChanges { added: entry.into_iter().collect(), ..LedgerChanges::default() }
     }
 
     /// Books afterwards what was found out about a stretch of time, where it knows better than what is booked there.
     /// Nothing is booked before the ledger begins, or from the last probe on.
     #[must_use]
-    pub fn amend(&mut self, found: Segment) -> Changes {
-        let Some(word) = self.word else { return Changes::default() };
+    pub fn amend(&mut self, found: StateSegment) -> LedgerChanges {
+        let Some(word) = self.word else { return LedgerChanges::default() };
         let from = self.entries.front().map_or(word.at, |first| first.from.max(found.from));
         let to = found.to.min(word.at);
         if from >= to {
-            return Changes::default();
+            return LedgerChanges::default();
         }
-        let old: Vec<Segment> = self.segments(word.at.plus(Duration::from_millis(1))).collect();
+        let old: Vec<StateSegment> = self.segments(word.at.plus(Duration::from_millis(1))).collect();
         let begins = self.entries.partition_point(|entry| entry.from < from);
-        let before: Vec<Entry> = self.entries.iter().skip(begins).copied().collect();
+        let before: Vec<LedgerEntry> = self.entries.iter().skip(begins).copied().collect();
         self.entries.truncate(begins);
         for segment in old.into_iter().filter(|segment| segment.to > from) {
             let better = segment.from < to && knows_better(found.state, segment.state);
@@ -147,19 +148,19 @@ impl Ledger {
             let pieces = [(segment.from.max(from), state), (to, segment.state)];
             for (begin, state) in pieces {
                 if begin >= segment.from && begin < segment.to {
-                    self.push(Entry { from: begin, state });
+                    self.push(LedgerEntry { from: begin, state });
                 }
             }
         }
-        let added: Vec<Entry> = self.entries.iter().skip(begins).copied().collect();
+        let added: Vec<LedgerEntry> = self.entries.iter().skip(begins).copied().collect();
         if added == before {
-            return Changes::default();
+            return LedgerChanges::default();
         }
-        Changes { added, redo_from: Some(from), forget_before: None }
+        LedgerChanges { added, redo_from: Some(from), forget_before: None }
     }
 
     /// Appends `entry` where it says something new, and returns it then.
-    fn push(&mut self, entry: Entry) -> Option<Entry> {
+    fn push(&mut self, entry: LedgerEntry) -> Option<LedgerEntry> {
         let new = self.entries.back().is_none_or(|last| entry.from > last.from && entry.state != last.state);
         new.then(|| {
             self.entries.push_back(entry);
@@ -181,27 +182,28 @@ impl Ledger {
     }
 
     /// What holds at `now` and since when; `None` when nothing was ever booked.
-    pub fn current(&self, now: UnixMillis) -> Option<Entry> {
+    pub fn current(&self, now: UnixMillis) -> Option<LedgerEntry> {
         let last = *self.entries.back()?;
         Some(self.ending(now).unwrap_or(last))
     }
 
     /// The segments up to `now`, oldest first: gapless from the first entry to `now`, each in another state
     /// than its neighbour.
-    pub fn segments(&self, now: UnixMillis) -> impl Iterator<Item = Segment> {
+    pub fn segments(&self, now: UnixMillis) -> impl Iterator<Item = StateSegment> {
         let starts = self.entries.iter().copied().chain(self.ending(now));
         let ends = starts.clone().skip(1).map(|entry| entry.from).chain([now]);
         starts
             .zip(ends)
-            .map(move |(entry, to)| Segment { from: entry.from, to: to.min(now), state: entry.state })
+            .map(move |(entry, to)| StateSegment { from: entry.from, to: to.min(now), state: entry.state })
             .filter(|segment| segment.from < segment.to)
     }
 
     /// The entry that [`Ledger::lapse`] would book at `now`.
-    fn ending(&self, now: UnixMillis) -> Option<Entry> {
+    fn ending(&self, now: UnixMillis) -> Option<LedgerEntry> {
         let last = self.entries.back()?;
         let word = self.word.filter(|word| now > word.until && word.until > last.from)?;
-        (last.state != State::Unobserved).then_some(Entry { from: word.until, state: State::Unobserved })
+        (last.state != State::Unobserved)
+            .then_some(LedgerEntry { from: word.until, state: State::Unobserved })
     }
 }
 
@@ -222,8 +224,8 @@ mod tests {
         UnixMillis(second * 1000)
     }
 
-    fn word(from: i64, until: i64) -> Word {
-        Word { at: at(from), until: at(until) }
+    fn word(from: i64, until: i64) -> Validity {
+        Validity { at: at(from), until: at(until) }
     }
 
     /// `(from, to, state)` in seconds.
@@ -242,18 +244,24 @@ mod tests {
     #[test]
     fn a_missed_tick_is_booked_as_not_observed_and_as_nothing_else() {
         let mut ledger = Ledger::default();
-        assert_eq!(ledger.record(word(0, 90), State::Up).added, [Entry { from: at(0), state: State::Up }]);
-        assert_eq!(ledger.record(word(60, 150), State::Up), Changes::default());
+        assert_eq!(
+            ledger.record(word(0, 90), State::Up).added,
+            [LedgerEntry { from: at(0), state: State::Up }]
+        );
+        assert_eq!(ledger.record(word(60, 150), State::Up), LedgerChanges::default());
         let changes = ledger.record(word(300, 390), State::Down);
         assert_eq!(
             changes.added,
-            [Entry { from: at(150), state: State::Unobserved }, Entry { from: at(300), state: State::Down }]
+            [
+                LedgerEntry { from: at(150), state: State::Unobserved },
+                LedgerEntry { from: at(300), state: State::Down }
+            ]
         );
         let expected = [(0, 150, State::Up), (150, 300, State::Unobserved), (300, 390, State::Down)];
         assert_eq!(seen(&ledger, 390), expected);
         assert_eq!(seen(&ledger, 400)[3], (390, 400, State::Unobserved));
-        assert_eq!(ledger.current(at(390)), Some(Entry { from: at(300), state: State::Down }));
-        assert_eq!(ledger.current(at(391)), Some(Entry { from: at(390), state: State::Unobserved }));
+        assert_eq!(ledger.current(at(390)), Some(LedgerEntry { from: at(300), state: State::Down }));
+        assert_eq!(ledger.current(at(391)), Some(LedgerEntry { from: at(390), state: State::Unobserved }));
     }
 
     #[test]
@@ -261,8 +269,8 @@ mod tests {
         let mut ledger = Ledger::default();
         let _ = ledger.record(word(60, 150), State::Up);
         let before = ledger.clone();
-        assert_eq!(ledger.record(word(60, 500), State::Down), Changes::default());
-        assert_eq!(ledger.record(word(0, 500), State::Down), Changes::default());
+        assert_eq!(ledger.record(word(60, 500), State::Down), LedgerChanges::default());
+        assert_eq!(ledger.record(word(0, 500), State::Down), LedgerChanges::default());
         assert_eq!(ledger, before);
     }
 
@@ -331,7 +339,7 @@ mod tests {
             for (from, until, state) in probes {
                 stored.extend(ledger.record(word(from, until), state).added);
             }
-            let changes = ledger.amend(Segment { from: at(from), to: at(to), state });
+            let changes = ledger.amend(StateSegment { from: at(from), to: at(to), state });
             if let Some(from) = changes.redo_from {
                 stored.retain(|entry| entry.from < from);
             }
@@ -360,7 +368,7 @@ mod tests {
                 seen(ledger, clock + 100).iter().flat_map(|s| (s.0..s.1).map(|_| s.2)).collect()
             };
             let before = of(&ledger);
-            let changes = ledger.amend(Segment { from: at(from), to: at(from + length), state: found });
+            let changes = ledger.amend(StateSegment { from: at(from), to: at(from + length), state: found });
             let expected: Vec<_> = (begin..).zip(before).map(|(second, was)| {
                 let inside = second >= from && second < (from + length).min(clock);
                 let yields = match was {

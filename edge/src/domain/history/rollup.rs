@@ -127,7 +127,7 @@ pub fn peaks(runs: &[SampleRun], bucket: Duration) -> Vec<SampleRun> {
 
 /// One line of a chart: samples in time, and where something is missing between two of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Line {
+pub struct MemoryLine {
     /// The samples within the window, oldest first, each with whether another instance begins with it.
     pub samples: Vec<(Sample, bool)>,
     /// Stretches in which samples were taken and never told: from, to, how many.
@@ -136,8 +136,8 @@ pub struct Line {
 
 /// The line of `runs`, oldest first, from `from` (inclusive) to `to` (exclusive). `numbered`: whether sequence numbers
 /// mean something.
-pub fn line(runs: &[SampleRun], from: UnixMillis, to: UnixMillis, numbered: bool) -> Line {
-    let mut line = Line::default();
+pub fn line(runs: &[SampleRun], from: UnixMillis, to: UnixMillis, numbered: bool) -> MemoryLine {
+    let mut line = MemoryLine::default();
     let mut last: Option<(&SampleRun, UnixMillis)> = None;
     for run in runs {
         let Some(first) = run.series.samples.first() else { continue };

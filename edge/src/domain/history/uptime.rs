@@ -7,7 +7,7 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 use crate::domain::State;
-use crate::domain::history::ledger::Segment;
+use crate::domain::history::ledger::StateSegment;
 use crate::domain::snapshot::WindowUptime;
 
 /// The windows that are shown, shortest first.
@@ -22,7 +22,7 @@ pub const WINDOWS: [(&str, Duration); 3] = [
 pub fn over(
     name: &str,
     window: Duration,
-    segments: impl Iterator<Item = Segment>,
+    segments: impl Iterator<Item = StateSegment>,
     now: UnixMillis,
 ) -> WindowUptime {
     let begin = now.minus(window);
@@ -77,8 +77,8 @@ mod tests {
 
     use super::*;
 
-    fn segment(from: i64, to: i64, state: State) -> Segment {
-        Segment { from: UnixMillis(from * 1000), to: UnixMillis(to * 1000), state }
+    fn segment(from: i64, to: i64, state: State) -> StateSegment {
+        StateSegment { from: UnixMillis(from * 1000), to: UnixMillis(to * 1000), state }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Verdicts as three numbers, as a tick's blob stores them.
 
 use crate::domain::check::verdict::Verdict;
-use crate::domain::{Blindness, Failure};
+use crate::domain::{Failure, ProbeSkipped};
 
 /// Kind, reason and the reason's number.
 pub type Code = (u8, u8, u64);
@@ -12,11 +12,11 @@ pub fn to_code(verdict: Verdict) -> Code {
         Verdict::Up => (0, 0, 0),
         Verdict::Degraded(failure) => with_kind(1, failure),
         Verdict::Failed(failure) => with_kind(2, failure),
-        Verdict::Blind(Blindness::Budget) => (3, 0, 0),
-        Verdict::Blind(Blindness::Platform) => (3, 1, 0),
-        Verdict::Blind(Blindness::Secret) => (3, 2, 0),
-        Verdict::Blind(Blindness::NotHeardYet) => (3, 3, 0),
-        Verdict::Blind(Blindness::Edge) => (3, 4, 0),
+        Verdict::Skipped(ProbeSkipped::Budget) => (3, 0, 0),
+        Verdict::Skipped(ProbeSkipped::Platform) => (3, 1, 0),
+        Verdict::Skipped(ProbeSkipped::Secret) => (3, 2, 0),
+        Verdict::Skipped(ProbeSkipped::NoHeartbeatYet) => (3, 3, 0),
+        Verdict::Skipped(ProbeSkipped::EdgeOffline) => (3, 4, 0),
     }
 }
 
@@ -59,11 +59,11 @@ pub fn from_code((kind, reason, number): Code) -> Option<Verdict> {
         0 => Verdict::Up,
         1 => Verdict::Degraded(failure_from_code(reason, number)?),
         2 => Verdict::Failed(failure_from_code(reason, number)?),
-        3 if reason == 0 => Verdict::Blind(Blindness::Budget),
-        3 if reason == 1 => Verdict::Blind(Blindness::Platform),
-        3 if reason == 2 => Verdict::Blind(Blindness::Secret),
-        3 if reason == 3 => Verdict::Blind(Blindness::NotHeardYet),
-        3 if reason == 4 => Verdict::Blind(Blindness::Edge),
+        3 if reason == 0 => Verdict::Skipped(ProbeSkipped::Budget),
+        3 if reason == 1 => Verdict::Skipped(ProbeSkipped::Platform),
+        3 if reason == 2 => Verdict::Skipped(ProbeSkipped::Secret),
+        3 if reason == 3 => Verdict::Skipped(ProbeSkipped::NoHeartbeatYet),
+        3 if reason == 4 => Verdict::Skipped(ProbeSkipped::EdgeOffline),
         _ => return None,
     })
 }

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::domain::Failure;
-    use crate::domain::check::outcome::{Answer, Body, Probed};
+    use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
     use crate::domain::engine::{Engine, Tick};
     use crate::domain::incident::Occasion;
     use crate::notify::Channels;
@@ -133,9 +133,9 @@ mod tests {
             }
             minute += 1;
             let latency = std::time::Duration::from_millis(if letter == 'g' { 500 } else { 5 });
-            let answer = Answer { status: 200, latency, body: Body::Unread, report: None };
+            let answer = ProbeResponse { status: 200, latency, body: ResponseBody::Unread, report: None };
             let result = if letter == 'd' { Err(Failure::Refused.into()) } else { Ok(answer) };
-            let probes = [Probed { monitor: "a".parse().unwrap(), heard: at, result }];
+            let probes = [ProbeResult { monitor: "a".parse().unwrap(), heard: at, result }];
             let mut commit = board.take(&config, Tick { at, came: at }, &probes);
             board.tell(&config, (&channels, &[]), None, &mut commit);
             told.extend(commit.alerts.iter().map(|(_, message)| message.occasion));
@@ -170,10 +170,14 @@ mod tests {
         let mut board = Engine::default();
         for (minute, up) in [(0, false), (1, true)] {
             let at = UnixMillis(minute * 60_000);
-            let answer =
-                Answer { status: 200, latency: std::time::Duration::ZERO, body: Body::Unread, report: None };
+            let answer = ProbeResponse {
+                status: 200,
+                latency: std::time::Duration::ZERO,
+                body: ResponseBody::Unread,
+                report: None,
+            };
             let result = if up { Ok(answer) } else { Err(Failure::Refused.into()) };
-            let probes = [Probed { monitor: "a".parse().unwrap(), heard: at, result }];
+            let probes = [ProbeResult { monitor: "a".parse().unwrap(), heard: at, result }];
             let _ = board.take(&config, Tick { at, came: at }, &probes);
         }
         let mut incident = board.incident(&"a".parse().unwrap()).unwrap().clone();

@@ -27,13 +27,13 @@ enum Brings {
 }
 
 struct InstanceLifetime {
-    incidents: Incidents,
+    incidents: IncidentTracker,
     minute: i64,
 }
 
 impl InstanceLifetime {
     fn new() -> Self {
-        InstanceLifetime { incidents: Incidents::default(), minute: 0 }
+        InstanceLifetime { incidents: IncidentTracker::default(), minute: 0 }
     }
 
     /// One minute goes by; what is told then.
@@ -60,7 +60,7 @@ impl InstanceLifetime {
                 Some(Exit { kind, at: at.minus(Duration::from_secs(20)), evidence, ..Exit::default() });
         }
         let answers = state == State::Up;
-        let look = Look {
+        let look = TickObservation {
             at,
             state,
             verdict,
@@ -205,14 +205,14 @@ fn who_depends_on_what_is_down_is_told_of_later_or_never() {
     let mut life = InstanceLifetime::new();
     life.goes(Brings::Down);
     let incident = life.incidents.latest.as_mut().unwrap();
-    incident.notice = Notice::default(); // what `goes` has told
+    incident.notice = NotificationState::default(); // what `goes` has told
     assert_eq!(incident.occasion(minute(1), Some(&database), None), None);
     assert_eq!(incident.behind.as_ref(), Some(&database), "the fact is kept");
     assert_eq!(incident.occasion(minute(2), None, None), Some(Occasion::Opened), "still down on its own");
     assert_eq!(incident.behind, None);
     assert_eq!(incident.occasion(minute(3), None, None), None, "once");
 
-    incident.notice = Notice::default();
+    incident.notice = NotificationState::default();
     assert_eq!(incident.occasion(minute(4), Some(&database), None), None);
     incident.closed = Some(minute(5));
     assert_eq!(incident.occasion(minute(5), None, None), None, "what nobody heard of does not recover");

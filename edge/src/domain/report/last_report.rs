@@ -14,7 +14,7 @@ use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
 use minicbor::{Decode, Encode};
 
-use crate::domain::history::ledger::Segment;
+use crate::domain::history::ledger::StateSegment;
 use crate::domain::report::exit;
 use crate::domain::report::restart_gap::{InstanceLifetime, away};
 use crate::domain::report::verification::VerifiedReport;
@@ -94,7 +94,7 @@ pub struct ReportDelta {
     /// How the instance before ended, where this report is another's than the last.
     pub ending: Option<Exit>,
     /// Time in which it was away, or may have been, as far as the two sides of a restart prove it.
-    pub away: Vec<Segment>,
+    pub away: Vec<StateSegment>,
 }
 
 impl LastReport {

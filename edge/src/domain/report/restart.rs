@@ -21,7 +21,7 @@ pub const REMEMBERED: usize = 20;
 
 /// The uptime that an answer told, and when it was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Heard {
+pub struct UptimeReading {
     /// When the answer came, by the edge's clock.
     #[n(0)]
     pub at: UnixMillis,
@@ -30,14 +30,14 @@ pub struct Heard {
     pub uptime: u64,
 }
 
-impl Heard {
+impl UptimeReading {
     /// The instant at which the process must have started.
     pub fn started(self) -> UnixMillis {
         self.at.minus(Duration::from_secs(self.uptime))
     }
 
     /// Whether the process that answered now is another one than the one that answered `before`.
-    pub fn restarted_since(self, before: Heard) -> bool {
+    pub fn restarted_since(self, before: UptimeReading) -> bool {
         self.uptime < before.uptime || self.started().since(before.started()) > TOLERANCE
     }
 }
@@ -61,7 +61,8 @@ mod tests {
             ("the clock was set back, but the uptime shrank", (1000, 100), (0, 99), true),
         ];
         for (name, before, now, restarted) in cases {
-            let heard = |(second, uptime): (i64, u64)| Heard { at: UnixMillis(second * 1000), uptime };
+            let heard =
+                |(second, uptime): (i64, u64)| UptimeReading { at: UnixMillis(second * 1000), uptime };
             assert_eq!(heard(now).restarted_since(heard(before)), restarted, "{name}");
         }
     }

@@ -8,7 +8,7 @@
 use heapbeat_shared::{InstanceId, UnixMillis};
 
 use crate::domain::State;
-use crate::domain::history::ledger::Segment;
+use crate::domain::history::ledger::StateSegment;
 
 /// The instance before the one that answers, as that one tells it; times are the tick's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +30,19 @@ pub fn away(
     previous: Option<InstanceLifetime>,
     next: UnixMillis,
     died: bool,
-) -> Vec<Segment> {
+) -> Vec<StateSegment> {
     let mut stretches = Vec::new();
     match previous {
         Some(life) => {
             // Others may have lived and died since the one that we know; of those before `life` only the end is unknown.
             let other = life.instance.is_some_and(|instance| instance != last);
             if let (true, Some(started)) = (other, life.started) {
-                stretches.push(Segment { from: alive, to: started, state: State::Unobserved });
+                stretches.push(StateSegment { from: alive, to: started, state: State::Unobserved });
             }
-            stretches.push(Segment { from: life.ended.max(alive), to: next, state: State::Down });
+            stretches.push(StateSegment { from: life.ended.max(alive), to: next, state: State::Down });
         }
         None if died => {
-            stretches.push(Segment { from: alive, to: next, state: State::Unobserved });
+            stretches.push(StateSegment { from: alive, to: next, state: State::Unobserved });
         }
         None => {}
     }

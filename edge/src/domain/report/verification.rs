@@ -11,7 +11,7 @@ use heapbeat_shared::series::Series;
 use heapbeat_shared::signing::{Nonce, Secret};
 
 use crate::domain::Failure;
-use crate::domain::check::outcome::{Answer, Body};
+use crate::domain::check::outcome::{ProbeResponse, ResponseBody};
 
 /// What a heapbeat monitor is asked with.
 #[derive(Clone, Debug)]
@@ -45,7 +45,12 @@ pub struct VerifiedReport {
 
 /// Believes an answer or says why not. `header` is its signature, `nonce` the question's. A report comes back as what
 /// the public is told, and itself beside it.
-pub fn open(mut answer: Answer, nonce: Nonce, header: Option<&str>, key: &Key) -> Result<Answer, Failure> {
+pub fn open(
+    mut answer: ProbeResponse,
+    nonce: Nonce,
+    header: Option<&str>,
+    key: &Key,
+) -> Result<ProbeResponse, Failure> {
     if answer.status == 401 {
         return Err(Failure::SecretRefused);
     }
@@ -57,13 +62,13 @@ pub fn open(mut answer: Answer, nonce: Nonce, header: Option<&str>, key: &Key) -
         };
     };
     let bytes = match &answer.body {
-        Body::Whole(bytes) => bytes.as_slice(),
-        Body::Unread => &[],
-        Body::TooLarge => return Err(Failure::BodyTooLarge),
+        ResponseBody::Whole(bytes) => bytes.as_slice(),
+        ResponseBody::Unread => &[],
+        ResponseBody::TooLarge => return Err(Failure::BodyTooLarge),
     };
     key.secret.verify_response(nonce, bytes, header).map_err(|_| Failure::Forged)?;
     let (report, series) = Report::parse(bytes).map_err(|_| Failure::NotReport)?;
-    answer.body = Body::Whole(report.health().to_json());
+    answer.body = ResponseBody::Whole(report.health().to_json());
     answer.report = Some(Box::new(VerifiedReport { report, series }));
     Ok(answer)
 }
@@ -83,8 +88,8 @@ mod tests {
         Key { secret: Secret::new("0123456789abcdef").unwrap(), after: None, strict }
     }
 
-    fn answer(status: u16, body: Vec<u8>) -> Answer {
-        Answer { status, latency: Duration::ZERO, body: Body::Whole(body), report: None }
+    fn answer(status: u16, body: Vec<u8>) -> ProbeResponse {
+        ProbeResponse { status, latency: Duration::ZERO, body: ResponseBody::Whole(body), report: None }
     }
 
     #[test]
@@ -115,7 +120,7 @@ mod tests {
         let opened = open(answer(200, body.clone()), NONCE, Some(&good), &key(true)).unwrap();
         let signed = opened.report.unwrap();
         assert_eq!(signed.series.samples.len(), 3);
-        assert_eq!(opened.body, Body::Whole(signed.report.health().to_json()));
+        assert_eq!(opened.body, ResponseBody::Whole(signed.report.health().to_json()));
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn answers() {
         (r#""kind":"webhook""#, 408, None, "", Failed),
     ];
     for (kind, status, retry_after, body, expected) in cases {
-        let said = Said { status, retry_after: retry_after.map(str::to_owned), body: body.to_owned() };
+        let said = HttpReply { status, retry_after: retry_after.map(str::to_owned), body: body.to_owned() };
         assert_eq!(answered(&channel(kind).service, Some(&said)), expected, "{kind} {status} {body}");
     }
 }

@@ -16,7 +16,7 @@ use super::response::{problem, too_many_requests, unavailable};
 use super::{origin, rate_limit};
 use crate::config::MonitorId;
 use crate::hub_api::{Audience, HubRequest, HubResponse};
-use crate::notify::http_client::{Said, post};
+use crate::notify::http_client::{HttpReply, post};
 use crate::notify::push;
 use crate::notify::push::Vapid;
 use crate::notify::subscriber::{Delivery, Subscription, secret};
@@ -201,7 +201,7 @@ async fn send_greeting(vapid: &Vapid, to: (&str, &str), page: Option<&str>) -> b
     push::send(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|said| is_accepted(&said))
 }
 
-fn is_accepted(said: &Said) -> bool {
+fn is_accepted(said: &HttpReply) -> bool {
     (200..300).contains(&said.status)
 }
 

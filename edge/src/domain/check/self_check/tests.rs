@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::State;
-use crate::domain::check::outcome::{Answer, Body};
+use crate::domain::check::outcome::{ProbeResponse, ResponseBody};
 use crate::domain::engine::Tick;
 
 const MINUTE: i64 = 60_000;
@@ -22,10 +22,10 @@ fn config() -> Config {
 }
 
 /// `a+` answers, `a-` does not, `a!` refuses, `a5` answers with status 500, `a?` was not looked at.
-fn probes(words: &str, minute: i64) -> Vec<Probed> {
+fn probes(words: &str, minute: i64) -> Vec<ProbeResult> {
     let answer = |status| {
         let latency = Duration::from_millis(5);
-        Ok(Answer { status, latency, body: Body::Unread, report: None })
+        Ok(ProbeResponse { status, latency, body: ResponseBody::Unread, report: None })
     };
     let probed = |word: &str| {
         let (id, finds) = word.split_at(word.len() - 1);
@@ -33,10 +33,10 @@ fn probes(words: &str, minute: i64) -> Vec<Probed> {
             "+" => answer(200),
             "5" => answer(500),
             "!" => Err(Failure::Refused.into()),
-            "?" => Err(Blindness::Budget.into()),
+            "?" => Err(ProbeSkipped::Budget.into()),
             _ => Err(Failure::Timeout.into()),
         };
-        Probed { monitor: id.parse().unwrap(), heard: UnixMillis(minute * MINUTE), result }
+        ProbeResult { monitor: id.parse().unwrap(), heard: UnixMillis(minute * MINUTE), result }
     };
     words.split_whitespace().map(probed).collect()
 }
