@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use heapbeat::overload::purge;
 use heapbeat::sampling::{Heap, Process};
-use heapbeat_test_support::{PATIENCE, within};
+use heapbeat_test_support::{DEADLINE, poll_for};
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
@@ -46,7 +46,7 @@ fn a_peak_goes_back() {
     let kept = metadata() - bookkeeping;
     let enough = start + start / 10 + kept;
     // A second on a machine of one's own; this one may be shared.
-    let back = within(PATIENCE, || (rss() <= enough).then(|| begun.elapsed()));
+    let back = poll_for(DEADLINE, || (rss() <= enough).then(|| begun.elapsed()));
     purge::set_dirty_decay(relaxed).unwrap();
     eprintln!("start {start}, after the purge {} ({kept} of it more bookkeeping), after {back:?}", rss());
     assert!(back.is_some(), "{} after a purge, {start} before, {kept} of bookkeeping", rss());
@@ -55,7 +55,7 @@ fn a_peak_goes_back() {
     let filled = peak();
     assert!(rss() > start + 290 * MB);
     drop(filled);
-    let back = within(Duration::from_secs(15), || {
+    let back = poll_for(Duration::from_secs(15), || {
         let now = rss();
         (now <= enough).then_some(now)
     });

@@ -19,7 +19,7 @@ const CRATES = [
  * Root files of crates in which circles are reported but not yet an error. A crate that is free of them must not be listed, so
  * that the list only shrinks.
  */
-const NOT_YET_FREE = ["server/cli/src/main.rs", "edge/src/lib.rs"];
+const NOT_YET_FREE = ["edge/src/lib.rs"];
 
 let failures = 0;
 for (const root of CRATES) {

@@ -1,10 +1,9 @@
-//! What `/health` costs, measured on the real binary: `cargo bench -p heapbeat-cli --bench health [-- --idle SECONDS]`.
+//! Measures the cost of `/health` in the real program: `cargo bench -p heapbeat-cli --bench health [-- --idle SECONDS]`.
 //!
-//! - resident memory of the process when it has started;
-//! - the sampler's CPU while nothing else happens, from the kernel's count of its thread;
-//! - throughput of `/health` and of a constant JSON route of the same process under 32 connections, in turns, so that
-//!   whatever else the machine does hits both; and the server's CPU per request, which does not depend on how fast this
-//!   load generator is.
+//! - the resident memory of the process after its start;
+//! - the CPU time of the sampler's thread while the server is idle, by the kernel's count;
+//! - the throughput of `/health` and of a constant JSON route of the same process with 32 connections, in turns, so that other load
+//!   on the machine affects both; and the server's CPU time per request, which does not depend on the speed of the load generator.
 
 use std::error::Error;
 use std::fs;
@@ -21,7 +20,7 @@ const CONNECTIONS: usize = 32;
 const ROUNDS: usize = 10;
 const ROUND: Duration = Duration::from_secs(1);
 const ROUTES: [&str; 2] = ["/health", "/"];
-/// What `/health` has to reach, as a share of the constant route.
+/// Least throughput of `/health`, as a share of that of the constant route.
 const GOAL: f64 = 0.95;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
@@ -33,7 +32,7 @@ fn main() -> Fallible<()> {
     runtime.block_on(measure(&server, idle))
 }
 
-/// `--idle SECONDS`; everything else on the command line is cargo's.
+/// Parses `--idle SECONDS`. The other arguments are cargo's.
 fn idle_seconds() -> Fallible<u64> {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--idle").skip(1);
     Ok(arguments.next().map(|text| text.parse()).transpose()?.unwrap_or(20))
@@ -48,14 +47,14 @@ async fn measure(server: &Server, idle: Duration) -> Fallible<()> {
     let share = server.sampler_cpu()?.saturating_sub(before).as_secs_f64() / idle.as_secs_f64();
     println!("sampler at 1 Hz           {:8.4} % of a core over {} s", share * 100.0, idle.as_secs());
 
-    load(server.port, ROUTES[0], ROUND).await?;
+    run_load(server.port, ROUTES[0], ROUND).await?;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let mut round = [Figure::default(); 2];
         for (route, figure) in ROUTES.iter().zip(&mut round) {
             let cpu = server.cpu()?;
             let begun = Instant::now();
-            let requests = load(server.port, route, ROUND).await?;
+            let requests = run_load(server.port, route, ROUND).await?;
             *figure = Figure {
                 rate: requests / begun.elapsed().as_secs_f64(),
                 cpu: server.cpu()?.saturating_sub(cpu).as_secs_f64() * 1e6 / requests,
@@ -99,18 +98,18 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// Asks for `path` on all connections, one request at a time on each, for `time`; counts the answers.
-async fn load(port: u16, path: &'static str, time: Duration) -> Fallible<f64> {
+/// Requests `path` on all connections for `time`, one request at a time on each. Returns the number of responses.
+async fn run_load(port: u16, path: &'static str, time: Duration) -> Fallible<f64> {
     let until = Instant::now() + time;
     let mut clients = JoinSet::new();
     for _ in 0..CONNECTIONS {
         clients.spawn(async move { client(port, path, until).await });
     }
-    let mut answers = 0;
+    let mut responses = 0;
     while let Some(client) = clients.join_next().await {
-        answers += client??;
+        responses += client??;
     }
-    Ok(f64::from(answers))
+    Ok(f64::from(responses))
 }
 
 async fn client(port: u16, path: &str, until: Instant) -> std::io::Result<u32> {
@@ -118,22 +117,25 @@ async fn client(port: u16, path: &str, until: Instant) -> std::io::Result<u32> {
     stream.set_nodelay(true)?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let mut buffer = [0; 4096];
-    let mut answers = 0;
+    let mut responses = 0;
     while Instant::now() < until {
         stream.write_all(request.as_bytes()).await?;
-        // Answers are shorter than a segment and come in one write; the check is that each is one whole good answer.
+        // A response is shorter than a segment and is written at once, so one read must return one complete response.
         let read = stream.read(&mut buffer).await?;
-        let whole = buffer[..read].starts_with(b"HTTP/1.1 200") && buffer[..read].ends_with(b"}");
-        if !whole {
-            return Err(std::io::Error::other(format!("not an answer: {}", buffer[..read].escape_ascii())));
+        let complete = buffer[..read].starts_with(b"HTTP/1.1 200") && buffer[..read].ends_with(b"}");
+        if !complete {
+            return Err(std::io::Error::other(format!(
+                "not a complete response: {}",
+                buffer[..read].escape_ascii()
+            )));
         }
-        answers += 1;
+        responses += 1;
     }
-    Ok(answers)
+    Ok(responses)
 }
 
 struct Server {
-    /// The supervisor.
+    /// The process of the supervisor.
     child: Child,
     /// The process that serves, and is measured.
     worker: u32,
@@ -155,32 +157,32 @@ impl Server {
                 return Ok(Server { child, worker, port: u16::try_from(port)? });
             }
         }
-        Err("the server did not come up".into())
+        Err("the server did not start".into())
     }
 
-    fn proc(&self, file: &str) -> Fallible<String> {
+    fn read_proc(&self, file: &str) -> Fallible<String> {
         Ok(fs::read_to_string(format!("/proc/{}/{file}", self.worker))?)
     }
 
     fn rss_mb(&self) -> Fallible<f64> {
-        let status = self.proc("status")?;
+        let status = self.read_proc("status")?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
     }
 
-    /// CPU time of all threads.
+    /// Returns the CPU time of all threads.
     fn cpu(&self) -> Fallible<Duration> {
-        self.tasks()?.iter().map(|task| on_cpu(task)).sum()
+        self.tasks()?.iter().map(|task| read_cpu_time(task)).sum()
     }
 
-    /// CPU time of the sampler's thread.
+    /// Returns the CPU time of the sampler's thread.
     fn sampler_cpu(&self) -> Fallible<Duration> {
         for task in self.tasks()? {
             if fs::read_to_string(format!("{task}/comm"))?.starts_with("heapbeat-sample") {
-                return on_cpu(&task);
+                return read_cpu_time(&task);
             }
         }
-        Err("the sampler's thread is not there".into())
+        Err("the sampler's thread was not found".into())
     }
 
     fn tasks(&self) -> Fallible<Vec<String>> {
@@ -196,14 +198,14 @@ impl Drop for Server {
     }
 }
 
-/// The process that `parent` has started.
+/// Returns the id of the child process of `parent`.
 fn only_child(parent: u32) -> Fallible<u32> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
     Ok(children.split_whitespace().next().ok_or("the supervisor has no worker")?.parse()?)
 }
 
-/// The first figure of `schedstat`: nanoseconds on a CPU.
-fn on_cpu(task: &str) -> Fallible<Duration> {
+/// Reads the CPU time of a thread, the first figure of `schedstat` in nanoseconds.
+fn read_cpu_time(task: &str) -> Fallible<Duration> {
     let text = fs::read_to_string(format!("{task}/schedstat"))?;
     let nanoseconds = text.split(' ').next().ok_or("no schedstat")?.parse()?;
     Ok(Duration::from_nanos(nanoseconds))

@@ -1,8 +1,8 @@
-//! `heapbeat apply`: replaces the edge's applied monitors by those of a file.
+//! `heapbeat apply`: replaces the applied monitors of the edge by those of a file.
 //!
-//! The file is validated by the edge's own rules, so most mistakes are reported before anything is sent, all at once and each with
-//! its line. The edge reports those that only it can know (ids that `wrangler.toml` has, private addresses, time zones), and they
-//! get their lines as well.
+//! The file is validated by the same rules as on the edge, so most mistakes are reported before anything is sent, all at once and each
+//! with its line. The edge reports those that only it can detect (ids that `wrangler.toml` uses, private addresses, time zones); their
+//! lines are added here.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -16,15 +16,15 @@ mod document;
 use self::admin_client::{AdminClient, AdminError};
 use self::document::{Document, DocumentError};
 
-/// Variable with the token. There is no flag, as every user of the machine can list the arguments of processes.
+/// Environment variable of the token. There is no flag for it, as every user of a machine can list the arguments of processes.
 const TOKEN: &str = "HEAPBEAT_ADMIN_TOKEN";
 
 /// Size limit of the file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
-The file lists the monitors as wrangler.toml does, each under [[monitors]] (or [[vars.MONITORS]]). It is the complete list: a
-monitor that it does not have is removed. One invalid entry refuses the whole file.
+The file lists the monitors as in wrangler.toml, each under [[monitors]] (or [[vars.MONITORS]]). It is the complete list: a monitor
+that was applied before and is not in the file is removed. A file with an invalid entry is refused as a whole.
 HEAPBEAT_ADMIN_TOKEN must have the value of the Worker's secret ADMIN_TOKEN.
 
 Exit codes: 0 applied, or nothing to change; 1 refused, or the edge did not answer; 2 wrong command line.
@@ -43,23 +43,23 @@ pub(crate) struct ApplyArgs {
     /// Address of the edge
     #[arg(long, value_name = "URL")]
     url: String,
-    /// Prints what would change, and changes nothing
+    /// Prints the changes without applying them
     #[arg(long)]
     dry_run: bool,
-    /// Prints the edge's answer as JSON instead of text
+    /// Prints the response of the edge, as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Nothing was applied.
+/// The file was not applied.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("{0}: {1}")]
     File(String, io::Error),
     #[error("{0}:{1}")]
     Document(String, DocumentError),
-    /// Each problem is printed already, on a line of its own.
-    #[error("{0}: nothing was changed; invalid entries: {1}")]
+    /// Entries are invalid; each problem is already printed, on a line of its own.
+    #[error("{0}: nothing was applied; invalid entries: {1}")]
     Problems(String, usize),
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -78,36 +78,37 @@ pub(crate) fn run(arguments: &ApplyArgs) -> u8 {
 
 fn apply(arguments: &ApplyArgs) -> Result<(), Error> {
     let name = if arguments.file == "-" { "standard input" } else { &arguments.file };
-    let text = read(&arguments.file).map_err(|error| Error::File(name.to_owned(), error))?;
-    let document = Document::read(&text).map_err(|error| Error::Document(name.to_owned(), error))?;
+    let text = read_text(&arguments.file).map_err(|error| Error::File(name.to_owned(), error))?;
+    let document = Document::parse(&text).map_err(|error| Error::Document(name.to_owned(), error))?;
     // The edge decides whether private addresses are allowed.
     let local = Config::read(LIST, &document.entries, true, &[], MOST_MONITORS);
-    refuse(&local.problems, &document, name)?;
+    report_problems(&local.problems, &document, name)?;
     let client = AdminClient::new(&arguments.url, std::env::var(TOKEN).ok())?;
     let (applied, raw) = client.put_monitors(&document.entries, arguments.dry_run)?;
     if arguments.json {
         let _ = writeln!(io::stdout(), "{raw}");
     }
-    refuse(&applied.problems, &document, name)?;
+    report_problems(&applied.problems, &document, name)?;
     if !arguments.json {
-        let _ = write!(io::stdout(), "{}", describe(&applied));
+        let _ = write!(io::stdout(), "{}", describe_changes(&applied));
     }
     Ok(())
 }
 
-fn read(file: &str) -> io::Result<String> {
+/// Reads the file, or standard input for `-`.
+fn read_text(file: &str) -> io::Result<String> {
     let mut text = String::new();
     let mut input: Box<dyn Read> =
         if file == "-" { Box::new(io::stdin().lock()) } else { Box::new(std::fs::File::open(file)?) };
     input.by_ref().take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!("it has more than {MAX_FILE_BYTES} bytes")));
+        return Err(io::Error::other(format!("the file has more than {MAX_FILE_BYTES} bytes")));
     }
     Ok(text)
 }
 
-/// Prints every problem with its line; an error if there is one.
-fn refuse(problems: &[Problem], document: &Document, name: &str) -> Result<(), Error> {
+/// Prints every problem with its line. Returns an error if there is any.
+fn report_problems(problems: &[Problem], document: &Document, name: &str) -> Result<(), Error> {
     let entries: BTreeSet<_> = problems.iter().map(|problem| problem.position.split(']').next()).collect();
     for Problem { position, reason } in problems {
         let line = document.line_of(position).map_or_else(String::new, |line| format!(":{line}"));
@@ -116,8 +117,8 @@ fn refuse(problems: &[Problem], document: &Document, name: &str) -> Result<(), E
     if entries.is_empty() { Ok(()) } else { Err(Error::Problems(name.to_owned(), entries.len())) }
 }
 
-/// The changes, one line per monitor.
-fn describe(applied: &Applied) -> String {
+/// Lists the changes, one line per monitor.
+fn describe_changes(applied: &Applied) -> String {
     let difference = &applied.difference;
     let mut lines = Vec::new();
     for (sign, ids) in [("+", &difference.added), ("~", &difference.changed), ("-", &difference.removed)] {
@@ -156,12 +157,18 @@ mod tests {
         };
         let mut applied = Applied { applied: true, difference, problems: vec![] };
         assert_eq!(
-            describe(&applied),
+            describe_changes(&applied),
             "+ a\n+ b\n~ c\n- d\nApplied: 2 added, 1 changed, 1 removed, 1 unchanged.\n"
         );
         applied.applied = false;
-        assert!(describe(&applied).ends_with("Would apply: 2 added, 1 changed, 1 removed, 1 unchanged.\n"));
+        assert!(
+            describe_changes(&applied)
+                .ends_with("Would apply: 2 added, 1 changed, 1 removed, 1 unchanged.\n")
+        );
         applied.difference = Difference { unchanged: ids(&["e"]), ..Difference::default() };
-        assert_eq!(describe(&applied), "Nothing to change: 0 added, 0 changed, 0 removed, 1 unchanged.\n");
+        assert_eq!(
+            describe_changes(&applied),
+            "Nothing to change: 0 added, 0 changed, 0 removed, 1 unchanged.\n"
+        );
     }
 }

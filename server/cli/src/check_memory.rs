@@ -10,25 +10,25 @@ use heapbeat_shared::units::parse_duration;
 use crate::inspect::{Options, Target, inspect};
 
 const EXAMPLES: &str = "\
-With HEAPBEAT_SECRET set to its secret, a heapbeat server reports everything: limit, ladder, routes, events, and an hour of
-history. Without it, only its public figures. A process of this machine is measured from the outside by its id.
+With HEAPBEAT_SECRET set to the server's secret, a heapbeat server reports its limit, pressure level, routes, events and an hour of
+history. Without it, it reports only its public figures. --pid measures any process of this machine from outside.
 
-Keys: q, Esc or Ctrl-C quit; p pauses the screen while measuring continues.
+Keys: q, Esc or Ctrl-C quits; p pauses the screen while measuring continues.
 
 Exit codes: 0 fine; 1 warning; 2 critical; 3 unknown.
 
 Examples:
-  heapbeat check-memory                                     the server on this machine, on PORT or 8080
+  heapbeat check-memory                                     shows the server on this machine, on PORT or 8080
   HEAPBEAT_SECRET=… heapbeat check-memory --url https://api.example.com
   heapbeat check-memory --pid $(pgrep -o node) --limit 512MB
-  heapbeat check-memory --once || page-somebody             one measurement, for a script
+  heapbeat check-memory --once || notify-on-call            measures once, for a script
   heapbeat check-memory --json --interval 10s | jq -r '[.at, .sample.rss] | @csv'
 ";
 
 /// Shortest interval, as each measurement is a request.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shows the memory of a process live: how much of the limit is used, by which routes, whether it leaks, and what to do
+/// Shows the memory of a process live: usage, limit, growth per route, leak forecast, and recommendations
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckMemoryArgs {
@@ -38,7 +38,7 @@ pub(crate) struct CheckMemoryArgs {
     /// Id of a process of this machine
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
-    /// Measures once instead of showing a live view, which is also the default if output is not a terminal
+    /// Measures once instead of showing a live view; the default if the output is not a terminal
     #[arg(long)]
     once: bool,
     /// Prints one JSON object per measurement
@@ -63,16 +63,16 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Measures; the exit code is the verdict.
+/// Measures, and returns the verdict as the exit code.
 pub(crate) fn run(arguments: &CheckMemoryArgs) -> u8 {
-    let target = match target(arguments) {
+    let target = match parse_target(arguments) {
         Ok(target) => target,
         Err(message) => {
             let _ = writeln!(io::stderr(), "heapbeat: {message}");
             return super::UNKNOWN;
         }
     };
-    let plain = arguments.no_color || variable("NO_COLOR").is_some();
+    let plain = arguments.no_color || read_variable("NO_COLOR").is_some();
     let options = Options {
         target,
         once: arguments.once,
@@ -84,25 +84,26 @@ pub(crate) fn run(arguments: &CheckMemoryArgs) -> u8 {
     inspect(&options).code()
 }
 
-fn target(arguments: &CheckMemoryArgs) -> Result<Target, String> {
+/// Returns the process to measure, or a message if its secret is invalid.
+fn parse_target(arguments: &CheckMemoryArgs) -> Result<Target, String> {
     if let Some(pid) = arguments.pid {
         return Ok(Target::Pid(pid));
     }
-    let secret = match variable("HEAPBEAT_SECRET") {
-        // A message must not contain the secret.
+    let secret = match read_variable("HEAPBEAT_SECRET") {
+        // The message must not contain the secret.
         Some(text) => {
             Some(Secret::new(&text).map_err(|error| format!("HEAPBEAT_SECRET is too short: {error}"))?)
         }
         None => None,
     };
     let url = arguments.url.clone().unwrap_or_else(|| {
-        let port = variable("PORT").unwrap_or_else(|| "8080".into());
+        let port = read_variable("PORT").unwrap_or_else(|| "8080".into());
         format!("http://127.0.0.1:{}/health", port.trim())
     });
     Ok(Target::Url { url, secret: secret.map(Box::new) })
 }
 
-/// A variable that is set and not empty.
-fn variable(name: &str) -> Option<String> {
+/// Reads an environment variable. Returns `None` if it is not set or empty.
+fn read_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,7 +1,7 @@
-//! `heapbeat convert`: a Gatus configuration as a `monitors.toml`.
+//! `heapbeat convert`: converts a Gatus configuration to a `monitors.toml`.
 //!
-//! What cannot be converted is written as a comment above its monitor, with the reason, and printed on standard error: a check that
-//! is missing silently is worse than none. Values of credentials are not written.
+//! Settings that cannot be converted become comments above their monitor, with the reason, and are printed on standard error, so that
+//! no check is dropped silently. Credentials are not written.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -14,8 +14,8 @@ mod names;
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
-Converts endpoints over HTTP and TCP with their conditions, headers, bodies, intervals, timeouts and thresholds, and external
-endpoints with a heartbeat. A header with a credential becomes the name of a Worker secret; its value is not written.
+Converts HTTP and TCP endpoints with their conditions, headers, bodies, intervals, timeouts and thresholds, and external endpoints
+with a heartbeat. A header with a credential becomes the name of a Worker secret; its value is not written.
 
 Exit codes: 0 converted, with or without notes; 1 the file cannot be read; 2 wrong command line.
 
@@ -28,17 +28,17 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ConvertArgs {
-    /// Gatus's YAML file; `-` for standard input
+    /// Configuration file of Gatus (YAML); `-` for standard input
     file: String,
 }
 
 /// Converts the file, and returns the exit code.
 pub(crate) fn run(arguments: &ConvertArgs) -> u8 {
     let file = &arguments.file;
-    let converted = read(file).map_err(|error| error.to_string()).and_then(|text| gatus::convert(&text));
+    let converted = read_text(file).map_err(|error| error.to_string()).and_then(|text| gatus::convert(&text));
     match converted {
         Ok(converted) => {
-            let _ = io::stdout().write_all(monitors_toml::write(&converted).as_bytes());
+            let _ = io::stdout().write_all(monitors_toml::format_file(&converted).as_bytes());
             for note in converted.iter().flat_map(|endpoint| &endpoint.notes) {
                 let _ = writeln!(io::stderr(), "{file}: {note}");
             }
@@ -51,13 +51,14 @@ pub(crate) fn run(arguments: &ConvertArgs) -> u8 {
     }
 }
 
-fn read(file: &str) -> io::Result<String> {
+/// Reads the file, or standard input for `-`.
+fn read_text(file: &str) -> io::Result<String> {
     let mut text = String::new();
     let input: Box<dyn Read> =
         if file == "-" { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
     input.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!("it has more than {MAX_FILE_BYTES} bytes")));
+        return Err(io::Error::other(format!("the file has more than {MAX_FILE_BYTES} bytes")));
     }
     Ok(text)
 }

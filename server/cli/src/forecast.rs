@@ -1,7 +1,7 @@
-//! `heapbeat forecast`: whether a series leaks, and when it reaches the limit.
+//! `heapbeat forecast`: forecasts whether a series leaks, and when it reaches the limit.
 //!
-//! The memory that it takes does not grow with the file. An error names the file, the line and what is expected. There is no verdict
-//! on a part of a file, as it could be wrong.
+//! It uses the same memory for a file of any size. An error names the file, the line and what is expected. A file with an invalid line
+//! gets no verdict, as a verdict on a part could be wrong.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(3600);
 const EXAMPLES: &str = "\
 A line is `seconds,bytes` (sizes such as 100MB are accepted), or a JSON object with `seconds` (or `at`, in milliseconds) and
 `bytes`, `rss` or `working_set`. With `heap_used` and `heap_resident` as well, a leak can be distinguished from fragmentation.
-`#` begins a comment. {\"seconds\":9,\"event\":\"restart\"} begins a new series; the events `purge` and `limit` exist, too.
+`#` begins a comment. {\"seconds\":9,\"event\":\"restart\"} begins a new series; the other events are `purge` and `limit`.
 
 Exit codes: 0 steady; 1 growing, fragmenting or leaking; 2 the limit is less than an hour away;
 3 unknown, or the series cannot be read.
@@ -57,7 +57,7 @@ struct Error {
 
 /// Prints the assessment of a series, and returns it as the exit code.
 pub(crate) fn run(arguments: &ForecastArgs) -> u8 {
-    match assess(&arguments.file, arguments.limit) {
+    match assess_file(&arguments.file, arguments.limit) {
         Ok(assessment) => {
             let text = if arguments.json { assessment.to_json() + "\n" } else { assessment.report() };
             // The reader of a closed pipe needs no message.
@@ -71,7 +71,8 @@ pub(crate) fn run(arguments: &ForecastArgs) -> u8 {
     }
 }
 
-fn assess(file: &str, limit: Bytes) -> Result<Assessment, Error> {
+/// Reads a file, or standard input for `-`, and assesses its series.
+fn assess_file(file: &str, limit: Bytes) -> Result<Assessment, Error> {
     let (name, input) = match file {
         "-" => ("standard input", Ok(Box::new(io::stdin().lock()) as Box<dyn BufRead>)),
         file => (file, File::open(file).map(|file| Box::new(BufReader::new(file)) as Box<dyn BufRead>)),

@@ -1,12 +1,12 @@
-//! The HTTP client of the commands that ask a server or the edge.
+//! The HTTP client of `check-memory` and `apply`.
 
 use std::time::Duration;
 
 use ureq::Agent;
 
-/// A client that waits at most `timeout` for a complete response, returns responses of any status, and follows no redirect: a
-/// request that is signed or carries a token must not be sent to another address.
-pub(crate) fn http_client(timeout: Duration) -> Agent {
+/// Builds a client that waits at most `timeout` for a complete response and returns responses of any status. It follows no redirects,
+/// as a request with a signature or a token must not be sent to another address.
+pub(crate) fn build_http_client(timeout: Duration) -> Agent {
     Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)

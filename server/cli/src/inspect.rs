@@ -1,9 +1,8 @@
 //! `heapbeat check-memory`: measures one process, from this machine or over the network.
 //!
-//! Every target gives the same [`Snapshot`], and everything else is a function of that snapshot: the
-//! [`advice`], the [`text`] for a pipe, the [`screen`] for a terminal, the exit code for a script. Three kinds of target
-//! differ in how much is known: a heapbeat server with the secret (everything), without it (the public figures), and any
-//! process of this machine, measured from the outside.
+//! Every target gives the same [`Snapshot`], and everything else is a function of that snapshot: the [`advice`], the [`text`] for a
+//! pipe, the [`screen`] for a terminal, and the exit code for a script. Three kinds of target differ in how much is known: a heapbeat
+//! server with the secret (everything), one without it (the public figures), and any process of this machine (the kernel's figures).
 
 pub(crate) mod advice;
 mod live;
@@ -35,7 +34,7 @@ pub(crate) struct Options {
     pub(crate) once: bool,
     /// Prints JSON, one line per measurement.
     pub(crate) json: bool,
-    /// Colors; `false` for `--no-color`, `NO_COLOR` or a pipe.
+    /// Whether to use colors; `false` for `--no-color`, `NO_COLOR` or a pipe.
     pub(crate) color: bool,
     /// Time between two measurements.
     pub(crate) interval: Duration,
@@ -46,18 +45,18 @@ pub(crate) struct Options {
 /// The verdict, which is also the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// 0
+    /// Nothing needs attention: exit code 0.
     Fine,
-    /// 1
+    /// Something needs attention: exit code 1.
     Warning,
-    /// 2
+    /// Something needs attention now: exit code 2.
     Critical,
-    /// 3
+    /// The target could not be measured: exit code 3.
     Unknown,
 }
 
 impl Verdict {
-    /// The exit code.
+    /// Returns the exit code.
     pub(crate) const fn code(self) -> u8 {
         self as u8
     }
@@ -80,30 +79,33 @@ pub(crate) fn inspect(options: &Options) -> Verdict {
         Err(error) => return report_failure(&error),
     };
     if options.once || options.json || !io::stdout().is_terminal() {
-        print(&mut source, options)
+        print_measurements(&mut source, options)
     } else {
         live::run(source, options)
     }
 }
 
-/// Prints one measurement; with `--json` and without `--once`, one line per measurement until the pipe closes. In the latter case a
-/// failed measurement is reported and repeated, unless none has succeeded yet or the target cannot come back.
-fn print(source: &mut Source, options: &Options) -> Verdict {
-    let (_keep, never) = std::sync::mpsc::channel::<()>();
+/// Prints one measurement, or with `--json` and without `--once` one line per measurement until the pipe closes. In the latter case a
+/// failed measurement is printed as an error and repeated, unless none has succeeded yet or the target has exited.
+fn print_measurements(source: &mut Source, options: &Options) -> Verdict {
+    let (_sender, timer) = std::sync::mpsc::channel::<()>();
     let mut measured = false;
     loop {
         let snapshot = match source.measure() {
             Ok(snapshot) => snapshot,
             Err(error) if measured && !error.is_final() => {
                 print_error(&format!("{error}; trying again"));
-                let _ = never.recv_timeout(options.interval);
+                let _ = timer.recv_timeout(options.interval);
                 continue;
             }
             Err(error) => return report_failure(&error),
         };
         measured = true;
-        let text =
-            if options.json { text::json(&snapshot) + "\n" } else { text::report(&snapshot, options.color) };
+        let text = if options.json {
+            text::format_json(&snapshot) + "\n"
+        } else {
+            text::format_report(&snapshot, options.color)
+        };
         if io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()).is_err()
             || options.once
             || !options.json
@@ -111,10 +113,11 @@ fn print(source: &mut Source, options: &Options) -> Verdict {
             return advice::worst_severity(&snapshot).into();
         }
         // Waits for the interval, as nothing is ever sent.
-        let _ = never.recv_timeout(options.interval);
+        let _ = timer.recv_timeout(options.interval);
     }
 }
 
+/// Prints the error, and returns that there is no verdict.
 fn report_failure(error: &TargetError) -> Verdict {
     print_error(&error.to_string());
     Verdict::Unknown

@@ -4,6 +4,7 @@ mod apply;
 mod check_memory;
 mod cli;
 mod convert;
+mod error;
 mod forecast;
 mod http_client;
 mod inspect;
@@ -11,13 +12,14 @@ mod recycle;
 mod run;
 mod serve;
 mod setting_args;
+mod version;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use self::cli::{Cli, Command};
-use self::serve::ServeError;
+use self::error::RunError;
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
@@ -26,7 +28,7 @@ static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 const USAGE: u8 = 2;
 /// Exit code of every other failure.
 const FAILURE: u8 = 1;
-/// Exit code of the commands whose exit code is a verdict, when there is none.
+/// Exit code of a command whose exit code is a verdict, if it has none.
 const UNKNOWN: u8 = 3;
 
 fn main() -> ExitCode {
@@ -44,24 +46,19 @@ fn main() -> ExitCode {
         Command::Convert(arguments) => Ok(convert::run(&arguments)),
         Command::Forecast(arguments) => Ok(forecast::run(&arguments)),
     };
-    ExitCode::from(result.unwrap_or_else(|error| report(&error)))
+    ExitCode::from(result.unwrap_or_else(|error| print_error(&error)))
 }
 
-/// Prints an error, each line with the name of the program, and returns the exit code.
-fn report(error: &ServeError) -> u8 {
+/// Prints an error, each line behind the name of the program, and returns the exit code.
+fn print_error(error: &RunError) -> u8 {
     for line in error.to_string().lines() {
         eprintln!("heapbeat: {line}");
     }
-    match error {
-        ServeError::Config(_)
-        | ServeError::SidePort(_)
-        | ServeError::Guard(heapbeat::Error::Thresholds(_)) => USAGE,
-        _ => FAILURE,
-    }
+    if error.is_usage_error() { USAGE } else { FAILURE }
 }
 
-/// Prints help, version or an error of the command line. Help and version are successes. A command whose exit code is a verdict must
-/// not exit with one because its arguments are wrong.
+/// Prints the help, the version or an error of the command line, and returns the exit code: success for help and version, and
+/// [`UNKNOWN`] for wrong arguments of a command whose exit code is a verdict.
 fn print_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     let command = std::env::args_os().nth(1);

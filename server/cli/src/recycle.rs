@@ -1,4 +1,4 @@
-//! `heapbeat recycle`.
+//! `heapbeat recycle`: replaces the worker of a running server.
 
 use heapbeat::supervisor::recycle_client::renew;
 
@@ -10,8 +10,8 @@ deploys a new build without refused connections.
 Exit codes: 0 the fresh worker serves; 1 it does not.
 
 Examples:
-  heapbeat recycle                                   the only supervised server of this user
-  heapbeat recycle --pid 4242                        the server whose supervisor is process 4242 (SIGUSR2 does the same)
+  heapbeat recycle                                   recycles the only supervised server of this user
+  heapbeat recycle --pid 4242                        recycles the server with supervisor 4242 (SIGUSR2 does the same)
 ";
 
 /// Replaces the worker of a running server, without refused connections

@@ -10,19 +10,19 @@ use heapbeat::supervisor::external::{ExternalProgram, ShrinkMethod};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
-use crate::serve::ServeError;
+use crate::error::RunError;
 use crate::setting_args::SettingArgs;
 
 const EXAMPLES: &str = "\
-The memory of the program and of all its child processes is measured from outside. At the thresholds of HEAPBEAT_ALERT_AT and
-the others, a warning is logged, the program is asked to shrink, and it is replaced: by SIGTERM, and by SIGKILL after
-HEAPBEAT_DRAIN_TIMEOUT. A program that exits with any other code than 0 is restarted.
+heapbeat measures the memory of the program and all its child processes from outside. At HEAPBEAT_ALERT_AT it logs a warning, at
+HEAPBEAT_PURGE_AT it asks the program to shrink, and at HEAPBEAT_RECYCLE_AT it replaces the program: SIGTERM, then SIGKILL after
+HEAPBEAT_DRAIN_TIMEOUT. A program that exits with another code than 0 is restarted.
 
 Examples:
   heapbeat run --limit 512MB -- node server.js
   heapbeat run --shrink-signal USR1 -- ./api --port 3000
-  heapbeat run --listen 3000 -- ./api                passes the socket as LISTEN_FDS: replaced without refused connections
-  curl localhost:8090/health                         its memory figures; /metrics and /exits are there as well
+  heapbeat run --listen 3000 -- ./api                passes the socket, so that ./api is replaced without refused connections
+  curl localhost:8090/health                         prints the memory figures; see also /metrics and /exits
 ";
 
 /// Guards any program: measures its memory, replaces it in time, restarts it, and reports why it exited
@@ -33,25 +33,25 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SIZE")]
     limit: Option<String>,
     /// Port of /health, /metrics and /exits; 0 takes a free one, `off` opens none
-    #[arg(long, value_name = "PORT", default_value = "8090")]
-    side_port: String,
-    /// Opens this port and passes it to the program as `LISTEN_FDS`
+    #[arg(long, value_name = "PORT", default_value = "8090", value_parser = parse_side_port)]
+    side_port: SidePort,
+    /// Port to open and pass to the program as a socket, as systemd does (`LISTEN_FDS`)
     #[arg(long, value_name = "PORT")]
     listen: Option<u16>,
-    /// Time after its start at which the program counts as ready
+    /// Time after which a started program counts as ready
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = |text: &str| parse_duration(text))]
     ready_after: Duration,
     /// Signal that asks the program to shrink: USR1, USR2, HUP, WINCH or PWR
     #[arg(long, value_name = "SIGNAL", value_parser = parse_signal)]
     shrink_signal: Option<i32>,
-    /// Shell command that makes the program shrink; `HEAPBEAT_PID` has its process id
+    /// Shell command that makes the program shrink; `HEAPBEAT_PID` is its process id
     #[arg(long, value_name = "COMMAND", conflicts_with = "shrink_signal")]
     shrink_command: Option<String>,
     #[command(flatten)]
     program: ProgramArgs,
 }
 
-/// A program and its arguments, behind `--`.
+/// The program to run and its arguments, after `--`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProgramArgs {
     /// The program and its arguments
@@ -59,7 +59,21 @@ pub(crate) struct ProgramArgs {
     command: Vec<OsString>,
 }
 
-/// Parses the name of a signal that programs accept as a request; numbers as on x86 and ARM.
+/// The port of the figures; `None` opens none.
+#[derive(Clone, Copy, Debug)]
+struct SidePort(Option<u16>);
+
+fn parse_side_port(text: &str) -> Result<SidePort, String> {
+    if text == "off" {
+        return Ok(SidePort(None));
+    }
+    let port = text.parse();
+    let port =
+        port.map_err(|_| "a port is a number from 1 to 65535, 0 for any free one, or `off`".to_owned())?;
+    Ok(SidePort(Some(port)))
+}
+
+/// Parses the name of a signal that programs handle as a request, such as `USR1` or `SIGUSR1`. The numbers are those of x86 and ARM.
 fn parse_signal(text: &str) -> Result<i32, String> {
     match text.strip_prefix("SIG").unwrap_or(text) {
         "HUP" => Ok(1),
@@ -72,8 +86,8 @@ fn parse_signal(text: &str) -> Result<i32, String> {
 }
 
 /// Guards the program until it exits for good, and returns the exit code.
-pub(crate) fn run(arguments: RunArgs) -> Result<u8, ServeError> {
-    let config = SettingArgs::of("memory-limit", arguments.limit).config()?;
+pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
+    let config = SettingArgs::from_flag("memory-limit", arguments.limit).read_config()?;
     logging::init(&config)?;
     let shrink = match (arguments.shrink_signal, arguments.shrink_command) {
         (Some(signal), _) => ShrinkMethod::Signal(signal),
@@ -87,11 +101,7 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, ServeError> {
         shrink,
         ready_after: arguments.ready_after,
     };
-    let side = match arguments.side_port.as_str() {
-        "off" => None,
-        text => Some(text.parse().map_err(|_| ServeError::SidePort(text.to_owned()))?),
-    };
-    let ports = Ports { listen: arguments.listen, side };
+    let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
     Ok(supervisor::guard(&config, &program, ports)?)

@@ -14,20 +14,23 @@ use heapbeat::config::{Config, ConfigError, SETTINGS, Setting};
 pub(crate) struct SettingArgs(HashMap<&'static str, String>);
 
 impl SettingArgs {
-    /// One setting as if it was given as a flag.
-    pub(crate) fn of(flag: &'static str, value: Option<String>) -> Self {
+    /// Returns one setting as if it was given as a flag.
+    pub(crate) fn from_flag(flag: &'static str, value: Option<String>) -> Self {
         SettingArgs(value.map(|value| (flag, value)).into_iter().collect())
     }
 
-    /// The configuration of these flags and of the environment.
-    pub(crate) fn config(&self) -> Result<Config, ConfigError> {
+    /// Reads the configuration from these flags and the environment.
+    ///
+    /// # Errors
+    /// Returns all invalid values at once.
+    pub(crate) fn read_config(&self) -> Result<Config, ConfigError> {
         Config::from_flags_and_env(|setting| self.0.get(setting.flag).cloned())
     }
 }
 
 impl Args for SettingArgs {
     fn augment_args(command: Command) -> Command {
-        command.args(flags().map(argument))
+        command.args(flag_settings().map(flag_argument))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -37,8 +40,8 @@ impl Args for SettingArgs {
 
 impl FromArgMatches for SettingArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let given =
-            flags().filter(|setting| matches.value_source(setting.flag) == Some(ValueSource::CommandLine));
+        let given = flag_settings()
+            .filter(|setting| matches.value_source(setting.flag) == Some(ValueSource::CommandLine));
         let given = given
             .filter_map(|setting| Some((setting.flag, matches.get_one::<String>(setting.flag)?.clone())));
         Ok(SettingArgs(given.collect()))
@@ -50,13 +53,13 @@ impl FromArgMatches for SettingArgs {
     }
 }
 
-/// The settings that have a flag: all but secrets.
-fn flags() -> impl Iterator<Item = &'static Setting> {
+/// Returns the settings that have a flag: all but secrets.
+fn flag_settings() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(|setting| !setting.secret)
 }
 
-/// The flag of a setting, with its variable and default in the help.
-fn argument(setting: &'static Setting) -> Arg {
+/// Builds the flag of a setting, with its variable and default in the help.
+fn flag_argument(setting: &'static Setting) -> Arg {
     let argument = Arg::new(setting.flag)
         .long(setting.flag)
         .value_name(setting.value_name)
@@ -80,17 +83,17 @@ mod tests {
     fn the_help_names_every_flag_with_its_variable_and_default() {
         let command = SettingArgs::augment_args(Command::new("serve").term_width(500));
         let help = command.clone().render_long_help().to_string();
-        for setting in flags() {
+        for setting in flag_settings() {
             let value = match setting.value_name {
                 "SWITCH" => "[<SWITCH>]",
                 name => &format!("<{name}>"),
             };
-            let wanted = [
+            let expected = [
                 format!("--{} {value}", setting.flag),
                 format!("[env: {}]", setting.variable),
                 format!("[default: {}]", setting.default),
             ];
-            assert!(wanted.iter().all(|text| help.contains(text)), "{wanted:?}\n{help}");
+            assert!(expected.iter().all(|text| help.contains(text)), "{expected:?}\n{help}");
         }
     }
 

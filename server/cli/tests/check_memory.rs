@@ -1,5 +1,5 @@
 //! `heapbeat check-memory` in a script: with a server that signs, with one that does not, and with any process.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -10,35 +10,35 @@ use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Block, Limit, PressureState, Report, RouteReport, System};
 use heapbeat_shared::signing::{HEADER, RequestSignature, Secret};
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, Status, UnixMillis, series};
-use heapbeat_test_support::{Server, heapbeat};
+use heapbeat_test_support::{Server, heapbeat_command};
 use serde_json::Value;
 
 const SECRET: &str = "a secret of more than 16 bytes";
 const OTHER: &str = "another secret of that length";
 
-fn check(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+fn check_memory(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let all: Vec<&str> = ["check-memory"].iter().chain(arguments).copied().collect();
-    heapbeat(&all, variables).output().unwrap()
+    heapbeat_command(&all, variables).output().unwrap()
 }
 
-fn texts(output: &Output) -> (String, String, Option<i32>) {
+fn output_texts(output: &Output) -> (String, String, Option<i32>) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr), output.status.code())
 }
 
-/// How the stub server answers a signed request.
+/// The response of the stub server to a signed request.
 #[derive(Clone, Copy)]
-enum Answer {
-    /// Correctly.
+enum StubResponse {
+    /// A correctly signed report.
     Signed,
-    /// With the signature of another secret.
+    /// A report that is signed with another secret.
     Forged,
-    /// With 401.
+    /// Status 401.
     Refused,
 }
 
 /// Starts a server that answers every request, and returns its address.
-fn stub_server(answer: Answer) -> String {
+fn stub_server(response: StubResponse) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -48,7 +48,7 @@ fn stub_server(answer: Answer) -> String {
             let header = lines
                 .take_while(|line| !line.is_empty())
                 .find_map(|line| Some(line.strip_prefix(HEADER)?.strip_prefix(": ")?.to_owned()));
-            let (status, signature, body) = reply(answer, &target, header.as_deref());
+            let (status, signature, body) = build_response(response, &target, header.as_deref());
             let head = format!(
                 "HTTP/1.1 {status} x\r\n{signature}connection: close\r\ncontent-length: {}\r\n\r\n",
                 body.len()
@@ -59,23 +59,23 @@ fn stub_server(answer: Answer) -> String {
     url
 }
 
-fn reply(answer: Answer, target: &str, header: Option<&str>) -> (u16, String, Vec<u8>) {
-    let report = report();
+fn build_response(kind: StubResponse, target: &str, header: Option<&str>) -> (u16, String, Vec<u8>) {
+    let report = sample_report();
     let Some(header) = header else { return (200, String::new(), report.health().to_json()) };
     let request: RequestSignature = header.parse().unwrap();
     let secret = Secret::new(SECRET).unwrap();
     assert!(secret.matches("GET", target, &request), "signed for another target than {target}");
     let body = report.to_json();
-    let signer = match answer {
-        Answer::Signed => secret,
-        Answer::Forged => Secret::new(OTHER).unwrap(),
-        Answer::Refused => return (401, String::new(), Vec::new()),
+    let signer = match kind {
+        StubResponse::Signed => secret,
+        StubResponse::Forged => Secret::new(OTHER).unwrap(),
+        StubResponse::Refused => return (401, String::new(), Vec::new()),
     };
     (200, format!("{HEADER}: {}\r\n", signer.sign_response(request.nonce, &body)), body)
 }
 
-/// A report at 450 of 512 MB with one route.
-fn report() -> Report {
+/// Returns a report with 450 of 512 MB used and one route.
+fn sample_report() -> Report {
     let mb = Bytes::from_mb;
     let now = UnixMillis(1_800_000_000_000);
     let latest = Sample {
@@ -120,8 +120,9 @@ fn report() -> Report {
 
 #[test]
 fn a_signed_report_is_printed_completely() {
-    let url = stub_server(Answer::Signed);
-    let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    let url = stub_server(StubResponse::Signed);
+    let (out, err, code) =
+        output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
     assert!(out.contains("limit         512.0 MB (cgroup)") && out.contains("POST /upload [2J"), "{out}");
     assert!(out.contains("warning  Memory is at 450.0 MB of 512.0 MB (88 %)."), "{out}");
@@ -131,20 +132,20 @@ fn a_signed_report_is_printed_completely() {
 
 #[test]
 fn json_is_printed_until_the_pipe_closes() {
-    let url = stub_server(Answer::Signed);
+    let url = stub_server(StubResponse::Signed);
     let arguments = ["check-memory", "--json", "--interval", "100ms", "--url", &url];
-    let mut child = heapbeat(&arguments, &[("HEAPBEAT_SECRET", SECRET)]).spawn().unwrap();
+    let mut child = heapbeat_command(&arguments, &[("HEAPBEAT_SECRET", SECRET)]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for _ in 0..3 {
-        let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        assert_eq!((&told["severity"], &told["detail"]), (&"warning".into(), &"full".into()));
-        assert_eq!(told["limit"]["bytes"], 536_870_912);
+        let json: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!((&json["severity"], &json["detail"]), (&"warning".into(), &"full".into()));
+        assert_eq!(json["limit"]["bytes"], 536_870_912);
     }
     drop(lines);
     assert_eq!(child.wait().unwrap().code(), Some(1));
-    let mut complaints = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
-    assert_eq!(complaints, "");
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "");
 }
 
 #[test]
@@ -153,40 +154,37 @@ fn a_failed_measurement_is_reported_and_repeated() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
-            // The second one is hung up on.
+            // The second connection is closed without a response.
             if number == 1 {
                 continue;
             }
             let mut head = BufReader::new(&stream).lines().map_while(Result::ok);
             let _ = head.find(String::is_empty);
-            let (_, _, body) = reply(Answer::Signed, "", None);
+            let (_, _, body) = build_response(StubResponse::Signed, "", None);
             let length = body.len();
             let head = format!("HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
             (&stream).write_all(&[head.as_bytes(), &body].concat()).unwrap();
         }
     });
     let arguments = ["check-memory", "--json", "--interval", "100ms", "--url", &url];
-    let mut child = heapbeat(&arguments, &[]).spawn().unwrap();
+    let mut child = heapbeat_command(&arguments, &[]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for _ in 0..3 {
         assert!(lines.next().unwrap().unwrap().starts_with('{'));
     }
     drop(lines);
-    assert_eq!(child.wait().unwrap().code(), Some(1), "the verdict of the last measurement");
-    let mut complaints = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
-    assert_eq!(
-        (complaints.lines().count(), complaints.ends_with("; trying again\n")),
-        (1, true),
-        "{complaints}"
-    );
-    assert!(complaints.starts_with(&format!("heapbeat: {url}/health does not answer: ")), "{complaints}");
+    assert_eq!(child.wait().unwrap().code(), Some(1), "the exit code is the verdict of the last measurement");
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!((errors.lines().count(), errors.ends_with("; trying again\n")), (1, true), "{errors}");
+    assert!(errors.starts_with(&format!("heapbeat: {url}/health does not answer: ")), "{errors}");
 }
 
 #[test]
 fn a_refused_secret_is_reported_and_the_public_figures_are_shown() {
-    let url = stub_server(Answer::Refused);
-    let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    let url = stub_server(StubResponse::Refused);
+    let (out, err, code) =
+        output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(
         out.contains("The server refused HEAPBEAT_SECRET (401)") && out.contains("rss           450.0 MB"),
         "{out}"
@@ -196,45 +194,51 @@ fn a_refused_secret_is_reported_and_the_public_figures_are_shown() {
 
 #[test]
 fn a_response_signed_with_another_secret_is_refused() {
-    let url = stub_server(Answer::Forged);
-    let (out, err, code) = texts(&check(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
-    let told = format!(
+    let url = stub_server(StubResponse::Forged);
+    let (out, err, code) =
+        output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
+    let expected = format!(
         "heapbeat: the response of {url}/health is not signed with this secret: the signature does not match\n"
     );
-    assert_eq!((out.as_str(), err, code), ("", told, Some(3)));
+    assert_eq!((out.as_str(), err, code), ("", expected, Some(3)));
 }
 
 #[test]
 fn a_real_server_is_measured_by_its_port_and_by_its_pid() {
     let server = Server::start(&[]);
-    let (port, pid) = (server.port.to_string(), server.worker().to_string());
-    let (out, _, code) = texts(&check(&[], &[("PORT", &port)]));
+    let (port, pid) = (server.port.to_string(), server.worker_pid().to_string());
+    let (out, _, code) = output_texts(&check_memory(&[], &[("PORT", &port)]));
     assert!(out.starts_with(&format!("http://127.0.0.1:{port}/health  healthy, up ")), "{out}");
     assert!(out.contains("Only the public figures are shown"), "{out}");
     assert_eq!(code, Some(0));
-    let (out, _, code) = texts(&check(&["--json", "--once", "--pid", &pid, "--limit", "900MB"], &[]));
-    let told: Value = serde_json::from_str(&out).unwrap();
-    // Other tests have the kernel kill for memory on this machine, which is a warning where it is seen.
+    let (out, _, code) =
+        output_texts(&check_memory(&["--json", "--once", "--pid", &pid, "--limit", "900MB"], &[]));
+    let json: Value = serde_json::from_str(&out).unwrap();
+    // Other tests make the kernel kill processes of this machine, which is a warning if it happens meanwhile.
     let severity = if code == Some(1) { "warning" } else { "fine" };
-    assert_eq!((&told["detail"], &told["severity"]), (&"outside".into(), &severity.into()), "{out}");
+    assert_eq!((&json["detail"], &json["severity"]), (&"outside".into(), &severity.into()), "{out}");
     assert!(matches!(code, Some(0 | 1)), "{code:?}: {out}");
-    let rss = told["sample"]["rss"].as_f64().unwrap() / 1_048_576.0;
-    let said = server.health()["memory"]["rss"].as_f64().unwrap();
-    assert!((rss - said).abs() <= 4.0, "from outside {rss} MB, by its own word {said} MB");
+    let rss = json["sample"]["rss"].as_f64().unwrap() / 1_048_576.0;
+    let reported = server.health()["memory"]["rss"].as_f64().unwrap();
+    assert!(
+        (rss - reported).abs() <= 4.0,
+        "measured {rss} MB from outside, the server reports {reported} MB"
+    );
 }
 
 #[test]
 fn a_process_that_exits_is_an_error() {
     let mut sleeper = Command::new("sleep").arg("60").stdout(Stdio::null()).spawn().unwrap();
     let pid = sleeper.id().to_string();
-    let mut child =
-        heapbeat(&["check-memory", "--json", "--interval", "100ms", "--pid", &pid], &[]).spawn().unwrap();
+    let mut child = heapbeat_command(&["check-memory", "--json", "--interval", "100ms", "--pid", &pid], &[])
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().contains("(sleep)"));
     sleeper.kill().unwrap();
     sleeper.wait().unwrap();
     assert!(lines.all(|line| line.unwrap().starts_with('{')));
-    let (_, err, code) = texts(&child.wait_with_output().unwrap());
+    let (_, err, code) = output_texts(&child.wait_with_output().unwrap());
     assert_eq!((err, code), (format!("heapbeat: process {pid} has exited\n"), Some(3)));
 }
 
@@ -254,9 +258,9 @@ fn a_target_that_cannot_be_measured_exits_3() {
         (&["--interval", "1ms"], &[], "100ms or more"),
         (&["--url", "http://x", "--pid", "1"], &[], "cannot be used with"),
     ];
-    for (arguments, variables, said) in cases {
-        let (out, err, code) = texts(&check(arguments, variables));
-        assert!(err.contains(said), "{err}");
+    for (arguments, variables, expected) in cases {
+        let (out, err, code) = output_texts(&check_memory(arguments, variables));
+        assert!(err.contains(expected), "{err}");
         assert_eq!((out.as_str(), code), ("", Some(3)), "{arguments:?}");
     }
 }

@@ -1,28 +1,28 @@
-//! What `/health` says, and whether it is true.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! `GET /health`: its format, and its figures compared with the kernel's.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::io::{BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use heapbeat_test_support::{Server, ask, connect, reply, until};
+use heapbeat_test_support::{Server, connect, read_response, send_request, wait_for};
 use serde_json::Value;
 
 const MB: f64 = 1_048_576.0;
 
-fn figure(health: &Value, name: &str) -> f64 {
+fn memory_figure(health: &Value, name: &str) -> f64 {
     health["memory"][name].as_f64().unwrap()
 }
 
 #[test]
-fn the_body_is_the_contracts_to_the_letter() {
+fn the_body_has_exactly_the_documented_format() {
     let server = Server::start(&[]);
-    let answer = server.get("/health");
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    // Every number of the body replaced by an N: nothing may be added, left out or moved.
+    let response = server.get("/health");
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    // Every number is replaced by an N, so that nothing may be added, omitted or reordered.
     let mut shape = String::new();
-    for c in answer.text().chars() {
+    for c in response.text().chars() {
         match c {
             '0'..='9' if shape.ends_with('N') => {}
             '0'..='9' => shape.push('N'),
@@ -43,83 +43,95 @@ fn head_has_no_body_and_other_methods_are_refused() {
     let server = Server::start(&[]);
     let stream = server.connect();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    // On one connection, so that a body sent by mistake would be taken for the next answer's head.
+    // All requests use one connection, so that a body of a HEAD response would be read as the head of the next response.
     for (method, status) in [("HEAD", 200), ("GET", 200), ("POST", 405), ("DELETE", 405), ("HEAD", 200)] {
         (&stream).write_all(format!("{method} /health HTTP/1.1\r\nhost: t\r\n\r\n").as_bytes()).unwrap();
-        let answer = reply(&mut reader, method).unwrap();
-        assert_eq!(answer.status, status, "{method}");
+        let response = read_response(&mut reader, method).unwrap();
+        assert_eq!(response.status, status, "{method}");
         match status {
             200 => {
-                assert!(answer.header("content-length").unwrap().parse::<usize>().unwrap() > 80, "{method}");
+                assert!(
+                    response.header("content-length").unwrap().parse::<usize>().unwrap() > 80,
+                    "{method}"
+                );
             }
-            _ => assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method}"),
+            _ => assert_eq!(response.header("allow"), Some("GET, HEAD"), "{method}"),
         }
     }
 }
 
 #[test]
-fn rss_is_the_kernels_own() {
+fn rss_equals_the_kernels_figure() {
     let server = Server::start(&[("HEAPBEAT_SAMPLE_INTERVAL", "50ms")]);
     for mb in [0, 100] {
         server.get(&format!("/demo/leak?mb={mb}"));
-        let (told, kernel) = until("rss to be the kernel's", || {
-            let (told, kernel) = (figure(&server.health(), "rss"), server.kernel("VmRSS") as f64 / MB);
-            // Half a megabyte of rounding, and half of what moves between two looks.
-            ((told - kernel).abs() <= 1.0).then_some((told, kernel))
+        let (reported, kernel) = wait_for("rss to equal the kernel's figure", || {
+            let (reported, kernel) =
+                (memory_figure(&server.health(), "rss"), server.proc_status("VmRSS") as f64 / MB);
+            // The tolerance covers rounding and a change between two samples, half a megabyte each.
+            ((reported - kernel).abs() <= 1.0).then_some((reported, kernel))
         });
-        assert!(told >= f64::from(mb), "{told} {kernel}");
+        assert!(reported >= f64::from(mb), "{reported} {kernel}");
     }
 }
 
 #[test]
-fn what_is_held_shows_in_heap_used() {
+fn leaked_memory_is_reported_as_heap_used() {
     let server = Server::start(&[("HEAPBEAT_SAMPLE_INTERVAL", "50ms")]);
     let before = server.health();
     assert_eq!(server.get("/demo/leak?mb=64").text(), r#"{"held_mb":64}"#);
-    // A sample of a later second was read after the answer, so it cannot have seen half a leak.
+    // A sample of a later second was taken after the response, so it includes the whole leak.
     let leaked = server.health()["uptime"].as_u64();
-    let after =
-        until("a later sample", || Some(server.health()).filter(|health| health["uptime"].as_u64() > leaked));
+    let after = wait_for("a later sample", || {
+        Some(server.health()).filter(|health| health["uptime"].as_u64() > leaked)
+    });
     for name in ["heapUsed", "heapTotal", "rss"] {
-        let grown = figure(&after, name) - figure(&before, name);
+        let grown = memory_figure(&after, name) - memory_figure(&before, name);
         assert!((62.0..=66.0).contains(&grown), "{name} grew by {grown} MB: {before} {after}");
     }
-    assert!(figure(&after, "external") <= figure(&before, "external") + 2.0, "{before} {after}");
+    assert!(
+        memory_figure(&after, "external") <= memory_figure(&before, "external") + 2.0,
+        "{before} {after}"
+    );
 }
 
 #[test]
 fn uptime_counts_whole_seconds_from_the_start() {
     let server = Server::start(&[("HEAPBEAT_SAMPLE_INTERVAL", "50ms")]);
-    assert!(server.health()["uptime"].as_u64().unwrap() <= 5, "it has only just begun");
-    until("two seconds", || (server.health()["uptime"].as_u64() >= Some(2)).then_some(()));
+    assert!(server.health()["uptime"].as_u64().unwrap() <= 5, "the server has just started");
+    wait_for("two seconds", || (server.health()["uptime"].as_u64() >= Some(2)).then_some(()));
 }
 
 #[test]
-fn both_families_are_answered() {
+fn ipv4_and_ipv6_are_answered() {
     let server = Server::start(&[]);
     for host in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
         let stream = connect(SocketAddr::new(host, server.port));
-        let answer = ask(stream, "GET", b"GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
-        assert_eq!(answer.status, 200, "{host}");
+        let response =
+            send_request(stream, "GET", b"GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
+        assert_eq!(response.status, 200, "{host}");
     }
 }
 
 #[test]
-fn a_panic_is_an_answer_and_the_server_lives_on() {
+fn a_panic_is_answered_with_500_and_the_server_keeps_running() {
     let mut server = Server::start(&[]);
     let stream = server.connect();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     for _ in 0..3 {
         (&stream).write_all(b"GET /demo/panic HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
-        let answer = reply(&mut reader, "GET").unwrap();
-        assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")));
-        let told = r#"{"title":"Internal Server Error","status":500,"detail":"the handler of this request panicked"}"#;
-        assert_eq!(answer.text(), told, "and not a word of what the panic said");
+        let response = read_response(&mut reader, "GET").unwrap();
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (500, Some("application/problem+json"))
+        );
+        let expected = r#"{"title":"Internal Server Error","status":500,"detail":"the handler of this request panicked"}"#;
+        assert_eq!(response.text(), expected, "the response must not contain the panic message");
     }
     assert_eq!(server.get("/health").status, 200);
     assert!(server.is_running());
-    let logged = until("three panics in the log", || {
-        let logged = server.logged("somebody asked for /demo/panic");
+    let logged = wait_for("three panics in the log", || {
+        let logged = server.log_events("somebody asked for /demo/panic");
         (logged.len() == 3).then_some(logged)
     });
     assert_eq!(logged[0]["exception.message"], "somebody asked for /demo/panic");
@@ -127,11 +139,11 @@ fn a_panic_is_an_answer_and_the_server_lives_on() {
 }
 
 #[test]
-fn a_wedged_runtime_does_not_blind_the_sampler() {
+fn a_blocked_runtime_does_not_stop_the_sampler() {
     let server = Server::start(&[("HEAPBEAT_SAMPLE_INTERVAL", "50ms"), ("HEAPBEAT_LOG_INTERVAL", "1s")]);
     let mut stream = server.connect();
     stream.write_all(b"GET /demo/hang?s=60 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
-    let lines = || server.logged("external").len();
-    let before = lines();
-    until("more lines of memory figures", || (lines() >= before + 3).then_some(()));
+    let logged_figures = || server.log_events("external").len();
+    let before = logged_figures();
+    wait_for("three more memory figures in the log", || (logged_figures() >= before + 3).then_some(()));
 }

@@ -1,12 +1,12 @@
-//! What an instance sampled and did not live to tell, told by the next one: every sample once, to the byte.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! Samples of an instance that exited before the edge collected them: the next instance reports each of them once, unchanged.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::path::Path;
 
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Cursor, InstanceId};
-use heapbeat_test_support::owner::{now, report};
-use heapbeat_test_support::{Server, signal, until};
+use heapbeat_test_support::owner::{fetch_report, now};
+use heapbeat_test_support::{Server, send_signal, wait_for};
 
 const SECRET: &str = "a secret of the owner's";
 
@@ -18,97 +18,105 @@ fn start(flight: &Path) -> Server {
     ])
 }
 
-/// Who serves, and all of its samples, once there are as many as `count`.
-fn heard(server: &Server, count: usize) -> (InstanceId, Series) {
-    until("samples", || {
-        let (report, series) = report(server, SECRET, "");
+/// Waits until the serving instance has at least `count` samples, and returns its id and all of its samples.
+fn wait_for_samples(server: &Server, count: usize) -> (InstanceId, Series) {
+    wait_for("samples", || {
+        let (report, series) = fetch_report(server, SECRET, "");
         (series.samples.len() >= count).then_some((report.instance, series))
     })
 }
 
-/// What whoever serves now tells to somebody who has read `instance` up to `sequence`: samples missing before, samples.
-fn rest(server: &Server, instance: InstanceId, sequence: u64) -> Option<(u64, Series)> {
+/// Requests the samples of a previous `instance` after `sequence`. Returns the number of lost samples and the samples that are left.
+fn remaining_samples(server: &Server, instance: InstanceId, sequence: u64) -> Option<(u64, Series)> {
     let query = format!("?after={}", Cursor { instance, sequence });
-    let told = report(server, SECRET, &query).0.last_samples?;
-    assert_eq!(told.instance, instance);
-    Some((told.samples.lost, told.samples.series().unwrap()))
+    let last_samples = fetch_report(server, SECRET, &query).0.last_samples?;
+    assert_eq!(last_samples.instance, instance);
+    Some((last_samples.samples.lost, last_samples.samples.series().unwrap()))
 }
 
-/// Another worker than `before` serves.
-fn another(server: &Server, before: InstanceId) -> InstanceId {
-    until("another instance", || {
-        let instance = report(server, SECRET, "").0.instance;
+/// Waits until another instance than `before` serves, and returns its id.
+fn wait_for_other_instance(server: &Server, before: InstanceId) -> InstanceId {
+    wait_for("another instance", || {
+        let instance = fetch_report(server, SECRET, "").0.instance;
         (instance != before).then_some(instance)
     })
 }
 
 #[test]
-fn every_sample_of_a_worker_that_was_killed_is_told_once() {
+fn every_sample_of_a_killed_worker_is_reported_once() {
     let directory = tempfile::tempdir().unwrap();
     let server = start(&directory.path().join("flight"));
-    let (first, living) = heard(&server, 3);
+    let (first, living) = wait_for_samples(&server, 3);
     assert_eq!(living.first, 0);
-    assert_eq!(rest(&server, first, 0), None, "it lives");
+    assert_eq!(remaining_samples(&server, first, 0), None, "the instance is still running");
 
     let killed = now();
-    signal(server.worker(), "KILL");
-    let second = another(&server, first);
-    let (missing, left) = rest(&server, first, 0).unwrap();
-    assert_eq!((missing, left.first), (0, 1));
+    send_signal(server.worker_pid(), "KILL");
+    let second = wait_for_other_instance(&server, first);
+    let (lost, left) = remaining_samples(&server, first, 0).unwrap();
+    assert_eq!((lost, left.first), (0, 1));
     assert_eq!(
         left.samples[..living.samples.len() - 1],
         living.samples[1..],
-        "what it had told itself, to the byte"
+        "the samples must equal those that the instance reported itself"
     );
-    // Up to the second in which it died, give or take one that came late on a busy machine.
+    // The newest sample is at most two seconds older than the kill, as a sample may be late on a busy machine.
     let newest = left.samples.last().unwrap();
-    assert!(killed.0 - newest.at.0 <= 2000, "killed at {killed:?}, last seen at {:?}", newest.at);
+    assert!(killed.0 - newest.at.0 <= 2000, "killed at {killed:?}, last sampled at {:?}", newest.at);
     assert!(left.samples.is_sorted_by(|a, b| a.at.0.div_euclid(1000) < b.at.0.div_euclid(1000)), "{left:?}");
 
     let number = left.samples.len() as u64;
-    let (missing, one) = rest(&server, first, number - 1).unwrap();
-    assert_eq!((missing, one.first, &one.samples[..]), (0, number, std::slice::from_ref(newest)));
-    let nothing = [("nothing more", first, number), ("its own", second, 0), ("nobody's", InstanceId(1), 0)];
+    let (lost, one) = remaining_samples(&server, first, number - 1).unwrap();
+    assert_eq!((lost, one.first, &one.samples[..]), (0, number, std::slice::from_ref(newest)));
+    let nothing = [
+        ("read completely", first, number),
+        ("the running instance", second, 0),
+        ("an unknown instance", InstanceId(1), 0),
+    ];
     for (name, instance, sequence) in nothing {
-        assert_eq!(rest(&server, instance, sequence), None, "{name}");
+        assert_eq!(remaining_samples(&server, instance, sequence), None, "{name}");
     }
-    assert_eq!(report(&server, SECRET, "").0.last_samples, None, "nobody asked for it");
+    assert_eq!(
+        fetch_report(&server, SECRET, "").0.last_samples,
+        None,
+        "a report without a cursor has no samples of previous instances"
+    );
 }
 
 #[test]
-fn several_deaths_and_a_new_server_later_it_is_still_told_whose_samples_they_were() {
+fn samples_of_several_instances_are_kept_across_kills_recycles_and_restarts() {
     let directory = tempfile::tempdir().unwrap();
     let flight = directory.path().join("flight");
     let mut server = start(&flight);
-    let mut gone = Vec::new();
+    let mut exited = Vec::new();
     for _ in 0..2 {
-        let (instance, living) = heard(&server, 2);
-        signal(server.worker(), "KILL");
-        another(&server, instance);
-        gone.push((instance, living));
+        let (instance, living) = wait_for_samples(&server, 2);
+        send_signal(server.worker_pid(), "KILL");
+        wait_for_other_instance(&server, instance);
+        exited.push((instance, living));
     }
-    let asked = |server: &Server, gone: &[(InstanceId, Series)]| {
-        for (instance, living) in gone {
-            let (missing, left) = rest(server, *instance, 0).unwrap();
-            assert_eq!((missing, left.first), (0, 1), "{instance}");
+    let assert_samples_left = |server: &Server, exited: &[(InstanceId, Series)]| {
+        for (instance, living) in exited {
+            let (lost, left) = remaining_samples(server, *instance, 0).unwrap();
+            assert_eq!((lost, left.first), (0, 1), "{instance}");
             assert_eq!(left.samples[..living.samples.len() - 1], living.samples[1..], "{instance}");
         }
     };
-    asked(&server, &gone);
+    assert_samples_left(&server, &exited);
 
-    // In order, by a worker that takes over, and by a server that was stopped and started.
-    let (instance, living) = heard(&server, 2);
+    // One instance is recycled, and one is stopped with its server, which starts again.
+    let (instance, living) = wait_for_samples(&server, 2);
     server.recycle();
-    another(&server, instance);
-    gone.push((instance, living));
-    until("the old one to leave", || rest(&server, instance, 0));
-    gone.push(heard(&server, 2));
-    server.signal("TERM");
+    wait_for_other_instance(&server, instance);
+    exited.push((instance, living));
+    wait_for("the old worker to exit", || remaining_samples(&server, instance, 0));
+    exited.push(wait_for_samples(&server, 2));
+    server.send_signal("TERM");
     server.wait();
     let mut server = start(&flight);
-    asked(&server, &gone);
+    assert_samples_left(&server, &exited);
 
-    gone.push(heard(&server, 2));
-    server.kill_whole();
-    asked(&start(&flight), &gone);
+    exited.push(wait_for_samples(&server, 2));
+    server.kill_all();
+    assert_samples_left(&start(&flight), &exited);
 }

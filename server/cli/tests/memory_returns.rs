@@ -1,26 +1,26 @@
-//! A peak that is over goes back to the system, without anybody asking.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! jemalloc's background thread returns the memory of a peak to the system.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::time::Duration;
 
-use heapbeat_test_support::{Server, within};
+use heapbeat_test_support::{Server, poll_for};
 
 const MB: u64 = 1 << 20;
 
 #[test]
-fn an_idle_process_gives_its_peak_back_within_15_seconds() {
+fn an_idle_process_returns_its_peak_within_15_seconds() {
     let server = Server::start(&[]);
-    let before = server.kernel("VmRSS");
+    let before = server.proc_status("VmRSS");
     server.get("/demo/churn?mb=200");
-    assert!(server.kernel("VmHWM") > before + 190 * MB, "the peak was real");
-    let back = within(Duration::from_secs(15), || {
-        let now = server.kernel("VmRSS");
+    assert!(server.proc_status("VmHWM") > before + 190 * MB, "the request did not reach the peak");
+    let returned = poll_for(Duration::from_secs(15), || {
+        let now = server.proc_status("VmRSS");
         (now < before + 10 * MB).then_some(now)
     });
     assert!(
-        back.is_some(),
+        returned.is_some(),
         "15 s after the peak rss is {} MB, was {} MB",
-        server.kernel("VmRSS") / MB,
+        server.proc_status("VmRSS") / MB,
         before / MB
     );
 }

@@ -1,5 +1,5 @@
-//! Any program, guarded from outside. The programs are shell scripts and, where it is there, Python or Node.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! `heapbeat run` with shell scripts and, where it is installed, Python.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,157 +8,162 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use heapbeat_test_support::{Server, ask, children, connect, heapbeat, lives, signal, until};
+use heapbeat_test_support::{
+    Server, child_pids, connect, heapbeat_command, is_alive, send_request, send_signal, wait_for,
+};
 
-/// `heapbeat run` with a free side port and this shell script.
-fn guard(arguments: &[&str], script: &str) -> Server {
+/// Starts `heapbeat run` with this shell script and a free side port.
+fn guard_script(arguments: &[&str], script: &str) -> Server {
     let command: Vec<&str> = ["run", "--side-port", "0"]
         .iter()
         .chain(arguments)
         .copied()
         .chain(["--", "sh", "-c", script])
         .collect();
-    Server::up(heapbeat(
+    Server::spawn(heapbeat_command(
         &command,
         &[("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HEAPBEAT_DRAIN_TIMEOUT", "2s")],
     ))
 }
 
-/// Where Python is. A machine without it cannot run a test's program, which is said and counted.
-fn python() -> Option<&'static str> {
+/// Returns the path of Python. Without Python, the test is reported as skipped.
+fn find_python() -> Option<&'static str> {
     let found = ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|it| fs::exists(it).unwrap());
     if found.is_none() {
-        heapbeat_test_support::privileged::skipped("no Python on this machine");
+        heapbeat_test_support::privileged::report_skipped("Python is not installed");
     }
     found
 }
 
 #[test]
-fn a_program_that_is_done_is_done_and_its_code_is_kept() {
+fn a_program_that_exits_by_itself_ends_the_guard_with_its_exit_code() {
     for (script, code) in [("exit 0", 0), ("exit 2", 2), ("no-such-program-anywhere", 127)] {
-        let output = heapbeat(&["run", "--side-port", "off", "--", "sh", "-c", script], &[("PATH", "/bin")]);
+        let output =
+            heapbeat_command(&["run", "--side-port", "off", "--", "sh", "-c", script], &[("PATH", "/bin")]);
         assert_eq!({ output }.output().unwrap().status.code(), Some(code), "{script}");
     }
-    let mut nothing = heapbeat(&["run", "--side-port", "off", "--", "/no/such/program"], &[]);
+    let mut nothing = heapbeat_command(&["run", "--side-port", "off", "--", "/no/such/program"], &[]);
     assert_eq!(nothing.output().unwrap().status.code(), Some(127));
 }
 
 #[test]
-fn the_program_is_told_what_fits_and_what_the_user_set_stays() {
+fn the_runtime_gets_a_memory_limit_unless_the_user_set_one() {
     let script = "echo \"$GOMEMLIMIT\"";
-    for (variables, told) in [(vec![], "460MiB\n"), (vec![("GOMEMLIMIT", "7MiB")], "7MiB\n")] {
+    for (variables, expected) in [(vec![], "460MiB\n"), (vec![("GOMEMLIMIT", "7MiB")], "7MiB\n")] {
         let run = ["run", "--limit", "512MB", "--side-port", "off", "--", "/bin/sh", "-c", script];
-        let output = heapbeat(&run, &variables).output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), told);
+        let output = heapbeat_command(&run, &variables).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
     }
 }
 
 #[test]
-fn a_crash_is_restarted_told_and_counted() {
+fn a_crash_is_restarted_logged_and_counted() {
     let directory = tempfile::tempdir().unwrap();
     let once = directory.path().join("once");
     let script = format!("if [ -e {0} ]; then exec sleep 600; fi; touch {0}; kill -ILL $$", once.display());
-    let mut server = guard(&[], &script);
-    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "crash");
-    let running = until("the program", || children(server.pid()).into_iter().find(|pid| lives(*pid)));
-    until("its health", || (server.get("/health").status == 200).then_some(()));
+    let mut server = guard_script(&[], &script);
+    assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "crash");
+    let running = wait_for("the program", || child_pids(server.pid()).into_iter().find(|pid| is_alive(*pid)));
+    wait_for("/health to answer", || (server.get("/health").status == 200).then_some(()));
     assert!(server.get("/exits").text().contains("it was terminated by SIGILL"));
     let metrics = server.get("/metrics");
     assert!(metrics.text().contains("heapbeat_exits_total{kind=\"crash\"} 1\n"), "{}", metrics.text());
     assert!(metrics.text().contains("heapbeat_starts_total 2\n"), "{}", metrics.text());
-    server.signal("TERM");
+    server.send_signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
-    until("the program to end", || (!lives(running)).then_some(()));
+    wait_for("the program to exit", || (!is_alive(running)).then_some(()));
 }
 
 #[test]
-fn how_a_program_ended_is_told_with_what_was_seen_of_it_and_by_the_next_guard() {
+fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
     let directory = tempfile::tempdir().unwrap();
     let flight = directory.path().join("flight");
-    let guarded = || {
+    let start = || {
         let run = ["run", "--limit", "64MB", "--side-port", "0", "--", "sleep", "600"];
         let variables = [("PATH", "/usr/bin:/bin"), ("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap())];
-        let server = Server::up(heapbeat(&run, &variables));
-        let program = until("the program", || children(server.pid()).into_iter().next());
-        until("a look at it", || {
+        let server = Server::spawn(heapbeat_command(&run, &variables));
+        let program = wait_for("the program", || child_pids(server.pid()).into_iter().next());
+        wait_for("the first sample of the program", || {
             (!server.get("/metrics").text().contains("_memory_bytes 0\n")).then_some(())
         });
         (server, program)
     };
-    let (mut server, program) = guarded();
-    signal(program, "KILL");
-    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "crash");
-    let told: serde_json::Value = serde_json::from_slice(&server.get("/exits").body).unwrap();
-    let last = &told[0]["last"];
-    assert!(last["rss"].as_u64().is_some_and(|rss| rss > 0 && rss < 64 << 20), "{told}");
-    assert_eq!(told[0]["pressure"], "calm", "{told}");
-    let evidence = told[0]["evidence"].to_string();
+    let (mut server, program) = start();
+    send_signal(program, "KILL");
+    assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "crash");
+    let exits: serde_json::Value = serde_json::from_slice(&server.get("/exits").body).unwrap();
+    let last = &exits[0]["last"];
+    assert!(last["rss"].as_u64().is_some_and(|rss| rss > 0 && rss < 64 << 20), "{exits}");
+    assert_eq!(exits[0]["pressure"], "calm", "{exits}");
+    let evidence = exits[0]["evidence"].to_string();
     assert!(evidence.contains("% of the limit when last seen"), "{evidence}");
-    // Guard and program at once, as when a container is killed; then another guard in the same place.
-    let program = until("the program", || children(server.pid()).into_iter().find(|it| *it != program));
-    server.signal("KILL");
+    // Guard and program are killed together, as with their container. Then another guard starts with the same directory.
+    let program = wait_for("the program", || child_pids(server.pid()).into_iter().find(|it| *it != program));
+    server.send_signal("KILL");
     server.wait();
-    until("the program to end", || (!lives(program)).then_some(()));
-    let (server, _) = guarded();
-    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "unknown");
+    wait_for("the program to exit", || (!is_alive(program)).then_some(()));
+    let (server, _) = start();
+    assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "unknown");
     assert!(server.get("/exits").text().contains("no process observed its exit"));
 }
 
-/// What a person sees who types `typed` when `when` is shown, at a terminal in which `heapbeat run` guards this script.
-fn at_a_terminal(script: &str, when: &str, typed: &[u8]) -> String {
-    let run = format!("exec {} run --side-port off -- sh -c '{script}'", heapbeat_test_support::binary());
+/// Runs `heapbeat run` with this script at a terminal, types `input` once `prompt` is on the screen, and returns the screen.
+fn run_at_terminal(script: &str, prompt: &str, input: &[u8]) -> String {
+    let run =
+        format!("exec {} run --side-port off -- sh -c '{script}'", heapbeat_test_support::binary_path());
     let mut command = Command::new("script");
     command.args(["-qec", &run, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let shown = Arc::<Mutex<String>>::default();
-    let seen = Arc::clone(&shown);
+    let (mut keyboard, mut terminal) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let output = Arc::<Mutex<String>>::default();
+    let written = Arc::clone(&output);
     let reader = thread::spawn(move || {
         let mut chunk = [0; 1024];
-        while let Ok(count @ 1..) = screen.read(&mut chunk) {
-            seen.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..count]));
+        while let Ok(count @ 1..) = terminal.read(&mut chunk) {
+            written.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..count]));
         }
     });
-    until(when, || shown.lock().unwrap().contains(when).then_some(()));
-    keys.write_all(typed).unwrap();
-    let ended = heapbeat_test_support::within(heapbeat_test_support::PATIENCE, || child.try_wait().unwrap());
+    wait_for(prompt, || output.lock().unwrap().contains(prompt).then_some(()));
+    keyboard.write_all(input).unwrap();
+    let exited =
+        heapbeat_test_support::poll_for(heapbeat_test_support::DEADLINE, || child.try_wait().unwrap());
     let _ = child.kill();
     reader.join().unwrap();
-    let shown = shown.lock().unwrap().clone();
-    assert!(ended.is_some_and(|status| status.success()), "{ended:?} {shown}");
-    shown
+    let screen = output.lock().unwrap().clone();
+    assert!(exited.is_some_and(|status| status.success()), "{exited:?} {screen}");
+    screen
 }
 
 #[test]
 fn a_program_at_a_terminal_can_read_from_it() {
-    let shown = at_a_terminal("echo ask me; read word; echo \"you said $word\"", "\r\nask me", b"hello\n");
-    assert!(shown.contains("you said hello"), "{shown}");
+    let screen = run_at_terminal("echo ask me; read word; echo \"you said $word\"", "\r\nask me", b"hello\n");
+    assert!(screen.contains("you said hello"), "{screen}");
 }
 
 #[test]
-fn ctrl_c_reaches_a_program_at_a_terminal_once_and_ends_the_guard_with_it() {
+fn ctrl_c_at_a_terminal_reaches_the_program_once_and_ends_the_guard() {
     let script = "n=0; trap \"n=\\$((n+1))\" INT; echo running; while [ $n = 0 ]; do sleep 0.1; done; sleep 1; \
                   echo \"interrupted $n times\"; exit 0";
-    let shown = at_a_terminal(script, "\r\nrunning", b"\x03");
-    assert!(shown.contains("interrupted 1 times"), "{shown}");
+    let screen = run_at_terminal(script, "\r\nrunning", b"\x03");
+    assert!(screen.contains("interrupted 1 times"), "{screen}");
 }
 
 #[test]
 fn a_program_does_not_outlive_its_guard() {
-    let mut server = guard(&[], "exec sleep 600");
-    let running = until("the program", || children(server.pid()).into_iter().next());
-    until("its health", || (server.get("/health").status == 200).then_some(()));
-    server.signal("KILL");
+    let mut server = guard_script(&[], "exec sleep 600");
+    let running = wait_for("the program", || child_pids(server.pid()).into_iter().next());
+    wait_for("/health to answer", || (server.get("/health").status == 200).then_some(()));
+    server.send_signal("KILL");
     server.wait();
-    until("the program to end", || (!lives(running)).then_some(()));
+    wait_for("the program to exit", || (!is_alive(running)).then_some(()));
 }
 
 #[test]
-fn a_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
+fn a_process_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
     let directory = tempfile::tempdir().unwrap();
-    let asked = directory.path().join("asked");
+    let shrink_requested = directory.path().join("asked");
     let program = directory.path().join("grow.py");
-    // The memory is in a child of what was started. It stops growing, and ends, should nobody end it.
+    // The memory is held by a child of the started process, which stops growing at 300 MB and exits if the test fails.
     fs::write(
         &program,
         "import os, sys, time\nparent=os.getpid()\nif os.fork():\n  os.wait()\nelse:\n  \
@@ -167,49 +172,52 @@ fn a_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
          if len(kept) < 300: kept.append(bytes([1])*(1<<20))\n    time.sleep(0.05)\n",
     )
     .unwrap();
-    let Some(python) = python() else { return };
-    let shrink = format!("touch {}", asked.display());
+    let Some(python) = find_python() else { return };
+    let shrink = format!("touch {}", shrink_requested.display());
     let growing = directory.path().join("growing");
     let arguments = ["--limit", "120MB", "--ready-after", "1s", "--shrink-command", &shrink];
-    let server = guard(&arguments, &format!("exec {python} {} {}", program.display(), growing.display()));
-    until("the replacement", || (server.logged("recycled: worker").len() == 1).then_some(()));
-    assert!(asked.exists(), "it was asked to shrink first");
-    assert_eq!(server.exit(0)["heapbeat.exit.kind"], "recycle");
+    let server =
+        guard_script(&arguments, &format!("exec {python} {} {}", program.display(), growing.display()));
+    wait_for("the replacement", || (server.log_events("recycled: worker").len() == 1).then_some(()));
+    assert!(shrink_requested.exists(), "the program was not asked to shrink first");
+    assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "recycle");
     let first = fs::read_to_string(&growing).unwrap().lines().next().unwrap().parse().unwrap();
-    until("the child that grew to end with its parent", || (!lives(first)).then_some(()));
+    wait_for("the child that grew to exit with its parent", || (!is_alive(first)).then_some(()));
 }
 
 #[test]
-fn a_program_that_takes_its_socket_is_replaced_without_a_gap() {
+fn a_program_with_a_passed_socket_is_replaced_without_a_failed_request() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("serve.py");
-    // As sd_listen_fds(3) has it: the socket is descriptor 3, if LISTEN_PID is this process.
+    // The socket is descriptor 3 if LISTEN_PID is this process; see sd_listen_fds(3).
     fs::write(
         &program,
         "import os, socket, signal, sys\nassert os.environ['LISTEN_PID'] == str(os.getpid())\n\
          s = socket.socket(fileno=3)\nstop = False\n\
-         def leave(*_):\n  global stop\n  stop = True\n\
-         signal.signal(signal.SIGTERM, leave)\ns.settimeout(0.2)\n\
+         def stop_serving(*_):\n  global stop\n  stop = True\n\
+         signal.signal(signal.SIGTERM, stop_serving)\ns.settimeout(0.2)\n\
          while not stop:\n  try:\n    c, _ = s.accept()\n  except (TimeoutError, BlockingIOError):\n    continue\n  c.settimeout(5)\n  c.recv(4096)\n  \
          c.sendall(b'HTTP/1.1 200 OK\\r\\nconnection: close\\r\\ncontent-length: 2\\r\\n\\r\\nok')\n  c.close()\n",
     )
     .unwrap();
-    let Some(python) = python() else { return };
-    let server =
-        guard(&["--listen", "0", "--ready-after", "1s"], &format!("exec {python} {}", program.display()));
-    let port = server.said("the program is at port")["server.port"].as_u64().unwrap();
+    let Some(python) = find_python() else { return };
+    let server = guard_script(
+        &["--listen", "0", "--ready-after", "1s"],
+        &format!("exec {python} {}", program.display()),
+    );
+    let port = server.wait_for_log("the program is at port")["server.port"].as_u64().unwrap();
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).unwrap());
     let request = b"GET / HTTP/1.1\r\nhost: t\r\n\r\n";
-    assert_eq!(ask(connect(address), "GET", request).text(), "ok");
-    until("the program to be ready", || {
-        server.signal("USR2");
-        (!server.logged("starting a fresh worker").is_empty()).then_some(())
+    assert_eq!(send_request(connect(address), "GET", request).text(), "ok");
+    wait_for("the program to be ready", || {
+        server.send_signal("USR2");
+        (!server.log_events("starting a fresh worker").is_empty()).then_some(())
     });
     let mut answered = 0;
-    until("the replacement", || {
-        assert_eq!(ask(connect(address), "GET", request).text(), "ok");
+    wait_for("the replacement", || {
+        assert_eq!(send_request(connect(address), "GET", request).text(), "ok");
         answered += 1;
-        (!server.logged("worker 1 was recycled").is_empty()).then_some(())
+        (!server.log_events("worker 1 was recycled").is_empty()).then_some(())
     });
     assert!(answered > 0);
 }

@@ -23,7 +23,7 @@ fn another_decoder_reads_what_was_written() {
         comment: "said",
     });
 
-    let read = decoded::Profile::read(&written);
+    let read = decoded::Profile::decode_bytes(&written);
     let [first, second] = &*read.sample else { panic!("{read:?}") };
     assert_eq!(read.stack(first), [("inlined", "a.rs", 7), ("leaf", "a.rs", 300), ("main", "m.rs", 1)]);
     assert_eq!(read.stack(second), [("main", "m.rs", 1)]);

@@ -2,7 +2,7 @@
 //!
 //! The server listens on a port that the system chooses and reads it from the log, so tests never race for a port. Tests wait for
 //! conditions, up to a deadline that a slow machine does not reach.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 pub mod load;
 pub mod openmetrics;
@@ -21,34 +21,34 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Deadline of a condition, much longer than it takes on a slow machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A running `heapbeat serve --demo`; killed when dropped.
+/// A running `heapbeat serve --demo`. Dropping it kills the process.
 pub struct Server {
     child: Child,
     /// The port that it listens on.
     pub port: u16,
-    /// Whether the process is a supervisor whose child serves.
-    guarded: bool,
-    /// Open sockets of the server without clients.
+    /// Whether the process is a supervisor, whose child process serves.
+    supervised: bool,
+    /// Number of sockets that the server has open before any client connects.
     own_sockets: usize,
     log: Arc<Mutex<Vec<Value>>>,
 }
 
-/// A response.
+/// An HTTP response.
 #[derive(Debug)]
-pub struct Reply {
+pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Names in lower case.
+    /// Names, in lower case, and values of the headers.
     pub headers: Vec<(String, String)>,
     /// The body, without its framing.
     pub body: Vec<u8>,
 }
 
-/// Path of the program under test: `HEAPBEAT_BIN`, or the program that cargo built for this test, which is in the directory above that
-/// of the test.
-pub fn binary() -> String {
+/// Returns the path of the program under test: `HEAPBEAT_BIN`, or the program that cargo built for this test, which is in the
+/// directory above that of the test.
+pub fn binary_path() -> String {
     std::env::var("HEAPBEAT_BIN").unwrap_or_else(|_| {
         let test = std::env::current_exe().unwrap();
         let built = test.ancestors().nth(2).unwrap().join("heapbeat");
@@ -56,9 +56,9 @@ pub fn binary() -> String {
     })
 }
 
-/// The program with an environment of `variables` only.
-pub fn heapbeat(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    command(&binary(), arguments, variables)
+/// Returns a command that runs the program with an environment of only `variables`.
+pub fn heapbeat_command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    command(&binary_path(), arguments, variables)
 }
 
 fn command(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -71,141 +71,143 @@ fn command(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Com
 impl Server {
     /// Starts a server with these variables, and waits until it listens.
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        Self::start_by(&[], variables)
+        Self::start_through(&[], variables)
     }
 
-    /// Starts a server through another program, which gets the command as its last arguments.
-    pub fn start_by(starter: &[&str], variables: &[(&str, &str)]) -> Self {
-        let binary = binary();
-        let whole: Vec<&str> =
+    /// Starts a server through another program, such as `sh` or `unshare`, which gets the command line as its last arguments.
+    pub fn start_through(starter: &[&str], variables: &[(&str, &str)]) -> Self {
+        let binary = binary_path();
+        let arguments: Vec<&str> =
             starter.iter().copied().chain([&*binary, "serve", "--demo", "--port", "0"]).collect();
-        Self::up(command(whole[0], &whole[1..], variables))
+        Self::spawn(command(arguments[0], &arguments[1..], variables))
     }
 
-    /// Runs a command, and waits until it logs its port; with several ports, that of `/health`.
-    pub fn up(mut command: Command) -> Self {
+    /// Runs a command, and waits until it logs its port. If it logs several ports, the port of `/health` comes first.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (listening, port) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let kept = Arc::clone(&log);
+        let events = Arc::clone(&log);
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
                 if let Some(port) = event["server.port"].as_u64() {
                     let _ = listening.send(u16::try_from(port).unwrap());
                 }
-                kept.lock().unwrap().push(event);
+                events.lock().unwrap().push(event);
             }
         });
-        match port.recv_timeout(PATIENCE).ok() {
+        match port.recv_timeout(DEADLINE).ok() {
             Some(port) => {
-                // Whoever listens is there: its parent, or the process itself.
-                let worker = newest_child(child.id());
-                let own_sockets = sockets(worker.unwrap_or(child.id()));
-                Server { child, port, guarded: worker.is_some(), own_sockets, log }
+                // The process that listens has started by now: a child, or the process itself.
+                let worker = newest_child_pid(child.id());
+                let own_sockets = count_sockets(worker.unwrap_or(child.id()));
+                Server { child, port, supervised: worker.is_some(), own_sockets, log }
             }
-            None => panic!("the server did not come up: {:?} {:?}", child.wait(), log.lock().unwrap()),
+            None => panic!("the server did not start: {:?} {:?}", child.wait(), log.lock().unwrap()),
         }
     }
 
-    /// Id of the started process: the supervisor, if there is one.
+    /// Returns the id of the started process: the supervisor, if there is one.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Id of the process that serves: the supervisor's newest child, or the started process. Waits for a child if there is none.
-    pub fn worker(&self) -> u32 {
-        if !self.guarded {
+    /// Returns the id of the process that serves: the supervisor's newest child, or the started process. Waits if there is no child.
+    pub fn worker_pid(&self) -> u32 {
+        if !self.supervised {
             return self.pid();
         }
-        until("a worker", || newest_child(self.pid()))
+        wait_for("a worker", || newest_child_pid(self.pid()))
     }
 
-    /// The address that it listens on.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
     }
 
-    /// Opens a connection to it.
+    /// Opens a connection to the server.
     pub fn connect(&self) -> TcpStream {
         connect(self.address())
     }
 
     /// Sends a GET on a connection of its own.
-    pub fn get(&self, path: &str) -> Reply {
-        self.ask("GET", path)
+    pub fn get(&self, path: &str) -> Response {
+        self.request("GET", path)
     }
 
     /// Sends a request without a body on a connection of its own.
-    pub fn ask(&self, method: &str, path: &str) -> Reply {
+    pub fn request(&self, method: &str, path: &str) -> Response {
         let request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-        ask(self.connect(), method, request.as_bytes())
+        send_request(self.connect(), method, request.as_bytes())
     }
 
-    /// The parsed body of `/health`.
+    /// Requests `/health` and parses its body.
     pub fn health(&self) -> Value {
         serde_json::from_slice(&self.get("/health").body).unwrap()
     }
 
     /// Sends a signal to the process that was started.
-    pub fn signal(&self, name: &str) {
-        signal(self.pid(), name);
+    pub fn send_signal(&self, name: &str) {
+        send_signal(self.pid(), name);
     }
 
-    /// Exits logged so far, as `kind`, or `probably kind`, oldest first.
-    pub fn exits(&self) -> Vec<String> {
+    /// Returns the exits logged so far, oldest first, as `kind`, or `probably kind` if the kind is not certain.
+    pub fn exit_kinds(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
-        let told = log.iter().filter_map(|event| Some((event["heapbeat.exit.kind"].as_str()?, event)));
-        told.map(|(kind, event)| {
-            let sure = event["heapbeat.exit.sure"] == true || kind == "unknown";
-            if sure { kind.to_owned() } else { format!("probably {kind}") }
-        })
-        .collect()
+        let exits = log.iter().filter_map(|event| Some((event["heapbeat.exit.kind"].as_str()?, event)));
+        exits
+            .map(|(kind, event)| {
+                let sure = event["heapbeat.exit.sure"] == true || kind == "unknown";
+                if sure { kind.to_owned() } else { format!("probably {kind}") }
+            })
+            .collect()
     }
 
-    /// Waits for the `n`th exit, and returns its line in the log.
-    pub fn exit(&self, n: usize) -> Value {
-        until("an exit", || {
+    /// Waits for the `n`th exit, counted from 0, and returns its event in the log.
+    pub fn wait_for_exit(&self, n: usize) -> Value {
+        wait_for("an exit", || {
             let log = self.log.lock().unwrap();
             log.iter().filter(|event| event["heapbeat.exit.kind"].is_string()).nth(n).cloned()
         })
     }
 
-    /// Kills supervisor and worker at the same time, as a container runtime does.
-    pub fn kill_whole(&mut self) {
-        let worker = self.worker();
-        signal(worker, "STOP");
-        self.signal("KILL");
+    /// Kills the supervisor and its worker at the same time, as a container runtime does.
+    pub fn kill_all(&mut self) {
+        let worker = self.worker_pid();
+        send_signal(worker, "STOP");
+        self.send_signal("KILL");
         self.wait();
-        signal(worker, "KILL");
-        until("the worker to end", || (!lives(worker)).then_some(()));
+        send_signal(worker, "KILL");
+        wait_for("the worker to exit", || (!is_alive(worker)).then_some(()));
     }
 
-    /// Waits for the exit of the started process.
+    /// Waits until the started process exits.
     pub fn wait(&mut self) -> ExitStatus {
-        until("the server to end", || self.child.try_wait().unwrap())
+        wait_for("the server to exit", || self.child.try_wait().unwrap())
     }
 
-    /// Whether the process that was started is still there.
+    /// Returns whether the started process is still running.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Asks for a fresh worker until one is started. A single signal could come too early: a supervisor learns a moment after
-    /// everybody else that its worker is ready.
+    /// Requests a recycle until a fresh worker is started. One signal may be too early, as the supervisor learns that its worker is
+    /// ready a moment after clients do.
     pub fn recycle(&self) {
-        let counts = || ["starting a fresh worker", "is still starting"].map(|text| self.logged(text).len());
-        until("a fresh worker", || {
+        let counts =
+            || ["starting a fresh worker", "is still starting"].map(|text| self.log_events(text).len());
+        wait_for("a fresh worker", || {
             let before = counts();
-            self.signal("USR2");
-            until("an answer", || (counts() != before).then_some(()));
+            self.send_signal("USR2");
+            wait_for("a reaction to the signal", || (counts() != before).then_some(()));
             (counts()[0] > before[0]).then_some(())
         });
     }
 
-    /// Events logged so far whose message contains `text`.
-    pub fn logged(&self, text: &str) -> Vec<Value> {
+    /// Returns the events logged so far whose message contains `text`.
+    pub fn log_events(&self, text: &str) -> Vec<Value> {
         let log = self.log.lock().unwrap();
         log.iter()
             .filter(|event| event["message"].as_str().is_some_and(|m| m.contains(text)))
@@ -213,21 +215,21 @@ impl Server {
             .collect()
     }
 
-    /// Waits for an event whose message contains `text`. A response over a socket may arrive before its log line.
-    pub fn said(&self, text: &str) -> Value {
-        until(text, || self.logged(text).pop())
+    /// Waits for an event whose message contains `text`, and returns the latest. A response may arrive before its log line.
+    pub fn wait_for_log(&self, text: &str) -> Value {
+        wait_for(text, || self.log_events(text).pop())
     }
 
-    /// Number of open connections of clients.
-    pub fn clients(&self) -> usize {
-        sockets(self.worker()) - self.own_sockets
+    /// Returns the number of open connections of clients.
+    pub fn client_connections(&self) -> usize {
+        count_sockets(self.worker_pid()) - self.own_sockets
     }
 
-    /// A line of the worker's `/proc/<pid>/status`, in bytes.
-    pub fn kernel(&self, key: &str) -> u64 {
-        // A worker may have ended a moment ago; then there is another, or will be.
-        until("a worker", || {
-            let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker())).ok()?;
+    /// Returns a value of the worker's `/proc/<pid>/status`, such as `VmRSS`, in bytes.
+    pub fn proc_status(&self, key: &str) -> u64 {
+        // If the worker has just exited, another one follows.
+        wait_for("a worker", || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker_pid())).ok()?;
             let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
             Some(line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024)
         })
@@ -247,34 +249,35 @@ impl Drop for Server {
     }
 }
 
-impl Reply {
-    /// The value of a header, by its name in lower case.
+impl Response {
+    /// Returns the value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
-/// Opens a connection whose reads and writes time out after [`PATIENCE`].
+/// Opens a connection whose reads and writes time out after [`DEADLINE`].
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
     stream
 }
 
 /// Sends a request and reads its response.
-pub fn ask(mut stream: TcpStream, method: &str, request: &[u8]) -> Reply {
+pub fn send_request(mut stream: TcpStream, method: &str, request: &[u8]) -> Response {
     stream.write_all(request).unwrap();
-    reply(&mut BufReader::new(stream), method).unwrap()
+    read_response(&mut BufReader::new(stream), method).unwrap()
 }
 
-/// Reads a response: its head, and its body by the content length. `None` if the connection ends before a response.
-pub fn reply(stream: &mut impl BufRead, method: &str) -> Option<Reply> {
+/// Reads a response: its head, and as much body as `content-length` gives. Returns `None` if the connection is closed before a
+/// response.
+pub fn read_response(stream: &mut impl BufRead, method: &str) -> Option<Response> {
     let mut line = String::new();
     if !matches!(stream.read_line(&mut line), Ok(read) if read > 0) {
         return None;
@@ -287,26 +290,27 @@ pub fn reply(stream: &mut impl BufRead, method: &str) -> Option<Reply> {
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
-    let mut reply = Reply { status, headers, body: Vec::new() };
-    let length: u64 = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut response = Response { status, headers, body: Vec::new() };
+    let length: u64 = response.header("content-length").map_or(0, |length| length.parse().unwrap());
     if method != "HEAD" {
-        stream.take(length).read_to_end(&mut reply.body).unwrap();
-        assert_eq!(reply.body.len() as u64, length, "the answer broke off");
+        stream.take(length).read_to_end(&mut response.body).unwrap();
+        assert_eq!(response.body.len() as u64, length, "the body ended early");
     }
-    Some(reply)
+    Some(response)
 }
 
-/// Polls `question` until it returns a value. Panics after [`PATIENCE`].
-pub fn until<T>(what: &str, question: impl FnMut() -> Option<T>) -> T {
-    within(PATIENCE, question).unwrap_or_else(|| panic!("waited {PATIENCE:?} in vain for {what}"))
+/// Polls `condition` until it returns a value. Panics after [`DEADLINE`] with a message that contains `awaited`.
+pub fn wait_for<T>(awaited: &str, condition: impl FnMut() -> Option<T>) -> T {
+    poll_for(DEADLINE, condition)
+        .unwrap_or_else(|| panic!("timed out after {DEADLINE:?} waiting for {awaited}"))
 }
 
-/// Polls `question` for at most `time`.
-pub fn within<T>(time: Duration, mut question: impl FnMut() -> Option<T>) -> Option<T> {
+/// Polls `condition` until it returns a value, for at most `time`.
+pub fn poll_for<T>(time: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + time;
     loop {
-        if let Some(answer) = question() {
-            return Some(answer);
+        if let Some(value) = condition() {
+            return Some(value);
         }
         if Instant::now() >= deadline {
             return None;
@@ -315,47 +319,47 @@ pub fn within<T>(time: Duration, mut question: impl FnMut() -> Option<T>) -> Opt
     }
 }
 
-/// Waits between two polls; no test depends on the duration.
-#[expect(clippy::disallowed_methods, reason = "a poll that does not spin")]
+/// Waits between two polls. No test depends on the duration.
+#[expect(clippy::disallowed_methods, reason = "a poll must not spin")]
 fn pause() {
     thread::sleep(Duration::from_millis(10));
 }
 
 /// Sends a signal with the program `kill`.
-pub fn signal(pid: u32, name: &str) {
+pub fn send_signal(pid: u32, name: &str) {
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
-/// Whether a process runs, and is not a zombie.
-pub fn lives(pid: u32) -> bool {
+/// Returns whether a process exists and is not a zombie.
+pub fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// Ids of the child processes of `pid`.
-pub fn children(pid: u32) -> Vec<u32> {
+/// Returns the ids of the child processes of `pid`.
+pub fn child_pids(pid: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").unwrap();
     let names = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    names.filter(|child| parent(*child) == Some(pid)).collect()
+    names.filter(|child| parent_pid(*child) == Some(pid)).collect()
 }
 
-/// The child that started last, by its start time: process ids wrap around.
-fn newest_child(pid: u32) -> Option<u32> {
-    children(pid).into_iter().max_by_key(|child| stat(*child, 22))
+/// Returns the child process that started last, by its start time, as process ids wrap around.
+fn newest_child_pid(pid: u32) -> Option<u32> {
+    child_pids(pid).into_iter().max_by_key(|child| stat(*child, 22))
 }
 
-fn parent(pid: u32) -> Option<u32> {
+fn parent_pid(pid: u32) -> Option<u32> {
     u32::try_from(stat(pid, 4)?).ok()
 }
 
-/// A field of `/proc/<pid>/stat`, numbered as in proc(5); the second is a name in parentheses.
+/// Returns a field of `/proc/<pid>/stat`, numbered as in proc(5). The second field is a name in parentheses.
 fn stat(pid: u32, field: usize) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(field - 3)?.parse().ok()
 }
 
-/// CPU time of a process without its children, in seconds.
+/// Returns the CPU time of a process without its children, in seconds.
 pub fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
@@ -363,8 +367,8 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     ticks / rustix::param::clock_ticks_per_second() as f64
 }
 
-/// Number of open sockets of a process.
-fn sockets(pid: u32) -> usize {
+/// Returns the number of open sockets of a process.
+fn count_sockets(pid: u32) -> usize {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()

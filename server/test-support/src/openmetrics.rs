@@ -1,30 +1,30 @@
-//! A strict reader of OpenMetrics 1.0 text, written from its specification and not from our writer.
+//! A strict parser of OpenMetrics 1.0 text, written from the specification and independent of the writer under test.
 
-#![allow(clippy::float_cmp, reason = "a 1 that was written is a 1 that is read")]
+#![allow(clippy::float_cmp, reason = "0 and 1 are parsed exactly")]
 
 use std::collections::HashSet;
 
 /// One metric family.
 #[derive(Debug)]
 pub struct Family {
-    /// Its name, without the suffix of its type.
+    /// The name, without the suffix of the type.
     pub name: String,
-    /// Its type: counter, gauge, info or stateset.
+    /// The type: counter, gauge, info or stateset.
     pub kind: String,
-    /// Its samples, in the order of the text.
+    /// The samples, in the order of the text.
     pub samples: Vec<Sample>,
 }
 
-/// One sample.
+/// One sample of a family.
 #[derive(Debug)]
 pub struct Sample {
-    /// Names and values, in the order of the text.
+    /// Names and values of the labels, in the order of the text.
     pub labels: Vec<(String, String)>,
-    /// The number.
+    /// The value.
     pub value: f64,
 }
 
-/// All families, or the first thing that is against the rules.
+/// Parses all families. Returns an error that describes the first violation of the specification.
 pub fn parse(text: &str) -> Result<Vec<Family>, String> {
     let body = text.strip_suffix("# EOF\n").ok_or("the last line is not # EOF")?;
     let mut families: Vec<Family> = Vec::new();
@@ -35,19 +35,19 @@ pub fn parse(text: &str) -> Result<Vec<Family>, String> {
         let (name, kind) = line
             .strip_prefix("# TYPE ")
             .and_then(|rest| rest.split_once(' '))
-            .ok_or(format!("a family begins with its type: {line}"))?;
+            .ok_or(format!("expected `# TYPE`, got: {line}"))?;
         if !is_name(name) || !names.insert(name.to_owned()) {
-            return Err(format!("{name} is no name, or has been there before"));
+            return Err(format!("{name} is not a valid name, or is used twice"));
         }
         if !["counter", "gauge", "info", "stateset"].contains(&kind) {
-            return Err(format!("{kind} is no type that is used here"));
+            return Err(format!("{kind} is not an expected type"));
         }
         if let Some(unit) = lines.next_if(|line| line.starts_with("# UNIT ")) {
             let unit = unit
                 .strip_prefix(&format!("# UNIT {name} "))
-                .ok_or(format!("a unit of another family: {unit}"))?;
+                .ok_or(format!("the unit of another family: {unit}"))?;
             if !name.ends_with(&format!("_{unit}")) || kind == "info" || kind == "stateset" {
-                return Err(format!("{name} may not have the unit {unit}"));
+                return Err(format!("{name} must not have the unit {unit}"));
             }
         }
         let help = lines
@@ -67,12 +67,12 @@ pub fn parse(text: &str) -> Result<Vec<Family>, String> {
             let rest = line
                 .strip_prefix(&format!("{name}{suffix}"))
                 .ok_or(format!("not a sample of {name}: {line}"))?;
-            let sample = sample(rest).ok_or(format!("not a sample: {line}"))?;
+            let sample = parse_sample(rest).ok_or(format!("not a sample: {line}"))?;
             check(name, kind, &sample).map_err(|wrong| format!("{wrong}: {line}"))?;
             let mut labels = sample.labels.clone();
             labels.sort();
             if !series.insert((name.to_owned(), labels)) {
-                return Err(format!("the same series twice: {line}"));
+                return Err(format!("duplicate series: {line}"));
             }
             samples.push(sample);
         }
@@ -83,19 +83,19 @@ pub fn parse(text: &str) -> Result<Vec<Family>, String> {
 
 fn check(name: &str, kind: &str, sample: &Sample) -> Result<(), &'static str> {
     let state = sample.labels.iter().any(|(label, _)| label == name);
-    let fine = match kind {
+    let valid = match kind {
         "counter" => sample.value >= 0.0,
         "info" => sample.value == 1.0 && !sample.labels.is_empty(),
         "stateset" => (sample.value == 0.0 || sample.value == 1.0) && state,
         _ => true,
     };
-    if fine { Ok(()) } else { Err("a value or label that its type does not have") }
+    if valid { Ok(()) } else { Err("the type does not allow this value or label") }
 }
 
-/// What comes after the name: labels in braces, or none; one space; a number.
-fn sample(rest: &str) -> Option<Sample> {
+/// Parses the part of a sample after its name: labels in braces, if any, one space, and a number.
+fn parse_sample(rest: &str) -> Option<Sample> {
     let (labels, value) = match rest.strip_prefix('{') {
-        Some(rest) => labels(rest)?,
+        Some(rest) => parse_labels(rest)?,
         None => (Vec::new(), rest),
     };
     let value = value.strip_prefix(' ')?;
@@ -109,7 +109,7 @@ fn sample(rest: &str) -> Option<Sample> {
     Some(Sample { labels, value })
 }
 
-fn labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
+fn parse_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
     let mut labels: Vec<(String, String)> = Vec::new();
     loop {
         let (name, after) = rest.split_once("=\"")?;

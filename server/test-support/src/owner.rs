@@ -1,4 +1,4 @@
-//! Sends the signed requests of the owner.
+//! Sends signed requests, as the owner's edge does.
 
 use std::time::SystemTime;
 
@@ -7,51 +7,51 @@ use heapbeat_shared::report::Report;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
 
-use crate::{Reply, Server, ask};
+use crate::{Response, Server, send_request};
 
-/// A secret from its text.
-pub fn secret(text: &str) -> Secret {
+/// Parses a secret.
+pub fn parse_secret(text: &str) -> Secret {
     Secret::new(text).unwrap()
 }
 
-/// The time by this machine's clock.
-#[expect(clippy::disallowed_methods, reason = "the server compares with its own")]
+/// Returns the time by this machine's clock.
+#[expect(clippy::disallowed_methods, reason = "the server compares it with its own clock")]
 pub fn now() -> UnixMillis {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     UnixMillis(since.as_millis().try_into().unwrap())
 }
 
-/// A random nonce.
-pub fn nonce() -> Nonce {
+/// Returns a random nonce.
+pub fn random_nonce() -> Nonce {
     let mut bytes = [0; NONCE_BYTES];
     getrandom::fill(&mut bytes).unwrap();
     Nonce(bytes)
 }
 
-/// Sends a request without a body, with these signatures.
-pub fn send(server: &Server, method: &str, target: &str, headers: &[String]) -> Reply {
-    let signatures: Vec<String> = headers.iter().map(|value| format!("{HEADER}: {value}\r\n")).collect();
+/// Sends a request without a body, with one signature header for each of `signatures`.
+pub fn send_with_signatures(server: &Server, method: &str, target: &str, signatures: &[String]) -> Response {
+    let headers: Vec<String> = signatures.iter().map(|value| format!("{HEADER}: {value}\r\n")).collect();
     let head =
-        format!("{method} {target} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{}\r\n", signatures.concat());
-    ask(server.connect(), method, head.as_bytes())
+        format!("{method} {target} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{}\r\n", headers.concat());
+    send_request(server.connect(), method, head.as_bytes())
 }
 
-/// The answer to a signed `GET`, its own signature checked where it has one.
-pub fn get(server: &Server, with: &str, target: &str) -> Reply {
-    let (secret, nonce) = (secret(with), nonce());
+/// Sends a signed `GET`, and verifies the signature of the response if it has one.
+pub fn get_signed(server: &Server, secret: &str, target: &str) -> Response {
+    let (secret, nonce) = (parse_secret(secret), random_nonce());
     let signature = secret.sign_request("GET", target, now(), nonce).to_string();
-    let reply = send(server, "GET", target, &[signature]);
-    if let Some(signature) = reply.header(HEADER) {
-        secret.verify_response(nonce, &reply.body, signature).unwrap();
+    let response = send_with_signatures(server, "GET", target, &[signature]);
+    if let Some(signature) = response.header(HEADER) {
+        secret.verify_response(nonce, &response.body, signature).unwrap();
     }
-    reply
+    response
 }
 
-/// The report after `query`, checked as a reader has to.
-pub fn report(server: &Server, with: &str, query: &str) -> (Report, Series) {
-    let reply = get(server, with, &format!("/health{query}"));
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    assert_eq!(reply.header("cache-control"), Some("no-store"));
-    assert!(reply.header(HEADER).is_some(), "the report is signed");
-    Report::parse(&reply.body).unwrap()
+/// Requests the signed report with this query string, and parses it.
+pub fn fetch_report(server: &Server, secret: &str, query: &str) -> (Report, Series) {
+    let response = get_signed(server, secret, &format!("/health{query}"));
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert!(response.header(HEADER).is_some(), "the report must be signed");
+    Report::parse(&response.body).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Profiles read by a decoder that is not ours: `prost`, with the messages as `profile.proto` has them.
+//! Decodes pprof profiles with `prost` and messages written from `profile.proto`, independently of the encoder under test.
 
 #![expect(
     missing_docs,
@@ -104,9 +104,9 @@ pub struct Function {
 }
 
 impl Profile {
-    pub fn read(bytes: &[u8]) -> Self {
+    pub fn decode_bytes(bytes: &[u8]) -> Self {
         let profile = Profile::decode(bytes).unwrap();
-        assert_eq!(profile.string_table[0], "", "the format wants it so");
+        assert_eq!(profile.string_table[0], "", "the first string must be empty");
         profile
     }
 
@@ -114,7 +114,7 @@ impl Profile {
         &self.string_table[usize::try_from(index).unwrap()]
     }
 
-    /// Functions of a sample with their files and lines, innermost first.
+    /// Returns the functions of a sample with their files and lines, innermost first.
     pub fn stack(&self, sample: &Sample) -> Vec<(&str, &str, i64)> {
         let mut stack = Vec::new();
         for id in &sample.location_id {
@@ -128,7 +128,7 @@ impl Profile {
         stack
     }
 
-    /// The only label of a sample.
+    /// Returns the value of the label `route`, which must be the only label of the sample.
     pub fn route(&self, sample: &Sample) -> &str {
         let [label] = &*sample.label else { panic!("{sample:?}") };
         assert_eq!(self.text(label.key), "route");

@@ -1,4 +1,4 @@
-//! The same leak in a Node program under PM2, in a folder of its own.
+//! The same leak in a Node program under PM2, which is installed in a temporary folder.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::super::{LEAK, pause, seconds};
 use heapbeat_test_support::load::Load;
-use heapbeat_test_support::until;
+use heapbeat_test_support::wait_for;
 
 const VERSION: &str = "7.0.4";
 
@@ -43,14 +43,14 @@ pub(crate) fn leak() {
     };
     pm2(&["start", "app.js", "--name", "app", "--max-memory-restart", "200M"]);
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    until("the program to listen", || std::net::TcpStream::connect(address).ok());
+    wait_for("the program to listen", || std::net::TcpStream::connect(address).ok());
     let load = Load::start(address, LEAK);
     pause(seconds());
-    let tally = load.stop();
-    let told = pm2(&["jlist"]);
-    let restarts = told.split("\"restart_time\":").nth(1).and_then(|rest| rest.split([',', '}']).next());
+    let counts = load.stop();
+    let list = pm2(&["jlist"]);
+    let restarts = list.split("\"restart_time\":").nth(1).and_then(|rest| rest.split([',', '}']).next());
     println!(
-        "PM2 {VERSION}, {} s: {tally:?}, restarts {}",
+        "PM2 {VERSION}, {} s: {counts:?}, restarts {}",
         seconds().as_secs(),
         restarts.unwrap_or("unknown")
     );

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Uri;
 
-use crate::http_client::http_client;
+use crate::http_client::build_http_client;
 
 /// Longest wait for a response.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,29 +24,29 @@ pub(super) struct AdminClient {
     token: String,
 }
 
-/// The edge did not apply the monitors.
+/// The reason why the edge did not apply the monitors.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AdminError {
-    /// Not an address.
+    /// The text is not the address of an edge.
     #[error("`{0}` is not the address of an edge, which looks like https://heapbeat.example.workers.dev")]
     Url(String),
-    /// The token would go over the network unencrypted.
-    #[error("{0} is not encrypted, so others could read the token; use https")]
+    /// The token would be sent unencrypted.
+    #[error("{0} would send the token unencrypted; use https")]
     Plain(String),
     /// The token is missing.
     #[error("HEAPBEAT_ADMIN_TOKEN is not set; it must have the value of the Worker's secret ADMIN_TOKEN")]
     NoToken,
-    /// The edge did not answer.
+    /// The edge did not respond.
     #[error("{0}: {1}")]
     Unreachable(String, String),
-    /// The edge answered with an error.
+    /// The edge responded with an error.
     #[error("{address} answered {status}: {detail}")]
     Refused {
         /// Address of the request.
         address: String,
         /// Status of the response.
         status: u16,
-        /// Detail of its problem document, or the usual meaning of the status.
+        /// Detail of the problem document, or the usual meaning of the status.
         detail: String,
     },
 }
@@ -67,7 +67,7 @@ impl AdminClient {
             _ => return Err(bad()),
         }
         let token = token.filter(|token| !token.trim().is_empty()).ok_or(AdminError::NoToken)?;
-        let agent = http_client(TIMEOUT);
+        let agent = build_http_client(TIMEOUT);
         let address = format!("{scheme}://{authority}/api/v1/admin/monitors");
         Ok(AdminClient { agent, address, token: token.trim().to_owned() })
     }
@@ -94,25 +94,25 @@ impl AdminClient {
             .map_err(unreachable)?;
         let refused = |detail: String| AdminError::Refused { address: self.address.clone(), status, detail };
         if !matches!(status, 200 | 422) {
-            return Err(refused(detail(status, &text)));
+            return Err(refused(error_detail(status, &text)));
         }
         let applied = serde_json::from_str(&text)
-            .map_err(|_| refused("the response is not that of an edge".to_owned()))?;
+            .map_err(|_| refused("the response is not from a heapbeat edge".to_owned()))?;
         Ok((applied, text))
     }
 }
 
-/// The detail of a problem document, or the usual meaning of the status.
-fn detail(status: u16, text: &str) -> String {
+/// Returns the detail of a problem document, or the usual meaning of the status.
+fn error_detail(status: u16, text: &str) -> String {
     let problem = serde_json::from_str::<Value>(text).ok();
     let problem = problem.as_ref().and_then(|problem| problem.get("detail")).and_then(Value::as_str);
     match (problem, status) {
         (Some(detail), _) => detail.chars().filter(|c| !c.is_control()).take(300).collect(),
         (None, 404) => "there is no heapbeat edge at this address, or an older version".to_owned(),
         (None, 300..400) => {
-            "a redirect, which is not followed with a token; use the final address".to_owned()
+            "it redirects, which is not followed with a token; use the final address".to_owned()
         }
-        (None, _) => "it gave no reason".to_owned(),
+        (None, _) => "the response has no details".to_owned(),
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_sent_encrypted_only() {
+    fn a_token_is_sent_only_over_an_encrypted_or_private_connection() {
         let token = || Some("0123456789abcdef".to_owned());
         let good = [
             "https://edge.example",
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn the_detail_of_an_error_is_shown_without_control_characters_and_cut() {
-        assert_eq!(detail(401, r#"{"detail":"wrong\n token"}"#), "wrong token");
-        assert_eq!(detail(500, r#"{"detail":5}"#), "it gave no reason");
-        assert_eq!(detail(503, &json!({ "detail": "x".repeat(1000) }).to_string()).len(), 300);
-        assert!(detail(404, "<html>").contains("no heapbeat edge"));
+        assert_eq!(error_detail(401, r#"{"detail":"wrong\n token"}"#), "wrong token");
+        assert_eq!(error_detail(500, r#"{"detail":5}"#), "the response has no details");
+        assert_eq!(error_detail(503, &json!({ "detail": "x".repeat(1000) }).to_string()).len(), 300);
+        assert!(error_detail(404, "<html>").contains("no heapbeat edge"));
     }
 }

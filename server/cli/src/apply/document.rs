@@ -1,4 +1,4 @@
-//! A `monitors.toml` as JSON for the edge, with the line of each setting.
+//! Reads a `monitors.toml` as JSON for the edge, with the line of each setting.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The entries, and the line of everything in them.
+/// The entries of a file, and the line of every value in them.
 #[derive(Debug)]
 pub(super) struct Document {
     /// The monitors, in the order of the file.
@@ -16,7 +16,7 @@ pub(super) struct Document {
     lines: BTreeMap<String, usize>,
 }
 
-/// The text is not a list of monitors.
+/// The reason why the text is not a list of monitors.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line}: {reason}")]
 pub(super) struct DocumentError {
@@ -25,15 +25,15 @@ pub(super) struct DocumentError {
 }
 
 impl Document {
-    /// Reads `[[monitors]]`, or `[[vars.MONITORS]]` as in wrangler.toml.
-    pub(super) fn read(text: &str) -> Result<Self, DocumentError> {
+    /// Parses `[[monitors]]`, or `[[vars.MONITORS]]` as in wrangler.toml.
+    pub(super) fn parse(text: &str) -> Result<Self, DocumentError> {
         let line = |span: &Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
         let error = |span: &Range<usize>, reason: String| DocumentError { line: line(span), reason };
         let root = DeTable::parse(text).map_err(|wrong| {
             let span = wrong.span().unwrap_or(0..0);
             error(&span, format!("the file is not TOML: {}", wrong.message()))
         })?;
-        let (monitors, vars) = (find(root.get_ref(), "monitors"), find(root.get_ref(), "vars"));
+        let (monitors, vars) = (find_value(root.get_ref(), "monitors"), find_value(root.get_ref(), "vars"));
         for (key, _) in root.get_ref() {
             if !matches!(key.get_ref().as_ref(), "monitors" | "vars") {
                 let reason =
@@ -42,7 +42,7 @@ impl Document {
             }
         }
         let of_wrangler = match vars.map(Spanned::get_ref) {
-            Some(DeValue::Table(vars)) => find(vars, "MONITORS"),
+            Some(DeValue::Table(vars)) => find_value(vars, "MONITORS"),
             _ => None,
         };
         let list = match (monitors, of_wrangler) {
@@ -67,12 +67,12 @@ impl Document {
         for (index, item) in items.iter().enumerate() {
             let position = format!("{LIST}[{index}]");
             lines.insert(position.clone(), line(&item.span()));
-            entries.push(value(item, &position, &mut lines, &line));
+            entries.push(convert_value(item, &position, &mut lines, &line));
         }
         Ok(Document { entries, lines })
     }
 
-    /// The line of a position, or of the innermost value around it that has one.
+    /// Returns the line of a position such as `monitors[0].url`, or of the innermost value around it that has a line.
     pub(super) fn line_of(&self, position: &str) -> Option<usize> {
         let mut position = position;
         loop {
@@ -84,12 +84,13 @@ impl Document {
     }
 }
 
-fn find<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<&'t Spanned<DeValue<'i>>> {
+/// Returns the value of a key.
+fn find_value<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<&'t Spanned<DeValue<'i>>> {
     table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
 }
 
-/// Converts a value to JSON, and records the lines of everything in it.
-fn value(
+/// Converts a value to JSON, and records the line of every value in it.
+fn convert_value(
     item: &Spanned<DeValue<'_>>,
     position: &str,
     lines: &mut BTreeMap<String, usize>,
@@ -100,7 +101,7 @@ fn value(
         DeValue::Boolean(bool) => Value::Bool(*bool),
         DeValue::Integer(integer) => {
             let digits = integer.as_str().replace('_', "");
-            // No setting takes such a large number; the edge shows it as it was written.
+            // No setting accepts a number that large; the error shows it as it was written.
             i64::from_str_radix(&digits, integer.radix()).map_or(Value::String(digits), Value::from)
         }
         DeValue::Float(float) => {
@@ -109,20 +110,20 @@ fn value(
         }
         DeValue::Datetime(datetime) => Value::String(datetime.to_string()),
         DeValue::Array(items) => {
-            let within = items.iter().enumerate().map(|(index, item)| {
+            let values = items.iter().enumerate().map(|(index, item)| {
                 let position = format!("{position}[{index}]");
                 lines.insert(position.clone(), line(&item.span()));
-                value(item, &position, lines, line)
+                convert_value(item, &position, lines, line)
             });
-            Value::Array(within.collect())
+            Value::Array(values.collect())
         }
         DeValue::Table(table) => {
-            let within = table.iter().map(|(key, item)| {
+            let values = table.iter().map(|(key, item)| {
                 let position = format!("{position}.{}", key.get_ref());
                 lines.insert(position.clone(), line(&key.span()));
-                (key.get_ref().to_string(), value(item, &position, lines, line))
+                (key.get_ref().to_string(), convert_value(item, &position, lines, line))
             });
-            Value::Object(within.collect::<Map<_, _>>())
+            Value::Object(values.collect::<Map<_, _>>())
         }
     }
 }
@@ -133,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    const TWO: &str = r#"# what we watch
+    const TWO_MONITORS: &str = r#"# our monitors
 [[monitors]]
 id = "a"
 kind = "http"
@@ -151,7 +152,7 @@ failure-threshold = 2
 
     #[test]
     fn every_setting_has_its_line() {
-        let document = Document::read(TWO).unwrap();
+        let document = Document::parse(TWO_MONITORS).unwrap();
         assert_eq!(document.entries[1], json!({ "id": "b", "failure-threshold": 2 }));
         assert_eq!(document.entries[0]["headers"]["authorization"]["secret"], "A_TOKEN");
         let cases = [
@@ -172,9 +173,9 @@ failure-threshold = 2
 
     #[test]
     fn the_blocks_of_wrangler_are_accepted() {
-        let document = Document::read(&TWO.replace("[[monitors]]", "[[vars.MONITORS]]")).unwrap();
+        let document = Document::parse(&TWO_MONITORS.replace("[[monitors]]", "[[vars.MONITORS]]")).unwrap();
         assert_eq!((document.entries.len(), document.line_of("monitors[1].id")), (2, Some(13)));
-        assert_eq!(Document::read("monitors = []").unwrap().entries.len(), 0);
+        assert_eq!(Document::parse("monitors = []").unwrap().entries.len(), 0);
     }
 
     #[test]
@@ -188,7 +189,7 @@ failure-threshold = 2
             ("[[monitors]]\nid='a'\n[[vars.MONITORS]]\nid='b'", 3, "not under both"),
         ];
         for (text, line, reason) in cases {
-            let error = Document::read(text).unwrap_err();
+            let error = Document::parse(text).unwrap_err();
             assert!(error.line == line && error.reason.contains(reason), "{text:?}: {error}");
         }
     }

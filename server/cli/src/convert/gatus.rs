@@ -8,14 +8,14 @@ use heapbeat_monitors::condition::Condition;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Map, Value, json};
 
-use super::names::{secret_name, slug, unique};
+use super::names::{make_unique, secret_name, to_id};
 
 /// The result of one endpoint.
 #[derive(Debug, Default)]
 pub(super) struct ConvertedEndpoint {
     /// The monitor; `None` if the endpoint cannot be one.
     pub(super) entry: Option<Map<String, Value>>,
-    /// What was not converted, and why.
+    /// Settings that were not converted, with the reasons.
     pub(super) notes: Vec<String>,
 }
 
@@ -29,28 +29,30 @@ pub(super) fn convert(text: &str) -> Result<Vec<ConvertedEndpoint>, String> {
         return Err("there are no endpoints; the file must be a configuration of Gatus".to_owned());
     }
     let mut ids = BTreeSet::new();
-    let mut found: Vec<_> = endpoints.into_iter().flatten().map(|item| endpoint(item, &mut ids)).collect();
-    found.extend(external.into_iter().flatten().map(|item| external_endpoint(item, &mut ids)));
+    let mut found: Vec<_> =
+        endpoints.into_iter().flatten().map(|item| convert_endpoint(item, &mut ids)).collect();
+    found.extend(external.into_iter().flatten().map(|item| convert_external_endpoint(item, &mut ids)));
     Ok(found)
 }
 
-fn text<'y>(item: &'y Yaml<'_>, name: &str) -> Option<&'y str> {
+/// Returns a field that is text.
+fn text_field<'y>(item: &'y Yaml<'_>, name: &str) -> Option<&'y str> {
     item.as_mapping_get(name)?.as_str()
 }
 
-/// A scalar as text; `None` for a list or a table.
-fn scalar(item: &Yaml<'_>) -> Option<String> {
+/// Formats a scalar as text; `None` for a list or a table.
+fn scalar_to_text(item: &Yaml<'_>) -> Option<String> {
     let number = || item.as_integer().map(|number| number.to_string());
     let float = || item.as_floating_point().map(|number| number.to_string());
     let truth = || item.as_bool().map(|truth| truth.to_string());
     item.as_str().map(str::to_owned).or_else(number).or_else(float).or_else(truth)
 }
 
-/// The fields of every kind of monitor.
-fn begin(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<String, Value>) {
-    let name = text(item, "name").unwrap_or("unnamed");
-    let group = text(item, "group").unwrap_or_default();
-    let id = unique(&slug(&format!("{group} {name}")), ids);
+/// Returns the name, and the fields that every kind of monitor has.
+fn common_fields(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<String, Value>) {
+    let name = text_field(item, "name").unwrap_or("unnamed");
+    let group = text_field(item, "group").unwrap_or_default();
+    let id = make_unique(&to_id(&format!("{group} {name}")), ids);
     let mut entry = Map::new();
     entry.insert("id".to_owned(), json!(id));
     entry.insert("name".to_owned(), json!(name));
@@ -60,66 +62,67 @@ fn begin(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<String, Va
     (name.to_owned(), entry)
 }
 
-fn endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
-    let (name, mut entry) = begin(item, ids);
+fn convert_endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
+    let (name, mut entry) = common_fields(item, ids);
     let mut notes = Vec::new();
-    let mut note = |what: String| notes.push(format!("{name}: {what}"));
+    let mut note = |text: String| notes.push(format!("{name}: {text}"));
     if item.as_mapping_get("enabled").and_then(Yaml::as_bool) == Some(false) {
-        note("it is disabled, and was not converted".to_owned());
+        note("the endpoint is disabled, and was not converted".to_owned());
         return ConvertedEndpoint { entry: None, notes };
     }
-    let url = text(item, "url").unwrap_or_default();
+    let url = text_field(item, "url").unwrap_or_default();
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     let kind = match scheme {
         "http" | "https" => "http",
         "tcp" => "tcp",
         _ => "",
     };
-    let odd = ["dns", "ssh"].into_iter().find(|block| item.as_mapping_get(block).is_some());
-    if kind.is_empty() || odd.is_some() {
-        let what = odd.unwrap_or(if scheme.is_empty() { "an address without a scheme" } else { scheme });
+    let unsupported = ["dns", "ssh"].into_iter().find(|block| item.as_mapping_get(block).is_some());
+    if kind.is_empty() || unsupported.is_some() {
+        let what =
+            unsupported.unwrap_or(if scheme.is_empty() { "an address without a scheme" } else { scheme });
         note(format!("a Worker cannot probe {what}; the endpoint was not converted"));
         return ConvertedEndpoint { entry: None, notes };
     }
     entry.insert("kind".to_owned(), json!(kind));
     entry.insert("url".to_owned(), json!(url));
-    conditions(item, &mut entry, &mut note);
+    convert_conditions(item, &mut entry, &mut note);
     let client = item.as_mapping_get("client");
-    let timeout = client.and_then(|client| text(client, "timeout"));
-    for (name, value) in [("interval", text(item, "interval")), ("timeout", timeout)] {
+    let timeout = client.and_then(|client| text_field(client, "timeout"));
+    for (name, value) in [("interval", text_field(item, "interval")), ("timeout", timeout)] {
         if let Some(value) = value {
             entry.insert(name.to_owned(), json!(value));
         }
     }
     if kind == "http" {
-        request(item, client, &mut entry, &mut note);
+        convert_request(item, client, &mut entry, &mut note);
     }
-    thresholds(item, &mut entry, &mut note);
+    convert_thresholds(item, &mut entry, &mut note);
     for unknown in ["maintenance-windows", "extra-labels"] {
         if item.as_mapping_get(unknown).is_some() {
             note(format!("{unknown} were not converted"));
         }
     }
-    validate(entry, notes, &name)
+    remove_invalid_fields(entry, notes, &name)
 }
 
-fn conditions(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
-    let mut good = Vec::new();
+fn convert_conditions(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
+    let mut valid = Vec::new();
     for condition in
         item.as_mapping_get("conditions").and_then(|list| list.as_sequence()).into_iter().flatten()
     {
         let Some(condition) = condition.as_str() else { continue };
         match Condition::parse(condition) {
-            Ok(_) => good.push(condition),
+            Ok(_) => valid.push(condition),
             Err(error) => note(format!("the condition `{condition}` was not converted: {error}")),
         }
     }
-    if !good.is_empty() {
-        entry.insert("conditions".to_owned(), json!(good));
+    if !valid.is_empty() {
+        entry.insert("conditions".to_owned(), json!(valid));
     }
 }
 
-fn request(
+fn convert_request(
     item: &Yaml<'_>,
     client: Option<&Yaml<'_>>,
     entry: &mut Map<String, Value>,
@@ -134,17 +137,17 @@ fn request(
     if flag(client, "insecure") {
         note("client.insecure was not converted: a Worker always validates certificates".to_owned());
     }
-    if let Some(method) = text(item, "method") {
+    if let Some(method) = text_field(item, "method") {
         entry.insert("method".to_owned(), json!(method));
     }
-    if let Some(body) = text(item, "body") {
+    if let Some(body) = text_field(item, "body") {
         if flag(Some(item), "graphql") {
             entry.insert("body".to_owned(), json!(json!({ "query": body }).to_string()));
         } else {
             entry.insert("body".to_owned(), json!(body));
         }
         if ["[ENDPOINT_", "[LOCAL_ADDRESS]", "[RANDOM_STRING_"].iter().any(|place| body.contains(place)) {
-            note("the placeholders in its body are sent as they are".to_owned());
+            note("the placeholders in the body are sent unchanged".to_owned());
         }
     }
     let id = entry["id"].as_str().unwrap_or_default().to_owned();
@@ -152,7 +155,7 @@ fn request(
     for (name, value) in
         item.as_mapping_get("headers").and_then(|table| table.as_mapping()).into_iter().flatten()
     {
-        let (Some(name), Some(value)) = (name.as_str(), scalar(value)) else { continue };
+        let (Some(name), Some(value)) = (name.as_str(), scalar_to_text(value)) else { continue };
         let alone =
             json!({ "id": "a", "kind": "http", "url": "https://a.example", "headers": { name: value } });
         if Config::read(LIST, &[alone], true, &[], 1).problems.is_empty() {
@@ -176,10 +179,10 @@ fn request(
     }
 }
 
-/// Gatus has thresholds per alert; those of the first alert are used.
-fn thresholds(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
+/// Converts the thresholds, which Gatus has per alert; those of the first alert are used.
+fn convert_thresholds(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl FnMut(String)) {
     let Some(alerts) = item.as_mapping_get("alerts").and_then(|list| list.as_sequence()) else { return };
-    let types: Vec<_> = alerts.iter().filter_map(|alert| text(alert, "type")).collect();
+    let types: Vec<_> = alerts.iter().filter_map(|alert| text_field(alert, "type")).collect();
     if !types.is_empty() {
         note(format!(
             "its alerts ({}) were not converted; alert channels are configured under [[vars.ALERTS]]",
@@ -194,10 +197,10 @@ fn thresholds(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mut impl F
     }
 }
 
-fn external_endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
-    let (name, mut entry) = begin(item, ids);
+fn convert_external_endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
+    let (name, mut entry) = common_fields(item, ids);
     let mut notes = Vec::new();
-    let interval = item.as_mapping_get("heartbeat").and_then(|heartbeat| text(heartbeat, "interval"));
+    let interval = item.as_mapping_get("heartbeat").and_then(|heartbeat| text_field(heartbeat, "interval"));
     let Some(interval) = interval else {
         notes.push(format!("{name}: an external endpoint without a heartbeat interval cannot be monitored; it was not converted"));
         return ConvertedEndpoint { entry: None, notes };
@@ -207,14 +210,18 @@ fn external_endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEn
     entry.insert("grace".to_owned(), json!("0s"));
     let id = entry["id"].as_str().unwrap_or_default();
     notes.push(format!(
-        "{name}: its job must now call POST /api/v1/heartbeats/{id} with the secret HEARTBEAT_TOKEN"
+        "{name}: the job must now call POST /api/v1/heartbeats/{id} with the secret HEARTBEAT_TOKEN"
     ));
-    thresholds(item, &mut entry, &mut |what| notes.push(format!("{name}: {what}")));
-    validate(entry, notes, &name)
+    convert_thresholds(item, &mut entry, &mut |text| notes.push(format!("{name}: {text}")));
+    remove_invalid_fields(entry, notes, &name)
 }
 
-/// Removes, with a note, the fields that the validator refuses.
-fn validate(mut entry: Map<String, Value>, mut notes: Vec<String>, name: &str) -> ConvertedEndpoint {
+/// Removes the fields that the validation of monitors refuses, with a note on each.
+fn remove_invalid_fields(
+    mut entry: Map<String, Value>,
+    mut notes: Vec<String>,
+    name: &str,
+) -> ConvertedEndpoint {
     for _ in 0..8 {
         let config = Config::read(LIST, &[Value::Object(entry.clone())], true, &[], 1);
         let Some(problem) = config.problems.first() else {
@@ -288,7 +295,7 @@ external-endpoints:
     #[test]
     fn a_configuration_is_converted_with_notes_on_the_rest() {
         let found = convert(GATUS).unwrap();
-        let text = monitors_toml::write(&found);
+        let text = monitors_toml::format_file(&found);
         let expected = r#"# Converted from a Gatus configuration by `heapbeat convert`. docs/monitors.md describes all settings.
 
 # Front End: the condition `[CERTIFICATE_EXPIRATION] > 48h` was not converted: [CERTIFICATE_EXPIRATION] is what a Worker cannot see: the platform shows it neither the address nor the certificate of a connection
@@ -338,9 +345,9 @@ kind = "http"
 url = "https://example.org"
 conditions = ["[STATUS] == 200"]
 
-# off: it is disabled, and was not converted
+# off: the endpoint is disabled, and was not converted
 
-# backup: its job must now call POST /api/v1/heartbeats/backup with the secret HEARTBEAT_TOKEN
+# backup: the job must now call POST /api/v1/heartbeats/backup with the secret HEARTBEAT_TOKEN
 [[monitors]]
 id = "backup"
 name = "backup"

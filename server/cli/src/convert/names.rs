@@ -1,9 +1,9 @@
-//! Converts names that people chose to ids and names of secrets.
+//! Converts free-form names to ids and names of secrets.
 
 use std::collections::BTreeSet;
 
-/// `Core API (v2)` as `core-api-v2`.
-pub(super) fn slug(text: &str) -> String {
+/// Converts a name to an id: `Core API (v2)` to `core-api-v2`.
+pub(super) fn to_id(text: &str) -> String {
     let words: Vec<_> = text
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -14,20 +14,20 @@ pub(super) fn slug(text: &str) -> String {
     if cut.is_empty() { "monitor".to_owned() } else { cut.to_owned() }
 }
 
-/// `slug`, with a number appended if it is taken.
-pub(super) fn unique(slug: &str, ids: &mut BTreeSet<String>) -> String {
-    let mut id = slug.to_owned();
+/// Returns `id`, with a number appended if `ids` contains it already, and adds it to `ids`.
+pub(super) fn make_unique(id: &str, ids: &mut BTreeSet<String>) -> String {
+    let mut unique = id.to_owned();
     let mut number = 1;
-    while !ids.insert(id.clone()) {
+    while !ids.insert(unique.clone()) {
         number += 1;
-        id = format!("{slug}-{number}");
+        unique = format!("{id}-{number}");
     }
-    id
+    unique
 }
 
-/// A name for a Worker's secret: capital letters, digits and underscores.
+/// Converts a name to that of a Worker secret: capital letters, digits and underscores.
 pub(super) fn secret_name(text: &str) -> String {
-    let mut name = slug(text).to_ascii_uppercase().replace('-', "_");
+    let mut name = to_id(text).to_ascii_uppercase().replace('-', "_");
     if name.starts_with(|c: char| c.is_ascii_digit()) {
         name.insert(0, '_');
     }
@@ -47,9 +47,9 @@ mod tests {
             ("Ärger", "rger"),
             ("日本", "monitor"),
         ] {
-            assert_eq!(unique(&slug(text), &mut ids), id, "{text}");
+            assert_eq!(make_unique(&to_id(text), &mut ids), id, "{text}");
         }
-        assert!(slug(&"x".repeat(100)).len() <= 36);
+        assert!(to_id(&"x".repeat(100)).len() <= 36);
         assert_eq!(secret_name("2 fast"), "_2_FAST");
     }
 }

@@ -1,4 +1,4 @@
-//! One line of a series: `seconds,bytes` CSV, or JSON.
+//! Parses one line of a series: `seconds,bytes` CSV, or JSON.
 //!
 //! ```text
 //! seconds,bytes                 {"seconds":0,"bytes":104857600}
@@ -7,7 +7,7 @@
 //! # restart                     {"seconds":2,"event":"restart"}
 //! ```
 //!
-//! An error says what is wrong and what is expected.
+//! An error names the invalid value, and what is expected.
 
 use heapbeat_forecast::{Heap, Point, Reset};
 use heapbeat_shared::{Bytes, UnixMillis};
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::series::MAX_LINE_BYTES;
 
-/// Content of a line.
+/// The content of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SeriesLine {
     /// An empty line, a comment or the header.
@@ -26,8 +26,8 @@ pub(super) enum SeriesLine {
     Event(Reset),
 }
 
-/// Parses a line without its end. `header_allowed` is whether no sample came before.
-pub(super) fn parse(text: &str, header_allowed: bool) -> Result<SeriesLine, String> {
+/// Parses a line without its line break. A header is allowed before the first sample.
+pub(super) fn parse_line(text: &str, header_allowed: bool) -> Result<SeriesLine, String> {
     if text.is_empty() {
         Ok(SeriesLine::Blank)
     } else if let Some(comment) = text.strip_prefix('#') {
@@ -50,35 +50,35 @@ fn parse_event(word: &str) -> Option<Reset> {
 
 /// Parses two fields with any of the usual delimiters between them. The crate `csv` handles quotes and blanks.
 fn parse_csv(text: &str, header_allowed: bool) -> Result<SeriesLine, String> {
-    let wanted = "a line is `seconds,bytes`, such as `0,104857600` or `1.5,100MB`";
+    let expected = "a line is `seconds,bytes`, such as `0,104857600` or `1.5,100MB`";
     let delimiter = text.bytes().find(|byte| b",;\t".contains(byte));
-    let delimiter = delimiter.ok_or_else(|| format!("there is no comma; {wanted}"))?;
+    let delimiter = delimiter.ok_or_else(|| format!("there is no comma; {expected}"))?;
     let mut reader = csv::ReaderBuilder::new();
     reader.has_headers(false).delimiter(delimiter).trim(csv::Trim::All).buffer_capacity(MAX_LINE_BYTES);
     let mut record = csv::StringRecord::new();
     reader
         .from_reader(text.as_bytes())
         .read_record(&mut record)
-        .map_err(|error| format!("{error}; {wanted}"))?;
+        .map_err(|error| format!("{error}; {expected}"))?;
     let (time, bytes) = match record.iter().collect::<Vec<_>>()[..] {
         [time, bytes] => (time, bytes),
-        [_] | [] => return Err(format!("there is only one field; {wanted}")),
-        _ => return Err(format!("there are more than two fields; {wanted}")),
+        [_] | [] => return Err(format!("there is only one field; {expected}")),
+        _ => return Err(format!("there are more than two fields; {expected}")),
     };
     if header_allowed && is_column_name(time) && is_column_name(bytes) {
         return Ok(SeriesLine::Blank);
     }
-    let at = parse_seconds(time).ok_or_else(|| format!("`{time}` is not a time in seconds; {wanted}"))?;
-    let total = parse_size(bytes).ok_or_else(|| format!("`{bytes}` is not a size in bytes; {wanted}"))?;
+    let at = parse_seconds(time).ok_or_else(|| format!("`{time}` is not a time in seconds; {expected}"))?;
+    let total = parse_size(bytes).ok_or_else(|| format!("`{bytes}` is not a size in bytes; {expected}"))?;
     Ok(SeriesLine::Sample(Point::single(at, total)))
 }
 
-/// Whether a field can be the name of a column: it begins with a letter.
+/// Returns whether a field can be the name of a column: it begins with a letter.
 fn is_column_name(field: &str) -> bool {
     field.starts_with(|c: char| c.is_alphabetic()) && field.parse::<f64>().is_err()
 }
 
-/// Seconds since any origin, rounded to milliseconds.
+/// Parses seconds since any origin, and rounds them to milliseconds.
 fn parse_seconds(text: &str) -> Option<UnixMillis> {
     to_millis(text.parse().ok()?)
 }
@@ -89,7 +89,7 @@ fn to_millis(seconds: f64) -> Option<UnixMillis> {
     (millis.abs() < 4e18).then_some(UnixMillis(millis as i64))
 }
 
-/// A whole number of bytes, a size with its unit, or a number such as `1.5e8` or `104857600.0`, as tools write them.
+/// Parses a whole number of bytes, a size with its unit, or a number such as `1.5e8` or `104857600.0`.
 fn parse_size(text: &str) -> Option<Bytes> {
     text.parse().ok().or_else(|| to_bytes(text.parse().ok()?))
 }
@@ -115,8 +115,8 @@ struct JsonLine {
 }
 
 fn parse_json(text: &str) -> Result<SeriesLine, String> {
-    let wanted = r#"a line is an object such as {"seconds":0,"bytes":104857600}"#;
-    let fields: JsonLine = serde_json::from_str(text).map_err(|error| format!("{error}; {wanted}"))?;
+    let expected = r#"a line is an object such as {"seconds":0,"bytes":104857600}"#;
+    let fields: JsonLine = serde_json::from_str(text).map_err(|error| format!("{error}; {expected}"))?;
     if let Some(word) = &fields.event {
         let known = "the events are `restart`, `purge` and `limit`";
         return parse_event(word)
@@ -125,14 +125,14 @@ fn parse_json(text: &str) -> Result<SeriesLine, String> {
     }
     let at = match (fields.seconds, fields.at) {
         (Some(seconds), _) => {
-            to_millis(seconds).ok_or_else(|| format!("`seconds` is {seconds}; {wanted}"))?
+            to_millis(seconds).ok_or_else(|| format!("`seconds` is {seconds}; {expected}"))?
         }
         (None, Some(at)) => UnixMillis(at),
-        (None, None) => return Err(format!("there is neither `seconds` nor `at`; {wanted}")),
+        (None, None) => return Err(format!("the fields `seconds` and `at` are both missing; {expected}")),
     };
     let figure = |name: &str, number: Option<f64>| match number {
         None => Ok(None),
-        Some(number) => to_bytes(number).map(Some).ok_or_else(|| format!("`{name}` is {number}; {wanted}")),
+        Some(number) => to_bytes(number).map(Some).ok_or_else(|| format!("`{name}` is {number}; {expected}")),
     };
     let used = figure("heap_used", fields.heap_used)?;
     let resident = figure("heap_resident", fields.heap_resident)?;
@@ -140,7 +140,9 @@ fn parse_json(text: &str) -> Result<SeriesLine, String> {
         .or(figure("rss", fields.rss)?)
         .or(figure("bytes", fields.bytes)?)
         .or(used)
-        .ok_or_else(|| format!("there is none of `bytes`, `rss`, `working_set` and `heap_used`; {wanted}"))?;
+        .ok_or_else(|| {
+            format!("the fields `bytes`, `rss`, `working_set` and `heap_used` are all missing; {expected}")
+        })?;
     let heap_only = fields.working_set.or(fields.rss).or(fields.bytes).is_none();
     let heap = used.filter(|_| !heap_only).map(|used| Heap { used, resident });
     Ok(SeriesLine::Sample(Point { at, total, heap }))
@@ -151,7 +153,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Result<SeriesLine, String> {
-        parse(text, false)
+        parse_line(text, false)
     }
 
     fn single(millis: i64, total: u64) -> SeriesLine {
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_parsed_as_people_and_tools_write_them() {
+    fn the_usual_formats_are_parsed() {
         let cases = [
             ("0,104857600", single(0, 104_857_600)),
             ("1.5, 100MB", single(1500, 104_857_600)),

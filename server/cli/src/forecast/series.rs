@@ -1,13 +1,13 @@
-//! A series of memory figures as text, line by line.
+//! Reads a series of memory figures line by line.
 //!
-//! The memory that reading takes is bounded, so that a file of any size, or a pipe without an end, can be assessed. A line that cannot
-//! be parsed is an error with its number and its text, and is never skipped, as a forecast of half a file could be wrong.
+//! Reading uses bounded memory, so that a file of any size, or a pipe without an end, can be assessed. An invalid line is an error with
+//! its number and its text, and is never skipped, as a forecast of half a file could be wrong.
 
 use std::io::{self, BufRead, Read};
 
 use heapbeat_forecast::Forecaster;
 
-use super::line::{SeriesLine, parse};
+use super::line::{SeriesLine, parse_line};
 
 /// Size limit of a line, in bytes; a line of figures has about fifty.
 pub(super) const MAX_LINE_BYTES: usize = 4096;
@@ -15,7 +15,7 @@ pub(super) const MAX_LINE_BYTES: usize = 4096;
 /// Bytes of a line that an error shows.
 const SHOWN_BYTES: usize = 60;
 
-/// The text is not a series. Lines are counted from 1.
+/// The reason why the text is not a series. Lines are counted from 1.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SeriesError {
     /// The text cannot be read.
@@ -39,7 +39,7 @@ pub(super) enum SeriesError {
     },
     /// There is no sample.
     #[error(
-        "no reading in {lines} lines; a line is `seconds,bytes`, such as `0,104857600`, or one JSON object"
+        "there is no sample in {lines} lines; a line is `seconds,bytes`, such as `0,104857600`, or one JSON object"
     )]
     Empty {
         /// Number of lines.
@@ -53,12 +53,12 @@ pub(super) fn read_series(mut input: impl BufRead) -> Result<Forecaster, SeriesE
     let (mut lines, mut samples, mut line) = (0, 0_u64, Vec::new());
     loop {
         line.clear();
-        // One byte more than a line may have, and its end.
+        // One byte more than the limit, and the line break.
         if input.by_ref().take(MAX_LINE_BYTES as u64 + 2).read_until(b'\n', &mut line)? == 0 {
             break;
         }
         lines += 1;
-        match read_line(&line, lines, samples == 0)? {
+        match decode_line(&line, lines, samples == 0)? {
             SeriesLine::Blank => {}
             SeriesLine::Sample(point) => {
                 samples += 1;
@@ -70,14 +70,14 @@ pub(super) fn read_series(mut input: impl BufRead) -> Result<Forecaster, SeriesE
     if samples == 0 { Err(SeriesError::Empty { lines }) } else { Ok(forecaster) }
 }
 
-fn read_line(line: &[u8], number: u64, header_allowed: bool) -> Result<SeriesLine, SeriesError> {
+fn decode_line(line: &[u8], number: u64, header_allowed: bool) -> Result<SeriesLine, SeriesError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     if line.len() > MAX_LINE_BYTES {
         return Err(SeriesError::LineTooLong(number));
     }
     let text = std::str::from_utf8(line).map_err(|_| SeriesError::NotText(number))?;
     let text = text.trim_start_matches('\u{feff}').trim();
-    parse(text, header_allowed).map_err(|reason| SeriesError::Malformed {
+    parse_line(text, header_allowed).map_err(|reason| SeriesError::Malformed {
         line: number,
         text: text[..text.floor_char_boundary(SHOWN_BYTES)].to_owned(),
         reason,
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_line_its_text_and_what_is_expected() {
+    fn an_error_names_the_line_its_text_and_the_reason() {
         let cases = [
             ("12", "there is no comma"),
             ("1,2,3", "more than two fields"),
@@ -110,8 +110,8 @@ mod tests {
             ("1,inf", "`inf` is not a size"),
             ("1e300,2", "`1e300` is not a time"),
             ("{", "EOF while parsing"),
-            (r#"{"bytes":1}"#, "neither `seconds` nor `at`"),
-            (r#"{"seconds":1}"#, "none of `bytes`"),
+            (r#"{"bytes":1}"#, "the fields `seconds` and `at` are both missing"),
+            (r#"{"seconds":1}"#, "the fields `bytes`, `rss`"),
             (r#"{"seconds":1,"bytes":-1}"#, "`bytes` is -1"),
             (r#"{"event":"party"}"#, "`party` is unknown"),
         ];
@@ -132,14 +132,14 @@ mod tests {
 
     #[test]
     fn a_series_without_samples_and_a_line_without_end_are_refused() {
-        assert!(error(b"seconds,bytes\n").starts_with("no reading in 1 lines"));
+        assert!(error(b"seconds,bytes\n").starts_with("there is no sample in 1 lines"));
         assert!(error(&[b'1'; MAX_LINE_BYTES + 1]).starts_with("line 1 is longer than 4096 bytes"));
         assert!(error(&vec![b'1'; 10 * MAX_LINE_BYTES]).starts_with("line 1 is longer than 4096 bytes"));
         assert_eq!(error(b"1,2\n\xff\xfe"), "line 2 is not UTF-8 text");
     }
 
     #[test]
-    fn the_sizes_of_reads_do_not_matter() {
+    fn the_result_does_not_depend_on_the_size_of_reads() {
         let lines: Vec<String> = (0..400).map(|i| format!("{i},{}", 100_000_000 + i * 20_000)).collect();
         let text = lines.join("\n");
         let whole = read_series(text.as_bytes()).unwrap().assess(Bytes::from_mb(512));

@@ -1,7 +1,7 @@
-//! Advice on a snapshot.
+//! Recommendations for a snapshot.
 //!
-//! Each advice follows from figures of the snapshot, names them, and has a severity; the highest severity decides the exit code. Advice
-//! is a pure function, so that each rule is a row of a table in the tests.
+//! Each rule is a pure function of the snapshot. Its advice names the figures that it follows from, and has a severity. The highest
+//! severity decides the exit code.
 
 use heapbeat_forecast::{MemoryPart, Verdict};
 use heapbeat_shared::event::EventKind;
@@ -10,13 +10,13 @@ use heapbeat_shared::{Bytes, Pressure, Status};
 use serde::Serialize;
 
 use super::snapshot::{Detail, Snapshot};
-use super::text::stall;
+use super::text::memory_stall_percent;
 
-/// Severity of an advice.
+/// The severity of an advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
-    /// Information.
+    /// Information only.
     Fine,
     /// Needs attention.
     Warning,
@@ -24,16 +24,16 @@ pub(crate) enum Severity {
     Critical,
 }
 
-/// One advice.
+/// One finding, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Advice {
-    /// Severity of an advice.
+    /// The severity.
     pub(crate) severity: Severity,
-    /// The finding, and what to do about it.
+    /// The text, in full sentences.
     pub(crate) text: String,
 }
 
-/// A limit that is reached sooner than this is critical: an hour to find the cause and act.
+/// A limit that is reached in less than an hour is critical, as finding the cause takes time.
 const SOON_SECONDS: u64 = 3600;
 
 /// Share of the limit above which a peak leaves no headroom.
@@ -42,20 +42,29 @@ const PEAK_SHARE: f64 = 0.9;
 /// Share of the limit above which memory outside the heap is mentioned.
 const NOTABLE_SHARE: f64 = 0.2;
 
-/// Share of time waiting for memory that slows down requests, in percent (PSI `some avg10`).
+/// Share of time in which tasks wait for memory that slows down requests, in percent (PSI `some avg10`).
 const STALLED_PERCENT: f64 = 10.0;
 
-/// Lateness of the runtime that delays all requests, in milliseconds.
+/// Lateness of the async runtime that delays all requests, in milliseconds.
 const LATE_RUNTIME_MS: u64 = 250;
 
-/// The advice on `snapshot`, most severe first; never empty.
+/// Returns the advice on `snapshot`, most severe first. There is always some.
 pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
-    let rules =
-        [usage, forecast, kernel, swap, headroom, stalls, memory_outside_heap, refused, missing_access];
+    let rules = [
+        check_usage,
+        check_forecast,
+        check_oom_kills,
+        check_swap,
+        check_headroom,
+        check_stalls,
+        check_memory_outside_heap,
+        check_shed_requests,
+        check_access,
+    ];
     let mut advice: Vec<Advice> = rules.iter().flat_map(|rule| rule(snapshot)).collect();
     if advice.iter().all(|a| a.severity == Severity::Fine) {
         let text = match snapshot.forecast.verdict {
-            Verdict::Unknown => "Nothing is wrong now.".into(),
+            Verdict::Unknown => "Nothing needs attention now.".into(),
             Verdict::Growing => "Nothing to do yet.".into(),
             _ => "Nothing to do.".into(),
         };
@@ -65,73 +74,76 @@ pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
     advice
 }
 
-/// The highest severity of the advice on `snapshot`.
+/// Returns the highest severity of the advice on `snapshot`.
 pub(crate) fn worst_severity(snapshot: &Snapshot) -> Severity {
     advise(snapshot).iter().map(|advice| advice.severity).max().unwrap_or(Severity::Fine)
 }
 
-fn one(severity: Severity, text: impl Into<String>) -> Vec<Advice> {
+/// Returns one advice.
+fn one_advice(severity: Severity, text: impl Into<String>) -> Vec<Advice> {
     vec![Advice { severity, text: text.into() }]
 }
 
-/// Memory in relation to its limit.
-fn usage(snapshot: &Snapshot) -> Vec<Advice> {
+/// Compares memory with its limit.
+fn check_usage(snapshot: &Snapshot) -> Vec<Advice> {
     let used = snapshot.sample.working_set;
     let of = match (&snapshot.limit, snapshot.used_share()) {
         (Some(limit), Some(share)) => format!("{used} of {} ({:.0} %)", limit.bytes, share * 100.0),
         _ => used.to_string(),
     };
-    let rung = snapshot.pressure.map(|standing| standing.level);
+    let level = snapshot.pressure.map(|pressure| pressure.level);
     let by_share = match snapshot.used_share() {
         Some(share) if share >= 0.9375 => Some(Pressure::Recycle),
         Some(share) if share >= 0.78125 => Some(Pressure::Alert),
         _ => None,
     };
-    match (rung.or(by_share), snapshot.status) {
+    match (level.or(by_share), snapshot.status) {
         (Some(Pressure::Shed), _) => {
-            one(Severity::Critical, format!("Memory is at {of}: requests are being refused."))
+            one_advice(Severity::Critical, format!("Memory is at {of}: requests are being refused with 503."))
         }
-        (Some(Pressure::Recycle), _) => one(
+        (Some(Pressure::Recycle), _) => one_advice(
             Severity::Critical,
             format!("Memory is at {of}: the process will soon be replaced or killed."),
         ),
-        (Some(Pressure::Purge | Pressure::Alert), _) => one(Severity::Warning, format!("Memory is at {of}.")),
+        (Some(Pressure::Purge | Pressure::Alert), _) => {
+            one_advice(Severity::Warning, format!("Memory is at {of}."))
+        }
         (_, Some(Status::Critical)) => {
-            one(Severity::Critical, format!("The server reports status critical with {of} in use."))
+            one_advice(Severity::Critical, format!("The server reports status critical with {of} in use."))
         }
         (_, Some(Status::Degraded)) => {
-            one(Severity::Warning, format!("The server reports status degraded with {of} in use."))
+            one_advice(Severity::Warning, format!("The server reports status degraded with {of} in use."))
         }
         _ => Vec::new(),
     }
 }
 
-/// The forecast, and where to search for the cause.
-fn forecast(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports the forecast, and where to search for the cause.
+fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
     let forecast = &snapshot.forecast;
     let severity = match (forecast.verdict, forecast.time_to_limit) {
-        (Verdict::Steady | Verdict::Unknown, _) => return one(Severity::Fine, forecast.to_string()),
+        (Verdict::Steady | Verdict::Unknown, _) => return one_advice(Severity::Fine, forecast.to_string()),
         (_, Some(time)) if time.expected.as_secs() < SOON_SECONDS => Severity::Critical,
         (Verdict::Leaking | Verdict::Fragmenting, _) => Severity::Warning,
         (Verdict::Growing, _) => Severity::Fine,
     };
-    let mut advice = one(severity, forecast.to_string());
+    let mut advice = one_advice(severity, forecast.to_string());
     advice.extend(match (forecast.verdict, forecast.place) {
-        (Verdict::Fragmenting, _) | (_, MemoryPart::Gap) => one(
+        (Verdict::Fragmenting, _) | (_, MemoryPart::Gap) => one_advice(
             severity,
-            "Allocated memory is flat while resident memory grows: fragmentation. Lower jemalloc's decay time or its number of arenas (docs/tuning.md).",
+            "Allocated memory is flat while resident memory grows: fragmentation. Reduce jemalloc's decay time or its number of arenas (see docs/tuning.md).",
         ),
-        (_, MemoryPart::Outside) => one(
+        (_, MemoryPart::Outside) => one_advice(
             severity,
             "Memory outside the heap grows: check thread stacks, mapped files and libraries with an allocator of their own.",
         ),
-        _ => suspect_route(&snapshot.routes).map(|text| Advice { severity, text }).into_iter().collect(),
+        _ => describe_suspect_route(&snapshot.routes).map(|text| Advice { severity, text }).into_iter().collect(),
     });
     advice
 }
 
-/// The route that explains the growth, if one does, and where to search.
-fn suspect_route(routes: &[RouteReport]) -> Option<String> {
+/// Returns the route that explains the growth, and where to search in it; `None` if no route does.
+fn describe_suspect_route(routes: &[RouteReport]) -> Option<String> {
     let top_route = top_route(routes)?;
     let hint = if top_route.route.starts_with('(') {
         "check background tasks, connections, and tasks that are spawned without their route (attribution::carry)"
@@ -141,10 +153,10 @@ fn suspect_route(routes: &[RouteReport]) -> Option<String> {
     Some(format!("{top_route}: {hint}."))
 }
 
-/// Kills by the kernel.
-fn kernel(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports processes that the kernel killed.
+fn check_oom_kills(snapshot: &Snapshot) -> Vec<Advice> {
     match snapshot.system.oom_kills {
-        Some(kills) if kills > 0 => one(
+        Some(kills) if kills > 0 => one_advice(
             Severity::Warning,
             format!("Out of memory: the kernel has killed processes of this cgroup ({kills} so far)."),
         ),
@@ -152,17 +164,19 @@ fn kernel(snapshot: &Snapshot) -> Vec<Advice> {
     }
 }
 
-fn swap(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports memory that is swapped out.
+fn check_swap(snapshot: &Snapshot) -> Vec<Advice> {
     match snapshot.system.swap {
-        Some(swap) if swap > Bytes::from_mb(16) => {
-            one(Severity::Warning, format!("{swap} are swapped out: every access to them waits for a disk."))
-        }
+        Some(swap) if swap > Bytes::from_mb(16) => one_advice(
+            Severity::Warning,
+            format!("{swap} are swapped out: every access to it waits for the disk."),
+        ),
         _ => Vec::new(),
     }
 }
 
-/// A steady process that is too large for its limit.
-fn headroom(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports a steady process whose peak is too close to its limit.
+fn check_headroom(snapshot: &Snapshot) -> Vec<Advice> {
     let (Some(peak), Some(limit)) = (snapshot.system.peak, &snapshot.limit) else { return Vec::new() };
     let settled = matches!(snapshot.forecast.verdict, Verdict::Steady | Verdict::Unknown);
     if settled && peak.0 as f64 >= PEAK_SHARE * limit.bytes.0 as f64 {
@@ -170,44 +184,45 @@ fn headroom(snapshot: &Snapshot) -> Vec<Advice> {
             "Memory peaked at {peak}: a limit of {} leaves no headroom. Reduce the peak, or raise the limit.",
             limit.bytes
         );
-        return one(Severity::Warning, text);
+        return one_advice(Severity::Warning, text);
     }
     Vec::new()
 }
 
-fn stalls(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports waiting for memory, and a late async runtime.
+fn check_stalls(snapshot: &Snapshot) -> Vec<Advice> {
     let system = &snapshot.system;
     let mut advice = Vec::new();
-    if let Some(percent) = stall(system).filter(|percent| *percent >= STALLED_PERCENT) {
+    if let Some(percent) = memory_stall_percent(system).filter(|percent| *percent >= STALLED_PERCENT) {
         let text = format!(
             "Tasks waited for memory {percent:.0} % of the last ten seconds: the machine is short of memory."
         );
-        advice.extend(one(Severity::Warning, text));
+        advice.extend(one_advice(Severity::Warning, text));
     }
     if let Some(late) = system.runtime_stall_ms.filter(|late| *late >= LATE_RUNTIME_MS) {
         let text = format!(
             "The async runtime was up to {late} ms late in the last minute: a handler blocks its thread (use spawn_blocking)."
         );
-        advice.extend(one(Severity::Warning, text));
+        advice.extend(one_advice(Severity::Warning, text));
     }
     advice
 }
 
-/// Memory outside the heap.
-fn memory_outside_heap(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports much memory outside the heap.
+fn check_memory_outside_heap(snapshot: &Snapshot) -> Vec<Advice> {
     let (external, limit) = (snapshot.sample.external(), snapshot.limit.as_ref());
     let large = limit.is_some_and(|limit| external.0 as f64 >= NOTABLE_SHARE * limit.bytes.0 as f64);
     if snapshot.heap_known && large {
         let text = format!(
-            "{external} are resident outside the heap: stacks, code, mapped files, other allocators."
+            "{external} are resident outside the heap: thread stacks, code, mapped files, other allocators."
         );
-        return one(Severity::Fine, text);
+        return one_advice(Severity::Fine, text);
     }
     Vec::new()
 }
 
-/// Recently refused requests.
-fn refused(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports recently refused requests.
+fn check_shed_requests(snapshot: &Snapshot) -> Vec<Advice> {
     let refused: u64 = snapshot
         .events
         .iter()
@@ -216,23 +231,26 @@ fn refused(snapshot: &Snapshot) -> Vec<Advice> {
     if refused == 0 {
         return Vec::new();
     }
-    one(Severity::Warning, format!("{refused} requests were refused recently because memory was short."))
+    one_advice(
+        Severity::Warning,
+        format!("{refused} requests were recently refused with 503, as memory was short."),
+    )
 }
 
-/// Figures that more access would give.
-fn missing_access(snapshot: &Snapshot) -> Vec<Advice> {
+/// Reports which figures are missing, and how to get them.
+fn check_access(snapshot: &Snapshot) -> Vec<Advice> {
     if let Some(note) = &snapshot.note {
-        return one(Severity::Fine, format!("{note} Only its public figures are shown."));
+        return one_advice(Severity::Fine, format!("{note} Only its public figures are shown."));
     }
     match snapshot.detail {
         Detail::Full => Vec::new(),
-        Detail::Public => one(
+        Detail::Public => one_advice(
             Severity::Fine,
-            "Only the public figures are shown. HEAPBEAT_SECRET, set to the server's secret, adds the limit, routes and events.",
+            "Only the public figures are shown. Set HEAPBEAT_SECRET to the server's secret to see the limit, routes and events as well.",
         ),
-        Detail::Outside => one(
+        Detail::Outside => one_advice(
             Severity::Fine,
-            "Measured from the outside: only the kernel's figures are known. A backend with heapbeat reports heap and routes as well.",
+            "The process is measured from outside, so only the kernel's figures are known. A backend that embeds heapbeat also reports its heap and routes.",
         ),
     }
 }

@@ -1,7 +1,7 @@
-//! The live view. It measures on a thread of its own, and draws on this one.
+//! The live view. It measures on a thread of its own, and draws on the main thread.
 //!
-//! A target that does not answer for ten seconds must not block the keys, so the threads share only a channel with room for one
-//! measurement. The terminal is restored at every exit, a panic included (`ratatui::init`).
+//! A target that does not answer for ten seconds must not block the keys, so the threads share only a channel of one measurement. The
+//! terminal is restored at every exit, including a panic (`ratatui::init`).
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread;
@@ -28,27 +28,27 @@ pub(super) fn run(source: Source, options: &Options) -> Verdict {
     let interval = options.interval;
     // The thread is not joined, as it may wait for a response; it ends with the process.
     let started = thread::Builder::new()
-        .name("watch".into())
-        .spawn(move || watch(source, &measurements, &stopped, interval));
+        .name("measure".into())
+        .spawn(move || measure_repeatedly(source, &measurements, &stopped, interval));
     let target = match &options.target {
         Target::Url { url, .. } => url.clone(),
         Target::Pid(pid) => format!("pid {pid}"),
     };
     let terminal = started.and_then(|_| ratatui::try_init());
     let mut state = State { target, color: options.color, ..State::default() };
-    let ended = terminal.and_then(|mut terminal| state.show(&mut terminal, &received));
+    let result = terminal.and_then(|mut terminal| state.show(&mut terminal, &received));
     ratatui::restore();
-    match ended {
+    match result {
         Ok(()) => state.verdict(),
         Err(error) => {
-            super::print_error(&format!("the terminal cannot be used: {error}; --once works without one"));
+            super::print_error(&format!("cannot use the terminal: {error}; --once works without one"));
             Verdict::Unknown
         }
     }
 }
 
-/// Measures until the receiver is gone.
-fn watch(
+/// Measures until the receiver is dropped.
+fn measure_repeatedly(
     mut source: Source,
     measurements: &SyncSender<Measurement>,
     stopped: &Receiver<()>,
@@ -61,7 +61,7 @@ fn watch(
     }
 }
 
-/// What is on the screen.
+/// The state of the screen.
 #[derive(Debug, Default)]
 struct State {
     target: String,
@@ -69,11 +69,11 @@ struct State {
     snapshot: Option<Snapshot>,
     error: Option<String>,
     trace: Trace,
-    /// What was on the screen when it was paused; measuring continues.
+    /// The content of the screen when it was paused; measuring continues.
     frozen: Option<(Option<Snapshot>, Trace)>,
 }
 
-/// Effect of a key.
+/// The effect of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KeyAction {
     Quit,
@@ -101,7 +101,9 @@ impl State {
             match received.try_recv() {
                 Ok(measurement) => self.update(measurement),
                 Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return Err(std::io::Error::other("measuring has ended")),
+                Err(TryRecvError::Disconnected) => {
+                    return Err(std::io::Error::other("the measuring thread has ended"));
+                }
             }
         }
     }
@@ -141,6 +143,7 @@ impl State {
     }
 }
 
+/// Returns the effect of a key.
 fn key_action(key: KeyEvent) -> KeyAction {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
@@ -158,7 +161,7 @@ mod tests {
     use crate::inspect::advice::tests::steady;
 
     #[test]
-    fn keys_do_what_the_footer_says() {
+    fn keys_have_the_effects_that_the_footer_names() {
         let none = KeyModifiers::NONE;
         let cases = [
             (KeyCode::Char('q'), none, KeyAction::Quit),
@@ -192,7 +195,7 @@ mod tests {
         assert_eq!(state.verdict(), Verdict::Unknown);
         state.update(Ok(steady()));
         assert_eq!(state.verdict(), Verdict::Fine);
-        state.update(Err(TargetError::Ended(7)));
+        state.update(Err(TargetError::Exited(7)));
         assert_eq!(
             (state.view().snapshot, state.view().error),
             (Some(&steady()), Some("process 7 has exited"))

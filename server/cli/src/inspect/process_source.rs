@@ -1,4 +1,4 @@
-//! Any process of this machine, measured from the outside: the kernel's figures on it and on its cgroup.
+//! Measures any process of this machine from outside: the kernel's figures of the process and of its cgroup.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use heapbeat_forecast::Forecaster;
 use heapbeat_shared::report::{Limit, System};
 use heapbeat_shared::{Bytes, Sample};
 
-use super::snapshot::{Detail, Snapshot, forecast_from};
+use super::snapshot::{Detail, Snapshot, update_forecast};
 use super::target::TargetError;
 use heapbeat::clock::Clock;
 use heapbeat::sampling::{Cgroup, Process};
@@ -39,12 +39,12 @@ impl ProcessSource {
     }
 
     pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
-        let memory = self.process.read().ok_or(TargetError::Ended(self.pid))?;
-        let times = self.file("stat").as_deref().and_then(Times::parse);
-        let booted = self.file("uptime").as_deref().and_then(seconds_since_boot);
+        let memory = self.process.read().ok_or(TargetError::Exited(self.pid))?;
+        let times = self.read_file("stat").as_deref().and_then(Times::parse);
+        let booted = self.read_file("uptime").as_deref().and_then(seconds_since_boot);
         let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
         let limited = cgroup.and_then(|cgroup| Some((cgroup, cgroup.limit?)));
-        // A limit of the cgroup is compared with all memory charged to it, a given limit with the memory of the process.
+        // The limit of a cgroup applies to all memory charged to it, a given limit to the memory of the process.
         let (limit, working_set) = match (self.limit, limited) {
             (Some(bytes), _) => (Some(Limit { bytes, origin: "--limit".into() }), memory.rss),
             (None, Some((cgroup, bytes))) => {
@@ -54,7 +54,7 @@ impl ProcessSource {
         };
         let sample = Sample { at: self.clock.now().wall, rss: memory.rss, working_set, ..Sample::default() };
         let forecast =
-            forecast_from(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
+            update_forecast(&mut self.forecaster, &sample, false, limit.as_ref().map(|limit| limit.bytes));
         let system = System {
             threads: Some(memory.threads.into()),
             open_files: memory.descriptors.map(Into::into).or_else(|| self.count_descriptors()),
@@ -67,15 +67,15 @@ impl ProcessSource {
             oom_kills: cgroup.map(|cgroup| cgroup.events.oom_kill),
             ..System::default()
         };
-        let name = self.file("comm").unwrap_or_default();
+        let name = self.read_file("comm").unwrap_or_default();
         let target = format!("pid {} ({})", self.pid, name.trim_end());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at 0")]
         let uptime = times.zip(booted).map(|(times, booted)| (booted - times.started) as u64);
         Ok(Snapshot { uptime, system, ..Snapshot::bare(target, Detail::Outside, sample, limit, forecast) })
     }
 
-    /// A file of the process, or `uptime` of the machine.
-    fn file(&self, name: &str) -> Option<String> {
+    /// Reads a file of the process, or `uptime` of the machine.
+    fn read_file(&self, name: &str) -> Option<String> {
         let path =
             if name == "uptime" { Path::new("/proc/uptime").into() } else { self.directory.join(name) };
         let bytes = std::fs::read(path).ok()?;
@@ -102,7 +102,8 @@ impl Times {
         Self::of_ticks(stat, rustix::param::clock_ticks_per_second())
     }
 
-    /// The name in parentheses may contain anything, so fields are counted from its end, where the third begins.
+    /// Parses the file. The name in parentheses may contain anything, so the fields are counted from its end, behind which the third
+    /// field begins.
     fn of_ticks(stat: &str, per_second: u64) -> Option<Self> {
         let (_, rest) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_found_behind_any_name() {
+    fn times_are_parsed_whatever_the_process_name() {
         let rest = "S 1 2 3 4 5 6 7 8 9 10 250 50 13 14 15 16 17 18 4200 20 21";
         for name in ["node", "a b", "a) (b", ""] {
             let times = Times::of_ticks(&format!("77 ({name}) {rest}"), 100);
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_measured_from_the_outside() {
+    fn a_process_is_measured_from_outside() {
         let pid = std::process::id();
         let snapshot = ProcessSource::new(pid, Some(Bytes::from_mb(4096))).unwrap().measure().unwrap();
         assert!(snapshot.target.starts_with(&format!("pid {pid} (")), "{}", snapshot.target);

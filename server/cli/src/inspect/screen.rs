@@ -1,7 +1,6 @@
-//! Draws a snapshot as a screen: a pure function, so that the tests can compare whole screens.
+//! Draws a snapshot as a screen. Drawing is a pure function, so that tests compare whole screens.
 //!
-//! The most important parts come first and are dropped last: a small terminal loses the chart before the verdict, and the events
-//! before the advice. Nothing is expressed by color alone.
+//! A small terminal drops the chart before the verdict, and the events before the advice. Nothing is expressed by color alone.
 
 mod bar;
 mod chart;
@@ -19,16 +18,16 @@ use super::text::{clip, headline, printable};
 use super::trace::Trace;
 use style::{ColorScheme, bold, faint, rule};
 
-/// Width from which routes and events are side by side, in columns.
-const WIDE: u16 = 110;
+/// Least width at which routes and events are side by side, in columns.
+const MIN_WIDE: u16 = 110;
 
 /// Width of the figures beside the chart, in columns.
-const FIGURES: u16 = 27;
+const FIGURES_WIDTH: u16 = 27;
 
 /// Least rows and columns of a chart.
-const CHART: (u16, u16) = (5, 60);
+const MIN_CHART: (u16, u16) = (5, 60);
 
-/// Everything that is drawn.
+/// The content of the screen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     /// The target.
@@ -49,34 +48,44 @@ pub(crate) struct View<'a> {
 pub(crate) fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
     let scheme = ColorScheme { color: view.color };
     let [body, footer] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(frame.area());
-    frame.render_widget(keys(view), footer);
+    frame.render_widget(footer_line(view), footer);
     match view.snapshot {
-        Some(snapshot) => known(frame, body, view, snapshot, scheme),
-        None => unknown(frame, body, view, scheme),
+        Some(snapshot) => draw_snapshot(frame, body, view, snapshot, scheme),
+        None => draw_waiting(frame, body, view, scheme),
     }
 }
 
 /// Draws the screen before the first successful measurement.
-fn unknown(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, scheme: ColorScheme) {
+fn draw_waiting(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, scheme: ColorScheme) {
     let message = match view.error {
         Some(error) => vec![scheme.critical(printable(error)).into(), "Trying again.".into()],
         None => vec![Line::raw("Measuring…")],
     };
     let title = Line::from(bold(clip(view.target, area.width.into())));
     let mut lines = vec![title, Line::default()];
-    lines.extend(message.into_iter().flat_map(|line| wrapped(&line, area.width)));
+    lines.extend(message.into_iter().flat_map(|line| wrap_line(&line, area.width)));
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn known(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot, scheme: ColorScheme) {
+/// Draws a snapshot.
+fn draw_snapshot(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    view: &View<'_>,
+    snapshot: &Snapshot,
+    scheme: ColorScheme,
+) {
     let width = area.width;
-    let mut top = vec![heading(snapshot, width), bar::line(snapshot, width, scheme)];
+    let mut top = vec![heading(snapshot, width), bar::usage_bar(snapshot, width, scheme)];
     if let Some(error) = view.error {
-        top.extend(wrapped(&scheme.critical(format!("No answer: {}", printable(error))).into(), width));
+        top.extend(wrap_line(
+            &scheme.critical(format!("Last measurement failed: {}", printable(error))).into(),
+            width,
+        ));
     }
     let spare = usize::from(area.height).saturating_sub(top.len());
-    let advice = advice(snapshot, width, scheme, spare.clamp(1, if width >= WIDE { 8 } else { 6 }));
-    let wide = width >= WIDE;
+    let advice = advice_lines(snapshot, width, scheme, spare.clamp(1, if width >= MIN_WIDE { 8 } else { 6 }));
+    let wide = width >= MIN_WIDE;
     let (routes, events) = (snapshot.routes.len().min(if wide { 8 } else { 4 }), snapshot.events.len());
     let events = events.min(if wide { 8 } else { 2 });
     let rows = |count: usize| u16::try_from(if count == 0 { 0 } else { count + 1 }).unwrap_or(u16::MAX);
@@ -84,7 +93,7 @@ fn known(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot
     let spare = area.height.saturating_sub(fixed);
     // The chart keeps its least height before tables get any; both keep theirs before the chart gets more.
     let tables = if wide { rows(routes).max(rows(events)) } else { rows(routes) + rows(events) };
-    let tables = tables.min(spare.saturating_sub(CHART.0));
+    let tables = tables.min(spare.saturating_sub(MIN_CHART.0));
     let [top_area, chart_area, table_area, advice_title, advice_area] = Layout::vertical([
         Constraint::Length(u16::try_from(top.len()).unwrap_or(u16::MAX)),
         Constraint::Min(0),
@@ -96,32 +105,38 @@ fn known(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot
     frame.render_widget(Paragraph::new(top), top_area);
     frame.render_widget(Paragraph::new(rule("advice", width)), advice_title);
     frame.render_widget(Paragraph::new(advice), advice_area);
-    middle(frame, chart_area, view, snapshot, scheme);
+    draw_chart_and_figures(frame, chart_area, view, snapshot, scheme);
     if wide {
         let halves = [Constraint::Percentage(58), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(halves).spacing(1).areas(table_area);
-        tables::routes(frame, left, snapshot);
-        tables::events(frame, right, snapshot);
+        tables::draw_routes(frame, left, snapshot);
+        tables::draw_events(frame, right, snapshot);
     } else {
         let [upper, lower] =
             Layout::vertical([Constraint::Length(rows(routes)), Constraint::Min(0)]).areas(table_area);
-        tables::routes(frame, upper, snapshot);
-        tables::events(frame, lower, snapshot);
+        tables::draw_routes(frame, upper, snapshot);
+        tables::draw_events(frame, lower, snapshot);
     }
 }
 
 /// Draws the chart with the figures beside it, or only the figures if there is no room for both.
-fn middle(frame: &mut Frame<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot, scheme: ColorScheme) {
-    if area.height < CHART.0 || area.width < CHART.1 {
-        return tables::figures(frame, area, snapshot, view.trace);
+fn draw_chart_and_figures(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    view: &View<'_>,
+    snapshot: &Snapshot,
+    scheme: ColorScheme,
+) {
+    if area.height < MIN_CHART.0 || area.width < MIN_CHART.1 {
+        return tables::draw_figures(frame, area, snapshot, view.trace);
     }
     let [left, right] =
-        Layout::horizontal([Constraint::Min(0), Constraint::Length(FIGURES)]).spacing(1).areas(area);
-    chart::draw(frame, left, snapshot, view.trace, scheme);
-    tables::figures(frame, right, snapshot, view.trace);
+        Layout::horizontal([Constraint::Min(0), Constraint::Length(FIGURES_WIDTH)]).spacing(1).areas(area);
+    chart::draw_chart(frame, left, snapshot, view.trace, scheme);
+    tables::draw_figures(frame, right, snapshot, view.trace);
 }
 
-/// The target on the left, its status on the right.
+/// Returns the heading: the target on the left, its status on the right.
 fn heading(snapshot: &Snapshot, width: u16) -> Line<'static> {
     let headline = clip(&headline(snapshot), usize::from(width) / 2);
     let room = usize::from(width).saturating_sub(headline.chars().count() + 1);
@@ -131,14 +146,19 @@ fn heading(snapshot: &Snapshot, width: u16) -> Line<'static> {
     Line::from(vec![bold(target), Span::raw(gap), Span::raw(headline)])
 }
 
-/// The advice, wrapped, in at most `most` lines; the most severe comes first.
-fn advice(snapshot: &Snapshot, width: u16, scheme: ColorScheme, most: usize) -> Vec<Line<'static>> {
+/// Returns the wrapped advice, the most severe first, in at most `max_lines` lines.
+fn advice_lines(
+    snapshot: &Snapshot,
+    width: u16,
+    scheme: ColorScheme,
+    max_lines: usize,
+) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    for piece in advise(snapshot) {
-        lines.extend(hanging(&scheme.mark(piece.severity), &printable(&piece.text), width));
+    for advice in advise(snapshot) {
+        lines.extend(hanging_lines(&scheme.severity_label(advice.severity), &printable(&advice.text), width));
     }
-    if lines.len() > most {
-        lines.truncate(most);
+    if lines.len() > max_lines {
+        lines.truncate(max_lines);
         if let Some(last) = lines.last_mut() {
             let text: String = last.spans.iter().map(|span| span.content.as_ref()).collect();
             *last = Line::raw(clip(&format!("{text} …"), width.into()));
@@ -147,19 +167,19 @@ fn advice(snapshot: &Snapshot, width: u16, scheme: ColorScheme, most: usize) -> 
     lines
 }
 
-/// Wraps `text` behind a mark, with its further lines indented.
-fn hanging(mark: &Span<'static>, text: &str, width: u16) -> Vec<Line<'static>> {
-    let indent = mark.content.chars().count();
+/// Wraps `text` behind a label; the lines after the first are indented.
+fn hanging_lines(label: &Span<'static>, text: &str, width: u16) -> Vec<Line<'static>> {
+    let indent = label.content.chars().count();
     let pieces = wrap(text, usize::from(width).saturating_sub(indent).max(1));
     let lines = pieces.into_iter().enumerate().map(|(index, piece)| match index {
-        0 => Line::from(vec![mark.clone(), Span::raw(piece)]),
+        0 => Line::from(vec![label.clone(), Span::raw(piece)]),
         _ => Line::raw(format!("{}{piece}", " ".repeat(indent))),
     });
     lines.collect()
 }
 
 /// Wraps a line of one style.
-fn wrapped(line: &Line<'static>, width: u16) -> Vec<Line<'static>> {
+fn wrap_line(line: &Line<'static>, width: u16) -> Vec<Line<'static>> {
     let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
     let style = line.spans.first().map(|span| span.style).unwrap_or_default();
     wrap(&text, width.max(1).into()).into_iter().map(|piece| Line::styled(piece, style)).collect()
@@ -194,7 +214,8 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-fn keys(view: &View<'_>) -> Line<'static> {
+/// Returns the footer: the keys, and whether the screen is paused.
+fn footer_line(view: &View<'_>) -> Line<'static> {
     let pause = if view.paused { "p resume   PAUSED" } else { "p pause" };
     Line::from(faint(format!("q quit   {pause}")))
 }

@@ -1,4 +1,4 @@
-//! A heapbeat server, over HTTP.
+//! Measures a heapbeat server over HTTP.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use heapbeat_shared::{Bytes, Cursor, Health};
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
-use super::snapshot::{Snapshot, forecast_from, sample_of_health};
+use super::snapshot::{Snapshot, sample_from_health, update_forecast};
 use super::target::TargetError;
-use crate::http_client::http_client;
+use crate::http_client::build_http_client;
 use heapbeat::clock::Clock;
 
 /// Longest wait for a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Tells a server that a person asks, and not the edge.
+/// User agent of the requests, by which a server distinguishes them from those of the edge.
 const USER_AGENT: &str = concat!("heapbeat-check-memory/", env!("CARGO_PKG_VERSION"));
 
-/// Note when the server refused the signature.
+/// The note if the server refused the signature.
 const REFUSED: &str = "The server refused HEAPBEAT_SECRET (401): the secrets differ, or the clocks are more than a minute apart.";
 
-/// Note when the server ignored the signature.
+/// The note if the server ignored the signature.
 const UNSIGNED: &str = "The server did not sign its response: it has no HEAPBEAT_SECRET.";
 
 /// A heapbeat server.
@@ -53,7 +53,7 @@ impl ServerSource {
             "" | "/" => "/health",
             path => path,
         };
-        let agent = http_client(TIMEOUT);
+        let agent = build_http_client(TIMEOUT);
         Ok(ServerSource {
             agent,
             url: format!("{scheme}://{authority}{path}"),
@@ -68,14 +68,14 @@ impl ServerSource {
 
     pub(super) fn measure(&mut self) -> Result<Snapshot, TargetError> {
         match self.secret.clone() {
-            Some(secret) => self.report(&secret),
-            None => self.health(None),
+            Some(secret) => self.measure_report(&secret),
+            None => self.measure_health(None),
         }
     }
 
-    /// Requests the report. If the server has no secret or another one, the public figures, with a note on the reason.
-    fn report(&mut self, secret: &Secret) -> Result<Snapshot, TargetError> {
-        let nonce = draw_nonce()?;
+    /// Requests the report. If the server has no secret or a different one, returns the public figures with a note on the reason.
+    fn measure_report(&mut self, secret: &Secret) -> Result<Snapshot, TargetError> {
+        let nonce = random_nonce()?;
         let now = self.clock.now().wall;
         let after = self.cursor.map_or_else(String::new, |cursor| format!("?after={cursor}"));
         let signature = secret.sign_request("GET", &format!("{}{after}", self.path), now, nonce).to_string();
@@ -84,9 +84,9 @@ impl ServerSource {
             .get(format!("{}{after}", self.url))
             .header(HEADER, signature)
             .header("user-agent", USER_AGENT);
-        let (body, header) = match self.answer(request.call()) {
-            Err(TargetError::Status { status: 401, .. }) => return self.health(Some(REFUSED)),
-            answer => answer?,
+        let (body, header) = match self.read_response(request.call()) {
+            Err(TargetError::Status { status: 401, .. }) => return self.measure_health(Some(REFUSED)),
+            response => response?,
         };
         let Some(header) = header else { return self.health_snapshot(&body, Some(UNSIGNED)) };
         let verified = secret.verify_response(nonce, &body, &header);
@@ -94,34 +94,35 @@ impl ServerSource {
         let (report, series) =
             Report::parse(&body).map_err(|error| TargetError::NotReport { url: self.url.clone(), error })?;
         self.cursor = report.cursor();
-        Ok(Snapshot::of_report(self.url.clone(), now, report, series.samples))
+        Ok(Snapshot::from_report(self.url.clone(), now, report, series.samples))
     }
 
-    fn health(&mut self, note: Option<&str>) -> Result<Snapshot, TargetError> {
-        let (body, _) = self.answer(self.agent.get(&self.url).call())?;
+    /// Requests the public figures.
+    fn measure_health(&mut self, note: Option<&str>) -> Result<Snapshot, TargetError> {
+        let (body, _) = self.read_response(self.agent.get(&self.url).call())?;
         self.health_snapshot(&body, note)
     }
 
     fn health_snapshot(&mut self, body: &[u8], note: Option<&str>) -> Result<Snapshot, TargetError> {
         let health =
             Health::parse(body).map_err(|error| TargetError::NotHealth { url: self.url.clone(), error })?;
-        let sample = sample_of_health(self.clock.now().wall, &health);
-        let forecast = forecast_from(&mut self.forecaster, &sample, true, self.limit);
+        let sample = sample_from_health(self.clock.now().wall, &health);
+        let forecast = update_forecast(&mut self.forecaster, &sample, true, self.limit);
         let limit = self.limit.map(|bytes| Limit { bytes, origin: "--limit".into() });
-        let snapshot = Snapshot::of_health(self.url.clone(), sample, &health, limit, forecast);
+        let snapshot = Snapshot::from_health(self.url.clone(), sample, &health, limit, forecast);
         Ok(Snapshot { note: note.map(str::to_owned), ..snapshot })
     }
 
-    /// The body of a response with status 200, and its signature.
-    fn answer(
+    /// Returns the body of a response with status 200, and its signature if it has one.
+    fn read_response(
         &self,
-        answer: Result<ureq::http::Response<Body>, ureq::Error>,
+        response: Result<ureq::http::Response<Body>, ureq::Error>,
     ) -> Result<(Vec<u8>, Option<String>), TargetError> {
         let unreachable = |error: ureq::Error| TargetError::Unreachable {
             url: self.url.clone(),
             reason: error.to_string(),
         };
-        let mut response = answer.map_err(unreachable)?;
+        let mut response = response.map_err(unreachable)?;
         let status = response.status().as_u16();
         if status != 200 {
             let hint = match status {
@@ -143,7 +144,8 @@ impl ServerSource {
     }
 }
 
-fn draw_nonce() -> Result<Nonce, TargetError> {
+/// Returns a random nonce.
+fn random_nonce() -> Result<Nonce, TargetError> {
     let mut bytes = [0; NONCE_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| TargetError::Random(error.to_string()))?;
     Ok(Nonce(bytes))
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_gets_its_path() {
+    fn an_address_without_a_path_gets_the_default_path() {
         let cases = [
             ("http://localhost:8080", "http://localhost:8080/health"),
             ("https://api.example.com/", "https://api.example.com/health"),

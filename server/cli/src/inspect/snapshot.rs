@@ -1,4 +1,4 @@
-//! Snapshots: everything that is known of a process at one measurement.
+//! Snapshots: all figures of a process at one measurement.
 
 use heapbeat_forecast::{Assessment, Forecaster, Heap, Point};
 use heapbeat_shared::event::Event;
@@ -6,7 +6,7 @@ use heapbeat_shared::report::{Limit, PressureState, Report, RouteReport, System}
 use heapbeat_shared::{Bytes, Exit, Health, Sample, Status, UnixMillis};
 use serde::Serialize;
 
-/// How much is known of the target.
+/// How much is known about the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Detail {
@@ -18,7 +18,7 @@ pub(crate) enum Detail {
     Outside,
 }
 
-/// Everything that is known of a process at one measurement.
+/// All figures of a process at one measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Snapshot {
     /// The target: an address, or a process id with its command.
@@ -31,7 +31,7 @@ pub(crate) struct Snapshot {
     pub(crate) status: Option<Status>,
     /// Version of the build.
     pub(crate) version: Option<String>,
-    /// Seconds since it started.
+    /// Seconds since the start of the process.
     pub(crate) uptime: Option<u64>,
     /// The figures, in bytes.
     pub(crate) sample: Sample,
@@ -39,7 +39,7 @@ pub(crate) struct Snapshot {
     pub(crate) heap_known: bool,
     /// The limit, where known.
     pub(crate) limit: Option<Limit>,
-    /// Pressure level, and since when it lasts.
+    /// Pressure level, and when it began.
     pub(crate) pressure: Option<PressureState>,
     /// Figures of the operating system.
     pub(crate) system: System,
@@ -47,14 +47,14 @@ pub(crate) struct Snapshot {
     pub(crate) routes: Vec<RouteReport>,
     /// Recent events.
     pub(crate) events: Vec<Event>,
-    /// Forecast of a leak.
+    /// Leak forecast.
     pub(crate) forecast: Assessment,
     /// Exit of the previous instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Exit>,
     /// Sources that the target cannot read.
     pub(crate) missing: Vec<String>,
-    /// Why less is known than was requested.
+    /// The reason if less is known than was requested.
     pub(crate) note: Option<String>,
     /// Samples since the last measurement, oldest first.
     #[serde(skip)]
@@ -62,8 +62,8 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// A snapshot from a signed report.
-    pub(crate) fn of_report(target: String, at: UnixMillis, report: Report, history: Vec<Sample>) -> Self {
+    /// Converts a signed report.
+    pub(crate) fn from_report(target: String, at: UnixMillis, report: Report, history: Vec<Sample>) -> Self {
         Snapshot {
             target,
             detail: Detail::Full,
@@ -86,8 +86,8 @@ impl Snapshot {
         }
     }
 
-    /// A snapshot from the public figures, with a forecast from the measurements so far.
-    pub(crate) fn of_health(
+    /// Converts the public figures, with a forecast from the measurements so far.
+    pub(crate) fn from_health(
         target: String,
         sample: Sample,
         health: &Health,
@@ -102,7 +102,7 @@ impl Snapshot {
         }
     }
 
-    /// A snapshot with the figures and nothing else.
+    /// Returns a snapshot of a sample with nothing else known.
     pub(crate) fn bare(
         target: String,
         detail: Detail,
@@ -132,7 +132,7 @@ impl Snapshot {
         }
     }
 
-    /// Used share of the limit, from 0 to 1; `None` without a limit.
+    /// Returns the used share of the limit, 1 for all of it; `None` without a limit.
     pub(crate) fn used_share(&self) -> Option<f64> {
         let limit = self.limit.as_ref()?.bytes;
         (limit > Bytes::ZERO).then(|| self.sample.working_set.0 as f64 / limit.0 as f64)
@@ -140,7 +140,7 @@ impl Snapshot {
 }
 
 /// Converts the public figures to a sample, in whole megabytes; the allocator's resident memory follows from `external`.
-pub(crate) fn sample_of_health(at: UnixMillis, health: &Health) -> Sample {
+pub(crate) fn sample_from_health(at: UnixMillis, health: &Health) -> Sample {
     let memory = health.memory;
     let rss = Bytes::from(memory.rss);
     Sample {
@@ -153,8 +153,8 @@ pub(crate) fn sample_of_health(at: UnixMillis, health: &Health) -> Sample {
     }
 }
 
-/// Adds one sample to a forecaster, and returns its assessment.
-pub(crate) fn forecast_from(
+/// Adds a sample to a forecaster, and returns its assessment.
+pub(crate) fn update_forecast(
     forecaster: &mut Forecaster,
     sample: &Sample,
     heap_known: bool,

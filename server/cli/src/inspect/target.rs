@@ -1,4 +1,4 @@
-//! Targets that can be measured.
+//! The targets that can be measured, and the errors of a measurement.
 
 use std::io;
 
@@ -54,15 +54,15 @@ pub(crate) enum TargetError {
     NotHealth {
         /// The address.
         url: String,
-        /// What is wrong with it.
+        /// The error of the parser.
         error: HealthError,
     },
     /// The body is not a report.
-    #[error("{url} sent a report that cannot be read: {error}")]
+    #[error("{url} sent an invalid report: {error}")]
     NotReport {
         /// The address.
         url: String,
-        /// What is wrong with it.
+        /// The error of the parser.
         error: ReportError,
     },
     /// The signature of the response is wrong.
@@ -70,7 +70,7 @@ pub(crate) enum TargetError {
     Forged {
         /// The address.
         url: String,
-        /// What is wrong with it.
+        /// The error of the parser.
         error: SignatureError,
     },
     /// There is no such process.
@@ -81,9 +81,9 @@ pub(crate) enum TargetError {
     NoMemory(u32),
     /// The process has exited since the last measurement.
     #[error("process {0} has exited")]
-    Ended(u32),
+    Exited(u32),
     /// The figures of the process cannot be read.
-    #[error("process {pid} cannot be read: {error}")]
+    #[error("cannot read the figures of process {pid}: {error}")]
     Process {
         /// The process id.
         pid: u32,
@@ -91,19 +91,19 @@ pub(crate) enum TargetError {
         error: io::Error,
     },
     /// There are no random numbers for a nonce.
-    #[error("the system has no random numbers: {0}")]
+    #[error("cannot read random numbers: {0}")]
     Random(String),
 }
 
 impl TargetError {
-    /// Whether another measurement would fail as well: a process that has exited does not come back.
+    /// Returns whether another measurement would fail as well, as with a process that has exited.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
             TargetError::BadUrl(_)
                 | TargetError::NoProcess(_)
                 | TargetError::NoMemory(_)
-                | TargetError::Ended(_)
+                | TargetError::Exited(_)
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Writes a snapshot as text, for a pipe, a log or a ticket.
+//! Formats a snapshot as text, for a pipe, a log or a ticket.
 
 use std::fmt::Write as _;
 
@@ -9,17 +9,17 @@ use heapbeat_shared::{Bytes, Exit, ExitKind, UnixMillis};
 use super::advice::{Advice, Severity, advise, worst_severity};
 use super::snapshot::Snapshot;
 
-/// Number of events that are shown.
+/// Most events that are printed.
 const MAX_EVENTS: usize = 8;
 
-/// Length of the line on the previous exit, in characters.
+/// Length limit of the line on the previous exit, in characters.
 const MAX_EXIT_LINE: usize = 160;
 
-/// Number of routes that are shown.
+/// Most routes that are printed.
 const MAX_ROUTES: usize = 5;
 
-/// Writes the snapshot, its severity and the advice as one JSON object, without a newline.
-pub(crate) fn json(snapshot: &Snapshot) -> String {
+/// Formats the snapshot, its severity and the advice as one JSON object, without a newline.
+pub(crate) fn format_json(snapshot: &Snapshot) -> String {
     #[derive(serde::Serialize)]
     struct Inspection<'a> {
         severity: Severity,
@@ -31,8 +31,8 @@ pub(crate) fn json(snapshot: &Snapshot) -> String {
     serde_json::to_string(&inspection).expect("numbers, texts and fixed words always serialize")
 }
 
-/// Writes several lines for people.
-pub(crate) fn report(snapshot: &Snapshot, color: bool) -> String {
+/// Formats the snapshot as several lines for people.
+pub(crate) fn format_report(snapshot: &Snapshot, color: bool) -> String {
     let mut out = String::new();
     let style = TextStyle { color };
     // Writing to a String cannot fail.
@@ -57,17 +57,17 @@ pub(crate) fn report(snapshot: &Snapshot, color: bool) -> String {
     if !snapshot.events.is_empty() {
         let _ = writeln!(out);
         for event in snapshot.events.iter().rev().take(MAX_EVENTS) {
-            let _ = writeln!(out, "  {} ago  {}", ago(snapshot.at, event.at), describe(event));
+            let _ = writeln!(out, "  {} ago  {}", ago(snapshot.at, event.at), describe_event(event));
         }
     }
     let _ = writeln!(out);
     for Advice { severity, text } in advise(snapshot) {
-        let _ = writeln!(out, "{} {}", style.mark(severity), printable(&text));
+        let _ = writeln!(out, "{} {}", style.severity(severity), printable(&text));
     }
     out
 }
 
-/// Status, version and uptime in one line.
+/// Returns status, version and uptime in one line.
 pub(crate) fn headline(snapshot: &Snapshot) -> String {
     let status = snapshot.status.map(|status| status.as_str().to_owned());
     let version = snapshot.version.as_ref().map(|version| format!("version {}", printable(version)));
@@ -75,7 +75,7 @@ pub(crate) fn headline(snapshot: &Snapshot) -> String {
     [status, version, uptime].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The known figures, by name.
+/// Returns the known figures with their names.
 pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let (sample, system) = (&snapshot.sample, &snapshot.system);
     let limit =
@@ -91,7 +91,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let rows = [
         ("memory", Some(used)),
         ("limit", limit),
-        ("pressure", snapshot.pressure.map(|standing| standing.level.as_str().to_owned())),
+        ("pressure", snapshot.pressure.map(|pressure| pressure.level.as_str().to_owned())),
         ("last exit", snapshot.previous.as_ref().map(|exit| describe_exit(snapshot.at, exit))),
         ("rss", Some(sample.rss.to_string())),
         ("peak", bytes(system.peak)),
@@ -101,35 +101,38 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         ("threads", system.threads.map(|count| count.to_string())),
         ("open files", system.open_files.map(|count| count.to_string())),
         ("cpu", system.cpu_seconds.map(|seconds| format!("{seconds:.1} s"))),
-        ("allocator", allocator(system)),
-        ("cgroup", cgroup(system)),
-        ("memory stall", stall(system).map(|percent| format!("{percent:.1} % of the last ten seconds"))),
+        ("allocator", describe_allocator(system)),
+        ("cgroup", describe_cgroup(system)),
+        (
+            "memory stall",
+            memory_stall_percent(system).map(|percent| format!("{percent:.1} % of the last ten seconds")),
+        ),
         ("runtime late", system.runtime_stall_ms.map(|ms| format!("{ms} ms at most in the last minute"))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// The exit of the previous instance, in one line.
+/// Describes the exit of the previous instance in one line.
 fn describe_exit(now: UnixMillis, exit: &Exit) -> String {
     let sure = if exit.sure || exit.kind == ExitKind::Unknown { "" } else { " probably" };
-    let why = printable(&exit.evidence_text());
-    clip(&format!("{} ago:{sure} {}: {why}", ago(now, exit.at), exit.kind.as_str()), MAX_EXIT_LINE)
+    let evidence = printable(&exit.evidence_text());
+    clip(&format!("{} ago:{sure} {}: {evidence}", ago(now, exit.at), exit.kind.as_str()), MAX_EXIT_LINE)
 }
 
-/// Share of the last ten seconds in which tasks waited for memory, in percent: of the cgroup, or of the machine if that of the
-/// cgroup is unknown.
-pub(crate) fn stall(system: &System) -> Option<f64> {
+/// Returns the share of the last ten seconds in which tasks of the cgroup waited for memory, in percent; that of the machine if the
+/// cgroup's is unknown.
+pub(crate) fn memory_stall_percent(system: &System) -> Option<f64> {
     system.memory_stall_percent.or(system.machine_stall_percent)
 }
 
-/// Memory of jemalloc itself.
-fn allocator(system: &System) -> Option<String> {
+/// Describes the memory that jemalloc has mapped.
+fn describe_allocator(system: &System) -> Option<String> {
     let (mapped, retained) = (system.heap_mapped?, system.heap_retained?);
     Some(format!("{mapped} mapped, {retained} retained, {} metadata", system.heap_metadata?))
 }
 
-/// Memory charged to the cgroup, and the events since it was created.
-fn cgroup(system: &System) -> Option<String> {
+/// Describes the memory charged to the cgroup, and its events since it was created.
+fn describe_cgroup(system: &System) -> Option<String> {
     let mut text = system.cgroup_usage?.to_string();
     for (count, what) in [
         (system.cgroup_high, "throttled"),
@@ -145,7 +148,7 @@ fn cgroup(system: &System) -> Option<String> {
 }
 
 /// Describes an event.
-pub(crate) fn describe(event: &Event) -> String {
+pub(crate) fn describe_event(event: &Event) -> String {
     match &event.kind {
         EventKind::Started => "started".into(),
         EventKind::Pressure { from, to, memory } => {
@@ -155,21 +158,21 @@ pub(crate) fn describe(event: &Event) -> String {
             format!("purge gave back {} in {took_ms} ms ({before} to {after})", before.saturating_sub(*after))
         }
         EventKind::Recycle { reason } => format!("a fresh worker was requested: {}", printable(reason)),
-        EventKind::Leave => "gave up: finishing requests and exiting".into(),
+        EventKind::Leave => "finishing requests and exiting".into(),
         EventKind::Shed { refused, lasted_ms } => format!("refused {refused} requests within {lasted_ms} ms"),
         EventKind::Panic { message } => format!("panic: {}", printable(message)),
         EventKind::Limit { before, after } => format!("the limit changed from {before} to {after}"),
         EventKind::Other => "an event of a newer version".to_owned(),
-        EventKind::Stop { by } => format!("asked to stop by {}", printable(by)),
+        EventKind::Stop { by } => format!("requested to stop by {}", printable(by)),
     }
 }
 
-/// Replaces control characters in text from elsewhere, as a terminal would interpret them.
+/// Replaces control characters in text of a target, as a terminal would interpret them.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Cuts text to at most `width` characters, the last of which is then an ellipsis.
+/// Cuts text to at most `width` characters, and marks the cut with an ellipsis.
 pub(crate) fn clip(text: &str, width: usize) -> String {
     let text = printable(text);
     if text.chars().count() <= width {
@@ -178,7 +181,7 @@ pub(crate) fn clip(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// A size with its sign.
+/// Formats a size with its sign.
 pub(crate) fn signed(amount: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
@@ -189,7 +192,7 @@ pub(crate) fn signed(amount: f64) -> String {
     if amount < 0.0 { format!("-{size}") } else { format!("+{size}") }
 }
 
-/// A time in two units.
+/// Formats a time in two units.
 pub(crate) fn span(seconds: u64) -> String {
     match seconds {
         s @ 0..60 => format!("{s} s"),
@@ -199,7 +202,7 @@ pub(crate) fn span(seconds: u64) -> String {
     }
 }
 
-/// The time between `then` and `now`.
+/// Formats the time between `then` and `now`.
 pub(crate) fn ago(now: UnixMillis, then: UnixMillis) -> String {
     span(now.since(then).as_secs())
 }
@@ -209,19 +212,19 @@ struct TextStyle {
 }
 
 impl TextStyle {
-    fn with(&self, code: &str, text: &str) -> String {
+    fn colored(&self, code: &str, text: &str) -> String {
         if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     fn bold(&self, text: &str) -> String {
-        self.with("1", text)
+        self.colored("1", text)
     }
 
-    fn mark(&self, severity: Severity) -> String {
+    fn severity(&self, severity: Severity) -> String {
         match severity {
-            Severity::Fine => self.with("32", "ok      "),
-            Severity::Warning => self.with("33", "warning "),
-            Severity::Critical => self.with("31", "critical"),
+            Severity::Fine => self.colored("32", "ok      "),
+            Severity::Warning => self.colored("33", "warning "),
+            Severity::Critical => self.colored("31", "critical"),
         }
     }
 }
@@ -232,7 +235,7 @@ mod tests {
     use crate::inspect::advice::tests::steady;
 
     #[test]
-    fn a_steady_process_in_a_few_lines() {
+    fn a_steady_process_takes_a_few_lines() {
         let expected = "\
 http://x/health
 
@@ -245,13 +248,13 @@ http://x/health
 ok       Nothing to do.
 ok       Memory is steady: its floor does not rise.
 ";
-        assert_eq!(report(&steady(), false), expected);
-        assert!(report(&steady(), true).contains("\x1b[32mok"));
+        assert_eq!(format_report(&steady(), false), expected);
+        assert!(format_report(&steady(), true).contains("\x1b[32mok"));
     }
 
     #[test]
     fn json_has_the_verdict_and_every_figure() {
-        let value: serde_json::Value = serde_json::from_str(&json(&steady())).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&format_json(&steady())).unwrap();
         assert_eq!(value["severity"], "fine");
         assert_eq!(value["sample"]["rss"], 104_857_600);
         assert_eq!(value["advice"][0]["text"], "Nothing to do.");

@@ -1,4 +1,4 @@
-//! The points of the chart, in bounded memory.
+//! The points of the chart; their number is bounded.
 
 use std::collections::VecDeque;
 
@@ -6,8 +6,8 @@ use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
 use super::snapshot::Snapshot;
 
-/// Most readings that are kept: two hours at one a second, 230 kB.
-const KEPT: usize = 7200;
+/// Most points that are kept: two hours at one per second, 230 kB.
+const MAX_POINTS: usize = 7200;
 
 /// One point of the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,35 +32,35 @@ impl Trace {
     /// Adds a snapshot and its history.
     pub(crate) fn push(&mut self, snapshot: &Snapshot) {
         for sample in &snapshot.history {
-            self.point(sample, snapshot.heap_known);
+            self.push_point(sample, snapshot.heap_known);
         }
-        self.point(&snapshot.sample, snapshot.heap_known);
+        self.push_point(&snapshot.sample, snapshot.heap_known);
         let Some(cpu) = snapshot.system.cpu_seconds else { return };
         if let Some((at, before)) = self.cpu.replace((snapshot.at, cpu)) {
             let elapsed = snapshot.at.since(at).as_secs_f64();
-            // Less CPU time than before belongs to another process.
+            // If the CPU time has decreased, the process was restarted.
             self.cpu_percent = (elapsed > 0.0 && cpu >= before).then(|| 100.0 * (cpu - before) / elapsed);
         }
     }
 
     /// Adds a point, unless it is not newer than the last one.
-    fn point(&mut self, sample: &Sample, heap_known: bool) {
+    fn push_point(&mut self, sample: &Sample, heap_known: bool) {
         if self.points.back().is_some_and(|last| sample.at <= last.at) {
             return;
         }
-        if self.points.len() == KEPT {
+        if self.points.len() == MAX_POINTS {
             self.points.pop_front();
         }
         let heap = heap_known.then_some(sample.heap_used);
         self.points.push_back(Point { at: sample.at, rss: sample.rss, heap });
     }
 
-    /// The points, oldest first.
+    /// Returns the points, oldest first.
     pub(crate) fn points(&self) -> impl ExactSizeIterator<Item = &Point> {
         self.points.iter()
     }
 
-    /// Time from the first point to the last.
+    /// Returns the time from the first point to the last.
     pub(crate) fn span(&self) -> std::time::Duration {
         match (self.points.front(), self.points.back()) {
             (Some(first), Some(last)) => last.at.since(first.at),
@@ -68,7 +68,7 @@ impl Trace {
         }
     }
 
-    /// CPU time between the last two measurements in percent, 100 for one core.
+    /// Returns the CPU time between the last two measurements in percent, 100 for one core.
     pub(crate) fn cpu_percent(&self) -> Option<f64> {
         self.cpu_percent
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn history_comes_before_the_reading_and_nothing_twice() {
+    fn history_is_added_before_the_sample_and_without_duplicates() {
         let mut trace = Trace::default();
         let mut first = at(3, 1.0);
         first.history = vec![at(1, 0.0).sample, at(2, 0.0).sample, at(3, 0.0).sample];
@@ -101,10 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_make_room_and_a_restart_is_no_negative_cpu() {
+    fn the_number_of_points_is_bounded_and_a_restart_gives_no_negative_cpu() {
         let mut trace = Trace::default();
         (0..8000).for_each(|second| trace.push(&at(second, 9.0)));
-        assert_eq!((trace.points().len(), trace.span().as_secs()), (KEPT, 7199));
+        assert_eq!((trace.points().len(), trace.span().as_secs()), (MAX_POINTS, 7199));
         trace.push(&at(8001, 1.0));
         assert_eq!(trace.cpu_percent(), None);
     }

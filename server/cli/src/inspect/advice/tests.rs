@@ -7,7 +7,7 @@ use heapbeat_shared::{Sample, UnixMillis};
 
 use super::*;
 
-/// A steady process at 100 of 512 MB with all figures.
+/// Returns a snapshot of a steady process that uses 100 of 512 MB, with all figures known.
 pub(crate) fn steady() -> Snapshot {
     let mb = Bytes::from_mb;
     let sample = Sample {
@@ -57,7 +57,6 @@ fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
     }
 }
 
-/// Name, snapshot, severity, and a part of the first advice.
 #[test]
 fn each_rule_advises_by_its_figures() {
     let level = |level| {
@@ -65,6 +64,7 @@ fn each_rule_advises_by_its_figures() {
             p.pressure = Some(PressureState { level, since: UnixMillis(0), shed: 0 });
         }
     };
+    // Name, snapshot, severity, and a part of the first advice.
     let cases = [
         ("steady", steady(), Severity::Fine, "Nothing to do."),
         (
@@ -120,7 +120,7 @@ fn each_rule_advises_by_its_figures() {
                 p.events = vec![Event { at: UnixMillis(0), kind }];
             }),
             Severity::Warning,
-            "7 requests were refused",
+            "7 requests were recently refused",
         ),
     ];
     for (name, snapshot, severity, text) in cases {
@@ -146,10 +146,10 @@ fn the_route_that_explains_a_leak_is_named() {
 
 #[test]
 fn growth_of_no_route_has_a_hint_of_its_own() {
-    let suspect_route = suspect_route(&[route("(untagged)", 48.0, 0.0)]).unwrap();
+    let suspect = describe_suspect_route(&[route("(untagged)", 48.0, 0.0)]).unwrap();
     assert!(
-        suspect_route.starts_with("(untagged) keeps 48.0 MB a minute; 100 % of the growth: check background"),
-        "{suspect_route}"
+        suspect.starts_with("(untagged) keeps 48.0 MB a minute; 100 % of the growth: check background"),
+        "{suspect}"
     );
 }
 
@@ -161,6 +161,6 @@ fn fragmentation_is_not_blamed_on_a_route() {
         p.routes = vec![route("POST /upload", 48.0, 0.42)];
     });
     let texts: Vec<String> = advise(&snapshot).into_iter().map(|advice| advice.text).collect();
-    assert!(texts.iter().any(|text| text.contains("Lower jemalloc's decay")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("Reduce jemalloc's decay")), "{texts:?}");
     assert!(!texts.iter().any(|text| text.contains("POST /upload")), "{texts:?}");
 }

@@ -9,24 +9,25 @@ use crate::inspect::snapshot::Snapshot;
 /// The default thresholds of the ladder, as shares of the limit.
 const THRESHOLDS: [f64; 4] = [0.781_25, 0.879, 0.9375, 0.969];
 
-/// `████░░░╎░╎╎  312.4 MB of 512.0 MB (61 %)  calm`; without a limit only the words.
-pub(super) fn line(snapshot: &Snapshot, width: u16, scheme: ColorScheme) -> Line<'static> {
+/// Returns the bar, such as `████░░░╎░╎╎  312.4 MB of 512.0 MB (61 %)  calm`; without a limit, only the text.
+pub(super) fn usage_bar(snapshot: &Snapshot, width: u16, scheme: ColorScheme) -> Line<'static> {
     let used = snapshot.sample.working_set;
     let Some((limit, share)) = snapshot.limit.as_ref().zip(snapshot.used_share()) else {
-        return Line::raw(format!("{used} used, unknown limit"));
+        return Line::raw(format!("{used} used, limit unknown"));
     };
-    let rung =
-        snapshot.pressure.map_or_else(String::new, |standing| format!("  {}", standing.level.as_str()));
-    let words = format!(" {used} of {} ({:.0} %){rung}", limit.bytes, share * 100.0);
-    let cells = usize::from(width).saturating_sub(words.chars().count());
+    let level =
+        snapshot.pressure.map_or_else(String::new, |pressure| format!("  {}", pressure.level.as_str()));
+    let text = format!(" {used} of {} ({:.0} %){level}", limit.bytes, share * 100.0);
+    let cells = usize::from(width).saturating_sub(text.chars().count());
     Line::from(vec![
-        Span::styled(cells_of(share, cells), scheme.severity_style(worst_severity(snapshot))),
-        bold(words),
+        Span::styled(draw_cells(share, cells), scheme.severity_style(worst_severity(snapshot))),
+        bold(text),
     ])
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares are clamped to 0..=1")]
-fn cells_of(share: f64, cells: usize) -> String {
+/// Draws the bar with this number of cells.
+fn draw_cells(share: f64, cells: usize) -> String {
     let filled = (share.clamp(0.0, 1.0) * cells as f64).round() as usize;
     let thresholds = THRESHOLDS.map(|share| (share * cells as f64) as usize);
     (0..cells)
@@ -43,10 +44,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_filled_in_proportion_and_thresholds_keep_their_places() {
-        assert_eq!(cells_of(0.5, 32), "████████████████░░░░░░░░░╎░░╎░╎╎");
-        assert_eq!(cells_of(0.9, 32), "█████████████████████████████░╎╎");
-        assert_eq!(cells_of(7.0, 4), "████");
-        assert_eq!(cells_of(0.5, 0), "");
+    fn cells_are_filled_in_proportion_and_thresholds_stay_visible() {
+        assert_eq!(draw_cells(0.5, 32), "████████████████░░░░░░░░░╎░░╎░╎╎");
+        assert_eq!(draw_cells(0.9, 32), "█████████████████████████████░╎╎");
+        assert_eq!(draw_cells(7.0, 4), "████");
+        assert_eq!(draw_cells(0.5, 0), "");
     }
 }

@@ -1,24 +1,24 @@
-//! Styles. Everything that a color expresses is also written.
+//! Styles. Whatever a color expresses is also written as text.
 
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use crate::inspect::advice::Severity;
 
-/// Colors, or none.
+/// Whether the screen uses colors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColorScheme {
     pub(super) color: bool,
 }
 
 impl ColorScheme {
-    pub(super) fn with(self, color: Color) -> Style {
+    pub(super) fn colored(self, color: Color) -> Style {
         if self.color { Style::new().fg(color) } else { Style::new() }
     }
 
-    /// The style of a severity.
+    /// Returns the style of a severity.
     pub(super) fn severity_style(self, severity: Severity) -> Style {
-        self.with(match severity {
+        self.colored(match severity {
             Severity::Fine => Color::Green,
             Severity::Warning => Color::Yellow,
             Severity::Critical => Color::Red,
@@ -29,8 +29,8 @@ impl ColorScheme {
         Span::styled(text, self.severity_style(Severity::Critical).add_modifier(Modifier::BOLD))
     }
 
-    /// The severity in front of an advice.
-    pub(super) fn mark(self, severity: Severity) -> Span<'static> {
+    /// Returns the label of a severity, which precedes an advice.
+    pub(super) fn severity_label(self, severity: Severity) -> Span<'static> {
         let word = match severity {
             Severity::Fine => "ok       ",
             Severity::Warning => "warning  ",
@@ -48,7 +48,7 @@ pub(super) fn faint(text: String) -> Span<'static> {
     Span::styled(text, Style::new().add_modifier(Modifier::DIM))
 }
 
-/// A horizontal line with a title.
+/// Returns a horizontal line with a title.
 pub(super) fn rule(title: &str, width: u16) -> Line<'static> {
     let rest = usize::from(width).saturating_sub(title.chars().count() + 4);
     Line::from(vec![faint("── ".into()), bold(title.to_owned()), faint(format!(" {}", "─".repeat(rest)))])

@@ -1,4 +1,4 @@
-//! Figures, routes and events.
+//! The tables of figures, routes and events.
 
 use heapbeat_shared::Bytes;
 use heapbeat_shared::report::RouteReport;
@@ -9,14 +9,14 @@ use ratatui::widgets::Paragraph;
 
 use super::style::{faint, rule};
 use crate::inspect::snapshot::Snapshot;
-use crate::inspect::text::{ago, clip, describe, signed, stall};
+use crate::inspect::text::{ago, clip, describe_event, memory_stall_percent, signed};
 use crate::inspect::trace::Trace;
 
 /// Width of each figure of a route, in columns.
 const COLUMN: usize = 12;
 
 /// Draws the figures, one per line.
-pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, trace: &Trace) {
+pub(super) fn draw_figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, trace: &Trace) {
     let (sample, system) = (&snapshot.sample, &snapshot.system);
     let heap = |bytes: Bytes| snapshot.heap_known.then(|| bytes.to_string());
     let size = |bytes: Option<Bytes>| bytes.map(|bytes| bytes.to_string());
@@ -33,7 +33,7 @@ pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, tr
         ("threads", count(system.threads)),
         ("open files", count(system.open_files)),
         ("runtime late", system.runtime_stall_ms.map(|late| format!("{late} ms"))),
-        ("memory stall", stall(system).map(|percent| format!("{percent:.1} %"))),
+        ("memory stall", memory_stall_percent(system).map(|percent| format!("{percent:.1} %"))),
         ("swap", size(system.swap.filter(|swap| *swap > Bytes::ZERO))),
         ("cgroup", size(system.cgroup_usage)),
         ("oom kills", count(system.oom_kills)),
@@ -55,7 +55,7 @@ pub(super) fn figures(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, tr
 }
 
 /// Draws the routes, fastest growing first.
-pub(super) fn routes(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
+pub(super) fn draw_routes(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     if snapshot.routes.is_empty() || area.height < 2 {
         return;
     }
@@ -70,11 +70,11 @@ pub(super) fn routes(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     );
     let mut lines = vec![Line::from(faint(head))];
     let rows = snapshot.routes.iter().take(usize::from(area.height) - 1);
-    lines.extend(rows.map(|route| row(route, name)));
+    lines.extend(rows.map(|route| route_row(route, name)));
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn row(route: &RouteReport, name: usize) -> Line<'static> {
+fn route_row(route: &RouteReport, name: usize) -> Line<'static> {
     let growth = route.growth_per_minute.map_or_else(|| "-".into(), signed);
     Line::raw(format!(
         "{:<name$}{:>COLUMN$}{:>COLUMN$}{growth:>COLUMN$}{:>COLUMN$}",
@@ -86,7 +86,7 @@ fn row(route: &RouteReport, name: usize) -> Line<'static> {
 }
 
 /// Draws the events, latest first.
-pub(super) fn events(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
+pub(super) fn draw_events(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     if snapshot.events.is_empty() || area.height < 2 {
         return;
     }
@@ -94,7 +94,7 @@ pub(super) fn events(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     let mut lines = vec![Line::from(faint(clip("event", width)))];
     lines.extend(snapshot.events.iter().rev().take(usize::from(area.height) - 1).map(|event| {
         let when = format!("{} ago", ago(snapshot.at, event.at));
-        Line::raw(clip(&format!("{when:<16}{}", describe(event)), width))
+        Line::raw(clip(&format!("{when:<16}{}", describe_event(event)), width))
     }));
     frame.render_widget(Paragraph::new(lines), area);
 }

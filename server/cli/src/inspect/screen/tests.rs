@@ -1,4 +1,4 @@
-//! Whole screens, letter by letter.
+//! Snapshots of whole screens.
 
 use heapbeat_forecast::{Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 use heapbeat_shared::event::{Event, EventKind};
@@ -14,8 +14,8 @@ use crate::inspect::advice::tests::steady;
 
 const MB: f64 = 1_048_576.0;
 
-/// What would be on the terminal, without trailing blanks.
-fn screen(width: u16, height: u16, view: &View<'_>) -> String {
+/// Draws a view, and returns the content of the terminal without trailing blanks.
+fn draw_to_text(width: u16, height: u16, view: &View<'_>) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| draw(frame, view)).unwrap();
     let cells = terminal.backend().buffer().content();
@@ -25,7 +25,7 @@ fn screen(width: u16, height: u16, view: &View<'_>) -> String {
     rows.map(|row| text(row).trim_end().to_owned() + "\n").collect()
 }
 
-fn of<'a>(snapshot: &'a Snapshot, trace: &'a Trace) -> View<'a> {
+fn view_of<'a>(snapshot: &'a Snapshot, trace: &'a Trace) -> View<'a> {
     View {
         target: &snapshot.target,
         snapshot: Some(snapshot),
@@ -36,8 +36,8 @@ fn of<'a>(snapshot: &'a Snapshot, trace: &'a Trace) -> View<'a> {
     }
 }
 
-/// Five minutes of measurements, ten seconds apart, whose figures rise by `rise` megabytes in total.
-fn traced(snapshot: &Snapshot, rise: u64) -> Trace {
+/// Returns the trace of five minutes of measurements, ten seconds apart, whose memory rises by `rise` megabytes in total.
+fn rising_trace(snapshot: &Snapshot, rise: u64) -> Trace {
     let mut trace = Trace::default();
     for step in 0..=30_u64 {
         let mut then = snapshot.clone();
@@ -52,7 +52,7 @@ fn traced(snapshot: &Snapshot, rise: u64) -> Trace {
     trace
 }
 
-fn calm() -> Snapshot {
+fn calm_snapshot() -> Snapshot {
     let mut snapshot = steady();
     snapshot.at = UnixMillis(1_800_000_000_000);
     snapshot.sample.at = snapshot.at;
@@ -83,9 +83,9 @@ fn route(name: &str, live: u64, growth: f64, per_second: f64) -> RouteReport {
     }
 }
 
-/// 48 MB a minute by one route, at 410 of 512 MB.
-fn leaking() -> Snapshot {
-    let mut snapshot = calm();
+/// Returns a snapshot of a process at 410 of 512 MB, of which one route leaks 46 MB per minute.
+fn leaking_snapshot() -> Snapshot {
+    let mut snapshot = calm_snapshot();
     let mb = Bytes::from_mb;
     (snapshot.sample.rss, snapshot.sample.working_set) = (mb(410), mb(410));
     (snapshot.sample.heap_used, snapshot.sample.heap_total, snapshot.sample.heap_resident) =
@@ -114,37 +114,37 @@ fn leaking() -> Snapshot {
 }
 
 #[test]
-fn screens_are_as_they_were_when_somebody_last_looked_at_them() {
-    let (calm, leaking) = (calm(), leaking());
-    let (flat, rising) = (traced(&calm, 0), traced(&leaking, 240));
+fn screens_match_their_snapshots() {
+    let (calm, leaking) = (calm_snapshot(), leaking_snapshot());
+    let (flat, rising) = (rising_trace(&calm, 0), rising_trace(&leaking, 240));
     let nothing = Trace::default();
-    let gone = View { error: Some("process 7 has ended"), ..of(&leaking, &rising) };
-    let unreachable = "http://10.0.0.1/health does not answer: connection refused";
-    let dead = View {
+    let exited = View { error: Some("process 7 has exited"), ..view_of(&leaking, &rising) };
+    let error = "http://10.0.0.1/health does not answer: connection refused";
+    let unreachable = View {
         target: "http://10.0.0.1/health",
         snapshot: None,
-        error: Some(unreachable),
-        ..of(&calm, &nothing)
+        error: Some(error),
+        ..view_of(&calm, &nothing)
     };
     let cases = [
-        ("steady", of(&calm, &flat)),
-        ("leaking", of(&leaking, &rising)),
-        ("gone", gone),
-        ("unreachable", dead),
+        ("steady", view_of(&calm, &flat)),
+        ("leaking", view_of(&leaking, &rising)),
+        ("exited", exited),
+        ("unreachable", unreachable),
     ];
     for (name, view) in cases {
         for (width, height) in [(80, 24), (120, 40)] {
-            insta::assert_snapshot!(format!("{name}_{width}x{height}"), screen(width, height, &view));
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), draw_to_text(width, height, &view));
         }
     }
 }
 
 #[test]
-fn a_small_terminal_keeps_what_matters() {
-    let snapshot = leaking();
-    let trace = traced(&snapshot, 240);
+fn a_small_terminal_keeps_severity_and_usage() {
+    let snapshot = leaking_snapshot();
+    let trace = rising_trace(&snapshot, 240);
     for (width, height) in [(80, 12), (60, 10), (40, 20), (24, 6), (10, 3), (3, 2), (1, 1), (200, 70)] {
-        let text = screen(width, height, &of(&snapshot, &trace));
+        let text = draw_to_text(width, height, &view_of(&snapshot, &trace));
         assert_eq!(text.lines().count(), usize::from(height), "{width}x{height}");
         if height >= 6 && width >= 40 {
             assert!(text.contains("critical "), "{width}x{height}:\n{text}");
@@ -154,28 +154,28 @@ fn a_small_terminal_keeps_what_matters() {
 }
 
 #[test]
-fn no_screen_obeys_the_target() {
-    let snapshot = leaking();
-    let trace = traced(&snapshot, 240);
-    let text = screen(120, 40, &of(&snapshot, &trace));
+fn control_characters_of_the_target_do_not_reach_the_screen() {
+    let snapshot = leaking_snapshot();
+    let trace = rising_trace(&snapshot, 240);
+    let text = draw_to_text(120, 40, &view_of(&snapshot, &trace));
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
     assert!(text.contains("GET /feed [2J"), "{text}");
 }
 
 #[test]
-fn colors_are_used_only_if_they_are_wanted() {
-    let snapshot = leaking();
-    let trace = traced(&snapshot, 240);
+fn colors_are_used_only_if_enabled() {
+    let snapshot = leaking_snapshot();
+    let trace = rising_trace(&snapshot, 240);
     for color in [false, true] {
         let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
-        terminal.draw(|frame| draw(frame, &View { color, ..of(&snapshot, &trace) })).unwrap();
+        terminal.draw(|frame| draw(frame, &View { color, ..view_of(&snapshot, &trace) })).unwrap();
         let colored = terminal.backend().buffer().content().iter().any(|cell| cell.fg != Color::Reset);
         assert_eq!(colored, color);
     }
 }
 
 #[test]
-fn words_are_wrapped_where_they_end() {
+fn lines_are_wrapped_between_words() {
     let cases: [(&str, usize, &[&str]); 5] = [
         ("one two three", 7, &["one two", "three"]),
         ("one two three", 100, &["one two three"]),

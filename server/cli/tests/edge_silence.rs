@@ -1,47 +1,47 @@
-//! The edge stays away from the real binary, which tells a real receiver.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! The webhook alert when the edge no longer requests the signed report.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use heapbeat_test_support::owner::report;
-use heapbeat_test_support::{PATIENCE, Server, ask, until};
+use heapbeat_test_support::owner::fetch_report;
+use heapbeat_test_support::{DEADLINE, Server, send_request, wait_for};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 const OURS: &str = "a secret of the owner's";
 const TOKEN: &str = "the-secret-part-of-the-address";
 
-/// What came with one request that the receiver would take.
+/// One received alert.
 #[derive(Debug, PartialEq)]
 struct Alert {
     key: String,
     body: Value,
 }
 
-/// A port that refuses connections until it is told to listen.
-fn closed_port() -> (Socket, SocketAddr) {
+/// Binds a port that refuses connections until the socket listens.
+fn bind_without_listening() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, address)
 }
 
-/// Takes alerts as `statuses` say, one a request, and then with 204. A request that is no alert ends the receiver.
-fn receive(socket: Socket, statuses: &'static [&'static str]) -> Receiver<Alert> {
+/// Receives alerts, and responds to them with `statuses`, then with 204. A request that is not an alert ends the receiver.
+fn receive_alerts(socket: Socket, statuses: &'static [&'static str]) -> Receiver<Alert> {
     socket.listen(8).unwrap();
     let listener = TcpListener::from(socket);
     let (alerts, received) = channel();
     thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let mut stream = BufReader::new(stream.unwrap());
-            stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
-            let Some(alert) = read(&mut stream) else { return };
+            stream.get_ref().set_read_timeout(Some(DEADLINE)).unwrap();
+            let Some(alert) = read_alert(&mut stream) else { return };
             let status = statuses.get(number).unwrap_or(&"204 No Content");
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            let response = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.get_mut().write_all(response.as_bytes()).unwrap();
             if alerts.send(alert).is_err() {
                 return;
             }
@@ -50,8 +50,8 @@ fn receive(socket: Socket, statuses: &'static [&'static str]) -> Receiver<Alert>
     received
 }
 
-/// Reads one request and holds it to the format of `docs/watching-the-watcher.md`.
-fn read(stream: &mut BufReader<std::net::TcpStream>) -> Option<Alert> {
+/// Reads one request, and checks it against the format of `docs/watching-the-watcher.md`.
+fn read_alert(stream: &mut BufReader<std::net::TcpStream>) -> Option<Alert> {
     let mut head = Vec::new();
     loop {
         let mut line = String::new();
@@ -83,9 +83,9 @@ fn read(stream: &mut BufReader<std::net::TcpStream>) -> Option<Alert> {
     Some(Alert { key: header("idempotency-key").unwrap(), body })
 }
 
-/// A server that tells a port which nobody listens at yet of a second's silence.
-fn watched(more: &[(&str, &str)]) -> (Server, Socket) {
-    let (socket, address) = closed_port();
+/// Starts a server that alerts after one second without a signed request. Its webhook receiver does not listen yet.
+fn start_with_webhook(more: &[(&str, &str)]) -> (Server, Socket) {
+    let (socket, address) = bind_without_listening();
     let webhook = format!("http://{address}/hooks/{TOKEN}");
     let settings = [
         ("HEAPBEAT_SECRET", OURS),
@@ -97,19 +97,19 @@ fn watched(more: &[(&str, &str)]) -> (Server, Socket) {
 }
 
 #[test]
-fn a_silence_reaches_a_receiver_that_was_down_and_so_does_its_end() {
-    let (server, socket) = watched(&[("HEAPBEAT_LOG", "trace")]);
-    report(&server, OURS, "");
-    server.said("an alert did not reach HEAPBEAT_ALERT_WEBHOOK yet: connection refused");
-    assert_eq!(server.get("/health").status, 200, "nobody waits for it");
+fn alerts_reach_a_receiver_that_was_down_and_so_do_recoveries() {
+    let (server, socket) = start_with_webhook(&[("HEAPBEAT_LOG", "trace")]);
+    fetch_report(&server, OURS, "");
+    server.wait_for_log("an alert did not reach HEAPBEAT_ALERT_WEBHOOK yet: connection refused");
+    assert_eq!(server.get("/health").status, 200, "requests do not wait for the webhook");
 
-    let received = receive(socket, &["503 Service Unavailable"]);
-    let next = || received.recv_timeout(PATIENCE).unwrap();
-    let (refused, taken) = (next(), next());
-    assert_eq!(refused, taken, "the same alert again, and by its key it can be told");
-    server.said("an alert was delivered");
-    let (first, _) = report(&server, OURS, "");
-    let body = &taken.body;
+    let received = receive_alerts(socket, &["503 Service Unavailable"]);
+    let next = || received.recv_timeout(DEADLINE).unwrap();
+    let (refused, accepted) = (next(), next());
+    assert_eq!(refused, accepted, "the alert must be repeated with the same key");
+    server.wait_for_log("an alert was delivered");
+    let (first, _) = fetch_report(&server, OURS, "");
+    let body = &accepted.body;
     assert_eq!(
         (&body["event"], &body["severity"], &body["monitor"]),
         (&"opened".into(), &"warning".into(), &"watcher".into())
@@ -121,39 +121,51 @@ fn a_silence_reaches_a_receiver_that_was_down_and_so_does_its_end() {
         "{body}"
     );
 
-    let back = next();
-    assert_eq!((&back.body["event"], &back.body["incident"]), (&"recovered".into(), &body["incident"]));
-    assert_ne!(back.key, taken.key);
-    assert!(back.body["text"].as_str().unwrap().starts_with("the edge asked again, after "), "{}", back.body);
+    let recovery = next();
+    assert_eq!(
+        (&recovery.body["event"], &recovery.body["incident"]),
+        (&"recovered".into(), &body["incident"])
+    );
+    assert_ne!(recovery.key, accepted.key);
+    assert!(
+        recovery.body["text"].as_str().unwrap().starts_with("the edge asked again, after "),
+        "{}",
+        recovery.body
+    );
 
-    let told = server.logged("the watcher is ");
-    assert!(told[0]["message"].as_str().unwrap().starts_with("the watcher is silent: the edge has not"));
-    assert!(told[1]["message"].as_str().unwrap().starts_with("the watcher is back: the edge asked again"));
-    assert!(told.iter().all(|event| event["level"] == "WARN"));
-    let whole = server.logged("");
-    assert!(whole.iter().all(|event| !event.to_string().contains(TOKEN)), "the address is a secret");
+    let warnings = server.log_events("the watcher is ");
+    assert!(warnings[0]["message"].as_str().unwrap().starts_with("the watcher is silent: the edge has not"));
+    assert!(
+        warnings[1]["message"].as_str().unwrap().starts_with("the watcher is back: the edge asked again")
+    );
+    assert!(warnings.iter().all(|event| event["level"] == "WARN"));
+    let whole = server.log_events("");
+    assert!(
+        whole.iter().all(|event| !event.to_string().contains(TOKEN)),
+        "the log must not contain the address"
+    );
 }
 
 #[test]
-fn strangers_and_wrong_signatures_are_no_visits() {
-    let (server, socket) = watched(&[("HEAPBEAT_METRICS", "public")]);
+fn requests_without_a_valid_signature_do_not_count_as_the_edge() {
+    let (server, socket) = start_with_webhook(&[("HEAPBEAT_METRICS", "public")]);
     assert_eq!(server.get("/health").status, 200);
     let forged = "GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\nheapbeat-signature: v1\r\n\r\n";
-    assert_eq!(ask(server.connect(), "GET", forged.as_bytes()).status, 401);
+    assert_eq!(send_request(server.connect(), "GET", forged.as_bytes()).status, 401);
     let begun = server.health()["uptime"].as_u64().unwrap();
-    until("more than the silence that is allowed", || {
+    wait_for("more than the allowed silence", || {
         (server.health()["uptime"].as_u64()? >= begun + 3).then_some(())
     });
     let metrics = server.get("/metrics");
     assert!(!metrics.text().contains("heapbeat_watcher"), "{}", metrics.text());
     assert!(metrics.text().contains("heapbeat_alerts_total{outcome=\"lost\"} 0"), "{}", metrics.text());
-    assert_eq!(server.logged("the watcher is "), Vec::<Value>::new());
+    assert_eq!(server.log_events("the watcher is "), Vec::<Value>::new());
 
-    // One visit, and it is missed.
-    report(&server, OURS, "");
-    let received = receive(socket, &[]);
-    assert_eq!(received.recv_timeout(PATIENCE).unwrap().body["event"], "opened");
-    until("the delivery in the metrics", || {
+    // After one signed request, the next one is overdue.
+    fetch_report(&server, OURS, "");
+    let received = receive_alerts(socket, &[]);
+    assert_eq!(received.recv_timeout(DEADLINE).unwrap().body["event"], "opened");
+    wait_for("the delivery in the metrics", || {
         let metrics = server.get("/metrics");
         let counted = metrics.text().contains("heapbeat_alerts_total{outcome=\"delivered\"} 1");
         (counted && metrics.text().contains("heapbeat_watcher_silent 1")).then_some(())
