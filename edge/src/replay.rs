@@ -125,7 +125,7 @@ struct LastReport {
     #[serde(default)]
     events: Vec<Event>,
     #[serde(default)]
-    previous: Option<Exit>,
+    previous_exit: Option<Exit>,
 }
 
 /// What a channel's service answers from now on.
@@ -349,7 +349,7 @@ impl Replay {
             forecast: Forecaster::new().assess(Bytes::from_mb(told.limit)),
             samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
             missing: Vec::new(),
-            previous: told.previous,
+            previous_exit: told.previous_exit,
             last_samples: None,
         };
         VerifiedReport { report, series: Series { first, samples } }

@@ -84,7 +84,7 @@ fn report(lives: &[InstanceLifetime], index: usize, second: i64, last: (usize, i
     let series = samples(life, from, second + 1);
     let latest = *series.samples.last().unwrap();
     let before = index.checked_sub(1).map(|before| (before, lives[before])).filter(|(_, before)| before.told);
-    let previous = before.map(|(before, life)| Exit {
+    let previous_exit = before.map(|(before, life)| Exit {
         kind: ExitKind::OomKill,
         sure: true,
         at: at(life.ended),
@@ -109,7 +109,7 @@ fn report(lives: &[InstanceLifetime], index: usize, second: i64, last: (usize, i
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
         samples: Block::of(&series, 0),
         missing: Vec::new(),
-        previous,
+        previous_exit,
         last_samples: left(lives, index, last)
             .map(|left| LastSamples { instance: InstanceId(last.0 as u64), samples: Block::of(&left, 0) }),
     };

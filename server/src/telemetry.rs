@@ -101,7 +101,7 @@ impl Telemetry {
     }
 
     /// How the instance before this one ended, once that is known.
-    pub(crate) fn previous(&self) -> Option<Exit> {
+    pub(crate) fn previous_exit(&self) -> Option<Exit> {
         let exit = self.previous_runs.as_ref()?.exit()?;
         Some(Exit::clone(&exit).before(&self.instance.version))
     }

@@ -70,7 +70,7 @@ pub struct Report {
     pub missing: Vec<String>,
     /// The exit of the previous instance, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Exit>,
+    pub previous_exit: Option<Exit>,
     /// The samples after the requested cursor, where it belongs to an earlier instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_samples: Option<LastSamples>,
@@ -165,7 +165,7 @@ pub struct System {
 }
 
 /// Memory of one route.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RouteReport {
     /// Method and matched path, such as `POST /upload`.
     pub route: String,
@@ -252,7 +252,7 @@ impl Report {
             return Err(ReportError::TooLong(body.len()));
         }
         let mut report: Report = serde_json::from_slice(body)?;
-        report.previous = report.previous.map(Exit::bounded);
+        report.previous_exit = report.previous_exit.map(Exit::bounded);
         if report.events.len() > MAX_EVENTS {
             return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));
         }

@@ -128,7 +128,7 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
             data: series::encode(first, &samples),
         },
         missing: (0..random.below(3)).map(|_| random.text(40)).collect(),
-        previous: None,
+        previous_exit: None,
         last_samples: (random.below(2) == 0).then(|| LastSamples {
             instance: InstanceId(random.next()),
             samples: Block::of(&Series { first: random.any() >> 14, samples: left }, random.any()),

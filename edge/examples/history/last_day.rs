@@ -172,7 +172,7 @@ pub(crate) fn signed(lives: &Lives, since: i64, at: i64) -> Option<VerifiedRepor
         forecast: Forecaster::new().assess(LIMIT),
         samples: Block { first, count: samples.len() as u64, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
-        previous: before.filter(|life| life.died).map(killed),
+        previous_exit: before.filter(|life| life.died).map(killed),
         last_samples: None,
     };
     Some(VerifiedReport { report, series: Series { first, samples } })

@@ -189,7 +189,7 @@ impl MonitorState {
             remember(&mut self.memo.restarts, told.started);
         }
         let before_our_time = || {
-            let previous = signed.report.previous.clone()?;
+            let previous = signed.report.previous_exit.clone()?;
             Some(Exit { at: UnixMillis(previous.at.0.saturating_add(told.shift)), ..previous })
         };
         if restarted || self.memo.ending.is_none() {

@@ -113,7 +113,7 @@ fn sample_report() -> Report {
         forecast: Forecaster::new().assess(mb(512)),
         samples: Block { first: 1, count: 1, lost: 0, data: series::encode(1, &[latest]) },
         missing: Vec::new(),
-        previous: None,
+        previous_exit: None,
         last_samples: None,
     }
 }

@@ -53,12 +53,12 @@ fn an_exit_with_code_0_that_was_not_requested_is_unknown() {
 fn the_report_and_check_memory_show_the_previous_exit() {
     const SECRET: &str = "a secret of the owner's";
     let server = Server::start(&[("HEAPBEAT_SECRET", SECRET)]);
-    assert_eq!(fetch_report(&server, SECRET, "").0.previous, None, "there is no previous instance");
+    assert_eq!(fetch_report(&server, SECRET, "").0.previous_exit, None, "there is no previous instance");
     let (first, killed) = (fetch_report(&server, SECRET, "").0.instance, server.worker_pid());
     send_signal(killed, "KILL");
     server.wait_for_exit(0);
     wait_for("another worker", || (server.worker_pid() != killed).then_some(()));
-    let previous = wait_for("the exit in the report", || fetch_report(&server, SECRET, "").0.previous);
+    let previous = wait_for("the exit in the report", || fetch_report(&server, SECRET, "").0.previous_exit);
     assert_eq!((previous.kind, previous.sure, previous.instance), (ExitKind::Crash, true, Some(first)));
     assert_eq!(previous.evidence[0].text, "it was terminated by SIGKILL", "{previous:?}");
     assert!(previous.last.is_some_and(|sample| sample.rss > Bytes::from_mb(1)), "{previous:?}");

@@ -37,7 +37,7 @@ impl Telemetry {
             routes: self.routes(),
             forecast: self.forecast(&reading),
             samples: tail.block(),
-            previous: self.previous(),
+            previous_exit: self.previous_exit(),
             last_samples: self.last_samples(after),
             missing: self.missing.iter().map(|&source| source.to_owned()).collect(),
         }

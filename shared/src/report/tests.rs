@@ -46,7 +46,7 @@ fn report(first: u64, count: u64) -> Report {
         forecast: unknown(),
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples(count)) },
         missing: Vec::new(),
-        previous: None,
+        previous_exit: None,
         last_samples: None,
     }
 }
@@ -71,9 +71,9 @@ fn a_report_begins_with_the_public_body() {
 #[test]
 fn the_previous_exit_is_bounded() {
     let evidence = vec![crate::Statement::new("x", "x".repeat(1000)); 20];
-    let previous = Some(Exit { evidence, ..Exit::default() });
-    let (read, _) = Report::parse(&Report { previous, ..report(0, 0) }.to_json()).unwrap();
-    let evidence = read.previous.unwrap().evidence;
+    let previous_exit = Some(Exit { evidence, ..Exit::default() });
+    let (read, _) = Report::parse(&Report { previous_exit, ..report(0, 0) }.to_json()).unwrap();
+    let evidence = read.previous_exit.unwrap().evidence;
     assert_eq!((evidence.len(), evidence[0].text.len()), (12, 300));
 }
 

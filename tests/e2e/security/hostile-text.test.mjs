@@ -41,15 +41,15 @@ function poisonReport(text) {
   report.version = EVIL.version;
   report.limit.origin = EVIL.evidence;
   report.missing = [EVIL.evidence];
-  if (report.previous) {
+  if (report.previous_exit) {
     const texts = [EVIL.evidence, EVIL.name, EVIL.other];
-    report.previous.evidence = texts.map((text) => ({
+    report.previous_exit.evidence = texts.map((text) => ({
       code: text,
       params: { memory_bytes: text, [text]: text },
       text,
     }));
-    report.previous.version = EVIL.version;
-    report.previous.panic = EVIL.evidence;
+    report.previous_exit.version = EVIL.version;
+    report.previous_exit.panic = EVIL.evidence;
   }
   return JSON.stringify(report);
 }

@@ -236,7 +236,7 @@ fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_compa
     left.samples[249].rss = Bytes::from_mb(500);
     let next = Report {
         version: "v2".into(),
-        previous: Some(Exit {
+        previous_exit: Some(Exit {
             kind: ExitKind::OomKill,
             instance: Some(InstanceId(1)),
             at: end,

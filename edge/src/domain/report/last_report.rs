@@ -147,13 +147,13 @@ impl LastReport {
         if let Some(leaving) = news.events.iter().rev().find(|event| leaves(&event.kind)) {
             told.leaving = Some(leaving.clone());
         }
-        news.ending = ended.map(|last| match &report.previous {
+        news.ending = ended.map(|last| match &report.previous_exit {
             Some(previous) if previous.kind != ExitKind::Unknown => {
                 Exit { at: move_clock(previous.at), ..previous.clone() }
             }
             _ => exit::infer(last, &told),
         });
-        let previous = report.previous.as_ref().map(|it| InstanceLifetime {
+        let previous = report.previous_exit.as_ref().map(|it| InstanceLifetime {
             instance: it.instance,
             started: it.started.map(move_clock),
             ended: move_clock(it.at),

@@ -51,7 +51,7 @@ pub(crate) struct Snapshot {
     pub(crate) forecast: Assessment,
     /// Exit of the previous instance.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) previous: Option<Exit>,
+    pub(crate) previous_exit: Option<Exit>,
     /// Sources that the target cannot read.
     pub(crate) missing: Vec<String>,
     /// The reason if less is known than was requested.
@@ -79,7 +79,7 @@ impl Snapshot {
             routes: report.routes,
             events: report.events,
             forecast: report.forecast,
-            previous: report.previous,
+            previous_exit: report.previous_exit,
             missing: report.missing,
             note: None,
             history,
@@ -125,7 +125,7 @@ impl Snapshot {
             routes: Vec::new(),
             events: Vec::new(),
             forecast,
-            previous: None,
+            previous_exit: None,
             missing: Vec::new(),
             note: None,
             history: Vec::new(),

@@ -92,7 +92,7 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         ("memory", Some(used)),
         ("limit", limit),
         ("pressure", snapshot.pressure.map(|pressure| pressure.level.as_str().to_owned())),
-        ("last exit", snapshot.previous.as_ref().map(|exit| describe_exit(snapshot.at, exit))),
+        ("last exit", snapshot.previous_exit.as_ref().map(|exit| describe_exit(snapshot.at, exit))),
         ("rss", Some(sample.rss.to_string())),
         ("peak", bytes(system.peak)),
         ("heap", heap),

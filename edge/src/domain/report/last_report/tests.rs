@@ -35,7 +35,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         forecast: Forecaster::new().assess(Bytes::from_mb(512)),
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
-        previous: None,
+        previous_exit: None,
         last_samples: None,
     }
 }
@@ -138,7 +138,7 @@ fn what_it_left_proves_that_it_lived() {
     let (told, _) = LastReport::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     let second = |n: i64| UnixMillis(n * 1000);
     // Instance 5 lived and died in between, and nobody saw 1 die.
-    let previous = Exit {
+    let previous_exit = Exit {
         kind: ExitKind::Crash,
         instance: Some(InstanceId(5)),
         started: Some(second(100)),
@@ -146,7 +146,7 @@ fn what_it_left_proves_that_it_lived() {
         ..Exit::default()
     };
     let next = Report {
-        previous: Some(previous),
+        previous_exit: Some(previous_exit),
         last_samples: Some(left(1, second(90), 60, 30)),
         started: second(115),
         ..report(2, minute(2), 0, 5)
@@ -225,11 +225,11 @@ fn what_the_server_knows_of_its_own_ending_comes_first() {
     // Whose ending: ours, one that is not named, one of an instance in between
     for (instance, kind) in [(Some(1), ExitKind::Panic), (None, ExitKind::Panic), (Some(9), ExitKind::Panic)]
     {
-        next.previous = Some(Exit { instance: instance.map(InstanceId), ..told.clone() });
+        next.previous_exit = Some(Exit { instance: instance.map(InstanceId), ..told.clone() });
         let (_, news) = LastReport::hear(Some(&last), &signed(&next), minute(2));
         assert_eq!(news.ending.unwrap().kind, kind, "{instance:?}");
     }
-    next.previous = Some(Exit::default());
+    next.previous_exit = Some(Exit::default());
     let (_, news) = LastReport::hear(Some(&last), &signed(&next), minute(2));
     let ending = news.ending.unwrap();
     assert_eq!(
