@@ -15,6 +15,7 @@ pub mod health;
 pub mod openmetrics;
 pub mod pressure;
 pub mod report;
+mod rfc3339;
 pub mod sample;
 pub mod series;
 pub mod signing;

@@ -19,16 +19,7 @@ fn utc(at: UnixMillis) -> DateTime<Utc> {
 
 /// `2026-01-31T14:03:00Z`: RFC 3339, whole seconds.
 pub fn rfc3339(at: UnixMillis) -> String {
-    let at = utc(at);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        at.year(),
-        at.month(),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
+    at.to_rfc3339()
 }
 
 /// `Sat, 31 Jan 2026 14:03:00 GMT`: RFC 822 with the four digits of RFC 1123.

@@ -3,7 +3,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat};
 use heapbeat_shared::UnixMillis;
 use serde::Serialize;
 
@@ -116,8 +115,8 @@ impl EdgeLiveness {
             severity: "warning",
             title,
             text: &text,
-            since: rfc3339(began),
-            at: rfc3339(now.wall),
+            since: began.to_rfc3339(),
+            at: now.wall.to_rfc3339(),
             instance: &self.instance,
             version: &self.version,
         };
@@ -135,7 +134,7 @@ fn text(now: Now, change: LivenessChange) -> String {
                 "the edge has not asked for a signed /health for {}, since {}{usual}; as long as it does not, nobody is told \
                  when this server is down",
                 span(now.age.saturating_sub(since)),
-                rfc3339(wall(now, since)),
+                wall(now, since).to_rfc3339(),
             )
         }
         LivenessChange::Back { since, at } => {
@@ -147,11 +146,6 @@ fn text(now: Now, change: LivenessChange) -> String {
 /// The wall time at which the process had the age `then`.
 fn wall(now: Now, then: Duration) -> UnixMillis {
     now.wall.minus(now.age.saturating_sub(then))
-}
-
-/// `2026-01-31T14:03:00Z`.
-fn rfc3339(at: UnixMillis) -> String {
-    DateTime::from_timestamp_millis(at.0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// `45 s`, `3 min`, `3 min 5 s`, `2 h 10 min`.

@@ -185,7 +185,7 @@ impl Supervisor {
         let gone = self.live.remove(index);
         let story = gone.flight.as_deref().map(|path| self.shelf.story(path));
         let exit =
-            postmortem::worker_exit(story.as_ref(), exit, asked, self.oom.take(), self.clock.now().wall);
+            postmortem::worker_exit(story.as_ref(), exit, asked, self.oom.attribute_kill(Instant::now()), self.clock.now().wall);
         postmortem::log(&exit, &format!("worker {number}"));
         self.shelf.keep(&exit);
         let instance = exit.instance;
@@ -236,7 +236,7 @@ impl Supervisor {
         let now = Instant::now();
         if now.duration_since(self.looked) >= LOOK {
             self.looked = now;
-            self.oom.look();
+            self.oom.poll(now);
             tell_systemd(&[NotifyState::Watchdog]);
             if self.slim_at.take_if(|at| *at <= now).is_some() {
                 trim_memory::down();

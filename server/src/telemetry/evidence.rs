@@ -72,14 +72,10 @@ mod tests {
     fn route(name: &str, growth_mb: f64) -> RouteReport {
         RouteReport {
             route: name.into(),
-            requests: 100,
             requests_per_second: 10.0,
-            churn_mean: Bytes(0),
-            churn_p99: Bytes(0),
-            live: Bytes(0),
-            live_error: Bytes(0),
             growth_per_minute: Some(growth_mb * 1_048_576.0),
             growth_error: Some(1_048_576.0),
+            ..RouteReport::default()
         }
     }
 

@@ -87,14 +87,10 @@ mod tests {
     fn route(name: &str, growth_mb: f64, per_second: f64) -> RouteReport {
         RouteReport {
             route: name.into(),
-            requests: 1000,
             requests_per_second: per_second,
-            churn_mean: Bytes(0),
-            churn_p99: Bytes(0),
-            live: Bytes::from_mb(50),
-            live_error: Bytes::from_mb(1),
             growth_per_minute: Some(growth_mb * 1_048_576.0),
             growth_error: Some(100_000.0),
+            ..RouteReport::default()
         }
     }
 

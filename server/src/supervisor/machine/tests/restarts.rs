@@ -1,0 +1,106 @@
+//! Workers that start, crash, and are started again.
+
+use super::*;
+
+#[test]
+fn it_starts_a_worker_and_waits_for_it() {
+    let mut machine = machine();
+    assert_eq!(machine.next_step(), Duration::ZERO);
+    assert_eq!(machine.step(Tick, secs(0.0), MIDDLE), [RespondUnavailable(None), Start(1)]);
+    assert_eq!(machine.step(Tick, secs(1.0), MIDDLE), []);
+    assert_eq!(
+        machine.step(Ready(1), secs(2.0), MIDDLE),
+        [Send(1, Command::Replacement(ReplacementStatus::Available))]
+    );
+    assert_eq!(machine.next_step(), secs(3.0), "the next tick");
+}
+
+#[test]
+fn a_first_crash_is_followed_by_a_start_at_once() {
+    let mut machine = serving(100);
+    let effects = play(&mut machine, &[], &[(61.0, Exited(1, KILLED))]);
+    assert_eq!(effects, [Investigate(1, KILLED, None), Start(2)]);
+}
+
+#[test]
+fn a_crash_loop_is_waited_out_and_said() {
+    let mut machine = machine();
+    machine.step(Tick, secs(0.0), MIDDLE);
+    let mut now = 0.0;
+    let mut waits = Vec::new();
+    let mut said = false;
+    for number in 1..=8 {
+        now += 0.1;
+        let effects = machine.step(Exited(number, ProcessExit::Code(3)), secs(now), MIDDLE);
+        said |= effects.contains(&Log(Notice::CrashLoop(5)));
+        let again = machine.again_at.map_or(now, |at| at.as_secs_f64());
+        assert_eq!(effects.contains(&Start(number + 1)), again <= now, "{effects:?}");
+        let stands_in = effects
+            .iter()
+            .any(|it| matches!(it, RespondUnavailable(Some(Outage { failures, .. })) if *failures == number));
+        // Short waits are left to the kernel's queue.
+        assert_eq!(stands_in, again > now + 1.5, "{effects:?}");
+        waits.push((again - now).round());
+        now = again;
+        machine.step(Tick, secs(now), MIDDLE);
+    }
+    assert_eq!(waits, [0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]);
+    assert!(said);
+}
+
+#[test]
+fn a_worker_that_proved_itself_makes_failures_forgotten() {
+    let mut machine = machine();
+    play(
+        &mut machine,
+        &[],
+        &[(0.0, Tick), (0.1, Exited(1, ProcessExit::Code(3))), (0.2, Exited(2, ProcessExit::Code(3)))],
+    );
+    assert!(machine.again_at.is_some());
+    play(&mut machine, &[], &[(1.0, Tick), (1.5, Ready(3)), (90.0, Tick)]);
+    let effects = play(&mut machine, &[], &[(90.5, Exited(3, KILLED))]);
+    assert_eq!(quiet(effects), [Start(4)]);
+}
+
+#[test]
+fn a_configuration_that_cannot_work_is_not_tried_again() {
+    let mut machine = machine();
+    let effects = play(&mut machine, &[], &[(0.0, Tick), (0.1, Exited(1, ProcessExit::Code(2)))]);
+    assert_eq!(quiet(effects), [Exit(2)]);
+    let mut machine = serving(50);
+    let effects = play(&mut machine, &[], &[(61.0, Exited(1, ProcessExit::Code(2)))]);
+    assert_eq!(quiet(effects), [Start(2)], "it worked before");
+}
+
+#[test]
+fn a_process_that_cannot_be_made_is_tried_again() {
+    let mut machine = machine();
+    machine.step(Tick, secs(0.0), MIDDLE);
+    let failed = |n| StartFailed(n, "no memory".into());
+    assert!(machine.step(failed(1), secs(0.1), MIDDLE).contains(&Start(2)), "once at once");
+    let effects = machine.step(failed(2), secs(0.2), MIDDLE);
+    assert!(effects.contains(&Log(Notice::StartFailed("no memory".into()))) && machine.again_at.is_some());
+}
+
+#[test]
+fn an_application_that_is_done_is_not_started_again() {
+    let mut machine = serving(100);
+    let effects =
+        play(&mut machine, &[], &[(61.0, ApplicationDone(1)), (61.1, Exited(1, ProcessExit::Code(0)))]);
+    assert_eq!(quiet(effects), [Exit(0)]);
+}
+
+#[test]
+fn what_unknown_workers_say_is_nothing() {
+    let mut machine = serving(100);
+    let events = [
+        Ready(9),
+        Heartbeat(9, 1, mb(9)),
+        RecycleRequested(9, mb(480), "x".into()),
+        ApplicationDone(9),
+        Exited(9, KILLED),
+    ];
+    for event in events {
+        assert_eq!(machine.step(event, secs(60.5), MIDDLE), []);
+    }
+}
