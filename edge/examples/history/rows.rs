@@ -8,7 +8,7 @@ use heapbeat_edge::domain::history::ledger::{LedgerChanges, LedgerEntry};
 use heapbeat_edge::domain::history::rollup::Tier;
 use heapbeat_edge::domain::incident::Incident;
 use heapbeat_edge::domain::report::last_report::SampleRun;
-use heapbeat_edge::store::export_format::{Cell, line};
+use heapbeat_edge::store::export_format::{Cell, format_row};
 use heapbeat_edge::store::{MonitorHour, append_hour, latency_day, pack_runs};
 use heapbeat_shared::{UnixMillis, codec};
 
@@ -29,7 +29,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn row(&mut self, table: &str, row: &[Cell]) {
-        self.out.push_str(&line(table, row));
+        self.out.push_str(&format_row(table, row));
         self.out.push('\n');
     }
 

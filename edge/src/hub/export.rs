@@ -9,7 +9,7 @@ use super::membership_state::MembershipState;
 use super::store_handle::StoreHandle;
 use crate::hub_api::{ExportCursor, ExportHeader, HubError};
 use crate::store::Store;
-use crate::store::export_format::{TABLES, line, parse};
+use crate::store::export_format::{TABLES, format_row, parse_row};
 use crate::view::ImportedView;
 
 /// Rows of one page, and bytes after which it ends.
@@ -40,7 +40,7 @@ impl Exporter {
         while let Some((name, _)) = TABLES.get(table) {
             let rows = self.store.get()?.export_rows(table, row.into(), ROWS.into())?;
             for cells in &rows {
-                out.push_str(&line(name, cells));
+                out.push_str(&format_row(name, cells));
                 out.push('\n');
                 row += 1;
                 if out.len() > BYTES {
@@ -68,20 +68,20 @@ impl Exporter {
         if schema != Store::schema() {
             let ours = Store::schema();
             return Err(HubError::Invalid(format!(
-                "say ?schema={ours}, which is this hub's; an export begins with its own"
+                "schema={schema}: this hub has schema {ours}, and accepts exports of that schema only"
             )));
         }
         let mut rows = Vec::new();
         for (number, text) in (1..).zip(lines.lines()) {
-            // The first and the last line of a page are no rows.
+            // The first and the last line of a page are not rows.
             if text.trim().is_empty() || text.starts_with("{\"schema\"") || text.starts_with("{\"next\"") {
                 continue;
             }
-            rows.push(parse(text).map_err(|reason| HubError::Invalid(format!("line {number} {reason}")))?);
+            rows.push(parse_row(text).map_err(|error| HubError::Invalid(format!("line {number}: {error}")))?);
         }
         let count = rows.len() as u64;
         if let Err(error) = self.store.get()?.import_rows(rows) {
-            return Err(HubError::Invalid(format!("the store did not take it: {error}")));
+            return Err(HubError::Invalid(format!("no row was imported: {error}")));
         }
         Ok(ImportedView { rows: count })
     }

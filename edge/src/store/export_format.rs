@@ -1,15 +1,15 @@
-//! Everything that the hub keeps, as JSON lines: for a copy of one's own, and to take it elsewhere.
+//! The export of a hub: JSON lines, for a backup and for a move to another edge.
 //!
 //! A line is a row: `{"table":"ledger","row":["api",1767225600000,"up"]}`; bytes are `{"base64":"…"}`. The first line of an
-//! export names the schema, and only a hub of the same schema takes it in. What waits in the outbox stays where it is, since
-//! two hubs that tell the same alert tell it twice.
+//! export names the schema, and only a hub of the same schema accepts it. The outbox is not exported, as two hubs with the same
+//! rows would send every alert twice.
 
 use base64ct::{Base64, Encoding as _};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The tables, in the order in which they are written, and how many columns each has.
+/// The tables in the order of an export, each with its number of columns.
 pub const TABLES: [(&str, usize); 6] = [
     ("setting", 2),
     ("heartbeat", 2),
@@ -20,10 +20,13 @@ pub const TABLES: [(&str, usize); 6] = [
     ("tick", 6),
 ];
 
+/// The most characters of an unknown name in an error.
+const MAX_SHOWN: usize = 60;
+
 /// One value of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Nothing.
+    /// SQL's `NULL`.
     Null,
     /// A whole number.
     Integer(i64),
@@ -33,36 +36,59 @@ pub enum Cell {
     Bytes(Vec<u8>),
 }
 
-/// A line of an export.
+/// A row to be written.
 #[derive(Serialize)]
-struct Line<'l> {
-    table: &'l str,
-    row: &'l [Cell],
+struct BorrowedRow<'r> {
+    table: &'r str,
+    row: &'r [Cell],
 }
 
-/// The same as it is read.
+/// A row that was read.
 #[derive(Deserialize)]
-struct OwnedLine {
+struct OwnedRow {
     table: String,
     row: Vec<Cell>,
 }
 
-/// A row as a line, without its end.
-pub fn line(table: &str, row: &[Cell]) -> String {
-    // There is no map with other keys than text in it, so that this does not fail.
-    serde_json::to_string(&Line { table, row }).unwrap_or_default()
+/// A line that is not a row of an export.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// The line is not JSON, or not of the form of a row.
+    #[error("not a row of an export: {0}")]
+    Json(String),
+    /// No table has this name.
+    #[error("unknown table `{0}`; the tables are setting, heartbeat, ledger, incident, series and tick")]
+    Table(String),
+    /// The row has not as many values as the table has columns.
+    #[error("a row of `{table}` has {expected} values, and this one has {found}")]
+    Columns {
+        /// The table.
+        table: &'static str,
+        /// Its number of columns.
+        expected: usize,
+        /// The number of values in the row.
+        found: usize,
+    },
 }
 
-/// Reads such a line: the table's place in [`TABLES`] and the row.
-pub fn parse(line: &str) -> Result<(usize, Vec<Cell>), String> {
-    let OwnedLine { table: name, row } =
-        serde_json::from_str(line).map_err(|error| format!("is no row: {error}"))?;
-    let table = TABLES.iter().position(|(known, _)| *known == name).ok_or("names no table of the hub")?;
-    let columns = TABLES[table].1;
-    if row.len() != columns {
-        return Err(format!("has {} values, and {name} has {columns} columns", row.len()));
+/// Formats a row as a line, without the line break.
+pub fn format_row(table: &str, row: &[Cell]) -> String {
+    // All keys are text, so this cannot fail.
+    serde_json::to_string(&BorrowedRow { table, row }).unwrap_or_default()
+}
+
+/// Parses a line into the index of its table in [`TABLES`] and the row.
+pub fn parse_row(line: &str) -> Result<(usize, Vec<Cell>), ExportError> {
+    let OwnedRow { table: name, row } =
+        serde_json::from_str(line).map_err(|error| ExportError::Json(error.to_string()))?;
+    let Some(index) = TABLES.iter().position(|(known, _)| *known == name) else {
+        return Err(ExportError::Table(name.chars().take(MAX_SHOWN).collect()));
+    };
+    let (table, expected) = TABLES[index];
+    if row.len() != expected {
+        return Err(ExportError::Columns { table, expected, found: row.len() });
     }
-    Ok((table, row))
+    Ok((index, row))
 }
 
 impl Serialize for Cell {
@@ -127,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_comes_back(
+        fn a_row_is_parsed_as_it_was_formatted(
             table in 0_usize..TABLES.len(),
             cells in proptest::collection::vec(
                 prop_oneof![
@@ -141,25 +167,29 @@ mod tests {
         ) {
             let (name, columns) = TABLES[table];
             let row = &cells[..columns];
-            let written = line(name, row);
-            prop_assert!(!written.contains('\n'));
-            prop_assert_eq!(parse(&written), Ok((table, row.to_vec())));
+            let line = format_row(name, row);
+            prop_assert!(!line.contains('\n'));
+            prop_assert_eq!(parse_row(&line), Ok((table, row.to_vec())));
         }
     }
 
     #[test]
-    fn what_is_no_row() {
+    fn a_line_that_is_not_a_row_of_a_table_is_an_error() {
+        let not_json = "not a row of an export";
         let cases = [
-            ("", "is no row"),
-            ("{}", "is no row"),
-            (r#"{"table":"outbox","row":[]}"#, "names no table"),
-            (r#"{"table":"heartbeat"}"#, "is no row"),
-            (r#"{"table":"heartbeat","row":["a"]}"#, "has 1 values, and heartbeat has 2 columns"),
-            (r#"{"table":"heartbeat","row":["a",1.5]}"#, "is no row"),
-            (r#"{"table":"heartbeat","row":["a",{"base64":"?"}]}"#, "is no row"),
+            ("", not_json),
+            ("{}", not_json),
+            (r#"{"table":"outbox","row":[]}"#, "unknown table `outbox`; the tables are setting"),
+            (r#"{"table":"heartbeat"}"#, not_json),
+            (r#"{"table":"heartbeat","row":["a"]}"#, "a row of `heartbeat` has 2 values, and this one has 1"),
+            (r#"{"table":"heartbeat","row":["a",1.5]}"#, not_json),
+            (r#"{"table":"heartbeat","row":["a",{"base64":"?"}]}"#, not_json),
         ];
         for (line, error) in cases {
-            assert!(parse(line).unwrap_err().starts_with(error), "{line}");
+            assert!(parse_row(line).unwrap_err().to_string().starts_with(error), "{line}");
         }
+        let names = TABLES.map(|(name, _)| name);
+        let error = ExportError::Table("x".to_owned()).to_string();
+        assert!(names.iter().all(|name| error.contains(name)), "{error}");
     }
 }

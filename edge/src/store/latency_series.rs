@@ -10,12 +10,12 @@ use worker::SqlStorageValue;
 
 use super::latency_codec::{MonitorHour, append_hour, hours};
 use super::sql::{Row, Sql, StoreError, integer};
-use super::tick_codec::each_probe;
+use super::tick_codec::for_each_probe;
 use super::tick_samples::TickSamples;
 use super::ticks::SLOTS;
 use crate::config::MonitorId;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::history::latency::{KEPT, LatencyAccumulator};
+use crate::domain::history::latency::{KEPT, Probes};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 
 /// The number among the tiers of `domain/history/rollup.rs`.
@@ -104,12 +104,12 @@ pub(super) fn read(
             }
         }
     }
-    let mut probes = LatencyAccumulator::default();
+    let mut probes = Probes::default();
     let ticks = "SELECT at_ms, probes FROM tick WHERE at_ms >= ? AND at_ms < ? ORDER BY at_ms";
     let begin = if hourly { present } else { from };
     for (at, blob) in instants(sql, ticks, vec![begin.into(), to.into()])? {
         // A tick that cannot be read is skipped.
-        let _ = each_probe(&blob, &mut |id, evaluation, _| {
+        let _ = for_each_probe(&blob, &mut |id, evaluation, _| {
             if id == monitor.as_str() {
                 probes.add(&evaluation);
                 if !hourly && !matches!(evaluation.verdict, Verdict::Skipped(_)) {

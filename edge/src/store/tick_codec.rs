@@ -1,22 +1,21 @@
 //! All probes of one tick in one blob.
 //!
-//! One row for each tick, not for each monitor, keeps the rows written far from the quota. Ids are written
-//! out: a row then still says whose it was after the configuration has changed.
+//! One row per tick, instead of one per monitor, keeps the rows written far from the quota. A row contains the ids of its monitors,
+//! so it can be read after the configuration has changed.
 //!
-//! The format is its own, and not CBOR, as a hub of forty monitors writes 1,440 of these rows a day and reads all of them when
-//! it starts: a probe without a report is about 12 bytes and its id.
+//! The format is not CBOR, because a hub of forty monitors writes 1,440 of these rows a day and reads all of them when it starts: a
+//! probe without a report takes about 12 bytes and its id.
 //!
-//! Layout: a byte for the version (1 or 2), then for each probe: a byte for the length of the id and the id; a
-//! byte for the kind of verdict and one for its reason, a varint for the reason's number; a varint for the
-//! latency in ms plus 1, or 0; a byte for the health status plus 1, or 0; and where that is not 0, varints for
-//! rss, heapUsed, heapTotal, external (MB) and uptime (s), and the samples that came with it: a varint for their
-//! length, or 0, eight bytes for the instance and the block of `heapbeat_shared::series`. Varints are LEB128: 7 bits a
-//! byte, lowest first. Version 2 is a tick in which samples of two instances came with some probe: there any number of them
-//! follows, up to the length 0.
+//! Layout: a byte for the version (1 or 2), then for each probe: a byte for the length of the id and the id; a byte for the kind of
+//! verdict and one for its reason, a varint for the reason's number; a varint for the latency in ms plus 1, or 0; a byte for the
+//! health status plus 1, or 0; and if that is not 0, varints for rss, heapUsed, heapTotal, external (MB) and uptime (s), and the
+//! samples of the probe: a varint for their length, or 0, eight bytes for the instance and the block of `heapbeat_shared::series`.
+//! Varints are LEB128: 7 bits per byte, lowest first. In version 2 some probe has samples of two instances: there each probe with a
+//! health status has any number of sample blocks, ended by the length 0.
 
 use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, series};
 
-use super::binary::{PackError, Reader, put_id, varint};
+use super::binary::{BlobReader, PackError, write_id, write_varint};
 use crate::domain::check::verdict::Evaluation;
 use crate::domain::engine::ProbeRecord;
 use crate::domain::history::verdict_codec::{from_code, to_code};
@@ -28,19 +27,20 @@ const ONE_RUN: u8 = 1;
 /// The layout of a tick that brought samples of two instances of one monitor.
 const SEVERAL_RUNS: u8 = 2;
 
-/// What [`each_probe`] hands a probe to; an error of its ends the round.
-pub(super) type Visitor<'v, 'b> = dyn FnMut(&'b str, Evaluation, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
+/// The function that [`for_each_probe`] calls; its error ends the iteration.
+pub(super) type ProbeVisitor<'v, 'b> =
+    dyn FnMut(&'b str, Evaluation, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
 
-/// The blob of one tick.
+/// Packs one tick.
 pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
     let version = if readings.iter().any(|it| it.runs.len() > 1) { SEVERAL_RUNS } else { ONE_RUN };
     let mut out = vec![version];
     for ProbeRecord { monitor, evaluation, runs } in readings {
-        put_id(&mut out, monitor);
+        write_id(&mut out, monitor);
         let (kind, reason, number) = to_code(evaluation.verdict);
         out.extend_from_slice(&[kind, reason]);
-        varint(&mut out, number);
-        varint(&mut out, evaluation.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
+        write_varint(&mut out, number);
+        write_varint(&mut out, evaluation.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
         let Some(health) = evaluation.health else {
             out.push(0);
             continue;
@@ -48,9 +48,9 @@ pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
         out.push(status_to_wire(health.status));
         let memory = health.memory;
         for figure in [memory.rss, memory.heap_used, memory.heap_total, memory.external] {
-            varint(&mut out, figure.0);
+            write_varint(&mut out, figure.0);
         }
-        varint(&mut out, health.uptime);
+        write_varint(&mut out, health.uptime);
         out.extend(pack_runs(runs));
         if runs.is_empty() || version == SEVERAL_RUNS {
             out.push(0);
@@ -59,7 +59,7 @@ pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
     out
 }
 
-/// The blob of the recording before an incident: runs, one after the other, each as in a tick.
+/// Packs the recording before an incident: its runs one after the other, each as in a tick.
 pub fn pack_runs(runs: &[SampleRun]) -> Vec<u8> {
     let mut out = Vec::new();
     for run in runs {
@@ -68,12 +68,12 @@ pub fn pack_runs(runs: &[SampleRun]) -> Vec<u8> {
     out
 }
 
-/// The runs in such a blob.
+/// Unpacks what [`pack_runs`] packed.
 pub fn unpack_runs(blob: &[u8]) -> Result<Vec<SampleRun>, PackError> {
-    let mut rest = Reader(blob);
+    let mut rest = BlobReader(blob);
     let mut runs = Vec::new();
     while !rest.0.is_empty() {
-        if let Some(bytes) = packed_run(&mut rest)? {
+        if let Some(bytes) = read_packed_run(&mut rest)? {
             runs.push(unpack_run(bytes)?);
         }
     }
@@ -82,16 +82,16 @@ pub fn unpack_runs(blob: &[u8]) -> Result<Vec<SampleRun>, PackError> {
 
 fn pack_run(out: &mut Vec<u8>, run: &SampleRun) {
     let block = series::encode(run.series.first, &run.series.samples);
-    varint(out, block.len() as u64 + 8);
+    write_varint(out, block.len() as u64 + 8);
     out.extend_from_slice(&run.instance.0.to_be_bytes());
     out.extend_from_slice(&block);
 }
 
-/// The bytes of a run; `None` where there is none.
-fn packed_run<'b>(rest: &mut Reader<'b>) -> Result<Option<&'b [u8]>, PackError> {
-    match rest.varint()? {
+/// Reads the bytes of a run; `None` for the length 0.
+fn read_packed_run<'b>(rest: &mut BlobReader<'b>) -> Result<Option<&'b [u8]>, PackError> {
+    match rest.read_varint()? {
         0 => Ok(None),
-        length => rest.take(usize::try_from(length).map_err(|_| PackError::Damaged)?).map(Some),
+        length => rest.read_bytes(usize::try_from(length).map_err(|_| PackError::Damaged)?).map(Some),
     }
 }
 
@@ -101,10 +101,10 @@ fn unpack_run(bytes: &[u8]) -> Result<SampleRun, PackError> {
     Ok(SampleRun { instance: InstanceId(u64::from_be_bytes(*instance)), series })
 }
 
-/// The probes in a blob.
+/// Unpacks one tick.
 pub fn unpack_tick(blob: &[u8]) -> Result<Vec<ProbeRecord>, PackError> {
     let mut readings = Vec::new();
-    each_probe(blob, &mut |id, evaluation, packed| {
+    for_each_probe(blob, &mut |id, evaluation, packed| {
         let monitor = id.parse().map_err(|_| PackError::Damaged)?;
         let mut runs = Vec::new();
         for run in packed {
@@ -116,49 +116,49 @@ pub fn unpack_tick(blob: &[u8]) -> Result<Vec<ProbeRecord>, PackError> {
     Ok(readings)
 }
 
-/// Goes over the probes in a blob: whose, what it came to, and the samples that came with it as they are packed. Who wants no
-/// samples is spared their unpacking, which is nearly all of the work.
-pub(super) fn each_probe<'b>(blob: &'b [u8], take: &mut Visitor<'_, 'b>) -> Result<(), PackError> {
-    let mut rest = Reader(blob);
-    let version = rest.byte()?;
+/// Calls `visit` for each probe in a blob with the monitor's id, the verdict and the samples, which are still packed: unpacking them
+/// is nearly all of the work, and not every caller needs them.
+pub(super) fn for_each_probe<'b>(blob: &'b [u8], visit: &mut ProbeVisitor<'_, 'b>) -> Result<(), PackError> {
+    let mut rest = BlobReader(blob);
+    let version = rest.read_byte()?;
     if !(ONE_RUN..=SEVERAL_RUNS).contains(&version) {
         return Err(PackError::Version(version));
     }
     while !rest.0.is_empty() {
-        let id = rest.id()?;
-        let (kind, reason) = (rest.byte()?, rest.byte()?);
-        let verdict = from_code((kind, reason, rest.varint()?)).ok_or(PackError::Damaged)?;
-        let latency_ms = match rest.varint()? {
+        let id = rest.read_id()?;
+        let (kind, reason) = (rest.read_byte()?, rest.read_byte()?);
+        let verdict = from_code((kind, reason, rest.read_varint()?)).ok_or(PackError::Damaged)?;
+        let latency_ms = match rest.read_varint()? {
             0 => None,
             ms => Some(u32::try_from(ms - 1).map_err(|_| PackError::Damaged)?),
         };
-        let health = match rest.byte()? {
+        let health = match rest.read_byte()? {
             0 => None,
             status => Some(Health {
                 status: *STATUSES.get(usize::from(status) - 1).ok_or(PackError::Damaged)?,
                 memory: HealthMemory {
-                    rss: Megabytes(rest.varint()?),
-                    heap_used: Megabytes(rest.varint()?),
-                    heap_total: Megabytes(rest.varint()?),
-                    external: Megabytes(rest.varint()?),
+                    rss: Megabytes(rest.read_varint()?),
+                    heap_used: Megabytes(rest.read_varint()?),
+                    heap_total: Megabytes(rest.read_varint()?),
+                    external: Megabytes(rest.read_varint()?),
                 },
-                uptime: rest.varint()?,
+                uptime: rest.read_varint()?,
             }),
         };
         let mut runs = Vec::new();
         while health.is_some() {
-            let Some(run) = packed_run(&mut rest)? else { break };
+            let Some(run) = read_packed_run(&mut rest)? else { break };
             runs.push(run);
             if version == ONE_RUN {
                 break;
             }
         }
-        take(id, Evaluation { verdict, latency_ms, health }, runs)?;
+        visit(id, Evaluation { verdict, latency_ms, health }, runs)?;
     }
     Ok(())
 }
 
-/// The number on disk; 0 is no answer.
+/// The number of a status on disk; 0 stands for no response.
 fn status_to_wire(status: Status) -> u8 {
     match status {
         Status::Healthy => 1,
@@ -168,7 +168,7 @@ fn status_to_wire(status: Status) -> u8 {
     }
 }
 
-/// In the order of their numbers on disk.
+/// The statuses in the order of their numbers on disk.
 const STATUSES: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
 
 #[cfg(test)]
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::domain::check::verdict::Verdict;
     use crate::domain::history::verdict_codec::failure_from_code;
-    use crate::domain::{Failure, ProbeSkipped};
+    use crate::domain::{ProbeSkipped, Failure};
 
     fn failure() -> impl Strategy<Value = Failure> {
         (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_code(reason, number.into()).unwrap())
@@ -194,7 +194,7 @@ mod tests {
             Just(Verdict::Skipped(ProbeSkipped::Budget)),
             Just(Verdict::Skipped(ProbeSkipped::Platform)),
             Just(Verdict::Skipped(ProbeSkipped::Secret)),
-            Just(Verdict::Skipped(ProbeSkipped::NoHeartbeatYet)),
+            Just(Verdict::Skipped(ProbeSkipped::NotHeardYet)),
         ]
     }
 
@@ -245,17 +245,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_packed_comes_back(readings in proptest::collection::vec(reading(), 0..40)) {
+        fn a_tick_is_unpacked_as_it_was_packed(readings in proptest::collection::vec(reading(), 0..40)) {
             prop_assert_eq!(unpack_tick(&pack_tick(&readings)).unwrap(), readings);
         }
 
         #[test]
-        fn a_recording_comes_back(runs in proptest::collection::vec(run(), 0..5)) {
+        fn a_recording_is_unpacked_as_it_was_packed(runs in proptest::collection::vec(run(), 0..5)) {
             prop_assert_eq!(unpack_runs(&pack_runs(&runs)).unwrap(), runs);
         }
 
         #[test]
-        fn no_blob_makes_it_panic(blob in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_blob_panics(blob in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = unpack_tick(&blob);
         }
 
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_on_disk_stays_what_it_was() {
+    fn the_layout_on_disk_does_not_change() {
         let readings = [
             ProbeRecord {
                 monitor: "a".parse().unwrap(),
