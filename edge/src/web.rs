@@ -5,4 +5,5 @@ pub mod api;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod openapi;
 pub mod page;
+pub(crate) mod request_body;
 pub(crate) mod routes;

@@ -1,12 +1,6 @@
-//! Requests of the owner: the check of the token, and the lists in bodies. Pure.
+//! The check of the owner's token. Pure.
 
-use serde_json::Value;
-
-use crate::config::applied::LIST;
 use crate::domain::constant_time;
-
-/// The longest body with a list, in bytes: half of what a row of the store holds.
-pub const MAX_LIST_BYTES: usize = 1024 * 1024;
 
 /// The shortest token that is accepted, in bytes; a shorter one could be guessed.
 const MIN_TOKEN_LENGTH: usize = 16;
@@ -34,27 +28,6 @@ pub fn authorize(authorization: Option<&str>, accepted: &[Option<String>]) -> Au
     let granted = usable
         .fold(false, |granted, token| granted | constant_time::equal(given.as_bytes(), token.as_bytes()));
     if granted { Authorization::Granted } else { Authorization::Refused }
-}
-
-/// Reads the body `{"monitors":[…]}`.
-pub fn read_list(text: &str) -> Result<Vec<Value>, String> {
-    read_named(text, LIST)
-}
-
-/// Reads a body with one list, `{name:[…]}`. The error says what would be right.
-pub fn read_named(text: &str, name: &str) -> Result<Vec<Value>, String> {
-    if text.len() > MAX_LIST_BYTES {
-        return Err(format!("The list has {} bytes; at most {MAX_LIST_BYTES} are accepted.", text.len()));
-    }
-    let wrong = |why: &str| format!(r#"The body must be {{"{name}":[…]}}: {why}."#);
-    let body = serde_json::from_str::<Value>(text).map_err(|error| wrong(&error.to_string()))?;
-    let Value::Object(mut body) = body else { return Err(wrong("it is not an object")) };
-    match (body.remove(name), body.keys().next()) {
-        (Some(Value::Array(list)), None) => Ok(list),
-        (Some(Value::Array(_)), Some(more)) => Err(wrong(&format!("`{more}` is unknown"))),
-        (Some(_), _) => Err(wrong(&format!("`{name}` is not a list"))),
-        (None, _) => Err(wrong(&format!("`{name}` is missing"))),
-    }
 }
 
 #[cfg(test)]
@@ -86,14 +59,5 @@ mod tests {
         }
         let two = [None, Some("another token 123".to_owned()), Some(good.to_owned())];
         assert_eq!(authorize(Some("Bearer 0123456789abcdef"), &two), Authorization::Granted);
-    }
-
-    #[test]
-    fn a_body_without_a_list_is_refused() {
-        assert_eq!(read_list(r#"{"monitors":[]}"#), Ok(vec![]));
-        for text in ["", "[]", r#"{"monitors":{}}"#, r#"{"monitors":[],"more":1}"#] {
-            assert!(read_list(text).is_err(), "{text}");
-        }
-        assert!(read_list(&" ".repeat(MAX_LIST_BYTES + 1)).unwrap_err().contains("at most"));
     }
 }

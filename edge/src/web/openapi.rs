@@ -85,9 +85,18 @@ fn build() -> Value {
     })
 }
 
-/// Schemas of what is serialized: JSON Schema 2020-12, which is that of `OpenAPI` 3.1.
+/// Schemas of what the edge answers.
 fn generator() -> SchemaGenerator {
-    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    strict_generator(SchemaSettings::draft2020_12().for_serialize())
+}
+
+/// Schemas of what the edge accepts, in which a field with a default is optional.
+fn body_generator() -> SchemaGenerator {
+    strict_generator(SchemaSettings::draft2020_12().for_deserialize())
+}
+
+/// Schemas in JSON Schema 2020-12, which is that of `OpenAPI` 3.1.
+fn strict_generator(mut settings: SchemaSettings) -> SchemaGenerator {
     settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;
     settings.transforms.push(Box::new(schema::Strict));

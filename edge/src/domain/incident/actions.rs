@@ -1,70 +1,85 @@
-//! What people do to an incident: add a note, take it in hand, say that it is over.
+//! What people do to an incident: add a note, acknowledge it, resolve it.
 //!
-//! One that somebody closed stays closed while the same trouble goes on; it takes something worse, or a return of the
-//! trouble after all was well, to open one again.
+//! A resolved incident stays resolved while the same trouble goes on. A worse severity, or trouble that returns after the
+//! monitor was up, opens another one.
 
 use heapbeat_shared::{Statement, UnixMillis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::domain::incident::Incident;
 
-/// Longest note, in bytes.
-const LONGEST_NOTE: usize = 280;
+/// The longest note, in bytes.
+const MAX_NOTE: usize = 280;
 
-/// What somebody on call asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The most characters of an invalid note in its error.
+const MAX_SHOWN: usize = 60;
+
+/// Changes of an incident.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
+#[schemars(extend("minProperties" = 1))]
 pub struct IncidentUpdate {
-    /// A line for the timeline.
-    pub note: Option<String>,
-    /// They have it in hand: no more reminders.
+    /// A line for the timeline, of at most 280 bytes.
+    #[schemars(
+        with = "Option<String>",
+        length(max = 280),
+        regex(
+            pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+        )
+    )]
+    pub note: Option<Note>,
+    /// Somebody works on it; reminders stop.
     pub acknowledge: bool,
-    /// It is over.
+    /// The incident is over.
     pub resolve: bool,
 }
 
-impl IncidentUpdate {
-    /// Reads `{"note":"…","acknowledge":true,"resolve":true}`, of which at least one is there.
-    pub fn parse(text: &str) -> Result<IncidentUpdate, String> {
-        let right =
-            r#"the body is {"note":"…"}, {"acknowledge":true} or {"resolve":true}, or some of them together"#;
-        let Ok(Value::Object(body)) = serde_json::from_str::<Value>(text) else {
-            return Err(right.to_owned());
-        };
-        let mut orders = IncidentUpdate::default();
-        for (name, value) in &body {
-            match (name.as_str(), value) {
-                ("note", Value::String(note)) => {
-                    let note = note.trim();
-                    if note.is_empty() || note.len() > LONGEST_NOTE || note.chars().any(char::is_control) {
-                        return Err(format!("a note is one line of 1 to {LONGEST_NOTE} bytes"));
-                    }
-                    orders.note = Some(note.to_owned());
-                }
-                ("acknowledge", Value::Bool(true)) => orders.acknowledge = true,
-                ("resolve", Value::Bool(true)) => orders.resolve = true,
-                _ => return Err(right.to_owned()),
-            }
-        }
-        if orders == IncidentUpdate::default() { Err(right.to_owned()) } else { Ok(orders) }
-    }
+/// A note: one line of 1 to 280 bytes, without space around it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Note(String);
 
-    /// Does it at `at`. An error says why it cannot be done.
+/// A text that is not a note.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not one line of 1 to {MAX_NOTE} bytes")]
+pub struct NoteError(String);
+
+impl TryFrom<String> for Note {
+    type Error = NoteError;
+
+    fn try_from(text: String) -> Result<Self, NoteError> {
+        let note = text.trim();
+        if note.is_empty() || note.len() > MAX_NOTE || note.chars().any(char::is_control) {
+            return Err(NoteError(note.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect()));
+        }
+        Ok(Note(note.to_owned()))
+    }
+}
+
+impl From<Note> for String {
+    fn from(note: Note) -> Self {
+        note.0
+    }
+}
+
+impl IncidentUpdate {
+    /// Applies the changes at `at`. The error says why they cannot be made.
     pub fn apply(&self, incident: &mut Incident, at: UnixMillis) -> Result<(), &'static str> {
         if (self.acknowledge || self.resolve) && incident.closed.is_some() {
-            return Err("it is over already; notes can still be added");
+            return Err("The incident is resolved already; only notes can be added.");
         }
         if let Some(note) = &self.note {
-            incident.note(at, Statement::new("note", format!("note: {note}")));
+            incident.note(at, Statement::note(&note.0));
         }
         if self.acknowledge && !incident.notice.acknowledged {
             incident.notice.acknowledged = true;
-            incident.note(at, Statement::new("acknowledged", "acknowledged"));
+            incident.note(at, Statement::acknowledged());
         }
         if self.resolve {
             incident.closed = Some(at);
             incident.resolved = Some(true);
-            incident.note(at, Statement::new("resolved", "resolved manually"));
+            incident.note(at, Statement::resolved());
         }
         Ok(())
     }
@@ -79,37 +94,6 @@ mod tests {
     use crate::domain::engine::{Engine, Tick};
     use crate::domain::incident::Occasion;
     use crate::notify::Channels;
-
-    #[test]
-    fn bodies() {
-        let right = [
-            (
-                r#"{"note":" a deploy "}"#,
-                IncidentUpdate { note: Some("a deploy".into()), ..IncidentUpdate::default() },
-            ),
-            (r#"{"acknowledge":true}"#, IncidentUpdate { acknowledge: true, ..IncidentUpdate::default() }),
-            (
-                r#"{"resolve":true,"note":"x"}"#,
-                IncidentUpdate { resolve: true, note: Some("x".into()), ..IncidentUpdate::default() },
-            ),
-        ];
-        for (body, orders) in right {
-            assert_eq!(IncidentUpdate::parse(body), Ok(orders), "{body}");
-        }
-        let long = format!(r#"{{"note":"{}"}}"#, "x".repeat(281));
-        for body in [
-            "",
-            "{}",
-            "[]",
-            r#"{"resolve":false}"#,
-            r#"{"note":""}"#,
-            r#"{"note":"a\nb"}"#,
-            r#"{"close":true}"#,
-            &long,
-        ] {
-            assert!(IncidentUpdate::parse(body).is_err(), "{body}");
-        }
-    }
 
     /// One letter a minute: `u`p, `d`own, `g`: degraded; `A` acknowledges and `R` resolves what is open, between two ticks.
     /// Gives the occasions, and how many incidents there were.
@@ -182,10 +166,14 @@ mod tests {
         }
         let mut incident = board.incident(&"a".parse().unwrap()).unwrap().clone();
         let at = UnixMillis(120_000);
-        for body in [r#"{"resolve":true}"#, r#"{"acknowledge":true,"note":"x"}"#] {
-            assert!(IncidentUpdate::parse(body).unwrap().apply(&mut incident, at).is_err(), "{body}");
+        let note = |text: &str| Some(Note::try_from(text.to_owned()).unwrap());
+        let resolve = IncidentUpdate { resolve: true, ..IncidentUpdate::default() };
+        let acknowledge = IncidentUpdate { acknowledge: true, note: note("x"), ..IncidentUpdate::default() };
+        for update in [resolve, acknowledge] {
+            assert!(update.apply(&mut incident, at).is_err(), "{update:?}");
         }
-        IncidentUpdate::parse(r#"{"note":"it was the disk"}"#).unwrap().apply(&mut incident, at).unwrap();
+        let comment = IncidentUpdate { note: note("it was the disk"), ..IncidentUpdate::default() };
+        comment.apply(&mut incident, at).unwrap();
         assert_eq!(incident.timeline.back().unwrap().what.text, "note: it was the disk");
     }
 }

@@ -1,12 +1,15 @@
-//! Schemas of what clients send, and of problem documents. The edge reads these by rules of its own, which report every problem with its
-//! position, so that no serde type describes them.
+//! Schemas of what clients send, and of problem documents.
+//!
+//! Bodies are derived from the types that read them. The entries of the lists are described by hand: rules of their own read them,
+//! which report every problem with its position.
 
 use schemars::generate::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use crate::config::{Kind, MOST_MONITORS, REGIONS};
+use crate::config::{Kind, REGIONS};
+use crate::domain::incident::actions::IncidentUpdate;
 use crate::web::api::ProblemDocument;
-use crate::web::routes::subscribe::MAX_MONITORS as MAX_SUBSCRIBED;
+use crate::web::request_body::{AddressRequest, MaintenanceList, MonitorList, SubscriptionRequest};
 
 /// A reference to a schema.
 pub(super) fn reference(name: &str) -> Value {
@@ -16,39 +19,16 @@ pub(super) fn reference(name: &str) -> Value {
 /// The schemas by their names.
 pub(super) fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
     generator.subschema_for::<ProblemDocument>();
-    let all = json!({
-        "IncidentUpdate": incident_update(),
-        "Monitors": closed(
-            "A list of monitors.",
-            &["monitors"],
-            json!({ "monitors": array("The monitors.", reference("MonitorEntry"), Some(MOST_MONITORS)) }),
-        ),
-        "MonitorEntry": monitor_entry(),
-        "Maintenance": closed(
-            "A list of announced maintenance.",
-            &["maintenance"],
-            json!({ "maintenance": array("The maintenance windows.", reference("MaintenanceEntry"), Some(20)) }),
-        ),
-        "MaintenanceEntry": maintenance_entry(),
-        "SubscriptionRequest": closed(
-            "A webhook or a browser to be subscribed.",
-            &["url"],
-            json!({
-                "url": text("A public `https:` address without a user name."),
-                "monitors": array("The ids of public monitors; all without it.", reference("MonitorId"), Some(MAX_SUBSCRIBED)),
-                "keys": browser_keys(),
-            }),
-        ),
-        "Address": closed(
-            "The address of a webhook or of a browser.",
-            &["url"],
-            json!({ "url": text("The address."), "keys": browser_keys() }),
-        ),
-    });
-    match all {
-        Value::Object(all) => all,
-        _ => Map::new(),
-    }
+    let mut bodies = super::body_generator();
+    bodies.subschema_for::<IncidentUpdate>();
+    bodies.subschema_for::<MonitorList>();
+    bodies.subschema_for::<MaintenanceList>();
+    bodies.subschema_for::<SubscriptionRequest>();
+    bodies.subschema_for::<AddressRequest>();
+    let mut all = bodies.take_definitions(true);
+    all.insert("MonitorEntry".to_owned(), monitor_entry());
+    all.insert("MaintenanceEntry".to_owned(), maintenance_entry());
+    all
 }
 
 /// An object with these properties and no others.
@@ -75,12 +55,8 @@ fn words(description: &str, words: &[&str]) -> Value {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "json! borrows values that its callers build in place")]
-fn array(description: &str, items: Value, max_items: Option<usize>) -> Value {
-    let mut schema = json!({ "type": "array", "description": description, "items": items });
-    if let Some(max_items) = max_items {
-        schema["maxItems"] = json!(max_items);
-    }
-    schema
+fn array(description: &str, items: Value) -> Value {
+    json!({ "type": "array", "description": description, "items": items })
 }
 
 fn duration(description: &str) -> Value {
@@ -97,40 +73,9 @@ fn described(description: &str, mut schema: Value) -> Value {
     schema
 }
 
-fn incident_update() -> Value {
-    let one_line = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$";
-    let mut schema = closed(
-        "Changes of an incident.",
-        &[],
-        json!({
-            "note": {
-                "type": "string",
-                "description": "A line for the timeline, of at most 280 bytes.",
-                "pattern": one_line,
-                "maxLength": 280,
-            },
-            "acknowledge": described("Somebody works on it; reminders stop.", json!({ "const": true })),
-            "resolve": described("The incident is over.", json!({ "const": true })),
-        }),
-    );
-    schema["minProperties"] = json!(1);
-    schema
-}
-
-fn browser_keys() -> Value {
-    closed(
-        "The keys of a browser's `PushSubscription`.",
-        &["p256dh", "auth"],
-        json!({
-            "p256dh": described("A point of P-256.", json!({ "type": "string", "pattern": "^B[A-Za-z0-9_-]{86}=?$" })),
-            "auth": described("A secret of 16 bytes.", json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{22}(==)?$" })),
-        }),
-    )
-}
-
 fn monitor_entry() -> Value {
     let threshold = |description: &str| json!({ "type": "integer", "description": description, "minimum": 1, "maximum": 100 });
-    let conditions = |description: &str| array(description, json!({ "type": "string" }), None);
+    let conditions = |description: &str| array(description, json!({ "type": "string" }));
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let secret = json!({
         "secret": text("The name of a Worker secret."),
@@ -154,9 +99,9 @@ fn monitor_entry() -> Value {
             "public": { "type": "boolean", "description": "`false`: only the owner sees it." },
             "failure-threshold": threshold("Failed probes in a row before it is down."),
             "success-threshold": threshold("Good probes in a row before it is up again."),
-            "depends-on": array("The monitors that it depends on.", reference("MonitorId"), None),
-            "regions": array("Regions that probe it; the majority decides.", words("A location hint.", &REGIONS), None),
-            "alerts": array("The alert channels.", reference("MonitorId"), None),
+            "depends-on": array("The monitors that it depends on.", reference("MonitorId")),
+            "regions": array("Regions that probe it; the majority decides.", words("A location hint.", &REGIONS)),
+            "alerts": array("The alert channels.", reference("MonitorId")),
             "secret": text("Of a heapbeat monitor: the name of the Worker secret that the server has, too."),
             "method": words("Of an http monitor: the method.", &methods),
             "headers": {
@@ -182,7 +127,7 @@ fn maintenance_entry() -> Value {
         json!({
             "id": described("The id, unique among the windows.", reference("MonitorId")),
             "title": name("What the public reads; the id without it."),
-            "monitors": array("The monitors that it affects; all without it.", reference("MonitorId"), None),
+            "monitors": array("The monitors that it affects; all without it.", reference("MonitorId")),
             "from": text("The beginning of a window that happens once."),
             "to": text("The end of that window, at most 31 days later."),
             "schedule": text("The beginnings of a recurring window: five cron fields."),

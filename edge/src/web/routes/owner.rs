@@ -7,12 +7,17 @@ use super::hub_request::request as hub_request;
 use super::response::{JSON, NDJSON, hub_error, not_found, private, problem, with_headers};
 use super::route::Route;
 use super::{rate_limit, subscribe};
-use crate::domain::incident::actions::IncidentUpdate;
 use crate::fleet;
 use crate::hub_api::{ExportHeader, HubRequest, HubResponse};
 use crate::platform::env;
 use crate::web::admin;
-use crate::web::admin::{Authorization, MAX_LIST_BYTES};
+use crate::web::admin::Authorization;
+use crate::web::request_body::{
+    AddressRequest, BodyError, MaintenanceList, MonitorList, parse_body, parse_incident_update,
+};
+
+/// The longest list, in bytes: half of what a row of the store holds.
+const MAX_LIST_BYTES: usize = 1024 * 1024;
 
 /// The longest page of an export that is imported, in bytes.
 const MAX_IMPORT_BYTES: usize = 8 * 1024 * 1024;
@@ -76,35 +81,41 @@ async fn request_with_body(
         Ok(body) => body,
         Err(refused) => return Ok(Err(refused)),
     };
-    let asked = match route {
-        Route::Subscribe => return subscribe::subscription(request, env, &body).await,
-        Route::Unsubscribe => return subscribe::end(request, env, &body).await,
-        Route::RemoveSubscription => match subscribe::url(&body) {
-            Some(url) => Ok(HubRequest::Unsubscribe { url, browser_keys: None }),
-            None => Err(subscribe::EXAMPLE.to_owned()),
-        },
+    let request = match route {
+        Route::Subscribe => return subscribe::subscribe(request, env, &body).await,
+        Route::Unsubscribe => return subscribe::unsubscribe(request, env, &body).await,
+        _ => read_body(route, body),
+    };
+    match request {
+        Ok(request) => Ok(Ok(request)),
+        Err(error) => problem(400, &error.to_string()).map(Err),
+    }
+}
+
+/// The request to the hub that a body of the owner makes.
+fn read_body(route: &Route, body: String) -> std::result::Result<HubRequest, BodyError> {
+    Ok(match route {
+        Route::RemoveSubscription => {
+            let AddressRequest { url, .. } = parse_body(&body)?;
+            HubRequest::Unsubscribe { url, browser_keys: None }
+        }
         Route::ApplyMonitors { dry_run } => {
-            let dry_run = *dry_run;
-            admin::read_list(&body).map(|monitors| HubRequest::ApplyMonitors { monitors, dry_run })
+            let MonitorList { monitors } = parse_body(&body)?;
+            HubRequest::ApplyMonitors { monitors, dry_run: *dry_run }
         }
         Route::AnnounceMaintenance => {
-            let list = admin::read_named(&body, "maintenance");
-            list.map(|maintenance| HubRequest::SetMaintenance { maintenance })
+            let MaintenanceList { maintenance } = parse_body(&body)?;
+            HubRequest::SetMaintenance { maintenance }
         }
         Route::UpdateIncident { incident } => {
-            let incident = incident.clone();
-            IncidentUpdate::parse(&body).map(|update| HubRequest::UpdateIncident { incident, update })
+            HubRequest::UpdateIncident { incident: incident.clone(), update: parse_incident_update(&body)? }
         }
         Route::Import { schema } => {
             let hub = ExportHeader::read(&body).map_or(0, |header| header.hub);
-            Ok(HubRequest::Import { hub, schema: *schema, lines: body })
+            HubRequest::Import { hub, schema: *schema, lines: body }
         }
-        _ => Err("This request has no body.".to_owned()),
-    };
-    match asked {
-        Ok(asked) => Ok(Ok(asked)),
-        Err(reason) => problem(400, &reason).map(Err),
-    }
+        _ => return Err(BodyError::new("body", "this request has none")),
+    })
 }
 
 /// The body of a request. Its length has to be known before it is read.
