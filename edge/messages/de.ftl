@@ -12,6 +12,7 @@ skip-link = Zum Inhalt springen
 feed-title = Störungen und Wartungen
 calendar = Kalender
 links = Links
+subscribe = Aktualisierungen abonnieren
 view-json = Als JSON anzeigen
 language = Sprache
 theme-auto = Design: System
@@ -65,7 +66,7 @@ empty-help = Tragen Sie einen Dienst in wrangler.toml ein und stellen Sie neu be
 status = Status
 state-up = Verfügbar
 state-degraded = Eingeschränkte Leistung
-state-down = Ausgefallen
+state-down = Größerer Ausfall
 state-waking = Startet
 state-maintenance = In Wartung
 state-unobserved = Keine Daten
@@ -137,6 +138,11 @@ heap-total-note = dafür belegte Seiten
 external = Extern
 external-note = außerhalb des Heaps
 pressure = Speicherdruck
+pressure-calm = normal
+pressure-alert = erhöht
+pressure-purge = Bereinigung
+pressure-recycle = Neustart
+pressure-shed = Lastabwurf
 memory-caption = Speicher in MB
 minimum = Minimum
 median = Median
@@ -215,11 +221,14 @@ statement-instance-unknown = Instanz aus unbekanntem Grund beendet
 ## What happened during an incident
 
 statement-instance-started = Instanz gestartet
-statement-pressure-changed = Speicherdruck von { $from } auf { $to } bei { $memory_bytes }
+statement-pressure-changed = Speicherdruck von { $from_pressure } auf { $to_pressure } bei { $memory_bytes }
 statement-purged = Bereinigung senkte den Speicher von { $before_bytes } auf { $after_bytes } in { $took_ms } ms
 statement-replacement-requested = der Wächter forderte einen neuen Worker an: { $reason }
 statement-gave-up = der Wächter beendete die Instanz
-statement-requests-rejected = { $count } Anfragen innerhalb von { $lasted_s } s abgewiesen
+statement-requests-rejected = { $count ->
+    [one] { $count } Anfrage
+   *[other] { $count } Anfragen
+} innerhalb von { $lasted_s } s abgewiesen
 statement-request-panicked = Panic bei einer Anfrage: { $message }
 statement-limit-changed = Speicherlimit von { $before_bytes } auf { $after_bytes } geändert
 statement-unknown-event = Ereignis einer neueren Version von heapbeat
@@ -227,6 +236,7 @@ statement-stop-requested = Beenden angefordert durch { $by }
 statement-recurred = das Problem trat erneut auf
 statement-recovered = alle Prüfungen wieder erfolgreich
 statement-other-instance = eine andere Instanz antwortet
+statement-note = Notiz: { $note }
 statement-acknowledged = in Bearbeitung genommen
 statement-resolved = manuell behoben
 statement-maintenance-began = geplante Wartung begonnen
@@ -261,3 +271,13 @@ statement-guard-gave-up = der Wächter beendete sie wegen Speichermangels
 statement-last-sample = letzter Messwert: { $memory_bytes } von { $limit_bytes }, Speicherdruck { $pressure }
 statement-no-stop-announced = kein Beenden angekündigt
 statement-hang-report = letzter Bericht vor dem Hängen: { $report }
+
+## Notices about the monitoring itself
+
+statement-monitoring-interrupted = Überwachung seit { $since_time } unterbrochen: alle Prüfungen schlugen zugleich fehl, daher werden keine Ergebnisse aufgezeichnet.
+statement-hub-silent = Keine Daten zu { $count ->
+    [one] { $count } Dienst
+   *[other] { $count } Diensten
+}: der zuständige Hub antwortet nicht.
+statement-unknown-hub-silent = Keine Daten zu einigen Diensten: der zuständige Hub antwortet nicht.
+statement-interval-raised = Das Tageskontingent ist fast aufgebraucht: bis Mitternacht UTC wird jeder Dienst höchstens alle { $minutes } min geprüft.

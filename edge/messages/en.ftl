@@ -1,5 +1,6 @@
 ### Texts of the status page. A message that is missing in another language fails a test (edge/src/web/page/messages.rs).
-### Arguments are finished text: instants, durations and shares are formatted by edge/src/web/page/renderer.rs.
+### Arguments are finished text: instants, durations and shares are formatted by edge/src/web/page/renderer.rs. The messages that begin
+### with "statement-" belong to the codes of shared/src/statement/catalog.rs.
 
 ## Numbers and units
 
@@ -15,6 +16,7 @@ skip-link = Skip to main content
 feed-title = Incidents and maintenance
 calendar = Calendar
 links = Links
+subscribe = Subscribe to updates
 view-json = View as JSON
 language = Language
 theme-auto = System theme
@@ -68,7 +70,7 @@ empty-help = Add a monitor to wrangler.toml and deploy again:
 status = Status
 state-up = Operational
 state-degraded = Degraded performance
-state-down = Down
+state-down = Major outage
 state-waking = Starting
 state-maintenance = Under maintenance
 state-unobserved = No data
@@ -140,6 +142,11 @@ heap-total-note = pages allocated for it
 external = External
 external-note = outside the heap
 pressure = Memory pressure
+pressure-calm = calm
+pressure-alert = alert
+pressure-purge = purge
+pressure-recycle = recycle
+pressure-shed = shed
 memory-caption = Memory in MB
 minimum = Minimum
 median = Median
@@ -218,11 +225,14 @@ statement-instance-unknown = instance exited for an unknown reason
 ## What happened during an incident
 
 statement-instance-started = instance started
-statement-pressure-changed = memory pressure changed from { $from } to { $to } at { $memory_bytes }
+statement-pressure-changed = memory pressure changed from { $from_pressure } to { $to_pressure } at { $memory_bytes }
 statement-purged = purge reduced memory from { $before_bytes } to { $after_bytes } in { $took_ms } ms
 statement-replacement-requested = the guard requested a replacement worker: { $reason }
 statement-gave-up = the guard shut the instance down
-statement-requests-rejected = { $count } requests rejected within { $lasted_s } s
+statement-requests-rejected = { $count ->
+    [one] { $count } request
+   *[other] { $count } requests
+} rejected within { $lasted_s } s
 statement-request-panicked = a request panicked: { $message }
 statement-limit-changed = memory limit changed from { $before_bytes } to { $after_bytes }
 statement-unknown-event = event of a newer version of heapbeat
@@ -230,6 +240,7 @@ statement-stop-requested = shutdown requested by { $by }
 statement-recurred = the problem recurred
 statement-recovered = all checks pass again
 statement-other-instance = another instance responds
+statement-note = note: { $note }
 statement-acknowledged = acknowledged
 statement-resolved = resolved manually
 statement-maintenance-began = scheduled maintenance began
@@ -264,3 +275,13 @@ statement-guard-gave-up = the guard shut it down because memory ran out
 statement-last-sample = last sample: { $memory_bytes } of { $limit_bytes }, memory pressure { $pressure }
 statement-no-stop-announced = it did not announce a shutdown
 statement-hang-report = last report before it hung: { $report }
+
+## Notices about the monitoring itself
+
+statement-monitoring-interrupted = Monitoring is interrupted since { $since_time }: every probe failed at once, so no results are recorded.
+statement-hub-silent = No data for { $count ->
+    [one] { $count } monitor
+   *[other] { $count } monitors
+}: the hub that probes them does not respond.
+statement-unknown-hub-silent = No data for some monitors: the hub that probes them does not respond.
+statement-interval-raised = The daily quota is nearly used: until midnight UTC each monitor is probed at most every { $minutes } min.

@@ -12,6 +12,7 @@ skip-link = Ir al contenido principal
 feed-title = Incidentes y mantenimiento
 calendar = Calendario
 links = Enlaces
+subscribe = Suscribirse a las actualizaciones
 view-json = Ver como JSON
 language = Idioma
 theme-auto = Tema del sistema
@@ -65,7 +66,7 @@ empty-help = Añada un servicio en wrangler.toml y despliegue de nuevo:
 status = Estado
 state-up = Operativo
 state-degraded = Rendimiento degradado
-state-down = Caído
+state-down = Interrupción grave
 state-waking = Iniciando
 state-maintenance = En mantenimiento
 state-unobserved = Sin datos
@@ -137,6 +138,11 @@ heap-total-note = páginas asignadas para ello
 external = Externa
 external-note = fuera del heap
 pressure = Presión de memoria
+pressure-calm = normal
+pressure-alert = alerta
+pressure-purge = purga
+pressure-recycle = reciclaje
+pressure-shed = descarte de carga
 memory-caption = Memoria en MB
 minimum = Mínimo
 median = Mediana
@@ -215,11 +221,14 @@ statement-instance-unknown = instancia terminada por un motivo desconocido
 ## What happened during an incident
 
 statement-instance-started = instancia iniciada
-statement-pressure-changed = presión de memoria de { $from } a { $to } con { $memory_bytes }
+statement-pressure-changed = presión de memoria de { $from_pressure } a { $to_pressure } con { $memory_bytes }
 statement-purged = la purga redujo la memoria de { $before_bytes } a { $after_bytes } en { $took_ms } ms
 statement-replacement-requested = el guardián pidió un nuevo proceso: { $reason }
 statement-gave-up = el guardián detuvo la instancia
-statement-requests-rejected = { $count } peticiones rechazadas en { $lasted_s } s
+statement-requests-rejected = { $count ->
+    [one] { $count } petición rechazada
+   *[other] { $count } peticiones rechazadas
+} en { $lasted_s } s
 statement-request-panicked = panic en una petición: { $message }
 statement-limit-changed = límite de memoria cambiado de { $before_bytes } a { $after_bytes }
 statement-unknown-event = evento de una versión más reciente de heapbeat
@@ -227,6 +236,7 @@ statement-stop-requested = detención solicitada por { $by }
 statement-recurred = el problema reapareció
 statement-recovered = todas las comprobaciones vuelven a ser correctas
 statement-other-instance = responde otra instancia
+statement-note = nota: { $note }
 statement-acknowledged = reconocido
 statement-resolved = resuelto manualmente
 statement-maintenance-began = comenzó el mantenimiento programado
@@ -261,3 +271,13 @@ statement-guard-gave-up = detenida por el guardián por falta de memoria
 statement-last-sample = última medición: { $memory_bytes } de { $limit_bytes }, presión de memoria { $pressure }
 statement-no-stop-announced = no anunció ninguna detención
 statement-hang-report = último informe antes del bloqueo: { $report }
+
+## Notices about the monitoring itself
+
+statement-monitoring-interrupted = Supervisión interrumpida desde { $since_time }: todas las comprobaciones fallaron a la vez y no se registran resultados.
+statement-hub-silent = Sin datos de { $count ->
+    [one] { $count } servicio
+   *[other] { $count } servicios
+}: el hub que los supervisa no responde.
+statement-unknown-hub-silent = Sin datos de algunos servicios: el hub que los supervisa no responde.
+statement-interval-raised = La cuota diaria está casi agotada: hasta la medianoche UTC, cada servicio se comprueba como máximo cada { $minutes } min.

@@ -12,6 +12,7 @@ skip-link = Aller au contenu principal
 feed-title = Incidents et maintenances
 calendar = Calendrier
 links = Liens
+subscribe = S’abonner aux mises à jour
 view-json = Afficher en JSON
 language = Langue
 theme-auto = Thème du système
@@ -68,7 +69,7 @@ empty-help = Ajoutez un service dans wrangler.toml et redéployez :
 status = État
 state-up = Opérationnel
 state-degraded = Performances dégradées
-state-down = En panne
+state-down = Panne majeure
 state-waking = Démarrage
 state-maintenance = En maintenance
 state-unobserved = Aucune donnée
@@ -140,6 +141,11 @@ heap-total-note = pages allouées pour cela
 external = Externe
 external-note = hors du tas
 pressure = Pression mémoire
+pressure-calm = normale
+pressure-alert = alerte
+pressure-purge = purge
+pressure-recycle = recyclage
+pressure-shed = délestage
 memory-caption = Mémoire en Mo
 minimum = Minimum
 median = Médiane
@@ -218,11 +224,14 @@ statement-instance-unknown = instance terminée pour une raison inconnue
 ## What happened during an incident
 
 statement-instance-started = instance démarrée
-statement-pressure-changed = pression mémoire passée de { $from } à { $to } à { $memory_bytes }
+statement-pressure-changed = pression mémoire passée de { $from_pressure } à { $to_pressure } à { $memory_bytes }
 statement-purged = purge : mémoire de { $before_bytes } à { $after_bytes } en { $took_ms } ms
 statement-replacement-requested = le gardien a demandé un nouveau processus : { $reason }
 statement-gave-up = le gardien a arrêté l’instance
-statement-requests-rejected = { $count } requêtes rejetées en { $lasted_s } s
+statement-requests-rejected = { $count ->
+    [one] { $count } requête rejetée
+   *[other] { $count } requêtes rejetées
+} en { $lasted_s } s
 statement-request-panicked = panic dans une requête : { $message }
 statement-limit-changed = limite de mémoire passée de { $before_bytes } à { $after_bytes }
 statement-unknown-event = événement d’une version plus récente de heapbeat
@@ -230,6 +239,7 @@ statement-stop-requested = arrêt demandé par { $by }
 statement-recurred = le problème est réapparu
 statement-recovered = toutes les vérifications réussissent à nouveau
 statement-other-instance = une autre instance répond
+statement-note = note : { $note }
 statement-acknowledged = pris en charge
 statement-resolved = résolu manuellement
 statement-maintenance-began = début de la maintenance planifiée
@@ -264,3 +274,13 @@ statement-guard-gave-up = arrêtée par le gardien faute de mémoire
 statement-last-sample = dernier relevé : { $memory_bytes } sur { $limit_bytes }, pression mémoire { $pressure }
 statement-no-stop-announced = aucun arrêt annoncé
 statement-hang-report = dernier rapport avant le blocage : { $report }
+
+## Notices about the monitoring itself
+
+statement-monitoring-interrupted = Surveillance interrompue depuis { $since_time } : toutes les vérifications ont échoué en même temps, aucun résultat n’est enregistré.
+statement-hub-silent = Aucune donnée pour { $count ->
+    [one] { $count } service
+   *[other] { $count } services
+} : le hub qui les surveille ne répond pas.
+statement-unknown-hub-silent = Aucune donnée pour certains services : le hub qui les surveille ne répond pas.
+statement-interval-raised = Le quota quotidien est presque épuisé : jusqu’à minuit UTC, chaque service est vérifié au plus toutes les { $minutes } min.

@@ -12,6 +12,7 @@ skip-link = 本文へ移動
 feed-title = 障害とメンテナンス
 calendar = カレンダー
 links = リンク
+subscribe = 更新情報を購読
 view-json = JSON で表示
 language = 言語
 theme-auto = テーマ：システム
@@ -65,7 +66,7 @@ empty-help = wrangler.toml にサービスを追加し、再度デプロイし�
 status = 状態
 state-up = 正常
 state-degraded = パフォーマンス低下
-state-down = 停止
+state-down = 大規模な障害
 state-waking = 起動中
 state-maintenance = メンテナンス中
 state-unobserved = データなし
@@ -131,6 +132,11 @@ heap-total-note = そのために確保したページ
 external = 外部
 external-note = ヒープの外
 pressure = メモリ圧迫
+pressure-calm = 正常
+pressure-alert = 警戒
+pressure-purge = パージ
+pressure-recycle = リサイクル
+pressure-shed = 負荷制限
 memory-caption = メモリ（MB）
 minimum = 最小
 median = 中央値
@@ -209,7 +215,7 @@ statement-instance-unknown = インスタンスは原因不明で終了しまし
 ## What happened during an incident
 
 statement-instance-started = インスタンスが起動しました
-statement-pressure-changed = メモリ圧迫が { $from } から { $to } に変化（{ $memory_bytes }）
+statement-pressure-changed = メモリ圧迫が { $from_pressure } から { $to_pressure } に変化（{ $memory_bytes }）
 statement-purged = パージによりメモリが { $before_bytes } から { $after_bytes } に減少（{ $took_ms } ミリ秒）
 statement-replacement-requested = ガードが新しいワーカーを要求しました：{ $reason }
 statement-gave-up = ガードがインスタンスを停止しました
@@ -221,6 +227,7 @@ statement-stop-requested = { $by } により停止を要求
 statement-recurred = 問題が再発しました
 statement-recovered = すべてのチェックが再び成功しました
 statement-other-instance = 別のインスタンスが応答しています
+statement-note = メモ：{ $note }
 statement-acknowledged = 対応を開始
 statement-resolved = 手動で解決
 statement-maintenance-began = 予定されたメンテナンスを開始
@@ -255,3 +262,10 @@ statement-guard-gave-up = メモリ不足のためガードが停止
 statement-last-sample = 最後の測定：{ $memory_bytes } / { $limit_bytes }、メモリ圧迫 { $pressure }
 statement-no-stop-announced = 停止の通知はありませんでした
 statement-hang-report = 応答停止前の最後のレポート：{ $report }
+
+## Notices about the monitoring itself
+
+statement-monitoring-interrupted = { $since_time } から監視が中断しています：すべてのチェックが同時に失敗したため、結果は記録されません。
+statement-hub-silent = { $count } 件のサービスのデータがありません：担当のハブが応答していません。
+statement-unknown-hub-silent = 一部のサービスのデータがありません：担当のハブが応答していません。
+statement-interval-raised = 1 日の利用枠がまもなく上限に達します：UTC の午前 0 時まで、各サービスのチェックは最短で { $minutes } 分ごとです。

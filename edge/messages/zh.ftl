@@ -12,6 +12,7 @@ skip-link = 跳到主要内容
 feed-title = 故障与维护
 calendar = 日历
 links = 链接
+subscribe = 订阅更新
 view-json = 以 JSON 查看
 language = 语言
 theme-auto = 跟随系统主题
@@ -65,7 +66,7 @@ empty-help = 在 wrangler.toml 中添加服务并重新部署：
 status = 状态
 state-up = 正常
 state-degraded = 性能下降
-state-down = 中断
+state-down = 严重中断
 state-waking = 启动中
 state-maintenance = 维护中
 state-unobserved = 无数据
@@ -131,6 +132,11 @@ heap-total-note = 为其分配的页
 external = 堆外
 external-note = 堆以外的内存
 pressure = 内存压力
+pressure-calm = 正常
+pressure-alert = 警戒
+pressure-purge = 清理
+pressure-recycle = 回收
+pressure-shed = 限流
 memory-caption = 内存（MB）
 minimum = 最小值
 median = 中位数
@@ -209,7 +215,7 @@ statement-instance-unknown = 实例退出，原因不明
 ## What happened during an incident
 
 statement-instance-started = 实例已启动
-statement-pressure-changed = 内存压力由 { $from } 变为 { $to }（{ $memory_bytes }）
+statement-pressure-changed = 内存压力由 { $from_pressure } 变为 { $to_pressure }（{ $memory_bytes }）
 statement-purged = 清理使内存由 { $before_bytes } 降至 { $after_bytes }，耗时 { $took_ms } 毫秒
 statement-replacement-requested = 守护程序请求新的工作进程：{ $reason }
 statement-gave-up = 守护程序关闭了实例
@@ -221,6 +227,7 @@ statement-stop-requested = { $by } 请求停止
 statement-recurred = 问题再次出现
 statement-recovered = 所有检查恢复正常
 statement-other-instance = 另一个实例作出响应
+statement-note = 备注：{ $note }
 statement-acknowledged = 已有人处理
 statement-resolved = 已手动解决
 statement-maintenance-began = 计划维护开始
@@ -255,3 +262,10 @@ statement-guard-gave-up = 守护程序因内存不足将其关闭
 statement-last-sample = 最后一次测量：{ $memory_bytes }，上限 { $limit_bytes }，内存压力 { $pressure }
 statement-no-stop-announced = 没有预先通知停止
 statement-hang-report = 无响应前的最后报告：{ $report }
+
+## Notices about the monitoring itself
+
+statement-monitoring-interrupted = 监控自 { $since_time } 起中断：所有检查同时失败，因此不记录结果。
+statement-hub-silent = { $count } 项服务无数据：负责检查的 hub 没有响应。
+statement-unknown-hub-silent = 部分服务无数据：负责检查的 hub 没有响应。
+statement-interval-raised = 每日配额即将用完：UTC 午夜之前，每项服务最多每 { $minutes } 分钟检查一次。

@@ -167,8 +167,18 @@ impl ExitKind {
 
     /// What happened to the instance, as the cause of an incident.
     pub fn statement(self) -> Statement {
-        let code = ["instance-", &self.as_str().replace('_', "-")].concat();
-        Statement::new(&code, format!("instance {}", self.phrase()))
+        match self {
+            ExitKind::Stop => Statement::instance_stop(),
+            ExitKind::Deploy => Statement::instance_deploy(),
+            ExitKind::Recycle => Statement::instance_recycle(),
+            ExitKind::OomKill => Statement::instance_oom_kill(),
+            ExitKind::Panic => Statement::instance_panic(),
+            ExitKind::Crash => Statement::instance_crash(),
+            ExitKind::Hang => Statement::instance_hang(),
+            ExitKind::Platform => Statement::instance_platform(),
+            ExitKind::SpinDown => Statement::instance_spin_down(),
+            ExitKind::Unknown => Statement::instance_unknown(),
+        }
     }
 
     /// Whether the exit was not requested.
@@ -260,7 +270,7 @@ mod tests {
     fn an_untrusted_exit_is_cut_to_its_bounds() {
         let long = "é".repeat(5000);
         let exit = Exit {
-            evidence: vec![Statement::new(&long, long.clone()); 40],
+            evidence: vec![Statement::untranslated(long.clone()); 40],
             version: long.clone(),
             panic: Some(long.clone()),
             backtrace: Some(long.clone()),

@@ -1,8 +1,8 @@
-//! Statements that can be translated: why a probe failed, what caused an incident, what speaks for an exit.
+//! Statements that can be translated: why a probe failed, the cause of an incident, the evidence for an exit.
 //!
-//! A statement is made from an enum with data and carries three things: a stable code, the values in it by name, and an
-//! English text. The status page looks the code up in the messages of the reader's language; whoever does not know the code
-//! (an older page, a log, an alert) shows the English text.
+//! A statement carries three things: a stable code, the values in it by name, and an English text. The status page looks up the
+//! code in the messages of the visitor's language. Where the code is unknown (an older page) or not needed (a log, an alert),
+//! the English text is shown. The [`catalog`] lists every statement that this version makes.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,25 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::event::cut;
+use crate::pressure::Pressure;
+use crate::units::Bytes;
+
+pub mod catalog;
 
 /// Most parameters of a statement; those of a foreign one beyond that are dropped.
 const MAX_PARAMS: usize = 8;
 
-/// The values in a statement by their names. A name ends with its unit where it has one: `took_ms`, `limit_bytes`.
+/// The values in a statement by their names. A name ends with its unit: `took_ms`, `limit_bytes`. `pressure` is a level of memory
+/// pressure, and a name that ends with `_time` is an instant in RFC 3339.
 pub type Params = BTreeMap<String, Param>;
 
 /// A sentence with a code by which it is translated.
 ///
-/// A plain text reads as a statement with the code `text`: it has no translation and is shown as it is.
+/// A plain text is read as a statement with the code `text`, which has no translation. Another crate cannot make a statement with
+/// a code of its own: it calls a constructor of the [`catalog`] or reads a statement that a server sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(from = "StatementForm")]
+#[non_exhaustive]
 pub struct Statement {
     /// The stable name of the statement in kebab-case, such as `http-status`.
     #[n(0)]
@@ -51,7 +58,7 @@ enum StatementForm {
 impl From<StatementForm> for Statement {
     fn from(form: StatementForm) -> Self {
         match form {
-            StatementForm::Text(text) => Statement::new("text", text),
+            StatementForm::Text(text) => Statement::untranslated(text),
             StatementForm::Coded { code, params, text } => Statement { code, params, text },
         }
     }
@@ -70,14 +77,19 @@ pub enum Param {
 }
 
 impl Statement {
+    /// A plain text without a translation.
+    pub fn untranslated(text: impl Into<String>) -> Self {
+        Statement::with_code("text", text.into())
+    }
+
     /// A statement without values.
-    pub fn new(code: &str, text: impl Into<String>) -> Self {
-        Statement { code: code.to_owned(), params: Params::new(), text: text.into() }
+    fn with_code(code: &str, text: String) -> Self {
+        Statement { code: code.to_owned(), params: Params::new(), text }
     }
 
     /// The same statement with the value `name`.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Param>) -> Self {
+    fn with(mut self, name: &str, value: impl Into<Param>) -> Self {
         self.params.insert(name.to_owned(), value.into());
         self
     }
@@ -141,6 +153,24 @@ impl From<u16> for Param {
     }
 }
 
+impl From<u8> for Param {
+    fn from(number: u8) -> Self {
+        Param::Number(number.into())
+    }
+}
+
+impl From<Bytes> for Param {
+    fn from(bytes: Bytes) -> Self {
+        Param::from(bytes.0)
+    }
+}
+
+impl From<Pressure> for Param {
+    fn from(pressure: Pressure) -> Self {
+        Param::from(pressure.as_str())
+    }
+}
+
 impl From<i32> for Param {
     fn from(number: i32) -> Self {
         Param::Number(number.into())
@@ -153,11 +183,11 @@ mod tests {
 
     #[test]
     fn a_statement_is_an_object_with_its_code_its_values_and_its_text() {
-        let status = Statement::new("http-status", "HTTP status 503").with("status", 503_u16);
+        let status = Statement::http_status(503);
         let json = serde_json::to_string(&status).unwrap();
         assert_eq!(json, r#"{"code":"http-status","params":{"status":503},"text":"HTTP status 503"}"#);
         assert_eq!(serde_json::from_str::<Statement>(&json).unwrap(), status);
-        let plain = Statement::new("connection-refused", "connection refused");
+        let plain = Statement::connection_refused();
         assert_eq!(
             serde_json::to_string(&plain).unwrap(),
             r#"{"code":"connection-refused","text":"connection refused"}"#
@@ -167,7 +197,7 @@ mod tests {
     #[test]
     fn a_foreign_statement_is_cut_to_its_bounds() {
         let long = "x".repeat(1000);
-        let mut foreign = Statement::new(&long, long.clone());
+        let mut foreign = Statement::with_code(&long, long.clone());
         for index in 0..20 {
             foreign = foreign.with(&format!("{index}"), long.as_str());
         }

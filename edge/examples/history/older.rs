@@ -75,9 +75,8 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
         incidents.take(&story.id, &look(first, verdict, state, &news, it.what == What::Death));
         if let Some(incident) = incidents.latest.as_mut().filter(|_| it.from % 3 == 0) {
             incident.notice.acknowledged = true;
-            incident.note(UnixMillis(it.from + MINUTE), Statement::new("acknowledged", "acknowledged"));
-            incident
-                .note(UnixMillis(it.from + MINUTE), Statement::new("note", "note: we are looking into it"));
+            incident.note(UnixMillis(it.from + MINUTE), Statement::acknowledged());
+            incident.note(UnixMillis(it.from + MINUTE), Statement::note("we are looking into it"));
         }
         for minute in 0..5 {
             let at = it.to.max(first) + minute * MINUTE;

@@ -308,10 +308,7 @@ impl Engine {
             }
             let mut changes = watched.ledger.lapse(at);
             watched.memo = PersistedState::default();
-            if watched
-                .incidents
-                .end(at, Statement::new("monitor-removed", "monitor removed from the configuration"))
-            {
+            if watched.incidents.end(at, Statement::monitor_removed()) {
                 commit.incidents.extend(watched.incidents.latest.clone());
             }
             let ended = watched.ledger.current(at).is_none_or(|last| last.from <= at.minus(ledger::KEPT));

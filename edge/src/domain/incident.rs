@@ -262,7 +262,7 @@ impl IncidentTracker {
     /// Takes in a tick; says whether the incident changed and has to be stored.
     pub fn take(&mut self, monitor: &MonitorId, look: &TickObservation<'_>) -> bool {
         if look.state == State::Maintenance {
-            let began = Statement::new("maintenance-began", "scheduled maintenance began");
+            let began = Statement::maintenance_began();
             return self.end(look.at, began);
         }
         let crash = look.news.ending.as_ref().filter(|ending| ending.kind.is_failure());
@@ -289,7 +289,7 @@ impl IncidentTracker {
                 last.resolved = None;
                 last.quiet = None;
                 last.flaps = last.flaps.saturating_add(1);
-                last.note(look.at, Statement::new("recurred", "the problem recurred"));
+                last.note(look.at, Statement::recurred());
             }
             _ => {
                 self.latest = Some(Incident {
@@ -345,7 +345,7 @@ impl IncidentTracker {
         };
         if look.flaps.is_none() && look.at.since(since) >= settles {
             incident.closed = Some(since);
-            incident.note(look.at, Statement::new("recovered", "all checks pass again"));
+            incident.note(look.at, Statement::recovered());
         }
         *incident != before
     }
@@ -407,7 +407,7 @@ fn tell(incident: &mut Incident, before: Option<&Incident>, look: &TickObservati
         incident.evidence.clone_from(&ending.evidence);
         incident.note(ending.at, ending.kind.statement());
     } else if look.restarted {
-        incident.note(look.at, Statement::new("other-instance", "another instance responds"));
+        incident.note(look.at, Statement::other_instance());
     }
     if let (State::Down | State::Degraded, Some(verdict)) = (look.state, look.verdict) {
         let (Verdict::Failed(failure) | Verdict::Degraded(failure)) = verdict else { return };

@@ -256,10 +256,10 @@ impl MonitorState {
     fn reason(&self, now: UnixMillis) -> Option<Statement> {
         let verdict = self.memo.verdict?;
         if self.ledger.current(now).is_some_and(|entry| entry.state == State::Maintenance) {
-            return Some(Statement::new("under-maintenance", "scheduled maintenance in progress"));
+            return Some(Statement::under_maintenance());
         }
         if self.ledger.lapsed(now) && verdict.vote().is_some() {
-            return Some(Statement::new("no-recent-data", "no recent data"));
+            return Some(Statement::no_recent_data());
         }
         verdict.statement().or_else(|| self.flapping().map(|_| flap::statement()))
     }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 
 use crate::domain::check::schedule::TICK;
@@ -146,12 +146,10 @@ impl QuotaUsage {
         usize::try_from(self.lowered).ok().and_then(|level| FLOORS.get(level)).copied().unwrap_or_default()
     }
 
-    /// What the public is told where it is lowered.
-    pub fn notice(&self) -> Option<String> {
+    /// The notice for the public while probes are throttled; `None` otherwise.
+    pub fn notice(&self) -> Option<Statement> {
         let minutes = self.floor().as_secs() / 60;
-        (minutes > 0).then(|| {
-            format!("The plan's daily quota is nearly used: until midnight UTC nothing is probed more often than every {minutes} min.")
-        })
+        (minutes > 0).then(|| Statement::interval_raised(minutes))
     }
 }
 

@@ -29,8 +29,8 @@ pub struct StatusSnapshot {
     pub monitors: Vec<MonitorSnapshot>,
     /// Entries of the configuration that were refused.
     pub problems: Vec<Problem>,
-    /// What there is to know about the watching itself, in sentences.
-    pub notices: Vec<String>,
+    /// Notices about the monitoring itself.
+    pub notices: Vec<Statement>,
     /// Announced work that is under way or will be soon, soonest first.
     pub work: Vec<MaintenanceWindow>,
     /// What the day has cost, and the edge's own cadence.

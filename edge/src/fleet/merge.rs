@@ -1,9 +1,13 @@
 //! One answer out of those of many hubs. Pure.
 
+use heapbeat_shared::Statement;
+
 use crate::domain::State;
 use crate::domain::check::state::worst;
 use crate::hub_api::HubResponse;
-use crate::view::{EdgeView, IncidentLineView, IncidentView, MaintenanceView, StatusPageView, StatusView};
+use crate::view::{
+    EdgeView, IncidentLineView, IncidentView, MaintenanceView, StatusPageView, StatusView, TranslationView,
+};
 
 /// The statuses, or the values of the status page, of all hubs as one, of the kind of the first. `None` where there is none.
 pub(crate) fn statuses(answers: Vec<HubResponse>) -> Option<HubResponse> {
@@ -38,12 +42,14 @@ pub(super) fn incidents(lists: impl IntoIterator<Item = HubResponse>) -> Vec<Inc
 
 /// The status where not even the monitors of a hub are known.
 pub(super) fn unknown_status() -> StatusView {
+    let notice = Statement::unknown_hub_silent();
     StatusView {
         status: State::Unobserved,
         updated: None,
         monitors: Vec::new(),
         problems: Vec::new(),
-        notices: vec!["A part of the edge does not answer.".to_owned()],
+        notice_statements: vec![TranslationView::from(&notice)],
+        notices: vec![notice.text],
         maintenance: Vec::new(),
         edge: EdgeView { hubs: 1, ..EdgeView::default() },
     }
@@ -64,7 +70,12 @@ fn merge_status(status: &mut StatusView, other: StatusView) {
     status.updated = status.updated.max(other.updated);
     status.monitors.extend(other.monitors);
     add_new(&mut status.problems, other.problems);
-    add_new(&mut status.notices, other.notices);
+    for (text, statement) in other.notices.into_iter().zip(other.notice_statements) {
+        if !status.notices.contains(&text) {
+            status.notices.push(text);
+            status.notice_statements.push(statement);
+        }
+    }
     for window in other.maintenance {
         merge_maintenance(&mut status.maintenance, window);
     }
@@ -126,6 +137,7 @@ mod tests {
             monitors: ids.iter().map(monitor).collect(),
             problems: vec![Problem { position: "ALERTS.ops".into(), reason: "refused".into() }],
             notices: if rows > 1 { vec!["a, b".into()] } else { vec![] },
+            notice_statements: if rows > 1 { vec![TranslationView::default()] } else { vec![] },
             edge: EdgeView { ticks, rows_written: rows, hubs: 1, ..EdgeView::default() },
             ..StatusView::from(&StatusSnapshot::default())
         }
@@ -142,7 +154,7 @@ mod tests {
         let ids: Vec<_> = merged.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "c"]);
         assert_eq!((merged.status, merged.updated), (State::Down, Some(Timestamp(UnixMillis(120_000)))));
-        assert_eq!((merged.problems.len(), merged.notices.len()), (1, 1));
+        assert_eq!((merged.problems.len(), merged.notices.len(), merged.notice_statements.len()), (1, 1, 1));
         assert_eq!(merged.edge, EdgeView { ticks: 12, rows_written: 7, hubs: 3, ..EdgeView::default() });
         assert_eq!(statuses(Vec::new()), None);
     }

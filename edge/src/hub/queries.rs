@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{Statement, UnixMillis};
 
 use super::applied::read_applied;
 use super::config_state::ConfigState;
@@ -64,9 +64,7 @@ impl Queries {
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
         let mut snapshot = Engine::default().view(&Config { monitors, problems: Vec::new() }, wall_clock());
-        snapshot.notices.push(format!(
-            "A part of the edge that watches {count} of the monitors does not answer: nothing is known of them at the moment."
-        ));
+        snapshot.notices.push(Statement::hub_silent(count as u64));
         Ok((&snapshot).into())
     }
 

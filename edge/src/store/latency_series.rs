@@ -15,7 +15,7 @@ use super::tick_samples::TickSamples;
 use super::ticks::SLOTS;
 use crate::config::MonitorId;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::history::latency::{KEPT, Probes};
+use crate::domain::history::latency::{KEPT, LatencyAccumulator};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 
 /// The number among the tiers of `domain/history/rollup.rs`.
@@ -104,7 +104,7 @@ pub(super) fn read(
             }
         }
     }
-    let mut probes = Probes::default();
+    let mut probes = LatencyAccumulator::default();
     let ticks = "SELECT at_ms, probes FROM tick WHERE at_ms >= ? AND at_ms < ? ORDER BY at_ms";
     let begin = if hourly { present } else { from };
     for (at, blob) in instants(sql, ticks, vec![begin.into(), to.into()])? {

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::domain::check::verdict::Verdict;
     use crate::domain::history::verdict_codec::failure_from_code;
-    use crate::domain::{ProbeSkipped, Failure};
+    use crate::domain::{Failure, ProbeSkipped};
 
     fn failure() -> impl Strategy<Value = Failure> {
         (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_code(reason, number.into()).unwrap())
@@ -194,7 +194,7 @@ mod tests {
             Just(Verdict::Skipped(ProbeSkipped::Budget)),
             Just(Verdict::Skipped(ProbeSkipped::Platform)),
             Just(Verdict::Skipped(ProbeSkipped::Secret)),
-            Just(Verdict::Skipped(ProbeSkipped::NotHeardYet)),
+            Just(Verdict::Skipped(ProbeSkipped::NoHeartbeatYet)),
         ]
     }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::memory::sample_columns;
-use super::statement::split;
+use super::statement::split_statements;
 use super::{SampleRow, Timestamp, TranslationView, schema};
 use crate::config::MonitorId;
 use crate::domain::incident::id::IncidentId;
@@ -60,7 +60,7 @@ impl IncidentView {
 impl From<&Incident> for IncidentView {
     fn from(incident: &Incident) -> Self {
         let cause = incident.cause.statement();
-        let (evidence, evidence_statements) = split(&incident.evidence);
+        let (evidence, evidence_statements) = split_statements(&incident.evidence);
         IncidentView {
             id: incident.id(),
             monitor: incident.monitor.clone(),
@@ -98,7 +98,7 @@ pub struct MomentView {
 
 impl From<&TimelineEntry> for MomentView {
     fn from(moment: &TimelineEntry) -> Self {
-        let Statement { code, params, text } = moment.what.clone();
+        let Statement { code, params, text, .. } = moment.what.clone();
         MomentView { at: Timestamp(moment.at), what: text, what_code: code, what_params: params }
     }
 }

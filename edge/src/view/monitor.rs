@@ -5,7 +5,7 @@ use heapbeat_shared::{HealthMemory, Megabytes, Params, Pressure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::statement::split;
+use super::statement::split_statements;
 use super::{Timestamp, TranslationView, UptimeView, schema};
 use crate::domain::State;
 use crate::domain::check::quorum::RegionVerdict;
@@ -249,7 +249,7 @@ pub struct ExitView {
 
 impl From<&ExitSummary> for ExitView {
     fn from(exit: &ExitSummary) -> Self {
-        let (evidence, evidence_statements) = split(&exit.evidence);
+        let (evidence, evidence_statements) = split_statements(&exit.evidence);
         ExitView { kind: exit.kind, at: Timestamp(exit.at), sure: exit.sure, evidence, evidence_statements }
     }
 }

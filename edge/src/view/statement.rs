@@ -1,4 +1,4 @@
-//! Statements in the API: the English text, the code by which it is translated, and the values in it.
+//! Statements in the API: the English text, its code for translation, and the values in it.
 
 use heapbeat_shared::{Params, Statement};
 use schemars::JsonSchema;
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
-/// The code and the values of a statement whose English text stands in another list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The code and the values of a statement whose English text is in another list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Translation")]
 pub struct TranslationView {
     /// The stable name of the statement, such as `last-sample`.
@@ -17,9 +17,14 @@ pub struct TranslationView {
     pub params: Params,
 }
 
-/// The English texts of statements, and for each of them its code and values.
-pub(super) fn split(statements: &[Statement]) -> (Vec<String>, Vec<TranslationView>) {
+impl From<&Statement> for TranslationView {
+    fn from(statement: &Statement) -> Self {
+        TranslationView { code: statement.code.clone(), params: statement.params.clone() }
+    }
+}
+
+/// Returns the English texts of statements, and the code and values of each.
+pub(super) fn split_statements(statements: &[Statement]) -> (Vec<String>, Vec<TranslationView>) {
     let texts = statements.iter().map(|it| it.text.clone()).collect();
-    let translation = |it: &Statement| TranslationView { code: it.code.clone(), params: it.params.clone() };
-    (texts, statements.iter().map(translation).collect())
+    (texts, statements.iter().map(TranslationView::from).collect())
 }

@@ -4,7 +4,8 @@ use heapbeat_shared::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MaintenanceView, MonitorView, Timestamp};
+use super::statement::split_statements;
+use super::{MaintenanceView, MonitorView, Timestamp, TranslationView};
 use crate::config::Problem;
 use crate::domain::State;
 use crate::domain::quota::QuotaUsage;
@@ -24,6 +25,9 @@ pub struct StatusView {
     pub problems: Vec<Problem>,
     /// Notices about the monitoring itself, in sentences.
     pub notices: Vec<String>,
+    /// The code and the values of each notice.
+    #[serde(default)]
+    pub notice_statements: Vec<TranslationView>,
     /// Maintenance that is active or begins within a week, soonest first.
     pub maintenance: Vec<MaintenanceView>,
     /// What the edge has used of the day's quota, and how regularly it ticked.
@@ -32,12 +36,14 @@ pub struct StatusView {
 
 impl From<&StatusSnapshot> for StatusView {
     fn from(snapshot: &StatusSnapshot) -> Self {
+        let (notices, notice_statements) = split_statements(&snapshot.notices);
         StatusView {
             status: snapshot.state,
             updated: snapshot.updated.map(Timestamp),
             monitors: snapshot.monitors.iter().map(MonitorView::from).collect(),
             problems: snapshot.problems.clone(),
-            notices: snapshot.notices.clone(),
+            notices,
+            notice_statements,
             maintenance: snapshot.work.iter().map(MaintenanceView::from).collect(),
             edge: EdgeView::from(&snapshot.usage),
         }
@@ -94,7 +100,7 @@ impl From<&QuotaUsage> for EdgeView {
 #[cfg(test)]
 mod tests {
     use heapbeat_shared::exit::Evidence;
-    use heapbeat_shared::{ExitKind, HealthMemory, Megabytes, Pressure};
+    use heapbeat_shared::{ExitKind, HealthMemory, Megabytes, Pressure, Statement};
 
     use super::*;
     use crate::domain::Failure;
@@ -157,7 +163,7 @@ mod tests {
                 }],
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
-            notices: vec!["a notice".into()],
+            notices: vec![Statement::interval_raised(5)],
             work: vec![MaintenanceWindow {
                 id: "move".parse().unwrap(),
                 title: "We move".into(),
@@ -185,7 +191,9 @@ mod tests {
             r#""reason":"connection refused","reason_code":"connection-refused","reason_params":{}}],"last_exit":{"kind":"oom_kill","at":"2025-12-31T23:00:00Z","#,
             r#""sure":false,"evidence":["memory was at 99 % of the limit when last seen"],"#,
             r#""evidence_statements":[{"code":"memory-when-last-seen","params":{"percent":99}}]}}],"#,
-            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"notices":["a notice"],"#,
+            r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"#,
+            r#""notices":["The daily quota is nearly used: until midnight UTC each monitor is probed at most every 5 min."],"#,
+            r#""notice_statements":[{"code":"interval-raised","params":{"minutes":5}}],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
             r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"latest_tick_ms":0,"requests":7,"rows_read":0,"#,
@@ -201,7 +209,7 @@ mod tests {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0,"hubs":1}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0,"hubs":1}}"#
         );
     }
 }

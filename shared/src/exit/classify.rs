@@ -213,15 +213,11 @@ impl ProcessExit {
     /// How the process ended, as a statement.
     pub(super) fn statement(self) -> Statement {
         match self {
-            ProcessExit::Code(code) => {
-                Statement::new("exited-with-code", format!("it exited with code {code}"))
-                    .with("exit_code", code)
-            }
-            ProcessExit::Signal(number) => {
-                let signal = signal_name(number).map_or_else(|| format!("signal {number}"), str::to_owned);
-                Statement::new("killed-by-signal", format!("it was terminated by {signal}"))
-                    .with("signal", signal)
-            }
+            ProcessExit::Code(code) => Statement::exited_with_code(code),
+            ProcessExit::Signal(number) => match signal_name(number) {
+                Some(name) => Statement::killed_by_signal(name),
+                None => Statement::killed_by_signal(&format!("signal {number}")),
+            },
         }
     }
 }

@@ -83,90 +83,33 @@ impl Evidence {
     fn unbounded(&self) -> Statement {
         match self {
             Evidence::Process(exit) => exit.statement(),
-            Evidence::MemoryWhenLastSeen(percent) => Statement::new(
-                "memory-when-last-seen",
-                format!("memory was at {percent} % of the limit when last seen"),
-            )
-            .with("percent", u32::from(*percent)),
-            Evidence::NoSignOfLife => {
-                Statement::new("no-sign-of-life", "it gave no sign of life and was killed for that")
+            Evidence::MemoryWhenLastSeen(percent) => Statement::memory_when_last_seen(*percent),
+            Evidence::NoSignOfLife => Statement::no_sign_of_life(),
+            Evidence::PanicRecorded(message) => Statement::panic_recorded(message),
+            Evidence::GroupOomCount(count) => Statement::group_oom_count(*count),
+            Evidence::MachineOomCount(count) => Statement::machine_oom_count(*count),
+            Evidence::StopTimedOut => Statement::stop_timed_out(),
+            Evidence::OomCountUnreadable => Statement::oom_count_unreadable(),
+            Evidence::NoOomKill => Statement::no_oom_kill(),
+            Evidence::StopRecorded(by) => Statement::stop_recorded(by),
+            Evidence::StoppedEarly => Statement::stopped_early(),
+            Evidence::ExitUnexplained => Statement::exit_unexplained(),
+            Evidence::NobodyWatched => Statement::nobody_watched(),
+            Evidence::ExitCompleted => Statement::exit_completed(),
+            Evidence::HostRebooted => Statement::host_rebooted(),
+            Evidence::HostStayedUp => Statement::host_stayed_up(),
+            Evidence::SupervisorStop => Statement::supervisor_stop(),
+            Evidence::SupervisorRecycle => Statement::supervisor_recycle(),
+            Evidence::VersionFollowed(version) => Statement::version_followed(version),
+            Evidence::VersionChanged { from, to } => Statement::version_changed(from, to),
+            Evidence::GuardReplaced(reason) => Statement::guard_replaced(reason),
+            Evidence::GuardGaveUp => Statement::guard_gave_up(),
+            Evidence::StopAnnounced(by) => Statement::stop_requested(by),
+            Evidence::LastSample { memory, limit, pressure } => {
+                Statement::last_sample(*memory, *limit, *pressure)
             }
-            Evidence::PanicRecorded(message) => {
-                Statement::new("panic-recorded", format!("it recorded a panic: {message}"))
-                    .with("message", message.as_str())
-            }
-            Evidence::GroupOomCount(count) => Statement::new(
-                "group-oom-count",
-                format!("the OOM kill count of its control group rose by {count}"),
-            )
-            .with("count", *count),
-            Evidence::MachineOomCount(count) => Statement::new(
-                "machine-oom-count",
-                format!("the OOM kill count of the machine rose by {count}"),
-            )
-            .with("count", *count),
-            Evidence::StopTimedOut => {
-                Statement::new("stop-timed-out", "it did not stop in time and was killed")
-            }
-            Evidence::OomCountUnreadable => {
-                Statement::new("oom-count-unreadable", "no OOM kill count can be read here")
-            }
-            Evidence::NoOomKill => Statement::new("no-oom-kill", "the kernel counted no OOM kill"),
-            Evidence::StopRecorded(by) => {
-                Statement::new("stop-recorded", format!("it recorded that it was asked to stop: {by}"))
-                    .with("by", by.as_str())
-            }
-            Evidence::StoppedEarly => {
-                Statement::new("stopped-early", "it was asked to stop before it could record that")
-            }
-            Evidence::ExitUnexplained => Statement::new("exit-unexplained", "no request to stop is known"),
-            Evidence::NobodyWatched => Statement::new("nobody-watched", "no process observed its exit"),
-            Evidence::ExitCompleted => Statement::new("exit-completed", "it recorded an orderly shutdown"),
-            Evidence::HostRebooted => {
-                Statement::new("host-rebooted", "the host was restarted since its last sign of life")
-            }
-            Evidence::HostStayedUp => Statement::new("host-stayed-up", "the host has been up all the time"),
-            Evidence::SupervisorStop => {
-                Statement::new("supervisor-stop", "the supervisor had asked it to stop")
-            }
-            Evidence::SupervisorRecycle => Statement::new(
-                "supervisor-recycle",
-                "the supervisor had asked it to make way for a new worker",
-            ),
-            Evidence::VersionFollowed(version) => {
-                Statement::new("version-followed", format!("version {version} followed"))
-                    .with("version", version.as_str())
-            }
-            Evidence::VersionChanged { from, to } => {
-                Statement::new("version-changed", format!("version {from} was followed by {to}"))
-                    .with("from", from.as_str())
-                    .with("to", to.as_str())
-            }
-            Evidence::GuardReplaced(reason) => {
-                Statement::new("guard-replaced", format!("the guard replaced it: {reason}"))
-                    .with("reason", reason.as_str())
-            }
-            Evidence::GuardGaveUp => {
-                Statement::new("guard-gave-up", "the guard shut it down because memory ran out")
-            }
-            Evidence::StopAnnounced(by) => {
-                Statement::new("stop-requested", format!("shutdown requested by {by}"))
-                    .with("by", by.as_str())
-            }
-            Evidence::LastSample { memory, limit, pressure } => Statement::new(
-                "last-sample",
-                format!("last sample: {memory} of {limit}, memory pressure {}", pressure.as_str()),
-            )
-            .with("memory_bytes", memory.0)
-            .with("limit_bytes", limit.0)
-            .with("pressure", pressure.as_str()),
-            Evidence::NoStopAnnounced => {
-                Statement::new("no-stop-announced", "it did not announce a shutdown")
-            }
-            Evidence::HangReport(report) => {
-                Statement::new("hang-report", format!("last report before it hung: {report}"))
-                    .with("report", report.as_str())
-            }
+            Evidence::NoStopAnnounced => Statement::no_stop_announced(),
+            Evidence::HangReport(report) => Statement::hang_report(report),
         }
     }
 }

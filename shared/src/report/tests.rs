@@ -70,7 +70,7 @@ fn a_report_begins_with_the_public_body() {
 
 #[test]
 fn the_previous_exit_is_bounded() {
-    let evidence = vec![crate::Statement::new("x", "x".repeat(1000)); 20];
+    let evidence = vec![crate::Statement::untranslated("x".repeat(1000)); 20];
     let previous_exit = Some(Exit { evidence, ..Exit::default() });
     let (read, _) = Report::parse(&Report { previous_exit, ..report(0, 0) }.to_json()).unwrap();
     let evidence = read.previous_exit.unwrap().evidence;

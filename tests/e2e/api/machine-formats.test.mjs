@@ -168,7 +168,7 @@ test("metrics are valid OpenMetrics with states, failure reasons and the edge's 
   const expected = {
     'heapbeat_monitor_up{monitor="api"}': 1,
     'heapbeat_monitor_up{monitor="gone"}': 0,
-    'heapbeat_monitor_failing{monitor="gone",reason="connection refused"}': 1,
+    'heapbeat_monitor_failing{monitor="gone",reason="connection-refused"}': 1,
     'heapbeat_monitor_memory_rss_bytes{monitor="api"}': 151 * 1_048_576,
     heapbeat_edge_ticks_total: 5,
   };

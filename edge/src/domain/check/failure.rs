@@ -119,74 +119,48 @@ pub enum ProbeSkipped {
 impl Failure {
     /// The failure as a statement for the public. It holds no text that a target sent, numbers excepted.
     pub fn statement(self) -> Statement {
-        let (code, text) = match self {
-            Failure::Dns => ("dns-failed", "DNS lookup failed"),
-            Failure::Refused => ("connection-refused", "connection refused"),
-            Failure::Unreachable => ("network-unreachable", "network unreachable"),
-            Failure::Tls => ("tls-failed", "TLS connection failed"),
-            Failure::ConnectTimeout => ("connect-timeout", "connection timed out"),
-            Failure::Timeout => ("response-timeout", "no response in time"),
-            Failure::BodyTimeout => ("body-timeout", "response not complete in time"),
-            Failure::Lost => ("connection-lost", "connection lost before the response was complete"),
-            Failure::NotHttp => ("not-http", "response is not HTTP"),
-            Failure::RedirectLoop => ("redirect-loop", "redirect loop"),
-            Failure::TooManyRedirects => ("too-many-redirects", "too many redirects"),
-            Failure::RedirectRefused => {
-                ("invalid-redirect", "redirect to something other than an http or https address")
-            }
-            Failure::PrivateAddress => ("private-address", "address is private"),
-            Failure::NotJson => ("not-json", "response is not JSON"),
-            Failure::NotHealth => ("not-health", "response is JSON, but not a health report"),
-            Failure::BodyTooLarge => ("response-too-large", "response too large"),
-            Failure::Connection => ("connection-failed", "connection failed"),
-            Failure::SecretRefused => (
-                "signature-rejected",
-                "signature rejected by the server: wrong secret, or clocks more than one minute apart",
-            ),
-            Failure::Unsigned => {
-                ("response-unsigned", "response not signed: it came from a cache or not from the server")
-            }
-            Failure::Forged => (
-                "response-signature-invalid",
-                "response signature invalid: outdated or altered response, or wrong secret",
-            ),
-            Failure::NotReport => ("report-unreadable", "signed report that this version cannot read"),
-            Failure::JobMissed => ("heartbeat-missed", "no heartbeat in time"),
-            Failure::JobOverran => ("job-overran", "job not finished in time"),
-            Failure::JobFailed(None) => ("job-failed", "job reported a failure"),
-            Failure::JobFailed(Some(code)) => {
-                let text = format!("job failed with exit code {code}");
-                return Statement::new("job-exit-code", text).with("exit_code", code);
-            }
-            Failure::Status(status) => {
-                return Statement::new("http-status", format!("HTTP status {status}")).with("status", status);
-            }
-            Failure::Slow(ms) => {
-                return Statement::new("response-slow", format!("response took {ms} ms")).with("took_ms", ms);
-            }
-            Failure::Condition(number) => {
-                let text = format!("condition {number} failed");
-                return Statement::new("condition-failed", text).with("number", number);
-            }
-        };
-        Statement::new(code, text)
+        match self {
+            Failure::Dns => Statement::dns_failed(),
+            Failure::Refused => Statement::connection_refused(),
+            Failure::Unreachable => Statement::network_unreachable(),
+            Failure::Tls => Statement::tls_failed(),
+            Failure::ConnectTimeout => Statement::connect_timeout(),
+            Failure::Timeout => Statement::response_timeout(),
+            Failure::BodyTimeout => Statement::body_timeout(),
+            Failure::Lost => Statement::connection_lost(),
+            Failure::NotHttp => Statement::not_http(),
+            Failure::RedirectLoop => Statement::redirect_loop(),
+            Failure::TooManyRedirects => Statement::too_many_redirects(),
+            Failure::RedirectRefused => Statement::invalid_redirect(),
+            Failure::PrivateAddress => Statement::private_address(),
+            Failure::Status(status) => Statement::http_status(status),
+            Failure::NotJson => Statement::not_json(),
+            Failure::NotHealth => Statement::not_health(),
+            Failure::BodyTooLarge => Statement::response_too_large(),
+            Failure::Slow(ms) => Statement::response_slow(ms),
+            Failure::Condition(number) => Statement::condition_failed(number),
+            Failure::Connection => Statement::connection_failed(),
+            Failure::SecretRefused => Statement::signature_rejected(),
+            Failure::Unsigned => Statement::response_unsigned(),
+            Failure::Forged => Statement::response_signature_invalid(),
+            Failure::NotReport => Statement::report_unreadable(),
+            Failure::JobMissed => Statement::heartbeat_missed(),
+            Failure::JobOverran => Statement::job_overran(),
+            Failure::JobFailed(None) => Statement::job_failed(),
+            Failure::JobFailed(Some(code)) => Statement::job_exit_code(code),
+        }
     }
 }
 
 impl ProbeSkipped {
-    /// Why there was no probe, as a statement for the public.
+    /// The reason why there was no probe, as a statement for the public.
     pub fn statement(self) -> Statement {
-        let (code, text) = match self {
-            ProbeSkipped::Budget => ("skipped-budget", "not probed: request budget of the tick exhausted"),
-            ProbeSkipped::Platform => ("skipped-platform", "not probed: the probe could not run"),
-            ProbeSkipped::EdgeOffline => {
-                ("skipped-edge", "no data: every probe failed at once, so the monitoring itself is affected")
-            }
-            ProbeSkipped::NoHeartbeatYet => ("skipped-no-heartbeat", "no heartbeat received yet"),
-            ProbeSkipped::Secret => {
-                ("skipped-secret", "not probed: the signing secret is missing or too short")
-            }
-        };
-        Statement::new(code, text)
+        match self {
+            ProbeSkipped::Budget => Statement::skipped_budget(),
+            ProbeSkipped::Platform => Statement::skipped_platform(),
+            ProbeSkipped::EdgeOffline => Statement::skipped_edge(),
+            ProbeSkipped::NoHeartbeatYet => Statement::skipped_no_heartbeat(),
+            ProbeSkipped::Secret => Statement::skipped_secret(),
+        }
     }
 }

@@ -23,7 +23,7 @@ pub const CALM: Duration = Duration::from_secs(1800);
 
 /// Flapping as a statement for the public.
 pub fn statement() -> Statement {
-    Statement::new("flapping", "flapping: the state changes repeatedly")
+    Statement::flapping()
 }
 
 /// The turns of one monitor.

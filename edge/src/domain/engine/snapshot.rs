@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heapbeat_shared::UnixMillis;
+use heapbeat_shared::{Statement, UnixMillis};
 
 use super::Engine;
 use crate::config::{Config, MonitorId};
@@ -68,16 +68,10 @@ impl Engine {
         self.watched.get(monitor).unwrap_or(&MonitorState::default()).days(now)
     }
 
-    /// What there is to know about the watching itself.
-    fn notices(&self, config: &Config) -> Vec<String> {
-        let blind = config.monitors.iter().filter_map(|monitor| self.blind_since(&monitor.id)).min();
-        let said = |since| {
-            format!(
-                "Everything has failed at once since {}: the edge cannot see, and books nothing.",
-                rfc3339(since)
-            )
-        };
-        blind.map(said).into_iter().collect()
+    /// The notices about the monitoring itself.
+    fn notices(&self, config: &Config) -> Vec<Statement> {
+        let interrupted = config.monitors.iter().filter_map(|monitor| self.blind_since(&monitor.id)).min();
+        interrupted.map(|since| Statement::monitoring_interrupted(&rfc3339(since))).into_iter().collect()
     }
 
     /// What the public sees when the edge's own clock says `wall`.

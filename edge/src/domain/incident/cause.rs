@@ -75,12 +75,12 @@ impl Cause {
     /// The cause as a statement.
     pub fn statement(self) -> Statement {
         match self {
-            Cause::Unknown => Statement::new("cause-unknown", "cause unknown"),
+            Cause::Unknown => Statement::cause_unknown(),
             Cause::Failing(failure) => failure.statement(),
             Cause::Ended(kind) => kind.statement(),
-            Cause::Leak => Statement::new("memory-growing", "memory is growing towards its limit"),
-            Cause::Memory => Statement::new("memory-high", "memory is close to its limit"),
-            Cause::OutOfMemory => Statement::new("out-of-memory", "out of memory"),
+            Cause::Leak => Statement::memory_growing(),
+            Cause::Memory => Statement::memory_high(),
+            Cause::OutOfMemory => Statement::out_of_memory(),
         }
     }
 }
@@ -88,61 +88,22 @@ impl Cause {
 /// An event as an entry of a timeline.
 pub fn event_statement(event: &EventKind) -> Statement {
     match event {
-        EventKind::Started => Statement::new("instance-started", "instance started"),
-        EventKind::Pressure { from, to, memory } => {
-            let (from, to) = (from.as_str(), to.as_str());
-            Statement::new(
-                "pressure-changed",
-                format!("memory pressure changed from {from} to {to} at {memory}"),
-            )
-            .with("from", from)
-            .with("to", to)
-            .with("memory_bytes", memory.0)
-        }
-        EventKind::Purge { before, after, took_ms } => {
-            Statement::new("purged", format!("purge reduced memory from {before} to {after} in {took_ms} ms"))
-                .with("before_bytes", before.0)
-                .with("after_bytes", after.0)
-                .with("took_ms", *took_ms)
-        }
-        EventKind::Recycle { reason } => {
-            let text = format!("the guard requested a replacement worker: {reason}");
-            Statement::new("replacement-requested", text).with("reason", reason.as_str())
-        }
-        EventKind::Leave => Statement::new("gave-up", "the guard shut the instance down"),
-        EventKind::Shed { refused, lasted_ms } => {
-            let seconds = lasted_ms / 1000;
-            Statement::new("requests-rejected", format!("{refused} requests rejected within {seconds} s"))
-                .with("count", *refused)
-                .with("lasted_s", seconds)
-        }
-        EventKind::Panic { message } => {
-            Statement::new("request-panicked", format!("a request panicked: {message}"))
-                .with("message", message.as_str())
-        }
-        EventKind::Limit { before, after } => {
-            Statement::new("limit-changed", format!("memory limit changed from {before} to {after}"))
-                .with("before_bytes", before.0)
-                .with("after_bytes", after.0)
-        }
-        EventKind::Other => Statement::new("unknown-event", "event of a newer version of heapbeat"),
-        EventKind::Stop { by } => {
-            Statement::new("stop-requested", format!("shutdown requested by {by}")).with("by", by.as_str())
-        }
+        EventKind::Started => Statement::instance_started(),
+        EventKind::Pressure { from, to, memory } => Statement::pressure_changed(*from, *to, *memory),
+        EventKind::Purge { before, after, took_ms } => Statement::purged(*before, *after, *took_ms),
+        EventKind::Recycle { reason } => Statement::replacement_requested(reason),
+        EventKind::Leave => Statement::gave_up(),
+        EventKind::Shed { refused, lasted_ms } => Statement::requests_rejected(*refused, lasted_ms / 1000),
+        EventKind::Panic { message } => Statement::request_panicked(message),
+        EventKind::Limit { before, after } => Statement::limit_changed(*before, *after),
+        EventKind::Other => Statement::unknown_event(),
+        EventKind::Stop { by } => Statement::stop_requested(by),
     }
 }
 
 /// When memory is expected to reach its limit.
 pub fn forecast_statement(told: &LastReport) -> Option<Statement> {
     let time = told.forecast.time_to_limit?;
-    let clock = |wait| instant::clock_by(told.at.plus(wait), told.at);
-    let (earliest, latest) = (clock(time.earliest), clock(time.latest));
-    let limit = told.forecast.limit;
-    let text = format!("memory is expected to reach {limit} between {earliest} and {latest} (UTC)");
-    Some(
-        Statement::new("limit-forecast", text)
-            .with("limit_bytes", limit.0)
-            .with("earliest", format!("{earliest} UTC"))
-            .with("latest", format!("{latest} UTC")),
-    )
+    let clock = |wait| format!("{} UTC", instant::clock_by(told.at.plus(wait), told.at));
+    Some(Statement::limit_forecast(told.forecast.limit, &clock(time.earliest), &clock(time.latest)))
 }

@@ -1,7 +1,7 @@
 //! `GET /metrics`: the monitors and the edge itself, for Prometheus and everything that reads its formats.
 //!
-//! Labels are bounded by the configuration: ids, names, windows, and reasons from a fixed set of sentences without their numbers. An unknown
-//! figure has no sample, as a zero would be a guess.
+//! The values of labels are bounded: ids, names and windows by the configuration, reasons by the codes of
+//! `heapbeat_shared::statement::catalog`. An unknown figure has no sample, as a zero would be a guess.
 
 use heapbeat_shared::openmetrics::{Exposition, Format, MetricKind};
 use heapbeat_shared::units::BYTES_PER_MB;
@@ -129,11 +129,11 @@ fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
         family.sample(&[("monitor", &it.id)], up);
     }
     let mut family =
-        all.family("heapbeat_monitor_failing", MetricKind::Gauge, "1 with the reason of the last failure");
+        all.family("heapbeat_monitor_failing", MetricKind::Gauge, "1 with the code of the reason");
     for it in monitors {
-        let Some(reason) = &it.reason else { continue };
-        let reason: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
-        family.sample(&[("monitor", &it.id), ("reason", reason.trim())], 1);
+        if let Some(code) = &it.reason_code {
+            family.sample(&[("monitor", &it.id), ("reason", code)], 1);
+        }
     }
 }
 
@@ -189,6 +189,7 @@ mod tests {
             state: State::Down,
             since: at(0),
             reason: Some("HTTP status 503".into()),
+            reason_code: Some("http-status".into()),
             latency_ms: Some(12),
             started: None,
             restarts: vec![at(0), at(1000)],
@@ -201,6 +202,7 @@ mod tests {
             id: "db".into(),
             state: State::Unobserved,
             reason: None,
+            reason_code: None,
             uptime: UptimeWindowsView::default(),
             memory: None,
             last_exit: None,
@@ -218,7 +220,7 @@ mod tests {
             r#"heapbeat_monitor_state{monitor="api",heapbeat_monitor_state="down"} 1"#,
             r#"heapbeat_monitor_state{monitor="db",heapbeat_monitor_state="down"} 0"#,
             r#"heapbeat_monitor_up{monitor="api"} 0"#,
-            r#"heapbeat_monitor_failing{monitor="api",reason="HTTP status"} 1"#,
+            r#"heapbeat_monitor_failing{monitor="api",reason="http-status"} 1"#,
             r#"heapbeat_monitor_latency_seconds{monitor="api"} 0.012"#,
             r#"heapbeat_monitor_memory_rss_bytes{monitor="api"} 157286400"#,
             r#"heapbeat_monitor_state_since_timestamp_seconds{monitor="db"} 1767225600"#,

@@ -96,28 +96,46 @@ impl Messages {
 
     /// A message as HTML: arguments that are text are escaped. Messages themselves hold no HTML.
     pub(super) fn markup(&self, id: &str, arguments: Arguments<'_>) -> Markup {
-        Markup::trusted(self.format(id, arguments, |text| Markup::escape(text).to_string()))
+        Markup::trusted(self.format(id, arguments, escape))
     }
 
-    /// A message as text; `None` where there is none of this name, or an argument is missing.
+    /// A message as text; `None` if there is no such message, or if an argument is missing.
     pub(super) fn try_text(&self, id: &str, arguments: Arguments<'_>) -> Option<String> {
-        let pattern = self.bundle.get_message(id)?.value()?;
-        let mut errors = Vec::new();
-        let values = values(arguments, str::to_owned);
-        let text = self.bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned();
-        errors.is_empty().then_some(text)
+        self.try_format(id, arguments, str::to_owned).ok()
     }
 
+    /// A message as HTML; `None` if there is no such message, or if an argument is missing.
+    pub(super) fn try_markup(&self, id: &str, arguments: Arguments<'_>) -> Option<Markup> {
+        self.try_format(id, arguments, escape).ok().map(Markup::trusted)
+    }
+
+    /// Formats a message of this program. An unknown message or a missing argument panics in a debug build; in a release build
+    /// the text is then incomplete.
     fn format(&self, id: &str, arguments: Arguments<'_>, escape: fn(&str) -> String) -> String {
-        let pattern = self.bundle.get_message(id).and_then(|message| message.value());
-        debug_assert!(pattern.is_some(), "there is no message {id} in {}", self.language);
-        let Some(pattern) = pattern else { return String::new() };
+        self.try_format(id, arguments, escape).unwrap_or_else(|incomplete| {
+            debug_assert!(false, "message {id} in {}: unknown, or an argument is missing", self.language);
+            incomplete
+        })
+    }
+
+    /// Formats a message. The error is the incomplete text.
+    fn try_format(
+        &self,
+        id: &str,
+        arguments: Arguments<'_>,
+        escape: fn(&str) -> String,
+    ) -> Result<String, String> {
+        let pattern =
+            self.bundle.get_message(id).and_then(|message| message.value()).ok_or_else(String::new)?;
         let values = values(arguments, escape);
         let mut errors = Vec::new();
         let text = self.bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned();
-        debug_assert!(errors.is_empty(), "message {id} in {}: {errors:?}", self.language);
-        text
+        if errors.is_empty() { Ok(text) } else { Err(text) }
     }
+}
+
+fn escape(text: &str) -> String {
+    Markup::escape(text).to_string()
 }
 
 fn values<'a>(arguments: Arguments<'_>, escape: fn(&str) -> String) -> FluentArgs<'a> {

@@ -3,13 +3,14 @@
 // askama passes every argument by reference.
 #![allow(clippy::trivially_copy_pass_by_ref, clippy::ref_option)]
 
-use heapbeat_shared::{Bytes, ExitKind, Param, Params, UnixMillis};
+use heapbeat_shared::{Bytes, ExitKind, Param, Params, Pressure, UnixMillis};
 
 use super::clock::Clock;
 use super::headline::Headline;
 use super::markup::Markup;
 use super::messages::{Argument, Arguments, Messages};
 use super::{chart, sparkline};
+use crate::config::maintenance::read_instant;
 use crate::domain::incident::Severity;
 use crate::domain::{State, instant};
 use crate::view::{
@@ -62,6 +63,16 @@ impl<'a> Renderer<'a> {
 
     pub(super) fn severity(&self, severity: &Severity) -> String {
         self.word("severity-", severity.as_str())
+    }
+
+    pub(super) fn pressure(&self, pressure: &Pressure) -> String {
+        self.pressure_level(pressure.as_str())
+    }
+
+    /// The name of a level of memory pressure; the word itself where it is unknown.
+    fn pressure_level(&self, level: &str) -> String {
+        let id = ["pressure-", level].concat();
+        if self.messages.has(&id) { self.text(&id) } else { level.to_owned() }
     }
 
     /// The name of a region that probes run in; the word itself where it is not known.
@@ -124,12 +135,6 @@ impl<'a> Renderer<'a> {
         // The tiny amount forgives what binary fractions lose: 99.98 is stored a little lower than it is.
         let cut = ((share.value() + 1e-9) * 100.0).floor() / 100.0;
         format!("{cut:.2}\u{a0}%").replace('.', &self.text("decimal-separator"))
-    }
-
-    /// Bytes as whole megabytes.
-    #[expect(clippy::unused_self, reason = "templates call methods of the renderer")]
-    pub(super) fn megabytes(&self, bytes: &Bytes) -> u64 {
-        megabytes(bytes.0)
     }
 
     /// How much of a time was monitored.
@@ -214,7 +219,7 @@ impl<'a> Renderer<'a> {
     /// When memory reaches its limit; nothing where that is not established.
     pub(super) fn forecast(&self, forecast: &ForecastView) -> Option<Markup> {
         let time = |at: Option<crate::view::Timestamp>| Some(Argument::Markup(self.time(&at?.0)));
-        let rate = megabytes(u64::try_from(forecast.bytes_per_hour.unwrap_or(0)).unwrap_or(0));
+        let rate = Bytes(u64::try_from(forecast.bytes_per_hour.unwrap_or(0)).unwrap_or(0)).to_megabytes().0;
         Some(self.markup(
             "forecast",
             &[
@@ -230,8 +235,8 @@ impl<'a> Renderer<'a> {
         self.messages.text(
             "version-comparison",
             &[
-                ("now", Argument::Text(self.megabytes(&compared.now).to_string())),
-                ("before", Argument::Text(self.megabytes(&compared.before).to_string())),
+                ("now", Argument::Text(compared.now.to_megabytes().0.to_string())),
+                ("before", Argument::Text(compared.before.to_megabytes().0.to_string())),
                 ("age", Argument::Text(self.duration(&compared.age_seconds))),
             ],
         )
@@ -243,8 +248,9 @@ impl<'a> Renderer<'a> {
 
     /// A statement in the reader's language; in English, and marked as that, where its code is not known here.
     pub(super) fn statement(&self, code: &str, params: &Params, text: &str) -> Markup {
-        match self.translate(code, params) {
-            Some(translation) => Markup::escape(&translation),
+        let arguments = self.arguments(params, |at| Argument::Markup(self.time(&at)));
+        match self.messages.try_markup(&statement_id(code), &arguments) {
+            Some(translation) => translation,
             None if self.language() == "en" => Markup::escape(text),
             None => Markup::trusted(format!("<span lang=\"en\">{}</span>", Markup::escape(text))),
         }
@@ -252,7 +258,8 @@ impl<'a> Renderer<'a> {
 
     /// A statement as text, for the title of a page.
     pub(super) fn statement_text(&self, code: &str, params: &Params, text: &str) -> String {
-        self.translate(code, params).unwrap_or_else(|| text.to_owned())
+        let arguments = self.arguments(params, |at| Argument::Text(self.time_text(at)));
+        self.messages.try_text(&statement_id(code), &arguments).unwrap_or_else(|| text.to_owned())
     }
 
     /// A reason, which stands beside its code.
@@ -260,23 +267,29 @@ impl<'a> Renderer<'a> {
         self.statement(code.as_deref().unwrap_or_default(), params, text)
     }
 
-    fn translate(&self, code: &str, params: &Params) -> Option<String> {
-        let id = ["statement-", code].concat();
-        let argument = |(name, value): (&String, &Param)| {
-            let value = match value {
-                // Quantities of bytes are shown in their own unit.
+    /// The values in a statement as arguments of its message. The name of a value says how it is shown (`Params`).
+    fn arguments<'p>(
+        &self,
+        params: &'p Params,
+        show_time: impl Fn(UnixMillis) -> Argument,
+    ) -> Vec<(&'p str, Argument)> {
+        let argument = |(name, value): (&'p String, &'p Param)| {
+            let argument = match value {
                 Param::Number(bytes) if name.ends_with("_bytes") => {
                     Argument::Text(Bytes(u64::try_from(*bytes).unwrap_or(0)).to_string())
                 }
                 Param::Number(number) => Argument::Number(*number),
-                Param::Text(text) => Argument::Text(text.clone()),
+                Param::Text(level) if name == "pressure" || name.ends_with("_pressure") => {
+                    Argument::Text(self.pressure_level(level))
+                }
+                Param::Text(text) => match read_instant(text).filter(|_| name.ends_with("_time")) {
+                    Some(at) => show_time(at),
+                    None => Argument::Text(text.clone()),
+                },
             };
-            (name.clone(), value)
+            (name.as_str(), argument)
         };
-        let arguments: Vec<_> = params.iter().map(argument).collect();
-        let arguments: Vec<_> =
-            arguments.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        self.messages.try_text(&id, &arguments)
+        params.iter().map(argument).collect()
     }
 
     /// What screen readers say of the ninety bars.
@@ -322,12 +335,15 @@ impl<'a> Renderer<'a> {
     }
 }
 
-const fn megabytes(bytes: u64) -> u64 {
-    (bytes + 524_288) / 1_048_576
+/// The message of a statement.
+fn statement_id(code: &str) -> String {
+    ["statement-", code].concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use heapbeat_shared::Statement;
+
     use super::*;
 
     const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
@@ -361,7 +377,6 @@ mod tests {
         assert_eq!(time.as_str(), "<time datetime=\"2026-01-31T11:48:00Z\">11:48 UTC</time>");
         let time = renderer.time(&UnixMillis(NOW.0 - 86_400_000));
         assert_eq!(time.as_str(), "<time datetime=\"2026-01-30T12:00:00Z\">30 Jan 12:00 UTC</time>");
-        assert_eq!((megabytes(1_048_576), megabytes(1_572_864)), (1, 2));
     }
 
     #[test]
@@ -389,5 +404,17 @@ mod tests {
             ["before_bytes", "after_bytes"].map(|name| (name.to_owned(), Param::Number(1 << 20))),
         );
         assert_eq!(shown("en", "limit-changed", &bytes), "memory limit changed from 1.0 MB to 1.0 MB");
+    }
+
+    #[test]
+    fn levels_of_pressure_and_instants_in_a_statement_are_in_the_readers_language() {
+        let messages = Messages::load("de");
+        let renderer = Renderer::new(&messages, NOW, "");
+        let shown = |it: &Statement| renderer.statement(&it.code, &it.params, &it.text).to_string();
+        let changed = Statement::pressure_changed(Pressure::Calm, Pressure::Purge, Bytes(1 << 20));
+        assert_eq!(shown(&changed), "Speicherdruck von normal auf Bereinigung bei 1.0 MB");
+        let interrupted = Statement::monitoring_interrupted("2026-01-31T11:48:00Z");
+        let time = "<time datetime=\"2026-01-31T11:48:00Z\">11:48 UTC</time>";
+        assert!(shown(&interrupted).starts_with(&format!("Überwachung seit {time} unterbrochen")));
     }
 }

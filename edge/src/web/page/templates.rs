@@ -7,6 +7,7 @@ use heapbeat_shared::UnixMillis;
 
 use super::headline::Headline;
 use super::language::LANGUAGES;
+use super::markup::Markup;
 use super::renderer::Renderer;
 use super::{Branding, PageContext, assets};
 use crate::config::Problem;
@@ -65,7 +66,7 @@ struct StatusTemplate<'a> {
     headline: Headline<'a>,
     updated: Option<UnixMillis>,
     problems: &'a [Problem],
-    notices: &'a [String],
+    notices: Vec<Markup>,
     open: Vec<&'a IncidentLineView>,
     past: Vec<&'a IncidentLineView>,
     maintenance: Vec<Maintenance<'a>>,
@@ -103,7 +104,7 @@ pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
         headline,
         updated: status.updated.map(|at| at.0),
         problems: &status.problems,
-        notices: &status.notices,
+        notices: r.pieces(&status.notices, &status.notice_statements),
         open,
         past,
         maintenance: status.maintenance.iter().map(|it| maintenance(it, &status.monitors)).collect(),

@@ -173,7 +173,7 @@ fn the_last_exit_is_shown_with_its_evidence() {
         kind,
         at: UnixMillis(NOW.0 - 3_600_000),
         sure,
-        evidence: ["last sample: 1010.0 MB", "<b>", "c", "d"].map(|text| Statement::new("new", text)).into(),
+        evidence: ["last sample: 1010.0 MB", "<b>", "c", "d"].map(Statement::untranslated).into(),
     };
     let cases = [
         (ExitKind::OomKill, true, "</time>): out of memory: killed by the kernel (OOM);"),
@@ -195,7 +195,7 @@ fn every_text_is_escaped() {
     let mut bad = monitor("x", State::Down);
     bad.name = hostile.into();
     bad.group = Some(hostile.into());
-    bad.reason = Some(Statement::new("new", hostile));
+    bad.reason = Some(Statement::untranslated(hostile));
     let problems = vec![Problem { position: hostile.into(), reason: hostile.into() }];
     let html = page(&[StatusSnapshot { problems, ..view(vec![bad]) }]);
     assert!(!html.contains("<script>alert") && !html.contains("alert('x')"), "{html}");
@@ -263,7 +263,7 @@ fn first_steps_are_shown_where_nothing_is_configured() {
 #[expect(clippy::too_many_lines, reason = "one value for each field of each page")]
 fn every_page_is_complete_in_every_language() {
     let mut api = monitor("API", State::Degraded);
-    api.reason = Some(Statement::new("new", "<b>"));
+    api.reason = Some(Statement::untranslated("<b>"));
     api.memory = api.memory.map(|m| MemorySnapshot {
         limit: Some(Megabytes(512)),
         pressure: Some(Pressure::Alert),
@@ -275,7 +275,7 @@ fn every_page_is_complete_in_every_language() {
         kind: ExitKind::SpinDown,
         at: NOW,
         sure: false,
-        evidence: vec![Statement::new("new", "<i>")],
+        evidence: vec![Statement::untranslated("<i>")],
     });
     let sample =
         SampleRow(NOW, Bytes(2 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20));

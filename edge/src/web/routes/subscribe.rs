@@ -15,7 +15,7 @@ use super::cached_fetch::{Fetched, fetch};
 use super::response::{problem, too_many_requests, unavailable};
 use super::{origin, rate_limit};
 use crate::hub_api::{Audience, HubRequest, HubResponse};
-use crate::notify::http_client::{HttpResponse, post};
+use crate::notify::http_client::{HttpReply, post};
 use crate::notify::push;
 use crate::notify::push::Vapid;
 use crate::notify::subscriber::{Delivery, Subscription, secret};
@@ -185,6 +185,6 @@ async fn send_greeting(vapid: &Vapid, to: (&str, &str), page: Option<&str>) -> b
     push::send(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|it| is_accepted(&it))
 }
 
-fn is_accepted(response: &HttpResponse) -> bool {
+fn is_accepted(response: &HttpReply) -> bool {
     (200..300).contains(&response.status)
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use super::*;
 use crate::domain::State;
 use crate::domain::incident::Severity;
-use heapbeat_shared::ExitKind;
+use heapbeat_shared::statement::catalog::CATALOG;
+use heapbeat_shared::{ExitKind, Pressure};
 
 /// The messages of a language by their names, each with the names of its arguments. Written by hand rather than by the parser
 /// of Fluent, so that the test also finds what the parser would skip.
@@ -31,7 +32,7 @@ fn messages_of(language: &str) -> BTreeMap<String, BTreeSet<String>> {
     messages
 }
 
-/// The sources that ask for messages: templates, and the code of this folder.
+/// The sources that use messages: the templates and the code of this folder.
 fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
@@ -58,9 +59,24 @@ fn every_language_has_every_message_with_the_same_arguments() {
             assert!(parsed.has(id), "{language}: {id} cannot be parsed");
         }
         for id in own.keys() {
-            assert!(english.contains_key(id), "{language}: nobody knows {id}");
+            assert!(english.contains_key(id), "{language}: {id} is not in English");
         }
         assert!(FluentResource::try_new(source(language).to_owned()).is_ok(), "{language}");
+    }
+}
+
+#[test]
+fn every_statement_has_a_message_with_its_values_in_every_language() {
+    for (language, _) in LANGUAGES {
+        let mut messages = messages_of(language);
+        for entry in CATALOG {
+            let id = ["statement-", entry.code].concat();
+            let arguments = messages.remove(&id).unwrap_or_else(|| panic!("{language}: {id} is missing"));
+            let values: BTreeSet<String> = entry.params.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(arguments, values, "{language}: the values of {id}");
+        }
+        let unknown: Vec<_> = messages.keys().filter(|id| id.starts_with("statement-")).collect();
+        assert!(unknown.is_empty(), "{language}: no statement has the code of {unknown:?}");
     }
 }
 
@@ -74,7 +90,7 @@ fn messages_hold_no_html() {
     }
 }
 
-/// What code builds names of: a word behind a prefix.
+/// The families of messages whose names are a prefix and a word of a closed set.
 fn families() -> Vec<(&'static str, Vec<String>)> {
     let words = |words: &[&str]| words.iter().map(|word| word.replace('_', "-")).collect::<Vec<_>>();
     let severities = [Severity::Warning, Severity::Degraded, Severity::Crashed, Severity::Down];
@@ -82,6 +98,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         ("state-", words(&State::ALL.map(State::as_str))),
         ("severity-", words(&severities.map(Severity::as_str))),
         ("exit-", words(&ExitKind::ALL.map(ExitKind::as_str))),
+        ("pressure-", words(&Pressure::ALL.map(Pressure::as_str))),
         ("region-", words(&crate::config::REGIONS)),
         ("unit-", words(&["s", "min", "h", "d"])),
     ]
@@ -106,7 +123,7 @@ fn every_message_is_used() {
         let in_family = families().iter().any(|(prefix, _)| id.starts_with(prefix));
         let headline = id.strip_suffix("-some").or(id.strip_suffix("-all")).unwrap_or(id);
         let used = sources.contains(&format!("\"{headline}\"")) || sources.contains(&format!("\"{id}\""));
-        assert!(used || in_family || id.starts_with("statement-"), "nobody uses {id}");
+        assert!(used || in_family || id.starts_with("statement-"), "{id} is not used");
     }
 }
 

@@ -1,0 +1,193 @@
+//! The catalog: every statement that heapbeat makes, with its code, the values in it and its English text.
+//!
+//! This is the only place where a statement with a code is made, so a code cannot be used without being listed in [`CATALOG`]. A
+//! test of the edge compares the list with the messages of the status page in each language.
+
+use super::Statement;
+use crate::pressure::Pressure;
+use crate::units::Bytes;
+
+/// One statement of the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CatalogEntry {
+    /// The code of the statement.
+    pub code: &'static str,
+    /// The names of the values in it.
+    pub params: &'static [&'static str],
+}
+
+/// Defines one constructor for each statement, and the list of all.
+macro_rules! catalog {
+    ($($name:ident($($param:ident: $type:ty),*) = $code:literal, $text:literal;)*) => {
+        /// Every statement that has a code.
+        pub const CATALOG: &[CatalogEntry] =
+            &[$(CatalogEntry { code: $code, params: &[$(stringify!($param)),*] }),*];
+
+        impl Statement {
+            $(
+                #[doc = concat!("The statement `", $code, "`: “", $text, "”.")]
+                pub fn $name($($param: $type),*) -> Statement {
+                    Statement::with_code($code, format!($text))$(.with(stringify!($param), $param))*
+                }
+            )*
+        }
+    };
+}
+
+// Why a probe failed.
+catalog! {
+    dns_failed() = "dns-failed", "DNS lookup failed";
+    connection_refused() = "connection-refused", "connection refused";
+    network_unreachable() = "network-unreachable", "network unreachable";
+    tls_failed() = "tls-failed", "TLS connection failed";
+    connect_timeout() = "connect-timeout", "connection timed out";
+    response_timeout() = "response-timeout", "no response in time";
+    body_timeout() = "body-timeout", "response not complete in time";
+    connection_lost() = "connection-lost", "connection lost before the response was complete";
+    not_http() = "not-http", "response is not HTTP";
+    redirect_loop() = "redirect-loop", "redirect loop";
+    too_many_redirects() = "too-many-redirects", "too many redirects";
+    invalid_redirect() = "invalid-redirect", "redirect to something other than an http or https address";
+    private_address() = "private-address", "address is private";
+    http_status(status: u16) = "http-status", "HTTP status {status}";
+    not_json() = "not-json", "response is not JSON";
+    not_health() = "not-health", "response is JSON, but not a health report";
+    response_too_large() = "response-too-large", "response too large";
+    response_slow(took_ms: u32) = "response-slow", "response took {took_ms} ms";
+    condition_failed(number: u16) = "condition-failed", "condition {number} failed";
+    connection_failed() = "connection-failed", "connection failed";
+    signature_rejected() = "signature-rejected",
+        "signature rejected by the server: wrong secret, or clocks more than one minute apart";
+    response_unsigned() = "response-unsigned",
+        "response not signed: it came from a cache or not from the server";
+    response_signature_invalid() = "response-signature-invalid",
+        "response signature invalid: outdated or altered response, or wrong secret";
+    report_unreadable() = "report-unreadable", "signed report that this version cannot read";
+    heartbeat_missed() = "heartbeat-missed", "no heartbeat in time";
+    job_overran() = "job-overran", "job not finished in time";
+    job_failed() = "job-failed", "job reported a failure";
+    job_exit_code(exit_code: u16) = "job-exit-code", "job failed with exit code {exit_code}";
+
+    // Why there is no data.
+    skipped_budget() = "skipped-budget", "not probed: request budget of the tick exhausted";
+    skipped_platform() = "skipped-platform", "not probed: the probe could not run";
+    skipped_edge() = "skipped-edge",
+        "no data: every probe failed at once, so the monitoring itself is affected";
+    skipped_no_heartbeat() = "skipped-no-heartbeat", "no heartbeat received yet";
+    skipped_secret() = "skipped-secret", "not probed: the signing secret is missing or too short";
+    no_recent_data() = "no-recent-data", "no recent data";
+    under_maintenance() = "under-maintenance", "scheduled maintenance in progress";
+    flapping() = "flapping", "flapping: the state changes repeatedly";
+
+    // What caused an incident.
+    cause_unknown() = "cause-unknown", "cause unknown";
+    memory_growing() = "memory-growing", "memory is growing towards its limit";
+    memory_high() = "memory-high", "memory is close to its limit";
+    out_of_memory() = "out-of-memory", "out of memory";
+    instance_stop() = "instance-stop", "instance was stopped on request";
+    instance_deploy() = "instance-deploy", "instance was replaced by another version";
+    instance_recycle() = "instance-recycle", "instance was recycled by the memory guard";
+    instance_oom_kill() = "instance-oom-kill",
+        "instance ran out of memory and was killed by the kernel (OOM)";
+    instance_panic() = "instance-panic", "instance panicked";
+    instance_crash() = "instance-crash", "instance crashed";
+    instance_hang() = "instance-hang", "instance hung and was stopped";
+    instance_platform() = "instance-platform", "instance disappeared with its host";
+    instance_spin_down() = "instance-spin-down", "instance was suspended while idle";
+    instance_unknown() = "instance-unknown", "instance exited for an unknown reason";
+
+    // What happened during an incident.
+    instance_started() = "instance-started", "instance started";
+    pressure_changed(from_pressure: Pressure, to_pressure: Pressure, memory_bytes: Bytes) = "pressure-changed",
+        "memory pressure changed from {from_pressure} to {to_pressure} at {memory_bytes}";
+    purged(before_bytes: Bytes, after_bytes: Bytes, took_ms: u32) = "purged",
+        "purge reduced memory from {before_bytes} to {after_bytes} in {took_ms} ms";
+    replacement_requested(reason: &str) = "replacement-requested",
+        "the guard requested a replacement worker: {reason}";
+    gave_up() = "gave-up", "the guard shut the instance down";
+    requests_rejected(count: u64, lasted_s: u64) = "requests-rejected",
+        "{count} requests rejected within {lasted_s} s";
+    request_panicked(message: &str) = "request-panicked", "a request panicked: {message}";
+    limit_changed(before_bytes: Bytes, after_bytes: Bytes) = "limit-changed",
+        "memory limit changed from {before_bytes} to {after_bytes}";
+    unknown_event() = "unknown-event", "event of a newer version of heapbeat";
+    stop_requested(by: &str) = "stop-requested", "shutdown requested by {by}";
+    recurred() = "recurred", "the problem recurred";
+    recovered() = "recovered", "all checks pass again";
+    other_instance() = "other-instance", "another instance responds";
+    note(note: &str) = "note", "note: {note}";
+    acknowledged() = "acknowledged", "acknowledged";
+    resolved() = "resolved", "resolved manually";
+    maintenance_began() = "maintenance-began", "scheduled maintenance began";
+    monitor_removed() = "monitor-removed", "monitor removed from the configuration";
+    limit_forecast(limit_bytes: Bytes, earliest: &str, latest: &str) = "limit-forecast",
+        "memory is expected to reach {limit_bytes} between {earliest} and {latest}";
+
+    // Evidence of how an instance exited.
+    exited_with_code(exit_code: i32) = "exited-with-code", "it exited with code {exit_code}";
+    killed_by_signal(signal: &str) = "killed-by-signal", "it was terminated by {signal}";
+    memory_when_last_seen(percent: u8) = "memory-when-last-seen",
+        "memory was at {percent} % of the limit when last seen";
+    no_sign_of_life() = "no-sign-of-life", "it gave no sign of life and was killed for that";
+    panic_recorded(message: &str) = "panic-recorded", "it recorded a panic: {message}";
+    group_oom_count(count: u64) = "group-oom-count",
+        "the OOM kill count of its control group rose by {count}";
+    machine_oom_count(count: u64) = "machine-oom-count", "the OOM kill count of the machine rose by {count}";
+    stop_timed_out() = "stop-timed-out", "it did not stop in time and was killed";
+    oom_count_unreadable() = "oom-count-unreadable", "no OOM kill count can be read here";
+    no_oom_kill() = "no-oom-kill", "the kernel counted no OOM kill";
+    stop_recorded(by: &str) = "stop-recorded", "it recorded that it was asked to stop: {by}";
+    stopped_early() = "stopped-early", "it was asked to stop before it could record that";
+    exit_unexplained() = "exit-unexplained", "no request to stop is known";
+    nobody_watched() = "nobody-watched", "no process observed its exit";
+    exit_completed() = "exit-completed", "it recorded an orderly shutdown";
+    host_rebooted() = "host-rebooted", "the host was restarted since its last sign of life";
+    host_stayed_up() = "host-stayed-up", "the host has been up all the time";
+    supervisor_stop() = "supervisor-stop", "the supervisor had asked it to stop";
+    supervisor_recycle() = "supervisor-recycle",
+        "the supervisor had asked it to make way for a new worker";
+    version_followed(version: &str) = "version-followed", "version {version} followed";
+    version_changed(from: &str, to: &str) = "version-changed", "version {from} was followed by {to}";
+    guard_replaced(reason: &str) = "guard-replaced", "the guard replaced it: {reason}";
+    guard_gave_up() = "guard-gave-up", "the guard shut it down because memory ran out";
+    last_sample(memory_bytes: Bytes, limit_bytes: Bytes, pressure: Pressure) = "last-sample",
+        "last sample: {memory_bytes} of {limit_bytes}, memory pressure {pressure}";
+    no_stop_announced() = "no-stop-announced", "it did not announce a shutdown";
+    hang_report(report: &str) = "hang-report", "last report before it hung: {report}";
+
+    // Notices about the monitoring itself.
+    monitoring_interrupted(since_time: &str) = "monitoring-interrupted",
+        "Monitoring is interrupted since {since_time}: every probe failed at once, so no results are recorded.";
+    hub_silent(count: u64) = "hub-silent",
+        "No data for {count} monitors: the hub that probes them does not respond.";
+    unknown_hub_silent() = "unknown-hub-silent",
+        "No data for some monitors: the hub that probes them does not respond.";
+    interval_raised(minutes: u64) = "interval-raised",
+        "The daily quota is nearly used: until midnight UTC each monitor is probed at most every {minutes} min.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_kebab_case() {
+        let codes: BTreeSet<_> = CATALOG.iter().map(|entry| entry.code).collect();
+        assert_eq!(codes.len(), CATALOG.len());
+        assert!(codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+
+    #[test]
+    fn a_statement_carries_the_values_that_the_catalog_lists() {
+        let forecast = Statement::limit_forecast(Bytes(512 << 20), "12:03 UTC", "12:10 UTC");
+        let text = "memory is expected to reach 512.0 MB between 12:03 UTC and 12:10 UTC";
+        assert_eq!(forecast.text, text);
+        let entry = CATALOG.iter().find(|entry| entry.code == forecast.code).unwrap();
+        let listed: BTreeSet<_> = entry.params.iter().copied().collect();
+        assert_eq!(forecast.params.keys().map(String::as_str).collect::<BTreeSet<_>>(), listed);
+        let pressure = Statement::pressure_changed(Pressure::Calm, Pressure::Alert, Bytes(1 << 20));
+        assert_eq!(pressure.text, "memory pressure changed from calm to alert at 1.0 MB");
+    }
+}
