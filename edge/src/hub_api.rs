@@ -15,8 +15,8 @@ use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::IncidentId;
 use crate::notify::subscriber::Subscription;
 use crate::view::{
-    AppliedMonitorsView, DayView, ImportedView, IncidentDetailView, IncidentPageView, IncidentView,
-    LatencyHistoryView, MaintenanceListView, MaintenanceSetView, MemoryHistoryView, MonitorDetailView,
+    AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, IncidentPageView, IncidentView,
+    LatencyHistoryView, MaintenanceListView, MaintenanceResultView, MemoryHistoryView, MonitorDetailView,
     MonitorPageView, StatusPageView, StatusView, SubscriptionsView, UptimeHistoryView, VersionsView,
 };
 
@@ -243,11 +243,11 @@ pub enum HubResponse {
     AppliedMonitors(AppliedMonitorsView),
     Applied(Applied),
     Maintenance(MaintenanceListView),
-    MaintenanceSet(MaintenanceSetView),
+    MaintenanceSet(MaintenanceResultView),
     Subscriptions(SubscriptionsView),
     /// Lines of JSON.
     Export(String),
-    Imported(ImportedView),
+    Imported(ImportResultView),
     RegionResults(Vec<RegionResult>),
 }
 

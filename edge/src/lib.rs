@@ -25,7 +25,7 @@ use worker::{Context, Env, Request, Response, Result, ScheduleContext, Scheduled
 /// A request of the public.
 #[event(fetch)]
 async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
-    web::routes::answer(&mut request, &env).await
+    web::routes::handle_request(&mut request, &env).await
 }
 
 /// The cron's tick. Its clock is the instant for which it was meant, however late it comes.

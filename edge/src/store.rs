@@ -33,7 +33,7 @@ use worker::State as ObjectState;
 pub use self::binary::PackError;
 pub use self::latency_codec::{MonitorHour, append_hour};
 pub use self::latency_series::latency_day;
-pub use self::settings::{Setting, SettingChange, change};
+pub use self::settings::{Setting, SettingChange, encode_setting};
 pub use self::sql::StoreError;
 pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
 
@@ -53,7 +53,7 @@ use crate::domain::report::last_report::SampleRun;
 use crate::notify::OutboxRow;
 
 /// Incidents that were closed within this time are kept in memory.
-const RECENT: Duration = Duration::from_secs(86_400);
+const RECENTLY_CLOSED: Duration = Duration::from_secs(86_400);
 
 /// The store of one hub.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub struct Store {
 
 /// What the hub knew when it was stopped.
 #[derive(Debug, Default)]
-pub struct Loaded {
+pub struct StoredHub {
     /// The last tick that was stored.
     pub last: Option<Tick>,
     /// The state of all monitors.
@@ -104,21 +104,21 @@ impl Store {
     }
 
     /// Rows read and written since this was asked last.
-    pub fn take_spent(&self) -> (u64, u64) {
-        self.sql.take_spent()
+    pub fn take_row_counts(&self) -> (u64, u64) {
+        self.sql.take_row_counts()
     }
 
     /// Reads everything that the hub keeps in memory, when the edge's own clock says `wall`.
-    pub fn load(&self, wall: UnixMillis) -> Result<Loaded, StoreError> {
-        let mut loaded = Loaded::default();
-        if let Some(last) = ticks::last(&self.sql)? {
+    pub fn load(&self, wall: UnixMillis) -> Result<StoredHub, StoreError> {
+        let mut loaded = StoredHub::default();
+        if let Some(last) = ticks::load_last(&self.sql)? {
             self.slot.set(last.slot);
             (loaded.last, loaded.persisted_states, loaded.usage) = (Some(last.tick), last.states, last.usage);
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         loaded.ledgers = ledger::load(&self.sql)?;
-        loaded.ticks = ticks::since(&self.sql, now.minus(memory_chart::SPAN))?;
-        loaded.incidents = incidents::recent(&self.sql, now.minus(RECENT))?;
+        loaded.ticks = ticks::load_since(&self.sql, now.minus(memory_chart::SPAN))?;
+        loaded.incidents = incidents::load_recent(&self.sql, now.minus(RECENTLY_CLOSED))?;
         loaded.outbox = outbox::load(&self.sql)?;
         Ok(loaded)
     }
@@ -159,12 +159,12 @@ impl Store {
         before: (i64, &str),
         most: i64,
     ) -> Result<Vec<Incident>, StoreError> {
-        incidents::before(&self.sql, ids, before, most)
+        incidents::list_before(&self.sql, ids, before, most)
     }
 
     /// One incident, and the samples before it.
     pub fn incident(&self, id: &IncidentId) -> Result<Option<(Incident, Vec<SampleRun>)>, StoreError> {
-        incidents::one(&self.sql, id)
+        incidents::find(&self.sql, id)
     }
 
     /// Writes what somebody changed about an incident.
@@ -210,7 +210,7 @@ impl Store {
 
     /// Changes one setting.
     pub fn set(&self, setting: Setting, value: &impl Serialize) -> Result<(), StoreError> {
-        settings::write(&self.sql, &change(setting, value)?)
+        settings::write(&self.sql, &encode_setting(setting, value)?)
     }
 
     /// Changes settings: all of them or none.

@@ -21,7 +21,7 @@ mod versions;
 
 pub use days::DayView;
 pub use incident::{
-    IncidentDetailView, IncidentListView, IncidentView, MomentView, RecordingView, next_page_path,
+    IncidentDetailView, IncidentListView, IncidentView, RecordingView, TimelineEntryView, next_page_path,
 };
 pub use latency::{LatencyGapView, LatencyHistoryView, LatencyRow};
 pub use maintenance::MaintenanceView;
@@ -30,11 +30,11 @@ pub use monitor::{
     ExitView, ForecastView, MemoryView, MonitorDetailView, MonitorView, RegionView, UptimeWindowsView,
 };
 pub use owner::{
-    AppliedMonitorsView, ImportedView, MaintenanceListView, MaintenanceSetView, SubscriptionView,
+    AppliedMonitorsView, ImportResultView, MaintenanceListView, MaintenanceResultView, SubscriptionView,
     SubscriptionsView,
 };
 pub use page::{
-    ForecastLine, IncidentLineView, IncidentPageView, MemoryChartView, MemoryDayView, MonitorPageView,
+    ForecastLine, IncidentPageView, IncidentSummaryView, MemoryChartView, MemoryDayView, MonitorPageView,
     RestartView, StatusPageView,
 };
 pub use scalar::{Date, Percent, Timestamp};

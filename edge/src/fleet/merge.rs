@@ -6,7 +6,7 @@ use crate::domain::State;
 use crate::domain::check::state::worst;
 use crate::hub_api::HubResponse;
 use crate::view::{
-    EdgeView, IncidentLineView, IncidentView, MaintenanceView, StatusPageView, StatusView, TranslationView,
+    EdgeView, IncidentSummaryView, IncidentView, MaintenanceView, StatusPageView, StatusView, TranslationView,
 };
 
 /// The statuses, or the values of the status page, of all hubs as one, of the kind of the first. `None` where there is none.
@@ -59,7 +59,7 @@ fn merge_page(page: &mut StatusPageView, other: StatusPageView) {
     page.now = page.now.max(other.now);
     page.memory_days.extend(other.memory_days);
     page.incidents.extend(other.incidents);
-    let order = |a: &IncidentLineView, b: &IncidentLineView| b.opened.cmp(&a.opened);
+    let order = |a: &IncidentSummaryView, b: &IncidentSummaryView| b.opened.cmp(&a.opened);
     page.incidents.sort_by(order);
     merge_status(&mut page.status, other.status);
 }

@@ -3,7 +3,7 @@
 use super::Hub;
 use super::error::HubResult;
 use crate::hub_api::{HubCall, HubError, HubRequest, HubResponse};
-use crate::view::ImportedView;
+use crate::view::ImportResultView;
 
 impl Hub {
     /// Answers a call, or says why it cannot.
@@ -101,7 +101,7 @@ impl Hub {
     }
 
     /// Stores the rows of an export, and begins anew from what is stored then.
-    fn import(&self, schema: i64, lines: &str) -> HubResult<ImportedView> {
+    fn import(&self, schema: i64, lines: &str) -> HubResult<ImportResultView> {
         let Some(_turn) = self.ticking.begin() else {
             return Err(HubError::Conflict("a tick is under way; try again in a moment".to_owned()));
         };

@@ -13,7 +13,7 @@ use crate::domain::engine::Engine;
 use crate::domain::incident::Incident;
 use crate::hub_api::HubError;
 use crate::probe::wall_clock;
-use crate::store::Loaded;
+use crate::store::StoredHub;
 
 /// The engine, or nothing yet.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl EngineState {
     }
 
     fn read(&self) -> HubResult<Engine> {
-        let Loaded { last, persisted_states, ledgers, ticks, incidents, outbox, usage } =
+        let StoredHub { last, persisted_states, ledgers, ticks, incidents, outbox, usage } =
             self.store.get()?.load(wall_clock())?;
         let mut engine = Engine::restore(last, persisted_states, ledgers);
         for (at, readings) in &ticks {

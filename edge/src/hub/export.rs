@@ -10,7 +10,7 @@ use super::store_handle::StoreHandle;
 use crate::hub_api::{ExportCursor, ExportHeader, HubError};
 use crate::store::Store;
 use crate::store::export_format::{TABLES, format_row, parse_row};
-use crate::view::ImportedView;
+use crate::view::ImportResultView;
 
 /// Rows of one page, and bytes after which it ends.
 const ROWS: u32 = 200;
@@ -64,7 +64,7 @@ impl Exporter {
     }
 
     /// Stores the rows of an export. Whatever was read from the store before has to be read anew.
-    pub(super) fn import(&self, schema: i64, lines: &str) -> HubResult<ImportedView> {
+    pub(super) fn import(&self, schema: i64, lines: &str) -> HubResult<ImportResultView> {
         if schema != Store::schema() {
             let ours = Store::schema();
             return Err(HubError::Invalid(format!(
@@ -83,7 +83,7 @@ impl Exporter {
         if let Err(error) = self.store.get()?.import_rows(rows) {
             return Err(HubError::Invalid(format!("no row was imported: {error}")));
         }
-        Ok(ImportedView { rows: count })
+        Ok(ImportResultView { rows: count })
     }
 }
 

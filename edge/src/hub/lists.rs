@@ -25,8 +25,8 @@ use crate::hub_api::{HubAssignment, HubError, HubRequest};
 use crate::notify::ChannelId;
 use crate::notify::subscriber::Subscription;
 use crate::platform::env;
-use crate::store::{Setting, change};
-use crate::view::{AppliedMonitorsView, MaintenanceListView, MaintenanceSetView};
+use crate::store::{Setting, encode_setting};
+use crate::view::{AppliedMonitorsView, MaintenanceListView, MaintenanceResultView};
 
 /// The lists of monitors, maintenance and subscriptions.
 pub(super) struct Lists {
@@ -95,7 +95,7 @@ impl Lists {
     }
 
     /// Replaces the list of maintenance, or says what is wrong with the new one.
-    pub(super) async fn set_maintenance(&self, list: Vec<Value>) -> HubResult<MaintenanceSetView> {
+    pub(super) async fn set_maintenance(&self, list: Vec<Value>) -> HubResult<MaintenanceResultView> {
         let problems = self.config.maintenance_problems(&list)?;
         self.refuse_while_syncing()?;
         let applied = problems.is_empty();
@@ -105,7 +105,7 @@ impl Lists {
             self.membership.mark_out_of_sync()?;
             self.sync_all().await?;
         }
-        Ok(MaintenanceSetView { applied, problems })
+        Ok(MaintenanceResultView { applied, problems })
     }
 
     /// Adds a subscription. The other hubs take it over with the next tick.
@@ -171,10 +171,10 @@ impl Lists {
         let HubAssignment { number, hub_count, monitors, maintenance, subscriptions } = assignment;
         let membership = Membership { number, hub_count, ..Membership::default() };
         self.store.get()?.set_all(vec![
-            change(Setting::Monitors, &monitors)?,
-            change(Setting::Membership, &membership)?,
-            change(Setting::Maintenance, &maintenance)?,
-            change(Setting::Subscriptions, &subscriptions)?,
+            encode_setting(Setting::Monitors, &monitors)?,
+            encode_setting(Setting::Membership, &membership)?,
+            encode_setting(Setting::Maintenance, &maintenance)?,
+            encode_setting(Setting::Subscriptions, &subscriptions)?,
         ])?;
         self.forget();
         Ok(())
@@ -192,11 +192,11 @@ impl Lists {
         membership.mark_out_of_sync();
         let all = match membership.hub_count {
             1 => (Setting::AllMonitors, None),
-            _ => change(Setting::AllMonitors, &list)?,
+            _ => encode_setting(Setting::AllMonitors, &list)?,
         };
         self.store.get()?.set_all(vec![
-            change(Setting::Monitors, &part_of(list, &membership, 0))?,
-            change(Setting::Membership, &membership)?,
+            encode_setting(Setting::Monitors, &part_of(list, &membership, 0))?,
+            encode_setting(Setting::Membership, &membership)?,
             all,
         ])?;
         self.forget();

@@ -13,7 +13,7 @@ use crate::domain::snapshot::{ChartPoint, MonitorSnapshot};
 use crate::hub_api::PageRange;
 use crate::probe::wall_clock;
 use crate::view::{
-    ComparisonView, DayView, IncidentLineView, IncidentPageView, MemoryChartView, MemoryDayView,
+    ComparisonView, DayView, IncidentPageView, IncidentSummaryView, MemoryChartView, MemoryDayView,
     MonitorPageView, MonitorView, RestartView, StatusPageView, StatusView,
 };
 
@@ -48,7 +48,7 @@ impl Pages {
         });
         let line = |it: &Incident| {
             let named = config.monitors.iter().find(|monitor| monitor.id == it.monitor);
-            IncidentLineView::new(it, named.map_or("", |monitor| &monitor.name))
+            IncidentSummaryView::new(it, named.map_or("", |monitor| &monitor.name))
         };
         Ok(StatusPageView {
             now: snapshot.now,
@@ -97,7 +97,7 @@ impl Pages {
             restarts,
             compared: board.growth(&monitor.id).and_then(ComparisonView::of),
             growing_route: told.and_then(|told| told.grows.clone()),
-            incidents: incidents.iter().map(|it| IncidentLineView::new(it, &shown.name)).collect(),
+            incidents: incidents.iter().map(|it| IncidentSummaryView::new(it, &shown.name)).collect(),
             days: shown.days.iter().map(DayView::from).collect(),
             latency: self.queries.latency_in(monitor, window, last, true)?,
         })

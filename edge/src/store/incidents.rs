@@ -16,7 +16,7 @@ use crate::domain::report::last_report::SampleRun;
 const RETENTION: Duration = Duration::from_secs(2 * 365 * 86_400);
 
 /// Incidents that are open or were closed after `since`, by monitor, oldest first.
-pub(super) fn recent(sql: &Sql, since: UnixMillis) -> Result<Vec<Incident>, StoreError> {
+pub(super) fn load_recent(sql: &Sql, since: UnixMillis) -> Result<Vec<Incident>, StoreError> {
     let query =
         "SELECT body FROM incident WHERE closed_ms IS NULL OR closed_ms > ? ORDER BY monitor, opened_ms";
     select(sql, query, vec![since.0.into()])
@@ -24,7 +24,7 @@ pub(super) fn recent(sql: &Sql, since: UnixMillis) -> Result<Vec<Incident>, Stor
 
 /// The newest incidents of some monitors, newest first, at most `most`, of those that come after the incident of `monitor` in
 /// `second`; of one second by the monitor's id.
-pub(super) fn before(
+pub(super) fn list_before(
     sql: &Sql,
     ids: &[&str],
     (second, monitor): (i64, &str),
@@ -39,7 +39,7 @@ pub(super) fn before(
 }
 
 /// One incident, and the samples before it.
-pub(super) fn one(sql: &Sql, id: &IncidentId) -> Result<Option<(Incident, Vec<SampleRun>)>, StoreError> {
+pub(super) fn find(sql: &Sql, id: &IncidentId) -> Result<Option<(Incident, Vec<SampleRun>)>, StoreError> {
     let query = "SELECT body, recording FROM incident WHERE monitor = ? AND opened_ms >= ? AND opened_ms < ?";
     let from = id.opened.saturating_mul(1000);
     let values = vec![id.monitor.as_str().into(), from.into(), from.saturating_add(1000).into()];

@@ -41,7 +41,7 @@ impl Setting {
 pub type SettingChange = (Setting, Option<String>);
 
 /// A change of a setting to `value`.
-pub fn change(setting: Setting, value: &impl Serialize) -> Result<SettingChange, StoreError> {
+pub fn encode_setting(setting: Setting, value: &impl Serialize) -> Result<SettingChange, StoreError> {
     let text = serde_json::to_string(value).map_err(|error| StoreError::Platform(error.to_string()))?;
     Ok((setting, Some(text)))
 }

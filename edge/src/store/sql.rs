@@ -76,7 +76,7 @@ impl Sql {
     }
 
     /// Rows read and written since this was asked last.
-    pub(super) fn take_spent(&self) -> (u64, u64) {
+    pub(super) fn take_row_counts(&self) -> (u64, u64) {
         self.spent.take()
     }
 

@@ -24,7 +24,7 @@ pub(super) struct LastTick {
 }
 
 /// Reads the last tick; `None` before the first.
-pub(super) fn last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
+pub(super) fn load_last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
     let query = "SELECT slot, at_ms, came_ms, states, usage FROM tick ORDER BY at_ms DESC LIMIT 1";
     let rows = sql.rows(query, vec![])?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -44,7 +44,10 @@ pub(super) fn last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
 
 /// The probes of the ticks after `since`, oldest first. A tick that cannot be read costs charts a few points, not the hub its
 /// start.
-pub(super) fn since(sql: &Sql, since: UnixMillis) -> Result<Vec<(UnixMillis, Vec<ProbeRecord>)>, StoreError> {
+pub(super) fn load_since(
+    sql: &Sql,
+    since: UnixMillis,
+) -> Result<Vec<(UnixMillis, Vec<ProbeRecord>)>, StoreError> {
     let mut ticks = Vec::new();
     for row in
         sql.rows("SELECT at_ms, probes FROM tick WHERE at_ms > ? ORDER BY at_ms", vec![since.0.into()])?

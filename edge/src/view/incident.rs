@@ -47,7 +47,7 @@ pub struct IncidentView {
     #[schemars(with = "Option<schema::MonitorId>")]
     pub behind: Option<MonitorId>,
     /// What happened, oldest first.
-    pub timeline: Vec<MomentView>,
+    pub timeline: Vec<TimelineEntryView>,
 }
 
 impl IncidentView {
@@ -74,7 +74,7 @@ impl From<&Incident> for IncidentView {
             evidence_statements,
             acknowledged: incident.notice.acknowledged,
             behind: incident.behind.clone(),
-            timeline: incident.timeline.iter().map(MomentView::from).collect(),
+            timeline: incident.timeline.iter().map(TimelineEntryView::from).collect(),
         }
     }
 }
@@ -82,7 +82,7 @@ impl From<&Incident> for IncidentView {
 /// One entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Moment")]
-pub struct MomentView {
+pub struct TimelineEntryView {
     /// When it happened.
     pub at: Timestamp,
     /// What happened; it may contain shortened text of the server.
@@ -96,10 +96,10 @@ pub struct MomentView {
     pub what_params: Params,
 }
 
-impl From<&TimelineEntry> for MomentView {
+impl From<&TimelineEntry> for TimelineEntryView {
     fn from(moment: &TimelineEntry) -> Self {
         let Statement { code, params, text, .. } = moment.what.clone();
-        MomentView { at: Timestamp(moment.at), what: text, what_code: code, what_params: params }
+        TimelineEntryView { at: Timestamp(moment.at), what: text, what_code: code, what_params: params }
     }
 }
 

@@ -32,7 +32,7 @@ pub struct MaintenanceListView {
 /// The result of a list of maintenance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "MaintenanceResult")]
-pub struct MaintenanceSetView {
+pub struct MaintenanceResultView {
     /// Whether the list is in force.
     pub applied: bool,
     /// Every problem of the list; if there is one, nothing was changed.
@@ -42,7 +42,7 @@ pub struct MaintenanceSetView {
 /// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ImportResult")]
-pub struct ImportedView {
+pub struct ImportResultView {
     /// The number of rows that were written.
     pub rows: u64,
 }

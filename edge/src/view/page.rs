@@ -24,7 +24,7 @@ pub struct StatusPageView {
     /// Memory of the last day of each monitor that tells any.
     pub memory_days: Vec<MemoryDayView>,
     /// Open incidents and those that were resolved lately, newest first.
-    pub incidents: Vec<IncidentLineView>,
+    pub incidents: Vec<IncidentSummaryView>,
 }
 
 /// The highest resident memory of each half-hour of the last day of a monitor.
@@ -87,7 +87,7 @@ pub struct MonitorPageView {
     /// The route that makes memory grow, where anybody may know it.
     pub growing_route: Option<String>,
     /// Incidents, newest first.
-    pub incidents: Vec<IncidentLineView>,
+    pub incidents: Vec<IncidentSummaryView>,
     /// The last 90 days, oldest first.
     pub days: Vec<DayView>,
     /// Latency in the window.
@@ -215,7 +215,7 @@ pub struct ForecastLine {
 
 /// An incident in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IncidentLineView {
+pub struct IncidentSummaryView {
     /// Its id.
     pub id: IncidentId,
     /// The monitor's id.
@@ -240,11 +240,11 @@ pub struct IncidentLineView {
     pub acknowledged: bool,
 }
 
-impl IncidentLineView {
+impl IncidentSummaryView {
     /// Of an incident of the monitor called `name`.
     pub fn new(incident: &Incident, name: &str) -> Self {
         let cause = incident.cause.statement();
-        IncidentLineView {
+        IncidentSummaryView {
             id: incident.id(),
             monitor: incident.monitor.clone(),
             name: name.to_owned(),

@@ -52,7 +52,7 @@ pub fn document() -> String {
 fn build() -> Value {
     let mut generator = generator();
     let mut paths = Map::new();
-    for endpoint in endpoint::all() {
+    for endpoint in endpoint::all_endpoints() {
         let mut methods = Map::new();
         for operation in &endpoint.operations {
             let method = operation.method.as_str();

@@ -23,13 +23,13 @@ pub(crate) mod subscribe;
 use http::Method;
 use worker::{Env, Request, Response, Result, console_error};
 
-use self::endpoint::{Access, Endpoint, Found};
+use self::endpoint::{Access, Endpoint, MatchedEndpoint};
 use crate::platform::env;
 
 /// Answers a request.
-pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response> {
+pub(crate) async fn handle_request(request: &mut Request, env: &Env) -> Result<Response> {
     let path = request.path();
-    let Some(found) = endpoint::find(&path) else {
+    let Some(found) = endpoint::match_path(&path) else {
         return response::secure(response::not_found(&path)?, true);
     };
     let endpoint = found.endpoint;
@@ -43,7 +43,7 @@ pub(crate) async fn answer(request: &mut Request, env: &Env) -> Result<Response>
     response::secure(response, endpoint.is_public())
 }
 
-async fn dispatch(request: &mut Request, env: &Env, found: Found, path: &str) -> Result<Response> {
+async fn dispatch(request: &mut Request, env: &Env, found: MatchedEndpoint, path: &str) -> Result<Response> {
     let endpoint: &'static Endpoint = found.endpoint;
     // The `worker` crate takes every method that it does not know for a `GET`.
     let name = request.inner().method();
@@ -56,10 +56,10 @@ async fn dispatch(request: &mut Request, env: &Env, found: Found, path: &str) ->
     };
     let access = operation.access;
     let weight = if access == Access::Subscriber { 1 + rate_limit::PENALTY } else { 1 };
-    if rate_limit::is_exceeded(env, &rate_limit::key(request, access), weight).await {
+    if rate_limit::is_exceeded(env, &rate_limit::client_key(request, access), weight).await {
         return response::too_many_requests();
     }
-    if let Some(refused) = owner::refuse(request, env, access, path).await? {
+    if let Some(refused) = owner::check_access(request, env, access, path).await? {
         return Ok(refused);
     }
     let route = match found.route(operation, &query_of(request)) {
@@ -68,9 +68,9 @@ async fn dispatch(request: &mut Request, env: &Env, found: Found, path: &str) ->
         Err(error) => return response::problem(400, &error.to_string()),
     };
     match access {
-        Access::Page => pages::answer(request, env, &route, path).await,
-        Access::Public => public::answer(request, env, &route, path).await,
-        Access::Subscriber | Access::Job | Access::Owner => owner::answer(request, env, &route, path).await,
+        Access::Page => pages::handle(request, env, &route, path).await,
+        Access::Public => public::handle(request, env, &route, path).await,
+        Access::Subscriber | Access::Job | Access::Owner => owner::handle(request, env, &route, path).await,
     }
 }
 

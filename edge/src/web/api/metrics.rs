@@ -11,56 +11,56 @@ use crate::domain::State;
 use crate::view::{EdgeView, MonitorView, Percent, StatusView, UptimeView};
 
 /// A family with at most one sample of each monitor, or one of the edge.
-struct Figure<T> {
+struct MetricFamily<T> {
     name: &'static str,
     help: &'static str,
     read: fn(&T) -> Option<f64>,
 }
 
-const fn figure<T>(name: &'static str, help: &'static str, read: fn(&T) -> Option<f64>) -> Figure<T> {
-    Figure { name, help, read }
+const fn family<T>(name: &'static str, help: &'static str, read: fn(&T) -> Option<f64>) -> MetricFamily<T> {
+    MetricFamily { name, help, read }
 }
 
-const MONITOR_GAUGES: [Figure<MonitorView>; 8] = [
-    figure("heapbeat_monitor_latency_seconds", "Latency of the last answer", |it| {
+const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
+    family("heapbeat_monitor_latency_seconds", "Latency of the last answer", |it| {
         it.latency_ms.map(|ms| f64::from(ms) / 1000.0)
     }),
-    figure("heapbeat_monitor_memory_rss_bytes", "Resident set", |it| it.memory.map(|it| bytes(it.rss))),
-    figure("heapbeat_monitor_memory_heap_used_bytes", "Live heap", |it| {
+    family("heapbeat_monitor_memory_rss_bytes", "Resident set", |it| it.memory.map(|it| bytes(it.rss))),
+    family("heapbeat_monitor_memory_heap_used_bytes", "Live heap", |it| {
         it.memory.map(|it| bytes(it.heap_used))
     }),
-    figure("heapbeat_monitor_memory_heap_total_bytes", "Heap held by the allocator", |it| {
+    family("heapbeat_monitor_memory_heap_total_bytes", "Heap held by the allocator", |it| {
         it.memory.map(|it| bytes(it.heap_total))
     }),
-    figure("heapbeat_monitor_memory_limit_bytes", "Memory limit", |it| it.memory?.limit.map(bytes)),
-    figure("heapbeat_monitor_state_since_timestamp_seconds", "Since when the state holds", |it| {
+    family("heapbeat_monitor_memory_limit_bytes", "Memory limit", |it| it.memory?.limit.map(bytes)),
+    family("heapbeat_monitor_state_since_timestamp_seconds", "Since when the state holds", |it| {
         Some(seconds(it.since.0))
     }),
-    figure("heapbeat_monitor_started_timestamp_seconds", "Start of the instance", |it| {
+    family("heapbeat_monitor_started_timestamp_seconds", "Start of the instance", |it| {
         it.started.map(|at| seconds(at.0))
     }),
-    figure("heapbeat_monitor_restarts", "Restarts seen, of the last twenty", |it| {
+    family("heapbeat_monitor_restarts", "Restarts seen, of the last twenty", |it| {
         Some(it.restarts.len() as f64)
     }),
 ];
 
-const EDGE_GAUGES: [Figure<EdgeView>; 2] = [
-    figure("heapbeat_edge_tick_lateness_seconds", "Lateness of the latest tick of the day", |it| {
+const EDGE_GAUGES: [MetricFamily<EdgeView>; 2] = [
+    family("heapbeat_edge_tick_lateness_seconds", "Lateness of the latest tick of the day", |it| {
         Some(it.latest_tick_ms as f64 / 1000.0)
     }),
-    figure("heapbeat_edge_interval_floor_seconds", "Shortest interval between probes", |it| {
+    family("heapbeat_edge_interval_floor_seconds", "Shortest interval between probes", |it| {
         Some(it.interval_floor_seconds as f64)
     }),
 ];
 
 /// Counts of the day, which begins at midnight UTC.
-const EDGE_COUNTERS: [Figure<EdgeView>; 6] = [
-    figure("heapbeat_edge_ticks", "Ticks", |it| Some(it.ticks as f64)),
-    figure("heapbeat_edge_ticks_missed", "Minutes without a tick", |it| Some(it.ticks_missed as f64)),
-    figure("heapbeat_edge_requests", "Requests to the hub", |it| Some(it.requests as f64)),
-    figure("heapbeat_edge_subrequests", "Requests of the hub", |it| Some(it.subrequests as f64)),
-    figure("heapbeat_edge_rows_read", "Rows read", |it| Some(it.rows_read as f64)),
-    figure("heapbeat_edge_rows_written", "Rows written", |it| Some(it.rows_written as f64)),
+const EDGE_COUNTERS: [MetricFamily<EdgeView>; 6] = [
+    family("heapbeat_edge_ticks", "Ticks", |it| Some(it.ticks as f64)),
+    family("heapbeat_edge_ticks_missed", "Minutes without a tick", |it| Some(it.ticks_missed as f64)),
+    family("heapbeat_edge_requests", "Requests to the hub", |it| Some(it.requests as f64)),
+    family("heapbeat_edge_subrequests", "Requests of the hub", |it| Some(it.subrequests as f64)),
+    family("heapbeat_edge_rows_read", "Rows read", |it| Some(it.rows_read as f64)),
+    family("heapbeat_edge_rows_written", "Rows written", |it| Some(it.rows_written as f64)),
 ];
 
 /// The metrics of a status.
@@ -68,7 +68,7 @@ pub fn render_metrics(format: Format, status: &StatusView) -> String {
     let mut all = Exposition::new(format);
     let monitors = &status.monitors;
     write_states(&mut all, monitors);
-    for Figure { name, help, read } in &MONITOR_GAUGES {
+    for MetricFamily { name, help, read } in &MONITOR_GAUGES {
         let mut family = all.family(name, MetricKind::Gauge, help);
         for it in monitors {
             if let Some(figure) = read(it) {
@@ -156,8 +156,8 @@ fn write_ratios(
     }
 }
 
-fn write_edge(all: &mut Exposition, kind: MetricKind, figures: &[Figure<EdgeView>], edge: &EdgeView) {
-    for Figure { name, help, read } in figures {
+fn write_edge(all: &mut Exposition, kind: MetricKind, figures: &[MetricFamily<EdgeView>], edge: &EdgeView) {
+    for MetricFamily { name, help, read } in figures {
         let mut family = all.family(name, kind, help);
         if let Some(figure) = read(edge) {
             family.sample(&[], figure);

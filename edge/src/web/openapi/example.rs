@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::config::applied::Applied;
 use crate::view::{
-    AppliedMonitorsView, DayView, ImportedView, IncidentDetailView, LatencyHistoryView, MaintenanceListView,
-    MaintenanceSetView, MemoryHistoryView, MonitorDetailView, MonitorView, StatusView, SubscriptionsView,
-    UptimeHistoryView, VersionsView,
+    AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, LatencyHistoryView,
+    MaintenanceListView, MaintenanceResultView, MemoryHistoryView, MonitorDetailView, MonitorView,
+    StatusView, SubscriptionsView, UptimeHistoryView, VersionsView,
 };
 
 const NOW: &str = "2026-01-01T12:00:00Z";
@@ -280,12 +280,12 @@ pub(crate) fn maintenance_list() -> MaintenanceListView {
 }
 
 /// A list of maintenance that was announced.
-pub(crate) fn maintenance_set() -> MaintenanceSetView {
+pub(crate) fn maintenance_set() -> MaintenanceResultView {
     read(json!({ "applied": true, "problems": [] }))
 }
 
 /// A list of maintenance that was rejected.
-pub(crate) fn maintenance_rejected() -> MaintenanceSetView {
+pub(crate) fn maintenance_rejected() -> MaintenanceResultView {
     let reason = "is missing: how long it takes, such as \"30m\"";
     read(json!({
         "applied": false,
@@ -294,7 +294,7 @@ pub(crate) fn maintenance_rejected() -> MaintenanceSetView {
 }
 
 /// The answer to an import.
-pub(crate) fn imported() -> ImportedView {
+pub(crate) fn imported() -> ImportResultView {
     read(json!({ "rows": 200 }))
 }
 

@@ -26,8 +26,8 @@ const LIMIT_IN_SIGHT: f64 = 4.0;
 const MEGABYTE: f64 = 1_048_576.0;
 
 /// A chart of one or two lines.
-pub(super) struct MemoryChart<'v> {
-    lines: Vec<Line>,
+pub(super) struct Chart<'v> {
+    lines: Vec<ChartLine>,
     time: Scale,
     value: Scale,
     unit: &'static str,
@@ -42,7 +42,7 @@ pub(super) struct MemoryChart<'v> {
 }
 
 /// One line, or the area under it.
-struct Line {
+struct ChartLine {
     class: &'static str,
     is_area: bool,
     points: Vec<(i64, f64)>,
@@ -73,40 +73,40 @@ impl std::fmt::Display for Coordinate {
 }
 
 /// Memory: the resident set as a line over the heap as an area, in megabytes. `None` without samples.
-pub(super) fn memory(view: &MemoryChartView) -> Option<MemoryChart<'_>> {
+pub(super) fn memory(view: &MemoryChartView) -> Option<Chart<'_>> {
     let points = |figure: fn(&crate::view::SampleRow) -> u64| {
         view.samples.iter().map(|row| (row.0.0, figure(row) as f64 / MEGABYTE)).collect::<Vec<_>>()
     };
     let lines = vec![
-        Line { class: "heap", is_area: true, points: points(|row| row.2.0) },
-        Line { class: "rss", is_area: false, points: points(|row| row.1.0) },
+        ChartLine { class: "heap", is_area: true, points: points(|row| row.2.0) },
+        ChartLine { class: "rss", is_area: false, points: points(|row| row.1.0) },
     ];
     let limit = view.limit.map(|limit| limit.0 as f64 / MEGABYTE);
-    let chart = MemoryChart::new(lines, (view.from, view.to), "MB", limit)?;
-    Some(MemoryChart { marks: &view.marks, instances: &view.instances, forecast: view.forecast, ..chart })
+    let chart = Chart::new(lines, (view.from, view.to), "MB", limit)?;
+    Some(Chart { marks: &view.marks, instances: &view.instances, forecast: view.forecast, ..chart })
 }
 
 /// Latency in milliseconds: one line by tick; by hour the median as a line over the 95th percentile as an area. `None` without
 /// samples.
-pub(super) fn latency(view: &LatencyHistoryView) -> Option<MemoryChart<'_>> {
+pub(super) fn latency(view: &LatencyHistoryView) -> Option<Chart<'_>> {
     let points = |column: usize| {
         let point = |row: &crate::view::LatencyRow| Some((row.at.0, f64::from((*row.figures.get(column)?)?)));
         view.samples.iter().filter_map(point).collect::<Vec<_>>()
     };
     let lines = if view.resolution == "tick" {
-        vec![Line { class: "rss", is_area: false, points: points(0) }]
+        vec![ChartLine { class: "rss", is_area: false, points: points(0) }]
     } else {
         vec![
-            Line { class: "heap", is_area: true, points: points(2) },
-            Line { class: "rss", is_area: false, points: points(1) },
+            ChartLine { class: "heap", is_area: true, points: points(2) },
+            ChartLine { class: "rss", is_area: false, points: points(1) },
         ]
     };
-    MemoryChart::new(lines, (view.from, view.to), "ms", None)
+    Chart::new(lines, (view.from, view.to), "ms", None)
 }
 
-impl MemoryChart<'_> {
+impl Chart<'_> {
     fn new(
-        lines: Vec<Line>,
+        lines: Vec<ChartLine>,
         (from, to): (UnixMillis, UnixMillis),
         unit: &'static str,
         limit: Option<f64>,
@@ -116,7 +116,7 @@ impl MemoryChart<'_> {
         let limit = limit.filter(|limit| *limit > 0.0 && highest * LIMIT_IN_SIGHT >= *limit);
         let top = round_up(highest.max(limit.unwrap_or(0.0)));
         let instants: Vec<_> = lines.last()?.points.iter().map(|(at, _)| *at).collect();
-        Some(MemoryChart {
+        Some(Chart {
             time: Scale { from: from.0 as f64, to: to.0.max(from.0 + 1) as f64, length: WIDTH },
             value: Scale { from: top, to: 0.0, length: HEIGHT },
             unit,
@@ -172,7 +172,7 @@ impl MemoryChart<'_> {
     }
 
     /// The path of a line, which gaps and restarts cut in pieces; pieces of an area are closed down to zero.
-    fn path(&self, line: &Line) -> String {
+    fn path(&self, line: &ChartLine) -> String {
         let (mut path, mut piece): (String, Option<(i64, i64)>) = (String::new(), None);
         let close = |path: &mut String, piece: Option<(i64, i64)>| match piece {
             Some((first, last)) if line.is_area && first < last => {
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    fn draw(chart: Option<MemoryChart<'_>>) -> String {
+    fn draw(chart: Option<Chart<'_>>) -> String {
         let messages = Messages::load("en");
         let renderer = Renderer::new(&messages, UnixMillis(NOW), "");
         chart.map_or(String::new(), |chart| chart.draw(&renderer).to_string().replace('\u{a0}', " "))

@@ -7,7 +7,7 @@ use crate::domain::State;
 use crate::view::MonitorView;
 
 /// States that are worth the headline, worst first, each with its message.
-const NEWS: [(State, &str); 4] = [
+const NOTEWORTHY_STATES: [(State, &str); 4] = [
     (State::Down, "headline-down"),
     (State::Degraded, "headline-degraded"),
     (State::Waking, "headline-waking"),
@@ -44,7 +44,7 @@ impl<'a> Headline<'a> {
         if total == 0 {
             return of("headline-empty", 0);
         }
-        for (state, message) in NEWS {
+        for (state, message) in NOTEWORTHY_STATES {
             let those: Vec<_> = monitors.iter().filter(|it| it.state == state).collect();
             match those[..] {
                 [] => {}

@@ -49,7 +49,7 @@ impl<'a> Renderer<'a> {
     }
 
     /// A message whose name is a prefix and a word: `state-` and `up`.
-    fn word(&self, prefix: &str, word: &str) -> String {
+    fn family_text(&self, prefix: &str, word: &str) -> String {
         self.text(&[prefix, &word.replace('_', "-")].concat())
     }
 
@@ -58,11 +58,11 @@ impl<'a> Renderer<'a> {
     }
 
     pub(super) fn state(&self, state: &State) -> String {
-        self.word("state-", state.as_str())
+        self.family_text("state-", state.as_str())
     }
 
     pub(super) fn severity(&self, severity: &Severity) -> String {
-        self.word("severity-", severity.as_str())
+        self.family_text("severity-", severity.as_str())
     }
 
     pub(super) fn pressure(&self, pressure: &Pressure) -> String {
@@ -83,7 +83,7 @@ impl<'a> Renderer<'a> {
 
     /// How an instance exited, with how sure that is.
     fn exit(&self, kind: ExitKind, sure: bool) -> String {
-        let exit = self.word("exit-", kind.as_str());
+        let exit = self.family_text("exit-", kind.as_str());
         if sure || kind == ExitKind::Unknown {
             return exit;
         }
@@ -115,7 +115,7 @@ impl<'a> Renderer<'a> {
 
     /// A duration in its largest unit or two: `3 h 5 min`.
     pub(super) fn duration(&self, seconds: &u64) -> String {
-        let units = ["s", "min", "h", "d"].map(|unit| (unit, self.word("unit-", unit)));
+        let units = ["s", "min", "h", "d"].map(|unit| (unit, self.family_text("unit-", unit)));
         let name = |unit: &'static str| {
             units.iter().find(|(known, _)| *known == unit).map_or(unit, |(_, name)| name.as_str())
         };
@@ -197,13 +197,13 @@ impl<'a> Renderer<'a> {
 
     /// The first pieces of evidence in a line.
     pub(super) fn evidence(&self, exit: &ExitView) -> Markup {
-        let pieces = self.pieces(&exit.evidence, &exit.evidence_statements);
+        let pieces = self.statements(&exit.evidence, &exit.evidence_statements);
         let first: Vec<_> = pieces.iter().take(MAX_EVIDENCE).map(Markup::as_str).collect();
         Markup::trusted(first.join("; "))
     }
 
     /// Pieces of evidence, each in the reader's language.
-    pub(super) fn pieces(&self, texts: &[String], statements: &[TranslationView]) -> Vec<Markup> {
+    pub(super) fn statements(&self, texts: &[String], statements: &[TranslationView]) -> Vec<Markup> {
         let piece = |(index, text): (usize, &String)| match statements.get(index) {
             Some(TranslationView { code, params }) => self.statement(code, params, text),
             None => self.statement("", &Params::new(), text),

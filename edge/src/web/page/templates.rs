@@ -13,7 +13,7 @@ use super::{Branding, PageContext, assets};
 use crate::config::Problem;
 use crate::domain::State;
 use crate::view::{
-    DayView, IncidentLineView, IncidentPageView, MaintenanceView, MemoryDayView, MonitorPageView,
+    DayView, IncidentPageView, IncidentSummaryView, MaintenanceView, MemoryDayView, MonitorPageView,
     MonitorView, StatusPageView,
 };
 
@@ -29,7 +29,7 @@ const RANGES: [(&str, u64, &str); 5] = [
 ];
 
 /// What every page has around its content.
-struct Frame<'a> {
+struct PageFrame<'a> {
     title: String,
     /// The state that the icon and the color of the page stand for.
     state: State,
@@ -42,9 +42,9 @@ struct Frame<'a> {
     languages: [(&'static str, &'static str); LANGUAGES.len()],
 }
 
-impl<'a> Frame<'a> {
+impl<'a> PageFrame<'a> {
     fn new(title: String, state: State, context: &'a PageContext) -> Self {
-        Frame {
+        PageFrame {
             title,
             state,
             branding: &context.branding,
@@ -62,33 +62,33 @@ impl<'a> Frame<'a> {
 #[template(path = "status.html", whitespace = "minimize")]
 struct StatusTemplate<'a> {
     r: &'a Renderer<'a>,
-    frame: Frame<'a>,
+    frame: PageFrame<'a>,
     headline: Headline<'a>,
     updated: Option<UnixMillis>,
     problems: &'a [Problem],
     notices: Vec<Markup>,
-    open: Vec<&'a IncidentLineView>,
-    past: Vec<&'a IncidentLineView>,
-    maintenance: Vec<Maintenance<'a>>,
+    open: Vec<&'a IncidentSummaryView>,
+    past: Vec<&'a IncidentSummaryView>,
+    maintenance: Vec<MaintenanceItem<'a>>,
     is_empty: bool,
-    groups: Vec<Group<'a>>,
+    groups: Vec<MonitorGroup<'a>>,
 }
 
 /// Announced maintenance with the monitors that it concerns.
-struct Maintenance<'a> {
+struct MaintenanceItem<'a> {
     view: &'a MaintenanceView,
     /// The id and the name of each; the id twice where a hub that knows the name does not answer.
     monitors: Vec<(&'a str, &'a str)>,
 }
 
 /// Monitors under one heading.
-struct Group<'a> {
+struct MonitorGroup<'a> {
     name: Option<&'a str>,
-    cards: Vec<Card<'a>>,
+    cards: Vec<MonitorCard<'a>>,
 }
 
 /// A monitor on the status page.
-struct Card<'a> {
+struct MonitorCard<'a> {
     view: &'a MonitorView,
     memory_day: Option<&'a MemoryDayView>,
 }
@@ -100,11 +100,11 @@ pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
     let headline = Headline::new(&status.monitors, status.updated.is_some());
     let (open, past) = view.incidents.iter().partition(|incident| incident.closed.is_none());
     render(&StatusTemplate {
-        frame: Frame::new(r.headline_text(&headline), status.status, context),
+        frame: PageFrame::new(r.headline_text(&headline), status.status, context),
         headline,
         updated: status.updated.map(|at| at.0),
         problems: &status.problems,
-        notices: r.pieces(&status.notices, &status.notice_statements),
+        notices: r.statements(&status.notices, &status.notice_statements),
         open,
         past,
         maintenance: status.maintenance.iter().map(|it| maintenance(it, &status.monitors)).collect(),
@@ -114,22 +114,22 @@ pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
     })
 }
 
-fn maintenance<'a>(view: &'a MaintenanceView, monitors: &'a [MonitorView]) -> Maintenance<'a> {
+fn maintenance<'a>(view: &'a MaintenanceView, monitors: &'a [MonitorView]) -> MaintenanceItem<'a> {
     let named = |id: &'a str| (id, monitors.iter().find(|it| it.id == id).map_or(id, |it| it.name.as_str()));
-    Maintenance { view, monitors: view.monitors.iter().flatten().map(|id| named(id.as_str())).collect() }
+    MaintenanceItem { view, monitors: view.monitors.iter().flatten().map(|id| named(id.as_str())).collect() }
 }
 
 /// Monitors by group, in the order in which the groups first appear; those without a group come first.
-fn groups(view: &StatusPageView) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+fn groups(view: &StatusPageView) -> Vec<MonitorGroup<'_>> {
+    let mut groups: Vec<MonitorGroup<'_>> = Vec::new();
     for monitor in &view.status.monitors {
         let memory_day = view.memory_days.iter().find(|day| day.monitor == monitor.id);
-        let card = Card { view: monitor, memory_day };
+        let card = MonitorCard { view: monitor, memory_day };
         let name = monitor.group.as_deref();
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.cards.push(card),
-            None if name.is_none() => groups.insert(0, Group { name, cards: vec![card] }),
-            None => groups.push(Group { name, cards: vec![card] }),
+            None if name.is_none() => groups.insert(0, MonitorGroup { name, cards: vec![card] }),
+            None => groups.push(MonitorGroup { name, cards: vec![card] }),
         }
     }
     groups
@@ -139,13 +139,13 @@ fn groups(view: &StatusPageView) -> Vec<Group<'_>> {
 #[template(path = "unavailable.html", whitespace = "minimize")]
 struct UnavailableTemplate<'a> {
     r: &'a Renderer<'a>,
-    frame: Frame<'a>,
+    frame: PageFrame<'a>,
 }
 
 /// Renders the page for when the hubs do not answer.
 pub(super) fn unavailable(context: &PageContext) -> String {
     let r = Renderer::new(&context.messages, UnixMillis(0), &context.query);
-    let frame = Frame::new(r.text("headline-unavailable"), State::Unobserved, context);
+    let frame = PageFrame::new(r.text("headline-unavailable"), State::Unobserved, context);
     render(&UnavailableTemplate { r: &r, frame })
 }
 
@@ -186,21 +186,21 @@ fn font_size(text: &str) -> u32 {
 #[template(path = "monitor.html", whitespace = "minimize")]
 struct MonitorTemplate<'a> {
     r: &'a Renderer<'a>,
-    frame: Frame<'a>,
+    frame: PageFrame<'a>,
     page: &'a MonitorPageView,
     monitor: &'a MonitorView,
     incident_days: Vec<IncidentDay<'a>>,
-    ranges: [Range; RANGES.len()],
+    ranges: [RangeLink; RANGES.len()],
 }
 
 /// A day with trouble and its incidents.
 struct IncidentDay<'a> {
     view: &'a DayView,
-    incidents: Vec<&'a IncidentLineView>,
+    incidents: Vec<&'a IncidentSummaryView>,
 }
 
 /// A link to another window.
-struct Range {
+struct RangeLink {
     name: &'static str,
     label: String,
     is_shown: bool,
@@ -214,14 +214,14 @@ pub(super) fn monitor(page: &MonitorPageView, context: &PageContext) -> String {
     let monitor = &page.monitor;
     let title = format!("{}: {}", monitor.name, r.state(&monitor.state));
     let shown = page.range.as_deref();
-    let range = |(name, length, unit): (&'static str, u64, &str)| Range {
+    let range = |(name, length, unit): (&'static str, u64, &str)| RangeLink {
         name,
         label: format!("{length} {}", r.text(unit)),
         is_shown: shown == Some(name),
         query: context.query.replace('?', "&"),
     };
     render(&MonitorTemplate {
-        frame: Frame::new(title, monitor.state, context),
+        frame: PageFrame::new(title, monitor.state, context),
         incident_days: incident_days(page),
         ranges: RANGES.map(range),
         page,
@@ -232,12 +232,12 @@ pub(super) fn monitor(page: &MonitorPageView, context: &PageContext) -> String {
 
 /// The days that were not simply up or unobserved, newest first.
 fn incident_days(page: &MonitorPageView) -> Vec<IncidentDay<'_>> {
-    let is_plain = |state| matches!(state, State::Up | State::Unobserved);
-    let days = page.days.iter().rev().filter(|day| !is_plain(day.state));
+    let is_uneventful = |state| matches!(state, State::Up | State::Unobserved);
+    let days = page.days.iter().rev().filter(|day| !is_uneventful(day.state));
     days.map(|day| {
         let (from, to) = (day.day.0, day.day.0.plus(DAY));
         let on_day =
-            |it: &&IncidentLineView| it.opened.0 < to && it.closed.is_none_or(|closed| closed.0 >= from);
+            |it: &&IncidentSummaryView| it.opened.0 < to && it.closed.is_none_or(|closed| closed.0 >= from);
         IncidentDay { view: day, incidents: page.incidents.iter().filter(on_day).collect() }
     })
     .collect()
@@ -247,7 +247,7 @@ fn incident_days(page: &MonitorPageView) -> Vec<IncidentDay<'_>> {
 #[template(path = "incident.html", whitespace = "minimize")]
 struct IncidentTemplate<'a> {
     r: &'a Renderer<'a>,
-    frame: Frame<'a>,
+    frame: PageFrame<'a>,
     page: &'a IncidentPageView,
 }
 
@@ -257,7 +257,7 @@ pub(super) fn incident(page: &IncidentPageView, context: &PageContext) -> String
     let incident = &page.incident;
     let cause = r.statement_text(&incident.cause_code, &incident.cause_params, &incident.cause);
     let title = format!("{}: {cause}", page.name);
-    render(&IncidentTemplate { frame: Frame::new(title, page.status, context), r: &r, page })
+    render(&IncidentTemplate { frame: PageFrame::new(title, page.status, context), r: &r, page })
 }
 
 /// Rendering writes to a string, which cannot fail.

@@ -11,9 +11,9 @@ use crate::domain::snapshot::{
 use crate::domain::{Failure, State};
 use crate::fleet::merge::statuses;
 use crate::view::{
-    ComparisonView, Date, DayView, IncidentLineView, IncidentPageView, IncidentView, LatencyHistoryView,
-    LatencyRow, MemoryChartView, MemoryDayView, MomentView, MonitorPageView, MonitorView, Percent,
-    RestartView, SampleRow, StatusPageView, StatusView, Timestamp,
+    ComparisonView, Date, DayView, IncidentPageView, IncidentSummaryView, IncidentView, LatencyHistoryView,
+    LatencyRow, MemoryChartView, MemoryDayView, MonitorPageView, MonitorView, Percent, RestartView,
+    SampleRow, StatusPageView, StatusView, TimelineEntryView, Timestamp,
 };
 
 const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
@@ -280,7 +280,7 @@ fn every_page_is_complete_in_every_language() {
     let sample =
         SampleRow(NOW, Bytes(2 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20), Bytes(1 << 20));
     let chart = MemoryChartView { from: NOW, to: NOW, samples: vec![sample], ..MemoryChartView::default() };
-    let incident = |closed| IncidentLineView {
+    let incident = |closed| IncidentSummaryView {
         id: "api-1769860800".parse().unwrap(),
         monitor: "api".parse().unwrap(),
         name: "API".into(),
@@ -339,7 +339,7 @@ fn every_page_is_complete_in_every_language() {
             evidence_statements: Vec::new(),
             acknowledged: false,
             behind: Some("db".parse().unwrap()),
-            timeline: vec![MomentView {
+            timeline: vec![TimelineEntryView {
                 at: Timestamp(NOW),
                 what: "<s>".into(),
                 what_code: "new".into(),

@@ -12,41 +12,41 @@ use heapbeat_shared::UnixMillis;
 use crate::hub_api::{HubRequest, HubResponse};
 
 /// Most answers that are kept.
-const MOST: usize = 64;
+const MAX_ENTRIES: usize = 64;
 
 /// Most bytes of them in all, as JSON.
-const MOST_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 
 /// How long an answer may stand in for a hub that does not answer, in milliseconds.
-pub(crate) const LONGEST_MS: i64 = 3_600_000;
+pub(crate) const MAX_AGE_MS: i64 = 3_600_000;
 
 /// How long a hub that failed is left alone where there is something to show instead, in milliseconds.
-const REST_MS: i64 = 5_000;
+const FAILURE_BACKOFF_MS: i64 = 5_000;
 
 /// How long a request to the hub may take before another one is sent too, in milliseconds; longer than the hub is waited for.
-const TURN_MS: i64 = 4_000;
+const REQUEST_TIMEOUT_MS: i64 = 4_000;
 
 /// An answer of the hubs, and the same as JSON.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Answer {
+pub(crate) struct SerializedResponse {
     /// The answer.
     pub(crate) response: HubResponse,
     /// The JSON of the value in it.
     pub(crate) json: String,
 }
 
-impl Answer {
+impl SerializedResponse {
     /// Renders the JSON of a response.
     pub(crate) fn new(response: HubResponse) -> Self {
-        Answer { json: response.to_json(), response }
+        SerializedResponse { json: response.to_json(), response }
     }
 }
 
 /// An answer and its age.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CachedAnswer {
+pub(crate) struct CachedResponse {
     /// The answer.
-    pub(crate) answer: Rc<Answer>,
+    pub(crate) answer: Rc<SerializedResponse>,
     /// How old it is, in milliseconds.
     pub(crate) age_ms: i64,
 }
@@ -55,7 +55,7 @@ pub(crate) struct CachedAnswer {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Lookup {
     /// This answer will do.
-    Hit(CachedAnswer),
+    Hit(CachedResponse),
     /// Ask the hub, and say what came of it.
     Miss,
     /// Somebody is asking the hub already.
@@ -63,16 +63,16 @@ pub(crate) enum Lookup {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CacheEntry {
     request: HubRequest,
-    answered: Option<(Rc<Answer>, UnixMillis)>,
+    answered: Option<(Rc<SerializedResponse>, UnixMillis)>,
     asked: Option<UnixMillis>,
     /// When the hub failed, where it has not answered since.
     failed: Option<UnixMillis>,
     used: UnixMillis,
 }
 
-impl Entry {
+impl CacheEntry {
     /// How long the entry is kept; what has the lowest priority goes first.
     fn priority(&self) -> u8 {
         match (&self.answered, &self.request) {
@@ -97,7 +97,7 @@ impl Entry {
 
 /// The answers, by request.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(Vec<Entry>);
+pub(crate) struct Cache(Vec<CacheEntry>);
 
 impl Cache {
     /// An empty cache.
@@ -111,19 +111,21 @@ impl Cache {
         let cached = entry
             .answered
             .as_ref()
-            .map(|(answer, at)| CachedAnswer { answer: Rc::clone(answer), age_ms: age(*at, now) });
-        let asking = entry.asked.is_some_and(|at| age(at, now) < TURN_MS);
-        let old = cached.as_ref().filter(|cached| cached.age_ms <= LONGEST_MS);
+            .map(|(answer, at)| CachedResponse { answer: Rc::clone(answer), age_ms: age(*at, now) });
+        let asking = entry.asked.is_some_and(|at| age(at, now) < REQUEST_TIMEOUT_MS);
+        let old = cached.as_ref().filter(|cached| cached.age_ms <= MAX_AGE_MS);
         if let (Some(old), Some(failed)) = (old, entry.failed)
             && fresh_ms > 0
-            && (asking || age(failed, now) < REST_MS)
+            && (asking || age(failed, now) < FAILURE_BACKOFF_MS)
         {
             return Lookup::Hit(old.clone());
         }
         match cached {
             Some(cached) if cached.age_ms < fresh_ms => Lookup::Hit(cached),
             // Whoever asks will bring a new one; until then the one before is not much older.
-            Some(cached) if asking && cached.age_ms < fresh_ms.saturating_add(TURN_MS) => Lookup::Hit(cached),
+            Some(cached) if asking && cached.age_ms < fresh_ms.saturating_add(REQUEST_TIMEOUT_MS) => {
+                Lookup::Hit(cached)
+            }
             _ if asking && fresh_ms > 0 => Lookup::Wait,
             _ => {
                 entry.asked = Some(now);
@@ -133,7 +135,12 @@ impl Cache {
     }
 
     /// Stores what the hub answered.
-    pub(crate) fn store(&mut self, request: &HubRequest, answer: Answer, now: UnixMillis) -> Rc<Answer> {
+    pub(crate) fn store(
+        &mut self,
+        request: &HubRequest,
+        answer: SerializedResponse,
+        now: UnixMillis,
+    ) -> Rc<SerializedResponse> {
         let answer = Rc::new(answer);
         let entry = self.entry(request, now);
         entry.asked = None;
@@ -149,20 +156,20 @@ impl Cache {
     }
 
     /// Notes that the hub failed, and gives its last answer where that is not too old.
-    pub(crate) fn fall_back(&mut self, request: &HubRequest, now: UnixMillis) -> Option<CachedAnswer> {
+    pub(crate) fn fall_back(&mut self, request: &HubRequest, now: UnixMillis) -> Option<CachedResponse> {
         let entry = self.0.iter_mut().find(|entry| entry.request == *request)?;
         entry.asked = None;
         entry.failed = Some(now);
         let (answer, at) = entry.answered.as_ref()?;
         let age_ms = age(*at, now);
-        (age_ms <= LONGEST_MS).then(|| CachedAnswer { answer: Rc::clone(answer), age_ms })
+        (age_ms <= MAX_AGE_MS).then(|| CachedResponse { answer: Rc::clone(answer), age_ms })
     }
 
-    fn entry(&mut self, request: &HubRequest, now: UnixMillis) -> &mut Entry {
+    fn entry(&mut self, request: &HubRequest, now: UnixMillis) -> &mut CacheEntry {
         let found = self.0.iter().position(|entry| entry.request == *request);
         let at = found.unwrap_or_else(|| {
             let request = request.clone();
-            self.0.push(Entry {
+            self.0.push(CacheEntry {
                 request: request.clone(),
                 answered: None,
                 asked: None,
@@ -179,7 +186,7 @@ impl Cache {
 
     /// Removes what was used longest ago, the lowest priority first, but not `keep`, which is the last entry.
     fn make_room(&mut self, keep: &HubRequest) {
-        while self.0.len() > MOST || self.0.iter().map(Entry::bytes).sum::<usize>() > MOST_BYTES {
+        while self.0.len() > MAX_ENTRIES || self.0.iter().map(CacheEntry::bytes).sum::<usize>() > MAX_BYTES {
             let others = self.0.iter().enumerate().filter(|(_, entry)| entry.request != *keep);
             let Some((at, _)) = others.min_by_key(|(_, entry)| (entry.priority(), entry.used.0)) else {
                 return;
@@ -206,12 +213,12 @@ mod tests {
         UnixMillis(1_767_225_600_000 + ms)
     }
 
-    fn answer(text: &str) -> Answer {
-        Answer::new(HubResponse::Export(text.to_owned()))
+    fn answer(text: &str) -> SerializedResponse {
+        SerializedResponse::new(HubResponse::Export(text.to_owned()))
     }
 
     fn hit(text: &str, age_ms: i64) -> Lookup {
-        Lookup::Hit(CachedAnswer { answer: Rc::new(answer(text)), age_ms })
+        Lookup::Hit(CachedResponse { answer: Rc::new(answer(text)), age_ms })
     }
 
     #[test]
@@ -244,13 +251,13 @@ mod tests {
         assert_eq!(cache.fall_back(&PAGE, at(0)), None);
         cache.store(&PAGE, answer("one"), at(0));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(60_000)), Lookup::Miss);
-        let old = CachedAnswer { answer: Rc::new(answer("one")), age_ms: 60_000 };
+        let old = CachedResponse { answer: Rc::new(answer("one")), age_ms: 60_000 };
         assert_eq!(cache.fall_back(&PAGE, at(60_000)), Some(old));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(64_999)), hit("one", 64_999), "the hub has a rest");
         assert_eq!(cache.look_up(&PAGE, FRESH, at(65_000)), Lookup::Miss, "and is asked again");
         assert_eq!(cache.look_up(&PAGE, FRESH, at(66_000)), hit("one", 66_000), "nobody else waits for that");
-        assert!(cache.fall_back(&PAGE, at(LONGEST_MS)).is_some());
-        assert_eq!(cache.fall_back(&PAGE, at(LONGEST_MS + 1)), None);
+        assert!(cache.fall_back(&PAGE, at(MAX_AGE_MS)).is_some());
+        assert_eq!(cache.fall_back(&PAGE, at(MAX_AGE_MS + 1)), None);
         cache.remove(&PAGE);
         assert_eq!(cache.fall_back(&PAGE, at(0)), None);
     }
@@ -275,8 +282,8 @@ mod tests {
         for n in 0..1_000 {
             assert_eq!(cache.look_up(&memory(n), FRESH, at(n)), Lookup::Miss);
             cache.store(&memory(n), answer(&"x".repeat(100_000)), at(n));
-            let bytes: usize = cache.0.iter().map(Entry::bytes).sum();
-            assert!(cache.0.len() <= MOST && bytes <= MOST_BYTES, "{} of {bytes}", cache.0.len());
+            let bytes: usize = cache.0.iter().map(CacheEntry::bytes).sum();
+            assert!(cache.0.len() <= MAX_ENTRIES && bytes <= MAX_BYTES, "{} of {bytes}", cache.0.len());
         }
         assert!(cache.fall_back(&PAGE, at(1_000)).is_some());
         assert!(cache.fall_back(&memory(999), at(1_000)).is_some());
@@ -287,10 +294,10 @@ mod tests {
             assert_eq!(cache.fall_back(&unknown, at(2_000 + n)), None);
             let incident = HubRequest::IncidentPage { incident: format!("api-{n}").parse().unwrap() };
             cache.store(&incident, answer("an incident"), at(2_000 + n));
-            assert!(cache.0.len() <= MOST);
+            assert!(cache.0.len() <= MAX_ENTRIES);
         }
         assert!(cache.fall_back(&PAGE, at(3_000)).is_some(), "nobody pushes the page out");
-        let huge = "x".repeat(MOST_BYTES + 1);
+        let huge = "x".repeat(MAX_BYTES + 1);
         let stored = cache.store(&HubRequest::AppliedMonitors, answer(&huge), at(0));
         assert_eq!(stored.json, huge, "it is answered");
     }

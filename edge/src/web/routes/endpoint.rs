@@ -61,7 +61,7 @@ pub(crate) struct Operation {
 
 /// How the id and the query become a route.
 enum Build {
-    Plain(Route),
+    Fixed(Route),
     Query(fn(&Query) -> Result<Route, QueryError>),
     Monitor(fn(MonitorId, &Query) -> Result<Route, QueryError>),
     Incident(fn(IncidentId, &Query) -> Result<Route, QueryError>),
@@ -78,7 +78,7 @@ pub(crate) struct Endpoint {
 }
 
 /// A path of a request that exists.
-pub(crate) struct Found {
+pub(crate) struct MatchedEndpoint {
     pub(crate) endpoint: &'static Endpoint,
     id: PathId,
 }
@@ -101,8 +101,8 @@ impl Endpoint {
     }
 
     /// A path without an id and without parameters, with one operation, `GET`.
-    fn plain(template: &'static str, access: Access, route: Route) -> Self {
-        let operation = Operation::new(Method::GET, access, &[], Build::Plain(route));
+    fn fixed(template: &'static str, access: Access, route: Route) -> Self {
+        let operation = Operation::new(Method::GET, access, &[], Build::Fixed(route));
         Endpoint { template, id: IdKind::None, operations: vec![operation] }
     }
 
@@ -136,7 +136,7 @@ impl Endpoint {
     }
 }
 
-impl Found {
+impl MatchedEndpoint {
     /// The route of a method and of a query. A page ignores parameters that it does not know.
     pub(crate) fn route(self, operation: &Operation, query: &str) -> Result<Option<Route>, QueryError> {
         let query = match operation.access {
@@ -144,7 +144,7 @@ impl Found {
             _ => Query::parse(query, operation.parameters)?,
         };
         Ok(Some(match (&operation.build, self.id) {
-            (Build::Plain(route), _) => route.clone(),
+            (Build::Fixed(route), _) => route.clone(),
             (Build::Query(build), _) => build(&query)?,
             (Build::Monitor(build), PathId::Monitor(monitor)) => build(monitor, &query)?,
             (Build::Incident(build), PathId::Incident(incident)) => build(incident, &query)?,
@@ -167,12 +167,12 @@ static ROUTER: LazyLock<Router<usize>> = LazyLock::new(|| {
 
 /// Every path, in the order of the documentation.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn all() -> &'static [Endpoint] {
+pub(crate) fn all_endpoints() -> &'static [Endpoint] {
     &ENDPOINTS
 }
 
 /// The path of a request; `None` if there is none, or if its id cannot be one.
-pub(crate) fn find(path: &str) -> Option<Found> {
+pub(crate) fn match_path(path: &str) -> Option<MatchedEndpoint> {
     let found = ROUTER.at(path).ok()?;
     let endpoint = ENDPOINTS.get(*found.value)?;
     let text = found.params.get("id").unwrap_or_default();
@@ -181,7 +181,7 @@ pub(crate) fn find(path: &str) -> Option<Found> {
         IdKind::Monitor => PathId::Monitor(text.parse().ok()?),
         IdKind::Incident => PathId::Incident(text.parse().ok()?),
     };
-    Some(Found { endpoint, id })
+    Some(MatchedEndpoint { endpoint, id })
 }
 
 #[expect(clippy::too_many_lines, reason = "one table of all endpoints")]
@@ -192,7 +192,7 @@ fn endpoints() -> Vec<Endpoint> {
     let put = |access, parameters, build| Operation::new(Method::PUT, access, parameters, build);
     let delete = |access, parameters, build| Operation::new(Method::DELETE, access, parameters, build);
     vec![
-        Endpoint::plain("/", Page, Route::StatusPage),
+        Endpoint::fixed("/", Page, Route::StatusPage),
         Endpoint {
             template: "/monitors/{id}",
             id: IdKind::Monitor,
@@ -213,8 +213,8 @@ fn endpoints() -> Vec<Endpoint> {
                 Build::Incident(|incident, _| Ok(Route::IncidentPage { incident })),
             )],
         },
-        Endpoint::plain("/preview.svg", Page, Route::Preview),
-        Endpoint::plain("/api/v1/status", Public, Route::Status),
+        Endpoint::fixed("/preview.svg", Page, Route::Preview),
+        Endpoint::fixed("/api/v1/status", Public, Route::Status),
         Endpoint::monitor("/api/v1/monitors/{id}", &[], |monitor, _| Ok(Route::Monitor { monitor })),
         Endpoint::monitor("/api/v1/monitors/{id}/uptime", &["window"], |monitor, query| {
             Ok(Route::Uptime { monitor, window: query.window()? })
@@ -252,15 +252,15 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::monitor("/badge/{id}.json", &["metric", "label"], |monitor, query| {
             Ok(Route::ShieldsBadge { monitor, options: query.badge()? })
         }),
-        Endpoint::plain("/metrics", Public, Route::Metrics),
-        Endpoint::plain("/feed.atom", Public, Route::AtomFeed),
-        Endpoint::plain("/feed.rss", Public, Route::RssFeed),
-        Endpoint::plain("/calendar.ics", Public, Route::Calendar),
-        Endpoint::plain("/api/v1/admin/status", Owner, Route::OwnerStatus),
+        Endpoint::fixed("/metrics", Public, Route::Metrics),
+        Endpoint::fixed("/feed.atom", Public, Route::AtomFeed),
+        Endpoint::fixed("/feed.rss", Public, Route::RssFeed),
+        Endpoint::fixed("/calendar.ics", Public, Route::Calendar),
+        Endpoint::fixed("/api/v1/admin/status", Owner, Route::OwnerStatus),
         Endpoint::without_id(
             "/api/v1/admin/monitors",
             vec![
-                get(Owner, &[], Build::Plain(Route::ListMonitors)),
+                get(Owner, &[], Build::Fixed(Route::ListMonitors)),
                 put(
                     Owner,
                     &["dry-run"],
@@ -271,8 +271,8 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::without_id(
             "/api/v1/admin/maintenance",
             vec![
-                get(Owner, &[], Build::Plain(Route::ListMaintenance)),
-                put(Owner, &[], Build::Plain(Route::AnnounceMaintenance)),
+                get(Owner, &[], Build::Fixed(Route::ListMaintenance)),
+                put(Owner, &[], Build::Fixed(Route::AnnounceMaintenance)),
             ],
         ),
         Endpoint {
@@ -312,15 +312,15 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::without_id(
             "/api/v1/subscriptions",
             vec![
-                post(Subscriber, &[], Build::Plain(Route::Subscribe)),
-                delete(Subscriber, &[], Build::Plain(Route::Unsubscribe)),
+                post(Subscriber, &[], Build::Fixed(Route::Subscribe)),
+                delete(Subscriber, &[], Build::Fixed(Route::Unsubscribe)),
             ],
         ),
         Endpoint::without_id(
             "/api/v1/admin/subscriptions",
             vec![
-                get(Owner, &[], Build::Plain(Route::ListSubscriptions)),
-                delete(Owner, &[], Build::Plain(Route::RemoveSubscription)),
+                get(Owner, &[], Build::Fixed(Route::ListSubscriptions)),
+                delete(Owner, &[], Build::Fixed(Route::RemoveSubscription)),
             ],
         ),
     ]

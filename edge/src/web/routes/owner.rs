@@ -23,7 +23,7 @@ const MAX_LIST_BYTES: usize = 1024 * 1024;
 const MAX_IMPORT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The answer to a request that may not use an operation; `None` if it may.
-pub(super) async fn refuse(
+pub(super) async fn check_access(
     request: &Request,
     env: &Env,
     access: Access,
@@ -35,7 +35,8 @@ pub(super) async fn refuse(
         Access::Job | Access::Owner => {
             let refused = check_token(request, &env::tokens(env, access == Access::Job))?;
             if refused.is_some() {
-                rate_limit::is_exceeded(env, &rate_limit::key(request, access), rate_limit::PENALTY).await;
+                rate_limit::is_exceeded(env, &rate_limit::client_key(request, access), rate_limit::PENALTY)
+                    .await;
             }
             Ok(refused)
         }
@@ -43,7 +44,7 @@ pub(super) async fn refuse(
 }
 
 /// Hands an authorized request to the hub.
-pub(super) async fn answer(request: &mut Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
+pub(super) async fn handle(request: &mut Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
     let asked = match hub_request(route) {
         Some(asked) => asked,
         None => match request_with_body(request, env, route).await? {

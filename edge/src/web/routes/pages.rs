@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use worker::{Env, Request, Response, Result};
 
-use super::cache::Answer;
+use super::cache::SerializedResponse;
 use super::cached_fetch::{Fetched, fetch};
 use super::hub_request::request as hub_request;
 use super::query::Query;
@@ -24,7 +24,7 @@ const MAX_RENDERED: usize = 24;
 /// A rendered page with what it was rendered from.
 struct Rendered {
     key: String,
-    answer: Rc<Answer>,
+    answer: Rc<SerializedResponse>,
     page: Rc<str>,
 }
 
@@ -38,7 +38,7 @@ thread_local! {
 }
 
 /// Renders the page of a route, or a page without any claim if the hub does not answer.
-pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
+pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
     let page = match route {
         Route::MonitorPage { .. } => Page::Monitor,
         Route::IncidentPage { .. } => Page::Incident,
@@ -49,7 +49,7 @@ pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &s
     let mut context = context(request, env)?;
     let response = match fetch(env, &asked).await {
         Fetched::NotFound => return not_found(path),
-        Fetched::Answer(cached) => {
+        Fetched::Found(cached) => {
             context.stale_seconds = (cached.age_ms >= STALE_MS).then(|| cached.age_ms.unsigned_abs() / 1000);
             let kind = if page == Page::Preview { "image/svg+xml" } else { HTML };
             match render(page, path, &cached.answer, &context) {
@@ -68,7 +68,7 @@ pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &s
 }
 
 /// Renders the page, once for each answer.
-fn render(page: Page, path: &str, answer: &Rc<Answer>, context: &PageContext) -> Option<Rc<str>> {
+fn render(page: Page, path: &str, answer: &Rc<SerializedResponse>, context: &PageContext) -> Option<Rc<str>> {
     // A page that says how old it is changes every second.
     let stale = context.stale_seconds.map_or(String::new(), |age| age.to_string());
     let key =
@@ -94,7 +94,7 @@ fn render(page: Page, path: &str, answer: &Rc<Answer>, context: &PageContext) ->
 /// The reader of the page: the language that `?lang=` asks for, else the one that the browser prefers.
 fn context(request: &Request, env: &Env) -> Result<PageContext> {
     let query = Query::parse_lenient(&super::query_of(request));
-    let asked = query.get("lang").filter(|tag| page::LANGUAGES.iter().any(|(known, _)| known == tag));
+    let asked = query.value("lang").filter(|tag| page::LANGUAGES.iter().any(|(known, _)| known == tag));
     let accept = request.headers().get("accept-language")?;
     let language = page::negotiate_language(asked, accept.as_deref());
     Ok(PageContext {

@@ -38,7 +38,7 @@ pub(crate) struct BadgeOptions {
 impl Query {
     /// `window`: a duration back from now.
     pub(super) fn window(&self) -> Result<Duration, QueryError> {
-        let Some(text) = self.get("window") else { return Ok(DEFAULT_WINDOW) };
+        let Some(text) = self.value("window") else { return Ok(DEFAULT_WINDOW) };
         let window = parse_duration(text).ok();
         window.filter(|window| !window.is_zero() && *window <= ledger::KEPT).ok_or_else(|| {
             QueryError::invalid("window", text, "a duration of at most 91d, such as 24h or 30d")
@@ -47,12 +47,12 @@ impl Query {
 
     /// `from` and `to`.
     pub(super) fn time_range(&self) -> Result<TimeRange, QueryError> {
-        let read = |name| match self.get(name) {
+        let read = |name| match self.value(name) {
             None => Ok(None),
             Some(text) => instant(text).map(Some).ok_or_else(|| QueryError::invalid(name, text, INSTANT)),
         };
         let interval = TimeRange { from: read("from")?, to: read("to")? };
-        match (interval, self.get("from"), self.get("to")) {
+        match (interval, self.value("from"), self.value("to")) {
             (TimeRange { from: Some(from), to: Some(to) }, Some(from_text), Some(to_text)) if from >= to => {
                 Err(QueryError::EmptyInterval { from: from_text.to_owned(), to: to_text.to_owned() })
             }
@@ -62,7 +62,7 @@ impl Query {
 
     /// `limit`: the number of incidents on a page.
     pub(super) fn limit(&self) -> Result<u8, QueryError> {
-        let Some(text) = self.get("limit") else { return Ok(DEFAULT_LIMIT) };
+        let Some(text) = self.value("limit") else { return Ok(DEFAULT_LIMIT) };
         let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
         limit.ok_or_else(|| {
             QueryError::invalid("limit", text, format!("a whole number from 1 to {MAX_LIMIT}"))
@@ -71,25 +71,25 @@ impl Query {
 
     /// `before`: the last incident of the page before.
     pub(super) fn before(&self) -> Result<Option<IncidentId>, QueryError> {
-        let Some(text) = self.get("before") else { return Ok(None) };
+        let Some(text) = self.value("before") else { return Ok(None) };
         let expected = "the id of an incident, such as api-1767225600; `next` of the page before has it";
         text.parse().map(Some).map_err(|_| QueryError::invalid("before", text, expected))
     }
 
     /// `metric`, `style` and `label`.
     pub(super) fn badge(&self) -> Result<BadgeOptions, QueryError> {
-        let metric = match self.get("metric") {
+        let metric = match self.value("metric") {
             None => Metric::Status,
             Some(text) => Metric::parse(text).ok_or_else(|| {
                 QueryError::invalid("metric", text, one_of(&Metric::ALL.map(Metric::as_str)))
             })?,
         };
-        let style = match self.get("style") {
+        let style = match self.value("style") {
             None => Style::default(),
             Some(text) => Style::parse(text)
                 .ok_or_else(|| QueryError::invalid("style", text, one_of(&Style::ALL.map(Style::as_str))))?,
         };
-        let label = self.get("label");
+        let label = self.value("label");
         if let Some(text) = label.filter(|label| label.chars().count() > MAX_LABEL) {
             return Err(QueryError::invalid(
                 "label",
@@ -102,7 +102,7 @@ impl Query {
 
     /// `dry-run`: whether the list is only compared.
     pub(super) fn dry_run(&self) -> Result<bool, QueryError> {
-        match self.get("dry-run") {
+        match self.value("dry-run") {
             None => Ok(false),
             Some("true") => Ok(true),
             Some(text) => Err(QueryError::invalid("dry-run", text, "`true`, its only value")),
@@ -111,14 +111,14 @@ impl Query {
 
     /// `from` of an export: the place that the last line of the page before names.
     pub(super) fn export_cursor(&self) -> Result<ExportCursor, QueryError> {
-        let Some(text) = self.get("from") else { return Ok(ExportCursor::default()) };
+        let Some(text) = self.value("from") else { return Ok(ExportCursor::default()) };
         let expected = "the `next` of an export's last line, such as 0-3-200";
         text.parse().map_err(|_| QueryError::invalid("from", text, expected))
     }
 
     /// `schema` of an import.
     pub(super) fn schema(&self) -> Result<i64, QueryError> {
-        let text = self.get("schema").ok_or(QueryError::MissingSchema)?;
+        let text = self.value("schema").ok_or(QueryError::MissingSchema)?;
         text.parse().map_err(|_| {
             QueryError::invalid("schema", text, "a whole number, the `schema` of the export's first line")
         })
@@ -126,8 +126,8 @@ impl Query {
 
     /// `event` and `exit` of a job; without either the run was a success.
     pub(super) fn heartbeat(&self) -> Result<JobSignal, QueryError> {
-        let event = self.get("event");
-        let exit = match self.get("exit") {
+        let event = self.value("event");
+        let exit = match self.value("exit") {
             None => None,
             Some(text) => Some(text.parse::<u16>().map_err(|_| {
                 QueryError::invalid("exit", text, "an exit code, a whole number from 0 to 65535")
@@ -149,8 +149,8 @@ impl Query {
 
     /// `from` and `to`, else `range`, else a day. A page never refuses what it cannot read.
     pub(super) fn page_range(&self) -> PageRange {
-        let at = |name| self.get(name).and_then(instant);
-        let named = self.get("range").and_then(NamedRange::parse);
+        let at = |name| self.value(name).and_then(instant);
+        let named = self.value("range").and_then(NamedRange::parse);
         match (at("from"), at("to"), named) {
             (Some(from), Some(to), _) if from < to => PageRange::Between { from, to },
             (_, _, Some(range)) => PageRange::Named(range),

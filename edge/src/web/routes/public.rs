@@ -18,10 +18,10 @@ use crate::web::api::feed::{render_atom, render_rss};
 use crate::web::api::metrics::render_metrics;
 
 /// Answers a route of the public API.
-pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
-    let Some(asked) = hub_request(route) else { return not_found(path) };
-    let cached = match fetch(env, &asked).await {
-        Fetched::Answer(cached) => cached,
+pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
+    let Some(hub_request) = hub_request(route) else { return not_found(path) };
+    let cached = match fetch(env, &hub_request).await {
+        Fetched::Found(cached) => cached,
         Fetched::NotFound => return not_found(path),
         Fetched::Failed => return unavailable(),
     };
@@ -54,7 +54,7 @@ pub(super) async fn answer(request: &Request, env: &Env, route: &Route, path: &s
         Route::AtomFeed | Route::RssFeed => {
             let Some(origin) = origin(request, env) else { return invalid_host() };
             let status = HubRequest::Status { audience: Audience::Public };
-            let Fetched::Answer(status) = fetch(env, &status).await else { return unavailable() };
+            let Fetched::Found(status) = fetch(env, &status).await else { return unavailable() };
             let HubResponse::Status(status) = &status.answer.response else { return unavailable() };
             let incidents = incidents(&answer.response);
             let (body, kind) = match route {

@@ -83,7 +83,7 @@ impl Query {
     }
 
     /// The value of a parameter.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 }
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_query_is_decoded_and_refused_if_it_is_wrong() {
         let known = ["from", "label"];
-        let get = |text, name| Query::parse(text, &known).map(|query| query.get(name).map(str::to_owned));
+        let get = |text, name| Query::parse(text, &known).map(|query| query.value(name).map(str::to_owned));
         assert_eq!(get("", "from"), Ok(None));
         assert_eq!(get("&from=2026-01-01T00%3A00Z&", "from"), Ok(Some("2026-01-01T00:00Z".into())));
         assert_eq!(get("label=a+b%20%C3%A9=%3C", "label"), Ok(Some("a b é=<".into())));
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_lenient_query_skips_what_it_cannot_read() {
         let query = Query::parse_lenient("utm_source=x&from=%zz&lang=de");
-        assert_eq!((query.get("lang"), query.get("from")), (Some("de"), None));
+        assert_eq!((query.value("lang"), query.value("from")), (Some("de"), None));
     }
 
     proptest! {
@@ -161,7 +161,7 @@ mod tests {
         fn encoded_text_comes_back_as_it_was(text in "\\PC{0,80}") {
             let encoded = text.bytes().fold(String::new(), |all, byte| format!("{all}%{byte:02X}"));
             let query = Query::parse(&format!("label={encoded}"), &["label"]).unwrap();
-            prop_assert_eq!(query.get("label"), Some(text.as_str()));
+            prop_assert_eq!(query.value("label"), Some(text.as_str()));
         }
 
         #[test]

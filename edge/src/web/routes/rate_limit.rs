@@ -25,7 +25,7 @@ pub(super) const PENALTY: u32 = 9;
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The key under which a request is counted.
-pub(super) fn key(request: &Request, access: Access) -> String {
+pub(super) fn client_key(request: &Request, access: Access) -> String {
     let address = request.headers().get("cf-connecting-ip").ok().flatten().unwrap_or_default();
     let kind = match access {
         Access::Page | Access::Public => "read ",
@@ -33,7 +33,7 @@ pub(super) fn key(request: &Request, access: Access) -> String {
         Access::Subscriber => "ask ",
         Access::Owner => "own ",
     };
-    [kind, &customer(&address)].concat()
+    [kind, &client_network(&address)].concat()
 }
 
 /// Counts a request `weight` times, and says whether the limit is exceeded.
@@ -55,7 +55,7 @@ fn count(env: &Env, key: &str, weight: u32) -> Option<JsFuture> {
 }
 
 /// The customer behind an address: an IPv6 customer has at least a /64 network.
-fn customer(address: &str) -> String {
+fn client_network(address: &str) -> String {
     match address.parse::<Ipv6Addr>() {
         Ok(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default().to_string(),
         Err(_) => address.to_owned(),
@@ -64,14 +64,14 @@ fn customer(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::customer;
+    use super::client_network;
 
     #[test]
     fn addresses_of_one_ipv6_network_count_as_one_customer() {
-        assert_eq!(customer("203.0.113.7"), "203.0.113.7");
-        assert_ne!(customer("203.0.113.7"), customer("203.0.113.8"));
-        assert_eq!(customer("2001:db8:1:2::7"), customer("2001:db8:1:2:ffff::8"));
-        assert_ne!(customer("2001:db8:1:2::7"), customer("2001:db8:1:3::7"));
-        assert_eq!(customer(""), "");
+        assert_eq!(client_network("203.0.113.7"), "203.0.113.7");
+        assert_ne!(client_network("203.0.113.7"), client_network("203.0.113.8"));
+        assert_eq!(client_network("2001:db8:1:2::7"), client_network("2001:db8:1:2:ffff::8"));
+        assert_ne!(client_network("2001:db8:1:2::7"), client_network("2001:db8:1:3::7"));
+        assert_eq!(client_network(""), "");
     }
 }

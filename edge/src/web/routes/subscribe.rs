@@ -52,7 +52,7 @@ pub(super) async fn subscribe(
     };
     if !monitors.is_empty() {
         let status = HubRequest::Status { audience: Audience::Public };
-        let Fetched::Answer(cached) = fetch(env, &status).await else { return unavailable().map(Err) };
+        let Fetched::Found(cached) = fetch(env, &status).await else { return unavailable().map(Err) };
         let HubResponse::Status(status) = &cached.answer.response else { return unavailable().map(Err) };
         for id in &monitors {
             if !status.monitors.iter().any(|monitor| monitor.id == id.as_str()) {

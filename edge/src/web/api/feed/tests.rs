@@ -4,7 +4,7 @@ use heapbeat_shared::UnixMillis;
 
 use super::*;
 use crate::domain::incident::Severity;
-use crate::view::{MomentView, StatusView};
+use crate::view::{StatusView, TimelineEntryView};
 use crate::web::openapi::example;
 
 const OPENED: i64 = 1_767_225_600_000;
@@ -14,7 +14,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn incident() -> IncidentView {
-    let moment = |seconds, what: &str| MomentView {
+    let moment = |seconds, what: &str| TimelineEntryView {
         at: at(seconds),
         what: what.to_owned(),
         what_code: String::new(),

@@ -21,7 +21,7 @@ fn incident() -> IncidentId {
 /// The route of a method and of a path with its query.
 fn route(method: &Method, target: &str) -> Result<Route, String> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let found = find(path).ok_or("no such path")?;
+    let found = match_path(path).ok_or("no such path")?;
     let operation = found.endpoint.operation(method).ok_or("no such method")?;
     found.route(operation, query).map_err(|error| error.to_string())?.ok_or("no route".to_owned())
 }
@@ -117,9 +117,9 @@ fn a_path_that_only_looks_like_another_is_not_found() {
         "/badge/.svg",
     ];
     for path in paths {
-        assert!(find(path).is_none(), "{path}");
+        assert!(match_path(path).is_none(), "{path}");
     }
-    assert!(find(&format!("/monitors/{}", "a".repeat(41))).is_none());
+    assert!(match_path(&format!("/monitors/{}", "a".repeat(41))).is_none());
 }
 
 #[test]
@@ -133,21 +133,21 @@ fn allow_lists_the_methods_of_a_path() {
         ("/api/v1/admin/subscriptions", "GET, HEAD, DELETE, OPTIONS", false),
     ];
     for (path, allow, public) in cases {
-        let endpoint = find(path).unwrap().endpoint;
+        let endpoint = match_path(path).unwrap().endpoint;
         assert_eq!((endpoint.allow().as_str(), endpoint.is_public()), (allow, public), "{path}");
     }
 }
 
 #[test]
 fn every_operation_of_the_table_builds_a_route() {
-    for endpoint in all() {
+    for endpoint in all_endpoints() {
         let path = match endpoint.id {
             IdKind::Incident => endpoint.template.replace("{id}", "api-1767225600"),
             _ => endpoint.template.replace("{id}", "api"),
         };
         for operation in &endpoint.operations {
             let query = if operation.parameters.contains(&"schema") { "schema=1" } else { "" };
-            let found = find(&path).expect(endpoint.template);
+            let found = match_path(&path).expect(endpoint.template);
             assert!(matches!(found.route(operation, query), Ok(Some(_))), "{} {path}", operation.method);
         }
     }
