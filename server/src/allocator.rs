@@ -1,7 +1,7 @@
-//! jemalloc that takes a sample of what it hands out, so that live bytes can be told apart by route.
+//! jemalloc with sampling, so that live bytes can be attributed to routes.
 //!
-//! An allocation costs one subtraction and one branch more; a free one test of its low bits. A sampled object is
-//! given 4096-byte alignment, which almost no other has, so only those few look into the table of samples.
+//! An allocation costs one more subtraction and branch, a free one test of the address's low bits. A sampled object is aligned to
+//! 4096 bytes, which few others are, so only those few are looked up in the table of samples.
 //! A sampled object smaller than a page takes a page: at most 0.8 % more memory at the default distance.
 #![allow(unsafe_code)]
 
@@ -15,12 +15,12 @@ use tikv_jemalloc_sys as ffi;
 use tikv_jemallocator::Jemalloc;
 
 use crate::attribution;
-use crate::attribution::{Booking, MeanDistance};
+use crate::attribution::{MeanDistance, SampledAllocation};
 
-/// What sampled allocations are aligned to. Need not be the system's page size.
+/// Alignment of sampled allocations in bytes; it need not be the system's page size.
 const SAMPLE_ALIGN: usize = 4096;
 
-/// Addresses that a sample is offered to the table with, at most.
+/// Number of addresses that are tried for a sample when the table refuses one.
 const TRIES: usize = 4;
 
 /// The sampling allocator: `#[global_allocator] static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;`
@@ -28,9 +28,9 @@ const TRIES: usize = 4;
 /// Memory comes from jemalloc by way of `tikv-jemallocator`, whose settings and statistics keep their meaning.
 /// [`set_sampling`](crate::attribution::set_sampling) changes the distance between samples, or turns sampling off, at any time.
 ///
-/// Resizing follows the bytes: growth is sampled by what it adds, a sampled object that shrinks stays one with the
-/// quotient of the probabilities; so at any time an object is sampled with the probability that belongs to its size.
-/// Whoever resized an object last is who it is booked to.
+/// Resizing follows the bytes: growth is sampled by the bytes that it adds, and a sampled object that shrinks stays sampled with the
+/// quotient of the probabilities. So an object is always sampled with the probability that belongs to its size. It is attributed to
+/// the route that resized it last.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allocator;
 
@@ -47,7 +47,7 @@ pub struct Allocator;
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if attribution::passes(charge(layout)) {
+        if attribution::count_allocation(charge(layout)) {
             // SAFETY: the caller's promises are passed on.
             unsafe { Jemalloc.alloc(layout) }
         } else {
@@ -58,7 +58,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if attribution::passes(charge(layout)) {
+        if attribution::count_allocation(charge(layout)) {
             // SAFETY: the caller's promises are passed on.
             unsafe { Jemalloc.alloc_zeroed(layout) }
         } else {
@@ -101,19 +101,19 @@ fn may_be_sampled(object: *mut u8) -> bool {
     object.addr().is_multiple_of(SAMPLE_ALIGN)
 }
 
-/// What an allocation lowers the countdown by: its size, but never so little that the memory it really takes would be
-/// many times that, for then one sample would stand for too much.
+/// Returns the bytes by which an allocation lowers the countdown: its size, but at least a share of the memory that it really takes,
+/// as a sample would stand for too many bytes otherwise.
 #[inline]
 fn charge(layout: Layout) -> usize {
     layout.size().max(layout.align()).max(8)
 }
 
-/// jemalloc's flags for a raised object.
+/// Returns jemalloc's flags for an object with raised alignment.
 fn raised(align: usize) -> c_int {
     ffi::MALLOCX_ALIGN(align.max(SAMPLE_ALIGN))
 }
 
-/// Bytes that the layout takes when it is not sampled: the same choice of flags as `tikv-jemallocator` makes.
+/// Returns the bytes that the layout takes if it is not sampled, with the flags that `tikv-jemallocator` chooses.
 fn plain_size(layout: Layout) -> usize {
     let natural = layout.align() <= 16 && layout.align() <= layout.size();
     let flags = if natural { 0 } else { ffi::MALLOCX_ALIGN(layout.align()) };
@@ -121,7 +121,7 @@ fn plain_size(layout: Layout) -> usize {
     unsafe { ffi::nallocx(layout.size(), flags) }
 }
 
-/// Bytes that the layout takes when it is sampled.
+/// Returns the bytes that the layout takes if it is sampled.
 fn raised_size(layout: Layout) -> usize {
     // SAFETY: as for `plain_size`.
     unsafe { ffi::nallocx(layout.size(), raised(layout.align())) }
@@ -132,7 +132,7 @@ fn raised_size(layout: Layout) -> usize {
 #[cold]
 #[inline(never)]
 unsafe fn allocate_crossed(layout: Layout, contents: Contents) -> *mut u8 {
-    if let Some(mean) = attribution::crossed(charge(layout)) {
+    if let Some(mean) = attribution::draw_sample(charge(layout)) {
         // SAFETY: the caller's promises are passed on.
         if let Some(object) = unsafe { allocate_sampled(layout, mean, contents) } {
             return object;
@@ -147,7 +147,7 @@ unsafe fn allocate_crossed(layout: Layout, contents: Contents) -> *mut u8 {
     }
 }
 
-/// A raised object that is in the table, or `None` when there is no memory or no room in the table.
+/// Returns an object with raised alignment that is in the table, or `None` if there is no memory or no slot in the table.
 ///
 /// # Safety
 /// As for [`GlobalAlloc::alloc`].
@@ -158,7 +158,8 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
         Contents::Zero => ffi::MALLOCX_ZERO,
     };
     let usable = plain_size(layout);
-    let booking = Booking::new(attribution::tag(), mean, charge(layout), usable).here();
+    let sample =
+        SampledAllocation::new(attribution::current_tag(), mean, charge(layout), usable).with_current_stack();
     // A nearly full table has no room for some addresses while it has for others. What it refuses is held on to until
     // the end, and does not go to the thread's cache, or jemalloc would offer the same again and again.
     let mut refused = [ptr::null_mut(); TRIES];
@@ -166,21 +167,21 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
     for place in &mut refused {
         // SAFETY: the size is not 0.
         object = unsafe { ffi::mallocx(layout.size(), flags | zero) };
-        if object.is_null() || attribution::book(object.addr(), booking) {
+        if object.is_null() || attribution::record_sample(object.addr(), sample) {
             break;
         }
         *place = std::mem::replace(&mut object, ptr::null_mut());
     }
     for unused in refused.into_iter().filter(|it| !it.is_null()) {
-        attribution::correct(raised_size(layout), 0);
+        attribution::correct_counter(raised_size(layout), 0);
         // SAFETY: allocated just above with this size and these flags, not in the table, and handed to nobody.
         unsafe { ffi::sdallocx(unused, layout.size(), flags | ffi::MALLOCX_TCACHE_NONE) };
     }
     if object.is_null() {
-        attribution::drop_sample(booking);
+        attribution::count_dropped_sample(sample);
         return None;
     }
-    attribution::correct(raised_size(layout), usable);
+    attribution::correct_counter(raised_size(layout), usable);
     Some(object.cast())
 }
 
@@ -188,7 +189,7 @@ unsafe fn allocate_sampled(layout: Layout, mean: MeanDistance, contents: Content
 /// As for [`GlobalAlloc::dealloc`].
 #[inline(never)]
 unsafe fn free_aligned(object: *mut u8, layout: Layout) {
-    if attribution::unbook(object.addr()) {
+    if attribution::remove_sample(object.addr()) {
         // SAFETY: it was in the table, so it is raised; it no longer is, and the caller gives it up.
         unsafe { ffi::sdallocx(object.cast(), layout.size(), raised(layout.align())) }
     } else {
@@ -203,7 +204,7 @@ unsafe fn free_aligned(object: *mut u8, layout: Layout) {
 unsafe fn resize_plain(object: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
     // SAFETY: the caller promises that the new size makes a layout.
     let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-    if attribution::passes(charge(new).saturating_sub(charge(layout))) {
+    if attribution::count_allocation(charge(new).saturating_sub(charge(layout))) {
         // SAFETY: the caller's promises are passed on.
         unsafe { Jemalloc.realloc(object, layout, new_size) }
     } else {
@@ -217,7 +218,7 @@ unsafe fn resize_plain(object: *mut u8, layout: Layout, new_size: usize) -> *mut
 #[cold]
 #[inline(never)]
 unsafe fn resize_crossed(object: *mut u8, layout: Layout, new: Layout) -> *mut u8 {
-    if let Some(mean) = attribution::crossed(charge(new).saturating_sub(charge(layout))) {
+    if let Some(mean) = attribution::draw_sample(charge(new).saturating_sub(charge(layout))) {
         // SAFETY: the size is not 0. Both objects are at least as long as what is copied, and distinct; the old one is
         // not raised, and the caller no longer uses it once this succeeds.
         unsafe {
@@ -236,24 +237,25 @@ unsafe fn resize_crossed(object: *mut u8, layout: Layout, new: Layout) -> *mut u
 /// As for [`GlobalAlloc::realloc`].
 #[inline(never)]
 unsafe fn resize_aligned(object: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-    let Some(booking) = attribution::booked(object.addr()) else {
+    let Some(sample) = attribution::find_sample(object.addr()) else {
         // SAFETY: not in the table, so not raised; the caller's promises are passed on.
         return unsafe { resize_plain(object, layout, new_size) };
     };
     // SAFETY: the caller promises that the new size makes a layout.
     let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-    let mean = booking.mean;
+    let mean = sample.mean;
     let stays = charge(new) >= charge(layout)
-        || attribution::chance(mean.probability(charge(new)) / mean.probability(charge(layout)));
+        || attribution::draw_bool(mean.probability(charge(new)) / mean.probability(charge(layout)));
     // SAFETY: `object` is raised and stays allocated until its content is copied; a failed attempt leaves it as it was.
     // The sizes are not 0. What is copied fits into both objects, which are distinct.
     unsafe {
         if stays && resize_in_place(object, layout, new) {
             let usable = plain_size(new);
-            attribution::rebook(
+            attribution::update_sample(
                 object.addr(),
-                booking,
-                Booking::new(attribution::tag(), mean, charge(new), usable).here(),
+                sample,
+                SampledAllocation::new(attribution::current_tag(), mean, charge(new), usable)
+                    .with_current_stack(),
             );
             return object;
         }
@@ -267,7 +269,7 @@ unsafe fn resize_aligned(object: *mut u8, layout: Layout, new_size: usize) -> *m
     }
 }
 
-/// Makes a raised object fit `new` where it is, exactly: it has the size class that `new` will be given back with.
+/// Resizes an object with raised alignment in place, to exactly the size class that `new` will be freed with.
 ///
 /// # Safety
 /// `object` is a live raised object of `layout`; `new` is of the same alignment and its size is not 0.
@@ -277,7 +279,7 @@ unsafe fn resize_in_place(object: *mut u8, layout: Layout, new: Layout) -> bool 
     let got = unsafe { ffi::xallocx(object.cast(), new.size(), 0, raised(new.align())) };
     if got == wanted {
         // jemalloc counts a resize that changed something as an allocation of the whole, and one that did not as none.
-        attribution::correct(if got == old_size { 0 } else { got }, plain_size(new));
+        attribution::correct_counter(if got == old_size { 0 } else { got }, plain_size(new));
     }
     got == wanted
 }

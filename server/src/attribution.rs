@@ -1,9 +1,9 @@
-//! Where the memory goes, by route: two figures, each honest about what it is.
+//! Attribution of memory to routes, by two figures.
 //!
-//! *Churn* is what a route allocates per request, counted exactly around every poll. *Live bytes* are what it holds
-//! now, estimated from a sample of allocations that the global allocator tags with the route being polled and
-//! unbooks when they are freed, wherever that happens. Allocated minus freed within a route's polls is neither:
-//! buffers are handed to it, and taken from it, by tasks that are not its own. See `docs/attribution.md`.
+//! *Churn* is the number of bytes that a route allocates per request, counted exactly around every poll. *Live bytes* are the bytes
+//! that it holds now, estimated from a sample of allocations: the global allocator tags each of them with the route being polled,
+//! and removes it when it is freed, on whichever thread. Allocated minus freed within a route's polls is neither figure, because
+//! other tasks hand buffers to a route and free buffers that it allocated. See `docs/attribution.md`.
 
 mod allocation_counter;
 mod body;
@@ -27,14 +27,14 @@ pub use budget::{Budget, OverBudget, check_budget};
 pub use estimate::MeanDistance;
 pub use layer::{Attribute, AttributeLayer, Attributed};
 pub use live_bytes::{SamplingCounts, sampling_counts};
-pub use propagate::{PropagatedFuture, carry, carry_fn};
-pub use snapshot::{Observer, PerRequest, RouteMemory, Snapshot};
+pub use propagate::{PropagatedFuture, propagate, propagate_fn};
+pub use snapshot::{PerRequest, RouteMemory, RouteObserver, Snapshot};
 pub use thread_state::{sampling, set_sampling};
 
-pub(crate) use estimate::Booking;
-pub(crate) use live_bytes::{book, booked, drop_sample, rebook, unbook};
-pub(crate) use stacks::{Window, always_taken, take_always};
+pub(crate) use estimate::SampledAllocation;
+pub(crate) use live_bytes::{count_dropped_sample, find_sample, record_sample, remove_sample, update_sample};
+pub(crate) use stacks::{StackWindow, all_stacks_recorded, record_all_stacks};
 #[cfg(feature = "heap-profile")]
-pub(crate) use {live_bytes::held, stacks::StackId};
+pub(crate) use {live_bytes::heap_by_stack, stacks::StackId};
 
-pub(crate) use thread_state::{chance, correct, crossed, passes, tag};
+pub(crate) use thread_state::{correct_counter, count_allocation, current_tag, draw_bool, draw_sample};

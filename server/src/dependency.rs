@@ -1,14 +1,14 @@
-//! What the application cannot work without: a database, a queue, another service.
+//! Dependencies: what the application cannot work without, such as a database, a queue or another service.
 //!
-//! A dependency has a name and a check. `/health/ready` is 503 while one fails, so that requests go where all is well;
-//! `/health` and `/health/live` never look at them, because starting a process anew mends no database. A check is
-//! made when somebody asks and the last answer is no longer fresh, once for all who ask meanwhile. One that fails,
-//! hangs or panics is a finding and nothing worse.
+//! A dependency has a name and a check. `/health/ready` returns 503 while a check fails, so that requests are routed elsewhere.
+//! `/health` and `/health/live` ignore dependencies, because restarting the process repairs no database. A check runs when the
+//! status is requested and the last result is no longer fresh, once for all requests that wait for it. A check that fails, hangs or
+//! panics is reported and has no other effect.
 
-mod board;
+mod check_state;
 #[cfg(feature = "sqlx")]
 pub mod database;
-mod health;
+mod registry;
 
 use std::fmt;
 use std::future::Future;
@@ -19,22 +19,22 @@ use std::time::Duration;
 use heapbeat_shared::event::cut;
 use serde::Serialize;
 
-pub(crate) use board::Dependencies;
-pub use board::DependencyStatus;
+pub(crate) use registry::Dependencies;
+pub use registry::DependencyStatus;
 
-/// Most dependencies that one process can have.
+/// Maximum number of dependencies of a process.
 pub const MAX_DEPENDENCIES: usize = 16;
 
-/// Most figures that one check can tell.
+/// Maximum number of details of one check.
 pub const MAX_FIGURES: usize = 8;
 
-/// How long a check may take unless it says otherwise. Balancers wait a few seconds for `/health/ready`.
+/// Default timeout of a check. Load balancers wait a few seconds for `/health/ready`.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long an answer counts unless the dependency says otherwise.
+/// Default time for which a result is fresh.
 pub const DEFAULT_FRESH_FOR: Duration = Duration::from_secs(5);
 
-type Checked = Pin<Box<dyn Future<Output = Result<CheckDetails, CheckError>> + Send>>;
+type CheckFuture = Pin<Box<dyn Future<Output = Result<CheckDetails, CheckError>> + Send>>;
 
 /// Something that `/health/ready` depends on.
 ///
@@ -42,7 +42,7 @@ type Checked = Pin<Box<dyn Future<Output = Result<CheckDetails, CheckError>> + S
 /// use heapbeat::dependency::{Dependency, CheckError, CheckDetails};
 ///
 /// let queue = Dependency::new("queue", || async {
-///     let waiting = 7; // ask it
+///     let waiting = 7; // read the length of the queue
 ///     if waiting < 1000 { Ok(CheckDetails::default().with("waiting", waiting)) } else { Err(CheckError::failed("too long")) }
 /// });
 /// ```
@@ -51,14 +51,14 @@ pub struct Dependency {
     name: String,
     timeout: Duration,
     fresh_for: Duration,
-    check: Arc<dyn Fn() -> Checked + Send + Sync>,
+    check: Arc<dyn Fn() -> CheckFuture + Send + Sync>,
 }
 
 impl Dependency {
-    /// A dependency of this name (cut to 300 bytes), to be checked by `check`.
+    /// Creates a dependency with a name, cut to 300 bytes, and its check.
     ///
-    /// The check runs as a task of its own. When it takes longer than its timeout it is dropped; one that blocks its
-    /// thread cannot be, and is not called again before it has come back.
+    /// The check runs as a task of its own and is dropped at its timeout. A check that blocks its thread cannot be dropped; it is not
+    /// called again before it has returned.
     pub fn new<F>(name: &str, check: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<CheckDetails, CheckError>> + Send + 'static,
@@ -67,14 +67,14 @@ impl Dependency {
         Dependency { name: cut(name), timeout, fresh_for, check: Arc::new(move || Box::pin(check())) }
     }
 
-    /// How long a check may take.
+    /// Sets the timeout of the check.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long an answer counts: checks are at least this far apart, however often somebody asks.
+    /// Sets the time for which a result is fresh, which is the least time between two checks.
     #[must_use]
     pub fn fresh_for(mut self, fresh_for: Duration) -> Self {
         self.fresh_for = fresh_for;
@@ -88,12 +88,12 @@ impl fmt::Debug for Dependency {
     }
 }
 
-/// What a check that went well tells beside that: numbers with a name, at most [`MAX_FIGURES`]; more are left out.
+/// Details of a check that passed: named numbers, at most [`MAX_FIGURES`]; more are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckDetails(Vec<(&'static str, u64)>);
 
 impl CheckDetails {
-    /// The same, and one more.
+    /// Adds a detail.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: u64) -> Self {
         if self.0.len() < MAX_FIGURES {
@@ -102,7 +102,7 @@ impl CheckDetails {
         self
     }
 
-    /// All of them, in the order in which they were told.
+    /// Iterates over the details in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.0.iter().copied()
     }
@@ -114,10 +114,10 @@ impl Serialize for CheckDetails {
     }
 }
 
-/// Why a dependency is not there.
+/// Why a check failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
-    /// The check says so; at most 300 bytes of it.
+    /// The check returned an error; its text has at most 300 bytes.
     #[error("{0}")]
     Failed(String),
     /// The check took longer than its timeout.
@@ -129,19 +129,19 @@ pub enum CheckError {
 }
 
 impl CheckError {
-    /// A check's own words, cut to 300 bytes. They are shown to whoever can sign a request.
+    /// Creates the error of a check, with a text cut to 300 bytes. The text is shown to clients that can sign a request.
     pub fn failed(why: impl fmt::Display) -> Self {
         CheckError::Failed(cut(&why.to_string()))
     }
 }
 
-/// One dependency more than [`MAX_DEPENDENCIES`], or two of one name.
+/// Why a list of dependencies is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DependencyError {
-    /// Too many.
+    /// There are more than [`MAX_DEPENDENCIES`].
     #[error("a process can have at most {MAX_DEPENDENCIES} dependencies")]
-    TooMany,
-    /// The name is taken.
-    #[error("there are two dependencies of the name {0:?}")]
-    Twice(String),
+    TooManyDependencies,
+    /// Two dependencies have the same name.
+    #[error("two dependencies are named {0:?}; each needs a name of its own")]
+    DuplicateName(String),
 }

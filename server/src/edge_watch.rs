@@ -1,9 +1,9 @@
-//! Watches the watcher: when the edge should have come, and did not.
+//! Notices when the edge stops monitoring this server.
 //!
-//! A *visit* is a signed `GET /health` of somebody who keeps coming, which is the edge; `check-memory` says by its user
-//! agent that it is a person's. How often visits come is learned from those that came. Nobody is missed who never came, and
-//! nothing is judged while this process could not have been visited: because it was stopped, or its replacement is.
-//! Pure; times are the process's age, which cannot jump.
+//! A *visit* is a signed `GET /health` of the edge; requests of `check-memory` are recognized by their user agent and do not count.
+//! The usual interval between visits is learned from the visits themselves. An edge that never visited is not missed, and silence
+//! does not count while this process could not be visited, because it was stopped or its replacement gets the requests. Pure; times
+//! are the process's age, which cannot jump.
 
 mod notify;
 #[cfg(not(feature = "webhook"))]
@@ -20,130 +20,131 @@ pub(crate) use notify::{EdgeLiveness, EdgeVisits};
 
 use crate::config::EdgeSilence;
 
-/// Visits closer together than this are one: the edge may come from several regions in the same tick.
-const TOGETHER: Duration = Duration::from_secs(30);
+/// Visits closer together than this count as one: the edge may probe from several regions in the same tick.
+const SAME_VISIT: Duration = Duration::from_secs(30);
 
-/// Gaps between visits that are remembered.
-const REMEMBERED: usize = 9;
+/// Number of gaps between visits that are kept.
+const MAX_GAPS: usize = 9;
 
-/// Gaps that it takes to say how often visits come.
-const ENOUGH: usize = 3;
+/// Number of gaps that the usual interval is learned from at least.
+const MIN_GAPS: usize = 3;
 
-/// So many intervals without a visit are a silence: a cron tick may be late or missing.
-const INTERVALS: u32 = 3;
+/// Number of intervals without a visit that are a silence: one cron tick may be late or missing.
+const MISSED_INTERVALS: u32 = 3;
 
-/// The shortest silence that is told of, where its length is learned.
-const SHORTEST: Duration = Duration::from_secs(180);
+/// Shortest silence that is reported if the interval is learned.
+const MIN_SILENCE: Duration = Duration::from_secs(180);
 
-/// The longest interval that is learned: what a monitor of the edge may have.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// Longest interval that is learned, which is the longest that a monitor can have.
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
-/// Time between two looks beyond which this process was not running: the sampler looks once a minute at least.
-const STOPPED: Duration = Duration::from_secs(120);
+/// A longer time between two checks means that this process was stopped: the sampler checks at least once a minute.
+const NOT_RUNNING: Duration = Duration::from_secs(120);
 
-/// What is known of the edge's visits.
+/// Tracks the edge's visits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct VisitTracker {
-    /// The visit that the next gap is measured from.
+    /// The visit from which the next gap is measured.
     counted: Option<Duration>,
     /// The latest visit.
     last: Option<Duration>,
     /// Gaps between visits, oldest first.
     gaps: Vec<Duration>,
-    /// The last visit before the silence that was told of, while that lasts.
+    /// The last visit before the reported silence, while it lasts.
     silent_since: Option<Duration>,
-    looked: Duration,
-    /// From when on this process runs without a break.
+    /// When silence was checked last.
+    checked: Duration,
+    /// Since when this process has been running without a break.
     running: Duration,
 }
 
-/// What is worth telling.
+/// A change of the edge's liveness that is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LivenessChange {
-    /// The edge should have come.
+    /// The next visit is overdue.
     Silent {
-        /// Its last visit.
+        /// The last visit.
         since: Duration,
-        /// How often it came before, where that was learned.
-        every: Option<Duration>,
+        /// The usual interval between visits, if it is known.
+        interval: Option<Duration>,
     },
-    /// It came again.
-    Back {
-        /// Its last visit before the silence.
+    /// The edge visits again.
+    Returned {
+        /// The last visit before the silence.
         since: Duration,
-        /// Its first visit after it.
+        /// The first visit after the silence.
         at: Duration,
     },
 }
 
 impl VisitTracker {
-    /// Notes a visit.
-    pub(crate) fn visit(&mut self, now: Duration) {
+    /// Records a visit.
+    pub(crate) fn record_visit(&mut self, now: Duration) {
         self.last = Some(now);
         match self.counted {
-            Some(counted) if now.saturating_sub(counted) < TOGETHER => return,
+            Some(counted) if now.saturating_sub(counted) < SAME_VISIT => return,
             Some(counted) => {
-                if self.gaps.len() == REMEMBERED {
+                if self.gaps.len() == MAX_GAPS {
                     self.gaps.remove(0);
                 }
-                self.gaps.push(now.saturating_sub(counted).min(LONGEST));
+                self.gaps.push(now.saturating_sub(counted).min(MAX_INTERVAL));
             }
             None => {}
         }
         self.counted = Some(now);
     }
 
-    /// Looks whether the edge is silent, or was. `reachable` is whether visits would come to this process at all.
-    pub(crate) fn look(
+    /// Returns the change if the edge has fallen silent or has returned. `reachable` is whether visits would reach this process at all.
+    pub(crate) fn check_silence(
         &mut self,
         now: Duration,
         reachable: bool,
         patience: EdgeSilence,
     ) -> Option<LivenessChange> {
-        if now.saturating_sub(self.looked) > STOPPED {
+        if now.saturating_sub(self.checked) > NOT_RUNNING {
             self.running = now;
         }
-        self.looked = now;
+        self.checked = now;
         let last = self.last?;
         if let Some(since) = self.silent_since {
             if last == since {
                 return None;
             }
             self.silent_since = None;
-            return Some(LivenessChange::Back { since, at: last });
+            return Some(LivenessChange::Returned { since, at: last });
         }
-        let allowed = self.allowed(patience)?;
-        if !reachable || now.saturating_sub(last.max(self.running)) < allowed {
+        let allowed_silence = self.allowed_silence(patience)?;
+        if !reachable || now.saturating_sub(last.max(self.running)) < allowed_silence {
             return None;
         }
         self.silent_since = Some(last);
-        Some(LivenessChange::Silent { since: last, every: self.every() })
+        Some(LivenessChange::Silent { since: last, interval: self.interval() })
     }
 
-    /// The latest visit.
+    /// Returns the latest visit.
     pub(crate) fn last(&self) -> Option<Duration> {
         self.last
     }
 
-    /// Whether a silence was told of that still lasts.
+    /// Whether a reported silence still lasts.
     pub(crate) fn is_silent(&self) -> bool {
         self.silent_since.is_some()
     }
 
-    /// How long it may be silent; `None` as long as that is not known.
-    fn allowed(&self, patience: EdgeSilence) -> Option<Duration> {
+    /// Returns the longest time without a visit that is not reported; `None` while it is not known.
+    fn allowed_silence(&self, patience: EdgeSilence) -> Option<Duration> {
         match patience {
             EdgeSilence::Off => None,
             EdgeSilence::After(silence) => Some(silence),
-            EdgeSilence::Auto => Some((self.every()? * INTERVALS).max(SHORTEST)),
+            EdgeSilence::Auto => Some((self.interval()? * MISSED_INTERVALS).max(MIN_SILENCE)),
         }
     }
 
-    /// How often it comes: the median of the gaps, which a tick that was missed or doubled does not move.
-    fn every(&self) -> Option<Duration> {
+    /// Returns the usual interval between visits: the median of the gaps, which a missed or doubled tick does not change.
+    fn interval(&self) -> Option<Duration> {
         let mut gaps = self.gaps.clone();
         gaps.sort_unstable();
-        gaps.get(gaps.len() / 2).copied().filter(|_| gaps.len() >= ENOUGH)
+        gaps.get(gaps.len() / 2).copied().filter(|_| gaps.len() >= MIN_GAPS)
     }
 }
 

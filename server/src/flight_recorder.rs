@@ -1,15 +1,14 @@
-//! The flight recorder: what a process was doing when it ended, in a file that outlives it.
+//! The flight recorder: the last state of a process, in a file that outlives it.
 //!
-//! The file is mapped into memory, so that writing is storing, and whatever was stored is the kernel's to keep when the
-//! process is killed. It has one fixed size, is never grown, and each record carries a checksum: one that was cut in
-//! half by the end is recognised and passed over. A power loss can take what the kernel had not written back yet, about
-//! the last half minute.
+//! The file is mapped into memory, so a write is a store, and the kernel keeps what was stored when the process is killed. The file
+//! has a fixed size and is never grown. Each record has a checksum, so a record that the exit cut in half is recognized and skipped.
+//! A power loss can lose what the kernel had not written back yet, about the last half minute.
 //!
-//! The layout is heapbeat's own, not a serialization format's: a record must be written by plain stores into a fixed place,
-//! without an allocation, on the sampler's way and inside a panic, and be readable after a write that was cut in half. Only
-//! the payloads that are rare (header, notes, events) are JSON.
+//! The layout is heapbeat's own, not that of a serialization format: a record must be written by plain stores into a fixed place,
+//! without an allocation, on the sampler's thread and inside a panic, and must be readable after a partial write. Only the rare
+//! payloads (header, notes, events) are JSON.
 //!
-//! Only a supervised process records. In every other one the functions here do nothing.
+//! Only a supervised process records. In any other process the functions here do nothing.
 
 mod directory;
 mod layout;
@@ -39,7 +38,7 @@ pub(crate) use writer::FlightRecorder;
 
 static RECORDER: OnceLock<FlightRecorder> = OnceLock::new();
 
-/// Who records.
+/// The instance that records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordingHeader {
     pub(crate) instance: InstanceId,
@@ -49,7 +48,7 @@ pub(crate) struct RecordingHeader {
     pub(crate) boot: String,
 }
 
-/// Something that happened once.
+/// A note about something that happens once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordedNote {
     pub(crate) at: UnixMillis,
@@ -58,60 +57,59 @@ pub(crate) struct RecordedNote {
     pub(crate) stack: String,
 }
 
-/// Records from now on into the file at `path`, which a [`RecorderDirectory`] made.
-pub(crate) fn begin(path: &Path, head: &RecordingHeader) -> io::Result<()> {
-    RECORDER.set(recorder(path, head)?).map_err(|_| io::Error::other("this process records already"))
+/// Starts to record into the file at `path`, which a [`RecorderDirectory`] created.
+pub(crate) fn start(path: &Path, header: &RecordingHeader) -> io::Result<()> {
+    RECORDER.set(open_recorder(path, header)?).map_err(|_| io::Error::other("this process records already"))
 }
 
-/// What records into the file at `path` for somebody else, who does not do so himself.
-pub(crate) fn recorder(path: &Path, head: &RecordingHeader) -> io::Result<FlightRecorder> {
+/// Opens a recorder on the file at `path` on behalf of another process.
+pub(crate) fn open_recorder(path: &Path, header: &RecordingHeader) -> io::Result<FlightRecorder> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    FlightRecorder::begin(&file, head)
+    FlightRecorder::create(&file, header)
 }
 
-/// A look at memory, and where it went in the history.
-pub(crate) fn sample(sample: &Sample, seat: SampleSlot, pressure: Pressure, limit: Bytes) {
-    with(|recorder| recorder.sample(sample, seat, pressure, limit));
+/// Records a sample and its slot in the history.
+pub(crate) fn record_sample(sample: &Sample, slot: SampleSlot, pressure: Pressure, limit: Bytes) {
+    with(|recorder| recorder.sample(sample, slot, pressure, limit));
 }
 
-/// Something happened.
-pub(crate) fn event(event: &Event) {
+/// Records an event.
+pub(crate) fn record_event(event: &Event) {
     with(|recorder| recorder.event(event));
 }
 
-/// The process was asked to stop.
-pub(crate) fn stopping(at: UnixMillis, by: &str) {
+/// Records that the process was asked to stop.
+pub(crate) fn record_stop(at: UnixMillis, by: &str) {
     with(|recorder| {
         recorder.note(layout::STOP, &RecordedNote { at, text: by.to_owned(), stack: String::new() });
     });
 }
 
-/// Everything is done; what follows is the end.
-pub(crate) fn finished(at: UnixMillis) {
+/// Records that the process has finished its work and is about to exit.
+pub(crate) fn record_finished(at: UnixMillis) {
     with(|recorder| recorder.note(layout::FINISHED, &RecordedNote { at, ..RecordedNote::default() }));
 }
 
-/// The process dies of this panic.
-pub(crate) fn panicked(note: &RecordedNote) {
+/// Records the panic that ends the process.
+pub(crate) fn record_panic(note: &RecordedNote) {
     with(|recorder| recorder.note(layout::PANIC, note));
 }
 
-/// The process was found hanging, doing this.
-pub(crate) fn hung(note: &RecordedNote) {
+/// Records the state of a process that hangs.
+pub(crate) fn record_hang(note: &RecordedNote) {
     with(|recorder| recorder.note(layout::HANG, note));
 }
 
-/// Records that a request of a route begins. `route` is the route's number, below [`MAX_ROUTES`]; its label is asked for
-/// once.
+/// Records that a request of a route starts. `route` is the route's number, below [`MAX_ROUTES`]; `label` is called once per route.
 #[inline]
-pub(crate) fn entered(route: usize, label: impl FnOnce() -> &'static str) {
-    with(|recorder| recorder.enter(route, label));
+pub(crate) fn request_started(route: usize, label: impl FnOnce() -> &'static str) {
+    with(|recorder| recorder.request_started(route, label));
 }
 
-/// A request of a route is over.
+/// Records that a request of a route has ended.
 #[inline]
-pub(crate) fn left(tag: usize) {
-    with(|recorder| recorder.leave(tag));
+pub(crate) fn request_ended(tag: usize) {
+    with(|recorder| recorder.request_ended(tag));
 }
 
 #[inline]
@@ -121,7 +119,7 @@ fn with(record: impl FnOnce(&FlightRecorder)) {
     }
 }
 
-/// The kernel's id of this boot; empty where it does not tell.
+/// Returns the kernel's id of this boot; empty if it is not available.
 pub(crate) fn boot_id() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()

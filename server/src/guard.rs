@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 
-use crate::attribution::{AttributeLayer, Budget, set_sampling, take_always};
+use crate::attribution::{AttributeLayer, Budget, record_all_stacks, set_sampling};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dependency::{Dependencies, Dependency};
@@ -209,7 +209,7 @@ impl GuardBuilder {
             set_sampling(None);
         }
         if config.heap_profile {
-            take_always();
+            record_all_stacks();
         }
         let clock = Clock::of_this_process();
         let probe = Arc::<RuntimeProbe>::default();

@@ -1,8 +1,8 @@
-//! `GET /debug/heap`: which lines of code hold the memory, as a profile for `pprof`.
+//! Heap profiles for `pprof`: `GET /debug/heap` shows which lines of code hold memory.
 //!
-//! It is made from the samples that attribution keeps anyway, told apart by call stack as well as by route. Stacks are
-//! only taken when somebody asked for them, at start or for a window of time. Addresses become names when a profile is
-//! made, on a thread for such work, and what had to be read of the program's file for that is let go afterwards.
+//! A profile is built from the samples of attribution, by call stack and route. Stacks are recorded only if that was requested, at
+//! start or for a time window. Addresses are resolved to names when a profile is built, on a blocking thread; the debug information
+//! read for that is released afterwards.
 
 #[cfg(feature = "heap-profile")]
 mod pprof;
@@ -14,22 +14,22 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 
 #[cfg(feature = "heap-profile")]
-use crate::attribution::{StackId, held};
-use crate::attribution::{Window, always_taken, sampling};
+use crate::attribution::{StackId, heap_by_stack};
+use crate::attribution::{StackWindow, all_stacks_recorded, sampling};
 
-/// Shortest and longest window.
+/// Range of the window, in seconds.
 const WINDOW: std::ops::RangeInclusive<u64> = 1..=300;
 
-/// What somebody asks for.
+/// The requested kind of profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProfileRequest {
-    /// All that is held now.
+    /// All memory that is held now.
     Now,
-    /// What is allocated within so many seconds and still held at their end.
+    /// Memory that is allocated within a window of so many seconds and still held at its end.
     Within(Duration),
 }
 
-/// Why there is no profile.
+/// Why no profile can be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProfileError {
     #[error("this program was built without the feature `heap-profile` of the crate heapbeat")]
@@ -37,12 +37,12 @@ pub(crate) enum ProfileError {
     #[error("`seconds` is a whole number from 1 to 300")]
     Seconds,
     #[error(
-        "call stacks are not taken at present: ask with ?seconds=30, or start with HEAPBEAT_HEAP_PROFILE=on"
+        "call stacks are not being recorded: request a window with ?seconds=30, or start with HEAPBEAT_HEAP_PROFILE=on"
     )]
     Off,
-    #[error("memory is short, and looking names up takes some: come back when it is below the purge mark")]
+    #[error("resolving names takes memory, which is above the purge threshold; try again when it is below")]
     Short,
-    #[error("a profile is being made already; come back when it is done")]
+    #[error("another profile is being built; try again when it is done")]
     Busy,
     #[error(
         "allocations are not sampled: heapbeat::Allocator is not the global allocator, or sampling is switched off"
@@ -51,8 +51,8 @@ pub(crate) enum ProfileError {
 }
 
 impl ProfileRequest {
-    /// `?seconds=30`, or none.
-    pub(crate) fn of(query: Option<&str>) -> Result<Self, ProfileError> {
+    /// Parses a query such as `seconds=30`, or none.
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ProfileError> {
         let mut pairs = query.unwrap_or_default().split('&');
         let Some(text) = pairs.find_map(|pair| pair.strip_prefix("seconds=")) else {
             return Ok(ProfileRequest::Now);
@@ -63,59 +63,59 @@ impl ProfileRequest {
     }
 }
 
-/// A profile that can be made: the window is open, if one was wished for.
+/// A profile in progress: its window is open, if one was requested.
 #[derive(Debug)]
-pub(crate) struct ProfileOptions {
-    window: Option<(Window, Duration)>,
+pub(crate) struct HeapProfiler {
+    window: Option<(StackWindow, Duration)>,
 }
 
-impl ProfileOptions {
-    /// Begins, if it can be done.
-    pub(crate) fn open(wish: ProfileRequest) -> Result<Self, ProfileError> {
+impl HeapProfiler {
+    /// Opens the window, or returns why no profile can be built.
+    pub(crate) fn open(request: ProfileRequest) -> Result<Self, ProfileError> {
         if !cfg!(feature = "heap-profile") {
             return Err(ProfileError::NotBuilt);
         }
         if sampling().is_none() || crate::attribution::sampling_counts().taken == 0 {
             return Err(ProfileError::NoSamples);
         }
-        match wish {
-            ProfileRequest::Now if always_taken() => Ok(ProfileOptions { window: None }),
+        match request {
+            ProfileRequest::Now if all_stacks_recorded() => Ok(HeapProfiler { window: None }),
             ProfileRequest::Now => Err(ProfileError::Off),
             ProfileRequest::Within(time) => {
-                Ok(ProfileOptions { window: Some((Window::open().ok_or(ProfileError::Busy)?, time)) })
+                Ok(HeapProfiler { window: Some((StackWindow::open().ok_or(ProfileError::Busy)?, time)) })
             }
         }
     }
 
-    /// How long to wait before it is made.
-    pub(crate) fn wait(&self) -> Duration {
+    /// Returns the length of the window; zero without one.
+    pub(crate) fn window(&self) -> Duration {
         self.window.as_ref().map_or(Duration::ZERO, |(_, time)| *time)
     }
 
-    /// Without the feature no profile can be opened, so none is made.
+    /// Without the feature `open` fails, so this is never called.
     #[cfg(not(feature = "heap-profile"))]
-    pub(crate) fn make(self, _now: UnixMillis, _waited: Duration) -> Vec<u8> {
+    pub(crate) fn build_profile(self, _now: UnixMillis, _waited: Duration) -> Vec<u8> {
         drop(self);
         Vec::new()
     }
 
-    /// Makes the profile. Takes up to seconds, and memory for the names meanwhile: `docs/finding-a-leak.md` has figures.
+    /// Builds the profile. This takes up to seconds, and memory for the names; see the figures in `docs/finding-a-leak.md`.
     #[cfg(feature = "heap-profile")]
-    pub(crate) fn make(self, now: UnixMillis, waited: Duration) -> Vec<u8> {
-        let held = held(self.window.as_ref().map(|(window, _)| window.period()));
+    pub(crate) fn build_profile(self, now: UnixMillis, waited: Duration) -> Vec<u8> {
+        let heap_by_stack = heap_by_stack(self.window.as_ref().map(|(window, _)| window.period()));
         let comment = match self.window {
             Some(_) => "allocated within the window and held at its end",
-            None => "all that is held",
+            None => "all memory that is held",
         };
-        // Stacks need not be taken while names are looked up.
+        // Closes the window: stacks need not be recorded while names are resolved.
         drop(self);
         let mut profile = pprof::ProfileBuilder::default();
         let symbols = symbols::Symbols::new();
-        let mut all: Vec<_> = held.into_iter().collect();
+        let mut all: Vec<_> = heap_by_stack.into_iter().collect();
         all.sort_unstable_by(|a, b| b.1.bytes.cmp(&a.1.bytes).then(a.0.1.cmp(b.0.1)));
-        for ((stack, route), held) in all {
+        for ((stack, route), heap_by_stack) in all {
             let locations = locations(&mut profile, &symbols, stack);
-            profile.add_sample(locations, [held.samples, held.bytes], ("route", route));
+            profile.add_sample(locations, [heap_by_stack.samples, heap_by_stack.bytes], ("route", route));
         }
         let program = std::env::current_exe().unwrap_or_default().to_string_lossy().into_owned();
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -136,7 +136,7 @@ fn locations(profile: &mut pprof::ProfileBuilder, symbols: &symbols::Symbols, st
     let frames = stack.frames();
     if frames.is_empty() {
         let unknown =
-            || vec![pprof::SourceLine { function: "(no call stack was taken)".into(), ..Default::default() }];
+            || vec![pprof::SourceLine { function: "(no call stack recorded)".into(), ..Default::default() }];
         return vec![profile.location(0, unknown)];
     }
     let shown = frames.into_iter().filter(|address| !symbols.lines(*address).is_empty());

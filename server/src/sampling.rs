@@ -1,8 +1,7 @@
-//! One look at memory from every side that has something to say.
+//! Readings of memory from all sources.
 //!
-//! The kernel says what the process holds, jemalloc what the application asked for, the cgroup what is counted
-//! against the limit. A source that is missing is normal (macOS, gVisor, a hidden /proc): its figures are `None`, and
-//! [`Sources::missing`] says so once.
+//! The kernel counts what the process holds, jemalloc what the application has allocated, the cgroup what is charged against the
+//! limit. A missing source is normal (macOS, gVisor, a hidden /proc): its figures are `None`, and [`Sources::missing`] names it.
 
 mod cgroup;
 mod file;
@@ -32,28 +31,28 @@ use lateness::{Lateness, RuntimeProbe};
 /// Everything read at one instant, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Reading {
-    /// When.
+    /// When it was read.
     pub now: Now,
     /// CPU time of the process so far.
     pub cpu: Duration,
-    /// What the kernel says of the process.
+    /// Memory of the process, from the kernel.
     pub process: Option<ProcessMemory>,
-    /// What jemalloc says.
+    /// Memory of the allocator.
     pub heap: Option<HeapMemory>,
-    /// What the cgroup says.
+    /// Memory of the cgroup.
     pub cgroup: Option<CgroupMemory>,
-    /// How much memory there is to use.
+    /// The memory limit.
     pub limit: Limit,
-    /// How long the machine's tasks waited for memory.
+    /// Memory pressure of the machine.
     pub stall: Option<Stall>,
-    /// How late a task of the async runtime ran, at worst within the last minute.
+    /// Worst lateness of a task of the async runtime within the last minute.
     pub runtime_late: Option<Duration>,
 }
 
 impl Reading {
-    /// What the guard judges. Where the limit is the cgroup's it is what the cgroup counts against it, without the
-    /// file cache that the kernel would drop first. A limit of this process's own is compared with this process
-    /// alone: its cgroup may be a whole machine full of others.
+    /// Returns the memory that pressure is derived from. If the limit is the cgroup's, it is the memory charged to the cgroup without
+    /// the file cache that the kernel would drop first. Any other limit is compared with this process alone, as its cgroup may
+    /// contain many other processes.
     pub fn working_set(&self) -> Bytes {
         match (self.limit.origin, self.cgroup) {
             (LimitOrigin::Cgroup, Some(cgroup)) => cgroup.working_set(),
@@ -61,13 +60,13 @@ impl Reading {
         }
     }
 
-    /// Resident set of the process; without a kernel that tells, what jemalloc has resident.
+    /// Returns the resident set of the process, or jemalloc's resident memory if the kernel does not tell.
     pub fn rss(&self) -> Bytes {
         let heap = || self.heap.map_or(Bytes::ZERO, |heap| heap.resident);
         self.process.map_or_else(heap, |process| process.rss)
     }
 
-    /// The figures that are kept and sent.
+    /// Returns the figures that are stored and reported.
     pub fn sample(&self) -> Sample {
         let heap = self.heap.unwrap_or_default();
         Sample {
@@ -81,7 +80,7 @@ impl Reading {
     }
 }
 
-/// Where readings come from. Files stay open and counters stay looked up between readings.
+/// The sources of readings. Files stay open and jemalloc's names stay resolved between readings.
 #[derive(Debug)]
 pub struct Sources {
     process: Option<Process>,
@@ -94,7 +93,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Everything that this process can read about itself, and the limit that it was told, if any.
+    /// Opens all sources that this process can read about itself; `configured` is the configured limit.
     pub fn of_this_process(configured: Option<Bytes>) -> Self {
         Sources {
             process: Process::this(),
@@ -107,12 +106,12 @@ impl Sources {
         }
     }
 
-    /// Also listens to the async runtime.
+    /// Adds the lateness of the async runtime.
     pub(crate) fn with_probe(self, probe: Arc<RuntimeProbe>) -> Self {
         Sources { lateness: Some(Lateness::new(probe)), ..self }
     }
 
-    /// Reads everything.
+    /// Reads all sources.
     pub fn read(&mut self, now: Now) -> Reading {
         let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
         Reading {
@@ -127,22 +126,22 @@ impl Sources {
         }
     }
 
-    /// What cannot be read here, in words.
+    /// Describes each source that cannot be read here.
     pub fn missing(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();
         if self.process.is_none() {
-            missing.push("/proc/self/status: rss is jemalloc's resident memory instead");
+            missing.push("/proc/self/status cannot be read: rss is jemalloc's resident memory instead");
         }
         if self.heap.is_none() {
             missing.push("jemalloc is not the global allocator: heapUsed and heapTotal are 0; add `#[global_allocator] static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;`");
         }
         if self.cgroup.is_none() {
             missing.push(
-                "no memory cgroup: the limit is the machine's memory or what HEAPBEAT_MEMORY_LIMIT says",
+                "there is no memory cgroup: the limit is the machine's memory or HEAPBEAT_MEMORY_LIMIT",
             );
         }
         if self.stall.is_none() {
-            missing.push("/proc/pressure/memory: how long tasks wait for memory is not known");
+            missing.push("/proc/pressure/memory cannot be read: memory pressure is unknown");
         }
         missing
     }
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_judged_belongs_to_what_is_limited() {
+    fn the_working_set_belongs_to_the_owner_of_the_limit() {
         let cgroup =
             Some(CgroupMemory { usage: Bytes(400), inactive_file: Bytes(150), ..CgroupMemory::default() });
         let cases = [
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_kernel_that_tells_rss_is_the_heaps() {
+    fn without_proc_rss_is_the_heaps_resident_memory() {
         let blind = Reading { process: None, ..reading(LimitOrigin::Physical, None) };
         assert_eq!(blind.rss(), Bytes(70));
         assert_eq!(Reading::default().rss(), Bytes::ZERO);

@@ -69,8 +69,8 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     rules.enforced = enforced();
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     // A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.
-    let shelf = RecorderDirectory::open(&place(config, "", if config.port == 0 { 0 } else { port }));
-    let supervisor = event_loop::Supervisor::new(rules, listeners, shelf, version)
+    let recorders = RecorderDirectory::open(&place(config, "", if config.port == 0 { 0 } else { port }));
+    let supervisor = event_loop::Supervisor::new(rules, listeners, recorders, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
     std::process::exit(i32::from(code));
@@ -108,8 +108,8 @@ pub fn guard(config: &Config, guarded: &ExternalProgram, ports: Ports) -> Result
     let system = |error| Error::System("supervise", error);
     let program = Program::guest(&guarded.command, variables).map_err(system)?;
     let guest = ExternalStatus::new(ProgramMonitor::new(guarded.clone())?, guarded.limit, side);
-    let shelf = RecorderDirectory::open(&place(config, "side-", ports.side.unwrap_or(0)));
-    let supervisor = event_loop::Supervisor::new(rules, listeners, shelf, "").map_err(system)?;
+    let recorders = RecorderDirectory::open(&place(config, "side-", ports.side.unwrap_or(0)));
+    let supervisor = event_loop::Supervisor::new(rules, listeners, recorders, "").map_err(system)?;
     Ok(supervisor.of_guest(program, guest).run())
 }
 
@@ -190,7 +190,7 @@ pub(crate) fn record(instance: &Instance) {
         started: instance.started,
         boot: flight_recorder::boot_id(),
     };
-    if let Err(error) = flight_recorder::begin(Path::new(&path), &head) {
+    if let Err(error) = flight_recorder::start(Path::new(&path), &head) {
         tracing::warn!("no flight recorder: {error}; only the exit status will tell how this process ended");
     }
 }

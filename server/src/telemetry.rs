@@ -18,7 +18,7 @@ use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::{LastSamples, PressureState};
 use heapbeat_shared::{Bytes, Cursor, Exit, Pressure, UnixMillis};
 
-use crate::attribution::Observer;
+use crate::attribution::RouteObserver;
 use crate::clock::Clock;
 use crate::flight_recorder;
 use crate::flight_recorder::PreviousRuns;
@@ -65,7 +65,7 @@ struct RecordedState {
 /// The marks of attribution.
 #[derive(Debug)]
 struct RouteGrowth {
-    observer: Observer,
+    observer: RouteObserver,
     /// Age of the process at which the next mark is due.
     due: Duration,
 }
@@ -93,7 +93,7 @@ impl Telemetry {
                 purges: PurgeTotals::default(),
             }),
             forecaster: Mutex::new(Forecaster::new()),
-            routes: Mutex::new(RouteGrowth { observer: Observer::new(MARK_EVERY), due: Duration::ZERO }),
+            routes: Mutex::new(RouteGrowth { observer: RouteObserver::new(MARK_EVERY), due: Duration::ZERO }),
             instance,
         };
         recorder.journal.note(recorder.instance.started, EventKind::Started);
@@ -113,19 +113,19 @@ impl Telemetry {
 
     /// Notes that the process was asked to stop, in words and in one word.
     pub(crate) fn stopping(&self, words: &str, by: &str) {
-        flight_recorder::stopping(self.clock.now().wall, words);
+        flight_recorder::record_stop(self.clock.now().wall, words);
         self.note(EventKind::Stop { by: by.to_owned() });
     }
 
     /// Notes that everything is done.
     pub(crate) fn finished(&self) {
-        flight_recorder::finished(self.clock.now().wall);
+        flight_recorder::record_finished(self.clock.now().wall);
     }
 
     /// Notes that something happened just now.
     pub(crate) fn note(&self, kind: EventKind) {
         let at = self.clock.now().wall;
-        flight_recorder::event(&Event { at, kind: kind.clone() });
+        flight_recorder::record_event(&Event { at, kind: kind.clone() });
         self.journal.note(at, kind);
     }
 
@@ -145,19 +145,19 @@ impl Telemetry {
     /// Keeps a reading and where memory stood at it.
     pub(crate) fn keep(&self, reading: &Reading, pressure: Pressure, shed: ShedShare) {
         let sample = reading.sample();
-        let seat = {
+        let slot = {
             let mut kept = locked(&self.kept);
             let from = kept.standing.level;
             kept.standing.shed = shed.thousandths();
             if from != pressure {
                 kept.standing = PressureState { level: pressure, since: sample.at, shed: shed.thousandths() };
                 let changed = EventKind::Pressure { from, to: pressure, memory: sample.working_set };
-                flight_recorder::event(&Event { at: sample.at, kind: changed.clone() });
+                flight_recorder::record_event(&Event { at: sample.at, kind: changed.clone() });
                 self.journal.note(sample.at, changed);
             }
             kept.history.record(sample)
         };
-        flight_recorder::sample(&sample, seat, pressure, reading.limit.bytes);
+        flight_recorder::record_sample(&sample, slot, pressure, reading.limit.bytes);
         // Who holds the lock is taking a snapshot, which is a mark as well.
         let mut routes = match self.routes.try_lock() {
             Ok(routes) => routes,
@@ -166,7 +166,7 @@ impl Telemetry {
         };
         if reading.now.age >= routes.due {
             routes.due = reading.now.age + MARK_EVERY;
-            routes.observer.mark(reading.now.age);
+            routes.observer.record_mark(reading.now.age);
         }
     }
 

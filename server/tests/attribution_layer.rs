@@ -12,8 +12,8 @@ use axum::extract::MatchedPath;
 use axum::routing::{any, get};
 use axum::{Router, response::Response};
 use heapbeat::attribution::{
-    AttributeLayer, Budget, MeanDistance, Observer, OverBudget, RouteMemory, carry, carry_fn, check_budget,
-    set_sampling,
+    AttributeLayer, Budget, MeanDistance, OverBudget, RouteMemory, RouteObserver, check_budget, propagate,
+    propagate_fn, set_sampling,
 };
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -28,7 +28,7 @@ const MB: usize = 1 << 20;
 const OWN: u64 = 8 << 10;
 
 fn figures(label: &str) -> RouteMemory {
-    let all = Observer::default().snapshot(Duration::ZERO);
+    let all = RouteObserver::default().snapshot(Duration::ZERO);
     all.routes.into_iter().find(|route| route.route == label).unwrap_or_else(|| panic!("no route {label}"))
 }
 
@@ -149,9 +149,9 @@ async fn a_panic_leaves_the_thread_untagged_and_the_books_right() {
     assert!(close(before.churn_bytes, MB), "{before:?}");
     // This runtime has one thread: what it allocates now is nobody's, and what it carries has no name.
     let held = vec![1_u8; 64 * MB];
-    tokio::spawn(carry(async { burn(MB) })).await.unwrap();
+    tokio::spawn(propagate(async { burn(MB) })).await.unwrap();
     let after = figures("GET /layer/panic");
-    assert_eq!((after.churn_bytes, after.carried_bytes), (before.churn_bytes, 0));
+    assert_eq!((after.churn_bytes, after.propagated_bytes), (before.churn_bytes, 0));
     assert!(after.live_bytes < 8 << 20, "{after:?}");
     drop(held);
 }
@@ -184,28 +184,29 @@ async fn tasks_and_threads_that_carry_the_tag_are_the_routes_and_others_are_not(
         KEPT.lock().unwrap().push(kept);
     }
     async fn handler() {
-        let task = tokio::spawn(carry(async {
+        let task = tokio::spawn(propagate(async {
             tokio::task::yield_now().await;
             keep(32 * MB);
         }));
-        let blocking = tokio::task::spawn_blocking(carry_fn(|| keep(64 * MB)));
-        // A child of a task that carries may carry on.
-        let nested = tokio::spawn(carry(async { tokio::spawn(carry(async { keep(16 * MB) })).await }));
+        let blocking = tokio::task::spawn_blocking(propagate_fn(|| keep(64 * MB)));
+        // A child of a task that propagates its route may do so as well.
+        let nested =
+            tokio::spawn(propagate(async { tokio::spawn(propagate(async { keep(16 * MB) })).await }));
         let stranger = tokio::spawn(async { keep(128 * MB) });
         task.await.unwrap();
         blocking.await.unwrap();
         nested.await.unwrap().unwrap();
         stranger.await.unwrap();
     }
-    let app = Router::new().route("/layer/carry", get(handler)).layer(AttributeLayer::new());
-    ask(&app, "/layer/carry").await;
-    let route = figures("GET /layer/carry");
-    assert!(close(route.carried_bytes, 112 * MB), "{route:?}");
+    let app = Router::new().route("/layer/propagate", get(handler)).layer(AttributeLayer::new());
+    ask(&app, "/layer/propagate").await;
+    let route = figures("GET /layer/propagate");
+    assert!(close(route.propagated_bytes, 112 * MB), "{route:?}");
     assert!(route.churn_bytes < OWN, "{route:?}");
     // Objects far larger than the distance are all sampled, and estimated without error.
     assert!((route.live_bytes as f64 / (112 * MB) as f64 - 1.0).abs() < 0.02, "{route:?}");
     std::thread::spawn(|| KEPT.lock().unwrap().clear()).join().unwrap();
-    assert!(figures("GET /layer/carry").live_bytes < 2 << 20);
+    assert!(figures("GET /layer/propagate").live_bytes < 2 << 20);
 }
 
 #[tokio::test]
@@ -223,7 +224,7 @@ async fn labels_are_patterns_and_never_what_was_asked_for() {
     assert_eq!(figures("* /layer/any/{id}").requests, 50);
     assert!(figures("(unmatched)").requests >= 50);
     let labels: Vec<&str> =
-        Observer::default().snapshot(Duration::ZERO).routes.iter().map(|route| route.route).collect();
+        RouteObserver::default().snapshot(Duration::ZERO).routes.iter().map(|route| route.route).collect();
     assert!(!labels.iter().any(|label| label.contains("no-such") || label.contains('X')), "{labels:?}");
 }
 

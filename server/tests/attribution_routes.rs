@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use heapbeat::attribution::{
-    AttributeLayer, MeanDistance, Observer, RouteMemory, Snapshot, sampling_counts, set_sampling,
+    AttributeLayer, MeanDistance, RouteMemory, RouteObserver, Snapshot, sampling_counts, set_sampling,
 };
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -206,7 +206,7 @@ fn churn_is_within_2_percent_and_live_bytes_within_10() {
         [32, 30, 36, 28, 50].iter().zip(0..).map(|(n, at)| bench.requests_for(at, n * MB)).collect();
     runtime().block_on(bench.drive(&requests));
     bench.settle();
-    let snapshot = Observer::default().snapshot(Duration::ZERO);
+    let snapshot = RouteObserver::default().snapshot(Duration::ZERO);
     println!("route            requests   churn/request    off    live      off   stated");
     for (at, appetite) in bench.appetites.iter().enumerate() {
         let route = of(&snapshot, appetite.path);
@@ -229,7 +229,7 @@ fn churn_is_within_2_percent_and_live_bytes_within_10() {
     }
     assert_eq!(snapshot.sampling.dropped, 0);
     bench.clear();
-    let after = Observer::default().snapshot(Duration::ZERO);
+    let after = RouteObserver::default().snapshot(Duration::ZERO);
     for appetite in &bench.appetites {
         let left = of(&after, appetite.path).live_bytes;
         assert!(left < MB as u64, "{}: {left} bytes are left of nothing", appetite.path);
@@ -276,14 +276,14 @@ fn resized_objects_count_for_what_they_have_become() {
         let app = app.clone();
         let ask = async move { app.oneshot(Request::get(path).body(Body::empty()).unwrap()).await };
         runtime.block_on(async { tokio::spawn(ask).await }).unwrap().unwrap();
-        let route = Observer::default().snapshot(Duration::ZERO);
+        let route = RouteObserver::default().snapshot(Duration::ZERO);
         let route = of(&route, path);
         let error = off(route.live_bytes, count * sizes.last().unwrap());
         println!("{path:<24} {error:+.4}, stated {:.4}", route.live_error as f64 / route.live_bytes as f64);
         assert!(error.abs() < 0.10, "{path}: live bytes are off by {error}");
     }
     std::thread::spawn(|| KEPT.lock().unwrap().clear()).join().unwrap();
-    let after = Observer::default().snapshot(Duration::ZERO);
+    let after = RouteObserver::default().snapshot(Duration::ZERO);
     for (path, ..) in STEPS {
         assert!(of(&after, path).live_bytes < MB as u64, "{path}");
     }
@@ -308,7 +308,7 @@ fn the_leaking_route_is_named_first_50_times_of_50_and_errors_are_as_stated() {
     for round in 0..50_usize {
         let leaker = round % 5;
         let leak = (8 + (round * 7) % 9) * MB;
-        let mut observer = Observer::new(Duration::from_secs(20));
+        let mut observer = RouteObserver::new(Duration::from_secs(20));
         let mut snapshot = None;
         for mark in 0..5 {
             let requests: Vec<usize> = (0..5)

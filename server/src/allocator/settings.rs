@@ -1,20 +1,20 @@
-//! jemalloc's settings, compiled in: it reads them before `main`, and a variable would be forgotten.
+//! jemalloc's settings, compiled in because jemalloc reads them before `main`.
 //!
-//! As delivered, an idle jemalloc keeps its peak for ever, because only allocations drive its decay. A thread of its own
-//! makes memory go back within seconds of a peak. `_RJEM_MALLOC_CONF` in the environment still overrides each of
-//! these. What they cost and give is measured in `docs/configuration.md`.
+//! With its defaults, an idle jemalloc keeps the memory of its peak for ever, because only allocations drive its decay. With a
+//! background thread it returns the memory within seconds. `_RJEM_MALLOC_CONF` in the environment overrides each setting. Costs and
+//! effects are measured in `docs/configuration.md`.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char};
 
-/// - `background_thread`, `max_background_threads`: one thread returns unused pages while nobody allocates.
-/// - `dirty_decay_ms`, `muzzy_decay_ms`: unused pages go back over one second, and then at once for good.
+/// - `background_thread`, `max_background_threads`: one thread returns unused pages while the program is idle.
+/// - `dirty_decay_ms`, `muzzy_decay_ms`: unused pages are returned over one second, without a second stage.
 /// - `narenas`: few arenas, as each keeps unused pages of its own.
-/// - `tcache_max`: threads keep small objects at hand only; larger ones would sit there after a peak.
-/// - `thp`: no huge pages, as giving back a part of one splits it or does not happen.
+/// - `tcache_max`: threads cache small objects only; larger ones would stay in the cache after a peak.
+/// - `thp`: no huge pages, as returning a part of one splits it or fails.
 const SETTINGS: &CStr = c"background_thread:true,max_background_threads:1,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2,tcache_max:4096,thp:never";
 
-/// A C string that another language's code may read.
+/// A C string that foreign code may read.
 #[repr(transparent)]
 struct Settings(*const c_char);
 

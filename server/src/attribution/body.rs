@@ -1,4 +1,4 @@
-//! The body of an attributed response: polled, and dropped, in the name of its route.
+//! The body of an attributed response, polled and dropped under the tag of its route.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,14 +12,14 @@ use super::request_account::RequestAccount;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
-    /// A response body whose memory is booked to the route that answers.
+    /// A response body whose allocations are attributed to the route that responds.
     ///
-    /// When the request's budget is used up it ends with [`super::OverBudget`]: the connection breaks off, as a status
-    /// can no longer be sent.
+    /// If the request exceeds its budget, the body fails with [`super::OverBudget`] and the connection is closed, as the status
+    /// has been sent already.
     pub struct AttributedBody<B> {
         #[pin]
         inner: Option<B>,
-        instead: Option<Bytes>,
+        refusal_text: Option<Bytes>,
         account: RequestAccount,
     }
 
@@ -33,12 +33,12 @@ pin_project! {
 
 impl<B> AttributedBody<B> {
     pub(super) const fn new(inner: B, account: RequestAccount) -> Self {
-        Self { inner: Some(inner), instead: None, account }
+        Self { inner: Some(inner), refusal_text: None, account }
     }
 
-    /// What a request gets that was not answered.
+    /// Creates the body of a refusal.
     pub(super) const fn refusal(message: &'static str, account: RequestAccount) -> Self {
-        Self { inner: None, instead: Some(Bytes::from_static(message.as_bytes())), account }
+        Self { inner: None, refusal_text: Some(Bytes::from_static(message.as_bytes())), account }
     }
 }
 
@@ -57,7 +57,7 @@ where
         let mut this = self.project();
         let account = this.account;
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Ready(this.instead.take().map(|bytes| Ok(Frame::data(bytes))));
+            return Poll::Ready(this.refusal_text.take().map(|bytes| Ok(Frame::data(bytes))));
         };
         let polled = account.run(|| inner.poll_frame(context));
         if let Some(over) = account.check() {
@@ -71,11 +71,11 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().map_or(self.instead.is_none(), Body::is_end_stream)
+        self.inner.as_ref().map_or(self.refusal_text.is_none(), Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = || SizeHint::with_exact(self.instead.as_ref().map_or(0, |bytes| bytes.len() as u64));
+        let rest = || SizeHint::with_exact(self.refusal_text.as_ref().map_or(0, |bytes| bytes.len() as u64));
         self.inner.as_ref().map_or_else(rest, Body::size_hint)
     }
 }

@@ -1,8 +1,9 @@
-//! What a request may allocate before it is ended, so that one request does not take the process down.
+//! Memory budgets of requests: the bytes that a request may allocate before it is ended, so that one request cannot bring the
+//! process down.
 //!
-//! The budget is looked at between polls. It stops what grows from poll to poll: a body read without a limit, rows
-//! collected from a database, a loop that awaits. It cannot stop an allocation while it happens: a single huge one, or
-//! a long computation between two awaits, is seen when it is over. Such code can ask [`check_budget`] as it goes.
+//! The budget is checked between polls. It stops growth from poll to poll: a body read without a limit, rows collected from a
+//! database, a loop that awaits. It cannot stop a single huge allocation or a long computation between two awaits, which it notices
+//! only afterwards; such code can call [`check_budget`] itself.
 
 use http::StatusCode;
 
@@ -10,7 +11,7 @@ use super::allocation_counter;
 use super::live_bytes;
 use super::tag::Tag;
 
-/// Limits of one request. Without a limit, nothing is refused.
+/// Memory limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     pub(super) request: u64,
@@ -24,67 +25,66 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// No limit.
+    /// Returns a budget without limits.
     pub const fn unlimited() -> Self {
         Self { request: u64::MAX, route_holds: u64::MAX }
     }
 
-    /// A request ends when it has allocated more than `bytes` in all, freed or not.
+    /// Ends a request once it has allocated more than `bytes` in total, freed or not.
     ///
-    /// That counts a long stream by its length, although it holds little: give such a route a budget of its own.
+    /// A long stream counts by its length although it holds little; give such a route a budget of its own.
     #[must_use]
     pub const fn per_request(self, bytes: u64) -> Self {
         Self { request: bytes, ..self }
     }
 
-    /// Requests are refused while their route holds more than `bytes` of live memory, beyond the sampling error
-    /// (two standard errors). Needs [`crate::Allocator`].
+    /// Refuses requests while their route holds more than `bytes` of live memory by more than the sampling error (two standard
+    /// errors). Needs [`crate::Allocator`].
     #[must_use]
     pub const fn held_by_route(self, bytes: u64) -> Self {
         Self { route_holds: bytes, ..self }
     }
 
-    /// Why a request of `tag` may not start now.
-    pub(super) fn before(self, tag: Tag) -> Option<OverBudget> {
+    /// Returns why a request of `tag` may not start now, if it may not.
+    pub(super) fn check_route(self, tag: Tag) -> Option<OverBudget> {
         if self.route_holds == u64::MAX {
             return None;
         }
-        let held = live_bytes::of(tag);
+        let held = live_bytes::estimate_live_bytes(tag);
         let over = held.bytes as f64 - 2.0 * held.standard_error > self.route_holds as f64;
         over.then_some(OverBudget::Route { held: held.bytes, limit: self.route_holds })
     }
 
-    /// Why a request that has allocated `spent` bytes may not go on.
-    pub(super) fn after(self, spent: u64) -> Option<OverBudget> {
+    /// Returns why a request that has allocated `spent` bytes may not go on, if it may not.
+    pub(super) fn check_request(self, spent: u64) -> Option<OverBudget> {
         (spent > self.request).then_some(OverBudget::Request { spent, limit: self.request })
     }
 }
 
-/// A budget was used up. The message is for logs and handlers; a client is told [`OverBudget::told`].
+/// A budget is exceeded. The message is for logs and handlers; clients get [`OverBudget::client_message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OverBudget {
-    /// The request itself.
-    #[error("the request allocated {spent} bytes, its budget is {limit}")]
+    /// The request has allocated too much.
+    #[error("the request allocated {spent} bytes; its budget is {limit} bytes")]
     Request {
-        /// Bytes allocated.
+        /// Bytes that the request allocated.
         spent: u64,
-        /// Bytes allowed.
+        /// The budget in bytes.
         limit: u64,
     },
-    /// Its route, before it began.
-    #[error("the route holds about {held} bytes of live memory, its budget is {limit}")]
+    /// The route held too much before the request started.
+    #[error("the route holds about {held} bytes of live memory; its budget is {limit} bytes")]
     Route {
-        /// Estimated live bytes.
+        /// Estimated live bytes of the route.
         held: u64,
-        /// Bytes allowed.
+        /// The budget in bytes.
         limit: u64,
     },
 }
 
 impl OverBudget {
-    /// 507 for a request that was under way: the server could not store what it takes to complete it, and by RFC 4918,
-    /// section 11.5, a client must not repeat it unasked; a proxy repeats a 503, and the damage. 503 with
-    /// `Retry-After` for one that was not begun.
+    /// Returns the status of the response: 507 for a request that had started, as RFC 4918, section 11.5, forbids clients to repeat
+    /// it automatically (a proxy would repeat a 503, and the damage), and 503 with `Retry-After` for one that had not.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Request { .. } => StatusCode::INSUFFICIENT_STORAGE,
@@ -92,20 +92,20 @@ impl OverBudget {
         }
     }
 
-    /// One line for the client.
-    pub const fn told(self) -> &'static str {
+    /// Returns the message for the client, one line.
+    pub const fn client_message(self) -> &'static str {
         match self {
             Self::Request { .. } => {
-                "This request needed more memory than it may use and was ended. Ask for less.\n"
+                "This request exceeded its memory budget and was ended. Request less data.\n"
             }
-            Self::Route { .. } => "This route holds as much memory as it may. Try again later.\n",
+            Self::Route { .. } => "This route has used up its memory budget. Try again later.\n",
         }
     }
 }
 
-/// For code that runs long without awaiting: whether the request being served on this thread is still within its
-/// budget. `Ok` outside of a request.
+/// Checks the budget of the request being served on this thread, for code that runs long without awaiting. `Ok` outside of a
+/// request.
 pub fn check_budget() -> Result<(), OverBudget> {
-    let (spent, limit) = allocation_counter::so_far();
+    let (spent, limit) = allocation_counter::spent_and_limit();
     if spent > limit { Err(OverBudget::Request { spent, limit }) } else { Ok(()) }
 }

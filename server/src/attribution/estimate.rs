@@ -1,7 +1,7 @@
-//! The arithmetic of sampling allocations by bytes. Pure: no clock, no memory, no randomness of its own.
+//! The arithmetic of sampling allocations by bytes. Pure: no clock, no state, no randomness of its own.
 //!
-//! Points are thrown on the stream of allocated bytes by a Poisson process, one every `mean` bytes on average;
-//! an allocation is sampled when a point falls into it. As the process has no memory, each allocation of `c` bytes
+//! A Poisson process puts points on the stream of allocated bytes, one every `mean` bytes on average; an allocation is sampled
+//! when a point falls into it. As the process is memoryless, each allocation of `c` bytes
 //! is sampled independently with probability `p = 1 - exp(-c / mean)`. Counting a sampled one `1 / p` times
 //! (Horvitz and Thompson, 1952) makes every sum of such counts unbiased; the same weight is used by tcmalloc
 //! (`docs/sampling.md`) and by jemalloc's profiles (`doc_internal/PROFILING_INTERNALS.md`), which also explains why a
@@ -24,10 +24,10 @@ impl MeanDistance {
     const LEAST: u8 = 12;
     const MOST: u8 = 25;
 
-    /// 512 KiB: two samples in each MB, ±10 % (one standard error) on 50 MB, a cost below what a request can show.
+    /// 512 KiB: two samples in each MB, ±10 % (one standard error) on 50 MB, at a cost that cannot be measured in a request.
     pub const DEFAULT: Self = Self(19);
 
-    /// The smallest power of two that is at least `bytes`, held between 4 KiB and 32 MiB.
+    /// Returns the smallest power of two that is at least `bytes`, clamped to 4 KiB and 32 MiB.
     pub const fn from_bytes(bytes: u64) -> Self {
         let mut log2 = Self::LEAST;
         while log2 < Self::MOST && (1 << log2) < bytes {
@@ -36,27 +36,27 @@ impl MeanDistance {
         Self(log2)
     }
 
-    /// The distance in bytes.
+    /// Returns the distance in bytes.
     pub const fn bytes(self) -> u64 {
         1 << self.0
     }
 
-    /// The exponent, never 0; the other way of [`MeanDistance::from_log2`].
+    /// Returns the exponent, which is never 0; the inverse of [`MeanDistance::from_log2`].
     pub(super) const fn log2(self) -> u8 {
         self.0
     }
 
-    /// `None` for a number that no distance has, 0 among them.
+    /// Returns the distance with this exponent, or `None` if there is none, as for 0.
     pub(super) const fn from_log2(log2: u8) -> Option<Self> {
         if log2 < Self::LEAST || log2 > Self::MOST { None } else { Some(Self(log2)) }
     }
 
-    /// Probability that an allocation charged with `charge` bytes is sampled.
+    /// Returns the probability that an allocation charged with `charge` bytes is sampled.
     pub(crate) fn probability(self, charge: usize) -> f64 {
         -(-(charge as f64) / self.bytes() as f64).exp_m1()
     }
 
-    /// Bytes to the next sample: exponential, from a uniform `random` word by inversion.
+    /// Returns the bytes to the next sample: exponentially distributed, by inversion of a uniform `random` word.
     pub(super) fn draw(self, random: u64) -> i64 {
         // (0, 1], so that the logarithm is finite.
         let uniform = ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64;
@@ -66,21 +66,22 @@ impl MeanDistance {
     }
 }
 
-/// One sampled allocation: whose it is and what it stands for.
+/// One sampled allocation: its route, and the bytes that it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Booking {
+pub(crate) struct SampledAllocation {
     pub(crate) tag: Tag,
     pub(crate) mean: MeanDistance,
     /// Estimated bytes: `usable / p`.
     pub(crate) bytes: u64,
     /// Estimated variance, `usable² (1 - p) / p²`, in square KiB (2^20 square bytes), below 2^40.
     pub(crate) spread: u64,
-    /// Which code made it, when that was asked for.
+    /// The call stack that made it, if stacks are recorded.
     pub(crate) stack: StackId,
 }
 
-impl Booking {
-    /// `charge`: what the countdown was lowered by. `usable`: what the allocator set aside, at most about twice that.
+impl SampledAllocation {
+    /// Creates a sample. `charge` is the bytes that the countdown was lowered by, `usable` those that the allocator set aside, at
+    /// most about twice as many.
     pub(crate) fn new(tag: Tag, mean: MeanDistance, charge: usize, usable: usize) -> Self {
         let p = mean.probability(charge);
         let weight = usable as f64 / p;
@@ -90,13 +91,13 @@ impl Booking {
         Self { tag, mean, bytes, spread: spread.min((1 << 40) - 1), stack: StackId::NONE }
     }
 
-    /// The same, made by the code that calls this.
-    pub(crate) fn here(self) -> Self {
-        Self { stack: stacks::here(), ..self }
+    /// Returns the sample with the call stack of the caller.
+    pub(crate) fn with_current_stack(self) -> Self {
+        Self { stack: stacks::capture_stack(), ..self }
     }
 }
 
-/// Standard error in bytes of a sum whose spread (in square KiB) is given.
+/// Returns the standard error in bytes of a sum with this spread (in square KiB).
 pub(crate) fn standard_error(spread: u64) -> f64 {
     (spread as f64).sqrt() * 1024.0
 }
@@ -164,9 +165,9 @@ mod tests {
                     left -= i64::try_from(size).unwrap();
                     if left < 0 {
                         left = mean.draw(splitmix(&mut state));
-                        let booking = Booking::new(Tag::UNTAGGED, mean, size, size);
-                        bytes += booking.bytes;
-                        spread += booking.spread;
+                        let sample = SampledAllocation::new(Tag::UNTAGGED, mean, size, size);
+                        bytes += sample.bytes;
+                        spread += sample.spread;
                     }
                 }
                 sum += bytes as f64;

@@ -1,18 +1,18 @@
-//! Bytes per request, as counts in buckets that grow with the value: fixed memory, no lock, quantiles within 6 %.
+//! A histogram of bytes per request, of fixed size and without a lock, whose quantiles are within 6 %.
 //!
-//! Log-linear, as in `HdrHistogram`: eight buckets to each doubling, from 64 B to 64 GiB.
+//! Its buckets are log-linear, as those of `HdrHistogram`: eight to each doubling, from 64 B to 64 GiB.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// log2 of the buckets per doubling.
 const FINE: u32 = 3;
-/// log2 of the unit: requests differ by allocations, not by bytes.
+/// log2 of the unit in bytes.
 const UNIT: u32 = 6;
-/// log2 of the largest value that is told apart.
+/// log2 of the largest value; larger ones share the last bucket.
 const TOP: u32 = 36;
 const BUCKETS: usize = ((TOP - UNIT - FINE + 1) << FINE) as usize;
 
-/// Counts of values by size.
+/// Counts of values by bucket.
 pub(super) struct Histogram {
     counts: [AtomicU64; BUCKETS],
 }
@@ -25,7 +25,7 @@ fn bucket(value: u64) -> usize {
     index
 }
 
-/// The middle of a bucket, in bytes.
+/// Returns the middle of a bucket, in bytes.
 fn middle(bucket: usize) -> u64 {
     let index = bucket as u64;
     let octave = (index >> FINE).saturating_sub(1);
@@ -42,7 +42,7 @@ impl Histogram {
         self.counts[bucket(value)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of values, and the value that each of the `shares` (ascending) of them is at most, about; 0 for none.
+    /// Returns the number of values, and the approximate quantile for each of the `shares`, which ascend; 0 without values.
     pub(super) fn quantiles<const N: usize>(&self, shares: [f64; N]) -> (u64, [u64; N]) {
         let counts: [u64; BUCKETS] = std::array::from_fn(|n| self.counts[n].load(Ordering::Relaxed));
         let total: u64 = counts.iter().sum();

@@ -1,4 +1,4 @@
-//! The tower layer: every poll of a request, its body and its end included, is done in the name of its route.
+//! The tower layer that attributes memory to routes: every poll of a request, of its body and its drop run under the route's tag.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use super::request_account::RequestAccount;
 use super::route::{intern, route};
 use super::tag::Tag;
 
-/// Seconds after which a request may come again that its route's budget refused.
+/// Seconds after which a client may repeat a request that the budget of its route refused.
 const TRY_AGAIN: HeaderValue = HeaderValue::from_static("10");
 
 /// Attributes memory to routes: `Router::new().route(…).layer(AttributeLayer::new())`.
 ///
-/// Routes are known by axum's [`MatchedPath`], so the layer goes on the router with `.layer`, outside of whatever
-/// else shall be counted. Requests that match nothing are `(unmatched)`.
+/// The route is axum's [`MatchedPath`], so the layer is added to the router with `.layer`, after all layers whose allocations are to
+/// be counted. Requests that match no route count as `(unmatched)`.
 #[derive(Clone, Debug, Default)]
 pub struct AttributeLayer {
     budgets: Arc<Budgets>,
@@ -47,19 +47,19 @@ impl Budgets {
 }
 
 impl AttributeLayer {
-    /// Attribution without budgets.
+    /// Creates a layer without budgets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The budget of requests whose route has none of its own.
+    /// Sets the budget of requests whose route has no budget of its own.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         Arc::make_mut(&mut self.budgets).usual = budget;
         self
     }
 
-    /// The budget of one route, by its label: method and pattern, `POST /upload/{name}`.
+    /// Sets the budget of one route by its label: method and pattern, such as `POST /upload/{name}`.
     #[must_use]
     pub fn budget_for(mut self, label: impl Into<String>, budget: Budget) -> Self {
         Arc::make_mut(&mut self.budgets).by_route.push((label.into(), budget));
@@ -75,7 +75,7 @@ impl<S> Layer<S> for AttributeLayer {
     }
 }
 
-/// A service whose requests are attributed. Made by [`AttributeLayer`].
+/// A service whose requests are attributed to routes; created by [`AttributeLayer`].
 #[derive(Clone, Debug)]
 pub struct Attribute<S> {
     inner: S,
@@ -101,7 +101,7 @@ where
             None => Tag::UNMATCHED,
         };
         let mut account = RequestAccount::open(tag, self.budgets.of(tag));
-        if let Some(over) = account.check_before() {
+        if let Some(over) = account.check_start() {
             account.run(|| drop(request));
             return Attributed { inner: None, refused: Some(over), account: Some(account) };
         }
@@ -111,7 +111,7 @@ where
 }
 
 pin_project! {
-    /// The future of an attributed request. Once it has answered it is never ready again.
+    /// The future of an attributed request. It must not be polled after it has returned a response.
     pub struct Attributed<F> {
         #[pin]
         inner: Option<F>,
@@ -122,7 +122,7 @@ pin_project! {
     impl<F> PinnedDrop for Attributed<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // What a cancelled request drops, and allocates in doing so, is its own too.
+            // Dropping a canceled request may allocate, too; that counts for its route.
             if let Some(account) = this.account.as_mut() {
                 account.run(|| this.inner.set(None));
             }
@@ -159,7 +159,7 @@ where
 }
 
 fn refusal<B>(over: OverBudget, account: RequestAccount) -> Response<AttributedBody<B>> {
-    let mut response = Response::new(AttributedBody::refusal(over.told(), account));
+    let mut response = Response::new(AttributedBody::refusal(over.client_message(), account));
     *response.status_mut() = over.status();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if let OverBudget::Route { .. } = over {

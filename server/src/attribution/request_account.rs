@@ -1,6 +1,7 @@
-//! The books of one request, from its call to the end of its body; booked to its route when dropped, whatever happened.
+//! The memory account of one request, from its call to the end of its body. When it is dropped, its bytes are added to the route,
+//! however the request ended.
 
-use super::allocation_counter::Scope;
+use super::allocation_counter::CountingScope;
 use super::budget::{Budget, OverBudget};
 use super::route::route;
 use super::tag::Tag;
@@ -14,29 +15,33 @@ pub(super) struct RequestAccount {
 
 impl RequestAccount {
     pub(super) fn open(tag: Tag, budget: Budget) -> Self {
-        flight_recorder::entered(tag.index(), || &route(tag).label);
+        flight_recorder::request_started(tag.index(), || &route(tag).label);
         Self { tag, spent: 0, budget }
     }
 
-    /// Does a part of the request's work. A panic passes through, with everything in order.
+    /// Runs a part of the request's work under the tag of its route. A panic passes through; the state stays consistent.
     #[inline]
     pub(super) fn run<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let _scope = Scope::enter(self.tag, &mut self.spent, self.budget.request);
+        let _scope = CountingScope::enter(self.tag, &mut self.spent, self.budget.request);
         work()
     }
 
-    /// Whether the request may begin.
-    pub(super) fn check_before(&self) -> Option<OverBudget> {
-        self.note(self.budget.before(self.tag))
+    /// Checks whether the request may start.
+    pub(super) fn check_start(&self) -> Option<OverBudget> {
+        self.report_over_budget(self.budget.check_route(self.tag))
     }
 
-    /// Whether the request may go on.
+    /// Checks whether the request may go on.
     #[inline]
     pub(super) fn check(&self) -> Option<OverBudget> {
-        if self.spent <= self.budget.request { None } else { self.note(self.budget.after(self.spent)) }
+        if self.spent <= self.budget.request {
+            None
+        } else {
+            self.report_over_budget(self.budget.check_request(self.spent))
+        }
     }
 
-    fn note(&self, over: Option<OverBudget>) -> Option<OverBudget> {
+    fn report_over_budget(&self, over: Option<OverBudget>) -> Option<OverBudget> {
         let over = over?;
         let route = route(self.tag);
         route.add_over_budget();
@@ -47,7 +52,7 @@ impl RequestAccount {
 
 impl Drop for RequestAccount {
     fn drop(&mut self) {
-        flight_recorder::left(self.tag.index());
+        flight_recorder::request_ended(self.tag.index());
         route(self.tag).add_request(self.spent);
     }
 }

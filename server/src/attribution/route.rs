@@ -1,7 +1,7 @@
-//! The routes that have been seen, by tag: a bounded list that only grows, read without a lock.
+//! The known routes by tag: a bounded list that only grows and is read without a lock.
 //!
-//! A label comes from the application's own patterns and from six kinds of method, never from what a stranger
-//! sends; so the list is as long as the application is, and 509 routes at most. Later ones share `other`.
+//! A label is made of a path pattern of the application and one of six method kinds, never of text that a client sends. The list
+//! therefore has at most as many entries as the application has routes, and at most 509; later routes share `(other)`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,20 +15,21 @@ static ROUTES: Routes = Routes::new();
 
 struct Routes([OnceLock<Box<Route>>; TAGS]);
 
-/// One route and what was counted for it since the start of the process.
+/// One route and its counters since the start of the process.
 pub(super) struct Route {
-    /// `POST /upload`, or a name in parentheses that no route can have.
+    /// Label such as `POST /upload`, or a name in parentheses that no route can have.
     pub(super) label: Box<str>,
-    key: (Verb, Box<str>),
+    key: (MethodKind, Box<str>),
     churn: AtomicU64,
-    carried: AtomicU64,
+    propagated: AtomicU64,
     over_budget: AtomicU64,
     per_request: Histogram,
 }
 
-/// What of a method makes a label. `HEAD` runs what `GET` runs; what few routes know and anybody can send is one kind.
+/// The part of a method that a label shows. `HEAD` counts as `GET`, as both run the same handler; rare methods share one kind, as
+/// clients can invent any number of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verb {
+enum MethodKind {
     Get,
     Post,
     Put,
@@ -37,7 +38,7 @@ enum Verb {
     Rest,
 }
 
-impl Verb {
+impl MethodKind {
     fn of(method: &Method) -> Self {
         match *method {
             Method::GET | Method::HEAD => Self::Get,
@@ -61,45 +62,45 @@ impl Verb {
     }
 }
 
-/// What was counted for a route since the start of the process.
+/// Counters of a route since the start of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RouteCounts {
     pub(super) requests: u64,
     pub(super) churn: u64,
-    pub(super) carried: u64,
+    pub(super) propagated: u64,
     pub(super) over_budget: u64,
     pub(super) median: u64,
     pub(super) p99: u64,
 }
 
 impl Route {
-    fn new(label: String, verb: Verb, path: &str) -> Box<Self> {
+    fn new(label: String, kind: MethodKind, path: &str) -> Box<Self> {
         Box::new(Self {
             label: label.into(),
-            key: (verb, path.into()),
+            key: (kind, path.into()),
             churn: AtomicU64::new(0),
-            carried: AtomicU64::new(0),
+            propagated: AtomicU64::new(0),
             over_budget: AtomicU64::new(0),
             per_request: Histogram::new(),
         })
     }
 
-    fn is(&self, verb: Verb, path: &str) -> bool {
-        self.key.0 == verb && *self.key.1 == *path
+    fn matches(&self, kind: MethodKind, path: &str) -> bool {
+        self.key.0 == kind && *self.key.1 == *path
     }
 
-    /// A request has ended, in whatever way, having allocated `bytes`.
+    /// Counts a request that ended, however it ended, and the `bytes` that it allocated.
     pub(super) fn add_request(&self, bytes: u64) {
         self.churn.fetch_add(bytes, Ordering::Relaxed);
         self.per_request.add(bytes);
     }
 
-    /// Work that was carried on from a request has allocated `bytes`.
-    pub(super) fn add_carried(&self, bytes: u64) {
-        self.carried.fetch_add(bytes, Ordering::Relaxed);
+    /// Counts `bytes` that a task or thread allocated for this route outside a request.
+    pub(super) fn add_propagated(&self, bytes: u64) {
+        self.propagated.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// A request was refused or ended for its budget.
+    /// Counts a request that was refused or ended because of its budget.
     pub(super) fn add_over_budget(&self) {
         self.over_budget.fetch_add(1, Ordering::Relaxed);
     }
@@ -109,7 +110,7 @@ impl Route {
         RouteCounts {
             requests,
             churn: self.churn.load(Ordering::Relaxed),
-            carried: self.carried.load(Ordering::Relaxed),
+            propagated: self.propagated.load(Ordering::Relaxed),
             over_budget: self.over_budget.load(Ordering::Relaxed),
             median,
             p99,
@@ -122,59 +123,59 @@ impl Routes {
         Self([const { OnceLock::new() }; TAGS])
     }
 
-    fn get(&self, tag: Tag) -> &Route {
+    fn route_of(&self, tag: Tag) -> &Route {
         self.0[tag.index()].get_or_init(|| {
             let label = match tag {
                 Tag::UNTAGGED => "(untagged)",
                 Tag::UNMATCHED => "(unmatched)",
                 _ => "(other)",
             };
-            Route::new(label.to_owned(), Verb::Rest, "")
+            Route::new(label.to_owned(), MethodKind::Rest, "")
         })
     }
 
     fn intern(&self, method: &Method, path: &str) -> Tag {
         const ROOM: usize = TAGS - Tag::FIRST_ROUTE;
-        let verb = Verb::of(method);
+        let kind = MethodKind::of(method);
         // FNV-1a: short keys, chosen by the application's author.
-        let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325 ^ verb as u64, |hash, byte| {
+        let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325 ^ kind as u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         #[allow(clippy::cast_possible_truncation)] // any bits will do
         let home = hash as usize % ROOM;
         for step in 0..ROOM {
             let index = Tag::FIRST_ROUTE + (home + step) % ROOM;
-            // Two threads may want one free place: one gets it, the other looks whether that suits it as well.
+            // If two threads race for a free slot, one fills it and the other compares it with its own route.
             let taken =
-                self.0[index].get_or_init(|| Route::new(format!("{} {path}", verb.name()), verb, path));
-            if taken.is(verb, path) {
+                self.0[index].get_or_init(|| Route::new(format!("{} {path}", kind.name()), kind, path));
+            if taken.matches(kind, path) {
                 return u16::try_from(index).map_or(Tag::OTHER, Tag::from_number);
             }
         }
         Tag::OTHER
     }
 
-    fn seen(&self) -> impl Iterator<Item = (Tag, &Route)> {
-        self.get(Tag::UNTAGGED);
+    fn known_routes(&self) -> impl Iterator<Item = (Tag, &Route)> {
+        self.route_of(Tag::UNTAGGED);
         (0_u16..).zip(&self.0).filter_map(|(number, slot)| Some((Tag::from_number(number), &**slot.get()?)))
     }
 }
 
-/// The route of a tag.
+/// Returns the route of a tag.
 pub(super) fn route(tag: Tag) -> &'static Route {
-    ROUTES.get(tag)
+    ROUTES.route_of(tag)
 }
 
-/// The tag of a matched path (the pattern, not what was requested), the same one whenever asked.
+/// Returns the tag of a method and a matched path (the pattern, not the requested path); always the same for the same route.
 ///
-/// Costs a hash and a comparison; a lock never, an allocation at first sight only.
+/// Costs a hash and a comparison. It never locks, and allocates only for a route that is new.
 pub(super) fn intern(method: &Method, path: &str) -> Tag {
     ROUTES.intern(method, path)
 }
 
-/// All tags that have been seen, `(untagged)` always among them.
-pub(super) fn seen() -> impl Iterator<Item = (Tag, &'static Route)> {
-    ROUTES.seen()
+/// Returns all known routes; `(untagged)` is always among them.
+pub(super) fn known_routes() -> impl Iterator<Item = (Tag, &'static Route)> {
+    ROUTES.known_routes()
 }
 
 #[cfg(test)]
@@ -182,11 +183,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_stable_bounded_and_not_a_strangers() {
+    fn labels_are_stable_and_bounded_and_contain_no_text_of_clients() {
         let routes = Routes::new();
         let routes = &routes;
         let get = routes.intern(&Method::GET, "/users/{id}");
-        assert_eq!(&*routes.get(get).label, "GET /users/{id}");
+        assert_eq!(&*routes.route_of(get).label, "GET /users/{id}");
         let cases = [
             (Method::GET, "/users/{id}", true),
             (Method::HEAD, "/users/{id}", true),
@@ -197,7 +198,7 @@ mod tests {
             assert_eq!(routes.intern(&method, path) == get, same, "{method} {path}");
         }
         let made_up = Method::from_bytes(b"EVIL1").unwrap();
-        assert_eq!(&*routes.get(routes.intern(&made_up, "/users")).label, "* /users");
+        assert_eq!(&*routes.route_of(routes.intern(&made_up, "/users")).label, "* /users");
         assert_eq!(routes.intern(&made_up, "/users"), routes.intern(&Method::OPTIONS, "/users"));
 
         let tags: Vec<Vec<Tag>> = std::thread::scope(|scope| {
@@ -215,10 +216,10 @@ mod tests {
             let given: Vec<Tag> = tags.iter().map(|all| all[n]).collect();
             assert!(given.iter().all(|tag| *tag == given[0]), "/{n}: {given:?}");
             if given[0] != Tag::OTHER {
-                assert_eq!(*routes.get(given[0]).label, *format!("GET /{n}"));
+                assert_eq!(*routes.route_of(given[0]).label, *format!("GET /{n}"));
             }
         }
-        assert_eq!(&*routes.get(Tag::OTHER).label, "(other)");
-        assert_eq!(routes.seen().count(), TAGS - 1, "all but (unmatched)");
+        assert_eq!(&*routes.route_of(Tag::OTHER).label, "(other)");
+        assert_eq!(routes.known_routes().count(), TAGS - 1, "all but (unmatched)");
     }
 }

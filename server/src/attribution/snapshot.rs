@@ -1,11 +1,11 @@
-//! The figures of all routes at one time, for the report, the metrics and the terminal.
+//! Snapshots of the memory of all routes, for the report, the metrics and the terminal.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::growth::{Point, growth};
+use super::growth::{LivePoint, estimate_growth};
 use super::live_bytes;
 use super::live_bytes::{SamplingCounts, sampling_counts};
 use super::route;
@@ -13,40 +13,40 @@ use super::route::RouteCounts;
 use super::tag::Tag;
 use super::thread_state::sampling;
 
-/// Marks that growth is judged by.
-const MARKS: usize = 31;
+/// Number of marks that growth is estimated from.
+const MAX_MARKS: usize = 31;
 
-/// What one route allocates and holds. All bytes are in jemalloc's size classes.
+/// Memory of one route. All bytes are rounded up to jemalloc's size classes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RouteMemory {
-    /// `POST /upload`; `(unmatched)`, `(other)` for routes beyond the bound, `(untagged)` for all that is no route's.
+    /// Label such as `POST /upload`; `(unmatched)`, `(other)` for routes beyond the limit, `(untagged)` for memory of no route.
     pub route: &'static str,
     /// Requests that have ended since the start, however they ended.
     pub requests: u64,
-    /// Requests refused or ended for their budget since the start.
+    /// Requests refused or ended because of their budget, since the start.
     pub over_budget: u64,
-    /// Requests a second over the window.
+    /// Requests per second over the window.
     pub requests_per_second: f64,
-    /// Bytes that requests allocated since the start, freed or not: exact.
+    /// Bytes that requests have allocated since the start, freed or not; exact.
     pub churn_bytes: u64,
-    /// Bytes a second that requests allocated over the window.
+    /// Bytes per second that requests allocated over the window.
     pub churn_per_second: f64,
-    /// Bytes that work carried on from requests allocated since the start: exact.
-    pub carried_bytes: u64,
+    /// Bytes that tasks and threads started by requests have allocated since the start; exact.
+    pub propagated_bytes: u64,
     /// Bytes allocated by one request.
     pub per_request: PerRequest,
-    /// Bytes held now: an estimate.
+    /// Bytes held now; an estimate.
     pub live_bytes: u64,
-    /// One standard error of `live_bytes`; twice of it holds 19 times in 20.
+    /// One standard error of `live_bytes`. The true value is within two of them 19 times in 20.
     pub live_error: u64,
-    /// Bytes a minute that `live_bytes` grew by over the window; `None` until there is one.
+    /// Bytes per minute by which `live_bytes` grew over the window; `None` before the first window.
     pub growth_per_minute: Option<f64>,
-    /// One standard error of `growth_per_minute`, at most.
+    /// Upper bound of one standard error of `growth_per_minute`.
     pub growth_error: Option<f64>,
 }
 
 impl RouteMemory {
-    /// Growth that the sampling error does not explain, in bytes a minute: what the list is sorted by.
+    /// Returns the growth that the sampling error does not explain, in bytes per minute; the list is sorted by it.
     fn sure_growth(&self) -> f64 {
         self.growth_per_minute.unwrap_or(0.0) - self.growth_error.unwrap_or(0.0)
     }
@@ -66,73 +66,75 @@ pub struct PerRequest {
 /// All routes at one time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Snapshot {
-    /// At most 512, those that surely grow first, then by live bytes.
+    /// At most 512 routes: those with certain growth first, then by live bytes.
     pub routes: Vec<RouteMemory>,
-    /// Mean bytes between two samples; `None` while sampling is off, when new allocations are in no live figure.
+    /// Mean bytes between two samples; `None` while sampling is off, when new allocations are missing from all live bytes.
     pub mean_distance: Option<u64>,
-    /// How the sampling fares.
+    /// Counters of the sampling itself.
     pub sampling: SamplingCounts,
-    /// Seconds that growth and rates look back on.
+    /// Length in seconds of the window of growth and rates.
     pub window_seconds: f64,
 }
 
-/// Takes snapshots, and keeps the marks that growth and rates are measured between: at most 31, 512 routes each.
+/// Takes snapshots, and keeps the marks that growth and rates are measured between: at most 31 marks of 512 routes.
 #[derive(Debug)]
-pub struct Observer {
+pub struct RouteObserver {
     spacing: Duration,
     marks: VecDeque<GrowthMark>,
 }
 
-/// One route as it is read: its tag, label, counts and live bytes.
-type Read = (Tag, &'static str, RouteCounts, live_bytes::LiveBytes);
+/// One route as it was read: its tag, label, counters and live bytes.
+type RouteReading = (Tag, &'static str, RouteCounts, live_bytes::LiveBytes);
 
-/// Every route that was seen, by tag.
-fn read() -> Vec<Read> {
-    route::seen().map(|(tag, route)| (tag, &*route.label, route.counts(), live_bytes::of(tag))).collect()
+/// Reads all known routes, by tag.
+fn read_routes() -> Vec<RouteReading> {
+    route::known_routes()
+        .map(|(tag, route)| (tag, &*route.label, route.counts(), live_bytes::estimate_live_bytes(tag)))
+        .collect()
 }
 
 #[derive(Debug)]
 struct GrowthMark {
     at: Duration,
     /// By tag, ascending.
-    routes: Vec<(Tag, Figures)>,
+    routes: Vec<(Tag, RouteMark)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Figures {
+struct RouteMark {
     requests: u64,
     churn: u64,
     live: f64,
     error: f64,
 }
 
-impl Default for Observer {
+impl Default for RouteObserver {
     /// A window of ten minutes.
     fn default() -> Self {
         Self::new(Duration::from_secs(20))
     }
 }
 
-impl Observer {
-    /// Keeps a mark every `spacing`; the window is thirty of them.
+impl RouteObserver {
+    /// Creates an observer that keeps a mark every `spacing`; the window is thirty times as long.
     pub fn new(spacing: Duration) -> Self {
-        Self { spacing, marks: VecDeque::with_capacity(MARKS) }
+        Self { spacing, marks: VecDeque::with_capacity(MAX_MARKS) }
     }
 
-    /// Keeps a mark of the figures now, to be called at least once per spacing, more often at will. `now` is the time since
-    /// any fixed start and must not go back. Stops nobody, waits for nobody.
-    pub fn mark(&mut self, now: Duration) {
-        self.remember(now, &read());
+    /// Records a mark; to be called at least once per spacing. `now` is the time since any fixed start and must not go back. It
+    /// neither blocks nor stops other threads.
+    pub fn record_mark(&mut self, now: Duration) {
+        self.keep_mark(now, &read_routes());
     }
 
-    /// The figures now, which are a mark as well.
+    /// Takes a snapshot, which also records a mark.
     pub fn snapshot(&mut self, now: Duration) -> Snapshot {
-        let read = read();
-        self.remember(now, &read);
+        let read = read_routes();
+        self.keep_mark(now, &read);
         let seconds = self.marks.front().map_or(0.0, |first| now.saturating_sub(first.at).as_secs_f64());
         let mut routes: Vec<RouteMemory> = read
             .iter()
-            .map(|(tag, label, counts, live)| self.row(*tag, label, counts, *live, seconds))
+            .map(|(tag, label, counts, live)| self.route_memory(*tag, label, counts, *live, seconds))
             .collect();
         routes.sort_by(|a, b| {
             b.sure_growth()
@@ -148,18 +150,18 @@ impl Observer {
         }
     }
 
-    fn remember(&mut self, now: Duration, read: &[Read]) {
+    fn keep_mark(&mut self, now: Duration, read: &[RouteReading]) {
         let mark = GrowthMark {
             at: now,
             routes: read
                 .iter()
                 .map(|(tag, _, counts, live)| {
                     let (live, error) = (live.bytes as f64, live.standard_error);
-                    (*tag, Figures { requests: counts.requests, churn: counts.churn, live, error })
+                    (*tag, RouteMark { requests: counts.requests, churn: counts.churn, live, error })
                 })
                 .collect(),
         };
-        // The newest mark is always the present; it becomes a lasting one when the next is a spacing away.
+        // The newest mark is replaced until it is one spacing away from the mark before.
         let lasting = |last: &GrowthMark, before: Option<&GrowthMark>| {
             before.is_none_or(|it| last.at >= it.at + self.spacing)
         };
@@ -168,13 +170,13 @@ impl Observer {
         {
             self.marks.pop_back();
         }
-        if self.marks.len() == MARKS {
+        if self.marks.len() == MAX_MARKS {
             self.marks.pop_front();
         }
         self.marks.push_back(mark);
     }
 
-    fn row(
+    fn route_memory(
         &self,
         tag: Tag,
         label: &'static str,
@@ -182,18 +184,18 @@ impl Observer {
         live: live_bytes::LiveBytes,
         seconds: f64,
     ) -> RouteMemory {
-        // A route that a mark does not know had nothing then.
+        // A route that is missing from a mark was not known then and had nothing.
         let figures =
             |mark: &GrowthMark| mark.routes.iter().find(|(it, _)| *it == tag).map(|(_, figures)| *figures);
-        let points: Vec<Point> = self
+        let points: Vec<LivePoint> = self
             .marks
             .iter()
             .map(|mark| {
                 let then = figures(mark).unwrap_or_default();
-                Point { seconds: mark.at.as_secs_f64(), bytes: then.live, error: then.error }
+                LivePoint { seconds: mark.at.as_secs_f64(), bytes: then.live, error: then.error }
             })
             .collect();
-        let growth = growth(&points);
+        let growth = estimate_growth(&points);
         let first = self.marks.front().and_then(figures).unwrap_or_default();
         let per_second = |gained: u64| if seconds > 0.0 { gained as f64 / seconds } else { 0.0 };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a square root of what fits
@@ -205,7 +207,7 @@ impl Observer {
             requests_per_second: per_second(counts.requests.saturating_sub(first.requests)),
             churn_bytes: counts.churn,
             churn_per_second: per_second(counts.churn.saturating_sub(first.churn)),
-            carried_bytes: counts.carried,
+            propagated_bytes: counts.propagated,
             per_request: PerRequest {
                 mean: counts.churn.checked_div(counts.requests).unwrap_or(0),
                 p50: counts.median,
@@ -222,26 +224,26 @@ impl Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribution::estimate::Booking;
+    use crate::attribution::estimate::SampledAllocation;
     use crate::attribution::stacks::StackId;
-    use crate::attribution::{MeanDistance, book, unbook};
+    use crate::attribution::{MeanDistance, record_sample, remove_sample};
     use http::Method;
 
     #[test]
     fn the_growing_route_comes_first_and_rates_are_of_the_window() {
         let tags = ["/steady", "/leak"].map(|path| route::intern(&Method::PUT, path));
         let sample = |n: usize, which: usize| {
-            let booking = Booking {
+            let sample = SampledAllocation {
                 tag: tags[which],
                 mean: MeanDistance::DEFAULT,
                 bytes: 1 << 20,
                 spread: 1 << 18,
                 stack: StackId::NONE,
             };
-            assert!(book(0x7_0000_0000_0000 + (n << 12), booking));
+            assert!(record_sample(0x7_0000_0000_0000 + (n << 12), sample));
         };
         (0..100).for_each(|n| sample(n, 0));
-        let mut observer = Observer::new(Duration::from_secs(20));
+        let mut observer = RouteObserver::new(Duration::from_secs(20));
         for minute in 0..=10 {
             (0..4).for_each(|n| sample(1_000 + minute * 4 + n, 1));
             route::route(tags[1]).add_request(3_000);
@@ -250,7 +252,7 @@ mod tests {
             }
         }
         let end = observer.snapshot(Duration::from_secs(641));
-        assert!(observer.marks.len() <= MARKS);
+        assert!(observer.marks.len() <= MAX_MARKS);
         let find = |label: &str| end.routes.iter().find(|it| it.route == label).unwrap();
         assert_eq!(end.routes[0].route, "PUT /leak");
         let (leak, steady) = (find("PUT /leak"), find("PUT /steady"));
@@ -264,7 +266,7 @@ mod tests {
         let window_requests = leak.requests_per_second * end.window_seconds;
         assert!((9.0..=11.0).contains(&window_requests), "{window_requests}");
 
-        (0..100).for_each(|n| assert!(unbook(0x7_0000_0000_0000 + (n << 12))));
-        assert_eq!(live_bytes::of(tags[0]).bytes, 0);
+        (0..100).for_each(|n| assert!(remove_sample(0x7_0000_0000_0000 + (n << 12))));
+        assert_eq!(live_bytes::estimate_live_bytes(tags[0]).bytes, 0);
     }
 }

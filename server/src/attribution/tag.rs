@@ -1,23 +1,23 @@
-//! A route's name inside the allocator: one small number, so that a thread can carry it and a table can hold it.
+//! Tags: small numbers that stand for routes inside the allocator, so that a thread and a table can hold them.
 
-/// How many tags there are; whoever comes later is [`Tag::OTHER`].
+/// Number of tags. Routes beyond it share [`Tag::OTHER`].
 pub(crate) const TAGS: usize = crate::flight_recorder::MAX_ROUTES;
 
-/// Who an allocation is booked to.
+/// The route that an allocation is attributed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tag(u16);
 
 impl Tag {
-    /// Made while no route was polled: start-up, connections, timers, tasks that did not carry their tag on.
+    /// Allocations made while no route was polled: at start, by connections and timers, by tasks spawned without their tag.
     pub(crate) const UNTAGGED: Self = Self(0);
-    /// Routes beyond the bound.
+    /// Routes beyond the limit.
     pub(crate) const OTHER: Self = Self(1);
     /// Requests that matched no route.
     pub(crate) const UNMATCHED: Self = Self(2);
     /// The first number that a route can have.
     pub(crate) const FIRST_ROUTE: usize = 3;
 
-    /// Numbers beyond the bound are [`Tag::OTHER`].
+    /// Returns the tag with this number, or [`Tag::OTHER`] if there is none.
     pub(crate) const fn from_number(number: u16) -> Self {
         if (number as usize) < TAGS { Self(number) } else { Self::OTHER }
     }
@@ -26,7 +26,7 @@ impl Tag {
         self.0
     }
 
-    /// Below [`TAGS`].
+    /// Returns the number as an index below [`TAGS`].
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }

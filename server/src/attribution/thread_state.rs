@@ -1,7 +1,7 @@
-//! What each thread knows: bytes until its next sample, and the tag of the route that it polls.
+//! The sampling state of a thread: the bytes until its next sample, and the tag of the route that it polls.
 //!
-//! The allocator reads this on every allocation, before `main` and while a thread is torn down as well. So it is
-//! constant-initialised and needs no destructor: plain thread-local storage that exists as long as the thread does.
+//! The allocator reads it on every allocation, also before `main` and while a thread is torn down. It is therefore
+//! constant-initialized and needs no destructor: plain thread-local storage that exists as long as the thread.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -9,34 +9,34 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use super::estimate::MeanDistance;
 use super::tag::Tag;
 
-/// While sampling is off a thread looks this often, in allocated bytes, whether it is on again.
-const LOOK_AGAIN: i64 = 1 << 20;
+/// While sampling is off, a thread checks each time that it has allocated so many bytes whether it is on again.
+const RECHECK_AFTER: i64 = 1 << 20;
 
 /// Exponent of the mean distance; 0 while sampling is off.
 static SAMPLING: AtomicU8 = AtomicU8::new(MeanDistance::DEFAULT.log2());
 
-/// Sets the mean distance between samples, or stops taking them (`None`).
+/// Sets the mean distance between samples, or turns sampling off (`None`).
 ///
-/// A thread follows when its present distance is used up, or after 1 MiB of allocations when sampling was off.
-/// Allocations that are already booked stay booked, and are unbooked when freed.
+/// A thread applies the change at its next sample, or within 1 MiB of allocations if sampling was off. Allocations that are
+/// sampled already remain so until they are freed.
 pub fn set_sampling(mean: Option<MeanDistance>) {
     SAMPLING.store(mean.map_or(0, MeanDistance::log2), Ordering::Relaxed);
 }
 
-/// The mean distance between samples; `None` while sampling is off.
+/// Returns the mean distance between samples; `None` while sampling is off.
 pub fn sampling() -> Option<MeanDistance> {
     MeanDistance::from_log2(SAMPLING.load(Ordering::Relaxed))
 }
 
 struct ThreadState {
-    /// Bytes to the next sample. Never negative between calls.
+    /// Bytes until the next sample. Never negative between calls.
     left: Cell<i64>,
-    /// The distance that `left` was drawn for; 0: none was drawn.
+    /// Exponent of the mean distance that `left` was drawn with; 0 if none was drawn.
     drawn: Cell<u8>,
     random: Cell<u64>,
     tag: Cell<Tag>,
-    /// What jemalloc counted as allocated only because sampled objects are page-aligned (wraps).
-    excess: Cell<u64>,
+    /// Bytes that jemalloc counted as allocated only because sampled objects are page-aligned. Wraps.
+    counter_excess: Cell<u64>,
 }
 
 thread_local! {
@@ -46,14 +46,14 @@ thread_local! {
             drawn: Cell::new(0),
             random: Cell::new(0),
             tag: Cell::new(Tag::UNTAGGED),
-            excess: Cell::new(0),
+            counter_excess: Cell::new(0),
         }
     };
 }
 
-/// Counts `charge` bytes as allocated. `false`: the next sample is reached, [`crossed`] has to be called.
+/// Counts `charge` bytes as allocated. Returns `false` if the next sample is reached; then [`draw_sample`] must be called.
 #[inline]
-pub(crate) fn passes(charge: usize) -> bool {
+pub(crate) fn count_allocation(charge: usize) -> bool {
     LOCAL.with(|local| {
         #[allow(clippy::cast_possible_wrap)] // a layout is at most isize::MAX
         let left = local.left.get() - charge as i64;
@@ -62,20 +62,21 @@ pub(crate) fn passes(charge: usize) -> bool {
     })
 }
 
-/// After [`passes`] said `false` for this `charge`: whether the allocation is a sample, and of which distance.
-pub(crate) fn crossed(charge: usize) -> Option<MeanDistance> {
+/// Decides, after [`count_allocation`] returned `false` for this `charge`, whether the allocation is a sample, and returns the mean
+/// distance that it was drawn with.
+pub(crate) fn draw_sample(charge: usize) -> Option<MeanDistance> {
     LOCAL.with(|local| {
         let Some(mean) = sampling() else {
             local.drawn.set(0);
-            local.left.set(LOOK_AGAIN);
+            local.left.set(RECHECK_AFTER);
             return None;
         };
         let hit = MeanDistance::from_log2(local.drawn.get());
         local.drawn.set(mean.log2());
         let left = mean.draw(local.next());
         local.left.set(left);
-        // A first distance begins with this allocation: as the process has no memory, that is as good as any.
-        if hit.is_some() || passes(charge) {
+        // The first distance begins with this allocation. The sampling process is memoryless, so any start is as good.
+        if hit.is_some() || count_allocation(charge) {
             return hit;
         }
         local.left.set(mean.draw(local.next()));
@@ -83,35 +84,36 @@ pub(crate) fn crossed(charge: usize) -> Option<MeanDistance> {
     })
 }
 
-/// `true` with the given probability.
-pub(crate) fn chance(probability: f64) -> bool {
+/// Returns `true` with the given probability.
+pub(crate) fn draw_bool(probability: f64) -> bool {
     LOCAL.with(|local| ((local.next() >> 11) as f64) < probability * (1_u64 << 53) as f64)
 }
 
-/// The tag of the route that this thread polls.
+/// Returns the tag of the route that this thread polls.
 #[inline]
-pub(crate) fn tag() -> Tag {
+pub(crate) fn current_tag() -> Tag {
     LOCAL.with(|local| local.tag.get())
 }
 
-/// Sets the tag and returns the one before.
+/// Sets the tag and returns the previous one.
 #[inline]
 pub(crate) fn swap_tag(tag: Tag) -> Tag {
     LOCAL.with(|local| local.tag.replace(tag))
 }
 
-/// jemalloc's counter went up by `counted` where an allocator that does not sample would have seen `wanted`.
-pub(crate) fn correct(counted: usize, wanted: usize) {
+/// Notes that jemalloc's counter rose by `counted`, where it would have risen by `wanted` without sampling.
+pub(crate) fn correct_counter(counted: usize, wanted: usize) {
     LOCAL.with(|local| {
-        let excess = local.excess.get().wrapping_add(counted as u64).wrapping_sub(wanted as u64);
-        local.excess.set(excess);
+        let counter_excess =
+            local.counter_excess.get().wrapping_add(counted as u64).wrapping_sub(wanted as u64);
+        local.counter_excess.set(counter_excess);
     });
 }
 
-/// What to subtract (wrapping) from jemalloc's counter of this thread.
+/// Returns the bytes to subtract (wrapping) from jemalloc's counter of this thread.
 #[inline]
-pub(crate) fn excess() -> u64 {
-    LOCAL.with(|local| local.excess.get())
+pub(crate) fn counter_excess() -> u64 {
+    LOCAL.with(|local| local.counter_excess.get())
 }
 
 impl ThreadState {
@@ -120,10 +122,10 @@ impl ThreadState {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut state = self.random.get();
         if state == 0 {
-            // Threads differ by number, runs by where the system loaded them.
+            // Threads differ by their number, runs by the address at which the system loaded them.
             static THREADS: AtomicU64 = AtomicU64::new(1);
-            let place = (&raw const *self).addr() as u64;
-            state = mix(THREADS.fetch_add(STEP, Ordering::Relaxed)) ^ mix(place);
+            let address = (&raw const *self).addr() as u64;
+            state = mix(THREADS.fetch_add(STEP, Ordering::Relaxed)) ^ mix(address);
         }
         state = state.wrapping_add(STEP);
         self.random.set(state);
@@ -141,12 +143,12 @@ fn mix(mut z: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Sampling is one switch of the process, so its life is one test.
+    /// Sampling is one switch of the whole process, so one test covers all its states.
     #[test]
     fn samples_as_often_as_the_distance_says_and_not_when_off() {
         let mean = MeanDistance::from_bytes(64 << 10);
         let sampled = |size: usize, count: usize| {
-            (0..count).filter(|_| !passes(size) && crossed(size).is_some()).count() as f64
+            (0..count).filter(|_| !count_allocation(size) && draw_sample(size).is_some()).count() as f64
         };
         std::thread::spawn(move || {
             set_sampling(Some(mean));
@@ -159,7 +161,7 @@ mod tests {
                 );
             }
             set_sampling(None);
-            assert!(sampled(1 << 20, 1_000) <= 1.0, "the distance drawn before may still end");
+            assert!(sampled(1 << 20, 1_000) <= 1.0, "the distance that was drawn before may still end");
             assert!(sampled(100, 1_000_000) < 1.0);
             set_sampling(Some(mean));
             assert!(sampled(100, 1_000_000) > 1_000.0);
@@ -171,24 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn tags_and_corrections_are_the_threads_own() {
+    fn each_thread_has_its_own_tag_and_correction() {
         let (a, b) = (Tag::from_number(7), Tag::from_number(8));
         assert_eq!(swap_tag(a), Tag::UNTAGGED);
         std::thread::spawn(move || {
-            assert_eq!((tag(), swap_tag(b), tag()), (Tag::UNTAGGED, Tag::UNTAGGED, b));
+            assert_eq!((current_tag(), swap_tag(b), current_tag()), (Tag::UNTAGGED, Tag::UNTAGGED, b));
         })
         .join()
         .unwrap();
         assert_eq!(swap_tag(Tag::UNTAGGED), a);
-        correct(4096, 32);
-        correct(0, 64);
-        assert_eq!(excess(), 4000);
+        correct_counter(4096, 32);
+        correct_counter(0, 64);
+        assert_eq!(counter_excess(), 4000);
     }
 
     #[test]
     fn chance_follows_the_probability() {
-        let hits = (0..100_000).filter(|_| chance(0.25)).count() as f64;
+        let hits = (0..100_000).filter(|_| draw_bool(0.25)).count() as f64;
         assert!((hits / 100_000.0 - 0.25).abs() < 0.01, "{hits}");
-        assert!((0..1_000).all(|_| chance(1.0)) && !(0..1_000).any(|_| chance(0.0)));
+        assert!((0..1_000).all(|_| draw_bool(1.0)) && !(0..1_000).any(|_| draw_bool(0.0)));
     }
 }

@@ -1,5 +1,5 @@
-//! A database pool of `sqlx`, of whatever database: can a connection be had and does it answer, and what the pool can
-//! give back when memory is short. With the cargo feature `sqlx`.
+//! A connection pool of `sqlx` as a dependency, and a shrink hook that closes its idle connections; for every database of `sqlx`.
+//! Needs the cargo feature `sqlx`.
 //!
 //! ```no_run
 //! # use heapbeat::{Config, Guard, dependency::database};
@@ -17,10 +17,10 @@ use tokio::runtime::Handle;
 use super::{CheckDetails, CheckError, Dependency};
 use crate::overload::hooks::ShrinkRequest;
 
-/// The pool as a dependency: a connection is taken out of it and pinged.
+/// Creates a dependency whose check takes a connection from the pool and pings it.
 ///
-/// Details: `size`, connections that are open; `idle`, those of them that nobody uses; `most`, how many there may be;
-/// `wait_us`, how long the check waited for its connection: what a request waits for it, too.
+/// Details: `size`, open connections; `idle`, those of them that are not in use; `most`, the maximum; `wait_us`, the time that the
+/// check, like any request, waited for its connection.
 pub fn pool<DB: Database>(name: &str, pool: &Pool<DB>) -> Dependency {
     let pool = pool.clone();
     Dependency::new(name, move || {
@@ -40,8 +40,8 @@ pub fn pool<DB: Database>(name: &str, pool: &Pool<DB>) -> Dependency {
     })
 }
 
-/// A shrink hook that closes the connections that nobody uses, down to the pool's own least number. Each holds
-/// buffers, prepared statements and, in SQLite, a page cache. The pool opens new ones when they are wanted.
+/// Creates a shrink hook that closes idle connections, down to the pool's minimum. Each connection holds buffers, prepared statements
+/// and, in SQLite, a page cache. The pool opens new ones on demand.
 ///
 /// Must be called within the tokio runtime that the pool belongs to.
 pub fn shrink<DB: Database>(pool: &Pool<DB>) -> impl Fn(ShrinkRequest) + Send + Sync + 'static {
@@ -50,14 +50,14 @@ pub fn shrink<DB: Database>(pool: &Pool<DB>) -> impl Fn(ShrinkRequest) + Send + 
 }
 
 async fn close_idle<DB: Database>(pool: &Pool<DB>) {
-    // As many as were idle to begin with: others may be given back meanwhile, for ever.
+    // Only as many as were idle at first: other connections may become idle meanwhile, without end.
     for _ in 0..pool.num_idle() {
         if pool.size() <= pool.options().get_min_connections() {
             return;
         }
         let Some(connection) = pool.try_acquire() else { return };
         if let Err(error) = connection.close().await {
-            tracing::debug!("a database connection did not close in order: {error}");
+            tracing::debug!("cannot close an idle database connection: {error}");
         }
     }
 }

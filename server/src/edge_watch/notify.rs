@@ -1,4 +1,4 @@
-//! Where visits are noted and silences told: in the log, and to `HEAPBEAT_ALERT_WEBHOOK`.
+//! Records visits of the edge, and reports its silence to the log and to `HEAPBEAT_ALERT_WEBHOOK`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,28 +12,28 @@ use crate::clock::Now;
 use crate::config::{EdgeSilence, Webhook};
 use crate::instance::Instance;
 
-/// The edge's visits, for the metrics.
+/// Figures about the edge's visits, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EdgeVisits {
-    /// Time since the last one, if there was one.
+    /// Time since the last visit, if there was one.
     pub(crate) last: Option<Duration>,
-    /// Whether it should have come again.
+    /// Whether the next visit is overdue.
     pub(crate) silent: bool,
-    /// Alerts of this process's own that arrived, and that were given up; `None` where there is nowhere to send them.
+    /// Alerts of this process that were delivered, and that were given up; `None` without a webhook.
     pub(crate) alerts: Option<(u64, u64)>,
 }
 
-/// Shared by the requests that are visits and the sampler that misses them.
+/// The liveness of the edge; requests record its visits, and the sampler checks for silence.
 #[derive(Debug)]
 pub(crate) struct EdgeLiveness {
     patience: EdgeSilence,
-    watcher: Mutex<VisitTracker>,
-    courier: Option<WebhookSender>,
+    tracker: Mutex<VisitTracker>,
+    webhook_sender: Option<WebhookSender>,
     instance: String,
     version: String,
 }
 
-/// The body for the webhook: the fields of the edge's own webhooks, and which instance tells.
+/// The body for the webhook: the fields of the edge's own webhooks, and the instance that sends it.
 #[derive(Debug, Serialize)]
 struct AlertBody<'a> {
     key: &'a str,
@@ -54,54 +54,54 @@ impl EdgeLiveness {
     pub(crate) fn new(patience: EdgeSilence, webhook: Option<Webhook>, instance: &Instance) -> Self {
         EdgeLiveness {
             patience,
-            watcher: Mutex::default(),
-            courier: webhook.map(WebhookSender::new),
+            tracker: Mutex::default(),
+            webhook_sender: webhook.map(WebhookSender::new),
             instance: instance.id.to_string(),
             version: instance.version.clone(),
         }
     }
 
-    /// Notes that the edge came.
-    pub(crate) fn visit(&self, now: Now) {
-        self.watcher().visit(now.age);
+    /// Records a visit of the edge.
+    pub(crate) fn record_visit(&self, now: Now) {
+        self.tracker().record_visit(now.age);
     }
 
-    /// Tells of a silence that began or ended. `reachable` is whether visits would come to this process at all.
-    pub(crate) fn look(&self, now: Now, reachable: bool) {
-        let change = self.watcher().look(now.age, reachable, self.patience);
+    /// Reports a silence that began or ended. `reachable` is whether visits would reach this process at all.
+    pub(crate) fn check_silence(&self, now: Now, reachable: bool) {
+        let change = self.tracker().check_silence(now.age, reachable, self.patience);
         if let Some(change) = change {
-            self.tell(now, change);
+            self.report_change(now, change);
         }
     }
 
-    /// What is measured of it.
-    pub(crate) fn figures(&self, now: Now) -> EdgeVisits {
-        let watcher = self.watcher();
+    /// Returns the figures for the metrics.
+    pub(crate) fn visits(&self, now: Now) -> EdgeVisits {
+        let tracker = self.tracker();
         EdgeVisits {
-            last: watcher.last().map(|last| now.age.saturating_sub(last)),
-            silent: watcher.is_silent(),
-            alerts: self.courier.as_ref().map(WebhookSender::counts),
+            last: tracker.last().map(|last| now.age.saturating_sub(last)),
+            silent: tracker.is_silent(),
+            alerts: self.webhook_sender.as_ref().map(WebhookSender::counts),
         }
     }
 
-    fn watcher(&self) -> MutexGuard<'_, VisitTracker> {
-        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tracker(&self) -> MutexGuard<'_, VisitTracker> {
+        self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, now: Now, change: LivenessChange) {
-        let (LivenessChange::Silent { since, .. } | LivenessChange::Back { since, .. }) = change;
-        let text = text(now, change);
+    fn report_change(&self, now: Now, change: LivenessChange) {
+        let (LivenessChange::Silent { since, .. } | LivenessChange::Returned { since, .. }) = change;
+        let text = describe_change(now, change);
         let title = match change {
             LivenessChange::Silent { .. } => {
                 tracing::warn!(heapbeat.watcher.silent = true, "the watcher is silent: {text}");
                 "The watcher is silent"
             }
-            LivenessChange::Back { .. } => {
+            LivenessChange::Returned { .. } => {
                 tracing::warn!(heapbeat.watcher.silent = false, "the watcher is back: {text}");
                 "The watcher is back"
             }
         };
-        let Some(courier) = &self.courier else { return };
+        let Some(webhook_sender) = &self.webhook_sender else { return };
         let event = if matches!(change, LivenessChange::Silent { .. }) { "opened" } else { "recovered" };
         let began = wall(now, since);
         let incident = format!("watcher-{}-{}", self.instance, began.0.div_euclid(1000));
@@ -121,36 +121,40 @@ impl EdgeLiveness {
             version: &self.version,
         };
         let body = serde_json::to_string(&body).unwrap_or_default();
-        courier.send(WebhookMessage { key, body });
+        webhook_sender.send(WebhookMessage { key, body });
     }
 }
 
-fn text(now: Now, change: LivenessChange) -> String {
+fn describe_change(now: Now, change: LivenessChange) -> String {
     match change {
-        LivenessChange::Silent { since, every } => {
-            let usual =
-                every.map_or_else(String::new, |every| format!(", and came every {} before", span(every)));
+        LivenessChange::Silent { since, interval } => {
+            let usual = interval.map_or_else(String::new, |interval| {
+                format!(", usual interval {}", human_duration(interval))
+            });
             format!(
-                "the edge has not asked for a signed /health for {}, since {}{usual}; as long as it does not, nobody is told \
-                 when this server is down",
-                span(now.age.saturating_sub(since)),
+                "no signed request for /health from the edge for {} (last one at {}{usual}); until it returns, an outage of this \
+                 server is not alerted",
+                human_duration(now.age.saturating_sub(since)),
                 wall(now, since).to_rfc3339(),
             )
         }
-        LivenessChange::Back { since, at } => {
-            format!("the edge asked again, after {} without", span(at.saturating_sub(since)))
+        LivenessChange::Returned { since, at } => {
+            format!(
+                "the edge requests /health again, after a gap of {}",
+                human_duration(at.saturating_sub(since))
+            )
         }
     }
 }
 
-/// The wall time at which the process had the age `then`.
+/// Returns the wall time at which the process had the age `then`.
 fn wall(now: Now, then: Duration) -> UnixMillis {
     now.wall.minus(now.age.saturating_sub(then))
 }
 
-/// `45 s`, `3 min`, `3 min 5 s`, `2 h 10 min`.
-fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
+/// Returns `45 s`, `3 min`, `3 min 5 s`, `2 h 10 min` or the like.
+fn human_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
         (0, min, 0) => format!("{min} min"),
@@ -165,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_read_as_people_say_them() {
+    fn durations_are_written_in_their_two_largest_units() {
         let cases = [
             (0, "0 s"),
             (59, "59 s"),
@@ -175,22 +179,25 @@ mod tests {
             (7_815, "2 h 10 min"),
             (90_000, "25 h"),
         ];
-        for (seconds, said) in cases {
-            assert_eq!(span(Duration::from_secs(seconds)), said);
+        for (seconds, expected) in cases {
+            assert_eq!(human_duration(Duration::from_secs(seconds)), expected);
         }
     }
 
     #[test]
-    fn what_is_told() {
+    fn a_change_is_described_with_its_times() {
         let now = Now { wall: UnixMillis(1_767_225_600_500), age: Duration::from_secs(1000) };
-        let silent =
-            LivenessChange::Silent { since: Duration::from_secs(815), every: Some(Duration::from_secs(60)) };
+        let silent = LivenessChange::Silent {
+            since: Duration::from_secs(815),
+            interval: Some(Duration::from_secs(60)),
+        };
         assert_eq!(
-            text(now, silent),
-            "the edge has not asked for a signed /health for 3 min 5 s, since 2025-12-31T23:56:55Z, and came every 1 min \
-             before; as long as it does not, nobody is told when this server is down"
+            describe_change(now, silent),
+            "no signed request for /health from the edge for 3 min 5 s (last one at 2025-12-31T23:56:55Z, usual interval \
+             1 min); until it returns, an outage of this server is not alerted"
         );
-        let back = LivenessChange::Back { since: Duration::from_secs(100), at: Duration::from_secs(1000) };
-        assert_eq!(text(now, back), "the edge asked again, after 15 min without");
+        let back =
+            LivenessChange::Returned { since: Duration::from_secs(100), at: Duration::from_secs(1000) };
+        assert_eq!(describe_change(now, back), "the edge requests /health again, after a gap of 15 min");
     }
 }

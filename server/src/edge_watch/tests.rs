@@ -4,65 +4,67 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Name, visits, end, patience; what is told.
+/// Name, visits, end, configured silence; expected changes.
 type Case<'a> = (&'a str, &'a [u64], u64, EdgeSilence, &'a [(u64, LivenessChange)]);
 
-/// What is told, with the second it is told in, of visits at these seconds and looks at every second but those within `stopped`.
+/// Plays visits at these seconds and a check each second except within `stopped`; returns the changes with their seconds.
 fn timeline(
     visits: &[u64],
     end: u64,
     patience: EdgeSilence,
     stopped: std::ops::Range<u64>,
 ) -> Vec<(u64, LivenessChange)> {
-    let mut watcher = VisitTracker::default();
-    let mut told = Vec::new();
+    let mut tracker = VisitTracker::default();
+    let mut changes = Vec::new();
     for second in 0..end {
         for _ in visits.iter().filter(|visit| **visit == second) {
-            watcher.visit(seconds(second));
+            tracker.record_visit(seconds(second));
         }
         if !stopped.contains(&second) {
-            told.extend(watcher.look(seconds(second), true, patience).map(|change| (second, change)));
+            changes.extend(
+                tracker.check_silence(seconds(second), true, patience).map(|change| (second, change)),
+            );
         }
     }
-    told
+    changes
 }
 
-fn every(step: u64, from: u64, to: u64) -> Vec<u64> {
+fn interval(step: u64, from: u64, to: u64) -> Vec<u64> {
     (from..=to).step_by(usize::try_from(step).unwrap()).collect()
 }
 
-fn silent(since: u64, every: Option<u64>) -> LivenessChange {
-    LivenessChange::Silent { since: seconds(since), every: every.map(seconds) }
+fn silent(since: u64, interval: Option<u64>) -> LivenessChange {
+    LivenessChange::Silent { since: seconds(since), interval: interval.map(seconds) }
 }
 
 fn back(since: u64, at: u64) -> LivenessChange {
-    LivenessChange::Back { since: seconds(since), at: seconds(at) }
+    LivenessChange::Returned { since: seconds(since), at: seconds(at) }
 }
 
 #[test]
-fn a_silence_is_told_once_and_its_end_once() {
+fn a_silence_is_reported_once_and_its_end_once() {
     use EdgeSilence::{After, Auto, Off};
-    let minutes = every(60, 10, 610);
+    let minutes = interval(60, 10, 610);
     let with = |more: &[u64]| [minutes.as_slice(), more].concat();
-    let hours = every(3600, 5, 36_005);
+    let hours = interval(3600, 5, 36_005);
     let three_regions: Vec<u64> = minutes.iter().flat_map(|at| [*at, *at, at + 4]).collect();
-    let ten_minutes = every(600, 0, 6000).iter().flat_map(|at| [*at, at + 1, at + 9]).collect::<Vec<_>>();
+    let ten_minutes = interval(600, 0, 6000).iter().flat_map(|at| [*at, at + 1, at + 9]).collect::<Vec<_>>();
     let missed: Vec<u64> = minutes.iter().copied().filter(|at| *at != 250 && *at != 310).collect();
     let cases: &[Case] = &[
-        ("nobody ever came", &[], 10_000, Auto, &[]),
-        ("nobody ever came, and it is said how often", &[], 10_000, After(seconds(5)), &[]),
-        ("it comes", &minutes, 700, Auto, &[]),
-        ("two ticks of it are missing", &missed, 700, Auto, &[]),
-        ("it stays away", &minutes, 100_000, Auto, &[(790, silent(610, Some(60)))]),
+        ("no visit ever", &[], 10_000, Auto, &[]),
+        ("no visit ever, with a configured silence", &[], 10_000, After(seconds(5)), &[]),
+        ("regular visits", &minutes, 700, Auto, &[]),
+        ("two visits missing", &missed, 700, Auto, &[]),
+        ("visits end", &minutes, 100_000, Auto, &[(790, silent(610, Some(60)))]),
         (
-            "it stays away, and comes back",
+            "visits end and resume",
             &with(&[2000, 2060]),
             2239,
             Auto,
             &[(790, silent(610, Some(60))), (2000, back(610, 2000))],
         ),
         (
-            "it is silent twice",
+            "two silences",
             &with(&[2000, 5000]),
             5010,
             Auto,
@@ -82,11 +84,17 @@ fn a_silence_is_told_once_and_its_end_once() {
             Auto,
             &[(7809, silent(6009, Some(600)))],
         ),
-        ("every five seconds", &every(5, 0, 300), 1000, Auto, &[(480, silent(300, Some(30)))]),
-        ("too few to learn from", &every(60, 10, 130), 100_000, Auto, &[]),
-        ("just enough", &every(60, 10, 190), 100_000, Auto, &[(370, silent(190, Some(60)))]),
-        ("as was said, from the first one on", &[10], 1000, After(seconds(20)), &[(30, silent(10, None))]),
-        ("nobody wants to know", &minutes, 10_000, Off, &[]),
+        ("every five seconds", &interval(5, 0, 300), 1000, Auto, &[(480, silent(300, Some(30)))]),
+        ("too few visits to learn from", &interval(60, 10, 130), 100_000, Auto, &[]),
+        ("just enough", &interval(60, 10, 190), 100_000, Auto, &[(370, silent(190, Some(60)))]),
+        (
+            "a configured silence counts from the first visit",
+            &[10],
+            1000,
+            After(seconds(20)),
+            &[(30, silent(10, None))],
+        ),
+        ("switched off", &minutes, 10_000, Off, &[]),
     ];
     for (name, visits, end, patience, expected) in cases {
         assert_eq!(timeline(visits, *end, *patience, 0..0), *expected, "{name}");
@@ -94,40 +102,40 @@ fn a_silence_is_told_once_and_its_end_once() {
 }
 
 #[test]
-fn time_in_which_this_process_was_stopped_is_not_held_against_the_edge() {
-    let minutes = every(60, 10, 610);
+fn time_in_which_this_process_was_stopped_does_not_count_as_silence() {
+    let minutes = interval(60, 10, 610);
     assert_eq!(timeline(&minutes, 4000, EdgeSilence::Auto, 620..3600), [(3780, silent(610, Some(60)))]);
     let resumed = [minutes.as_slice(), &[3650, 3710, 3770]].concat();
     assert_eq!(timeline(&resumed, 3800, EdgeSilence::Auto, 620..3600), []);
 }
 
 #[test]
-fn who_has_handed_over_misses_nobody() {
-    let mut watcher = VisitTracker::default();
-    for at in every(60, 0, 600) {
-        watcher.visit(seconds(at));
+fn a_process_that_has_handed_over_reports_no_silence() {
+    let mut tracker = VisitTracker::default();
+    for at in interval(60, 0, 600) {
+        tracker.record_visit(seconds(at));
     }
     for second in 600..2000 {
-        assert_eq!(watcher.look(seconds(second), false, EdgeSilence::Auto), None, "{second}");
+        assert_eq!(tracker.check_silence(seconds(second), false, EdgeSilence::Auto), None, "{second}");
     }
 }
 
 #[test]
-fn another_pace_is_learned() {
-    let mut visits = every(60, 0, 600);
+fn a_changed_interval_is_learned() {
+    let mut visits = interval(60, 0, 600);
     visits.extend((1..20).map(|hour| 600 + hour * 3600));
-    let told = timeline(&visits, 70_000, EdgeSilence::Auto, 0..0);
+    let changes = timeline(&visits, 70_000, EdgeSilence::Auto, 0..0);
     let silences: Vec<u64> =
-        told.iter().filter(|(_, it)| matches!(it, LivenessChange::Silent { .. })).map(|it| it.0).collect();
-    // Nine gaps are remembered: once five of them are an hour, so is their median.
+        changes.iter().filter(|(_, it)| matches!(it, LivenessChange::Silent { .. })).map(|it| it.0).collect();
+    // Nine gaps are kept: once five of them are an hour, so is their median.
     assert_eq!(silences, [780, 4380, 7980, 11_580, 15_180]);
 }
 
 #[test]
-fn what_is_remembered_does_not_grow() {
-    let mut watcher = VisitTracker::default();
-    (0..10_000).for_each(|at| watcher.visit(seconds(at * 31)));
-    assert_eq!((watcher.gaps.len(), watcher.every()), (REMEMBERED, Some(seconds(31))));
-    watcher.visit(seconds(10_000 * 31 + 30 * 86_400));
-    assert_eq!(watcher.gaps.last(), Some(&LONGEST));
+fn the_number_of_gaps_is_bounded() {
+    let mut tracker = VisitTracker::default();
+    (0..10_000).for_each(|at| tracker.record_visit(seconds(at * 31)));
+    assert_eq!((tracker.gaps.len(), tracker.interval()), (MAX_GAPS, Some(seconds(31))));
+    tracker.record_visit(seconds(10_000 * 31 + 30 * 86_400));
+    assert_eq!(tracker.gaps.last(), Some(&MAX_INTERVAL));
 }

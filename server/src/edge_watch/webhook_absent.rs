@@ -1,18 +1,18 @@
-//! Stands in for the sender of alerts in a build without the feature `webhook`. A configuration with a webhook is refused there,
-//! so no sender is ever made.
+//! Replaces the webhook sender in a build without the feature `webhook`. Such a build refuses a configuration with a webhook, so no
+//! sender is ever created.
 
 use std::convert::Infallible;
 
 use crate::config::Webhook;
 
-/// An alert for the webhook.
+/// A message for the webhook.
 #[derive(Debug)]
 pub(super) struct WebhookMessage {
     pub(super) key: String,
     pub(super) body: String,
 }
 
-/// A sender that does not exist.
+/// A sender that cannot be created.
 #[derive(Debug)]
 pub(super) struct WebhookSender(Infallible);
 

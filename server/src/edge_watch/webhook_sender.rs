@@ -1,7 +1,7 @@
-//! Brings what has to be told to a webhook, on a thread that is there only while there is something to bring.
+//! Delivers messages to a webhook, on a thread that runs only while there are messages.
 //!
-//! Nothing waits for it: a notice goes into a short queue. The address is a secret, so what went wrong is said in words of
-//! our own, never in those of a library that may repeat it.
+//! Callers never wait: a message goes into a short queue. The address is a secret, so failures are described in our own words, never
+//! in those of a library, which may repeat it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,34 +15,34 @@ use ureq::http::header::RETRY_AFTER;
 
 use crate::config::Webhook;
 
-/// Notices that wait; beyond that, the oldest makes room.
-const WAITING: usize = 8;
+/// Number of messages that wait at most; a further one displaces the oldest.
+const MAX_QUEUED: usize = 8;
 
-/// Longest wait for an answer, name and connection included.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of one delivery, name resolution and connection included.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Times that one notice is tried: an hour in all.
-const TRIES: u32 = 20;
+/// Number of attempts to deliver one message, over about an hour.
+const MAX_ATTEMPTS: u32 = 20;
 
-/// The first pause after a failure; each is twice the one before.
+/// Pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause, whatever the receiver asks for.
+/// Longest pause, even if `Retry-After` asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// Said when TLS does not come about.
-const NO_TLS: &str = "its certificate is not good, or it speaks no TLS";
+/// Description of a TLS failure.
+const NO_TLS: &str = "TLS failed: the certificate is not valid, or the server does not use TLS";
 
-/// One thing to be told.
+/// A message for the webhook.
 #[derive(Debug)]
 pub(super) struct WebhookMessage {
-    /// The same for every try, so that a receiver can tell them.
+    /// Idempotency key, the same for every attempt.
     pub(super) key: String,
     /// JSON.
     pub(super) body: String,
 }
 
-/// The queue and its thread; dropping it ends the thread after the request that it is at.
+/// The queue and its thread. When it is dropped, the thread ends after its current request.
 #[derive(Debug)]
 pub(super) struct WebhookSender(Arc<SenderState>);
 
@@ -50,26 +50,26 @@ pub(super) struct WebhookSender(Arc<SenderState>);
 struct SenderState {
     webhook: Webhook,
     queue: Mutex<Queue>,
-    bell: Condvar,
+    wakeup: Condvar,
     delivered: AtomicU64,
-    lost: AtomicU64,
+    given_up: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<WebhookMessage>,
-    /// Whether there is a thread.
+    /// Whether the thread is running.
     running: bool,
     stopped: bool,
 }
 
-/// How a try went.
+/// Result of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum DeliveryResult {
     Delivered,
-    /// It may go better later; after so long at the earliest, where the receiver said so.
+    /// The attempt failed; the reason, and the pause that the receiver asked for.
     Failed(String, Duration),
-    /// It would be the same again.
+    /// The receiver refused the message, and would refuse it again.
     Refused(String),
 }
 
@@ -78,42 +78,43 @@ impl WebhookSender {
         WebhookSender(Arc::new(SenderState {
             webhook,
             queue: Mutex::default(),
-            bell: Condvar::new(),
+            wakeup: Condvar::new(),
             delivered: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
+            given_up: AtomicU64::new(0),
         }))
     }
 
-    /// Takes a notice on; returns at once.
-    pub(super) fn send(&self, notice: WebhookMessage) {
+    /// Queues a message and returns at once.
+    pub(super) fn send(&self, message: WebhookMessage) {
         let mut queue = self.0.queue();
-        if queue.waiting.len() == WAITING {
+        if queue.waiting.len() == MAX_QUEUED {
             queue.waiting.pop_front();
-            self.0.lose("too many of them wait");
+            self.0.give_up("too many alerts are waiting");
         }
-        queue.waiting.push_back(notice);
+        queue.waiting.push_back(message);
         if queue.running {
             return;
         }
-        let desk = Arc::clone(&self.0);
-        let started = thread::Builder::new().name("heapbeat-alert".to_owned()).spawn(move || desk.work());
+        let state = Arc::clone(&self.0);
+        let started =
+            thread::Builder::new().name("heapbeat-alert".to_owned()).spawn(move || state.deliver_all());
         match started {
             Ok(_) => queue.running = true,
-            // The next notice tries again.
-            Err(error) => tracing::warn!("no thread to send an alert with: {error}"),
+            // The next message tries again.
+            Err(error) => tracing::warn!("cannot start the thread that sends alerts: {error}"),
         }
     }
 
-    /// Notices that arrived, and those that were given up.
+    /// Returns the numbers of messages delivered and given up.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.0.delivered.load(Ordering::Relaxed), self.0.lost.load(Ordering::Relaxed))
+        (self.0.delivered.load(Ordering::Relaxed), self.0.given_up.load(Ordering::Relaxed))
     }
 }
 
 impl Drop for WebhookSender {
     fn drop(&mut self) {
         self.0.queue().stopped = true;
-        self.0.bell.notify_all();
+        self.0.wakeup.notify_all();
     }
 }
 
@@ -122,44 +123,44 @@ impl SenderState {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Delivers until nothing is left.
-    fn work(&self) {
+    /// Delivers messages until the queue is empty.
+    fn deliver_all(&self) {
         let agent = http_client();
         loop {
             let mut queue = self.queue();
-            let Some(notice) = queue.waiting.pop_front().filter(|_| !queue.stopped) else {
+            let Some(message) = queue.waiting.pop_front().filter(|_| !queue.stopped) else {
                 queue.running = false;
                 return;
             };
             drop(queue);
-            self.deliver(&agent, &notice);
+            self.deliver(&agent, &message);
         }
     }
 
-    fn deliver(&self, agent: &Agent, notice: &WebhookMessage) {
-        for tried in 1.. {
-            let (why, asked) = match attempt(agent, self.webhook.address(), notice) {
+    fn deliver(&self, agent: &Agent, message: &WebhookMessage) {
+        for attempts in 1.. {
+            let (why, retry_after) = match attempt(agent, self.webhook.address(), message) {
                 DeliveryResult::Delivered => {
                     self.delivered.fetch_add(1, Ordering::Relaxed);
                     tracing::info!("an alert was delivered to HEAPBEAT_ALERT_WEBHOOK");
                     return;
                 }
-                DeliveryResult::Refused(why) => return self.lose(&why),
-                DeliveryResult::Failed(why, asked) => (why, asked),
+                DeliveryResult::Refused(why) => return self.give_up(&why),
+                DeliveryResult::Failed(why, retry_after) => (why, retry_after),
             };
-            let Some(pause) = pause(tried, asked) else { return self.lose(&why) };
-            if tried == 1 {
-                tracing::warn!("an alert did not reach HEAPBEAT_ALERT_WEBHOOK yet: {why}");
+            let Some(pause) = pause_after(attempts, retry_after) else { return self.give_up(&why) };
+            if attempts == 1 {
+                tracing::warn!("cannot deliver an alert to HEAPBEAT_ALERT_WEBHOOK: {why}; trying again");
             }
             if self.stopped_within(pause) {
-                return self.lose("the process ends");
+                return self.give_up("the process is exiting");
             }
         }
     }
 
-    fn lose(&self, why: &str) {
-        self.lost.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!("an alert for HEAPBEAT_ALERT_WEBHOOK was given up: {why}");
+    fn give_up(&self, why: &str) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!("gave up an alert for HEAPBEAT_ALERT_WEBHOOK: {why}");
     }
 
     fn stopped_within(&self, pause: Duration) -> bool {
@@ -170,22 +171,22 @@ impl SenderState {
             if left.is_zero() {
                 return false;
             }
-            queue = self.bell.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+            queue = self.wakeup.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
 }
 
-/// How long to wait after the `tried`th try failed; `None`: it was the last.
-fn pause(tried: u32, asked: Duration) -> Option<Duration> {
-    let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(tried - 1));
-    (tried < TRIES).then(|| doubled.max(asked).min(LONGEST_PAUSE))
+/// How long to wait after the `attempts`th try failed; `None`: it was the last.
+fn pause_after(attempts: u32, retry_after: Duration) -> Option<Duration> {
+    let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempts - 1));
+    (attempts < MAX_ATTEMPTS).then(|| doubled.max(retry_after).min(LONGEST_PAUSE))
 }
 
-/// A client that returns responses of any status and follows no redirect, which would lead the alert to another receiver.
+/// Creates a client that returns responses of any status and does not follow redirects, which would send the alert elsewhere.
 fn http_client() -> Agent {
     Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("heapbeat/", env!("CARGO_PKG_VERSION")))
@@ -193,41 +194,45 @@ fn http_client() -> Agent {
         .into()
 }
 
-fn attempt(agent: &Agent, address: &str, notice: &WebhookMessage) -> DeliveryResult {
-    let request =
-        agent.post(address).header("content-type", "application/json").header("idempotency-key", &notice.key);
-    match request.send(notice.body.as_str()) {
+fn attempt(agent: &Agent, address: &str, message: &WebhookMessage) -> DeliveryResult {
+    let request = agent
+        .post(address)
+        .header("content-type", "application/json")
+        .header("idempotency-key", &message.key);
+    match request.send(message.body.as_str()) {
         Ok(response) => {
             let seconds =
                 response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            answered(response.status().as_u16(), Duration::from_secs(seconds.unwrap_or(0)))
+            classify_status(response.status().as_u16(), Duration::from_secs(seconds.unwrap_or(0)))
         }
-        Err(error) => DeliveryResult::Failed(reason(&error), Duration::ZERO),
+        Err(error) => DeliveryResult::Failed(describe_error(&error), Duration::ZERO),
     }
 }
 
-fn answered(status: u16, asked: Duration) -> DeliveryResult {
+fn classify_status(status: u16, retry_after: Duration) -> DeliveryResult {
     match status {
         200..300 => DeliveryResult::Delivered,
-        408 | 425 | 429 | 500.. => DeliveryResult::Failed(format!("it answered {status}"), asked),
-        _ => DeliveryResult::Refused(format!("it answered {status}")),
+        408 | 425 | 429 | 500.. => {
+            DeliveryResult::Failed(format!("it responded with status {status}"), retry_after)
+        }
+        _ => DeliveryResult::Refused(format!("it responded with status {status}")),
     }
 }
 
-/// What went wrong, without a word of the address.
-fn reason(error: &ureq::Error) -> String {
+/// Describes an error without the address.
+fn describe_error(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Timeout(_) => format!("no answer within {PATIENCE:?}"),
-        ureq::Error::HostNotFound => "its name is not known".to_owned(),
+        ureq::Error::Timeout(_) => format!("no answer within {TIMEOUT:?}"),
+        ureq::Error::HostNotFound => "the host name cannot be resolved".to_owned(),
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-            format!("no answer within {PATIENCE:?}")
+            format!("no answer within {TIMEOUT:?}")
         }
-        // So rustls says what it refuses.
+        // The kind with which rustls refuses a certificate.
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => NO_TLS.to_owned(),
         ureq::Error::Io(error) => error.kind().to_string(),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => NO_TLS.to_owned(),
-        ureq::Error::Protocol(_) => "what it answers is no HTTP".to_owned(),
-        _ => "the request could not be made".to_owned(),
+        ureq::Error::Protocol(_) => "the response is not HTTP".to_owned(),
+        _ => "the request failed".to_owned(),
     }
 }
 
@@ -236,31 +241,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_five_minutes_and_the_tries_end() {
-        let pauses: Vec<u64> =
-            (1..).map_while(|tried| pause(tried, Duration::ZERO)).map(|pause| pause.as_secs()).collect();
+    fn pauses_double_up_to_five_minutes_and_attempts_end() {
+        let pauses: Vec<u64> = (1..)
+            .map_while(|attempts| pause_after(attempts, Duration::ZERO))
+            .map(|pause| pause.as_secs())
+            .collect();
         let mut expected = vec![1, 2, 4, 8, 16, 32, 64, 128, 256];
         expected.resize(19, 300);
         assert_eq!(pauses, expected);
-        assert_eq!(pause(2, Duration::from_secs(40)), Some(Duration::from_secs(40)), "as the receiver asks");
-        assert_eq!(pause(2, Duration::from_secs(86_400)), Some(LONGEST_PAUSE), "within reason");
-        assert_eq!(pause(u32::MAX, Duration::ZERO), None);
+        assert_eq!(pause_after(2, Duration::from_secs(40)), Some(Duration::from_secs(40)), "Retry-After");
+        assert_eq!(
+            pause_after(2, Duration::from_secs(86_400)),
+            Some(LONGEST_PAUSE),
+            "Retry-After has a limit"
+        );
+        assert_eq!(pause_after(u32::MAX, Duration::ZERO), None);
     }
 
     #[test]
-    fn what_an_answer_means() {
-        let asked = Duration::from_secs(7);
+    fn each_status_means_delivered_failed_or_refused() {
+        let retry_after = Duration::from_secs(7);
         for status in [200, 202, 204] {
-            assert_eq!(answered(status, asked), DeliveryResult::Delivered, "{status}");
+            assert_eq!(classify_status(status, retry_after), DeliveryResult::Delivered, "{status}");
         }
         for status in [408, 425, 429, 500, 503, 599] {
             assert_eq!(
-                answered(status, asked),
-                DeliveryResult::Failed(format!("it answered {status}"), asked)
+                classify_status(status, retry_after),
+                DeliveryResult::Failed(format!("it responded with status {status}"), retry_after)
             );
         }
         for status in [301, 400, 401, 403, 404, 410] {
-            assert_eq!(answered(status, asked), DeliveryResult::Refused(format!("it answered {status}")));
+            assert_eq!(
+                classify_status(status, retry_after),
+                DeliveryResult::Refused(format!("it responded with status {status}"))
+            );
         }
     }
 
@@ -274,11 +288,11 @@ mod tests {
             ureq::Error::HostNotFound,
         ];
         for error in errors {
-            let said = reason(&error);
-            assert!(!said.contains("example") && !said.contains("token"), "{said}");
+            let expected = describe_error(&error);
+            assert!(!expected.contains("example") && !expected.contains("token"), "{expected}");
         }
         assert_eq!(
-            reason(&ureq::Error::Io(io::Error::from(io::ErrorKind::ConnectionRefused))),
+            describe_error(&ureq::Error::Io(io::Error::from(io::ErrorKind::ConnectionRefused))),
             "connection refused"
         );
     }

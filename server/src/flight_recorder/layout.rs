@@ -1,37 +1,37 @@
-//! Where things are in the file, and what a record looks like. Numbers are little-endian.
+//! The layout of the file and the framing of its records. Numbers are little-endian.
 
-/// What the file begins with; the last byte is the version of this layout.
+/// First bytes of the file; the last of them is the version of this layout.
 pub(super) const MAGIC: [u8; 8] = *b"HBFLIGH\x02";
 
-/// A part of the file that holds one record.
+/// The place of one record in the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TextField {
+pub(super) struct RecordField {
     pub(super) at: usize,
     pub(super) size: usize,
 }
 
-pub(super) const HEAD: TextField = TextField { at: 8, size: 504 };
-pub(super) const STOP: TextField = TextField { at: 512, size: 512 };
-pub(super) const FINISHED: TextField = TextField { at: 1024, size: 512 };
-/// The last look, where it is not the highest of its second.
-pub(super) const LOOK: TextField = TextField { at: 1536, size: 64 };
-pub(super) const PANIC: TextField = TextField { at: 4096, size: 12 << 10 };
-pub(super) const HANG: TextField = TextField { at: 16 << 10, size: 16 << 10 };
+pub(super) const HEAD: RecordField = RecordField { at: 8, size: 504 };
+pub(super) const STOP: RecordField = RecordField { at: 512, size: 512 };
+pub(super) const FINISHED: RecordField = RecordField { at: 1024, size: 512 };
+/// The latest sample, if it is not the highest of its second.
+pub(super) const LATEST: RecordField = RecordField { at: 1536, size: 64 };
+pub(super) const PANIC: RecordField = RecordField { at: 4096, size: 12 << 10 };
+pub(super) const HANG: RecordField = RecordField { at: 16 << 10, size: 16 << 10 };
 
-/// Rings of records; the newest overwrites the oldest. A sample's place is that of its sequence number.
+/// Rings of records, in which the newest overwrites the oldest. The sequence number of a sample determines its place.
 pub(super) const SAMPLES: RecordRing = RecordRing { at: 32 << 10, size: 64, count: 512 };
 pub(super) const EVENTS: RecordRing = RecordRing { at: 64 << 10, size: 512, count: 64 };
 
-/// Most routes that have a counter.
+/// Number of routes that have a counter.
 pub(crate) const MAX_ROUTES: usize = 512;
 
 /// A counter and a label for each route.
 pub(super) const ROUTES: RecordRing = RecordRing { at: 96 << 10, size: 64, count: MAX_ROUTES };
 
-/// The whole file.
+/// Size of the file.
 pub(super) const SIZE: usize = 128 << 10;
 
-/// Equal places in a row.
+/// A ring of equally sized places.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecordRing {
     pub(super) at: usize,
@@ -40,13 +40,13 @@ pub(super) struct RecordRing {
 }
 
 impl RecordRing {
-    /// The place of the `n`th record.
-    pub(super) const fn place(self, n: usize) -> TextField {
-        TextField { at: self.at + n % self.count * self.size, size: self.size }
+    /// Returns the place of the `n`th record.
+    pub(super) const fn place(self, n: usize) -> RecordField {
+        RecordField { at: self.at + n % self.count * self.size, size: self.size }
     }
 
-    /// The place of the record with this number.
-    pub(super) fn place_of(self, number: u64) -> TextField {
+    /// Returns the place of the record with this number.
+    pub(super) fn place_of(self, number: u64) -> RecordField {
         self.place(
             usize::try_from(number % self.count as u64).expect("a remainder is smaller than its divisor"),
         )
@@ -59,52 +59,50 @@ impl RecordRing {
 
 const _: () = assert!(SAMPLES.end() <= EVENTS.at && EVENTS.end() <= ROUTES.at && ROUTES.end() <= SIZE);
 
-/// Checksum and length.
-pub(super) const PREFIX: usize = 8;
+/// Length of checksum and length together.
+pub(super) const PREFIX_BYTES: usize = 8;
 
-/// A record with `payload`: checksum, length, payload. `None` when it does not fit.
-pub(super) fn seal(payload: &[u8], field: TextField) -> Option<Vec<u8>> {
-    if payload.len() + PREFIX > field.size {
+/// Returns the record for `payload`: checksum, length, payload. `None` if it does not fit into `field`.
+pub(super) fn seal_record(payload: &[u8], field: RecordField) -> Option<Vec<u8>> {
+    if payload.len() + PREFIX_BYTES > field.size {
         return None;
     }
-    let mut record = Vec::with_capacity(PREFIX + payload.len());
-    record.extend_from_slice(&[0; PREFIX]);
+    let mut record = Vec::with_capacity(PREFIX_BYTES + payload.len());
+    record.extend_from_slice(&[0; PREFIX_BYTES]);
     record.extend_from_slice(payload);
-    stamp(&mut record);
+    write_checksum(&mut record);
     Some(record)
 }
 
-/// Writes checksum and length before the payload that follows them.
-pub(super) fn stamp(record: &mut [u8]) {
-    let length = u32::try_from(record.len() - PREFIX).unwrap_or(u32::MAX);
-    record[4..PREFIX].copy_from_slice(&length.to_le_bytes());
+/// Writes checksum and length in front of the payload of `record`.
+pub(super) fn write_checksum(record: &mut [u8]) {
+    let length = u32::try_from(record.len() - PREFIX_BYTES).unwrap_or(u32::MAX);
+    record[4..PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
     let checksum = crc32fast::hash(&record[4..]);
     record[..4].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// What a place holds.
+/// Content of a record's place.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum OpenedLayout<'a> {
-    /// Nothing was ever written.
+pub(super) enum RecordState<'a> {
+    /// Nothing was written.
     Empty,
-    /// It was cut in half, or is not a record at all.
+    /// The record is incomplete or not a record.
     Torn,
     /// The payload.
     Whole(&'a [u8]),
 }
 
 /// Reads the record at `field` of a file.
-pub(super) fn open(file: &[u8], field: TextField) -> OpenedLayout<'_> {
-    let Some(place) = file.get(field.at..field.at + field.size) else { return OpenedLayout::Torn };
+pub(super) fn open_record(file: &[u8], field: RecordField) -> RecordState<'_> {
+    let Some(place) = file.get(field.at..field.at + field.size) else { return RecordState::Torn };
     let number = |at: usize| u32::from_le_bytes([place[at], place[at + 1], place[at + 2], place[at + 3]]);
     let (checksum, length) = (number(0), number(4) as usize);
     if (checksum, length) == (0, 0) && place.iter().all(|byte| *byte == 0) {
-        return OpenedLayout::Empty;
+        return RecordState::Empty;
     }
-    match place.get(4..PREFIX.saturating_add(length)) {
-        Some(sealed) if length > 0 && crc32fast::hash(sealed) == checksum => {
-            OpenedLayout::Whole(&sealed[4..])
-        }
-        _ => OpenedLayout::Torn,
+    match place.get(4..PREFIX_BYTES.saturating_add(length)) {
+        Some(sealed) if length > 0 && crc32fast::hash(sealed) == checksum => RecordState::Whole(&sealed[4..]),
+        _ => RecordState::Torn,
     }
 }

@@ -1,8 +1,7 @@
-//! The file in memory. All `unsafe` of the recorder is here.
+//! The mapped file. All `unsafe` code of the recorder is here.
 //!
-//! What is mapped is only ever touched through atomics, a byte or a counter at a time: then it does not matter to the
-//! language that several threads store there, or that another process reads the same pages. Whether what was read makes
-//! sense is the business of the checksums.
+//! The mapping is accessed through atomics only, a byte or a counter at a time, so that it is sound for several threads to store there
+//! and for another process to read the same pages. Checksums tell whether what was read is consistent.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -18,16 +17,19 @@ use super::layout::SIZE;
 pub(super) struct MappedFile(MmapRaw);
 
 impl MappedFile {
-    /// Maps a file of the right size. Its blocks were allocated when a shelf made it, so storing cannot fail for want
-    /// of space; cutting it shorter would, with SIGBUS, and it lies where only its owner could do that.
+    /// Maps a file of the right size. Its blocks were allocated when it was created, so a store cannot fail for lack of space. If the
+    /// file were truncated, a store would raise SIGBUS; only its owner could do that.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() != SIZE as u64 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no flight recorder's file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the file has not the size of a flight recorder",
+            ));
         }
         Ok(MappedFile(MmapOptions::new().len(SIZE).map_raw(file)?))
     }
 
-    /// Stores bytes. What would be beyond the end is left out.
+    /// Stores bytes; those beyond the end are left out.
     pub(super) fn store(&self, at: usize, bytes: &[u8]) {
         for (offset, byte) in (at..SIZE).zip(bytes) {
             // SAFETY: `offset` is below SIZE, the length of the mapping, which is readable and writable and lives as
@@ -37,14 +39,14 @@ impl MappedFile {
         }
     }
 
-    /// A byte.
+    /// Returns the byte at `at`.
     pub(super) fn byte(&self, at: usize) -> u8 {
         let at = at.min(SIZE - 1);
         // SAFETY: as in `store`.
         unsafe { AtomicU8::from_ptr(self.0.as_mut_ptr().add(at)) }.load(Ordering::Relaxed)
     }
 
-    /// The counter at a multiple of four.
+    /// Returns the counter at `at`, a multiple of four.
     pub(super) fn counter(&self, at: usize) -> &AtomicU32 {
         let at = at.min(SIZE - 4) & !3;
         // SAFETY: the four bytes from `at` are within the mapping, which begins at a page and so is aligned for any

@@ -1,6 +1,6 @@
-//! What a worker knows of the instances before it: the exit of the last one, and the samples that nobody has read.
+//! The previous instances as a worker knows them: the exit of the last one, and their samples that were not reported yet.
 //!
-//! The supervisor sends both, at any time; the report reads them.
+//! The supervisor sends both at any time; the report reads them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use heapbeat_shared::{Cursor, Exit};
 
 use super::OrphanedSamples;
 
-/// The instances before this one.
+/// The previous instances.
 #[derive(Debug, Default)]
 pub(crate) struct PreviousRuns {
     exit: ArcSwapOption<Exit>,

@@ -7,10 +7,10 @@ use heapbeat_shared::series::Series;
 use heapbeat_shared::{Cursor, Exit};
 use proptest::prelude::*;
 
-use super::layout::{EVENTS, HEAD, LOOK, SAMPLES, SIZE};
+use super::layout::{EVENTS, HEAD, LATEST, SAMPLES, SIZE};
 use super::*;
 
-fn head() -> RecordingHeader {
+fn header() -> RecordingHeader {
     RecordingHeader {
         instance: InstanceId(7),
         version: "1a2b3c4".into(),
@@ -19,13 +19,13 @@ fn head() -> RecordingHeader {
     }
 }
 
-fn shelf(directory: &Path) -> RecorderDirectory {
+fn recorders(directory: &Path) -> RecorderDirectory {
     RecorderDirectory::open(&RecorderLocation::Directory(directory.join("shelf")))
 }
 
-fn record(path: &Path) -> FlightRecorder {
+fn write_recording(path: &Path) -> FlightRecorder {
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
-    FlightRecorder::begin(&file, &head()).unwrap()
+    FlightRecorder::create(&file, &header()).unwrap()
 }
 
 fn sample(n: u64) -> Sample {
@@ -44,7 +44,7 @@ fn event(n: i64) -> Event {
 
 /// A file in which everything happened.
 fn full(path: &Path) {
-    let recorder = record(path);
+    let recorder = write_recording(path);
     for n in 0..1000 {
         recorder.sample_alone(&sample(n), Pressure::Alert, Bytes::from_mb(512));
     }
@@ -53,11 +53,11 @@ fn full(path: &Path) {
     }
     for (tag, requests) in [(3, 1), (9, 5)] {
         for _ in 0..requests {
-            recorder.enter(tag, || if tag == 3 { "GET /a" } else { "POST /b" });
+            recorder.request_started(tag, || if tag == 3 { "GET /a" } else { "POST /b" });
         }
     }
-    recorder.enter(4, || "GET /done");
-    recorder.leave(4);
+    recorder.request_started(4, || "GET /done");
+    recorder.request_ended(4);
     let note = RecordedNote { at: UnixMillis(5), text: "é".repeat(400), stack: "s".repeat(9000) };
     recorder.note(layout::PANIC, &note);
 }
@@ -65,23 +65,26 @@ fn full(path: &Path) {
 #[test]
 fn what_was_recorded_is_read_back_without_an_end_in_order() {
     let directory = tempfile::tempdir().unwrap();
-    let mut shelf = shelf(directory.path());
-    let path = shelf.take(&[]).unwrap();
+    let mut recorders = recorders(directory.path());
+    let path = recorders.create_recorder(&[]).unwrap();
     full(&path);
-    let story = shelf.story(&path);
-    assert_eq!(story.head, Some(head()));
-    let last = story.last.unwrap();
+    let recording = recorders.read_recording(&path);
+    assert_eq!(recording.header, Some(header()));
+    let last = recording.last.unwrap();
     assert_eq!((last.sample, last.pressure, last.limit), (sample(999), Pressure::Alert, Bytes::from_mb(512)));
     let samples = (488..1000).map(sample).collect();
-    assert_eq!(story.samples, Series { first: 488, samples });
-    assert_eq!(story.events, (36..100).map(event).collect::<Vec<_>>());
+    assert_eq!(recording.samples, Series { first: 488, samples });
+    assert_eq!(recording.events, (36..100).map(event).collect::<Vec<_>>());
     let in_flight =
         [("POST /b", 5), ("GET /a", 1)].map(|(route, requests)| InFlight { route: route.into(), requests });
-    assert_eq!(story.in_flight, in_flight);
-    let panic = story.panic.clone().unwrap();
+    assert_eq!(recording.in_flight, in_flight);
+    let panic = recording.panic.clone().unwrap();
     assert_eq!((panic.text, panic.stack.len()), ("é".repeat(150), 4096));
-    assert_eq!((story.torn, &story.unreadable, &story.stopping, &story.hang), (0, &None, &None, &None));
-    assert_eq!(story.last_sign(), Some(UnixMillis(999_000)));
+    assert_eq!(
+        (recording.torn, &recording.unreadable, &recording.stopping, &recording.hang),
+        (0, &None, &None, &None)
+    );
+    assert_eq!(recording.last_activity(), Some(UnixMillis(999_000)));
     assert!(!path.exists(), "told once");
 }
 
@@ -91,40 +94,40 @@ fn memory_stands_in_for_a_directory() {
     let occupied = directory.path().join("file");
     fs::write(&occupied, "x").unwrap();
     for place in [RecorderLocation::Memory, RecorderLocation::Directory(occupied.join("below"))] {
-        let mut shelf = RecorderDirectory::open(&place);
-        let path = shelf.take(&[]).unwrap();
+        let mut recorders = RecorderDirectory::open(&place);
+        let path = recorders.create_recorder(&[]).unwrap();
         full(&path);
-        assert_eq!(shelf.story(&path).head, Some(head()));
-        assert!(shelf.story(&path).unreadable.is_some(), "it is gone");
-        shelf.keep(&Exit::default());
-        assert_eq!(shelf.leftovers(), (vec![], None));
+        assert_eq!(recorders.read_recording(&path).header, Some(header()));
+        assert!(recorders.read_recording(&path).unreadable.is_some(), "it is gone");
+        recorders.write_last_exit(&Exit::default());
+        assert_eq!(recorders.take_leftovers(), (vec![], None));
     }
 }
 
 #[test]
 fn each_has_a_file_of_its_own_until_there_are_too_many() {
     let directory = tempfile::tempdir().unwrap();
-    let mut shelf = shelf(directory.path());
-    let mut taken = Vec::new();
+    let mut recorders = recorders(directory.path());
+    let mut created = Vec::new();
     for _ in 0..20 {
-        let in_use: Vec<&Path> = taken.iter().map(std::path::PathBuf::as_path).collect();
-        let path = shelf.take(&in_use).unwrap();
-        assert!(!taken.contains(&path));
-        taken.push(path);
+        let in_use: Vec<&Path> = created.iter().map(std::path::PathBuf::as_path).collect();
+        let path = recorders.create_recorder(&in_use).unwrap();
+        assert!(!created.contains(&path));
+        created.push(path);
     }
-    assert_eq!(taken.iter().filter(|path| path.starts_with("/proc")).count(), 4);
+    assert_eq!(created.iter().filter(|path| path.starts_with("/proc")).count(), 4);
 }
 
 #[test]
 fn what_an_earlier_supervisor_left_is_found_once() {
     let directory = tempfile::tempdir().unwrap();
-    let path = shelf(directory.path()).take(&[]).unwrap();
+    let path = recorders(directory.path()).create_recorder(&[]).unwrap();
     full(&path);
     let exit = Exit { kind: ExitKind::Stop, ..Exit::default() };
-    shelf(directory.path()).keep(&exit);
-    let (stories, kept) = shelf(directory.path()).leftovers();
-    assert_eq!((stories.len(), stories[0].head.as_ref(), kept), (1, Some(&head()), Some(exit)));
-    assert_eq!(shelf(directory.path()).leftovers().0.len(), 0);
+    recorders(directory.path()).write_last_exit(&exit);
+    let (recordings, kept) = recorders(directory.path()).take_leftovers();
+    assert_eq!((recordings.len(), recordings[0].header.as_ref(), kept), (1, Some(&header()), Some(exit)));
+    assert_eq!(recorders(directory.path()).take_leftovers().0.len(), 0);
 }
 
 #[test]
@@ -134,12 +137,16 @@ fn a_directory_that_others_may_write_to_is_not_used() {
     let open = directory.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    let path = RecorderDirectory::open(&RecorderLocation::Directory(open.clone())).take(&[]).unwrap();
+    let path =
+        RecorderDirectory::open(&RecorderLocation::Directory(open.clone())).create_recorder(&[]).unwrap();
     assert!(path.starts_with("/proc"), "{}", path.display());
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(directory.path(), &link).unwrap();
     assert!(
-        RecorderDirectory::open(&RecorderLocation::Directory(link)).take(&[]).unwrap().starts_with("/proc")
+        RecorderDirectory::open(&RecorderLocation::Directory(link))
+            .create_recorder(&[])
+            .unwrap()
+            .starts_with("/proc")
     );
 }
 
@@ -152,7 +159,7 @@ fn foreign_and_empty_files_are_named() {
         (vec![], "0 bytes"),
         (vec![1; SIZE + 1], "131073 bytes"),
         (vec![0; SIZE], "is empty"),
-        (vec![b'x'; SIZE], "is not one"),
+        (vec![b'x'; SIZE], "is not a flight recorder"),
     ];
     for (file, reason) in cases {
         let why = Recording::read(&file).unreadable.unwrap();
@@ -163,66 +170,66 @@ fn foreign_and_empty_files_are_named() {
 #[test]
 fn a_torn_record_is_passed_over_and_counted() {
     let directory = tempfile::tempdir().unwrap();
-    let mut shelf = shelf(directory.path());
-    let path = shelf.take(&[]).unwrap();
+    let mut recorders = recorders(directory.path());
+    let path = recorders.create_recorder(&[]).unwrap();
     full(&path);
     let mut file = fs::read(&path).unwrap();
     // Sample 999 lies at 999 % 512, event 99 at 99 % 64.
     file[SAMPLES.place(999).at + 20] ^= 1;
     file[EVENTS.place(99).at + 10] ^= 1;
     file[HEAD.at + 9] ^= 1;
-    let story = Recording::read(&file);
-    assert_eq!(story.torn, 3);
-    assert_eq!((story.last.unwrap().sample, story.events.last()), (sample(998), Some(&event(98))));
-    assert_eq!((story.samples.first, story.samples.samples.len()), (488, 511));
-    assert_eq!(story.head, None);
+    let recording = Recording::read(&file);
+    assert_eq!(recording.torn, 3);
+    assert_eq!((recording.last.unwrap().sample, recording.events.last()), (sample(998), Some(&event(98))));
+    assert_eq!((recording.samples.first, recording.samples.samples.len()), (488, 511));
+    assert_eq!(recording.header, None);
     // One in the middle: what is before it does not belong to the run that the last one ends.
     file[SAMPLES.place(900).at + 20] ^= 1;
-    let story = Recording::read(&file);
-    assert_eq!((story.samples.first, story.samples.samples.len()), (901, 98));
+    let recording = Recording::read(&file);
+    assert_eq!((recording.samples.first, recording.samples.samples.len()), (901, 98));
 }
 
 #[test]
 fn the_last_samples_outlive_one_supervisor_after_the_other() {
     let directory = tempfile::tempdir().unwrap();
     let at = |sequence| Cursor { instance: InstanceId(7), sequence };
-    let told = |shelf: &RecorderDirectory| {
-        shelf.remnants().after(at(990)).map(|it| (it.samples.first, it.samples.count))
+    let orphaned_after = |recorders: &RecorderDirectory| {
+        recorders.orphaned().after(at(990)).map(|it| (it.samples.first, it.samples.count))
     };
     // Whose worker and supervisor end at once, so that nobody reads the story but the next.
-    let path = shelf(directory.path()).take(&[]).unwrap();
+    let path = recorders(directory.path()).create_recorder(&[]).unwrap();
     full(&path);
     for generation in 0..3 {
-        let mut shelf = shelf(directory.path());
-        assert_eq!(told(&shelf), None);
-        let (stories, _) = shelf.leftovers();
-        assert_eq!(stories.len(), usize::from(generation == 0));
-        assert_eq!(told(&shelf), Some((991, 9)), "generation {generation}");
-        assert_eq!(shelf.remnants().after(at(999)), None);
+        let mut recorders = recorders(directory.path());
+        assert_eq!(orphaned_after(&recorders), None);
+        let (recordings, _) = recorders.take_leftovers();
+        assert_eq!(recordings.len(), usize::from(generation == 0));
+        assert_eq!(orphaned_after(&recorders), Some((991, 9)), "generation {generation}");
+        assert_eq!(recorders.orphaned().after(at(999)), None);
     }
     fs::write(directory.path().join("shelf/last-samples.jsonl"), vec![0xff; 300_000]).unwrap();
-    let mut shelf = shelf(directory.path());
-    shelf.leftovers();
-    assert_eq!(told(&shelf), None, "damaged, and no harm");
+    let mut recorders = recorders(directory.path());
+    recorders.take_leftovers();
+    assert_eq!(orphaned_after(&recorders), None, "damaged, and no harm");
 }
 
 #[test]
 fn a_look_that_is_cut_short_costs_itself_only() {
     let directory = tempfile::tempdir().unwrap();
-    let path = shelf(directory.path()).take(&[]).unwrap();
-    let recorder = record(&path);
+    let path = recorders(directory.path()).create_recorder(&[]).unwrap();
+    let recorder = write_recording(&path);
     for (n, highest) in [(0, true), (1, true), (2, false)] {
-        let seat = SampleSlot { sequence: n.min(1), highest };
-        recorder.sample(&sample(n), seat, Pressure::Calm, Bytes::from_mb(512));
+        let slot = SampleSlot { sequence: n.min(1), highest };
+        recorder.sample(&sample(n), slot, Pressure::Calm, Bytes::from_mb(512));
     }
     let mut file = fs::read(&path).unwrap();
     assert_eq!(Recording::read(&file).last.unwrap().sample, sample(2));
-    for at in [LOOK.at + 9, SAMPLES.place(1).at + 30] {
+    for at in [LATEST.at + 9, SAMPLES.place(1).at + 30] {
         file[at] ^= 1;
     }
-    let story = Recording::read(&file);
-    assert_eq!((story.torn, story.last.unwrap().sample), (2, sample(0)));
-    assert_eq!(story.samples.samples, [sample(0)]);
+    let recording = Recording::read(&file);
+    assert_eq!((recording.torn, recording.last.unwrap().sample), (2, sample(0)));
+    assert_eq!(recording.samples.samples, [sample(0)]);
 }
 
 proptest! {
@@ -230,20 +237,20 @@ proptest! {
     #[test]
     fn no_damage_makes_the_reader_panic_or_believe(hits in prop::collection::vec((0..SIZE, any::<u8>()), 1..200)) {
         let directory = tempfile::tempdir().unwrap();
-        let path = shelf(directory.path()).take(&[]).unwrap();
+        let path = recorders(directory.path()).create_recorder(&[]).unwrap();
         full(&path);
         let mut file = fs::read(&path).unwrap();
         for (at, byte) in hits {
             file[at] = byte;
         }
-        let story = Recording::read(&file);
+        let recording = Recording::read(&file);
         // What is told passed its checksum, so it is what was written.
-        prop_assert!(story.head.is_none_or(|it| it == head()));
-        prop_assert!(story.last.is_none_or(|it| it.limit == Bytes::from_mb(512)));
-        for (n, told) in (story.samples.first..).zip(&story.samples.samples) {
-            prop_assert_eq!(*told, sample(n));
+        prop_assert!(recording.header.is_none_or(|it| it == header()));
+        prop_assert!(recording.last.is_none_or(|it| it.limit == Bytes::from_mb(512)));
+        for (n, orphaned_after) in (recording.samples.first..).zip(&recording.samples.samples) {
+            prop_assert_eq!(*orphaned_after, sample(n));
         }
-        prop_assert!(story.events.iter().all(|it| it.kind == EventKind::Started));
-        prop_assert!(story.in_flight.len() <= 16);
+        prop_assert!(recording.events.iter().all(|it| it.kind == EventKind::Started));
+        prop_assert!(recording.in_flight.len() <= 16);
     }
 }

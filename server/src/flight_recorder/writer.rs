@@ -1,4 +1,4 @@
-//! Writing.
+//! The writer of the recording process.
 
 use std::fs::File;
 use std::io;
@@ -8,97 +8,96 @@ use heapbeat_shared::event::Event;
 use heapbeat_shared::{Bytes, Pressure, Sample};
 use serde::Serialize;
 
-use super::layout::{EVENTS, HEAD, LOOK, MAGIC, ROUTES, SAMPLES, TextField, seal};
+use super::layout::{EVENTS, HEAD, LATEST, MAGIC, ROUTES, RecordField, SAMPLES, seal_record};
 use super::map::MappedFile;
 use super::sample_record::{LastSample, SampleRecord, SampleSlot};
 use super::{RecordedNote, RecordingHeader};
 
-/// Most bytes of a stack in a note.
-const LONGEST_STACK: usize = 4096;
+/// Maximum length of a stack in a note.
+const MAX_STACK_BYTES: usize = 4096;
 
-/// Most bytes of a note's text.
-const LONGEST_TEXT: usize = 300;
+/// Maximum length of a note's text.
+const MAX_TEXT_BYTES: usize = 300;
 
-/// Where a route's label begins behind its counter, and how long it can be.
+/// Offset of a route's label behind its counter, and its maximum length.
 pub(super) const LABEL: usize = 5;
-pub(super) const LONGEST_LABEL: usize = 59;
+pub(super) const MAX_LABEL_BYTES: usize = 59;
 
-/// Writes what happens into its places.
+/// Writes records into their places.
 #[derive(Debug)]
 pub(crate) struct FlightRecorder {
     map: MappedFile,
-    looks: AtomicU32,
+    readings: AtomicU32,
     events: AtomicUsize,
 }
 
 impl FlightRecorder {
-    /// Into a file that a shelf made.
-    pub(super) fn begin(file: &File, head: &RecordingHeader) -> io::Result<Self> {
+    /// Creates a recorder on a file that a recorder directory created.
+    pub(super) fn create(file: &File, header: &RecordingHeader) -> io::Result<Self> {
         let recorder = FlightRecorder {
             map: MappedFile::of(file)?,
-            looks: AtomicU32::new(0),
+            readings: AtomicU32::new(0),
             events: AtomicUsize::new(0),
         };
         recorder.map.store(0, &MAGIC);
-        recorder.json(HEAD, head);
+        recorder.write_json(HEAD, header);
         Ok(recorder)
     }
 
-    /// A look at memory, on the sampler's way: nothing is allocated for it. What the history keeps of a second has the place
-    /// of its number, so that near the limit, with many looks a second, the ring still holds as many seconds; any other look
-    /// is the last one until the next.
-    pub(crate) fn sample(&self, sample: &Sample, seat: SampleSlot, pressure: Pressure, limit: Bytes) {
-        let number = self.looks.fetch_add(1, Ordering::Relaxed);
-        let place = if seat.highest { SAMPLES.place_of(seat.sequence) } else { LOOK };
+    /// Records a sample without allocating. The sample that the history keeps of a second is stored at the place of its number, so the
+    /// ring holds the same number of seconds even if there are many samples a second. Other samples overwrite each other.
+    pub(crate) fn sample(&self, sample: &Sample, slot: SampleSlot, pressure: Pressure, limit: Bytes) {
+        let number = self.readings.fetch_add(1, Ordering::Relaxed);
+        let place = if slot.highest { SAMPLES.place_of(slot.sequence) } else { LATEST };
         let last = LastSample { sample: *sample, pressure, limit };
-        self.map.store(place.at, &SampleRecord { number, sequence: seat.sequence, last }.to_record());
+        self.map.store(place.at, &SampleRecord { number, sequence: slot.sequence, last }.to_record());
     }
 
-    /// A look that no history numbers: each has a place of its own.
+    /// Records a sample that no history numbers; each gets a place of its own.
     pub(crate) fn sample_alone(&self, sample: &Sample, pressure: Pressure, limit: Bytes) {
-        let sequence = self.looks.load(Ordering::Relaxed).into();
+        let sequence = self.readings.load(Ordering::Relaxed).into();
         self.sample(sample, SampleSlot { sequence, highest: true }, pressure, limit);
     }
 
     pub(super) fn event(&self, event: &Event) {
         let number = self.events.fetch_add(1, Ordering::Relaxed);
-        self.json(EVENTS.place(number), &(number, event));
+        self.write_json(EVENTS.place(number), &(number, event));
     }
 
-    pub(super) fn note(&self, field: TextField, note: &RecordedNote) {
+    pub(super) fn note(&self, field: RecordField, note: &RecordedNote) {
         let cut = |text: &str, longest: usize| text[..text.floor_char_boundary(longest)].to_owned();
         let note = RecordedNote {
             at: note.at,
-            text: cut(&note.text, LONGEST_TEXT),
-            stack: cut(&note.stack, LONGEST_STACK),
+            text: cut(&note.text, MAX_TEXT_BYTES),
+            stack: cut(&note.stack, MAX_STACK_BYTES),
         };
-        self.json(field, &note);
+        self.write_json(field, &note);
     }
 
-    pub(super) fn enter<'a>(&self, tag: usize, label: impl FnOnce() -> &'a str) {
+    pub(super) fn request_started<'a>(&self, tag: usize, label: impl FnOnce() -> &'a str) {
         let place = ROUTES.place(tag).at;
         if self.map.byte(place + 4) == 0 {
             let label = label();
-            let label = &label[..label.floor_char_boundary(LONGEST_LABEL)];
+            let label = &label[..label.floor_char_boundary(MAX_LABEL_BYTES)];
             self.map.store(place + LABEL, label.as_bytes());
             self.map.store(place + 4, &[u8::try_from(label.len()).unwrap_or(0)]);
         }
         self.map.counter(place).fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn leave(&self, tag: usize) {
+    pub(super) fn request_ended(&self, tag: usize) {
         self.map.counter(ROUTES.place(tag).at).fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn json(&self, field: TextField, value: &impl Serialize) {
+    fn write_json(&self, field: RecordField, value: &impl Serialize) {
         if let Ok(payload) = serde_json::to_vec(value) {
-            self.put(field, &payload);
+            self.write_record(field, &payload);
         }
     }
 
-    /// The checksum goes first, as nothing matches it until the rest is there as well.
-    fn put(&self, field: TextField, payload: &[u8]) {
-        if let Some(record) = seal(payload, field) {
+    /// Stores the record, checksum first: it does not match until the rest is stored as well.
+    fn write_record(&self, field: RecordField, payload: &[u8]) {
+        if let Some(record) = seal_record(payload, field) {
             self.map.store(field.at, &record);
         }
     }

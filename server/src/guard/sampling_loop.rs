@@ -45,7 +45,7 @@ impl SamplingLoop {
         self.state.set_pressure(pressure);
         self.state.publish(&reading);
         self.memory_log.write_if_due(&reading, pressure);
-        self.edge.look(reading.now, !self.state.leaving());
+        self.edge.check_silence(reading.now, !self.state.leaving());
         next
     }
 

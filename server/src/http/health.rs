@@ -70,7 +70,7 @@ pub(crate) async fn answer(endpoint: Endpoint, method: &Method, state: &State) -
 
 /// Whether new requests should be sent here. Who leaves anyway asks nobody else.
 async fn ready(state: &State) -> bool {
-    state.ready() && state.dependencies().ask().await.iter().all(|finding| finding.ok)
+    state.ready() && state.dependencies().check_all().await.iter().all(|finding| finding.ok)
 }
 
 #[cfg(test)]

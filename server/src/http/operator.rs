@@ -24,13 +24,13 @@ use super::problem::problem;
 use super::report::ReportHandler;
 use crate::config::{MetricsAccess, MetricsConfig};
 use crate::dependency::DependencyStatus;
-use crate::profile::{ProfileError, ProfileOptions, ProfileRequest};
+use crate::profile::{HeapProfiler, ProfileError, ProfileRequest};
 
 /// How long one text of metrics is good for: whoever asks more often gets the same again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// How often somebody who waits for a profile looks whether the process is to end.
-const LOOK: Duration = Duration::from_millis(200);
+const DRAIN_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The last text of metrics.
 #[derive(Debug, Default)]
@@ -106,21 +106,21 @@ impl ReportHandler {
 
     /// `/debug/heap`, for the owner.
     pub(super) async fn heap(&self, query: Option<&str>, signer: Signer<'_>) -> Response<Full<Bytes>> {
-        let short = || self.state().pressure() >= Pressure::Purge;
-        let order = match ProfileRequest::of(query).and_then(ProfileOptions::open) {
-            Ok(_) if short() => return no_profile(ProfileError::Short),
-            Ok(order) => order,
+        let memory_is_short = || self.state().pressure() >= Pressure::Purge;
+        let profiler = match ProfileRequest::parse(query).and_then(HeapProfiler::open) {
+            Ok(_) if memory_is_short() => return no_profile(ProfileError::Short),
+            Ok(profiler) => profiler,
             Err(error) => return no_profile(error),
         };
-        let (begun, wait) = (Instant::now(), order.wait());
-        while begun.elapsed() < wait && !self.state().draining() {
-            sleep(LOOK.min(wait.saturating_sub(begun.elapsed()))).await;
+        let (begun, window) = (Instant::now(), profiler.window());
+        while begun.elapsed() < window && !self.state().draining() {
+            sleep(DRAIN_CHECK_INTERVAL.min(window.saturating_sub(begun.elapsed()))).await;
         }
-        if short() {
+        if memory_is_short() {
             return no_profile(ProfileError::Short);
         }
         let (now, waited) = (self.now().wall, begun.elapsed());
-        let Ok(profile) = spawn_blocking(move || order.make(now, waited)).await else {
+        let Ok(profile) = spawn_blocking(move || profiler.build_profile(now, waited)).await else {
             return problem(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made");
         };
         answered(StatusCode::OK, "application/octet-stream", profile.into(), Some(signer))
@@ -128,7 +128,7 @@ impl ReportHandler {
 
     /// `/health/ready`, for the owner: which dependency fails, and why.
     pub(super) async fn readiness(&self, signer: Signer<'_>) -> Response<Full<Bytes>> {
-        let dependencies = self.state().dependencies().ask().await;
+        let dependencies = self.state().dependencies().check_all().await;
         let ready = self.state().ready() && dependencies.iter().all(|finding| finding.ok);
         let body = Readiness { ready, status: self.state().status(), dependencies };
         let body = serde_json::to_vec(&body).unwrap_or_default();

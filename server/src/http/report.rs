@@ -137,7 +137,7 @@ impl ReportHandler {
             && matches!(admission, Admission::Owner { .. })
             && !is_person(request.headers())
         {
-            self.watching.visit(self.clock.now());
+            self.watching.record_visit(self.clock.now());
         }
         let (desk, method) = (Arc::clone(self), request.method().clone());
         let (query, headers) = match endpoint {

@@ -56,7 +56,7 @@ fn what_can_be_wished_for() {
         (Some("seconds=1e9"), Err(ProfileError::Seconds)),
         (Some("seconds="), Err(ProfileError::Seconds)),
     ];
-    for (query, wish) in cases {
-        assert_eq!(ProfileRequest::of(query), wish, "{query:?}");
+    for (query, request) in cases {
+        assert_eq!(ProfileRequest::parse(query), request, "{query:?}");
     }
 }

@@ -1,8 +1,8 @@
-//! What the kernel counts against the limit of the control group, versions 1 and 2.
+//! Memory of the control group, versions 1 and 2.
 //!
-//! The kernel kills when the group is full, not when the process is: file cache, other processes and kernel memory
-//! count too. A limit may stand on any group above the process's own; the smallest is the one that is hit first, and
-//! usage is read from the group that has it. Limits are read again each time, as a container can be resized.
+//! The kernel kills when the group reaches its limit, to which file cache, other processes and kernel memory are charged, too. Any
+//! ancestor of the process's group may have a limit; the smallest one is reached first, and usage is read from the group that has it.
+//! Limits are read again each time, as a container can be resized.
 //! Formats: <https://docs.kernel.org/admin-guide/cgroup-v2.html>, `cgroup-v1/memory.html`.
 
 mod find;
@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 
 use heapbeat_shared::Bytes;
 
-use super::file::{KernelFile, value};
+use super::file::{KernelFile, parse_value};
 use super::stall::{Stall, StallFile};
 
-/// Groups above the process's own that are looked at; a real hierarchy has fewer than ten.
-const DEEPEST: usize = 32;
+/// Maximum number of ancestors that are read; a real hierarchy has fewer than ten.
+const MAX_DEPTH: usize = 32;
 
-/// v1 writes "no limit" as the largest multiple of a page below 2^63. Nothing this large is a limit.
+/// Version 1 writes "no limit" as the largest multiple of a page below 2^63. Larger values than this are no limits.
 const NO_LIMIT: u64 = 1 << 62;
 
-/// Which of the two interfaces the memory controller has.
+/// Version of the memory controller's interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CgroupVersion {
     /// `memory.limit_in_bytes`, `memory.usage_in_bytes`.
@@ -30,48 +30,48 @@ pub enum CgroupVersion {
     V2,
 }
 
-/// Memory of the group that is limited, or of the process's own where none is.
+/// Memory of the group with the smallest limit, or of the process's own group if none has a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CgroupMemory {
-    /// Which interface tells.
+    /// Version of the interface.
     pub version: CgroupVersion,
     /// The smallest limit between the process's group and the root.
     pub limit: Option<Bytes>,
-    /// What counts against it.
+    /// Memory charged against the limit.
     pub usage: Bytes,
-    /// File cache that has not been used of late: given back before anything is killed.
+    /// File cache that was not used lately; the kernel drops it before it kills.
     pub inactive_file: Bytes,
-    /// Anonymous memory: cannot be given back.
+    /// Anonymous memory, which the kernel cannot drop.
     pub anon: Bytes,
-    /// What has happened for want of memory, since the group was made.
+    /// Counters of memory events since the group was created.
     pub events: OomEvents,
-    /// Swapped out, where the group counts it.
+    /// Memory that is swapped out, if the group counts it.
     pub swap: Option<Bytes>,
-    /// How long the group's tasks waited for memory; version 2 only.
+    /// Memory pressure of the group; version 2 only.
     pub stall: Option<Stall>,
 }
 
-/// Counters of the group's events. v1 has no `high`, and calls `max` its failcnt.
+/// Counters of the group's memory events. Version 1 has no `high`; its `failcnt` is `max`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OomEvents {
     /// Times the group was throttled at `memory.high`.
     pub high: u64,
-    /// Times the group was about to pass its limit.
+    /// Times the group was about to exceed its limit.
     pub max: u64,
-    /// Times nothing could be reclaimed. v1 does not count these.
+    /// Times nothing could be reclaimed. Version 1 does not count them.
     pub oom: u64,
-    /// Processes that were killed.
+    /// Processes killed by the OOM killer.
     pub oom_kill: u64,
 }
 
 impl CgroupMemory {
-    /// What is left when the kernel has dropped all that it can drop easily: `max(usage - inactive_file, anon)`.
+    /// Returns the memory that the kernel cannot drop easily: `max(usage - inactive_file, anon)`.
     pub fn working_set(&self) -> Bytes {
         self.usage.saturating_sub(self.inactive_file).max(self.anon)
     }
 }
 
-/// The reader.
+/// Reads the memory of a process's control group.
 #[derive(Debug)]
 pub struct Cgroup {
     version: CgroupVersion,
@@ -79,26 +79,26 @@ pub struct Cgroup {
     groups: Vec<CgroupFiles>,
 }
 
-/// One group's open files.
+/// The open files of one group.
 #[derive(Debug)]
 struct CgroupFiles {
-    /// The root of v2 has none.
+    /// Absent in the root of version 2.
     limit: Option<KernelFile>,
     usage: Option<KernelFile>,
     stat: Option<KernelFile>,
     events: Vec<KernelFile>,
-    /// v2 counts what is swapped out, v1 memory and swap together.
+    /// Version 2 counts swap, version 1 memory and swap together.
     swap: Option<KernelFile>,
     stall: Option<StallFile>,
 }
 
 impl Cgroup {
-    /// The group of the calling process; `None` without a memory controller to be read.
+    /// Opens the group of the calling process; `None` without a readable memory controller.
     pub fn of_this_process() -> Option<Self> {
         Self::find(Path::new("/proc/self"), Path::new("/"))
     }
 
-    /// The group that `process` (a directory like `/proc/self`) says it is in, its mount points taken below `root`.
+    /// Opens the group of `process` (a directory such as `/proc/self`); mount points are resolved below `root`.
     pub fn find(process: &Path, root: &Path) -> Option<Self> {
         let cgroup = std::fs::read_to_string(process.join("cgroup")).ok()?;
         let mounts = std::fs::read_to_string(process.join("mountinfo")).ok()?;
@@ -107,26 +107,26 @@ impl Cgroup {
             .find_map(|place| Self::open(place.version, &below(root, &place.mount), &place.path))
     }
 
-    /// The version that was found.
+    /// Returns the version of the interface.
     pub fn version(&self) -> CgroupVersion {
         self.version
     }
 
-    /// Opens the groups from `path` up to the mount point itself. A path that the mount does not show (a container that
-    /// sees its host's names) is cut from below until something is there.
+    /// Opens the groups from `path` up to the mount point. Directories that the mount does not show (a container that sees the names of
+    /// its host) are skipped.
     fn open(version: CgroupVersion, mount: &Path, path: &Path) -> Option<Self> {
         let own = below(mount, path);
         let groups: Vec<CgroupFiles> = own
             .ancestors()
             .take_while(|directory| directory.starts_with(mount))
-            .take(DEEPEST)
+            .take(MAX_DEPTH)
             .filter_map(|directory| CgroupFiles::open(version, directory))
             .collect();
         let mut cgroup = Cgroup { version, groups };
         cgroup.read().map(|_| cgroup)
     }
 
-    /// The figures now; `None` when the group is gone.
+    /// Reads the figures; `None` if the group has been removed.
     pub fn read(&mut self) -> Option<CgroupMemory> {
         let (limited, limit) = self.smallest_limit();
         let version = self.version;
@@ -137,11 +137,11 @@ impl Cgroup {
                 CgroupVersion::V1 => ("total_inactive_file", "total_rss"),
                 CgroupVersion::V2 => ("inactive_file", "anon"),
             };
-            memory.inactive_file = Bytes(value(stat, inactive_file).unwrap_or(0));
-            memory.anon = Bytes(value(stat, anon).unwrap_or(0));
+            memory.inactive_file = Bytes(parse_value(stat, inactive_file).unwrap_or(0));
+            memory.anon = Bytes(parse_value(stat, anon).unwrap_or(0));
         }
         memory.stall = group.stall.as_mut().and_then(StallFile::read);
-        memory.swap = group.swap.as_mut().and_then(number).map(|swap| match version {
+        memory.swap = group.swap.as_mut().and_then(read_number).map(|swap| match version {
             CgroupVersion::V1 => Bytes(swap).saturating_sub(memory.usage),
             CgroupVersion::V2 => Bytes(swap),
         });
@@ -153,14 +153,14 @@ impl Cgroup {
         Some(memory)
     }
 
-    /// Processes of the calling process's own group that were killed for want of memory. Version 1 counts a kill in the
-    /// group of who was killed and nowhere else, version 2 in those above it as well.
+    /// Returns the number of OOM kills in the process's own group. Version 1 counts a kill in the victim's group only, version 2 in its
+    /// ancestors as well.
     pub(crate) fn own_oom_kills(&mut self) -> Option<u64> {
         let own = self.groups.first_mut()?;
-        own.events.iter_mut().find_map(|file| value(file.read()?, "oom_kill"))
+        own.events.iter_mut().find_map(|file| parse_value(file.read()?, "oom_kill"))
     }
 
-    /// Which group has the smallest limit, and that limit; the process's own group when none has any.
+    /// Returns the index of the group with the smallest limit, and that limit; the process's own group if none has a limit.
     fn smallest_limit(&mut self) -> (usize, Option<Bytes>) {
         let limits =
             self.groups.iter_mut().enumerate().filter_map(|(index, group)| Some((group.limit()?, index)));
@@ -169,7 +169,7 @@ impl Cgroup {
 }
 
 impl CgroupFiles {
-    /// `None` for a directory that is no memory group.
+    /// Opens the files of a group; `None` for a directory that is not a memory group.
     fn open(version: CgroupVersion, directory: &Path) -> Option<Self> {
         let open = |name: &str| KernelFile::open(&directory.join(name));
         let (limit, usage, swap, events): (_, _, _, &[&str]) = match version {
@@ -192,23 +192,23 @@ impl CgroupFiles {
         (group.limit.is_some() || group.usage.is_some()).then_some(group)
     }
 
-    /// The group's own limit, if it has one (`max` and what v1 writes instead are none).
+    /// Returns the group's own limit, if it has one (`max`, and its equivalent in version 1, are none).
     fn limit(&mut self) -> Option<Bytes> {
         let limit = self.limit.as_mut()?.read()?.trim().parse().ok()?;
         (limit < NO_LIMIT).then_some(Bytes(limit))
     }
 
     fn usage(&mut self) -> Option<Bytes> {
-        self.usage.as_mut().and_then(number).map(Bytes)
+        self.usage.as_mut().and_then(read_number).map(Bytes)
     }
 }
 
-fn number(file: &mut KernelFile) -> Option<u64> {
+fn read_number(file: &mut KernelFile) -> Option<u64> {
     file.read()?.trim().parse().ok()
 }
 
 impl OomEvents {
-    /// Takes the counters out of one of the files of events.
+    /// Parses the counters of one of the event files.
     fn add(&mut self, text: &str) {
         if let Ok(failcnt) = text.trim().parse() {
             self.max = failcnt;
@@ -220,14 +220,14 @@ impl OomEvents {
             ("oom", &mut self.oom),
             ("oom_kill", &mut self.oom_kill),
         ] {
-            if let Some(count) = value(text, key) {
+            if let Some(count) = parse_value(text, key) {
                 *field = count;
             }
         }
     }
 }
 
-/// `path` below `root`, whether it begins with a slash or not.
+/// Returns `path` below `root`, whether it begins with a slash or not.
 fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }

@@ -1,16 +1,16 @@
-//! A small kernel file that is read again and again.
+//! A small kernel file that is read repeatedly.
 //!
-//! Files under /proc and /sys/fs/cgroup are made anew by the kernel at each read from their beginning. Keeping them
-//! open saves the path lookup, and a reading that needs no new descriptor still works when descriptors run out.
+//! The kernel generates files under /proc and /sys/fs/cgroup at each read from their beginning. Keeping them open saves the path
+//! lookup, and still works when the process has run out of descriptors.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Longest file that is read; the longest real one (`memory.stat`) has less than 3 kB.
-const LONGEST: usize = 8192;
+/// Maximum length of a file; the longest real one (`memory.stat`) has less than 3 kB.
+const MAX_LENGTH: usize = 8192;
 
-/// An open file and the buffer that its text is read into.
+/// An open file and the buffer for its text.
 #[derive(Debug)]
 pub(super) struct KernelFile {
     file: File,
@@ -18,14 +18,14 @@ pub(super) struct KernelFile {
 }
 
 impl KernelFile {
-    /// Opens the file; `None` when it cannot be read.
+    /// Opens the file; `None` if it cannot be read.
     pub(super) fn open(path: &Path) -> Option<Self> {
         let mut opened = KernelFile { file: File::open(path).ok()?, buffer: vec![0; 512].into() };
         opened.read()?;
         Some(opened)
     }
 
-    /// The whole text as it is now; `None` when it cannot be read, is not UTF-8, or is too long to be what was meant.
+    /// Reads the whole text; `None` if it cannot be read, is not UTF-8, or is longer than expected of such a file.
     pub(super) fn read(&mut self) -> Option<&str> {
         let mut length = 0;
         loop {
@@ -34,7 +34,7 @@ impl KernelFile {
                 read => length += read,
             }
             if length == self.buffer.len() {
-                if length >= LONGEST {
+                if length >= MAX_LENGTH {
                     return None;
                 }
                 let mut longer = vec![0; length * 2];
@@ -45,8 +45,8 @@ impl KernelFile {
     }
 }
 
-/// The number behind `key` in text whose lines are `key number`.
-pub(super) fn value(text: &str, key: &str) -> Option<u64> {
+/// Returns the number behind `key` in text whose lines are `key number`.
+pub(super) fn parse_value(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
@@ -68,14 +68,14 @@ mod tests {
         assert_eq!(file.read(), Some(long.as_str()));
         fs::write(&path, "2").unwrap();
         assert_eq!(file.read(), Some("2"));
-        fs::write(&path, "x".repeat(LONGEST + 1)).unwrap();
+        fs::write(&path, "x".repeat(MAX_LENGTH + 1)).unwrap();
         assert_eq!(file.read(), None);
         fs::write(&path, [0xff]).unwrap();
         assert_eq!(file.read(), None);
     }
 
     #[test]
-    fn what_is_not_there_is_none() {
+    fn a_missing_file_is_none() {
         let directory = tempfile::tempdir().unwrap();
         assert!(KernelFile::open(&directory.path().join("absent")).is_none());
         assert!(KernelFile::open(directory.path()).is_none(), "a directory is no file");
@@ -87,7 +87,7 @@ mod tests {
         let cases =
             [("file", Some(1)), ("inactive_file", Some(2)), ("anon", Some(3)), ("odd", None), ("ano", None)];
         for (key, expected) in cases {
-            assert_eq!(value(text, key), expected, "{key}");
+            assert_eq!(parse_value(text, key), expected, "{key}");
         }
     }
 }

@@ -1,13 +1,12 @@
-//! What jemalloc says of itself (<https://jemalloc.net/jemalloc.3.html>, `stats.*`).
+//! jemalloc's statistics (<https://jemalloc.net/jemalloc.3.html>, `stats.*`).
 //!
-//! Its figures are copies that one `epoch` call brings up to date, all together; that call walks every arena and is
-//! the reason why `/health` is prepared here and never read per request. The figures themselves are then read by
-//! number rather than by name: nanoseconds each.
+//! An `epoch` call updates all figures together. It walks every arena, which is why the sampler prepares `/health` and no request
+//! reads statistics. The figures are read by resolved names (MIBs), which takes nanoseconds each.
 
 use heapbeat_shared::Bytes;
 use tikv_jemalloc_ctl::{epoch, epoch_mib, stats, thread};
 
-/// Memory as jemalloc sees it.
+/// Memory of the allocator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeapMemory {
     /// `stats.allocated`: bytes that the application holds.
@@ -20,11 +19,11 @@ pub struct HeapMemory {
     pub mapped: Bytes,
     /// `stats.retained`: address space kept, no longer backed by memory.
     pub retained: Bytes,
-    /// `stats.metadata`: jemalloc's own.
+    /// `stats.metadata`: bytes of jemalloc's own data.
     pub metadata: Bytes,
 }
 
-/// The looked-up numbers of the figures.
+/// The resolved names of the figures.
 pub struct Heap {
     epoch: epoch_mib,
     allocated: stats::allocated_mib,
@@ -36,7 +35,7 @@ pub struct Heap {
 }
 
 impl Heap {
-    /// `None` when jemalloc is not what this program allocates with: it would count nothing, and say so with zeros.
+    /// Resolves the names; `None` if jemalloc is not the program's allocator, as all figures would be zero.
     pub fn open() -> Option<Self> {
         if !allocates_with_jemalloc() {
             return None;
@@ -52,7 +51,7 @@ impl Heap {
         })
     }
 
-    /// The figures now.
+    /// Reads the figures.
     pub fn read(&self) -> Option<HeapMemory> {
         self.epoch.advance().ok()?;
         Some(HeapMemory {
@@ -76,7 +75,7 @@ fn bytes(figure: tikv_jemalloc_ctl::Result<usize>) -> Option<Bytes> {
     Some(Bytes(figure.ok()? as u64))
 }
 
-/// Whether an allocation of this thread moves jemalloc's counter for this thread.
+/// Whether an allocation of this thread changes jemalloc's counter of this thread.
 fn allocates_with_jemalloc() -> bool {
     let Ok(counter) = thread::allocatedp::read() else { return false };
     let before = counter.get();
@@ -90,7 +89,7 @@ mod tests {
 
     /// Serialises nothing: other tests allocate meanwhile, so the held block is large and the margin wide.
     #[test]
-    fn what_is_held_is_counted_and_what_is_dropped_is_not() {
+    fn held_memory_is_counted_and_freed_memory_is_not() {
         const HELD: u64 = 256 << 20;
         const MARGIN: u64 = 64 << 20;
         let heap = Heap::open().expect("the tests of this crate allocate with jemalloc");

@@ -1,38 +1,38 @@
-//! How late a task of the async runtime runs.
+//! Lateness of the async runtime.
 //!
-//! A handler that blocks its thread delays everybody who waits for it, and no figure of the kernel shows it. So a task
-//! asks to be woken four times a second and notes how late that was. A runtime that is wedged does not get to note
-//! anything; then the sampler, which has a thread of its own, sees that the note is overdue.
+//! A handler that blocks its thread delays all tasks of that thread, and no figure of the kernel shows it. So a probe task sleeps a
+//! quarter of a second at a time and records how late it was woken. In a wedged runtime the task does not run at all; then the
+//! sampler, which has a thread of its own, notices that the wakeup is overdue.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Time between two beats: a longer block cannot be missed. A wakeup of an idle runtime costs about 0.017 % of a core for each
-/// time a second (measured on two virtual cores, more than the look at memory itself), so it is not more often.
-const BEAT: Duration = Duration::from_millis(250);
+/// Time between two wakeups of the probe, so that a longer block is not missed. One wakeup per second of an idle runtime costs about
+/// 0.017 % of a core (measured on two virtual cores; more than a reading of memory), so it is not shorter.
+const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long the worst is remembered.
-const REMEMBERED: Duration = Duration::from_secs(60);
+/// Length of the window of the worst lateness.
+const WINDOW: Duration = Duration::from_secs(60);
 
-/// No beat is expected.
+/// No wakeup is due.
 const NEVER: u64 = u64::MAX;
 
-/// What the beating task and the sampler share. Times are microseconds since it was made.
+/// State that the probe task and the sampler share. Times are microseconds since `made`.
 #[derive(Debug)]
 pub(crate) struct RuntimeProbe {
     made: Instant,
-    /// When the next beat is due.
+    /// When the next wakeup is due.
     due: AtomicU64,
-    /// The latest beat since the sampler last asked.
+    /// Worst lateness since it was taken last.
     late: AtomicU64,
 }
 
-/// Stops the beats when dropped.
+/// The probe task; dropping it stops the task.
 #[derive(Debug)]
 pub(crate) struct ProbeTask {
-    pulse: Arc<RuntimeProbe>,
+    probe: Arc<RuntimeProbe>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -43,23 +43,23 @@ impl Default for RuntimeProbe {
 }
 
 impl RuntimeProbe {
-    /// Beats in the runtime that this is called in, from now on.
+    /// Starts the probe task in the current runtime.
     pub(crate) fn start(self: &Arc<Self>) -> ProbeTask {
-        let pulse = Arc::clone(self);
+        let probe = Arc::clone(self);
         let task = tokio::spawn(async move {
             loop {
-                let due = Instant::now() + BEAT;
-                pulse.due.store(pulse.micros(due), Ordering::Relaxed);
+                let due = Instant::now() + PROBE_INTERVAL;
+                probe.due.store(probe.micros(due), Ordering::Relaxed);
                 tokio::time::sleep_until(due.into()).await;
                 let late = Instant::now().saturating_duration_since(due);
-                pulse.late.fetch_max(micros(late), Ordering::Relaxed);
+                probe.late.fetch_max(micros(late), Ordering::Relaxed);
             }
         });
-        ProbeTask { pulse: Arc::clone(self), task }
+        ProbeTask { probe: Arc::clone(self), task }
     }
 
-    /// How late the latest beat since the last question was, or is by now; `None` where nothing beats.
-    fn ask(&self, now: Instant) -> Option<Duration> {
+    /// Takes the worst lateness since the last call, counting an overdue wakeup; `None` if the probe is not running.
+    fn take_lateness(&self, now: Instant) -> Option<Duration> {
         let due = self.due.load(Ordering::Relaxed);
         let late = self.late.swap(0, Ordering::Relaxed);
         if due == NEVER {
@@ -76,7 +76,7 @@ impl RuntimeProbe {
 impl Drop for ProbeTask {
     fn drop(&mut self) {
         self.task.abort();
-        self.pulse.due.store(NEVER, Ordering::Relaxed);
+        self.probe.due.store(NEVER, Ordering::Relaxed);
     }
 }
 
@@ -84,32 +84,32 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(NEVER - 1)
 }
 
-/// The worst of the last minute, as the sampler sees it.
+/// The worst lateness of the last minute.
 #[derive(Debug)]
 pub(crate) struct Lateness {
-    pulse: Arc<RuntimeProbe>,
+    probe: Arc<RuntimeProbe>,
     worst: WorstLateness,
 }
 
 impl Lateness {
-    pub(crate) fn new(pulse: Arc<RuntimeProbe>) -> Self {
-        Lateness { pulse, worst: WorstLateness::default() }
+    pub(crate) fn new(probe: Arc<RuntimeProbe>) -> Self {
+        Lateness { probe, worst: WorstLateness::default() }
     }
 
-    /// The worst of the last minute before `age`; `None` where nothing beats.
+    /// Returns the worst lateness of the minute before `age`; `None` if the probe is not running.
     pub(crate) fn read(&mut self, age: Duration) -> Option<Duration> {
-        let late = self.pulse.ask(Instant::now())?;
+        let late = self.probe.take_lateness(Instant::now())?;
         Some(self.worst.push(age, late))
     }
 }
 
-/// A sliding maximum: times that fall, so that the first is the answer.
+/// A sliding maximum: a descending queue whose first value is the maximum.
 #[derive(Debug, Default)]
 struct WorstLateness(VecDeque<(Duration, Duration)>);
 
 impl WorstLateness {
     fn push(&mut self, age: Duration, late: Duration) -> Duration {
-        while self.0.front().is_some_and(|(at, _)| *at + REMEMBERED < age) {
+        while self.0.front().is_some_and(|(at, _)| *at + WINDOW < age) {
             self.0.pop_front();
         }
         while self.0.back().is_some_and(|(_, lesser)| *lesser <= late) {
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_is_remembered_for_a_minute() {
+    fn the_worst_lateness_counts_for_a_minute() {
         let mut worst = WorstLateness::default();
         let mut told = |second: u64, millis: u64| {
             worst.push(Duration::from_secs(second), Duration::from_millis(millis)).as_millis()
@@ -135,27 +135,27 @@ mod tests {
         assert_eq!(worsts, [3, 900, 900, 900, 900, 40, 40, 2]);
     }
 
-    /// On a runtime of one thread, which a blocking task has to itself.
+    /// Uses a runtime with one thread, which a blocking task occupies.
     #[test]
     fn a_blocked_runtime_is_late_and_an_idle_one_is_not() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let pulse = Arc::new(RuntimeProbe::default());
-        assert_eq!(pulse.ask(Instant::now()), None, "nothing beats yet");
-        let beating = runtime.block_on(async { pulse.start() });
-        runtime.block_on(async { tokio::time::sleep(BEAT * 2).await });
-        // Nobody drives the runtime from here on, as nobody would if it were blocked.
+        let probe = Arc::new(RuntimeProbe::default());
+        assert_eq!(probe.take_lateness(Instant::now()), None, "the probe is not running yet");
+        let probe_task = runtime.block_on(async { probe.start() });
+        runtime.block_on(async { tokio::time::sleep(PROBE_INTERVAL * 2).await });
+        // The runtime is not driven from here on, as if it were blocked.
         let asked = Instant::now() + Duration::from_secs(5);
         assert!(
-            pulse
-                .ask(asked)
-                .is_some_and(|late| late + BEAT + Duration::from_millis(100) >= Duration::from_secs(5)),
-            "overdue without a beat"
+            probe.take_lateness(asked).is_some_and(
+                |late| late + PROBE_INTERVAL + Duration::from_millis(100) >= Duration::from_secs(5)
+            ),
+            "an overdue wakeup counts"
         );
-        std::thread::park_timeout(BEAT * 4);
-        runtime.block_on(async { tokio::time::sleep(BEAT).await });
-        let late = pulse.ask(Instant::now()).unwrap();
-        assert!(late >= BEAT * 2, "the beat itself came late: {late:?}");
-        drop(beating);
-        assert_eq!(pulse.ask(Instant::now()), None);
+        std::thread::park_timeout(PROBE_INTERVAL * 4);
+        runtime.block_on(async { tokio::time::sleep(PROBE_INTERVAL).await });
+        let late = probe.take_lateness(Instant::now()).unwrap();
+        assert!(late >= PROBE_INTERVAL * 2, "the wakeup was late: {late:?}");
+        drop(probe_task);
+        assert_eq!(probe.take_lateness(Instant::now()), None);
     }
 }

@@ -4,37 +4,37 @@ use std::fmt;
 
 use heapbeat_shared::Bytes;
 
-/// The most that is assumed to be usable when nobody asked for more.
+/// Limit that is assumed at most unless a larger one is configured.
 const CAP: Bytes = Bytes::from_mb(1024);
 
-/// A limit and where it came from.
+/// A limit and its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// So much memory.
+    /// The limit in bytes.
     pub bytes: Bytes,
-    /// Who said so.
+    /// The origin.
     pub origin: LimitOrigin,
 }
 
-/// Who set the limit.
+/// The origin of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitOrigin {
     /// `HEAPBEAT_MEMORY_LIMIT`.
     Configured,
-    /// The cgroup: the kernel kills beyond it.
+    /// The cgroup, which the kernel enforces.
     Cgroup,
-    /// The machine has no more.
+    /// The memory of the machine.
     Physical,
-    /// There is more, but nobody asked for it.
+    /// The default cap of 1024 MB.
     Capped,
 }
 
 impl Limit {
-    /// The limit that holds: what was configured, else the cgroup's, else the machine's memory, else 1024 MB; beyond
-    /// that only when configured. A cgroup's limit below the configured one wins, because the kernel enforces it:
-    /// marks above it would never be reached.
+    /// Returns the effective limit: the configured one, else the cgroup's, else the machine's memory, else 1024 MB. It exceeds
+    /// 1024 MB only if configured. A cgroup's limit below the configured one wins, because the kernel enforces it and thresholds
+    /// above it would never be reached.
     pub fn effective(configured: Option<Bytes>, cgroup: Option<Bytes>, physical: Option<Bytes>) -> Self {
-        // A cgroup that may use more than there is limits nothing.
+        // A cgroup limit above the machine's memory limits nothing.
         let cgroup = cgroup.filter(|limit| physical.is_none_or(|there_is| *limit < there_is));
         let (bytes, origin) = match (configured, cgroup, physical) {
             (Some(wanted), Some(enforced), _) if enforced <= wanted => (enforced, LimitOrigin::Cgroup),
@@ -55,7 +55,7 @@ impl Default for Limit {
 }
 
 impl LimitOrigin {
-    /// One word for logs and reports.
+    /// Returns one word for logs and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             LimitOrigin::Configured => "configured",
@@ -67,7 +67,7 @@ impl LimitOrigin {
 }
 
 impl fmt::Display for LimitOrigin {
-    /// In words that follow a size: `512.0 MB from the cgroup`.
+    /// Writes words that follow a size: `512.0 MB (from the cgroup)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             LimitOrigin::Configured => "from HEAPBEAT_MEMORY_LIMIT",
@@ -78,7 +78,7 @@ impl fmt::Display for LimitOrigin {
     }
 }
 
-/// All memory of the machine; `None` where the kernel does not tell.
+/// Returns the memory of the machine; `None` if the kernel does not tell.
 #[cfg(target_os = "linux")]
 pub fn physical_memory() -> Option<Bytes> {
     let info = rustix::system::sysinfo();
@@ -86,7 +86,7 @@ pub fn physical_memory() -> Option<Bytes> {
     (bytes > 0).then_some(Bytes(bytes))
 }
 
-/// All memory of the machine; `None` where the kernel does not tell.
+/// Returns the memory of the machine; `None` if the kernel does not tell.
 #[cfg(not(target_os = "linux"))]
 pub fn physical_memory() -> Option<Bytes> {
     None
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_that_holds() {
+    fn the_effective_limit_is_the_smallest_that_is_enforced_or_configured() {
         use LimitOrigin::{Capped, Cgroup, Configured, Physical};
         // name, configured, cgroup, physical (MB), effective (MB), origin
         let cases = [

@@ -1,8 +1,8 @@
-//! What the kernel says of a process: `/proc/self/status` (`proc_pid_status(5)`), or another's.
+//! Memory of a process, from its `status` file (`proc_pid_status(5)`).
 //!
-//! Read by hand rather than through the `procfs` crate: its `Status` makes a map of 60 strings at each call, where six
-//! numbers are wanted once a second. `status` rather than `statm` because only it splits resident memory into
-//! anonymous, file and shared; at one read a second the eleven microseconds between them do not count.
+//! The `procfs` crate is not used, as its `Status` builds a map of 60 strings at each call, and six numbers are needed once a second.
+//! `status` is read instead of `statm` because only it splits resident memory into anonymous, file and shared; it takes 11 µs
+//! longer.
 
 use std::path::{Path, PathBuf};
 
@@ -10,28 +10,28 @@ use heapbeat_shared::Bytes;
 
 use super::file::KernelFile;
 
-/// Memory of the process, as the kernel counts it.
+/// Memory of a process, as the kernel counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProcessMemory {
     /// Resident set: `VmRSS`, the sum of the next three.
     pub rss: Bytes,
-    /// Anonymous: heap, stacks.
+    /// Anonymous memory: heap, stacks.
     pub anon: Bytes,
-    /// Mapped files: the program itself, libraries.
+    /// Mapped files: the program itself and libraries.
     pub file: Bytes,
     /// Shared memory.
     pub shmem: Bytes,
-    /// Swapped out.
+    /// Memory that is swapped out.
     pub swap: Bytes,
     /// The highest resident set so far.
     pub peak: Bytes,
-    /// Threads.
+    /// Number of threads.
     pub threads: u32,
-    /// Open file descriptors, where the kernel says so without being asked for each (Linux 6.2).
+    /// Number of open file descriptors; only since Linux 6.2, which counts them cheaply.
     pub descriptors: Option<u32>,
 }
 
-/// The reader.
+/// Reads the memory of one process.
 #[derive(Debug)]
 pub struct Process {
     status: KernelFile,
@@ -40,13 +40,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// The calling process; `None` when /proc does not show it.
+    /// Opens the calling process; `None` if /proc does not show it.
     pub fn this() -> Option<Self> {
         Self::at(Path::new("/proc/self"))
     }
 
-    /// The process of a directory like `/proc/4242`; `None` when there is none, or it has no memory (a kernel thread).
-    /// Later readings are of that process and no other: its file stays open, and its id is not given to it anew.
+    /// Opens the process of a directory such as `/proc/4242`; `None` if there is none, or it has no memory (a kernel thread). All
+    /// readings are of that process: its file stays open, so a process that reuses its id is not read.
     pub fn at(directory: &Path) -> Option<Self> {
         let status = KernelFile::open(&directory.join("status"))?;
         let mut process = Process { status, descriptors: directory.join("fd") };
@@ -54,13 +54,13 @@ impl Process {
         Some(process)
     }
 
-    /// The figures now.
+    /// Reads the figures.
     pub fn read(&mut self) -> Option<ProcessMemory> {
         Some(ProcessMemory { descriptors: descriptors(&self.descriptors), ..parse(self.status.read()?)? })
     }
 }
 
-/// Reads the lines of `status` that matter; `None` without `VmRSS`.
+/// Parses the lines of `status` that matter; `None` without `VmRSS`.
 fn parse(status: &str) -> Option<ProcessMemory> {
     let mut memory = ProcessMemory::default();
     let mut seen = false;
@@ -88,7 +88,7 @@ fn parse(status: &str) -> Option<ProcessMemory> {
     seen.then_some(memory)
 }
 
-/// Since Linux 6.2 the size of `/proc/self/fd` is the number of open descriptors; before that it is 0.
+/// Returns the size of the directory `fd`, which is the number of open descriptors since Linux 6.2, and 0 before.
 fn descriptors(directory: &Path) -> Option<u32> {
     let count = std::fs::metadata(directory).ok()?.len();
     u32::try_from(count).ok().filter(|count| *count > 0)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_cannot_be_right_is_none() {
+    fn an_invalid_status_is_none() {
         let cases = [
             "",
             "Threads: 4\n",

@@ -1,50 +1,49 @@
-//! Looks at memory again and again, on a thread of its own: a wedged async runtime must not blind it.
+//! The sampler's thread. It is separate from the async runtime, so that a wedged runtime does not stop sampling.
 //!
-//! The sampler only keeps time. What is read and what is done with it is one function from now to the time of the next
-//! look, so that everything behind it (ladder, history, report) is a plain call with one owned value.
+//! The sampler only keeps time. One function reads memory, acts on it and returns the time to the next reading.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The thread; dropping it stops and joins the thread.
+/// The sampler's thread; dropping it stops and joins the thread.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    bell: Arc<Bell>,
+    stop_signal: Arc<StopSignal>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// How the thread is told to end.
+/// Signals the thread to stop.
 #[derive(Debug, Default)]
-struct Bell {
+struct StopSignal {
     stopped: Mutex<bool>,
-    rung: Condvar,
+    wakeup: Condvar,
 }
 
 impl Sampler {
-    /// Calls `look` at once and then whenever the time that it returned has passed, measured from one look's beginning
+    /// Calls `sample` at once and then whenever the time that it returned has passed, measured from one look's beginning
     /// to the next one's. Looks that come too late are not made up for.
-    pub(crate) fn start(mut look: impl FnMut() -> Duration + Send + 'static) -> io::Result<Self> {
-        let bell = Arc::new(Bell::default());
-        let heard = Arc::clone(&bell);
+    pub(crate) fn start(mut sample: impl FnMut() -> Duration + Send + 'static) -> io::Result<Self> {
+        let stop_signal = Arc::new(StopSignal::default());
+        let signal = Arc::clone(&stop_signal);
         let thread = thread::Builder::new().name("heapbeat-sampler".to_owned()).spawn(move || {
             let mut next = Instant::now();
             loop {
-                next = (next + look()).max(Instant::now());
-                if heard.stopped_before(next) {
+                next = (next + sample()).max(Instant::now());
+                if signal.stopped_before(next) {
                     return;
                 }
             }
         })?;
-        Ok(Sampler { bell, thread: Some(thread) })
+        Ok(Sampler { stop_signal, thread: Some(thread) })
     }
 }
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        *self.bell.stopped() = true;
-        self.bell.rung.notify_all();
+        *self.stop_signal.stopped() = true;
+        self.stop_signal.wakeup.notify_all();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was logged when it happened.
             let _ = thread.join();
@@ -52,12 +51,12 @@ impl Drop for Sampler {
     }
 }
 
-impl Bell {
+impl StopSignal {
     fn stopped(&self) -> MutexGuard<'_, bool> {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `deadline` or the end; says whether it was the end.
+    /// Waits until `deadline` or the stop signal; returns whether it was the signal.
     fn stopped_before(&self, deadline: Instant) -> bool {
         let mut stopped = self.stopped();
         while !*stopped {
@@ -65,7 +64,7 @@ impl Bell {
             if left.is_zero() {
                 return false;
             }
-            stopped = self.rung.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner).0;
+            stopped = self.wakeup.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
@@ -78,18 +77,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_reading_comes_before_the_time_that_the_one_before_asked_for() {
-        let (looked, looks) = mpsc::channel();
+    fn no_call_comes_before_the_time_that_the_previous_one_returned() {
+        let (sampled, samples) = mpsc::channel();
         let waits = [1, 30, 1].map(Duration::from_millis);
         let mut made = 0;
         let began = Instant::now();
         let sampler = Sampler::start(move || {
-            looked.send(Instant::now()).unwrap();
+            sampled.send(Instant::now()).unwrap();
             made += 1;
             waits.get(made - 1).copied().unwrap_or(Duration::from_secs(3600))
         });
-        let times: Vec<Instant> = looks.iter().take(4).collect();
-        // Each is planned from the planned beginning of the one before, so a late one shortens the wait after it.
+        let times: Vec<Instant> = samples.iter().take(4).collect();
+        // Each call is planned from the planned start of the one before, so a late call shortens the wait after it.
         let mut planned = began;
         for (time, wait) in times[1..].iter().zip(waits) {
             planned += wait;
@@ -99,15 +98,15 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_at_once_however_long_the_wait() {
-        let (looked, looks) = mpsc::channel();
+    fn it_stops_at_once_during_a_long_wait() {
+        let (sampled, samples) = mpsc::channel();
         let sampler = Sampler::start(move || {
-            looked.send(()).unwrap();
+            sampled.send(()).unwrap();
             Duration::from_secs(3600)
         })
         .unwrap();
-        looks.recv().unwrap();
+        samples.recv().unwrap();
         drop(sampler);
-        assert!(looks.recv().is_err(), "the thread and its end of the channel are gone");
+        assert!(samples.recv().is_err(), "the thread and its end of the channel are gone");
     }
 }

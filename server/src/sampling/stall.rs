@@ -1,7 +1,7 @@
 //! Pressure stall information: how long tasks waited for memory (<https://docs.kernel.org/accounting/psi.html>).
 //!
 //! `some` is the share of time in which at least one task waited, `full` that in which all of them did, averaged over
-//! ten seconds. It rises before anything is killed: the kernel reclaims, and those who reclaim do not work.
+//! ten seconds. It rises before an OOM kill, as tasks that reclaim memory do no other work.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use super::file::KernelFile;
 /// Shares of the last ten seconds, in hundredths of a percent: 1234 is 12.34 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stall {
-    /// At least one task waited for memory.
+    /// Share of time in which at least one task waited for memory.
     pub some: u32,
-    /// All tasks did. Absent for the machine before Linux 5.13.
+    /// Share of time in which all tasks waited. Absent for the machine before Linux 5.13.
     pub full: Option<u32>,
 }
 
 impl Stall {
-    /// Reads `some avg10=0.12 avg60=…` and the line of `full`.
+    /// Parses `some avg10=0.12 avg60=…` and the line of `full`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let avg10 = |kind: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(kind))?;
@@ -30,24 +30,24 @@ impl Stall {
     }
 }
 
-/// The reader of one `memory` file of /proc/pressure.
+/// A memory pressure file.
 #[derive(Debug)]
 pub struct StallFile(KernelFile);
 
 impl StallFile {
-    /// That of the machine; `None` where the kernel does not count it, or hides it.
+    /// Opens the machine's file; `None` if the kernel does not provide it.
     pub fn of_the_machine() -> Option<Self> {
         Self::open(Path::new("/proc/pressure/memory"))
     }
 
-    /// Opens one; the kernel lets it be opened and refuses the reading where counting is switched off.
+    /// Opens a file and reads it once: with accounting switched off, the kernel opens the file but refuses reads.
     pub(super) fn open(path: &Path) -> Option<Self> {
         let mut file = StallFile(KernelFile::open(path)?);
         file.read()?;
         Some(file)
     }
 
-    /// The figures now.
+    /// Reads the figures.
     pub fn read(&mut self) -> Option<Stall> {
         Stall::parse(self.0.read()?)
     }

@@ -23,11 +23,11 @@ pub(crate) fn abort_on_panic() {
             text: describe(info),
             stack: String::new(),
         };
-        flight_recorder::panicked(&note);
+        flight_recorder::record_panic(&note);
         before(info);
         // Last, as it takes time and memory that may not be there.
         note.stack = Backtrace::force_capture().to_string();
-        flight_recorder::panicked(&note);
+        flight_recorder::record_panic(&note);
         std::process::abort();
     }));
 }

@@ -39,7 +39,7 @@ pub(super) struct Supervisor {
     program: Program,
     listeners: Vec<TcpListener>,
     signals: Signals,
-    shelf: RecorderDirectory,
+    recorders: RecorderDirectory,
     oom: OomWatch,
     live: Vec<WorkerProcess>,
     stand_in: Option<FallbackResponder>,
@@ -59,20 +59,20 @@ impl Supervisor {
     pub(super) fn new(
         rules: Limits,
         listeners: Vec<TcpListener>,
-        mut shelf: RecorderDirectory,
+        mut recorders: RecorderDirectory,
         version: &str,
     ) -> io::Result<Self> {
         let now = Instant::now();
-        let (stories, kept) = shelf.leftovers();
+        let (recordings, kept) = recorders.take_leftovers();
         let clock = Clock::of_this_process();
-        let untold = stories.iter().map(|story| leftover(story, clock.now().wall));
+        let untold = recordings.iter().map(|recording| leftover(recording, clock.now().wall));
         let last = untold.chain(kept).max_by_key(|exit| exit.at).map(|exit| exit.before(version));
         Ok(Supervisor {
             machine: Machine::new(rules),
             program: Program::this()?,
             listeners,
             signals: Signals::listen()?,
-            shelf,
+            recorders,
             oom: OomWatch::new(),
             live: Vec::new(),
             stand_in: None,
@@ -162,10 +162,10 @@ impl Supervisor {
 
     fn start(&mut self, number: WorkerNumber) -> io::Result<()> {
         let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
-        let flight = self.shelf.take(&in_use);
+        let flight = self.recorders.create_recorder(&in_use);
         let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
         tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
-        for samples in self.shelf.remnants().iter() {
+        for samples in self.recorders.orphaned().iter() {
             live.tell(&SupervisorMessage::Samples(samples.clone()), self.program.is_guest());
         }
         if let Some(last) = &self.last {
@@ -183,13 +183,18 @@ impl Supervisor {
     fn judge(&mut self, number: WorkerNumber, exit: ProcessExit, asked: Option<StopReason>) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
-        let story = gone.flight.as_deref().map(|path| self.shelf.story(path));
-        let exit =
-            postmortem::worker_exit(story.as_ref(), exit, asked, self.oom.attribute_kill(Instant::now()), self.clock.now().wall);
+        let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
+        let exit = postmortem::worker_exit(
+            recording.as_ref(),
+            exit,
+            asked,
+            self.oom.attribute_kill(Instant::now()),
+            self.clock.now().wall,
+        );
         postmortem::log(&exit, &format!("worker {number}"));
-        self.shelf.keep(&exit);
+        self.recorders.write_last_exit(&exit);
         let instance = exit.instance;
-        let samples = self.shelf.remnants().iter().find(|it| Some(it.instance) == instance);
+        let samples = self.recorders.orphaned().iter().find(|it| Some(it.instance) == instance);
         for live in self.live.iter_mut().filter(|live| live.number > number) {
             if let Some(samples) = samples {
                 live.tell(&SupervisorMessage::Samples(samples.clone()), self.program.is_guest());

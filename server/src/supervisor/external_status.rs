@@ -65,7 +65,7 @@ impl ExternalStatus {
             started: wall,
             boot: flight_recorder::boot_id(),
         };
-        match flight_recorder::recorder(path, &head) {
+        match flight_recorder::open_recorder(path, &head) {
             Ok(recorder) => live.recorder = Some(recorder),
             Err(error) => {
                 tracing::warn!(

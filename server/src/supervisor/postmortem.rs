@@ -8,31 +8,32 @@ use crate::flight_recorder::{Recording, boot_id};
 
 /// The exit of a worker whose exit was seen.
 pub(super) fn worker_exit(
-    story: Option<&Recording>,
+    recording: Option<&Recording>,
     exit: ProcessExit,
     asked: Option<StopReason>,
     oom: OomCount,
     now: UnixMillis,
 ) -> Exit {
-    let facts = ExitFacts { exit: Some(exit), asked, oom, ..facts(story) };
-    tell(story, &facts, now)
+    let facts = ExitFacts { exit: Some(exit), asked, oom, ..facts(recording) };
+    tell(recording, &facts, now)
 }
 
 /// The exit of an instance that an earlier supervisor left behind.
-pub(super) fn leftover(story: &Recording, now: UnixMillis) -> Exit {
-    let at = story.last_sign().unwrap_or(now);
-    tell(Some(story), &facts(Some(story)), at)
+pub(super) fn leftover(recording: &Recording, now: UnixMillis) -> Exit {
+    let at = recording.last_activity().unwrap_or(now);
+    tell(Some(recording), &facts(Some(recording)), at)
 }
 
-fn facts(story: Option<&Recording>) -> ExitFacts {
-    let Some(story) = story else { return ExitFacts::default() };
-    let (then, now) = (story.head.as_ref().map(|head| head.boot.as_str()).unwrap_or_default(), boot_id());
+fn facts(recording: Option<&Recording>) -> ExitFacts {
+    let Some(recording) = recording else { return ExitFacts::default() };
+    let (then, now) =
+        (recording.header.as_ref().map(|head| head.boot.as_str()).unwrap_or_default(), boot_id());
     ExitFacts {
-        noted_stop: story.stopping.as_ref().map(|note| note.text.clone()),
-        noted_finished: story.finished.is_some(),
-        panic: story.panic.as_ref().map(|note| note.text.clone()),
+        noted_stop: recording.stopping.as_ref().map(|note| note.text.clone()),
+        noted_finished: recording.finished.is_some(),
+        panic: recording.panic.as_ref().map(|note| note.text.clone()),
         rebooted: (!then.is_empty() && !now.is_empty()).then_some(then != now),
-        full: story.last.and_then(|last| percent(last.sample.working_set.0, last.limit.0)),
+        full: recording.last.and_then(|last| percent(last.sample.working_set.0, last.limit.0)),
         ..ExitFacts::default()
     }
 }
@@ -41,29 +42,30 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
     u8::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).ok()
 }
 
-fn tell(story: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
+fn tell(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
     let judged = classify(facts);
     let evidence = judged.evidence.iter().map(Evidence::statement).collect();
     let mut exit = Exit { kind: judged.kind, sure: judged.sure, at, evidence, ..Exit::default() };
-    let Some(story) = story else { return exit };
-    exit.lost = story.unreadable.clone().or_else(|| {
-        (story.torn > 0).then(|| format!("{} records of the flight recorder were cut in half", story.torn))
+    let Some(recording) = recording else { return exit };
+    exit.lost = recording.unreadable.clone().or_else(|| {
+        (recording.torn > 0)
+            .then(|| format!("{} records of the flight recorder were cut in half", recording.torn))
     });
-    if let Some(head) = &story.head {
+    if let Some(head) = &recording.header {
         exit.instance = Some(head.instance);
         exit.version.clone_from(&head.version);
         exit.started = Some(head.started);
     }
-    exit.last = story.last.map(|last| last.sample);
-    exit.pressure = story.last.map(|last| last.pressure);
+    exit.last = recording.last.map(|last| last.sample);
+    exit.pressure = recording.last.map(|last| last.pressure);
     if judged.kind.is_failure() {
-        exit.in_flight.clone_from(&story.in_flight);
+        exit.in_flight.clone_from(&recording.in_flight);
     }
-    if let Some(panic) = &story.panic {
+    if let Some(panic) = &recording.panic {
         exit.panic = Some(panic.text.clone());
         exit.backtrace = Some(panic.stack.clone()).filter(|stack| !stack.is_empty());
     }
-    if let Some(hang) = story.hang.as_ref().filter(|_| judged.kind == ExitKind::Hang) {
+    if let Some(hang) = recording.hang.as_ref().filter(|_| judged.kind == ExitKind::Hang) {
         exit.evidence.push(Evidence::HangReport(hang.text.clone()).statement());
         exit.backtrace = Some(hang.stack.clone()).filter(|stack| !stack.is_empty());
     }

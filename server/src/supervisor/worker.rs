@@ -205,7 +205,7 @@ impl IpcReader {
                 };
                 self.link.chance.store(place, Ordering::Relaxed);
             }
-            SupervisorMessage::Command(Command::Report) => flight_recorder::hung(&threads()),
+            SupervisorMessage::Command(Command::Report) => flight_recorder::record_hang(&threads()),
             SupervisorMessage::PreviousExit(exit) => self.link.previous.set_exit(*exit),
             SupervisorMessage::Samples(samples) => self.link.previous.add_samples(samples),
         }

@@ -197,8 +197,8 @@ mod tests {
             (2000, 0, (2, true)),
         ];
         for (millis, pages, (sequence, highest)) in looks {
-            let seat = history.record(reading(millis, pages));
-            assert_eq!(seat, SampleSlot { sequence, highest }, "at {millis} ms");
+            let slot = history.record(reading(millis, pages));
+            assert_eq!(slot, SampleSlot { sequence, highest }, "at {millis} ms");
         }
         assert_eq!(seen(&history, None).1, [9, 2]);
     }

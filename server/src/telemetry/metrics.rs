@@ -35,8 +35,8 @@ impl Telemetry {
                 purges,
                 forecast: &self.forecast(&reading),
                 routes: &routes,
-                dependencies: &state.dependencies().known(),
-                visits: watching.figures(now),
+                dependencies: &state.dependencies().statuses(),
+                visits: watching.visits(now),
             },
         )
     }

@@ -117,15 +117,15 @@ fn a_wall_clock_that_is_set_back_is_not_growth() {
 fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
     let directory = tempfile::tempdir().unwrap();
     let location = RecorderLocation::Directory(directory.path().join("flight"));
-    let mut shelf = RecorderDirectory::open(&location);
-    let path = shelf.take(&[]).unwrap();
+    let mut recorders = RecorderDirectory::open(&location);
+    let path = recorders.create_recorder(&[]).unwrap();
     let header = RecordingHeader {
         instance: INSTANCE,
         version: String::new(),
         started: UnixMillis(0),
         boot: String::new(),
     };
-    let recorder = flight_recorder::recorder(&path, &header).unwrap();
+    let recorder = flight_recorder::open_recorder(&path, &header).unwrap();
     let mut history = History::new(INSTANCE);
     let look = |n: u64| {
         // Twenty a second, the highest of each in its middle.
@@ -134,15 +134,15 @@ fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
     };
     let looks = 20 * 600 + 15;
     for n in 0..looks {
-        let seat = history.record(look(n));
-        recorder.sample(&look(n), seat, Pressure::Purge, Bytes::from_mb(512));
+        let slot = history.record(look(n));
+        recorder.sample(&look(n), slot, Pressure::Purge, Bytes::from_mb(512));
     }
-    let story = shelf.story(&path);
-    assert_eq!(story.last.unwrap().sample, look(looks - 1));
+    let recording = recorders.read_recording(&path);
+    assert_eq!(recording.last.unwrap().sample, look(looks - 1));
     let highest: Vec<Sample> = (89..=600).map(|second| look(second * 20 + 10)).collect();
-    assert_eq!((story.samples.first, &story.samples.samples), (89, &highest));
+    assert_eq!((recording.samples.first, &recording.samples.samples), (89, &highest));
     let held = history.after(None);
-    let closed = story.samples.samples.len() - 1;
-    assert_eq!(held.samples[89..], story.samples.samples[..closed], "the history's, by its own numbers");
+    let closed = recording.samples.samples.len() - 1;
+    assert_eq!(held.samples[89..], recording.samples.samples[..closed], "the history's, by its own numbers");
     assert_eq!((held.first, held.samples.len()), (0, 600), "and the second that was not over");
 }

@@ -146,7 +146,7 @@ fn check_forecast(snapshot: &Snapshot) -> Vec<Advice> {
 fn describe_suspect_route(routes: &[RouteReport]) -> Option<String> {
     let top_route = top_route(routes)?;
     let hint = if top_route.route.starts_with('(') {
-        "check background tasks, connections, and tasks that are spawned without their route (attribution::carry)"
+        "check background tasks, connections, and tasks that are spawned without their route (attribution::propagate)"
     } else {
         "check its caches, maps and channels"
     };

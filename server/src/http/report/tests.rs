@@ -207,6 +207,6 @@ async fn the_edge_visits_and_nobody_else_does() {
         }
         let endpoint = Endpoint::at(target.split('?').next().unwrap()).unwrap();
         desk.answer(endpoint, &request.body(()).unwrap()).await;
-        assert_eq!(desk.watching.figures(desk.clock.now()).last.is_some(), visits, "{name}");
+        assert_eq!(desk.watching.visits(desk.clock.now()).last.is_some(), visits, "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where the memory controller of a process is: pure reading of `/proc/self/cgroup` and `/proc/self/mountinfo`.
+//! Finds the memory controller of a process in `/proc/self/cgroup` and `/proc/self/mountinfo`. Pure.
 //!
 //! Both formats are those of proc(5). The path in `cgroup` counts from the root of the hierarchy, a mount may show only
 //! a part of it (`docker run` on version 1 mounts the container's own group as if it were the root), and both
@@ -8,18 +8,18 @@ use std::path::{Component, Path, PathBuf};
 
 use super::CgroupVersion;
 
-/// A place to look for the process's memory group.
+/// A possible path of the process's memory group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CgroupPath {
     pub(super) version: CgroupVersion,
-    /// Where the hierarchy is mounted.
+    /// Mount point of the hierarchy.
     pub(super) mount: PathBuf,
     /// The group below the mount point.
     pub(super) path: PathBuf,
 }
 
-/// Places in the order in which to try them: version 1 first, because where both are mounted a memory controller that
-/// version 1 has is not in version 2.
+/// Returns the possible paths in the order to try them: version 1 first, because if both are mounted and version 1 has the memory
+/// controller, version 2 has not.
 pub(super) fn candidates(cgroup: &str, mountinfo: &str) -> Vec<CgroupPath> {
     let mut places = Vec::new();
     for version in [CgroupVersion::V1, CgroupVersion::V2] {
@@ -31,7 +31,7 @@ pub(super) fn candidates(cgroup: &str, mountinfo: &str) -> Vec<CgroupPath> {
     places
 }
 
-/// The group's path, if this line of `cgroup` (`id:controllers:path`) is of the memory controller of `version`.
+/// Returns the group's path if this line of `cgroup` (`id:controllers:path`) belongs to the memory controller of `version`.
 fn group_of(line: &str, version: CgroupVersion) -> Option<&Path> {
     let mut fields = line.splitn(3, ':');
     let (id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -43,13 +43,13 @@ fn group_of(line: &str, version: CgroupVersion) -> Option<&Path> {
 }
 
 struct Mount {
-    /// What of the hierarchy is shown.
+    /// The part of the hierarchy that is mounted.
     root: PathBuf,
-    /// Where.
+    /// The mount point.
     point: PathBuf,
 }
 
-/// The mount, if this line of `mountinfo` is a memory hierarchy of `version`.
+/// Returns the mount if this line of `mountinfo` is a memory hierarchy of `version`.
 fn mount_of(line: &str, version: CgroupVersion) -> Option<Mount> {
     let (place, kind) = line.split_once(" - ")?;
     let mut kind = kind.split(' ');
@@ -63,8 +63,8 @@ fn mount_of(line: &str, version: CgroupVersion) -> Option<Mount> {
     fits.then(|| Mount { root: root.into(), point: point.into() })
 }
 
-/// What is left of `group` below a mount that shows only `root`. A group that is not below it, or whose name climbs out
-/// of it (`/../other`, seen from inside a cgroup namespace), is not shown: then the mount point itself is the best guess.
+/// Returns the path of `group` below a mount that shows only `root`. A group outside of it, also by a name such as `/../other` in a
+/// cgroup namespace, is not visible; then the mount point itself is the best guess.
 fn visible(group: &Path, root: &Path) -> PathBuf {
     let plain = group.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     match group.strip_prefix(root) {
@@ -73,7 +73,7 @@ fn visible(group: &Path, root: &Path) -> PathBuf {
     }
 }
 
-/// mountinfo writes a space, tab, newline and backslash as a backslash and three octal digits.
+/// Decodes mountinfo's escapes: a space, tab, newline and backslash are written as a backslash and three octal digits.
 fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

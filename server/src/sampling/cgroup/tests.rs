@@ -1,4 +1,4 @@
-//! Against directory trees laid out like the kernel's.
+//! Tests against directory trees that are laid out as the kernel's are.
 
 use std::fs;
 
@@ -9,18 +9,18 @@ use super::*;
 const V1_MOUNT: &str = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
 const V2_MOUNT: &str = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
 
-/// A root directory with `files`, and a process that is in `cgroup` and sees `mountinfo`.
+/// Creates a root directory with `files`, and a process that is in `cgroup` and sees `mountinfo`.
 fn tree(cgroup: &str, mountinfo: &str, files: &[(&str, &str)]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
-    put(&root, "proc/self/cgroup", cgroup);
-    put(&root, "proc/self/mountinfo", mountinfo);
+    write_file(&root, "proc/self/cgroup", cgroup);
+    write_file(&root, "proc/self/mountinfo", mountinfo);
     for (path, text) in files {
-        put(&root, path, text);
+        write_file(&root, path, text);
     }
     root
 }
 
-fn put(root: &TempDir, path: &str, text: &str) {
+fn write_file(root: &TempDir, path: &str, text: &str) {
     let path = root.path().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -95,7 +95,7 @@ fn version_1_with_a_limit_of_its_own() {
 }
 
 #[test]
-fn the_smallest_limit_on_the_way_up_is_the_one_that_is_hit() {
+fn the_smallest_limit_of_all_ancestors_is_used() {
     let base = "sys/fs/cgroup/pod";
     let groups = |own: &str, pod: &str| {
         tree(
@@ -125,7 +125,7 @@ fn the_smallest_limit_on_the_way_up_is_the_one_that_is_hit() {
 }
 
 #[test]
-fn what_version_1_writes_for_no_limit_is_none() {
+fn the_value_for_no_limit_of_version_1_is_none() {
     for none in ["9223372036854771712\n", "9223372036854775807\n", "18446744073709551615\n"] {
         let root = tree(
             "4:memory:/\n",
@@ -147,7 +147,7 @@ fn a_resized_container_is_noticed() {
     for (text, limit) in
         [("max", None), ("1000", Some(Bytes(1000))), ("2000", Some(Bytes(2000))), ("max", None)]
     {
-        put(&root, max, text);
+        write_file(&root, max, text);
         assert_eq!(cgroup.read().unwrap().limit, limit);
     }
 }

@@ -16,7 +16,7 @@ fn route(route: &'static str, n: u64) -> RouteMemory {
         requests_per_second: 0.5,
         churn_bytes: n + 2,
         churn_per_second: 0.5,
-        carried_bytes: 0,
+        propagated_bytes: 0,
         per_request: PerRequest::default(),
         live_bytes: n + 3,
         live_error: n + 4,

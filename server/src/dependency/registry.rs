@@ -1,4 +1,4 @@
-//! All dependencies of a process, what is known of them, and the tasks that ask.
+//! The registry of a process's dependencies, their statuses, and the tasks that run their checks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,109 +7,110 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
 
-use super::health::{CachedResult, Seen};
+use super::check_state::{CheckResult, CheckState};
 use super::{CheckDetails, CheckError, Dependency, DependencyError, MAX_DEPENDENCIES};
 use crate::panic::catch_panic;
 
-/// What is known of one dependency.
+/// The status of one dependency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DependencyStatus {
-    /// Its name.
+    /// Name of the dependency.
     pub name: String,
-    /// Whether it can be worked with.
+    /// Whether its check passed.
     pub ok: bool,
-    /// Why not.
+    /// Why the check failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
-    /// How long the check took, in milliseconds.
+    /// Duration of the check, in milliseconds.
     pub took_ms: u64,
-    /// How old the answer is, in milliseconds.
+    /// Age of the result, in milliseconds.
     pub age_ms: u64,
-    /// What else the check told.
+    /// Details of the check.
     pub figures: CheckDetails,
 }
 
 /// The dependencies of a process.
 #[derive(Debug)]
 pub(crate) struct Dependencies {
-    /// Where the times that are kept begin.
+    /// Zero of all times kept here.
     start: Instant,
-    watched: Vec<Arc<TrackedDependency>>,
+    tracked: Vec<Arc<TrackedDependency>>,
 }
 
 #[derive(Debug)]
 struct TrackedDependency {
     dependency: Dependency,
     start: Instant,
-    seen: watch::Sender<Seen>,
+    state: watch::Sender<CheckState>,
 }
 
 impl Default for Dependencies {
     fn default() -> Self {
-        Dependencies { start: Instant::now(), watched: Vec::new() }
+        Dependencies { start: Instant::now(), tracked: Vec::new() }
     }
 }
 
 impl Dependencies {
-    /// These dependencies, none of them checked yet.
+    /// Creates a registry; no dependency is checked yet.
     pub(crate) fn new(dependencies: Vec<Dependency>) -> Result<Self, DependencyError> {
         if dependencies.len() > MAX_DEPENDENCIES {
-            return Err(DependencyError::TooMany);
+            return Err(DependencyError::TooManyDependencies);
         }
         let start = Instant::now();
-        let mut watched: Vec<Arc<TrackedDependency>> = Vec::new();
+        let mut tracked: Vec<Arc<TrackedDependency>> = Vec::new();
         for dependency in dependencies {
-            if watched.iter().any(|known| known.dependency.name == dependency.name) {
-                return Err(DependencyError::Twice(dependency.name));
+            if tracked.iter().any(|known| known.dependency.name == dependency.name) {
+                return Err(DependencyError::DuplicateName(dependency.name));
             }
-            watched.push(Arc::new(TrackedDependency { dependency, start, seen: watch::Sender::default() }));
+            tracked.push(Arc::new(TrackedDependency { dependency, start, state: watch::Sender::default() }));
         }
-        Ok(Dependencies { start, watched })
+        Ok(Dependencies { start, tracked })
     }
 
-    /// Asks those whose last answer is old, all at the same time, and waits for them: at most for the longest of
-    /// their timeouts. Must be called within a tokio runtime.
-    pub(crate) async fn ask(&self) -> Vec<DependencyStatus> {
-        for watched in &self.watched {
-            watched.begin();
+    /// Runs the checks whose last result is not fresh, all at the same time, waits for them at most as long as the longest timeout,
+    /// and returns all statuses. Must be called within a tokio runtime.
+    pub(crate) async fn check_all(&self) -> Vec<DependencyStatus> {
+        for tracked in &self.tracked {
+            tracked.start_check();
         }
-        for watched in &self.watched {
-            watched.wait().await;
+        for tracked in &self.tracked {
+            tracked.wait().await;
         }
-        self.known()
+        self.statuses()
     }
 
-    /// What is known without asking; nothing of what was never asked.
-    pub(crate) fn known(&self) -> Vec<DependencyStatus> {
+    /// Returns the last statuses without running a check; dependencies that were never checked are missing.
+    pub(crate) fn statuses(&self) -> Vec<DependencyStatus> {
         let now = self.start.elapsed();
-        self.watched.iter().filter_map(|watched| watched.finding(now)).collect()
+        self.tracked.iter().filter_map(|tracked| tracked.status(now)).collect()
     }
 }
 
 impl TrackedDependency {
-    fn begin(self: &Arc<Self>) {
+    fn start_check(self: &Arc<Self>) {
         let (now, fresh_for) = (self.start.elapsed(), self.dependency.fresh_for);
-        if self.seen.send_if_modified(|seen| seen.begin(now, fresh_for)) {
-            let watched = Arc::clone(self);
+        if self.state.send_if_modified(|state| state.start_if_due(now, fresh_for)) {
+            let tracked = Arc::clone(self);
             tokio::spawn(async move {
-                let outcome = watched.dependency.ask().await;
-                let at = watched.start.elapsed();
-                let answer = CachedResult { at, took: at.saturating_sub(now), outcome };
-                watched.seen.send_modify(|seen| seen.end(answer));
+                let outcome = tracked.dependency.run_check().await;
+                let at = tracked.start.elapsed();
+                let result = CheckResult { at, took: at.saturating_sub(now), outcome };
+                tracked.state.send_modify(|state| state.finish_check(result));
             });
         }
     }
 
-    /// Until no check is on its way, or the one that is has become overdue.
+    /// Waits until no check is running, or the one that is has reached its timeout.
     async fn wait(&self) {
-        let Some(since) = self.seen.borrow().underway else { return };
+        let Some(since) = self.state.borrow().running_since else { return };
         let deadline = self.start + since + self.dependency.timeout;
-        let mut seen = self.seen.subscribe();
-        let _ = timeout_at(deadline.into(), seen.wait_for(|seen| seen.underway.is_none())).await;
+        let mut state = self.state.subscribe();
+        let _ = timeout_at(deadline.into(), state.wait_for(|state| state.running_since.is_none())).await;
     }
 
-    fn finding(&self, now: Duration) -> Option<DependencyStatus> {
-        let CachedResult { at, took, outcome } = self.seen.borrow().answer(now, self.dependency.timeout)?;
+    fn status(&self, now: Duration) -> Option<DependencyStatus> {
+        let CheckResult { at, took, outcome } =
+            self.state.borrow().current_result(now, self.dependency.timeout)?;
         let (figures, fault) = match outcome {
             Ok(figures) => (figures, None),
             Err(fault) => (CheckDetails::default(), Some(fault.to_string())),
@@ -121,7 +122,7 @@ impl TrackedDependency {
 }
 
 impl Dependency {
-    async fn ask(&self) -> Result<CheckDetails, CheckError> {
+    async fn run_check(&self) -> Result<CheckDetails, CheckError> {
         let checked = catch_panic(async { timeout(self.timeout, (self.check)()).await }).await;
         match checked {
             Ok(Ok(outcome)) => outcome,
@@ -145,18 +146,18 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
-    fn told(findings: &[DependencyStatus]) -> Vec<(&str, Option<&str>)> {
-        findings.iter().map(|finding| (finding.name.as_str(), finding.fault.as_deref())).collect()
+    fn names_and_faults(statuses: &[DependencyStatus]) -> Vec<(&str, Option<&str>)> {
+        statuses.iter().map(|status| (status.name.as_str(), status.fault.as_deref())).collect()
     }
 
-    /// Longer than anything takes that works.
+    /// A timeout that no check of these tests reaches.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn what_fails_hangs_or_panics_is_told_and_stops_nobody() {
+    async fn a_check_that_fails_hangs_or_panics_is_reported_and_delays_no_other() {
         let gate = Arc::new(Barrier::new(2));
         let blocked = Arc::clone(&gate);
-        let board = Dependencies::new(vec![
+        let registry = Dependencies::new(vec![
             Dependency::new("well", || async { Ok(CheckDetails::default().with("size", 3)) })
                 .timeout(PATIENCE),
             Dependency::new("fails", || async { Err(CheckError::failed("x".repeat(400))) }).timeout(PATIENCE),
@@ -175,8 +176,8 @@ mod tests {
             .fresh_for(Duration::ZERO),
         ])
         .unwrap();
-        assert_eq!(board.known(), []);
-        let findings = board.ask().await;
+        assert_eq!(registry.statuses(), []);
+        let statuses = registry.check_all().await;
         let cut = "x".repeat(300);
         let expected = [
             ("well", None),
@@ -186,11 +187,11 @@ mod tests {
             ("panics at once", Some("the check panicked")),
             ("blocks", Some("no answer within 20ms")),
         ];
-        assert_eq!(told(&findings), expected);
-        assert_eq!(findings[0].figures, CheckDetails::default().with("size", 3));
-        assert_eq!(told(&board.known()), expected);
+        assert_eq!(names_and_faults(&statuses), expected);
+        assert_eq!(statuses[0].figures, CheckDetails::default().with("size", 3));
+        assert_eq!(names_and_faults(&registry.statuses()), expected);
         assert_eq!(
-            told(&board.ask().await)[5],
+            names_and_faults(&registry.check_all().await)[5],
             ("blocks", Some("no answer within 20ms")),
             "it is still blocked"
         );
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hundred_who_ask_make_one_check_and_a_fresh_answer_none() {
+    async fn concurrent_requests_share_one_check_and_a_fresh_result_needs_none() {
         let calls = Arc::new(AtomicU32::new(0));
         let counted = |calls: &Arc<AtomicU32>| {
             let calls = Arc::clone(calls);
@@ -211,36 +212,39 @@ mod tests {
             }
         };
         let lasting = Dependency::new("lasting", counted(&calls)).timeout(PATIENCE).fresh_for(PATIENCE);
-        let board = Arc::new(Dependencies::new(vec![lasting]).unwrap());
+        let registry = Arc::new(Dependencies::new(vec![lasting]).unwrap());
         let asking: Vec<_> = (0..100)
             .map(|_| {
-                let board = Arc::clone(&board);
-                tokio::spawn(async move { board.ask().await.len() })
+                let registry = Arc::clone(&registry);
+                tokio::spawn(async move { registry.check_all().await.len() })
             })
             .collect();
         for one in asking {
             assert_eq!(one.await.unwrap(), 1);
         }
-        assert!(board.ask().await[0].ok);
+        assert!(registry.check_all().await[0].ok);
         assert_eq!(calls.load(Ordering::Relaxed), 1);
 
         calls.store(0, Ordering::Relaxed);
         let stale = Dependency::new("stale", counted(&calls)).timeout(PATIENCE).fresh_for(Duration::ZERO);
-        let board = Dependencies::new(vec![stale]).unwrap();
+        let registry = Dependencies::new(vec![stale]).unwrap();
         for _ in 0..3 {
-            board.ask().await;
+            registry.check_all().await;
         }
-        assert_eq!(calls.load(Ordering::Relaxed), 3, "what is stale is asked anew");
+        assert_eq!(calls.load(Ordering::Relaxed), 3, "a stale result is checked again");
     }
 
     #[test]
-    fn dependencies_are_bounded_and_have_names_of_their_own() {
-        let make = |n: usize| Dependency::new(&n.to_string(), || async { Ok(CheckDetails::default()) });
-        assert!(Dependencies::new((0..MAX_DEPENDENCIES).map(make).collect()).is_ok());
+    fn dependencies_are_limited_in_number_and_need_unique_names() {
+        let named = |n: usize| Dependency::new(&n.to_string(), || async { Ok(CheckDetails::default()) });
+        assert!(Dependencies::new((0..MAX_DEPENDENCIES).map(named).collect()).is_ok());
         assert_eq!(
-            Dependencies::new((0..=MAX_DEPENDENCIES).map(make).collect()).err(),
-            Some(DependencyError::TooMany)
+            Dependencies::new((0..=MAX_DEPENDENCIES).map(named).collect()).err(),
+            Some(DependencyError::TooManyDependencies)
         );
-        assert_eq!(Dependencies::new(vec![make(1), make(1)]).err(), Some(DependencyError::Twice("1".into())));
+        assert_eq!(
+            Dependencies::new(vec![named(1), named(1)]).err(),
+            Some(DependencyError::DuplicateName("1".into()))
+        );
     }
 }
