@@ -250,7 +250,7 @@ async fn a_request_beyond_its_budget_is_ended_with_507_and_others_go_on() {
     assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
     assert_eq!(
         &*body.unwrap(),
-        b"This request needed more memory than it may use and was ended. Ask for less.\n"
+        b"This request exceeded its memory budget and was ended. Request less data.\n"
     );
     let greedy = figures("GET /layer/greedy");
     assert_eq!((greedy.requests, greedy.over_budget), (1, 1));

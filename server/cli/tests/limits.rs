@@ -194,7 +194,7 @@ fn a_request_over_its_memory_budget_is_aborted_with_507() {
     assert_eq!(aborted.status, 507);
     assert_eq!(
         aborted.text(),
-        "This request needed more memory than it may use and was ended. Ask for less.\n"
+        "This request exceeded its memory budget and was ended. Request less data.\n"
     );
     assert_eq!(server.get("/demo/leak?mb=4").status, 200);
     let warning = server.wait_for_log("its budget is 8388608");
