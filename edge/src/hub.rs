@@ -153,7 +153,7 @@ impl DurableObject for Hub {
     async fn alarm(&self) -> Result<Response> {
         self.quota.count_request();
         self.alarm.set_next(true).await;
-        let last = self.engine.get().map(|engine| engine.last());
+        let last = self.engine.get().map(|engine| engine.last_tick());
         match last {
             Ok(Some(last)) => {
                 let at = last.clock(wall_clock());

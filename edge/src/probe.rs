@@ -43,7 +43,7 @@ use self::sign::Question;
 use crate::config::{HttpUrl, Monitor, Target};
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 use crate::domain::check::verdict::should_retry;
-use crate::domain::report::verification::Key;
+use crate::domain::report::verification::SigningKey;
 use crate::domain::{Failure, ProbeSkipped};
 
 /// Longest body of a `/health` that is read, in bytes.
@@ -209,13 +209,13 @@ async fn ask(
 /// an answer is nobody's for a monitor that needs one.
 fn believe(
     answer: ProbeResponse,
-    key: Option<&Key>,
+    key: Option<&SigningKey>,
     question: Option<Question>,
     signature: Option<&str>,
 ) -> Result<ProbeResponse, ProbeError> {
     match (key, question) {
         (Some(key), Some(question)) => question.open(answer, signature, key),
-        (Some(key), None) if key.strict => Err(Failure::Unsigned.into()),
+        (Some(key), None) if key.required => Err(Failure::Unsigned.into()),
         _ => Ok(answer),
     }
 }

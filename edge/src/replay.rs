@@ -28,11 +28,11 @@ use crate::domain::check::self_check::SelfCheck;
 use crate::domain::engine::{Engine, EngineEvent, Tick};
 use crate::domain::incident::Incident;
 use crate::domain::instant::rfc3339;
-use crate::domain::maintenance::{announced, concerned};
+use crate::domain::maintenance::{affected_monitors, announced_windows};
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::{Failure, ProbeSkipped};
 use crate::notify::outbox::{Next, after, sendable};
-use crate::notify::{Channels, DeliveryResult, OutboxRow};
+use crate::notify::{Channels, DeliveryResult, OutboxRow, Recipients, plan_notifications};
 
 /// The first line: what is watched, and who is told.
 #[derive(Deserialize)]
@@ -73,9 +73,9 @@ enum References {
 impl References {
     fn sight(self) -> SelfCheck {
         match self {
-            References::None => SelfCheck::Unasked,
-            References::Answer => SelfCheck::Clear,
-            References::Silent => SelfCheck::Blocked,
+            References::None => SelfCheck::NotRun,
+            References::Answer => SelfCheck::Online,
+            References::Silent => SelfCheck::Offline,
         }
     }
 }
@@ -152,7 +152,7 @@ struct Replay {
     channels: Channels,
     maintenance: Vec<Maintenance>,
     page: Option<String>,
-    board: Engine,
+    engine: Engine,
     rows: Vec<OutboxRow>,
     next_row: i64,
     services: BTreeMap<MonitorId, Says>,
@@ -178,7 +178,7 @@ pub fn replay(text: &str) -> Result<String, String> {
         channels,
         maintenance,
         page: head.page,
-        board: Engine::default(),
+        engine: Engine::default(),
         rows: Vec::new(),
         next_row: 1,
         services: BTreeMap::new(),
@@ -189,7 +189,7 @@ pub fn replay(text: &str) -> Result<String, String> {
     for (index, line) in lines {
         let line: Line =
             serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1))?;
-        replay.line(line).map_err(|error| format!("line {}: {error}", index + 1))?;
+        replay.apply_line(line).map_err(|error| format!("line {}: {error}", index + 1))?;
     }
     replay.end();
     Ok(replay.out)
@@ -200,30 +200,33 @@ impl Replay {
         let _ = writeln!(self.out, "{line}");
     }
 
-    fn line(&mut self, line: Line) -> Result<(), String> {
+    fn apply_line(&mut self, line: Line) -> Result<(), String> {
         let at = DateTime::parse_from_rfc3339(&line.at)
             .map_err(|_| format!("`{}` is no instant, such as 2026-01-01T00:01:00Z", line.at))?;
         let at = UnixMillis(at.timestamp_millis());
         self.services.extend(line.channels);
         let shown = rfc3339(at);
-        if self.board.last().is_some_and(|last| at <= last.at) {
+        if self.engine.last_tick().is_some_and(|last| at <= last.at) {
             self.say(&json!({ "at": shown, "skipped": "this tick, or a later one, was there before" }));
             return Ok(());
         }
         let mut probes: Vec<_> =
             line.probes.into_iter().map(|(id, finds)| self.probed(id, finds, at)).collect();
         let sight = line.references.sight();
-        if self_check::is_suspect(&self.board, &self.config, &probes, sight != SelfCheck::Unasked) {
-            self_check::cover(&self.board, &mut probes, sight, at);
+        if self_check::is_suspect(&self.engine, &self.config, &probes, sight != SelfCheck::NotRun) {
+            self_check::mark_unobserved(&self.engine, &mut probes, sight, at);
         }
         let tick = Tick { at, came: at };
         // The platform knows the zones; here every clock is UTC.
-        let work = announced(&self.maintenance, at, |_, _| 0);
-        self.board.announce(concerned(&work, &self.config, at));
-        let mut commit = self.board.take(&self.config, tick, &probes);
-        self.board.tell(&self.config, (&self.channels, &[]), self.page.as_deref(), &mut commit);
-        for note in &commit.notes {
-            self.say(&match note {
+        let windows = announced_windows(&self.maintenance, at, |_, _| 0);
+        self.engine.set_maintenance(affected_monitors(&windows, &self.config, at));
+        let mut commit = self.engine.apply_tick(&self.config, tick, &probes);
+        let recipients = Recipients { channels: &self.channels, subscribers: &[] };
+        let facts = self.engine.incident_facts(&self.config);
+        let plan = plan_notifications(facts, recipients, self.page.as_deref(), at);
+        self.engine.record_notifications(plan.incidents, &mut commit);
+        for event in &commit.events {
+            self.say(&match event {
                 EngineEvent::StateChanged { monitor, from, to, reason } => {
                     json!({ "at": shown, "monitor": monitor, "state": to.as_str(), "was": from.as_str(), "reason": reason })
                 }
@@ -237,7 +240,7 @@ impl Replay {
         for incident in &commit.incidents {
             self.incident(&shown, incident);
         }
-        for (channel, message) in commit.alerts {
+        for (channel, message) in plan.messages {
             self.say(&json!({
                 "at": shown, "alert": message.key, "channel": channel, "occasion": message.occasion.as_str(),
                 "title": message.title,
@@ -254,13 +257,13 @@ impl Replay {
         let before = self.incidents.insert(incident.monitor.clone(), incident.clone());
         let before = before.filter(|before| before.opened == incident.opened);
         let face = |incident: &Incident| {
-            (incident.closed, incident.severity, incident.cause, incident.behind.clone())
+            (incident.closed, incident.severity, incident.cause, incident.inhibited_by.clone())
         };
         if before.as_ref().map(face) != Some(face(incident)) {
             self.say(&json!({
                 "at": shown, "incident": incident.id().to_string(), "severity": incident.severity.as_str(),
                 "cause": incident.cause.statement().text, "opened": rfc3339(incident.opened),
-                "closed": incident.closed.map(rfc3339), "behind": incident.behind,
+                "closed": incident.closed.map(rfc3339), "behind": incident.inhibited_by,
             }));
         }
     }
@@ -311,7 +314,7 @@ impl Replay {
                 answer(200, 10, signed.report.health().to_json(), Some(Box::new(signed)))
             }
         };
-        ProbeResult { monitor, heard: at, result }
+        ProbeResult { monitor, received: at, result }
     }
 
     /// The report that `told` is short for, with a sample for each second since the instance's last report.
@@ -357,8 +360,8 @@ impl Replay {
 
     /// What is left at the end: states, uptime, alerts that nobody took.
     fn end(&mut self) {
-        let Some(last) = self.board.last() else { return };
-        let view = self.board.view(&self.config, last.came);
+        let Some(last) = self.engine.last_tick() else { return };
+        let view = self.engine.snapshot(&self.config, last.came);
         for monitor in &view.monitors {
             let uptime: serde_json::Map<_, _> = monitor
                 .uptime

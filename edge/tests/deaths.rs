@@ -1,4 +1,4 @@
-//! Restarts between ticks that no probe saw, through the real board, against a model that knows every second.
+//! Restarts between ticks that no probe saw, through the real engine, against a model that knows every second.
 //!
 //! A process dies and comes back 5 to 55 s later, always between two ticks; some ticks are missed, so that it may die
 //! several times between two that come; and in every fourth life the recorder is lost with the machine, so that nobody can
@@ -154,7 +154,7 @@ fn deaths_that_no_probe_saw() {
         let state = &mut seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let lives = lives(state);
         let ticks: Vec<i64> = (0..SECONDS).step_by(60).filter(|t| *t == 0 || dice(state, 8) != 0).collect();
-        let mut board = Engine::default();
+        let mut engine = Engine::default();
         let mut last = (usize::MAX, 0);
         let mut crashes = 0;
         let (mut told, mut taken) = (Vec::new(), Vec::new());
@@ -174,21 +174,21 @@ fn deaths_that_no_probe_saw() {
             let latency = Duration::from_millis(5);
             let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed)) };
             let at = UnixMillis(second * 1000);
-            let probes = [ProbeResult { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) }];
-            let commit = board.take(&config, Tick { at, came: at }, &probes);
-            for run in commit.readings.iter().flat_map(|reading| &reading.runs) {
+            let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at, result: Ok(answer) }];
+            let commit = engine.apply_tick(&config, Tick { at, came: at }, &probes);
+            for run in commit.probes.iter().flat_map(|reading| &reading.runs) {
                 let numbers = (run.series.first..).take(run.series.samples.len());
                 taken.extend(numbers.map(|number| (run.instance.0, number)));
             }
             crashes +=
-                commit.notes.iter().filter(|note| matches!(note, EngineEvent::Restarted { .. })).count();
+                commit.events.iter().filter(|note| matches!(note, EngineEvent::Restarted { .. })).count();
         }
         assert_eq!(taken, told, "seed {seed}: every sample once, in order");
         let states = model(&lives, &ticks);
         let count = |state: State| states.iter().filter(|s| **s == state).count() as f64;
         let now = UnixMillis(SECONDS * 1000);
         let window = Duration::from_secs(u64::try_from(SECONDS).unwrap());
-        let past = board.uptime(&"api".parse().unwrap(), window, now);
+        let past = engine.window_statistics(&"api".parse().unwrap(), window, now);
         let (up, gone) = (count(State::Up), count(State::Down));
         let percent = 100.0 * up / (up + gone);
         let said = past.uptime.percent.unwrap();

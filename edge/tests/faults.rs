@@ -1,4 +1,4 @@
-//! Days with random faults through the real board and outbox, against a model that is slow and knows nothing of them.
+//! Days with random faults through the real engine and outbox, against a model that is slow and knows nothing of them.
 //!
 //! The model keeps one state a second and one list of probes, and looks at all of it for every question. Ticks are
 //! missed, doubled, late and out of order; probes fail, flap and cannot look; the service that is to be told is down for
@@ -13,10 +13,11 @@ use std::time::Duration;
 use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, Tick};
-use heapbeat_edge::domain::incident::{Incident, Occasion};
+use heapbeat_edge::domain::incident::Incident;
+use heapbeat_edge::domain::incident::notification::Occasion;
 use heapbeat_edge::domain::{Failure, ProbeSkipped, State};
 use heapbeat_edge::notify::outbox::{Next, after, sendable};
-use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow};
+use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow, Recipients, plan_notifications};
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 150;
@@ -131,7 +132,7 @@ fn model(steps: &[Step], failures: usize) -> Vec<State> {
 
 /// What came of a trace.
 struct Came {
-    board: Engine,
+    engine: Engine,
     incidents: BTreeMap<i64, Incident>,
     made: Vec<(i64, Message)>,
     delivered: Vec<(i64, String)>,
@@ -139,7 +140,7 @@ struct Came {
 
 fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> Came {
     let mut came = Came {
-        board: Engine::default(),
+        engine: Engine::default(),
         incidents: BTreeMap::new(),
         made: Vec::new(),
         delivered: Vec::new(),
@@ -147,7 +148,7 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
     let (mut rows, mut next) = (Vec::<OutboxRow>::new(), 1);
     for step in steps {
         let at = UnixMillis(step.second * 1000);
-        if came.board.last().is_none_or(|last| at > last.at) {
+        if came.engine.last_tick().is_none_or(|last| at > last.at) {
             let result = match step.saw {
                 Saw::Up => Ok(ProbeResponse {
                     status: 200,
@@ -158,21 +159,23 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
                 Saw::Down => Err(Failure::Refused.into()),
                 Saw::Nothing => Err(ProbeSkipped::Platform.into()),
             };
-            let probes = [ProbeResult { monitor: "api".parse().unwrap(), heard: at, result }];
+            let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at, result }];
             let tick = Tick { at, came: at };
-            let mut commit = came.board.take(config, tick, &probes);
-            came.board.tell(config, (channels, &[]), None, &mut commit);
+            let mut commit = came.engine.apply_tick(config, tick, &probes);
+            let recipients = Recipients { channels, subscribers: &[] };
+            let plan = plan_notifications(came.engine.incident_facts(config), recipients, None, at);
+            came.engine.record_notifications(plan.incidents, &mut commit);
             for incident in commit.incidents {
                 came.incidents.insert(incident.opened.0, incident);
             }
-            for (channel, message) in commit.alerts {
+            for (channel, message) in plan.messages {
                 came.made.push((step.second, message.clone()));
                 rows.push(OutboxRow { id: next, channel, message, due: at, attempts: 0 });
                 next += 1;
             }
         }
         // Every tick delivers, the doubled ones as well.
-        let now = came.board.last().unwrap().at;
+        let now = came.engine.last_tick().unwrap().at;
         let due: Vec<_> = sendable(&rows, now, 5).into_iter().cloned().collect();
         for row in due {
             let deaf = deaf[usize::try_from(now.0 / 1000).unwrap()];
@@ -222,9 +225,9 @@ fn days_of_random_faults() {
 
 /// The board's figures are the model's seconds, counted.
 fn check_ledger(seed: u64, came: &Came, config: &Config, states: &[State]) {
-    let last = came.board.last().unwrap();
+    let last = came.engine.last_tick().unwrap();
     let until = usize::try_from(last.at.0 / 1000).unwrap();
-    let view = came.board.view(config, last.came);
+    let view = came.engine.snapshot(config, last.came);
     let day = &view.monitors[0].uptime[0];
     let tail = &states[..until];
     let count = |state: State| tail.iter().filter(|s| **s == state).count() as f64;

@@ -1,4 +1,4 @@
-//! Days in which the edge itself is cut off at times, through the real board, against a model that knows when.
+//! Days in which the edge itself is cut off at times, through the real engine, against a model that knows when.
 //!
 //! Two monitors on two hosts go down and come back, each by itself; at times the edge's way out is gone, and then both are
 //! silent and so is the reference target. Counted: every second of both ledgers.
@@ -10,7 +10,7 @@ use std::time::Duration;
 use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::Failure;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
-use heapbeat_edge::domain::check::self_check::{SelfCheck, cover, is_suspect};
+use heapbeat_edge::domain::check::self_check::{SelfCheck, is_suspect, mark_unobserved};
 use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_shared::UnixMillis;
 
@@ -63,7 +63,7 @@ fn what_the_edge_could_not_see_is_nobodys_downtime() {
         let mut cut = stretches(state, 70, 5);
         // With the way gone from the beginning nothing is known to have been there.
         cut[0] = false;
-        let mut board = Engine::default();
+        let mut engine = Engine::default();
         for minute in 0..MINUTES {
             let at = UnixMillis(i64::try_from(minute).unwrap() * 60_000);
             let probe = |(id, down): (&str, &Vec<bool>)| {
@@ -75,22 +75,22 @@ fn what_the_edge_could_not_see_is_nobodys_downtime() {
                     (_, true) => Err(Failure::Refused.into()),
                     _ => Ok(ProbeResponse { status: 200, latency, body: ResponseBody::Unread, report: None }),
                 };
-                ProbeResult { monitor: id.parse().unwrap(), heard: at, result }
+                ProbeResult { monitor: id.parse().unwrap(), received: at, result }
             };
             let mut probes: Vec<_> = ["a", "b"].into_iter().zip(&down).map(probe).collect();
-            let sight = if cut[minute] { SelfCheck::Blocked } else { SelfCheck::Clear };
-            if is_suspect(&board, &config, &probes, true) {
-                let blind = cover(&board, &mut probes, sight, at);
+            let sight = if cut[minute] { SelfCheck::Offline } else { SelfCheck::Online };
+            if is_suspect(&engine, &config, &probes, true) {
+                let blind = mark_unobserved(&engine, &mut probes, sight, at);
                 assert_eq!(blind, cut[minute]);
                 covered += usize::from(blind);
             }
             both += usize::from(down[0][minute] && down[1][minute] && !cut[minute]);
-            let _ = board.take(&config, Tick { at, came: at }, &probes);
+            let _ = engine.apply_tick(&config, Tick { at, came: at }, &probes);
         }
         let now = UnixMillis(i64::try_from(MINUTES).unwrap() * 60_000);
         let window = Duration::from_secs(60 * MINUTES as u64);
         for (id, down) in ["a", "b"].into_iter().zip(&down) {
-            let past = board.uptime(&id.parse().unwrap(), window, now).uptime;
+            let past = engine.window_statistics(&id.parse().unwrap(), window, now).uptime;
             let (up, gone) = model(down, &cut);
             let percent = 100.0 * up / (up + gone);
             assert!((past.percent.unwrap() - percent).abs() < 1e-6, "seed {seed}, {id}: {past:?}, {percent}");

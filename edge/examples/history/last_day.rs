@@ -1,4 +1,4 @@
-//! The last day: every tick of it, through the board, as the hub would have written it.
+//! The last day: every tick of it, through the engine, as the hub would have written it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
     for (id, ledger) in &rows.ledgers {
         entries.insert(id.clone(), ledger.clone());
     }
-    let mut board = Engine::restore(None, remembered(stories, first), entries);
+    let mut engine = Engine::restore(None, remembered(stories, first), entries);
     let mut hours: BTreeMap<(i64, MonitorId), LatencyAccumulator> = BTreeMap::new();
     let (mut usage, mut last, mut slot) = (QuotaUsage::default(), None, 0);
     let ticks = (first..=until).step_by(60_000);
@@ -50,11 +50,11 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         let now = UnixMillis(at);
         let tick = Tick { at: now, came: UnixMillis(wanted.came.0 - (until - at)) };
         let on = |story: &&Story| story.at(at).is_some_and(|it| it.what == What::MaintenanceWindow);
-        board.announce(stories.iter().filter(on).map(|story| story.id.clone()).collect());
+        engine.set_maintenance(stories.iter().filter(on).map(|story| story.id.clone()).collect());
         let since = last.unwrap_or(UnixMillis(at - MINUTE)).0;
         let probes: Vec<ProbeResult> = stories.iter().map(|story| probed(story, since, at)).collect();
-        let commit = board.take(&wanted.config, tick, &probes);
-        for reading in &commit.readings {
+        let commit = engine.apply_tick(&wanted.config, tick, &probes);
+        for reading in &commit.probes {
             hours
                 .entry((at - at.rem_euclid(HOUR), reading.monitor.clone()))
                 .or_default()
@@ -69,7 +69,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         }
         let spent =
             QuotaCost { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
-        usage.count(now, now, last, spent);
+        usage.record_tick(now, now, last, spent);
         // Only the newest row's memos are ever read.
         let persisted_states =
             if at == until { commit.persisted_states } else { codec::encode(&PersistedStates::new()) };
@@ -77,7 +77,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
             Cell::Integer(slot),
             Cell::Integer(at),
             Cell::Integer(tick.came.0),
-            Cell::Bytes(pack_tick(&commit.readings)),
+            Cell::Bytes(pack_tick(&commit.probes)),
             Cell::Bytes(persisted_states),
             Cell::Bytes(codec::encode(&usage)),
         ];
@@ -88,7 +88,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
     for ((hour, id), probes) in hours {
         // The hour that is under way is in no day yet; of the first one the older part is told with it.
         if hour + HOUR <= until
-            && let Some(folded) = probes.fold()
+            && let Some(folded) = probes.summarize()
         {
             rows.hours.entry(hour).or_default().push((id, folded));
         }
@@ -128,7 +128,7 @@ fn probed(story: &Story, since: i64, at: i64) -> ProbeResult {
             None => answer(0, ms, Vec::new(), None),
         },
     };
-    ProbeResult { monitor: story.id.clone(), heard: UnixMillis(at), result }
+    ProbeResult { monitor: story.id.clone(), received: UnixMillis(at), result }
 }
 
 /// The public answer of a server that signs nothing.

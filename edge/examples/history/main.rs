@@ -3,7 +3,7 @@
 //! Pages and proofs need a past, and a day of real ticks takes half a minute. One line of JSON comes in
 //! (`{"monitors":[…],"days":90,"until":<ms>,"came":<ms>,"memory":4}`: the list as it is configured, the last tick, the edge's
 //! own clock at it, and how many heapbeat monitors sign reports), rows come out, the same for the same line. The last day goes
-//! tick by tick through the real [`Engine`](heapbeat_edge::domain::engine::Board), what is older is written from the same
+//! tick by tick through the real [`Engine`](heapbeat_edge::domain::engine::Engine), what is older is written from the same
 //! stories. `{"reports":{…}}` asks for a signed server's day instead (`reports.rs`). Used by `tests/e2e/support/seed-history.mjs`.
 
 mod last_day;

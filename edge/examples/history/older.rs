@@ -3,8 +3,9 @@
 use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::verdict::Verdict;
 use heapbeat_edge::domain::history::ledger::LedgerEntry;
-use heapbeat_edge::domain::history::rollup::{Tier, peaks};
-use heapbeat_edge::domain::incident::{IncidentTracker, RECORDED, TickObservation};
+use heapbeat_edge::domain::history::rollup::{Tier, keep_peaks};
+use heapbeat_edge::domain::incident::RECORDING_LENGTH;
+use heapbeat_edge::domain::incident::tracker::{IncidentTracker, TickObservation};
 use heapbeat_edge::domain::report::last_report::ReportDelta;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
@@ -59,34 +60,35 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
             What::Death => (Verdict::Up, State::Up),
             What::MaintenanceWindow | What::Waking | What::Nobody => continue,
         };
-        let news = if it.what == What::Death { death(story, it) } else { ReportDelta::default() };
+        let delta = if it.what == What::Death { death(story, it) } else { ReportDelta::default() };
         // A death is told by the first tick after it; all is well then, and for some minutes.
         let first = if it.what == What::Death { it.to - it.to.rem_euclid(MINUTE) + MINUTE } else { it.from };
-        let look = |at, verdict, state, news, restarted| TickObservation {
+        let observation = |at, verdict, state, delta, restarted| TickObservation {
             at: UnixMillis(at),
             state,
             verdict: Some(verdict),
-            told: None,
-            news,
+            last_report: None,
+            delta,
             restarted,
-            flaps: None,
+            flapping_since: None,
         };
         let nothing = ReportDelta::default();
-        incidents.take(&story.id, &look(first, verdict, state, &news, it.what == What::Death));
+        incidents.record_tick(&story.id, &observation(first, verdict, state, &delta, it.what == What::Death));
         if let Some(incident) = incidents.latest.as_mut().filter(|_| it.from % 3 == 0) {
-            incident.notice.acknowledged = true;
-            incident.note(UnixMillis(it.from + MINUTE), Statement::acknowledged());
-            incident.note(UnixMillis(it.from + MINUTE), Statement::note("we are looking into it"));
+            incident.acknowledged = true;
+            incident.add_timeline_entry(UnixMillis(it.from + MINUTE), Statement::acknowledged());
+            incident
+                .add_timeline_entry(UnixMillis(it.from + MINUTE), Statement::note("we are looking into it"));
         }
         for minute in 0..5 {
             let at = it.to.max(first) + minute * MINUTE;
-            incidents.take(&story.id, &look(at, Verdict::Up, State::Up, &nothing, false));
+            incidents.record_tick(&story.id, &observation(at, Verdict::Up, State::Up, &nothing, false));
         }
         let Some(incident) = incidents.latest.clone() else { continue };
         let opened = incident.opened;
         rows.incident(incident);
         if let Some(lives) = &story.lives {
-            let runs = lives.runs(UnixMillis(opened.0).minus(RECORDED).0, opened.0, 1000);
+            let runs = lives.runs(UnixMillis(opened.0).minus(RECORDING_LENGTH).0, opened.0, 1000);
             rows.recording(&story.id, opened, &runs);
         }
     }
@@ -106,7 +108,7 @@ fn death(story: &Story, it: &Episode) -> ReportDelta {
     };
     ReportDelta {
         events: events.map(event).to_vec(),
-        ending: dead.map(|(life, _)| killed(life)),
+        exit: dead.map(|(life, _)| killed(life)),
         ..ReportDelta::default()
     }
 }
@@ -175,16 +177,16 @@ fn memory(story: &Story, until: i64, rows: &mut Rows) {
         while at + HOUR <= end {
             let seconds = lives.runs(at, at + HOUR, 1000);
             rows.chunk(&story.id, Tier::Second, at, &seconds);
-            minutes.extend(peaks(&seconds, minute));
+            minutes.extend(keep_peaks(&seconds, minute));
             at += HOUR;
         }
-        let minutes = peaks(&minutes, minute);
+        let minutes = keep_peaks(&minutes, minute);
         rows.chunk(&story.id, Tier::Minute, day, &minutes);
         if day + DAY <= hour {
-            month.extend(peaks(&minutes, std::time::Duration::from_secs(3600)));
+            month.extend(keep_peaks(&minutes, std::time::Duration::from_secs(3600)));
         }
-        let next = Tier::Hour.place(UnixMillis(day + DAY)).0;
-        if next != Tier::Hour.place(UnixMillis(day)).0 || day + DAY >= until {
+        let next = Tier::Hour.chunk_slot(UnixMillis(day + DAY)).0;
+        if next != Tier::Hour.chunk_slot(UnixMillis(day)).0 || day + DAY >= until {
             rows.chunk(&story.id, Tier::Hour, day, &std::mem::take(&mut month));
         }
         day += DAY;

@@ -36,7 +36,7 @@ impl Rows {
     /// As the store books what a tick changed.
     pub(crate) fn change(&mut self, id: &MonitorId, changes: LedgerChanges) {
         let entries = self.ledgers.entry(id.clone()).or_default();
-        if let Some(from) = changes.redo_from {
+        if let Some(from) = changes.replace_from {
             entries.retain(|entry| entry.from < from);
         }
         entries.extend(changes.added);
@@ -57,7 +57,7 @@ impl Rows {
     /// A chunk of memory.
     pub(crate) fn chunk(&mut self, id: &MonitorId, tier: Tier, at: i64, runs: &[SampleRun]) {
         if !runs.is_empty() {
-            let (from, slot) = tier.place(UnixMillis(at));
+            let (from, slot) = tier.chunk_slot(UnixMillis(at));
             self.series(id.as_str(), tier.number(), slot, from, pack_runs(runs));
         }
     }

@@ -1,18 +1,18 @@
-//! Comparing secrets without telling how much of them is right.
+//! Compares secrets in constant time.
 
-/// Whether two secrets are the same; how long that takes depends on how long they are, and on nothing else.
-pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
+/// Whether two secrets are equal. The time that this takes depends on their lengths only.
+pub(crate) fn is_equal(a: &[u8], b: &[u8]) -> bool {
     let differences = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
     std::hint::black_box(differences) == 0 && a.len() == b.len()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::equal;
+    use super::is_equal;
 
     #[test]
     fn only_the_same_bytes_are_equal() {
-        assert!(equal(b"", b"") && equal(b"abc", b"abc"));
-        assert!(!equal(b"abc", b"abd") && !equal(b"abc", b"ab") && !equal(b"", b"a"));
+        assert!(is_equal(b"", b"") && is_equal(b"abc", b"abc"));
+        assert!(!is_equal(b"abc", b"abd") && !is_equal(b"abc", b"ab") && !is_equal(b"", b"a"));
     }
 }

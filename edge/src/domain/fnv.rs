@@ -1,7 +1,7 @@
-//! FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>): tells one content of ours from another. It is no defence
-//! against somebody who makes two contents alike, and all that is hashed here is our own.
+//! FNV-1a in 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), to tell contents apart. It does not withstand somebody who
+//! constructs a collision; only the edge's own contents are hashed.
 
-/// The hash; the compiler can compute it.
+/// Returns the hash; it can be computed at compile time.
 pub(crate) const fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut index = 0;

@@ -1,7 +1,7 @@
-//! Jobs that tell us: what each has said, and what is to be made of its silence.
+//! Jobs that report to the edge, and what their silence means.
 //!
-//! A job that said that it starts has come, however long it takes; one that failed is down until it succeeds. Until a
-//! job is heard for the first time nothing is known of it, which is not the same as that it is missing.
+//! A job that reported its start is on time, however long it runs. A job that failed is down until it succeeds. Before the first
+//! report nothing is known of a job, which is not the same as a missed report.
 
 use std::time::Duration;
 
@@ -17,38 +17,38 @@ use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 /// What a job reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum JobSignal {
-    /// It begins.
+    /// The job starts.
     Start,
-    /// It went well.
+    /// The job succeeded.
     Success,
-    /// It did not; with its exit code, where it told one.
+    /// The job failed, with its exit code if it gave one.
     Fail(Option<u16>),
 }
 
-/// What one job has said up to now.
+/// The reports of one job up to now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct JobState {
-    /// When it was last heard, whatever it said.
+    /// The instant of the last report of any kind.
     #[n(0)]
-    pub heard: UnixMillis,
-    /// When the run that is under way began, where it said so.
+    pub last_report: UnixMillis,
+    /// When the present run started, if the job reported that.
     #[n(1)]
-    pub running: Option<UnixMillis>,
-    /// How the last run that ended went.
+    pub started: Option<UnixMillis>,
+    /// The last run that ended.
     #[n(2)]
-    pub ended: Option<JobRun>,
+    pub last_run: Option<JobRun>,
 }
 
-/// How a run went.
+/// A run of a job that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct JobRun {
-    /// Whether well.
+    /// Whether it succeeded.
     #[n(0)]
     pub ok: bool,
-    /// Its exit code, where it told one.
+    /// The exit code, if the job gave one.
     #[n(1)]
-    pub exit: Option<u16>,
-    /// How long it took, where it said when it began, in milliseconds.
+    pub exit_code: Option<u16>,
+    /// The duration in milliseconds, if the job reported its start.
     #[n(2)]
     pub took_ms: Option<u64>,
 }
@@ -56,85 +56,60 @@ pub struct JobRun {
 /// All jobs of one hub.
 pub type JobStates = LiteMap<MonitorId, JobState>;
 
-impl JobSignal {
-    /// Reads the query of `POST /api/v1/heartbeats/{id}`: nothing is a success; else `event=start|success|fail`, or
-    /// `exit=` and the code, of which 0 is a success.
-    pub fn parse(query: &str) -> Result<JobSignal, String> {
-        let right =
-            "say ?event=start, ?event=success, ?event=fail or ?exit=CODE; without any it is a success";
-        let (mut event, mut exit) = (None, None);
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("event", word)) if event.is_none() => event = Some(word),
-                Some(("exit", code)) if exit.is_none() => {
-                    let code = code
-                        .parse::<u16>()
-                        .map_err(|_| format!("exit is a number from 0 to 65535; {right}"))?;
-                    exit = Some(code);
-                }
-                _ => return Err(format!("the query is not understood; {right}")),
-            }
-        }
-        match (event, exit) {
-            (None | Some("success"), None | Some(0)) => Ok(JobSignal::Success),
-            (None | Some("fail"), exit) => Ok(JobSignal::Fail(exit)),
-            (Some("start"), None) => Ok(JobSignal::Start),
-            _ => Err(format!("the query is not understood; {right}")),
-        }
-    }
-}
-
 impl JobState {
-    /// After a job has said something at `now`.
+    /// Returns the state after a job reported `signal` at `now`.
     #[must_use]
-    pub fn hear(self, said: JobSignal, now: UnixMillis) -> JobState {
-        let took_ms = self.running.and_then(|began| u64::try_from(now.since(began).as_millis()).ok());
-        match said {
-            JobSignal::Start => JobState { heard: now, running: Some(now), ..self },
-            JobSignal::Success => {
-                JobState { heard: now, running: None, ended: Some(JobRun { ok: true, exit: None, took_ms }) }
-            }
-            JobSignal::Fail(exit) => {
-                JobState { heard: now, running: None, ended: Some(JobRun { ok: false, exit, took_ms }) }
-            }
+    pub fn record_signal(self, signal: JobSignal, now: UnixMillis) -> JobState {
+        let took_ms = self.started.and_then(|started| u64::try_from(now.since(started).as_millis()).ok());
+        let ended = |ok, exit_code| JobState {
+            last_report: now,
+            started: None,
+            last_run: Some(JobRun { ok, exit_code, took_ms }),
+        };
+        match signal {
+            JobSignal::Start => JobState { last_report: now, started: Some(now), ..self },
+            JobSignal::Success => ended(true, None),
+            JobSignal::Fail(exit_code) => ended(false, exit_code),
         }
     }
 
-    /// What a look at `now` finds. `offset` is the clock of a time zone, see [`heapbeat_monitors::schedule`].
-    pub fn look(
+    /// Checks the job at `now`. `offset` is that of the schedule's time zone, see [`heapbeat_monitors::schedule`].
+    fn check(
         &self,
         job: &Heartbeat,
         now: UnixMillis,
         offset: impl Fn(UnixMillis) -> i32,
     ) -> Result<ProbeResponse, ProbeError> {
-        if let (Some(began), Some(longest)) = (self.running, job.longest_run)
-            && now.since(began) > longest
+        if let (Some(started), Some(longest)) = (self.started, job.longest_run)
+            && now.since(started) > longest
         {
             return Err(Failure::JobOverran.into());
         }
-        if let Some(JobRun { ok: false, exit, .. }) = self.ended {
-            return Err(Failure::JobFailed(exit).into());
+        if let Some(JobRun { ok: false, exit_code, .. }) = self.last_run {
+            return Err(Failure::JobFailed(exit_code).into());
         }
         let due = match &job.rhythm {
-            Rhythm::Every(interval) => Some(self.heard.plus(*interval)),
-            Rhythm::Cron(schedule) => schedule.next(self.heard, offset),
+            Rhythm::Every(interval) => Some(self.last_report.plus(*interval)),
+            Rhythm::Cron(schedule) => schedule.next(self.last_report, offset),
         };
         if due.is_some_and(|due| now > due.plus(job.grace)) {
             return Err(Failure::JobMissed.into());
         }
-        let took = self.ended.and_then(|ended| ended.took_ms).map_or(Duration::ZERO, Duration::from_millis);
-        Ok(ProbeResponse { status: 0, latency: took, body: ResponseBody::Unread, report: None })
+        let took_ms = self.last_run.and_then(|run| run.took_ms);
+        let latency = took_ms.map_or(Duration::ZERO, Duration::from_millis);
+        Ok(ProbeResponse { status: 0, latency, body: ResponseBody::Unread, report: None })
     }
 }
 
-/// What a look at a job finds that may never have been heard.
-pub fn look(
-    beat: Option<&JobState>,
+/// Checks a job at `now` as if it were probed. `state` is `None` before its first report. `offset` is that of the schedule's time
+/// zone, see [`heapbeat_monitors::schedule`].
+pub fn check_job(
+    state: Option<&JobState>,
     job: &Heartbeat,
     now: UnixMillis,
     offset: impl Fn(UnixMillis) -> i32,
 ) -> Result<ProbeResponse, ProbeError> {
-    beat.ok_or(ProbeError::Skipped(ProbeSkipped::NoHeartbeatYet))?.look(job, now, offset)
+    state.ok_or(ProbeError::Skipped(ProbeSkipped::NoHeartbeatYet))?.check(job, now, offset)
 }
 
 #[cfg(test)]
@@ -155,23 +130,28 @@ mod tests {
         UnixMillis(1_767_225_600_000 + minute * 60_000)
     }
 
-    /// A word a minute of the clock; then what a look finds: nothing where all is well.
-    fn found(job: &Heartbeat, words: &[(i64, JobSignal)], minute: i64) -> Option<ProbeError> {
-        let mut beat: Option<JobState> = None;
-        for (minute, said) in words {
-            beat = Some(beat.unwrap_or_default().hear(*said, at(*minute)));
+    /// Records signals, each with its minute, and checks the job. Returns the failure, or `None` if there is none.
+    fn check(job: &Heartbeat, signals: &[(i64, JobSignal)], minute: i64) -> Option<ProbeError> {
+        let mut state: Option<JobState> = None;
+        for (minute, signal) in signals {
+            state = Some(state.unwrap_or_default().record_signal(*signal, at(*minute)));
         }
-        look(beat.as_ref(), job, at(minute), |_| 0).err()
+        check_job(state.as_ref(), job, at(minute), |_| 0).err()
     }
 
     #[test]
-    fn timelines() {
+    fn a_job_is_down_if_it_fails_overruns_or_is_late() {
         use JobSignal::{Fail, Start, Success};
         let missed = Some(ProbeError::Failed(Failure::JobMissed));
         let failed = |exit| Some(ProbeError::Failed(Failure::JobFailed(exit)));
         let overran = Some(ProbeError::Failed(Failure::JobOverran));
         let cases: [Case<'_>; 15] = [
-            ("never heard: nobody knows", &[], 1000, Some(ProbeError::Skipped(ProbeSkipped::NoHeartbeatYet))),
+            (
+                "never reported: unobserved",
+                &[],
+                1000,
+                Some(ProbeError::Skipped(ProbeSkipped::NoHeartbeatYet)),
+            ),
             ("on time", &[(0, Success)], 60, None),
             ("late, within its grace", &[(0, Success)], 65, None),
             ("missing", &[(0, Success)], 66, missed),
@@ -184,53 +164,32 @@ mod tests {
             ("runs", &[(0, Start)], 10, None),
             ("runs too long", &[(0, Start)], 11, overran),
             ("ran too long and ended well", &[(0, Start), (30, Success)], 31, None),
-            ("a start is a sign of life", &[(0, Success), (60, Start), (62, Success)], 122, None),
+            ("a start is a report", &[(0, Success), (60, Start), (62, Success)], 122, None),
             ("a clock that went back", &[(100, Success)], 0, None),
         ];
-        for (name, words, minute, expected) in cases {
-            assert_eq!(found(&hourly(), words, minute), expected, "{name}");
+        for (name, signals, minute, expected) in cases {
+            assert_eq!(check(&hourly(), signals, minute), expected, "{name}");
         }
     }
 
     #[test]
-    fn by_the_calendar() {
+    fn a_schedule_says_when_a_job_is_due() {
         let schedule = Schedule::new("0 3 * * *", "UTC").unwrap();
         let job = Heartbeat { rhythm: Rhythm::Cron(schedule), grace: 10 * MINUTE, longest_run: None };
         let (three, day) = (180, 1440);
         let ran = [(three, JobSignal::Start), (three + 200, JobSignal::Success)];
-        assert_eq!(found(&job, &ran, three + 300), None);
-        assert_eq!(found(&job, &ran, three + day + 10), None, "within its grace");
-        assert_eq!(found(&job, &ran, three + day + 11), Some(Failure::JobMissed.into()));
+        assert_eq!(check(&job, &ran, three + 300), None);
+        assert_eq!(check(&job, &ran, three + day + 10), None, "within its grace");
+        assert_eq!(check(&job, &ran, three + day + 11), Some(Failure::JobMissed.into()));
     }
 
     #[test]
-    fn a_run_takes_its_time() {
-        let beat = JobState::default().hear(JobSignal::Start, at(0)).hear(JobSignal::Success, at(3));
-        assert_eq!(beat.look(&hourly(), at(4), |_| 0).unwrap().latency, 3 * MINUTE);
-        let untold = beat.hear(JobSignal::Success, at(5));
-        assert_eq!(untold.look(&hourly(), at(6), |_| 0).unwrap().latency, Duration::ZERO);
-    }
-
-    #[test]
-    fn words() {
-        let cases = [
-            ("", Ok(JobSignal::Success)),
-            ("event=success", Ok(JobSignal::Success)),
-            ("event=start", Ok(JobSignal::Start)),
-            ("event=fail", Ok(JobSignal::Fail(None))),
-            ("event=fail&exit=3", Ok(JobSignal::Fail(Some(3)))),
-            ("exit=0", Ok(JobSignal::Success)),
-            ("exit=137", Ok(JobSignal::Fail(Some(137)))),
-            ("exit=-1", Err(())),
-            ("exit=99999", Err(())),
-            ("event=start&exit=1", Err(())),
-            ("event=success&exit=1", Err(())),
-            ("event=begin", Err(())),
-            ("event=fail&event=start", Err(())),
-            ("what", Err(())),
-        ];
-        for (query, said) in cases {
-            assert_eq!(JobSignal::parse(query).map_err(|_| ()), said, "{query}");
-        }
+    fn the_latency_of_a_job_is_the_duration_of_its_last_run() {
+        let state = JobState::default()
+            .record_signal(JobSignal::Start, at(0))
+            .record_signal(JobSignal::Success, at(3));
+        assert_eq!(state.check(&hourly(), at(4), |_| 0).unwrap().latency, 3 * MINUTE);
+        let without_start = state.record_signal(JobSignal::Success, at(5));
+        assert_eq!(without_start.check(&hourly(), at(6), |_| 0).unwrap().latency, Duration::ZERO);
     }
 }

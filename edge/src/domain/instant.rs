@@ -1,6 +1,6 @@
-//! Instants as machines and people read them, in UTC.
+//! Formats instants for machines and people, in UTC.
 //!
-//! Written from the parts of a date rather than by a pattern: a reader of patterns would be a fiftieth of the Worker.
+//! The texts are written from the parts of a date, as chrono's pattern formatter would be a fiftieth of the Worker.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use heapbeat_shared::UnixMillis;
@@ -36,7 +36,7 @@ pub fn rfc822(at: UnixMillis) -> String {
     )
 }
 
-/// `14:03 UTC` within a day, else `31 Jan, 14:03 UTC`, with the year within no year.
+/// `14:03 UTC` on the same day, else `31 Jan, 14:03 UTC`, with the year after 300 days.
 pub fn short(at: UnixMillis, now: UnixMillis) -> String {
     let clock = clock(at);
     match now.since(at).as_secs() {
@@ -46,8 +46,8 @@ pub fn short(at: UnixMillis, now: UnixMillis) -> String {
     }
 }
 
-/// `14:03`, with the day before it where that is another than that of `now`: `31 Jan 14:03`.
-pub fn clock_by(at: UnixMillis, now: UnixMillis) -> String {
+/// `14:03` on the day of `now`, else `31 Jan 14:03`.
+pub fn clock_on_day(at: UnixMillis, now: UnixMillis) -> String {
     if same_day(at, now) { clock(at) } else { format!("{} {}", day(at), clock(at)) }
 }
 
@@ -57,9 +57,9 @@ pub fn clock(at: UnixMillis) -> String {
     format!("{:02}:{:02}", at.hour(), at.minute())
 }
 
-/// How long, in its largest unit or two: `40 s`, `12 min`, `3 h 5 min`, `4 d 2 h`. `unit` names `s`, `min`, `h` and `d`;
-/// `space` stands between a number and its unit.
-pub fn span<'u>(seconds: u64, unit: impl Fn(&'static str) -> &'u str, space: char) -> String {
+/// A duration in its largest one or two units: `40 s`, `12 min`, `3 h 5 min`, `4 d 2 h`. `unit` translates `s`, `min`, `h` and `d`;
+/// `space` is between a number and its unit.
+pub fn format_duration<'u>(seconds: u64, unit: impl Fn(&'static str) -> &'u str, space: char) -> String {
     let units: &[(u64, &str)] = match seconds {
         s if s < MINUTE => &[(1, "s")],
         s if s < HOUR => &[(MINUTE, "min")],
@@ -82,9 +82,9 @@ pub fn span<'u>(seconds: u64, unit: impl Fn(&'static str) -> &'u str, space: cha
     out
 }
 
-/// The same in English.
-pub fn span_of(seconds: u64) -> String {
-    span(seconds, |unit| unit, ' ')
+/// A duration in English: `3 h 5 min`.
+pub fn format_duration_english(seconds: u64) -> String {
+    format_duration(seconds, |unit| unit, ' ')
 }
 
 /// `31 Jan`.
@@ -105,7 +105,7 @@ mod tests {
     const NOON: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
 
     #[test]
-    fn instants_are_as_short_as_they_can_be() {
+    fn instants_are_as_short_as_possible() {
         let ago = |seconds: i64| UnixMillis(NOON.0 - seconds * 1000);
         let cases = [
             (0, "12:00 UTC", "12:00"),
@@ -116,13 +116,13 @@ mod tests {
         ];
         for (seconds, shown, by) in cases {
             assert_eq!(short(ago(seconds), NOON), shown);
-            assert_eq!(clock_by(ago(seconds), NOON), by);
+            assert_eq!(clock_on_day(ago(seconds), NOON), by);
         }
         assert_eq!(clock(NOON), "12:00");
     }
 
     #[test]
-    fn spans_have_two_units_at_most() {
+    fn durations_have_two_units_at_most() {
         let cases = [
             (0, "0 s"),
             (59, "59 s"),
@@ -133,23 +133,23 @@ mod tests {
             (352_800, "4 d 2 h"),
         ];
         for (seconds, shown) in cases {
-            assert_eq!(span_of(seconds), shown);
+            assert_eq!(format_duration_english(seconds), shown);
         }
     }
 
     #[test]
-    fn what_machines_read_is_what_chrono_writes() {
+    fn machine_formats_equal_those_of_chrono() {
         for at in (0..2000).map(|n| UnixMillis(NOON.0 + n * 86_399_999)) {
             let theirs = utc(at).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
             assert_eq!(rfc3339(at), theirs);
             assert_eq!(read_instant(&theirs), Some(UnixMillis(at.0.div_euclid(1000) * 1000)));
-            // Theirs has no 0 before the day.
+            // chrono writes no 0 before the day.
             let (weekday, rest) =
                 rfc822(at).split_once(", ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
             let ours = format!("{weekday}, {}", rest.trim_start_matches('0')).replace("GMT", "+0000");
             assert_eq!(ours, utc(at).to_rfc2822());
             assert_eq!(rest.find(' '), Some(2));
         }
-        assert_eq!(rfc3339(UnixMillis(i64::MAX)), "1970-01-01T00:00:00Z", "what is no date is none");
+        assert_eq!(rfc3339(UnixMillis(i64::MAX)), "1970-01-01T00:00:00Z", "an instant out of range");
     }
 }

@@ -1,8 +1,7 @@
-//! Announced work: whom it concerns now, and what the public reads of it.
+//! Announced maintenance: which windows the public sees, and which monitors they affect now.
 //!
-//! While work is under way a monitor is `maintenance` whatever its probes find: they go on, for the memory history, and
-//! what they find is no ground for an incident. What held before is no evidence afterwards, as after time in which nobody
-//! looked.
+//! During maintenance a monitor's state is `maintenance` whatever its probes find. Probes continue for the memory history, and open
+//! no incidents. State from before the maintenance window is discarded, as after unobserved time.
 
 use std::time::Duration;
 
@@ -11,33 +10,34 @@ use heapbeat_shared::UnixMillis;
 use crate::config::maintenance::Maintenance;
 use crate::config::{Config, MonitorId};
 
-/// How long before it begins the public is told.
-pub const ANNOUNCED: Duration = Duration::from_secs(7 * 86_400);
+/// How long before its beginning a window is shown to the public.
+pub const ANNOUNCEMENT_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 
-/// A stretch of work that is under way or will be soon.
+/// A maintenance window that is in progress or begins soon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaintenanceWindow {
-    /// Its id.
+    /// The id of the maintenance entry.
     pub id: MonitorId,
-    /// What the public reads.
+    /// The public title.
     pub title: String,
-    /// Whom it concerns; `None` is everybody.
+    /// The monitors that it affects; `None` means all.
     pub monitors: Option<Vec<MonitorId>>,
-    /// From when.
+    /// When it begins.
     pub from: UnixMillis,
-    /// Until when.
+    /// When it ends.
     pub to: UnixMillis,
 }
 
-/// What of `list` is under way at `now` or begins soon, soonest first. `offset` is the clock of a zone.
-pub fn announced(
+/// Returns the windows of `list` that are in progress at `now` or begin soon, soonest first. `offset` gives the offset of a time
+/// zone from UTC in seconds.
+pub fn announced_windows(
     list: &[Maintenance],
     now: UnixMillis,
     offset: impl Fn(&str, UnixMillis) -> i32,
 ) -> Vec<MaintenanceWindow> {
-    let work = |it: &Maintenance| {
+    let window = |it: &Maintenance| {
         let (from, to) = it.stretch(now, |at| offset(it.zone(), at))?;
-        let soon = from <= now.plus(ANNOUNCED);
+        let soon = from <= now.plus(ANNOUNCEMENT_PERIOD);
         soon.then(|| MaintenanceWindow {
             id: it.id.clone(),
             title: it.title.clone(),
@@ -47,20 +47,21 @@ pub fn announced(
         })
     };
     let mut all: Vec<MaintenanceWindow> = Vec::new();
-    for work in list.iter().filter_map(work) {
-        let place = all.partition_point(|other| other.from <= work.from);
-        all.insert(place, work);
+    for window in list.iter().filter_map(window) {
+        let place = all.partition_point(|other| other.from <= window.from);
+        all.insert(place, window);
     }
     all
 }
 
-/// The monitors that are worked on at `now`.
-pub fn concerned(all: &[MaintenanceWindow], config: &Config, now: UnixMillis) -> Vec<MonitorId> {
-    let under = |id: &MonitorId| {
-        let concerns = |work: &&MaintenanceWindow| work.monitors.as_ref().is_none_or(|ids| ids.contains(id));
-        all.iter().filter(|work| work.from <= now && now < work.to).any(|work| concerns(&work))
+/// Returns the monitors that are under maintenance at `now`.
+pub fn affected_monitors(windows: &[MaintenanceWindow], config: &Config, now: UnixMillis) -> Vec<MonitorId> {
+    let is_affected = |id: &MonitorId| {
+        let affects =
+            |window: &&MaintenanceWindow| window.monitors.as_ref().is_none_or(|ids| ids.contains(id));
+        windows.iter().filter(|window| window.from <= now && now < window.to).any(|window| affects(&window))
     };
-    config.monitors.iter().map(|monitor| monitor.id.clone()).filter(under).collect()
+    config.monitors.iter().map(|monitor| monitor.id.clone()).filter(is_affected).collect()
 }
 
 #[cfg(test)]
@@ -72,9 +73,9 @@ mod tests {
     use crate::domain::Failure;
     use crate::domain::State;
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
+    use crate::domain::engine::tests::notified_occasions;
     use crate::domain::engine::{Engine, Tick};
-    use crate::domain::incident::Occasion;
-    use crate::notify::Channels;
+    use crate::domain::incident::notification::Occasion;
 
     const MINUTE: i64 = 60_000;
 
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_and_whom_it_concerns() {
+    fn windows_are_announced_a_week_before_they_affect_monitors() {
         let list = [
             json!({"id":"later","from":"2026-01-20T00:00Z","to":"2026-01-20T01:00Z"}),
             json!({"id":"soon","from":"2026-01-02T00:01Z","to":"2026-01-02T01:00Z"}),
@@ -93,11 +94,13 @@ mod tests {
         assert_eq!(problems, []);
         let config = config();
         let ids = |minute| {
-            let all = announced(&list, at(minute), |_, _| 0);
-            let named: Vec<String> = all.iter().map(|work| work.id.as_str().to_owned()).collect();
-            let concerned: Vec<String> =
-                concerned(&all, &config, at(minute)).iter().map(|id| id.as_str().to_owned()).collect();
-            (named.join(" "), concerned.join(" "))
+            let all = announced_windows(&list, at(minute), |_, _| 0);
+            let named: Vec<String> = all.iter().map(|window| window.id.as_str().to_owned()).collect();
+            let affected: Vec<String> = affected_monitors(&all, &config, at(minute))
+                .iter()
+                .map(|id| id.as_str().to_owned())
+                .collect();
+            (named.join(" "), affected.join(" "))
         };
         assert_eq!(ids(0), ("now soon".into(), "api".into()));
         assert_eq!(ids(10), ("now soon".into(), String::new()), "tomorrow's");
@@ -112,11 +115,11 @@ mod tests {
         config
     }
 
-    /// One letter a minute: `u`p, `d`own; a capital where work is under way. Gives the states and the alerts.
+    /// Runs a timeline, one letter a minute: `u`p, `d`own; a capital during maintenance. Returns the states, what is notified, and
+    /// the uptime.
     fn run(minutes: &str) -> (String, Vec<Occasion>, Option<f64>) {
         let config = config();
-        let channels = Channels::parse(Some(r#"[{"id":"ops","kind":"slack","secret":"S"}]"#), false);
-        let (mut board, mut states, mut told) = (Engine::default(), String::new(), Vec::new());
+        let (mut engine, mut states, mut notified) = (Engine::default(), String::new(), Vec::new());
         for (minute, letter) in (0..).zip(minutes.chars()) {
             let answer = ProbeResponse {
                 status: 200,
@@ -126,14 +129,13 @@ mod tests {
             };
             let up = letter.eq_ignore_ascii_case(&'u');
             let result = if up { Ok(answer) } else { Err(Failure::Refused.into()) };
-            let probes = [ProbeResult { monitor: "api".parse().unwrap(), heard: at(minute), result }];
+            let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at(minute), result }];
             let tick = Tick { at: at(minute), came: at(minute) };
-            let work = letter.is_uppercase().then(|| "api".parse().unwrap());
-            board.announce(work.into_iter().collect());
-            let mut commit = board.take(&config, tick, &probes);
-            board.tell(&config, (&channels, &[]), None, &mut commit);
-            told.extend(commit.alerts.iter().map(|(_, message)| message.occasion));
-            states.push(match board.view(&config, at(minute)).monitors[0].state {
+            let maintenance = letter.is_uppercase().then(|| "api".parse().unwrap());
+            engine.set_maintenance(maintenance.into_iter().collect());
+            let mut commit = engine.apply_tick(&config, tick, &probes);
+            notified.extend(notified_occasions(&mut engine, &config, None, &mut commit));
+            states.push(match engine.snapshot(&config, at(minute)).monitors[0].state {
                 State::Up => 'u',
                 State::Down => 'd',
                 State::Maintenance => 'm',
@@ -142,27 +144,21 @@ mod tests {
         }
         let minutes = u64::try_from(minutes.len()).unwrap();
         let window = Duration::from_secs(60 * minutes);
-        let past = board.uptime(&"api".parse().unwrap(), window, at(minutes.cast_signed()));
-        (states, told, past.uptime.percent)
+        let statistics = engine.window_statistics(&"api".parse().unwrap(), window, at(minutes.cast_signed()));
+        (states, notified, statistics.uptime.percent)
     }
 
     #[test]
-    fn timelines() {
+    fn maintenance_is_no_downtime_and_opens_no_incident() {
         use Occasion::{Opened, Recovered};
         let cases = [
             ("down as announced", "uuDDDuu", "uummmuu", vec![], Some(100.0)),
             ("down afterwards as well", "uuDDDdd", "uummmdd", vec![Opened], Some(50.0)),
-            (
-                "down before: those on call know who has it",
-                "udDDUuu",
-                "udmmmuu",
-                vec![Opened, Recovered],
-                Some(75.0),
-            ),
-            ("all of it", "UDU", "mmm", vec![], None),
+            ("down before: the incident closes", "udDDUuu", "udmmmuu", vec![Opened, Recovered], Some(75.0)),
+            ("maintenance throughout", "UDU", "mmm", vec![], None),
         ];
-        for (name, minutes, states, told, percent) in cases {
-            assert_eq!(run(minutes), (states.to_owned(), told, percent), "{name}");
+        for (name, minutes, states, notified, percent) in cases {
+            assert_eq!(run(minutes), (states.to_owned(), notified, percent), "{name}");
         }
     }
 }

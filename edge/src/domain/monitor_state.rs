@@ -1,4 +1,4 @@
-//! All that the hub remembers about one monitor, and what one more probe makes of it.
+//! All that the hub keeps about one monitor, and how a probe changes it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,13 +7,14 @@ use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::{HealthMemory, Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 
-use super::incident::{IncidentTracker, RECORDED};
+use super::incident::RECORDING_LENGTH;
+use super::incident::tracker::IncidentTracker;
 use super::{ProbeSkipped, State};
 use crate::config::Monitor;
 use crate::domain::check::flap;
 use crate::domain::check::flap::FlapDetector;
 use crate::domain::check::outcome::ProbeResult;
-use crate::domain::check::quorum::{RegionVerdict, outcome};
+use crate::domain::check::quorum::{RegionVerdict, combine_verdicts};
 use crate::domain::check::schedule;
 use crate::domain::check::threshold::ThresholdState;
 use crate::domain::check::verdict::{Evaluation, Verdict, evaluate};
@@ -25,68 +26,68 @@ use crate::domain::history::memory_chart::MemoryChart;
 use crate::domain::history::uptime;
 use crate::domain::history::uptime::WINDOWS;
 use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
-use crate::domain::report::restart::{REMEMBERED, UptimeReading};
+use crate::domain::report::restart::{MAX_RESTARTS, UptimeReading};
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot};
 
-/// The part that changes with every probe; the hub stores that of all monitors in one row.
+/// The part that changes with every probe. The hub stores that of all monitors in one row.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 pub struct PersistedState {
-    /// Where it stands between two probes.
+    /// The state between two probes and the streaks that lead to the next one.
     #[n(0)]
-    pub standing: ThresholdState,
-    /// The last probe's word.
+    pub threshold: ThresholdState,
+    /// For how long the last probe's finding is valid.
     #[n(1)]
-    pub word: Option<Validity>,
+    pub validity: Option<Validity>,
     /// The last probe's verdict.
     #[n(2)]
     pub verdict: Option<Verdict>,
-    /// How long the last answer took, in milliseconds.
+    /// How long the last response took, in milliseconds.
     #[n(3)]
     pub latency_ms: Option<u32>,
-    /// The last memory figures, and the tick that read them.
+    /// The last memory figures, and the instant of the tick that read them.
     #[n(4)]
     pub memory: Option<(HealthMemory, UnixMillis)>,
-    /// The last uptime that was told.
+    /// The last uptime that the process reported.
     #[n(5)]
-    pub heard: Option<UptimeReading>,
+    pub uptime: Option<UptimeReading>,
     /// When the present process started, by the tick's clock.
     #[n(6)]
     pub started: Option<UnixMillis>,
-    /// Restarts that were seen, oldest first, at most [`REMEMBERED`].
+    /// The restarts that were detected, oldest first, at most [`MAX_RESTARTS`].
     #[n(7)]
     pub restarts: VecDeque<UnixMillis>,
     /// The last signed report.
     #[n(8)]
-    pub told: Option<LastReport>,
-    /// How the instance before the present one ended.
+    pub last_report: Option<LastReport>,
+    /// How the previous instance ended.
     #[n(9)]
-    pub ending: Option<ExitSummary>,
-    /// The first of the ticks, up to the last one, in which the edge could not see.
+    pub last_exit: Option<ExitSummary>,
+    /// The first of the latest ticks in which the edge was offline; `None` if it was online in the last.
     #[n(10)]
-    pub blind: Option<UnixMillis>,
-    /// Its turns between serving and down.
+    pub offline_since: Option<UnixMillis>,
+    /// The changes between serving and down.
     #[n(11)]
     pub flaps: Option<FlapDetector>,
-    /// When instances ended that nobody had asked to, oldest first, at most [`REMEMBERED`].
+    /// When instances ended that nobody had asked to stop, oldest first, at most [`MAX_RESTARTS`].
     #[n(12)]
     pub crashes: Option<VecDeque<UnixMillis>>,
-    /// Memory of this version and the one before.
+    /// Memory of the present version and of the one before.
     #[n(13)]
-    pub growth: Option<VersionComparison>,
-    /// How the last instances ended, oldest first, at most [`REMEMBERED`].
+    pub version_comparison: Option<VersionComparison>,
+    /// How the last instances ended, oldest first, at most [`MAX_RESTARTS`].
     #[n(14)]
-    pub endings: Option<VecDeque<ExitRecord>>,
+    pub exits: Option<VecDeque<ExitRecord>>,
 }
 
-/// That an instance ended: what of an [`Exit`] is kept of those before the last.
+/// The part of an [`Exit`] that is kept of the instances before the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ExitRecord {
-    /// When it was last heard of.
+    /// The last sign of life.
     #[n(0)]
     pub at: UnixMillis,
-    /// How.
+    /// How the instance ended.
     #[n(1)]
     pub kind: ExitKind,
     /// Whether the evidence decides.
@@ -94,174 +95,187 @@ pub struct ExitRecord {
     pub sure: bool,
 }
 
-/// One monitor: its memo, its ledger and its chart.
+/// One monitor: its persisted state, its ledger, its charts and its incident.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MonitorState {
-    /// What changes with every probe.
-    pub memo: PersistedState,
+    /// The part that changes with every probe.
+    pub persisted: PersistedState,
     /// Which state held when.
     pub ledger: Ledger,
     /// Memory over the last day.
-    pub chart: MemoryChart,
+    pub memory_chart: MemoryChart,
     /// Latencies of the last day.
-    pub lately: RecentLatency,
-    /// Its incident, open or closed lately.
+    pub recent_latency: RecentLatency,
+    /// The incident that is open or closed last.
     pub incidents: IncidentTracker,
     /// The samples of the last minutes, for the recording before an incident.
-    pub recent: VecDeque<SampleRun>,
-    /// What the eyes found last; not kept, as the next probe brings it again.
-    pub voices: Vec<RegionVerdict>,
+    pub recent_runs: VecDeque<SampleRun>,
+    /// The last verdicts from other regions. They are not stored, as the next probe brings them again.
+    pub region_verdicts: Vec<RegionVerdict>,
 }
 
-/// What a probe came to.
+/// The circumstances of a probe that do not come from the monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeContext {
+    /// The tick's instant.
+    pub at: UnixMillis,
+    /// Whether the monitor is under announced maintenance.
+    pub under_maintenance: bool,
+    /// Nothing is probed more often than this at present.
+    pub interval_floor: Duration,
+}
+
+/// How a probe changed a monitor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateUpdate {
     /// The verdict and the figures.
     pub evaluation: Evaluation,
-    /// What the ledger asks the store to write.
+    /// The changes of the ledger, for the store.
     pub changes: LedgerChanges,
-    /// Whether the process that answered is another one than before.
+    /// Whether another process responded than before.
     pub restarted: bool,
-    /// What is new in its report, where it signed one.
-    pub news: ReportDelta,
+    /// What is new in the report, if the response was signed.
+    pub delta: ReportDelta,
 }
 
 impl MonitorState {
-    /// Takes in what the probe of the tick at `at` brought back. `announced`: it was announced that somebody works on it.
-    /// `floor`: nothing is probed more often than this at present.
-    pub fn take(
+    /// Applies the result of a probe.
+    pub fn apply_probe(
         &mut self,
         monitor: &Monitor,
-        probed: &ProbeResult,
-        at: UnixMillis,
-        announced: bool,
-        floor: Duration,
+        probe: &ProbeResult,
+        context: ProbeContext,
     ) -> StateUpdate {
-        let mut evaluation = evaluate(monitor, &probed.result);
-        self.voices.retain(|voice| monitor.regions.contains(&voice.region));
-        evaluation.verdict = outcome(evaluation.verdict, &self.voices);
-        self.memo.verdict = Some(evaluation.verdict);
-        let blind = evaluation.verdict == Verdict::Skipped(ProbeSkipped::EdgeOffline);
-        self.memo.blind = blind.then(|| self.memo.blind.unwrap_or(at));
-        let Some(vote) = evaluation.verdict.vote() else {
-            return StateUpdate {
-                evaluation,
-                changes: self.ledger.lapse(at),
-                restarted: false,
-                news: ReportDelta::default(),
-            };
+        let ProbeContext { at, under_maintenance, interval_floor } = context;
+        let mut evaluation = evaluate(monitor, &probe.result);
+        self.region_verdicts.retain(|region| monitor.regions.contains(&region.region));
+        evaluation.verdict = combine_verdicts(evaluation.verdict, &self.region_verdicts);
+        self.persisted.verdict = Some(evaluation.verdict);
+        let is_offline = evaluation.verdict == Verdict::Skipped(ProbeSkipped::EdgeOffline);
+        self.persisted.offline_since = is_offline.then(|| self.persisted.offline_since.unwrap_or(at));
+        let Some(result) = evaluation.verdict.check_result() else {
+            let changes = self.ledger.expire(at);
+            return StateUpdate { evaluation, changes, restarted: false, delta: ReportDelta::default() };
         };
-        let worked_on = self.ledger.current(at).is_some_and(|entry| entry.state == State::Maintenance);
-        if !announced {
-            let gap = self.ledger.lapsed(at) || worked_on;
-            self.memo.standing = self.memo.standing.next(vote, gap, monitor.thresholds);
+        if !under_maintenance {
+            let was_under_maintenance =
+                self.ledger.current_entry(at).is_some_and(|entry| entry.state == State::Maintenance);
+            let gap = self.ledger.is_expired(at) || was_under_maintenance;
+            self.persisted.threshold = self.persisted.threshold.next(result, gap, monitor.thresholds);
         }
-        let state = if announced { State::Maintenance } else { self.memo.standing.state() };
-        let word = Validity { at, until: at.plus(schedule::vouching(monitor.interval.max(floor))) };
-        let mut changes = self.ledger.record(word, state);
-        self.memo.word = self.ledger.word();
-        self.memo.flaps.get_or_insert_default().take(state, at);
-        self.memo.latency_ms = evaluation.latency_ms;
-        self.answered(at, evaluation.latency_ms);
-        let (mut restarted, mut news) = (false, ReportDelta::default());
+        let state = if under_maintenance { State::Maintenance } else { self.persisted.threshold.state() };
+        let until = at.plus(schedule::validity(monitor.interval.max(interval_floor)));
+        let mut changes = self.ledger.record_state(Validity { at, until }, state);
+        self.persisted.validity = self.ledger.validity();
+        self.persisted.flaps.get_or_insert_default().record_state(state, at);
+        self.persisted.latency_ms = evaluation.latency_ms;
+        self.add_latency(at, evaluation.latency_ms);
+        let (mut restarted, mut delta) = (false, ReportDelta::default());
         if let Some(health) = evaluation.health {
-            self.memo.memory = Some((health.memory, at));
-            let heard = UptimeReading { at: probed.heard, uptime: health.uptime };
-            if let Some(signed) = probed.result.as_ref().ok().and_then(|answer| answer.report.as_deref()) {
-                (restarted, news) = self.hear_report(signed, at);
-                self.memo.heard = Some(heard);
-                for stretch in &news.away {
-                    changes = changes.and(self.ledger.amend(*stretch));
+            self.persisted.memory = Some((health.memory, at));
+            let uptime = UptimeReading { at: probe.received, uptime: health.uptime };
+            let report = probe.result.as_ref().ok().and_then(|response| response.report.as_deref());
+            if let Some(report) = report {
+                (restarted, delta) = self.apply_report(report, at);
+                self.persisted.uptime = Some(uptime);
+                for gap in &delta.gaps {
+                    changes = changes.followed_by(self.ledger.amend(*gap));
                 }
             } else {
-                restarted = self.hear(heard, at);
+                restarted = self.apply_uptime(uptime, at);
             }
-            self.draw(at, health.memory, &news.runs);
+            self.add_memory(at, health.memory, &delta.runs);
         }
-        StateUpdate { evaluation, changes, restarted, news }
+        StateUpdate { evaluation, changes, restarted, delta }
     }
 
-    /// Takes in a signed report; says whether it is another instance's than the last.
-    fn hear_report(&mut self, signed: &VerifiedReport, at: UnixMillis) -> (bool, ReportDelta) {
-        let (told, news) = LastReport::hear(self.memo.told.as_ref(), signed, at);
-        let restarted = news.ending.is_some();
+    /// Applies a signed report. Returns whether it is from another instance than the last, and what is new in it.
+    fn apply_report(&mut self, verified: &VerifiedReport, at: UnixMillis) -> (bool, ReportDelta) {
+        let state = &mut self.persisted;
+        let (report, delta) = LastReport::from_report(state.last_report.as_ref(), verified, at);
+        let restarted = delta.exit.is_some();
         if restarted {
-            remember(&mut self.memo.restarts, told.started);
+            push_bounded(&mut state.restarts, report.started);
         }
-        let before_our_time = || {
-            let previous = signed.report.previous_exit.clone()?;
-            Some(Exit { at: UnixMillis(previous.at.0.saturating_add(told.shift)), ..previous })
+        let exit_before_first_report = || {
+            let previous = verified.report.previous_exit.clone()?;
+            Some(Exit { at: UnixMillis(previous.at.0.saturating_add(report.clock_shift)), ..previous })
         };
-        if restarted || self.memo.ending.is_none() {
-            self.memo.ending = news.ending.clone().or_else(before_our_time).as_ref().map(ExitSummary::from);
+        if restarted || state.last_exit.is_none() {
+            let exit = delta.exit.clone().or_else(exit_before_first_report);
+            state.last_exit = exit.as_ref().map(ExitSummary::from);
         }
-        if let Some(&Exit { at, kind, sure, .. }) = news.ending.as_ref() {
-            remember(self.memo.endings.get_or_insert_default(), ExitRecord { at, kind, sure });
+        if let Some(&Exit { at, kind, sure, .. }) = delta.exit.as_ref() {
+            push_bounded(state.exits.get_or_insert_default(), ExitRecord { at, kind, sure });
             if kind.is_failure() {
-                remember(self.memo.crashes.get_or_insert_default(), at);
+                push_bounded(state.crashes.get_or_insert_default(), at);
             }
         }
-        let growth = self.memo.growth.get_or_insert_default();
-        let own = |run: &&SampleRun| run.instance == told.instance;
-        if let (Some(last), Some(left)) = (&self.memo.told, news.runs.iter().find(|run| !own(run))) {
-            growth.take(last, Some(left));
+        let comparison = state.version_comparison.get_or_insert_default();
+        let is_own = |run: &&SampleRun| run.instance == report.instance;
+        let of_previous = delta.runs.iter().find(|run| !is_own(run));
+        if let (Some(last), Some(run)) = (&state.last_report, of_previous) {
+            comparison.add_samples(last, Some(run));
         }
-        growth.take(&told, news.runs.iter().find(own));
-        self.memo.started = Some(told.started);
-        self.memo.told = Some(told);
-        (restarted, news)
+        comparison.add_samples(&report, delta.runs.iter().find(is_own));
+        state.started = Some(report.started);
+        state.last_report = Some(report);
+        (restarted, delta)
     }
 
-    /// Takes figures into the chart: every sample of a report, or what the answer told.
-    pub fn draw(&mut self, at: UnixMillis, memory: HealthMemory, runs: &[SampleRun]) {
-        if runs.is_empty() {
-            self.chart.add(at, memory);
-        }
-        for run in runs {
-            self.recent.push_back(run.clone());
-            let old = at.minus(RECORDED.saturating_mul(2));
-            self.recent.retain(|run| run.series.samples.last().is_some_and(|last| last.at >= old));
-            run.series.samples.iter().for_each(|sample| self.chart.add(sample.at, sample.to_health_memory()));
-        }
-    }
-
-    /// Takes in how long the answer of the tick at `at` took, where there was one.
-    pub fn answered(&mut self, at: UnixMillis, latency_ms: Option<u32>) {
-        if let Some(ms) = latency_ms {
-            self.lately.add(at, ms);
-        }
-    }
-
-    /// Since when it flaps.
-    pub fn flapping(&self) -> Option<UnixMillis> {
-        self.memo.flaps.as_ref()?.since
-    }
-
-    /// Takes in an uptime; says whether it is that of another process than before.
-    fn hear(&mut self, heard: UptimeReading, at: UnixMillis) -> bool {
-        let started = at.minus(Duration::from_secs(heard.uptime));
-        let restarted = self.memo.heard.is_some_and(|before| heard.restarted_since(before));
+    /// Applies the uptime of an unsigned response. Returns whether it is that of another process than before.
+    fn apply_uptime(&mut self, reading: UptimeReading, at: UnixMillis) -> bool {
+        let state = &mut self.persisted;
+        let started = at.minus(Duration::from_secs(reading.uptime));
+        let restarted = state.uptime.is_some_and(|before| reading.restarted_since(before));
         if restarted {
-            remember(&mut self.memo.restarts, started);
+            push_bounded(&mut state.restarts, started);
         }
-        if restarted || self.memo.started.is_none() {
-            self.memo.started = Some(started);
+        if restarted || state.started.is_none() {
+            state.started = Some(started);
         }
-        self.memo.heard = Some(heard);
+        state.uptime = Some(reading);
         restarted
     }
 
-    /// What there is to say about the state. Once the last probe's word has run out, what that probe found is
-    /// no longer the reason of anything; what keeps us from looking is.
+    /// Adds memory figures to the chart: every sample of a report, or else those of the response.
+    pub fn add_memory(&mut self, at: UnixMillis, memory: HealthMemory, runs: &[SampleRun]) {
+        if runs.is_empty() {
+            self.memory_chart.add(at, memory);
+        }
+        for run in runs {
+            self.recent_runs.push_back(run.clone());
+            let oldest = at.minus(RECORDING_LENGTH.saturating_mul(2));
+            self.recent_runs.retain(|run| run.series.samples.last().is_some_and(|last| last.at >= oldest));
+            for sample in &run.series.samples {
+                self.memory_chart.add(sample.at, sample.to_health_memory());
+            }
+        }
+    }
+
+    /// Adds the latency of the tick at `at`, if there was a response.
+    pub fn add_latency(&mut self, at: UnixMillis, latency_ms: Option<u32>) {
+        if let Some(ms) = latency_ms {
+            self.recent_latency.add(at, ms);
+        }
+    }
+
+    /// Since when the monitor flaps.
+    pub fn flapping_since(&self) -> Option<UnixMillis> {
+        self.persisted.flaps.as_ref()?.since
+    }
+
+    /// The reason for the state at `now`. Once the last finding is no longer valid, it is no reason of anything; the reason is
+    /// then what keeps the edge from probing.
     fn reason(&self, now: UnixMillis) -> Option<Statement> {
-        let verdict = self.memo.verdict?;
-        if self.ledger.current(now).is_some_and(|entry| entry.state == State::Maintenance) {
+        let verdict = self.persisted.verdict?;
+        if self.ledger.current_entry(now).is_some_and(|entry| entry.state == State::Maintenance) {
             return Some(Statement::under_maintenance());
         }
-        if self.ledger.lapsed(now) && verdict.vote().is_some() {
+        if self.ledger.is_expired(now) && verdict.check_result().is_some() {
             return Some(Statement::no_recent_data());
         }
-        verdict.statement().or_else(|| self.flapping().map(|_| flap::statement()))
+        verdict.statement().or_else(|| self.flapping_since().map(|_| flap::statement()))
     }
 
     /// The last 90 days at `now`, oldest first.
@@ -269,11 +283,12 @@ impl MonitorState {
         days::days(self.ledger.segments(now), now)
     }
 
-    /// What the public sees of it at `now`.
-    pub fn view(&self, monitor: &Monitor, now: UnixMillis) -> MonitorSnapshot {
-        let current = self.ledger.current(now);
+    /// Everything that a page or the API may show of the monitor at `now`.
+    pub fn snapshot(&self, monitor: &Monitor, now: UnixMillis) -> MonitorSnapshot {
+        let persisted = &self.persisted;
+        let current = self.ledger.current_entry(now);
         let state = match current.map_or(State::Unobserved, |entry| entry.state) {
-            State::Up if self.flapping().is_some() => State::Degraded,
+            State::Up if self.flapping_since().is_some() => State::Degraded,
             state => state,
         };
         MonitorSnapshot {
@@ -283,33 +298,33 @@ impl MonitorState {
             state,
             since: current.map_or(now, |entry| entry.from),
             reason: self.reason(now),
-            latency_ms: self.memo.latency_ms,
+            latency_ms: persisted.latency_ms,
             uptime: WINDOWS
                 .iter()
-                .map(|(name, window)| uptime::over(name, *window, self.ledger.segments(now), now))
+                .map(|(name, window)| uptime::in_window(name, *window, self.ledger.segments(now), now))
                 .collect(),
-            latencies: self.lately.points(now),
+            latencies: self.recent_latency.points(now),
             days: self.days(now),
-            memory: self.memo.memory.map(|(figures, at)| MemorySnapshot {
+            memory: persisted.memory.map(|(figures, at)| MemorySnapshot {
                 figures,
-                limit: self.memo.told.as_ref().map(|told| told.limit.to_megabytes()),
-                pressure: self.memo.told.as_ref().map(|told| told.pressure),
+                limit: persisted.last_report.as_ref().map(|report| report.limit.to_megabytes()),
+                pressure: persisted.last_report.as_ref().map(|report| report.pressure),
                 at,
             }),
-            started: self.memo.started,
-            restarts: self.memo.restarts.iter().copied().collect(),
-            last_exit: self.memo.ending.clone(),
-            forecast: self.memo.told.as_ref().map(ForecastSnapshot::from),
-            chart: self.chart.points(now),
-            voices: self.voices.clone(),
+            started: persisted.started,
+            restarts: persisted.restarts.iter().copied().collect(),
+            last_exit: persisted.last_exit.clone(),
+            forecast: persisted.last_report.as_ref().map(ForecastSnapshot::from),
+            chart: self.memory_chart.points(now),
+            region_verdicts: self.region_verdicts.clone(),
         }
     }
 }
 
-/// Keeps the last [`REMEMBERED`].
-fn remember<T>(list: &mut VecDeque<T>, item: T) {
+/// Appends an item and removes the oldest beyond [`MAX_RESTARTS`].
+fn push_bounded<T>(list: &mut VecDeque<T>, item: T) {
     list.push_back(item);
-    while list.len() > REMEMBERED {
+    while list.len() > MAX_RESTARTS {
         list.pop_front();
     }
 }

@@ -1,9 +1,9 @@
-//! What a day has cost, and how closely to look so that it stays within what the plan gives.
+//! What a day has cost of the plan's quotas, and throttling so that it stays within them.
 //!
-//! Truth is never lowered, resolution is: where the day's quota would not last, monitors are probed less often, each probe
-//! vouches for longer, and the status says so. Once lowered it stays so until the day ends (at midnight UTC, as the quotas
-//! do): a pace that changes with every tick would be hard to read. It also keeps the edge's own cadence: ticks that did not
-//! come, and how late they were.
+//! Throttling probes less often; results stay accurate. If the day's quota would not last, monitors are probed less often, each
+//! result is valid for longer, and the status says so. The edge stays throttled until the day ends at midnight UTC, as the quotas
+//! do: an interval that changes with every tick would be hard to read. The number of missed ticks, and how late ticks came, are
+//! recorded as well.
 
 use std::time::Duration;
 
@@ -14,40 +14,40 @@ use crate::domain::check::schedule::TICK;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A tick that is later than this has another clock than we do: a test's.
-const CLOCKS_APART: Duration = Duration::from_secs(15 * 60);
+/// A tick that is later than this has the clock of a test.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(15 * 60);
 
-/// What a day gives.
+/// The daily quotas of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quotas {
     /// Requests to Durable Objects, alarms included.
     pub requests: u64,
-    /// Rows that SQLite reads.
+    /// Rows that SQLite may read.
     pub rows_read: u64,
-    /// Rows that it writes.
+    /// Rows that SQLite may write.
     pub rows_written: u64,
 }
 
 impl Quotas {
-    /// What each of so many hubs may spend.
+    /// Returns the share of each of `hub_count` hubs.
     #[must_use]
-    pub fn among(self, hubs: usize) -> Quotas {
-        let hubs = u64::try_from(hubs).unwrap_or(u64::MAX).max(1);
+    pub fn divided_by(self, hub_count: usize) -> Quotas {
+        let hubs = u64::try_from(hub_count).unwrap_or(u64::MAX).max(1);
         let Quotas { requests, rows_read, rows_written } = self;
         Quotas { requests: requests / hubs, rows_read: rows_read / hubs, rows_written: rows_written / hubs }
     }
 }
 
-/// Cloudflare's free plan, November 2026.
-pub const FREE: Quotas = Quotas { requests: 100_000, rows_read: 5_000_000, rows_written: 100_000 };
+/// The quotas of Cloudflare's free plan, November 2026.
+pub const FREE_PLAN: Quotas = Quotas { requests: 100_000, rows_read: 5_000_000, rows_written: 100_000 };
 
-/// What a day has cost up to now.
+/// What a day has cost so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct QuotaUsage {
-    /// Days since 1970.
+    /// The day, as days since 1970.
     #[n(0)]
     pub day: i64,
-    /// Requests to the hub: ticks, alarms, and what the public and the owner asked.
+    /// Requests to the hub: ticks, alarms, and requests of the public and the owner.
     #[n(1)]
     pub requests: u64,
     /// Rows read.
@@ -59,7 +59,7 @@ pub struct QuotaUsage {
     /// Requests that the hub made.
     #[n(4)]
     pub subrequests: u64,
-    /// The most that one tick made.
+    /// The most requests that one tick made.
     #[n(5)]
     pub busiest: u64,
     /// Ticks.
@@ -68,15 +68,15 @@ pub struct QuotaUsage {
     /// Minutes whose tick did not come.
     #[n(7)]
     pub missed: u64,
-    /// How late the latest tick was, in milliseconds.
+    /// The greatest delay of a tick, in milliseconds.
     #[n(8)]
-    pub latest_ms: u64,
-    /// How much the resolution was lowered: a place in [`FLOORS`].
+    pub max_delay_ms: u64,
+    /// The throttle level: an index of [`INTERVAL_FLOORS`].
     #[n(9)]
-    pub lowered: u64,
+    pub throttle_level: u64,
 }
 
-/// What came since the last count.
+/// What was spent since the last tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QuotaCost {
     /// Requests to the hub.
@@ -89,34 +89,40 @@ pub struct QuotaCost {
     pub subrequests: u64,
 }
 
-/// No monitor is probed more often than this, by how much the resolution is lowered.
-pub const FLOORS: [Duration; 4] =
+/// The shortest interval of any monitor at each throttle level.
+pub const INTERVAL_FLOORS: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(900)];
 
 impl QuotaUsage {
-    /// Counts a tick meant for `at` that came at `came`, and what was spent since the one before, at `last`.
-    pub fn count(&mut self, at: UnixMillis, came: UnixMillis, last: Option<UnixMillis>, spent: QuotaCost) {
+    /// Records a tick that was scheduled for `at` and came at `came`, and the cost since the tick before it, at `last`.
+    pub fn record_tick(
+        &mut self,
+        at: UnixMillis,
+        came: UnixMillis,
+        last: Option<UnixMillis>,
+        cost: QuotaCost,
+    ) {
         let day = at.0.div_euclid(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX));
         if day != self.day {
             *self = QuotaUsage { day, ..QuotaUsage::default() };
         }
-        self.requests += spent.requests;
-        self.rows_read += spent.rows_read;
-        self.rows_written += spent.rows_written;
-        self.subrequests += spent.subrequests;
-        self.busiest = self.busiest.max(spent.subrequests);
+        self.requests += cost.requests;
+        self.rows_read += cost.rows_read;
+        self.rows_written += cost.rows_written;
+        self.subrequests += cost.subrequests;
+        self.busiest = self.busiest.max(cost.subrequests);
         self.ticks += 1;
-        // A tick that comes up to half a minute late is the next one, and nothing was missed.
+        // A tick that comes up to half a minute late is the next one, so none was missed.
         let gap = last.map_or(Duration::ZERO, |last| at.since(last));
         self.missed += ((gap + TICK / 2).as_secs() / TICK.as_secs()).saturating_sub(1);
         let late = came.since(at);
-        if late < CLOCKS_APART {
-            self.latest_ms = self.latest_ms.max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX));
+        if late < MAX_CLOCK_DIFFERENCE {
+            self.max_delay_ms = self.max_delay_ms.max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX));
         }
     }
 
-    /// The largest share of a quota that is used, in thousandths.
-    pub fn share(&self, quotas: Quotas) -> u64 {
+    /// Returns the largest share of any quota that is used, in thousandths.
+    pub fn used_share(&self, quotas: Quotas) -> u64 {
         let shares = [
             (self.requests, quotas.requests),
             (self.rows_read, quotas.rows_read),
@@ -125,30 +131,34 @@ impl QuotaUsage {
         shares.into_iter().map(|(used, of)| used.saturating_mul(1000) / of.max(1)).max().unwrap_or_default()
     }
 
-    /// Lowers the resolution where the day would not end within `quotas` at this pace: to a minute once half is used and
-    /// all of it would be; to five minutes at nine tenths, to a quarter of an hour when nearly nothing is left.
-    pub fn govern(&mut self, at: UnixMillis, quotas: Quotas) {
-        let share = self.share(quotas);
+    /// Raises the throttle level if the day would exceed `quotas` at this pace: to a minute once half is used and all of it would
+    /// be, to five minutes at nine tenths, to a quarter of an hour at 97 %.
+    pub fn throttle(&mut self, at: UnixMillis, quotas: Quotas) {
+        let share = self.used_share(quotas);
         let length = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-        let gone = u64::try_from(at.0.rem_euclid(length)).unwrap_or_default().max(1);
-        let at_the_end = share.saturating_mul(length.unsigned_abs()) / gone;
+        let elapsed = u64::try_from(at.0.rem_euclid(length)).unwrap_or_default().max(1);
+        let at_the_end = share.saturating_mul(length.unsigned_abs()) / elapsed;
         let level = match share {
             970.. => 3,
             900.. => 2,
             500.. if at_the_end > 1000 => 1,
             _ => 0,
         };
-        self.lowered = self.lowered.max(level);
+        self.throttle_level = self.throttle_level.max(level);
     }
 
-    /// No monitor is probed more often than this.
-    pub fn floor(&self) -> Duration {
-        usize::try_from(self.lowered).ok().and_then(|level| FLOORS.get(level)).copied().unwrap_or_default()
+    /// The shortest interval at which any monitor is probed.
+    pub fn interval_floor(&self) -> Duration {
+        usize::try_from(self.throttle_level)
+            .ok()
+            .and_then(|level| INTERVAL_FLOORS.get(level))
+            .copied()
+            .unwrap_or_default()
     }
 
-    /// The notice for the public while probes are throttled; `None` otherwise.
-    pub fn notice(&self) -> Option<Statement> {
-        let minutes = self.floor().as_secs() / 60;
+    /// The public notice while the edge is throttled; `None` otherwise.
+    pub fn throttle_notice(&self) -> Option<Statement> {
+        let minutes = self.interval_floor().as_secs() / 60;
         (minutes > 0).then(|| Statement::interval_raised(minutes))
     }
 }
@@ -160,12 +170,12 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const NOON: i64 = 12 * 60 * MINUTE;
 
-    fn spent(rows_written: u64) -> QuotaCost {
+    fn cost(rows_written: u64) -> QuotaCost {
         QuotaCost { requests: 1, rows_read: 2, rows_written, subrequests: 3 }
     }
 
     #[test]
-    fn a_day_is_counted_and_the_next_begins_at_nothing() {
+    fn a_day_is_counted_and_the_next_begins_at_zero() {
         let mut usage = QuotaUsage::default();
         let mut last = None;
         for minute in 0..1440 + 10 {
@@ -173,34 +183,34 @@ mod tests {
             if minute == 1439 {
                 assert_eq!((usage.requests, usage.rows_written, usage.ticks), (1439, 2 * 1439, 1439));
             }
-            usage.count(at, at, last, spent(2));
+            usage.record_tick(at, at, last, cost(2));
             last = Some(at);
         }
         assert_eq!((usage.day, usage.requests, usage.subrequests, usage.busiest), (1, 10, 30, 3));
-        assert_eq!((usage.missed, usage.latest_ms), (0, 0));
+        assert_eq!((usage.missed, usage.max_delay_ms), (0, 0));
     }
 
     #[test]
-    fn the_edges_own_cadence() {
+    fn missed_and_late_ticks_are_counted() {
         // (seconds since the last tick, missed)
         for (gap, missed) in [(60, 0), (5, 0), (89, 0), (90, 1), (120, 1), (600, 9)] {
             let mut usage = QuotaUsage::default();
             let at = UnixMillis(10_000_000);
-            usage.count(
+            usage.record_tick(
                 at,
                 UnixMillis(at.0 + 1500),
                 Some(UnixMillis(at.0 - gap * 1000)),
                 QuotaCost::default(),
             );
-            assert_eq!((usage.missed, usage.latest_ms), (missed, 1500), "{gap}");
+            assert_eq!((usage.missed, usage.max_delay_ms), (missed, 1500), "{gap}");
         }
         let mut usage = QuotaUsage::default();
-        usage.count(UnixMillis(0), UnixMillis(i64::MAX / 2), None, QuotaCost::default());
-        assert_eq!(usage.latest_ms, 0, "a test's clock");
+        usage.record_tick(UnixMillis(0), UnixMillis(i64::MAX / 2), None, QuotaCost::default());
+        assert_eq!(usage.max_delay_ms, 0, "a test's clock");
     }
 
     #[test]
-    fn when_to_look_less_closely() {
+    fn the_edge_is_throttled_if_the_quota_would_not_last() {
         // (rows written, at, lowered to)
         let cases = [
             ("a quiet day", 1440, NOON, 0),
@@ -214,9 +224,9 @@ mod tests {
         ];
         for (name, rows, at, floor) in cases {
             let mut usage = QuotaUsage { rows_written: rows, ..QuotaUsage::default() };
-            usage.govern(UnixMillis(at), FREE);
-            assert_eq!(usage.floor().as_secs(), floor, "{name}");
-            assert_eq!(usage.notice().is_some(), floor > 0, "{name}");
+            usage.throttle(UnixMillis(at), FREE_PLAN);
+            assert_eq!(usage.interval_floor().as_secs(), floor, "{name}");
+            assert_eq!(usage.throttle_notice().is_some(), floor > 0, "{name}");
         }
     }
 
@@ -227,37 +237,40 @@ mod tests {
             let (mut usage, mut last, mut probed) = (QuotaUsage::default(), None, i64::MIN / 2);
             for second in (0..86_400).step_by(5) {
                 let at = UnixMillis(second * 1000);
-                let floor = i64::try_from(usage.floor().as_millis()).unwrap();
+                let floor = i64::try_from(usage.interval_floor().as_millis()).unwrap();
                 if at.0 - probed < floor {
                     continue;
                 }
                 probed = at.0;
-                usage.count(at, at, last, spent(rows));
-                usage.govern(at, FREE);
+                usage.record_tick(at, at, last, cost(rows));
+                usage.throttle(at, FREE_PLAN);
                 last = Some(at);
             }
-            let most = FREE.rows_written + rows * 96;
+            let most = FREE_PLAN.rows_written + rows * 96;
             assert!(usage.rows_written <= most, "{rows} rows a tick: {usage:?}");
         }
     }
 
     #[test]
-    fn many_hubs_stay_within_it_together() {
+    fn many_hubs_together_stay_within_the_quotas() {
         for hubs in [1, 25, 45] {
-            let each = FREE.among(usize::try_from(hubs).unwrap());
-            assert!(each.requests * hubs <= FREE.requests && each.rows_written * hubs <= FREE.rows_written);
+            let each = FREE_PLAN.divided_by(usize::try_from(hubs).unwrap());
+            assert!(
+                each.requests * hubs <= FREE_PLAN.requests
+                    && each.rows_written * hubs <= FREE_PLAN.rows_written
+            );
             assert!(each.requests > 1440, "a tick a minute");
         }
-        assert_eq!(FREE.among(0), FREE);
+        assert_eq!(FREE_PLAN.divided_by(0), FREE_PLAN);
     }
 
     #[test]
-    fn lowered_stays_lowered_for_the_day() {
+    fn the_edge_stays_throttled_for_the_day() {
         let mut usage = QuotaUsage { rows_written: 60_000, ..QuotaUsage::default() };
-        usage.govern(UnixMillis(NOON), FREE);
-        usage.govern(UnixMillis(2 * NOON - 1), FREE);
-        assert_eq!(usage.floor(), Duration::from_secs(60));
-        usage.count(UnixMillis(2 * NOON), UnixMillis(2 * NOON), None, QuotaCost::default());
-        assert_eq!(usage.floor(), Duration::ZERO);
+        usage.throttle(UnixMillis(NOON), FREE_PLAN);
+        usage.throttle(UnixMillis(2 * NOON - 1), FREE_PLAN);
+        assert_eq!(usage.interval_floor(), Duration::from_secs(60));
+        usage.record_tick(UnixMillis(2 * NOON), UnixMillis(2 * NOON), None, QuotaCost::default());
+        assert_eq!(usage.interval_floor(), Duration::ZERO);
     }
 }

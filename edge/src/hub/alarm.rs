@@ -25,7 +25,7 @@ impl Alarm {
     /// replaced.
     pub(super) async fn set_next(&self, replace: bool) {
         let config = self.config.monitors().ok();
-        let pause = config.and_then(|config| schedule::pause(&config, self.quota.interval_floor()));
+        let pause = config.and_then(|config| schedule::alarm_interval(&config, self.quota.interval_floor()));
         let Some(pause) = pause else { return };
         let storage = self.state.storage();
         if !replace && matches!(storage.get_alarm().await, Ok(Some(_))) {

@@ -14,7 +14,7 @@ use super::zone_check;
 use crate::config::maintenance;
 use crate::config::maintenance::Maintenance;
 use crate::config::{A_HUB, Config, MonitorId, Problem};
-use crate::domain::maintenance::{MaintenanceWindow, announced};
+use crate::domain::maintenance::{MaintenanceWindow, announced_windows};
 use crate::platform::env::Setup;
 use crate::probe::{wall_clock, zone_offset};
 use crate::store::Setting;
@@ -89,7 +89,7 @@ impl ConfigState {
             list.retain(|work| zone_offset(work.zone(), wall_clock()).is_some());
             Ok(list)
         })?;
-        Ok(announced(&list, now, |zone, at| zone_offset(zone, at).unwrap_or(0)))
+        Ok(announced_windows(&list, now, |zone, at| zone_offset(zone, at).unwrap_or(0)))
     }
 
     /// What is wrong with a list of maintenance.

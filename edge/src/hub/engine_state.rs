@@ -60,7 +60,7 @@ impl EngineState {
     /// Takes over an incident that somebody changed, once it is stored.
     pub(super) fn update_incident(&self, incident: Incident) {
         if let Some(engine) = &mut *self.engine.borrow_mut() {
-            engine.amend_incident(incident);
+            engine.replace_incident(incident);
         }
     }
 
@@ -74,12 +74,12 @@ impl EngineState {
             self.store.get()?.load(wall_clock())?;
         let mut engine = Engine::restore(last, persisted_states, ledgers);
         for (at, readings) in &ticks {
-            engine.chart(*at, readings);
+            engine.restore_tick(*at, readings);
         }
-        engine.remember(incidents);
+        engine.restore_incidents(incidents);
         self.outbox.load(outbox);
         self.quota.set_usage(usage);
-        engine.slow_down(usage.floor());
+        engine.set_interval_floor(usage.interval_floor());
         Ok(engine)
     }
 }

@@ -39,7 +39,7 @@ impl HeartbeatState {
             return Err(HubError::NotFound("heartbeat".to_owned()));
         }
         let mut heartbeats = JobStates::clone(&*self.heartbeats()?);
-        let heartbeat = heartbeats.get(&id).copied().unwrap_or_default().hear(signal, now);
+        let heartbeat = heartbeats.get(&id).copied().unwrap_or_default().record_signal(signal, now);
         self.store.get()?.record_heartbeat(&id, &heartbeat)?;
         heartbeats.insert(id, heartbeat);
         self.heartbeats.set(heartbeats);
@@ -56,8 +56,8 @@ impl HeartbeatState {
                 Rhythm::Every(_) => "UTC",
             };
             let offset = |at| zone_offset(zone, at).unwrap_or(0);
-            let result = heartbeat::look(heartbeats.get(&monitor.id), job, at, offset);
-            Some(ProbeResult { monitor: monitor.id.clone(), heard: wall_clock(), result })
+            let result = heartbeat::check_job(heartbeats.get(&monitor.id), job, at, offset);
+            Some(ProbeResult { monitor: monitor.id.clone(), received: wall_clock(), result })
         };
         Ok(config.monitors.iter().filter_map(probe).collect())
     }

@@ -76,13 +76,14 @@ impl Incidents {
         }
         let (mut incident, runs) = self.stored(id)?.ok_or_else(no_incident)?;
         let now = {
-            let board = self.engine.get()?;
+            let engine = self.engine.get()?;
             // The engine has what a tick has made of it since it was stored.
-            let latest = board.incident(&incident.monitor).filter(|latest| latest.opened == incident.opened);
+            let latest =
+                engine.latest_incident(&incident.monitor).filter(|latest| latest.opened == incident.opened);
             incident = latest.cloned().unwrap_or(incident);
-            board.clock(wall_clock())
+            engine.clock(wall_clock())
         };
-        update.apply(&mut incident, now).map_err(|reason| HubError::Conflict(reason.to_owned()))?;
+        update.apply(&mut incident, now).map_err(|error| HubError::Conflict(error.to_string()))?;
         self.store.get()?.update_incident(&incident)?;
         let detail = IncidentDetailView::new(&incident, &runs);
         self.engine.update_incident(incident);
@@ -97,5 +98,5 @@ fn no_incident() -> HubError {
 
 /// Takes out of an incident what names a monitor that is not shown.
 fn hide(incident: &mut Incident, config: &Config) {
-    incident.behind.take_if(|id| !config.monitors.iter().any(|monitor| monitor.id == *id));
+    incident.inhibited_by.take_if(|id| !config.monitors.iter().any(|monitor| monitor.id == *id));
 }

@@ -64,29 +64,30 @@ impl Pages {
         let snapshot = self.queries.snapshot_of(&config)?;
         let (monitor, shown) =
             config.monitors.first().zip(snapshot.monitors.first()).ok_or_else(no_monitor)?;
-        let board = self.queries.engine.get()?;
+        let engine = self.queries.engine.get()?;
         let now = snapshot.now;
         let (name, window) = match range {
             PageRange::Named(range) => (Some(range), (UnixMillis(now.0 - range.hours() * HOUR_MS), now)),
             PageRange::Between { from, to } => (None, (from, to)),
         };
         let within = |at: UnixMillis| at >= window.0 && at <= window.1;
-        let last = board.last().map_or(now, |last| last.at);
+        let last = engine.last_tick().map_or(now, |last| last.at);
         let (_, line) = self.queries.store.get()?.memory(&monitor.id, window, last)?;
-        let mut samples = Downsampled::of(line.samples, window.0, window.1);
+        let mut samples = Downsampled::from_samples(line.samples, window.0, window.1);
         if samples.samples.is_empty() {
             // Without a signed report there are the figures of the last day, by tick.
             let inside = shown.chart.iter().filter(|point| within(point.at));
-            samples = Downsampled::of(inside.map(|point| (sample_of(point), false)), window.0, window.1);
+            samples =
+                Downsampled::from_samples(inside.map(|point| (sample_of(point), false)), window.0, window.1);
         }
-        let exits = board.endings(&monitor.id);
+        let exits = engine.exits(&monitor.id);
         let restarts = shown.restarts.iter().filter(|at| within(**at)).map(|at| {
             let exit = exits.iter().rfind(|it| it.at <= *at && at.0 - it.at.0 < HOUR_MS);
             RestartView::new(*at, exit.copied())
         });
         let restarts: Vec<RestartView> = restarts.collect();
         let incidents = self.incidents.newest_of(&config, None, MOST_INCIDENTS)?;
-        let told = board.told(&monitor.id).filter(|_| monitor.shows_routes());
+        let told = engine.last_report(&monitor.id).filter(|_| monitor.shows_routes());
         Ok(MonitorPageView {
             now,
             monitor: MonitorView::from(shown),
@@ -95,8 +96,8 @@ impl Pages {
             to: window.1,
             memory: memory_chart(shown, &samples, window, now, &restarts),
             restarts,
-            compared: board.growth(&monitor.id).and_then(ComparisonView::of),
-            growing_route: told.and_then(|told| told.grows.clone()),
+            compared: engine.version_comparison(&monitor.id).and_then(ComparisonView::of),
+            growing_route: told.and_then(|told| told.top_route.clone()),
             incidents: incidents.iter().map(|it| IncidentSummaryView::new(it, &shown.name)).collect(),
             days: shown.days.iter().map(DayView::from).collect(),
             latency: self.queries.latency_in(monitor, window, last, true)?,
@@ -106,10 +107,10 @@ impl Pages {
     /// What the page of an incident is rendered from.
     pub(super) fn incident(&self, id: &IncidentId) -> HubResult<IncidentPageView> {
         let (incident, runs, name) = self.incidents.public(id)?;
-        let board = self.queries.engine.get()?;
-        let limit = board.told(&incident.monitor).map(|told| told.limit);
-        let now = board.clock(wall_clock());
-        Ok(IncidentPageView::new(&incident, &name, limit, now, &Downsampled::of_runs(&runs)))
+        let engine = self.queries.engine.get()?;
+        let limit = engine.last_report(&incident.monitor).map(|told| told.limit);
+        let now = engine.clock(wall_clock());
+        Ok(IncidentPageView::new(&incident, &name, limit, now, &Downsampled::from_runs(&runs)))
     }
 }
 

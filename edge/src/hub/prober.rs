@@ -15,7 +15,7 @@ use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionResult;
 use crate::domain::check::self_check;
 use crate::domain::check::verdict::evaluate;
-use crate::domain::report::verification::Key;
+use crate::domain::report::verification::SigningKey;
 use crate::platform::env;
 use crate::probe;
 use crate::probe::{Keys, RequestBudget, Sent, probe_all, wall_clock};
@@ -45,21 +45,21 @@ impl Prober {
         let suspect = self_check::is_suspect(&*self.engine.get()?, config, &probes, !references.is_empty());
         if suspect {
             let sight = probe::sight(references, allowance).await;
-            self_check::cover(&*self.engine.get()?, &mut probes, sight, at);
+            self_check::mark_unobserved(&*self.engine.get()?, &mut probes, sight, at);
         }
         Ok(probes)
     }
 
     /// The keys with which probes of monitors that have a secret are signed.
     pub(super) fn keys(&self, config: &Config) -> HubResult<Keys> {
-        let board = self.engine.get()?;
+        let engine = self.engine.get()?;
         let key = |monitor: &Monitor| {
             let (secret, named) = env::secret_of(&self.env, monitor)?;
-            let told = board.told(&monitor.id);
-            let key = secret.map(|secret| Key {
+            let told = engine.last_report(&monitor.id);
+            let key = secret.map(|secret| SigningKey {
                 secret,
                 after: told.and_then(|told| told.cursor),
-                strict: named || told.is_some(),
+                required: named || told.is_some(),
             });
             Some((monitor.id.clone(), key))
         };

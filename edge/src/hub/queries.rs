@@ -63,19 +63,20 @@ impl Queries {
         let mut monitors = read_applied(&list, true, fixed, A_HUB + fixed.monitors.len()).monitors;
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
-        let mut snapshot = Engine::default().view(&Config { monitors, problems: Vec::new() }, wall_clock());
+        let mut snapshot =
+            Engine::default().snapshot(&Config { monitors, problems: Vec::new() }, wall_clock());
         snapshot.notices.push(Statement::hub_silent(count as u64));
         Ok((&snapshot).into())
     }
 
     /// Everything that holds now of the monitors of `config`.
     pub(super) fn snapshot_of(&self, config: &Config) -> HubResult<StatusSnapshot> {
-        let mut snapshot = self.engine.get()?.view(config, wall_clock());
+        let mut snapshot = self.engine.get()?.snapshot(config, wall_clock());
         snapshot.problems.extend(self.outbox.problems());
         let work = self.config.announced_maintenance(snapshot.now)?;
-        snapshot.work = work.into_iter().filter_map(|work| concerning(work, config)).collect();
+        snapshot.maintenance = work.into_iter().filter_map(|work| concerning(work, config)).collect();
         snapshot.usage = self.quota.usage();
-        snapshot.notices.extend(snapshot.usage.notice());
+        snapshot.notices.extend(snapshot.usage.throttle_notice());
         Ok(snapshot)
     }
 
@@ -90,8 +91,8 @@ impl Queries {
     /// Uptime of a monitor in a window that ends now.
     pub(super) fn uptime(&self, id: &MonitorId, window_ms: u64) -> HubResult<UptimeHistoryView> {
         self.public_monitor(id)?;
-        let board = self.engine.get()?;
-        let past = board.uptime(id, Duration::from_millis(window_ms), board.clock(wall_clock()));
+        let engine = self.engine.get()?;
+        let past = engine.window_statistics(id, Duration::from_millis(window_ms), engine.clock(wall_clock()));
         Ok(UptimeHistoryView::new(id.as_str(), &past))
     }
 
@@ -120,7 +121,7 @@ impl Queries {
         chart: bool,
     ) -> HubResult<LatencyHistoryView> {
         let floor = self.quota.interval_floor();
-        let mut series = LatencySeriesBuilder::new(schedule::vouching(monitor.interval.max(floor)));
+        let mut series = LatencySeriesBuilder::new(schedule::validity(monitor.interval.max(floor)));
         if chart {
             series.downsample(window);
         }
@@ -131,14 +132,14 @@ impl Queries {
     /// The last 90 days of a monitor.
     pub(super) fn days(&self, id: &MonitorId) -> HubResult<Vec<DayView>> {
         self.public_monitor(id)?;
-        let board = self.engine.get()?;
-        Ok(board.days(id, board.clock(wall_clock())).iter().map(DayView::from).collect())
+        let engine = self.engine.get()?;
+        Ok(engine.days(id, engine.clock(wall_clock())).iter().map(DayView::from).collect())
     }
 
     /// Memory of the present version of a monitor and of the one before.
     pub(super) fn versions(&self, id: &MonitorId) -> HubResult<VersionsView> {
         self.public_monitor(id)?;
-        Ok(VersionsView::new(id.as_str(), self.engine.get()?.growth(id)))
+        Ok(VersionsView::new(id.as_str(), self.engine.get()?.version_comparison(id)))
     }
 
     fn public_monitor(&self, id: &MonitorId) -> HubResult<Monitor> {
@@ -149,11 +150,11 @@ impl Queries {
 
     /// The window of `range`, which by default has the length `usual`, and the instant of the last tick.
     fn window(&self, range: TimeRange, usual: Duration) -> HubResult<((UnixMillis, UnixMillis), UnixMillis)> {
-        let board = self.engine.get()?;
-        let now = board.clock(wall_clock());
+        let engine = self.engine.get()?;
+        let now = engine.clock(wall_clock());
         let to = range.to.unwrap_or(now);
         let from = range.from.unwrap_or_else(|| to.minus(usual));
-        Ok(((from, to), board.last().map_or(now, |last| last.at)))
+        Ok(((from, to), engine.last_tick().map_or(now, |last| last.at)))
     }
 }
 

@@ -55,7 +55,7 @@ impl QuotaMeter {
 
     /// No monitor is probed more often than this at present.
     pub(super) fn interval_floor(&self) -> Duration {
-        self.usage().floor()
+        self.usage().interval_floor()
     }
 
     /// Takes over the sum of a tick that is stored.
@@ -73,9 +73,9 @@ impl QuotaMeter {
         hub_count: usize,
     ) -> QuotaUsage {
         let mut usage = self.usage();
-        usage.count(at, came, last, self.take_spent());
+        usage.record_tick(at, came, last, self.take_spent());
         if let Some(quotas) = self.quotas {
-            usage.govern(at, quotas.among(hub_count));
+            usage.throttle(at, quotas.divided_by(hub_count));
         }
         usage
     }

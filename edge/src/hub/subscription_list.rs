@@ -72,7 +72,8 @@ impl SubscriptionList {
         let matches = |other: &Subscription| {
             let known = other.browser_keys().unwrap_or_default();
             other.url == url
-                && browser_keys.is_none_or(|given| constant_time::equal(given.as_bytes(), known.as_bytes()))
+                && browser_keys
+                    .is_none_or(|given| constant_time::is_equal(given.as_bytes(), known.as_bytes()))
         };
         let list: Vec<_> = before.iter().filter(|other| !matches(other)).cloned().collect();
         self.store(&before, &list)

@@ -9,7 +9,8 @@ use super::delivery::To;
 use super::error::HubResult;
 use super::prober::REQUESTS_A_TICK;
 use crate::domain::engine::{EngineEvent, Tick};
-use crate::domain::maintenance::concerned;
+use crate::domain::maintenance::affected_monitors;
+use crate::notify::{Recipients, plan_notifications};
 use crate::platform::env::Setup;
 use crate::probe::{RequestBudget, wall_clock};
 
@@ -40,7 +41,7 @@ impl Hub {
     /// Probes what is due, stores the results, and delivers alerts.
     pub(super) async fn tick(&self, at: UnixMillis) -> HubResult<Ticked> {
         let ticked = self.probe_and_store(at).await?;
-        let last = self.engine.get()?.last();
+        let last = self.engine.get()?.last_tick();
         if let Some(last) = last {
             let now = last.clock(wall_clock());
             let (setup, subscribers) = (self.config.setup(), self.subscriptions.subscribers()?);
@@ -67,7 +68,7 @@ impl Hub {
             console_warn!("tick {}: {}", at.0, Ticked::Overlapping.as_str());
             return Ok(Ticked::Overlapping);
         };
-        let (last, config) = (self.engine.get()?.last().map(|last| last.at), self.config.monitors()?);
+        let (last, config) = (self.engine.get()?.last_tick().map(|last| last.at), self.config.monitors()?);
         if last.is_some_and(|last| at <= last) {
             console_warn!("tick {}: {}", at.0, Ticked::Old.as_str());
             return Ok(Ticked::Old);
@@ -82,26 +83,28 @@ impl Hub {
         let requests = REQUESTS_A_TICK - if in_sync { 0 } else { u32::from(SHARES_A_TICK) };
         let (keys, headers) = (self.prober.keys(&config)?, self.prober.headers(&config));
         let allowance = RequestBudget::new(requests, *allow_private, keys, headers);
-        let due = self.engine.get()?.due(&config, at);
+        let due = self.engine.get()?.due_monitors(&config, at);
         let elsewhere = self.regional_prober.probe(&due, &allowance);
         let here = self.prober.probe_due(&config, due.clone(), &allowance, at);
-        let (voices, probes) = join(elsewhere, here).await;
-        let (voices, mut probes) = (voices?, probes?);
+        let (region_verdicts, probes) = join(elsewhere, here).await;
+        let (region_verdicts, mut probes) = (region_verdicts?, probes?);
         probes.extend(self.heartbeats.probe_jobs(&config, at)?);
-        let work = concerned(&self.config.announced_maintenance(at)?, &config, at);
+        let maintenance = affected_monitors(&self.config.announced_maintenance(at)?, &config, at);
         let subscribers = self.subscriptions.subscribers()?;
         self.outbox.room.set(allowance.left() as usize);
         self.quota.count_subrequests(u64::from(requests - allowance.left()));
         let usage = self.quota.sum_up(at, tick.came, last, membership.hub_count);
         // Nothing below waits for I/O, so nobody sees an engine that is not stored; where it cannot be, it is read anew.
         let mut engine = self.engine.take()?;
-        engine.announce(work);
-        engine.hear(voices);
-        let mut commit = engine.take(&config, tick, &probes);
-        engine.tell(&config, (channels, &subscribers), page.as_deref(), &mut commit);
-        engine.slow_down(usage.floor());
-        let queued = self.outbox.rows_for(&commit.alerts, at);
-        let notes = std::mem::take(&mut commit.notes);
+        engine.set_maintenance(maintenance);
+        engine.set_region_verdicts(region_verdicts);
+        let mut commit = engine.apply_tick(&config, tick, &probes);
+        let recipients = Recipients { channels, subscribers: &subscribers };
+        let plan = plan_notifications(engine.incident_facts(&config), recipients, page.as_deref(), at);
+        engine.record_notifications(plan.incidents, &mut commit);
+        engine.set_interval_floor(usage.interval_floor());
+        let queued = self.outbox.rows_for(&plan.messages, at);
+        let events = std::mem::take(&mut commit.events);
         commit.usage = usage;
         if let Err(error) = self.store.get()?.commit(last, commit, queued.clone()) {
             self.backoff.record_failure();
@@ -111,13 +114,13 @@ impl Hub {
         self.quota.set_usage(usage);
         self.outbox.add(queued);
         self.engine.put_back(engine);
-        notes.iter().for_each(log);
+        events.iter().for_each(log);
         Ok(Ticked::Stored)
     }
 }
 
-fn log(note: &EngineEvent) {
-    match note {
+fn log(event: &EngineEvent) {
+    match event {
         EngineEvent::StateChanged { monitor, from, to, reason } => {
             let reason = reason.as_deref().unwrap_or("its conditions hold");
             console_log!("monitor {monitor}: {} -> {}: {reason}", from.as_str(), to.as_str());

@@ -3,7 +3,8 @@
 use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
 
-use crate::domain::incident::{Incident, Occasion, Severity};
+use crate::domain::incident::notification::Occasion;
+use crate::domain::incident::{Incident, Severity};
 use crate::domain::instant;
 use crate::domain::instant::rfc3339;
 
@@ -78,11 +79,15 @@ impl Message {
                     "From {} to {}, {}.",
                     rfc3339(began),
                     rfc3339(closed),
-                    instant::span_of(closed.since(began).as_secs())
+                    instant::format_duration_english(closed.since(began).as_secs())
                 ),
                 format!("Why: {why}."),
             ],
-            _ => vec![format!("Since {}, {}.", rfc3339(began), instant::span_of(at.since(began).as_secs()))],
+            _ => vec![format!(
+                "Since {}, {}.",
+                rfc3339(began),
+                instant::format_duration_english(at.since(began).as_secs())
+            )],
         };
         lines.extend(
             incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))),
@@ -95,7 +100,7 @@ impl Message {
             }
         }
         Message {
-            key: format!("{}:{}", incident.id(), incident.notice.messages),
+            key: format!("{}:{}", incident.id(), incident.notified.count),
             incident: incident.id().to_string(),
             monitor: incident.monitor.as_str().to_owned(),
             name: name.to_owned(),
@@ -110,7 +115,7 @@ impl Message {
     }
 
     /// One message for many that began together. `all` has at least one.
-    pub fn batch(all: &[Message]) -> Option<Message> {
+    pub fn merge(all: &[Message]) -> Option<Message> {
         let first = all.first()?;
         let names: Vec<_> = all.iter().map(|message| message.name.as_str()).collect();
         let mut text = String::new();

@@ -116,7 +116,8 @@ pub fn after(row: &OutboxRow, answered: DeliveryResult, now: UnixMillis) -> Next
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::domain::incident::{Occasion, Severity};
+    use crate::domain::incident::Severity;
+    use crate::domain::incident::notification::Occasion;
 
     fn at(second: i64) -> UnixMillis {
         UnixMillis(second * 1000)

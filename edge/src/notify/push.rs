@@ -34,8 +34,8 @@ extern "C" {
 /// Longest text: what a record of 4096 bytes has beside a header of 86, the mark of its end and the tag of AES-GCM (RFC 8291, 4).
 pub(crate) const LONGEST: usize = 4096 - 86 - 1 - 16;
 
-/// How long a service keeps a message for a browser that is not there, in seconds: what is older is on the page.
-const KEPT: &str = "14400";
+/// How long a push service keeps a message for a browser that is offline, in seconds. Older messages are on the status page.
+const TTL_SECONDS: &str = "14400";
 
 /// Where the browsers' vendors have their push services; what begins with a dot is any host below it.
 /// Chrome and those made of it, Firefox, Safari, and Edge on Windows.
@@ -89,7 +89,7 @@ pub(crate) async fn send(
         ("authorization", authorization.as_str()),
         ("content-type", "application/octet-stream"),
         ("content-encoding", "aes128gcm"),
-        ("ttl", KEPT),
+        ("ttl", TTL_SECONDS),
         ("urgency", "high"),
         ("topic", topic),
     ];

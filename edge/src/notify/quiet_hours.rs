@@ -67,7 +67,7 @@ pub fn awake(rows: &[OutboxRow], quiet: impl Fn(&ChannelId) -> bool) -> Vec<Outb
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::incident::Occasion;
+    use crate::domain::incident::notification::Occasion;
     use crate::notify::Message;
 
     #[test]

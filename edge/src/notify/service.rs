@@ -14,7 +14,8 @@ use super::channel::{Channel, Service};
 use super::http_client::HttpReply;
 use super::message::{Message, cut};
 use super::outbox::DeliveryResult;
-use crate::domain::incident::{Occasion, Severity};
+use crate::domain::incident::Severity;
+use crate::domain::incident::notification::Occasion;
 use crate::domain::instant::rfc3339;
 
 /// One request, ready to be sent. Never printed: it holds the secret.

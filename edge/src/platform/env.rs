@@ -11,8 +11,8 @@ use crate::config::maintenance;
 use crate::config::maintenance::{MAINTENANCE, Maintenance};
 use crate::config::{Config, DEFAULT_SECRET, HeaderValue, HttpUrl, Monitor, Problem, SecretName, Target};
 use crate::domain::ProbeSkipped;
-use crate::domain::check::self_check::references;
-use crate::domain::quota::{FREE, Quotas};
+use crate::domain::check::self_check::parse_references;
+use crate::domain::quota::{FREE_PLAN, Quotas};
 use crate::notify::Channels;
 use crate::notify::push::{VARIABLES, Vapid};
 use crate::probe::{SentHeader, wall_clock, zone_offset};
@@ -118,15 +118,16 @@ pub(crate) fn setup(env: &Env) -> Setup {
     let plan = text(env, PLAN);
     let quotas = match plan.as_deref() {
         Some("paid") => None,
-        None | Some("free") => Some(FREE),
+        None | Some("free") => Some(FREE_PLAN),
         Some(_) => {
             let reason = "should be `free` or `paid`; until then it is taken for `free`".to_owned();
             config.problems.push(Problem { position: PLAN.to_owned(), reason });
-            Some(FREE)
+            Some(FREE_PLAN)
         }
     };
     let named = text(env, REFERENCES).unwrap_or_default();
-    let references = references(&named).unwrap_or_else(|reason| {
+    let references = parse_references(&named).unwrap_or_else(|error| {
+        let reason = error.to_string();
         config.problems.push(Problem { position: REFERENCES.to_owned(), reason });
         Vec::new()
     });

@@ -11,14 +11,14 @@ use crate::domain::check::outcome::{ProbeError, ResponseBody};
 /// Reads at most `limit` bytes; a body that is longer is cancelled where it passes the limit, so one of a
 /// gigabyte costs no more than one that is a byte too long.
 pub(crate) async fn read(response: &Response, limit: usize) -> Result<ResponseBody, ProbeError> {
-    match announced(response) {
+    match announced_windows(response) {
         Some(length) if length <= limit => whole(response, limit).await.map_err(|thrown| failed(&thrown)),
         _ => in_pieces(response, limit).await.map_err(|thrown| failed(&thrown)),
     }
 }
 
 /// The length of a body that is as long as its header says. Of one that is encoded, that is the length of the code.
-fn announced(response: &Response) -> Option<usize> {
+fn announced_windows(response: &Response) -> Option<usize> {
     let headers = response.headers();
     let header = |name: &str| headers.get(name).ok().flatten();
     let length = header("content-length")?.parse().ok()?;

@@ -64,7 +64,7 @@ pub async fn probe_all(due: Vec<&Monitor>, allowance: &RequestBudget) -> Vec<Pro
     let probed = &found;
     six_at_once(due, |monitor| async move {
         let result = probe(monitor, allowance).await;
-        probed.borrow_mut().push(ProbeResult { monitor: monitor.id.clone(), heard: wall_clock(), result });
+        probed.borrow_mut().push(ProbeResult { monitor: monitor.id.clone(), received: wall_clock(), result });
         wall_clock() <= deadline
     })
     .await;

@@ -6,7 +6,7 @@ use web_sys::Url;
 
 use crate::config::{A_HUB, is_private_host};
 use crate::domain::Failure;
-use crate::domain::report::verification::Key;
+use crate::domain::report::verification::SigningKey;
 
 /// Most redirects that are followed.
 const MOST: usize = 5;
@@ -69,7 +69,7 @@ impl Place {
 
 impl RedirectChain {
     /// Begins at an address of the configuration, asked with `key`.
-    pub(super) fn begin(url: &str, key: Option<&Key>, private: bool) -> Result<Self, Failure> {
+    pub(super) fn begin(url: &str, key: Option<&SigningKey>, private: bool) -> Result<Self, Failure> {
         let known = KNOWN.with_borrow(|known| known.iter().find(|(text, _)| text == url).cloned());
         let mut place = if let Some((_, place)) = known {
             place
@@ -82,7 +82,7 @@ impl RedirectChain {
             place
         };
         if let Some(key) = key {
-            place.href = key.address(&place.href);
+            place.href = key.add_cursor(&place.href);
         }
         let mut trail = RedirectChain { visited: Vec::new(), private };
         trail.step(place)?;

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) async fn sight(references: &[HttpUrl], allowance: &RequestBudget) -> SelfCheck {
     let asked: Vec<&HttpUrl> = references.iter().take_while(|_| allowance.take().is_ok()).collect();
     if asked.is_empty() {
-        return SelfCheck::Unasked;
+        return SelfCheck::NotRun;
     }
     let seen = Cell::new(false);
     let clear = &seen;
@@ -28,7 +28,7 @@ pub(crate) async fn sight(references: &[HttpUrl], allowance: &RequestBudget) -> 
         true
     })
     .await;
-    if seen.get() { SelfCheck::Clear } else { SelfCheck::Blocked }
+    if seen.get() { SelfCheck::Online } else { SelfCheck::Offline }
 }
 
 async fn answers(url: &HttpUrl) -> bool {

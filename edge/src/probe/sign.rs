@@ -8,11 +8,11 @@ use crate::config::MonitorId;
 use crate::domain::ProbeSkipped;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse};
 use crate::domain::report::verification;
-use crate::domain::report::verification::Key;
+use crate::domain::report::verification::SigningKey;
 use crate::platform::clock::wall_clock;
 
 /// What each monitor that has a secret is asked with; or that the secret it names is not there.
-pub type Keys = Vec<(MonitorId, Result<Key, ProbeSkipped>)>;
+pub type Keys = Vec<(MonitorId, Result<SigningKey, ProbeSkipped>)>;
 
 /// One question, signed.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Question {
 
 impl Question {
     /// Signs a `GET` of `target`, a path with its query. The time is the edge's own clock, whatever the tick's is.
-    pub(super) fn new(key: &Key, target: &str) -> Result<Self, ProbeError> {
+    pub(super) fn new(key: &SigningKey, target: &str) -> Result<Self, ProbeError> {
         let mut nonce = [0; NONCE_BYTES];
         random(&mut nonce).ok_or(ProbeSkipped::Platform)?;
         let nonce = Nonce(nonce);
@@ -40,9 +40,9 @@ impl Question {
         &self,
         answer: ProbeResponse,
         header: Option<&str>,
-        key: &Key,
+        key: &SigningKey,
     ) -> Result<ProbeResponse, ProbeError> {
-        verification::open(answer, self.nonce, header, key).map_err(ProbeError::Failed)
+        verification::verify_response(answer, self.nonce, header, key).map_err(ProbeError::Failed)
     }
 }
 

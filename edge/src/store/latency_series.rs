@@ -15,7 +15,7 @@ use super::tick_samples::TickSamples;
 use super::ticks::SLOTS;
 use crate::config::MonitorId;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::history::latency::{KEPT, LatencyAccumulator};
+use crate::domain::history::latency::{LatencyAccumulator, RETENTION};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 
 /// The number among the tiers of `domain/history/rollup.rs`.
@@ -31,7 +31,7 @@ const LONGEST_MS: i64 = 92 * DAY_MS;
 
 /// The row that the day of `at` has in `series`: its tier, its beginning, and its place among those that are kept.
 pub fn latency_day(at: UnixMillis) -> (i64, UnixMillis, i64) {
-    let places = i64::try_from(KEPT.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
+    let places = i64::try_from(RETENTION.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
     let number = at.0.div_euclid(DAY_MS);
     (TIER, UnixMillis(number * DAY_MS), number.rem_euclid(places))
 }
@@ -46,7 +46,7 @@ pub(super) fn append(
     let mut day = days(sql, from, from)?.pop().map_or_else(Vec::new, |(_, day)| day);
     let number = u8::try_from((hour.0 - from) / HOUR_MS).unwrap_or_default();
     for (monitor, samples) in samples.iter() {
-        if let Some(figures) = samples.probes.fold() {
+        if let Some(figures) = samples.probes.summarize() {
             append_hour(&mut day, &MonitorHour { monitor: monitor.clone(), hour: number, figures });
         }
     }
@@ -119,7 +119,7 @@ pub(super) fn read(
             Ok(())
         });
     }
-    if let Some(hour) = probes.fold().filter(|_| hourly && present >= from) {
+    if let Some(hour) = probes.summarize().filter(|_| hourly && present >= from) {
         rows.push(UnixMillis(present), &hour);
     }
     Ok(())

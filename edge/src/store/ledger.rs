@@ -7,10 +7,10 @@ use worker::SqlStorageValue;
 use super::sql::{Row, Sql, StoreError, integer};
 use crate::config::MonitorId;
 use crate::domain::State;
-use crate::domain::history::ledger::{KEPT, LedgerChanges, LedgerEntry};
+use crate::domain::history::ledger::{LedgerChanges, LedgerEntry, RETENTION};
 
 /// Longer than the longest window that is shown, so that its first second has an answer.
-const _: () = assert!(KEPT.as_secs() > 90 * 86_400);
+const _: () = assert!(RETENTION.as_secs() > 90 * 86_400);
 
 /// Every ledger's entries, oldest first.
 pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<LedgerEntry>>, StoreError> {
@@ -26,12 +26,15 @@ fn read(row: &Row) -> Option<(MonitorId, LedgerEntry)> {
     let [SqlStorageValue::String(id), from, SqlStorageValue::String(state)] = row.as_slice() else {
         return None;
     };
-    Some((id.parse().ok()?, LedgerEntry { from: UnixMillis(integer(from)?), state: State::of(state)? }))
+    Some((
+        id.parse().ok()?,
+        LedgerEntry { from: UnixMillis(integer(from)?), state: State::from_word(state)? },
+    ))
 }
 
 /// Writes what a tick changed in a ledger.
 pub(super) fn write(sql: &Sql, monitor: &MonitorId, changes: &LedgerChanges) -> Result<(), StoreError> {
-    if let Some(from) = changes.redo_from {
+    if let Some(from) = changes.replace_from {
         sql.run(
             "DELETE FROM ledger WHERE monitor = ? AND from_ms >= ?",
             vec![monitor.as_str().into(), from.0.into()],
@@ -43,7 +46,7 @@ pub(super) fn write(sql: &Sql, monitor: &MonitorId, changes: &LedgerChanges) -> 
             vec![monitor.as_str().into(), entry.from.0.into(), entry.state.as_str().into()],
         )?;
     }
-    if let Some(before) = changes.forget_before {
+    if let Some(before) = changes.delete_before {
         sql.run(
             "DELETE FROM ledger WHERE monitor = ? AND from_ms < ?",
             vec![monitor.as_str().into(), before.0.into()],

@@ -13,7 +13,7 @@ use super::sql::{Sql, StoreError};
 use super::tick_codec::{pack_runs, unpack_runs};
 use super::tick_samples::collect_samples;
 use crate::config::MonitorId;
-use crate::domain::history::rollup::{MemoryLine, Tier, line, merge, peaks};
+use crate::domain::history::rollup::{MemoryLine, Tier, build_line, keep_peaks, merge_runs};
 use crate::domain::report::last_report::SampleRun;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -24,8 +24,8 @@ const LATE: Duration = Duration::from_secs(2 * 3600);
 
 /// When a tick at `at` is the first of its hour: puts the hour of the tick before it, `last`, into chunks.
 pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(), StoreError> {
-    let (hour, _) = Tier::Second.place(last);
-    if Tier::Second.place(at).0 == hour {
+    let (hour, _) = Tier::Second.chunk_slot(last);
+    if Tier::Second.chunk_slot(at).0 == hour {
         return Ok(());
     }
     let samples = collect_samples(sql, hour, hour.plus(HOUR))?;
@@ -34,11 +34,11 @@ pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(),
         if samples.runs.is_empty() {
             continue;
         }
-        let runs = merge(samples.runs);
+        let runs = merge_runs(samples.runs);
         write(sql, &monitor, Tier::Second, last, &runs)?;
-        append(sql, &monitor, Tier::Minute, last, peaks(&runs, MINUTE), MINUTE)?;
-        if Tier::Minute.place(at).0 != Tier::Minute.place(last).0 {
-            let day = peaks(&chunk(sql, &monitor, Tier::Minute, last)?, HOUR);
+        append(sql, &monitor, Tier::Minute, last, keep_peaks(&runs, MINUTE), MINUTE)?;
+        if Tier::Minute.chunk_slot(at).0 != Tier::Minute.chunk_slot(last).0 {
+            let day = keep_peaks(&chunk(sql, &monitor, Tier::Minute, last)?, HOUR);
             append(sql, &monitor, Tier::Hour, last, day, HOUR)?;
         }
     }
@@ -52,7 +52,7 @@ fn write(
     at: UnixMillis,
     runs: &[SampleRun],
 ) -> Result<(), StoreError> {
-    let (from, slot) = tier.place(at);
+    let (from, slot) = tier.chunk_slot(at);
     sql.run(
         "INSERT INTO series (monitor, tier, slot, from_ms, data) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (monitor, tier, slot) DO UPDATE SET from_ms = excluded.from_ms, data = excluded.data",
@@ -77,12 +77,12 @@ fn append(
 ) -> Result<(), StoreError> {
     let mut runs = chunk(sql, monitor, tier, at)?;
     runs.extend(more);
-    write(sql, monitor, tier, at, &peaks(&runs, bucket))
+    write(sql, monitor, tier, at, &keep_peaks(&runs, bucket))
 }
 
 /// The chunk that `at` is in; empty when there is none.
 fn chunk(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis) -> Result<Vec<SampleRun>, StoreError> {
-    let (from, _) = tier.place(at);
+    let (from, _) = tier.chunk_slot(at);
     chunks(sql, monitor, tier, from, from)
 }
 
@@ -113,20 +113,20 @@ pub(super) fn read(
     last: UnixMillis,
 ) -> Result<(Tier, MemoryLine), StoreError> {
     let tier = Tier::for_span(to.since(from));
-    let begin = tier.place(from).0;
+    let begin = tier.chunk_slot(from).0;
     let mut runs = chunks(sql, monitor, tier, begin, to.plus(LATE))?;
     // What has not been put into chunks of this tier yet.
     if tier == Tier::Hour {
-        runs.extend(peaks(&chunk(sql, monitor, Tier::Minute, last)?, HOUR));
+        runs.extend(keep_peaks(&chunk(sql, monitor, Tier::Minute, last)?, HOUR));
     }
-    let (hour, _) = Tier::Second.place(last);
+    let (hour, _) = Tier::Second.chunk_slot(last);
     let recent = collect_samples(sql, hour, last.plus(MINUTE))?;
     let recent =
-        merge(recent.into_iter().find(|(id, _)| id == monitor).map_or_else(Vec::new, |(_, it)| it.runs));
+        merge_runs(recent.into_iter().find(|(id, _)| id == monitor).map_or_else(Vec::new, |(_, it)| it.runs));
     match tier {
         Tier::Second => runs.extend(recent),
-        Tier::Minute => runs = peaks(&[runs, recent].concat(), MINUTE),
-        Tier::Hour => runs = peaks(&[runs, recent].concat(), HOUR),
+        Tier::Minute => runs = keep_peaks(&[runs, recent].concat(), MINUTE),
+        Tier::Hour => runs = keep_peaks(&[runs, recent].concat(), HOUR),
     }
-    Ok((tier, line(&merge(runs), from, to, tier == Tier::Second)))
+    Ok((tier, build_line(&merge_runs(runs), from, to, tier == Tier::Second)))
 }

@@ -18,7 +18,7 @@ use heapbeat_shared::{Health, HealthMemory, InstanceId, Megabytes, Status, serie
 use super::binary::{BlobReader, PackError, write_id, write_varint};
 use crate::domain::check::verdict::Evaluation;
 use crate::domain::engine::ProbeRecord;
-use crate::domain::history::verdict_codec::{from_code, to_code};
+use crate::domain::history::verdict_codec::{decode_verdict, encode_verdict};
 use crate::domain::report::last_report::SampleRun;
 
 /// The layout of nearly every tick.
@@ -37,7 +37,7 @@ pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
     let mut out = vec![version];
     for ProbeRecord { monitor, evaluation, runs } in readings {
         write_id(&mut out, monitor);
-        let (kind, reason, number) = to_code(evaluation.verdict);
+        let (kind, reason, number) = encode_verdict(evaluation.verdict);
         out.extend_from_slice(&[kind, reason]);
         write_varint(&mut out, number);
         write_varint(&mut out, evaluation.latency_ms.map_or(0, |ms| u64::from(ms) + 1));
@@ -127,7 +127,7 @@ pub(super) fn for_each_probe<'b>(blob: &'b [u8], visit: &mut ProbeVisitor<'_, 'b
     while !rest.0.is_empty() {
         let id = rest.read_id()?;
         let (kind, reason) = (rest.read_byte()?, rest.read_byte()?);
-        let verdict = from_code((kind, reason, rest.read_varint()?)).ok_or(PackError::Damaged)?;
+        let verdict = decode_verdict((kind, reason, rest.read_varint()?)).ok_or(PackError::Damaged)?;
         let latency_ms = match rest.read_varint()? {
             0 => None,
             ms => Some(u32::try_from(ms - 1).map_err(|_| PackError::Damaged)?),
@@ -179,11 +179,11 @@ mod tests {
 
     use super::*;
     use crate::domain::check::verdict::Verdict;
-    use crate::domain::history::verdict_codec::failure_from_code;
+    use crate::domain::history::verdict_codec::decode_failure;
     use crate::domain::{Failure, ProbeSkipped};
 
     fn failure() -> impl Strategy<Value = Failure> {
-        (0u8..27, any::<u16>()).prop_map(|(reason, number)| failure_from_code(reason, number.into()).unwrap())
+        (0u8..27, any::<u16>()).prop_map(|(reason, number)| decode_failure(reason, number.into()).unwrap())
     }
 
     fn verdict() -> impl Strategy<Value = Verdict> {

@@ -69,7 +69,7 @@ pub(super) fn write(sql: &Sql, slot: i64, commit: &Commit) -> Result<(), StoreEr
             slot.into(),
             commit.tick.at.0.into(),
             commit.tick.came.0.into(),
-            pack_tick(&commit.readings).into(),
+            pack_tick(&commit.probes).into(),
             commit.persisted_states.clone().into(),
             codec::encode(&commit.usage).into(),
         ],

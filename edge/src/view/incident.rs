@@ -72,8 +72,8 @@ impl From<&Incident> for IncidentView {
             cause_params: cause.params,
             evidence,
             evidence_statements,
-            acknowledged: incident.notice.acknowledged,
-            behind: incident.behind.clone(),
+            acknowledged: incident.acknowledged,
+            behind: incident.inhibited_by.clone(),
             timeline: incident.timeline.iter().map(TimelineEntryView::from).collect(),
         }
     }

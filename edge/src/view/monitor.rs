@@ -80,7 +80,7 @@ impl From<&MonitorSnapshot> for MonitorView {
             started: snapshot.started.map(Timestamp),
             restarts: snapshot.restarts.iter().copied().map(Timestamp).collect(),
             forecast: snapshot.forecast.as_ref().map(ForecastView::from),
-            regions: snapshot.voices.iter().map(RegionView::from).collect(),
+            regions: snapshot.region_verdicts.iter().map(RegionView::from).collect(),
             last_exit: snapshot.last_exit.as_ref().map(ExitView::from),
         }
     }

@@ -254,7 +254,7 @@ impl IncidentSummaryView {
             cause: cause.text,
             cause_code: cause.code,
             cause_params: cause.params,
-            acknowledged: incident.notice.acknowledged,
+            acknowledged: incident.acknowledged,
         }
     }
 

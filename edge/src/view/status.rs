@@ -44,7 +44,7 @@ impl From<&StatusSnapshot> for StatusView {
             problems: snapshot.problems.clone(),
             notices,
             notice_statements,
-            maintenance: snapshot.work.iter().map(MaintenanceView::from).collect(),
+            maintenance: snapshot.maintenance.iter().map(MaintenanceView::from).collect(),
             edge: EdgeView::from(&snapshot.usage),
         }
     }
@@ -85,13 +85,13 @@ impl From<&QuotaUsage> for EdgeView {
             day: Timestamp(UnixMillis(usage.day.saturating_mul(86_400_000))),
             ticks: usage.ticks,
             ticks_missed: usage.missed,
-            latest_tick_ms: usage.latest_ms,
+            latest_tick_ms: usage.max_delay_ms,
             requests: usage.requests,
             rows_read: usage.rows_read,
             rows_written: usage.rows_written,
             subrequests: usage.subrequests,
             busiest_tick_subrequests: usage.busiest,
-            interval_floor_seconds: usage.floor().as_secs(),
+            interval_floor_seconds: usage.interval_floor().as_secs(),
             hubs: 1,
         }
     }
@@ -156,7 +156,7 @@ mod tests {
                     reaches: Some([1_767_229_200_000, 1_767_228_600_000, 1_767_230_000_500].map(UnixMillis)),
                 }),
                 chart: Vec::new(),
-                voices: vec![RegionVerdict {
+                region_verdicts: vec![RegionVerdict {
                     region: "weur",
                     verdict: Some(Verdict::Failed(Failure::Refused)),
                     latency_ms: None,
@@ -164,14 +164,20 @@ mod tests {
             }],
             problems: vec![Problem { position: "MONITORS[1].url".into(), reason: "is missing".into() }],
             notices: vec![Statement::interval_raised(5)],
-            work: vec![MaintenanceWindow {
+            maintenance: vec![MaintenanceWindow {
                 id: "move".parse().unwrap(),
                 title: "We move".into(),
                 monitors: Some(vec!["api".parse().unwrap()]),
                 from: UnixMillis(1_767_225_600_000),
                 to: UnixMillis(1_767_229_200_000),
             }],
-            usage: QuotaUsage { day: 20_454, requests: 7, ticks: 5, lowered: 1, ..QuotaUsage::default() },
+            usage: QuotaUsage {
+                day: 20_454,
+                requests: 7,
+                ticks: 5,
+                throttle_level: 1,
+                ..QuotaUsage::default()
+            },
         }
     }
 

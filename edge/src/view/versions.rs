@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, schema};
-use crate::domain::report::version_comparison::{AGES, Version, VersionComparison};
+use crate::domain::report::version_comparison::{AGES, VersionComparison, VersionMemory};
 
 /// Memory of the present version and of the one before at the same ages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,12 +47,12 @@ pub struct VersionView {
     pub working_set: Vec<Option<Bytes>>,
 }
 
-impl From<&Version> for VersionView {
-    fn from(version: &Version) -> Self {
+impl From<&VersionMemory> for VersionView {
+    fn from(version: &VersionMemory) -> Self {
         VersionView {
             version: version.name.clone(),
             since: Timestamp(version.since),
-            working_set: version.marks.clone(),
+            working_set: version.by_age.clone(),
         }
     }
 }
@@ -74,6 +74,6 @@ pub struct ComparisonView {
 impl ComparisonView {
     /// The comparison, where both versions have reached an age.
     pub fn of(growth: &VersionComparison) -> Option<Self> {
-        growth.compared().map(|(age_seconds, now, before)| ComparisonView { age_seconds, now, before })
+        growth.compare().map(|(age_seconds, now, before)| ComparisonView { age_seconds, now, before })
     }
 }

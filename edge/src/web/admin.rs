@@ -26,7 +26,7 @@ pub fn authorize(authorization: Option<&str>, accepted: &[Option<String>]) -> Au
     let scheme = |given: &str| given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
     let given = authorization.filter(|given| scheme(given)).map_or("", |given| given[7..].trim());
     let granted = usable
-        .fold(false, |granted, token| granted | constant_time::equal(given.as_bytes(), token.as_bytes()));
+        .fold(false, |granted, token| granted | constant_time::is_equal(given.as_bytes(), token.as_bytes()));
     if granted { Authorization::Granted } else { Authorization::Refused }
 }
 

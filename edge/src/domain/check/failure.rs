@@ -1,69 +1,69 @@
 //! Every way in which a probe can fail, as a closed set.
 //!
 //! The public statement of each is written here and nowhere else. It never holds text that a target sent, so a hostile target
-//! cannot put its words on a page. Failures of our own making are a separate type, [`ProbeSkipped`]: they say nothing about the
+//! cannot put its words on a page. Failures of the edge itself are a separate type, [`ProbeSkipped`]: they say nothing about the
 //! target and do not count as its downtime.
 
 use heapbeat_shared::Statement;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-/// Why a probe did not find what it should have: the target's doing, or that of the way to it.
+/// The reason why a probe failed: a fault of the target, or of the network on the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// Its name does not resolve.
+    /// The host's name does not resolve.
     #[n(0)]
     Dns,
-    /// Nothing listens on its port.
+    /// Nothing listens on the port.
     #[n(1)]
     Refused,
-    /// There is no way to its network.
+    /// The network is unreachable.
     #[n(2)]
     Unreachable,
-    /// No secure connection: no TLS there, a certificate that is not trusted, or none in common.
+    /// TLS failed: the target does not speak it, its certificate is not trusted, or there is no common version.
     #[n(3)]
     Tls,
     /// The connection was not made in time.
     #[n(4)]
     ConnectTimeout,
-    /// No answer, or not its beginning, in time.
+    /// The response did not begin in time.
     #[n(5)]
     Timeout,
-    /// The answer began, but had not ended in time.
+    /// The response began, but did not end in time.
     #[n(6)]
     BodyTimeout,
-    /// The connection ended before the answer did.
+    /// The connection ended before the response did.
     #[n(7)]
     Lost,
-    /// What came back is not HTTP.
+    /// The response is not HTTP.
     #[n(8)]
     NotHttp,
-    /// A redirect led to where the probe had been before.
+    /// A redirect led to an address that was visited before.
     #[n(9)]
     RedirectLoop,
-    /// More redirects than a probe follows.
+    /// There are more redirects than a probe follows.
     #[n(10)]
     TooManyRedirects,
-    /// A redirect led to something that is not an http or https address.
+    /// A redirect led to an address that is not http or https.
     #[n(11)]
     RedirectRefused,
     /// The address, or one that a redirect led to, is private, and that is not allowed.
     #[n(12)]
     PrivateAddress,
-    /// A status that a condition does not accept.
+    /// A condition does not accept this HTTP status.
     #[n(13)]
     Status(#[n(0)] u16),
-    /// The body should be JSON and is not.
+    /// The body is not JSON.
     #[n(14)]
     NotJson,
-    /// JSON, but not an answer of `/health`.
+    /// The body is JSON, but not that of `/health`.
     #[n(15)]
     NotHealth,
-    /// The body is longer than what a probe reads.
+    /// The body is longer than a probe reads.
     #[n(16)]
     BodyTooLarge,
-    /// It took this many milliseconds, longer than a condition accepts.
+    /// The response took this many milliseconds, longer than a condition accepts.
     #[n(17)]
     Slow(#[n(0)] u32),
     /// This condition of the configuration's list (counted from 1) does not hold.
@@ -72,46 +72,46 @@ pub enum Failure {
     /// The connection failed in a way that the platform does not tell apart.
     #[n(19)]
     Connection,
-    /// A heapbeat server did not accept our signature.
+    /// The heapbeat server rejected the request's signature.
     #[n(20)]
     SecretRefused,
-    /// An answer that had to be signed was not.
+    /// A response that must be signed is not.
     #[n(21)]
     Unsigned,
-    /// An answer was signed for another question, or with another secret, or was changed on the way.
+    /// The response was signed for another request or with another secret, or was altered on the way.
     #[n(22)]
     Forged,
-    /// Signed, and yet not a report that this version can read.
+    /// The response is signed, but this version cannot read it as a report.
     #[n(23)]
     NotReport,
-    /// A job was not heard when it should have been.
+    /// A job did not report in time.
     #[n(24)]
     JobMissed,
-    /// A job takes longer than it may.
+    /// A job runs longer than it may.
     #[n(25)]
     JobOverran,
-    /// A job said that it failed; with its exit code, where it told one.
+    /// A job reported a failure, with its exit code if it gave one.
     #[n(26)]
     JobFailed(#[n(0)] Option<u16>),
 }
 
-/// Why a probe could not look: our own doing. Time without a look is `unobserved`, never `down`.
+/// The reason why the edge could not probe. Time without a probe is `unobserved`, never `down`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeSkipped {
-    /// The platform's allowance of requests for one tick was spent.
+    /// The tick's request budget was exhausted.
     #[n(0)]
     Budget,
     /// The platform failed to run the request.
     #[n(1)]
     Platform,
-    /// The Worker has no secret of the name that the monitor asks for, or one that is too short.
+    /// The Worker secret that the monitor names is missing or too short.
     #[n(2)]
     Secret,
-    /// A job was never heard yet.
+    /// The job has never reported.
     #[n(3)]
     NoHeartbeatYet,
-    /// Everything failed at once, see [`crate::domain::check::self_check`].
+    /// All probes failed at once, so the edge itself is offline (see [`crate::domain::check::self_check`]).
     #[n(4)]
     EdgeOffline,
 }

@@ -1,8 +1,8 @@
-//! A monitor that cannot decide: told of once, not with every turn.
+//! Flap detection: a monitor that goes up and down repeatedly is notified once, not with every change.
 //!
-//! The rule: [`CHANGES`] turns between serving and down within [`WITHIN`] are flapping, and it is over once [`CALM`] has
-//! passed without a turn. Meanwhile its incident stays open whatever a probe finds, so there is no recovery to announce and
-//! nothing to open anew, and the public is shown `degraded` where it happens to serve. The ledger books what was seen.
+//! [`CHANGES`] changes between serving and down within [`WINDOW`] are flapping; it ends after [`CALM_TIME`] without a change.
+//! While a monitor flaps its incident stays open whatever a probe finds, and the public is shown `degraded` where it would be
+//! `up`. The ledger records what was found.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,52 +12,55 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::State;
 
-/// Turns that make it flapping: three outages.
+/// The number of changes that make a monitor flapping: three outages.
 pub const CHANGES: usize = 6;
 
-/// The time in which they have to happen.
-pub const WITHIN: Duration = Duration::from_secs(3600);
+/// The time within which the changes have to happen.
+pub const WINDOW: Duration = Duration::from_secs(3600);
 
-/// The time without a turn after which it is over.
-pub const CALM: Duration = Duration::from_secs(1800);
+/// The time without a change after which flapping ends.
+pub const CALM_TIME: Duration = Duration::from_secs(1800);
 
 /// Flapping as a statement for the public.
 pub fn statement() -> Statement {
     Statement::flapping()
 }
 
-/// The turns of one monitor.
+/// The recent changes of one monitor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct FlapDetector {
-    /// The last turns, oldest first, at most [`CHANGES`].
+    /// The instants of the last changes, oldest first, at most [`CHANGES`].
     #[n(0)]
-    turns: VecDeque<UnixMillis>,
-    /// Whether it was down when something was last known of it.
+    changes: VecDeque<UnixMillis>,
+    /// Whether the monitor was down when its state was last known.
     #[n(1)]
     down: Option<bool>,
-    /// Since when it flaps.
+    /// Since when the monitor flaps.
     #[n(2)]
     pub since: Option<UnixMillis>,
 }
 
 impl FlapDetector {
-    /// Takes in what holds after a probe at `at`.
-    pub fn take(&mut self, state: State, at: UnixMillis) {
+    /// Records the state after a probe at `at`.
+    pub fn record_state(&mut self, state: State, at: UnixMillis) {
         let down = match state {
             State::Down => true,
             State::Up | State::Degraded => false,
             State::Waking | State::Maintenance | State::Unobserved => return,
         };
         if self.down.replace(down).is_some_and(|before| before != down) {
-            self.turns.push_back(at);
-            while self.turns.len() > CHANGES {
-                self.turns.pop_front();
+            self.changes.push_back(at);
+            while self.changes.len() > CHANGES {
+                self.changes.pop_front();
             }
         }
-        let last = self.turns.back().copied();
-        let many = self.turns.len() == CHANGES
-            && self.turns.front().is_some_and(|first| last.is_some_and(|last| last.since(*first) <= WITHIN));
-        if last.is_none_or(|last| at.since(last) >= CALM) {
+        let last = self.changes.back().copied();
+        let many = self.changes.len() == CHANGES
+            && self
+                .changes
+                .front()
+                .is_some_and(|first| last.is_some_and(|last| last.since(*first) <= WINDOW));
+        if last.is_none_or(|last| at.since(last) >= CALM_TIME) {
             self.since = None;
         } else if many {
             self.since.get_or_insert(at);
@@ -69,30 +72,30 @@ impl FlapDetector {
 mod tests {
     use super::*;
 
-    /// One letter a minute: `u`p, `d`own, `?` nobody knows; the answer has `F` where it flaps.
+    /// Runs a timeline, one letter a minute: `u`p, de`g`raded, `d`own, `?` unobserved. The result has `F` where it flaps.
     fn run(minutes: &str) -> String {
         let mut flaps = FlapDetector::default();
-        let take = |(minute, letter): (i64, char)| {
+        let record = |(minute, letter): (i64, char)| {
             let state = match letter {
                 'u' => State::Up,
                 'g' => State::Degraded,
                 'd' => State::Down,
                 _ => State::Unobserved,
             };
-            flaps.take(state, UnixMillis(minute * 60_000));
+            flaps.record_state(state, UnixMillis(minute * 60_000));
             if flaps.since.is_some() { 'F' } else { '-' }
         };
-        (0..).zip(minutes.chars()).map(take).collect()
+        (0..).zip(minutes.chars()).map(record).collect()
     }
 
     #[test]
-    fn timelines() {
+    fn six_changes_within_an_hour_are_flapping() {
         let long = |letter: &str, minutes: usize| letter.repeat(minutes);
         let cases = [
-            ("five turns", "ududud".to_owned(), "------".to_owned()),
+            ("five changes", "ududud".to_owned(), "------".to_owned()),
             ("the sixth", "udududu".to_owned(), "------F".to_owned()),
             ("degraded serves", "ugugugu".to_owned(), "-------".to_owned()),
-            ("what nobody saw is no turn", "u?u?u?u?u?u".to_owned(), "-----------".to_owned()),
+            ("unobserved time is no change", "u?u?u?u?u?u".to_owned(), "-----------".to_owned()),
             (
                 "over after half an hour",
                 format!("ududud{}", long("u", 32)),
@@ -115,12 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn it_remembers_a_bounded_number() {
+    fn the_number_of_changes_that_are_kept_is_bounded() {
         let mut flaps = FlapDetector::default();
         for second in 0..100_000 {
-            flaps.take(if second % 2 == 0 { State::Up } else { State::Down }, UnixMillis(second * 1000));
+            flaps.record_state(
+                if second % 2 == 0 { State::Up } else { State::Down },
+                UnixMillis(second * 1000),
+            );
         }
-        assert_eq!(flaps.turns.len(), CHANGES);
+        assert_eq!(flaps.changes.len(), CHANGES);
         assert!(flaps.since.is_some());
     }
 }

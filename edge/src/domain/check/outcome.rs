@@ -1,4 +1,4 @@
-//! What one probe brought back, before anybody has judged it.
+//! The result of one probe, before conditions are evaluated.
 
 use std::time::Duration;
 
@@ -8,48 +8,48 @@ use crate::config::MonitorId;
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::{Failure, ProbeSkipped};
 
-/// One probe: whom it asked, when the answer was heard, and what it was.
+/// The result of one probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbeResult {
-    /// Whom it asked.
+    /// The monitor's id.
     pub monitor: MonitorId,
-    /// When it was over, by the edge's own clock. The tick's clock is another one: a cron that comes late
-    /// still carries the instant it was meant for.
-    pub heard: UnixMillis,
-    /// What came of it.
+    /// When the probe ended, by the edge's own clock. The tick's clock differs: a cron that comes late still carries the instant
+    /// for which it was scheduled.
+    pub received: UnixMillis,
+    /// The response, or the reason why there is none.
     pub result: Result<ProbeResponse, ProbeError>,
 }
 
-/// An HTTP answer, redirects followed.
+/// A response, redirects followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbeResponse {
-    /// Its status code.
+    /// The HTTP status; 0 for monitors that do not speak HTTP.
     pub status: u16,
-    /// From the first request to the header of the last answer, redirects included.
+    /// The time from the first request to the headers of the last response, redirects included.
     pub latency: Duration,
-    /// Its body, as far as anybody wants to see it.
+    /// The body.
     pub body: ResponseBody,
-    /// What the server signed for us, where it did.
+    /// The verified report, if the server signed one.
     pub report: Option<Box<VerifiedReport>>,
 }
 
-/// The body of an answer.
+/// The body of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseBody {
-    /// Nobody asks about it, so it was not read.
+    /// No condition needs it, so it was not read.
     Unread,
-    /// All of it.
+    /// The whole body.
     Whole(Vec<u8>),
-    /// Longer than a probe reads; the rest was refused.
+    /// The body is longer than a probe reads; the rest was not read.
     TooLarge,
 }
 
-/// Why there is no answer.
+/// The reason why a probe has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeError {
-    /// The target's doing.
+    /// The target or the network failed.
     Failed(Failure),
-    /// Our own.
+    /// The edge could not probe.
     Skipped(ProbeSkipped),
 }
 
@@ -60,7 +60,7 @@ impl From<Failure> for ProbeError {
 }
 
 impl From<ProbeSkipped> for ProbeError {
-    fn from(blindness: ProbeSkipped) -> Self {
-        ProbeError::Skipped(blindness)
+    fn from(reason: ProbeSkipped) -> Self {
+        ProbeError::Skipped(reason)
     }
 }

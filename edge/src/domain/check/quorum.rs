@@ -1,9 +1,9 @@
-//! What others saw of a monitor, from elsewhere, and what all of that comes to.
+//! The majority verdict on a monitor that is also probed from other regions.
 //!
-//! A monitor with regions is asked from each of them with every probe, by an eye: an object of ours that lives there. The hub's
-//! own probe is one voice, each eye that could look is another, and down is what more than half of them say. Where fewer do, it
-//! serves some of those who ask: degraded, and it is shown who says what. An eye that does not answer, or cannot see, has no
-//! voice; what the hub could not see itself, the others decide.
+//! With every probe of such a monitor, a Durable Object in each of its regions probes it as well. The hub's own probe and every
+//! region that could probe have one vote each, and the monitor is down if more than half of them failed. If fewer failed it is
+//! degraded, and the verdict of each region is shown. A region that does not respond, or could not probe, has no vote. If the hub
+//! itself could not probe, the regions decide.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,30 +12,30 @@ use crate::domain::check::state::State;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::{Failure, ProbeSkipped};
 
-/// What one eye found.
+/// The verdict from one region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegionVerdict {
-    /// Where it is, of [`crate::config::REGIONS`].
+    /// The region, one of [`crate::config::REGIONS`].
     pub region: &'static str,
-    /// What it found; `None` where nothing was heard of it.
+    /// The verdict; `None` if the region did not respond.
     pub verdict: Option<Verdict>,
-    /// How long the answer took there, in milliseconds.
+    /// The latency measured there, in milliseconds.
     pub latency_ms: Option<u32>,
 }
 
-/// What a probe of one monitor from a region found.
+/// The result of a probe of one monitor from a region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionResult {
     /// The monitor.
     pub monitor: MonitorId,
     /// The verdict.
     pub verdict: Verdict,
-    /// How long the answer took there, in milliseconds.
+    /// The latency measured there, in milliseconds.
     pub latency_ms: Option<u32>,
 }
 
 impl RegionVerdict {
-    /// The state that it speaks for.
+    /// The state that the verdict stands for.
     pub fn state(&self) -> State {
         match self.verdict {
             Some(Verdict::Up) => State::Up,
@@ -46,8 +46,8 @@ impl RegionVerdict {
     }
 }
 
-/// Whether only the hub can judge: eyes ask without a signature, and without a secret there is nothing to ask.
-fn is_its_own(verdict: Verdict) -> bool {
+/// Whether only the hub can decide: regions probe without a signature, and a monitor whose secret is missing is not probed.
+fn is_decided_by_hub(verdict: Verdict) -> bool {
     matches!(
         verdict,
         Verdict::Failed(Failure::SecretRefused | Failure::Unsigned | Failure::Forged | Failure::NotReport)
@@ -55,25 +55,25 @@ fn is_its_own(verdict: Verdict) -> bool {
     )
 }
 
-/// What the hub's `own` verdict and those of the eyes come to.
-pub fn outcome(own: Verdict, voices: &[RegionVerdict]) -> Verdict {
-    let said = || voices.iter().filter_map(|voice| voice.verdict).chain([own]);
-    let heard = said().filter(|verdict| !matches!(verdict, Verdict::Skipped(_))).count();
-    if is_its_own(own) || heard == 0 {
+/// Combines the hub's `own` verdict with those of the regions.
+pub fn combine_verdicts(own: Verdict, regions: &[RegionVerdict]) -> Verdict {
+    let all = || regions.iter().filter_map(|region| region.verdict).chain([own]);
+    let votes = all().filter(|verdict| !matches!(verdict, Verdict::Skipped(_))).count();
+    if is_decided_by_hub(own) || votes == 0 {
         return own;
     }
-    let failures = said().filter(|verdict| matches!(verdict, Verdict::Failed(_))).count();
-    // The hub's own reason where it has one: the rest of what it knows goes with that.
-    let reason = [own].into_iter().chain(said()).find_map(|verdict| match verdict {
+    let failures = all().filter(|verdict| matches!(verdict, Verdict::Failed(_))).count();
+    // The hub's own reason comes first, as its figures belong to it.
+    let reason = [own].into_iter().chain(all()).find_map(|verdict| match verdict {
         Verdict::Failed(failure) => Some(failure),
         _ => None,
     });
     match (reason, own) {
-        (Some(failure), _) if failures * 2 > heard => Verdict::Failed(failure),
+        (Some(failure), _) if failures * 2 > votes => Verdict::Failed(failure),
         (_, Verdict::Degraded(_)) => own,
         (Some(failure), _) => Verdict::Degraded(failure),
         (None, Verdict::Skipped(_)) => {
-            said().find(|verdict| matches!(verdict, Verdict::Degraded(_))).unwrap_or(Verdict::Up)
+            all().find(|verdict| matches!(verdict, Verdict::Degraded(_))).unwrap_or(Verdict::Up)
         }
         (None, _) => own,
     }
@@ -87,49 +87,49 @@ mod tests {
     const FAILED: Verdict = Verdict::Failed(Failure::Status(503));
     const REFUSED: Verdict = Verdict::Failed(Failure::Refused);
     const SLOW: Verdict = Verdict::Degraded(Failure::Slow(900));
-    const BLIND: Verdict = Verdict::Skipped(ProbeSkipped::EdgeOffline);
+    const SKIPPED: Verdict = Verdict::Skipped(ProbeSkipped::EdgeOffline);
 
-    fn voices(verdicts: &[Option<Verdict>]) -> Vec<RegionVerdict> {
-        let voice = |(verdict, region): (&Option<Verdict>, _)| RegionVerdict {
+    fn regions(verdicts: &[Option<Verdict>]) -> Vec<RegionVerdict> {
+        let region_verdict = |(verdict, region): (&Option<Verdict>, _)| RegionVerdict {
             region,
             verdict: *verdict,
             latency_ms: None,
         };
-        verdicts.iter().zip(REGIONS).map(voice).collect()
+        verdicts.iter().zip(REGIONS).map(region_verdict).collect()
     }
 
     #[test]
-    fn down_is_what_more_than_half_say() {
+    fn down_takes_more_than_half_of_the_votes() {
         use Verdict::Up;
         let degraded = Verdict::Degraded(Failure::Status(503));
         let cases: [(&str, Verdict, &[Option<Verdict>], Verdict); 18] = [
-            ("nobody else was asked", FAILED, &[], FAILED),
+            ("no region was asked", FAILED, &[], FAILED),
             ("all agree that it is up", Up, &[Some(Up), Some(Up)], Up),
             ("all agree that it is down", REFUSED, &[Some(FAILED), Some(FAILED)], REFUSED),
             ("the hub alone fails", FAILED, &[Some(Up), Some(Up)], degraded),
-            ("an eye alone fails", Up, &[Some(Up), Some(FAILED)], degraded),
+            ("one region alone fails", Up, &[Some(Up), Some(FAILED)], degraded),
             ("two of three fail, not the hub", Up, &[Some(FAILED), Some(REFUSED)], FAILED),
             ("two of three fail, the hub with them", REFUSED, &[Some(FAILED), Some(Up)], REFUSED),
             ("a tie is no majority", FAILED, &[Some(Up)], degraded),
             ("two of four are no majority", FAILED, &[Some(FAILED), Some(Up), Some(Up)], degraded),
             ("three of five are one", Up, &[Some(FAILED), Some(FAILED), Some(FAILED), Some(Up)], FAILED),
-            ("an eye that is silent has no voice", FAILED, &[None, Some(BLIND)], FAILED),
+            ("a region that is silent has no vote", FAILED, &[None, Some(SKIPPED)], FAILED),
             ("one silent, one up: a tie", FAILED, &[None, Some(Up)], degraded),
             ("slow is up", FAILED, &[Some(SLOW), Some(Up)], degraded),
             ("slow stays slow", SLOW, &[Some(FAILED), Some(Up)], SLOW),
-            ("a blind hub hears the others", BLIND, &[Some(Up), Some(Up)], Up),
-            ("and believes the worse news, too", BLIND, &[Some(FAILED), Some(FAILED)], FAILED),
-            ("and what is slow to them", BLIND, &[Some(Up), Some(SLOW)], SLOW),
-            ("nobody saw anything", BLIND, &[None, Some(BLIND)], BLIND),
+            ("a hub that could not probe follows the regions", SKIPPED, &[Some(Up), Some(Up)], Up),
+            ("also if they fail", SKIPPED, &[Some(FAILED), Some(FAILED)], FAILED),
+            ("and if it is slow for them", SKIPPED, &[Some(Up), Some(SLOW)], SLOW),
+            ("nobody could probe", SKIPPED, &[None, Some(SKIPPED)], SKIPPED),
         ];
-        for (name, own, said, expected) in cases {
-            assert_eq!(outcome(own, &voices(said)), expected, "{name}");
+        for (name, own, verdicts, expected) in cases {
+            assert_eq!(combine_verdicts(own, &regions(verdicts)), expected, "{name}");
         }
     }
 
     #[test]
     fn what_only_the_hub_can_prove_is_not_outvoted() {
-        let up = voices(&[Some(Verdict::Up), Some(Verdict::Up), Some(Verdict::Up)]);
+        let up = regions(&[Some(Verdict::Up), Some(Verdict::Up), Some(Verdict::Up)]);
         for own in [
             Verdict::Failed(Failure::Forged),
             Verdict::Failed(Failure::Unsigned),
@@ -137,7 +137,7 @@ mod tests {
             Verdict::Failed(Failure::NotReport),
             Verdict::Skipped(ProbeSkipped::Secret),
         ] {
-            assert_eq!(outcome(own, &up), own);
+            assert_eq!(combine_verdicts(own, &up), own);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which monitors a tick probes, and how long a probe speaks for.
+//! Which monitors are due in a tick, and for how long the result of a probe is valid.
 //!
-//! The cron comes once a minute, sometimes late or not at all, and an interval need not be a multiple of it.
-//! Everything here follows from two constants; nothing here knows what time it is.
+//! The cron comes once a minute, sometimes late or not at all, and an interval need not be a multiple of a minute. Everything here
+//! follows from two constants; time is an argument.
 
 use std::time::Duration;
 
@@ -12,41 +12,41 @@ use crate::config::{Config, Kind};
 /// The cron's period, the finest that Cloudflare has.
 pub const TICK: Duration = Duration::from_secs(60);
 
-/// How late the next probe may be before the time from then on counts as not observed.
+/// How late the next probe may be before time counts as unobserved.
 pub const TOLERANCE: Duration = Duration::from_secs(30);
 
-/// How much earlier than its interval a monitor may be probed, so that a tick that comes a moment early does
-/// not put it off by a whole tick: a tenth of the interval, at most 5 s.
-pub fn slack(interval: Duration) -> Duration {
+/// How much earlier than its interval a monitor may be probed, so that a tick that comes a moment early does not delay the probe
+/// by a whole tick: a tenth of the interval, at most 5 s.
+pub fn jitter_tolerance(interval: Duration) -> Duration {
     (interval / 10).min(Duration::from_secs(5))
 }
 
-/// Whether the monitor of this id, last probed at `last`, is to be probed by the tick of `now`.
+/// Whether the monitor with this id, last probed at `last`, is due in the tick of `now`.
 ///
-/// An interval that is longer than a tick is a row of slots, which begin at another instant for each id: so many monitors
-/// with the same interval do not all fall into the same tick. The slots stay where they are whatever was missed.
+/// An interval that is longer than a tick divides time into slots, which begin at another instant for each id, so that many
+/// monitors with the same interval are spread over the ticks. A missed tick does not move the slots.
 pub fn is_due(id: &str, last: Option<UnixMillis>, interval: Duration, now: UnixMillis) -> bool {
     let Some(last) = last else { return true };
     if !has_slots(interval) {
-        return now > last && now.plus(slack(interval)) >= last.plus(interval);
+        return now > last && now.plus(jitter_tolerance(interval)) >= last.plus(interval);
     }
     now > last && slot(id, interval, now) > slot(id, interval, last)
 }
 
-/// Whether an interval is longer than a tick.
+/// Whether an interval is longer than a tick and therefore divides time into slots.
 fn has_slots(interval: Duration) -> bool {
-    interval.saturating_sub(slack(interval)) > TICK
+    interval.saturating_sub(jitter_tolerance(interval)) > TICK
 }
 
-/// The number of the slot in which a tick falls.
+/// The number of the slot that contains a tick.
 fn slot(id: &str, interval: Duration, at: UnixMillis) -> i64 {
     let length = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
-    // Whole seconds, so that slots begin where ticks can be.
+    // In whole seconds, so that slots begin where ticks can be.
     let phase = i64::try_from(hash(id) % interval.as_secs().max(1)).unwrap_or(0) * 1000;
-    at.plus(slack(interval)).0.saturating_add(phase).div_euclid(length)
+    at.plus(jitter_tolerance(interval)).0.saturating_add(phase).div_euclid(length)
 }
 
-/// FNV-1a, 64 bits, with its two halves mixed: ids that differ in their last letter are to differ in all bits.
+/// FNV-1a in 64 bits with its halves mixed, so that ids that differ in their last letter differ in all bits.
 fn hash(id: &str) -> u64 {
     let mixed = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -54,16 +54,15 @@ fn hash(id: &str) -> u64 {
     (mixed ^ (mixed >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 
-/// How long to wait between ticks, where a monitor wants more of them than the cron brings. `floor`: none is probed more
-/// often than this.
-pub fn pause(config: &Config, floor: Duration) -> Option<Duration> {
-    let asked = config.monitors.iter().filter(|monitor| monitor.kind() != Kind::Heartbeat);
-    asked.map(|monitor| monitor.interval.max(floor)).min().filter(|shortest| *shortest < TICK)
+/// The time between alarms, if a monitor has an interval below a minute. `floor` is the shortest interval at which any monitor is
+/// probed.
+pub fn alarm_interval(config: &Config, floor: Duration) -> Option<Duration> {
+    let probed = config.monitors.iter().filter(|monitor| monitor.kind() != Kind::Heartbeat);
+    probed.map(|monitor| monitor.interval.max(floor)).min().filter(|shortest| *shortest < TICK)
 }
 
-/// How long a probe vouches for what it found: until the first tick at which the monitor is due again, and
-/// [`TOLERANCE`].
-pub fn vouching(interval: Duration) -> Duration {
+/// For how long the result of a probe is valid: until the first tick in which the monitor is due again, plus [`TOLERANCE`].
+pub fn validity(interval: Duration) -> Duration {
     if interval < TICK {
         // Alarms tick between the cron's ticks.
         return interval.saturating_add(TOLERANCE);
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn due() {
+    fn a_monitor_is_due_once_its_interval_has_passed() {
         // (interval, seconds since the last probe, due)
         let cases = [
             (60, 60, true),
@@ -109,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_speaks_until_the_next_one_is_overdue() {
+    fn a_result_is_valid_until_the_next_probe_is_overdue() {
         for (interval, seconds) in
             [(5, 35), (59, 89), (60, 90), (63, 90), (90, 150), (120, 150), (3600, 3630), (3661, 3750)]
         {
-            assert_eq!(vouching(s(interval)), s(seconds), "every {interval} s");
+            assert_eq!(validity(s(interval)), s(seconds), "every {interval} s");
         }
     }
 
@@ -126,7 +125,7 @@ mod tests {
                 let at = |tick: i64| UnixMillis(tick * 60_000);
                 if is_due(&id, Some(at(last)), s(interval), at(tick)) {
                     let waited = at(tick).since(at(last));
-                    assert!(waited + TOLERANCE <= vouching(s(interval)), "every {interval} s: {waited:?}");
+                    assert!(waited + TOLERANCE <= validity(s(interval)), "every {interval} s: {waited:?}");
                     last = tick;
                 }
             }
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_come_as_often_as_the_shortest_interval_wants() {
+    fn alarms_come_at_the_shortest_interval() {
         let config = |intervals: &[&str]| {
             let entries: Vec<_> = intervals
                 .iter()
@@ -156,7 +155,11 @@ mod tests {
             (&["5s"], 10, Some(10)),
         ];
         for (intervals, floor, expected) in cases {
-            assert_eq!(pause(&config(intervals), s(floor)), expected.map(s), "{intervals:?} {floor}");
+            assert_eq!(
+                alarm_interval(&config(intervals), s(floor)),
+                expected.map(s),
+                "{intervals:?} {floor}"
+            );
         }
     }
 
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_monitors_are_level() {
+    fn a_thousand_monitors_are_spread_evenly() {
         for interval in [300_u64, 600, 3600] {
             let ticks = interval / 60;
             let mut loads = vec![0_u64; usize::try_from(ticks).unwrap()];

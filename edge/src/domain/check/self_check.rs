@@ -1,44 +1,44 @@
-//! Whether it is us who cannot see: everything failing at once is more likely one edge than many targets.
+//! The self-check: if everything fails at once, the edge is more likely offline than all targets.
 //!
-//! Suspected when, in one tick, no probe reached anything and a monitor was silent. Only failures that a broken way can
-//! cause count: a refusal or a status comes from a machine that was reached. Where reference targets are configured they
-//! are asked then, and only then, and what they say decides. Without them it takes two monitors on different hosts that stop
-//! answering together, neither of which depends on the other, and the edge gives itself [`HELD`] at most: a real outage of
-//! everything must be told.
+//! The edge is suspected if, in one tick, no probe reached anything and a monitor was silent. Only failures that a broken network
+//! can cause count: a refusal or a status comes from a machine that was reached. Reference targets, if any are configured, are
+//! probed only then, and decide. Without them the suspicion takes two monitors on different hosts that stop responding together,
+//! neither of which depends on the other, and it lasts for [`MAX_SUSPICION`] at most: a real outage of everything must be
+//! notified.
 
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::config::{Config, HttpUrl, Monitor, Target};
+use crate::config::{Config, HttpUrl, Monitor, Target, UrlError};
 use crate::domain::check::outcome::{ProbeError, ProbeResult};
 use crate::domain::check::verdict::Verdict;
 use crate::domain::engine::Engine;
 use crate::domain::{Failure, ProbeSkipped};
 
-/// How long everything may fail at once, with nobody to ask, before it is believed.
-pub const HELD: Duration = Duration::from_secs(300);
+/// How long the edge is suspected, without reference targets, before the failures count.
+pub const MAX_SUSPICION: Duration = Duration::from_secs(300);
 
-/// Most reference targets: what a tick of 45 probes and 5 alerts leaves.
-pub const MOST_REFERENCES: usize = 4;
+/// The maximum number of reference targets.
+pub const MAX_REFERENCES: usize = 4;
 
-/// The targets that `REFERENCES = "default"` stands for: made to be asked whether there is a way out, by two companies.
+/// The targets that `REFERENCES = "default"` stands for: pages of two companies that are made for checks of connectivity.
 pub const DEFAULT_REFERENCES: [&str; 2] =
     ["https://www.gstatic.com/generate_204", "https://captive.apple.com/hotspot-detect.html"];
 
-/// What the reference targets say.
+/// The result of probing the reference targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelfCheck {
-    /// There is none, or none could be asked.
-    Unasked,
-    /// One answers, so the way out is there.
-    Clear,
-    /// None answers.
-    Blocked,
+    /// There is no reference target, or none could be probed.
+    NotRun,
+    /// A reference target responds, so the edge is online.
+    Online,
+    /// No reference target responds.
+    Offline,
 }
 
-/// Whether a failure may be that of the way rather than of the target.
-fn may_be_the_way(failure: Failure) -> bool {
+/// Whether a failure may be one of the network rather than of the target.
+fn may_be_network(failure: Failure) -> bool {
     matches!(
         failure,
         Failure::Dns
@@ -50,11 +50,12 @@ fn may_be_the_way(failure: Failure) -> bool {
     )
 }
 
-fn is_silent(probed: &ProbeResult) -> bool {
-    matches!(probed.result, Err(ProbeError::Failed(failure)) if may_be_the_way(failure))
+/// Whether nothing came back, not even a refusal.
+fn is_silent(probe: &ProbeResult) -> bool {
+    matches!(probe.result, Err(ProbeError::Failed(failure)) if may_be_network(failure))
 }
 
-/// Whom a monitor asks; a job asks us.
+/// The host that a monitor probes; `None` for jobs, which report themselves.
 fn host(monitor: &Monitor) -> Option<&str> {
     match &monitor.target {
         Target::Heapbeat { url, .. } => Some(url.host()),
@@ -64,59 +65,77 @@ fn host(monitor: &Monitor) -> Option<&str> {
     }
 }
 
-/// Whether the probes of a tick look as if it were us. `asks`: there is a reference target that can be asked.
-pub fn is_suspect(board: &Engine, config: &Config, probes: &[ProbeResult], asks: bool) -> bool {
-    let asked = |probed: &ProbeResult| {
-        config.monitors.iter().find(|monitor| monitor.id == probed.monitor && host(monitor).is_some())
+/// Whether the probes of a tick suggest that the edge is offline. `has_references`: a reference target can be probed.
+pub fn is_suspect(engine: &Engine, config: &Config, probes: &[ProbeResult], has_references: bool) -> bool {
+    let monitor_of = |probe: &ProbeResult| {
+        config.monitors.iter().find(|monitor| monitor.id == probe.monitor && host(monitor).is_some())
     };
     let reached =
-        |probed: &&ProbeResult| !is_silent(probed) && !matches!(probed.result, Err(ProbeError::Skipped(_)));
-    if probes.iter().filter(|probed| asked(probed).is_some()).any(|probed| reached(&probed)) {
+        |probe: &&ProbeResult| !is_silent(probe) && !matches!(probe.result, Err(ProbeError::Skipped(_)));
+    if probes.iter().filter(|probe| monitor_of(probe).is_some()).any(|probe| reached(&probe)) {
         return false;
     }
-    let silent: Vec<&Monitor> = probes.iter().filter(|probed| is_silent(probed)).filter_map(asked).collect();
-    if asks {
+    let silent: Vec<&Monitor> =
+        probes.iter().filter(|probe| is_silent(probe)).filter_map(monitor_of).collect();
+    if has_references {
         return !silent.is_empty();
     }
-    let answered_before = |monitor: &Monitor| {
-        let verdict = board.verdict(&monitor.id);
+    let responded_before = |monitor: &Monitor| {
+        let verdict = engine.last_verdict(&monitor.id);
         matches!(
             verdict,
             Some(Verdict::Up | Verdict::Degraded(_) | Verdict::Skipped(ProbeSkipped::EdgeOffline))
         )
     };
-    let alone = |monitor: &Monitor| !silent.iter().any(|other| monitor.depends_on.contains(&other.id));
-    let mut hosts = silent.iter().filter(|it| answered_before(it) && alone(it)).filter_map(|it| host(it));
+    let is_independent =
+        |monitor: &Monitor| !silent.iter().any(|other| monitor.depends_on.contains(&other.id));
+    let mut hosts =
+        silent.iter().filter(|it| responded_before(it) && is_independent(it)).filter_map(|it| host(it));
     let first = hosts.next();
     first.is_some() && hosts.any(|host| Some(host) != first)
 }
 
-/// What to make of a tick that is suspect: where it was us, nothing of what was not seen is a finding. Says whether.
-pub fn cover(board: &Engine, probes: &mut [ProbeResult], sight: SelfCheck, at: UnixMillis) -> bool {
-    let since = probes.iter().filter_map(|probed| board.blind_since(&probed.monitor)).min();
-    let blind = match sight {
-        SelfCheck::Clear => false,
-        SelfCheck::Blocked => true,
-        SelfCheck::Unasked => since.is_none_or(|since| at.since(since) < HELD),
+/// Marks the silent probes of a suspect tick as skipped if the edge is taken to be offline. Returns whether it is.
+pub fn mark_unobserved(
+    engine: &Engine,
+    probes: &mut [ProbeResult],
+    check: SelfCheck,
+    at: UnixMillis,
+) -> bool {
+    let since = probes.iter().filter_map(|probe| engine.offline_since(&probe.monitor)).min();
+    let is_offline = match check {
+        SelfCheck::Online => false,
+        SelfCheck::Offline => true,
+        SelfCheck::NotRun => since.is_none_or(|since| at.since(since) < MAX_SUSPICION),
     };
-    if blind {
-        for probed in probes.iter_mut().filter(|probed| is_silent(probed)) {
-            probed.result = Err(ProbeError::Skipped(ProbeSkipped::EdgeOffline));
+    if is_offline {
+        for probe in probes.iter_mut().filter(|probe| is_silent(probe)) {
+            probe.result = Err(ProbeError::Skipped(ProbeSkipped::EdgeOffline));
         }
     }
-    blind
+    is_offline
 }
 
-/// Reads `REFERENCES`: `default`, or addresses with spaces or commas between them. An error says what would be right.
-pub fn references(text: &str) -> Result<Vec<HttpUrl>, String> {
+/// The setting `REFERENCES` is not valid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReferencesError {
+    /// There are more addresses than [`MAX_REFERENCES`].
+    #[error("has {0} addresses; {MAX_REFERENCES} are enough")]
+    TooMany(usize),
+    /// An address is not valid.
+    #[error("{0}")]
+    Address(#[from] UrlError),
+}
+
+/// Reads `REFERENCES`: `default`, or addresses that are separated by spaces or commas.
+pub fn parse_references(text: &str) -> Result<Vec<HttpUrl>, ReferencesError> {
     let text = text.trim();
     let named = text.split([',', ' ', '\n']).filter(|word| !word.is_empty());
     let list: Vec<&str> = if text == "default" { DEFAULT_REFERENCES.to_vec() } else { named.collect() };
-    if list.len() > MOST_REFERENCES {
-        return Err(format!("has {} addresses; {MOST_REFERENCES} are enough", list.len()));
+    if list.len() > MAX_REFERENCES {
+        return Err(ReferencesError::TooMany(list.len()));
     }
-    let read = |word: &str| word.parse::<HttpUrl>().map_err(|error| error.to_string());
-    list.into_iter().map(read).collect()
+    list.into_iter().map(|word| Ok(word.parse::<HttpUrl>()?)).collect()
 }
 
 #[cfg(test)]

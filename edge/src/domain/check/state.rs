@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum State {
-    /// Its conditions hold.
+    /// Every condition holds.
     #[n(0)]
     Up,
-    /// It serves, but fails a condition that was called `degraded`.
+    /// The monitor serves, but fails a `degraded` condition.
     #[n(1)]
     Degraded,
-    /// It failed as many probes in a row as its threshold asks for.
+    /// As many probes in a row failed as the failure threshold says.
     #[n(2)]
     Down,
-    /// It spun down when idle and is starting.
+    /// The backend was spun down when idle and is starting.
     #[n(3)]
     Waking,
-    /// Somebody announced work on it.
+    /// The monitor is under announced maintenance.
     #[n(4)]
     Maintenance,
-    /// Nobody looked. Neither up nor down, and never counted as either.
+    /// There is no valid result of a probe. Never counted as up or down.
     #[default]
     #[n(5)]
     Unobserved,
@@ -46,8 +46,8 @@ impl State {
         }
     }
 
-    /// The state of this word.
-    pub fn of(word: &str) -> Option<State> {
+    /// Returns the state with this word on the wire.
+    pub fn from_word(word: &str) -> Option<State> {
         State::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
@@ -64,13 +64,13 @@ impl State {
         }
     }
 
-    /// Whether something was wrong that nobody had announced.
+    /// Whether something is wrong that was not announced.
     pub const fn is_trouble(self) -> bool {
         matches!(self, State::Degraded | State::Down | State::Waking)
     }
 
-    /// How bad it is, to tell the worst of several; what is known is worse than `unobserved`.
-    const fn badness(self) -> u8 {
+    /// The rank by which the worst of several states is found; a known state is worse than `unobserved`.
+    const fn rank(self) -> u8 {
         match self {
             State::Unobserved => 0,
             State::Up => 1,
@@ -82,7 +82,7 @@ impl State {
     }
 }
 
-/// The state that speaks for all: the worst that is known, `unobserved` only where nothing is known of any.
+/// Returns the worst state that is known; `unobserved` only if none is.
 pub fn worst(states: impl IntoIterator<Item = State>) -> State {
-    states.into_iter().max_by_key(|state| state.badness()).unwrap_or_default()
+    states.into_iter().max_by_key(|state| state.rank()).unwrap_or_default()
 }

@@ -1,40 +1,40 @@
-//! From single verdicts to a state: thresholds in both directions.
+//! From single verdicts to a state, by thresholds in both directions.
 //!
-//! Thresholds mean what they mean in Gatus: so many failures in a row before `down`, so many successes in a
-//! row before it is over. While a streak is too short to decide, the state stays what it was, and the ledger
-//! books that; a failure that did not reach its threshold is never turned into downtime afterwards.
+//! Thresholds mean what they mean in Gatus: the number of failures in a row before `down`, and of successes in a row before `up`.
+//! While a streak is too short to decide, the state stays what it was, and the ledger records that; a failure that did not reach
+//! its threshold never becomes downtime afterwards.
 //!
-//! After time in which nobody looked, what held before is no longer evidence. The first verdict then either
-//! confirms it (and it resumes at once), or the state is `unobserved` until a streak decides.
+//! After unobserved time the state from before is no longer evidence. The first result either confirms it, and it resumes at once,
+//! or the state is `unobserved` until a streak decides.
 
 use crate::config::Thresholds;
 use crate::domain::State;
 use minicbor::{Decode, Encode};
 
-/// What one probe says, as far as the state is concerned.
+/// The result of one probe, as far as the state is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckResult {
     /// Every condition holds.
     Up,
-    /// It serves, but fails a `degraded` condition.
+    /// A `degraded` condition fails.
     Degraded,
-    /// It does not serve as it should.
+    /// A condition fails, or there is no response.
     Failed,
 }
 
-/// Where a monitor stands between two probes.
+/// The state of a monitor between two probes, and the streaks that lead to the next state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct ThresholdState {
-    /// The state that the last decision gave; `Unobserved` before the first.
+    /// The state of the last decision; `Unobserved` before the first.
     #[n(0)]
     pub held: State,
-    /// Whether `held` still counts. Cleared by a gap that no verdict has confirmed it over yet.
+    /// Whether `held` is valid. A gap clears it until a result confirms it.
     #[n(1)]
     pub decided: bool,
-    /// Failures in a row up to now; 0 after a success.
+    /// The number of failures in a row; 0 after a success.
     #[n(2)]
     pub failures: u16,
-    /// Successes in a row up to now; 0 after a failure.
+    /// The number of successes in a row; 0 after a failure.
     #[n(3)]
     pub successes: u16,
 }
@@ -45,21 +45,21 @@ impl ThresholdState {
         if self.decided { self.held } else { State::Unobserved }
     }
 
-    /// The standing after one more vote. `gap`: nobody looked for some time before this vote.
+    /// Returns the state after one more result. `gap`: the time before this result is unobserved.
     #[must_use]
-    pub fn next(self, vote: CheckResult, gap: bool, thresholds: Thresholds) -> ThresholdState {
+    pub fn next(self, result: CheckResult, gap: bool, thresholds: Thresholds) -> ThresholdState {
         let before = if gap { ThresholdState { held: self.held, ..ThresholdState::default() } } else { self };
-        let (failures, successes) = match vote {
+        let (failures, successes) = match result {
             CheckResult::Failed => (before.failures.saturating_add(1), 0),
             CheckResult::Up | CheckResult::Degraded => (0, before.successes.saturating_add(1)),
         };
-        let held = match vote {
+        let held = match result {
             CheckResult::Up => State::Up,
             CheckResult::Degraded => State::Degraded,
             CheckResult::Failed => State::Down,
         };
         let was_down = before.held == State::Down;
-        let decided = match vote {
+        let decided = match result {
             CheckResult::Failed => was_down || failures >= thresholds.failure.get(),
             CheckResult::Up | CheckResult::Degraded => !was_down || successes >= thresholds.success.get(),
         };
@@ -81,12 +81,12 @@ mod tests {
         Thresholds { failure: NonZeroU16::new(failure).unwrap(), success: NonZeroU16::new(success).unwrap() }
     }
 
-    /// One letter a probe: `u`p, `d`egraded, `f`ailed; `|` is a gap before the next probe. The answer has one
-    /// letter a probe: `U`p, `D`egraded, `X` down, `?` unobserved.
+    /// Runs probes, one letter each: `u`p, `d`egraded, `f`ailed; `|` is a gap before the next probe. Returns one letter a probe:
+    /// `U`p, `D`egraded, `X` down, `?` unobserved.
     fn run(probes: &str, failure: u16, success: u16) -> String {
-        let (mut standing, mut gap, mut states) = (ThresholdState::default(), false, String::new());
+        let (mut threshold, mut gap, mut states) = (ThresholdState::default(), false, String::new());
         for letter in probes.chars() {
-            let vote = match letter {
+            let result = match letter {
                 '|' => {
                     gap = true;
                     continue;
@@ -95,9 +95,9 @@ mod tests {
                 'd' => CheckResult::Degraded,
                 _ => CheckResult::Failed,
             };
-            standing = standing.next(vote, gap, thresholds(failure, success));
+            threshold = threshold.next(result, gap, thresholds(failure, success));
             gap = false;
-            states.push(match standing.state() {
+            states.push(match threshold.state() {
                 State::Up => 'U',
                 State::Degraded => 'D',
                 State::Down => 'X',
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn timelines() {
+    fn a_state_changes_once_a_streak_reaches_its_threshold() {
         let cases = [
             ("the first success is enough", "u", 2, 2, "U"),
             ("one failure at threshold one", "uf", 1, 1, "UX"),
@@ -119,11 +119,11 @@ mod tests {
             ("a failure begins that count anew", "uffuufuuu", 2, 3, "UUXXXXXXU"),
             ("degraded needs no threshold, in either direction", "udud", 3, 3, "UDUD"),
             ("degraded counts as serving", "ffdd", 2, 2, "?XXD"),
-            ("never seen up and failing below the threshold: nobody knows", "f", 2, 1, "?"),
-            ("never seen up and failing", "fff", 2, 1, "?XX"),
+            ("never up and failing below the threshold: unobserved", "f", 2, 1, "?"),
+            ("never up and failing", "fff", 2, 1, "?XX"),
             ("degraded stays while failures are too few", "dfd", 2, 1, "DDD"),
             ("up, gap, up", "u|u", 2, 2, "UU"),
-            ("up, gap, failing: what held is no evidence any more", "u|ff", 2, 1, "U?X"),
+            ("up, gap, failing: the state from before is no evidence", "u|ff", 2, 1, "U?X"),
             ("up, gap, one failure, up", "u|fu", 2, 1, "U?U"),
             ("down, gap, failing: confirmed at once", "uff|f", 2, 2, "UUXX"),
             ("down, gap, success below the threshold", "uff|uu", 2, 2, "UUX?U"),

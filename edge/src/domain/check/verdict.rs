@@ -1,4 +1,4 @@
-//! From an answer to a verdict: what the monitor's conditions make of it.
+//! From the result of a probe to a verdict, by the monitor's conditions.
 
 use heapbeat_monitors::condition::{Condition, EvalContext, ObservedBody, Outcome, Placeholder};
 use heapbeat_shared::{Health, HealthError, Statement};
@@ -10,26 +10,26 @@ use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 use crate::domain::check::threshold::CheckResult;
 use crate::domain::{Failure, ProbeSkipped};
 
-/// What one probe says about its monitor.
+/// The verdict of one probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub enum Verdict {
     /// Every condition holds.
     #[n(0)]
     Up,
-    /// It serves, but not as well as it should.
+    /// A `degraded` condition fails.
     #[n(1)]
     Degraded(#[n(0)] Failure),
-    /// It does not serve as it should.
+    /// A condition fails, or there is no response.
     #[n(2)]
     Failed(#[n(0)] Failure),
-    /// Nobody could look.
+    /// The edge could not probe.
     #[n(3)]
     Skipped(#[n(0)] ProbeSkipped),
 }
 
 impl Verdict {
-    /// What it means for the state; `None` when it means nothing.
-    pub fn vote(self) -> Option<CheckResult> {
+    /// The result that counts towards the state; `None` if the probe was skipped.
+    pub fn check_result(self) -> Option<CheckResult> {
         match self {
             Verdict::Up => Some(CheckResult::Up),
             Verdict::Degraded(_) => Some(CheckResult::Degraded),
@@ -43,86 +43,89 @@ impl Verdict {
         match self {
             Verdict::Up => None,
             Verdict::Degraded(failure) | Verdict::Failed(failure) => Some(failure.statement()),
-            Verdict::Skipped(blindness) => Some(blindness.statement()),
+            Verdict::Skipped(reason) => Some(reason.statement()),
         }
     }
 }
 
-/// A verdict with the figures that the answer carried.
+/// The verdict of a probe, with the figures of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evaluation {
     /// The verdict.
     pub verdict: Verdict,
-    /// How long the answer took, in milliseconds.
+    /// The latency of the response, in milliseconds.
     pub latency_ms: Option<u32>,
-    /// What `/health` said, where it is that kind of monitor.
+    /// The body of `/health`, for heapbeat monitors.
     pub health: Option<Health>,
 }
 
-/// Judges what a probe of `monitor` brought back.
+/// Evaluates the conditions of `monitor` on the result of a probe.
 ///
-/// Where there was no answer, the reason is why; but for an http monitor that wants just that, by a condition
-/// on `[CONNECTED]`. A heapbeat monitor must also answer as `/health` does.
+/// Without a response the verdict is the reason for that, except for a monitor that expects none by a condition on `[CONNECTED]`.
+/// The response of a heapbeat monitor must also be that of `/health`.
 pub fn evaluate(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError>) -> Evaluation {
     match result {
-        Ok(answer) => with_answer(monitor, answer),
-        Err(ProbeError::Skipped(blindness)) => without_answer(Verdict::Skipped(*blindness)),
-        Err(ProbeError::Failed(_)) if wants_no_answer(monitor) => without_answer(Verdict::Up),
-        Err(ProbeError::Failed(failure)) => without_answer(Verdict::Failed(*failure)),
+        Ok(response) => evaluate_response(monitor, response),
+        Err(ProbeError::Skipped(reason)) => without_response(Verdict::Skipped(*reason)),
+        Err(ProbeError::Failed(_)) if expects_no_response(monitor) => without_response(Verdict::Up),
+        Err(ProbeError::Failed(failure)) => without_response(Verdict::Failed(*failure)),
     }
 }
 
-/// Whether what came back is a failure that another try may undo.
+/// Whether the probe failed in a way that another attempt may cure.
 pub fn should_retry(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError>) -> bool {
     matches!(evaluate(monitor, result).verdict, Verdict::Failed(_))
 }
 
-fn wants_no_answer(monitor: &Monitor) -> bool {
+/// Whether the monitor's conditions hold without a response.
+fn expects_no_response(monitor: &Monitor) -> bool {
     matches!(monitor.kind(), Kind::Http | Kind::Tcp)
         && monitor.conditions.iter().any(|condition| condition.asks_about(Placeholder::Connected))
-        && broken(&monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
+        && first_failed(&monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
 }
 
-/// The first of `conditions` that does not hold, as a reason for the public.
-fn broken(conditions: &[Condition], scene: &EvalContext<'_>) -> Option<Failure> {
-    let (index, condition) = conditions.iter().enumerate().find(|(_, condition)| !condition.holds(scene))?;
-    let seen = scene.outcome;
+/// Returns the first of `conditions` that does not hold, as a failure.
+fn first_failed(conditions: &[Condition], context: &EvalContext<'_>) -> Option<Failure> {
+    let (index, condition) =
+        conditions.iter().enumerate().find(|(_, condition)| !condition.holds(context))?;
+    let observed = context.outcome;
     let asks_about = |placeholder| condition.asks_about(placeholder);
-    Some(match seen.body {
+    Some(match observed.body {
         ObservedBody::TooLarge if asks_about(Placeholder::Body) => Failure::BodyTooLarge,
-        _ if seen.connected && asks_about(Placeholder::Status) => Failure::Status(seen.status),
-        _ if seen.connected && asks_about(Placeholder::ResponseTime) => Failure::Slow(seen.millis()),
+        _ if observed.connected && asks_about(Placeholder::Status) => Failure::Status(observed.status),
+        _ if observed.connected && asks_about(Placeholder::ResponseTime) => Failure::Slow(observed.millis()),
         _ => Failure::Condition(u16::try_from(index + 1).unwrap_or(u16::MAX)),
     })
 }
 
-fn with_answer(monitor: &Monitor, answer: &ProbeResponse) -> Evaluation {
-    let body = match &answer.body {
+fn evaluate_response(monitor: &Monitor, response: &ProbeResponse) -> Evaluation {
+    let body = match &response.body {
         ResponseBody::Whole(bytes) => ObservedBody::Whole(bytes),
         ResponseBody::Unread => ObservedBody::Whole(b""),
         ResponseBody::TooLarge => ObservedBody::TooLarge,
     };
-    let outcome = Outcome { connected: true, status: answer.status, duration: answer.latency, body };
-    let scene = EvalContext::new(outcome);
+    let outcome = Outcome { connected: true, status: response.status, duration: response.latency, body };
+    let context = EvalContext::new(outcome);
     let health = match monitor.kind() {
         Kind::Http | Kind::Tcp | Kind::Heartbeat => Ok(None),
-        Kind::Heapbeat => health(&answer.body).map(Some),
+        Kind::Heapbeat => parse_health(&response.body).map(Some),
     };
     // A 500 with an error page is a 500 first, and not JSON second.
-    let verdict = match (broken(&monitor.conditions, &scene), &health) {
+    let verdict = match (first_failed(&monitor.conditions, &context), &health) {
         (Some(failure), _) => Verdict::Failed(failure),
         (None, Err(failure)) => Verdict::Failed(*failure),
-        (None, Ok(_)) => broken(&monitor.degraded, &scene).map_or(Verdict::Up, Verdict::Degraded),
+        (None, Ok(_)) => first_failed(&monitor.degraded, &context).map_or(Verdict::Up, Verdict::Degraded),
     };
     Evaluation { verdict, latency_ms: Some(outcome.millis()), health: health.ok().flatten() }
 }
 
-fn without_answer(verdict: Verdict) -> Evaluation {
+/// The evaluation of a probe without figures.
+fn without_response(verdict: Verdict) -> Evaluation {
     Evaluation { verdict, latency_ms: None, health: None }
 }
 
-/// Reads the body as a health answer.
-fn health(body: &ResponseBody) -> Result<Health, Failure> {
+/// Parses the body as that of `/health`.
+fn parse_health(body: &ResponseBody) -> Result<Health, Failure> {
     let bytes = match body {
         ResponseBody::Whole(bytes) => bytes.as_slice(),
         ResponseBody::Unread => &[],

@@ -1,4 +1,4 @@
-//! What of the board others see: the status, a monitor's past, its versions.
+//! The read side of the engine: the status, the statistics of a monitor in a window, its versions and exits.
 
 use std::time::Duration;
 
@@ -15,82 +15,95 @@ use crate::domain::quota::QuotaUsage;
 use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{StatusSnapshot, WindowUptime};
 
-/// How a monitor did in a window.
+/// Uptime, restarts and crashes of a monitor in a window that ends now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowStatistics {
-    /// Its length; it ends now.
+    /// The window's length.
     pub window: Duration,
     /// Uptime and coverage.
     pub uptime: WindowUptime,
-    /// Restarts that were seen, of the last twenty.
+    /// The number of restarts, of the last twenty.
     pub restarts: usize,
-    /// Mean observed time between them.
-    pub between: Option<Duration>,
-    /// Instances that ended without having been asked to, of the last twenty.
+    /// The mean observed time between restarts.
+    pub time_between_restarts: Option<Duration>,
+    /// The number of instances that ended without a request to stop, of the last twenty.
     pub crashes: usize,
-    /// Mean observed time between those.
-    pub between_crashes: Option<Duration>,
-    /// The observed time of the window since the last of them; all of it where there was none.
+    /// The mean observed time between crashes.
+    pub time_between_crashes: Option<Duration>,
+    /// The observed time of the window since the last crash; all of it if there was none.
     pub crash_free: Duration,
 }
 
 impl Engine {
     /// Memory of the present version of `monitor` and of the one before.
-    pub fn growth(&self, monitor: &MonitorId) -> Option<&VersionComparison> {
-        self.watched.get(monitor)?.memo.growth.as_ref()
+    pub fn version_comparison(&self, monitor: &MonitorId) -> Option<&VersionComparison> {
+        self.monitors.get(monitor)?.persisted.version_comparison.as_ref()
     }
 
     /// How the last instances of `monitor` ended, oldest first.
-    pub fn endings(&self, monitor: &MonitorId) -> Vec<ExitRecord> {
-        let endings = self.watched.get(monitor).and_then(|watched| watched.memo.endings.as_ref());
-        endings.into_iter().flatten().copied().collect()
+    pub fn exits(&self, monitor: &MonitorId) -> Vec<ExitRecord> {
+        let exits = self.monitors.get(monitor).and_then(|state| state.persisted.exits.as_ref());
+        exits.into_iter().flatten().copied().collect()
     }
 
-    /// What is known of a monitor's `window` that ends at `now`; nothing, where no tick has seen it yet.
-    pub fn uptime(&self, monitor: &MonitorId, window: Duration, now: UnixMillis) -> WindowStatistics {
-        let unseen = MonitorState::default();
-        let watched = self.watched.get(monitor).unwrap_or(&unseen);
-        let uptime = uptime::over("", window, watched.ledger.segments(now), now);
+    /// The statistics of `monitor` in the `window` that ends at `now`. They are empty if it was never probed.
+    pub fn window_statistics(
+        &self,
+        monitor: &MonitorId,
+        window: Duration,
+        now: UnixMillis,
+    ) -> WindowStatistics {
+        let unobserved = MonitorState::default();
+        let state = self.monitors.get(monitor).unwrap_or(&unobserved);
+        let in_window = |window| uptime::in_window("", window, state.ledger.segments(now), now);
+        let uptime = in_window(window);
         let begin = now.minus(window);
-        let restarts = watched.memo.restarts.iter().filter(|at| **at >= begin).count();
-        let crashes = watched.memo.crashes.iter().flatten().filter(|at| **at >= begin);
-        let (crashes, last) = crashes.fold((0, begin), |(count, last), at| (count + 1, last.max(*at)));
-        let observed = uptime::observed(&uptime, window);
+        let restarts = state.persisted.restarts.iter().filter(|at| **at >= begin).count();
+        let crashes = state.persisted.crashes.iter().flatten().filter(|at| **at >= begin);
+        let (crashes, last_crash) = crashes.fold((0, begin), |(count, last), at| (count + 1, last.max(*at)));
+        let observed = uptime::observed_time(&uptime, window);
         let mean = |count: usize| observed.checked_div(u32::try_from(count).unwrap_or(u32::MAX));
-        let since = now.since(last);
-        let crash_free = uptime::observed(&uptime::over("", since, watched.ledger.segments(now), now), since);
-        let (between, between_crashes) = (mean(restarts), mean(crashes));
-        WindowStatistics { window, uptime, restarts, between, crashes, between_crashes, crash_free }
+        let since_crash = now.since(last_crash);
+        WindowStatistics {
+            window,
+            uptime,
+            restarts,
+            time_between_restarts: mean(restarts),
+            crashes,
+            time_between_crashes: mean(crashes),
+            crash_free: uptime::observed_time(&in_window(since_crash), since_crash),
+        }
     }
 
     /// The last 90 days of `monitor` at `now`, oldest first.
     pub fn days(&self, monitor: &MonitorId, now: UnixMillis) -> Vec<Day> {
-        self.watched.get(monitor).unwrap_or(&MonitorState::default()).days(now)
+        self.monitors.get(monitor).unwrap_or(&MonitorState::default()).days(now)
     }
 
-    /// The notices about the monitoring itself.
+    /// Notices about the monitoring itself.
     fn notices(&self, config: &Config) -> Vec<Statement> {
-        let interrupted = config.monitors.iter().filter_map(|monitor| self.blind_since(&monitor.id)).min();
-        interrupted.map(|since| Statement::monitoring_interrupted(&rfc3339(since))).into_iter().collect()
+        let offline = config.monitors.iter().filter_map(|monitor| self.offline_since(&monitor.id)).min();
+        offline.map(|since| Statement::monitoring_interrupted(&rfc3339(since))).into_iter().collect()
     }
 
-    /// What the public sees when the edge's own clock says `wall`.
-    pub fn view(&self, config: &Config, wall: UnixMillis) -> StatusSnapshot {
+    /// The public status of the monitors of `config` when the edge's own clock is at `wall`. Maintenance and quota are added by
+    /// the hub.
+    pub fn snapshot(&self, config: &Config, wall: UnixMillis) -> StatusSnapshot {
         let now = self.clock(wall);
-        let nothing = MonitorState::default();
+        let unobserved = MonitorState::default();
         let monitors: Vec<_> = config
             .monitors
             .iter()
-            .map(|monitor| self.watched.get(&monitor.id).unwrap_or(&nothing).view(monitor, now))
+            .map(|monitor| self.monitors.get(&monitor.id).unwrap_or(&unobserved).snapshot(monitor, now))
             .collect();
         StatusSnapshot {
             state: worst(monitors.iter().map(|monitor| monitor.state)),
             now,
-            updated: self.last.map(|last| last.at),
+            updated: self.last_tick.map(|last| last.at),
             monitors,
             problems: config.problems.clone(),
             notices: self.notices(config),
-            work: Vec::new(),
+            maintenance: Vec::new(),
             usage: QuotaUsage::default(),
         }
     }

@@ -5,8 +5,27 @@ use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes};
 use super::*;
 use crate::domain::check::outcome::{ProbeResponse, ResponseBody};
 use crate::domain::check::state::worst;
+use crate::domain::incident::notification::Occasion;
+use crate::domain::report::last_report::SampleRun;
 use crate::domain::report::last_report::tests::{report, signed};
 use crate::domain::{Failure, ProbeSkipped};
+
+/// Makes notifications of the engine's facts as if every monitor had one recipient. Returns the occasions.
+pub(crate) fn notified_occasions(
+    engine: &mut Engine,
+    config: &Config,
+    reminder_interval: Option<Duration>,
+    commit: &mut Commit,
+) -> Vec<Occasion> {
+    let (at, mut occasions, mut incidents) = (commit.tick.at, Vec::new(), Vec::new());
+    for fact in engine.incident_facts(config) {
+        let mut incident = fact.incident;
+        occasions.extend(incident.record_occasion(at, fact.inhibited_by.as_ref(), reminder_interval));
+        incidents.push(incident);
+    }
+    engine.record_notifications(incidents, commit);
+    occasions
+}
 
 const MINUTE: i64 = 60_000;
 
@@ -22,17 +41,17 @@ fn config(ids: &[&str]) -> Config {
     config
 }
 
-/// What a probe finds: an uptime in minutes, a failure, or our own blindness.
+/// What a probe found: an uptime in minutes, a failure, or our own blindness.
 #[derive(Clone, Copy)]
-enum Finds {
+enum Found {
     Up(i64),
     Down,
-    Blind,
+    Skipped,
 }
 
-fn probed(id: &str, minute: i64, finds: Finds) -> ProbeResult {
-    let result = match finds {
-        Finds::Up(minutes) => {
+fn probed(id: &str, minute: i64, found: Found) -> ProbeResult {
+    let result = match found {
+        Found::Up(minutes) => {
             let memory = HealthMemory { rss: Megabytes(100), ..HealthMemory::default() };
             let uptime = u64::try_from(minutes * 60).unwrap();
             let body = Health { memory, uptime, ..Health::default() }.to_json();
@@ -43,49 +62,49 @@ fn probed(id: &str, minute: i64, finds: Finds) -> ProbeResult {
                 report: None,
             })
         }
-        Finds::Down => Err(Failure::Refused.into()),
-        Finds::Blind => Err(ProbeSkipped::Platform.into()),
+        Found::Down => Err(Failure::Refused.into()),
+        Found::Skipped => Err(ProbeSkipped::Platform.into()),
     };
-    ProbeResult { monitor: id.parse().unwrap(), heard: UnixMillis(minute * MINUTE), result }
+    ProbeResult { monitor: id.parse().unwrap(), received: UnixMillis(minute * MINUTE), result }
 }
 
 fn tick(minute: i64) -> Tick {
     Tick { at: UnixMillis(minute * MINUTE), came: UnixMillis(minute * MINUTE) }
 }
 
-/// The one monitor's state and since which minute, at `minute`.
-fn seen(board: &Engine, config: &Config, minute: i64) -> (State, i64) {
-    let view = board.view(config, UnixMillis(minute * MINUTE));
+/// The state of the only monitor at `minute`, and since which minute it holds.
+fn state_and_minute(engine: &Engine, config: &Config, minute: i64) -> (State, i64) {
+    let view = engine.snapshot(config, UnixMillis(minute * MINUTE));
     (view.monitors[0].state, view.monitors[0].since.0 / MINUTE)
 }
 
 #[test]
-fn a_life_with_an_outage_missed_ticks_and_a_restart() {
+fn an_outage_missed_ticks_and_a_restart() {
     let config = config(&["api"]);
-    let mut board = Engine::default();
-    assert_eq!(seen(&board, &config, 0), (State::Unobserved, 0), "nothing is known");
+    let mut engine = Engine::default();
+    assert_eq!(state_and_minute(&engine, &config, 0), (State::Unobserved, 0), "nothing is known");
 
     let timeline = [
-        (1, Finds::Up(60), State::Up, 1),
-        (2, Finds::Up(61), State::Up, 1),
-        (3, Finds::Down, State::Up, 1), // below the threshold
-        (4, Finds::Down, State::Down, 4),
-        (5, Finds::Blind, State::Down, 4), // our own fault changes nothing yet
+        (1, Found::Up(60), State::Up, 1),
+        (2, Found::Up(61), State::Up, 1),
+        (3, Found::Down, State::Up, 1), // below the threshold
+        (4, Found::Down, State::Down, 4),
+        (5, Found::Skipped, State::Down, 4), // a skipped probe changes nothing yet
     ];
-    for (minute, finds, state, since) in timeline {
-        let commit = board.take(&config, tick(minute), &[probed("api", minute, finds)]);
-        assert_eq!(commit.readings.len(), 1);
-        assert_eq!(seen(&board, &config, minute), (state, since), "minute {minute}");
+    for (minute, found, state, since) in timeline {
+        let commit = engine.apply_tick(&config, tick(minute), &[probed("api", minute, found)]);
+        assert_eq!(commit.probes.len(), 1);
+        assert_eq!(state_and_minute(&engine, &config, minute), (state, since), "minute {minute}");
     }
-    // The word of minute 4 ran out at 5:30, so minute 6 comes after a gap; one success is enough then.
-    let commit = board.take(&config, tick(6), &[probed("api", 6, Finds::Up(1))]);
+    // The result of minute 4 expired at 5:30, so minute 6 comes after a gap; one success is enough then.
+    let commit = engine.apply_tick(&config, tick(6), &[probed("api", 6, Found::Up(1))]);
     let booked: Vec<_> = commit.ledgers[0].1.added.iter().map(|e| (e.from.0, e.state)).collect();
     assert_eq!(booked, [(330_000, State::Unobserved), (6 * MINUTE, State::Up)]);
-    assert!(commit.notes.contains(&EngineEvent::Restarted { monitor: "api".parse().unwrap() }));
+    assert!(commit.events.contains(&EngineEvent::Restarted { monitor: "api".parse().unwrap() }));
 
-    let _ = board.take(&config, tick(9), &[probed("api", 9, Finds::Up(4))]);
-    assert_eq!(seen(&board, &config, 9), (State::Up, 9));
-    let view = board.view(&config, UnixMillis(9 * MINUTE));
+    let _ = engine.apply_tick(&config, tick(9), &[probed("api", 9, Found::Up(4))]);
+    assert_eq!(state_and_minute(&engine, &config, 9), (State::Up, 9));
+    let view = engine.snapshot(&config, UnixMillis(9 * MINUTE));
     let api = &view.monitors[0];
     assert_eq!(api.restarts, [UnixMillis(5 * MINUTE)], "it has been up for a minute at minute 6");
     assert_eq!(api.started, Some(UnixMillis(5 * MINUTE)));
@@ -98,29 +117,29 @@ fn a_life_with_an_outage_missed_ticks_and_a_restart() {
 }
 
 #[test]
-fn when_ticks_stop_the_view_says_so_by_itself() {
+fn the_snapshot_is_unobserved_when_ticks_stop() {
     let config = config(&["api"]);
-    let mut board = Engine::default();
-    let _ = board.take(&config, tick(0), &[probed("api", 0, Finds::Down)]);
-    let _ = board.take(&config, tick(1), &[probed("api", 1, Finds::Down)]);
+    let mut engine = Engine::default();
+    let _ = engine.apply_tick(&config, tick(0), &[probed("api", 0, Found::Down)]);
+    let _ = engine.apply_tick(&config, tick(1), &[probed("api", 1, Found::Down)]);
     let reason = |minute| {
-        board.view(&config, UnixMillis(minute * MINUTE)).monitors[0].reason.clone().map(|it| it.text)
+        engine.snapshot(&config, UnixMillis(minute * MINUTE)).monitors[0].reason.clone().map(|it| it.text)
     };
-    assert_eq!(seen(&board, &config, 2), (State::Down, 1));
+    assert_eq!(state_and_minute(&engine, &config, 2), (State::Down, 1));
     assert_eq!(reason(2).as_deref(), Some("connection refused"));
-    assert_eq!(seen(&board, &config, 3), (State::Unobserved, 2));
+    assert_eq!(state_and_minute(&engine, &config, 3), (State::Unobserved, 2));
     assert_eq!(reason(3).as_deref(), Some("no recent data"));
-    assert_eq!(board.view(&config, UnixMillis(3 * MINUTE)).state, State::Unobserved);
+    assert_eq!(engine.snapshot(&config, UnixMillis(3 * MINUTE)).state, State::Unobserved);
 }
 
 #[test]
-fn the_view_goes_on_from_the_ticks_clock() {
+fn the_snapshot_continues_from_the_ticks_clock() {
     let config = config(&["api"]);
-    let mut board = Engine::default();
+    let mut engine = Engine::default();
     // The cron was meant for minute 100 and came when our clock said 7.
     let tick = Tick { at: UnixMillis(100 * MINUTE), came: UnixMillis(7 * MINUTE) };
-    let _ = board.take(&config, tick, &[probed("api", 7, Finds::Up(1))]);
-    let view = |wall: i64| board.view(&config, UnixMillis(wall)).monitors[0].state;
+    let _ = engine.apply_tick(&config, tick, &[probed("api", 7, Found::Up(1))]);
+    let view = |wall: i64| engine.snapshot(&config, UnixMillis(wall)).monitors[0].state;
     assert_eq!(view(7 * MINUTE), State::Up);
     assert_eq!(view(7 * MINUTE + 90_999), State::Up, "whole seconds");
     assert_eq!(view(7 * MINUTE + 91_000), State::Unobserved);
@@ -128,14 +147,14 @@ fn the_view_goes_on_from_the_ticks_clock() {
 }
 
 #[test]
-fn a_monitor_that_was_taken_out_and_comes_back_keeps_its_history() {
+fn a_monitor_that_is_removed_and_comes_back_keeps_its_history() {
     let (both, one) = (config(&["api", "web"]), config(&["web"]));
-    let mut board = Engine::default();
+    let mut engine = Engine::default();
     let probes =
-        |minute| [probed("api", minute, Finds::Up(minute)), probed("web", minute, Finds::Up(minute))];
-    let _ = board.take(&both, tick(1), &probes(1));
-    let _ = board.take(&one, tick(2), &probes(2)[1..]);
-    let commit = board.take(&one, tick(3), &probes(3)[1..]);
+        |minute| [probed("api", minute, Found::Up(minute)), probed("web", minute, Found::Up(minute))];
+    let _ = engine.apply_tick(&both, tick(1), &probes(1));
+    let _ = engine.apply_tick(&one, tick(2), &probes(2)[1..]);
+    let commit = engine.apply_tick(&one, tick(3), &probes(3)[1..]);
     let api: MonitorId = "api".parse().unwrap();
     let persisted_states: PersistedStates = heapbeat_shared::codec::decode(&commit.persisted_states).unwrap();
     assert!(persisted_states.len() == 1 && persisted_states[0].0 != api);
@@ -145,63 +164,72 @@ fn a_monitor_that_was_taken_out_and_comes_back_keeps_its_history() {
         [LedgerEntry { from: UnixMillis(150_000), state: State::Unobserved }]
     );
 
-    let commit = board.take(&both, tick(10), &probes(10));
+    let commit = engine.apply_tick(&both, tick(10), &probes(10));
     assert_eq!(commit.ledgers[0].1.added, [LedgerEntry { from: UnixMillis(10 * MINUTE), state: State::Up }]);
-    let coverage = board.view(&both, UnixMillis(10 * MINUTE)).monitors[0].uptime[0].coverage;
+    let coverage = engine.snapshot(&both, UnixMillis(10 * MINUTE)).monitors[0].uptime[0].coverage;
     assert!((coverage - 100.0 * 1.5 / 1440.0).abs() < 1e-9, "1:00 to 2:30 was observed");
 }
 
 #[test]
-fn what_nobody_configures_any_more_is_forgotten_in_the_end() {
+fn a_monitor_that_is_no_longer_configured_is_deleted_in_the_end() {
     let (both, one) = (config(&["api", "web"]), config(&["web"]));
-    let mut board = Engine::default();
-    let _ = board.take(&both, tick(0), &[probed("api", 0, Finds::Up(1))]);
-    let _ = board.take(&one, tick(10), &[]);
+    let mut engine = Engine::default();
+    let _ = engine.apply_tick(&both, tick(0), &[probed("api", 0, Found::Up(1))]);
+    let _ = engine.apply_tick(&one, tick(10), &[]);
     let later = 92 * 1440;
-    let commit = board.take(&one, tick(later), &[]);
-    let forgotten =
-        LedgerChanges { added: Vec::new(), forget_before: Some(UnixMillis(later * MINUTE)), redo_from: None };
+    let commit = engine.apply_tick(&one, tick(later), &[]);
+    let forgotten = LedgerChanges {
+        added: Vec::new(),
+        delete_before: Some(UnixMillis(later * MINUTE)),
+        replace_from: None,
+    };
     assert_eq!(commit.ledgers, [("api".parse().unwrap(), forgotten)]);
-    assert!(board.watched.is_empty());
+    assert!(engine.monitors.is_empty());
 }
 
 #[test]
-fn a_board_that_was_stored_and_read_again_is_the_same() {
+fn a_restored_engine_equals_the_stored_one() {
     let config = config(&["api", "web"]);
-    let (mut board, mut entries, mut ticks) =
+    let (mut engine, mut entries, mut ticks) =
         (Engine::default(), LiteMap::<MonitorId, Vec<LedgerEntry>>::new(), vec![]);
-    let finds = [Finds::Up(9), Finds::Down, Finds::Down, Finds::Blind, Finds::Up(1), Finds::Up(2)];
+    let found = [Found::Up(9), Found::Down, Found::Down, Found::Skipped, Found::Up(1), Found::Up(2)];
     let mut persisted_states = Vec::new();
-    for (minute, finds) in (0..).step_by(2).zip(finds) {
-        let probes = [probed("api", minute, finds), probed("web", minute, Finds::Up(minute))];
-        let commit = board.take(&config, tick(minute), &probes);
+    for (minute, found) in (0..).step_by(2).zip(found) {
+        let probes = [probed("api", minute, found), probed("web", minute, Found::Up(minute))];
+        let commit = engine.apply_tick(&config, tick(minute), &probes);
         persisted_states = commit.persisted_states;
         for (id, changes) in commit.ledgers {
             entries.entry(id).or_default().extend(changes.added);
         }
-        ticks.push((commit.tick.at, commit.readings));
+        ticks.push((commit.tick.at, commit.probes));
     }
-    let mut restored =
-        Engine::restore(board.last(), heapbeat_shared::codec::decode(&persisted_states).unwrap(), entries);
-    for (at, readings) in &ticks {
-        restored.chart(*at, readings);
+    let mut restored = Engine::restore(
+        engine.last_tick(),
+        heapbeat_shared::codec::decode(&persisted_states).unwrap(),
+        entries,
+    );
+    for (at, probes) in &ticks {
+        restored.restore_tick(*at, probes);
     }
-    assert_eq!(restored, board);
+    assert_eq!(restored, engine);
 }
 
 #[test]
-fn those_in_trouble_are_probed_last_and_the_one_that_waited_longest_first_among_them() {
+fn monitors_in_trouble_are_probed_last_and_the_one_that_waited_longest_first() {
     let config = config(&["a", "b", "c", "d"]);
-    let mut board = Engine::default();
-    let _ = board.take(&config, tick(0), &[probed("c", 0, Finds::Down), probed("d", 0, Finds::Up(1))]);
-    let _ = board.take(&config, tick(1), &[probed("a", 1, Finds::Down), probed("b", 1, Finds::Up(1))]);
-    let due: Vec<_> = board.due(&config, UnixMillis(2 * MINUTE)).iter().map(|m| m.id.to_string()).collect();
+    let mut engine = Engine::default();
+    let _ = engine.apply_tick(&config, tick(0), &[probed("c", 0, Found::Down), probed("d", 0, Found::Up(1))]);
+    let _ = engine.apply_tick(&config, tick(1), &[probed("a", 1, Found::Down), probed("b", 1, Found::Up(1))]);
+    let due: Vec<_> =
+        engine.due_monitors(&config, UnixMillis(2 * MINUTE)).iter().map(|m| m.id.to_string()).collect();
     assert_eq!(due, ["d", "b", "c", "a"]);
-    assert!(board.due(&config, UnixMillis(MINUTE)).iter().all(|m| !["a", "b"].contains(&m.id.as_str())));
+    assert!(
+        engine.due_monitors(&config, UnixMillis(MINUTE)).iter().all(|m| !["a", "b"].contains(&m.id.as_str()))
+    );
 }
 
 #[test]
-fn the_worst_that_is_known_speaks_for_all() {
+fn the_worst_known_state_is_that_of_all() {
     use State::{Degraded, Down, Maintenance, Unobserved, Up, Waking};
     let cases: [(&[State], State); 7] = [
         (&[], Unobserved),
@@ -218,19 +246,19 @@ fn the_worst_that_is_known_speaks_for_all() {
 }
 
 #[test]
-fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_comparison() {
+fn samples_that_an_instance_left_are_in_history_chart_recording_and_comparison() {
     let config = config(&["api"]);
-    let mut board = Engine::default();
-    let mut take = |minute: i64, told: &Report| {
-        let body = ResponseBody::Whole(told.health().to_json());
+    let mut engine = Engine::default();
+    let mut apply_report = |minute: i64, report: &Report| {
+        let body = ResponseBody::Whole(report.health().to_json());
         let latency = Duration::from_millis(12);
-        let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed(told))) };
+        let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed(report))) };
         let at = UnixMillis(minute * MINUTE);
-        let probed = ProbeResult { monitor: "api".parse().unwrap(), heard: at, result: Ok(answer) };
-        board.take(&config, tick(minute), &[probed])
+        let probed = ProbeResult { monitor: "api".parse().unwrap(), received: at, result: Ok(answer) };
+        engine.apply_tick(&config, tick(minute), &[probed])
     };
-    take(10, &report(1, UnixMillis(10 * MINUTE), 0, 60));
-    // Nobody asks for some minutes; memory runs full in its last second, at an age of 310 s.
+    apply_report(10, &report(1, UnixMillis(10 * MINUTE), 0, 60));
+    // There are no ticks for some minutes; memory runs full in the last second, at an age of 310 s.
     let end = UnixMillis(10 * MINUTE + 250_000);
     let mut left = report(1, end, 60, 250).samples.series().unwrap();
     left.samples[249].rss = Bytes::from_mb(500);
@@ -245,23 +273,23 @@ fn what_an_instance_left_is_in_the_history_the_chart_the_recording_and_the_compa
         last_samples: Some(LastSamples { instance: InstanceId(1), samples: Block::of(&left, 0) }),
         ..report(2, UnixMillis(15 * MINUTE), 0, 10)
     };
-    let commit = take(15, &next);
+    let commit = apply_report(15, &next);
 
     let runs = |runs: &[SampleRun]| -> Vec<(u64, u64, usize)> {
         runs.iter().map(|run| (run.instance.0, run.series.first, run.series.samples.len())).collect()
     };
-    assert_eq!(runs(&commit.readings[0].runs), [(1, 60, 250), (2, 0, 10)]);
+    assert_eq!(runs(&commit.probes[0].runs), [(1, 60, 250), (2, 0, 10)]);
     assert_eq!(runs(&commit.recordings[0].2), [(1, 0, 60), (1, 60, 250), (2, 0, 10)]);
-    let charted = &board.view(&config, UnixMillis(15 * MINUTE)).monitors[0].chart;
+    let charted = &engine.snapshot(&config, UnixMillis(15 * MINUTE)).monitors[0].chart;
     assert_eq!(charted.iter().map(|point| point.memory.rss.0).max(), Some(500));
-    let growth = board.watched[&"api".parse().unwrap()].memo.growth.clone().unwrap();
-    let reached: Vec<_> = growth.versions.iter().map(|it| (&*it.name, it.marks[1].is_some())).collect();
+    let comparison = engine.monitors[&"api".parse().unwrap()].persisted.version_comparison.clone().unwrap();
+    let reached: Vec<_> = comparison.versions.iter().map(|it| (&*it.name, it.by_age[1].is_some())).collect();
     assert_eq!(reached, [("v2", false), ("1a2b3c4", true)], "five minutes");
 
-    // A hub that begins anew draws the same from what it stored.
-    let mut anew =
+    // A hub that is restarted draws the same from what is stored.
+    let mut restarted =
         Engine::restore(None, vec![("api".parse().unwrap(), PersistedState::default())], LiteMap::new());
-    anew.chart(tick(15).at, &commit.readings);
-    let drawn = &anew.watched[&"api".parse().unwrap()];
-    assert_eq!(runs(drawn.recent.as_slices().0), [(1, 60, 250), (2, 0, 10)]);
+    restarted.restore_tick(tick(15).at, &commit.probes);
+    let state = &restarted.monitors[&"api".parse().unwrap()];
+    assert_eq!(runs(state.recent_runs.as_slices().0), [(1, 60, 250), (2, 0, 10)]);
 }

@@ -1,7 +1,7 @@
-//! The last 90 days, a cell each: the worst that held on it, and uptime with its coverage.
+//! The last 90 days: the worst state of each day, and its uptime with coverage.
 //!
-//! Days are those of UTC, oldest first, and the last one is today, as far as it has gone. One walk over the ledger fills all
-//! of them: fifty monitors are shown at once, and each may have flapped some thousand times.
+//! Days are those of UTC, oldest first; the last one is today up to now. All of them are filled in one pass over the ledger, as
+//! many monitors are shown at once and each may have flapped some thousand times.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use heapbeat_shared::UnixMillis;
 
 use crate::domain::check::state::{State, worst};
 use crate::domain::history::ledger::StateSegment;
-use crate::domain::history::uptime::Tally;
+use crate::domain::history::uptime::ObservedTime;
 
-/// How many days are told.
+/// The number of days.
 pub const DAYS: u32 = 90;
 
-/// A day; UTC's has no leap seconds here.
+/// The length of a day, without leap seconds.
 const DAY: Duration = Duration::from_millis(DAY_MS.unsigned_abs());
 const DAY_MS: i64 = 86_400_000;
 
 /// One day of a monitor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Day {
-    /// Its first instant, midnight UTC.
+    /// The day's first instant, midnight UTC.
     pub from: UnixMillis,
-    /// The worst state that held in it; `Unobserved` where nobody looked all day.
+    /// The worst state of the day; `Unobserved` if it was not observed at all.
     pub state: State,
-    /// Share of its observed time that was up or degraded, in percent; `None` when nothing was observed.
+    /// The share of its observed time that was up or degraded, in percent; `None` if nothing was observed.
     pub percent: Option<f64>,
-    /// Share of it that was observed, in percent; of today, of what has gone of it.
+    /// The share of the day, of today up to now, that was observed, in percent.
     pub coverage: f64,
 }
 
-/// The last [`DAYS`] days at `now`, oldest first. A state that held for a moment colours its day.
+/// Returns the last [`DAYS`] days at `now`, oldest first. Even a short time in a state counts for the day's worst.
 pub fn days(segments: impl Iterator<Item = StateSegment>, now: UnixMillis) -> Vec<Day> {
     let today = UnixMillis(now.0 - now.0.rem_euclid(DAY_MS));
     let mut begins = today.minus(DAY * (DAYS - 1));
@@ -39,27 +39,32 @@ pub fn days(segments: impl Iterator<Item = StateSegment>, now: UnixMillis) -> Ve
     let mut segments = segments.peekable();
     for _ in 0..DAYS {
         let ends = begins.plus(DAY);
-        let (mut state, mut tally) = (State::Unobserved, Tally::default());
+        let (mut state, mut observed) = (State::Unobserved, ObservedTime::default());
         while let Some(segment) = segments.peek().copied().filter(|segment| segment.from < ends) {
             let (from, to) = (segment.from.max(begins), segment.to.min(ends).min(now));
             if from < to {
-                tally.add(segment.state, to.since(from));
+                observed.add(segment.state, to.since(from));
                 state = worst([state, segment.state]);
             }
             if segment.to > ends {
-                // The next day has its share of it.
+                // The rest of the segment belongs to the next day.
                 break;
             }
             segments.next();
         }
-        let gone = ends.min(now).since(begins).max(Duration::from_millis(1));
-        days.push(Day { from: begins, state, percent: tally.percent(), coverage: tally.coverage(gone) });
+        let elapsed = ends.min(now).since(begins).max(Duration::from_millis(1));
+        days.push(Day {
+            from: begins,
+            state,
+            percent: observed.percent(),
+            coverage: observed.coverage(elapsed),
+        });
         begins = ends;
     }
     days
 }
 
-/// One letter a day (see [`State::letter`]).
+/// Returns one letter a day (see [`State::letter`]).
 pub fn letters(days: &[Day]) -> String {
     days.iter().map(|day| day.state.letter()).collect()
 }
@@ -98,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_as_its_worst_moment() {
+    fn a_day_has_the_worst_state_of_any_moment() {
         use State::{Degraded, Down, Maintenance, Unobserved, Up, Waking};
         let full = Some(100_000);
         // Days 100 and on: hour 2400 is midnight.
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_one_a_day_and_none_is_given_twice() {
+    fn every_state_has_a_letter_of_its_own() {
         let up = days(segments(&[(0, 240_000, State::Up)]).into_iter(), UnixMillis(240_000 * HOUR_MS));
         assert_eq!(letters(&up), format!("{}.", "u".repeat(89)), "the day has not begun yet");
         for (index, state) in State::ALL.into_iter().enumerate() {

@@ -1,20 +1,20 @@
-//! Latencies of a window as rows, for the API and for a chart.
+//! Latencies of a window as rows, for the API and for charts.
 
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::domain::history::downsample::MOST;
+use crate::domain::history::downsample::MAX_POINTS;
 
-/// Rows of latencies, oldest first, and where two of them are too far apart.
+/// Rows of latencies, oldest first, and the gaps between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatencySeries {
-    /// Whether a row is an hour, by its beginning, and not a tick.
+    /// Whether each row is an hour, by its beginning, and not a tick.
     pub hourly: bool,
-    /// The instant of each row, and its figures: the milliseconds of a tick, or an
-    /// [`Hour`](crate::domain::history::latency::Hour).
+    /// The instant of each row, and its figures: the milliseconds of a tick, or a
+    /// [`LatencySummary`](crate::domain::history::latency::LatencySummary).
     pub rows: Vec<(UnixMillis, Vec<Option<u32>>)>,
-    /// Stretches without a probe: the row before and the row after.
+    /// Gaps without a probe: the instants of the rows before and after.
     pub gaps: Vec<(UnixMillis, UnixMillis)>,
 }
 
@@ -22,47 +22,47 @@ pub struct LatencySeries {
 #[derive(Debug)]
 pub struct LatencySeriesBuilder {
     series: LatencySeries,
-    /// Rows that are further apart have a gap between them.
+    /// Rows that are further apart than this have a gap between them.
     validity: Duration,
-    /// One row for each stretch of so many milliseconds; 0 keeps all rows.
-    stretch: i64,
-    /// The highest row of the stretch that is under way.
+    /// One row is kept for each bucket of so many milliseconds; 0 keeps all rows.
+    bucket: i64,
+    /// The highest row of the present bucket.
     highest: Option<(UnixMillis, Vec<Option<u32>>)>,
 }
 
 impl LatencySeriesBuilder {
-    /// Starts with rows of ticks, each of which holds for `validity`.
+    /// Starts with rows of ticks, each of which is valid for `validity`.
     pub fn new(validity: Duration) -> Self {
-        LatencySeriesBuilder { series: LatencySeries::default(), validity, stretch: 0, highest: None }
+        LatencySeriesBuilder { series: LatencySeries::default(), validity, bucket: 0, highest: None }
     }
 
-    /// Keeps only as many rows as a chart of this window can show: the highest of each stretch.
+    /// Keeps only as many rows as a chart of this window can show: the highest of each bucket.
     pub fn downsample(&mut self, (from, to): (UnixMillis, UnixMillis)) {
-        self.stretch = (to.0 - from.0) / i64::try_from(MOST).unwrap_or(1);
-        self.validity = self.validity.max(self.two_stretches());
+        self.bucket = (to.0 - from.0) / i64::try_from(MAX_POINTS).unwrap_or(1);
+        self.validity = self.validity.max(self.two_buckets());
     }
 
     /// Whether the series is downsampled for a chart.
     pub fn is_downsampled(&self) -> bool {
-        self.stretch > 0
+        self.bucket > 0
     }
 
-    /// Says that the rows that follow are hours and not ticks.
+    /// Treats the rows that follow as hours and not as ticks.
     pub fn switch_to_hours(&mut self) {
         self.series.hourly = true;
-        self.validity = Duration::from_secs(3600).max(self.two_stretches());
+        self.validity = Duration::from_secs(3600).max(self.two_buckets());
     }
 
-    /// Adds a row: an hour, or the milliseconds of a tick, `None` where nothing answered.
+    /// Adds a row: an hour, or the milliseconds of a tick, `None` if there was no response.
     pub fn push(&mut self, at: UnixMillis, figures: &[Option<u32>]) {
-        if self.stretch < 1 {
+        if self.bucket < 1 {
             return self.append(at, figures.to_vec());
         }
-        // Of an hour its 95th percentile counts.
+        // The height of an hour is its 95th percentile.
         let column = if self.series.hourly { 2 } else { 0 };
         let height = |figures: &[Option<u32>]| figures.get(column).copied().flatten();
         match &mut self.highest {
-            Some((of, highest)) if of.0.div_euclid(self.stretch) == at.0.div_euclid(self.stretch) => {
+            Some((of, highest)) if of.0.div_euclid(self.bucket) == at.0.div_euclid(self.bucket) => {
                 if height(figures) > height(highest) {
                     (*of, *highest) = (at, figures.to_vec());
                 }
@@ -74,14 +74,14 @@ impl LatencySeriesBuilder {
         }
     }
 
-    /// The finished series.
+    /// Returns the finished series.
     pub fn finish(mut self) -> LatencySeries {
         self.flush();
         self.series
     }
 
-    fn two_stretches(&self) -> Duration {
-        Duration::from_millis(self.stretch.unsigned_abs() * 2)
+    fn two_buckets(&self) -> Duration {
+        Duration::from_millis(self.bucket.unsigned_abs() * 2)
     }
 
     fn flush(&mut self) {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_has_the_highest_row_of_each_stretch() {
+    fn a_chart_has_the_highest_row_of_each_bucket() {
         let mut builder = LatencySeriesBuilder::new(Duration::from_secs(90));
         builder.downsample((UnixMillis(0), UnixMillis(86_400_000)));
         // A tick a minute, six minutes a row: the third is the slowest, and of the second six nothing answered.

@@ -1,8 +1,8 @@
 //! Memory over the last day, at most 288 points for each monitor.
 //!
-//! A point stands for a bucket of time, and is the sample with the highest rss in it: a chart that shows means hides
-//! the peak that killed the process. Buckets begin short, so that the first minutes are a line and not a dot, and widen
-//! when there would be too many. A bucket in which nobody looked has no point.
+//! A point stands for a bucket of time and is the sample with the highest rss in it: a chart of means hides the peak that killed
+//! the process. Buckets are short at first, so that the first minutes are a line and not a dot, and widen when there would be too
+//! many. A bucket without a sample has no point.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -15,42 +15,41 @@ use crate::domain::snapshot::ChartPoint;
 /// How far back the chart goes.
 pub const SPAN: Duration = Duration::from_secs(86_400);
 
-/// Most points of a chart: a day of the widest buckets.
-const MOST_POINTS: usize = 288;
+/// The maximum number of points: a day of the widest buckets.
+const MAX_POINTS: usize = 288;
 
-/// The time that one point stands for, in milliseconds; each is a whole number of the one before, so that buckets merge
-/// without a rest.
+/// The widths of buckets in milliseconds; each is a multiple of the one before, so that buckets merge completely.
 const BUCKETS_MS: [i64; 4] = [5_000, 15_000, 60_000, 300_000];
 
 /// The points of one monitor, oldest first, at most one a bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryChart {
     points: VecDeque<ChartPoint>,
-    /// Which of [`BUCKETS_MS`] holds.
+    /// The index of the present width in [`BUCKETS_MS`].
     width: usize,
 }
 
 impl MemoryChart {
-    /// Takes in the figures read at `at`. What is older than the newest point is ignored.
+    /// Adds figures of the instant `at`. Figures that are older than the newest point are ignored.
     pub fn add(&mut self, at: UnixMillis, memory: HealthMemory) {
-        self.put(ChartPoint { at, memory });
-        while self.points.front().is_some_and(|first| self.outside(*first, at)) {
+        self.add_point(ChartPoint { at, memory });
+        while self.points.front().is_some_and(|first| self.is_too_old(*first, at)) {
             self.points.pop_front();
         }
-        while self.points.len() > MOST_POINTS && self.width + 1 < BUCKETS_MS.len() {
+        while self.points.len() > MAX_POINTS && self.width + 1 < BUCKETS_MS.len() {
             self.width += 1;
             for point in mem::take(&mut self.points) {
-                self.put(point);
+                self.add_point(point);
             }
         }
     }
 
-    /// The points that lie within the last day at `now`, oldest first.
+    /// Returns the points of the last day at `now`, oldest first.
     pub fn points(&self, now: UnixMillis) -> Vec<ChartPoint> {
-        self.points.iter().copied().filter(|point| !self.outside(*point, now)).collect()
+        self.points.iter().copied().filter(|point| !self.is_too_old(*point, now)).collect()
     }
 
-    fn put(&mut self, point: ChartPoint) {
+    fn add_point(&mut self, point: ChartPoint) {
         let bucket = self.bucket(point.at);
         match self.points.back().copied() {
             Some(last) if point.at.0 < last.at.0 => {}
@@ -68,8 +67,8 @@ impl MemoryChart {
         at.0.div_euclid(BUCKETS_MS[self.width])
     }
 
-    /// Whether the point's bucket lies before the last day at `now`.
-    fn outside(&self, point: ChartPoint, now: UnixMillis) -> bool {
+    /// Whether the point's bucket is older than a day at `now`.
+    fn is_too_old(&self, point: ChartPoint, now: UnixMillis) -> bool {
         self.bucket(point.at) <= self.bucket(now.minus(SPAN))
     }
 }
@@ -111,10 +110,10 @@ mod tests {
         let mut chart = MemoryChart::default();
         for tick in 0..10_000 {
             chart.add(UnixMillis(tick * 5_000), rss(if tick == 777 { 99 } else { 10 }));
-            assert!(chart.points.len() <= MOST_POINTS);
+            assert!(chart.points.len() <= MAX_POINTS);
         }
         let points = shown(&chart, 9_999 * 5_000);
-        assert!(points.len() > MOST_POINTS / 4, "{} points of fourteen hours", points.len());
+        assert!(points.len() > MAX_POINTS / 4, "{} points of fourteen hours", points.len());
         assert_eq!(points.iter().max_by_key(|(_, mb)| *mb), Some(&(777 * 5_000, 99)));
     }
 

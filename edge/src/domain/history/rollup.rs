@@ -1,8 +1,7 @@
 //! Memory history in three resolutions: every second, the peak of a minute, the peak of an hour.
 //!
-//! A chart that shows means hides the peak that killed the process, so a coarser resolution keeps the sample with the
-//! highest working set, whole, at the instant at which it was taken. Samples of different instances are never merged:
-//! what lies between two runs is a restart or a gap, and stays one.
+//! A chart of means hides the peak that killed the process, so a coarser resolution keeps the sample with the highest working set at
+//! its own instant. Samples of different instances are never merged: a restart or a gap between two runs stays one.
 
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use heapbeat_shared::{Sample, UnixMillis};
 
 use crate::domain::report::last_report::SampleRun;
 
-/// A resolution: how finely, for how long, and how much of it is in one chunk.
+/// A resolution of the memory history, with its retention and the length of its chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// As it was told.
+    /// Every sample.
     Second,
     /// One sample a minute.
     Minute,
@@ -26,7 +25,7 @@ impl Tier {
     /// Every tier, finest first.
     pub const ALL: [Tier; 3] = [Tier::Second, Tier::Minute, Tier::Hour];
 
-    /// Its number in the store.
+    /// The tier's number in the store.
     pub const fn number(self) -> i64 {
         match self {
             Tier::Second => 0,
@@ -44,8 +43,8 @@ impl Tier {
         }
     }
 
-    /// The time that one chunk is about.
-    pub const fn chunk(self) -> Duration {
+    /// The length of a chunk.
+    pub const fn chunk_length(self) -> Duration {
         Duration::from_secs(match self {
             Tier::Second => 3600,
             Tier::Minute => 86_400,
@@ -53,8 +52,8 @@ impl Tier {
         })
     }
 
-    /// How long it is kept.
-    pub const fn kept(self) -> Duration {
+    /// How long samples of the tier are kept.
+    pub const fn retention(self) -> Duration {
         Duration::from_secs(match self {
             Tier::Second => 7 * 86_400,
             Tier::Minute => 90 * 86_400,
@@ -62,16 +61,16 @@ impl Tier {
         })
     }
 
-    /// The chunk that `at` is in: its beginning, and its place among those that are kept. A new chunk takes the place
-    /// of one that is too old, so that nothing has to be deleted.
-    pub fn place(self, at: UnixMillis) -> (UnixMillis, i64) {
-        let chunk = i64::try_from(self.chunk().as_millis()).unwrap_or(i64::MAX);
-        let places = i64::try_from(self.kept().as_millis()).unwrap_or(i64::MAX) / chunk + 2;
+    /// Returns the chunk that contains `at`: its beginning, and its slot in the ring. A new chunk replaces one that is too old, so
+    /// that nothing has to be deleted.
+    pub fn chunk_slot(self, at: UnixMillis) -> (UnixMillis, i64) {
+        let chunk = i64::try_from(self.chunk_length().as_millis()).unwrap_or(i64::MAX);
+        let places = i64::try_from(self.retention().as_millis()).unwrap_or(i64::MAX) / chunk + 2;
         let number = at.0.div_euclid(chunk);
         (UnixMillis(number * chunk), number.rem_euclid(places))
     }
 
-    /// The finest tier that can show `span` in a reasonable number of points.
+    /// Returns the finest tier that shows `span` in a reasonable number of points.
     pub fn for_span(span: Duration) -> Tier {
         match span.as_secs() {
             0..=10_800 => Tier::Second,
@@ -81,8 +80,8 @@ impl Tier {
     }
 }
 
-/// Puts runs together where one goes on from the other; the order stays.
-pub fn merge(runs: impl IntoIterator<Item = SampleRun>) -> Vec<SampleRun> {
+/// Merges consecutive runs of an instance; the order stays.
+pub fn merge_runs(runs: impl IntoIterator<Item = SampleRun>) -> Vec<SampleRun> {
     let mut merged: Vec<SampleRun> = Vec::new();
     for run in runs {
         match merged.last_mut() {
@@ -99,8 +98,8 @@ pub fn merge(runs: impl IntoIterator<Item = SampleRun>) -> Vec<SampleRun> {
     merged
 }
 
-/// The peak of every `bucket` of time, instance by instance, without sequence numbers.
-pub fn peaks(runs: &[SampleRun], bucket: Duration) -> Vec<SampleRun> {
+/// Keeps the sample with the highest working set of every `bucket` of time and instance. Sequence numbers are lost.
+pub fn keep_peaks(runs: &[SampleRun], bucket: Duration) -> Vec<SampleRun> {
     let bucket = i64::try_from(bucket.as_millis()).unwrap_or(i64::MAX).max(1);
     let mut out: Vec<SampleRun> = Vec::new();
     for run in runs {
@@ -125,18 +124,18 @@ pub fn peaks(runs: &[SampleRun], bucket: Duration) -> Vec<SampleRun> {
     out
 }
 
-/// One line of a chart: samples in time, and where something is missing between two of them.
+/// The line of a memory chart: samples, and the gaps between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryLine {
     /// The samples within the window, oldest first, each with whether another instance begins with it.
     pub samples: Vec<(Sample, bool)>,
-    /// Stretches in which samples were taken and never told: from, to, how many.
+    /// Gaps in which samples were taken but not received: from, to, how many.
     pub gaps: Vec<(UnixMillis, UnixMillis, u64)>,
 }
 
-/// The line of `runs`, oldest first, from `from` (inclusive) to `to` (exclusive). `numbered`: whether sequence numbers
-/// mean something.
-pub fn line(runs: &[SampleRun], from: UnixMillis, to: UnixMillis, numbered: bool) -> MemoryLine {
+/// Builds the line of `runs`, oldest first, from `from` (inclusive) to `to` (exclusive). `numbered`: whether sequence numbers are
+/// valid.
+pub fn build_line(runs: &[SampleRun], from: UnixMillis, to: UnixMillis, numbered: bool) -> MemoryLine {
     let mut line = MemoryLine::default();
     let mut last: Option<(&SampleRun, UnixMillis)> = None;
     for run in runs {
@@ -186,15 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_go_on_become_one_and_others_do_not() {
+    fn consecutive_runs_are_merged_and_others_are_not() {
         let piece = |instance, first: u64| {
             run(instance, first, (first..first + 60).map(|n| sample(n.cast_signed(), n)))
         };
-        let merged = merge([piece(1, 0), piece(1, 60), piece(1, 180), piece(2, 240), piece(2, 300)]);
+        let merged = merge_runs([piece(1, 0), piece(1, 60), piece(1, 180), piece(2, 240), piece(2, 300)]);
         let shape: Vec<_> =
             merged.iter().map(|run| (run.instance.0, run.series.first, run.series.samples.len())).collect();
         assert_eq!(shape, [(1, 0, 120), (1, 180, 60), (2, 240, 120)]);
-        let line = line(&merged, UnixMillis(0), UnixMillis(1_000_000), true);
+        let line = build_line(&merged, UnixMillis(0), UnixMillis(1_000_000), true);
         assert_eq!(line.gaps, [(UnixMillis(119_000), UnixMillis(180_000), 60)]);
         let begins: Vec<_> = line.samples.iter().filter(|(_, begins)| *begins).map(|(s, _)| s.at.0).collect();
         assert_eq!(begins, [0, 240_000], "another instance is no gap");
@@ -206,7 +205,7 @@ mod tests {
             run(1, 0, (0..180).map(|n| sample(n, if n == 77 { 900 } else { 100 }))),
             run(2, 0, [sample(180, 5)]),
         ];
-        let peaks = peaks(&runs, Duration::from_secs(60));
+        let peaks = keep_peaks(&runs, Duration::from_secs(60));
         let seen: Vec<Vec<i64>> = peaks
             .iter()
             .map(|run| run.series.samples.iter().map(|s| s.at.0 / 1000).collect::<Vec<_>>())
@@ -215,52 +214,23 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_takes_the_place_of_one_that_is_too_old() {
+    fn a_chunk_replaces_one_that_is_too_old() {
         for tier in Tier::ALL {
-            let step = tier.chunk();
-            let places: Vec<_> = (0..1000u32).map(|n| tier.place(UnixMillis(0).plus(step * n)).1).collect();
-            let kept = usize::try_from(tier.kept().as_secs() / step.as_secs()).unwrap();
+            let step = tier.chunk_length();
+            let places: Vec<_> =
+                (0..1000u32).map(|n| tier.chunk_slot(UnixMillis(0).plus(step * n)).1).collect();
+            let kept = usize::try_from(tier.retention().as_secs() / step.as_secs()).unwrap();
             for n in kept..places.len() {
                 let newer = &places[n - kept..n];
                 assert!(!newer.contains(&places[n]), "{tier:?}: chunk {n} overwrites one that is still kept");
             }
-            assert_eq!(tier.place(UnixMillis(-1)).0.0, -i64::try_from(step.as_millis()).unwrap());
+            assert_eq!(tier.chunk_slot(UnixMillis(-1)).0.0, -i64::try_from(step.as_millis()).unwrap());
         }
-    }
-
-    #[test]
-    fn an_hour_at_one_second_costs_at_most_four_bytes_a_sample() {
-        // A busy heap: a slow drift, a wave, noise of a hundred pages, and some that each figure has for itself, from a
-        // generator of our own.
-        let mut state = 1u64;
-        let mut noise = |most: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % most
-        };
-        let samples: Vec<_> = (0..3600u64)
-            .map(|n| {
-                let base = 20_000 + n + (n % 194).abs_diff(97) * 10;
-                let mut sample = sample(n.cast_signed(), base + noise(100));
-                sample.at = UnixMillis(sample.at.0 + noise(3).cast_signed());
-                let Sample { heap_total, heap_resident, rss, working_set, .. } = &mut sample;
-                for figure in [heap_total, heap_resident, rss, working_set] {
-                    figure.0 += noise(8) * series::PAGE;
-                }
-                sample
-            })
-            .collect();
-        let told: Vec<_> =
-            samples.chunks(60).zip(0u64..).map(|(part, n)| run(1, n * 60, part.to_vec())).collect();
-        let blob = crate::store::pack_runs(&merge(told));
-        let bytes = blob.len() as f64 / 3600.0;
-        assert!(bytes <= 4.0, "{bytes} bytes a sample");
-        let back = crate::store::unpack_runs(&blob).unwrap();
-        assert_eq!(back, [run(1, 0, samples)], "and is read back as it was");
     }
 
     proptest! {
         #[test]
-        fn merging_loses_and_makes_up_nothing(
+        fn merging_keeps_every_sample(
             pieces in proptest::collection::vec((1u64..4, 0u64..300, 0u64..80), 0..20),
         ) {
             let runs: Vec<_> = pieces
@@ -274,7 +244,7 @@ mod tests {
                 };
                 runs.iter().flat_map(numbered).collect()
             };
-            prop_assert_eq!(all(&merge(runs.clone())), all(&runs));
+            prop_assert_eq!(all(&merge_runs(runs.clone())), all(&runs));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Uptime over a window, and how much of the window was watched at all.
+//! Uptime in a window, and how much of the window was observed.
 //!
-//! A percentage without its coverage is a claim about time nobody looked at, so the two are one value.
+//! A percentage without its coverage is a claim about unobserved time, so the two are one value.
 
 use std::time::Duration;
 
@@ -17,34 +17,33 @@ pub const WINDOWS: [(&str, Duration); 3] = [
     ("90d", Duration::from_secs(90 * 86_400)),
 ];
 
-/// Uptime over the window that ends at `now` (see [`Tally`]); `unobserved` and the time before the first segment count as
-/// not observed.
-pub fn over(
+/// Returns the uptime in the window that ends at `now` (see [`ObservedTime`]). The time before the first segment is unobserved.
+pub fn in_window(
     name: &str,
     window: Duration,
     segments: impl Iterator<Item = StateSegment>,
     now: UnixMillis,
 ) -> WindowUptime {
     let begin = now.minus(window);
-    let mut tally = Tally::default();
+    let mut observed = ObservedTime::default();
     for segment in segments {
-        tally.add(segment.state, segment.to.min(now).since(segment.from.max(begin)));
+        observed.add(segment.state, segment.to.min(now).since(segment.from.max(begin)));
     }
-    let coverage = tally.coverage(window.max(Duration::from_millis(1)));
-    WindowUptime { window: name.to_owned(), percent: tally.percent(), coverage }
+    let coverage = observed.coverage(window.max(Duration::from_millis(1)));
+    WindowUptime { window: name.to_owned(), percent: observed.percent(), coverage }
 }
 
-/// Observed time, by what it counts as: up and degraded are served time; down and waking are not; announced maintenance
-/// was observed but counts on neither side.
+/// Observed time by how it counts: up and degraded are served time, down and waking are not, and maintenance counts as observed
+/// only.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub struct ObservedTime {
     served: Duration,
     failed: Duration,
     excused: Duration,
 }
 
-impl Tally {
-    /// Takes in `span` in `state`.
+impl ObservedTime {
+    /// Adds time in a state.
     pub fn add(&mut self, state: State, span: Duration) {
         match state {
             State::Up | State::Degraded => self.served += span,
@@ -54,20 +53,20 @@ impl Tally {
         }
     }
 
-    /// Share of the judged time that was served, in percent; `None` where nothing was judged.
+    /// The share of served and failed time that was served, in percent; `None` if there is neither.
     pub fn percent(self) -> Option<f64> {
         let judged = self.served + self.failed;
         (!judged.is_zero()).then(|| 100.0 * self.served.as_secs_f64() / judged.as_secs_f64())
     }
 
-    /// Share of `window`, which is not empty, that was observed, in percent.
+    /// The share of `window`, which is not empty, that was observed, in percent.
     pub fn coverage(self, window: Duration) -> f64 {
         100.0 * (self.served + self.failed + self.excused).as_secs_f64() / window.as_secs_f64()
     }
 }
 
-/// The time that was observed in a window.
-pub fn observed(uptime: &WindowUptime, window: Duration) -> Duration {
+/// Returns the time that was observed in a window.
+pub fn observed_time(uptime: &WindowUptime, window: Duration) -> Duration {
     window.mul_f64((uptime.coverage / 100.0).clamp(0.0, 1.0))
 }
 
@@ -84,14 +83,14 @@ mod tests {
     #[test]
     fn nothing_observed_is_no_percentage() {
         let day = Duration::from_secs(86_400);
-        let uptime = over("24h", day, [].into_iter(), UnixMillis(0));
+        let uptime = in_window("24h", day, [].into_iter(), UnixMillis(0));
         assert_eq!((uptime.percent, uptime.coverage), (None, 0.0));
         let blind = [segment(0, 1000, State::Unobserved)];
-        assert_eq!(over("24h", day, blind.into_iter(), UnixMillis(1_000_000)).percent, None);
+        assert_eq!(in_window("24h", day, blind.into_iter(), UnixMillis(1_000_000)).percent, None);
     }
 
     #[test]
-    fn only_observed_time_is_judged() {
+    fn only_observed_time_counts() {
         let segments = [
             segment(0, 50, State::Up),
             segment(50, 60, State::Down),
@@ -100,10 +99,10 @@ mod tests {
             segment(90, 100, State::Maintenance),
         ];
         let now = UnixMillis(100_000);
-        let all = over("w", Duration::from_secs(200), segments.into_iter(), now);
+        let all = in_window("w", Duration::from_secs(200), segments.into_iter(), now);
         assert_eq!(all.percent, Some(100.0 * 60.0 / 70.0));
-        assert!((all.coverage - 40.0).abs() < 1e-9, "80 of 200 s were looked at");
-        let late = over("w", Duration::from_secs(45), segments.into_iter(), now);
+        assert!((all.coverage - 40.0).abs() < 1e-9, "80 of 200 s were observed");
+        let late = in_window("w", Duration::from_secs(45), segments.into_iter(), now);
         assert_eq!(late.percent, Some(100.0 * 10.0 / 15.0), "5 s of down are inside, 10 s of degraded");
     }
 
@@ -127,7 +126,7 @@ mod tests {
 
             let window = u64::try_from(window).unwrap();
             let uptime =
-                over("w", Duration::from_secs(window), segments.into_iter(), UnixMillis(clock * 1000));
+                in_window("w", Duration::from_secs(window), segments.into_iter(), UnixMillis(clock * 1000));
             prop_assert!((uptime.coverage - 100.0 * looked / window as f64).abs() < 1e-6);
             match uptime.percent {
                 None => prop_assert!(judged < 0.5),

@@ -1,17 +1,17 @@
-//! Verdicts as three numbers, as a tick's blob stores them.
+//! Encodes verdicts as three numbers, as a tick's packed row stores them.
 
 use crate::domain::check::verdict::Verdict;
 use crate::domain::{Failure, ProbeSkipped};
 
-/// Kind, reason and the reason's number.
-pub type Code = (u8, u8, u64);
+/// The kind, the reason, and the reason's number.
+pub type VerdictCode = (u8, u8, u64);
 
-/// Kind, reason and the reason's number. Numbers on disk are never given to another reason.
-pub fn to_code(verdict: Verdict) -> Code {
+/// Encodes a verdict. A number that was stored is never given to another reason.
+pub fn encode_verdict(verdict: Verdict) -> VerdictCode {
     match verdict {
         Verdict::Up => (0, 0, 0),
-        Verdict::Degraded(failure) => with_kind(1, failure),
-        Verdict::Failed(failure) => with_kind(2, failure),
+        Verdict::Degraded(failure) => encode_failure(1, failure),
+        Verdict::Failed(failure) => encode_failure(2, failure),
         Verdict::Skipped(ProbeSkipped::Budget) => (3, 0, 0),
         Verdict::Skipped(ProbeSkipped::Platform) => (3, 1, 0),
         Verdict::Skipped(ProbeSkipped::Secret) => (3, 2, 0),
@@ -20,7 +20,7 @@ pub fn to_code(verdict: Verdict) -> Code {
     }
 }
 
-fn with_kind(kind: u8, failure: Failure) -> Code {
+fn encode_failure(kind: u8, failure: Failure) -> VerdictCode {
     let (reason, number) = match failure {
         Failure::Dns => (0, 0),
         Failure::Refused => (1, 0),
@@ -53,12 +53,12 @@ fn with_kind(kind: u8, failure: Failure) -> Code {
     (kind, reason, number)
 }
 
-/// The verdict of these numbers; `None` where no version wrote them.
-pub fn from_code((kind, reason, number): Code) -> Option<Verdict> {
+/// Decodes a verdict; `None` if no version writes these numbers.
+pub fn decode_verdict((kind, reason, number): VerdictCode) -> Option<Verdict> {
     Some(match kind {
         0 => Verdict::Up,
-        1 => Verdict::Degraded(failure_from_code(reason, number)?),
-        2 => Verdict::Failed(failure_from_code(reason, number)?),
+        1 => Verdict::Degraded(decode_failure(reason, number)?),
+        2 => Verdict::Failed(decode_failure(reason, number)?),
         3 if reason == 0 => Verdict::Skipped(ProbeSkipped::Budget),
         3 if reason == 1 => Verdict::Skipped(ProbeSkipped::Platform),
         3 if reason == 2 => Verdict::Skipped(ProbeSkipped::Secret),
@@ -68,8 +68,8 @@ pub fn from_code((kind, reason, number): Code) -> Option<Verdict> {
     })
 }
 
-/// The failure of these numbers; `None` where no version wrote them.
-pub(crate) fn failure_from_code(reason: u8, number: u64) -> Option<Failure> {
+/// Decodes a failure; `None` if no version writes these numbers.
+pub(crate) fn decode_failure(reason: u8, number: u64) -> Option<Failure> {
     Some(match reason {
         0 => Failure::Dns,
         1 => Failure::Refused,
@@ -111,16 +111,16 @@ mod tests {
     proptest! {
         #[test]
         fn every_verdict_comes_back(kind in 0_u8..4, reason in 0_u8..27, number in 0_u64..70_000) {
-            if let Some(verdict) = from_code((kind, reason, number)) {
-                prop_assert_eq!(from_code(to_code(verdict)), Some(verdict));
+            if let Some(verdict) = decode_verdict((kind, reason, number)) {
+                prop_assert_eq!(decode_verdict(encode_verdict(verdict)), Some(verdict));
             }
         }
     }
 
     #[test]
-    fn what_nobody_wrote_is_nothing() {
+    fn unknown_numbers_are_no_verdict() {
         for code in [(4, 0, 0), (3, 5, 0), (2, 27, 0)] {
-            assert_eq!(from_code(code), None, "{code:?}");
+            assert_eq!(decode_verdict(code), None, "{code:?}");
         }
     }
 }

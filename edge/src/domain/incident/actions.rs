@@ -7,7 +7,7 @@ use heapbeat_shared::{Statement, UnixMillis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::incident::Incident;
+use crate::domain::incident::{Incident, ManualResolution};
 
 /// The longest note, in bytes.
 const MAX_NOTE: usize = 280;
@@ -15,7 +15,7 @@ const MAX_NOTE: usize = 280;
 /// The most characters of an invalid note in its error.
 const MAX_SHOWN: usize = 60;
 
-/// Changes of an incident.
+/// The changes that somebody on call makes to an incident.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "an object")]
 #[schemars(extend("minProperties" = 1))]
@@ -29,9 +29,9 @@ pub struct IncidentUpdate {
         )
     )]
     pub note: Option<Note>,
-    /// Somebody works on it; reminders stop.
+    /// Whether the incident is acknowledged, which stops reminders.
     pub acknowledge: bool,
-    /// The incident is over.
+    /// Whether the incident is resolved.
     pub resolve: bool,
 }
 
@@ -63,23 +63,28 @@ impl From<Note> for String {
     }
 }
 
+/// An incident that is closed cannot be acknowledged or resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The incident is resolved already; only notes can be added.")]
+pub struct IncidentClosedError;
+
 impl IncidentUpdate {
-    /// Applies the changes at `at`. The error says why they cannot be made.
-    pub fn apply(&self, incident: &mut Incident, at: UnixMillis) -> Result<(), &'static str> {
+    /// Applies the changes to `incident` at `at`.
+    pub fn apply(&self, incident: &mut Incident, at: UnixMillis) -> Result<(), IncidentClosedError> {
         if (self.acknowledge || self.resolve) && incident.closed.is_some() {
-            return Err("The incident is resolved already; only notes can be added.");
+            return Err(IncidentClosedError);
         }
         if let Some(note) = &self.note {
-            incident.note(at, Statement::note(&note.0));
+            incident.add_timeline_entry(at, Statement::note(&note.0));
         }
-        if self.acknowledge && !incident.notice.acknowledged {
-            incident.notice.acknowledged = true;
-            incident.note(at, Statement::acknowledged());
+        if self.acknowledge && !incident.acknowledged {
+            incident.acknowledged = true;
+            incident.add_timeline_entry(at, Statement::acknowledged());
         }
         if self.resolve {
             incident.closed = Some(at);
-            incident.resolved = Some(true);
-            incident.note(at, Statement::resolved());
+            incident.resolution = Some(ManualResolution::ProblemPersists);
+            incident.add_timeline_entry(at, Statement::resolved());
         }
         Ok(())
     }
@@ -87,90 +92,94 @@ impl IncidentUpdate {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::Config;
     use crate::domain::Failure;
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
+    use crate::domain::engine::tests::notified_occasions;
     use crate::domain::engine::{Engine, Tick};
-    use crate::domain::incident::Occasion;
-    use crate::notify::Channels;
+    use crate::domain::incident::notification::Occasion;
 
-    /// One letter a minute: `u`p, `d`own, `g`: degraded; `A` acknowledges and `R` resolves what is open, between two ticks.
-    /// Gives the occasions, and how many incidents there were.
+    fn probe(at: UnixMillis, result: Result<u64, Failure>) -> ProbeResult {
+        let response = |ms| ProbeResponse {
+            status: 200,
+            latency: Duration::from_millis(ms),
+            body: ResponseBody::Unread,
+            report: None,
+        };
+        let result = result.map(response).map_err(Into::into);
+        ProbeResult { monitor: "a".parse().unwrap(), received: at, result }
+    }
+
+    /// Runs a timeline, one letter a minute: `u`p, `d`own, `g`: degraded; `A` acknowledges and `R` resolves the open incident
+    /// between two ticks. Returns what is notified, and the number of incidents.
     fn run(minutes: &str) -> (Vec<Occasion>, usize) {
         let entry =
             r#"[{"id":"a","kind":"http","url":"https://a.example","degraded":["[RESPONSE_TIME] < 100"]}]"#;
         let config = Config::parse(Some(entry), false);
-        let channels =
-            Channels::parse(Some(r#"[{"id":"ops","kind":"slack","secret":"S","reminder":"5m"}]"#), false);
-        let (mut board, mut told, mut opened) = (Engine::default(), Vec::new(), Vec::new());
+        let (mut engine, mut notified, mut opened) = (Engine::default(), Vec::new(), Vec::new());
         let mut minute = 0;
         for letter in minutes.chars() {
             let at = UnixMillis(minute * 60_000);
             if letter.is_uppercase() {
-                let mut incident = board.incident(&"a".parse().unwrap()).unwrap().clone();
-                let orders =
+                let mut incident = engine.latest_incident(&"a".parse().unwrap()).unwrap().clone();
+                let update =
                     IncidentUpdate { acknowledge: letter == 'A', resolve: letter == 'R', note: None };
-                orders.apply(&mut incident, at).unwrap();
-                board.amend_incident(incident);
+                update.apply(&mut incident, at).unwrap();
+                engine.replace_incident(incident);
                 continue;
             }
             minute += 1;
-            let latency = std::time::Duration::from_millis(if letter == 'g' { 500 } else { 5 });
-            let answer = ProbeResponse { status: 200, latency, body: ResponseBody::Unread, report: None };
-            let result = if letter == 'd' { Err(Failure::Refused.into()) } else { Ok(answer) };
-            let probes = [ProbeResult { monitor: "a".parse().unwrap(), heard: at, result }];
-            let mut commit = board.take(&config, Tick { at, came: at }, &probes);
-            board.tell(&config, (&channels, &[]), None, &mut commit);
-            told.extend(commit.alerts.iter().map(|(_, message)| message.occasion));
+            let result = match letter {
+                'd' => Err(Failure::Refused),
+                'g' => Ok(500),
+                _ => Ok(5),
+            };
+            let mut commit = engine.apply_tick(&config, Tick { at, came: at }, &[probe(at, result)]);
+            let reminder_interval = Some(Duration::from_secs(300));
+            notified.extend(notified_occasions(&mut engine, &config, reminder_interval, &mut commit));
             for incident in commit.incidents {
                 if !opened.contains(&incident.opened) {
                     opened.push(incident.opened);
                 }
             }
         }
-        (told, opened.len())
+        (notified, opened.len())
     }
 
     #[test]
-    fn timelines() {
+    fn a_resolved_incident_stays_closed_until_the_problem_gets_worse_or_returns() {
         use Occasion::{Opened, Recovered, Reminder, Worse};
         let cases = [
             ("a reminder after five minutes", "udddddd", vec![Opened, Reminder], 1),
-            ("none where somebody has it in hand", "udAddddd", vec![Opened], 1),
+            ("no reminder once it is acknowledged", "udAddddd", vec![Opened], 1),
             ("resolved, and it goes on", "uddRddddddd", vec![Opened, Recovered], 1),
-            ("resolved, and it was well, and is down again", "uddRdduud", vec![Opened, Recovered, Opened], 1),
+            ("resolved, up, and down again", "uddRdduud", vec![Opened, Recovered, Opened], 1),
             ("resolved, and it becomes worse", "uggRggd", vec![Opened, Recovered, Opened], 1),
-            ("worse without a hand in it", "uggd", vec![Opened, Worse], 1),
+            ("worse, without an action", "uggd", vec![Opened, Worse], 1),
         ];
-        for (name, minutes, told, incidents) in cases {
-            assert_eq!(run(minutes), (told, incidents), "{name}");
+        for (name, minutes, notified, incidents) in cases {
+            assert_eq!(run(minutes), (notified, incidents), "{name}");
         }
     }
 
     #[test]
-    fn what_is_over_takes_notes_only() {
+    fn only_notes_can_be_added_to_a_closed_incident() {
         let config = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
-        let mut board = Engine::default();
-        for (minute, up) in [(0, false), (1, true)] {
+        let mut engine = Engine::default();
+        for (minute, result) in [(0, Err(Failure::Refused)), (1, Ok(0))] {
             let at = UnixMillis(minute * 60_000);
-            let answer = ProbeResponse {
-                status: 200,
-                latency: std::time::Duration::ZERO,
-                body: ResponseBody::Unread,
-                report: None,
-            };
-            let result = if up { Ok(answer) } else { Err(Failure::Refused.into()) };
-            let probes = [ProbeResult { monitor: "a".parse().unwrap(), heard: at, result }];
-            let _ = board.take(&config, Tick { at, came: at }, &probes);
+            let _ = engine.apply_tick(&config, Tick { at, came: at }, &[probe(at, result)]);
         }
-        let mut incident = board.incident(&"a".parse().unwrap()).unwrap().clone();
+        let mut incident = engine.latest_incident(&"a".parse().unwrap()).unwrap().clone();
         let at = UnixMillis(120_000);
         let note = |text: &str| Some(Note::try_from(text.to_owned()).unwrap());
         let resolve = IncidentUpdate { resolve: true, ..IncidentUpdate::default() };
         let acknowledge = IncidentUpdate { acknowledge: true, note: note("x"), ..IncidentUpdate::default() };
         for update in [resolve, acknowledge] {
-            assert!(update.apply(&mut incident, at).is_err(), "{update:?}");
+            assert_eq!(update.apply(&mut incident, at), Err(IncidentClosedError), "{update:?}");
         }
         let comment = IncidentUpdate { note: note("it was the disk"), ..IncidentUpdate::default() };
         comment.apply(&mut incident, at).unwrap();

@@ -1,7 +1,7 @@
-//! Why an incident is, from the kind of failure, the ladder and how an instance ended.
+//! The cause of an incident, from the kind of failure, the memory pressure, and how an instance ended.
 //!
-//! Causes are ordered by how much they explain: that memory ran full explains why connections are refused, and a kill
-//! by the kernel explains both. An incident keeps the one that explains most.
+//! Causes are ordered by how specific they are: memory that runs full explains why connections are refused, and a kill by the
+//! kernel explains both. An incident keeps the most specific one.
 
 use heapbeat_shared::Statement;
 use heapbeat_shared::event::EventKind;
@@ -12,13 +12,13 @@ use crate::domain::Failure;
 use crate::domain::instant;
 use crate::domain::report::last_report::LastReport;
 
-/// Why; a later one explains more.
+/// The cause of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Cause {
-    /// Nobody knows.
+    /// The cause is not known.
     #[n(0)]
     Unknown,
-    /// A probe failed like this; why it does is not known.
+    /// Probes fail like this; the reason is not known.
     #[n(1)]
     Failing(#[n(0)] Failure),
     /// Memory grows towards its limit.
@@ -29,46 +29,46 @@ pub enum Cause {
     Memory,
     /// The instance ended like this.
     #[n(4)]
-    Ended(#[n(0)] ExitKind),
-    /// Memory ran full, and the instance was killed for it or ended in want of it.
+    Exit(#[n(0)] ExitKind),
+    /// Memory ran full, and the instance was killed by the kernel or crashed.
     #[n(5)]
     OutOfMemory,
 }
 
 impl Cause {
-    /// The one of the two that explains more; of two of a kind the first.
+    /// Returns the more specific of the two; of two that are equally specific the first.
     #[must_use]
-    pub fn or_worse(self, other: Cause) -> Cause {
-        if other.explains() > self.explains() { other } else { self }
+    pub fn or_more_specific(self, other: Cause) -> Cause {
+        if other.specificity() > self.specificity() { other } else { self }
     }
 
-    const fn explains(self) -> u8 {
+    const fn specificity(self) -> u8 {
         match self {
             Cause::Unknown => 0,
             Cause::Failing(_) => 1,
-            Cause::Leak | Cause::Ended(ExitKind::Unknown) => 2,
+            Cause::Leak | Cause::Exit(ExitKind::Unknown) => 2,
             Cause::Memory => 3,
-            Cause::Ended(_) => 4,
+            Cause::Exit(_) => 4,
             Cause::OutOfMemory => 5,
         }
     }
 
-    /// The cause that an ending is; `pressed`: memory was known to be short before.
-    pub fn of_ending(kind: ExitKind, pressed: bool) -> Cause {
+    /// Returns the cause that an exit stands for. `short_of_memory`: memory was known to be close to its limit before.
+    pub fn from_exit(kind: ExitKind, short_of_memory: bool) -> Cause {
         match kind {
             ExitKind::OomKill => Cause::OutOfMemory,
-            ExitKind::Unknown | ExitKind::Crash if pressed => Cause::OutOfMemory,
-            kind => Cause::Ended(kind),
+            ExitKind::Unknown | ExitKind::Crash if short_of_memory => Cause::OutOfMemory,
+            kind => Cause::Exit(kind),
         }
     }
 
-    /// Whether it is about memory.
+    /// Whether the cause is about memory.
     pub const fn is_memory(self) -> bool {
         matches!(self, Cause::Leak | Cause::Memory | Cause::OutOfMemory)
     }
 
-    /// Whether all that is known is how probes failed.
-    pub const fn is_outside(self) -> bool {
+    /// Whether nothing is known but how probes fail.
+    pub const fn is_probe_failure(self) -> bool {
         matches!(self, Cause::Unknown | Cause::Failing(_))
     }
 
@@ -77,7 +77,7 @@ impl Cause {
         match self {
             Cause::Unknown => Statement::cause_unknown(),
             Cause::Failing(failure) => failure.statement(),
-            Cause::Ended(kind) => kind.statement(),
+            Cause::Exit(kind) => kind.statement(),
             Cause::Leak => Statement::memory_growing(),
             Cause::Memory => Statement::memory_high(),
             Cause::OutOfMemory => Statement::out_of_memory(),
@@ -101,9 +101,9 @@ pub fn event_statement(event: &EventKind) -> Statement {
     }
 }
 
-/// When memory is expected to reach its limit.
-pub fn forecast_statement(told: &LastReport) -> Option<Statement> {
-    let time = told.forecast.time_to_limit?;
-    let clock = |wait| format!("{} UTC", instant::clock_by(told.at.plus(wait), told.at));
-    Some(Statement::limit_forecast(told.forecast.limit, &clock(time.earliest), &clock(time.latest)))
+/// The instant at which memory is forecast to reach its limit, as a statement; `None` without a forecast.
+pub fn forecast_statement(report: &LastReport) -> Option<Statement> {
+    let time = report.forecast.time_to_limit?;
+    let clock = |wait| format!("{} UTC", instant::clock_on_day(report.at.plus(wait), report.at));
+    Some(Statement::limit_forecast(report.forecast.limit, &clock(time.earliest), &clock(time.latest)))
 }

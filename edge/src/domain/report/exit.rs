@@ -1,7 +1,7 @@
-//! How an instance ended, as far as the edge can tell from both sides of the restart.
+//! How an instance ended, as far as the edge can tell from the reports before and after the restart.
 //!
-//! The server's own flight recorder knows better where it survived; this is for where it did not, or said nothing.
-//! What the evidence does not decide is `unknown`: a cause that is guessed sends somebody to the wrong place at night.
+//! The server's own flight recorder knows better if it survived; this is for when it did not, or does not say. Where the evidence
+//! does not decide, the exit is `unknown`: a guessed cause sends somebody to the wrong place at night.
 
 use heapbeat_shared::Pressure;
 use heapbeat_shared::event::EventKind;
@@ -9,15 +9,15 @@ use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
 
 use crate::domain::report::last_report::LastReport;
 
-/// Share of the limit, in percent, from which on a process that vanished was probably killed for it: the kernel kills
-/// between two samples, so the last one stands below the limit.
-const NEAR_PERCENT: u64 = 90;
+/// The share of the limit, in percent, above which a process that vanished was probably killed by the kernel. The kernel kills
+/// between two samples, so the last one is below the limit.
+const NEAR_LIMIT_PERCENT: u64 = 90;
 
-/// How the instance of `last` ended, now that `next` has answered in its place.
-pub fn infer(last: &LastReport, next: &LastReport) -> Exit {
+/// Infers how the instance of `last` ended from the report of its successor.
+pub fn infer_exit(last: &LastReport, next: &LastReport) -> Exit {
     let deployed = last.version != next.version;
     let mut evidence = Vec::new();
-    let (kind, sure, at) = match &last.leaving {
+    let (kind, sure, at) = match &last.shutdown_event {
         Some(event) => {
             let (kind, piece) = match &event.kind {
                 EventKind::Stop { by } if deployed => (ExitKind::Deploy, Evidence::StopAnnounced(by.clone())),
@@ -28,22 +28,22 @@ pub fn infer(last: &LastReport, next: &LastReport) -> Exit {
             evidence.push(piece);
             (kind, true, event.at)
         }
-        None if near(last) => (ExitKind::OomKill, false, last.latest.at),
+        None if is_near_limit(last) => (ExitKind::OomKill, false, last.latest.at),
         None if deployed => (ExitKind::Deploy, false, last.latest.at),
         None => (ExitKind::Unknown, false, last.latest.at),
     };
     if deployed {
         evidence.push(Evidence::VersionChanged { from: last.version.clone(), to: next.version.clone() });
     }
-    let seen = last.latest != heapbeat_shared::Sample::default();
-    if seen {
+    let has_sample = last.latest != heapbeat_shared::Sample::default();
+    if has_sample {
         evidence.push(Evidence::LastSample {
             memory: last.latest.working_set,
             limit: last.limit,
             pressure: last.pressure,
         });
     }
-    if last.leaving.is_none() {
+    if last.shutdown_event.is_none() {
         evidence.push(Evidence::NoStopAnnounced);
     }
     Exit {
@@ -54,14 +54,16 @@ pub fn infer(last: &LastReport, next: &LastReport) -> Exit {
         instance: Some(last.instance),
         version: last.version.clone(),
         started: Some(last.started),
-        last: seen.then_some(last.latest),
+        last: has_sample.then_some(last.latest),
         pressure: Some(last.pressure),
         ..Exit::default()
     }
 }
 
-fn near(last: &LastReport) -> bool {
-    let full = last.latest.working_set.0.saturating_mul(100) >= last.limit.0.saturating_mul(NEAR_PERCENT);
+/// Whether memory was close to its limit in the last report.
+fn is_near_limit(last: &LastReport) -> bool {
+    let full =
+        last.latest.working_set.0.saturating_mul(100) >= last.limit.0.saturating_mul(NEAR_LIMIT_PERCENT);
     last.limit.0 > 0 && (full || last.pressure >= Pressure::Recycle)
 }
 
@@ -75,22 +77,22 @@ mod tests {
     use super::*;
     use crate::domain::report::last_report::tests::{report, signed};
 
-    fn told(instance: u64, minute: i64) -> LastReport {
+    fn last_report(instance: u64, minute: i64) -> LastReport {
         let at = UnixMillis(minute * 60_000);
-        LastReport::hear(None, &signed(&report(instance, at, 0, 10)), at).0
+        LastReport::from_report(None, &signed(&report(instance, at, 0, 10)), at).0
     }
 
     #[test]
-    fn what_the_two_sides_of_a_restart_tell() {
+    fn an_exit_is_inferred_from_the_reports_before_and_after() {
         use ExitKind::{Deploy, OomKill, Recycle, Stop, Unknown};
         let stop = || Some(EventKind::Stop { by: "SIGTERM".into() });
         let recycle = || Some(EventKind::Recycle { reason: "960 MB of 1024".into() });
         let cases = [
-            ("asked to", stop(), "v1", 100, Pressure::Calm, (Stop, true)),
-            ("asked to, and another version", stop(), "v2", 100, Pressure::Calm, (Deploy, true)),
+            ("requested", stop(), "v1", 100, Pressure::Calm, (Stop, true)),
+            ("requested, and another version", stop(), "v2", 100, Pressure::Calm, (Deploy, true)),
             ("the guard's own", recycle(), "v1", 480, Pressure::Recycle, (Recycle, true)),
             ("the guard gave up", Some(EventKind::Leave), "v1", 500, Pressure::Shed, (Recycle, true)),
-            ("near its limit, without a word", None, "v1", 470, Pressure::Purge, (OomKill, false)),
+            ("near its limit, unannounced", None, "v1", 470, Pressure::Purge, (OomKill, false)),
             (
                 "near its limit, and another version: still",
                 None,
@@ -99,18 +101,18 @@ mod tests {
                 Pressure::Purge,
                 (OomKill, false),
             ),
-            ("another version, without a word", None, "v2", 100, Pressure::Calm, (Deploy, false)),
-            ("without a word", None, "v1", 100, Pressure::Calm, (Unknown, false)),
+            ("another version, unannounced", None, "v2", 100, Pressure::Calm, (Deploy, false)),
+            ("unannounced", None, "v1", 100, Pressure::Calm, (Unknown, false)),
         ];
-        for (name, leaving, version, mb, pressure, expected) in cases {
-            let mut last = LastReport { version: "v1".into(), pressure, ..told(1, 10) };
+        for (name, shutdown_event, version, mb, pressure, expected) in cases {
+            let mut last = LastReport { version: "v1".into(), pressure, ..last_report(1, 10) };
             last.latest.working_set = Bytes::from_mb(mb);
-            last.leaving = leaving.map(|kind| Event { at: UnixMillis(1), kind });
-            let next = LastReport { version: version.into(), instance: InstanceId(2), ..told(2, 11) };
-            let ending = infer(&last, &next);
-            assert_eq!((ending.kind, ending.sure), expected, "{name}");
-            assert!(!ending.evidence.is_empty(), "{name}");
-            assert!(ending.at <= next.at.minus(Duration::from_secs(60)), "{name}");
+            last.shutdown_event = shutdown_event.map(|kind| Event { at: UnixMillis(1), kind });
+            let next = LastReport { version: version.into(), instance: InstanceId(2), ..last_report(2, 11) };
+            let exit = infer_exit(&last, &next);
+            assert_eq!((exit.kind, exit.sure), expected, "{name}");
+            assert!(!exit.evidence.is_empty(), "{name}");
+            assert!(exit.at <= next.at.minus(Duration::from_secs(60)), "{name}");
         }
     }
 }

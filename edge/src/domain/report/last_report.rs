@@ -1,8 +1,8 @@
-//! What a heapbeat server told in its last signed report, and what is new in the next one.
+//! The last signed report of a heapbeat server, and what is new in the next one.
 //!
-//! Continuity is proven, not assumed: a sample belongs to an instance and has a number in it, so what is missing
-//! between two reports is known to be missing, what comes twice is dropped, and another instance is a restart even
-//! though both probes found everything in order.
+//! Continuity is proven, not assumed. A sample belongs to an instance and has a sequence number, so samples that are missing
+//! between two reports are known to be missing, and duplicates are dropped. Another instance means a restart, even if both probes
+//! found everything in order.
 
 use std::time::Duration;
 
@@ -16,166 +16,174 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::history::ledger::StateSegment;
 use crate::domain::report::exit;
-use crate::domain::report::restart_gap::{InstanceLifetime, away};
+use crate::domain::report::restart_gap::{PreviousInstance, find_gaps};
 use crate::domain::report::verification::VerifiedReport;
 
-/// How far the server's clock may be from the tick's before its times are moved. A signed answer proves that the two
-/// clocks are within a minute; a cron may come late by some minutes more. Beyond that the tick's clock is a test's.
-const CLOCKS_APART: Duration = Duration::from_secs(15 * 60);
+/// How far the server's clock may be from the tick's before its times are shifted. A signed response proves that the server's clock
+/// and the edge's are within a minute; a cron may come some minutes late. Beyond that the tick's clock is that of a test.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(15 * 60);
 
-/// Longest version that is kept, in bytes: a commit has 40.
-const LONGEST_VERSION: usize = 64;
+/// The maximum length of a version that is kept, in bytes; a commit has 40.
+const MAX_VERSION: usize = 64;
 
-/// The last report, as far as it is worth keeping. All instants are the tick's clock.
+/// The part of the last report that is kept. All instants are of the tick's clock.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct LastReport {
-    /// The tick that heard it.
+    /// The instant of the tick that received it.
     #[n(0)]
     pub at: UnixMillis,
-    /// Who answered.
+    /// The instance.
     #[n(1)]
     pub instance: InstanceId,
-    /// Which build.
+    /// The version of the build.
     #[n(2)]
     pub version: String,
     /// When the instance started.
     #[n(3)]
     pub started: UnixMillis,
-    /// What was added to the server's clock to give the tick's, in milliseconds; nearly always 0.
+    /// What is added to the server's clock to give the tick's, in milliseconds; nearly always 0.
     #[n(4)]
-    pub shift: i64,
-    /// The last sample that we hold.
+    pub clock_shift: i64,
+    /// The last sample that the edge has.
     #[n(5)]
     pub cursor: Option<Cursor>,
     /// The memory limit in force.
     #[n(6)]
     pub limit: Bytes,
-    /// Where the ladder stands.
+    /// The memory pressure.
     #[n(7)]
     pub pressure: Pressure,
-    /// Since when.
+    /// Since when this pressure holds.
     #[n(8)]
     pub pressure_since: UnixMillis,
-    /// Whether it leaks.
+    /// The leak verdict and forecast.
     #[n(9)]
     pub forecast: Assessment,
-    /// The last reading.
+    /// The last sample.
     #[n(10)]
     pub latest: Sample,
-    /// The newest event that was seen.
+    /// The instant of the newest known event.
     #[n(11)]
-    pub seen: UnixMillis,
-    /// The last event that says that this instance is about to end.
+    pub newest_event: UnixMillis,
+    /// The last event that announces the end of this instance.
     #[n(12)]
-    pub leaving: Option<Event>,
-    /// The route that explains why memory grows, where one does: `POST /upload, 24 MB/h`.
+    pub shutdown_event: Option<Event>,
+    /// The route that explains most of the growth of memory, if one does: `POST /upload, 24 MB/h`.
     #[n(13)]
-    pub grows: Option<String>,
+    pub top_route: Option<String>,
 }
 
-/// Consecutive samples of one instance; times are the tick's clock.
+/// Consecutive samples of one instance. All instants are of the tick's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleRun {
-    /// Whose.
+    /// The instance.
     pub instance: InstanceId,
-    /// The samples and the number of the first.
+    /// The samples, and the sequence number of the first.
     pub series: Series,
 }
 
-/// What is new in a report.
+/// What is new in a report. All instants are of the tick's clock.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReportDelta {
-    /// Samples that we did not hold, oldest first: those that the instance before did not live to tell, then this one's.
+    /// New samples, oldest first: those that the previous instance could not report any more, then those of this one.
     pub runs: Vec<SampleRun>,
-    /// Samples that are missing right before them, in the same instance.
+    /// The number of samples that are missing before them.
     pub missing: u64,
-    /// Events that we did not know, oldest first; times are the tick's clock.
+    /// New events, oldest first.
     pub events: Vec<Event>,
-    /// How the instance before ended, where this report is another's than the last.
-    pub ending: Option<Exit>,
-    /// Time in which it was away, or may have been, as far as the two sides of a restart prove it.
-    pub away: Vec<StateSegment>,
+    /// How the previous instance ended, if this report is from another one.
+    pub exit: Option<Exit>,
+    /// Time between two instances that the reports prove to be down or unobserved.
+    pub gaps: Vec<StateSegment>,
 }
 
 impl LastReport {
-    /// Takes in a report heard by the tick at `at`. `before`: the last one.
-    pub fn hear(
+    /// Converts a report that the tick at `at` received, and compares it with the report `before` it.
+    pub fn from_report(
         before: Option<&LastReport>,
-        signed: &VerifiedReport,
+        verified: &VerifiedReport,
         at: UnixMillis,
     ) -> (LastReport, ReportDelta) {
-        let report = &signed.report;
-        let shift = shift(before.map_or(0, |told| told.shift), report.now, at);
-        let move_clock = |instant| moved(instant, shift);
-        let same = before.filter(|told| told.instance == report.instance);
-        let ended = before.filter(|told| told.instance != report.instance);
-        let mut news = ReportDelta::default();
+        let report = &verified.report;
+        let clock_shift = clock_shift(before.map_or(0, |last| last.clock_shift), report.now, at);
+        let to_tick_clock = |instant| shifted(instant, clock_shift);
+        let same = before.filter(|last| last.instance == report.instance);
+        let ended = before.filter(|last| last.instance != report.instance);
+        let mut delta = ReportDelta::default();
         if let (Some(last), Some(left)) = (ended, &report.last_samples)
             && left.instance == last.instance
             && let Ok(series) = left.samples.series()
         {
-            news.add(last.cursor, last.instance, series, shift);
+            delta.add_samples(last.cursor, last.instance, series, clock_shift);
         }
-        news.add(same.and_then(|told| told.cursor), report.instance, signed.series.clone(), shift);
+        let cursor = same.and_then(|last| last.cursor);
+        delta.add_samples(cursor, report.instance, verified.series.clone(), clock_shift);
 
-        // In the server's own clock, which an event keeps whatever the tick's does.
-        let seen = before.map(|told| told.seen.0.saturating_sub(told.shift));
-        news.events = report
+        // By the server's own clock, so that an event is new once even if the shift changes.
+        let newest = before.map(|last| last.newest_event.0.saturating_sub(last.clock_shift));
+        delta.events = report
             .events
             .iter()
-            .filter(|event| seen.is_none_or(|seen| event.at.0 > seen))
-            .map(|event| Event { at: move_clock(event.at), kind: event.kind.clone() })
+            .filter(|event| newest.is_none_or(|newest| event.at.0 > newest))
+            .map(|event| Event { at: to_tick_clock(event.at), kind: event.kind.clone() })
             .collect();
-        let mut told = LastReport {
+        let mut last_report = LastReport {
             at,
             instance: report.instance,
-            version: report.version[..report.version.floor_char_boundary(LONGEST_VERSION)].to_owned(),
-            started: move_clock(report.started),
-            shift,
-            cursor: report.cursor().or(same.and_then(|told| told.cursor)),
+            version: report.version[..report.version.floor_char_boundary(MAX_VERSION)].to_owned(),
+            started: to_tick_clock(report.started),
+            clock_shift,
+            cursor: report.cursor().or(cursor),
             limit: report.limit.bytes,
             pressure: report.pressure.level,
-            pressure_since: move_clock(report.pressure.since),
+            pressure_since: to_tick_clock(report.pressure.since),
             forecast: report.forecast,
-            latest: Sample { at: move_clock(report.latest.at), ..report.latest },
-            seen: UnixMillis(0),
-            leaving: same.and_then(|told| told.leaving.clone()),
-            grows: describe_top_route(&report.routes),
+            latest: Sample { at: to_tick_clock(report.latest.at), ..report.latest },
+            newest_event: UnixMillis(0),
+            shutdown_event: same.and_then(|last| last.shutdown_event.clone()),
+            top_route: describe_top_route(&report.routes),
         };
-        let known = UnixMillis(seen.unwrap_or(i64::MIN / 2).saturating_add(shift));
-        told.seen = news.events.iter().map(|event| event.at).fold(known, UnixMillis::max);
-        if let Some(leaving) = news.events.iter().rev().find(|event| leaves(&event.kind)) {
-            told.leaving = Some(leaving.clone());
+        let known = UnixMillis(newest.unwrap_or(i64::MIN / 2).saturating_add(clock_shift));
+        last_report.newest_event = delta.events.iter().map(|event| event.at).fold(known, UnixMillis::max);
+        let mut events = delta.events.iter().rev();
+        if let Some(event) = events.find(|event| announces_shutdown(&event.kind)) {
+            last_report.shutdown_event = Some(event.clone());
         }
-        news.ending = ended.map(|last| match &report.previous_exit {
+        delta.exit = ended.map(|last| match &report.previous_exit {
             Some(previous) if previous.kind != ExitKind::Unknown => {
-                Exit { at: move_clock(previous.at), ..previous.clone() }
+                Exit { at: to_tick_clock(previous.at), ..previous.clone() }
             }
-            _ => exit::infer(last, &told),
+            _ => exit::infer_exit(last, &last_report),
         });
-        let previous = report.previous_exit.as_ref().map(|it| InstanceLifetime {
+        let previous = report.previous_exit.as_ref().map(|it| PreviousInstance {
             instance: it.instance,
-            started: it.started.map(move_clock),
-            ended: move_clock(it.at),
+            started: it.started.map(to_tick_clock),
+            ended: to_tick_clock(it.at),
         });
-        if let (Some(last), Some(ending)) = (ended, &news.ending) {
-            let left = news.runs.iter().filter(|run| run.instance == last.instance);
-            let left = left.filter_map(|run| run.series.samples.last()).map(|sample| sample.at);
-            let alive = left.fold(last.latest.at, UnixMillis::max);
-            news.away = away(last.instance, alive, previous, told.started, ending.kind.is_failure());
+        if let (Some(last), Some(exit)) = (ended, &delta.exit) {
+            let runs = delta.runs.iter().filter(|run| run.instance == last.instance);
+            let samples = runs.filter_map(|run| run.series.samples.last()).map(|sample| sample.at);
+            let last_alive = samples.fold(last.latest.at, UnixMillis::max);
+            let crashed = exit.kind.is_failure();
+            delta.gaps = find_gaps(last.instance, last_alive, previous, last_report.started, crashed);
         }
-        (told, news)
+        (last_report, delta)
     }
 }
 
 impl ReportDelta {
-    /// Adds those of an instance's samples that come after `cursor`, and counts what is missing before them. `shift`: what is
-    /// added to its clock.
-    fn add(&mut self, cursor: Option<Cursor>, instance: InstanceId, mut series: Series, shift: i64) {
+    /// Adds the samples of an instance that come after `cursor`, and counts those that are missing before them.
+    fn add_samples(
+        &mut self,
+        cursor: Option<Cursor>,
+        instance: InstanceId,
+        mut series: Series,
+        clock_shift: i64,
+    ) {
         let missing = cursor.map_or(0, |cursor| series.keep_after(cursor.sequence));
         self.missing = self.missing.saturating_add(missing);
         for sample in &mut series.samples {
-            sample.at = moved(sample.at, shift);
+            sample.at = shifted(sample.at, clock_shift);
         }
         if !series.samples.is_empty() {
             self.runs.push(SampleRun { instance, series });
@@ -183,20 +191,20 @@ impl ReportDelta {
     }
 }
 
-/// Whether an event says that its instance is about to end.
-fn leaves(kind: &EventKind) -> bool {
+/// Whether an event announces the end of its instance.
+fn announces_shutdown(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Stop { .. } | EventKind::Recycle { .. } | EventKind::Leave)
 }
 
-fn moved(instant: UnixMillis, shift: i64) -> UnixMillis {
-    UnixMillis(instant.0.saturating_add(shift))
+fn shifted(instant: UnixMillis, clock_shift: i64) -> UnixMillis {
+    UnixMillis(instant.0.saturating_add(clock_shift))
 }
 
-/// What has to be added to the server's clock: what it was, for as long as that is good enough.
-fn shift(before: i64, server: UnixMillis, tick: UnixMillis) -> i64 {
-    let apart = tick.0.saturating_sub(server.0);
-    let good = apart.saturating_sub(before).unsigned_abs();
-    if u128::from(good) <= CLOCKS_APART.as_millis() { before } else { apart }
+/// What has to be added to the server's clock to give the tick's. The shift `before` stays for as long as it is near enough.
+fn clock_shift(before: i64, server: UnixMillis, tick: UnixMillis) -> i64 {
+    let difference = tick.0.saturating_sub(server.0);
+    let error = difference.saturating_sub(before).unsigned_abs();
+    if u128::from(error) <= MAX_CLOCK_DIFFERENCE.as_millis() { before } else { difference }
 }
 
 #[cfg(test)]

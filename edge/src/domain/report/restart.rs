@@ -1,28 +1,27 @@
-//! Restarts that happened between two probes, although both probes found everything in order.
+//! Detects restarts between two probes that both found everything in order, by the uptime of an unsigned response.
 //!
-//! An answer tells for how long the process has been up. When the instant at which it must have started moves
-//! forward, or the uptime shrinks, it is another process. The instants compared are those of the answers by
-//! the edge's own clock, not the tick's: a tick that comes late must not look like a restart.
+//! If the instant at which the process must have started moves forward, or its uptime shrinks, it is another process. The instants
+//! are those of the responses by the edge's own clock, not the tick's: a tick that comes late must not look like a restart.
 //!
-//! A machine that was suspended can look the same, as its uptime may stand still meanwhile; only the instance
-//! id of a signed report tells the two apart.
+//! A machine that was suspended can look the same, as its uptime may stand still meanwhile; only the instance id of a signed
+//! report tells the two apart.
 
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
 
-/// How far the start may seem to move without a restart: uptime comes in whole seconds, answers take their
-/// time on the way, and the clocks of two data centres differ a little.
+/// How far the start may seem to move without a restart: uptime is in whole seconds, responses take time, and the clocks of two
+/// data centers differ a little.
 pub const TOLERANCE: Duration = Duration::from_secs(5);
 
-/// Restarts remembered for one monitor.
-pub const REMEMBERED: usize = 20;
+/// The maximum number of restarts that are kept of one monitor.
+pub const MAX_RESTARTS: usize = 20;
 
-/// The uptime that an answer told, and when it was heard.
+/// The uptime in a response, and when it was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct UptimeReading {
-    /// When the answer came, by the edge's clock.
+    /// When the response was received, by the edge's own clock.
     #[n(0)]
     pub at: UnixMillis,
     /// Whole seconds since the process started.
@@ -36,7 +35,7 @@ impl UptimeReading {
         self.at.minus(Duration::from_secs(self.uptime))
     }
 
-    /// Whether the process that answered now is another one than the one that answered `before`.
+    /// Whether another process responded than in the reading `before`.
     pub fn restarted_since(self, before: UptimeReading) -> bool {
         self.uptime < before.uptime || self.started().since(before.started()) > TOLERANCE
     }

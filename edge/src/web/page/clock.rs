@@ -78,7 +78,7 @@ mod native {
         }
 
         pub(in crate::web::page) fn short(&self, at: UnixMillis, now: UnixMillis) -> String {
-            instant::clock_by(at, now)
+            instant::clock_on_day(at, now)
         }
 
         pub(in crate::web::page) fn day(&self, at: UnixMillis) -> String {

@@ -119,7 +119,7 @@ impl<'a> Renderer<'a> {
         let name = |unit: &'static str| {
             units.iter().find(|(known, _)| *known == unit).map_or(unit, |(_, name)| name.as_str())
         };
-        instant::span(*seconds, name, '\u{a0}')
+        instant::format_duration(*seconds, name, '\u{a0}')
     }
 
     /// How long ago an instant was.

@@ -43,7 +43,7 @@ fn monitor(name: &str, state: State) -> MonitorSnapshot {
         restarts: vec![UnixMillis(NOW.0 - 3_600_000)],
         last_exit: None,
         forecast: None,
-        voices: Vec::new(),
+        region_verdicts: Vec::new(),
         chart: (0..90)
             .map(|i| ChartPoint { at: UnixMillis(NOW.0 - (90 - i) * 60_000), memory: memory(150) })
             .collect(),
@@ -58,7 +58,7 @@ fn view(monitors: Vec<MonitorSnapshot>) -> StatusSnapshot {
         monitors,
         problems: Vec::new(),
         notices: Vec::new(),
-        work: Vec::new(),
+        maintenance: Vec::new(),
         usage: QuotaUsage::default(),
     }
 }
@@ -143,7 +143,7 @@ fn announced_maintenance_is_shown_once_with_the_names_of_all_its_monitors() {
             from: NOW,
             to: NOW,
         });
-        StatusSnapshot { work: work.collect(), ..view(vec![monitor(name, State::Up)]) }
+        StatusSnapshot { maintenance: work.collect(), ..view(vec![monitor(name, State::Up)]) }
     };
     let first = one("A", &[("both", &["a"]), ("all", &[])]);
     let html = page(&[first, one("B", &[("all", &[]), ("both", &["b"]), ("second", &["b"])])]);

@@ -40,7 +40,7 @@ impl Query {
     pub(super) fn window(&self) -> Result<Duration, QueryError> {
         let Some(text) = self.value("window") else { return Ok(DEFAULT_WINDOW) };
         let window = parse_duration(text).ok();
-        window.filter(|window| !window.is_zero() && *window <= ledger::KEPT).ok_or_else(|| {
+        window.filter(|window| !window.is_zero() && *window <= ledger::RETENTION).ok_or_else(|| {
             QueryError::invalid("window", text, "a duration of at most 91d, such as 24h or 30d")
         })
     }

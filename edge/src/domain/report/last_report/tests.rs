@@ -6,8 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A report of instance `instance`, written at `now`, with `count` samples from number `first`, one a second, the
-/// last one at `now`.
+/// A report of `instance` at `now`, with `count` samples from number `first`, one a second, the last one at `now`.
 pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> Report {
     let sample = |n: u64| Sample {
         at: UnixMillis(now.0 - 1000 * (count - 1 - n).cast_signed()),
@@ -40,7 +39,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
     }
 }
 
-/// As it comes out of [`crate::domain::report::verification::open`].
+/// The report as [`crate::domain::report::verification::verify_response`] returns it.
 pub(crate) fn signed(report: &Report) -> VerifiedReport {
     let (report, series) = Report::parse(&report.to_json()).unwrap();
     VerifiedReport { report, series }
@@ -53,7 +52,7 @@ fn minute(n: i64) -> UnixMillis {
 }
 
 #[test]
-fn samples_are_taken_once_and_what_is_missing_is_known() {
+fn samples_are_added_once_and_missing_ones_are_counted() {
     // (instance, first, count) of each report; (first, count, missing) of what is new in it
     let timeline = [
         ("the first", (1, 0, 60), Some((0, 60)), 0),
@@ -66,26 +65,29 @@ fn samples_are_taken_once_and_what_is_missing_is_known() {
         ("no sample yet", (3, 0, 0), None, 0),
         ("now there are", (3, 0, 10), Some((0, 10)), 0),
     ];
-    let mut told: Option<LastReport> = None;
+    let mut last: Option<LastReport> = None;
     for ((name, (instance, first, count), run, missing), n) in timeline.into_iter().zip(1..) {
-        let (next, news) =
-            LastReport::hear(told.as_ref(), &signed(&report(instance, minute(n), first, count)), minute(n));
-        let seen = news.runs.first().map(|run| (run.series.first, run.series.samples.len()));
-        assert_eq!((seen, news.missing), (run, missing), "{name}");
-        assert_eq!(news.ending.is_some(), told.is_some_and(|last| last.instance.0 != instance), "{name}");
-        told = Some(next);
+        let (next, delta) = LastReport::from_report(
+            last.as_ref(),
+            &signed(&report(instance, minute(n), first, count)),
+            minute(n),
+        );
+        let seen = delta.runs.first().map(|run| (run.series.first, run.series.samples.len()));
+        assert_eq!((seen, delta.missing), (run, missing), "{name}");
+        assert_eq!(delta.exit.is_some(), last.is_some_and(|last| last.instance.0 != instance), "{name}");
+        last = Some(next);
     }
 }
 
 type Left<'a> = (&'a str, Option<LastSamples>, &'a [(u64, u64, u64)], u64);
 
-/// What instance `instance` left behind: `count` samples from number `first`, the last one at `until`.
+/// The samples that `instance` left: `count` of them from number `first`, the last one at `until`.
 fn left(instance: u64, until: UnixMillis, first: u64, count: u64) -> LastSamples {
     LastSamples { instance: InstanceId(instance), samples: report(instance, until, first, count).samples }
 }
 
 #[test]
-fn the_samples_that_an_instance_did_not_live_to_tell_are_taken_once() {
+fn samples_that_the_previous_instance_left_are_added_once() {
     let good = || left(1, minute(2), 60, 30);
     let broken = |change: fn(&mut Block)| {
         let mut left = good();
@@ -109,36 +111,36 @@ fn the_samples_that_an_instance_did_not_live_to_tell_are_taken_once() {
         ("of a version to come", broken(|block| block.data[0] = 99), &[own], 0),
         ("another number than it says", broken(|block| block.count = 31), &[own], 0),
     ];
-    let (told, _) = LastReport::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
+    let (last, _) = LastReport::from_report(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     for (name, last_samples, runs, missing) in cases {
         let next = Report { last_samples, ..report(2, minute(3), 0, 10) };
-        let (now, news) = LastReport::hear(Some(&told), &signed(&next), minute(3));
-        let seen: Vec<_> = news
+        let (now, delta) = LastReport::from_report(Some(&last), &signed(&next), minute(3));
+        let seen: Vec<_> = delta
             .runs
             .iter()
             .map(|run| (run.instance.0, run.series.first, run.series.samples.len() as u64))
             .collect();
-        assert_eq!((&seen[..], news.missing), (runs, missing), "{name}");
+        assert_eq!((&seen[..], delta.missing), (runs, missing), "{name}");
         assert_eq!(now.cursor, Some(Cursor { instance: InstanceId(2), sequence: 9 }), "{name}");
         // The server does not look at the cursor, and tells all of it again.
         let next = Report { last_samples: next.last_samples, ..report(2, minute(4), 10, 10) };
-        let (_, news) = LastReport::hear(Some(&now), &signed(&next), minute(4));
-        assert_eq!((news.runs.len(), news.missing), (1, 0), "{name}: once");
+        let (_, delta) = LastReport::from_report(Some(&now), &signed(&next), minute(4));
+        assert_eq!((delta.runs.len(), delta.missing), (1, 0), "{name}: once");
     }
     let first = Report { last_samples: Some(good()), ..report(2, minute(3), 0, 10) };
     assert_eq!(
-        LastReport::hear(None, &signed(&first), minute(3)).1.runs.len(),
+        LastReport::from_report(None, &signed(&first), minute(3)).1.runs.len(),
         1,
-        "of one that we never heard"
+        "of an instance without an earlier report"
     );
 }
 
 #[test]
-fn what_it_left_proves_that_it_lived() {
-    let (told, _) = LastReport::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
+fn samples_that_an_instance_left_prove_that_it_ran() {
+    let (last, _) = LastReport::from_report(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     let second = |n: i64| UnixMillis(n * 1000);
     // Instance 5 lived and died in between, and nobody saw 1 die.
-    let previous_exit = Exit {
+    let previous = Exit {
         kind: ExitKind::Crash,
         instance: Some(InstanceId(5)),
         started: Some(second(100)),
@@ -146,36 +148,36 @@ fn what_it_left_proves_that_it_lived() {
         ..Exit::default()
     };
     let next = Report {
-        previous_exit: Some(previous_exit),
+        previous_exit: Some(previous),
         last_samples: Some(left(1, second(90), 60, 30)),
         started: second(115),
         ..report(2, minute(2), 0, 5)
     };
-    let (_, news) = LastReport::hear(Some(&told), &signed(&next), minute(2));
-    let away: Vec<_> = news.away.iter().map(|it| (it.from, it.to)).collect();
+    let (_, delta) = LastReport::from_report(Some(&last), &signed(&next), minute(2));
+    let away: Vec<_> = delta.gaps.iter().map(|it| (it.from, it.to)).collect();
     assert_eq!(away, [(second(90), second(100)), (second(110), second(115))]);
 }
 
 proptest! {
     /// Whatever is handed over, and however often, each number of an instance is taken once at most.
     #[test]
-    fn no_sample_is_ever_taken_twice(
+    fn no_sample_is_ever_added_twice(
         steps in prop::collection::vec((1u64..4, 0u64..80, 0u64..40, 1u64..4, 0u64..80, 0u64..40), 1..20),
     ) {
-        let (mut told, mut taken): (Option<LastReport>, Vec<(u64, u64)>) = (None, Vec::new());
+        let (mut last, mut taken): (Option<LastReport>, Vec<(u64, u64)>) = (None, Vec::new());
         for ((who, first, count, gone, from, left_over), n) in steps.into_iter().zip(1..) {
             // An instance that another has followed does not come back.
-            let who = told.as_ref().map_or(who, |told| who.max(told.instance.0));
+            let who = last.as_ref().map_or(who, |last| who.max(last.instance.0));
             let next = Report { last_samples: Some(left(gone, minute(n), from, left_over)), ..report(who, minute(n), first, count) };
-            let (now, news) = LastReport::hear(told.as_ref(), &signed(&next), minute(n));
-            for run in &news.runs {
+            let (now, delta) = LastReport::from_report(last.as_ref(), &signed(&next), minute(n));
+            for run in &delta.runs {
                 let numbers = (run.series.first..).take(run.series.samples.len());
                 taken.extend(numbers.map(|number| (run.instance.0, number)));
             }
             // A report that goes back behind what we hold would be another's; no server does that.
-            let held = told.as_ref().and_then(|told| told.cursor).filter(|cursor| cursor.instance.0 == who);
+            let held = last.as_ref().and_then(|last| last.cursor).filter(|cursor| cursor.instance.0 == who);
             let cursor = now.cursor.into_iter().chain(held).max_by_key(|cursor| cursor.sequence);
-            told = Some(LastReport { cursor, ..now });
+            last = Some(LastReport { cursor, ..now });
         }
         let all = taken.len();
         taken.sort_unstable();
@@ -185,58 +187,62 @@ proptest! {
 }
 
 #[test]
-fn a_tick_that_lives_in_another_time_moves_the_samples_there() {
-    let hear = |before: Option<&LastReport>, server: i64, tick: i64| {
-        let (told, news) = LastReport::hear(before, &signed(&report(1, minute(server), 0, 5)), minute(tick));
-        (told, news.runs.first().map(|run| run.series.samples.last().unwrap().at.0 / MINUTE))
+fn samples_are_shifted_to_the_clock_of_a_tick_that_is_far_away() {
+    let receive = |before: Option<&LastReport>, server: i64, tick: i64| {
+        let (last, delta) =
+            LastReport::from_report(before, &signed(&report(1, minute(server), 0, 5)), minute(tick));
+        (last, delta.runs.first().map(|run| run.series.samples.last().unwrap().at.0 / MINUTE))
     };
-    let (near, at) = hear(None, 100, 103);
-    assert_eq!((near.shift, at), (0, Some(100)), "a cron that comes late moves nothing");
-    let (far, at) = hear(None, 100, 1000);
-    assert_eq!((far.shift / MINUTE, at), (900, Some(1000)));
-    let (later, _) = hear(Some(&far), 101, 1010);
-    assert_eq!(later.shift, far.shift, "what is good enough stays, so that samples keep their distances");
+    let (near, at) = receive(None, 100, 103);
+    assert_eq!((near.clock_shift, at), (0, Some(100)), "a cron that comes late moves nothing");
+    let (far, at) = receive(None, 100, 1000);
+    assert_eq!((far.clock_shift / MINUTE, at), (900, Some(1000)));
+    let (later, _) = receive(Some(&far), 101, 1010);
+    assert_eq!(
+        later.clock_shift, far.clock_shift,
+        "what is good enough stays, so that samples keep their distances"
+    );
     assert_eq!(later.started, minute(1000), "a minute before minute 101");
-    let (much_later, _) = hear(Some(&later), 102, 2000);
-    assert_eq!(much_later.shift / MINUTE, 1898);
+    let (much_later, _) = receive(Some(&later), 102, 2000);
+    assert_eq!(much_later.clock_shift / MINUTE, 1898);
 }
 
 #[test]
-fn an_event_is_news_once() {
+fn an_event_is_new_once() {
     let mut first = report(1, minute(10), 0, 0);
     first.events = vec![Event { at: minute(8), kind: EventKind::Started }];
-    let (told, news) = LastReport::hear(None, &signed(&first), minute(10));
-    assert_eq!(news.events.len(), 1);
+    let (last, delta) = LastReport::from_report(None, &signed(&first), minute(10));
+    assert_eq!(delta.events.len(), 1);
     let stop = Event { at: minute(11), kind: EventKind::Stop { by: "SIGTERM".into() } };
     first.events.push(stop.clone());
-    let (told, news) = LastReport::hear(Some(&told), &signed(&first), minute(11));
-    assert_eq!(news.events, std::slice::from_ref(&stop));
-    assert_eq!(told.leaving, Some(stop));
-    let (told, news) = LastReport::hear(Some(&told), &signed(&first), minute(12));
-    assert_eq!(news.events, []);
-    assert!(told.leaving.is_some(), "still");
+    let (last, delta) = LastReport::from_report(Some(&last), &signed(&first), minute(11));
+    assert_eq!(delta.events, std::slice::from_ref(&stop));
+    assert_eq!(last.shutdown_event, Some(stop));
+    let (last, delta) = LastReport::from_report(Some(&last), &signed(&first), minute(12));
+    assert_eq!(delta.events, []);
+    assert!(last.shutdown_event.is_some(), "still");
 }
 
 #[test]
-fn what_the_server_knows_of_its_own_ending_comes_first() {
-    let (last, _) = LastReport::hear(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
+fn the_exit_that_the_server_reports_comes_first() {
+    let (last, _) = LastReport::from_report(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     let mut next = report(2, minute(2), 0, 20);
-    let told = Exit { kind: ExitKind::Panic, sure: true, at: minute(1), ..Exit::default() };
-    // Whose ending: ours, one that is not named, one of an instance in between
+    let previous = Exit { kind: ExitKind::Panic, sure: true, at: minute(1), ..Exit::default() };
+    // The exit is of the last instance, of one that is not named, or of one in between.
     for (instance, kind) in [(Some(1), ExitKind::Panic), (None, ExitKind::Panic), (Some(9), ExitKind::Panic)]
     {
-        next.previous_exit = Some(Exit { instance: instance.map(InstanceId), ..told.clone() });
-        let (_, news) = LastReport::hear(Some(&last), &signed(&next), minute(2));
-        assert_eq!(news.ending.unwrap().kind, kind, "{instance:?}");
+        next.previous_exit = Some(Exit { instance: instance.map(InstanceId), ..previous.clone() });
+        let (_, delta) = LastReport::from_report(Some(&last), &signed(&next), minute(2));
+        assert_eq!(delta.exit.unwrap().kind, kind, "{instance:?}");
     }
     next.previous_exit = Some(Exit::default());
-    let (_, news) = LastReport::hear(Some(&last), &signed(&next), minute(2));
-    let ending = news.ending.unwrap();
+    let (_, delta) = LastReport::from_report(Some(&last), &signed(&next), minute(2));
+    let exit = delta.exit.unwrap();
     assert_eq!(
-        (ending.kind, ending.evidence.len()),
+        (exit.kind, exit.evidence.len()),
         (ExitKind::Unknown, 2),
-        "what we saw is better than nothing"
+        "the edge's own evidence is better than none"
     );
-    let (_, news) = LastReport::hear(None, &signed(&next), minute(2));
-    assert_eq!(news.ending, None, "of an ending that was before our time only the status tells");
+    let (_, delta) = LastReport::from_report(None, &signed(&next), minute(2));
+    assert_eq!(delta.exit, None, "of an ending that was before our time only the status tells");
 }

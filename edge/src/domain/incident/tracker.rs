@@ -1,0 +1,239 @@
+//! Opens, updates and closes the incidents of one monitor, tick by tick.
+
+use std::time::Duration;
+
+use heapbeat_shared::exit::Exit;
+use heapbeat_shared::{Pressure, Statement, UnixMillis};
+
+use crate::config::MonitorId;
+use crate::domain::State;
+use crate::domain::check::flap;
+use crate::domain::check::verdict::Verdict;
+use crate::domain::incident::cause::{Cause, event_statement, forecast_statement};
+use crate::domain::incident::{Incident, ManualResolution, Severity};
+use crate::domain::report::last_report::{LastReport, ReportDelta};
+
+/// A problem that returns within this time after an incident closed reopens it.
+pub const REOPEN_WINDOW: Duration = Duration::from_secs(600);
+
+/// How long all must be well before an incident about memory or a restart closes: a process that was just killed by the kernel
+/// has not recovered because it answers once.
+pub const RECOVERY_TIME: Duration = Duration::from_secs(120);
+
+/// An incident that came back this often closes only after [`REOPEN_WINDOW`].
+pub const MAX_RECURRENCES: u32 = 3;
+
+/// A forecast that reaches the limit later than this opens no incident.
+pub const FORECAST_HORIZON: Duration = Duration::from_secs(86_400);
+
+/// How long after its start an instance's forecast is ignored: a deploy is a step in memory, and a step looks like a leak.
+pub const DEPLOY_GRACE: Duration = Duration::from_secs(600);
+
+/// What a tick found of one monitor, as far as incidents are concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct TickObservation<'a> {
+    /// The tick's instant.
+    pub at: UnixMillis,
+    /// The state that holds now.
+    pub state: State,
+    /// The verdict; `None` if the monitor was not probed.
+    pub verdict: Option<Verdict>,
+    /// The last report; only one of this tick counts.
+    pub last_report: Option<&'a LastReport>,
+    /// What was new in it.
+    pub delta: &'a ReportDelta,
+    /// Whether another process responds than before.
+    pub restarted: bool,
+    /// Since when the monitor flaps.
+    pub flapping_since: Option<UnixMillis>,
+}
+
+impl<'a> TickObservation<'a> {
+    /// The report of this tick, if it brought one.
+    fn report(&self) -> Option<&'a LastReport> {
+        self.last_report.filter(|report| report.at == self.at)
+    }
+
+    /// The exit of the previous instance, if it was a failure.
+    fn crash(&self) -> Option<&'a Exit> {
+        self.delta.exit.as_ref().filter(|exit| exit.kind.is_failure())
+    }
+
+    /// The severity of what goes on at the moment; `None` if all is well or nothing is known.
+    fn ongoing_severity(&self) -> Option<Severity> {
+        let by_state = match self.state {
+            State::Down => Some(Severity::Down),
+            State::Degraded => Some(Severity::Degraded),
+            _ => None,
+        };
+        let short_of_memory =
+            |report: &&LastReport| report.pressure >= Pressure::Alert || forecast_opens_incident(report);
+        by_state.max(self.report().filter(short_of_memory).map(|_| Severity::Warning))
+    }
+}
+
+/// The latest incident of one monitor, which may still change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IncidentTracker {
+    /// The incident that is open, or that closed last.
+    pub latest: Option<Incident>,
+}
+
+impl IncidentTracker {
+    /// Updates the incident by what a tick found. Returns whether it changed and has to be stored.
+    pub fn record_tick(&mut self, monitor: &MonitorId, tick: &TickObservation<'_>) -> bool {
+        if tick.state == State::Maintenance {
+            return self.close(tick.at, Statement::maintenance_began());
+        }
+        let (crash, ongoing) = (tick.crash(), tick.ongoing_severity());
+        let Some(severity) = ongoing.max(crash.map(|_| Severity::Crashed)) else {
+            return self.record_recovery(tick);
+        };
+        let resolved =
+            self.latest.as_ref().filter(|last| last.resolution == Some(ManualResolution::ProblemPersists));
+        if resolved.is_some_and(|last| severity <= last.severity && crash.is_none()) {
+            return false;
+        }
+
+        let before = self.latest.clone();
+        let began = crash.map_or(tick.at, |exit| exit.at.min(tick.at));
+        let mut incident = match self.latest.take() {
+            Some(open) if open.closed.is_none() => continued(open, crash.is_none()),
+            Some(closed) if reopens(&closed, tick.at) => reopened(closed, tick.at),
+            _ => Incident::new(monitor.clone(), began, severity),
+        };
+        incident.severity = incident.severity.max(severity);
+        add_details(&mut incident, before.as_ref(), tick);
+        if ongoing.is_none() {
+            incident.recovering_since = Some(tick.at);
+        }
+        self.latest = Some(incident);
+        before != self.latest
+    }
+
+    /// Updates the incident by a tick that found nothing wrong, or could not tell.
+    fn record_recovery(&mut self, tick: &TickObservation<'_>) -> bool {
+        if let Some(last) = &mut self.latest
+            && last.resolution == Some(ManualResolution::ProblemPersists)
+            && tick.state == State::Up
+        {
+            last.resolution = Some(ManualResolution::ProblemOver);
+            return true;
+        }
+        let Some(incident) = self.open_incident() else { return false };
+        let before = incident.clone();
+        for event in &tick.delta.events {
+            incident.add_timeline_entry(event.at, event_statement(&event.kind));
+        }
+        if tick.flapping_since == Some(tick.at) {
+            incident.add_timeline_entry(tick.at, flap::statement());
+        }
+        if tick.state != State::Up {
+            return *incident != before;
+        }
+        let since = *incident.recovering_since.get_or_insert(tick.at);
+        if tick.flapping_since.is_none() && tick.at.since(since) >= recovery_time(incident) {
+            incident.closed = Some(since);
+            incident.add_timeline_entry(tick.at, Statement::recovered());
+        }
+        *incident != before
+    }
+
+    /// Closes the open incident, whatever the monitor's state. Returns whether there was one.
+    pub fn close(&mut self, at: UnixMillis, reason: Statement) -> bool {
+        let Some(incident) = self.open_incident() else { return false };
+        incident.closed = Some(at);
+        incident.add_timeline_entry(at, reason);
+        true
+    }
+
+    fn open_incident(&mut self) -> Option<&mut Incident> {
+        self.latest.as_mut().filter(|incident| incident.closed.is_none())
+    }
+}
+
+/// An open incident in which the problem goes on. `recurs`: trouble after a recovery counts as a recurrence.
+fn continued(mut incident: Incident, recurs: bool) -> Incident {
+    if incident.recovering_since.take().is_some() && recurs {
+        incident.recurrences = incident.recurrences.saturating_add(1);
+    }
+    incident
+}
+
+/// Whether a problem at `at` belongs to an incident that is closed.
+fn reopens(incident: &Incident, at: UnixMillis) -> bool {
+    incident.closed.is_some_and(|closed| at.since(closed) <= REOPEN_WINDOW)
+}
+
+/// A closed incident that is open again.
+fn reopened(mut incident: Incident, at: UnixMillis) -> Incident {
+    incident.closed = None;
+    incident.resolution = None;
+    incident.recovering_since = None;
+    incident.recurrences = incident.recurrences.saturating_add(1);
+    incident.add_timeline_entry(at, Statement::recurred());
+    incident
+}
+
+/// How long all must be well before the incident closes.
+fn recovery_time(incident: &Incident) -> Duration {
+    match incident.severity {
+        _ if incident.recurrences >= MAX_RECURRENCES => REOPEN_WINDOW,
+        Severity::Down | Severity::Degraded if incident.cause.is_probe_failure() => Duration::ZERO,
+        _ => RECOVERY_TIME,
+    }
+}
+
+/// Whether a forecast is near enough, and the instance old enough, to open an incident.
+fn forecast_opens_incident(report: &LastReport) -> bool {
+    let soon = report.forecast.time_to_limit.is_some_and(|time| time.expected <= FORECAST_HORIZON);
+    soon && report.latest.at.since(report.started) >= DEPLOY_GRACE
+}
+
+/// Adds to the timeline what is new, and to the cause and its evidence what is now known. `before` is the incident before this
+/// tick.
+fn add_details(incident: &mut Incident, before: Option<&Incident>, tick: &TickObservation<'_>) {
+    let known = before.filter(|before| before.closed.is_none());
+    if tick.flapping_since == Some(tick.at) {
+        incident.add_timeline_entry(tick.at, flap::statement());
+    }
+    for event in &tick.delta.events {
+        incident.add_timeline_entry(event.at, event_statement(&event.kind));
+    }
+    if let Some(report) = tick.report() {
+        add_memory_details(incident, known, report);
+    }
+    if let Some(exit) = tick.crash() {
+        let cause = Cause::from_exit(exit.kind, incident.cause.is_memory());
+        incident.cause = incident.cause.or_more_specific(cause);
+        incident.evidence.clone_from(&exit.evidence);
+        incident.add_timeline_entry(exit.at, exit.kind.statement());
+    } else if tick.restarted {
+        incident.add_timeline_entry(tick.at, Statement::other_instance());
+    }
+    if let (State::Down | State::Degraded, Some(verdict)) = (tick.state, tick.verdict) {
+        let (Verdict::Failed(failure) | Verdict::Degraded(failure)) = verdict else { return };
+        incident.cause = incident.cause.or_more_specific(Cause::Failing(failure));
+        let is_new =
+            known.is_none_or(|known| known.severity < incident.severity || known.recovering_since.is_some());
+        if is_new {
+            incident.add_timeline_entry(tick.at, failure.statement());
+        }
+    }
+}
+
+/// Adds what a report says about memory.
+fn add_memory_details(incident: &mut Incident, known: Option<&Incident>, report: &LastReport) {
+    let forecast = forecast_statement(report).filter(|_| forecast_opens_incident(report));
+    if report.pressure >= Pressure::Alert {
+        incident.cause = incident.cause.or_more_specific(Cause::Memory);
+    } else if forecast_opens_incident(report) {
+        incident.cause = incident.cause.or_more_specific(Cause::Leak);
+    }
+    if let Some(forecast) = forecast
+        && known.is_none_or(|known| !known.cause.is_memory())
+    {
+        incident.add_timeline_entry(report.at, forecast.clone());
+        incident.evidence = vec![forecast];
+    }
+}
