@@ -30,7 +30,7 @@ Exit code: 0 all lines were judged, 1 at least one was an error, 2 a wrong comma
 const LONGEST_LINE: u64 = 4 << 20;
 
 /// Longest body that a condition sees: what a probe keeps at most.
-const LONGEST_BODY: usize = heapbeat_edge::config::LONGEST_BODY;
+const MAX_BODY_BYTES: usize = heapbeat_edge::config::MAX_BODY_BYTES;
 
 #[derive(Deserialize)]
 struct Question {
@@ -128,18 +128,19 @@ fn judge(line: &[u8]) -> Result<String, String> {
         status: seen.status,
         duration: Duration::try_from_secs_f64(seen.duration_ms / 1000.0)
             .map_err(|_| "outcome.duration_ms should be a number of milliseconds from 0".to_owned())?,
-        body: if body.len() > LONGEST_BODY {
+        body: if body.len() > MAX_BODY_BYTES {
             ObservedBody::TooLarge
         } else {
             ObservedBody::Whole(body.as_bytes())
         },
     };
     let scene = EvalContext::new(outcome);
-    let checked: Vec<ConditionResult> = conditions.iter().map(|condition| condition.check(&scene)).collect();
+    let checked: Vec<ConditionResult> =
+        conditions.iter().map(|condition| condition.evaluate(&scene)).collect();
     let told = conditions.iter().zip(&checked).map(|(condition, checked)| LastReport {
         condition: condition.as_str(),
         ok: checked.ok,
-        shown: &checked.shown,
+        shown: &checked.description,
     });
     let verdict = Verdict { ok: checked.iter().all(|checked| checked.ok), conditions: told.collect() };
     serde_json::to_string(&verdict).map_err(|error| error.to_string())

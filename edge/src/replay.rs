@@ -169,7 +169,7 @@ pub fn replay(text: &str) -> Result<String, String> {
     let head: Head = serde_json::from_str(head).map_err(|error| format!("line 1: {error}"))?;
     let config = Config::parse(Some(&head.monitors.to_string()), true);
     let channels = Channels::parse(head.alerts.map(|alerts| alerts.to_string()).as_deref(), true);
-    let (maintenance, wrong) = maintenance::read(MAINTENANCE, &head.maintenance);
+    let (maintenance, wrong) = maintenance::parse_windows(MAINTENANCE, &head.maintenance);
     if let Some(problem) = config.problems.iter().chain(&channels.problems).chain(&wrong).next() {
         return Err(format!("line 1: {}: {}", problem.position, problem.reason));
     }

@@ -32,7 +32,7 @@ fn a_line_that_cannot_be_read_is_named() {
     let cases = [
         ("", "the timeline is empty"),
         ("{}", "line 1: missing field `monitors`"),
-        (r#"{"monitors":[]}"#, "line 1: MONITORS: there is no monitor"),
+        (r#"{"monitors":[]}"#, "line 1: MONITORS: there are no monitors"),
         (&format!("{head}\n{{\"at\":\"noon\"}}"), "line 2: `noon` is no instant"),
         (
             &format!("{head}\n\n{{\"at\":\"2026-01-01T00:00:00Z\",\"prob\":1}}"),

@@ -47,7 +47,7 @@ garbage
     let (lines, all_judged) = answers(&input);
     assert_eq!(lines.len(), 10);
     for (line, part) in lines.iter().zip([
-        "[IP] is what a Worker cannot see",
+        "[IP] is not available in a Worker",
         "a condition is two values",
         "expected value",
         "missing field `outcome`",

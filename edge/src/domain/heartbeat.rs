@@ -11,7 +11,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, ProbeSkipped};
-use crate::config::{Heartbeat, MonitorId, Rhythm};
+use crate::config::{Heartbeat, HeartbeatSchedule, MonitorId};
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 
 /// What a job reports.
@@ -88,9 +88,9 @@ impl JobState {
         if let Some(JobRun { ok: false, exit_code, .. }) = self.last_run {
             return Err(Failure::JobFailed(exit_code).into());
         }
-        let due = match &job.rhythm {
-            Rhythm::Every(interval) => Some(self.last_report.plus(*interval)),
-            Rhythm::Cron(schedule) => schedule.next(self.last_report, offset),
+        let due = match &job.schedule {
+            HeartbeatSchedule::Every(interval) => Some(self.last_report.plus(*interval)),
+            HeartbeatSchedule::Cron(schedule) => schedule.next_after(self.last_report, offset),
         };
         if due.is_some_and(|due| now > due.plus(job.grace)) {
             return Err(Failure::JobMissed.into());
@@ -123,7 +123,11 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn hourly() -> Heartbeat {
-        Heartbeat { rhythm: Rhythm::Every(60 * MINUTE), grace: 5 * MINUTE, longest_run: Some(10 * MINUTE) }
+        Heartbeat {
+            schedule: HeartbeatSchedule::Every(60 * MINUTE),
+            grace: 5 * MINUTE,
+            longest_run: Some(10 * MINUTE),
+        }
     }
 
     fn at(minute: i64) -> UnixMillis {
@@ -175,7 +179,8 @@ mod tests {
     #[test]
     fn a_schedule_says_when_a_job_is_due() {
         let schedule = Schedule::new("0 3 * * *", "UTC").unwrap();
-        let job = Heartbeat { rhythm: Rhythm::Cron(schedule), grace: 10 * MINUTE, longest_run: None };
+        let job =
+            Heartbeat { schedule: HeartbeatSchedule::Cron(schedule), grace: 10 * MINUTE, longest_run: None };
         let (three, day) = (180, 1440);
         let ran = [(three, JobSignal::Start), (three + 200, JobSignal::Success)];
         assert_eq!(check(&job, &ran, three + 300), None);

@@ -100,7 +100,7 @@ fn same_day(a: UnixMillis, b: UnixMillis) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::maintenance::read_instant;
+    use crate::config::maintenance::parse_instant;
 
     const NOON: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
 
@@ -142,7 +142,7 @@ mod tests {
         for at in (0..2000).map(|n| UnixMillis(NOON.0 + n * 86_399_999)) {
             let theirs = utc(at).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
             assert_eq!(rfc3339(at), theirs);
-            assert_eq!(read_instant(&theirs), Some(UnixMillis(at.0.div_euclid(1000) * 1000)));
+            assert_eq!(parse_instant(&theirs), Some(UnixMillis(at.0.div_euclid(1000) * 1000)));
             // chrono writes no 0 before the day.
             let (weekday, rest) =
                 rfc822(at).split_once(", ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();

@@ -36,7 +36,7 @@ pub fn announced_windows(
     offset: impl Fn(&str, UnixMillis) -> i32,
 ) -> Vec<MaintenanceWindow> {
     let window = |it: &Maintenance| {
-        let (from, to) = it.stretch(now, |at| offset(it.zone(), at))?;
+        let (from, to) = it.window_at(now, |at| offset(it.zone(), at))?;
         let soon = from <= now.plus(ANNOUNCEMENT_PERIOD);
         soon.then(|| MaintenanceWindow {
             id: it.id.clone(),
@@ -90,7 +90,7 @@ mod tests {
             json!({"id":"soon","from":"2026-01-02T00:01Z","to":"2026-01-02T01:00Z"}),
             json!({"id":"now","schedule":"0 0 * * *","duration":"10m","monitors":["api"]}),
         ];
-        let (list, problems) = maintenance::read("MAINTENANCE", &list);
+        let (list, problems) = maintenance::parse_windows("MAINTENANCE", &list);
         assert_eq!(problems, []);
         let config = config();
         let ids = |minute| {

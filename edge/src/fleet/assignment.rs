@@ -7,7 +7,7 @@
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{A_HUB, MOST_HUBS, Monitor, Problem};
+use crate::config::{MAX_HUBS, MONITORS_PER_HUB, Monitor, Problem};
 
 /// Monitors that were removed and whose place is remembered; whoever was removed first is forgotten first.
 const MOST_REMOVED: usize = 2000;
@@ -78,7 +78,7 @@ impl Assignment {
         }
         next.drain(..next.len().saturating_sub(MOST_REMOVED));
         let mut hubs = vec![0; all.len()];
-        let mut load = [0; MOST_HUBS];
+        let mut load = [0; MAX_HUBS];
         load[0] = fixed.len();
         let mut groups = Vec::new();
         for group in groups_of(&all, &index) {
@@ -88,9 +88,9 @@ impl Assignment {
         for rank in [Rank::Fixed, Rank::Settled, Rank::Growing, Rank::Returning, Rank::New] {
             for (_, home, group) in groups.iter().filter(|group| group.0 == rank) {
                 let size = group.iter().filter(|member| **member >= fixed.len()).count();
-                let last = if rank == Rank::Fixed { 0 } else { MOST_HUBS - 1 };
-                let room = |hub: &usize| *hub <= last && load[*hub] + size <= A_HUB;
-                let hub = Some(*home).filter(room).or_else(|| (0..MOST_HUBS).find(room));
+                let last = if rank == Rank::Fixed { 0 } else { MAX_HUBS - 1 };
+                let room = |hub: &usize| *hub <= last && load[*hub] + size <= MONITORS_PER_HUB;
+                let hub = Some(*home).filter(room).or_else(|| (0..MAX_HUBS).find(room));
                 let hub = hub.ok_or_else(|| homeless(group, fixed.len(), rank))?;
                 load[hub] += size;
                 for member in group {
@@ -129,7 +129,7 @@ fn rank_of(group: &[usize], fixed: usize, old: &[Option<(usize, bool)>]) -> (Ran
         return (Rank::Fixed, 0);
     }
     // One that is watched weighs more than all that were.
-    let (mut weights, mut home) = ([0; MOST_HUBS], 0);
+    let (mut weights, mut home) = ([0; MAX_HUBS], 0);
     for (hub, watched) in group.iter().filter_map(|member| old[*member]) {
         if let Some(weight) = weights.get_mut(hub) {
             *weight += if watched { all_of(group) } else { 1 };
@@ -175,19 +175,19 @@ fn groups_of(all: &[&Monitor], index: &Index<'_>) -> Vec<Vec<usize>> {
 }
 
 fn homeless(group: &[usize], fixed: usize, rank: Rank) -> Problem {
-    let entry = group.get(A_HUB).or(group.last()).map_or(0, |member| member.saturating_sub(fixed));
+    let entry = group.get(MONITORS_PER_HUB).or(group.last()).map_or(0, |member| member.saturating_sub(fixed));
     let size = group.len();
-    let reason = if size > A_HUB {
+    let reason = if size > MONITORS_PER_HUB {
         format!(
-            "is one of {size} monitors that depend on one another; one hub watches them all, and has room for {A_HUB}"
+            "is one of {size} monitors that depend on one another; one hub watches them all, and has room for {MONITORS_PER_HUB}"
         )
     } else if rank == Rank::Fixed {
         format!(
-            "depends on what stands in wrangler.toml, or the other way round; one hub watches it all, and has room for {A_HUB}"
+            "depends on what stands in wrangler.toml, or the other way round; one hub watches it all, and has room for {MONITORS_PER_HUB}"
         )
     } else {
         format!(
-            "finds no room: {MOST_HUBS} hubs of {A_HUB} monitors are full where what depends on one another is together"
+            "finds no room: {MAX_HUBS} hubs of {MONITORS_PER_HUB} monitors are full where what depends on one another is together"
         )
     };
     Problem { position: format!("{}[{entry}]", crate::config::applied::LIST), reason }

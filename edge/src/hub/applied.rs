@@ -9,7 +9,7 @@ use crate::config::{Config, MonitorId};
 /// place only.
 pub(super) fn read_applied(list: &[Value], allow_private: bool, fixed: &Config, room: usize) -> Config {
     let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
-    Config::read(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
+    Config::parse_entries(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::store_handle::{Cached, StoreHandle};
 use super::zone_check;
 use crate::config::maintenance;
 use crate::config::maintenance::Maintenance;
-use crate::config::{A_HUB, Config, MonitorId, Problem};
+use crate::config::{Config, MONITORS_PER_HUB, MonitorId, Problem};
 use crate::domain::maintenance::{MaintenanceWindow, announced_windows};
 use crate::platform::env::Setup;
 use crate::probe::{wall_clock, zone_offset};
@@ -59,7 +59,7 @@ impl ConfigState {
     pub(super) fn public_monitors(&self) -> HubResult<Config> {
         let mut config = Config::clone(&*self.monitors()?);
         config.monitors.retain(|monitor| monitor.public);
-        config.problems = config.problems.iter().map(Problem::shown).collect();
+        config.problems = config.problems.iter().map(Problem::redacted).collect();
         Ok(config)
     }
 
@@ -85,7 +85,7 @@ impl ConfigState {
     pub(super) fn announced_maintenance(&self, now: UnixMillis) -> HubResult<Vec<MaintenanceWindow>> {
         let list = self.maintenance.get_or_load(|| {
             let mut list = self.setup.maintenance.clone();
-            list.extend(maintenance::read(MAINTENANCE, &self.stored_maintenance()?).0);
+            list.extend(maintenance::parse_windows(MAINTENANCE, &self.stored_maintenance()?).0);
             list.retain(|work| zone_offset(work.zone(), wall_clock()).is_some());
             Ok(list)
         })?;
@@ -94,7 +94,7 @@ impl ConfigState {
 
     /// What is wrong with a list of maintenance.
     pub(super) fn maintenance_problems(&self, entries: &[Value]) -> HubResult<Vec<Problem>> {
-        let (list, mut problems) = maintenance::read(MAINTENANCE, entries);
+        let (list, mut problems) = maintenance::parse_windows(MAINTENANCE, entries);
         let (config, membership) = (self.monitors()?, self.membership.get()?);
         let is_known = |id: &MonitorId| {
             config.monitors.iter().any(|monitor| monitor.id == *id)
@@ -125,7 +125,7 @@ impl ConfigState {
     /// The monitors of `wrangler.toml` are the first hub's.
     fn with_applied(&self, list: &[Value], first: bool) -> Config {
         let fixed = &self.setup.config;
-        let room = if first { A_HUB } else { A_HUB + fixed.monitors.len() };
+        let room = if first { MONITORS_PER_HUB } else { MONITORS_PER_HUB + fixed.monitors.len() };
         let applied = read_applied(list, self.setup.allow_private, fixed, room);
         let mut config = if first { fixed.clone() } else { Config::default() };
         // That nothing stands in wrangler.toml is no mistake where something was applied.

@@ -6,7 +6,7 @@ use heapbeat_shared::UnixMillis;
 
 use super::error::HubResult;
 use super::store_handle::{Cached, StoreHandle};
-use crate::config::{Config, Kind, Monitor, MonitorId, Rhythm, Target};
+use crate::config::{Config, HeartbeatSchedule, Kind, Monitor, MonitorId, Target};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::heartbeat;
 use crate::domain::heartbeat::{JobSignal, JobStates};
@@ -51,9 +51,9 @@ impl HeartbeatState {
         let heartbeats = self.heartbeats()?;
         let probe = |monitor: &Monitor| {
             let Target::Heartbeat(job) = &monitor.target else { return None };
-            let zone = match &job.rhythm {
-                Rhythm::Cron(schedule) => schedule.zone(),
-                Rhythm::Every(_) => "UTC",
+            let zone = match &job.schedule {
+                HeartbeatSchedule::Cron(schedule) => schedule.zone(),
+                HeartbeatSchedule::Every(_) => "UTC",
             };
             let offset = |at| zone_offset(zone, at).unwrap_or(0);
             let result = heartbeat::check_job(heartbeats.get(&monitor.id), job, at, offset);

@@ -16,7 +16,7 @@ use super::store_handle::StoreHandle;
 use super::subscription_list::SubscriptionList;
 use super::turn::TurnFlag;
 use super::zone_check;
-use crate::config::MOST_MONITORS;
+use crate::config::MAX_MONITORS;
 use crate::config::applied::{Applied, Difference};
 use crate::fleet;
 use crate::fleet::assignment::Assignment;
@@ -61,7 +61,7 @@ impl Lists {
     pub(super) async fn apply_monitors(&self, list: Vec<Value>, dry_run: bool) -> HubResult<Applied> {
         let setup = self.config.setup();
         let fixed = &setup.config;
-        let mut wanted = read_applied(&list, setup.allow_private, fixed, MOST_MONITORS);
+        let mut wanted = read_applied(&list, setup.allow_private, fixed, MAX_MONITORS);
         zone_check::refuse_unknown(&mut wanted);
         env::check_channels(&mut wanted, &setup.channels);
         let mut problems = wanted.problems;

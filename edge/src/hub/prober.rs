@@ -10,7 +10,7 @@ use super::applied::read_applied;
 use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
-use crate::config::{A_HUB, Config, Monitor, MonitorId};
+use crate::config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionResult;
 use crate::domain::check::self_check;
@@ -85,7 +85,7 @@ impl Prober {
     ) -> HubResult<Vec<RegionResult>> {
         let setup = self.config.setup();
         let mut config = setup.config.clone();
-        let room = A_HUB + config.monitors.len();
+        let room = MONITORS_PER_HUB + config.monitors.len();
         let applied = read_applied(entries, setup.allow_private, &config, room);
         config.monitors.extend(applied.monitors);
         config.monitors.retain(|monitor| monitors.contains(&monitor.id));

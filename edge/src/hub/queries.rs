@@ -16,7 +16,7 @@ use super::error::HubResult;
 use super::membership_state::{MembershipState, part_of};
 use super::quota_meter::QuotaMeter;
 use super::store_handle::StoreHandle;
-use crate::config::{A_HUB, Config, Monitor, MonitorId};
+use crate::config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
 use crate::domain::check::schedule;
 use crate::domain::engine::Engine;
 use crate::domain::history::latency_series::LatencySeriesBuilder;
@@ -60,7 +60,7 @@ impl Queries {
     pub(super) fn status_of_silent(&self, hub: usize, audience: Audience) -> HubResult<StatusView> {
         let fixed = &self.config.setup().config;
         let list = part_of(&self.config.applied_at_all_hubs()?, &*self.membership.get()?, hub);
-        let mut monitors = read_applied(&list, true, fixed, A_HUB + fixed.monitors.len()).monitors;
+        let mut monitors = read_applied(&list, true, fixed, MONITORS_PER_HUB + fixed.monitors.len()).monitors;
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
         let mut snapshot =

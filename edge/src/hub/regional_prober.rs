@@ -12,7 +12,7 @@ use worker::{Env, console_warn};
 use super::config_state::ConfigState;
 use super::error::HubResult;
 use super::quota_meter::QuotaMeter;
-use crate::config::{MOST_REGIONS, Monitor, MonitorId, REGIONS};
+use crate::config::{MAX_REGIONS, Monitor, MonitorId, REGIONS};
 use crate::domain::check::quorum::RegionVerdict;
 use crate::fleet;
 use crate::hub_api::{HubRequest, HubResponse};
@@ -33,7 +33,7 @@ impl RegionalProber {
         allowance: &RequestBudget,
     ) -> HubResult<Vec<(MonitorId, Vec<RegionVerdict>)>> {
         let wanted = |region: &&str| due.iter().any(|it| it.regions.contains(region));
-        let regions: Vec<&str> = REGIONS.into_iter().filter(wanted).take(MOST_REGIONS).collect();
+        let regions: Vec<&str> = REGIONS.into_iter().filter(wanted).take(MAX_REGIONS).collect();
         if regions.is_empty() {
             return Ok(Vec::new());
         }

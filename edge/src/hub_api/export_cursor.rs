@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::MOST_HUBS;
+use crate::config::MAX_HUBS;
 
 /// The place of a row in everything that all hubs store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ impl ExportHeader {
     /// Reads the first line of a page; `None` where it is no header.
     pub fn read(page: &str) -> Option<Self> {
         let header: ExportHeader = serde_json::from_str(page.lines().next()?).ok()?;
-        (header.hub < MOST_HUBS).then_some(header)
+        (header.hub < MAX_HUBS).then_some(header)
     }
 }
 
@@ -58,7 +58,7 @@ impl FromStr for ExportCursor {
             table: table.parse().map_err(|_| ExportCursorError)?,
             row: row.parse().map_err(|_| ExportCursorError)?,
         };
-        (numbers.next().is_none() && cursor.hub < MOST_HUBS).then_some(cursor).ok_or(ExportCursorError)
+        (numbers.next().is_none() && cursor.hub < MAX_HUBS).then_some(cursor).ok_or(ExportCursorError)
     }
 }
 

@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_and_the_others_stay() {
         let cases = [
-            (r#"{"id":"A","kind":"slack","secret":"S"}"#, "id: `A` is no id"),
+            (r#"{"id":"A","kind":"slack","secret":"S"}"#, "id: `A` is not a valid id"),
             (r#"{"id":"a","kind":"mail","secret":"S","template":""}"#, "kind: should be one of webhook"),
             (
                 r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":[1]}"#,
@@ -278,7 +278,7 @@ mod tests {
             (r#"{"id":"a","kind":"slack"}"#, "`secret` is missing or not of its kind"),
             (
                 r#"{"id":"a","kind":"slack","secret":"https://hooks.slack.com/x"}"#,
-                "secret: is no name of a secret",
+                "secret: not the name of a secret",
             ),
             (
                 r#"{"id":"a","kind":"slack","secret":"S","url":"x"}"#,

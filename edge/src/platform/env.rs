@@ -105,7 +105,7 @@ pub(crate) fn setup(env: &Env) -> Setup {
         match list(env, MAINTENANCE).map(|text| serde_json::from_str::<Value>(&text)).transpose() {
             Ok(None) => Vec::new(),
             Ok(Some(Value::Array(entries))) => {
-                let (read, problems) = maintenance::read(MAINTENANCE, &entries);
+                let (read, problems) = maintenance::parse_windows(MAINTENANCE, &entries);
                 config.problems.extend(problems);
                 read
             }
@@ -235,7 +235,7 @@ pub(crate) fn headers_of(env: &Env, monitor: &Monitor) -> Option<Result<Vec<Sent
     let sent = check.headers.iter().map(|header| {
         let name = header.name.clone();
         match &header.value {
-            HeaderValue::Plain(value) => Ok(SentHeader { name, value: value.clone(), secret: false }),
+            HeaderValue::Literal(value) => Ok(SentHeader { name, value: value.clone(), secret: false }),
             HeaderValue::Secret { name: named, prefix } => {
                 let text = secret(env, named).filter(|text| !text.is_empty()).ok_or(ProbeSkipped::Secret)?;
                 Ok(SentHeader { name, value: format!("{prefix}{text}"), secret: true })

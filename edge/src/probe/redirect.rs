@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use web_sys::Url;
 
-use crate::config::{A_HUB, is_private_host};
+use crate::config::{MONITORS_PER_HUB, is_private_host};
 use crate::domain::Failure;
 use crate::domain::report::verification::SigningKey;
 
@@ -76,7 +76,7 @@ impl RedirectChain {
         } else {
             let place = Place::read(Url::new(url).ok())?;
             KNOWN.with_borrow_mut(|known| {
-                known.truncate(A_HUB - 1);
+                known.truncate(MONITORS_PER_HUB - 1);
                 known.insert(0, (url.to_owned(), place.clone()));
             });
             place

@@ -4,7 +4,7 @@ use heapbeat_shared::UnixMillis;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::maintenance::read_instant;
+use crate::config::maintenance::parse_instant;
 use crate::domain::instant::rfc3339;
 
 /// An instant, in JSON as RFC 3339 in UTC with whole seconds: `2026-01-31T14:03:00Z`.
@@ -32,7 +32,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        read_instant(&text).map(Timestamp).ok_or_else(|| D::Error::custom("an instant is RFC 3339"))
+        parse_instant(&text).map(Timestamp).ok_or_else(|| D::Error::custom("an instant is RFC 3339"))
     }
 }
 
@@ -56,7 +56,7 @@ impl Serialize for Date {
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let midnight = read_instant(&[text.as_str(), "T00:00Z"].concat());
+        let midnight = parse_instant(&[text.as_str(), "T00:00Z"].concat());
         midnight.map(Date).ok_or_else(|| D::Error::custom("a date is YYYY-MM-DD"))
     }
 }

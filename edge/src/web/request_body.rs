@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Path;
 
-use crate::config::{MOST_MONITORS, MonitorId};
+use crate::config::{MAX_MONITORS, MonitorId};
 use crate::domain::incident::actions::IncidentUpdate;
 use crate::view::schema;
 
 /// The most monitors that a subscription names.
-pub(crate) const MAX_MONITORS: usize = 20;
+pub(crate) const MAX_SUBSCRIBED_MONITORS: usize = 20;
 
 /// The most characters of a reason in an error, which may repeat a value of the body.
 const MAX_REASON: usize = 300;
@@ -73,7 +73,7 @@ pub(crate) fn parse_incident_update(text: &str) -> Result<IncidentUpdate, BodyEr
 #[schemars(rename = "Monitors")]
 pub(crate) struct MonitorList {
     /// The monitors.
-    #[schemars(schema_with = "schema::monitor_entries", length(max = MOST_MONITORS))]
+    #[schemars(schema_with = "schema::monitor_entries", length(max = MAX_MONITORS))]
     pub(crate) monitors: Vec<Value>,
 }
 
@@ -95,7 +95,7 @@ pub(crate) struct SubscriptionRequest {
     pub(crate) url: String,
     /// The ids of public monitors; all without it.
     #[serde(default)]
-    #[schemars(with = "Vec<schema::MonitorId>", length(max = MAX_MONITORS))]
+    #[schemars(with = "Vec<schema::MonitorId>", length(max = MAX_SUBSCRIBED_MONITORS))]
     pub(crate) monitors: Vec<MonitorId>,
     /// The keys of a browser; none for a webhook.
     pub(crate) keys: Option<BrowserKeys>,
@@ -106,10 +106,10 @@ impl SubscriptionRequest {
     pub(crate) fn parse(text: &str) -> Result<Self, BodyError> {
         let request: SubscriptionRequest = parse_body(text)?;
         let count = request.monitors.len();
-        if count > MAX_MONITORS {
+        if count > MAX_SUBSCRIBED_MONITORS {
             return Err(BodyError::new(
                 "monitors",
-                &format!("{count} ids; at most {MAX_MONITORS} are allowed"),
+                &format!("{count} ids; at most {MAX_SUBSCRIBED_MONITORS} are allowed"),
             ));
         }
         Ok(request)

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use heapbeat_monitors::applied::{Applied, LIST};
-use heapbeat_monitors::{Config, MOST_MONITORS, Problem};
+use heapbeat_monitors::{Config, MAX_MONITORS, Problem};
 
 mod admin_client;
 mod document;
@@ -81,7 +81,7 @@ fn apply(arguments: &ApplyArgs) -> Result<(), Error> {
     let text = read_text(&arguments.file).map_err(|error| Error::File(name.to_owned(), error))?;
     let document = Document::parse(&text).map_err(|error| Error::Document(name.to_owned(), error))?;
     // The edge decides whether private addresses are allowed.
-    let local = Config::read(LIST, &document.entries, true, &[], MOST_MONITORS);
+    let local = Config::parse_entries(LIST, &document.entries, true, &[], MAX_MONITORS);
     report_problems(&local.problems, &document, name)?;
     let client = AdminClient::new(&arguments.url, std::env::var(TOKEN).ok())?;
     let (applied, raw) = client.put_monitors(&document.entries, arguments.dry_run)?;

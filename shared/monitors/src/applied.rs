@@ -1,4 +1,4 @@
-//! The result of applying a list of monitors: the edge's response, which `heapbeat apply` prints.
+//! The result of applying a list of monitors: the response of the edge, which `heapbeat apply` prints.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,28 +8,28 @@ use super::Problem;
 /// The name of the applied list in positions.
 pub const LIST: &str = "monitors";
 
-/// What applying a list changes, by id.
+/// The ids of the monitors that applying a list adds, changes and removes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Difference {
-    /// Watched from now on.
+    /// Monitors that are new.
     pub added: Vec<String>,
-    /// Watched differently from now on; their history goes on.
+    /// Monitors with other settings; their history continues.
     pub changed: Vec<String>,
-    /// Watched no more; their history is kept for as long as any.
+    /// Monitors that are no longer in the list; their history is kept until it expires.
     pub removed: Vec<String>,
-    /// As before.
+    /// Monitors with the same settings.
     pub unchanged: Vec<String>,
 }
 
 impl Difference {
-    /// From one list to another; both as they were written.
+    /// Compares two lists of entries.
     pub fn between(before: &[Value], after: &[Value]) -> Self {
         let id = |entry: &Value| entry.get("id").and_then(Value::as_str).map(str::to_owned);
         let by_id = |list: &[Value]| -> Map<String, Value> {
             let mut map = Map::new();
             for entry in list {
-                // Without an id it is in no list.
+                // An entry without an id is invalid and belongs to no list.
                 let _ = id(entry).and_then(|id| map.insert(id, entry.clone()));
             }
             map
@@ -50,16 +50,16 @@ impl Difference {
     }
 }
 
-/// The answer to a list.
+/// The response to a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Applied {
-    /// Whether it is in force.
+    /// Whether the list was applied.
     pub applied: bool,
-    /// What it changed, or would.
+    /// The changes, also of a list that was not applied.
     #[serde(flatten)]
     pub difference: Difference,
-    /// What is wrong with it; where there is anything, nothing was changed.
+    /// The problems; if there is one, nothing was changed.
     pub problems: Vec<Problem>,
 }
 

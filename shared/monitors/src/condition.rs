@@ -1,12 +1,11 @@
-//! Conditions in Gatus's grammar and meaning: `[STATUS] == 200`, `[BODY].user.name == pat(jo*)`.
+//! Conditions with Gatus's grammar and meaning, such as `[STATUS] == 200` or `[BODY].user.name == pat(jo*)`.
 //!
-//! A condition is parsed once, with the configuration; one about something that a Worker cannot observe is refused with the
-//! reason. The cost of an evaluation is bounded by the length of the condition, the body that a probe keeps, the depth of
-//! JSON that is parsed, and patterns that match in linear time. `docs/conditions.md` describes the meaning and the
-//! differences from Gatus.
+//! A condition is parsed once, with the configuration. One on a property that a Worker cannot observe is refused with the reason. The
+//! cost of an evaluation is bounded: by the length of the condition, the size of the body, the depth of its JSON, and patterns that
+//! match in linear time. `docs/conditions.md` describes the meaning and the differences from Gatus.
 //!
-//! Numbers of a body are as `serde_json` reads them: whole numbers within 64 bits are exact, all others are the nearest
-//! `f64`, as all numbers are in Gatus. A number too large for an `f64` makes the body invalid JSON, as in Go.
+//! `serde_json` parses the numbers of a body: whole numbers within 64 bits are exact, all others are the nearest `f64`, as all numbers
+//! are in Gatus. A number too large for an `f64` makes the body invalid JSON, as in Go.
 
 mod element;
 mod error;
@@ -21,49 +20,49 @@ pub use eval_context::{EvalContext, ObservedBody, Outcome};
 
 use self::element::{Element, Resolved};
 
-/// Longest condition, in bytes.
-pub const LONGEST: usize = 512;
+/// Length limit of a condition, in bytes.
+pub const MAX_LENGTH: usize = 512;
 
-/// Most characters of one side in [`ConditionResult::shown`]; what is longer is cut there, and says so.
-const MOST_SHOWN: usize = 200;
+/// Most characters of a value in [`ConditionResult::description`]; a longer value is marked as cut.
+const MAX_VALUE_CHARS: usize = 200;
 
-/// As Gatus has it: where one side is a pattern, this much of the other is enough to recognise it.
-const SHOWN_BESIDE_A_PATTERN: usize = 25;
+/// Most characters of a value that is compared with a pattern, as in Gatus.
+const MAX_VALUE_CHARS_BESIDE_PATTERN: usize = 25;
 
-/// One assertion on an outcome.
+/// One assertion on the outcome of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     text: String,
     left: Element,
-    relation: Relation,
+    operator: Operator,
     right: Element,
 }
 
-/// What became of a condition.
+/// The result of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionResult {
-    /// Whether it holds.
+    /// Whether the condition holds.
     pub ok: bool,
-    /// The condition as written; where it does not hold, with what was found in parentheses. It may hold text
-    /// that a target sent: escape it, and keep it off public pages.
-    pub shown: String,
+    /// The condition as written; if it does not hold, with the observed values in parentheses. It may contain text of a target: escape
+    /// it, and do not publish it.
+    pub description: String,
 }
 
-/// A placeholder that a condition asks about.
+/// A placeholder in a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placeholder {
-    /// `[STATUS]`
+    /// The HTTP status: `[STATUS]`.
     Status,
-    /// `[RESPONSE_TIME]`
+    /// The response time in milliseconds: `[RESPONSE_TIME]`.
     ResponseTime,
-    /// `[CONNECTED]`
+    /// Whether the target responded: `[CONNECTED]`.
     Connected,
-    /// `[BODY]`, whole or a path into it.
+    /// The response body, or a part of it: `[BODY]`, `[BODY].path`.
     Body,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relation {
+enum Operator {
     Equal,
     NotEqual,
     LessOrEqual,
@@ -72,84 +71,84 @@ enum Relation {
     Less,
 }
 
-/// In the order in which Gatus looks for them: the first that occurs anywhere divides the condition.
-const RELATIONS: [(&str, Relation); 6] = [
-    (" == ", Relation::Equal),
-    (" != ", Relation::NotEqual),
-    (" <= ", Relation::LessOrEqual),
-    (" >= ", Relation::GreaterOrEqual),
-    (" > ", Relation::Greater),
-    (" < ", Relation::Less),
+/// The operators in Gatus's order of precedence: the first one that occurs anywhere divides the condition.
+const OPERATORS: [(&str, Operator); 6] = [
+    (" == ", Operator::Equal),
+    (" != ", Operator::NotEqual),
+    (" <= ", Operator::LessOrEqual),
+    (" >= ", Operator::GreaterOrEqual),
+    (" > ", Operator::Greater),
+    (" < ", Operator::Less),
 ];
 
 impl Condition {
-    /// Reads one condition.
+    /// Parses a condition.
     pub fn parse(text: &str) -> Result<Self, ConditionError> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_LENGTH {
             return Err(ConditionError::TooLong);
         }
-        let found = RELATIONS.iter().find(|(sign, _)| text.contains(sign));
-        let (sign, relation) = *found.ok_or_else(|| error::no_relation(text))?;
+        let found = OPERATORS.iter().find(|(sign, _)| text.contains(sign));
+        let (sign, operator) = *found.ok_or_else(|| error::missing_operator(text))?;
         let mut sides = text.split(sign);
         let (left, right) = (sides.next().unwrap_or_default(), sides.next().unwrap_or_default());
         if sides.next().is_some() {
-            return Err(ConditionError::Twice(sign.trim()));
+            return Err(ConditionError::DuplicateOperator(sign.trim()));
         }
         let (left, right) = (Element::parse(left)?, Element::parse(right)?);
-        let ordered = !matches!(relation, Relation::Equal | Relation::NotEqual);
+        let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual);
         if ordered && (left.is_choice() || right.is_choice()) {
             return Err(ConditionError::ChoiceOrdered);
         }
-        Ok(Condition { text: text.to_owned(), left, relation, right })
+        Ok(Condition { text: text.to_owned(), left, operator, right })
     }
 
-    /// As it was written.
+    /// Returns the condition as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What it asks about, each placeholder once or twice.
+    /// Returns the placeholders of the condition, with duplicates.
     pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> + '_ {
         [&self.left, &self.right].into_iter().filter_map(Element::placeholder)
     }
 
-    /// Whether it asks about `placeholder`.
-    pub fn asks_about(&self, placeholder: Placeholder) -> bool {
-        self.placeholders().any(|asked| asked == placeholder)
+    /// Returns whether the condition has this placeholder.
+    pub fn uses(&self, placeholder: Placeholder) -> bool {
+        self.placeholders().any(|used| used == placeholder)
     }
 
-    /// Whether it holds.
-    pub fn holds(&self, scene: &EvalContext<'_>) -> bool {
-        self.relate(&self.left.resolve(scene), &self.right.resolve(scene))
+    /// Returns whether the condition holds.
+    pub fn holds(&self, context: &EvalContext<'_>) -> bool {
+        self.compare(&self.left.resolve(context), &self.right.resolve(context))
     }
 
-    /// Whether it holds, and what to tell its owner.
-    pub fn check(&self, scene: &EvalContext<'_>) -> ConditionResult {
-        let (left, right) = (self.left.resolve(scene), self.right.resolve(scene));
-        let ok = self.relate(&left, &right);
-        let shown = if ok { self.text.clone() } else { self.show(&left, &right) };
-        ConditionResult { ok, shown }
+    /// Evaluates the condition, with a description for the owner.
+    pub fn evaluate(&self, context: &EvalContext<'_>) -> ConditionResult {
+        let (left, right) = (self.left.resolve(context), self.right.resolve(context));
+        let ok = self.compare(&left, &right);
+        let description = if ok { self.text.clone() } else { self.describe(&left, &right) };
+        ConditionResult { ok, description }
     }
 
-    fn relate(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> bool {
+    fn compare(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> bool {
         let numbers = || (left.number(), right.number());
-        match self.relation {
-            Relation::Equal => element::equal((&self.left, left), (&self.right, right)),
-            Relation::NotEqual => !element::equal((&self.left, left), (&self.right, right)),
-            Relation::LessOrEqual => matches!(numbers(), (left, right) if left <= right),
-            Relation::GreaterOrEqual => matches!(numbers(), (left, right) if left >= right),
-            Relation::Greater => matches!(numbers(), (left, right) if left > right),
-            Relation::Less => matches!(numbers(), (left, right) if left < right),
+        match self.operator {
+            Operator::Equal => element::equal((&self.left, left), (&self.right, right)),
+            Operator::NotEqual => !element::equal((&self.left, left), (&self.right, right)),
+            Operator::LessOrEqual => matches!(numbers(), (left, right) if left <= right),
+            Operator::GreaterOrEqual => matches!(numbers(), (left, right) if left >= right),
+            Operator::Greater => matches!(numbers(), (left, right) if left > right),
+            Operator::Less => matches!(numbers(), (left, right) if left < right),
         }
     }
 
-    fn show(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> String {
+    fn describe(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> String {
         let sign =
-            RELATIONS.iter().find(|(_, relation)| *relation == self.relation).map_or("", |(sign, _)| sign);
-        let ordered = !matches!(self.relation, Relation::Equal | Relation::NotEqual);
+            OPERATORS.iter().find(|(_, operator)| *operator == self.operator).map_or("", |(sign, _)| sign);
+        let ordered = !matches!(self.operator, Operator::Equal | Operator::NotEqual);
         let side = |element: &Element, resolved: &Resolved<'_>, other: &Element| {
-            let most = if other.is_pattern() { SHOWN_BESIDE_A_PATTERN } else { MOST_SHOWN };
-            element.show(resolved, ordered, most)
+            let max_chars = if other.is_pattern() { MAX_VALUE_CHARS_BESIDE_PATTERN } else { MAX_VALUE_CHARS };
+            element.describe(resolved, ordered, max_chars)
         };
         let (left, right) = (side(&self.left, left, &self.right), side(&self.right, right, &self.left));
         format!("{left}{sign}{right}")

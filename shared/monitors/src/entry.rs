@@ -1,43 +1,42 @@
-//! One entry of the list: every field is parsed, so that all problems are reported at once.
+//! Parses one entry of the list. Every field is parsed, so that all problems are reported at once.
 
 use std::time::Duration;
 
-use super::field::{Fields, shown};
+use super::field::{FieldReader, excerpt};
 use super::region;
-use super::region::region;
 use super::request;
 use super::{
-    Heartbeat, HttpUrl, Kind, Monitor, MonitorId, Rhythm, SecretName, Target, TcpAddress, Thresholds,
-    is_private_host,
+    Heartbeat, HeartbeatSchedule, HttpUrl, Kind, Monitor, MonitorId, SecretName, Target, TcpAddress,
+    Thresholds, is_private_host,
 };
 use crate::condition::{Condition, Placeholder};
 use crate::schedule::Schedule;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Reads one entry. `None` where it has no id or no target; what else is wrong is noted in `fields`.
-pub(super) fn read(
-    fields: &mut Fields<'_>,
+/// Parses one entry. Problems are added to `fields`; the result is `None` if a required value is missing or invalid.
+pub(super) fn parse_entry(
+    fields: &mut FieldReader<'_>,
     allow_private: bool,
     ids: &mut Vec<MonitorId>,
 ) -> Option<Monitor> {
-    let id = fields.required("id", |text| text.parse::<MonitorId>().map_err(|e| e.to_string()));
+    let id = fields.required_text("id", |text| text.parse::<MonitorId>().map_err(|e| e.to_string()));
     if let Some(id) = &id {
         if ids.contains(id) {
-            let taken = format!("`{id}` is taken by an entry above; every monitor has an id of its own");
-            fields.refuse("id", taken);
+            let reason = format!("`{id}` is already the id of an earlier entry; ids must be unique");
+            fields.report("id", reason);
         }
         ids.push(id.clone());
     }
-    let name = fields.optional("name", |text| short("name", text));
-    let kind = fields.required("kind", kind);
+    let name = fields.optional_text("name", parse_label);
+    let kind = fields.required_text("kind", parse_kind);
     if kind.is_none() {
-        // So that a misspelt kind does not make every other field unknown.
-        fields.know_all();
+        // A misspelled kind must not make every other field unknown.
+        fields.accept_unknown();
     }
-    let target = kind.and_then(|kind| target(kind, fields, allow_private));
+    let target = kind.and_then(|kind| parse_target(kind, fields, allow_private));
     let interval = match kind {
-        // A heartbeat's interval is the job's; it is looked at with every tick.
+        // The interval of a heartbeat is that of its job. Every tick checks it.
         Some(Kind::Heartbeat) => Some(MINUTE),
         _ => fields.duration("interval", MINUTE, "5s", "24h"),
     };
@@ -49,33 +48,33 @@ pub(super) fn read(
         Some(Kind::Heartbeat) => Some(0),
         _ => fields.number("retries", 0, 3),
     };
-    let conditions = conditions(kind, fields);
-    let degraded = fields.list("degraded", &[], condition);
+    let conditions = parse_conditions(kind, fields);
+    let degraded = fields.list("degraded", &[], parse_condition);
     if let (Some(kind), Some(degraded)) = (kind, &degraded) {
-        refuse_unseen("degraded", kind, degraded, fields);
+        report_unavailable("degraded", kind, degraded, fields);
     }
     let failure = fields.count("failure-threshold", 1);
     let success = fields.count("success-threshold", 1);
-    let group = fields.optional("group", |text| short("group", text));
+    let group = fields.optional_text("group", parse_label);
     let named = |text: &str| text.parse::<MonitorId>().map_err(|e| e.to_string());
     let depends_on = fields.list("depends-on", &[], named);
     if depends_on.iter().flatten().any(|on| Some(on) == id.as_ref()) {
-        fields.refuse("depends-on", "names the monitor itself".to_owned());
+        fields.report("depends-on", "a monitor cannot depend on itself".to_owned());
     }
-    let regions = fields.list("regions", &[], region);
+    let regions = fields.list("regions", &[], region::parse_region);
     let problem = match kind {
         Some(Kind::Heartbeat) if regions.as_ref().is_some_and(|regions| !regions.is_empty()) => {
-            Some("nobody asks a job, from wherever; take the field out".to_owned())
+            Some("a heartbeat monitor is not probed, so it has no regions; remove this setting".to_owned())
         }
-        _ => regions.as_deref().and_then(region::problem),
+        _ => regions.as_deref().and_then(region::find_problem),
     };
     if let Some(problem) = problem {
-        fields.refuse("regions", problem);
+        fields.report("regions", problem);
     }
     let public = fields.flag("public", true);
-    let given = fields.has("alerts");
+    let given = fields.contains("alerts");
     let alerts = fields.list("alerts", &[], named).map(|alerts| given.then_some(alerts));
-    fields.refuse_unknown(kind.map(Kind::as_str));
+    fields.report_unknown(kind.map(Kind::as_str));
     let id = id?;
     Some(Monitor {
         name: name.unwrap_or_else(|| id.as_str().to_owned()),
@@ -95,40 +94,40 @@ pub(super) fn read(
     })
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
+fn parse_kind(text: &str) -> Result<Kind, String> {
     let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
     found.ok_or_else(|| {
-        format!("`{}` is no kind of monitor; use heapbeat, http, tcp or heartbeat", shown(text))
+        format!("unknown kind `{}`; the kinds are heapbeat, http, tcp and heartbeat", excerpt(text))
     })
 }
 
-fn target(kind: Kind, fields: &mut Fields<'_>, allow_private: bool) -> Option<Target> {
+fn parse_target(kind: Kind, fields: &mut FieldReader<'_>, allow_private: bool) -> Option<Target> {
     match kind {
         Kind::Heapbeat => {
-            let url = url(fields, allow_private);
+            let url = parse_url(fields, allow_private);
             let secret =
-                fields.optional("secret", |text| text.parse::<SecretName>().map_err(|e| e.to_string()));
+                fields.optional_text("secret", |text| text.parse::<SecretName>().map_err(|e| e.to_string()));
             let public_routes = fields.flag("public-routes", false);
             Some(Target::Heapbeat { url: url?, secret, public_routes: public_routes? })
         }
         Kind::Http => {
-            let url = url(fields, allow_private);
-            request::read(fields, url).map(|check| Target::Http(Box::new(check)))
+            let url = parse_url(fields, allow_private);
+            request::parse_request(fields, url).map(|check| Target::Http(Box::new(check)))
         }
         Kind::Tcp => {
-            let address = fields.required("url", |text| {
+            let address = fields.required_text("url", |text| {
                 let address = text.parse::<TcpAddress>().map_err(|e| e.to_string())?;
                 refuse_private(address.host(), allow_private)?;
                 Ok(address)
             });
             address.map(Target::Tcp)
         }
-        Kind::Heartbeat => heartbeat(fields).map(Target::Heartbeat),
+        Kind::Heartbeat => parse_heartbeat(fields).map(Target::Heartbeat),
     }
 }
 
-fn url(fields: &mut Fields<'_>, allow_private: bool) -> Option<HttpUrl> {
-    fields.required("url", |text| {
+fn parse_url(fields: &mut FieldReader<'_>, allow_private: bool) -> Option<HttpUrl> {
+    fields.required_text("url", |text| {
         let url = text.parse::<HttpUrl>().map_err(|e| e.to_string())?;
         refuse_private(url.host(), allow_private)?;
         Ok(url)
@@ -140,90 +139,94 @@ fn refuse_private(host: &str, allow_private: bool) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        r#"`{host}` is a private address, which a monitor could be abused to look into; set ALLOW_PRIVATE_TARGETS = "true" to allow it"#
+        r#"`{host}` is a private address, and a monitor could be abused to probe an internal network; set ALLOW_PRIVATE_TARGETS = "true" to allow it"#
     ))
 }
 
-/// When a job should run: `interval`, or `schedule` in its `time-zone`.
-fn heartbeat(fields: &mut Fields<'_>) -> Option<Heartbeat> {
-    let has_schedule = fields.has("schedule");
-    if has_schedule == fields.has("interval") {
+/// Parses when a job should run: `interval`, or `schedule` in its `time-zone`.
+fn parse_heartbeat(fields: &mut FieldReader<'_>) -> Option<Heartbeat> {
+    let has_schedule = fields.contains("schedule");
+    if has_schedule == fields.contains("interval") {
         let reason =
-            "a heartbeat has either an interval, such as \"1h\", or a schedule, such as \"0 3 * * *\"";
-        fields.refuse("interval", reason.to_owned());
+            "a heartbeat needs either an interval, such as \"1h\", or a schedule, such as \"0 3 * * *\"";
+        fields.report("interval", reason.to_owned());
     }
     let interval = fields.duration("interval", Duration::from_secs(86_400), "1m", "31d");
-    let zone = fields.optional("time-zone", |text| {
+    let zone = fields.optional_text("time-zone", |text| {
         Schedule::new("* * * * *", text)
             .map(|_| text.to_owned())
-            .map_err(|error| format!("`{}` {error}", shown(text)))
+            .map_err(|error| format!("`{}` {error}", excerpt(text)))
     });
     if zone.is_some() && !has_schedule {
-        fields.refuse("time-zone", "goes with a schedule only".to_owned());
+        fields.report("time-zone", "a time zone requires a schedule".to_owned());
     }
     let zone = zone.unwrap_or_else(|| "UTC".to_owned());
-    let schedule = fields.optional("schedule", |text| {
-        Schedule::new(text, &zone).map_err(|error| format!("`{}` {error}", shown(text)))
+    let cron = fields.optional_text("schedule", |text| {
+        Schedule::new(text, &zone).map_err(|error| format!("`{}` {error}", excerpt(text)))
     });
     let grace = fields.duration("grace", Duration::from_secs(300), "0s", "7d");
     let longest_run = fields.optional_duration("longest-run", "1s", "7d");
-    let rhythm = match schedule {
-        Some(schedule) => Rhythm::Cron(schedule),
-        None => Rhythm::Every(interval?),
+    let schedule = match cron {
+        Some(cron) => HeartbeatSchedule::Cron(cron),
+        None => HeartbeatSchedule::Every(interval?),
     };
-    Some(Heartbeat { rhythm, grace: grace?, longest_run: longest_run? })
+    Some(Heartbeat { schedule, grace: grace?, longest_run: longest_run? })
 }
 
-fn conditions(kind: Option<Kind>, fields: &mut Fields<'_>) -> Option<Vec<Condition>> {
+fn parse_conditions(kind: Option<Kind>, fields: &mut FieldReader<'_>) -> Option<Vec<Condition>> {
     let default: &[&str] = match kind {
         Some(Kind::Tcp) => &["[CONNECTED] == true"],
         Some(Kind::Heartbeat) => &[],
         _ => &["[STATUS] == 200"],
     };
-    let given = fields.has("conditions");
-    let conditions = fields.list("conditions", default, condition)?;
+    let given = fields.contains("conditions");
+    let conditions = fields.list("conditions", default, parse_condition)?;
     match kind {
         Some(Kind::Heartbeat) if given => {
-            let reason = "a heartbeat tells by itself whether it went well; take the field out";
-            fields.refuse("conditions", reason.to_owned());
+            let reason =
+                "a heartbeat reports success or failure itself, so it has no conditions; remove this setting";
+            fields.report("conditions", reason.to_owned());
         }
         Some(_) if given && conditions.is_empty() => {
-            fields.refuse("conditions", format!("is empty; leave it out for {default:?}"));
+            fields
+                .report("conditions", format!("the list is empty; remove it to use the default {default:?}"));
         }
-        Some(kind) => refuse_unseen("conditions", kind, &conditions, fields),
+        Some(kind) => report_unavailable("conditions", kind, &conditions, fields),
         None => {}
     }
     Some(conditions)
 }
 
-/// Refuses conditions on what this kind never sees.
-fn refuse_unseen(list: &str, kind: Kind, conditions: &[Condition], fields: &mut Fields<'_>) {
+/// Reports conditions on placeholders that this kind of monitor does not have.
+fn report_unavailable(list: &str, kind: Kind, conditions: &[Condition], fields: &mut FieldReader<'_>) {
     for (index, condition) in conditions.iter().enumerate() {
-        let unseen = condition.placeholders().find_map(|placeholder| match (kind, placeholder) {
-            (Kind::Tcp, Placeholder::Status) => Some("a connection has no [STATUS]"),
-            (Kind::Tcp, Placeholder::Body) => Some("a connection has no [BODY]: not a byte is sent or read"),
+        let reason = condition.placeholders().find_map(|placeholder| match (kind, placeholder) {
+            (Kind::Tcp, Placeholder::Status) => Some("a TCP connection has no [STATUS]"),
+            (Kind::Tcp, Placeholder::Body) => {
+                Some("a TCP connection has no [BODY], as nothing is sent or read")
+            }
             (Kind::Heartbeat, Placeholder::ResponseTime) => None,
             (Kind::Heartbeat, _) => {
-                Some("all that is known of a job's run is its [RESPONSE_TIME], from start to success")
+                Some("the only placeholder of a heartbeat is [RESPONSE_TIME], the time from start to success")
             }
             _ => None,
         });
-        if let Some(reason) = unseen {
-            fields.refuse(&format!("{list}[{index}]"), reason.to_owned());
+        if let Some(reason) = reason {
+            fields.report(&format!("{list}[{index}]"), reason.to_owned());
         }
     }
 }
 
-fn condition(text: &str) -> Result<Condition, String> {
+fn parse_condition(text: &str) -> Result<Condition, String> {
     Condition::parse(text).map_err(|error| error.to_string())
 }
 
-/// A text for people: not empty, one line, not endless.
-pub(super) fn short(what: &str, text: &str) -> Result<String, String> {
-    const LONGEST: usize = 80;
+/// Parses a name or a title: one line of 1 to 80 characters.
+pub(super) fn parse_label(text: &str) -> Result<String, String> {
+    const MAX_CHARS: usize = 80;
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
-        return Err(format!("a {what} is one line of 1 to {LONGEST} characters"));
+    if text.is_empty() || text.chars().count() > MAX_CHARS || text.chars().any(char::is_control) {
+        return Err(format!("must be one line of 1 to {MAX_CHARS} characters"));
     }
     Ok(text.to_owned())
 }

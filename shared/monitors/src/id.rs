@@ -1,25 +1,25 @@
-//! The id of a monitor.
+//! The id of a monitor, a channel or a maintenance window.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// `a-z`, `0-9` and `-`, 1 to 40 of them, no `-` at either end: safe in a path, a file name and a metric.
+/// 1 to 40 of `a-z`, `0-9` and `-`, with no `-` at either end, so that it is safe in a path, a file name and a metric.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MonitorId(String);
 
-/// Longest id, in bytes; the packed tick has one byte for its length.
-const LONGEST: usize = 40;
+/// Length limit of an id, in bytes. A packed tick has one byte for the length.
+const MAX_LENGTH: usize = 40;
 
-/// Why a text is not an id.
+/// The text is not a valid id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no id: 1 to {LONGEST} of a-z, 0-9 and -, with no - at either end")]
+#[error("`{0}` is not a valid id: use 1 to {MAX_LENGTH} of a-z, 0-9 and -, with no - at either end")]
 pub struct MonitorIdError(String);
 
 impl MonitorId {
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,12 +35,12 @@ impl FromStr for MonitorId {
     type Err = MonitorIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits = (1..=LONGEST).contains(&text.len());
+        let fits = (1..=MAX_LENGTH).contains(&text.len());
         let known = text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if fits && known && !text.starts_with('-') && !text.ends_with('-') {
             Ok(MonitorId(text.to_owned()))
         } else {
-            Err(MonitorIdError(super::field::shown(text)))
+            Err(MonitorIdError(super::field::excerpt(text)))
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The configuration of monitors, parsed into types that hold only valid values; shared by the edge and `heapbeat apply`.
+//! The configuration of monitors, parsed into types that hold only valid values. The edge and `heapbeat apply` use it.
 //!
-//! Every entry is parsed on its own: an invalid one becomes a [`Problem`] with its position and the expected form, and the
-//! others run. A setting that does not exist yet is refused rather than ignored.
+//! Every entry is parsed on its own. An invalid one becomes a [`Problem`] with its position and the expected value, and does not
+//! affect the others. An unknown setting is refused rather than ignored.
 
 #![forbid(unsafe_code)]
 
@@ -23,113 +23,119 @@ mod tcp;
 mod url;
 
 pub use id::{MonitorId, MonitorIdError};
-pub use monitor::{Header, HeaderValue, Heartbeat, HttpCheck, Kind, Monitor, Rhythm, Target, Thresholds};
-pub use region::{MOST_REGIONS, REGIONS};
+pub use monitor::{
+    Header, HeaderValue, Heartbeat, HeartbeatSchedule, HttpCheck, Kind, Monitor, Target, Thresholds,
+};
+pub use region::{MAX_REGIONS, REGIONS};
 pub use secret::{SecretName, SecretNameError};
 pub use tcp::{TcpAddress, TcpAddressError};
 pub use url::{HttpUrl, UrlError, is_private_host};
 
-use self::field::Fields;
+use self::field::FieldReader;
 
-/// Most monitors of one hub: what one tick can probe within the platform's 50 requests.
-pub const A_HUB: usize = 40;
+/// Most monitors of one hub, so that a tick stays within the platform's 50 requests.
+pub const MONITORS_PER_HUB: usize = 40;
 
-/// Most hubs: what one invocation can ask within the platform's 50 requests, and some for what it asks besides. A tick a minute
-/// takes 65 % of the free plan's daily requests and rows then.
-pub const MOST_HUBS: usize = 45;
+/// Most hubs, so that an invocation that requests every hub stays within the platform's 50 requests. With a tick per minute they use
+/// 65 % of the free plan's daily requests and rows.
+pub const MAX_HUBS: usize = 45;
 
-/// Most monitors.
-pub const MOST_MONITORS: usize = A_HUB * MOST_HUBS;
+/// Most monitors of one edge.
+pub const MAX_MONITORS: usize = MONITORS_PER_HUB * MAX_HUBS;
 
-/// Longest body that a condition may be asked of, in bytes. Reading it as JSON is what costs most of a probe.
-pub const LONGEST_BODY: usize = 256 * 1024;
+/// Largest body that conditions are evaluated on, in bytes. Parsing it as JSON is the most expensive part of a probe.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// The Worker secret that signs the probes of heapbeat monitors that name none, where it exists.
+/// The Worker secret that signs the probes of heapbeat monitors without a `secret` of their own.
 pub const DEFAULT_SECRET: &str = "HEAPBEAT_SECRET";
 
-/// Longest list that is parsed, in bytes. A Worker's variable holds 5 kB; an applied list may be longer.
-const LONGEST_CONFIG: usize = 256 * 1024;
+/// Largest list that is parsed, in bytes. A Worker's variable holds 5 kB; an applied list may be larger.
+const MAX_LIST_BYTES: usize = 256 * 1024;
 
-/// The variable's name, and the beginning of every position in it.
+/// The name of the variable, with which every position in it begins.
 pub const VARIABLE: &str = "MONITORS";
 
 /// A refused entry of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(rename = "ConfigurationProblem"))]
 pub struct Problem {
-    /// The position: `MONITORS[3].interval`.
+    /// The position, such as `MONITORS[3].interval`.
     pub position: String,
-    /// What is wrong and what is expected. It never repeats a secret.
+    /// The reason, and the expected value. It never contains a secret.
     pub reason: String,
 }
 
 impl Problem {
-    /// The public form: the entry and the setting, without its value and without names from the configuration.
+    /// Returns the public form of the problem: the entry and the setting, without values and names from the configuration.
     #[must_use]
-    pub fn shown(&self) -> Problem {
+    pub fn redacted(&self) -> Problem {
         let (entry, field) = self.position.split_once('.').unwrap_or((&self.position, ""));
-        let place = |c: char| c.is_ascii_digit() || c == '[' || c == ']';
-        // A position that does not begin with a list begins with an id.
-        let list = entry.trim_end_matches(place);
-        let ours = ["monitors", "maintenance"].contains(&list)
+        let is_index = |c: char| c.is_ascii_digit() || c == '[' || c == ']';
+        // A position that does not begin with the name of a list begins with an id.
+        let list = entry.trim_end_matches(is_index);
+        let is_list = ["monitors", "maintenance"].contains(&list)
             || list.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-        let entry = if ours { entry } else { VARIABLE };
-        let chosen = !ours || self.reason.starts_with("is no setting of");
-        let field =
-            if chosen { "" } else { field.split('.').next().unwrap_or_default().trim_end_matches(place) };
+        let entry = if is_list { entry } else { VARIABLE };
+        let is_private = !is_list || self.reason.starts_with(field::UNKNOWN_SETTING);
+        let field = if is_private {
+            ""
+        } else {
+            field.split('.').next().unwrap_or_default().trim_end_matches(is_index)
+        };
         let dot = if field.is_empty() { "" } else { "." };
         Problem {
             position: format!("{entry}{dot}{field}"),
-            reason: "is not right; the Worker's log and GET /api/v1/admin/status say why".to_owned(),
+            reason: "the entry is invalid; the Worker's log and GET /api/v1/admin/status have the reason"
+                .to_owned(),
         }
     }
 }
 
-/// The configuration: what runs, and what was refused.
+/// The valid monitors, and the problems of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// The valid monitors, in the order of the file.
     pub monitors: Vec<Monitor>,
-    /// What was refused.
+    /// The problems of the refused entries.
     pub problems: Vec<Problem>,
 }
 
 impl Config {
-    /// Reads the JSON of `MONITORS`; `None` when the variable is not there. `allow_private`: whether targets
-    /// on private addresses may be probed.
+    /// Parses the JSON of the variable `MONITORS`; `None` is a variable that is not set. `allow_private` allows targets with private
+    /// addresses.
     pub fn parse(text: Option<&str>, allow_private: bool) -> Config {
-        match entries(text) {
-            Ok(entries) => Config::read(VARIABLE, &entries, allow_private, &[], A_HUB),
+        match parse_list(text) {
+            Ok(entries) => Config::parse_entries(VARIABLE, &entries, allow_private, &[], MONITORS_PER_HUB),
             Err(reason) => Config { problems: vec![problem(VARIABLE, reason)], ..Config::default() },
         }
     }
 
-    /// Reads entries that stand in a list called `list`, as far as there is `room`; none may have an id of `taken`.
-    pub fn read(
+    /// Parses the entries of a list called `list`, at most `max` of them. Ids in `taken` are refused.
+    pub fn parse_entries(
         list: &str,
         entries: &[Value],
         allow_private: bool,
         taken: &[MonitorId],
-        room: usize,
+        max: usize,
     ) -> Config {
         let mut config = Config::default();
         let mut ids = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             let position = format!("{list}[{index}]");
-            if config.monitors.len() == room {
-                let left = entries.len() - index;
+            if config.monitors.len() == max {
+                let ignored = entries.len() - index;
                 let reason = format!(
-                    "there is room for {room} monitors here; this entry and those after it ({left} in all) are left out"
+                    "the limit of {max} monitors is reached; this entry and the following ones ({ignored} in total) are ignored"
                 );
                 config.problems.push(problem(&position, reason));
                 break;
             }
-            let mut fields = Fields::new(&position, entry);
-            let monitor = entry::read(&mut fields, allow_private, &mut ids);
+            let mut fields = FieldReader::new(&position, entry);
+            let monitor = entry::parse_entry(&mut fields, allow_private, &mut ids);
             if let Some(id) = monitor.as_ref().map(|monitor| &monitor.id).filter(|id| taken.contains(id)) {
-                fields.refuse(
+                fields.report(
                     "id",
-                    format!("`{id}` is a monitor of wrangler.toml already; an id stands in one place"),
+                    format!("`{id}` is already the id of a monitor in wrangler.toml; ids must be unique"),
                 );
             }
             match (monitor, fields.into_problems()) {
@@ -147,33 +153,35 @@ impl Config {
         ids.extend(taken.iter().cloned());
         for monitor in &mut self.monitors {
             for missing in monitor.depends_on.extract_if(.., |on| !ids.contains(on)) {
-                let reason = format!("monitor `{}` depends on `{missing}`, which is not watched", monitor.id);
+                let reason =
+                    format!("monitor `{}` depends on `{missing}`, which is not a monitor", monitor.id);
                 self.problems.push(problem(list, reason));
             }
         }
     }
 }
 
+/// Makes a problem.
 fn problem(position: &str, reason: impl Into<String>) -> Problem {
     Problem { position: position.to_owned(), reason: reason.into() }
 }
 
-/// The entries of the variable.
-fn entries(text: Option<&str>) -> Result<Vec<Value>, String> {
+/// Parses the variable as a list of entries.
+fn parse_list(text: Option<&str>) -> Result<Vec<Value>, String> {
     let example = r#"such as [[vars.MONITORS]] in wrangler.toml with id = "api", kind = "heapbeat" and url = "https://api.example.com/health""#;
     let Some(text) = text else {
-        return Err(format!("there is no monitor; add one, {example}"));
+        return Err(format!("there are no monitors; add one, {example}"));
     };
-    if text.len() > LONGEST_CONFIG {
-        return Err(format!("has {} bytes, more than {LONGEST_CONFIG}", text.len()));
+    if text.len() > MAX_LIST_BYTES {
+        return Err(format!("has {} bytes; at most {MAX_LIST_BYTES} are allowed", text.len()));
     }
     match serde_json::from_str::<Value>(text) {
         Ok(Value::Array(entries)) if entries.is_empty() => {
-            Err(format!("there is no monitor; add one, {example}"))
+            Err(format!("there are no monitors; add one, {example}"))
         }
         Ok(Value::Array(entries)) => Ok(entries),
-        Ok(_) => Err(format!("should be a list of tables, {example}")),
-        Err(error) => Err(format!("is not JSON: {error}")),
+        Ok(_) => Err(format!("must be a list of tables, {example}")),
+        Err(error) => Err(format!("is not valid JSON: {error}")),
     }
 }
 

@@ -6,151 +6,164 @@ use chrono::NaiveDate;
 use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
-use super::entry::short;
-use super::field::{Fields, shown};
+use super::entry::parse_label;
+use super::field::{FieldReader, excerpt};
 use super::{MonitorId, Problem, problem};
 use crate::schedule::Schedule;
 
-/// The variable's name, and the beginning of every position in it.
+/// The name of the variable, with which every position in it begins.
 pub const MAINTENANCE: &str = "MAINTENANCE";
 
-/// Most announcements.
-const MOST: usize = 20;
+/// Most windows in the list.
+const MAX_WINDOWS: usize = 20;
 
-/// Longest work; what takes longer is no window but another state of things.
-const LONGEST: Duration = Duration::from_secs(31 * 86_400);
+/// Longest window.
+const MAX_DURATION: Duration = Duration::from_secs(31 * 86_400);
 
-/// One announcement.
+/// One maintenance window, single or recurring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maintenance {
-    /// Its id, unique among them.
+    /// The id, unique among the windows.
     pub id: MonitorId,
-    /// What the public reads; the id where none is given.
+    /// The public title; the id if none is given.
     pub title: String,
-    /// The monitors that it applies to; `None` is all of them.
+    /// The monitors that it applies to; `None` means all.
     pub monitors: Option<Vec<MonitorId>>,
-    /// When.
-    pub when: When,
+    /// The time of the window.
+    pub schedule: MaintenanceSchedule,
 }
 
-/// When work is done.
+/// The time of a maintenance window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum When {
-    /// From here to there.
+pub enum MaintenanceSchedule {
+    /// One window: its start and its end.
     Once(UnixMillis, UnixMillis),
-    /// Each time the schedule says so, for so long.
-    Every(Schedule, Duration),
+    /// A window at each time of the schedule, with this duration.
+    Recurring(Schedule, Duration),
 }
 
 impl Maintenance {
-    /// The stretch that is under way at `at`, or the next one: from, to. `offset` is the clock of the schedule's zone.
-    pub fn stretch(
+    /// Returns start and end of the window that is open at `at`, or else of the next one. `offset` is the offset of the schedule's zone
+    /// from UTC at an instant, in seconds.
+    pub fn window_at(
         &self,
         at: UnixMillis,
         offset: impl Fn(UnixMillis) -> i32,
     ) -> Option<(UnixMillis, UnixMillis)> {
-        match &self.when {
-            When::Once(from, to) => (at < *to).then_some((*from, *to)),
-            When::Every(schedule, length) => {
-                let from = schedule.next(at.minus(*length), offset)?;
+        match &self.schedule {
+            MaintenanceSchedule::Once(from, to) => (at < *to).then_some((*from, *to)),
+            MaintenanceSchedule::Recurring(schedule, length) => {
+                let from = schedule.next_after(at.minus(*length), offset)?;
                 Some((from, from.plus(*length)))
             }
         }
     }
 
-    /// Whether it concerns this monitor.
-    pub fn concerns(&self, monitor: &MonitorId) -> bool {
+    /// Returns whether the window applies to this monitor.
+    pub fn applies_to(&self, monitor: &MonitorId) -> bool {
         self.monitors.as_ref().is_none_or(|ids| ids.contains(monitor))
     }
 
-    /// The zone of its schedule; `UTC` where it has none.
+    /// Returns the time zone of the schedule; `UTC` if it has none.
     pub fn zone(&self) -> &str {
-        match &self.when {
-            When::Once(..) => "UTC",
-            When::Every(schedule, _) => schedule.zone(),
+        match &self.schedule {
+            MaintenanceSchedule::Once(..) => "UTC",
+            MaintenanceSchedule::Recurring(schedule, _) => schedule.zone(),
         }
     }
 }
 
-/// Reads the entries of a list called `list`: those that are right, and what is wrong with the others.
-pub fn read(list: &str, entries: &[Value]) -> (Vec<Maintenance>, Vec<Problem>) {
-    let (mut right, mut problems): (Vec<Maintenance>, _) = (Vec::new(), Vec::new());
-    if entries.len() > MOST {
-        let reason = format!("has {} entries; at most {MOST} are read", entries.len());
+/// Parses the entries of a list called `list`. Returns the valid windows, and the problems of the others.
+pub fn parse_windows(list: &str, entries: &[Value]) -> (Vec<Maintenance>, Vec<Problem>) {
+    let (mut valid, mut problems): (Vec<Maintenance>, _) = (Vec::new(), Vec::new());
+    if entries.len() > MAX_WINDOWS {
+        let reason = format!("has {} entries; at most {MAX_WINDOWS} are allowed", entries.len());
         problems.push(problem(list, reason));
     }
-    for (index, entry) in entries.iter().take(MOST).enumerate() {
-        let mut fields = Fields::new(&format!("{list}[{index}]"), entry);
-        let read = one(&mut fields);
-        if let Some(read) = &read
-            && right.iter().any(|other| other.id == read.id)
+    for (index, entry) in entries.iter().take(MAX_WINDOWS).enumerate() {
+        let mut fields = FieldReader::new(&format!("{list}[{index}]"), entry);
+        let window = parse_window(&mut fields);
+        if let Some(window) = &window
+            && valid.iter().any(|other| other.id == window.id)
         {
-            fields.refuse("id", format!("`{}` is taken by an entry above", read.id));
+            fields.report(
+                "id",
+                format!("`{}` is already the id of an earlier entry; ids must be unique", window.id),
+            );
         }
-        match (read, fields.into_problems()) {
-            (Some(read), wrong) if wrong.is_empty() => right.push(read),
-            (_, wrong) => problems.extend(wrong),
+        match (window, fields.into_problems()) {
+            (Some(window), new) if new.is_empty() => valid.push(window),
+            (_, new) => problems.extend(new),
         }
     }
-    (right, problems)
+    (valid, problems)
 }
 
-fn one(fields: &mut Fields<'_>) -> Option<Maintenance> {
+fn parse_window(fields: &mut FieldReader<'_>) -> Option<Maintenance> {
     let id = |text: &str| text.parse::<MonitorId>().map_err(|error| error.to_string());
-    let named = fields.required("id", id);
-    let title = fields.optional("title", |text| short("title", text));
-    let given = fields.has("monitors");
+    let parsed_id = fields.required_text("id", id);
+    let title = fields.optional_text("title", parse_label);
+    let given = fields.contains("monitors");
     let monitors = fields.list("monitors", &[], id).map(|ids| given.then_some(ids));
-    let when = if fields.has("schedule") { every(fields) } else { once(fields) };
-    fields.refuse_unknown_of("maintenance");
-    let named = named?;
+    let schedule = if fields.contains("schedule") { parse_recurring(fields) } else { parse_once(fields) };
+    fields.report_unknown_of("a maintenance window");
+    let parsed_id = parsed_id?;
     Some(Maintenance {
-        title: title.unwrap_or_else(|| named.as_str().to_owned()),
-        id: named,
+        title: title.unwrap_or_else(|| parsed_id.as_str().to_owned()),
+        id: parsed_id,
         monitors: monitors?,
-        when: when?,
+        schedule: schedule?,
     })
 }
 
-fn once(fields: &mut Fields<'_>) -> Option<When> {
-    let (from, to) = (fields.required("from", instant)?, fields.required("to", instant)?);
-    if from >= to || to.since(from) > LONGEST {
-        fields.refuse("to", "should be later than `from`, by 31 days at most".to_owned());
+fn parse_once(fields: &mut FieldReader<'_>) -> Option<MaintenanceSchedule> {
+    let (from, to) = (
+        fields.required_text("from", parse_setting_instant)?,
+        fields.required_text("to", parse_setting_instant)?,
+    );
+    if from >= to || to.since(from) > MAX_DURATION {
+        fields.report("to", "must be later than `from`, by at most 31 days".to_owned());
         return None;
     }
-    Some(When::Once(from, to))
+    Some(MaintenanceSchedule::Once(from, to))
 }
 
-fn every(fields: &mut Fields<'_>) -> Option<When> {
-    let zone = fields.optional("time-zone", |text| {
-        let zone = Schedule::new("* * * * *", text).map_err(|error| format!("`{}` {error}", shown(text)));
+fn parse_recurring(fields: &mut FieldReader<'_>) -> Option<MaintenanceSchedule> {
+    let zone = fields.optional_text("time-zone", |text| {
+        let zone = Schedule::new("* * * * *", text).map_err(|error| format!("`{}` {error}", excerpt(text)));
         zone.map(|_| text.to_owned())
     });
     let zone = zone.unwrap_or_else(|| "UTC".to_owned());
-    let schedule = fields.required("schedule", |text| {
-        Schedule::new(text, &zone).map_err(|error| format!("`{}` {error}", shown(text)))
+    let schedule = fields.required_text("schedule", |text| {
+        Schedule::new(text, &zone).map_err(|error| format!("`{}` {error}", excerpt(text)))
     });
-    if !fields.has("duration") {
-        fields.refuse("duration", "is missing: how long it takes, such as \"30m\"".to_owned());
+    if !fields.contains("duration") {
+        fields.report(
+            "duration",
+            "this setting is required: how long the maintenance takes, such as \"30m\"".to_owned(),
+        );
     }
     let length = fields.duration("duration", Duration::from_secs(60), "1m", "7d");
-    Some(When::Every(schedule?, length?))
+    Some(MaintenanceSchedule::Recurring(schedule?, length?))
 }
 
-/// Reads `2026-01-31T22:00:00Z`, `2026-01-31T22:00+01:00`.
-fn instant(text: &str) -> Result<UnixMillis, String> {
-    read_instant(text).ok_or_else(|| {
-        format!("`{}` is no instant; one is 2026-01-31T22:00:00Z or 2026-01-31T22:00+01:00", shown(text))
+/// Parses an instant, or returns a message with the accepted forms.
+fn parse_setting_instant(text: &str) -> Result<UnixMillis, String> {
+    parse_instant(text).ok_or_else(|| {
+        format!(
+            "`{}` is not a valid time; write 2026-01-31T22:00:00Z or 2026-01-31T22:00+01:00",
+            excerpt(text)
+        )
     })
 }
 
-/// An instant as RFC 3339 has it, in whole seconds: a fraction is cut. The seconds may be left out.
-pub fn read_instant(text: &str) -> Option<UnixMillis> {
+/// Parses an instant of RFC 3339, such as `2026-01-31T22:00:00Z`. Fractions of a second are cut, and the seconds may be omitted.
+pub fn parse_instant(text: &str) -> Option<UnixMillis> {
     let number = |from: usize, to: usize| -> Option<u32> {
         let digits = text.get(from..to)?;
         digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
     };
-    let is = |at: usize, wanted: &[u8]| text.as_bytes().get(at).is_some_and(|byte| wanted.contains(byte));
+    let is = |at: usize, accepted: &[u8]| text.as_bytes().get(at).is_some_and(|byte| accepted.contains(byte));
     if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":")) {
         return None;
     }
@@ -189,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn instants() {
-        let right = [
+    fn instants_are_parsed_or_refused() {
+        let valid = [
             ("2026-01-31T22:00:00Z", "2026-01-31T22:00:00Z"),
             ("2026-01-31T22:00Z", "2026-01-31T22:00:00Z"),
             ("2026-01-31 22:00:07+01:00", "2026-01-31T21:00:07Z"),
@@ -198,8 +211,8 @@ mod tests {
             ("2026-01-31T22:00:07.5+01:00", "2026-01-31T21:00:07Z"),
             ("2024-02-29T23:30-05:30", "2024-03-01T05:00:00Z"),
         ];
-        for (text, same) in right {
-            assert_eq!(read_instant(text), Some(at(same)), "{text}");
+        for (text, same) in valid {
+            assert_eq!(parse_instant(text), Some(at(same)), "{text}");
         }
         for text in [
             "",
@@ -214,34 +227,34 @@ mod tests {
             "2026-01-31T22:00.5Z",
             "2026-01-31T22:00:7Z",
         ] {
-            assert_eq!(read_instant(text), None, "{text}");
+            assert_eq!(parse_instant(text), None, "{text}");
         }
     }
 
     #[test]
-    fn stretches() {
+    fn a_window_is_open_now_or_the_next_one() {
         let list = [
             json!({"id":"move","title":"We move","from":"2026-01-31T22:00Z","to":"2026-02-01T02:00Z","monitors":["api"]}),
             json!({"id":"weekly","schedule":"0 3 * * sun","duration":"90m","time-zone":"Europe/Berlin"}),
         ];
-        let (read, problems) = read(MAINTENANCE, &list);
+        let (windows, problems) = parse_windows(MAINTENANCE, &list);
         assert_eq!(problems, []);
-        let (once, weekly) = (&read[0], &read[1]);
-        assert!(once.concerns(&"api".parse().unwrap()) && !once.concerns(&"db".parse().unwrap()));
-        assert!(weekly.concerns(&"db".parse().unwrap()));
+        let (once, weekly) = (&windows[0], &windows[1]);
+        assert!(once.applies_to(&"api".parse().unwrap()) && !once.applies_to(&"db".parse().unwrap()));
+        assert!(weekly.applies_to(&"db".parse().unwrap()));
         let cases = [
             (once, "2026-01-01T00:00:00Z", Some(("2026-01-31T22:00:00Z", "2026-02-01T02:00:00Z"))),
             (once, "2026-02-01T01:59:59Z", Some(("2026-01-31T22:00:00Z", "2026-02-01T02:00:00Z"))),
             (once, "2026-02-01T02:00:00Z", None),
-            // Sundays, three o'clock an hour ahead of UTC.
+            // Sundays at three o'clock, one hour ahead of UTC.
             (weekly, "2026-01-10T00:00:00Z", Some(("2026-01-11T02:00:00Z", "2026-01-11T03:30:00Z"))),
             (weekly, "2026-01-11T02:00:00Z", Some(("2026-01-11T02:00:00Z", "2026-01-11T03:30:00Z"))),
             (weekly, "2026-01-11T03:29:59Z", Some(("2026-01-11T02:00:00Z", "2026-01-11T03:30:00Z"))),
             (weekly, "2026-01-11T03:30:00Z", Some(("2026-01-18T02:00:00Z", "2026-01-18T03:30:00Z"))),
         ];
-        for (work, now, expected) in cases {
+        for (window, now, expected) in cases {
             let expected = expected.map(|(from, to)| (at(from), at(to)));
-            assert_eq!(work.stretch(at(now), |_| 3600), expected, "{} at {now}", work.id);
+            assert_eq!(window.window_at(at(now), |_| 3600), expected, "{} at {now}", window.id);
         }
     }
 
@@ -260,12 +273,12 @@ mod tests {
             (json!("tonight"), "MAINTENANCE[1]"),
         ];
         for (entry, position) in cases {
-            let fine = json!({"id":"ok","schedule":"0 3 * * *","duration":"1h"});
-            let (right, problems) = read(MAINTENANCE, &[fine, entry.clone()]);
-            assert_eq!(right.len(), 1, "{entry}");
+            let valid = json!({"id":"ok","schedule":"0 3 * * *","duration":"1h"});
+            let (windows, problems) = parse_windows(MAINTENANCE, &[valid, entry.clone()]);
+            assert_eq!(windows.len(), 1, "{entry}");
             assert!(problems.iter().any(|it| it.position == position), "{entry}: {problems:?}");
         }
         let many = vec![json!({"id":"ok","schedule":"0 3 * * *","duration":"1h"}); 21];
-        assert!(read(MAINTENANCE, &many).1[0].reason.contains("at most 20"));
+        assert!(parse_windows(MAINTENANCE, &many).1[0].reason.contains("at most 20"));
     }
 }

@@ -1,4 +1,4 @@
-//! One monitor, as a type that holds only valid values; its settings depend on its kind.
+//! One monitor, as a type that holds only valid values. Its settings depend on its kind.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -7,143 +7,143 @@ use super::{HttpUrl, MonitorId, SecretName, TcpAddress};
 use crate::condition::{Condition, Placeholder};
 use crate::schedule::Schedule;
 
-/// One thing to watch.
+/// A monitored target, with its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
-    /// Its id, unique.
+    /// The id, unique.
     pub id: MonitorId,
-    /// Its name for people; the id where none is given.
+    /// The displayed name; the id if none is given.
     pub name: String,
-    /// What is asked, and where.
+    /// The target of the probes.
     pub target: Target,
-    /// How often.
+    /// Time between two probes.
     pub interval: Duration,
-    /// How long one probe may take, redirects and body included.
+    /// Longest time of one probe, with redirects and body.
     pub timeout: Duration,
-    /// Further tries within one probe, while there is time left, before a failure counts.
+    /// Retries within one probe, as long as its timeout allows, before a failure counts.
     pub retries: u8,
-    /// What has to hold for it to be up.
+    /// Conditions that must hold for the state `up`.
     pub conditions: Vec<Condition>,
-    /// What has to hold, besides, for it not to be degraded.
+    /// Conditions that must hold as well, or the state is `degraded`.
     pub degraded: Vec<Condition>,
-    /// Verdicts in a row before the state changes.
+    /// Consecutive results that change the state.
     pub thresholds: Thresholds,
-    /// The heading it stands under.
+    /// The group on the status page.
     pub group: Option<String>,
     /// Monitors that this one depends on: while one of them has an incident, no alert is sent for this one.
     pub depends_on: Vec<MonitorId>,
-    /// From where it is asked besides, of [`super::REGIONS`].
+    /// Additional regions that it is probed from, of [`super::REGIONS`].
     pub regions: Vec<&'static str>,
-    /// The alert channels; `None` is all of them.
+    /// The alert channels; `None` means all.
     pub alerts: Option<Vec<MonitorId>>,
     /// Whether the monitor is public; otherwise only the owner sees it.
     pub public: bool,
 }
 
-/// What a monitor is, without what it asks.
+/// The kind of a monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The body of `GET /health`.
+    /// A heapbeat server: `GET /health`.
     Heapbeat,
-    /// Anything that speaks HTTP.
+    /// Any HTTP server.
     Http,
-    /// Anything that takes a connection.
+    /// Any server that accepts TCP connections.
     Tcp,
     /// A job that sends heartbeats.
     Heartbeat,
 }
 
-/// What is asked, and where.
+/// The target of the probes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// `GET` of a heapbeat server's `/health`.
     Heapbeat {
-        /// Where.
+        /// The address.
         url: HttpUrl,
-        /// The Worker secret that the server shares with us; [`super::DEFAULT_SECRET`] where none is named.
+        /// The Worker secret with the server's `HEAPBEAT_SECRET`; [`super::DEFAULT_SECRET`] if none is named.
         secret: Option<SecretName>,
-        /// Whether anybody may know which route makes memory grow.
+        /// Whether the route that makes memory grow is public.
         public_routes: bool,
     },
-    /// A request.
+    /// An HTTP request.
     Http(Box<HttpCheck>),
-    /// A connection, without a byte.
+    /// A TCP connection; nothing is sent.
     Tcp(TcpAddress),
     /// No request is made: the job calls `POST /api/v1/heartbeats/{id}`.
     Heartbeat(Heartbeat),
 }
 
-/// A request, and what to make of the answer.
+/// An HTTP request, and how its response is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCheck {
-    /// Where.
+    /// The address.
     pub url: HttpUrl,
     /// `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE` or `OPTIONS`.
     pub method: &'static str,
-    /// What is sent besides what every probe says of itself.
+    /// Headers besides those of every probe.
     pub headers: Vec<Header>,
-    /// What is sent as the body.
+    /// The request body.
     pub body: Option<String>,
-    /// Whether redirects are followed; else a redirect is the answer.
+    /// Whether redirects are followed; otherwise a redirect is the response.
     pub follow_redirects: bool,
-    /// Longest body that is read, in bytes, where a condition asks about it.
+    /// Most bytes of the response body that are read, if a condition uses the body.
     pub max_body: usize,
 }
 
 /// A header of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Its name, as written.
+    /// The name, as written.
     pub name: String,
-    /// Its value, or where it is.
+    /// The value.
     pub value: HeaderValue,
 }
 
 /// The value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderValue {
-    /// It stands in the configuration.
-    Plain(String),
-    /// What a Worker secret holds, behind `prefix` (such as `Bearer `).
+    /// A value from the configuration.
+    Literal(String),
+    /// The value of a Worker secret after `prefix`, such as `Bearer `.
     Secret {
-        /// The secret's name.
+        /// The name of the secret.
         name: SecretName,
-        /// What stands before it.
+        /// Text before the value of the secret.
         prefix: String,
     },
 }
 
-/// What a job promises.
+/// The expected heartbeats of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// When it runs.
-    pub rhythm: Rhythm,
-    /// How late it may be.
+    /// When the job runs.
+    pub schedule: HeartbeatSchedule,
+    /// How late a heartbeat may be.
     pub grace: Duration,
-    /// Longest time of one run, for a job that reports its start; unlimited where it is not set.
+    /// Longest time of one run, for a job that reports its start; `None` is unlimited.
     pub longest_run: Option<Duration>,
 }
 
 /// When a job runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rhythm {
-    /// So long after the last time.
+pub enum HeartbeatSchedule {
+    /// This long after the previous heartbeat.
     Every(Duration),
-    /// When a cron expression says so.
+    /// At the times of a cron expression.
     Cron(Schedule),
 }
 
-/// Verdicts in a row that it takes to change the state.
+/// Consecutive results that change the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Failures in a row before `down`.
+    /// Consecutive failures before `down`.
     pub failure: NonZeroU16,
-    /// Successes in a row before `down` is over.
+    /// Consecutive successes before `up`.
     pub success: NonZeroU16,
 }
 
 impl Monitor {
-    /// What it is.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         match self.target {
             Target::Heapbeat { .. } => Kind::Heapbeat,
@@ -153,15 +153,15 @@ impl Monitor {
         }
     }
 
-    /// Whether anybody may know which route makes memory grow.
+    /// Returns whether the route that makes memory grow is public.
     pub fn shows_routes(&self) -> bool {
         matches!(self.target, Target::Heapbeat { public_routes: true, .. })
     }
 
-    /// Whether anybody wants to see the body of its answers.
+    /// Returns whether the response body is needed: by a condition, or as the target is a heapbeat server.
     pub fn reads_body(&self) -> bool {
         let mut conditions = self.conditions.iter().chain(&self.degraded);
-        self.kind() == Kind::Heapbeat || conditions.any(|condition| condition.asks_about(Placeholder::Body))
+        self.kind() == Kind::Heapbeat || conditions.any(|condition| condition.uses(Placeholder::Body))
     }
 }
 
@@ -169,7 +169,7 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Kind; 4] = [Kind::Heapbeat, Kind::Http, Kind::Tcp, Kind::Heartbeat];
 
-    /// The word in the configuration.
+    /// Returns the name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Kind::Heapbeat => "heapbeat",

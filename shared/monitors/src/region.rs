@@ -1,25 +1,25 @@
 //! The regions that a monitor can be probed from.
 
-use super::field::shown;
+use super::field::excerpt;
 
-/// Where a probe can come from: the location hints of Durable Objects,
+/// The regions that a probe can come from: the location hints of Durable Objects,
 /// <https://developers.cloudflare.com/durable-objects/reference/data-location/>.
 pub const REGIONS: [&str; 9] = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"];
 
-/// Most regions of one monitor: each is a request more with every tick.
-pub const MOST_REGIONS: usize = 5;
+/// Most regions of one monitor, as each is one more request per tick.
+pub const MAX_REGIONS: usize = 5;
 
-/// Reads a region.
-pub(super) fn region(text: &str) -> Result<&'static str, String> {
+/// Parses a region.
+pub(super) fn parse_region(text: &str) -> Result<&'static str, String> {
     let known = REGIONS.into_iter().find(|region| *region == text);
-    known.ok_or_else(|| format!("`{}` is no region; there are {}", shown(text), REGIONS.join(", ")))
+    known.ok_or_else(|| format!("unknown region `{}`; the regions are {}", excerpt(text), REGIONS.join(", ")))
 }
 
-/// The problem with a list of regions as a whole.
-pub(super) fn problem(regions: &[&str]) -> Option<String> {
-    if regions.len() > MOST_REGIONS {
-        return Some(format!("has {} regions; {MOST_REGIONS} are enough", regions.len()));
+/// Returns the problem of a list of regions: too many of them, or a duplicate.
+pub(super) fn find_problem(regions: &[&str]) -> Option<String> {
+    if regions.len() > MAX_REGIONS {
+        return Some(format!("has {} regions; at most {MAX_REGIONS} are allowed", regions.len()));
     }
-    let twice = regions.iter().enumerate().find(|(index, region)| regions[..*index].contains(region));
-    twice.map(|(_, region)| format!("names `{region}` twice"))
+    let duplicate = regions.iter().enumerate().find(|(index, region)| regions[..*index].contains(region));
+    duplicate.map(|(_, region)| format!("`{region}` is listed twice"))
 }

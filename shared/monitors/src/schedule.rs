@@ -1,9 +1,9 @@
 //! The schedule of a job: a cron expression in a time zone.
 //!
-//! `croner` parses the expression and finds the next time on the local clock of the zone, which it is given as if it were UTC.
-//! The caller supplies the offset of that clock, as the platform of the edge knows every zone and a table of them need not be
-//! compiled in. The rules of daylight saving time are therefore here, as in vixie-cron: a time within the hour that is skipped
-//! in spring counts as its end; of an hour that is repeated in autumn, the first counts.
+//! `croner` parses the expression, and finds the next time on the local clock of the zone as if that were UTC. The caller supplies the
+//! offset of the clock, as the platform of the edge knows every zone, so that no table of zones is compiled in. The rules of daylight
+//! saving time are therefore in this module. They are those of vixie-cron: a time within the hour that is skipped in spring is moved to
+//! the end of that hour, and a time within the hour that is repeated in autumn runs only the first time.
 
 use std::fmt;
 use std::time::Duration;
@@ -27,62 +27,65 @@ pub struct Schedule {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// The cron expression is invalid.
-    #[error("is no cron expression ({0}); one has five fields, such as \"0 3 * * *\" for three every night")]
+    #[error("is not a cron expression: {0}; write five fields, such as \"0 3 * * *\" for 03:00 every night")]
     Expression(String),
     /// The expression names a day that does not exist.
-    #[error("never comes: there is no such day")]
+    #[error("names a day that does not exist, so it would never run")]
     Never,
     /// The name of the zone is invalid.
-    #[error("is no time zone; one looks like Europe/Berlin, America/New_York or UTC")]
+    #[error("is not a time zone; use a name such as Europe/Berlin, America/New_York or UTC")]
     Zone,
 }
 
-/// Longest expression, in bytes.
-const LONGEST: usize = 100;
+/// Length limit of an expression, in bytes.
+const MAX_LENGTH: usize = 100;
 
 impl Schedule {
-    /// Reads a five-field expression and the name of a zone as IANA has it. Whether there is such a zone only the
-    /// platform knows.
+    /// Parses an expression of five fields and the form of an IANA zone name. Only the platform knows whether the zone exists.
     pub fn new(text: &str, zone: &str) -> Result<Self, ScheduleError> {
         let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-' | b'+');
         let begins = zone.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
         if zone.len() > 40 || !begins || !zone.bytes().all(known) {
             return Err(ScheduleError::Zone);
         }
-        if text.len() > LONGEST {
-            return Err(ScheduleError::Expression(format!("it has {} bytes, at most {LONGEST}", text.len())));
+        if text.len() > MAX_LENGTH {
+            return Err(ScheduleError::Expression(format!(
+                "it has {} bytes, and at most {MAX_LENGTH} are allowed",
+                text.len()
+            )));
         }
         let fields = text.split_whitespace().count();
         if fields != 5 {
             return Err(ScheduleError::Expression(format!("it has {fields} fields")));
         }
-        // `croner` passes over an empty item of a list, which is more likely a slip than meant.
+        // `croner` ignores an empty item of a list, which is more likely a mistake than intended.
         if text.split_whitespace().flat_map(|field| field.split(',')).any(str::is_empty) {
             return Err(ScheduleError::Expression("a list has an empty item".to_owned()));
         }
-        // `sloppy_ranges` is `5/15`: from 5 on.
+        // `sloppy_ranges` accepts `5/15`, which begins at 5.
         let parser =
             CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true);
-        let cron = parser.build().parse(text).map_err(|error| ScheduleError::Expression(reason(error)))?;
+        let cron =
+            parser.build().parse(text).map_err(|error| ScheduleError::Expression(croner_reason(error)))?;
         let schedule = Schedule { cron: Box::new(cron), text: text.to_owned(), zone: zone.to_owned() };
-        schedule.next_local(NaiveDateTime::default()).ok_or(ScheduleError::Never)?;
+        schedule.next_local_after(NaiveDateTime::default()).ok_or(ScheduleError::Never)?;
         Ok(schedule)
     }
 
-    /// The zone's name.
+    /// Returns the name of the zone.
     pub fn zone(&self) -> &str {
         &self.zone
     }
 
-    /// The first time after `after`. `offset` says how far the zone's clock is ahead of UTC at an instant, in seconds.
-    pub fn next(&self, after: UnixMillis, offset: impl Fn(UnixMillis) -> i32) -> Option<UnixMillis> {
+    /// Returns the first time after `after`. `offset` is the offset of the zone's clock from UTC at an instant, in seconds.
+    pub fn next_after(&self, after: UnixMillis, offset: impl Fn(UnixMillis) -> i32) -> Option<UnixMillis> {
         let ahead = |at: UnixMillis| TimeDelta::seconds(offset(at).into());
         let mut local = DateTime::from_timestamp_millis(after.0)?.naive_utc() + ahead(after);
-        // In the hour that comes twice, the zone's clock goes back: a time it shows again is not another one. At most
-        // every minute of two hours.
+        // In the hour that is repeated, a local time that occurs again does not count. The loop passes at most every minute of two
+        // hours.
         for _ in 0..=120 {
-            local = self.next_local(local)?;
-            let instant = instant_of(local, &ahead);
+            local = self.next_local_after(local)?;
+            let instant = local_to_instant(local, &ahead);
             if instant > after {
                 return Some(instant);
             }
@@ -90,14 +93,14 @@ impl Schedule {
         None
     }
 
-    /// The first time after `after` by the zone's clock.
-    fn next_local(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
+    /// Returns the first time after `after` on the local clock.
+    fn next_local_after(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
         self.cron.find_next_occurrence(&after.and_utc(), false).ok().map(|next| next.naive_utc())
     }
 }
 
-/// The reason without the kind of error that `croner` puts before it.
-fn reason(error: CronError) -> String {
+/// Returns the reason without the kind of error with which `croner` begins its messages.
+fn croner_reason(error: CronError) -> String {
     match error {
         CronError::InvalidPattern(reason)
         | CronError::IllegalCharacters(reason)
@@ -106,19 +109,19 @@ fn reason(error: CronError) -> String {
     }
 }
 
-/// The instant at which the zone's clock shows `local`.
-fn instant_of(local: NaiveDateTime, ahead: &impl Fn(UnixMillis) -> TimeDelta) -> UnixMillis {
+/// Converts a local time to an instant.
+fn local_to_instant(local: NaiveDateTime, ahead: &impl Fn(UnixMillis) -> TimeDelta) -> UnixMillis {
     const DAY: Duration = Duration::from_secs(86_400);
-    let shown = UnixMillis(local.and_utc().timestamp_millis());
-    // The offset is one of those a day before and a day after: no zone changes twice within two days.
-    let (before, later) = (ahead(shown.minus(DAY)), ahead(shown.plus(DAY)));
-    let instant = |offset: TimeDelta| UnixMillis(shown.0 - offset.num_milliseconds());
+    let as_utc = UnixMillis(local.and_utc().timestamp_millis());
+    // The offset is that of a day before or of a day after, as no zone changes twice within two days.
+    let (before, later) = (ahead(as_utc.minus(DAY)), ahead(as_utc.plus(DAY)));
+    let instant = |offset: TimeDelta| UnixMillis(as_utc.0 - offset.num_milliseconds());
     for offset in [before, later] {
         if ahead(instant(offset)) == offset {
             return instant(offset);
         }
     }
-    // The clock jumped over it: as far after the jump as it would have been before.
+    // The clock skips this time. The instant is as far behind the change as the time is behind the last one before it.
     instant(before)
 }
 
@@ -138,7 +141,7 @@ mod tests {
         UnixMillis(text.parse::<DateTime<Utc>>().unwrap().timestamp_millis())
     }
 
-    /// Central Europe in 2026: an hour ahead, two from 29 March to 25 October, both at 01:00 UTC.
+    /// Returns the offset of Central Europe in 2026: one hour, and two from 29 March to 25 October; both change at 01:00 UTC.
     fn berlin(instant: UnixMillis) -> i32 {
         let summer = at("2026-03-29T01:00:00Z")..at("2026-10-25T01:00:00Z");
         if summer.contains(&instant) { 7200 } else { 3600 }
@@ -173,7 +176,7 @@ mod tests {
         ];
         for (name, cron, after, next) in cases {
             let schedule = Schedule::new(cron, "Europe/Berlin").unwrap();
-            assert_eq!(schedule.next(at(after), berlin), Some(at(next)), "{name}");
+            assert_eq!(schedule.next_after(at(after), berlin), Some(at(next)), "{name}");
         }
     }
 

@@ -1,25 +1,25 @@
-//! The name of a Worker secret; its value never passes through here.
+//! The name of a Worker secret. The configuration never contains its value.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A name as environment variables have it; the configuration holds only these, never what they stand for.
+/// The name of a Worker secret, in the form of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretName(String);
 
-/// Longest name, in bytes.
-const LONGEST: usize = 64;
+/// Length limit of a name, in bytes.
+const MAX_LENGTH: usize = 64;
 
-/// Why a text is no name of a secret. The text is not repeated: people paste the secret itself.
+/// The text is not the name of a secret. The message does not contain the text, as it may be the secret itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "is no name of a secret: 1 to {LONGEST} of A-Z, 0-9 and _, with no digit first, such as HEAPBEAT_SECRET; \
-     what it holds is set by `wrangler secret put NAME` and stands in no file"
+    "not the name of a secret: use 1 to {MAX_LENGTH} of A-Z, 0-9 and _, with no digit first, such as HEAPBEAT_SECRET; \
+     set the value with `wrangler secret put NAME`, never in a file"
 )]
 pub struct SecretNameError;
 
 impl SecretName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,7 +35,7 @@ impl FromStr for SecretName {
     type Err = SecretNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits = (1..=LONGEST).contains(&text.len());
+        let fits = (1..=MAX_LENGTH).contains(&text.len());
         let known = text.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
         let begins = text.bytes().next().is_some_and(|b| !b.is_ascii_digit());
         (fits && known && begins).then(|| SecretName(text.to_owned())).ok_or(SecretNameError)
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_what_is_none() {
+    fn only_names_of_environment_variables_are_accepted() {
         for (text, good) in [
             ("HEAPBEAT_SECRET", true),
             ("_A1", true),

@@ -1,9 +1,9 @@
-//! The address of a TCP connection: `tcp://db.example.com:5432`.
+//! The address of a TCP monitor, such as `tcp://db.example.com:5432`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::url::{split_port, valid_host};
+use super::url::{is_valid_host, split_port};
 
 /// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,24 +12,24 @@ pub struct TcpAddress {
     port: u16,
 }
 
-/// Why a text is not such an address. No message repeats it: it may hold a password.
+/// The text is not such an address. The message does not contain the text, as it may include a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TcpAddressError {
-    /// Not of the form.
-    #[error("should be tcp://host:port, such as tcp://db.example.com:5432")]
+    /// The text has another form.
+    #[error("must be tcp://host:port, such as tcp://db.example.com:5432")]
     Form,
-    /// The platform refuses it.
-    #[error("has port 25, which the platform does not let a Worker connect to")]
+    /// The platform refuses connections to port 25.
+    #[error("port 25 cannot be used, as the platform does not let a Worker connect to it")]
     Mail,
 }
 
 impl TcpAddress {
-    /// The host, an IPv6 address in its brackets.
+    /// Returns the host; an IPv6 address has its brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -51,7 +51,7 @@ impl FromStr for TcpAddress {
         let port = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
         match port {
             Some(25) => Err(TcpAddressError::Mail),
-            Some(port) if valid_host(host) => Ok(TcpAddress { host: host.to_owned(), port }),
+            Some(port) if is_valid_host(host) => Ok(TcpAddress { host: host.to_owned(), port }),
             _ => Err(TcpAddressError::Form),
         }
     }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_what_is_none() {
+    fn addresses_are_parsed_or_refused() {
         let cases = [
             ("tcp://db.example.com:5432", Ok(("db.example.com", 5432))),
             ("tcp://[2001:db8::1]:22/", Ok(("[2001:db8::1]", 22))),
@@ -78,9 +78,9 @@ mod tests {
             ("tcp://:5432", Err(TcpAddressError::Form)),
         ];
         for (text, expected) in cases {
-            let read = text.parse::<TcpAddress>();
+            let parsed = text.parse::<TcpAddress>();
             assert_eq!(
-                read.as_ref().map(|address| (address.host(), address.port())),
+                parsed.as_ref().map(|address| (address.host(), address.port())),
                 expected.as_ref().copied(),
                 "{text}"
             );

@@ -4,7 +4,7 @@ use super::*;
 
 mod kinds;
 
-/// One valid entry; a field of `extra` takes the place of one with the same name, as the later one counts.
+/// Returns a list with one valid entry. A field in `extra` replaces an earlier one of the same name.
 fn entry(extra: &str) -> String {
     format!(r#"[{{"id":"api","kind":"heapbeat","url":"https://api.example.com/health"{extra}}}]"#)
 }
@@ -45,82 +45,82 @@ fn every_setting_is_read() {
 }
 
 #[test]
-fn each_mistake_has_its_position_and_what_would_be_right() {
+fn every_problem_names_its_position_and_the_expected_value() {
     let cases = [
-        (r#","interval":"1s""#, "MONITORS[0].interval: `1s` is out of range: 5s to 24h"),
-        (r#","interval":"25h""#, "MONITORS[0].interval: `25h` is out of range: 5s to 24h"),
-        (
-            r#","interval":60"#,
-            "MONITORS[0].interval: should be a duration in quotes, such as \"30s\", not 60",
-        ),
+        (r#","interval":"1s""#, "MONITORS[0].interval: must be from 5s to 24h, got `1s`"),
+        (r#","interval":"25h""#, "MONITORS[0].interval: must be from 5s to 24h, got `25h`"),
+        (r#","interval":60"#, "MONITORS[0].interval: must be a duration in quotes, such as \"30s\", got 60"),
         (
             r#","interval":"60""#,
-            "MONITORS[0].interval: `60`: a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d",
+            "MONITORS[0].interval: `60` is not a duration: a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d",
         ),
-        (r#","timeout":"31s""#, "MONITORS[0].timeout: `31s` is out of range: 100ms to 30s"),
+        (r#","timeout":"31s""#, "MONITORS[0].timeout: must be from 100ms to 30s, got `31s`"),
         (
             r#","failure-threshold":0"#,
-            "MONITORS[0].failure-threshold: should be a whole number from 1 to 100, not 0",
+            "MONITORS[0].failure-threshold: must be a whole number from 1 to 100, got 0",
         ),
         (
             r#","success-threshold":"2""#,
-            "MONITORS[0].success-threshold: should be a whole number from 1 to 100, not \"2\"",
+            "MONITORS[0].success-threshold: must be a whole number from 1 to 100, got \"2\"",
         ),
-        (r#","name":"""#, "MONITORS[0].name: a name is one line of 1 to 80 characters"),
-        (r#","name":7"#, "MONITORS[0].name: should be a text in quotes, not 7"),
-        (r#","group":"a\nb""#, "MONITORS[0].group: a group is one line of 1 to 80 characters"),
+        (r#","name":"""#, "MONITORS[0].name: must be one line of 1 to 80 characters"),
+        (r#","name":7"#, "MONITORS[0].name: must be text in quotes, got 7"),
+        (r#","group":"a\nb""#, "MONITORS[0].group: must be one line of 1 to 80 characters"),
         (
             r#","id":"Api""#,
-            "MONITORS[0].id: `Api` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end",
+            "MONITORS[0].id: `Api` is not a valid id: use 1 to 40 of a-z, 0-9 and -, with no - at either end",
         ),
         (
             r#","kind":"ping""#,
-            "MONITORS[0].kind: `ping` is no kind of monitor; use heapbeat, http, tcp or heartbeat",
+            "MONITORS[0].kind: unknown kind `ping`; the kinds are heapbeat, http, tcp and heartbeat",
         ),
-        (r#","url":"ftp://x.example""#, "MONITORS[0].url: should begin with https:// or http://"),
+        (r#","url":"ftp://x.example""#, "MONITORS[0].url: must begin with https:// or http://"),
         (
             r#","url":"https://me:s3cret@x.example""#,
-            "MONITORS[0].url: holds credentials before the @; a configuration file is no place for them",
+            "MONITORS[0].url: contains credentials before the @, which must not be in a configuration file",
         ),
         (
             r#","url":"http://127.0.0.1:8080/health""#,
-            "MONITORS[0].url: `127.0.0.1` is a private address, which a monitor could be abused to look into; \
+            "MONITORS[0].url: `127.0.0.1` is a private address, and a monitor could be abused to probe an internal network; \
              set ALLOW_PRIVATE_TARGETS = \"true\" to allow it",
         ),
         (
             r#","intervall":"60s""#,
-            "MONITORS[0].intervall: is no setting of a monitor of kind heapbeat; did you mean `interval`?",
+            "MONITORS[0].intervall: unknown setting of a monitor of kind heapbeat; did you mean `interval`?",
         ),
         (
-            r#","colour":"red""#,
-            "MONITORS[0].colour: is no setting of a monitor of kind heapbeat; those are id, name, kind, url, secret, public-routes, \
+            r#","color":"red""#,
+            "MONITORS[0].color: unknown setting of a monitor of kind heapbeat; the settings are id, name, kind, url, secret, public-routes, \
              interval, timeout, retries, conditions, degraded, failure-threshold, success-threshold, group, depends-on, regions, public, alerts",
         ),
-        (r#","depends-on":["api"]"#, "MONITORS[0].depends-on: names the monitor itself"),
+        (r#","depends-on":["api"]"#, "MONITORS[0].depends-on: a monitor cannot depend on itself"),
         (
             r#","depends-on":["DB"]"#,
-            "MONITORS[0].depends-on[0]: `DB` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end",
+            "MONITORS[0].depends-on[0]: `DB` is not a valid id: use 1 to 40 of a-z, 0-9 and -, with no - at either end",
         ),
         (
             r#","conditions":["[STATUS] == 200","[STATSU] == 200"]"#,
-            "MONITORS[0].conditions[1]: there is no placeholder `[STATSU]`; did you mean [STATUS]?",
+            "MONITORS[0].conditions[1]: unknown placeholder `[STATSU]`; did you mean [STATUS]?",
         ),
         (
             r#","degraded":["[IP] == 127.0.0.1"]"#,
-            "MONITORS[0].degraded[0]: [IP] is what a Worker cannot see: the platform shows it neither the address \
+            "MONITORS[0].degraded[0]: [IP] is not available in a Worker: the platform exposes neither the address \
              nor the certificate of a connection",
         ),
-        (r#","conditions":[]"#, "MONITORS[0].conditions: is empty; leave it out for [\"[STATUS] == 200\"]"),
-        (r#","degraded":[7]"#, "MONITORS[0].degraded[0]: should be a text in quotes, not 7"),
-        (r#","conditions":"x""#, "MONITORS[0].conditions: should be a list of at most 20 texts, not \"x\""),
+        (
+            r#","conditions":[]"#,
+            "MONITORS[0].conditions: the list is empty; remove it to use the default [\"[STATUS] == 200\"]",
+        ),
+        (r#","degraded":[7]"#, "MONITORS[0].degraded[0]: must be text in quotes, got 7"),
+        (r#","conditions":"x""#, "MONITORS[0].conditions: must be a list of at most 20 texts, got \"x\""),
         (
             r#","secret":"hunter2""#,
-            "MONITORS[0].secret: is no name of a secret: 1 to 64 of A-Z, 0-9 and _, with no digit first, such as \
-             HEAPBEAT_SECRET; what it holds is set by `wrangler secret put NAME` and stands in no file",
+            "MONITORS[0].secret: not the name of a secret: use 1 to 64 of A-Z, 0-9 and _, with no digit first, such as \
+             HEAPBEAT_SECRET; set the value with `wrangler secret put NAME`, never in a file",
         ),
         (
             r#","alerts":["Ops"]"#,
-            "MONITORS[0].alerts[0]: `Ops` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end",
+            "MONITORS[0].alerts[0]: `Ops` is not a valid id: use 1 to 40 of a-z, 0-9 and -, with no - at either end",
         ),
     ];
     for (extra, problem) in cases {
@@ -134,9 +134,9 @@ fn all_problems_of_an_entry_are_reported_at_once() {
     assert_eq!(
         problems(r#"[{"kind":"http","url":"x","timeout":"0s"}]"#),
         [
-            "MONITORS[0].id: is missing",
-            "MONITORS[0].url: should begin with https:// or http://",
-            "MONITORS[0].timeout: `0s` is out of range: 100ms to 30s",
+            "MONITORS[0].id: this setting is required",
+            "MONITORS[0].url: must begin with https:// or http://",
+            "MONITORS[0].timeout: must be from 100ms to 30s, got `0s`",
         ]
     );
 }
@@ -156,9 +156,9 @@ fn an_invalid_entry_does_not_affect_the_others() {
     assert_eq!(
         problems(text),
         [
-            "MONITORS[1]: should be a table of settings, not 7",
-            "MONITORS[2].id: `a` is taken by an entry above; every monitor has an id of its own",
-            "MONITORS[3].interval: `1s` is out of range: 5s to 24h",
+            "MONITORS[1]: must be a table of settings, got 7",
+            "MONITORS[2].id: `a` is already the id of an earlier entry; ids must be unique",
+            "MONITORS[3].interval: must be from 5s to 24h, got `1s`",
         ]
     );
 }
@@ -166,25 +166,31 @@ fn an_invalid_entry_does_not_affect_the_others() {
 #[test]
 fn a_variable_that_is_not_a_list_is_refused_with_an_example() {
     let add = r#"such as [[vars.MONITORS]] in wrangler.toml with id = "api", kind = "heapbeat" and url = "https://api.example.com/health""#;
-    assert_eq!(problems("[]"), [format!("MONITORS: there is no monitor; add one, {add}")]);
-    assert_eq!(problems("{}"), [format!("MONITORS: should be a list of tables, {add}")]);
-    assert_eq!(problems("[{"), ["MONITORS: is not JSON: EOF while parsing an object at line 1 column 2"]);
+    assert_eq!(problems("[]"), [format!("MONITORS: there are no monitors; add one, {add}")]);
+    assert_eq!(problems("{}"), [format!("MONITORS: must be a list of tables, {add}")]);
+    assert_eq!(
+        problems("[{"),
+        ["MONITORS: is not valid JSON: EOF while parsing an object at line 1 column 2"]
+    );
     let missing = Config::parse(None, false);
-    assert_eq!(missing.problems[0].reason, format!("there is no monitor; add one, {add}"));
-    assert_eq!(problems(&" ".repeat(LONGEST_CONFIG + 1)), ["MONITORS: has 262145 bytes, more than 262144"]);
+    assert_eq!(missing.problems[0].reason, format!("there are no monitors; add one, {add}"));
+    assert_eq!(
+        problems(&" ".repeat(MAX_LIST_BYTES + 1)),
+        ["MONITORS: has 262145 bytes; at most 262144 are allowed"]
+    );
 }
 
 #[test]
-fn more_than_a_hub_can_watch_is_said_once() {
-    let entries: Vec<_> = (0..A_HUB + 3)
+fn entries_beyond_the_limit_are_reported_once() {
+    let entries: Vec<_> = (0..MONITORS_PER_HUB + 3)
         .map(|i| format!(r#"{{"id":"m{i}","kind":"http","url":"https://m{i}.example"}}"#))
         .collect();
     let text = format!("[{}]", entries.join(","));
-    assert_eq!(Config::parse(Some(&text), false).monitors.len(), A_HUB);
+    assert_eq!(Config::parse(Some(&text), false).monitors.len(), MONITORS_PER_HUB);
     assert_eq!(
         problems(&text),
         [
-            "MONITORS[40]: there is room for 40 monitors here; this entry and those after it (3 in all) are left out"
+            "MONITORS[40]: the limit of 40 monitors is reached; this entry and the following ones (3 in total) are ignored"
         ]
     );
 }
@@ -192,7 +198,7 @@ fn more_than_a_hub_can_watch_is_said_once() {
 #[test]
 fn a_dependency_on_an_unknown_monitor_is_reported_and_removed() {
     let text = entry(r#","depends-on":["db"],"alerts":["ops"]"#);
-    assert_eq!(problems(&text), ["MONITORS: monitor `api` depends on `db`, which is not watched"]);
+    assert_eq!(problems(&text), ["MONITORS: monitor `api` depends on `db`, which is not a monitor"]);
     let monitor = &Config::parse(Some(&text), false).monitors[0];
     assert_eq!(monitor.depends_on, []);
     assert_eq!(monitor.alerts.as_ref().unwrap()[0].as_str(), "ops");
@@ -200,7 +206,7 @@ fn a_dependency_on_an_unknown_monitor_is_reported_and_removed() {
 }
 
 #[test]
-fn private_targets_are_the_owners_choice() {
+fn private_targets_need_permission() {
     let text = entry(r#","url":"http://localhost:8080/health""#);
     assert_eq!(Config::parse(Some(&text), true).monitors.len(), 1);
     assert_eq!(Config::parse(Some(&text), false).monitors.len(), 0);
@@ -209,36 +215,40 @@ fn private_targets_are_the_owners_choice() {
 #[test]
 fn the_public_form_of_a_problem_hides_values() {
     let cases = [
-        ("MONITORS[3].interval", "`1 needle`", "MONITORS[3].interval"),
+        ("MONITORS[3].interval", "`1 hidden`", "MONITORS[3].interval"),
         ("MONITORS[3]", "x", "MONITORS[3]"),
-        ("MONITORS", "monitor `needle` depends on `needle`", "MONITORS"),
-        ("MONITORS[0].headers.x-needle", "is no name of a header", "MONITORS[0].headers"),
+        ("MONITORS", "monitor `hidden` depends on `hidden`", "MONITORS"),
+        ("MONITORS[0].headers.x-hidden", "not a valid name of a header", "MONITORS[0].headers"),
         ("MONITORS[0].conditions[2]", "x", "MONITORS[0].conditions"),
-        ("MONITORS[0].needle", "is no setting of a monitor of kind http; those are id", "MONITORS[0]"),
+        (
+            "MONITORS[0].hidden",
+            "unknown setting of a monitor of kind http; the settings are id",
+            "MONITORS[0]",
+        ),
         ("monitors[7].url", "x", "monitors[7].url"),
-        ("needle.time-zone", "there is no time zone `needle`", "MONITORS"),
-        ("ALERTS.needle", "x", "ALERTS.needle"),
+        ("hidden.time-zone", "there is no time zone `hidden`", "MONITORS"),
+        ("ALERTS.hidden", "x", "ALERTS.hidden"),
         ("PLAN", "x", "PLAN"),
         ("VAPID_SUBJECT", "x", "VAPID_SUBJECT"),
     ];
     for (position, reason, expected) in cases {
-        let told = Problem { position: position.into(), reason: reason.into() }.shown();
-        assert_eq!(told.position, expected);
-        assert!(!told.reason.contains("needle"));
+        let redacted = Problem { position: position.into(), reason: reason.into() }.redacted();
+        assert_eq!(redacted.position, expected);
+        assert!(!redacted.reason.contains("hidden"));
     }
 }
 
 #[test]
 fn a_monitor_is_public_by_default() {
-    let read = |more: &str| {
+    let parse = |more: &str| {
         let text = format!(r#"[{{"id":"a","kind":"http","url":"https://a.example"{more}}}]"#);
         let config = Config::parse(Some(&text), false);
         config.monitors.first().map(|monitor| monitor.public).ok_or(config.problems)
     };
-    assert_eq!(read(""), Ok(true));
-    assert_eq!(read(r#","public":true"#), Ok(true));
-    assert_eq!(read(r#","public":false"#), Ok(false));
-    let problems = read(r#","public":"no""#).unwrap_err();
+    assert_eq!(parse(""), Ok(true));
+    assert_eq!(parse(r#","public":true"#), Ok(true));
+    assert_eq!(parse(r#","public":false"#), Ok(false));
+    let problems = parse(r#","public":"no""#).unwrap_err();
     assert_eq!(problems[0].position, "MONITORS[0].public");
     assert!(problems[0].reason.contains("true or false"));
 }

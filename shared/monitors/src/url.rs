@@ -1,53 +1,52 @@
-//! The address of a target: http or https, without credentials.
+//! The address of an HTTP target, without credentials.
 //!
-//! The platform's own `URL` does the canonical parsing when a probe runs (and [`is_private_host`] is asked
-//! again about what it made of the host, and about every redirect). This one only has to refuse what is
-//! certainly wrong while the configuration is read, and to say so well.
+//! The platform's own `URL` does the canonical parsing when a probe runs, and [`is_private_host`] then checks its host and that of every
+//! redirect again. This parser only refuses what is certainly invalid, with a good message, when the configuration is loaded.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// An address that a probe can ask. Its `Debug` and `Display` leave the query out: keys live there.
+/// The address of an HTTP target. `Debug` and `Display` omit the query, as it may contain keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpUrl {
     whole: String,
     host: std::ops::Range<usize>,
 }
 
-/// Why a text is not an address to probe. No message repeats the address: it may hold a password.
+/// The text is not the address of a target. The message does not contain the text, as it may include a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// No scheme, or another one.
-    #[error("should begin with https:// or http://")]
+    /// The scheme is missing or is not HTTP.
+    #[error("must begin with https:// or http://")]
     Scheme,
-    /// A user name or password before the host.
-    #[error("holds credentials before the @; a configuration file is no place for them")]
+    /// There is a user name or password before the host.
+    #[error("contains credentials before the @, which must not be in a configuration file")]
     Credentials,
-    /// No host, or one with characters that no host has.
-    #[error("has no valid host; one looks like api.example.com, 192.0.2.1 or [2001:db8::1]")]
+    /// The host is missing or invalid.
+    #[error("has no valid host, such as api.example.com, 192.0.2.1 or [2001:db8::1]")]
     Host,
     /// The port is invalid.
-    #[error("has no valid port; one is a number from 1 to 65535")]
+    #[error("has no valid port, which is a number from 1 to 65535")]
     Port,
-    /// Spaces, control characters or others that must be percent-encoded.
-    #[error("holds a space or another character that must be percent-encoded")]
+    /// A character is not allowed in an address.
+    #[error("contains a space or another character that must be percent-encoded")]
     Character,
-    /// Endless.
-    #[error("is longer than {LONGEST} characters")]
+    /// The address is too long.
+    #[error("is longer than {MAX_LENGTH} bytes")]
     TooLong,
 }
 
-/// Longest address.
-const LONGEST: usize = 2048;
+/// Length limit of an address, in bytes.
+const MAX_LENGTH: usize = 2048;
 
 impl HttpUrl {
-    /// The full address.
+    /// Returns the full address.
     pub fn as_str(&self) -> &str {
         &self.whole
     }
 
-    /// The host alone, an IPv6 address in its brackets.
+    /// Returns the host; an IPv6 address has its brackets.
     pub fn host(&self) -> &str {
         &self.whole[self.host.clone()]
     }
@@ -69,7 +68,7 @@ impl FromStr for HttpUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_LENGTH {
             return Err(UrlError::TooLong);
         }
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '\\' | '<' | '>' | '"')) {
@@ -84,7 +83,7 @@ impl FromStr for HttpUrl {
             return Err(UrlError::Credentials);
         }
         let (host, port) = split_port(authority)?;
-        if !valid_host(host) {
+        if !is_valid_host(host) {
             return Err(UrlError::Host);
         }
         if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
@@ -95,7 +94,7 @@ impl FromStr for HttpUrl {
     }
 }
 
-/// `host:port`, `host`, `[v6]:port` or `[v6]`.
+/// Splits `host:port`, `host`, `[v6]:port` or `[v6]`.
 pub(super) fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
     let end = match authority.find(']') {
         Some(bracket) => bracket + 1,
@@ -107,21 +106,22 @@ pub(super) fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlErr
     }
 }
 
-pub(super) fn valid_host(host: &str) -> bool {
+/// Returns whether a text can be a host: a name, or an IP address.
+pub(super) fn is_valid_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok();
     }
     let labels = host.strip_suffix('.').unwrap_or(host);
     labels.len() <= 253
         && labels.split('.').all(|label| {
-            // A name in another script is the platform's to encode.
+            // The platform encodes a name in another script.
             let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || !c.is_ascii();
             (1..=63).contains(&label.len()) && label.chars().all(known)
         })
 }
 
-/// Whether a host is one that the public internet does not have: `localhost`, a loopback, private,
-/// link-local or otherwise reserved address, a name under `.local`, `.internal` or `.localhost`.
+/// Returns whether a host does not exist on the public internet: `localhost`, a loopback, private, link-local or otherwise reserved
+/// address, or a name below `.local`, `.internal` or `.localhost`.
 pub fn is_private_host(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
@@ -130,11 +130,11 @@ pub fn is_private_host(host: &str) -> bool {
         Ok(IpAddr::V6(address)) => return is_private_v6(address),
         Err(_) => {}
     }
-    match read_any_v4(&host) {
-        AnyV4::Address(address) => is_private_v4(address),
-        // It ends in a number and is no address: nobody knows what a resolver would make of it.
-        AnyV4::Nonsense => true,
-        AnyV4::Name => {
+    match parse_any_v4(&host) {
+        LooseIpv4::Address(address) => is_private_v4(address),
+        // A host that ends in a number but is not an address is resolved differently everywhere.
+        LooseIpv4::Invalid => true,
+        LooseIpv4::Name => {
             let last = host.rsplit('.').next().unwrap_or_default();
             matches!(last, "localhost" | "local" | "internal" | "lan")
                 || host == "home.arpa"
@@ -144,17 +144,17 @@ pub fn is_private_host(host: &str) -> bool {
     }
 }
 
-/// A host as resolvers and browsers read it, where that may be an IPv4 address.
+/// A host as resolvers and browsers parse it: they accept more forms of an IPv4 address than the standard library.
 #[derive(Debug, PartialEq, Eq)]
-enum AnyV4 {
+enum LooseIpv4 {
     Name,
     Address(Ipv4Addr),
-    Nonsense,
+    Invalid,
 }
 
-/// Reads `2130706433`, `0x7f.1`, `0177.0.0.1` and the like, as <https://url.spec.whatwg.org/#concept-ipv4-parser>
-/// does: a host whose last part is a number is an address, or nothing.
-fn read_any_v4(host: &str) -> AnyV4 {
+/// Parses `2130706433`, `0x7f.1`, `0177.0.0.1` and the like by <https://url.spec.whatwg.org/#concept-ipv4-parser>: a host whose last
+/// part is a number is an IPv4 address or invalid.
+fn parse_any_v4(host: &str) -> LooseIpv4 {
     let number = |part: &str| {
         let (digits, radix) = match part.strip_prefix("0x") {
             Some("") => return Some(0),
@@ -174,7 +174,7 @@ fn read_any_v4(host: &str) -> AnyV4 {
     let numeric = !last.is_empty()
         && (last.bytes().all(|b| b.is_ascii_digit()) || (last.starts_with("0x") && number(last).is_some()));
     if !numeric {
-        return AnyV4::Name;
+        return LooseIpv4::Name;
     }
     let numbers: Option<Vec<u64>> = parts.iter().map(|part| number(part)).collect();
     let address = numbers.filter(|numbers| numbers.len() <= 4).and_then(|mut numbers| {
@@ -187,7 +187,7 @@ fn read_any_v4(host: &str) -> AnyV4 {
             (0_u32..).zip(&numbers).fold(0_u64, |sum, (index, number)| sum + (number << (24 - 8 * index)));
         u32::try_from(high + last).ok()
     });
-    address.map_or(AnyV4::Nonsense, |address| AnyV4::Address(Ipv4Addr::from(address)))
+    address.map_or(LooseIpv4::Invalid, |address| LooseIpv4::Address(Ipv4Addr::from(address)))
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
@@ -198,14 +198,14 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
         || address.is_broadcast()
         || address.is_multicast()
         || a == 0
-        || (a == 100 && (64..128).contains(&b)) // RFC 6598, carriers' own
+        || (a == 100 && (64..128).contains(&b)) // RFC 6598, carrier-grade NAT
         || (a == 198 && (b == 18 || b == 19)) // RFC 2544, benchmarks
         || (a == 192 && b == 0 && c == 0) // RFC 6890, protocol assignments
         || a >= 240
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
-    // An IPv4 address in IPv6 clothes: mapped, behind the well-known NAT64 prefix, 6to4, or Teredo.
+    // An IPv4 address may be embedded: mapped, behind the well-known NAT64 prefix, 6to4, or Teredo.
     let segments = address.segments();
     let v4 = |high: u16, low: u16| {
         let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
@@ -222,8 +222,8 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         || address.is_multicast()
         || segments[0] & 0xfe00 == 0xfc00 // RFC 4193, unique local
         || segments[0] & 0xffc0 == 0xfe80 // link-local
-        || segments[0] & 0xffc0 == 0xfec0 // RFC 3879, site-local of old
-        || matches!(segments, [0x64, 0xff9b, 1, ..]) // RFC 8215, NAT64 of one's own
+        || segments[0] & 0xffc0 == 0xfec0 // RFC 3879, deprecated site-local
+        || matches!(segments, [0x64, 0xff9b, 1, ..]) // RFC 8215, local NAT64
 }
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_that_are_fine() {
+    fn valid_addresses_are_accepted() {
         let cases = [
             ("https://api.example.com/health", "api.example.com"),
             ("http://localhost:8080", "localhost"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_are_not() {
+    fn invalid_addresses_are_refused_with_the_reason() {
         use UrlError::{Character, Credentials, Host, Port, Scheme};
         let cases = [
             ("", Scheme),
@@ -274,13 +274,13 @@ mod tests {
             assert_eq!(text.parse::<HttpUrl>().unwrap_err(), error, "{text}");
         }
         assert_eq!(
-            format!("https://e.com/{}", "a".repeat(LONGEST)).parse::<HttpUrl>(),
+            format!("https://e.com/{}", "a".repeat(MAX_LENGTH)).parse::<HttpUrl>(),
             Err(UrlError::TooLong)
         );
     }
 
     #[test]
-    fn a_query_is_not_shown() {
+    fn a_query_is_not_displayed() {
         let url: HttpUrl = "https://example.com/health?key=s3cret#frag".parse().unwrap();
         assert_eq!(
             format!("{url} {url:?}"),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn private_hosts() {
+    fn private_hosts_are_recognized_in_every_notation() {
         for host in [
             "localhost",
             "LOCALHOST.",
@@ -339,7 +339,7 @@ mod tests {
             "256.256.256.256",
             "1.2.3.4.5",
             "08.0.0.1",
-            "example.com.127", // ends in a number, and is no address
+            "example.com.127", // ends in a number, but is not an address
             "[::ffff:169.254.169.254]",
             "[0:0:0:0:0:ffff:7f00:1]",
             "[2002:7f00:1::]",

@@ -1,6 +1,6 @@
-//! Conditions against a second evaluator, written for clearness from Gatus's documentation: it tries patterns
-//! blindly, walks paths as text and reads numbers by other means. Thousands of conditions and bodies are made from
-//! the grammar, so both must agree on what holds and on what is shown; and no text at all makes the first one panic.
+//! Compares the evaluator with a second one, which is written for clarity from Gatus's documentation: it matches patterns by backtracking,
+//! follows paths as text, and parses numbers by other means. Both must agree on thousands of generated conditions and bodies, and no input
+//! may make the evaluator panic.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use serde_json::Value;
 mod reference {
     use super::{ObservedBody, Outcome, Value};
 
-    /// What holds, and what is shown.
-    pub(super) fn check(text: &str, outcome: &Outcome<'_>) -> (bool, String) {
+    /// Returns whether the condition holds, and its description.
+    pub(super) fn evaluate(text: &str, outcome: &Outcome<'_>) -> (bool, String) {
         for sign in ["==", "!=", "<=", ">=", ">", "<"] {
             if let Some((left, right)) = text.split_once(&format!(" {sign} ")) {
                 let (left, right) = (left.trim(), right.trim());
@@ -109,7 +109,7 @@ mod reference {
         walk(&json, written[6..].strip_prefix('.').unwrap_or(&written[6..])).map(found)
     }
 
-    /// Eats the path from the left, a key or an index at a time.
+    /// Follows the path from the left, one key or index at a time.
     fn walk<'v>(json: &'v Value, path: &str) -> Option<&'v Value> {
         if path.is_empty() {
             return if json.is_null() { None } else { Some(json) };
@@ -304,7 +304,7 @@ fn condition() -> impl Strategy<Value = String> {
     prop_oneof![equality, order].prop_map(|(left, sign, right)| format!("{left} {sign} {right}"))
 }
 
-/// What two choices make of each other is their own affair: nobody writes that.
+/// Returns whether a condition compares two choices with each other, which is not specified.
 fn has_two_choices(text: &str) -> bool {
     text.matches("pat(").count() + text.matches("any(").count() > 1
 }
@@ -322,12 +322,12 @@ proptest! {
     ) {
         let body = ObservedBody::Whole(body.as_bytes());
         let outcome = Outcome { connected, status, duration: Duration::from_millis(millis), body };
-        let checked = Condition::parse(&text).unwrap().check(&EvalContext::new(outcome));
-        prop_assert_eq!((checked.ok, checked.shown), reference::check(&text, &outcome), "{}", text);
+        let result = Condition::parse(&text).unwrap().evaluate(&EvalContext::new(outcome));
+        prop_assert_eq!((result.ok, result.description), reference::evaluate(&text, &outcome), "{}", text);
     }
 
     #[test]
-    fn no_text_and_no_body_makes_it_panic(
+    fn no_text_and_no_body_makes_the_evaluator_panic(
         text in prop_oneof![".{0,60}", "[\\[\\]BODYan(),.*?\\\\0-9a-c =<>!^-]{0,60}", "\\[BODY\\][.\\[\\]0-9a]{0,20} (==|<) .{0,20}"],
         body in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
@@ -338,8 +338,8 @@ proptest! {
                 duration: Duration::from_millis(5),
                 body: ObservedBody::Whole(&body),
             };
-            let scene = EvalContext::new(outcome);
-            prop_assert_eq!(condition.check(&scene).ok, condition.holds(&scene));
+            let context = EvalContext::new(outcome);
+            prop_assert_eq!(condition.evaluate(&context).ok, condition.holds(&context));
         }
     }
 }

@@ -116,5 +116,5 @@ test("the regions probe an applied monitor as configured, with the secrets of it
 test("an unknown region is refused, and the known ones are named", async () => {
   const { status, body } = await edge.applyMonitors([defineMonitor("bad", `${target.url}/`, { regions: ["europe"] })]);
   assert.equal(status, 422);
-  assert.match(body.problems[0].reason, /`europe` is no region; there are wnam, enam/);
+  assert.match(body.problems[0].reason, /unknown region `europe`; the regions are wnam, enam/);
 });

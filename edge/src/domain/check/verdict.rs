@@ -80,7 +80,7 @@ pub fn should_retry(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError
 /// Whether the monitor's conditions hold without a response.
 fn expects_no_response(monitor: &Monitor) -> bool {
     matches!(monitor.kind(), Kind::Http | Kind::Tcp)
-        && monitor.conditions.iter().any(|condition| condition.asks_about(Placeholder::Connected))
+        && monitor.conditions.iter().any(|condition| condition.uses(Placeholder::Connected))
         && first_failed(&monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
 }
 
@@ -89,11 +89,11 @@ fn first_failed(conditions: &[Condition], context: &EvalContext<'_>) -> Option<F
     let (index, condition) =
         conditions.iter().enumerate().find(|(_, condition)| !condition.holds(context))?;
     let observed = context.outcome;
-    let asks_about = |placeholder| condition.asks_about(placeholder);
+    let uses = |placeholder| condition.uses(placeholder);
     Some(match observed.body {
-        ObservedBody::TooLarge if asks_about(Placeholder::Body) => Failure::BodyTooLarge,
-        _ if observed.connected && asks_about(Placeholder::Status) => Failure::Status(observed.status),
-        _ if observed.connected && asks_about(Placeholder::ResponseTime) => Failure::Slow(observed.millis()),
+        ObservedBody::TooLarge if uses(Placeholder::Body) => Failure::BodyTooLarge,
+        _ if observed.connected && uses(Placeholder::Status) => Failure::Status(observed.status),
+        _ if observed.connected && uses(Placeholder::ResponseTime) => Failure::Slow(observed.millis()),
         _ => Failure::Condition(u16::try_from(index + 1).unwrap_or(u16::MAX)),
     })
 }

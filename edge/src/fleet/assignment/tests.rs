@@ -10,7 +10,7 @@ use crate::config::Config;
 fn monitors(list: &[(String, Vec<String>)]) -> Vec<Monitor> {
     let entry = |(id, on): &(String, Vec<String>)| json!({"id": id, "kind": "http", "url": "https://a.example", "depends-on": on});
     let entries: Vec<Value> = list.iter().map(entry).collect();
-    let config = Config::read("monitors", &entries, false, &[], entries.len());
+    let config = Config::parse_entries("monitors", &entries, false, &[], entries.len());
     assert_eq!(config.problems, []);
     config.monitors
 }
@@ -87,7 +87,7 @@ fn dependents_are_together() {
         .iter()
         .map(|(id, on)| json!({"id": id, "kind": "http", "url": "https://a.example", "depends-on": on}))
         .collect();
-    let config = Config::read("monitors", &entries, false, &[fixed[0].id.clone()], 100);
+    let config = Config::parse_entries("monitors", &entries, false, &[fixed[0].id.clone()], 100);
     let drawn = Assignment::default().next(&fixed, &config.monitors).unwrap();
     assert_eq!(drawn.hub_of("chain30"), Some(0));
     let full = Assignment::default().next(&alone(900..910), &config.monitors).unwrap_err();

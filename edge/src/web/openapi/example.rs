@@ -261,7 +261,7 @@ pub(crate) fn applied() -> Applied {
 
 /// A list that was rejected.
 pub(crate) fn apply_rejected() -> Applied {
-    let reason = "`C` is no id: 1 to 40 of a-z, 0-9 and -, with no - at either end";
+    let reason = "`C` is not a valid id: use 1 to 40 of a-z, 0-9 and -, with no - at either end";
     let lists = json!({ "added": [], "changed": [], "removed": [], "unchanged": [] });
     let problems = json!([{ "position": "monitors[1].id", "reason": reason }]);
     read(merged(lists, json!({ "applied": false, "problems": problems })))
@@ -286,7 +286,7 @@ pub(crate) fn maintenance_set() -> MaintenanceResultView {
 
 /// A list of maintenance that was rejected.
 pub(crate) fn maintenance_rejected() -> MaintenanceResultView {
-    let reason = "is missing: how long it takes, such as \"30m\"";
+    let reason = "this setting is required: how long the maintenance takes, such as \"30m\"";
     read(json!({
         "applied": false,
         "problems": [{ "position": "maintenance[0].duration", "reason": reason }],

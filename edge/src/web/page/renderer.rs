@@ -10,7 +10,7 @@ use super::headline::Headline;
 use super::markup::Markup;
 use super::messages::{Argument, Arguments, Messages};
 use super::{chart, sparkline};
-use crate::config::maintenance::read_instant;
+use crate::config::maintenance::parse_instant;
 use crate::domain::incident::Severity;
 use crate::domain::{State, instant};
 use crate::view::{
@@ -282,7 +282,7 @@ impl<'a> Renderer<'a> {
                 Param::Text(level) if name == "pressure" || name.ends_with("_pressure") => {
                     Argument::Text(self.pressure_level(level))
                 }
-                Param::Text(text) => match read_instant(text).filter(|_| name.ends_with("_time")) {
+                Param::Text(text) => match parse_instant(text).filter(|_| name.ends_with("_time")) {
                     Some(at) => show_time(at),
                     None => Argument::Text(text.clone()),
                 },

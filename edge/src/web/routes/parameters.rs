@@ -6,7 +6,7 @@ use heapbeat_shared::UnixMillis;
 use heapbeat_shared::units::parse_duration;
 
 use super::query::{Query, QueryError};
-use crate::config::maintenance::read_instant;
+use crate::config::maintenance::parse_instant;
 use crate::domain::heartbeat::JobSignal;
 use crate::domain::history::ledger;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
@@ -165,7 +165,7 @@ fn one_of(words: &[&str]) -> String {
 
 /// An instant up to the year 9999; one before 1970 becomes the first millisecond of Unix time.
 fn instant(text: &str) -> Option<UnixMillis> {
-    let at = text.parse().ok().map(UnixMillis).or_else(|| Some(read_instant(text)?.max(UnixMillis(1))))?;
+    let at = text.parse().ok().map(UnixMillis).or_else(|| Some(parse_instant(text)?.max(UnixMillis(1))))?;
     (1..=LAST_MS).contains(&at.0).then_some(at)
 }
 

@@ -158,7 +158,7 @@ fn convert_request(
         let (Some(name), Some(value)) = (name.as_str(), scalar_to_text(value)) else { continue };
         let alone =
             json!({ "id": "a", "kind": "http", "url": "https://a.example", "headers": { name: value } });
-        if Config::read(LIST, &[alone], true, &[], 1).problems.is_empty() {
+        if Config::parse_entries(LIST, &[alone], true, &[], 1).problems.is_empty() {
             headers.insert(name.to_owned(), json!(value));
             continue;
         }
@@ -223,7 +223,7 @@ fn remove_invalid_fields(
     name: &str,
 ) -> ConvertedEndpoint {
     for _ in 0..8 {
-        let config = Config::read(LIST, &[Value::Object(entry.clone())], true, &[], 1);
+        let config = Config::parse_entries(LIST, &[Value::Object(entry.clone())], true, &[], 1);
         let Some(problem) = config.problems.first() else {
             return ConvertedEndpoint { entry: Some(entry), notes };
         };
@@ -231,7 +231,7 @@ fn remove_invalid_fields(
             problem.position.trim_start_matches("monitors[0].").split(['.', '[']).next().unwrap_or_default();
         let reason = &problem.reason;
         if matches!(field, "id" | "kind" | "url") || entry.remove(field).is_none() {
-            notes.push(format!("{name}: the endpoint was not converted: {field} {reason}"));
+            notes.push(format!("{name}: the endpoint was not converted: {field}: {reason}"));
             return ConvertedEndpoint { entry: None, notes };
         }
         notes.push(format!("{name}: {field} was not converted: {reason}"));
@@ -298,7 +298,7 @@ external-endpoints:
         let text = monitors_toml::format_file(&found);
         let expected = r#"# Converted from a Gatus configuration by `heapbeat convert`. docs/monitors.md describes all settings.
 
-# Front End: the condition `[CERTIFICATE_EXPIRATION] > 48h` was not converted: [CERTIFICATE_EXPIRATION] is what a Worker cannot see: the platform shows it neither the address nor the certificate of a connection
+# Front End: the condition `[CERTIFICATE_EXPIRATION] > 48h` was not converted: [CERTIFICATE_EXPIRATION] is not available in a Worker: the platform exposes neither the address nor the certificate of a connection
 # Front End: client.insecure was not converted: a Worker always validates certificates
 # Front End: the value of the header Authorization was not converted; set it, without `Bearer `, with `wrangler secret put CORE_FRONT_END_AUTHORIZATION`
 # Front End: its alerts (slack) were not converted; alert channels are configured under [[vars.ALERTS]]
@@ -337,7 +337,7 @@ conditions = ["[CONNECTED] == true"]
 
 # names: a Worker cannot probe dns; the endpoint was not converted
 
-# rare: interval was not converted: `48h` is out of range: 5s to 24h
+# rare: interval was not converted: must be from 5s to 24h, got `48h`
 [[monitors]]
 id = "rare"
 name = "rare"

@@ -1,4 +1,4 @@
-//! One side of a condition: a placeholder, a function of one, a choice (`any()`, `pat()`) or a text as it stands.
+//! One side of a condition: a placeholder, a function of one, a choice (`any()`, `pat()`), or literal text.
 
 use std::borrow::Cow;
 
@@ -7,45 +7,45 @@ use super::glob::Glob;
 use super::path::Path;
 use super::{ConditionError, Placeholder, number, print};
 
-/// Most values of one `any()`.
-pub(super) const MOST_OPTIONS: usize = 50;
+/// Most values in one `any()`.
+pub(super) const MAX_OPTIONS: usize = 50;
 
-/// What Gatus appends to what leads nowhere.
+/// Suffix of a value that does not exist, as in Gatus.
 const INVALID: &str = "(INVALID)";
 
-/// One side.
+/// One side of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Element {
-    /// As it was written, without the space around it.
+    /// The text as written, without surrounding spaces.
     text: String,
     meaning: Meaning,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Meaning {
-    /// Itself.
+    /// Literal text.
     Literal,
-    /// `pat(…)`
+    /// A pattern: `pat(…)`.
     Pattern(Glob),
-    /// `any(…)`
+    /// A choice of values: `any(…)`.
     Any(Vec<String>),
-    /// `[STATUS]`, `len([BODY].data)` and the like.
-    Seen(Function, Subject),
-    /// `len()` of what is no placeholder: never resolves.
-    LengthOfNothing,
-    /// `has()` of what is no placeholder: always `false`.
-    HasNothing,
+    /// A property of the outcome, such as `[STATUS]` or `len([BODY].data)`.
+    Observed(Function, Property),
+    /// `len()` of literal text, which never resolves.
+    LengthOfLiteral,
+    /// `has()` of literal text, which is always `false`.
+    HasLiteral,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Function {
-    Itself,
+    Identity,
     Length,
     Has,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Subject {
+enum Property {
     Status,
     ResponseTime,
     Connected,
@@ -53,11 +53,11 @@ enum Subject {
     BodyPath(Path),
 }
 
-/// What a side stands for in one outcome.
+/// The value of a side in one outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolved<'s> {
     Text(Cow<'s, str>),
-    /// It leads nowhere; the text as written, for comparison as Gatus makes it.
+    /// The value does not exist; the text as written, which Gatus compares.
     Invalid(&'s str),
 }
 
@@ -69,88 +69,90 @@ impl Resolved<'_> {
         }
     }
 
-    /// As a side of `<` and its like.
+    /// Returns the value as a side of `<`, `<=`, `>` or `>=`.
     pub(super) fn number(&self) -> i64 {
         match self {
-            Resolved::Text(text) => number::ordered(text),
+            Resolved::Text(text) => number::parse_ordered(text),
             Resolved::Invalid(_) => 0,
         }
     }
 }
 
 impl Element {
-    /// Reads one side.
+    /// Parses one side.
     pub(super) fn parse(text: &str) -> Result<Self, ConditionError> {
         let text = text.trim();
-        let meaning = if let Some(pattern) = inside(text, "pat(")? {
+        let meaning = if let Some(pattern) = function_argument(text, "pat(")? {
             Meaning::Pattern(Glob::parse(pattern)?)
-        } else if let Some(options) = inside(text, "any(")? {
-            if options.split(',').count() > MOST_OPTIONS {
+        } else if let Some(options) = function_argument(text, "any(")? {
+            if options.split(',').count() > MAX_OPTIONS {
                 return Err(ConditionError::Options);
             }
             Meaning::Any(options.split(',').map(|option| option.trim().to_owned()).collect())
-        } else if let Some(inner) = inside(text, "len(")? {
-            Subject::parse(inner)?
-                .map_or(Meaning::LengthOfNothing, |subject| Meaning::Seen(Function::Length, subject))
-        } else if let Some(inner) = inside(text, "has(")? {
-            Subject::parse(inner)?
-                .map_or(Meaning::HasNothing, |subject| Meaning::Seen(Function::Has, subject))
+        } else if let Some(inner) = function_argument(text, "len(")? {
+            Property::parse(inner)?
+                .map_or(Meaning::LengthOfLiteral, |property| Meaning::Observed(Function::Length, property))
+        } else if let Some(inner) = function_argument(text, "has(")? {
+            Property::parse(inner)?
+                .map_or(Meaning::HasLiteral, |property| Meaning::Observed(Function::Has, property))
         } else {
-            Subject::parse(text)?.map_or(Meaning::Literal, |subject| Meaning::Seen(Function::Itself, subject))
+            Property::parse(text)?
+                .map_or(Meaning::Literal, |property| Meaning::Observed(Function::Identity, property))
         };
         Ok(Element { text: text.to_owned(), meaning })
     }
 
-    /// Whether it is `pat()`.
+    /// Returns whether this is `pat()`.
     pub(super) fn is_pattern(&self) -> bool {
         matches!(self.meaning, Meaning::Pattern(_))
     }
 
-    /// Whether it is `pat()` or `any()`.
+    /// Returns whether this is `pat()` or `any()`.
     pub(super) fn is_choice(&self) -> bool {
         matches!(self.meaning, Meaning::Pattern(_) | Meaning::Any(_))
     }
 
-    /// What it asks about.
+    /// Returns the placeholder, if this side has one.
     pub(super) fn placeholder(&self) -> Option<Placeholder> {
-        let Meaning::Seen(_, subject) = &self.meaning else { return None };
-        Some(match subject {
-            Subject::Status => Placeholder::Status,
-            Subject::ResponseTime => Placeholder::ResponseTime,
-            Subject::Connected => Placeholder::Connected,
-            Subject::Body | Subject::BodyPath(_) => Placeholder::Body,
+        let Meaning::Observed(_, property) = &self.meaning else { return None };
+        Some(match property {
+            Property::Status => Placeholder::Status,
+            Property::ResponseTime => Placeholder::ResponseTime,
+            Property::Connected => Placeholder::Connected,
+            Property::Body | Property::BodyPath(_) => Placeholder::Body,
         })
     }
 
-    /// What it stands for.
-    pub(super) fn resolve<'s>(&'s self, scene: &'s EvalContext<'_>) -> Resolved<'s> {
+    /// Returns the value of this side.
+    pub(super) fn resolve<'s>(&'s self, context: &'s EvalContext<'_>) -> Resolved<'s> {
         let found = match &self.meaning {
             Meaning::Literal | Meaning::Pattern(_) | Meaning::Any(_) => {
                 Some(Cow::Borrowed(self.text.as_str()))
             }
-            Meaning::LengthOfNothing => None,
-            Meaning::HasNothing => Some(Cow::Borrowed("false")),
-            Meaning::Seen(function, subject) => subject.resolve(*function, scene),
+            Meaning::LengthOfLiteral => None,
+            Meaning::HasLiteral => Some(Cow::Borrowed("false")),
+            Meaning::Observed(function, property) => property.resolve(*function, context),
         };
         found.map_or(Resolved::Invalid(&self.text), Resolved::Text)
     }
 
-    /// It with what it stands for, where that is something else; at most `most` characters of it.
-    pub(super) fn show(&self, resolved: &Resolved<'_>, ordered: bool, most: usize) -> String {
-        // A duration in a condition is clear as it stands.
-        let clear = matches!(self.meaning, Meaning::Literal) && number::duration_nanos(&self.text).is_some();
+    /// Returns the text as written, followed by at most `max_chars` of its value if that differs.
+    pub(super) fn describe(&self, resolved: &Resolved<'_>, ordered: bool, max_chars: usize) -> String {
+        // A literal duration needs no value beside it.
+        let is_duration =
+            matches!(self.meaning, Meaning::Literal) && number::parse_duration_nanos(&self.text).is_some();
         let found = match resolved {
-            _ if ordered && clear => return self.text.clone(),
+            _ if ordered && is_duration => return self.text.clone(),
             resolved if ordered => resolved.number().to_string(),
             Resolved::Invalid(_) => return resolved.text().into_owned(),
-            Resolved::Text(text) => cut(text, most).into_owned(),
+            Resolved::Text(text) => truncate(text, max_chars).into_owned(),
         };
         if found == self.text { found } else { format!("{} ({found})", self.text) }
     }
 }
 
-/// Whether two sides are equal, as Gatus has it: a pattern or a choice on one of them is matched with the other; two
-/// whole numbers are compared as numbers; everything else as text.
+/// Returns whether two sides are equal by Gatus's rules: a pattern or a choice is matched with the other side, two whole numbers are
+/// compared as numbers, and everything else is compared as text.
 pub(super) fn equal(left: (&Element, &Resolved<'_>), right: (&Element, &Resolved<'_>)) -> bool {
     match (&left.0.meaning, &right.0.meaning) {
         (Meaning::Pattern(a), Meaning::Pattern(b)) => a == b,
@@ -161,7 +163,7 @@ pub(super) fn equal(left: (&Element, &Resolved<'_>), right: (&Element, &Resolved
         (_, Meaning::Any(options)) => options.iter().any(|option| *option == left.1.text()),
         _ => {
             let (left, right) = (left.1.text(), right.1.text());
-            match (number::whole(&left), number::whole(&right)) {
+            match (number::parse_whole(&left), number::parse_whole(&right)) {
                 (Some(left), Some(right)) => left == right,
                 _ => left == right,
             }
@@ -169,8 +171,8 @@ pub(super) fn equal(left: (&Element, &Resolved<'_>), right: (&Element, &Resolved
     }
 }
 
-/// What stands in the parentheses of a function.
-fn inside<'t>(text: &'t str, function: &'static str) -> Result<Option<&'t str>, ConditionError> {
+/// Returns the text in the parentheses of a function; `None` if the text is not this function.
+fn function_argument<'t>(text: &'t str, function: &'static str) -> Result<Option<&'t str>, ConditionError> {
     match text.strip_prefix(function).map(|rest| rest.strip_suffix(')')) {
         None => Ok(None),
         Some(Some(inner)) => Ok(Some(inner)),
@@ -178,63 +180,66 @@ fn inside<'t>(text: &'t str, function: &'static str) -> Result<Option<&'t str>, 
     }
 }
 
-/// At most `most` characters.
-fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) if text.len() > most => Cow::Owned(format!("{}...(truncated)", &text[..end])),
+/// Returns at most `max_chars` characters.
+fn truncate(text: &str, max_chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) if text.len() > max_chars => Cow::Owned(format!("{}...(truncated)", &text[..end])),
         _ => Cow::Borrowed(text),
     }
 }
 
-impl Subject {
-    /// A placeholder; `None` where it is a text like any other. Names may be written in either case.
+impl Property {
+    /// Parses a placeholder; `None` is literal text. Names are not case-sensitive.
     fn parse(text: &str) -> Result<Option<Self>, ConditionError> {
         const BODY: usize = "[BODY]".len();
         let upper = text.to_ascii_uppercase();
         Ok(Some(match upper.as_str() {
-            "[STATUS]" => Subject::Status,
-            "[RESPONSE_TIME]" => Subject::ResponseTime,
-            "[CONNECTED]" => Subject::Connected,
-            "[BODY]" => Subject::Body,
-            "[IP]" => return Err(ConditionError::Invisible("[IP]")),
-            "[CERTIFICATE_EXPIRATION]" => return Err(ConditionError::Invisible("[CERTIFICATE_EXPIRATION]")),
+            "[STATUS]" => Property::Status,
+            "[RESPONSE_TIME]" => Property::ResponseTime,
+            "[CONNECTED]" => Property::Connected,
+            "[BODY]" => Property::Body,
+            "[IP]" => return Err(ConditionError::Unavailable("[IP]")),
+            "[CERTIFICATE_EXPIRATION]" => {
+                return Err(ConditionError::Unavailable("[CERTIFICATE_EXPIRATION]"));
+            }
             "[DOMAIN_EXPIRATION]" => return Err(ConditionError::Whois),
             "[DNS_RCODE]" => return Err(ConditionError::DnsRcode),
             _ if upper.starts_with("[CONTEXT]") => return Err(ConditionError::Context),
             _ if upper.starts_with("[BODY].") || upper.starts_with("[BODY][") => {
-                Subject::BodyPath(Path::parse(&text[BODY..]))
+                Property::BodyPath(Path::parse(&text[BODY..]))
             }
-            _ => return misspelt(text).map_or(Ok(None), Err),
+            _ => return find_misspelling(text).map_or(Ok(None), Err),
         }))
     }
 
-    fn resolve<'s>(&self, function: Function, scene: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
+    fn resolve<'s>(&self, function: Function, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
         let value = match self {
-            Subject::Status => scene.outcome.status.to_string(),
-            Subject::ResponseTime => scene.outcome.millis().to_string(),
-            Subject::Connected => scene.outcome.connected.to_string(),
-            Subject::Body => return whole_body(function, scene),
-            Subject::BodyPath(path) => return in_body(path, function, scene),
+            Property::Status => context.outcome.status.to_string(),
+            Property::ResponseTime => context.outcome.millis().to_string(),
+            Property::Connected => context.outcome.connected.to_string(),
+            Property::Body => return resolve_body(function, context),
+            Property::BodyPath(path) => return resolve_body_path(path, function, context),
         };
         Some(match function {
-            Function::Itself => value.into(),
+            Function::Identity => value.into(),
             Function::Length => value.len().to_string().into(),
             Function::Has => "true".into(),
         })
     }
 }
 
-fn whole_body<'s>(function: Function, scene: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
-    let bytes = scene.bytes()?;
+/// Resolves a function of `[BODY]`.
+fn resolve_body<'s>(function: Function, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
+    let bytes = context.bytes()?;
     Some(match function {
-        Function::Itself => scene.text()?,
-        Function::Has => (!scene.text()?.is_empty()).to_string().into(),
+        Function::Identity => context.text()?,
+        Function::Has => (!context.text()?.is_empty()).to_string().into(),
         Function::Length => {
             let list = bytes.starts_with(b"[") && bytes.ends_with(b"]");
-            let items = list.then(|| scene.json()).flatten().and_then(|json| json.as_array());
+            let items = list.then(|| context.json()).flatten().and_then(|json| json.as_array());
             match items {
                 Some(items) => items.len(),
-                None if list => scene.text()?.len(),
+                None if list => context.text()?.len(),
                 None => bytes.len(),
             }
             .to_string()
@@ -243,22 +248,27 @@ fn whole_body<'s>(function: Function, scene: &'s EvalContext<'_>) -> Option<Cow<
     })
 }
 
-fn in_body<'s>(path: &Path, function: Function, scene: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
-    let found = scene.json().and_then(|json| path.walk(json));
+/// Resolves a function of a path into the body.
+fn resolve_body_path<'s>(
+    path: &Path,
+    function: Function,
+    context: &'s EvalContext<'_>,
+) -> Option<Cow<'s, str>> {
+    let found = context.json().and_then(|json| path.find(json));
     if function == Function::Has {
-        return scene.bytes().map(|_| found.is_some().to_string().into());
+        return context.bytes().map(|_| found.is_some().to_string().into());
     }
     let found = found?;
     Some(match (function, found) {
-        (Function::Itself, serde_json::Value::String(text)) => Cow::Borrowed(text.as_str()),
-        (Function::Itself, value) => print::text_and_length(value).0.into(),
-        (_, value) => print::text_and_length(value).1.to_string().into(),
+        (Function::Identity, serde_json::Value::String(text)) => Cow::Borrowed(text.as_str()),
+        (Function::Identity, value) => print::format_with_length(value).0.into(),
+        (_, value) => print::format_with_length(value).1.to_string().into(),
     })
 }
 
-/// A text that looks like a placeholder and is one letter away from one. Others, such as `[1 2]`, are texts.
-fn misspelt(text: &str) -> Option<ConditionError> {
-    const KNOWN: [&str; 4] = ["[STATUS]", "[RESPONSE_TIME]", "[CONNECTED]", "[BODY]"];
+/// Returns an error if the text is a misspelled placeholder. Other text in brackets, such as `[1 2]`, is literal.
+fn find_misspelling(text: &str) -> Option<ConditionError> {
+    const PLACEHOLDERS: [&str; 4] = ["[STATUS]", "[RESPONSE_TIME]", "[CONNECTED]", "[BODY]"];
     let end = text.find(']')?;
     let found = text.get(..=end)?;
     let name = found.strip_prefix('[')?.strip_suffix(']')?;
@@ -269,6 +279,6 @@ fn misspelt(text: &str) -> Option<ConditionError> {
         return None;
     }
     let upper = found.to_ascii_uppercase().replace(['-', ' '], "_");
-    let meant = KNOWN.into_iter().find(|known| strsim::levenshtein(&upper, known) <= 2)?;
+    let meant = PLACEHOLDERS.into_iter().find(|known| strsim::levenshtein(&upper, known) <= 2)?;
     Some(ConditionError::Placeholder { found: found.to_owned(), meant })
 }

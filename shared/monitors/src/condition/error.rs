@@ -1,74 +1,74 @@
-//! Why a text is not a condition: what is wrong, and what would be right.
+//! The errors of the condition parser.
 
-/// Why a text is not a condition.
+/// The text is not a valid condition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
-    /// Not of the form that conditions have.
+    /// The text does not have the form of a condition.
     #[error(
-        "a condition is two values with a comparison and spaces between, such as `[STATUS] == 200`; comparisons are ==, !=, <, <=, > and >="
+        "a condition is two values with a comparison between them, separated by spaces, such as `[STATUS] == 200`; the comparisons are ==, !=, <, <=, > and >="
     )]
     Form,
-    /// A comparison that there is not.
-    #[error("`{0}` is no comparison; those are ==, !=, <, <=, > and >=, with a space on either side")]
-    Relation(String),
-    /// The same comparison more than once.
-    #[error("`{0}` stands in it more than once; a condition compares two values")]
-    Twice(&'static str),
-    /// Endless.
-    #[error("is longer than {} bytes", super::LONGEST)]
+    /// The comparison does not exist.
+    #[error(
+        "`{0}` is not a comparison; the comparisons are ==, !=, <, <=, > and >=, with a space on either side"
+    )]
+    Operator(String),
+    /// The same comparison occurs more than once.
+    #[error("`{0}` occurs more than once; a condition compares two values")]
+    DuplicateOperator(&'static str),
+    /// The condition is too long.
+    #[error("has more than {} bytes", super::MAX_LENGTH)]
     TooLong,
-    /// Gatus has it, and a Worker cannot see it.
+    /// Gatus has this placeholder, but a Worker cannot observe its value.
     #[error(
-        "{0} is what a Worker cannot see: the platform shows it neither the address nor the certificate of a connection"
+        "{0} is not available in a Worker: the platform exposes neither the address nor the certificate of a connection"
     )]
-    Invisible(&'static str),
-    /// Gatus has it, and it would take a request to somebody else.
-    #[error("[DOMAIN_EXPIRATION] would take a WHOIS query, which heapbeat does not make")]
+    Unavailable(&'static str),
+    /// Gatus has this placeholder, which needs a WHOIS query.
+    #[error("[DOMAIN_EXPIRATION] needs a WHOIS query, which heapbeat does not send")]
     Whois,
-    /// Gatus has it for DNS queries.
-    #[error(
-        "[DNS_RCODE] is the answer to a DNS query of one's own, which a Worker does not make: it resolves names inside `fetch`, unseen"
-    )]
+    /// Gatus has this placeholder for DNS queries.
+    #[error("[DNS_RCODE] needs a DNS query, which a Worker does not send: `fetch` resolves names internally")]
     DnsRcode,
-    /// Gatus has it for suites.
-    #[error("[CONTEXT] belongs to suites, which heapbeat does not have")]
+    /// Gatus has this placeholder for suites.
+    #[error("[CONTEXT] belongs to suites, which heapbeat does not support")]
     Context,
-    /// Very likely a slip.
-    #[error("there is no placeholder `{found}`; did you mean {meant}?")]
+    /// The placeholder is misspelled.
+    #[error("unknown placeholder `{found}`; did you mean {meant}?")]
     Placeholder {
-        /// What stands there.
+        /// The text as written.
         found: String,
-        /// The nearest that there is.
+        /// The nearest placeholder.
         meant: &'static str,
     },
-    /// `len(` and no `)`.
-    #[error("`{0}` is not closed; the value should end with )")]
+    /// A function has no closing parenthesis.
+    #[error("`{0}` is not closed; end the value with )")]
     Unclosed(&'static str),
-    /// `pat()` or `any()` with `<` and the like.
-    #[error("pat() and any() go with == and != only")]
+    /// `pat()` or `any()` is compared with `<`, `<=`, `>` or `>=`.
+    #[error("pat() and any() can only be compared with == and !=")]
     ChoiceOrdered,
-    /// Endless choice.
-    #[error("any() takes at most {} values", super::element::MOST_OPTIONS)]
+    /// A choice has too many values.
+    #[error("any() accepts at most {} values", super::element::MAX_OPTIONS)]
     Options,
-    /// A pattern that is none.
+    /// A pattern is incomplete.
     #[error(
-        "pat() holds a pattern that is not complete: [ wants a ], a range wants both its ends, and \\ a character after it"
+        "the pattern in pat() is incomplete: [ needs a ], a range needs both ends, and \\ needs a character after it"
     )]
     Pattern,
-    /// A pattern that would be slow.
+    /// A pattern would be slow.
     #[error(
-        "pat() holds a stretch of more than {} characters with ? or [ ] between two *; make it shorter",
-        super::glob::LONGEST_MIXED
+        "the pattern in pat() has more than {} characters with ? or [ ] between two *; shorten it",
+        super::glob::MAX_MIXED_CHARS
     )]
     PatternTooWide,
 }
 
-/// What to say of a condition in which no comparison was found.
-pub(super) fn no_relation(text: &str) -> ConditionError {
+/// Returns the error of a condition without a valid comparison.
+pub(super) fn missing_operator(text: &str) -> ConditionError {
     let sign = text.split_whitespace().nth(1).filter(|word| word.chars().all(|c| "=<>!~?".contains(c)));
     match sign {
         Some(sign) if !matches!(sign, "==" | "!=" | "<" | "<=" | ">" | ">=") => {
-            ConditionError::Relation(sign.chars().take(20).collect())
+            ConditionError::Operator(sign.chars().take(20).collect())
         }
         _ => ConditionError::Form,
     }

@@ -1,4 +1,4 @@
-//! The result of a probe, as conditions evaluate it.
+//! The outcome of a probe that conditions are evaluated on.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -6,55 +6,54 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// One probe's outcome. Without a connection there is no status: it is 0, as in Gatus.
+/// The outcome of one probe. Without a connection the status is 0, as in Gatus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome<'b> {
-    /// Whether an answer came at all.
+    /// Whether the target responded.
     pub connected: bool,
-    /// The status of the answer, redirects followed.
+    /// The HTTP status, after redirects.
     pub status: u16,
-    /// From the first request to the header of the last answer.
+    /// The time from the first request to the header of the last response.
     pub duration: Duration,
-    /// The body of the answer.
+    /// The body of the response.
     pub body: ObservedBody<'b>,
 }
 
-/// As much of a body as a probe keeps.
+/// The body of a response, if it is within the size limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObservedBody<'b> {
-    /// All of it; nothing where there was none.
+    /// The whole body; empty if there was none.
     Whole(&'b [u8]),
-    /// Longer than what a probe reads. No path leads anywhere in it.
+    /// The body exceeds the limit. Every path in it is invalid.
     TooLarge,
 }
 
 impl Outcome<'_> {
-    /// There was no answer.
+    /// The target did not respond.
     pub const UNREACHED: Outcome<'static> =
         Outcome { connected: false, status: 0, duration: Duration::ZERO, body: ObservedBody::Whole(b"") };
 
-    /// The duration as conditions count it.
+    /// Returns the duration in milliseconds.
     pub fn millis(&self) -> u32 {
         u32::try_from(self.duration.as_millis()).unwrap_or(u32::MAX)
     }
 }
 
-/// An outcome that conditions are asked of. The body is read as JSON at most once for all of them, and not before
-/// one of them wants it.
+/// An outcome that conditions are evaluated on. The body is parsed as JSON at most once for all of them, when the first one needs it.
 #[derive(Debug)]
 pub struct EvalContext<'b> {
-    /// What the probe saw.
+    /// The outcome of the probe.
     pub outcome: Outcome<'b>,
     json: OnceCell<Option<Value>>,
 }
 
 impl<'b> EvalContext<'b> {
-    /// The scene of an outcome.
+    /// Makes the context of an outcome.
     pub fn new(outcome: Outcome<'b>) -> Self {
         EvalContext { outcome, json: OnceCell::new() }
     }
 
-    /// The body as it came; `None` where it was too large to keep.
+    /// Returns the bytes of the body; `None` if it was too large.
     pub(super) fn bytes(&self) -> Option<&'b [u8]> {
         match self.outcome.body {
             ObservedBody::Whole(bytes) => Some(bytes),
@@ -62,7 +61,7 @@ impl<'b> EvalContext<'b> {
         }
     }
 
-    /// The body as text, without the space around it. What is no UTF-8 is replaced.
+    /// Returns the body as text, without surrounding white space. Invalid UTF-8 is replaced.
     pub(super) fn text(&self) -> Option<Cow<'b, str>> {
         Some(match String::from_utf8_lossy(self.bytes()?) {
             Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
@@ -70,9 +69,9 @@ impl<'b> EvalContext<'b> {
         })
     }
 
-    /// The body as JSON; `None` where it is none, or is nested deeper than the 128 levels that `serde_json` reads.
+    /// Returns the body as JSON; `None` if it is invalid, or is nested deeper than the 128 levels that `serde_json` allows.
     pub(super) fn json(&self) -> Option<&Value> {
-        let read = || serde_json::from_slice(self.bytes()?).ok();
-        self.json.get_or_init(read).as_ref()
+        let parse = || serde_json::from_slice(self.bytes()?).ok();
+        self.json.get_or_init(parse).as_ref()
     }
 }

@@ -1,95 +1,97 @@
-//! `pat()`: shell patterns as Go's `filepath.Match` has them, `/` left out on both sides as Gatus does.
+//! `pat()`: shell patterns of Go's `filepath.Match`. As in Gatus, every `/` is removed from both sides.
 //!
-//! `*` is any text, `?` any character, `[a-z]` and `[^a-z]` one of (or none of) a set, `\` takes the next character
-//! as it is. Between two `*` stands a stretch of fixed length, and the leftmost place where it fits is always
-//! good enough, so nothing is ever tried twice: plain stretches are found by the standard library's search,
-//! which is linear, the others by an automaton of one machine word (Baeza-Yates and Gonnet's shift-and).
+//! `*` matches any text, `?` any character, `[a-z]` and `[^a-z]` a character in or outside of a set, and `\` escapes the next character.
+//! The part between two `*` has a fixed length, and its leftmost match always suffices, so there is no backtracking. Literal parts are
+//! found by the standard library's search, which is linear, the others by an automaton of one machine word (the shift-and algorithm of
+//! Baeza-Yates and Gonnet).
 
 use std::borrow::Cow;
 
 use super::ConditionError;
 
-/// Most characters of a stretch with `?` or a set in it: the bits of a word.
-pub(super) const LONGEST_MIXED: usize = 64;
+/// Most characters of a part with `?` or a set: the bits of a word.
+pub(super) const MAX_MIXED_CHARS: usize = 64;
 
-/// A pattern, ready to match.
+/// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Glob {
-    /// What stands between the stars, in order; without a star there is exactly one.
-    stretches: Vec<Stretch>,
+    /// The parts between the stars, in order. Without a star there is exactly one.
+    parts: Vec<GlobPart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Stretch {
-    Plain(String),
-    Mixed(Vec<One>),
+enum GlobPart {
+    /// A part without `?` and sets.
+    Literal(String),
+    /// A part with `?` or sets.
+    Mixed(Vec<CharMatcher>),
 }
 
-/// What one character may be.
+/// A matcher of one character.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum One {
-    Just(char),
+enum CharMatcher {
+    Exactly(char),
     Any,
-    Set { inside: bool, ranges: Vec<(char, char)> },
+    Set { inverted: bool, ranges: Vec<(char, char)> },
 }
 
 impl Glob {
-    /// Reads a pattern.
+    /// Parses a pattern.
     pub(super) fn parse(pattern: &str) -> Result<Self, ConditionError> {
-        let mut stretches = Vec::new();
-        let mut ones = Vec::new();
+        let mut parts = Vec::new();
+        let mut matchers = Vec::new();
         let mut rest = pattern.chars().filter(|c| *c != '/');
         while let Some(c) = rest.next() {
-            ones.push(match c {
+            matchers.push(match c {
                 '*' => {
-                    stretches.push(Stretch::new(std::mem::take(&mut ones))?);
+                    parts.push(GlobPart::new(std::mem::take(&mut matchers))?);
                     continue;
                 }
-                '?' => One::Any,
-                '[' => set(&mut rest).ok_or(ConditionError::Pattern)?,
-                '\\' => One::Just(rest.next().ok_or(ConditionError::Pattern)?),
-                c => One::Just(c),
+                '?' => CharMatcher::Any,
+                '[' => parse_set(&mut rest).ok_or(ConditionError::Pattern)?,
+                '\\' => CharMatcher::Exactly(rest.next().ok_or(ConditionError::Pattern)?),
+                c => CharMatcher::Exactly(c),
             });
         }
-        stretches.push(Stretch::new(ones)?);
-        Ok(Glob { stretches })
+        parts.push(GlobPart::new(matchers)?);
+        Ok(Glob { parts })
     }
 
-    /// Whether all of `text` fits.
+    /// Returns whether the pattern matches the whole text.
     pub(super) fn matches(&self, text: &str) -> bool {
         let text = if text.contains('/') { Cow::Owned(text.replace('/', "")) } else { Cow::Borrowed(text) };
-        let Some((last, before)) = self.stretches.split_last() else { return text.is_empty() };
+        let Some((last, before)) = self.parts.split_last() else { return text.is_empty() };
         let Some((first, between)) = before.split_first() else {
-            return last.prefix(&text).is_some_and(str::is_empty);
+            return last.strip_from(&text).is_some_and(str::is_empty);
         };
-        let Some(mut rest) = first.prefix(&text) else { return false };
-        for stretch in between {
-            match stretch.find(rest) {
-                Some(behind) => rest = behind,
+        let Some(mut rest) = first.strip_from(&text) else { return false };
+        for part in between {
+            match part.find_after(rest) {
+                Some(remaining) => rest = remaining,
                 None => return false,
             }
         }
-        last.fits_the_end(rest)
+        last.matches_end(rest)
     }
 }
 
-/// A set, after its `[`; `None` when it is not complete.
-fn set(rest: &mut impl Iterator<Item = char>) -> Option<One> {
+/// Parses a set after its `[`; `None` if it is incomplete.
+fn parse_set(rest: &mut impl Iterator<Item = char>) -> Option<CharMatcher> {
     let mut c = rest.next()?;
-    let inside = c != '^';
-    if !inside {
+    let inverted = c == '^';
+    if inverted {
         c = rest.next()?;
     }
     let mut ranges = Vec::new();
     loop {
         if c == ']' && !ranges.is_empty() {
-            return Some(One::Set { inside, ranges });
+            return Some(CharMatcher::Set { inverted, ranges });
         }
-        let low = one_of_set(c, rest)?;
+        let low = parse_set_char(c, rest)?;
         c = rest.next()?;
         let high = if c == '-' {
             let end = rest.next()?;
-            let high = one_of_set(end, rest)?;
+            let high = parse_set_char(end, rest)?;
             c = rest.next()?;
             high
         } else {
@@ -99,7 +101,7 @@ fn set(rest: &mut impl Iterator<Item = char>) -> Option<One> {
     }
 }
 
-fn one_of_set(c: char, rest: &mut impl Iterator<Item = char>) -> Option<char> {
+fn parse_set_char(c: char, rest: &mut impl Iterator<Item = char>) -> Option<char> {
     match c {
         '\\' => rest.next(),
         '-' | ']' => None,
@@ -107,57 +109,69 @@ fn one_of_set(c: char, rest: &mut impl Iterator<Item = char>) -> Option<char> {
     }
 }
 
-impl One {
-    fn fits(&self, c: char) -> bool {
+impl CharMatcher {
+    /// Returns whether the character matches.
+    fn matches(&self, c: char) -> bool {
         match self {
-            One::Just(just) => *just == c,
-            One::Any => true,
-            One::Set { inside, ranges } => {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) == *inside
+            CharMatcher::Exactly(expected) => *expected == c,
+            CharMatcher::Any => true,
+            CharMatcher::Set { inverted, ranges } => {
+                ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *inverted
             }
         }
     }
 }
 
-impl Stretch {
-    fn new(ones: Vec<One>) -> Result<Self, ConditionError> {
-        let plain: Option<String> =
-            ones.iter().map(|one| if let One::Just(c) = one { Some(*c) } else { None }).collect();
-        match plain {
-            Some(plain) => Ok(Stretch::Plain(plain)),
-            None if ones.len() <= LONGEST_MIXED => Ok(Stretch::Mixed(ones)),
+impl GlobPart {
+    fn new(matchers: Vec<CharMatcher>) -> Result<Self, ConditionError> {
+        let literal: Option<String> = matchers
+            .iter()
+            .map(|matcher| if let CharMatcher::Exactly(c) = matcher { Some(*c) } else { None })
+            .collect();
+        match literal {
+            Some(literal) => Ok(GlobPart::Literal(literal)),
+            None if matchers.len() <= MAX_MIXED_CHARS => Ok(GlobPart::Mixed(matchers)),
             None => Err(ConditionError::PatternTooWide),
         }
     }
 
-    /// What is left of `text` where it begins with this.
-    fn prefix<'t>(&self, text: &'t str) -> Option<&'t str> {
+    /// Matches the beginning of `text`, and returns the rest.
+    fn strip_from<'t>(&self, text: &'t str) -> Option<&'t str> {
         match self {
-            Stretch::Plain(plain) => text.strip_prefix(plain.as_str()),
-            Stretch::Mixed(ones) => {
+            GlobPart::Literal(literal) => text.strip_prefix(literal.as_str()),
+            GlobPart::Mixed(matchers) => {
                 let mut chars = text.chars();
-                ones.iter().all(|one| chars.next().is_some_and(|c| one.fits(c))).then_some(chars.as_str())
+                matchers
+                    .iter()
+                    .all(|matcher| chars.next().is_some_and(|c| matcher.matches(c)))
+                    .then_some(chars.as_str())
             }
         }
     }
 
-    fn fits_the_end(&self, text: &str) -> bool {
+    /// Returns whether `text` ends with a match.
+    fn matches_end(&self, text: &str) -> bool {
         match self {
-            Stretch::Plain(plain) => text.ends_with(plain.as_str()),
-            Stretch::Mixed(ones) => {
+            GlobPart::Literal(literal) => text.ends_with(literal.as_str()),
+            GlobPart::Mixed(matchers) => {
                 let mut chars = text.chars().rev();
-                ones.iter().rev().all(|one| chars.next().is_some_and(|c| one.fits(c)))
+                matchers.iter().rev().all(|matcher| chars.next().is_some_and(|c| matcher.matches(c)))
             }
         }
     }
 
-    /// What stands behind the leftmost place where this fits.
-    fn find<'t>(&self, text: &'t str) -> Option<&'t str> {
+    /// Finds the leftmost match, and returns the text behind it.
+    fn find_after<'t>(&self, text: &'t str) -> Option<&'t str> {
         match self {
-            Stretch::Plain(plain) => text.find(plain.as_str()).map(|at| &text[at + plain.len()..]),
-            Stretch::Mixed(ones) => {
-                let done = 1_u64 << (ones.len() - 1);
-                let mask = |c| ones.iter().rev().fold(0_u64, |mask, one| mask << 1 | u64::from(one.fits(c)));
+            GlobPart::Literal(literal) => text.find(literal.as_str()).map(|at| &text[at + literal.len()..]),
+            GlobPart::Mixed(matchers) => {
+                let done = 1_u64 << (matchers.len() - 1);
+                let mask = |c| {
+                    matchers
+                        .iter()
+                        .rev()
+                        .fold(0_u64, |mask, matcher| mask << 1 | u64::from(matcher.matches(c)))
+                };
                 let ascii: Vec<u64> = ('\0'..='\x7f').map(mask).collect();
                 let mut begun = 0_u64;
                 let end = text.char_indices().find(|(_, c)| {
@@ -229,7 +243,7 @@ mod tests {
         for pattern in ["[", "[]", "[a", "[a-", "[a-]", "[-a]", "[^]", "[]a]", "\\", "*\\", "[\\"] {
             assert_eq!(Glob::parse(pattern), Err(ConditionError::Pattern), "{pattern}");
         }
-        let wide = format!("*{}?*", "a".repeat(LONGEST_MIXED));
+        let wide = format!("*{}?*", "a".repeat(MAX_MIXED_CHARS));
         assert_eq!(Glob::parse(&wide), Err(ConditionError::PatternTooWide));
         assert!(Glob::parse(&wide[1..]).is_err(), "at the beginning as well");
         assert!(Glob::parse(&format!("*{}*", "a".repeat(400))).is_ok(), "plain text may be longer");

@@ -1,36 +1,36 @@
-//! Numbers and durations as Go reads them, since that is what conditions written for Gatus mean.
+//! Parses numbers and durations as Go does, as conditions written for Gatus expect.
 //!
-//! `==` compares two whole numbers as numbers (`0x10` is 16, `010` is 8); `<` and its like turn either side into
-//! one: a duration (`1h30m`) into milliseconds, a fraction into its whole part, anything else into 0.
+//! `==` compares two whole numbers as numbers (`0x10` is 16, `010` is 8). `<`, `<=`, `>` and `>=` convert both sides to a whole number:
+//! a duration (`1h30m`) to milliseconds, a fraction to its whole part, and anything else to 0.
 
-/// A side of `<`, `<=`, `>` or `>=`.
-pub(super) fn ordered(text: &str) -> i64 {
-    // Most texts are a body that is no number at all; none that is one is longer than this.
-    const LONGEST: usize = 400;
-    if text.len() > LONGEST {
+/// Converts a side of `<`, `<=`, `>` or `>=`.
+pub(super) fn parse_ordered(text: &str) -> i64 {
+    // A longer text is not a number, but most likely a whole body.
+    const MAX_LENGTH: usize = 400;
+    if text.len() > MAX_LENGTH {
         return 0;
     }
-    match duration_nanos(text) {
+    match parse_duration_nanos(text) {
         Some(nanos) if nanos != 0 => nanos / 1_000_000,
-        // A float past the range of whole numbers is as far as they go.
+        // A float beyond the range of whole numbers saturates.
         #[allow(clippy::cast_possible_truncation)]
-        _ => whole(text).unwrap_or_else(|| float(text).map_or(0, finite)),
+        _ => parse_whole(text).unwrap_or_else(|| parse_float(text).map_or(0, truncate_float)),
     }
 }
 
-/// Digits with a sign, a point and an exponent; neither `inf` nor `NaN`.
-fn float(text: &str) -> Option<f64> {
+/// Parses digits with a sign, a point and an exponent; neither `inf` nor `NaN`.
+fn parse_float(text: &str) -> Option<f64> {
     let numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
     text.parse().ok().filter(|number: &f64| numeric && number.is_finite())
 }
 
-#[allow(clippy::cast_possible_truncation)] // saturates, which is what is wanted
-fn finite(float: f64) -> i64 {
+#[allow(clippy::cast_possible_truncation)] // The cast saturates, as intended.
+fn truncate_float(float: f64) -> i64 {
     float as i64
 }
 
-/// `strconv.ParseInt(text, 0, 64)`: a sign, a prefix `0x`, `0o`, `0b` or `0`, and `_` between digits.
-pub(super) fn whole(text: &str) -> Option<i64> {
+/// Parses like `strconv.ParseInt(text, 0, 64)`: a sign, a prefix `0x`, `0o`, `0b` or `0`, and `_` between digits.
+pub(super) fn parse_whole(text: &str) -> Option<i64> {
     let (negative, text) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -62,12 +62,12 @@ pub(super) fn whole(text: &str) -> Option<i64> {
             return None;
         }
     }
-    let ends_well = after_digit || digits.is_empty();
-    i64::try_from(if negative { -value } else { value }).ok().filter(|_| ends_well)
+    let is_complete = after_digit || digits.is_empty();
+    i64::try_from(if negative { -value } else { value }).ok().filter(|_| is_complete)
 }
 
-/// `time.ParseDuration`, in nanoseconds: a sign, then numbers with units, such as `1h30m` or `1.5s`; or `0`.
-pub(super) fn duration_nanos(text: &str) -> Option<i64> {
+/// Parses like `time.ParseDuration`, in nanoseconds: a sign, then numbers with units, such as `1h30m` or `1.5s`; or `0`.
+pub(super) fn parse_duration_nanos(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -85,13 +85,14 @@ pub(super) fn duration_nanos(text: &str) -> Option<i64> {
         let (number, behind) = rest.split_at(number_ends);
         let unit_ends = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
         let (unit, behind) = behind.split_at(unit_ends);
-        nanos = nanos.checked_add(part_nanos(number, unit)?)?;
+        nanos = nanos.checked_add(part_to_nanos(number, unit)?)?;
         rest = behind;
     }
     Some(if negative { -nanos } else { nanos })
 }
 
-fn part_nanos(number: &str, unit: &str) -> Option<i64> {
+/// Converts a number with its unit.
+fn part_to_nanos(number: &str, unit: &str) -> Option<i64> {
     let unit: i64 = match unit {
         "ns" => 1,
         "us" | "µs" | "μs" => 1_000,
@@ -106,7 +107,7 @@ fn part_nanos(number: &str, unit: &str) -> Option<i64> {
         return None;
     }
     let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    // From the last digit on, a tenth of what is behind each; rounding down on the way comes to the same as at the end.
+    // Each step divides by ten, beginning with the last digit. Rounding down in each step gives the same as rounding down once.
     let part = |behind: i64, digit: u8| (behind + unit * i64::from(digit - b'0')) / 10;
     let fraction = fraction.bytes().rev().fold(0, part);
     whole.checked_mul(unit)?.checked_add(fraction)
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers() {
+    fn whole_numbers_are_parsed_as_in_go() {
         let cases = [
             ("0", Some(0)),
             ("-0", Some(0)),
@@ -154,12 +155,12 @@ mod tests {
             ("٣", None),
         ];
         for (text, value) in cases {
-            assert_eq!(whole(text), value, "{text:?}");
+            assert_eq!(parse_whole(text), value, "{text:?}");
         }
     }
 
     #[test]
-    fn durations() {
+    fn durations_are_parsed_as_in_go() {
         let cases = [
             ("0", Some(0)),
             ("1s", Some(1_000_000_000)),
@@ -187,12 +188,12 @@ mod tests {
             ("99999999999999999999h", None),
         ];
         for (text, nanos) in cases {
-            assert_eq!(duration_nanos(text), nanos, "{text:?}");
+            assert_eq!(parse_duration_nanos(text), nanos, "{text:?}");
         }
     }
 
     #[test]
-    fn sides_of_a_comparison() {
+    fn sides_of_an_ordered_comparison_become_whole_numbers() {
         let cases = [
             ("500", 500),
             ("1s", 1000),
@@ -210,8 +211,8 @@ mod tests {
             ("", 0),
         ];
         for (text, value) in cases {
-            assert_eq!(ordered(text), value, "{text:?}");
+            assert_eq!(parse_ordered(text), value, "{text:?}");
         }
-        assert_eq!(ordered(&"9".repeat(100_000)), 0, "endless digits are not read");
+        assert_eq!(parse_ordered(&"9".repeat(100_000)), 0, "very long digits are not parsed");
     }
 }

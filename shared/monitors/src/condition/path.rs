@@ -1,53 +1,53 @@
-//! The part of `JSONPath` that Gatus has: `.user.name`, `.data[0].id`, `[2][1]`.
+//! The subset of `JSONPath` that Gatus supports: `.user.name`, `.data[0].id`, `[2][1]`.
 //!
-//! Compiled when the condition is read. A path that leads nowhere (a missing key, an index past the end, a key asked
-//! of a number, a negative index) resolves to nothing, and so does one that leads to `null`.
+//! A path is parsed with its condition. It finds nothing if a key is missing, an index is negative or past the end, a key is applied to a
+//! number, or the value is `null`.
 
 use serde_json::Value;
 
 /// A path into a JSON document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
+pub(super) struct Path(Vec<PathSegment>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum PathSegment {
     Key(String),
     Index(usize),
-    /// Written like an index, and none: leads nowhere.
-    Nowhere,
+    /// An invalid index, which finds nothing.
+    InvalidIndex,
 }
 
 impl Path {
-    /// Reads what stands behind `[BODY]`, the first dot included.
+    /// Parses the text behind `[BODY]`, including the first dot.
     pub(super) fn parse(text: &str) -> Self {
         let text = text.strip_prefix('.').unwrap_or(text);
-        let mut steps = Vec::new();
+        let mut segments = Vec::new();
         for (number, part) in split_outside_brackets(text).enumerate() {
             let bracket = part.find('[').filter(|_| part.ends_with(']'));
             let (key, indexes) = part.split_at(bracket.unwrap_or(part.len()));
             // `[0].a` begins with an index and has no key before it.
             if !key.is_empty() || (indexes.is_empty() && (number > 0 || !text.is_empty())) {
-                steps.push(Step::Key(key.to_owned()));
+                segments.push(PathSegment::Key(key.to_owned()));
             }
             if !indexes.is_empty() {
-                steps.extend(read_indexes(indexes));
+                segments.extend(parse_indexes(indexes));
             }
         }
-        Path(steps)
+        Path(segments)
     }
 
-    /// What it leads to.
-    pub(super) fn walk<'v>(&self, root: &'v Value) -> Option<&'v Value> {
-        let step = |value: &'v Value, step: &Step| match step {
-            Step::Key(key) => value.as_object()?.get(key),
-            Step::Index(index) => value.as_array()?.get(*index),
-            Step::Nowhere => None,
+    /// Finds the value of the path.
+    pub(super) fn find<'v>(&self, root: &'v Value) -> Option<&'v Value> {
+        let descend = |value: &'v Value, segment: &PathSegment| match segment {
+            PathSegment::Key(key) => value.as_object()?.get(key),
+            PathSegment::Index(index) => value.as_array()?.get(*index),
+            PathSegment::InvalidIndex => None,
         };
-        self.0.iter().try_fold(root, step).filter(|value| !value.is_null())
+        self.0.iter().try_fold(root, descend).filter(|value| !value.is_null())
     }
 }
 
-/// The parts between dots; a dot inside of brackets divides nothing.
+/// Splits at dots that are not inside brackets.
 fn split_outside_brackets(text: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_i32;
     text.split(move |c: char| {
@@ -60,11 +60,11 @@ fn split_outside_brackets(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `[1][2]` as steps.
-fn read_indexes(text: &str) -> Vec<Step> {
+/// Parses `[1][2]`.
+fn parse_indexes(text: &str) -> Vec<PathSegment> {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default();
-    // Go's Atoi takes a sign as well.
-    let index = |text: &str| text.parse().map_or(Step::Nowhere, Step::Index);
+    // As Go's Atoi, this accepts a sign.
+    let index = |text: &str| text.parse().map_or(PathSegment::InvalidIndex, PathSegment::Index);
     inner.split("][").map(index).collect()
 }
 
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lead_where_gatus_has_them_lead() {
+    fn paths_find_the_same_values_as_in_gatus() {
         let cases = [
             ("key", r#"{"key": "value"}"#, Some("value")),
             (".key", r#"{"key": "value"}"#, Some("value")),
@@ -110,13 +110,13 @@ mod tests {
         ];
         for (path, json, found) in cases {
             let root = serde_json::from_str(json).unwrap();
-            assert_eq!(Path::parse(path).walk(&root).and_then(Value::as_str), found, "{path} in {json}");
+            assert_eq!(Path::parse(path).find(&root).and_then(Value::as_str), found, "{path} in {json}");
         }
     }
 
     #[test]
     fn an_empty_path_is_the_whole_body() {
         let root = serde_json::json!(["a"]);
-        assert_eq!(Path::parse("").walk(&root), Some(&root));
+        assert_eq!(Path::parse("").find(&root), Some(&root));
     }
 }

@@ -1,4 +1,4 @@
-//! JSON values as the text that conditions compare: as Go prints them, since that is what Gatus compares.
+//! Formats JSON values as the text that conditions compare: as Go prints them, as Gatus compares that.
 //!
 //! Objects are minified JSON with sorted keys (`encoding/json`), lists are `[1 2 x]` and scalars themselves (`%v` of
 //! `fmt`). There is one intended difference: a whole number within
@@ -9,18 +9,18 @@ use std::fmt::Write;
 
 use serde_json::{Number, Value};
 
-/// The value as a text to compare, and its length as `len()` has it: items of a list, bytes of anything else.
-pub(super) fn text_and_length(value: &Value) -> (String, usize) {
+/// Formats a value, and returns the text with its length for `len()`: the items of a list, the bytes of anything else.
+pub(super) fn format_with_length(value: &Value) -> (String, usize) {
     let text = match value {
-        Value::Object(_) => minified(value),
-        _ => plain(value),
+        Value::Object(_) => format_minified(value),
+        _ => format_plain(value),
     };
     let length = value.as_array().map_or(text.len(), Vec::len);
     (text, length)
 }
 
-/// As `%v` prints it.
-fn plain(value: &Value) -> String {
+/// Formats a value like `%v`.
+fn format_plain(value: &Value) -> String {
     let mut text = String::new();
     write_plain(&mut text, value);
     text
@@ -57,8 +57,8 @@ fn write_plain(text: &mut String, value: &Value) {
     }
 }
 
-/// As `json.Marshal` writes it.
-fn minified(value: &Value) -> String {
+/// Formats a value like `json.Marshal`.
+fn format_minified(value: &Value) -> String {
     let mut text = String::new();
     write_minified(&mut text, value);
     text
@@ -95,7 +95,7 @@ fn write_minified(text: &mut String, value: &Value) {
     }
 }
 
-/// Go escapes what could end a script as well.
+/// Writes a quoted text. As Go does, it also escapes the characters that could end a script.
 fn write_quoted(text: &mut String, string: &str) {
     text.push('"');
     for c in string.chars() {
@@ -117,14 +117,14 @@ fn write_quoted(text: &mut String, string: &str) {
     text.push('"');
 }
 
-/// Whole numbers as they are; others with the fewest digits, and an exponent up to `10^small` and from 10^21.
+/// Writes a number. Whole numbers are exact; others have the fewest digits, and an exponent up to `10^small` and from 10^21.
 fn write_number(text: &mut String, number: &Number, small: i32) {
     // Writing to a String does not fail.
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
         let _ = write!(text, "{number}");
         return;
     };
-    // The fewest digits that read back as the same number, such as `1.5e-7`.
+    // The shortest text that is parsed as the same number, such as `1.5e-7`.
     let scientific = format!("{float:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_written_as_go_writes_them() {
+    fn values_are_formatted_as_in_go() {
         let cases = [
             (r#""text""#, "text", 4),
             (r#""ü""#, "ü", 2),
@@ -174,7 +174,7 @@ mod tests {
         ];
         for (json, text, length) in cases {
             let value = serde_json::from_str(json).unwrap();
-            assert_eq!(text_and_length(&value), (text.to_owned(), length), "{json}");
+            assert_eq!(format_with_length(&value), (text.to_owned(), length), "{json}");
         }
     }
 }

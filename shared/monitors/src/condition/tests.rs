@@ -1,5 +1,5 @@
-//! Conditions as tables. The values were taken from Gatus's documentation and from reading its evaluator, not from
-//! this one's answers; `tests/condition_reference.rs` compares the two sides of many more.
+//! Tables of conditions. The expected values come from Gatus's documentation and its evaluator. `tests/condition_reference.rs` compares
+//! many more conditions with a second evaluator.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ mod bodies;
 mod costs;
 mod refusals;
 
-/// Name, condition, and what is shown where it does not hold; nothing where it does.
-type Case = (&'static str, &'static str, &'static str);
+/// The name, the condition, and its description if it does not hold; empty if it holds.
+type ConditionCase = (&'static str, &'static str, &'static str);
 
 fn outcome(status: u16, millis: u64) -> Outcome<'static> {
     let duration = Duration::from_millis(millis);
     Outcome { connected: true, status, duration, body: ObservedBody::Whole(b"") }
 }
 
-fn assert_case(outcome: Outcome<'_>, (name, text, shown): Case) {
+fn assert_case(outcome: Outcome<'_>, (name, text, description): ConditionCase) {
     let condition = Condition::parse(text).unwrap_or_else(|error| panic!("{name}: {text}: {error}"));
-    let scene = EvalContext::new(outcome);
-    let checked = condition.check(&scene);
-    let expected = if shown.is_empty() { text } else { shown };
-    assert_eq!((checked.ok, checked.shown.as_str()), (shown.is_empty(), expected), "{name}");
-    assert_eq!(condition.holds(&scene), checked.ok, "{name}");
+    let context = EvalContext::new(outcome);
+    let result = condition.evaluate(&context);
+    let expected = if description.is_empty() { text } else { description };
+    assert_eq!((result.ok, result.description.as_str()), (description.is_empty(), expected), "{name}");
+    assert_eq!(condition.holds(&context), result.ok, "{name}");
 }
 
-const STATUS_404: &[Case] = &[
+const STATUS_404: &[ConditionCase] = &[
     ("equal", "[STATUS] == 404", ""),
     ("equal, other", "[STATUS] == 200", "[STATUS] (404) == 200"),
     ("not equal", "[STATUS] != 200", ""),
@@ -55,8 +55,8 @@ const STATUS_404: &[Case] = &[
     ("a float is its whole part to <=", "[STATUS] <= 404.9", ""),
     ("a float shows its whole part", "[STATUS] < 404.9", "[STATUS] (404) < 404.9 (404)"),
     ("an exponent", "[STATUS] < 1e3", ""),
-    ("no number is 0 to <", "[STATUS] < potato", "[STATUS] (404) < potato (0)"),
-    ("no number is a text to ==", "[STATUS] == potato", "[STATUS] (404) == potato"),
+    ("text is 0 to <", "[STATUS] < potato", "[STATUS] (404) < potato (0)"),
+    ("text is compared as text by ==", "[STATUS] == potato", "[STATUS] (404) == potato"),
     ("any, first", "[STATUS] == any(404, 200)", ""),
     ("any, last", "[STATUS] == any(200, 404)", ""),
     ("any, without spaces", "[STATUS] == any(200,404)", ""),
@@ -80,8 +80,8 @@ const STATUS_404: &[Case] = &[
     ("length", "len([STATUS]) == 3", ""),
     ("length, other", "len([STATUS]) == 4", "len([STATUS]) (3) == 4"),
     ("has", "has([STATUS]) == true", ""),
-    ("length of no placeholder", "len(potato) == 6", "len(potato) (INVALID) == 6"),
-    ("has no placeholder", "has(potato) == false", ""),
+    ("length of literal text", "len(potato) == 6", "len(potato) (INVALID) == 6"),
+    ("has of literal text", "has(potato) == false", ""),
     ("two placeholders", "[STATUS] > [RESPONSE_TIME]", ""),
     ("two placeholders, other", "[STATUS] == [RESPONSE_TIME]", "[STATUS] (404) == [RESPONSE_TIME] (50)"),
     ("two texts", "raw == raw", ""),
@@ -98,7 +98,7 @@ fn conditions_on_the_status() {
     }
 }
 
-const TIME_750: &[Case] = &[
+const TIME_750: &[ConditionCase] = &[
     ("milliseconds", "[RESPONSE_TIME] < 751", ""),
     ("milliseconds, same", "[RESPONSE_TIME] < 750", "[RESPONSE_TIME] (750) < 750"),
     ("or equal", "[RESPONSE_TIME] <= 750", ""),
@@ -112,7 +112,7 @@ const TIME_750: &[Case] = &[
     ("hours and minutes", "[RESPONSE_TIME] > 1h30m", "[RESPONSE_TIME] (750) > 1h30m"),
     ("below nothing", "[RESPONSE_TIME] < 0", "[RESPONSE_TIME] (750) < 0"),
     ("below less than nothing", "[RESPONSE_TIME] < -1h", "[RESPONSE_TIME] (750) < -1h"),
-    ("days are no unit", "[RESPONSE_TIME] < 1d", "[RESPONSE_TIME] (750) < 1d (0)"),
+    ("days are not a unit", "[RESPONSE_TIME] < 1d", "[RESPONSE_TIME] (750) < 1d (0)"),
     ("a duration is a text to ==", "[RESPONSE_TIME] == 750ms", "[RESPONSE_TIME] (750) == 750ms"),
     ("length", "len([RESPONSE_TIME]) == 3", ""),
 ];
@@ -124,7 +124,7 @@ fn conditions_on_the_response_time() {
     }
 }
 
-const UNREACHED: &[Case] = &[
+const UNREACHED: &[ConditionCase] = &[
     ("connected", "[CONNECTED] == true", "[CONNECTED] (false) == true"),
     ("not connected", "[CONNECTED] == false", ""),
     ("connected is not true", "[CONNECTED] != true", ""),
@@ -138,7 +138,7 @@ const UNREACHED: &[Case] = &[
 ];
 
 #[test]
-fn conditions_where_there_was_no_answer() {
+fn conditions_on_a_target_that_did_not_respond() {
     for case in UNREACHED {
         assert_case(Outcome::UNREACHED, *case);
     }
@@ -146,7 +146,7 @@ fn conditions_where_there_was_no_answer() {
 }
 
 #[test]
-fn a_table_of_at_least_a_hundred_and_fifty() {
+fn the_tables_have_at_least_150_cases() {
     let tables =
         STATUS_404.len() + TIME_750.len() + UNREACHED.len() + bodies::CASES.len() + refusals::CASES.len();
     assert!(tables >= 150, "{tables}");

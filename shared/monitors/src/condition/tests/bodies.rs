@@ -1,8 +1,8 @@
-//! Conditions on the body, and on what a path leads to in it.
+//! Conditions on the body, and on paths into it.
 
 use super::*;
 
-/// Name, body, condition, and what is shown where it does not hold.
+/// The name, the body, the condition, and its description if it does not hold; empty if it holds.
 type BodyCase = (&'static str, &'static str, &'static str, &'static str);
 
 const HTML: &str = r#"<!DOCTYPE html><html lang="en"><body><div id="user">john.doe</div></body></html>"#;
@@ -167,27 +167,27 @@ pub(super) const CASES: &[BodyCase] = &[
 
 #[test]
 fn conditions_on_the_body() {
-    for (name, body, text, shown) in CASES {
-        let seen = Outcome { body: ObservedBody::Whole(body.as_bytes()), ..outcome(200, 50) };
-        assert_case(seen, (name, text, shown));
+    for (name, body, text, description) in CASES {
+        let outcome = Outcome { body: ObservedBody::Whole(body.as_bytes()), ..outcome(200, 50) };
+        assert_case(outcome, (name, text, description));
     }
 }
 
 #[test]
-fn a_body_that_is_not_utf_8_is_compared_lossily() {
-    let seen = Outcome { body: ObservedBody::Whole(b"\xff ok"), ..outcome(200, 1) };
-    assert_case(seen, ("found", "[BODY] == pat(* ok)", ""));
-    assert_case(seen, ("shown", "[BODY] == ok", "[BODY] (\u{fffd} ok) == ok"));
-    assert_case(seen, ("no JSON", "has([BODY].a) == false", ""));
-    assert_case(seen, ("its bytes", "len([BODY]) == 4", ""));
+fn invalid_utf_8_in_a_body_is_replaced_before_comparison() {
+    let outcome = Outcome { body: ObservedBody::Whole(b"\xff ok"), ..outcome(200, 1) };
+    assert_case(outcome, ("found", "[BODY] == pat(* ok)", ""));
+    assert_case(outcome, ("shown", "[BODY] == ok", "[BODY] (\u{fffd} ok) == ok"));
+    assert_case(outcome, ("no JSON", "has([BODY].a) == false", ""));
+    assert_case(outcome, ("its bytes", "len([BODY]) == 4", ""));
 }
 
 #[test]
 fn a_body_over_the_limit_is_invalid() {
-    let seen = Outcome { body: ObservedBody::TooLarge, ..outcome(200, 1) };
-    assert_case(seen, ("whole", "[BODY] == ok", "[BODY] (INVALID) == ok"));
-    assert_case(seen, ("path", "[BODY].a == ok", "[BODY].a (INVALID) == ok"));
-    assert_case(seen, ("has", "has([BODY].a) == false", "has([BODY].a) (INVALID) == false"));
-    assert_case(seen, ("len", "len([BODY]) == 0", "len([BODY]) (INVALID) == 0"));
-    assert_case(seen, ("the status is seen", "[STATUS] == 200", ""));
+    let outcome = Outcome { body: ObservedBody::TooLarge, ..outcome(200, 1) };
+    assert_case(outcome, ("whole", "[BODY] == ok", "[BODY] (INVALID) == ok"));
+    assert_case(outcome, ("path", "[BODY].a == ok", "[BODY].a (INVALID) == ok"));
+    assert_case(outcome, ("has", "has([BODY].a) == false", "has([BODY].a) (INVALID) == false"));
+    assert_case(outcome, ("len", "len([BODY]) == 0", "len([BODY]) (INVALID) == 0"));
+    assert_case(outcome, ("the status is seen", "[STATUS] == 200", ""));
 }

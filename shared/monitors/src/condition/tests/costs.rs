@@ -2,26 +2,26 @@
 
 use super::*;
 
-fn check(text: &str, body: &[u8]) -> ConditionResult {
-    let seen = Outcome { body: ObservedBody::Whole(body), ..outcome(200, 1) };
-    Condition::parse(text).unwrap().check(&EvalContext::new(seen))
+fn evaluate(text: &str, body: &[u8]) -> ConditionResult {
+    let outcome = Outcome { body: ObservedBody::Whole(body), ..outcome(200, 1) };
+    Condition::parse(text).unwrap().evaluate(&EvalContext::new(outcome))
 }
 
 #[test]
-fn deep_json_is_no_json() {
+fn json_that_is_nested_too_deeply_is_invalid() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    assert!(check("has([BODY][0]) == true", deep(100).as_bytes()).ok);
-    assert!(check("has([BODY][0]) == false", deep(100_000).as_bytes()).ok);
-    assert!(check("has([BODY].a) == false", "{\"a\":".repeat(50_000).as_bytes()).ok);
+    assert!(evaluate("has([BODY][0]) == true", deep(100).as_bytes()).ok);
+    assert!(evaluate("has([BODY][0]) == false", deep(100_000).as_bytes()).ok);
+    assert!(evaluate("has([BODY].a) == false", "{\"a\":".repeat(50_000).as_bytes()).ok);
 }
 
 #[test]
-fn the_shown_value_is_short() {
-    let checked = check("[BODY] == x", &vec![b'y'; 1 << 20]);
-    assert_eq!(checked.shown, format!("[BODY] ({}...(truncated)) == x", "y".repeat(MOST_SHOWN)));
+fn a_long_value_is_truncated_in_the_description() {
+    let result = evaluate("[BODY] == x", &vec![b'y'; 1 << 20]);
+    assert_eq!(result.description, format!("[BODY] ({}...(truncated)) == x", "y".repeat(MAX_VALUE_CHARS)));
 }
 
-/// A pattern that takes exponential time when tried blindly, and quadratic time when only the last star is.
+/// These patterns take exponential time with full backtracking, and quadratic time with backtracking of the last star.
 #[test]
 fn patterns_are_matched_in_one_pass() {
     let body = vec![b'a'; 4 << 20];
@@ -31,6 +31,6 @@ fn patterns_are_matched_in_one_pass() {
         "*[a][a][a][a][a][a][a][a]?b*",
         "*?*?*?*b",
     ] {
-        assert!(!check(&format!("[BODY] == pat({pattern})"), &body).ok, "{pattern}");
+        assert!(!evaluate(&format!("[BODY] == pat({pattern})"), &body).ok, "{pattern}");
     }
 }

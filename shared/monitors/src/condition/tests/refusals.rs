@@ -1,31 +1,31 @@
-//! Invalid conditions, and conditions about what a Worker cannot observe.
+//! Invalid conditions, and conditions on properties that a Worker cannot observe.
 
 use super::*;
 
-/// The text, and a part of the reason.
+/// The condition, and a part of the reason.
 pub(super) const CASES: &[(&str, &str)] = &[
     ("", "two values with a comparison"),
     ("[STATUS]", "two values with a comparison"),
     ("[STATUS] ==", "two values with a comparison"),
     ("[STATUS]==201", "two values with a comparison"),
-    ("[STATUS] ? 201", "`?` is no comparison"),
-    ("[STATUS] = 200", "`=` is no comparison"),
-    ("[STATUS] = = 201", "`=` is no comparison"),
-    ("[STATUS] === 200", "`===` is no comparison"),
-    ("[STATUS] ~= 200", "`~=` is no comparison"),
+    ("[STATUS] ? 201", "`?` is not a comparison"),
+    ("[STATUS] = 200", "`=` is not a comparison"),
+    ("[STATUS] = = 201", "`=` is not a comparison"),
+    ("[STATUS] === 200", "`===` is not a comparison"),
+    ("[STATUS] ~= 200", "`~=` is not a comparison"),
     ("[STATUS] is 200", "two values with a comparison"),
-    ("1 == 1 == 1", "`==` stands in it more than once"),
-    ("1 < 2 < 3", "`<` stands in it more than once"),
-    ("[IP] == 127.0.0.1", "[IP] is what a Worker cannot see"),
-    ("[ip] == 127.0.0.1", "[IP] is what a Worker cannot see"),
-    ("127.0.0.1 == [IP]", "[IP] is what a Worker cannot see"),
-    ("len([IP]) > 3", "[IP] is what a Worker cannot see"),
-    ("[IP] == pat(10.*)", "[IP] is what a Worker cannot see"),
-    ("[CERTIFICATE_EXPIRATION] > 48h", "[CERTIFICATE_EXPIRATION] is what a Worker cannot see"),
-    ("[DOMAIN_EXPIRATION] > 720h", "would take a WHOIS query"),
-    ("[DNS_RCODE] == NOERROR", "the answer to a DNS query of one's own"),
+    ("1 == 1 == 1", "`==` occurs more than once"),
+    ("1 < 2 < 3", "`<` occurs more than once"),
+    ("[IP] == 127.0.0.1", "[IP] is not available in a Worker"),
+    ("[ip] == 127.0.0.1", "[IP] is not available in a Worker"),
+    ("127.0.0.1 == [IP]", "[IP] is not available in a Worker"),
+    ("len([IP]) > 3", "[IP] is not available in a Worker"),
+    ("[IP] == pat(10.*)", "[IP] is not available in a Worker"),
+    ("[CERTIFICATE_EXPIRATION] > 48h", "[CERTIFICATE_EXPIRATION] is not available in a Worker"),
+    ("[DOMAIN_EXPIRATION] > 720h", "needs a WHOIS query"),
+    ("[DNS_RCODE] == NOERROR", "needs a DNS query"),
     ("[CONTEXT].id == 1", "belongs to suites"),
-    ("[STATSU] == 200", "no placeholder `[STATSU]`; did you mean [STATUS]?"),
+    ("[STATSU] == 200", "unknown placeholder `[STATSU]`; did you mean [STATUS]?"),
     ("[RESPONSE-TIME] < 200", "did you mean [RESPONSE_TIME]?"),
     ("[RESPONSE TIME] < 200", "did you mean [RESPONSE_TIME]?"),
     ("[BOBY].a == 1", "did you mean [BODY]?"),
@@ -34,10 +34,10 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("has([BODY].users == true", "`has(` is not closed"),
     ("[BODY] == pat(a*", "`pat(` is not closed"),
     ("[BODY] == any(a, b", "`any(` is not closed"),
-    ("[STATUS] < any(200, 300)", "go with == and != only"),
-    ("pat(2*) <= [STATUS]", "go with == and != only"),
-    ("[BODY] == pat([a)", "a pattern that is not complete"),
-    ("[BODY] == pat(a\\)", "a pattern that is not complete"),
+    ("[STATUS] < any(200, 300)", "can only be compared with == and !="),
+    ("pat(2*) <= [STATUS]", "can only be compared with == and !="),
+    ("[BODY] == pat([a)", "pattern in pat() is incomplete"),
+    ("[BODY] == pat(a\\)", "pattern in pat() is incomplete"),
 ];
 
 #[test]
@@ -50,9 +50,9 @@ fn an_invalid_condition_is_refused_with_the_reason() {
 
 #[test]
 fn a_condition_over_the_limits_is_refused() {
-    let long = format!("[BODY] == {}", "a".repeat(LONGEST));
+    let long = format!("[BODY] == {}", "a".repeat(MAX_LENGTH));
     assert_eq!(Condition::parse(&long), Err(ConditionError::TooLong));
-    let many = format!("[STATUS] == any({})", vec!["1"; element::MOST_OPTIONS + 1].join(","));
+    let many = format!("[STATUS] == any({})", vec!["1"; element::MAX_OPTIONS + 1].join(","));
     assert_eq!(Condition::parse(&many), Err(ConditionError::Options));
 }
 
@@ -67,7 +67,7 @@ fn a_condition_names_its_placeholders() {
         ("len([BODY]) > [STATUS]", &[Body, Status]),
         ("a == pat([BODY])", &[]),
     ];
-    for (text, asked) in cases {
-        assert!(Condition::parse(text).unwrap().placeholders().eq(asked.iter().copied()), "{text}");
+    for (text, used) in cases {
+        assert!(Condition::parse(text).unwrap().placeholders().eq(used.iter().copied()), "{text}");
     }
 }
