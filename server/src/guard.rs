@@ -108,10 +108,10 @@ impl Guard {
     /// `/health` and what is below it as routes, and `/metrics` and `/debug/heap` where anybody may read them, for an
     /// application that is served by somebody else.
     pub fn routes(&self) -> Router {
-        let served = Endpoint::ALL.into_iter().filter(|endpoint| self.handler.serves(*endpoint));
+        let served = Endpoint::ALL.into_iter().filter(|endpoint| self.handler.is_served(*endpoint));
         served.fold(Router::new(), |router, endpoint| {
             let handler = Arc::clone(&self.handler);
-            router.route(endpoint.path(), any(move |request: Request| handler.answer(endpoint, &request)))
+            router.route(endpoint.path(), any(move |request: Request| handler.respond(endpoint, &request)))
         })
     }
 
@@ -119,18 +119,18 @@ impl Guard {
     /// within a tokio runtime with time and I/O.
     pub async fn serve(self, app: Router) -> Result<(), Error> {
         let Guard { config, handler, mut listeners, stop, shed, shutdown, worker, probe, _sampler } = self;
-        let _beating = probe.start();
-        let (link, orders) = match worker {
+        let _probe_task = probe.start();
+        let (link, stop_requests) = match worker {
             Some(worker) => {
                 listeners.extend(worker.listeners);
-                (Some(worker.link), Some(worker.orders))
+                (Some(worker.link), Some(worker.stop_requests))
             }
             None => (None, None),
         };
         if listeners.is_empty() {
             listeners.push(listen::bind(config.host, config.port)?);
         }
-        let stop = StopSource::new(stop.0, orders, Arc::clone(&shutdown))
+        let stop = StopSource::new(stop.0, stop_requests, Arc::clone(&shutdown))
             .map_err(|error| Error::System("handle signals", error))?;
         let listeners = listeners.into_iter().map(into_tokio).collect::<Result<Vec<_>, _>>()?;
         for listener in &listeners {
@@ -143,11 +143,11 @@ impl Guard {
         let server = Server::new(app, handler, config.http);
         if let Some(link) = &link {
             tokio::spawn(supervisor::take_turns(Arc::clone(link), config.hang_timeout));
-            link.ready();
+            link.report_ready();
         }
         let cause = http::serve(server, listeners, drain, stop).await;
-        if let Some(link) = link.filter(|_| cause == StopCause::Asked) {
-            link.done();
+        if let Some(link) = link.filter(|_| cause == StopCause::Application) {
+            link.report_done();
         }
         if shutdown.is_requested() { Err(Error::GaveUp) } else { Ok(()) }
     }
@@ -161,10 +161,10 @@ impl GuardBuilder {
         self
     }
 
-    /// Stops when `asked` is done, and leaves signals to the application.
+    /// Stops when `app_stop` is done, and leaves signals to the application.
     #[must_use]
-    pub fn stop_when(mut self, asked: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.stop = StopWhen(Some(Box::pin(asked)));
+    pub fn stop_when(mut self, app_stop: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.stop = StopWhen(Some(Box::pin(app_stop)));
         self
     }
 
@@ -230,8 +230,8 @@ impl GuardBuilder {
             .map_err(|error| Error::System("draw an instance id", io::Error::other(error)))?;
         let link = worker.as_ref().map(|worker| Arc::clone(&worker.link));
         if let Some(link) = &link {
-            link.look(first.rss());
-            supervisor::record(&instance);
+            link.record_sample(first.rss());
+            supervisor::start_recording(&instance);
             supervisor::abort_on_panic();
         }
         let edge = Arc::new(EdgeLiveness::new(config.edge_silence, config.alert_webhook.clone(), &instance));

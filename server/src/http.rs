@@ -1,8 +1,7 @@
-//! The server: listeners, connections with limits, the health endpoints, and an end in order.
+//! The HTTP server: listeners, connections with limits, the health endpoints, and graceful shutdown.
 //!
-//! An accept loop of our own over hyper, because `axum::serve` bounds neither the time for a request's head, nor a client
-//! that does not read, nor the number of connections; and because `/health` has to be answered when everything
-//! else is not.
+//! It has an accept loop of its own over hyper, because `axum::serve` limits neither the time for a request head, nor clients that do
+//! not read, nor the number of connections, and because `/health` must be answered even if nothing else is.
 
 mod accept;
 mod body;
@@ -33,57 +32,57 @@ use connection_limit::ConnectionLimit;
 use report::ReportHandler;
 use stop::{StopCause, StopSource};
 
-/// What every connection needs.
+/// State that all connections share.
 #[derive(Debug)]
 pub(crate) struct Server {
     app: Router,
-    desk: Arc<ReportHandler>,
+    handler: Arc<ReportHandler>,
     limits: HttpLimits,
-    slots: ConnectionLimit,
+    connections: ConnectionLimit,
 }
 
-/// How far the end has come; connections and listeners follow it.
+/// Stage of the shutdown; connections and listeners follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DrainStage {
-    /// New connections are taken.
+    /// New connections are accepted.
     Open,
-    /// A replacement takes new connections; those that are there stay for one more answer.
+    /// A replacement accepts new connections; open connections stay for one more response.
     HandingOver,
-    /// No new connections; those that are there end with the answer they are at.
+    /// No new connections are accepted; open connections end with their current response.
     Closing,
 }
 
-/// After a replacement has taken over, how long a connection may wait for one more request, which is answered with
-/// `Connection: close`. To close it at once would lose the request that its client is just sending.
+/// Time that a connection waits for one more request after a replacement has taken over; its response carries `Connection: close`.
+/// Closing the connection at once would lose a request that the client is just sending.
 const ONE_MORE: Duration = Duration::from_secs(5);
 
-/// How long the end may take.
+/// Times of the shutdown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DrainTimes {
-    /// New connections are still taken for so long.
+    /// Time during which new connections are still accepted.
     pub(crate) window: Duration,
-    /// From the signal to the end.
+    /// Time from the signal to the exit.
     pub(crate) timeout: Duration,
 }
 
 impl Server {
-    pub(crate) fn new(app: Router, desk: Arc<ReportHandler>, limits: HttpLimits) -> Arc<Self> {
-        // The limit on bodies is this server's; axum's own of 2 MB would make a larger one useless.
+    pub(crate) fn new(app: Router, handler: Arc<ReportHandler>, limits: HttpLimits) -> Arc<Self> {
+        // This server limits bodies itself; axum's own limit of 2 MB would override a larger one.
         let app = app.layer(DefaultBodyLimit::disable());
         let connections =
             connection_limit::affordable(limits.max_connections, connection_limit::descriptors_allowed());
         if connections < limits.max_connections {
             tracing::warn!(
-                "at most {connections} connections instead of {}: the system allows no more open files (ulimit -n)",
+                "accepting at most {connections} connections instead of {}: the system allows no more open files; raise it with ulimit -n",
                 limits.max_connections
             );
         }
-        let slots = ConnectionLimit::new(connections);
-        Arc::new(Server { app, desk, limits, slots })
+        let connections = ConnectionLimit::new(connections);
+        Arc::new(Server { app, handler, limits, connections })
     }
 }
 
-/// Serves until `stop` says so, then finishes what is in flight; returns why it stopped.
+/// Serves until `stop` completes, then finishes requests in flight; returns why it stopped.
 pub(crate) async fn serve(
     server: Arc<Server>,
     listeners: Vec<TcpListener>,
@@ -100,41 +99,41 @@ pub(crate) async fn serve(
     let cause = stop.next().await;
     let begun = Instant::now();
     let within = if let StopCause::HandOver(within) = cause {
-        server.desk.state().hand_over();
+        server.handler.state().hand_over();
         within
     } else {
-        server.desk.state().drain();
-        server.desk.recorder().stopping(&cause.to_string(), cause.as_str());
+        server.handler.state().drain();
+        server.handler.telemetry().record_stop(&cause.to_string(), cause.as_str());
         drain.timeout
     };
     tracing::info!(heapbeat.stop.cause = cause.as_str(), "{cause}: finishing requests in flight");
-    let ordered = async {
+    let drained = async {
         match cause {
             StopCause::Terminate => sleep_until(begun + drain.window).await,
             StopCause::HandOver(_) => {
                 stage.send_replace(DrainStage::HandingOver);
                 let _ = timeout_at(begun + ONE_MORE.min(within / 2), stage.closed()).await;
             }
-            StopCause::Interrupt | StopCause::Asked | StopCause::Memory | StopCause::Orphaned => {}
+            StopCause::Interrupt | StopCause::Application | StopCause::Memory | StopCause::Orphaned => {}
         }
         stage.send_replace(DrainStage::Closing);
         stage.closed().await;
     };
     tokio::select! {
-        ended = timeout_at(begun + within, ordered) => {
+        ended = timeout_at(begun + within, drained) => {
             if ended.is_ok() {
                 tracing::info!("stopped: all requests in flight were finished");
-                server.desk.recorder().finished();
+                server.handler.telemetry().record_finished();
             } else {
                 tracing::warn!("stopped: the drain timeout of {within:?} is over, closing requests that are still in flight");
             }
         }
-        again = stop.cut() => tracing::warn!("{again} again: closing requests that are still in flight"),
+        again = stop.next_urgent() => tracing::warn!("{again} again: closing requests that are still in flight"),
     }
     cause
 }
 
-/// Says where the server can be reached.
+/// Logs the address of the server.
 pub(crate) fn announce(address: SocketAddr) {
     let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };

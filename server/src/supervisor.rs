@@ -58,19 +58,23 @@ pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, take_turns};
 /// [`GuardBuilder::worker`](crate::GuardBuilder::worker) takes. `version` is what runs, as
 /// [`GuardBuilder::version`](crate::GuardBuilder::version) is told it as well.
 pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
-    let pace =
-        WorkerTiming { hang: config.hang_timeout, look: config.sample_interval, drain: config.drain_timeout };
-    let adopted = Worker::adopt(pace).map_err(|error| Error::System("talk to the supervisor", error))?;
+    let timing = WorkerTiming {
+        hang: config.hang_timeout,
+        sample_interval: config.sample_interval,
+        drain: config.drain_timeout,
+    };
+    let adopted = Worker::adopt(timing).map_err(|error| Error::System("talk to the supervisor", error))?;
     if let Some(worker) = adopted {
         return Ok(worker);
     }
-    let listeners = sockets(config)?;
-    let mut rules = Limits::new(limit(config), config.hang_timeout, config.drain_timeout);
-    rules.enforced = enforced();
+    let listeners = open_listeners(config)?;
+    let mut limits = Limits::new(worker_memory_limit(config), config.hang_timeout, config.drain_timeout);
+    limits.enforced = enforced_limit();
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     // A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.
-    let recorders = RecorderDirectory::open(&place(config, "", if config.port == 0 { 0 } else { port }));
-    let supervisor = event_loop::Supervisor::new(rules, listeners, recorders, version)
+    let recorders =
+        RecorderDirectory::open(&recorder_location(config, "", if config.port == 0 { 0 } else { port }));
+    let supervisor = event_loop::Supervisor::new(limits, listeners, recorders, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
     std::process::exit(i32::from(code));
@@ -86,13 +90,14 @@ pub struct Ports {
 }
 
 /// Guards another program until it is done or somebody asks to stop; the exit code.
-pub fn guard(config: &Config, guarded: &ExternalProgram, ports: Ports) -> Result<u8, Error> {
+pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Ports) -> Result<u8, Error> {
     let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
         Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
     };
     let (listeners, side) = (open(ports.listen)?, open(ports.side)?);
-    let told = side.iter().map(|it| (it, "/health")).chain(listeners.iter().map(|it| (it, "the program")));
-    for (listener, what) in told {
+    let addresses =
+        side.iter().map(|it| (it, "/health")).chain(listeners.iter().map(|it| (it, "the program")));
+    for (listener, what) in addresses {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(server.port = address.port(), "{what} is at port {}", address.port());
         }
@@ -102,15 +107,15 @@ pub fn guard(config: &Config, guarded: &ExternalProgram, ports: Ports) -> Result
     for (name, value) in &variables {
         tracing::info!("{name}={value}: what the program's runtime takes shall fit {}", guarded.limit);
     }
-    let mut rules = Limits::new(guarded.limit, config.hang_timeout, config.drain_timeout);
+    let mut limits = Limits::new(guarded.limit, config.hang_timeout, config.drain_timeout);
     // Without a socket of its own to be given, two of them would want the same port.
-    rules.one_at_a_time = listeners.is_empty();
+    limits.one_at_a_time = listeners.is_empty();
     let system = |error| Error::System("supervise", error);
-    let program = Program::guest(&guarded.command, variables).map_err(system)?;
-    let guest = ExternalStatus::new(ProgramMonitor::new(guarded.clone())?, guarded.limit, side);
-    let recorders = RecorderDirectory::open(&place(config, "side-", ports.side.unwrap_or(0)));
-    let supervisor = event_loop::Supervisor::new(rules, listeners, recorders, "").map_err(system)?;
-    Ok(supervisor.of_guest(program, guest).run())
+    let program = Program::external(&guarded.command, variables).map_err(system)?;
+    let external = ExternalStatus::new(ProgramMonitor::new(guarded.clone())?, guarded.limit, side);
+    let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
+    let supervisor = event_loop::Supervisor::new(limits, listeners, recorders, "").map_err(system)?;
+    Ok(supervisor.with_program(program, external).run())
 }
 
 /// Becomes another program: what [`guard`] starts, so that the program is told its own process id (`LISTEN_PID`), is
@@ -137,7 +142,7 @@ pub fn become_program(command: &[OsString]) -> io::Error {
 }
 
 /// The sockets that whoever started this has opened (`LISTEN_FDS`), or one of our own.
-fn sockets(config: &Config) -> Result<Vec<TcpListener>, Error> {
+fn open_listeners(config: &Config) -> Result<Vec<TcpListener>, Error> {
     let mut given = ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..given.len() {
@@ -155,21 +160,21 @@ fn sockets(config: &Config) -> Result<Vec<TcpListener>, Error> {
 }
 
 /// What the workers may take together.
-pub fn limit(config: &Config) -> Bytes {
-    Limit::effective(config.memory_limit, of_the_cgroup(), physical_memory()).bytes
+pub fn worker_memory_limit(config: &Config) -> Bytes {
+    Limit::effective(config.memory_limit, cgroup_limit(), physical_memory()).bytes
 }
 
 /// Where the kernel kills. A limit of one's own is not enforced by anybody.
-fn enforced() -> Bytes {
-    of_the_cgroup().into_iter().chain(physical_memory()).min().unwrap_or(Bytes(u64::MAX))
+fn enforced_limit() -> Bytes {
+    cgroup_limit().into_iter().chain(physical_memory()).min().unwrap_or(Bytes(u64::MAX))
 }
 
-fn of_the_cgroup() -> Option<Bytes> {
+fn cgroup_limit() -> Option<Bytes> {
     Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit)
 }
 
 /// Where the recorders of the one server or guard at this port are; at 0 there are none to be found again.
-fn place(config: &Config, what: &str, port: u16) -> RecorderLocation {
+fn recorder_location(config: &Config, what: &str, port: u16) -> RecorderLocation {
     match &config.flight {
         FlightDirectory::Off => RecorderLocation::Memory,
         FlightDirectory::Path(directory) => RecorderLocation::Directory(directory.clone()),
@@ -182,7 +187,7 @@ fn place(config: &Config, what: &str, port: u16) -> RecorderLocation {
 }
 
 /// Begins to record, where this process's supervisor has made a file for it.
-pub(crate) fn record(instance: &Instance) {
+pub(crate) fn start_recording(instance: &Instance) {
     let Some(path) = std::env::var_os(process::FLIGHT) else { return };
     let head = RecordingHeader {
         instance: instance.id,

@@ -1,7 +1,7 @@
-//! What is known of this run beyond the latest reading: history, forecast, routes, events.
+//! Telemetry of this run: history, forecast, routes, events.
 //!
-//! The sampler writes, a report reads. Whatever takes time (encoding an hour, judging a series) is done by the reader
-//! on a copy: the sampler waits for a lock at most as long as it takes to copy 200 kB.
+//! The sampler writes, reports read. A reader does slow work (encoding an hour of samples, assessing a series) on a copy, so the
+//! sampler waits for a lock at most as long as it takes to copy 200 kB.
 
 pub(crate) mod event_log;
 mod evidence;
@@ -29,40 +29,40 @@ use crate::telemetry::event_log::EventLog;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics_page::PurgeTotals;
 
-/// How far ahead growth of the last seconds is looked at.
+/// Horizon of the forecast from the growth of the last seconds.
 const HORIZON: Duration = Duration::from_secs(60);
 
-/// Time between two marks that the growth of routes is measured between; the window is thirty of them.
-const MARK_EVERY: Duration = Duration::from_secs(20);
+/// Time between two marks of the growth of routes; the window is thirty times as long.
+const MARK_INTERVAL: Duration = Duration::from_secs(20);
 
-/// A purge that gave back less than this share (1 / n) of what there was is no reason to forget the series.
-const WORTH_FORGETTING: u64 = 64;
+/// A purge that returned less than this share (1 / n) of the memory does not reset the forecast.
+const RESET_SHARE: u64 = 64;
 
-/// The memory of this run.
+/// The telemetry of this run.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     clock: Clock,
     instance: Instance,
-    /// The instances before this one, where a supervisor tells of them.
+    /// The previous instances, as the supervisor reports them.
     previous_runs: Option<Arc<PreviousRuns>>,
     /// Sources that cannot be read here.
     missing: Vec<&'static str>,
-    journal: EventLog,
+    event_log: EventLog,
     kept: Mutex<RecordedState>,
     forecaster: Mutex<Forecaster>,
     routes: Mutex<RouteGrowth>,
 }
 
-/// What every look adds to.
+/// State that each reading updates.
 #[derive(Debug)]
 struct RecordedState {
     history: History,
-    standing: PressureState,
+    pressure_state: PressureState,
     limit: Bytes,
     purges: PurgeTotals,
 }
 
-/// The marks of attribution.
+/// The growth of routes.
 #[derive(Debug)]
 struct RouteGrowth {
     observer: RouteObserver,
@@ -71,7 +71,7 @@ struct RouteGrowth {
 }
 
 impl Telemetry {
-    /// Nothing seen yet but `first`.
+    /// Creates the telemetry with the first reading.
     pub(crate) fn new(
         clock: Clock,
         instance: Instance,
@@ -79,116 +79,120 @@ impl Telemetry {
         missing: Vec<&'static str>,
         first: &Reading,
     ) -> Self {
-        let standing = PressureState { level: Pressure::Calm, since: instance.started, shed: 0 };
+        let pressure_state = PressureState { level: Pressure::Calm, since: instance.started, shed: 0 };
         let history = History::new(instance.id);
         let recorder = Telemetry {
             clock,
             previous_runs,
             missing,
-            journal: EventLog::default(),
+            event_log: EventLog::default(),
             kept: Mutex::new(RecordedState {
                 history,
-                standing,
+                pressure_state,
                 limit: first.limit.bytes,
                 purges: PurgeTotals::default(),
             }),
             forecaster: Mutex::new(Forecaster::new()),
-            routes: Mutex::new(RouteGrowth { observer: RouteObserver::new(MARK_EVERY), due: Duration::ZERO }),
+            routes: Mutex::new(RouteGrowth {
+                observer: RouteObserver::new(MARK_INTERVAL),
+                due: Duration::ZERO,
+            }),
             instance,
         };
-        recorder.journal.note(recorder.instance.started, EventKind::Started);
+        recorder.event_log.record(recorder.instance.started, EventKind::Started);
         recorder
     }
 
-    /// How the instance before this one ended, once that is known.
+    /// Returns the exit of the previous instance, once it is known.
     pub(crate) fn previous_exit(&self) -> Option<Exit> {
         let exit = self.previous_runs.as_ref()?.exit()?;
         Some(Exit::clone(&exit).before(&self.instance.version))
     }
 
-    /// The samples after the cursor, where it is one of an instance that is gone.
+    /// Returns the samples after the cursor, if it belongs to a previous instance.
     pub(crate) fn last_samples(&self, after: Option<Cursor>) -> Option<LastSamples> {
         self.previous_runs.as_ref()?.samples_after(after?)
     }
 
-    /// Notes that the process was asked to stop, in words and in one word.
-    pub(crate) fn stopping(&self, words: &str, by: &str) {
+    /// Records that the process was asked to stop; `by` is the cause in one word.
+    pub(crate) fn record_stop(&self, words: &str, by: &str) {
         flight_recorder::record_stop(self.clock.now().wall, words);
-        self.note(EventKind::Stop { by: by.to_owned() });
+        self.record_event(EventKind::Stop { by: by.to_owned() });
     }
 
-    /// Notes that everything is done.
-    pub(crate) fn finished(&self) {
+    /// Records that the process has finished its work.
+    pub(crate) fn record_finished(&self) {
         flight_recorder::record_finished(self.clock.now().wall);
     }
 
-    /// Notes that something happened just now.
-    pub(crate) fn note(&self, kind: EventKind) {
+    /// Records an event that happens now.
+    pub(crate) fn record_event(&self, kind: EventKind) {
         let at = self.clock.now().wall;
         flight_recorder::record_event(&Event { at, kind: kind.clone() });
-        self.journal.note(at, kind);
+        self.event_log.record(at, kind);
     }
 
-    /// Takes a reading into the forecast; says when the limit is reached at the pace of the last seconds, if that is soon.
-    pub(crate) fn foresee(&self, reading: &Reading) -> Option<Duration> {
+    /// Adds a reading to the forecast. Returns the time until the limit is reached at the current growth, if that is soon.
+    pub(crate) fn update_forecast(&self, reading: &Reading) -> Option<Duration> {
         let limit = reading.limit.bytes;
-        let changed = std::mem::replace(&mut locked(&self.kept).limit, limit);
-        let mut forecaster = locked(&self.forecaster);
+        let changed = std::mem::replace(&mut lock(&self.kept).limit, limit);
+        let mut forecaster = lock(&self.forecaster);
         if changed != limit {
             forecaster.reset(Reset::Limit);
-            self.journal.note(reading.now.wall, EventKind::Limit { before: changed, after: limit });
+            self.event_log.record(reading.now.wall, EventKind::Limit { before: changed, after: limit });
         }
         forecaster.push(point(reading));
         forecaster.imminent(limit, HORIZON)
     }
 
-    /// Keeps a reading and where memory stood at it.
-    pub(crate) fn keep(&self, reading: &Reading, pressure: Pressure, shed: ShedShare) {
+    /// Records a reading, the pressure at it, and the share of requests that was shed.
+    pub(crate) fn record_reading(&self, reading: &Reading, pressure: Pressure, shed: ShedShare) {
         let sample = reading.sample();
         let slot = {
-            let mut kept = locked(&self.kept);
-            let from = kept.standing.level;
-            kept.standing.shed = shed.thousandths();
+            let mut kept = lock(&self.kept);
+            let from = kept.pressure_state.level;
+            kept.pressure_state.shed = shed.thousandths();
             if from != pressure {
-                kept.standing = PressureState { level: pressure, since: sample.at, shed: shed.thousandths() };
+                kept.pressure_state =
+                    PressureState { level: pressure, since: sample.at, shed: shed.thousandths() };
                 let changed = EventKind::Pressure { from, to: pressure, memory: sample.working_set };
                 flight_recorder::record_event(&Event { at: sample.at, kind: changed.clone() });
-                self.journal.note(sample.at, changed);
+                self.event_log.record(sample.at, changed);
             }
             kept.history.record(sample)
         };
         flight_recorder::record_sample(&sample, slot, pressure, reading.limit.bytes);
-        // Who holds the lock is taking a snapshot, which is a mark as well.
+        // If the lock is taken, a snapshot is in progress, which records a mark as well.
         let mut routes = match self.routes.try_lock() {
             Ok(routes) => routes,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
         if reading.now.age >= routes.due {
-            routes.due = reading.now.age + MARK_EVERY;
+            routes.due = reading.now.age + MARK_INTERVAL;
             routes.observer.record_mark(reading.now.age);
         }
     }
 
-    /// Notes a purge; one that gave something back makes the series begin anew.
-    pub(crate) fn purged(&self, before: Bytes, after: Bytes, took: Duration) {
-        if before.saturating_sub(after).0 > before.0 / WORTH_FORGETTING {
-            locked(&self.forecaster).reset(Reset::Purge);
+    /// Records a purge; one that returned memory resets the forecast.
+    pub(crate) fn record_purge(&self, before: Bytes, after: Bytes, took: Duration) {
+        if before.saturating_sub(after).0 > before.0 / RESET_SHARE {
+            lock(&self.forecaster).reset(Reset::Purge);
         }
-        locked(&self.kept).purges.add(before.saturating_sub(after), took);
+        lock(&self.kept).purges.add(before.saturating_sub(after), took);
         let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
-        self.note(EventKind::Purge { before, after, took_ms });
+        self.record_event(EventKind::Purge { before, after, took_ms });
     }
 }
 
-/// A reading as the forecast sees it. The time is the process's age, as a clock that is set must not look like growth.
+/// Converts a reading for the forecast. Its time is the process's age, as a clock that is set must not look like growth.
 fn point(reading: &Reading) -> Point {
     let age = i64::try_from(reading.now.age.as_millis()).unwrap_or(i64::MAX);
     let heap = reading.heap.map(|heap| Heap { used: heap.allocated, resident: Some(heap.resident) });
     Point { at: UnixMillis(age), total: reading.working_set(), heap }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,6 +1,6 @@
 //! `heapbeat recycle`: replaces the worker of a running server.
 
-use heapbeat::supervisor::recycle_client::renew;
+use heapbeat::supervisor::recycle_client::request_recycle;
 
 const EXAMPLES: &str = "\
 Starts a fresh worker beside the one that serves. When it is ready it takes over, and the old worker finishes its requests. If
@@ -25,7 +25,7 @@ pub(crate) struct RecycleArgs {
 
 /// Requests a fresh worker, waits for it, and prints the result.
 pub(crate) fn run(arguments: &RecycleArgs) -> u8 {
-    match renew(arguments.pid) {
+    match request_recycle(arguments.pid) {
         Ok((pid, took)) => {
             println!(
                 "process {pid} has a fresh worker; the old one exited after {:.1} s",

@@ -92,19 +92,19 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
     let shrink = match (arguments.shrink_signal, arguments.shrink_command) {
         (Some(signal), _) => ShrinkMethod::Signal(signal),
         (None, Some(command)) => ShrinkMethod::Shell(command),
-        (None, None) => ShrinkMethod::Nothing,
+        (None, None) => ShrinkMethod::None,
     };
     let program = ExternalProgram {
         command: arguments.program.command,
-        limit: supervisor::limit(&config),
-        marks: config.thresholds,
+        limit: supervisor::worker_memory_limit(&config),
+        thresholds: config.thresholds,
         shrink,
         ready_after: arguments.ready_after,
     };
     let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
-    Ok(supervisor::guard(&config, &program, ports)?)
+    Ok(supervisor::supervise_program(&config, &program, ports)?)
 }
 
 /// Replaces this process by the program. Returns, with the exit code of a shell, only if that fails.

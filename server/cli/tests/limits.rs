@@ -51,7 +51,7 @@ fn a_body_that_is_too_large_is_refused_with_413() {
         let response = send_request(server.connect(), "POST", &request);
         assert_eq!(response.status, status, "{name}");
         if status == 413 {
-            let expected = r#"{"title":"Payload Too Large","status":413,"detail":"the request's body is larger than 64.0 kB"}"#;
+            let expected = r#"{"title":"Payload Too Large","status":413,"detail":"the request body is larger than 64.0 kB"}"#;
             assert_eq!(response.text(), expected, "{name}");
         }
     }
@@ -153,7 +153,7 @@ fn the_connection_limit_is_lowered_to_the_descriptor_limit() {
     let warned = server.wait_for_log("ulimit -n");
     assert_eq!(
         warned["message"],
-        "at most 32 connections instead of 1024: the system allows no more open files (ulimit -n)"
+        "accepting at most 32 connections instead of 1024: the system allows no more open files; raise it with ulimit -n"
     );
     let held: Vec<TcpStream> = (0..200).map(|_| server.connect()).collect();
     assert_eq!(server.get("/health").status, 200);

@@ -158,7 +158,7 @@ impl EffectRunner {
             heapbeat.purge.millis = took.as_secs_f64() * 1e3,
             "purged: {back} returned to the system in {took:.1?}, {after} in use"
         );
-        self.telemetry.purged(before, after, took);
+        self.telemetry.record_purge(before, after, took);
     }
 
     fn relax_decay(&mut self) {
@@ -172,14 +172,14 @@ impl EffectRunner {
     fn request_replacement(&self, reason: RecycleReason, memory: Bytes, limit: Bytes) {
         let reason = format!("{reason} ({memory} of {limit})");
         if let Some(link) = &self.link {
-            link.want(&reason);
+            link.request_replacement(&reason);
         }
-        self.telemetry.note(EventKind::Recycle { reason });
+        self.telemetry.record_event(EventKind::Recycle { reason });
     }
 
     fn shut_down(&self) {
         tracing::error!("refusing requests did not help: finishing requests in flight, then exiting");
-        self.telemetry.note(EventKind::Leave);
+        self.telemetry.record_event(EventKind::Leave);
         self.shutdown.request();
     }
 
@@ -188,7 +188,7 @@ impl EffectRunner {
         let refused = self.gate.refused().saturating_sub(before);
         let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(heapbeat.shed.refused = refused, "refused {refused} requests in {lasted:.1?}");
-        self.telemetry.note(EventKind::Shed { refused, lasted_ms });
+        self.telemetry.record_event(EventKind::Shed { refused, lasted_ms });
     }
 }
 

@@ -36,12 +36,12 @@ impl SamplingLoop {
     /// Runs one round; returns the time to the next one.
     pub(super) fn run_once(&mut self) -> Duration {
         let reading = self.sources.read(self.clock.now());
-        let reaches_limit_in = self.telemetry.foresee(&reading);
+        let reaches_limit_in = self.telemetry.update_forecast(&reading);
         if let Some(link) = &self.link {
-            link.look(reading.rss());
+            link.record_sample(reading.rss());
         }
         let (pressure, shed, next) = self.decide(&reading, reaches_limit_in);
-        self.telemetry.keep(&reading, pressure, shed);
+        self.telemetry.record_reading(&reading, pressure, shed);
         self.state.set_pressure(pressure);
         self.state.publish(&reading);
         self.memory_log.write_if_due(&reading, pressure);

@@ -1,4 +1,4 @@
-//! Takes connections from one listener until the end, whatever goes wrong with them.
+//! Accepts connections from one listener until the shutdown, whatever errors occur.
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::connection;
 use super::connection_limit::ConnectionPermit;
 use super::{DrainStage, Server};
 
-/// Wait after the kernel could not give a connection for want of descriptors or memory: it will not at once either.
+/// Pause after the kernel could not accept a connection for lack of descriptors or memory; an immediate retry would fail as well.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// Runs as long as new connections are taken.
+/// Accepts connections while the server is open.
 pub(super) async fn accept(
     listener: TcpListener,
     server: Arc<Server>,
@@ -23,22 +23,22 @@ pub(super) async fn accept(
 ) {
     let mut failing = false;
     loop {
-        let slot = tokio::select! {
+        let permit = tokio::select! {
             biased;
-            () = not_open(&mut stage) => break,
-            slot = server.slots.take() => slot,
+            () = stopped_accepting(&mut stage) => break,
+            permit = server.connections.acquire() => permit,
         };
         let accepted = tokio::select! {
             biased;
-            () = not_open(&mut stage) => break,
+            () = stopped_accepting(&mut stage) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {
                 failing = false;
-                start(&server, stream, slot, &stage);
+                spawn_connection(&server, stream, permit, &stage);
             }
-            Err(error) if is_the_clients(&error) => {}
+            Err(error) if is_client_error(&error) => {}
             Err(error) => {
                 if !failing {
                     tracing::error!("cannot accept connections: {error}; trying again");
@@ -48,50 +48,50 @@ pub(super) async fn accept(
             }
         }
     }
-    // What is still in the queue is a replacement's, if there is one.
+    // Connections in the queue belong to the replacement, if there is one.
     if *stage.borrow() == DrainStage::Closing {
         finish_queue(&listener, &server, &stage);
     }
 }
 
-/// Connections that the kernel has taken already would be reset when the listener closes; they are served instead.
+/// Serves the connections in the kernel's queue, which would be reset when the listener closes.
 fn finish_queue(listener: &TcpListener, server: &Arc<Server>, stage: &watch::Receiver<DrainStage>) {
     use std::future::Future;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
     let mut now = Context::from_waker(Waker::noop());
-    while let Poll::Ready(slot) = pin!(server.slots.take()).poll(&mut now) {
+    while let Poll::Ready(permit) = pin!(server.connections.acquire()).poll(&mut now) {
         let Poll::Ready(Ok((stream, _))) = listener.poll_accept(&mut now) else { return };
-        start(server, stream, slot, stage);
+        spawn_connection(server, stream, permit, stage);
     }
 }
 
-fn start(
+fn spawn_connection(
     server: &Arc<Server>,
     stream: TcpStream,
-    slot: ConnectionPermit,
+    permit: ConnectionPermit,
     stage: &watch::Receiver<DrainStage>,
 ) {
-    let slot = server.slots.improve(slot);
-    // Fails only when the client has gone, which the connection finds out by itself.
+    let permit = server.connections.upgrade(permit);
+    // This fails only if the client has gone, which the connection detects itself.
     let _ = stream.set_nodelay(true);
-    tokio::spawn(connection::serve(Arc::clone(server), stream, slot, stage.clone()));
+    tokio::spawn(connection::serve(Arc::clone(server), stream, permit, stage.clone()));
 }
 
-/// Returns when new connections are not taken any more.
-async fn not_open(stage: &mut watch::Receiver<DrainStage>) {
+/// Returns when no more connections are accepted.
+async fn stopped_accepting(stage: &mut watch::Receiver<DrainStage>) {
     let _ = stage.wait_for(|stage| *stage != DrainStage::Open).await;
 }
 
 /// Returns when the stage is closing.
 pub(super) async fn closing(stage: &mut watch::Receiver<DrainStage>) {
-    // An error means that the sender is gone, and the server with it.
+    // An error means that the server is gone.
     let _ = stage.wait_for(|stage| *stage == DrainStage::Closing).await;
 }
 
-/// The connection broke before it was accepted; the listener is fine.
-fn is_the_clients(error: &io::Error) -> bool {
+/// Whether the connection broke before it was accepted; the listener itself is fine.
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

@@ -1,8 +1,8 @@
-//! Request bodies, bounded in length and in the time between two pieces, and response bodies, tracked to their end.
+//! Request bodies with a limit on their length and on the time between two parts, and response bodies tracked to their end.
 //!
-//! The length bound is `http_body_util::Limited`. The bound on time stops slow bodies (R.U.D.Y.): a handler, and what it holds,
-//! would wait for a client that sends a byte a minute. tower-http's `RequestBodyTimeoutLayer` has the same bound, but only the
-//! handler learns of it, which answers as it likes; here the client gets 408 or 413 and the rest of its body is discarded
+//! The length is limited by `http_body_util::Limited`. The time limit stops slow bodies (R.U.D.Y.): a handler, and the memory it
+//! holds, would wait for a client that sends a byte a minute. tower-http's `RequestBodyTimeoutLayer` has the same bound, but only the
+//! handler learns of it, and may respond as it likes; here the client gets 408 or 413 and the rest of its body is discarded
 //! before the connection closes. Nor is a timer made for a body that is there already, which most are.
 
 use std::future::Future;
@@ -22,18 +22,18 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::progress::{BodyFault, ConnectionProgress};
 
-/// The next piece of the body did not come in time.
+/// The next part of a request body did not arrive in time.
 #[derive(Debug, thiserror::Error)]
-#[error("no piece of the request's body came for {0:?}")]
+#[error("no part of the request body arrived within {0:?}")]
 struct TooSlow(Duration);
 
 pin_project! {
-    /// A request's body.
+    /// A request body with limits.
     pub(super) struct LimitedBody {
         #[pin]
         inner: Limited<Incoming>,
         patience: Duration,
-        // Made when a piece is waited for at all; most bodies are there already.
+        // Created when the body is waited for; most bodies are there already.
         timer: Option<Pin<Box<Sleep>>>,
         waiting: bool,
         progress: Arc<ConnectionProgress>,
@@ -75,7 +75,7 @@ impl http_body::Body for LimitedBody {
                 *this.waiting = false;
                 match &frame {
                     Some(Err(error)) if error.is::<LengthLimitError>() => {
-                        this.progress.blame(BodyFault::TooLarge);
+                        this.progress.set_body_fault(BodyFault::TooLarge);
                     }
                     None => *this.ended = true,
                     Some(_) => {}
@@ -90,7 +90,7 @@ impl http_body::Body for LimitedBody {
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                this.progress.blame(BodyFault::TooSlow);
+                this.progress.set_body_fault(BodyFault::TooSlow);
                 Poll::Ready(Some(Err(TooSlow(*this.patience).into())))
             }
         }
@@ -106,7 +106,7 @@ impl http_body::Body for LimitedBody {
 }
 
 pin_project! {
-    /// An answer's body: ready-made bytes or the application's. When it is dropped the answer is complete.
+    /// A response body, of bytes or of the application. The response is complete when it is dropped.
     pub(super) struct ResponseBody {
         #[pin]
         inner: Either<Full<Bytes>, Body>,
@@ -115,7 +115,7 @@ pin_project! {
 
     impl PinnedDrop for ResponseBody {
         fn drop(this: Pin<&mut Self>) {
-            this.progress.answered(Instant::now());
+            this.progress.response_ended(Instant::now());
         }
     }
 }

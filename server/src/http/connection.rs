@@ -23,21 +23,21 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::accept::closing;
 use super::connection_limit::{ConnectionPermit, PermitKind};
-use super::dispatch::answer;
+use super::dispatch::dispatch;
 use super::progress::ConnectionProgress;
 use super::tracked_io::TrackedIo;
 use super::{DrainStage, Server};
 use crate::config::HttpLimits;
 use crate::panic::contain_panics;
 
-/// Time for the request of a connection that is here for `/health` alone.
-const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
+/// Time for the request of a connection that may request `/health` only.
+const RESERVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Most that hyper buffers in each direction. Its own default of 400 kB times a thousand connections would be half of a
+/// Maximum that hyper buffers in each direction. Its default of 400 kB, times a thousand connections, would be half the memory of a
 /// small machine.
 const BUFFER: usize = 64 << 10;
 
-/// What an answer has to know of its client.
+/// The client of a request.
 #[derive(Debug)]
 pub(super) struct ClientConnection {
     pub(super) address: SocketAddr,
@@ -49,18 +49,18 @@ pub(super) struct ClientConnection {
 pub(super) async fn serve(
     server: Arc<Server>,
     stream: TcpStream,
-    slot: ConnectionPermit,
+    permit: ConnectionPermit,
     mut stage: watch::Receiver<DrainStage>,
 ) {
     let Ok(address) = stream.peer_addr() else { return };
     let progress = ConnectionProgress::begin(Instant::now());
-    let client = Arc::new(ClientConnection { address, kind: slot.kind, progress: Arc::clone(&progress) });
-    let limits = patience(&server.limits, slot.kind);
-    let io = TokioIo::new(TrackedIo::new(stream, Arc::clone(&progress), slot));
+    let client = Arc::new(ClientConnection { address, kind: permit.kind, progress: Arc::clone(&progress) });
+    let limits = limits_of(&server.limits, permit.kind);
+    let io = TokioIo::new(TrackedIo::new(stream, Arc::clone(&progress), permit));
     let service = service_fn(|request: http::Request<Incoming>| {
-        client.progress.request(Instant::now());
+        client.progress.request_started(Instant::now());
         let (server, client) = (Arc::clone(&server), Arc::clone(&client));
-        async move { Ok::<_, Infallible>(answer(&server, &client, request).await) }
+        async move { Ok::<_, Infallible>(dispatch(&server, &client, request).await) }
     });
     let header = usize::try_from(limits.max_header.0).unwrap_or(usize::MAX);
     let inner = http1::Builder::new()
@@ -81,19 +81,19 @@ pub(super) async fn serve(
     };
     match ended {
         ConnectionEnd::Done(Ok(())) => {}
-        ConnectionEnd::Done(Err(error)) => tracing::debug!("a connection from {address} broke: {error}"),
+        ConnectionEnd::Done(Err(error)) => tracing::debug!("connection from {address} failed: {error}"),
         ConnectionEnd::OutOfPatience => {
-            tracing::debug!("a connection from {address} was closed: it took too long");
+            tracing::debug!("connection from {address} closed: the client exceeded a timeout");
         }
     }
 }
 
-fn patience(limits: &HttpLimits, kind: PermitKind) -> HttpLimits {
+fn limits_of(limits: &HttpLimits, kind: PermitKind) -> HttpLimits {
     match kind {
         PermitKind::Regular => limits.clone(),
         PermitKind::Reserve => HttpLimits {
-            header_timeout: limits.header_timeout.min(RESERVE_PATIENCE),
-            write_timeout: limits.write_timeout.min(RESERVE_PATIENCE),
+            header_timeout: limits.header_timeout.min(RESERVE_TIMEOUT),
+            write_timeout: limits.write_timeout.min(RESERVE_TIMEOUT),
             ..limits.clone()
         },
     }
@@ -105,7 +105,7 @@ enum ConnectionEnd {
 }
 
 pin_project! {
-    /// A connection that ends when its client lets it wait too long.
+    /// A connection that ends when its client exceeds a timeout.
     struct TimedConnection<C> {
         #[pin]
         inner: C,
@@ -125,7 +125,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for TimedConnection<C> {
             return Poll::Ready(ConnectionEnd::Done(result));
         }
         while let Some(deadline) = this.progress.deadline(this.limits) {
-            // A timer that is early does no harm: it looks again. So it is moved only when it would be late, or has fired.
+            // A timer that fires early does no harm, as it is checked again. So it is reset only if it would fire late, or has fired.
             if deadline < this.timer.deadline() || this.timer.is_elapsed() {
                 this.timer.as_mut().reset(deadline);
             }

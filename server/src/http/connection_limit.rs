@@ -1,52 +1,52 @@
-//! How many connections there may be, and why `/health` is never locked out by them.
+//! The limit on connections, with a reserve for `/health`.
 //!
-//! A connection takes a regular slot while there is one. When all are taken, a few reserve slots remain whose connections
-//! get `/health` and nothing else, are closed after one answer, and have little time to ask. So whoever fills the
-//! server up cannot keep the platform's health check out: reserve slots come free within seconds. Beyond those,
-//! connections wait in the kernel's queue.
+//! A connection takes a regular permit if there is one. If all are taken, a few reserve permits remain: their connections get
+//! `/health` and nothing else, are closed after one response, and have little time for their request. Reserve permits are released
+//! within seconds, so a client that fills up the server cannot keep the platform's health check out. Further connections wait in the
+//! kernel's queue.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections beyond the limit that are taken for `/health` alone.
+/// Number of connections beyond the limit that are accepted for `/health` only.
 const RESERVE: usize = 32;
 
-/// Descriptors that are left to the application and to heapbeat itself.
+/// Number of descriptors that are left to the application and to heapbeat itself.
 const OTHER_DESCRIPTORS: u64 = 64;
 
-/// How many of the `wanted` connections this process may have, given how many `descriptors` it may open: a server that
-/// runs out of them can neither accept a health check nor open a file.
+/// Returns how many of the `wanted` connections the limit on `descriptors` permits: a server without descriptors can neither accept
+/// a health check nor open a file.
 pub(super) fn affordable(wanted: usize, descriptors: Option<u64>) -> usize {
     let left = descriptors.map(|all| all.saturating_sub(OTHER_DESCRIPTORS + RESERVE as u64).max(1));
     left.map_or(wanted, |left| wanted.min(usize::try_from(left).unwrap_or(usize::MAX)))
 }
 
-/// How many descriptors this process may open; `None` when there is no limit.
+/// Returns how many descriptors this process may open; `None` without a limit.
 pub(super) fn descriptors_allowed() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
-/// The slots that are left.
+/// The available permits.
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
     regular: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
 }
 
-/// The right to one connection, given back when dropped.
+/// Permission for one connection, released when dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     pub(super) kind: PermitKind,
     _permit: OwnedSemaphorePermit,
 }
 
-/// What a connection may do.
+/// Kind of a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PermitKind {
-    /// Everything.
+    /// Any request.
     Regular,
-    /// Ask for `/health` once.
+    /// One request for `/health`.
     Reserve,
 }
 
@@ -58,10 +58,10 @@ impl ConnectionLimit {
         }
     }
 
-    /// The best slot there is; waits while there is none.
-    pub(super) async fn take(&self) -> ConnectionPermit {
-        if let Some(slot) = self.regular_now() {
-            return slot;
+    /// Acquires the best permit; waits while there is none.
+    pub(super) async fn acquire(&self) -> ConnectionPermit {
+        if let Some(permit) = self.try_regular() {
+            return permit;
         }
         let (kind, permit) = tokio::select! {
             biased;
@@ -71,15 +71,15 @@ impl ConnectionLimit {
         ConnectionPermit { kind, _permit: permit.expect("these semaphores are never closed") }
     }
 
-    /// A regular slot in place of a reserve one, if one has come free since.
-    pub(super) fn improve(&self, slot: ConnectionPermit) -> ConnectionPermit {
-        match slot.kind {
-            PermitKind::Regular => slot,
-            PermitKind::Reserve => self.regular_now().unwrap_or(slot),
+    /// Exchanges a reserve permit for a regular one, if one has become available.
+    pub(super) fn upgrade(&self, permit: ConnectionPermit) -> ConnectionPermit {
+        match permit.kind {
+            PermitKind::Regular => permit,
+            PermitKind::Reserve => self.try_regular().unwrap_or(permit),
         }
     }
 
-    fn regular_now(&self) -> Option<ConnectionPermit> {
+    fn try_regular(&self) -> Option<ConnectionPermit> {
         let permit = Arc::clone(&self.regular).try_acquire_owned().ok()?;
         Some(ConnectionPermit { kind: PermitKind::Regular, _permit: permit })
     }
@@ -93,16 +93,16 @@ mod tests {
 
     use super::*;
 
-    /// What `take` gives without waiting.
-    fn take(slots: &ConnectionLimit) -> Option<ConnectionPermit> {
-        match pin!(slots.take()).poll(&mut Context::from_waker(Waker::noop())) {
-            std::task::Poll::Ready(slot) => Some(slot),
+    /// Acquires a permit without waiting.
+    fn acquire(connections: &ConnectionLimit) -> Option<ConnectionPermit> {
+        match pin!(connections.acquire()).poll(&mut Context::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(permit) => Some(permit),
             std::task::Poll::Pending => None,
         }
     }
 
     #[test]
-    fn connections_leave_descriptors_for_the_rest() {
+    fn connections_leave_descriptors_to_the_application() {
         let cases = [
             (1024, None, 1024),
             (1024, Some(1_048_576), 1024),
@@ -117,23 +117,23 @@ mod tests {
     }
 
     #[test]
-    fn regular_slots_come_first_then_the_reserve_then_nothing() {
-        let slots = ConnectionLimit::new(2);
-        let taken: Vec<ConnectionPermit> = (0..2 + RESERVE).map(|_| take(&slots).unwrap()).collect();
-        let regular = taken.iter().filter(|slot| slot.kind == PermitKind::Regular).count();
+    fn regular_permits_come_first_then_the_reserve_then_none() {
+        let connections = ConnectionLimit::new(2);
+        let taken: Vec<ConnectionPermit> = (0..2 + RESERVE).map(|_| acquire(&connections).unwrap()).collect();
+        let regular = taken.iter().filter(|permit| permit.kind == PermitKind::Regular).count();
         assert_eq!((regular, taken.len()), (2, 2 + RESERVE));
-        assert!(take(&slots).is_none());
+        assert!(acquire(&connections).is_none());
         drop(taken);
-        assert_eq!(take(&slots).unwrap().kind, PermitKind::Regular);
+        assert_eq!(acquire(&connections).unwrap().kind, PermitKind::Regular);
     }
 
     #[test]
-    fn a_reserve_slot_is_exchanged_when_a_regular_one_is_free() {
-        let slots = ConnectionLimit::new(1);
-        let regular = take(&slots).unwrap();
-        let reserve = slots.improve(take(&slots).unwrap());
-        assert_eq!(reserve.kind, PermitKind::Reserve, "nothing better yet");
+    fn a_reserve_permit_is_exchanged_when_a_regular_one_is_free() {
+        let connections = ConnectionLimit::new(1);
+        let regular = acquire(&connections).unwrap();
+        let reserve = connections.upgrade(acquire(&connections).unwrap());
+        assert_eq!(reserve.kind, PermitKind::Reserve, "no regular permit yet");
         drop(regular);
-        assert_eq!(slots.improve(reserve).kind, PermitKind::Regular);
+        assert_eq!(connections.upgrade(reserve).kind, PermitKind::Regular);
     }
 }

@@ -1,4 +1,4 @@
-//! From a request to its answer: health first, then the limits, then the application.
+//! Dispatches requests: health endpoints first, then the limits, then the application.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -27,44 +27,44 @@ use super::problem::problem;
 use super::progress::BodyFault;
 use crate::panic::{catch_panic, describe_panic};
 
-/// Answers one request.
-pub(super) async fn answer(
+/// Responds to one request.
+pub(super) async fn dispatch(
     server: &Server,
     client: &ClientConnection,
     request: http::Request<Incoming>,
 ) -> http::Response<ResponseBody> {
-    let mut response = match server.desk.endpoint(request.uri().path()) {
-        Some(endpoint) => server.desk.answer(endpoint, &request).await.map(Either::Left),
-        None => ask_application(server, client, request).await.map(Either::Right),
+    let mut response = match server.handler.endpoint(request.uri().path()) {
+        Some(endpoint) => server.handler.respond(endpoint, &request).await.map(Either::Left),
+        None => call_application(server, client, request).await.map(Either::Right),
     };
-    if client.kind == PermitKind::Reserve || server.desk.state().leaving() {
+    if client.kind == PermitKind::Reserve || server.handler.state().leaving() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| ResponseBody::new(body, Arc::clone(&client.progress)))
 }
 
-async fn ask_application(
+async fn call_application(
     server: &Server,
     client: &ClientConnection,
     request: http::Request<Incoming>,
 ) -> Response {
     if client.kind == PermitKind::Reserve {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many connections; come back later");
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many connections; try again later");
     }
-    let longest = server.limits.max_body;
-    if announced_length(&request).is_some_and(|length| length > longest.0) {
+    let max_length = server.limits.max_body;
+    if announced_length(&request).is_some_and(|length| length > max_length.0) {
         client.progress.leave_unread();
         return too_large(server);
     }
-    let request = request.map(|body| bounded(server, client, body));
-    let answered = respond(server, client, request).await;
-    // The application saw only a body that broke off; the client is told why.
-    match client.progress.fault() {
+    let request = request.map(|body| limit_body(server, client, body));
+    let answered = run_handler(server, client, request).await;
+    // The application saw only a body that ended with an error; the response says why.
+    match client.progress.body_fault() {
         Some(fault) if answered.status().is_client_error() || answered.status().is_server_error() => {
             match fault {
                 BodyFault::TooLarge => too_large(server),
                 BodyFault::TooSlow => {
-                    refuse(StatusCode::REQUEST_TIMEOUT, "the request's body came too slowly")
+                    refuse(StatusCode::REQUEST_TIMEOUT, "the request body arrived too slowly")
                 }
             }
         }
@@ -72,33 +72,33 @@ async fn ask_application(
     }
 }
 
-/// The application's answer, whatever it does.
-async fn respond(server: &Server, client: &ClientConnection, mut request: Request) -> Response {
+/// Returns the application's response, or an error if its handler panics or takes too long.
+async fn run_handler(server: &Server, client: &ClientConnection, mut request: Request) -> Response {
     request.extensions_mut().insert(ConnectInfo(client.address));
     let mut app = server.app.clone();
-    let asked = catch_panic(async move {
+    let handled = catch_panic(async move {
         let Ok(response) = app.call(request).await;
         response
     });
     let answered = match server.limits.request_timeout {
-        Some(limit) => within(limit, asked).await,
-        None => Ok(asked.await),
+        Some(limit) => within(limit, handled).await,
+        None => Ok(handled.await),
     };
     match answered {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
             let message = event::cut(&describe_panic(panic.as_ref()));
-            server.desk.recorder().note(EventKind::Panic { message });
+            server.handler.telemetry().record_event(EventKind::Panic { message });
             problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler of this request panicked")
         }
         Err(_elapsed) => {
-            tracing::warn!("a request was given up: no answer within {:?}", server.limits.request_timeout);
+            tracing::warn!("request aborted: no response within {:?}", server.limits.request_timeout);
             refuse(StatusCode::SERVICE_UNAVAILABLE, "the handler of this request took too long")
         }
     }
 }
 
-/// `future`'s output, unless it takes longer than `limit`. No timer is made for a future that is ready at once.
+/// Returns the output of `future`, or an error after `limit`. No timer is created for a future that is ready at once.
 async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
@@ -107,12 +107,12 @@ async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elap
     }
 }
 
-fn bounded(server: &Server, client: &ClientConnection, body: Incoming) -> Body {
+fn limit_body(server: &Server, client: &ClientConnection, body: Incoming) -> Body {
     if body.is_end_stream() {
         return Body::empty();
     }
-    let longest = usize::try_from(server.limits.max_body.0).unwrap_or(usize::MAX);
-    Body::new(LimitedBody::new(body, longest, server.limits.body_timeout, Arc::clone(&client.progress)))
+    let max_length = usize::try_from(server.limits.max_body.0).unwrap_or(usize::MAX);
+    Body::new(LimitedBody::new(body, max_length, server.limits.body_timeout, Arc::clone(&client.progress)))
 }
 
 fn announced_length(request: &http::Request<Incoming>) -> Option<u64> {
@@ -120,13 +120,13 @@ fn announced_length(request: &http::Request<Incoming>) -> Option<u64> {
 }
 
 fn too_large(server: &Server) -> Response {
-    let detail = format!("the request's body is larger than {}", server.limits.max_body);
+    let detail = format!("the request body is larger than {}", server.limits.max_body);
     let mut response = problem(StatusCode::PAYLOAD_TOO_LARGE, &detail);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// A refusal after which the connection is of no more use.
+/// Creates a refusal that closes the connection.
 fn refuse(status: StatusCode, detail: &str) -> Response {
     let mut response = problem(status, detail);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -1,8 +1,8 @@
 //! `GET /health`, `/health/live` and `/health/ready`, which are public.
 //!
-//! They are answered before the application is asked, from bytes that the sampler prepared: no route lookup, no layer, no
-//! allocator statistics, and nothing that pressure, a limit or a wedged handler could refuse. Only `/health/ready` waits,
-//! for dependencies whose last answer is old, and for no longer than their timeouts.
+//! They do not pass through the application and are served from bytes that the sampler prepared: without route lookup, layers or
+//! allocator statistics, whatever the pressure, the limits or the state of the handlers. Only `/health/ready` waits, for
+//! dependencies whose last result is not fresh, and for no longer than their timeouts.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -12,30 +12,30 @@ use http_body_util::Full;
 use super::operator::not_allowed;
 use crate::state::State;
 
-/// When to ask again for readiness.
+/// `Retry-After` of a readiness check that fails, in seconds.
 pub(super) const RETRY_SECONDS: &str = "5";
 
-/// Which of the endpoints.
+/// An endpoint of heapbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// `/health`: 200 as long as there is anybody to answer; with a signature, the report.
+    /// `/health`: 200 while the process can respond; with a signature, the report.
     Health,
-    /// `/health/live`: 200 as long as there is anybody to answer.
+    /// `/health/live`: 200 while the process can respond.
     Live,
-    /// `/health/ready`: 503 when new requests should go elsewhere; with a signature, why.
+    /// `/health/ready`: 503 if new requests should go elsewhere; with a signature, why.
     Ready,
-    /// `/metrics`, for whoever may read them.
+    /// `/metrics`, with access as configured.
     Metrics,
     /// `/debug/heap`, with a signature.
     Heap,
 }
 
 impl Endpoint {
-    /// Every endpoint.
+    /// All endpoints.
     pub(crate) const ALL: [Endpoint; 5] =
         [Endpoint::Health, Endpoint::Live, Endpoint::Ready, Endpoint::Metrics, Endpoint::Heap];
 
-    /// Where it is.
+    /// Returns the path of the endpoint.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Endpoint::Health => "/health",
@@ -46,14 +46,14 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint at `path`, if it is one.
+    /// Returns the endpoint at `path`, if there is one.
     pub(crate) fn at(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
     }
 }
 
-/// The answer to everybody. `HEAD` gets the same; hyper leaves its body out and keeps its length.
-pub(crate) async fn answer(endpoint: Endpoint, method: &Method, state: &State) -> Response<Full<Bytes>> {
+/// Returns the public response. `HEAD` gets the same; hyper omits its body and keeps its length.
+pub(crate) async fn respond(endpoint: Endpoint, method: &Method, state: &State) -> Response<Full<Bytes>> {
     if let Some(refusal) = not_allowed(method) {
         return refusal;
     }
@@ -68,9 +68,9 @@ pub(crate) async fn answer(endpoint: Endpoint, method: &Method, state: &State) -
     response
 }
 
-/// Whether new requests should be sent here. Who leaves anyway asks nobody else.
+/// Whether new requests should be sent here. Dependencies are not checked if the process is stopping anyway.
 async fn ready(state: &State) -> bool {
-    state.ready() && state.dependencies().check_all().await.iter().all(|finding| finding.ok)
+    state.ready() && state.dependencies().check_all().await.iter().all(|status| status.ok)
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
     use crate::sampling::Reading;
 
     #[test]
-    fn only_these_paths_are_ours() {
+    fn only_these_paths_are_endpoints() {
         let cases = [
             ("/health", Some(Endpoint::Health)),
             ("/health/live", Some(Endpoint::Live)),
@@ -102,31 +102,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_may_ask_and_what_they_are_told() {
+    async fn each_method_and_state_gets_its_status() {
         let state = State::new(&Reading::default(), Dependencies::default());
-        let status = async |endpoint, method| answer(endpoint, &method, &state).await.status().as_u16();
+        let status = async |endpoint, method| respond(endpoint, &method, &state).await.status().as_u16();
         assert_eq!(status(Endpoint::Health, Method::GET).await, 200);
         assert_eq!(status(Endpoint::Ready, Method::HEAD).await, 200);
-        let refused = answer(Endpoint::Live, &Method::POST, &state).await;
+        let refused = respond(Endpoint::Live, &Method::POST, &state).await;
         assert_eq!(
             (refused.status().as_u16(), &refused.headers()[ALLOW]),
             (405, &HeaderValue::from_static("GET, HEAD"))
         );
         state.drain();
-        let unready = answer(Endpoint::Ready, &Method::GET, &state).await;
+        let unready = respond(Endpoint::Ready, &Method::GET, &state).await;
         assert_eq!(
             (unready.status().as_u16(), &unready.headers()[RETRY_AFTER]),
             (503, &HeaderValue::from_static("5"))
         );
-        assert_eq!(status(Endpoint::Live, Method::GET).await, 200, "draining is alive");
+        assert_eq!(status(Endpoint::Live, Method::GET).await, 200, "a draining process is alive");
     }
 
     #[tokio::test]
-    async fn strangers_are_not_told_which_dependency_fails() {
+    async fn an_unsigned_request_does_not_learn_which_dependency_fails() {
         let broken =
             Dependency::new("the secret database", || async { Err(CheckError::failed("no such host")) });
         let state = State::new(&Reading::default(), Dependencies::new(vec![broken]).unwrap());
-        let response = answer(Endpoint::Ready, &Method::GET, &state).await;
+        let response = respond(Endpoint::Ready, &Method::GET, &state).await;
         assert_eq!(
             (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
             (503, &HeaderValue::from_static("5"))
@@ -134,9 +134,9 @@ mod tests {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, state.health(), "the same as on /health");
         assert_eq!(
-            answer(Endpoint::Live, &Method::GET, &state).await.status(),
+            respond(Endpoint::Live, &Method::GET, &state).await.status(),
             200,
-            "a new process mends nothing"
+            "a restart would not help"
         );
     }
 }

@@ -1,7 +1,6 @@
-//! What operators read beside the report: `/metrics`, `/debug/heap`, and on a signed `/health/ready` which dependency fails.
+//! Endpoints for operators: `/metrics`, `/debug/heap`, and the failing dependencies on a signed `/health/ready`.
 //!
-//! Nothing of it is made for strangers unless the owner said so: figures of memory and routes tell what an attack
-//! achieves.
+//! None is public unless configured so, because figures of memory and routes show an attacker what an attack achieves.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,13 +25,13 @@ use crate::config::{MetricsAccess, MetricsConfig};
 use crate::dependency::DependencyStatus;
 use crate::profile::{HeapProfiler, ProfileError, ProfileRequest};
 
-/// How long one text of metrics is good for: whoever asks more often gets the same again.
+/// Time for which rendered metrics are served again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
-/// How often somebody who waits for a profile looks whether the process is to end.
+/// How often a request that waits for a profile checks whether the process is stopping.
 const DRAIN_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The last text of metrics.
+/// The metrics that were rendered last.
 #[derive(Debug, Default)]
 pub(super) struct MetricsCache(Mutex<Option<(Instant, Format, Bytes)>>);
 
@@ -44,10 +43,10 @@ struct Readiness {
     dependencies: Vec<DependencyStatus>,
 }
 
-/// Whose signature a request carried.
+/// The secret that signed a request, and its nonce.
 pub(super) type Signer<'a> = (&'a Secret, Nonce);
 
-/// Whether anybody may read an endpoint at all; otherwise its path is the application's.
+/// Whether the endpoint has any readers; otherwise its path belongs to the application.
 pub(super) fn is_served(endpoint: Endpoint, metrics: &MetricsConfig, has_secret: bool) -> bool {
     match endpoint {
         Endpoint::Health | Endpoint::Live | Endpoint::Ready => true,
@@ -65,7 +64,7 @@ pub(super) fn may_read(metrics: &MetricsConfig, headers: &HeaderMap) -> bool {
     let bearer = || headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
     match (metrics.access, &metrics.token) {
         (MetricsAccess::Public, _) => true,
-        // Secrets are compared in constant time. One that is too short is none.
+        // Secrets are compared in constant time. A token that is too short is not a secret.
         (MetricsAccess::Owner, Some(token)) => {
             bearer().and_then(|given| Secret::new(given).ok()).is_some_and(|given| given == *token)
         }
@@ -74,23 +73,23 @@ pub(super) fn may_read(metrics: &MetricsConfig, headers: &HeaderMap) -> bool {
 }
 
 impl ReportHandler {
-    /// `/metrics`, for somebody who may read them.
+    /// Responds to an authorized request for `/metrics`.
     pub(super) async fn metrics(
         self: Arc<Self>,
         headers: HeaderMap,
         signer: Option<Signer<'_>>,
     ) -> Response<Full<Bytes>> {
         let format = Format::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
-        let desk = Arc::clone(&self);
-        let Ok(body) = spawn_blocking(move || desk.scraped(format)).await else {
-            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written");
+        let handler = Arc::clone(&self);
+        let Ok(body) = spawn_blocking(move || handler.metrics_text(format)).await else {
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be rendered");
         };
-        answered(StatusCode::OK, format.content_type(), body, signer)
+        signed_response(StatusCode::OK, format.content_type(), body, signer)
     }
 
-    fn scraped(&self, format: Format) -> Bytes {
-        // Held while it is written: who asks meanwhile waits and gets the same.
-        let mut last = self.scraped.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn metrics_text(&self, format: Format) -> Bytes {
+        // Locked while the metrics are rendered: concurrent requests wait and get the same text.
+        let mut last = self.metrics_text.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if let Some((at, written, body)) = &*last
             && *written == format
@@ -99,12 +98,12 @@ impl ReportHandler {
             return body.clone();
         }
         let body =
-            Bytes::from(self.recorder().metrics(self.state(), self.gate.refused(), &self.watching, format));
+            Bytes::from(self.telemetry().metrics(self.state(), self.gate.refused(), &self.edge, format));
         *last = Some((now, format, body.clone()));
         body
     }
 
-    /// `/debug/heap`, for the owner.
+    /// Responds to a signed request for `/debug/heap`.
     pub(super) async fn heap(&self, query: Option<&str>, signer: Signer<'_>) -> Response<Full<Bytes>> {
         let memory_is_short = || self.state().pressure() >= Pressure::Purge;
         let profiler = match ProfileRequest::parse(query).and_then(HeapProfiler::open) {
@@ -121,19 +120,19 @@ impl ReportHandler {
         }
         let (now, waited) = (self.now().wall, begun.elapsed());
         let Ok(profile) = spawn_blocking(move || profiler.build_profile(now, waited)).await else {
-            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made");
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be built");
         };
-        answered(StatusCode::OK, "application/octet-stream", profile.into(), Some(signer))
+        signed_response(StatusCode::OK, "application/octet-stream", profile.into(), Some(signer))
     }
 
-    /// `/health/ready`, for the owner: which dependency fails, and why.
+    /// Responds to a signed request for `/health/ready`, with the status of each dependency.
     pub(super) async fn readiness(&self, signer: Signer<'_>) -> Response<Full<Bytes>> {
         let dependencies = self.state().dependencies().check_all().await;
-        let ready = self.state().ready() && dependencies.iter().all(|finding| finding.ok);
+        let ready = self.state().ready() && dependencies.iter().all(|status| status.ok);
         let body = Readiness { ready, status: self.state().status(), dependencies };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let mut response = answered(status, "application/json", body.into(), Some(signer));
+        let mut response = signed_response(status, "application/json", body.into(), Some(signer));
         if !ready {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         }
@@ -141,8 +140,8 @@ impl ReportHandler {
     }
 }
 
-/// An answer that no cache keeps, signed for whoever signed the request.
-pub(super) fn answered(
+/// Creates a response that is not cached; it is signed if the request was.
+pub(super) fn signed_response(
     status: StatusCode,
     content_type: &'static str,
     body: Bytes,
@@ -161,11 +160,11 @@ pub(super) fn answered(
     response
 }
 
-/// A stranger is told how one may ask, and nothing else.
+/// Creates the response to an unsigned request, which names the required authentication and nothing else.
 pub(super) fn unauthorized(endpoint: Endpoint) -> Response<Full<Bytes>> {
     let (scheme, detail) = match endpoint {
-        Endpoint::Metrics => ("Bearer", "metrics are read with a token or a signature"),
-        _ => (HEADER, "this is for signed requests"),
+        Endpoint::Metrics => ("Bearer", "a token or a signature is required"),
+        _ => (HEADER, "a signature is required"),
     };
     let mut response = problem(StatusCode::UNAUTHORIZED, detail);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_nobody_may_read_is_the_applications() {
+    fn a_path_without_readers_belongs_to_the_application() {
         // readers, whether there is a token, whether there is a secret; whether metrics are served
         let cases = [
             (MetricsAccess::Off, true, true, false),
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_read_the_metrics_unsigned() {
+    fn unsigned_metrics_need_public_access_or_the_token() {
         let with =
             |text: &'static str| HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(text))]);
         let cases = [

@@ -1,4 +1,4 @@
-//! Refusals of the server itself, as problem details (RFC 9457): short, and nothing of the application's in them.
+//! Error responses of the server itself, as problem details (RFC 9457).
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
@@ -11,7 +11,7 @@ struct Problem<'a> {
     detail: &'a str,
 }
 
-/// An answer that says what went wrong.
+/// Creates an error response with a detail.
 pub(super) fn problem<B: From<Vec<u8>>>(status: StatusCode, detail: &str) -> Response<B> {
     let title = status.canonical_reason().unwrap_or_default();
     let body = serde_json::to_vec(&Problem { title, status: status.as_u16(), detail });

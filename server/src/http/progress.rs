@@ -1,17 +1,16 @@
-//! What a connection waits for, and until when: the basis of every timeout that a client can run into.
+//! The progress of a connection: what it waits for, and until when. All timeouts of clients are based on it.
 //!
-//! Each phase stops one attack that holds a connection, and its memory, for free:
+//! Each phase stops one attack that would hold a connection and its memory at no cost:
 //!
 //! - `Head`: slowloris, a request head that arrives byte by byte.
 //! - `Idle`: connections that are kept open and never used again. hyper's `header_read_timeout` (1.12) begins as soon as the
-//!   previous answer is sent, so it has one length for both; a head must take ten seconds at most, a kept connection may rest
-//!   for two minutes.
-//! - stalled writes: a client that requests a large answer and does not read it. hyper has no write timeout, and tower-http's
-//!   `TimeoutBody` cannot help, as it stops being polled once the socket takes nothing.
+//!   previous response is sent, so both would have the same length; a head may take ten seconds, an idle connection two minutes.
+//! - stalled writes: a client that requests a large response and does not read it. hyper has no write timeout, and tower-http's
+//!   `TimeoutBody` does not help, as it is not polled while the socket accepts nothing.
 //! - `Linger`: a client that goes on sending the body of a request that was refused.
 //!
-//! One timer per connection serves all of them. It is not moved at every step, which would cost each request several timer
-//! operations: it fires, reads what the connection waits for by then, and is set anew.
+//! One timer per connection serves all phases. It is not reset at each step, which would cost several timer operations per request:
+//! when it fires, it reads the current phase and is set again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -21,47 +20,47 @@ use tokio::time::Instant;
 
 use crate::config::HttpLimits;
 
-/// After an answer that left a part of its request unread, how long the rest is taken and thrown away. Closing at once
-/// would reset the connection, and the client would lose the answer that tells it why.
-const LINGER: Duration = Duration::from_secs(1);
+/// Time during which the rest of a request is read and discarded after a response that left it unread. Closing at once would reset
+/// the connection, and the client would lose the response that says why.
+const LINGER_TIME: Duration = Duration::from_secs(1);
 
-/// What a connection is waiting for.
+/// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
-    /// The head of a request.
+    /// A request head.
     Head,
-    /// The answer of the application.
+    /// The application's response.
     Busy,
     /// The first byte of the next request.
     Idle,
-    /// The end of a client that is still talking.
+    /// The end of a client that is still sending.
     Linger,
 }
 
-/// What was wrong with a request's body.
+/// Why a request body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyFault {
-    /// Longer than allowed.
+    /// It is longer than allowed.
     TooLarge,
-    /// The next piece did not come in time.
+    /// Its next part did not arrive in time.
     TooSlow,
 }
 
-/// One connection's progress. Everything but a body's fault happens in the connection's own task; the atomics order nothing.
+/// The progress of one connection. Everything but a body fault happens in the connection's own task, so the atomics need no ordering.
 #[derive(Debug)]
 pub(super) struct ConnectionProgress {
     began: Instant,
     phase: AtomicU8,
     /// When the phase began, in microseconds since the beginning.
     phase_since: AtomicU64,
-    /// Since when the client has taken nothing, in microseconds since the beginning; [`NEVER`] when it takes what it gets.
+    /// Since when the client has accepted nothing, in microseconds since the beginning; [`NOT_STALLED`] if it accepts data.
     stalled_since: AtomicU64,
     unread: AtomicBool,
     fault: AtomicU8,
 }
 
-const NEVER: u64 = u64::MAX;
+const NOT_STALLED: u64 = u64::MAX;
 
 impl ConnectionProgress {
     pub(super) fn begin(now: Instant) -> Arc<Self> {
@@ -69,43 +68,43 @@ impl ConnectionProgress {
             began: now,
             phase: AtomicU8::new(Phase::Head as u8),
             phase_since: AtomicU64::new(0),
-            stalled_since: AtomicU64::new(NEVER),
+            stalled_since: AtomicU64::new(NOT_STALLED),
             unread: AtomicBool::new(false),
             fault: AtomicU8::new(0),
         })
     }
 
-    /// A request's head is complete.
-    pub(super) fn request(&self, now: Instant) {
+    /// Records that a request head is complete.
+    pub(super) fn request_started(&self, now: Instant) {
         self.enter(Phase::Busy, now);
         self.fault.store(0, Ordering::Relaxed);
     }
 
-    /// The answer is complete.
-    pub(super) fn answered(&self, now: Instant) {
+    /// Records that the response is complete.
+    pub(super) fn response_ended(&self, now: Instant) {
         self.enter(Phase::Idle, now);
     }
 
-    /// Bytes have come.
-    pub(super) fn received(&self, now: impl FnOnce() -> Instant) {
+    /// Records that bytes have arrived.
+    pub(super) fn bytes_received(&self, now: impl FnOnce() -> Instant) {
         if self.phase() == Phase::Idle {
             self.enter(Phase::Head, now());
         }
     }
 
-    /// The client takes nothing of what is there for it.
-    pub(super) fn stalled(&self, now: impl FnOnce() -> Instant) {
-        if self.stalled_since.load(Ordering::Relaxed) == NEVER {
+    /// Records that the client accepts no data.
+    pub(super) fn write_stalled(&self, now: impl FnOnce() -> Instant) {
+        if self.stalled_since.load(Ordering::Relaxed) == NOT_STALLED {
             self.stalled_since.store(self.micros(now()), Ordering::Relaxed);
         }
     }
 
-    /// The client has taken something.
-    pub(super) fn taken(&self) {
-        self.stalled_since.store(NEVER, Ordering::Relaxed);
+    /// Records that the client has accepted data.
+    pub(super) fn write_resumed(&self) {
+        self.stalled_since.store(NOT_STALLED, Ordering::Relaxed);
     }
 
-    /// The last answer is sent and the connection is to be closed. Says whether the client may still be talking.
+    /// Records that the last response is sent and the connection will be closed. Returns whether the client may still be sending.
     pub(super) fn close(&self, now: impl FnOnce() -> Instant) -> bool {
         let unread = self.unread.load(Ordering::Relaxed);
         if unread && self.phase() != Phase::Linger {
@@ -114,13 +113,13 @@ impl ConnectionProgress {
         unread
     }
 
-    /// A part of the request will not be read.
+    /// Records that a part of the request will not be read.
     pub(super) fn leave_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
 
-    /// Remembers the first thing that was wrong with the request's body.
-    pub(super) fn blame(&self, fault: BodyFault) {
+    /// Records why the request body was refused; only the first fault counts.
+    pub(super) fn set_body_fault(&self, fault: BodyFault) {
         let code = match fault {
             BodyFault::TooLarge => 1,
             BodyFault::TooSlow => 2,
@@ -128,8 +127,8 @@ impl ConnectionProgress {
         let _ = self.fault.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// What was wrong with the request's body.
-    pub(super) fn fault(&self) -> Option<BodyFault> {
+    /// Returns why the request body was refused.
+    pub(super) fn body_fault(&self) -> Option<BodyFault> {
         match self.fault.load(Ordering::Relaxed) {
             1 => Some(BodyFault::TooLarge),
             2 => Some(BodyFault::TooSlow),
@@ -137,17 +136,17 @@ impl ConnectionProgress {
         }
     }
 
-    /// When the connection's patience ends as things are; `None` while it is waiting for the application.
+    /// Returns when the current wait times out; `None` while the connection waits for the application.
     pub(super) fn deadline(&self, limits: &HttpLimits) -> Option<Instant> {
         let patience = match self.phase() {
             Phase::Head => Some(limits.header_timeout),
             Phase::Busy => None,
             Phase::Idle => Some(limits.idle_timeout),
-            Phase::Linger => Some(LINGER),
+            Phase::Linger => Some(LINGER_TIME),
         };
         let waiting = patience.map(|patience| self.at(self.phase_since.load(Ordering::Relaxed)) + patience);
         let stalled = self.stalled_since.load(Ordering::Relaxed);
-        let stalled = (stalled != NEVER).then(|| self.at(stalled) + limits.write_timeout);
+        let stalled = (stalled != NOT_STALLED).then(|| self.at(stalled) + limits.write_timeout);
         match (waiting, stalled) {
             (Some(waiting), Some(stalled)) => Some(waiting.min(stalled)),
             (waiting, stalled) => waiting.or(stalled),
@@ -165,7 +164,7 @@ impl ConnectionProgress {
     }
 
     fn micros(&self, now: Instant) -> u64 {
-        u64::try_from(now.duration_since(self.began).as_micros()).unwrap_or(NEVER - 1)
+        u64::try_from(now.duration_since(self.began).as_micros()).unwrap_or(NOT_STALLED - 1)
     }
 
     fn at(&self, micros: u64) -> Instant {
@@ -178,9 +177,9 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// What a connection lives through, and when its patience ends afterwards, in seconds from its beginning.
+    /// Plays the steps of a connection, and checks the deadline after each, in seconds since its start.
     #[test]
-    fn patience_follows_what_the_connection_waits_for() {
+    fn the_deadline_follows_the_phase_of_the_connection() {
         let limits = HttpLimits {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(120),
@@ -191,36 +190,36 @@ mod tests {
         let at = |seconds: u64| began + Duration::from_secs(seconds);
         let progress = ConnectionProgress::begin(began);
         let ends = || progress.deadline(&limits).map(|deadline| (deadline - began).as_secs());
-        assert_eq!(ends(), Some(10), "a client that says nothing");
-        progress.request(at(3));
-        assert_eq!(ends(), None, "the application has its own time");
-        progress.stalled(|| at(5));
-        progress.stalled(|| at(20));
-        assert_eq!(ends(), Some(35), "nothing taken since the fifth second");
-        progress.taken();
-        progress.received(|| at(30));
-        assert_eq!(ends(), None, "a body is not a head");
-        progress.answered(at(40));
-        assert_eq!(ends(), Some(160), "kept open for the next request");
-        progress.received(|| at(50));
-        progress.received(|| at(55));
-        assert_eq!(ends(), Some(60), "whose head has to come in one go");
-        progress.request(at(56));
-        progress.answered(at(57));
-        assert!(!progress.close(|| at(58)), "everything was read");
+        assert_eq!(ends(), Some(10), "a client that sends nothing");
+        progress.request_started(at(3));
+        assert_eq!(ends(), None, "the application has a timeout of its own");
+        progress.write_stalled(|| at(5));
+        progress.write_stalled(|| at(20));
+        assert_eq!(ends(), Some(35), "nothing accepted since the fifth second");
+        progress.write_resumed();
+        progress.bytes_received(|| at(30));
+        assert_eq!(ends(), None, "a body has a timeout of its own");
+        progress.response_ended(at(40));
+        assert_eq!(ends(), Some(160), "idle until the next request");
+        progress.bytes_received(|| at(50));
+        progress.bytes_received(|| at(55));
+        assert_eq!(ends(), Some(60), "the next request head has the head timeout");
+        progress.request_started(at(56));
+        progress.response_ended(at(57));
+        assert!(!progress.close(|| at(58)), "the request was read completely");
         progress.leave_unread();
         assert!(progress.close(|| at(60)) && progress.close(|| at(65)));
-        assert_eq!(ends(), Some(61), "the rest of a refused body is taken for a moment");
+        assert_eq!(ends(), Some(61), "the rest of a refused body is read for a moment");
     }
 
     #[test]
     fn the_first_fault_of_a_body_is_kept_until_the_next_request() {
         let progress = ConnectionProgress::begin(Instant::now());
-        assert_eq!(progress.fault(), None);
-        progress.blame(BodyFault::TooSlow);
-        progress.blame(BodyFault::TooLarge);
-        assert_eq!(progress.fault(), Some(BodyFault::TooSlow));
-        progress.request(Instant::now());
-        assert_eq!(progress.fault(), None);
+        assert_eq!(progress.body_fault(), None);
+        progress.set_body_fault(BodyFault::TooSlow);
+        progress.set_body_fault(BodyFault::TooLarge);
+        assert_eq!(progress.body_fault(), Some(BodyFault::TooSlow));
+        progress.request_started(Instant::now());
+        assert_eq!(progress.body_fault(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What makes the server stop: a signal, its supervisor, or whatever the application says instead.
+//! The causes that stop the server: a signal, its supervisor, or the application.
 
 use std::fmt;
 use std::future::{Future, pending};
@@ -15,24 +15,24 @@ use tokio::sync::mpsc::Receiver;
 use crate::supervisor::StopRequest;
 use crate::supervisor::machine::StopSignal;
 
-/// Why to stop.
+/// Why the server stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopCause {
-    /// SIGTERM: the platform asks; somebody may still be sending requests here.
+    /// SIGTERM from the platform; load balancers may still send requests.
     Terminate,
-    /// SIGINT: a person at a terminal.
+    /// SIGINT, from a terminal.
     Interrupt,
-    /// The application's own reason.
-    Asked,
-    /// Memory stayed too full although requests were refused.
+    /// The application requested it.
+    Application,
+    /// Memory stayed too high although requests were refused.
     Memory,
-    /// A replacement serves already; so long what is in flight may take.
+    /// A replacement serves already; requests in flight have this much time.
     HandOver(Duration),
     /// The supervisor is gone.
     Orphaned,
 }
 
-/// A request of the guard to stop this process, as memory stayed too full.
+/// A request of the guard to stop this process because memory stayed too high.
 #[derive(Debug, Default)]
 pub(crate) struct ShutdownRequest {
     requested: AtomicBool,
@@ -58,59 +58,59 @@ impl ShutdownRequest {
     }
 }
 
-type Reason = Pin<Box<dyn Future<Output = ()> + Send>>;
+type StopFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where reasons to stop come from; each is told once.
+/// The sources of stop causes; each cause is returned once.
 pub(crate) struct StopSource {
     signals: Option<(Signal, Signal)>,
-    asked: Option<Reason>,
-    orders: Option<Receiver<StopRequest>>,
+    app_stop: Option<StopFuture>,
+    stop_requests: Option<Receiver<StopRequest>>,
     supervised: bool,
     shutdown: Arc<ShutdownRequest>,
 }
 
 impl StopSource {
-    /// The application's own reason or, without one, SIGTERM and SIGINT of this process; and a supervisor's orders where
-    /// there is one. Must be called within a tokio runtime.
+    /// Creates a source from the application's own stop future or, without one, SIGTERM and SIGINT of this process, and from the
+    /// requests of a supervisor, if there is one. Must be called within a tokio runtime.
     pub(crate) fn new(
-        asked: Option<Reason>,
-        orders: Option<Receiver<StopRequest>>,
+        app_stop: Option<StopFuture>,
+        stop_requests: Option<Receiver<StopRequest>>,
         shutdown: Arc<ShutdownRequest>,
     ) -> io::Result<Self> {
-        let signals = match asked {
+        let signals = match app_stop {
             Some(_) => None,
             None => Some((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)),
         };
-        Ok(StopSource { signals, asked, supervised: orders.is_some(), orders, shutdown })
+        Ok(StopSource { signals, app_stop, supervised: stop_requests.is_some(), stop_requests, shutdown })
     }
 
-    /// The first reason.
+    /// Returns the first cause.
     pub(crate) async fn next(&mut self) -> StopCause {
         tokio::select! {
-            stop = signalled(&mut self.signals) => stop,
-            asking = ordered(&mut self.orders) => match asking {
+            stop = next_signal(&mut self.signals) => stop,
+            request = next_request(&mut self.stop_requests) => match request {
                 StopRequest::Stop(StopSignal::Terminate, _) => StopCause::Terminate,
                 StopRequest::Stop(StopSignal::Interrupt, _) => StopCause::Interrupt,
                 StopRequest::HandOver(within) => StopCause::HandOver(within),
                 StopRequest::Orphaned => StopCause::Orphaned,
             },
-            () = done(&mut self.asked) => StopCause::Asked,
+            () = app_stopped(&mut self.app_stop) => StopCause::Application,
             () = self.shutdown.requested() => StopCause::Memory,
         }
     }
 
-    /// A reason not to wait for what is in flight either. A signal often reaches both the supervisor and its worker (Ctrl-C
-    /// goes to everybody at the terminal), so for a worker the supervisor counts how often it was asked.
-    pub(crate) async fn cut(&mut self) -> StopCause {
+    /// Returns a cause that ends the drain as well. A signal often reaches both the supervisor and its worker (a terminal sends Ctrl-C
+    /// to all processes in the foreground), so for a worker the supervisor counts the signals.
+    pub(crate) async fn next_urgent(&mut self) -> StopCause {
         loop {
             let again = tokio::select! {
-                stop = signalled(&mut self.signals) => (!self.supervised).then_some(stop),
-                asking = ordered(&mut self.orders) => match asking {
+                stop = next_signal(&mut self.signals) => (!self.supervised).then_some(stop),
+                request = next_request(&mut self.stop_requests) => match request {
                     StopRequest::Stop(StopSignal::Terminate, 2..) => Some(StopCause::Terminate),
                     StopRequest::Stop(StopSignal::Interrupt, 2..) => Some(StopCause::Interrupt),
                     _ => None,
                 },
-                () = done(&mut self.asked) => Some(StopCause::Asked),
+                () = app_stopped(&mut self.app_stop) => Some(StopCause::Application),
                 () = self.shutdown.requested() => Some(StopCause::Memory),
             };
             if let Some(stop) = again {
@@ -120,7 +120,7 @@ impl StopSource {
     }
 }
 
-async fn signalled(signals: &mut Option<(Signal, Signal)>) -> StopCause {
+async fn next_signal(signals: &mut Option<(Signal, Signal)>) -> StopCause {
     match signals {
         Some((terminate, interrupt)) => tokio::select! {
             _ = terminate.recv() => StopCause::Terminate,
@@ -130,33 +130,33 @@ async fn signalled(signals: &mut Option<(Signal, Signal)>) -> StopCause {
     }
 }
 
-async fn ordered(orders: &mut Option<Receiver<StopRequest>>) -> StopRequest {
-    let order = match orders {
+async fn next_request(stop_requests: &mut Option<Receiver<StopRequest>>) -> StopRequest {
+    let request = match stop_requests {
         Some(receiver) => receiver.recv().await,
         None => None,
     };
-    if let Some(order) = order {
-        return order;
+    if let Some(request) = request {
+        return request;
     }
-    *orders = None;
+    *stop_requests = None;
     pending().await
 }
 
-async fn done(asked: &mut Option<Reason>) {
-    match asked {
+async fn app_stopped(app_stop: &mut Option<StopFuture>) {
+    match app_stop {
         Some(reason) => reason.as_mut().await,
         None => pending().await,
     }
-    *asked = None;
+    *app_stop = None;
 }
 
 impl StopCause {
-    /// One word for machines.
+    /// Returns one word for logs and reports.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             StopCause::Terminate => "SIGTERM",
             StopCause::Interrupt => "SIGINT",
-            StopCause::Asked => "application",
+            StopCause::Application => "application",
             StopCause::Memory => "memory",
             StopCause::HandOver(_) => "recycle",
             StopCause::Orphaned => "orphaned",
@@ -169,7 +169,7 @@ impl fmt::Display for StopCause {
         f.write_str(match self {
             StopCause::Terminate => "SIGTERM",
             StopCause::Interrupt => "SIGINT",
-            StopCause::Asked => "the application asked to stop",
+            StopCause::Application => "the application requested a stop",
             StopCause::Memory => "memory stayed too high",
             StopCause::HandOver(_) => "a fresh worker takes over",
             StopCause::Orphaned => "the supervisor is gone",

@@ -1,8 +1,8 @@
 //! The socket of a connection: records for [`ConnectionProgress`] what arrives, whether the client reads, and how it closes.
 //!
-//! Whether a client reads its answer shows only at the socket, below hyper, which neither has a write timeout nor reports a
-//! stalled write. The same is true of a refused request whose client is still sending: to close at once would reset the
-//! connection, and the client would lose the answer that says why, so a bounded rest is read and discarded first.
+//! Only the socket, below hyper, shows whether a client reads its response: hyper neither has a write timeout nor reports a stalled
+//! write. The same holds for a refused request whose client is still sending: closing at once would reset the connection, and the
+//! client would lose the response that says why, so a bounded rest is read and discarded first.
 
 use std::io;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use super::connection_limit::ConnectionPermit;
 use super::progress::ConnectionProgress;
 
-/// Most of an unwanted request that is thrown away so that the client gets to read why it was refused.
+/// Maximum of a refused request that is read and discarded, so that the client can read why it was refused.
 const LINGER_BYTES: usize = 4 << 20;
 
-/// A socket that keeps the connection's progress, and its slot for as long as it is open.
+/// A socket that records the connection's progress, and holds its permit while it is open.
 #[derive(Debug)]
 pub(super) struct TrackedIo<S> {
     inner: S,
@@ -28,15 +28,15 @@ pub(super) struct TrackedIo<S> {
 }
 
 impl<S> TrackedIo<S> {
-    pub(super) fn new(inner: S, progress: Arc<ConnectionProgress>, slot: ConnectionPermit) -> Self {
-        TrackedIo { inner, progress, lingered: 0, _slot: slot }
+    pub(super) fn new(inner: S, progress: Arc<ConnectionProgress>, permit: ConnectionPermit) -> Self {
+        TrackedIo { inner, progress, lingered: 0, _slot: permit }
     }
 
-    /// Passes on what a write came to, and keeps whether the client takes anything.
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Records whether the client accepted data, and returns the result of the write.
+    fn record_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
-            Poll::Pending => self.progress.stalled(Instant::now),
-            Poll::Ready(_) => self.progress.taken(),
+            Poll::Pending => self.progress.write_stalled(Instant::now),
+            Poll::Ready(_) => self.progress.write_resumed(),
         }
         written
     }
@@ -51,7 +51,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TrackedIo<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            self.progress.received(Instant::now);
+            self.progress.bytes_received(Instant::now);
         }
         Poll::Ready(Ok(()))
     }
@@ -60,7 +60,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TrackedIo<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TrackedIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.noted(written)
+        self.record_write(written)
     }
 
     fn poll_write_vectored(
@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TrackedIo<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.noted(written)
+        self.record_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -14,7 +14,7 @@ use super::ladder::{
     ShedShare,
 };
 use super::retry_after::RateEstimator;
-use super::sample_interval::{FASTEST, next_look};
+use super::sample_interval::{FASTEST, next_interval};
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 
 /// How long a start may take more memory than it should, where a replacement costs nobody anything.
@@ -137,7 +137,7 @@ impl Controller {
         self.rate.push(now, memory);
         self.finish_purge(state, &mut effects);
         let (growth, next) = self.expected_growth(now, memory, calm_interval);
-        let step = self.ladder.look(&Observation {
+        let step = self.ladder.step(&Observation {
             now,
             read: now,
             memory: Bytes(memory.0.saturating_add(growth.0)),
@@ -173,7 +173,7 @@ impl Controller {
         }
         let above = Pressure::ALL.into_iter().map(|level| self.levels.enter(level)).find(|at| *at > memory);
         let room = above.unwrap_or(self.levels.limit()).saturating_sub(memory);
-        let next = next_look(room, growth, since, calm);
+        let next = next_interval(room, growth, since, calm);
         let added = u128::from(growth.0) * next.as_millis() / since.as_millis().max(1);
         (Bytes(u64::try_from(added).unwrap_or(u64::MAX)), next)
     }
@@ -208,7 +208,7 @@ impl Controller {
         let Some(before) = self.purging.take() else { return };
         if let PurgeEnd::Finished(took) = end {
             let after = state.memory;
-            self.ladder.purged(PurgeResult { before, after });
+            self.ladder.record_purge(PurgeResult { before, after });
             effects.push(OverloadEffect::PurgeFinished { before, after, took });
         }
     }

@@ -159,14 +159,14 @@ pub struct Ladder {
     wanted: [u8; Pressure::ALL.len()],
     /// Since when memory has been low enough to come down.
     low_since: Option<Duration>,
-    alerted: Option<Alerted>,
+    alerted: Option<LastAlert>,
     purging: Purging,
     shedding: Shedding,
 }
 
 /// The last alert.
 #[derive(Clone, Copy, Debug)]
-struct Alerted {
+struct LastAlert {
     level: Pressure,
     at: Duration,
     /// Whether memory has not been calm since.
@@ -175,7 +175,7 @@ struct Alerted {
 
 /// Looks in a row that must want a level before it is climbed. Alerting and recycling on one look would be to act
 /// on a blip; purging and shedding late would be too late.
-const fn looks_needed(level: Pressure) -> u8 {
+const fn observations_needed(level: Pressure) -> u8 {
     match level {
         Pressure::Alert | Pressure::Recycle => 2,
         Pressure::Calm | Pressure::Purge | Pressure::Shed => 1,
@@ -203,81 +203,87 @@ impl Ladder {
     }
 
     /// Judges one look.
-    pub fn look(&mut self, look: &Observation) -> LadderStep {
+    pub fn step(&mut self, observation: &Observation) -> LadderStep {
         let mut actions = Vec::new();
-        if look.now.saturating_sub(look.read) <= self.rules.stale {
-            let reason = self.reason(look);
-            self.climb(look, reason.is_some());
-            self.descend(look, reason.is_some(), &mut actions);
-            self.act(look, reason, &mut actions);
+        if observation.now.saturating_sub(observation.read) <= self.rules.stale {
+            let reason = self.recycle_reason(observation);
+            self.climb(observation, reason.is_some());
+            self.descend(observation, reason.is_some(), &mut actions);
+            self.choose_actions(observation, reason, &mut actions);
         }
         LadderStep { pressure: self.level, since: self.since, shed: self.shedding.share(), actions }
     }
 
     /// Tells what the purge that was asked for gave back.
-    pub fn purged(&mut self, result: PurgeResult) {
+    pub fn record_purge(&mut self, result: PurgeResult) {
         self.purging.record(result);
     }
 
     /// Why a fresh worker is wanted at this look, if one is.
-    fn reason(&self, look: &Observation) -> Option<RecycleReason> {
-        if look.now < self.rules.grace {
+    fn recycle_reason(&self, observation: &Observation) -> Option<RecycleReason> {
+        if observation.now < self.rules.grace {
             return None;
         }
-        let levels = &look.levels;
-        if levels.reached(look.memory) >= Pressure::Recycle {
+        let levels = &observation.levels;
+        if levels.reached(observation.memory) >= Pressure::Recycle {
             return Some(RecycleReason::Threshold);
         }
-        let soon = look.reaches_limit_in.is_some_and(|time| time <= self.rules.replacement);
-        if soon && levels.reached(look.memory) >= Pressure::Alert {
+        let soon = observation.reaches_limit_in.is_some_and(|time| time <= self.rules.replacement);
+        if soon && levels.reached(observation.memory) >= Pressure::Alert {
             return Some(RecycleReason::Forecast);
         }
-        let tried = self.purging.tried_for(look.now).is_some_and(|time| time >= self.rules.purge_patience);
-        (tried && levels.held(look.memory) >= Pressure::Purge).then_some(RecycleReason::PurgeIneffective)
+        let tried =
+            self.purging.tried_for(observation.now).is_some_and(|time| time >= self.rules.purge_patience);
+        (tried && levels.held(observation.memory) >= Pressure::Purge)
+            .then_some(RecycleReason::PurgeIneffective)
     }
 
     /// The level that this look alone asks for.
-    fn target(&self, look: &Observation, replace: bool) -> Pressure {
-        let reached = look.levels.reached(look.memory);
-        if reached == Pressure::Alert && look.now < self.rules.grace {
+    fn requested_level(&self, observation: &Observation, replace: bool) -> Pressure {
+        let reached = observation.levels.reached(observation.memory);
+        if reached == Pressure::Alert && observation.now < self.rules.grace {
             return Pressure::Calm;
         }
-        let wanted = if replace && look.replaceable() { reached.max(Pressure::Recycle) } else { reached };
-        self.or_shed(look, wanted)
+        let wanted =
+            if replace && observation.replaceable() { reached.max(Pressure::Recycle) } else { reached };
+        self.or_shed(observation, wanted)
     }
 
     /// `level`, but shedding where a fresh process would have to come and cannot.
-    fn or_shed(&self, look: &Observation, level: Pressure) -> Pressure {
-        let cannot = !look.replaceable() || look.now < self.rules.grace;
+    fn or_shed(&self, observation: &Observation, level: Pressure) -> Pressure {
+        let cannot = !observation.replaceable() || observation.now < self.rules.grace;
         if level == Pressure::Recycle && cannot { Pressure::Shed } else { level }
     }
 
-    fn climb(&mut self, look: &Observation, replace: bool) {
-        let target = self.target(look, replace);
-        for (level, looks) in Pressure::ALL.into_iter().zip(&mut self.wanted) {
-            *looks = if level <= target { looks.saturating_add(1) } else { 0 };
+    fn climb(&mut self, observation: &Observation, replace: bool) {
+        let target = self.requested_level(observation, replace);
+        for (level, observations) in Pressure::ALL.into_iter().zip(&mut self.wanted) {
+            *observations = if level <= target { observations.saturating_add(1) } else { 0 };
         }
-        let seen_enough =
-            |level: &Pressure| *level <= target && self.wanted[*level as usize] >= looks_needed(*level);
+        let seen_enough = |level: &Pressure| {
+            *level <= target && self.wanted[*level as usize] >= observations_needed(*level)
+        };
         let reached = Pressure::ALL.into_iter().rev().find(seen_enough).unwrap_or_default();
         if reached > self.level {
             self.level = reached;
-            self.since = look.now;
+            self.since = observation.now;
         }
     }
 
-    fn descend(&mut self, look: &Observation, replace: bool, actions: &mut Vec<Action>) {
-        let held = self.target(look, replace).max(self.or_shed(look, look.levels.held(look.memory)));
+    fn descend(&mut self, observation: &Observation, replace: bool, actions: &mut Vec<Action>) {
+        let held = self
+            .requested_level(observation, replace)
+            .max(self.or_shed(observation, observation.levels.held(observation.memory)));
         if held >= self.level {
             self.low_since = None;
             return;
         }
-        let since = *self.low_since.get_or_insert(look.now);
-        if look.now.saturating_sub(since) < self.rules.settle {
+        let since = *self.low_since.get_or_insert(observation.now);
+        if observation.now.saturating_sub(since) < self.rules.settle {
             return;
         }
         self.level = held;
-        self.since = look.now;
+        self.since = observation.now;
         self.low_since = None;
         if held < Pressure::Purge {
             self.purging = Purging::default();
@@ -289,20 +295,27 @@ impl Ladder {
         }
     }
 
-    fn act(&mut self, look: &Observation, reason: Option<RecycleReason>, actions: &mut Vec<Action>) {
-        if self.level >= Pressure::Alert && self.alert_is_due(look.now) {
-            self.alerted = Some(Alerted { level: self.level, at: look.now, open: true });
+    fn choose_actions(
+        &mut self,
+        observation: &Observation,
+        reason: Option<RecycleReason>,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.level >= Pressure::Alert && self.alert_is_due(observation.now) {
+            self.alerted = Some(LastAlert { level: self.level, at: observation.now, open: true });
             actions.push(Action::Alert(self.level));
         }
         let coming_down = self.low_since.is_some();
-        if self.level >= Pressure::Purge && !coming_down && self.purging.is_due(look, self.rules.purge_again)
+        if self.level >= Pressure::Purge
+            && !coming_down
+            && self.purging.is_due(observation, self.rules.purge_again)
         {
-            self.purging.begin(look);
+            self.purging.begin(observation);
             actions.push(Action::Purge);
         }
-        self.shedding.follow(look, self.level);
-        let exhausted = self.shedding.lasted(look.now) >= self.rules.shed_patience;
-        actions.extend(match (look.replacement, reason) {
+        self.shedding.follow(observation, self.level);
+        let exhausted = self.shedding.lasted(observation.now) >= self.rules.shed_patience;
+        actions.extend(match (observation.replacement, reason) {
             (Some(ReplacementStatus::Available), Some(reason)) if self.level >= Pressure::Recycle => {
                 Some(Action::Recycle(reason))
             }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tikv_jemalloc_sys::mallctl;
 
 /// `MALLCTL_ARENAS_ALL` of jemalloc 5: stands for every arena in `arena.<i>.purge`.
-const EVERY_ARENA: u32 = 4096;
+const ALL_ARENAS: u32 = 4096;
 
 /// jemalloc refused a control call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,24 +24,24 @@ pub struct AllocatorError(c_int);
 const EFAULT: c_int = 14;
 
 /// How often a purge is asked for again, and how long after.
-const TRIES: u32 = 20;
+const MAX_ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Unused pages that are not worth another try: a megabyte. Others free some all the time.
-const FEW: usize = 256;
+const NEGLIGIBLE_PAGES: usize = 256;
 
 /// Gives every unused page of every arena back to the system at once. Walks all arenas; allocations of other threads go
 /// on meanwhile. It takes milliseconds per hundred megabytes.
 ///
 /// While jemalloc's own thread gives back some of an arena, a purge of that arena does nothing and says nothing
 /// (`pac_decay_to_limit` in jemalloc 5.3). So it is asked for again while more than an eighth of what was unused still is, and
-/// more than `FEW` pages, for a second at most. It blocks: not for a thread that serves.
+/// more than `NEGLIGIBLE_PAGES` pages, for a second at most. It blocks: not for a thread that serves.
 pub fn purge() -> Result<(), AllocatorError> {
-    let name = CString::new(format!("arena.{EVERY_ARENA}.purge")).expect("a number has no zero byte");
+    let name = CString::new(format!("arena.{ALL_ARENAS}.purge")).expect("a number has no zero byte");
     let before = unused_pages()?;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         command(&name)?;
-        if unused_pages()? <= (before / 8).max(FEW) {
+        if unused_pages()? <= (before / 8).max(NEGLIGIBLE_PAGES) {
             break;
         }
         #[expect(clippy::disallowed_methods, reason = "jemalloc does not tell when its thread is done")]
@@ -56,7 +56,7 @@ fn unused_pages() -> Result<usize, AllocatorError> {
     write(c"epoch", 1_u64)?;
     let pages = |kind: &str| {
         let name =
-            CString::new(format!("stats.arenas.{EVERY_ARENA}.{kind}")).expect("a number has no zero byte");
+            CString::new(format!("stats.arenas.{ALL_ARENAS}.{kind}")).expect("a number has no zero byte");
         read::<usize>(&name)
     };
     Ok(pages("pdirty")? + pages("pmuzzy")?)

@@ -8,8 +8,8 @@ use std::time::Duration;
 use heapbeat_shared::Bytes;
 
 /// Fewest and most seconds that anybody is told.
-const FEWEST: f64 = 5.0;
-const MOST: f64 = 60.0;
+const MIN_SECONDS: f64 = 5.0;
+const MAX_SECONDS: f64 = 60.0;
 
 /// Seconds over which the pace is smoothed.
 const SMOOTHING: f64 = 5.0;
@@ -37,16 +37,16 @@ impl RateEstimator {
     /// refused for `lasted`.
     pub(crate) fn retry_after(&self, excess: Bytes, lasted: Duration) -> u32 {
         let seconds = if self.per_second < 0.0 {
-            FEWEST + excess.0 as f64 / -self.per_second
+            MIN_SECONDS + excess.0 as f64 / -self.per_second
         } else {
-            FEWEST + lasted.as_secs_f64()
+            MIN_SECONDS + lasted.as_secs_f64()
         };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "between two small numbers"
         )]
-        let whole = seconds.clamp(FEWEST, MOST).round() as u32;
+        let whole = seconds.clamp(MIN_SECONDS, MAX_SECONDS).round() as u32;
         whole
     }
 }
@@ -56,13 +56,13 @@ mod tests {
     use super::*;
 
     /// A pace of so many MB a second, looked at ten times a second.
-    fn moving(mb_per_second: i64) -> RateEstimator {
-        let mut pace = RateEstimator::default();
+    fn estimator_at(mb_per_second: i64) -> RateEstimator {
+        let mut rate = RateEstimator::default();
         for tenth in 0..600_u32 {
             let mb = 10_000 + mb_per_second * i64::from(tenth) / 10;
-            pace.push(Duration::from_millis(100) * tenth, Bytes::from_mb(mb.cast_unsigned()));
+            rate.push(Duration::from_millis(100) * tenth, Bytes::from_mb(mb.cast_unsigned()));
         }
-        pace
+        rate
     }
 
     #[test]
@@ -76,9 +76,9 @@ mod tests {
             ("rising, for long", 20, 10, 25, 30),
             ("standing still", 0, 10, 300, 60),
         ];
-        for (name, pace, excess, lasted, told) in cases {
-            let after = moving(pace).retry_after(Bytes::from_mb(excess), Duration::from_secs(lasted));
-            assert_eq!(after, told, "{name}");
+        for (name, rate, excess, lasted, seconds) in cases {
+            let after = estimator_at(rate).retry_after(Bytes::from_mb(excess), Duration::from_secs(lasted));
+            assert_eq!(after, seconds, "{name}");
         }
         assert_eq!(RateEstimator::default().retry_after(Bytes::ZERO, Duration::ZERO), 5);
     }
@@ -86,11 +86,11 @@ mod tests {
     #[test]
     fn the_pace_does_not_depend_on_how_often_it_is_looked_at() {
         let paced = |millis: u64| {
-            let mut pace = RateEstimator::default();
+            let mut rate = RateEstimator::default();
             for at in (0..20_000).step_by(usize::try_from(millis).unwrap()) {
-                pace.push(Duration::from_millis(at), Bytes(at << 10));
+                rate.push(Duration::from_millis(at), Bytes(at << 10));
             }
-            pace.per_second
+            rate.per_second
         };
         assert!((paced(50) / paced(1000) - 1.0).abs() < 0.05, "{} {}", paced(50), paced(1000));
     }

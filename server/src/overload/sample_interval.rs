@@ -12,18 +12,18 @@ use heapbeat_shared::Bytes;
 pub const FASTEST: Duration = Duration::from_millis(50);
 
 /// Looks that fit between now and the moment at which growth would reach the next mark.
-const LOOKS_TO_NEXT_MARK: u32 = 8;
+const SAMPLES_TO_NEXT_THRESHOLD: u32 = 8;
 
 /// Time to the next look.
 ///
 /// `room` is what is left to the next mark above, `growth` what the last interval added (over `since`), `calm` the
 /// longest interval, used when nothing moves.
-pub fn next_look(room: Bytes, growth: Bytes, since: Duration, calm: Duration) -> Duration {
+pub fn next_interval(room: Bytes, growth: Bytes, since: Duration, calm: Duration) -> Duration {
     if growth == Bytes::ZERO {
         return calm;
     }
     let reached_in = since.as_secs_f64() * room.0 as f64 / growth.0 as f64;
-    let wanted = reached_in / f64::from(LOOKS_TO_NEXT_MARK);
+    let wanted = reached_in / f64::from(SAMPLES_TO_NEXT_THRESHOLD);
     Duration::try_from_secs_f64(wanted).unwrap_or(calm).clamp(FASTEST.min(calm), calm)
 }
 
@@ -45,7 +45,7 @@ mod tests {
             (0, 20, 50),
         ];
         for (room, growth, millis) in cases {
-            let next = next_look(Bytes::from_mb(room), Bytes::from_mb(growth), SECOND, SECOND);
+            let next = next_interval(Bytes::from_mb(room), Bytes::from_mb(growth), SECOND, SECOND);
             assert_eq!(next, Duration::from_millis(millis), "{growth} MB/s with {room} MB to go");
         }
     }
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_shorter_calm_is_never_exceeded() {
         let calm = Duration::from_millis(20);
-        assert_eq!(next_look(Bytes::ZERO, Bytes(1), calm, calm), calm);
-        assert_eq!(next_look(Bytes(u64::MAX), Bytes(1), Duration::MAX, calm), calm);
+        assert_eq!(next_interval(Bytes::ZERO, Bytes(1), calm, calm), calm);
+        assert_eq!(next_interval(Bytes(u64::MAX), Bytes(1), Duration::MAX, calm), calm);
     }
 }

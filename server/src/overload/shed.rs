@@ -74,7 +74,7 @@ where
 
 /// 503 with the time after which it is worth coming back.
 fn refusal(seconds: u32) -> Response {
-    let body = r#"{"title":"Service Unavailable","status":503,"detail":"memory is short; come back later"}"#;
+    let body = r#"{"title":"Service Unavailable","status":503,"detail":"memory is short; try again later"}"#;
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();

@@ -20,7 +20,7 @@ use super::limits::Limits;
 use super::machine::{Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
 use super::postmortem;
-use super::postmortem::leftover;
+use super::postmortem::leftover_exit;
 use super::process::{Program, WorkerProcess};
 use super::signals::Signals;
 use super::trim_memory;
@@ -28,10 +28,10 @@ use crate::clock::Clock;
 use crate::flight_recorder::RecorderDirectory;
 
 /// Between two looks at what only looking tells.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// From the last start of a worker to giving back what it took to start it.
-const SETTLED: Duration = Duration::from_secs(2);
+const TRIM_DELAY: Duration = Duration::from_secs(2);
 
 /// Everything the supervisor has.
 pub(super) struct Supervisor {
@@ -42,108 +42,109 @@ pub(super) struct Supervisor {
     recorders: RecorderDirectory,
     oom: OomWatch,
     live: Vec<WorkerProcess>,
-    stand_in: Option<FallbackResponder>,
-    guest: Option<ExternalStatus>,
+    fallback: Option<FallbackResponder>,
+    external: Option<ExternalStatus>,
     /// Whether systemd was told that somebody serves.
     announced: bool,
     /// How the last worker ended.
     last: Option<Exit>,
-    begun: Instant,
-    looked: Instant,
+    started_at: Instant,
+    polled_at: Instant,
     /// When to give back what only a start needs.
-    slim_at: Option<Instant>,
+    trim_at: Option<Instant>,
     clock: Clock,
 }
 
 impl Supervisor {
     pub(super) fn new(
-        rules: Limits,
+        limits: Limits,
         listeners: Vec<TcpListener>,
         mut recorders: RecorderDirectory,
         version: &str,
     ) -> io::Result<Self> {
         let now = Instant::now();
-        let (recordings, kept) = recorders.take_leftovers();
+        let (recordings, last_exit) = recorders.take_leftovers();
         let clock = Clock::of_this_process();
-        let untold = recordings.iter().map(|recording| leftover(recording, clock.now().wall));
-        let last = untold.chain(kept).max_by_key(|exit| exit.at).map(|exit| exit.before(version));
+        let unreported = recordings.iter().map(|recording| leftover_exit(recording, clock.now().wall));
+        let last = unreported.chain(last_exit).max_by_key(|exit| exit.at).map(|exit| exit.before(version));
         Ok(Supervisor {
-            machine: Machine::new(rules),
+            machine: Machine::new(limits),
             program: Program::this()?,
             listeners,
             signals: Signals::listen()?,
             recorders,
             oom: OomWatch::new(),
             live: Vec::new(),
-            stand_in: None,
-            guest: None,
+            fallback: None,
+            external: None,
             announced: false,
             last,
-            begun: now,
-            looked: now,
-            slim_at: None,
+            started_at: now,
+            polled_at: now,
+            trim_at: None,
             clock,
         })
     }
 
     /// Guards another program instead of running this one as a worker.
-    pub(super) fn of_guest(mut self, program: Program, guest: ExternalStatus) -> Self {
-        let mut guest = guest;
-        guest.before(self.last.as_ref());
-        (self.program, self.guest) = (program, Some(guest));
+    pub(super) fn with_program(mut self, program: Program, external: ExternalStatus) -> Self {
+        let mut external = external;
+        external.set_last_exit(self.last.as_ref());
+        (self.program, self.external) = (program, Some(external));
         self
     }
 
     /// Runs until everything is over; the exit code.
     pub(super) fn run(mut self) -> u8 {
         if let Some(last) = &self.last {
-            postmortem::log(last, "the instance before this server");
+            postmortem::log_exit(last, "the instance before this server");
         }
         let mut events = VecDeque::from([MachineEvent::Tick]);
         loop {
             while let Some(event) = events.pop_front() {
-                self.announce(&event);
-                let now = self.begun.elapsed();
-                for effect in self.machine.step(event, now, chance()) {
-                    if let Some(code) = self.act(effect, &mut events) {
+                self.notify_systemd_of(&event);
+                let now = self.started_at.elapsed();
+                for effect in self.machine.step(event, now, random()) {
+                    if let Some(code) = self.apply(effect, &mut events) {
                         return code;
                     }
                 }
             }
             self.wait();
-            events.extend(self.signals.take());
+            events.extend(self.signals.take_events());
             for live in &mut self.live {
                 let number = live.number;
-                events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
+                events
+                    .extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
             }
             self.reap(&mut events);
-            self.look(&mut events);
+            self.poll_periodic(&mut events);
             events.push_back(MachineEvent::Tick);
         }
     }
 
     /// What systemd wants to know of, where it started this.
-    fn announce(&mut self, event: &MachineEvent) {
+    fn notify_systemd_of(&mut self, event: &MachineEvent) {
         match event {
             MachineEvent::Ready(_) if !self.announced => {
                 self.announced = true;
-                tell_systemd(&[NotifyState::Ready]);
+                notify_systemd(&[NotifyState::Ready]);
             }
-            MachineEvent::StopRequested(_) => tell_systemd(&[NotifyState::Stopping]),
+            MachineEvent::StopRequested(_) => notify_systemd(&[NotifyState::Stopping]),
             _ => {}
         }
     }
 
-    fn act(&mut self, effect: Effect, events: &mut VecDeque<MachineEvent>) -> Option<u8> {
+    fn apply(&mut self, effect: Effect, events: &mut VecDeque<MachineEvent>) -> Option<u8> {
         match effect {
             Effect::Start(number) => {
                 if let Err(error) = self.start(number) {
                     events.push_back(MachineEvent::StartFailed(number, error.to_string()));
                 }
             }
-            Effect::Send(number, order) => {
+            Effect::Send(number, command) => {
                 if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
-                    live.tell(&SupervisorMessage::Command(order), self.program.is_guest());
+                    live.send(&SupervisorMessage::Command(command), self.program.is_external());
                 }
             }
             Effect::Kill(number) => {
@@ -151,10 +152,10 @@ impl Supervisor {
                     live.kill();
                 }
             }
-            Effect::Investigate(number, exit, asked) => self.judge(number, exit, asked),
-            Effect::RespondUnavailable(Some(down)) => self.stand_in = Some(self.stand_in_for(down)),
-            Effect::RespondUnavailable(None) => self.stand_in.iter_mut().for_each(FallbackResponder::close),
-            Effect::Log(notice) => postmortem::say(&notice),
+            Effect::Investigate(number, exit, stop_reason) => self.investigate(number, exit, stop_reason),
+            Effect::RespondUnavailable(Some(down)) => self.fallback = Some(self.create_fallback(down)),
+            Effect::RespondUnavailable(None) => self.fallback.iter_mut().for_each(FallbackResponder::close),
+            Effect::Log(notice) => postmortem::log_notice(&notice),
             Effect::Exit(code) => return Some(code),
         }
         None
@@ -166,52 +167,52 @@ impl Supervisor {
         let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
         tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
         for samples in self.recorders.orphaned().iter() {
-            live.tell(&SupervisorMessage::Samples(samples.clone()), self.program.is_guest());
+            live.send(&SupervisorMessage::Samples(samples.clone()), self.program.is_external());
         }
         if let Some(last) = &self.last {
-            live.tell(&SupervisorMessage::PreviousExit(Box::new(last.clone())), self.program.is_guest());
+            live.send(&SupervisorMessage::PreviousExit(Box::new(last.clone())), self.program.is_external());
         }
-        if let Some(guest) = &mut self.guest {
-            guest.started(&mut live, self.clock.now().wall);
+        if let Some(external) = &mut self.external {
+            external.record_start(&mut live, self.clock.now().wall);
         }
-        self.slim_at = Some(live.since + SETTLED);
+        self.trim_at = Some(live.since + TRIM_DELAY);
         self.live.push(live);
         Ok(())
     }
 
     /// Finds out how a worker ended, keeps it, and tells those that are left.
-    fn judge(&mut self, number: WorkerNumber, exit: ProcessExit, asked: Option<StopReason>) {
+    fn investigate(&mut self, number: WorkerNumber, exit: ProcessExit, stop_reason: Option<StopReason>) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
         let exit = postmortem::worker_exit(
             recording.as_ref(),
             exit,
-            asked,
+            stop_reason,
             self.oom.attribute_kill(Instant::now()),
             self.clock.now().wall,
         );
-        postmortem::log(&exit, &format!("worker {number}"));
+        postmortem::log_exit(&exit, &format!("worker {number}"));
         self.recorders.write_last_exit(&exit);
         let instance = exit.instance;
         let samples = self.recorders.orphaned().iter().find(|it| Some(it.instance) == instance);
         for live in self.live.iter_mut().filter(|live| live.number > number) {
             if let Some(samples) = samples {
-                live.tell(&SupervisorMessage::Samples(samples.clone()), self.program.is_guest());
+                live.send(&SupervisorMessage::Samples(samples.clone()), self.program.is_external());
             }
-            live.tell(&SupervisorMessage::PreviousExit(Box::new(exit.clone())), self.program.is_guest());
+            live.send(&SupervisorMessage::PreviousExit(Box::new(exit.clone())), self.program.is_external());
         }
-        if let Some(guest) = &mut self.guest {
-            guest.ended(&exit);
+        if let Some(external) = &mut self.external {
+            external.record_exit(&exit);
         }
         self.last = Some(exit);
     }
 
-    fn stand_in_for(&self, down: Outage) -> FallbackResponder {
+    fn create_fallback(&self, down: Outage) -> FallbackResponder {
         let last = self.last.as_ref().map_or("could not be started", |exit| exit.kind.phrase());
         let reason =
             format!("the last worker {last}; {} failures in a row, it is tried again", down.failures);
-        FallbackResponder::new(reason, self.begun + down.again_at)
+        FallbackResponder::new(reason, self.started_at + down.retry_at)
     }
 
     /// Takes news of deaths, of workers and, as PID 1, of anybody.
@@ -225,9 +226,9 @@ impl Supervisor {
                 _ => continue,
             };
             let number = live.number;
-            events.extend(live.hear().into_iter().flat_map(|word| heard(number, word)));
-            if self.program.is_guest() {
-                live.kill_rest();
+            events.extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
+            if self.program.is_external() {
+                live.kill_group();
                 // A program that ends by itself and well has done what it was there for.
                 if exit == ProcessExit::Code(0) {
                     events.push_back(MachineEvent::ApplicationDone(number));
@@ -237,52 +238,55 @@ impl Supervisor {
         }
     }
 
-    fn look(&mut self, events: &mut VecDeque<MachineEvent>) {
+    fn poll_periodic(&mut self, events: &mut VecDeque<MachineEvent>) {
         let now = Instant::now();
-        if now.duration_since(self.looked) >= LOOK {
-            self.looked = now;
+        if now.duration_since(self.polled_at) >= POLL_INTERVAL {
+            self.polled_at = now;
             self.oom.poll(now);
-            tell_systemd(&[NotifyState::Watchdog]);
-            if self.slim_at.take_if(|at| *at <= now).is_some() {
-                trim_memory::down();
+            notify_systemd(&[NotifyState::Watchdog]);
+            if self.trim_at.take_if(|at| *at <= now).is_some() {
+                trim_memory::release_clean_pages();
             }
-            if let Some(guest) = &mut self.guest {
-                events.extend(guest.look(&self.live, now, self.clock.now().wall));
+            if let Some(external) = &mut self.external {
+                events.extend(external.measure(&self.live, now, self.clock.now().wall));
             }
         }
-        if let Some(guest) = &mut self.guest {
-            guest.answer(now);
+        if let Some(external) = &mut self.external {
+            external.serve(now);
         }
-        if let Some(stand_in) = &mut self.stand_in {
-            stand_in.work(&self.listeners, now);
+        if let Some(fallback) = &mut self.fallback {
+            fallback.serve(&self.listeners, now);
         }
-        self.stand_in = self.stand_in.take().filter(|stand_in| !stand_in.is_done());
+        self.fallback = self.fallback.take().filter(|fallback| !fallback.is_done());
     }
 
     /// Until something happens, or it is time.
     fn wait(&self) {
         let now = Instant::now();
-        let machine = self.begun + self.machine.next_step();
-        let clients = self.stand_in.as_ref().and_then(|stand_in| stand_in.clients.deadline());
-        let side = self.guest.as_ref().and_then(|guest| guest.clients.deadline());
-        let until =
-            [clients, side].into_iter().flatten().chain([machine]).fold(self.looked + LOOK, Instant::min);
+        let machine = self.started_at + self.machine.next_step();
+        let clients = self.fallback.as_ref().and_then(|fallback| fallback.clients.deadline());
+        let side = self.external.as_ref().and_then(|external| external.clients.deadline());
+        let until = [clients, side]
+            .into_iter()
+            .flatten()
+            .chain([machine])
+            .fold(self.polled_at + POLL_INTERVAL, Instant::min);
         // A millisecond more, as deadlines are in the past only after it.
         let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
-        let mut sockets = vec![PollFd::new(self.signals.bell(), PollFlags::IN)];
+        let mut sockets = vec![PollFd::new(self.signals.wakeup(), PollFlags::IN)];
         sockets.extend(
             self.live.iter().filter_map(WorkerProcess::socket).map(|it| PollFd::new(it, PollFlags::IN)),
         );
-        if let Some(stand_in) = &self.stand_in {
-            sockets.extend(stand_in.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
-            if stand_in.takes() {
+        if let Some(fallback) = &self.fallback {
+            sockets.extend(fallback.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
+            if fallback.accepts() {
                 sockets.extend(self.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
             }
         }
-        if let Some(guest) = &self.guest {
-            sockets.extend(guest.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
-            if guest.clients.has_room() {
-                sockets.extend(guest.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
+        if let Some(external) = &self.external {
+            sockets.extend(external.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
+            if external.clients.has_room() {
+                sockets.extend(external.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
             }
         }
         let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
@@ -293,13 +297,13 @@ impl Supervisor {
                 clippy::disallowed_methods,
                 reason = "there is nothing that could be waited for instead"
             )]
-            Err(_) => std::thread::sleep(LOOK / 10),
+            Err(_) => std::thread::sleep(POLL_INTERVAL / 10),
         }
     }
 }
 
-fn heard(number: WorkerNumber, word: WorkerMessage) -> Vec<MachineEvent> {
-    match word {
+fn to_events(number: WorkerNumber, message: WorkerMessage) -> Vec<MachineEvent> {
+    match message {
         WorkerMessage::Ready { memory } => {
             vec![MachineEvent::Heartbeat(number, 0, memory), MachineEvent::Ready(number)]
         }
@@ -312,13 +316,13 @@ fn heard(number: WorkerNumber, word: WorkerMessage) -> Vec<MachineEvent> {
 }
 
 /// Does nothing unless systemd started this.
-fn tell_systemd(state: &[NotifyState<'_>]) {
+fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!("systemd does not listen: {error}");
     }
 }
 
 /// A random number; without a source of them, always the same.
-fn chance() -> u32 {
+fn random() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX / 2)
 }

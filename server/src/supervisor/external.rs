@@ -21,7 +21,7 @@ const HORIZON: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShrinkMethod {
     /// Nothing: the program has no ear for it.
-    Nothing,
+    None,
     /// This signal is sent.
     Signal(i32),
     /// This command is run by the shell, with the process id in `HEAPBEAT_PID`.
@@ -36,7 +36,7 @@ pub struct ExternalProgram {
     /// What it may take, it and all that it starts.
     pub limit: Bytes,
     /// Where the rungs are.
-    pub marks: Thresholds,
+    pub thresholds: Thresholds,
     /// What is done at `purge`.
     pub shrink: ShrinkMethod,
     /// How long after its start it counts as ready.
@@ -66,7 +66,7 @@ pub(super) struct MonitoredProcess {
 
 impl ProgramMonitor {
     pub(super) fn new(guarded: ExternalProgram) -> Result<Self, ThresholdsError> {
-        let levels = guarded.marks.levels(guarded.limit)?;
+        let levels = guarded.thresholds.levels(guarded.limit)?;
         Ok(ProgramMonitor {
             guarded,
             levels,
@@ -80,7 +80,7 @@ impl ProgramMonitor {
     }
 
     /// Looks at every process that lives; the newest that is ready is the one whose ladder counts.
-    pub(super) fn look(&mut self, subjects: &[MonitoredProcess]) -> Vec<MachineEvent> {
+    pub(super) fn measure(&mut self, subjects: &[MonitoredProcess]) -> Vec<MachineEvent> {
         self.turns += 1;
         let mut events = Vec::new();
         for subject in subjects {
@@ -91,20 +91,20 @@ impl ProgramMonitor {
             }
             events.push(MachineEvent::Ready(subject.number));
             if subject.number >= self.number {
-                events.extend(self.judge(*subject, memory));
+                events.extend(self.apply_ladder(*subject, memory));
             }
         }
         events
     }
 
-    fn judge(&mut self, subject: MonitoredProcess, memory: Bytes) -> Option<MachineEvent> {
+    fn apply_ladder(&mut self, subject: MonitoredProcess, memory: Bytes) -> Option<MachineEvent> {
         if subject.number > self.number {
             (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
         }
         let limit = self.levels.limit();
         let age = UnixMillis(i64::try_from(subject.age.as_millis()).unwrap_or(i64::MAX));
         self.forecaster.push(Point { at: age, total: memory, heap: None });
-        let look = Observation {
+        let observation = Observation {
             now: subject.age,
             read: subject.age,
             memory,
@@ -112,32 +112,32 @@ impl ProgramMonitor {
             reaches_limit_in: self.forecaster.imminent(limit, HORIZON),
             replacement: Some(ReplacementStatus::Available),
         };
-        let step = self.ladder.look(&look);
+        let step = self.ladder.step(&observation);
         (self.memory, self.pressure) = (memory, step.pressure);
-        let mut wanted = None;
+        let mut recycle_request = None;
         for action in step.actions {
             match action {
-                Action::Alert(rung) => tracing::warn!(
-                    heapbeat.pressure = rung.as_str(),
+                Action::Alert(level) => tracing::warn!(
+                    heapbeat.pressure = level.as_str(),
                     "memory is at {memory} of {limit}: {}. {}",
-                    rung.as_str(),
+                    level.as_str(),
                     self.forecaster.assess(limit)
                 ),
                 Action::Cleared => tracing::info!("memory is back to normal: {memory} of {limit}"),
-                Action::Purge => self.shrink(subject.pid),
+                Action::Purge => self.request_shrink(subject.pid),
                 Action::Recycle(reason) => {
                     let why = format!("{reason} ({memory} of {limit})");
-                    wanted = Some(MachineEvent::RecycleRequested(subject.number, memory, why));
+                    recycle_request = Some(MachineEvent::RecycleRequested(subject.number, memory, why));
                 }
                 Action::Shutdown => {}
             }
         }
-        wanted
+        recycle_request
     }
 
-    fn shrink(&self, pid: Pid) {
+    fn request_shrink(&self, pid: Pid) {
         match &self.guarded.shrink {
-            ShrinkMethod::Nothing => {}
+            ShrinkMethod::None => {}
             ShrinkMethod::Signal(number) => {
                 tracing::info!("asking the program to shrink: signal {number}");
                 if let Some(Err(error)) = Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {

@@ -16,14 +16,14 @@ use crate::flight_recorder;
 use crate::flight_recorder::RecordingHeader;
 
 /// Exits that are kept.
-const KEPT: usize = 16;
+const MAX_EXITS: usize = 16;
 
 /// Seconds after which it is worth asking again whether the program runs.
-const AGAIN: u64 = 5;
+const RETRY_SECONDS: u64 = 5;
 
 /// The program, as the supervisor sees it.
 pub(super) struct ExternalStatus {
-    watch: ProgramMonitor,
+    monitor: ProgramMonitor,
     limit: Bytes,
     pub(super) listeners: Vec<TcpListener>,
     pub(super) clients: MiniHttpServer,
@@ -36,9 +36,9 @@ pub(super) struct ExternalStatus {
 
 impl ExternalStatus {
     /// Answers on `listeners`, if there are any.
-    pub(super) fn new(watch: ProgramMonitor, limit: Bytes, listeners: Vec<TcpListener>) -> Self {
+    pub(super) fn new(monitor: ProgramMonitor, limit: Bytes, listeners: Vec<TcpListener>) -> Self {
         ExternalStatus {
-            watch,
+            monitor,
             limit,
             listeners,
             clients: MiniHttpServer::default(),
@@ -50,12 +50,12 @@ impl ExternalStatus {
     }
 
     /// What an earlier supervisor left behind, which is told but not counted.
-    pub(super) fn before(&mut self, last: Option<&Exit>) {
+    pub(super) fn set_last_exit(&mut self, last: Option<&Exit>) {
         self.exits.extend(last.cloned());
     }
 
     /// The program was started: what is seen of it is recorded for it, so that its end can be explained as a worker's can.
-    pub(super) fn started(&mut self, live: &mut WorkerProcess, wall: UnixMillis) {
+    pub(super) fn record_start(&mut self, live: &mut WorkerProcess, wall: UnixMillis) {
         self.starts += 1;
         let Some(path) = &live.flight else { return };
         let id = getrandom::u64().unwrap_or_else(|_| u64::from(live.number));
@@ -76,7 +76,7 @@ impl ExternalStatus {
     }
 
     /// Measures everybody who lives.
-    pub(super) fn look(
+    pub(super) fn measure(
         &mut self,
         live: &[WorkerProcess],
         now: Instant,
@@ -89,40 +89,40 @@ impl ExternalStatus {
         });
         let subjects: Vec<MonitoredProcess> = subjects.collect();
         self.age = subjects.iter().map(|it| it.age).max();
-        let events = self.watch.look(&subjects);
+        let events = self.monitor.measure(&subjects);
         for event in &events {
             let MachineEvent::Heartbeat(number, _, memory) = *event else { continue };
             let recorder = live.iter().find(|it| it.number == number).and_then(|it| it.recorder.as_ref());
             if let Some(recorder) = recorder {
                 let sample = Sample { at: wall, rss: memory, working_set: memory, ..Sample::default() };
-                recorder.sample_alone(&sample, self.watch.pressure, self.limit);
+                recorder.sample_alone(&sample, self.monitor.pressure, self.limit);
             }
         }
         events
     }
 
-    pub(super) fn ended(&mut self, exit: &Exit) {
+    pub(super) fn record_exit(&mut self, exit: &Exit) {
         *self.counts.entry(exit.kind.as_str()).or_default() += 1;
         self.exits.push_back(exit.clone());
-        if self.exits.len() > KEPT {
+        if self.exits.len() > MAX_EXITS {
             self.exits.pop_front();
         }
     }
 
-    pub(super) fn answer(&mut self, now: Instant) {
+    pub(super) fn serve(&mut self, now: Instant) {
         let mut clients = std::mem::take(&mut self.clients);
-        clients.work(&self.listeners, now, |request| self.tell(request));
+        clients.serve(&self.listeners, now, |request| self.respond(request));
         self.clients = clients;
     }
 
-    fn tell(&self, request: &[u8]) -> String {
+    fn respond(&self, request: &[u8]) -> String {
         match path(request) {
             b"/health" | b"/health/live" | b"/health/ready" => match self.age {
                 Some(age) => {
                     let body = String::from_utf8(self.health(age).to_json()).unwrap_or_default();
                     response(request, "200 OK", "application/json", "", &body)
                 }
-                None => fallback_responder::answer(request, "the program does not run", AGAIN),
+                None => fallback_responder::unavailable(request, "the program does not run", RETRY_SECONDS),
             },
             b"/metrics" => {
                 response(request, "200 OK", "text/plain; version=0.0.4; charset=utf-8", "", &self.metrics())
@@ -141,34 +141,39 @@ impl ExternalStatus {
 
     /// From outside nothing is known of a heap: all of the memory is `external`.
     fn health(&self, age: Duration) -> Health {
-        let rss = self.watch.memory.to_megabytes();
+        let rss = self.monitor.memory.to_megabytes();
         let memory = HealthMemory { rss, external: rss, ..HealthMemory::default() };
-        let status: Status = self.watch.pressure.status();
+        let status: Status = self.monitor.pressure.status();
         Health { status, memory, uptime: age.as_secs() }
     }
 
     fn metrics(&self) -> String {
         let mut text = String::new();
-        let mut put = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
+        let mut write_metric = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
             for (labels, value) in values {
                 let _ = writeln!(text, "{name}{labels} {value}");
             }
         };
         let one = |value| [(String::new(), value)];
-        put(
+        write_metric(
             "heapbeat_tree_memory_bytes",
             "gauge",
             "Proportional set size of the program and all that it started.",
-            &one(self.watch.memory.0),
+            &one(self.monitor.memory.0),
         );
-        put("heapbeat_memory_limit_bytes", "gauge", "What it may take.", &one(self.limit.0));
-        let rung = self.watch.pressure as u64;
-        put("heapbeat_pressure", "gauge", "0 calm, 1 alert, 2 purge, 3 recycle, 4 shed.", &one(rung));
-        put("heapbeat_starts_total", "counter", "Times that it was started.", &one(self.starts));
+        write_metric("heapbeat_memory_limit_bytes", "gauge", "What it may take.", &one(self.limit.0));
+        let level = self.monitor.pressure as u64;
+        write_metric(
+            "heapbeat_pressure",
+            "gauge",
+            "0 calm, 1 alert, 2 purge, 3 recycle, 4 shed.",
+            &one(level),
+        );
+        write_metric("heapbeat_starts_total", "counter", "Times that it was started.", &one(self.starts));
         let exits: Vec<(String, u64)> =
             self.counts.iter().map(|(kind, count)| (format!("{{kind=\"{kind}\"}}"), *count)).collect();
-        put("heapbeat_exits_total", "counter", "Times that it ended, by kind.", &exits);
+        write_metric("heapbeat_exits_total", "counter", "Times that it ended, by kind.", &exits);
         text
     }
 }

@@ -31,20 +31,20 @@ impl FallbackResponder {
     }
 
     /// Whether listeners should be waited for.
-    pub(super) fn takes(&self) -> bool {
+    pub(super) fn accepts(&self) -> bool {
         self.open && self.clients.has_room()
     }
 
     /// Does what can be done without waiting.
-    pub(super) fn work(&mut self, listeners: &[TcpListener], now: Instant) {
+    pub(super) fn serve(&mut self, listeners: &[TcpListener], now: Instant) {
         let seconds = self.again_at.saturating_duration_since(now).as_secs() + 1;
         let listeners = if self.open { listeners } else { &[] };
-        self.clients.work(listeners, now, |request| answer(request, &self.reason, seconds));
+        self.clients.serve(listeners, now, |request| unavailable(request, &self.reason, seconds));
     }
 }
 
 /// The whole answer to a request.
-pub(super) fn answer(request: &[u8], reason: &str, seconds: u64) -> String {
+pub(super) fn unavailable(request: &[u8], reason: &str, seconds: u64) -> String {
     let (kind, body) = if path(request).starts_with(b"/health") {
         ("application/json", serde_json::json!({ "status": "down", "reason": reason }))
     } else {
@@ -61,20 +61,20 @@ mod tests {
 
     #[test]
     fn health_and_others_are_told_in_their_own_form() {
-        let health = answer(b"GET /health?x=1 HTTP/1.1\r\n\r\n", "it \"crashed\"", 3);
+        let health = unavailable(b"GET /health?x=1 HTTP/1.1\r\n\r\n", "it \"crashed\"", 3);
         assert!(health.starts_with("HTTP/1.1 503 "), "{health}");
         assert!(health.contains("\r\nretry-after: 3\r\n"), "{health}");
         assert!(
             health.ends_with("\r\n\r\n{\"reason\":\"it \\\"crashed\\\"\",\"status\":\"down\"}"),
             "{health}"
         );
-        let other = answer(b"GET / HTTP/1.1\r\n\r\n", "r", 3);
+        let other = unavailable(b"GET / HTTP/1.1\r\n\r\n", "r", 3);
         assert!(
             other.contains("application/problem+json")
                 && other.ends_with("\"title\":\"Service Unavailable\"}")
         );
-        let head = answer(b"HEAD /health HTTP/1.1\r\n\r\n", "r", 3);
+        let head = unavailable(b"HEAD /health HTTP/1.1\r\n\r\n", "r", 3);
         assert!(head.contains("content-length: 30") && head.ends_with("\r\n\r\n"), "{head}");
-        assert!(answer(b"nonsense", "r", 1).contains("problem+json"));
+        assert!(unavailable(b"nonsense", "r", 1).contains("problem+json"));
     }
 }

@@ -15,7 +15,7 @@ pub struct Limits {
     /// Longest time between two steps of the supervisor.
     pub tick: Duration,
     /// Least time that a new process has for its first sign of life, which loading it may delay on a busy machine.
-    pub first_sign: Duration,
+    pub first_heartbeat: Duration,
     /// Time from the start of a worker to its readiness.
     pub start: Duration,
     /// Time for a hung worker's last report.
@@ -25,17 +25,17 @@ pub struct Limits {
     /// The same where its replacement can only begin when it is gone.
     pub short_drain: Duration,
     /// Least time between two replacements that the guard asks for.
-    pub recycle_again: Duration,
+    pub recycle_interval: Duration,
     /// First wait before another attempt, doubled with each; the very first attempt is made at once.
     pub backoff: Duration,
     /// Longest wait before another attempt.
-    pub backoff_most: Duration,
+    pub max_backoff: Duration,
     /// A worker that has been ready for so long has proved itself: earlier failures are forgotten.
-    pub proved: Duration,
+    pub proven: Duration,
     /// A wait that is shorter than this is left to the kernel's queue; in a longer one clients are told.
-    pub worth_saying: Duration,
+    pub respond_after: Duration,
     /// Failures in a row that are a crash loop.
-    pub loop_of: u32,
+    pub crash_loop_failures: u32,
     /// There are never two: they would be in each other's way.
     pub one_at_a_time: bool,
     /// What the workers may take together: a replacement must fit below it.
@@ -50,17 +50,17 @@ impl Limits {
         Limits {
             hang,
             tick: Duration::from_secs(1),
-            first_sign: Duration::from_secs(10),
+            first_heartbeat: Duration::from_secs(10),
             start: Duration::from_secs(60),
             last_report: Duration::from_secs(1),
             drain: drain + AFTER_DRAIN,
             short_drain: drain.min(Duration::from_secs(5)),
-            recycle_again: Duration::from_secs(5),
+            recycle_interval: Duration::from_secs(5),
             backoff: Duration::from_millis(500),
-            backoff_most: Duration::from_secs(30),
-            proved: Duration::from_secs(10),
-            worth_saying: Duration::from_secs(2),
-            loop_of: 5,
+            max_backoff: Duration::from_secs(30),
+            proven: Duration::from_secs(10),
+            respond_after: Duration::from_secs(2),
+            crash_loop_failures: 5,
             one_at_a_time: false,
             limit,
             enforced: limit,
@@ -71,7 +71,7 @@ impl Limits {
     /// `chance` (all of its values equally likely) so that many servers that fell together do not rise together.
     pub fn wait(&self, failures: u32, chance: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(2) else { return Duration::ZERO };
-        let wait = self.backoff.saturating_mul(1 << doublings.min(16)).min(self.backoff_most);
+        let wait = self.backoff.saturating_mul(1 << doublings.min(16)).min(self.max_backoff);
         wait.mul_f64(0.8 + 0.4 * f64::from(chance) / f64::from(u32::MAX))
     }
 }

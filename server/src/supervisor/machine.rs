@@ -91,7 +91,7 @@ pub struct Outage {
     /// Failures in a row.
     pub failures: u32,
     /// When the next attempt is made.
-    pub again_at: Duration,
+    pub retry_at: Duration,
 }
 
 /// What is worth a line in the log.
@@ -104,7 +104,7 @@ pub enum Notice {
     /// A replacement is being started.
     Replacing(String),
     /// There is no room for two: the old one goes first.
-    OneAfterTheOther(String),
+    DrainingFirst(String),
     /// The replacement took over.
     Replaced(WorkerNumber),
     /// The replacement did not get ready; the old worker stays.
@@ -114,9 +114,9 @@ pub enum Notice {
     /// A worker is not ready in time.
     StartTimedOut(WorkerNumber),
     /// A worker that was to leave is cut, as its time is over.
-    Cut(WorkerNumber),
+    DrainTimedOut(WorkerNumber),
     /// A worker that was to leave is cut, as there is no room for both any longer.
-    NoRoom(WorkerNumber),
+    KilledForRoom(WorkerNumber),
     /// A process cannot be made.
     StartFailed(String),
     /// This was asked for while it could not be done.
@@ -128,30 +128,30 @@ pub enum Notice {
 /// The state.
 #[derive(Debug)]
 pub struct Machine {
-    rules: Limits,
+    limits: Limits,
     workers: Vec<Worker>,
     last_number: WorkerNumber,
     /// Failures in a row.
     failures: u32,
     /// When to try again, while nobody serves.
-    again_at: Option<Duration>,
+    retry_at: Option<Duration>,
     stopping: Option<StopProgress>,
     /// When the last replacement took over or failed.
     replaced_at: Option<Duration>,
     /// Whether the worker that starts is the replacement of one that went first.
-    in_turn: bool,
+    successor: bool,
     /// Whether the last replacement failed: then a worker that works is not given up for the next one.
-    distrust: bool,
+    replacement_failed_before: bool,
     /// Most that a worker held when it got ready.
     start_size: Bytes,
     /// Whether any worker was ever ready.
-    proved: bool,
+    ever_ready: bool,
     /// Time of the last step.
-    seen: Duration,
+    last_step: Duration,
     /// When the next step was due at the latest, as of the last one.
-    due: Duration,
+    next_due: Duration,
     /// What the serving worker was last told of its replacement.
-    told: Option<ReplacementStatus>,
+    replacement_status: Option<ReplacementStatus>,
 }
 
 #[derive(Debug)]
@@ -162,15 +162,15 @@ struct Worker {
     /// When it last gave a sign of life: a turn of its runtime, or any message before it is ready; its start before the first.
     alive_at: Duration,
     /// Whether it gave any sign of life.
-    heard: bool,
+    sent_heartbeat: bool,
     turns: u64,
     memory: Bytes,
     /// When it was told to leave.
-    left_at: Duration,
-    task: Role,
-    doom: Option<Termination>,
-    asked: Option<StopReason>,
-    done: bool,
+    drain_started: Duration,
+    role: Role,
+    termination: Option<Termination>,
+    stop_reason: Option<StopReason>,
+    application_done: bool,
 }
 
 /// What a worker is there for.
@@ -195,75 +195,76 @@ enum Termination {
 
 #[derive(Debug)]
 struct StopProgress {
-    asked: u32,
+    requests: u32,
     until: Duration,
     code: u8,
 }
 
 impl Machine {
     /// Nobody lives yet.
-    pub fn new(rules: Limits) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Machine {
-            rules,
+            limits,
             workers: Vec::new(),
             last_number: 0,
             failures: 0,
-            again_at: Some(Duration::ZERO),
+            retry_at: Some(Duration::ZERO),
             stopping: None,
             replaced_at: None,
-            in_turn: false,
-            distrust: false,
+            successor: false,
+            replacement_failed_before: false,
             start_size: Bytes::ZERO,
-            proved: false,
-            seen: Duration::ZERO,
-            due: Duration::ZERO,
-            told: None,
+            ever_ready: false,
+            last_step: Duration::ZERO,
+            next_due: Duration::ZERO,
+            replacement_status: None,
         }
     }
 
-    /// What follows from `event` at `now`. `chance` is a random number, for waits that differ.
-    pub fn step(&mut self, event: MachineEvent, now: Duration, chance: u32) -> Vec<Effect> {
+    /// What follows from `event` at `now`. `random` is a random number, for waits that differ.
+    pub fn step(&mut self, event: MachineEvent, now: Duration, random: u32) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.forgive(now);
+        self.excuse_delay(now);
         match event {
             MachineEvent::Tick => {}
             MachineEvent::Ready(number) => self.ready(number, now, &mut effects),
             MachineEvent::Heartbeat(number, turns, memory) => {
-                self.beat(number, turns, memory, now, &mut effects);
+                self.heartbeat(number, turns, memory, now, &mut effects);
             }
             MachineEvent::RecycleRequested(number, memory, why) => {
                 if let Some(worker) = self.worker(number) {
                     worker.memory = memory;
                 }
-                self.wanted(number, why, now, &mut effects);
+                self.recycle_requested(number, why, now, &mut effects);
             }
             MachineEvent::ApplicationDone(number) => {
                 if let Some(worker) = self.worker(number) {
-                    worker.done = true;
+                    worker.application_done = true;
                 }
             }
             MachineEvent::StartFailed(number, why) => {
                 effects.push(Effect::Log(Notice::StartFailed(why)));
                 if let Some(worker) = self.remove(number) {
-                    self.after(&worker, None, now, chance, &mut effects);
+                    self.after_exit(&worker, None, now, random, &mut effects);
                 }
             }
-            MachineEvent::Exited(number, exit) => self.ended(number, exit, now, chance, &mut effects),
-            MachineEvent::ReplaceRequested => self.renew(now, &mut effects),
+            MachineEvent::Exited(number, exit) => self.exited(number, exit, now, random, &mut effects),
+            MachineEvent::ReplaceRequested => self.replace_requested(now, &mut effects),
             MachineEvent::StopRequested(signal) => self.stop(signal, now, &mut effects),
         }
-        self.watch(now, &mut effects);
-        self.due = self.next_step();
+        self.check_deadlines(now, &mut effects);
+        self.next_due = self.next_step();
         effects
     }
 
     /// Time of the next step, if nothing happens before.
     pub fn next_step(&self) -> Duration {
-        let workers = self.workers.iter().map(|worker| worker.deadline(&self.rules));
-        let possible = (self.told == Some(ReplacementStatus::TooSoon)).then(|| self.possible_at());
+        let workers = self.workers.iter().map(|worker| worker.deadline(&self.limits));
+        let possible =
+            (self.replacement_status == Some(ReplacementStatus::TooSoon)).then(|| self.next_replacement_at());
         let stopping = self.stopping.as_ref().map(|stopping| stopping.until);
-        let deadlines = workers.flatten().chain(self.again_at).chain(possible).chain(stopping);
-        deadlines.fold(self.seen + self.rules.tick, Duration::min)
+        let deadlines = workers.flatten().chain(self.retry_at).chain(possible).chain(stopping);
+        deadlines.fold(self.last_step + self.limits.tick, Duration::min)
     }
 
     fn worker(&mut self, number: WorkerNumber) -> Option<&mut Worker> {
@@ -275,11 +276,11 @@ impl Machine {
         Some(self.workers.remove(index))
     }
 
-    fn with(&mut self, task: Role) -> Option<&mut Worker> {
-        self.workers.iter_mut().find(|worker| worker.task == task)
+    fn worker_with_role(&mut self, role: Role) -> Option<&mut Worker> {
+        self.workers.iter_mut().find(|worker| worker.role == role)
     }
 
-    fn start(&mut self, task: Role, now: Duration, effects: &mut Vec<Effect>) {
+    fn start(&mut self, role: Role, now: Duration, effects: &mut Vec<Effect>) {
         self.last_number += 1;
         let number = self.last_number;
         self.workers.push(Worker {
@@ -287,32 +288,32 @@ impl Machine {
             since: now,
             ready_at: None,
             alive_at: now,
-            heard: false,
+            sent_heartbeat: false,
             turns: 0,
             memory: Bytes::ZERO,
-            left_at: now,
-            task,
-            doom: None,
-            asked: None,
-            done: false,
+            drain_started: now,
+            role,
+            termination: None,
+            stop_reason: None,
+            application_done: false,
         });
         effects.push(Effect::Start(number));
     }
 
     fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
-        let until = now + self.rules.drain;
-        let stopping = self.stopping.get_or_insert(StopProgress { asked: 0, until, code: 0 });
-        stopping.asked += 1;
-        let asked = stopping.asked;
-        self.again_at = None;
+        let until = now + self.limits.drain;
+        let stopping = self.stopping.get_or_insert(StopProgress { requests: 0, until, code: 0 });
+        stopping.requests += 1;
+        let requests = stopping.requests;
+        self.retry_at = None;
         for worker in &mut self.workers {
-            worker.asked.get_or_insert(StopReason::Stop);
-            match worker.task {
-                _ if worker.doom.is_some() => {}
+            worker.stop_reason.get_or_insert(StopReason::Stop);
+            match worker.role {
+                _ if worker.termination.is_some() => {}
                 // It has no requests yet.
                 Role::Replacement => worker.kill(effects),
                 Role::Serving | Role::Leaving(_) => {
-                    effects.push(Effect::Send(worker.number, Command::Stop(signal, asked)));
+                    effects.push(Effect::Send(worker.number, Command::Stop(signal, requests)));
                 }
             }
         }

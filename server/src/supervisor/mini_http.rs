@@ -7,25 +7,25 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Connections at the same time.
-const MOST: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 
 /// Time for a client to ask.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most of a request that is looked at.
-const LONGEST: usize = 8 << 10;
+const MAX_REQUEST: usize = 8 << 10;
 
 /// Wait after the kernel could not give a connection for want of descriptors or memory: it will not at once either, and
 /// the listener would go on saying that somebody is there.
-const AFTER_ERROR: Duration = Duration::from_millis(100);
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 /// The connections.
 #[derive(Debug, Default)]
 pub(super) struct MiniHttpServer {
     all: Vec<Client>,
     /// Until when nobody is taken, and whether that was said.
-    resting: Option<Instant>,
-    told: bool,
+    paused_until: Option<Instant>,
+    warned: bool,
 }
 
 #[derive(Debug)]
@@ -48,38 +48,43 @@ impl MiniHttpServer {
 
     /// Whether listeners should be waited for.
     pub(super) fn has_room(&self) -> bool {
-        self.all.len() < MOST && self.resting.is_none()
+        self.all.len() < MAX_CONNECTIONS && self.paused_until.is_none()
     }
 
     /// When the next client's time is over, or the next one can be taken again.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.all.iter().map(|client| client.until).chain(self.resting).min()
+        self.all.iter().map(|client| client.until).chain(self.paused_until).min()
     }
 
     /// Does what can be done without waiting; `answer` makes a whole answer of a request.
-    pub(super) fn work(&mut self, listeners: &[TcpListener], now: Instant, answer: impl Fn(&[u8]) -> String) {
-        self.resting = self.resting.filter(|until| now < *until);
+    pub(super) fn serve(
+        &mut self,
+        listeners: &[TcpListener],
+        now: Instant,
+        answer: impl Fn(&[u8]) -> String,
+    ) {
+        self.paused_until = self.paused_until.filter(|until| now < *until);
         for listener in listeners {
             while self.has_room() {
                 match listener.accept() {
                     Ok((stream, _)) => {
                         if stream.set_nonblocking(true).is_ok() {
-                            self.all.push(Client { stream, request: Vec::new(), until: now + PATIENCE });
+                            self.all.push(Client { stream, request: Vec::new(), until: now + TIMEOUT });
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => {
-                        self.rest(&error, now);
+                        self.pause(&error, now);
                         break;
                     }
                 }
             }
         }
         self.all.retain_mut(|client| match client.read() {
-            RequestState::More => now < client.until,
-            RequestState::Gone => false,
-            RequestState::Asked => {
-                client.answer(&answer(&client.request));
+            RequestState::Incomplete => now < client.until,
+            RequestState::Closed => false,
+            RequestState::Complete => {
+                client.respond(&answer(&client.request));
                 false
             }
         });
@@ -87,12 +92,12 @@ impl MiniHttpServer {
 }
 
 impl MiniHttpServer {
-    fn rest(&mut self, error: &io::Error, now: Instant) {
-        self.resting = Some(now + AFTER_ERROR);
-        if !self.told {
+    fn pause(&mut self, error: &io::Error, now: Instant) {
+        self.paused_until = Some(now + ERROR_PAUSE);
+        if !self.warned {
             tracing::error!("cannot accept connections: {error}; they wait in the kernel's queue");
         }
-        self.told = true;
+        self.warned = true;
     }
 }
 
@@ -113,9 +118,9 @@ pub(super) fn path(request: &[u8]) -> &[u8] {
 }
 
 enum RequestState {
-    More,
-    Asked,
-    Gone,
+    Incomplete,
+    Complete,
+    Closed,
 }
 
 impl Client {
@@ -123,24 +128,24 @@ impl Client {
         let mut chunk = [0; 1024];
         loop {
             match self.stream.read(&mut chunk) {
-                Ok(0) => return RequestState::Gone,
+                Ok(0) => return RequestState::Closed,
                 Ok(count) => self.request.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return RequestState::More,
-                Err(_) => return RequestState::Gone,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return RequestState::Incomplete,
+                Err(_) => return RequestState::Closed,
             }
-            if self.request.windows(4).any(|end| end == b"\r\n\r\n") || self.request.len() > LONGEST {
-                return RequestState::Asked;
+            if self.request.windows(4).any(|end| end == b"\r\n\r\n") || self.request.len() > MAX_REQUEST {
+                return RequestState::Complete;
             }
         }
     }
 
     /// A short answer fits the socket's buffer. What the client may still be sending is not waited for.
-    fn answer(&mut self, text: &str) {
+    fn respond(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes());
         let _ = self.stream.shutdown(Shutdown::Write);
-        let mut waste = [0; 4096];
-        while matches!(self.stream.read(&mut waste), Ok(1..)) {}
+        let mut discarded = [0; 4096];
+        while matches!(self.stream.read(&mut discarded), Ok(1..)) {}
     }
 }
 
@@ -159,10 +164,10 @@ mod tests {
         let mut asking = TcpStream::connect(address).unwrap();
         let silent = TcpStream::connect(address).unwrap();
         asking.write_all(b"GET /health?x=1 HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
-        let mut told = Vec::new();
+        let mut warned = Vec::new();
         asking.set_nonblocking(true).unwrap();
-        while !told.ends_with(b"}") {
-            clients.work(&listeners, begun, |request| {
+        while !warned.ends_with(b"}") {
+            clients.serve(&listeners, begun, |request| {
                 response(
                     request,
                     "200 OK",
@@ -173,12 +178,12 @@ mod tests {
             });
             let mut chunk = [0; 512];
             if let Ok(count) = asking.read(&mut chunk) {
-                told.extend_from_slice(&chunk[..count]);
+                warned.extend_from_slice(&chunk[..count]);
             }
         }
-        assert!(String::from_utf8(told).unwrap().ends_with("\r\n\r\n{/health}"));
+        assert!(String::from_utf8(warned).unwrap().ends_with("\r\n\r\n{/health}"));
         assert_eq!(clients.all.len(), 1, "the silent one may still ask");
-        clients.work(&listeners, begun + PATIENCE, |_| String::new());
+        clients.serve(&listeners, begun + TIMEOUT, |_| String::new());
         assert_eq!(clients.all.len(), 0);
         drop(silent);
     }

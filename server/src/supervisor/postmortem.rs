@@ -10,21 +10,21 @@ use crate::flight_recorder::{Recording, boot_id};
 pub(super) fn worker_exit(
     recording: Option<&Recording>,
     exit: ProcessExit,
-    asked: Option<StopReason>,
+    stop_reason: Option<StopReason>,
     oom: OomCount,
     now: UnixMillis,
 ) -> Exit {
-    let facts = ExitFacts { exit: Some(exit), asked, oom, ..facts(recording) };
-    tell(recording, &facts, now)
+    let facts = ExitFacts { exit: Some(exit), asked: stop_reason, oom, ..exit_facts(recording) };
+    build_exit(recording, &facts, now)
 }
 
 /// The exit of an instance that an earlier supervisor left behind.
-pub(super) fn leftover(recording: &Recording, now: UnixMillis) -> Exit {
+pub(super) fn leftover_exit(recording: &Recording, now: UnixMillis) -> Exit {
     let at = recording.last_activity().unwrap_or(now);
-    tell(Some(recording), &facts(Some(recording)), at)
+    build_exit(Some(recording), &exit_facts(Some(recording)), at)
 }
 
-fn facts(recording: Option<&Recording>) -> ExitFacts {
+fn exit_facts(recording: Option<&Recording>) -> ExitFacts {
     let Some(recording) = recording else { return ExitFacts::default() };
     let (then, now) =
         (recording.header.as_ref().map(|head| head.boot.as_str()).unwrap_or_default(), boot_id());
@@ -42,10 +42,11 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
     u8::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).ok()
 }
 
-fn tell(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
-    let judged = classify(facts);
-    let evidence = judged.evidence.iter().map(Evidence::statement).collect();
-    let mut exit = Exit { kind: judged.kind, sure: judged.sure, at, evidence, ..Exit::default() };
+fn build_exit(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exit {
+    let classification = classify(facts);
+    let evidence = classification.evidence.iter().map(Evidence::statement).collect();
+    let mut exit =
+        Exit { kind: classification.kind, sure: classification.sure, at, evidence, ..Exit::default() };
     let Some(recording) = recording else { return exit };
     exit.lost = recording.unreadable.clone().or_else(|| {
         (recording.torn > 0)
@@ -58,14 +59,14 @@ fn tell(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exi
     }
     exit.last = recording.last.map(|last| last.sample);
     exit.pressure = recording.last.map(|last| last.pressure);
-    if judged.kind.is_failure() {
+    if classification.kind.is_failure() {
         exit.in_flight.clone_from(&recording.in_flight);
     }
     if let Some(panic) = &recording.panic {
         exit.panic = Some(panic.text.clone());
         exit.backtrace = Some(panic.stack.clone()).filter(|stack| !stack.is_empty());
     }
-    if let Some(hang) = recording.hang.as_ref().filter(|_| judged.kind == ExitKind::Hang) {
+    if let Some(hang) = recording.hang.as_ref().filter(|_| classification.kind == ExitKind::Hang) {
         exit.evidence.push(Evidence::HangReport(hang.text.clone()).statement());
         exit.backtrace = Some(hang.stack.clone()).filter(|stack| !stack.is_empty());
     }
@@ -73,8 +74,8 @@ fn tell(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) -> Exi
 }
 
 /// One line, and the fields for machines.
-pub(super) fn log(exit: &Exit, who: &str) {
-    macro_rules! told {
+pub(super) fn log_exit(exit: &Exit, who: &str) {
+    macro_rules! log_exit_at {
         ($level:ident) => {
             tracing::$level!(
                 heapbeat.exit.kind = exit.kind.as_str(),
@@ -86,11 +87,11 @@ pub(super) fn log(exit: &Exit, who: &str) {
             )
         };
     }
-    if exit.kind.is_failure() { told!(error) } else { told!(info) }
+    if exit.kind.is_failure() { log_exit_at!(error) } else { log_exit_at!(info) }
 }
 
 /// What is worth saying beside that.
-pub(super) fn say(notice: &Notice) {
+pub(super) fn log_notice(notice: &Notice) {
     match notice {
         Notice::Waiting(wait) => {
             tracing::warn!("next attempt to start a worker in {:.1} s", wait.as_secs_f64());
@@ -100,7 +101,7 @@ pub(super) fn say(notice: &Notice) {
             "crash loop: {failures} workers in a row failed; the supervisor retries with growing pauses"
         ),
         Notice::Replacing(why) => tracing::info!("starting a fresh worker beside this one: {why}"),
-        Notice::OneAfterTheOther(why) => {
+        Notice::DrainingFirst(why) => {
             tracing::warn!("{why}; not enough headroom to run two workers, draining the current one first");
         }
         Notice::Replaced(number) => {
@@ -113,8 +114,8 @@ pub(super) fn say(notice: &Notice) {
         Notice::StartTimedOut(number) => {
             tracing::error!("worker {number} did not get ready in time: killing it");
         }
-        Notice::Cut(number) => tracing::warn!("worker {number} did not finish in time: killing it"),
-        Notice::NoRoom(number) => tracing::warn!(
+        Notice::DrainTimedOut(number) => tracing::warn!("worker {number} did not finish in time: killing it"),
+        Notice::KilledForRoom(number) => tracing::warn!(
             "worker {number} is stopped before its requests have finished: the worker that serves needs its memory"
         ),
         Notice::StartFailed(why) => tracing::error!("cannot start a worker: {why}"),

@@ -42,7 +42,7 @@ pub(super) struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
     /// Another program that knows nothing of this one: it has no line, and is told things by signals.
-    guest: bool,
+    external: bool,
     /// Whether the program may read from a terminal, and so has to stay in the group that the terminal knows.
     terminal: bool,
     variables: Vec<(&'static str, String)>,
@@ -71,27 +71,27 @@ impl Program {
         Ok(Program {
             path: std::env::current_exe()?,
             arguments,
-            guest: false,
+            external: false,
             terminal: false,
             variables: Vec::new(),
         })
     }
 
     /// Another program, by way of this one's [`START`], with some more variables.
-    pub(super) fn guest(command: &[OsString], variables: Vec<(&'static str, String)>) -> io::Result<Self> {
+    pub(super) fn external(command: &[OsString], variables: Vec<(&'static str, String)>) -> io::Result<Self> {
         let arguments = [START.into(), "--".into()].into_iter().chain(command.iter().cloned()).collect();
         Ok(Program {
             path: std::env::current_exe()?,
             arguments,
-            guest: true,
+            external: true,
             terminal: io::stdin().is_terminal(),
             variables,
         })
     }
 
     /// Whether it is another program.
-    pub(super) fn is_guest(&self) -> bool {
-        self.guest
+    pub(super) fn is_external(&self) -> bool {
+        self.external
     }
 
     /// Starts a worker.
@@ -119,7 +119,7 @@ impl Program {
             process.env("LISTEN_FDS", listeners.len().to_string());
         }
         let mut line = None;
-        if self.guest {
+        if self.external {
             // A group of its own: what it has started can be ended with it. At a terminal only the group in front may read
             // and is told of Ctrl-C and Ctrl-Z; there the two are one job, as if the program had been started by itself.
             if !self.terminal {
@@ -156,15 +156,15 @@ impl Program {
 }
 
 /// Whether this process's group is the one that its terminal talks to.
-fn in_front() -> bool {
+fn is_foreground() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|front| front == getpgrp())
 }
 
 impl WorkerProcess {
     /// Says something to it. A worker that does not listen any more is not waited for.
-    pub(super) fn tell(&mut self, command: &SupervisorMessage, guest: bool) {
-        if guest {
-            return self.signal(command);
+    pub(super) fn send(&mut self, command: &SupervisorMessage, external: bool) {
+        if external {
+            return self.send_as_signal(command);
         }
         let Some(line) = &mut self.line else { return };
         if let Err(error) = line.write_all(command.to_line().as_bytes()) {
@@ -173,11 +173,11 @@ impl WorkerProcess {
     }
 
     /// Says it to a program that knows signals only: what it does not know is left unsaid.
-    fn signal(&self, command: &SupervisorMessage) {
+    fn send_as_signal(&self, command: &SupervisorMessage) {
         let signal = match command {
             // Ctrl-C has reached it already, and twice would mean something else to it.
             SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 1))
-                if self.shares_terminal && in_front() =>
+                if self.shares_terminal && is_foreground() =>
             {
                 return;
             }
@@ -196,13 +196,13 @@ impl WorkerProcess {
     }
 
     /// What it has said since the last time.
-    pub(super) fn hear(&mut self) -> Vec<WorkerMessage> {
-        let mut words = Vec::new();
-        let hear = |line: &str| words.extend(WorkerMessage::parse(line));
-        if self.line.as_mut().is_some_and(|line| !self.lines.read(line, hear)) {
+    pub(super) fn read_messages(&mut self) -> Vec<WorkerMessage> {
+        let mut messages = Vec::new();
+        let collect = |line: &str| messages.extend(WorkerMessage::parse(line));
+        if self.line.as_mut().is_some_and(|line| !self.lines.read(line, collect)) {
             self.line = None;
         }
-        words
+        messages
     }
 
     /// What to wait for, while there is anything to come.
@@ -212,7 +212,7 @@ impl WorkerProcess {
 
     /// Ends what a program has left behind that is no more: a child that nobody knows of would go on eating memory
     /// beside the one that took over.
-    pub(super) fn kill_rest(&self) {
+    pub(super) fn kill_group(&self) {
         match kill_process_group(self.pid, Signal::KILL) {
             Ok(()) => tracing::info!("killed processes that program {} left running", self.number),
             // The usual case: there is nobody left in its group.

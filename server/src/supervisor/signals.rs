@@ -13,50 +13,50 @@ use super::machine::{MachineEvent, StopSignal};
 /// Signals that have come. A child's end has no flag of its own: it only wakes the loop, which looks for itself.
 #[derive(Debug)]
 pub(super) struct Signals {
-    bell: UnixStream,
+    wakeup: UnixStream,
     terminate: Arc<AtomicUsize>,
     interrupt: Arc<AtomicUsize>,
-    renew: Arc<AtomicUsize>,
+    recycle: Arc<AtomicUsize>,
 }
 
 /// What a flag holds when its signal has come.
-const COME: usize = 1;
+const RECEIVED: usize = 1;
 
 impl Signals {
     /// From now on these signals end nothing by themselves.
     pub(super) fn listen() -> io::Result<Self> {
-        let (bell, ring) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
+        let (wakeup, notifier) = UnixStream::pair()?;
+        wakeup.set_nonblocking(true)?;
         let signals =
-            Signals { bell, terminate: Arc::default(), interrupt: Arc::default(), renew: Arc::default() };
+            Signals { wakeup, terminate: Arc::default(), interrupt: Arc::default(), recycle: Arc::default() };
         for (signal, flag) in
-            [(SIGTERM, &signals.terminate), (SIGINT, &signals.interrupt), (SIGUSR2, &signals.renew)]
+            [(SIGTERM, &signals.terminate), (SIGINT, &signals.interrupt), (SIGUSR2, &signals.recycle)]
         {
-            signal_hook::flag::register_usize(signal, Arc::clone(flag), COME)?;
+            signal_hook::flag::register_usize(signal, Arc::clone(flag), RECEIVED)?;
         }
         // After the flags: handlers run in this order, and the bell must not ring before there is something to see.
         for signal in [SIGTERM, SIGINT, SIGUSR2, SIGCHLD] {
-            pipe::register(signal, ring.try_clone()?)?;
+            pipe::register(signal, notifier.try_clone()?)?;
         }
         Ok(signals)
     }
 
     /// What to wait for.
-    pub(super) fn bell(&self) -> &UnixStream {
-        &self.bell
+    pub(super) fn wakeup(&self) -> &UnixStream {
+        &self.wakeup
     }
 
     /// What has come since the last time.
-    pub(super) fn take(&mut self) -> Vec<MachineEvent> {
-        let mut waste = [0; 64];
-        while matches!(self.bell.read(&mut waste), Ok(1..)) {}
+    pub(super) fn take_events(&mut self) -> Vec<MachineEvent> {
+        let mut discarded = [0; 64];
+        while matches!(self.wakeup.read(&mut discarded), Ok(1..)) {}
         [
-            (&self.renew, MachineEvent::ReplaceRequested),
+            (&self.recycle, MachineEvent::ReplaceRequested),
             (&self.terminate, MachineEvent::StopRequested(StopSignal::Terminate)),
             (&self.interrupt, MachineEvent::StopRequested(StopSignal::Interrupt)),
         ]
         .into_iter()
-        .filter(|(flag, _)| flag.swap(0, Ordering::SeqCst) == COME)
+        .filter(|(flag, _)| flag.swap(0, Ordering::SeqCst) == RECEIVED)
         .map(|(_, event)| event)
         .collect()
     }

@@ -14,9 +14,9 @@ use std::ptr;
 use rustix::mm::{Advice, madvise};
 
 /// Gives them back; where the kernel does not tell which they are, nothing happens.
-pub(super) fn down() {
+pub(super) fn release_clean_pages() {
     let Ok(map) = File::open("/proc/self/smaps") else { return };
-    for range in unchanged(BufReader::new(map)) {
+    for range in clean_ranges(BufReader::new(map)) {
         let begin = ptr::with_exposed_provenance_mut::<c_void>(range.start);
         // SAFETY: the range is one whole mapping of a file in this process that cannot be written to and holds no page of its
         // own (`unchanged`): every page in it is the file's, and reading it again yields the same bytes as before. Nothing
@@ -30,11 +30,11 @@ pub(super) fn down() {
 }
 
 /// Mappings of files that nobody can write to, and of which no page was changed before (by relocation, or a debugger).
-fn unchanged(smaps: impl BufRead) -> Vec<Range<usize>> {
+fn clean_ranges(smaps: impl BufRead) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut candidate = None;
     for line in smaps.lines().map_while(Result::ok) {
-        if let Some(range) = heading(&line) {
+        if let Some(range) = parse_heading(&line) {
             candidate = range;
         } else if let Some(changed) = line.strip_prefix("Anonymous:") {
             ranges.extend(candidate.take().filter(|_| changed.trim() == "0 kB"));
@@ -45,7 +45,7 @@ fn unchanged(smaps: impl BufRead) -> Vec<Range<usize>> {
 
 /// The range that a heading begins, if it is one of a file that cannot be written to; `None` for other lines.
 #[expect(clippy::option_option, reason = "whether it is a heading, and whether of interest")]
-fn heading(line: &str) -> Option<Option<Range<usize>>> {
+fn parse_heading(line: &str) -> Option<Option<Range<usize>>> {
     let mut words = line.split_ascii_whitespace();
     let (begin, end) = words.next()?.split_once('-')?;
     let number = |text| usize::from_str_radix(text, 16).ok();
@@ -68,6 +68,6 @@ mod tests {
                      7000-8000 rw-p 00000000 00:00 0 \nAnonymous:      0 kB\n\
                      8000-9000 r-xp 00000000 00:00 0      [vdso]\nAnonymous:      0 kB\n\
                      9000-a000 r-xp 00000000 fe:00 79     /usr/lib/libc.so.6\nRss: 4 kB\n";
-        assert_eq!(unchanged(smaps.as_bytes()), [0x1000..0x3000, 0x3000..0x4000]);
+        assert_eq!(clean_ranges(smaps.as_bytes()), [0x1000..0x3000, 0x3000..0x4000]);
     }
 }

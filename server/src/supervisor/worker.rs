@@ -27,20 +27,20 @@ use crate::flight_recorder::{PreviousRuns, RecordedNote};
 use crate::overload::ladder::ReplacementStatus;
 
 /// Beyond its drain, how long an orphan may take to leave.
-const ORPHAN: Duration = Duration::from_secs(2);
+const ORPHAN_TIME: Duration = Duration::from_secs(2);
 
 /// A process that a supervisor started.
 #[derive(Debug)]
 pub struct Worker {
     pub(crate) listeners: Vec<TcpListener>,
-    pub(crate) orders: Receiver<StopRequest>,
+    pub(crate) stop_requests: Receiver<StopRequest>,
     pub(crate) link: Arc<SupervisorLink>,
 }
 
 /// Shows that the runtime takes turns.
 pub(crate) async fn take_turns(link: Arc<SupervisorLink>, hang: Duration) {
     loop {
-        link.turn();
+        link.record_turn();
         tokio::time::sleep(hang / 10).await;
     }
 }
@@ -59,16 +59,16 @@ pub(crate) enum StopRequest {
 /// What the worker's other parts need of the line.
 #[derive(Debug)]
 pub(crate) struct SupervisorLink {
-    line: UnixStream,
-    /// The index of the [`ReplacementStatus`] in [`CHANCES`].
-    chance: AtomicU8,
+    socket: UnixStream,
+    /// The index of the [`ReplacementStatus`] in [`STATUSES`].
+    replacement_status: AtomicU8,
     turns: AtomicU64,
-    looks: AtomicU64,
+    samples: AtomicU64,
     resident: AtomicU64,
     previous: Arc<PreviousRuns>,
 }
 
-const CHANCES: [ReplacementStatus; 3] =
+const STATUSES: [ReplacementStatus; 3] =
     [ReplacementStatus::TooSoon, ReplacementStatus::InProgress, ReplacementStatus::Available];
 
 /// Times that the line's thread goes by.
@@ -77,14 +77,14 @@ pub(crate) struct WorkerTiming {
     /// Nothing moved for so long is a hang.
     pub(crate) hang: Duration,
     /// Longest time between two looks of the sampler.
-    pub(crate) look: Duration,
+    pub(crate) sample_interval: Duration,
     /// Time for what is in flight.
     pub(crate) drain: Duration,
 }
 
 impl Worker {
     /// The worker that this process is, if a supervisor has started it as one.
-    pub(crate) fn adopt(pace: WorkerTiming) -> io::Result<Option<Self>> {
+    pub(crate) fn adopt(timing: WorkerTiming) -> io::Result<Option<Self>> {
         if !is_worker()? {
             return Ok(None);
         }
@@ -98,53 +98,58 @@ impl Worker {
             listeners.extend(sockets.take_tcp_listener(index)?);
         }
         be_killed_first();
-        let (asking, orders) = channel(8);
+        let (stop_sender, stop_requests) = channel(8);
         let link = Arc::new(SupervisorLink {
-            line: socket.try_clone()?,
-            chance: AtomicU8::new(0),
+            socket: socket.try_clone()?,
+            replacement_status: AtomicU8::new(0),
             turns: AtomicU64::new(0),
-            looks: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
             resident: AtomicU64::new(0),
             previous: Arc::default(),
         });
-        let ear =
-            IpcReader { line: socket, link: Arc::clone(&link), pace, asking, lines: LineReader::default() };
-        std::thread::Builder::new().name("heapbeat-line".to_owned()).spawn(move || ear.listen())?;
-        Ok(Some(Worker { listeners, orders, link }))
+        let reader = IpcReader {
+            socket: socket,
+            link: Arc::clone(&link),
+            timing,
+            stop_sender,
+            lines: LineReader::default(),
+        };
+        std::thread::Builder::new().name("heapbeat-line".to_owned()).spawn(move || reader.run())?;
+        Ok(Some(Worker { listeners, stop_requests, link }))
     }
 }
 
 impl SupervisorLink {
     /// Whether a replacement is to be had.
     pub(crate) fn replacement(&self) -> ReplacementStatus {
-        CHANCES[usize::from(self.chance.load(Ordering::Relaxed)) % CHANCES.len()]
+        STATUSES[usize::from(self.replacement_status.load(Ordering::Relaxed)) % STATUSES.len()]
     }
 
     /// Asks for a fresh worker. Until there is an answer, it counts as on its way.
-    pub(crate) fn want(&self, why: &str) {
-        self.chance.store(1, Ordering::Relaxed);
-        self.say(&WorkerMessage::RecycleRequested { memory: self.resident(), reason: why.to_owned() });
+    pub(crate) fn request_replacement(&self, why: &str) {
+        self.replacement_status.store(1, Ordering::Relaxed);
+        self.send(&WorkerMessage::RecycleRequested { memory: self.resident(), reason: why.to_owned() });
     }
 
     /// The runtime has made a turn.
-    pub(crate) fn turn(&self) {
+    pub(crate) fn record_turn(&self) {
         self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The sampler has looked.
-    pub(crate) fn look(&self, resident: Bytes) {
+    pub(crate) fn record_sample(&self, resident: Bytes) {
         self.resident.store(resident.0, Ordering::Relaxed);
-        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.samples.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Requests can be taken.
-    pub(crate) fn ready(&self) {
-        self.say(&WorkerMessage::Ready { memory: self.resident() });
+    pub(crate) fn report_ready(&self) {
+        self.send(&WorkerMessage::Ready { memory: self.resident() });
     }
 
     /// The application is done and shall not be started anew.
-    pub(crate) fn done(&self) {
-        self.say(&WorkerMessage::ApplicationDone);
+    pub(crate) fn report_done(&self) {
+        self.send(&WorkerMessage::ApplicationDone);
     }
 
     /// The instances before this one.
@@ -157,71 +162,74 @@ impl SupervisorLink {
     }
 
     /// A supervisor that is gone is noticed by the line's thread.
-    fn say(&self, word: &WorkerMessage) {
-        let _ = (&self.line).write_all(word.to_line().as_bytes());
+    fn send(&self, message: &WorkerMessage) {
+        let _ = (&self.socket).write_all(message.to_line().as_bytes());
     }
 }
 
 /// The thread.
 struct IpcReader {
-    line: UnixStream,
+    socket: UnixStream,
     link: Arc<SupervisorLink>,
-    pace: WorkerTiming,
-    asking: Sender<StopRequest>,
+    timing: WorkerTiming,
+    stop_sender: Sender<StopRequest>,
     lines: LineReader,
 }
 
 impl IpcReader {
-    fn listen(mut self) {
-        let beat = (self.pace.hang / 5).clamp(Duration::from_millis(100), Duration::from_secs(1));
-        let mut seen = LivenessTracker::default();
+    fn run(mut self) {
+        let interval = (self.timing.hang / 5).clamp(Duration::from_millis(100), Duration::from_secs(1));
+        let mut tracker = LivenessTracker::default();
         loop {
-            let patience = Timespec::try_from(beat).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-            let _ = poll(&mut [PollFd::new(&self.line, PollFlags::IN)], Some(&patience));
-            let mut heard = Vec::new();
-            let there = self.lines.read(&mut self.line, |line| heard.extend(SupervisorMessage::parse(line)));
-            for command in heard {
-                self.obey(command);
+            let patience = Timespec::try_from(interval).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+            let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
+            let mut messages = Vec::new();
+            let connected =
+                self.lines.read(&mut self.socket, |socket| messages.extend(SupervisorMessage::parse(socket)));
+            for command in messages {
+                self.handle_message(command);
             }
-            if !there {
+            if !connected {
                 return self.leave_orphaned();
             }
-            let turns = seen.turns(&self.link, self.pace, Instant::now());
-            self.link.say(&WorkerMessage::Heartbeat { turns, memory: self.link.resident() });
+            let turns = tracker.turns(&self.link, self.timing, Instant::now());
+            self.link.send(&WorkerMessage::Heartbeat { turns, memory: self.link.resident() });
         }
     }
 
-    fn obey(&self, command: SupervisorMessage) {
+    fn handle_message(&self, command: SupervisorMessage) {
         match command {
             SupervisorMessage::Command(Command::Stop(signal, count)) => {
-                self.ask(StopRequest::Stop(signal, count));
+                self.forward_stop(StopRequest::Stop(signal, count));
             }
-            SupervisorMessage::Command(Command::HandOver(within)) => self.ask(StopRequest::HandOver(within)),
-            SupervisorMessage::Command(Command::Replacement(chance)) => {
-                let place = match chance {
+            SupervisorMessage::Command(Command::HandOver(within)) => {
+                self.forward_stop(StopRequest::HandOver(within))
+            }
+            SupervisorMessage::Command(Command::Replacement(replacement_status)) => {
+                let index = match replacement_status {
                     ReplacementStatus::TooSoon => 0,
                     ReplacementStatus::InProgress => 1,
                     ReplacementStatus::Available => 2,
                 };
-                self.link.chance.store(place, Ordering::Relaxed);
+                self.link.replacement_status.store(index, Ordering::Relaxed);
             }
-            SupervisorMessage::Command(Command::Report) => flight_recorder::record_hang(&threads()),
+            SupervisorMessage::Command(Command::Report) => flight_recorder::record_hang(&describe_threads()),
             SupervisorMessage::PreviousExit(exit) => self.link.previous.set_exit(*exit),
             SupervisorMessage::Samples(samples) => self.link.previous.add_samples(samples),
         }
     }
 
     /// A full queue means that the same was asked for many times.
-    fn ask(&self, asking: StopRequest) {
-        let _ = self.asking.try_send(asking);
+    fn forward_stop(&self, stop_sender: StopRequest) {
+        let _ = self.stop_sender.try_send(stop_sender);
     }
 
     /// The supervisor is gone, and nobody can restart, stop or watch this process any more.
     fn leave_orphaned(&self) {
         tracing::error!("the supervisor is gone: finishing requests in flight, then exiting");
-        self.ask(StopRequest::Orphaned);
+        self.forward_stop(StopRequest::Orphaned);
         #[expect(clippy::disallowed_methods, reason = "a thread that has nothing else to do")]
-        std::thread::sleep(self.pace.drain + ORPHAN);
+        std::thread::sleep(self.timing.drain + ORPHAN_TIME);
         std::process::exit(1);
     }
 }
@@ -230,18 +238,20 @@ impl IpcReader {
 #[derive(Debug, Default)]
 struct LivenessTracker {
     turns: u64,
-    looks: u64,
-    looked: Option<Instant>,
+    samples: u64,
+    sampled_at: Option<Instant>,
 }
 
 impl LivenessTracker {
     /// The runtime's turns, unless the sampler does not look any more.
-    fn turns(&mut self, link: &SupervisorLink, pace: WorkerTiming, now: Instant) -> u64 {
-        let looks = link.looks.load(Ordering::Relaxed);
-        if looks != self.looks || self.looked.is_none() {
-            (self.looks, self.looked) = (looks, Some(now));
+    fn turns(&mut self, link: &SupervisorLink, timing: WorkerTiming, now: Instant) -> u64 {
+        let samples = link.samples.load(Ordering::Relaxed);
+        if samples != self.samples || self.sampled_at.is_none() {
+            (self.samples, self.sampled_at) = (samples, Some(now));
         }
-        let late = self.looked.is_some_and(|at| now.duration_since(at) > pace.look + pace.hang / 2);
+        let late = self
+            .sampled_at
+            .is_some_and(|at| now.duration_since(at) > timing.sample_interval + timing.hang / 2);
         if !late {
             self.turns = link.turns.load(Ordering::Relaxed);
         }
@@ -252,11 +262,11 @@ impl LivenessTracker {
 /// Whether this process was started as a worker, rather than by a worker's application. Standard input tells, as a worker
 /// gives its own to nobody; an error, when the supervisor is gone before the worker has begun.
 fn is_worker() -> io::Result<bool> {
-    let Ok(told) = std::env::var(WORKER) else { return Ok(false) };
+    let Ok(value) = std::env::var(WORKER) else { return Ok(false) };
     if FileType::from_raw_mode(rustix::fs::fstat(io::stdin())?.st_mode) != FileType::Socket {
         return Ok(false);
     }
-    let supervisor = told.split_once(' ').and_then(|(_, pid)| pid.parse::<u32>().ok());
+    let supervisor = value.split_once(' ').and_then(|(_, pid)| pid.parse::<u32>().ok());
     if supervisor.is_some_and(|pid| pid == std::os::unix::process::parent_id()) {
         return Ok(true);
     }
@@ -275,7 +285,7 @@ pub(super) fn be_killed_first() {
 }
 
 /// What every thread of this process is doing, as far as the kernel tells.
-fn threads() -> RecordedNote {
+fn describe_threads() -> RecordedNote {
     let mut lines = Vec::new();
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     for task in tasks.take(128) {

@@ -1,8 +1,7 @@
-//! What happened lately, in order: the events of the report.
+//! The latest events, for the report.
 //!
-//! Written from anywhere (the sampler, a handler that panicked, the end), read by the report. A bounded list: the oldest
-//! event makes room, and a storm of panics takes the place of other panics only, so that it cannot push out how the
-//! ladder was climbed.
+//! Any thread records events; the report reads them. The list is bounded: a new event displaces the oldest one. A storm of panics
+//! displaces panics only, so that the changes of pressure remain.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,7 @@ use heapbeat_shared::UnixMillis;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::MAX_EVENTS;
 
-/// Most panics among the events.
+/// Maximum number of panics among the events.
 const MAX_PANICS: usize = 16;
 
 /// The last [`MAX_EVENTS`] events.
@@ -21,8 +20,8 @@ pub(crate) struct EventLog {
 }
 
 impl EventLog {
-    /// Notes that `kind` happened `at` this instant.
-    pub(crate) fn note(&self, at: UnixMillis, kind: EventKind) {
+    /// Records an event.
+    pub(crate) fn record(&self, at: UnixMillis, kind: EventKind) {
         let mut events = self.events();
         let panic = matches!(kind, EventKind::Panic { .. });
         let panics = || events.iter().filter(|event| matches!(event.kind, EventKind::Panic { .. })).count();
@@ -38,8 +37,8 @@ impl EventLog {
         events.push_back(Event { at, kind });
     }
 
-    /// All of them, oldest first.
-    pub(crate) fn latest(&self) -> Vec<Event> {
+    /// Returns the events, oldest first.
+    pub(crate) fn latest_events(&self) -> Vec<Event> {
         self.events().iter().cloned().collect()
     }
 
@@ -57,24 +56,24 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_makes_room() {
-        let journal = EventLog::default();
+    fn a_new_event_displaces_the_oldest() {
+        let event_log = EventLog::default();
         for at in 0..100 {
-            journal.note(UnixMillis(at), EventKind::Leave);
+            event_log.record(UnixMillis(at), EventKind::Leave);
         }
-        let told: Vec<i64> = journal.latest().iter().map(|event| event.at.0).collect();
-        assert_eq!(told, (36..100).collect::<Vec<_>>());
+        let report: Vec<i64> = event_log.latest_events().iter().map(|event| event.at.0).collect();
+        assert_eq!(report, (36..100).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_storm_of_panics_pushes_out_only_panics() {
-        let journal = EventLog::default();
-        journal.note(UnixMillis(0), EventKind::Started);
+    fn a_storm_of_panics_displaces_only_panics() {
+        let event_log = EventLog::default();
+        event_log.record(UnixMillis(0), EventKind::Started);
         for number in 0..1000 {
-            journal.note(UnixMillis(1), panic(number));
+            event_log.record(UnixMillis(1), panic(number));
         }
-        journal.note(UnixMillis(2), EventKind::Leave);
-        let kinds: Vec<EventKind> = journal.latest().into_iter().map(|event| event.kind).collect();
+        event_log.record(UnixMillis(2), EventKind::Leave);
+        let kinds: Vec<EventKind> = event_log.latest_events().into_iter().map(|event| event.kind).collect();
         let expected =
             std::iter::once(EventKind::Started).chain((984..1000).map(panic)).chain([EventKind::Leave]);
         assert_eq!(kinds, expected.collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! What is said with an alert: whether it leaks, when the limit is reached, and who grows.
+//! The evidence of an alert: whether memory leaks, when it reaches the limit, and which routes grow.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,48 +9,44 @@ use heapbeat_shared::report::{RouteReport, top_route};
 use super::Telemetry;
 use crate::sampling::Reading;
 
-/// Most routes that an alert names.
-const NAMED: usize = 3;
+/// Maximum number of routes that an alert names.
+const MAX_NAMED_ROUTES: usize = 3;
 
-/// Everything that explains a reading.
+/// The evidence for a reading.
 #[derive(Clone, Debug)]
 pub(crate) struct AlertEvidence {
     pub(crate) forecast: Assessment,
-    /// When the limit is reached at the pace of the last seconds, if that is soon.
-    pub(crate) soon: Option<Duration>,
+    /// Time until the limit is reached at the current growth, if that is soon.
+    pub(crate) reaches_limit_in: Option<Duration>,
     /// Fastest growing first.
     routes: Vec<RouteReport>,
 }
 
 impl Telemetry {
-    /// Puts it together; takes a millisecond or so.
-    pub(crate) fn evidence(&self, reading: &Reading, soon: Option<Duration>) -> AlertEvidence {
-        AlertEvidence { forecast: self.forecast(reading), soon, routes: self.routes() }
+    /// Collects the evidence, which takes about a millisecond.
+    pub(crate) fn evidence(&self, reading: &Reading, reaches_limit_in: Option<Duration>) -> AlertEvidence {
+        AlertEvidence { forecast: self.forecast(reading), reaches_limit_in, routes: self.routes() }
     }
 }
 
 impl AlertEvidence {
-    /// Those that grow beyond their error: `POST /upload +48.0 MB/min`.
+    /// Describes the routes whose growth exceeds their error, as in `POST /upload +48.0 MB/min`.
     pub(crate) fn growing(&self) -> Vec<String> {
         let sure = self.routes.iter().filter_map(|route| {
             let growth = route.growth_per_minute?;
             (growth > 2.0 * route.growth_error?)
                 .then(|| format!("{} +{:.1} MB/min", route.route, growth / 1_048_576.0))
         });
-        sure.take(NAMED).collect()
+        sure.take(MAX_NAMED_ROUTES).collect()
     }
 }
 
 impl fmt::Display for AlertEvidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.soon {
-            Some(soon) => {
-                let (seconds, limit) = (soon.as_secs_f64(), self.forecast.limit);
-                write!(
-                    f,
-                    "at the pace of the last seconds it reaches {limit} in {seconds:.0} s. {}",
-                    self.forecast
-                )?;
+        match self.reaches_limit_in {
+            Some(reaches_limit_in) => {
+                let (seconds, limit) = (reaches_limit_in.as_secs_f64(), self.forecast.limit);
+                write!(f, "at the current growth it reaches {limit} in {seconds:.0} s. {}", self.forecast)?;
             }
             None => write!(f, "{}", self.forecast)?,
         }
@@ -80,10 +76,10 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_says_when_and_who() {
-        let evidence = |soon, routes| AlertEvidence {
+    fn an_alert_names_the_time_to_the_limit_and_the_growing_routes() {
+        let evidence = |reaches_limit_in, routes| AlertEvidence {
             forecast: Forecaster::new().assess(Bytes::from_mb(200)),
-            soon,
+            reaches_limit_in,
             routes,
         };
         let unknown = "No verdict on memory: not enough was seen yet.";
@@ -95,7 +91,7 @@ mod tests {
                     vec![route("POST /upload", 1200.0), route("GET /", 1.0)],
                 ),
                 format!(
-                    "at the pace of the last seconds it reaches 200.0 MB in 6 s. {unknown} POST /upload keeps 2.0 MB a \
+                    "at the current growth it reaches 200.0 MB in 6 s. {unknown} POST /upload keeps 2.0 MB a \
                      request; 100 % of the growth."
                 ),
             ),
@@ -104,8 +100,8 @@ mod tests {
                 format!("{unknown} Growing: a +9.0 MB/min, b +9.0 MB/min, c +9.0 MB/min."),
             ),
         ];
-        for (evidence, told) in cases {
-            assert_eq!(evidence.to_string(), told);
+        for (evidence, report) in cases {
+            assert_eq!(evidence.to_string(), report);
         }
     }
 }

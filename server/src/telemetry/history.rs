@@ -1,7 +1,7 @@
-//! The last hour of samples, one a second, so that a ping that was missed loses nothing.
+//! The samples of the last hour, one a second, so that a missed probe of the edge loses none.
 //!
-//! The ring is allocated once and never grows. Near the limit memory is read up to twenty times a second; a second
-//! still takes one place, that of its highest reading, so that an hour stays an hour when it matters most.
+//! The ring is allocated once and never grows. Near the limit memory is read up to twenty times a second; each second still takes one
+//! place, with its highest reading, so that the ring always holds an hour.
 
 use heapbeat_shared::report::Block;
 use heapbeat_shared::series;
@@ -10,12 +10,12 @@ use heapbeat_shared::{Cursor, InstanceId, Sample};
 
 pub use crate::flight_recorder::SampleSlot;
 
-/// Samples that are kept: 68 minutes at one a second.
+/// Number of samples in the ring: 68 minutes at one a second.
 pub const CAPACITY: usize = 4096;
 
 const _: () = assert!(CAPACITY <= MAX_SAMPLES, "the whole ring has to fit one block");
 
-/// Width of a place in the ring, in milliseconds.
+/// Time that one place in the ring covers, in milliseconds.
 const PLACE_MILLIS: i64 = 1000;
 
 /// A ring of the last [`CAPACITY`] samples of one instance, numbered from 0.
@@ -23,25 +23,25 @@ const PLACE_MILLIS: i64 = 1000;
 pub struct History {
     instance: InstanceId,
     ring: Vec<Sample>,
-    /// Sequence number of the next sample to be kept.
+    /// Sequence number of the next sample.
     next: u64,
-    /// The highest reading of the second that is not over yet.
+    /// The highest reading of the current second.
     pending: Option<Sample>,
 }
 
-/// What somebody who holds a cursor has not seen yet: a copy, so that nobody waits while it is encoded.
+/// The samples after a cursor. It is a copy, so that the ring is not locked while it is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadSamples {
     /// The samples, oldest first.
     pub samples: Vec<Sample>,
     /// Sequence number of the first sample, or of the next one when there is none.
     pub first: u64,
-    /// How many samples were pushed out of the ring before they were asked for.
+    /// Number of samples after the cursor that the ring no longer holds.
     pub lost: u64,
 }
 
 impl UnreadSamples {
-    /// As the report carries it.
+    /// Encodes the samples for the report.
     pub fn block(&self) -> Block {
         Block {
             first: self.first,
@@ -53,17 +53,17 @@ impl UnreadSamples {
 }
 
 impl History {
-    /// An empty ring; takes its memory at once.
+    /// Creates an empty ring, and allocates all of its memory.
     pub fn new(instance: InstanceId) -> Self {
         History { instance, ring: Vec::with_capacity(CAPACITY), next: 0, pending: None }
     }
 
-    /// Bytes that the ring holds, from the first sample to the last day.
+    /// Returns the size of the ring in bytes, which is constant.
     pub const fn bytes() -> usize {
         CAPACITY * size_of::<Sample>()
     }
 
-    /// Takes a reading and says where it went. The second that it begins closes the one before.
+    /// Records a reading and returns its slot. The first reading of a second closes the previous second.
     pub fn record(&mut self, sample: Sample) -> SampleSlot {
         let place = |s: &Sample| s.at.0.div_euclid(PLACE_MILLIS);
         match &mut self.pending {
@@ -83,8 +83,8 @@ impl History {
         }
     }
 
-    /// Everything after `cursor`; from the beginning of the ring when there is none, or when it is of another
-    /// instance. A cursor ahead of this ring (a forged one) is answered with nothing new.
+    /// Returns the samples after `cursor`, or all samples if there is no cursor or it belongs to another instance. A cursor ahead of the
+    /// ring, which is forged, gets no samples.
     pub fn after(&self, cursor: Option<Cursor>) -> UnreadSamples {
         let oldest = self.next - self.ring.len() as u64;
         let wanted = match cursor {
@@ -98,7 +98,7 @@ impl History {
         UnreadSamples { samples, first, lost: first - wanted }
     }
 
-    /// The samples of the ring, oldest first.
+    /// Iterates over the samples, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Sample> {
         (self.next - self.ring.len() as u64..self.next).map(|sequence| &self.ring[place(sequence)])
     }
@@ -112,7 +112,7 @@ impl History {
     }
 }
 
-/// Where in the ring a sample stands.
+/// Returns the index of a sample in the ring.
 fn place(sequence: u64) -> usize {
     usize::try_from(sequence % CAPACITY as u64).expect("a remainder is smaller than its divisor")
 }
@@ -126,13 +126,13 @@ mod tests {
 
     const INSTANCE: InstanceId = InstanceId(7);
 
-    /// A reading of `pages` at `millis`.
+    /// Creates a reading of `pages` at `millis`.
     fn reading(millis: i64, pages: u64) -> Sample {
         let figure = Bytes(pages * series::PAGE);
         Sample { at: UnixMillis(millis), rss: figure, working_set: figure, ..Sample::default() }
     }
 
-    /// A ring with `seconds` closed seconds; second `n` holds `n` pages.
+    /// Creates a ring with `seconds` closed seconds; second `n` holds `n` pages.
     fn after_seconds(seconds: u64) -> History {
         let mut history = History::new(INSTANCE);
         for second in 0..=seconds {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_gets_what_came_after_it() {
+    fn a_cursor_gets_the_samples_after_it() {
         let history = after_seconds(5);
         let cases = [
             ("no cursor", None, (0, vec![0, 1, 2, 3, 4], 0)),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_pushed_out_is_counted() {
+    fn samples_that_left_the_ring_are_counted_as_lost() {
         let capacity = CAPACITY as u64;
         let history = after_seconds(capacity + 100);
         let (first, pages, lost) = seen(&history, Some(at(49)));
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_second_keeps_its_highest_reading() {
         let mut history = History::new(INSTANCE);
-        // At this millisecond so many pages: which second that is, and whether it is the one to keep.
+        // Millisecond and pages; the second it belongs to, and whether it is the sample to keep.
         let looks = [
             (0, 5, (0, true)),
             (50, 9, (0, true)),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_loses_nothing_and_is_told_as_it_was() {
+    fn a_clock_that_jumps_loses_no_sample_and_keeps_its_times() {
         const YEAR: i64 = 365 * 86_400_000;
         let mut history = History::new(INSTANCE);
         // Back by an hour, ahead by a year, back again, before 1970, and as late as there is.
@@ -232,9 +232,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever comes back with the last cursor, however late, sees every sample once or is told how many are gone.
+        /// A reader that returns with its last cursor, however late, gets each sample once or the number of lost ones.
         #[test]
-        fn nothing_is_lost_unsaid(pauses in prop::collection::vec(0u64..6000, 1..8)) {
+        fn every_sample_is_returned_once_or_counted_as_lost(pauses in prop::collection::vec(0u64..6000, 1..8)) {
             let mut history = History::new(INSTANCE);
             let (mut held, mut second, mut got, mut lost) = (None, 0i64, 0, 0);
             for pause in pauses {

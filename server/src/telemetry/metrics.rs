@@ -1,42 +1,36 @@
-//! The figures of `/metrics`, put together from copies of what the sampler keeps.
+//! Collects the figures of `/metrics` from copies of the telemetry.
 
 use heapbeat_shared::openmetrics::Format;
 
-use super::{Telemetry, locked};
+use super::{Telemetry, lock};
 use crate::edge_watch::EdgeLiveness;
 use crate::state::State;
-use crate::telemetry::metrics_page::{MetricsSnapshot, text};
+use crate::telemetry::metrics_page::{MetricsSnapshot, render};
 
 impl Telemetry {
-    /// All metrics at this moment; `refused` is what the gate has counted. Takes milliseconds.
-    pub(crate) fn metrics(
-        &self,
-        state: &State,
-        refused: u64,
-        watching: &EdgeLiveness,
-        format: Format,
-    ) -> String {
-        let (standing, purges) = {
-            let kept = locked(&self.kept);
-            (kept.standing, kept.purges)
+    /// Renders all metrics; `refused` is the number of shed requests. This takes milliseconds.
+    pub(crate) fn metrics(&self, state: &State, refused: u64, edge: &EdgeLiveness, format: Format) -> String {
+        let (pressure_state, purges) = {
+            let kept = lock(&self.kept);
+            (kept.pressure_state, kept.purges)
         };
         let (reading, now) = (*state.reading(), self.clock.now());
-        let routes = locked(&self.routes).observer.snapshot(now.age);
-        text(
+        let routes = lock(&self.routes).observer.snapshot(now.age);
+        render(
             format,
             &MetricsSnapshot {
                 version: &self.instance.version,
                 started: self.instance.started,
                 now: now.wall,
                 reading: &reading,
-                pressure: standing.level,
-                shed: standing.shed,
+                pressure: pressure_state.level,
+                shed: pressure_state.shed,
                 refused,
                 purges,
                 forecast: &self.forecast(&reading),
                 routes: &routes,
                 dependencies: &state.dependencies().statuses(),
-                visits: watching.visits(now),
+                visits: edge.visits(now),
             },
         )
     }

@@ -1,9 +1,9 @@
-//! `GET /metrics`: all figures of one instant, under the names that monitoring knows them by.
+//! `GET /metrics`: all figures of one instant as text.
 //!
-//! `process_*` are Prometheus's own names for what every process has; `jemalloc_*` the allocator's statistics;
-//! `heapbeat_*` what only the guard knows. What this machine does not tell is left out, never 0. Pure: figures in, text
-//! out. The only labels that the application has a say in are its route patterns (at most 512) and the names of its
-//! dependencies (at most 16). `docs/metrics.md` explains each.
+//! `process_*` are Prometheus's standard names for figures of a process, `jemalloc_*` are the allocator's statistics, `heapbeat_*` are
+//! figures of the guard. A figure that this machine does not provide is left out, and never 0. Pure: figures in, text out. The only
+//! labels that the application determines are its route patterns (at most 512) and the names of its dependencies (at most 16).
+//! `docs/metrics.md` explains each metric.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::dependency::DependencyStatus;
 use crate::edge_watch::EdgeVisits;
 use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, Reading};
 
-/// Everything that is told.
+/// The figures of one instant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MetricsSnapshot<'a> {
     pub(crate) version: &'a str,
@@ -24,7 +24,7 @@ pub(crate) struct MetricsSnapshot<'a> {
     pub(crate) now: UnixMillis,
     pub(crate) reading: &'a Reading,
     pub(crate) pressure: Pressure,
-    /// Share of new requests that is refused, in thousandths.
+    /// Share of new requests that is shed, in thousandths.
     pub(crate) shed: u16,
     pub(crate) refused: u64,
     pub(crate) purges: PurgeTotals,
@@ -34,7 +34,7 @@ pub(crate) struct MetricsSnapshot<'a> {
     pub(crate) visits: EdgeVisits,
 }
 
-/// What purges got since the start.
+/// Totals of all purges since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PurgeTotals {
     pub(crate) count: u64,
@@ -43,7 +43,7 @@ pub(crate) struct PurgeTotals {
 }
 
 impl PurgeTotals {
-    /// One more.
+    /// Adds a purge.
     pub(crate) fn add(&mut self, back: Bytes, took: Duration) {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(back.0);
@@ -51,10 +51,10 @@ impl PurgeTotals {
     }
 }
 
-/// All of it as text.
-pub(crate) fn text(format: Format, figures: &MetricsSnapshot) -> String {
+/// Renders the figures as text.
+pub(crate) fn render(format: Format, figures: &MetricsSnapshot) -> String {
     let mut to = Exposition::new(format);
-    about(&mut to, figures);
+    write_build_info(&mut to, figures);
     if let Some(memory) = &figures.reading.process {
         process(&mut to, memory);
     }
@@ -76,10 +76,10 @@ fn gauge(to: &mut Exposition, name: &str, help: &str, bytes: Bytes) {
     to.family(name, MetricKind::Gauge, help).sample(&[], bytes.0);
 }
 
-fn about(to: &mut Exposition, figures: &MetricsSnapshot) {
+fn write_build_info(to: &mut Exposition, figures: &MetricsSnapshot) {
     let reading = figures.reading;
     let labels = [("version", figures.version), ("heapbeat", env!("CARGO_PKG_VERSION"))];
-    to.family("heapbeat_build", MetricKind::Info, "What runs, and which heapbeat is in it.")
+    to.family("heapbeat_build", MetricKind::Info, "Versions of the application and of heapbeat.")
         .sample(&labels, 1);
     to.family(
         "process_start_time_seconds",
@@ -93,7 +93,7 @@ fn about(to: &mut Exposition, figures: &MetricsSnapshot) {
     to.family(
         "heapbeat_sample_age_seconds",
         MetricKind::Gauge,
-        "Age of the figures of memory; large when the sampler is stuck.",
+        "Age of the memory figures; large if the sampler is stuck.",
     )
     .sample(&[], seconds(UnixMillis(age)));
     to.family("process_cpu_seconds", MetricKind::Counter, "CPU time, user and system.")
@@ -122,9 +122,9 @@ fn process(to: &mut Exposition, memory: &ProcessMemory) {
 
 fn heap(to: &mut Exposition, memory: &HeapMemory) {
     let all = [
-        ("jemalloc_allocated_bytes", "What the application holds.", memory.allocated),
-        ("jemalloc_active_bytes", "Pages that have something allocated in them.", memory.active),
-        ("jemalloc_resident_bytes", "Pages that jemalloc keeps in memory.", memory.resident),
+        ("jemalloc_allocated_bytes", "Bytes that the application holds.", memory.allocated),
+        ("jemalloc_active_bytes", "Bytes in pages with at least one allocation.", memory.active),
+        ("jemalloc_resident_bytes", "Bytes in pages that jemalloc keeps in memory.", memory.resident),
         ("jemalloc_mapped_bytes", "Address space in use.", memory.mapped),
         ("jemalloc_retained_bytes", "Address space kept without memory behind it.", memory.retained),
         ("jemalloc_metadata_bytes", "jemalloc's own bookkeeping.", memory.metadata),
@@ -138,13 +138,13 @@ fn cgroup(to: &mut Exposition, memory: &CgroupMemory) {
     gauge(
         to,
         "heapbeat_cgroup_memory_usage_bytes",
-        "Charged to the control group that is limited.",
+        "Memory charged to the control group with the limit.",
         memory.usage,
     );
     gauge(
         to,
         "heapbeat_cgroup_memory_working_set_bytes",
-        "Of that, what the kernel cannot drop easily.",
+        "Part of the charged memory that the kernel cannot drop easily.",
         memory.working_set(),
     );
     if let Some(limit) = memory.limit {
@@ -154,7 +154,7 @@ fn cgroup(to: &mut Exposition, memory: &CgroupMemory) {
     let mut family = to.family(
         "heapbeat_cgroup_memory_events",
         MetricKind::Counter,
-        "What happened for want of memory, as the kernel counts it.",
+        "Memory events of the control group, as the kernel counts them.",
     );
     for (event, count) in
         [("high", events.high), ("max", events.max), ("oom", events.oom), ("oom_kill", events.oom_kill)]
@@ -165,32 +165,32 @@ fn cgroup(to: &mut Exposition, memory: &CgroupMemory) {
 
 fn guard(to: &mut Exposition, figures: &MetricsSnapshot) {
     let (reading, purges) = (figures.reading, figures.purges);
-    to.family("heapbeat_memory_limit_bytes", MetricKind::Gauge, "The limit in force, and who set it.")
+    to.family("heapbeat_memory_limit_bytes", MetricKind::Gauge, "The memory limit, and its origin.")
         .sample(&[("origin", reading.limit.origin.as_str())], reading.limit.bytes.0);
     gauge(
         to,
         "heapbeat_memory_working_set_bytes",
-        "What is judged against the limit.",
+        "Memory that is compared with the limit.",
         reading.working_set(),
     );
-    to.family("heapbeat_pressure", MetricKind::StateSet, "Where memory stands on the ladder.")
+    to.family("heapbeat_pressure", MetricKind::StateSet, "Level of memory pressure.")
         .states(Pressure::ALL.map(|rung| (rung.as_str(), rung == figures.pressure)));
-    to.family("heapbeat_shed_ratio", MetricKind::Gauge, "Share of new requests that is refused at present.")
+    to.family("heapbeat_shed_ratio", MetricKind::Gauge, "Share of new requests that is shed now.")
         .sample(&[], f64::from(figures.shed) / 1000.0);
-    to.family("heapbeat_shed_requests", MetricKind::Counter, "Requests refused for want of memory.")
+    to.family("heapbeat_shed_requests", MetricKind::Counter, "Requests shed because of memory pressure.")
         .sample(&[], figures.refused);
     to.family(
         "heapbeat_purges",
         MetricKind::Counter,
-        "Times that caches were shrunk and the allocator gave back.",
+        "Purges: caches were shrunk and the allocator returned memory.",
     )
     .sample(&[], purges.count);
-    to.family("heapbeat_purged_bytes", MetricKind::Counter, "What the working set fell by in them.")
+    to.family("heapbeat_purged_bytes", MetricKind::Counter, "Bytes by which purges reduced the working set.")
         .sample(&[], purges.bytes);
-    to.family("heapbeat_purge_seconds", MetricKind::Counter, "Time spent in them, on a thread of their own.")
+    to.family("heapbeat_purge_seconds", MetricKind::Counter, "Time spent in purges, on a separate thread.")
         .sample(&[], purges.micros as f64 / 1e6);
     if let Some(late) = reading.runtime_late {
-        let help = "How late a task of the async runtime ran, at worst within the last minute.";
+        let help = "Worst lateness of a task of the async runtime within the last minute.";
         to.family("heapbeat_runtime_late_seconds", MetricKind::Gauge, help).sample(&[], late.as_secs_f64());
     }
 }
@@ -202,7 +202,7 @@ fn forecast(to: &mut Exposition, assessment: &Assessment) {
         to.family(
             "heapbeat_forecast_growth_bytes_per_second",
             MetricKind::Gauge,
-            "How fast memory grows, with its 95 % interval.",
+            "Growth of memory, with its 95 % interval.",
         )
         .sample(&[("bound", "low")], slope.low.0)
         .sample(&[("bound", "expected")], slope.expected.0)
@@ -212,7 +212,7 @@ fn forecast(to: &mut Exposition, assessment: &Assessment) {
         to.family(
             "heapbeat_forecast_time_to_limit_seconds",
             MetricKind::Gauge,
-            "When the limit is reached, from now, with its interval.",
+            "Time until memory reaches the limit, with its interval.",
         )
         .sample(&[("bound", "earliest")], time.earliest.as_secs_f64())
         .sample(&[("bound", "expected")], time.expected.as_secs_f64())
@@ -221,7 +221,7 @@ fn forecast(to: &mut Exposition, assessment: &Assessment) {
 }
 
 fn routes(to: &mut Exposition, snapshot: &Snapshot) {
-    // The list is sorted by growth; samples stay in one place from one scrape to the next.
+    // The list is sorted by growth; metrics are sorted by label, so that their order is stable between scrapes.
     let mut routes: Vec<_> = snapshot.routes.iter().collect();
     routes.sort_unstable_by_key(|route| route.route);
     let mut family =
@@ -240,54 +240,60 @@ fn routes(to: &mut Exposition, snapshot: &Snapshot) {
     family(
         "heapbeat_route_allocated_bytes",
         MetricKind::Counter,
-        "What requests allocated, kept or not.",
+        "Bytes that requests allocated, freed or not.",
         &|r| r.churn_bytes,
     );
-    family("heapbeat_route_live_bytes", MetricKind::Gauge, "What the route holds now: an estimate.", &|r| {
-        r.live_bytes
-    });
-    family("heapbeat_route_live_error_bytes", MetricKind::Gauge, "One standard error of that.", &|r| {
-        r.live_error
-    });
+    family(
+        "heapbeat_route_live_bytes",
+        MetricKind::Gauge,
+        "Bytes that the route holds now; an estimate.",
+        &|r| r.live_bytes,
+    );
+    family(
+        "heapbeat_route_live_error_bytes",
+        MetricKind::Gauge,
+        "One standard error of heapbeat_route_live_bytes.",
+        &|r| r.live_error,
+    );
     family(
         "heapbeat_route_over_budget_requests",
         MetricKind::Counter,
-        "Requests ended or refused for their budget.",
+        "Requests ended or refused because of their budget.",
         &|r| r.over_budget,
     );
     to.family(
         "heapbeat_samples_dropped",
         MetricKind::Counter,
-        "Samples of allocations that found no room; live bytes are too low by them.",
+        "Samples of allocations that the table had no slot for; live bytes are too low by them.",
     )
     .sample(&[], snapshot.sampling.dropped);
 }
 
-fn dependencies(to: &mut Exposition, findings: &[DependencyStatus]) {
-    if findings.is_empty() {
+fn dependencies(to: &mut Exposition, statuses: &[DependencyStatus]) {
+    if statuses.is_empty() {
         return;
     }
     let mut up = to.family(
         "heapbeat_dependency_up",
         MetricKind::Gauge,
-        "Whether the dependency could be worked with when it was last checked.",
+        "Whether the last check of the dependency passed.",
     );
-    for finding in findings {
-        up.sample(&[("dependency", &finding.name)], u64::from(finding.ok));
+    for status in statuses {
+        up.sample(&[("dependency", &status.name)], u64::from(status.ok));
     }
     let mut took =
-        to.family("heapbeat_dependency_check_seconds", MetricKind::Gauge, "How long that check took.");
-    for finding in findings {
-        took.sample(&[("dependency", &finding.name)], finding.took_ms as f64 / 1e3);
+        to.family("heapbeat_dependency_check_seconds", MetricKind::Gauge, "Duration of the last check.");
+    for status in statuses {
+        took.sample(&[("dependency", &status.name)], status.took_ms as f64 / 1e3);
     }
     let mut figures = to.family(
         "heapbeat_dependency_figure",
         MetricKind::Gauge,
-        "What the check told beside that, such as the size of a pool.",
+        "Details of the last check, such as the size of a pool.",
     );
-    for finding in findings {
-        for (name, value) in finding.figures.iter() {
-            figures.sample(&[("dependency", &finding.name), ("figure", name)], value);
+    for status in statuses {
+        for (name, value) in status.figures.iter() {
+            figures.sample(&[("dependency", &status.name), ("figure", name)], value);
         }
     }
 }
@@ -303,18 +309,14 @@ fn visits(to: &mut Exposition, visits: EdgeVisits) {
         to.family(
             "heapbeat_watcher_silent",
             MetricKind::Gauge,
-            "Whether the edge should have asked again by now.",
+            "Whether the next request of the edge is overdue.",
         )
         .sample(&[], u64::from(visits.silent));
     }
     if let Some((delivered, lost)) = visits.alerts {
-        to.family(
-            "heapbeat_alerts",
-            MetricKind::Counter,
-            "Alerts of this process's own, by what became of them.",
-        )
-        .sample(&[("outcome", "delivered")], delivered)
-        .sample(&[("outcome", "lost")], lost);
+        to.family("heapbeat_alerts", MetricKind::Counter, "Alerts of this process, by result.")
+            .sample(&[("outcome", "delivered")], delivered)
+            .sample(&[("outcome", "lost")], lost);
     }
 }
 

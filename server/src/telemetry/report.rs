@@ -1,22 +1,21 @@
-//! The report, put together from copies of what the sampler keeps.
+//! Builds the report from copies of the telemetry.
 
 use heapbeat_forecast::Assessment;
 use heapbeat_shared::event::cut;
 use heapbeat_shared::report::{Limit, MAX_ROUTES, Report, RouteReport, System};
 use heapbeat_shared::{Bytes, Cursor};
 
-use super::{Telemetry, locked};
+use super::{Telemetry, lock};
 use crate::attribution::RouteMemory;
 use crate::sampling::{CgroupVersion, Reading};
 use crate::state::State;
 
 impl Telemetry {
-    /// Everything there is to say now to somebody who has read as far as `after`. Takes milliseconds, and some 400 kB
-    /// meanwhile.
+    /// Builds the report with the samples after a cursor. This takes milliseconds, and some 400 kB meanwhile.
     pub(crate) fn report(&self, state: &State, after: Option<Cursor>) -> Report {
-        let (standing, tail) = {
-            let kept = locked(&self.kept);
-            (kept.standing, kept.history.after(after))
+        let (pressure_state, tail) = {
+            let kept = lock(&self.kept);
+            (kept.pressure_state, kept.history.after(after))
         };
         let reading = *state.reading();
         let latest = reading.sample();
@@ -30,10 +29,10 @@ impl Telemetry {
             started: self.instance.started,
             now: now.wall,
             limit: Limit { bytes: reading.limit.bytes, origin: reading.limit.origin.to_string() },
-            pressure: standing,
+            pressure: pressure_state,
             latest,
             system: system(&reading),
-            events: self.journal.latest(),
+            events: self.event_log.latest_events(),
             routes: self.routes(),
             forecast: self.forecast(&reading),
             samples: tail.block(),
@@ -43,20 +42,20 @@ impl Telemetry {
         }
     }
 
-    /// Whether memory leaks, under the limit of `reading`.
+    /// Assesses whether memory leaks, under the limit of `reading`.
     pub(crate) fn forecast(&self, reading: &Reading) -> Assessment {
-        let forecaster = locked(&self.forecaster).clone();
+        let forecaster = lock(&self.forecaster).clone();
         forecaster.assess(reading.limit.bytes)
     }
 
-    /// Those routes that grow fastest, or hold most.
+    /// Returns the routes that grow fastest or hold most.
     pub(crate) fn routes(&self) -> Vec<RouteReport> {
-        let snapshot = locked(&self.routes).observer.snapshot(self.clock.now().age);
-        snapshot.routes.iter().take(MAX_ROUTES).map(told).collect()
+        let snapshot = lock(&self.routes).observer.snapshot(self.clock.now().age);
+        snapshot.routes.iter().take(MAX_ROUTES).map(route_report).collect()
     }
 }
 
-fn told(route: &RouteMemory) -> RouteReport {
+fn route_report(route: &RouteMemory) -> RouteReport {
     RouteReport {
         route: cut(route.route),
         requests: route.requests,
@@ -70,7 +69,7 @@ fn told(route: &RouteMemory) -> RouteReport {
     }
 }
 
-/// As many digits as mean something: the rest would only make the report longer.
+/// Rounds to thousandths; further digits would only make the report longer.
 fn thousandths(figure: f64) -> f64 {
     (figure * 1000.0).round() / 1000.0
 }

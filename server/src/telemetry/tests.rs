@@ -11,7 +11,7 @@ use crate::state::State;
 
 const INSTANCE: InstanceId = InstanceId(0x00c0_ffee_00c0_ffee);
 
-/// A process that holds so much at such an age, under a limit of 512 MB.
+/// Creates a reading of `mb` at the age of `seconds`, under a limit of 512 MB.
 fn reading(seconds: u64, mb: u64) -> Reading {
     let held = Bytes::from_mb(mb);
     Reading {
@@ -23,29 +23,29 @@ fn reading(seconds: u64, mb: u64) -> Reading {
     }
 }
 
-fn recorder() -> Telemetry {
+fn telemetry() -> Telemetry {
     let instance = Instance { id: INSTANCE, version: "1a2b3c4".into(), started: UnixMillis(0) };
     Telemetry::new(Clock::of_this_process(), instance, None, vec!["no psi"], &reading(0, 10))
 }
 
-fn record(recorder: &Telemetry, reading: &Reading, pressure: Pressure) -> Option<Duration> {
-    let soon = recorder.foresee(reading);
-    recorder.keep(reading, pressure, ShedShare::NONE);
-    soon
+fn record_reading(telemetry: &Telemetry, reading: &Reading, pressure: Pressure) -> Option<Duration> {
+    let reaches_limit_in = telemetry.update_forecast(reading);
+    telemetry.record_reading(reading, pressure, ShedShare::NONE);
+    reaches_limit_in
 }
 
-fn kinds(recorder: &Telemetry) -> Vec<EventKind> {
-    recorder.journal.latest().into_iter().map(|event| event.kind).collect()
+fn kinds(telemetry: &Telemetry) -> Vec<EventKind> {
+    telemetry.event_log.latest_events().into_iter().map(|event| event.kind).collect()
 }
 
 #[test]
 fn a_report_carries_what_was_recorded_and_reads_back() {
-    let recorder = recorder();
+    let telemetry = telemetry();
     for second in 0..=100 {
-        record(&recorder, &reading(second, 100), Pressure::Calm);
+        record_reading(&telemetry, &reading(second, 100), Pressure::Calm);
     }
-    record(&recorder, &reading(101, 420), Pressure::Alert);
-    let report = recorder.report(&State::new(&reading(101, 420), Dependencies::default()), None);
+    record_reading(&telemetry, &reading(101, 420), Pressure::Alert);
+    let report = telemetry.report(&State::new(&reading(101, 420), Dependencies::default()), None);
     let (read, series) = Report::parse(&report.to_json()).unwrap();
     assert_eq!(read, report);
     assert_eq!((read.samples.first, read.samples.count, series.samples.len()), (0, 101, 101));
@@ -58,42 +58,42 @@ fn a_report_carries_what_was_recorded_and_reads_back() {
     assert_eq!(read.missing, ["no psi"]);
     let after = Cursor { instance: INSTANCE, sequence: 98 };
     assert_eq!(
-        recorder.report(&State::new(&reading(101, 420), Dependencies::default()), Some(after)).samples.count,
+        telemetry.report(&State::new(&reading(101, 420), Dependencies::default()), Some(after)).samples.count,
         2
     );
     let changed =
         EventKind::Pressure { from: Pressure::Calm, to: Pressure::Alert, memory: Bytes::from_mb(420) };
-    assert_eq!(kinds(&recorder), [EventKind::Started, changed]);
+    assert_eq!(kinds(&telemetry), [EventKind::Started, changed]);
 }
 
 #[test]
-fn a_leak_is_foreseen_and_a_limit_that_changes_begins_anew() {
-    let recorder = recorder();
-    let soon: Vec<_> =
-        (0..10).map(|s| record(&recorder, &reading(s, 200 + 20 * s), Pressure::Calm)).collect();
+fn a_leak_is_forecast_and_a_changed_limit_resets_the_forecast() {
+    let telemetry = telemetry();
+    let reaches_limit_in: Vec<_> =
+        (0..10).map(|s| record_reading(&telemetry, &reading(s, 200 + 20 * s), Pressure::Calm)).collect();
     // 132 MB are left at 20 MB a second.
-    let left = soon[9].unwrap().as_secs_f64();
+    let left = reaches_limit_in[9].unwrap().as_secs_f64();
     assert!((left - 6.6).abs() < 1.0, "{left}");
     let wider = Reading {
         limit: Limit { bytes: Bytes::from_mb(1024), origin: LimitOrigin::Cgroup },
         ..reading(10, 400)
     };
-    assert_eq!(record(&recorder, &wider, Pressure::Calm), None);
+    assert_eq!(record_reading(&telemetry, &wider, Pressure::Calm), None);
     let changed = EventKind::Limit { before: Bytes::from_mb(512), after: Bytes::from_mb(1024) };
-    assert_eq!(kinds(&recorder), [EventKind::Started, changed]);
-    assert_eq!(recorder.forecast(&wider).verdict, Verdict::Unknown);
+    assert_eq!(kinds(&telemetry), [EventKind::Started, changed]);
+    assert_eq!(telemetry.forecast(&wider).verdict, Verdict::Unknown);
 }
 
 #[test]
-fn only_a_purge_that_helped_makes_the_series_begin_anew() {
+fn only_a_purge_that_helped_resets_the_forecast() {
     let observed = |after_mb: u64| {
-        let recorder = recorder();
+        let telemetry = telemetry();
         for second in 0..100 {
-            record(&recorder, &reading(second, 450), Pressure::Calm);
+            record_reading(&telemetry, &reading(second, 450), Pressure::Calm);
         }
-        recorder.purged(Bytes::from_mb(450), Bytes::from_mb(after_mb), Duration::from_millis(7));
-        record(&recorder, &reading(100, after_mb), Pressure::Calm);
-        recorder.forecast(&reading(100, after_mb)).observed
+        telemetry.record_purge(Bytes::from_mb(450), Bytes::from_mb(after_mb), Duration::from_millis(7));
+        record_reading(&telemetry, &reading(100, after_mb), Pressure::Calm);
+        telemetry.forecast(&reading(100, after_mb)).observed
     };
     assert_eq!(observed(449), Duration::from_secs(100));
     assert_eq!(observed(400), Duration::ZERO);
@@ -101,20 +101,20 @@ fn only_a_purge_that_helped_makes_the_series_begin_anew() {
 
 #[test]
 fn a_wall_clock_that_is_set_back_is_not_growth() {
-    let recorder = recorder();
+    let telemetry = telemetry();
     for second in 0..300 {
         let mut reading = reading(second, 100);
         if second > 150 {
             reading.now.wall = UnixMillis(5);
         }
-        record(&recorder, &reading, Pressure::Calm);
+        record_reading(&telemetry, &reading, Pressure::Calm);
     }
-    let told = recorder.forecast(&reading(300, 100));
-    assert_eq!((told.verdict, told.observed), (Verdict::Steady, Duration::from_secs(299)));
+    let report = telemetry.forecast(&reading(300, 100));
+    assert_eq!((report.verdict, report.observed), (Verdict::Steady, Duration::from_secs(299)));
 }
 
 #[test]
-fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
+fn near_the_limit_the_ring_holds_as_many_seconds_and_also_the_last_sample() {
     let directory = tempfile::tempdir().unwrap();
     let location = RecorderLocation::Directory(directory.path().join("flight"));
     let mut recorders = RecorderDirectory::open(&location);
@@ -128,7 +128,7 @@ fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
     let recorder = flight_recorder::open_recorder(&path, &header).unwrap();
     let mut history = History::new(INSTANCE);
     let look = |n: u64| {
-        // Twenty a second, the highest of each in its middle.
+        // Twenty samples a second; the highest of each second is in its middle.
         let figure = Bytes(n / 20 * 4096 + 1000 - (n % 20).abs_diff(10));
         Sample { at: UnixMillis(n.cast_signed() * 50), working_set: figure, ..Sample::default() }
     };
@@ -143,6 +143,10 @@ fn near_the_limit_the_ring_holds_as_many_seconds_and_the_last_look_besides() {
     assert_eq!((recording.samples.first, &recording.samples.samples), (89, &highest));
     let held = history.after(None);
     let closed = recording.samples.samples.len() - 1;
-    assert_eq!(held.samples[89..], recording.samples.samples[..closed], "the history's, by its own numbers");
-    assert_eq!((held.first, held.samples.len()), (0, 600), "and the second that was not over");
+    assert_eq!(
+        held.samples[89..],
+        recording.samples.samples[..closed],
+        "the samples of the history, by its sequence numbers"
+    );
+    assert_eq!((held.first, held.samples.len()), (0, 600), "and the current second");
 }

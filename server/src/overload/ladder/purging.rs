@@ -36,18 +36,18 @@ pub(super) struct Purging {
 }
 
 impl Purging {
-    pub(super) fn is_due(&self, look: &Observation, again: Duration) -> bool {
-        let rested = self.last.is_none_or(|last| look.now.saturating_sub(last) >= again);
-        let promising = self
-            .futile_at
-            .is_none_or(|at| look.memory.saturating_sub(at).0 >= look.levels.limit().0 / GROWN_SHARE);
+    pub(super) fn is_due(&self, observation: &Observation, again: Duration) -> bool {
+        let rested = self.last.is_none_or(|last| observation.now.saturating_sub(last) >= again);
+        let promising = self.futile_at.is_none_or(|at| {
+            observation.memory.saturating_sub(at).0 >= observation.levels.limit().0 / GROWN_SHARE
+        });
         rested && promising
     }
 
-    pub(super) fn begin(&mut self, look: &Observation) {
-        self.first.get_or_insert(look.now);
-        self.last = Some(look.now);
-        self.limit = look.levels.limit();
+    pub(super) fn begin(&mut self, observation: &Observation) {
+        self.first.get_or_insert(observation.now);
+        self.last = Some(observation.now);
+        self.limit = observation.levels.limit();
     }
 
     pub(super) fn record(&mut self, PurgeResult { before, after }: PurgeResult) {

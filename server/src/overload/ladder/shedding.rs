@@ -44,21 +44,21 @@ pub(super) struct Shedding {
 }
 
 impl Shedding {
-    pub(super) fn follow(&mut self, look: &Observation, level: Pressure) {
+    pub(super) fn follow(&mut self, observation: &Observation, level: Pressure) {
         if level != Pressure::Shed {
             *self = Shedding::default();
             return;
         }
-        let (levels, limit) = (&look.levels, look.levels.limit());
+        let (levels, limit) = (&observation.levels, observation.levels.limit());
         let shed = levels.enter(Pressure::Shed);
         // With a replacement to be had shedding waits for its own mark and is complete half way to the limit;
         // without one it begins at the recycle mark and is complete at its own.
-        self.share = if look.replaceable() {
-            ShedShare::between(look.memory, shed, Bytes(shed.0.midpoint(limit.0)))
+        self.share = if observation.replaceable() {
+            ShedShare::between(observation.memory, shed, Bytes(shed.0.midpoint(limit.0)))
         } else {
-            ShedShare::between(look.memory, levels.enter(Pressure::Recycle), shed)
+            ShedShare::between(observation.memory, levels.enter(Pressure::Recycle), shed)
         };
-        self.since = (self.share > ShedShare::NONE).then(|| self.since.unwrap_or(look.now));
+        self.since = (self.share > ShedShare::NONE).then(|| self.since.unwrap_or(observation.now));
     }
 
     pub(super) fn share(&self) -> ShedShare {

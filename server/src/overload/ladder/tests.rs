@@ -13,7 +13,7 @@ fn secs(seconds: f64) -> Duration {
 }
 
 /// A look at `mb` after `seconds`, fresh, nobody to take over, no forecast.
-fn look(seconds: f64, mb: u64) -> Observation {
+fn observed(seconds: f64, mb: u64) -> Observation {
     Observation {
         now: secs(seconds),
         read: secs(seconds),
@@ -29,25 +29,30 @@ fn ladder() -> Ladder {
 }
 
 /// Runs looks and writes down every step that changed the level or asked for something.
-fn play(ladder: &mut Ladder, looks: impl IntoIterator<Item = Observation>) -> Vec<String> {
-    let mut told = Vec::new();
+fn play(ladder: &mut Ladder, observations: impl IntoIterator<Item = Observation>) -> Vec<String> {
+    let mut steps = Vec::new();
     let mut level = ladder.pressure();
-    for look in looks {
-        let step = ladder.look(&look);
+    for observation in observations {
+        let step = ladder.step(&observation);
         if step.pressure != level || !step.actions.is_empty() {
-            told.push(format!("{}s {} {:?}", look.now.as_secs_f64(), step.pressure.as_str(), step.actions));
+            steps.push(format!(
+                "{}s {} {:?}",
+                observation.now.as_secs_f64(),
+                step.pressure.as_str(),
+                step.actions
+            ));
             level = step.pressure;
         }
     }
-    told
+    steps
 }
 
 #[test]
 fn a_slow_climb_is_told_level_by_level() {
-    let climb = (0..=100u32).map(|i| look(20.0 + f64::from(i), 700 + u64::from(i) * 3));
-    let told = play(&mut ladder(), climb);
+    let climb = (0..=100u32).map(|i| observed(20.0 + f64::from(i), 700 + u64::from(i) * 3));
+    let steps = play(&mut ladder(), climb);
     assert_eq!(
-        told,
+        steps,
         [
             "49s alert [Alert(Alert)]",
             "80s purge [Alert(Purge), Purge]",
@@ -66,9 +71,10 @@ fn a_slow_climb_is_told_level_by_level() {
 #[test]
 fn with_a_supervisor_a_replacement_comes_before_anybody_is_refused() {
     let mut ladder = ladder();
-    let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..look(s, mb) };
-    let underway = |s, mb| Observation { replacement: Some(ReplacementStatus::InProgress), ..look(s, mb) };
-    let told = play(
+    let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..observed(s, mb) };
+    let underway =
+        |s, mb| Observation { replacement: Some(ReplacementStatus::InProgress), ..observed(s, mb) };
+    let steps = play(
         &mut ladder,
         [
             possible(20.0, 940),
@@ -78,61 +84,76 @@ fn with_a_supervisor_a_replacement_comes_before_anybody_is_refused() {
             underway(22.1, 960),
         ],
     );
-    assert_eq!(told[0], "20s purge [Alert(Purge), Purge]");
-    assert_eq!(told[1], "20.5s recycle [Alert(Recycle), Recycle(Threshold)]");
-    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(steps[0], "20s purge [Alert(Purge), Purge]");
+    assert_eq!(steps[1], "20.5s recycle [Alert(Recycle), Recycle(Threshold)]");
+    assert_eq!(steps.len(), 2, "{steps:?}");
     // The old worker goes on growing faster than it is replaced: only now are requests refused.
     assert_eq!(
-        ladder.look(&underway(22.2, 970)).shed,
-        ShedShare::between(Bytes::from_mb(970), mark(Pressure::Shed), full())
+        ladder.step(&underway(22.2, 970)).shed,
+        ShedShare::between(Bytes::from_mb(970), threshold(Pressure::Shed), full_shedding())
     );
-    assert_eq!(ladder.look(&underway(22.3, 990)).shed, ShedShare::ALL);
+    assert_eq!(ladder.step(&underway(22.3, 990)).shed, ShedShare::ALL);
 }
 
-fn mark(level: Pressure) -> Bytes {
-    look(0.0, 0).levels.enter(level)
+fn threshold(level: Pressure) -> Bytes {
+    observed(0.0, 0).levels.enter(level)
 }
 
 /// Half way between the shed mark and the limit.
-fn full() -> Bytes {
-    Bytes(mark(Pressure::Shed).0.midpoint(LIMIT.0))
+fn full_shedding() -> Bytes {
+    Bytes(threshold(Pressure::Shed).0.midpoint(LIMIT.0))
 }
 
 #[test]
 fn one_high_look_is_a_blip() {
-    let told = play(&mut ladder(), [look(20.0, 700), look(21.0, 800), look(22.0, 700), look(23.0, 800)]);
-    assert_eq!(told, [] as [&str; 0]);
+    let steps = play(
+        &mut ladder(),
+        [observed(20.0, 700), observed(21.0, 800), observed(22.0, 700), observed(23.0, 800)],
+    );
+    assert_eq!(steps, [] as [&str; 0]);
 }
 
 #[test]
 fn a_value_that_hovers_does_not_flap() {
     let mut ladder = ladder();
-    let hover = (0..600u32).map(|i| look(20.0 + f64::from(i), if i % 2 == 0 { 790 } else { 760 }));
+    let hover = (0..600u32).map(|i| observed(20.0 + f64::from(i), if i % 2 == 0 { 790 } else { 760 }));
     // 790 is above the mark, 760 above the way back: it never alerts on single looks, nor would it clear.
     assert_eq!(play(&mut ladder, hover), [] as [&str; 0]);
-    assert_eq!(play(&mut ladder, [look(700.0, 790), look(701.0, 790)]), ["701s alert [Alert(Alert)]"]);
-    let hover = (0..500u32).map(|i| look(702.0 + f64::from(i), if i % 2 == 0 { 790 } else { 755 }));
-    let told = play(&mut ladder, hover);
-    assert_eq!(told, ["1001s alert [Alert(Alert)]"], "only the reminder after five minutes");
+    assert_eq!(
+        play(&mut ladder, [observed(700.0, 790), observed(701.0, 790)]),
+        ["701s alert [Alert(Alert)]"]
+    );
+    let hover = (0..500u32).map(|i| observed(702.0 + f64::from(i), if i % 2 == 0 { 790 } else { 755 }));
+    let steps = play(&mut ladder, hover);
+    assert_eq!(steps, ["1001s alert [Alert(Alert)]"], "only the reminder after five minutes");
 }
 
 #[test]
 fn coming_down_takes_one_settled_stretch() {
     let mut ladder = ladder();
-    play(&mut ladder, [look(20.0, 900), look(21.0, 900)]);
-    let told = play(&mut ladder, [look(22.0, 740), look(25.0, 740), look(26.9, 740), look(27.0, 740)]);
-    assert_eq!(told, ["27s calm [Cleared]"]);
+    play(&mut ladder, [observed(20.0, 900), observed(21.0, 900)]);
+    let steps = play(
+        &mut ladder,
+        [observed(22.0, 740), observed(25.0, 740), observed(26.9, 740), observed(27.0, 740)],
+    );
+    assert_eq!(steps, ["27s calm [Cleared]"]);
 }
 
 #[test]
 fn a_dip_does_not_count_as_settled() {
     let mut ladder = ladder();
-    play(&mut ladder, [look(20.0, 800), look(21.0, 800)]);
-    let told = play(
+    play(&mut ladder, [observed(20.0, 800), observed(21.0, 800)]);
+    let steps = play(
         &mut ladder,
-        [look(22.0, 700), look(26.0, 760), look(27.0, 700), look(31.9, 700), look(32.0, 700)],
+        [
+            observed(22.0, 700),
+            observed(26.0, 760),
+            observed(27.0, 700),
+            observed(31.9, 700),
+            observed(32.0, 700),
+        ],
     );
-    assert_eq!(told, ["32s calm [Cleared]"]);
+    assert_eq!(steps, ["32s calm [Cleared]"]);
 }
 
 #[test]
@@ -140,18 +161,23 @@ fn flapping_through_calm_alerts_once_in_five_minutes() {
     let mut ladder = ladder();
     let wave = (0..30u32).flat_map(|wave| {
         let start = 20.0 + f64::from(wave) * 10.0;
-        [look(start, 800), look(start + 1.0, 800), look(start + 2.0, 700), look(start + 8.0, 700)]
+        [
+            observed(start, 800),
+            observed(start + 1.0, 800),
+            observed(start + 2.0, 700),
+            observed(start + 8.0, 700),
+        ]
     });
-    let told = play(&mut ladder, wave);
-    let alerts: Vec<_> = told.iter().filter(|line| line.contains("Alert(")).collect();
-    let cleared = told.iter().filter(|line| line.contains("Cleared")).count();
-    assert_eq!((alerts.len(), cleared), (1, 1), "{told:?}");
+    let steps = play(&mut ladder, wave);
+    let alerts: Vec<_> = steps.iter().filter(|line| line.contains("Alert(")).collect();
+    let cleared = steps.iter().filter(|line| line.contains("Cleared")).count();
+    assert_eq!((alerts.len(), cleared), (1, 1), "{steps:?}");
 }
 
 #[test]
 fn a_stale_look_decides_nothing() {
     let mut ladder = ladder();
-    let stale = |s| Observation { read: secs(10.0), ..look(s, 999) };
+    let stale = |s| Observation { read: secs(10.0), ..observed(s, 999) };
     assert_eq!(play(&mut ladder, [stale(20.0), stale(21.0), stale(22.0)]), [] as [&str; 0]);
     assert_eq!(ladder.pressure(), Pressure::Calm);
 }
@@ -159,32 +185,32 @@ fn a_stale_look_decides_nothing() {
 #[test]
 fn a_start_up_spike_is_no_leak() {
     let mut ladder = ladder();
-    let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..look(s, mb) };
-    let told = play(&mut ladder, [possible(1.0, 800), possible(2.0, 800), possible(3.0, 800)]);
-    assert_eq!(told, [] as [&str; 0], "no alert within the grace");
-    let told = play(&mut ladder, [possible(4.0, 950), possible(5.0, 950)]);
-    assert_eq!(told, ["4s shed [Alert(Shed), Purge]"], "purge and shed all the same, but no replacement");
+    let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..observed(s, mb) };
+    let steps = play(&mut ladder, [possible(1.0, 800), possible(2.0, 800), possible(3.0, 800)]);
+    assert_eq!(steps, [] as [&str; 0], "no alert within the grace");
+    let steps = play(&mut ladder, [possible(4.0, 950), possible(5.0, 950)]);
+    assert_eq!(steps, ["4s shed [Alert(Shed), Purge]"], "purge and shed all the same, but no replacement");
 }
 
 #[test]
 fn a_purge_in_vain_is_not_repeated_and_then_escalates() {
     let mut ladder = ladder();
-    let possible = |s| Observation { replacement: Some(ReplacementStatus::Available), ..look(s, 900) };
-    let told = play(&mut ladder, [possible(20.0)]);
-    assert_eq!(told, ["20s purge [Alert(Purge), Purge]"]);
-    ladder.purged(PurgeResult { before: Bytes::from_mb(900), after: Bytes::from_mb(895) });
-    let told =
+    let possible = |s| Observation { replacement: Some(ReplacementStatus::Available), ..observed(s, 900) };
+    let steps = play(&mut ladder, [possible(20.0)]);
+    assert_eq!(steps, ["20s purge [Alert(Purge), Purge]"]);
+    ladder.record_purge(PurgeResult { before: Bytes::from_mb(900), after: Bytes::from_mb(895) });
+    let steps =
         play(&mut ladder, (21..100).map(|s| possible(f64::from(s))).take_while(|l| l.now <= secs(81.0)));
-    assert_eq!(told, ["81s recycle [Alert(Recycle), Recycle(PurgeIneffective)]"]);
+    assert_eq!(steps, ["81s recycle [Alert(Recycle), Recycle(PurgeIneffective)]"]);
 }
 
 #[test]
 fn after_a_purge_in_vain_growth_is_worth_another_try() {
     let mut ladder = ladder();
-    play(&mut ladder, [look(20.0, 890)]);
-    ladder.purged(PurgeResult { before: Bytes::from_mb(890), after: Bytes::from_mb(889) });
-    let told = play(&mut ladder, [look(30.0, 890), look(40.0, 908), look(50.0, 909)]);
-    assert_eq!(told, ["50s purge [Purge]"]);
+    play(&mut ladder, [observed(20.0, 890)]);
+    ladder.record_purge(PurgeResult { before: Bytes::from_mb(890), after: Bytes::from_mb(889) });
+    let steps = play(&mut ladder, [observed(30.0, 890), observed(40.0, 908), observed(50.0, 909)]);
+    assert_eq!(steps, ["50s purge [Purge]"]);
 }
 
 #[test]
@@ -192,10 +218,10 @@ fn a_purge_that_helps_is_repeated_every_five_seconds_at_most() {
     let mut ladder = ladder();
     let mut at = Vec::new();
     for tick in 0..400 {
-        let look = look(20.0 + f64::from(tick) / 20.0, 900);
-        if ladder.look(&look).actions.contains(&Action::Purge) {
-            at.push(look.now);
-            ladder.purged(PurgeResult { before: Bytes::from_mb(900), after: Bytes::from_mb(800) });
+        let observation = observed(20.0 + f64::from(tick) / 20.0, 900);
+        if ladder.step(&observation).actions.contains(&Action::Purge) {
+            at.push(observation.now);
+            ladder.record_purge(PurgeResult { before: Bytes::from_mb(900), after: Bytes::from_mb(800) });
         }
     }
     assert_eq!(at, [20.0, 25.0, 30.0, 35.0].map(secs));
@@ -207,16 +233,16 @@ fn a_forecast_recycles_before_the_mark() {
     let soon = |s, mb, left| Observation {
         replacement: Some(ReplacementStatus::Available),
         reaches_limit_in: Some(secs(left)),
-        ..look(s, mb)
+        ..observed(s, mb)
     };
     assert_eq!(
         play(&mut ladder, [soon(20.0, 700, 9.0), soon(21.0, 700, 9.0)]),
         [] as [&str; 0],
         "not yet at alert"
     );
-    let told = play(&mut ladder, [soon(22.0, 800, 11.0), soon(23.0, 820, 10.0), soon(23.5, 830, 9.0)]);
+    let steps = play(&mut ladder, [soon(22.0, 800, 11.0), soon(23.0, 820, 10.0), soon(23.5, 830, 9.0)]);
     assert_eq!(
-        told,
+        steps,
         ["23s purge [Alert(Purge), Purge]", "23.5s recycle [Alert(Recycle), Recycle(Forecast)]"],
     );
 }
@@ -224,50 +250,53 @@ fn a_forecast_recycles_before_the_mark() {
 #[test]
 fn shedding_grows_with_memory() {
     let mut ladder = ladder();
-    let shares: Vec<u16> =
-        [930, 938, 945, 953, 961, 969, 999].map(|mb| ladder.look(&look(20.0, mb)).shed.thousandths()).into();
+    let shares: Vec<u16> = [930, 938, 945, 953, 961, 969, 999]
+        .map(|mb| ladder.step(&observed(20.0, mb)).shed.thousandths())
+        .into();
     assert_eq!(shares, [0, 16, 240, 496, 752, 1000, 1000]);
 }
 
 #[test]
 fn below_its_mark_shedding_refuses_nobody_while_it_settles() {
     let mut ladder = ladder();
-    play(&mut ladder, [look(20.0, 980)]);
-    let step = ladder.look(&look(21.0, 930));
+    play(&mut ladder, [observed(20.0, 980)]);
+    let step = ladder.step(&observed(21.0, 930));
     assert_eq!((step.pressure, step.shed), (Pressure::Shed, ShedShare::NONE));
 }
 
 #[test]
 fn shedding_does_not_last_for_ever() {
     let mut alone = ladder();
-    let told = play(&mut alone, (0..=61).map(|s| look(20.0 + f64::from(s), 960)));
-    assert_eq!(told.last().unwrap(), "81s shed [Shutdown]");
-    assert!(told.iter().any(|line| line == "80s shed [Purge, Shutdown]"), "{told:?}");
+    let steps = play(&mut alone, (0..=61).map(|s| observed(20.0 + f64::from(s), 960)));
+    assert_eq!(steps.last().unwrap(), "81s shed [Shutdown]");
+    assert!(steps.iter().any(|line| line == "80s shed [Purge, Shutdown]"), "{steps:?}");
 
     let mut recent = ladder();
     let not_now = |s: u32| Observation {
         replacement: Some(ReplacementStatus::TooSoon),
-        ..look(20.0 + f64::from(s), 960)
+        ..observed(20.0 + f64::from(s), 960)
     };
-    let told = play(&mut recent, (0..=60).map(not_now));
-    assert_eq!(told.last().unwrap(), "80s shed [Purge, Recycle(Shedding)]");
+    let steps = play(&mut recent, (0..=60).map(not_now));
+    assert_eq!(steps.last().unwrap(), "80s shed [Purge, Recycle(Shedding)]");
 }
 
 #[test]
 fn hovering_just_below_shedding_does_not_end_the_process() {
     let mut ladder = ladder();
-    play(&mut ladder, [look(20.0, 960)]);
-    let told = play(&mut ladder, (21..600).map(|s| look(f64::from(s), 920)));
-    assert!(!told.iter().any(|line| line.contains("Shutdown")), "{told:?}");
+    play(&mut ladder, [observed(20.0, 960)]);
+    let steps = play(&mut ladder, (21..600).map(|s| observed(f64::from(s), 920)));
+    assert!(!steps.iter().any(|line| line.contains("Shutdown")), "{steps:?}");
 }
 
 #[test]
 fn a_limit_that_is_lowered_is_seen_at_the_next_look() {
     let mut ladder = ladder();
-    assert_eq!(ladder.look(&look(20.0, 500)).pressure, Pressure::Calm);
-    let lower =
-        Observation { levels: Thresholds::default().levels(Bytes::from_mb(512)).unwrap(), ..look(21.0, 500) };
-    assert_eq!(ladder.look(&lower).pressure, Pressure::Shed);
+    assert_eq!(ladder.step(&observed(20.0, 500)).pressure, Pressure::Calm);
+    let lower = Observation {
+        levels: Thresholds::default().levels(Bytes::from_mb(512)).unwrap(),
+        ..observed(21.0, 500)
+    };
+    assert_eq!(ladder.step(&lower).pressure, Pressure::Shed);
 }
 
 proptest! {
@@ -284,24 +313,24 @@ proptest! {
             now += millis as f64 / 1000.0;
             let replacement = [None, Some(ReplacementStatus::Available), Some(ReplacementStatus::InProgress), Some(ReplacementStatus::TooSoon)]
                 [usize::from(replacement)];
-            let look = Observation { replacement, ..look(now, mb) };
-            let step = ladder.look(&look);
+            let observation = Observation { replacement, ..observed(now, mb) };
+            let step = ladder.step(&observation);
             prop_assert_eq!(step.pressure, ladder.pressure());
-            if look.memory < mark(Pressure::Recycle) {
+            if observation.memory < threshold(Pressure::Recycle) {
                 prop_assert_eq!(step.shed, ShedShare::NONE);
             }
-            if look.memory >= full() {
+            if observation.memory >= full_shedding() {
                 prop_assert_eq!(step.shed, ShedShare::ALL);
             }
             if step.actions.contains(&Action::Purge) {
-                prop_assert!(last_purge.is_none_or(|last| look.now >= last + LadderRules::default().purge_again));
-                last_purge = Some(look.now);
+                prop_assert!(last_purge.is_none_or(|last| observation.now >= last + LadderRules::default().purge_again));
+                last_purge = Some(observation.now);
             }
             let recycles = step.actions.iter().filter(|a| matches!(a, Action::Recycle(_))).count();
             prop_assert!(recycles <= usize::from(replacement.is_some() && replacement != Some(ReplacementStatus::InProgress)));
         }
         for quiet in 0..16 {
-            ladder.look(&look(now + f64::from(quiet), 10));
+            ladder.step(&observed(now + f64::from(quiet), 10));
         }
         prop_assert_eq!(ladder.pressure(), Pressure::Calm);
     }

@@ -10,13 +10,13 @@ use crate::supervisor::limits::AFTER_DRAIN;
 impl Worker {
     /// Whether it takes requests.
     fn serves(&self) -> bool {
-        self.task == Role::Serving && self.ready_at.is_some() && self.doom.is_none()
+        self.role == Role::Serving && self.ready_at.is_some() && self.termination.is_none()
     }
 }
 
 impl Machine {
     /// A worker's own ladder wants to be replaced.
-    pub(super) fn wanted(
+    pub(super) fn recycle_requested(
         &mut self,
         number: WorkerNumber,
         why: String,
@@ -26,23 +26,26 @@ impl Machine {
         if !self.worker(number).is_some_and(|worker| worker.serves()) || self.stopping.is_some() {
             return;
         }
-        if now < self.possible_at() {
-            self.tell_chance(ReplacementStatus::TooSoon, effects);
+        if now < self.next_replacement_at() {
+            self.send_replacement_status(ReplacementStatus::TooSoon, effects);
         } else {
             self.replace(why, now, effects);
         }
     }
 
     /// Somebody wants the worker replaced, whatever it thinks of it.
-    pub(super) fn renew(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn replace_requested(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if self.stopping.is_some() {
             return;
         }
-        if self.again_at.is_some() {
+        if self.retry_at.is_some() {
             // Whatever was wrong has been mended, somebody thinks.
-            self.again_at = Some(now);
-        } else if self.with(Role::Serving).is_some_and(|worker| worker.serves()) {
-            if self.rules.one_at_a_time || self.fits() || self.with(Role::Replacement).is_some() {
+            self.retry_at = Some(now);
+        } else if self.worker_with_role(Role::Serving).is_some_and(|worker| worker.serves()) {
+            if self.limits.one_at_a_time
+                || self.has_room_for_another()
+                || self.worker_with_role(Role::Replacement).is_some()
+            {
                 self.replace("asked for".to_owned(), now, effects);
             } else {
                 // One that works is not given up for one that has not shown that it does.
@@ -54,88 +57,91 @@ impl Machine {
     }
 
     /// Whether there is room for one more worker.
-    fn fits(&self) -> bool {
-        if self.rules.one_at_a_time {
+    fn has_room_for_another(&self) -> bool {
+        if self.limits.one_at_a_time {
             return false;
         }
         let held = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
-        held.saturating_add(self.start_size.0) <= self.rules.limit.0
+        held.saturating_add(self.start_size.0) <= self.limits.limit.0
     }
 
     fn replace(&mut self, why: String, now: Duration, effects: &mut Vec<Effect>) {
-        if self.with(Role::Replacement).is_some() {
-            self.tell_chance(ReplacementStatus::InProgress, effects);
+        if self.worker_with_role(Role::Replacement).is_some() {
+            self.send_replacement_status(ReplacementStatus::InProgress, effects);
             return;
         }
-        let rules = self.rules;
-        if self.fits() {
+        let limits = self.limits;
+        if self.has_room_for_another() {
             effects.push(Effect::Log(Notice::Replacing(why)));
             self.start(Role::Replacement, now, effects);
-            self.tell_chance(ReplacementStatus::InProgress, effects);
+            self.send_replacement_status(ReplacementStatus::InProgress, effects);
             return;
         }
-        if self.distrust && !rules.one_at_a_time {
+        if self.replacement_failed_before && !limits.one_at_a_time {
             effects.push(Effect::Log(Notice::NoRoomForTwo));
             self.replaced_at = Some(now);
-            self.tell_chance(ReplacementStatus::TooSoon, effects);
+            self.send_replacement_status(ReplacementStatus::TooSoon, effects);
             return;
         }
         // Two would not fit. Whoever connects meanwhile waits in the kernel's queue.
-        effects.push(Effect::Log(Notice::OneAfterTheOther(why)));
-        if let Some(worker) = self.with(Role::Serving) {
-            worker.left_at = now;
-            worker.task = Role::Leaving(now + rules.short_drain + rules.last_report);
-            worker.asked = Some(StopReason::Recycle);
-            effects.push(Effect::Send(worker.number, Command::HandOver(rules.short_drain)));
+        effects.push(Effect::Log(Notice::DrainingFirst(why)));
+        if let Some(worker) = self.worker_with_role(Role::Serving) {
+            worker.drain_started = now;
+            worker.role = Role::Leaving(now + limits.short_drain + limits.last_report);
+            worker.stop_reason = Some(StopReason::Recycle);
+            effects.push(Effect::Send(worker.number, Command::HandOver(limits.short_drain)));
         }
     }
 
     pub(super) fn ready(&mut self, number: WorkerNumber, now: Duration, effects: &mut Vec<Effect>) {
-        let rules = self.rules;
+        let limits = self.limits;
         let Some(worker) = self.worker(number) else { return };
         if worker.ready_at.is_some() {
             return;
         }
-        (worker.ready_at, worker.alive_at, worker.heard) = (Some(now), now, true);
-        let (task, size) = (worker.task, worker.memory);
-        self.proved = true;
-        self.distrust = false;
-        self.learn_size(size);
-        let in_turn = std::mem::take(&mut self.in_turn);
-        if task == Role::Replacement || in_turn {
+        (worker.ready_at, worker.alive_at, worker.sent_heartbeat) = (Some(now), now, true);
+        let (role, size) = (worker.role, worker.memory);
+        self.ever_ready = true;
+        self.replacement_failed_before = false;
+        self.record_start_size(size);
+        let successor = std::mem::take(&mut self.successor);
+        if role == Role::Replacement || successor {
             effects.push(Effect::Log(Notice::Replaced(number)));
         }
-        if task == Role::Replacement {
-            if let Some(old) = self.with(Role::Serving) {
-                old.left_at = now;
-                old.task = Role::Leaving(now + rules.drain);
-                if old.doom.is_none() {
-                    old.asked = Some(StopReason::Recycle);
+        if role == Role::Replacement {
+            if let Some(old) = self.worker_with_role(Role::Serving) {
+                old.drain_started = now;
+                old.role = Role::Leaving(now + limits.drain);
+                if old.termination.is_none() {
+                    old.stop_reason = Some(StopReason::Recycle);
                     effects.push(Effect::Send(
                         old.number,
-                        Command::HandOver(rules.drain.saturating_sub(AFTER_DRAIN)),
+                        Command::HandOver(limits.drain.saturating_sub(AFTER_DRAIN)),
                     ));
                 }
             }
             if let Some(worker) = self.worker(number) {
-                worker.task = Role::Serving;
+                worker.role = Role::Serving;
             }
             self.replaced_at = Some(now);
         }
-        self.told = None;
-        let chance =
-            if now < self.possible_at() { ReplacementStatus::TooSoon } else { ReplacementStatus::Available };
-        self.tell_chance(chance, effects);
+        self.replacement_status = None;
+        let random = if now < self.next_replacement_at() {
+            ReplacementStatus::TooSoon
+        } else {
+            ReplacementStatus::Available
+        };
+        self.send_replacement_status(random, effects);
     }
 
     /// When the guard may ask for a replacement again.
-    pub(super) fn possible_at(&self) -> Duration {
-        self.replaced_at.map_or(Duration::ZERO, |at| at + self.rules.recycle_again)
+    pub(super) fn next_replacement_at(&self) -> Duration {
+        self.replaced_at.map_or(Duration::ZERO, |at| at + self.limits.recycle_interval)
     }
 
-    pub(super) fn tell_chance(&mut self, chance: ReplacementStatus, effects: &mut Vec<Effect>) {
-        let Some(worker) = self.with(Role::Serving) else { return };
-        effects.push(Effect::Send(worker.number, Command::Replacement(chance)));
-        self.told = Some(chance);
+    pub(super) fn send_replacement_status(&mut self, random: ReplacementStatus, effects: &mut Vec<Effect>) {
+        let Some(worker) = self.worker_with_role(Role::Serving) else { return };
+        effects.push(Effect::Send(worker.number, Command::Replacement(random)));
+        self.replacement_status = Some(random);
     }
 }

@@ -35,8 +35,8 @@ fn play(machine: &mut Machine, silent: &[WorkerNumber], events: &[(f64, MachineE
     let mut last = Vec::new();
     for (at, event) in events {
         let at = secs(*at);
-        while machine.seen + secs(1.0) < at {
-            let now = machine.seen + secs(1.0);
+        while machine.last_step + secs(1.0) < at {
+            let now = machine.last_step + secs(1.0);
             let alive: Vec<_> = machine.workers.iter().map(|it| (it.number, it.turns, it.memory)).collect();
             for (number, turns, memory) in alive.into_iter().filter(|it| !silent.contains(&it.0)) {
                 machine.step(Heartbeat(number, turns + 1, memory), now, MIDDLE);

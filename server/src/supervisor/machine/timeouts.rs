@@ -15,37 +15,38 @@ const NO_ROOM_PERCENT: u128 = 97;
 
 impl Worker {
     /// When its patience, or that with it, is over.
-    pub(super) fn deadline(&self, rules: &Limits) -> Option<Duration> {
-        Some(match (self.doom, self.task) {
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Duration> {
+        Some(match (self.termination, self.role) {
             (Some(Termination::Killed), _) => return None,
             (Some(Termination::Report(until)), _) | (None, Role::Leaving(until)) => until,
-            (None, _) if self.ready_at.is_some() => self.silent_at(rules),
-            (None, _) => self.silent_at(rules).min(self.since + rules.start),
+            (None, _) if self.ready_at.is_some() => self.silent_at(limits),
+            (None, _) => self.silent_at(limits).min(self.since + limits.start),
         })
     }
 
     /// When the worker counts as hung unless it gives a sign of life before.
-    fn silent_at(&self, rules: &Limits) -> Duration {
-        self.alive_at + if self.heard { rules.hang } else { rules.hang.max(rules.first_sign) }
+    fn silent_at(&self, limits: &Limits) -> Duration {
+        self.alive_at
+            + if self.sent_heartbeat { limits.hang } else { limits.hang.max(limits.first_heartbeat) }
     }
 }
 
 impl Machine {
     /// Gives every worker more time when the supervisor itself was stopped or starved: a step that comes much later than it was
     /// due says nothing about the workers. A step after a long wait that was intended is not late.
-    pub(super) fn forgive(&mut self, now: Duration) {
-        let half = self.rules.hang / 2;
-        if now.saturating_sub(self.due) > half {
-            let missed = now.saturating_sub(self.seen);
+    pub(super) fn excuse_delay(&mut self, now: Duration) {
+        let half = self.limits.hang / 2;
+        if now.saturating_sub(self.next_due) > half {
+            let missed = now.saturating_sub(self.last_step);
             for worker in &mut self.workers {
                 worker.since += missed;
                 worker.alive_at = (worker.alive_at + missed).max(now.saturating_sub(half));
             }
         }
-        self.seen = now;
+        self.last_step = now;
     }
 
-    pub(super) fn beat(
+    pub(super) fn heartbeat(
         &mut self,
         number: WorkerNumber,
         turns: u64,
@@ -59,7 +60,7 @@ impl Machine {
         if worker.turns != turns || worker.ready_at.is_none() {
             worker.turns = turns;
             worker.alive_at = now;
-            worker.heard = true;
+            worker.sent_heartbeat = true;
         }
         self.make_room(now, effects);
     }
@@ -67,77 +68,79 @@ impl Machine {
     /// A worker that finishes may take its time only as long as there is room for both.
     fn make_room(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let together = self.workers.iter().fold(0, |sum, worker| sum + u128::from(worker.memory.0));
-        if together * 100 < u128::from(self.rules.enforced.0) * NO_ROOM_PERCENT || self.workers.len() < 2 {
+        if together * 100 < u128::from(self.limits.enforced.0) * NO_ROOM_PERCENT || self.workers.len() < 2 {
             return;
         }
-        let soon = now + self.rules.last_report;
+        let soon = now + self.limits.last_report;
         for worker in &mut self.workers {
             // What is answered in a moment is not what takes the room for long.
-            let had_its_moment = now >= worker.left_at + self.rules.last_report;
-            if matches!(worker.task, Role::Leaving(until) if until > soon) && had_its_moment {
-                worker.task = Role::Leaving(soon);
-                effects.push(Effect::Log(Notice::NoRoom(worker.number)));
+            let had_its_moment = now >= worker.drain_started + self.limits.last_report;
+            if matches!(worker.role, Role::Leaving(until) if until > soon) && had_its_moment {
+                worker.role = Role::Leaving(soon);
+                effects.push(Effect::Log(Notice::KilledForRoom(worker.number)));
                 effects.push(Effect::Send(worker.number, Command::Stop(StopSignal::Terminate, 2)));
             }
         }
     }
 
-    pub(super) fn watch(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        let rules = self.rules;
+    pub(super) fn check_deadlines(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let limits = self.limits;
         for worker in &mut self.workers {
-            if worker.deadline(&rules).is_none_or(|deadline| now < deadline) {
+            if worker.deadline(&limits).is_none_or(|deadline| now < deadline) {
                 continue;
             }
-            match worker.task {
-                _ if worker.doom.is_some() => worker.kill(effects),
+            match worker.role {
+                _ if worker.termination.is_some() => worker.kill(effects),
                 Role::Leaving(_) => {
-                    effects.push(Effect::Log(Notice::Cut(worker.number)));
+                    effects.push(Effect::Log(Notice::DrainTimedOut(worker.number)));
                     worker.kill(effects);
                 }
-                Role::Serving | Role::Replacement if now >= worker.silent_at(&rules) => {
-                    worker.asked = Some(StopReason::Hung);
-                    worker.doom = Some(Termination::Report(now + rules.last_report));
+                Role::Serving | Role::Replacement if now >= worker.silent_at(&limits) => {
+                    worker.stop_reason = Some(StopReason::Hung);
+                    worker.termination = Some(Termination::Report(now + limits.last_report));
                     effects.push(Effect::Log(Notice::Hung(worker.number)));
                     effects.push(Effect::Send(worker.number, Command::Report));
                 }
                 Role::Serving | Role::Replacement => {
-                    worker.asked = Some(StopReason::Hung);
+                    worker.stop_reason = Some(StopReason::Hung);
                     effects.push(Effect::Log(Notice::StartTimedOut(worker.number)));
                     worker.kill(effects);
                 }
             }
         }
         if self.stopping.as_ref().is_some_and(|stopping| now >= stopping.until) {
-            for worker in self.workers.iter_mut().filter(|worker| worker.doom != Some(Termination::Killed)) {
-                effects.push(Effect::Log(Notice::Cut(worker.number)));
+            for worker in
+                self.workers.iter_mut().filter(|worker| worker.termination != Some(Termination::Killed))
+            {
+                effects.push(Effect::Log(Notice::DrainTimedOut(worker.number)));
                 worker.kill(effects);
             }
         }
-        if self.again_at.is_some_and(|at| now >= at) {
-            self.again_at = None;
+        if self.retry_at.is_some_and(|at| now >= at) {
+            self.retry_at = None;
             effects.push(Effect::RespondUnavailable(None));
             self.start(Role::Serving, now, effects);
         }
-        let proved = self.with(Role::Serving).and_then(|worker| worker.ready_at);
-        if proved.is_some_and(|ready| now >= ready + rules.proved) {
+        let ever_ready = self.worker_with_role(Role::Serving).and_then(|worker| worker.ready_at);
+        if ever_ready.is_some_and(|ready| now >= ready + limits.proven) {
             self.failures = 0;
         }
-        if self.told == Some(ReplacementStatus::TooSoon) && now >= self.possible_at() {
-            self.tell_chance(ReplacementStatus::Available, effects);
+        if self.replacement_status == Some(ReplacementStatus::TooSoon) && now >= self.next_replacement_at() {
+            self.send_replacement_status(ReplacementStatus::Available, effects);
         }
     }
 }
 
 impl Worker {
     pub(super) fn kill(&mut self, effects: &mut Vec<Effect>) {
-        self.doom = Some(Termination::Killed);
+        self.termination = Some(Termination::Killed);
         effects.push(Effect::Kill(self.number));
     }
 }
 
 impl Machine {
     /// What a fresh worker holds when it gets ready, from those that did.
-    pub(super) fn learn_size(&mut self, memory: Bytes) {
+    pub(super) fn record_start_size(&mut self, memory: Bytes) {
         self.start_size = self.start_size.max(memory);
     }
 }

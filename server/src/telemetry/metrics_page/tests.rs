@@ -99,13 +99,10 @@ fn every_figure_has_its_name() {
         dependencies: &[pool],
         visits: EdgeVisits { last: Some(Duration::from_millis(61_500)), silent: true, alerts: Some((2, 1)) },
     };
-    let written = text(Format::OpenMetrics, &figures);
-    assert!(
-        !written.contains("a secret"),
-        "what a check says of a fault is not for everybody who reads metrics"
-    );
+    let written = render(Format::OpenMetrics, &figures);
+    assert!(!written.contains("a secret"), "the text of a fault is not part of the metrics");
     let explained = include_str!("../../../../docs/metrics.md");
-    for line in text(Format::Prometheus, &figures).lines().filter(|line| line.starts_with("# TYPE ")) {
+    for line in render(Format::Prometheus, &figures).lines().filter(|line| line.starts_with("# TYPE ")) {
         let name = line.split(' ').nth(2).unwrap();
         let named = [format!("`{name}`"), format!("`{name}{{")].iter().any(|it| explained.contains(it));
         assert!(named, "docs/metrics.md does not explain {name}");
@@ -115,7 +112,7 @@ fn every_figure_has_its_name() {
 
     let bare = Reading { process: None, heap: None, cgroup: None, ..reading() };
     let unknown = Forecaster::new().assess(Bytes(1000));
-    let written = text(
+    let written = render(
         Format::Prometheus,
         &MetricsSnapshot {
             reading: &bare,

@@ -18,7 +18,7 @@ fn a_hung_worker_may_report_and_is_killed() {
 
 /// Steps as often as the loop does where nothing is heard, until `until`; the seconds at which a worker was called hung.
 fn hung_at(machine: &mut Machine, until: f64) -> Option<f64> {
-    while machine.seen < secs(until) {
+    while machine.last_step < secs(until) {
         // The loop sleeps for a millisecond more than it was asked to.
         let now = machine.next_step() + Duration::from_millis(1);
         let effects = machine.step(Tick, now, MIDDLE);

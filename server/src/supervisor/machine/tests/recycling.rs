@@ -80,10 +80,7 @@ fn two_that_would_not_fit_follow_one_after_the_other() {
     play(&mut machine, &[], &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(100))), (0.2, Ready(1))]);
     play(&mut machine, &[], &[(60.0, Heartbeat(1, 2000, mb(480)))]);
     let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "mark".into()))]);
-    assert_eq!(
-        effects,
-        [Log(Notice::OneAfterTheOther("mark".into())), Send(1, Command::HandOver(secs(5.0)))]
-    );
+    assert_eq!(effects, [Log(Notice::DrainingFirst("mark".into())), Send(1, Command::HandOver(secs(5.0)))]);
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Code(0)))]);
     assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(StopReason::Recycle)), Start(2)]);
     assert_eq!(machine.failures, 0);
@@ -95,7 +92,7 @@ fn a_worker_that_leaves_is_cut_in_time() {
     let mut machine = serving(300);
     play(&mut machine, &[], &[(61.0, ReplaceRequested), (62.0, Ready(2))]);
     assert_eq!(play(&mut machine, &[], &[(88.9, Tick)]), []);
-    assert_eq!(play(&mut machine, &[], &[(89.0, Tick)]), [Log(Notice::Cut(1)), Kill(1)]);
+    assert_eq!(play(&mut machine, &[], &[(89.0, Tick)]), [Log(Notice::DrainTimedOut(1)), Kill(1)]);
     let effects = play(&mut machine, &[], &[(89.1, Exited(1, KILLED))]);
     assert_eq!(effects, [Investigate(1, KILLED, Some(StopReason::Recycle))]);
 }
@@ -107,9 +104,9 @@ fn a_worker_that_leaves_is_cut_sooner_when_there_is_no_room_for_both() {
     assert_eq!(play(&mut machine, &[], &[(62.5, Heartbeat(2, 400, mb(20)))]), [], "its moment is not over");
     assert_eq!(play(&mut machine, &[], &[(63.0, Heartbeat(2, 500, mb(16)))]), [], "496 of 512 MB");
     let effects = play(&mut machine, &[], &[(64.0, Heartbeat(2, 900, mb(17)))]);
-    assert_eq!(effects, [Log(Notice::NoRoom(1)), Send(1, Command::Stop(TERM, 2))]);
+    assert_eq!(effects, [Log(Notice::KilledForRoom(1)), Send(1, Command::Stop(TERM, 2))]);
     assert_eq!(play(&mut machine, &[], &[(64.5, Heartbeat(2, 901, mb(18)))]), [], "said once");
-    assert_eq!(play(&mut machine, &[], &[(65.0, Tick)]), [Log(Notice::Cut(1)), Kill(1)]);
+    assert_eq!(play(&mut machine, &[], &[(65.0, Tick)]), [Log(Notice::DrainTimedOut(1)), Kill(1)]);
 }
 
 #[test]
@@ -160,7 +157,7 @@ fn a_worker_that_works_is_not_given_up_after_a_replacement_has_failed() {
 #[test]
 fn a_program_that_cannot_share_is_replaced_one_after_the_other() {
     let mut machine = serving(10);
-    machine.rules.one_at_a_time = true;
+    machine.limits.one_at_a_time = true;
     let effects = play(&mut machine, &[], &[(61.0, ReplaceRequested)]);
     assert_eq!(quiet(effects), [Send(1, Command::HandOver(secs(5.0)))]);
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Signal(15)))]);

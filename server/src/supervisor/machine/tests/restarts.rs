@@ -28,12 +28,12 @@ fn a_crash_loop_is_waited_out_and_said() {
     machine.step(Tick, secs(0.0), MIDDLE);
     let mut now = 0.0;
     let mut waits = Vec::new();
-    let mut said = false;
+    let mut reported = false;
     for number in 1..=8 {
         now += 0.1;
         let effects = machine.step(Exited(number, ProcessExit::Code(3)), secs(now), MIDDLE);
-        said |= effects.contains(&Log(Notice::CrashLoop(5)));
-        let again = machine.again_at.map_or(now, |at| at.as_secs_f64());
+        reported |= effects.contains(&Log(Notice::CrashLoop(5)));
+        let again = machine.retry_at.map_or(now, |at| at.as_secs_f64());
         assert_eq!(effects.contains(&Start(number + 1)), again <= now, "{effects:?}");
         let stands_in = effects
             .iter()
@@ -45,7 +45,7 @@ fn a_crash_loop_is_waited_out_and_said() {
         machine.step(Tick, secs(now), MIDDLE);
     }
     assert_eq!(waits, [0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]);
-    assert!(said);
+    assert!(reported);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_worker_that_proved_itself_makes_failures_forgotten() {
         &[],
         &[(0.0, Tick), (0.1, Exited(1, ProcessExit::Code(3))), (0.2, Exited(2, ProcessExit::Code(3)))],
     );
-    assert!(machine.again_at.is_some());
+    assert!(machine.retry_at.is_some());
     play(&mut machine, &[], &[(1.0, Tick), (1.5, Ready(3)), (90.0, Tick)]);
     let effects = play(&mut machine, &[], &[(90.5, Exited(3, KILLED))]);
     assert_eq!(quiet(effects), [Start(4)]);
@@ -79,7 +79,7 @@ fn a_process_that_cannot_be_made_is_tried_again() {
     let failed = |n| StartFailed(n, "no memory".into());
     assert!(machine.step(failed(1), secs(0.1), MIDDLE).contains(&Start(2)), "once at once");
     let effects = machine.step(failed(2), secs(0.2), MIDDLE);
-    assert!(effects.contains(&Log(Notice::StartFailed("no memory".into()))) && machine.again_at.is_some());
+    assert!(effects.contains(&Log(Notice::StartFailed("no memory".into()))) && machine.retry_at.is_some());
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn stopping_asks_waits_and_leaves_with_the_workers_code() {
 fn stopping_does_not_take_longer_than_the_drain() {
     let mut machine = serving(100);
     play(&mut machine, &[], &[(61.0, StopRequested(TERM))]);
-    assert_eq!(play(&mut machine, &[], &[(88.0, Tick)]), [Log(Notice::Cut(1)), Kill(1)]);
+    assert_eq!(play(&mut machine, &[], &[(88.0, Tick)]), [Log(Notice::DrainTimedOut(1)), Kill(1)]);
     assert_eq!(play(&mut machine, &[], &[(88.1, Exited(1, KILLED))])[1..], [Exit(0)]);
 }
 
