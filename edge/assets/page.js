@@ -1,10 +1,10 @@
-// What JavaScript adds to a page: the theme, the reader's time zone, values under the pointer, zooming, and updates. The page is
-// complete without it: the script only shows what the tables hold.
+// The script of every page: the theme switch, times in the visitor's time zone, tooltips and zooming of charts, and updates. The
+// page is complete without it.
 
 const root = document.documentElement;
 
-/** Switches between the system's theme, light and dark, and remembers the choice in this browser. */
-function theme() {
+/** Makes the button switch between the system's theme, light and dark. The choice is stored in this browser. */
+function addThemeSwitch() {
   const button = document.querySelector("[data-theme-switch]");
   if (!button) return;
   const all = ["auto", "light", "dark"];
@@ -30,27 +30,27 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const clock = new Intl.DateTimeFormat(root.lang, CLOCK);
 const date = new Intl.DateTimeFormat(root.lang, { month: "short", day: "numeric", ...CLOCK });
 
-/** Formats an instant in the reader's zone. */
-const local = (at) => (new Date(at).toDateString() === new Date().toDateString() ? clock : date).format(at);
+/** Formats an instant in the visitor's time zone. */
+const formatLocal = (at) => (new Date(at).toDateString() === new Date().toDateString() ? clock : date).format(at);
 
-/** Shows every instant in the reader's zone, and UTC as its title. */
-function times(within) {
+/** Shows every instant in the visitor's time zone, with UTC as its title. */
+function localizeTimes(within) {
   for (const time of within.querySelectorAll("time")) {
     const at = Date.parse(time.dateTime);
     if (Number.isNaN(at)) continue;
     time.title = time.textContent;
-    time.textContent = local(at);
+    time.textContent = formatLocal(at);
   }
   for (const axis of within.querySelectorAll("[data-chart] .x")) {
     const { from, to } = axis.previousElementSibling.querySelector("svg").dataset;
     [...axis.children].forEach((label, index) => {
-      label.textContent = local(Number(from) + ((to - from) * index) / 2);
+      label.textContent = formatLocal(Number(from) + ((to - from) * index) / 2);
     });
   }
 }
 
-/** Shows the figures of a chart's table for the instant under the pointer; dragging selects a time range. */
-function chart(figure) {
+/** Adds a tooltip to a chart, with the row of its table under the pointer. Dragging selects a time range. */
+function addChartTooltip(figure) {
   const svg = figure.querySelector("svg");
   const rows = [...figure.querySelectorAll("tbody tr")].map((row) => ({
     at: Number(row.dataset.at),
@@ -80,7 +80,7 @@ function chart(figure) {
     const at = from + (to - from) * part;
     const row = rows.reduce((best, it) => (Math.abs(it.at - at) < Math.abs(best.at - at) ? it : best));
     tooltip.textContent = [
-      local(row.at),
+      formatLocal(row.at),
       ...row.values.map((value, index) => `${names[index]} ${value} ${figure.dataset.unit}`),
     ].join(" · ");
     const x = left((row.at - from) / (to - from));
@@ -116,23 +116,24 @@ function chart(figure) {
   });
 }
 
-function prepare(within) {
-  times(within);
-  for (const figure of within.querySelectorAll("[data-chart]")) chart(figure);
+/** Localizes the times and adds the tooltips of a part of the page. */
+function enhance(within) {
+  localizeTimes(within);
+  for (const figure of within.querySelectorAll("[data-chart]")) addChartTooltip(figure);
 }
 
-/** Updates the page in place, once a minute while it is visible, and not while the reader uses it. */
+/** Updates the page in place, unless it is hidden or the visitor is using it. */
 async function refresh() {
   const main = document.querySelector("[data-live]");
   const busy = main?.contains(document.activeElement) || main?.querySelector("details[open]");
   if (!main || busy || document.hidden || location.search.includes("from=")) return;
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => undefined);
-  if (!answer?.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const response = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => undefined);
+  if (!response?.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of ["header", "main"]) {
     const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
     if (!old || !now) continue;
-    prepare(now);
+    enhance(now);
     if (old.isEqualNode(now)) continue;
     old.replaceWith(now);
   }
@@ -142,14 +143,14 @@ async function refresh() {
 }
 
 /** Shows the button for notifications, if the edge sends them and the browser supports them. */
-async function push() {
+async function addPushButton() {
   const button = document.querySelector("[data-push]");
   if (!button || !("serviceWorker" in navigator && "PushManager" in window)) return;
-  const { offer } = await import("/push.js");
-  await offer(button);
+  const { addPushToggle } = await import("/push.js");
+  await addPushToggle(button);
 }
 
-theme();
-prepare(document);
-push();
+addThemeSwitch();
+enhance(document);
+addPushButton();
 setInterval(refresh, 60_000);

@@ -1,4 +1,4 @@
-// Shows a notification for each message of the edge, and opens the page that it is about. It handles no requests.
+// The service worker of notifications: shows one for each message of the edge, and opens its page on a click. It handles no requests.
 
 const texts = new URL(self.location).searchParams;
 
@@ -7,7 +7,7 @@ self.addEventListener("push", (event) => {
   const title = message.title ?? texts.get("enabled") ?? "Status";
   const body = message.event === "subscribe" ? new URL(message.page).host : message.text;
   const path = message.monitor ? `/monitors/${encodeURIComponent(message.monitor)}` : "/";
-  // One incident is one notification: its end replaces its beginning.
+  // Messages of one incident replace each other.
   const options = { body, tag: message.incident ?? "", renotify: Boolean(message.incident), lang: "en", data: path };
   event.waitUntil(self.registration.showNotification(title, options));
 });
@@ -17,9 +17,9 @@ self.addEventListener("notificationclick", (event) => {
   event.waitUntil(self.clients.openWindow(event.notification.data));
 });
 
-// The push service gave the browser another address. The edge learns of the new one, and finds by itself that the old one is gone.
+// The push service gave the browser another address: this sends it to the edge, which removes the old one when it expires.
 self.addEventListener("pushsubscriptionchange", (event) => {
-  const again = async () => {
+  const resubscribe = async () => {
     const options = event.oldSubscription?.options;
     const subscription = event.newSubscription ?? (options && (await self.registration.pushManager.subscribe(options)));
     if (!subscription) return;
@@ -27,5 +27,5 @@ self.addEventListener("pushsubscriptionchange", (event) => {
     const body = JSON.stringify({ url: endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth } });
     await fetch("/api/v1/subscriptions", { method: "POST", headers: { "content-type": "application/json" }, body });
   };
-  event.waitUntil(again());
+  event.waitUntil(resubscribe());
 });

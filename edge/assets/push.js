@@ -1,10 +1,11 @@
-// Subscribes this browser to notifications of incidents: its vendor's push service gives it an address, which it sends to the edge
-// with its own keys. The page loads this script only if the edge sends notifications; nothing happens before the button is pressed.
+// Subscribes this browser to notifications of incidents. The push service of its vendor gives the browser an address, which this
+// script sends to the edge with the browser's keys. The page loads it only if the edge sends notifications; nothing happens before
+// the button is pressed.
 
 const WORKER = "/push-worker.js";
 
-/** Encodes bytes as base64url, in which the page has the key. */
-const text = (bytes) =>
+/** Encodes bytes as base64url, the encoding of the key in the page. */
+const encodeBase64Url = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes)))
     .replaceAll("+", "-")
     .replaceAll("/", "_")
@@ -14,12 +15,12 @@ const text = (bytes) =>
 async function sendSubscription(method, subscription) {
   const { endpoint, keys } = subscription.toJSON();
   const { p256dh, auth } = keys;
-  const answer = await fetch("/api/v1/subscriptions", {
+  const response = await fetch("/api/v1/subscriptions", {
     method,
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ url: endpoint, keys: { p256dh, auth } }),
   });
-  if (!answer.ok) throw new Error(`the edge answered ${answer.status}`);
+  if (!response.ok) throw new Error(`the subscription failed: HTTP status ${response.status}`);
 }
 
 /** Finds this browser's subscription for the key of the page. */
@@ -27,13 +28,13 @@ async function findSubscription(key) {
   const registration = await navigator.serviceWorker.getRegistration("/");
   const subscription = await registration?.pushManager.getSubscription();
   const own = subscription?.options.applicationServerKey;
-  return own && text(own) === key ? subscription : undefined;
+  return own && encodeBase64Url(own) === key ? subscription : undefined;
 }
 
 async function subscribe({ key, enabled }) {
   const registration = await navigator.serviceWorker.register(`${WORKER}?${new URLSearchParams({ enabled })}`);
   await navigator.serviceWorker.ready;
-  // A subscription for an older key of the page would be in the way.
+  // A browser has one subscription at most; one for an older key of the page has to go first.
   await (await registration.pushManager.getSubscription())?.unsubscribe();
   const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   try {
@@ -51,7 +52,7 @@ async function unsubscribe(subscription) {
 }
 
 /** Makes the button turn notifications on and off. */
-export async function offer(button) {
+export async function addPushToggle(button) {
   const texts = button.dataset;
   let subscription = await findSubscription(texts.key);
   const show = () => {

@@ -12,22 +12,22 @@
     unobserved: "M3.5 8h9",
   };
   const WORDS = {
-    en: "Operational|Degraded performance|Down|Starting|Under maintenance|No data|since {}|as of {}|Unknown",
-    de: "Verfügbar|Eingeschränkte Leistung|Ausgefallen|Startet|In Wartung|Keine Daten|seit {}|Stand: {}|Unbekannt",
-    fr: "Opérationnel|Performances dégradées|En panne|Démarrage|En maintenance|Aucune donnée|depuis {}|état au {}|Inconnu",
-    es: "Operativo|Rendimiento degradado|Caído|Iniciando|En mantenimiento|Sin datos|desde {}|estado a {}|Desconocido",
-    zh: "正常|性能下降|中断|启动中|维护中|无数据|自 {}|截至 {}|未知",
-    ja: "正常|パフォーマンス低下|停止|起動中|メンテナンス中|データなし|{} から|{} 時点|不明",
+    en: "Operational|Degraded performance|Major outage|Starting|Under maintenance|No data|since {}|as of {}|Unknown",
+    de: "Verfügbar|Eingeschränkte Leistung|Größerer Ausfall|Startet|In Wartung|Keine Daten|seit {}|Stand: {}|Unbekannt",
+    fr: "Opérationnel|Performances dégradées|Panne majeure|Démarrage|En maintenance|Aucune donnée|depuis {}|état au {}|Inconnu",
+    es: "Operativo|Rendimiento degradado|Interrupción grave|Iniciando|En mantenimiento|Sin datos|desde {}|estado a {}|Desconocido",
+    zh: "正常|性能下降|严重中断|启动中|维护中|无数据|自 {}|截至 {}|未知",
+    ja: "正常|パフォーマンス低下|大規模な障害|起動中|メンテナンス中|データなし|{} から|{} 時点|不明",
   };
-  const asked = (lang || document.documentElement.lang || navigator.language).slice(0, 2);
-  const language = WORDS[asked] ? asked : "en";
+  const requested = (lang || document.documentElement.lang || navigator.language).slice(0, 2);
+  const language = WORDS[requested] ? requested : "en";
   const words = WORDS[language].split("|");
   const states = Object.keys(MARKS);
   const word = (state) => words[states.indexOf(state)];
   const one = monitor ? `monitors/${encodeURIComponent(monitor)}` : "";
 
-  const here = document.createElement("div");
-  const root = here.attachShadow({ mode: "open" });
+  const element = document.createElement("div");
+  const root = element.attachShadow({ mode: "open" });
   const add = (to, name, is = "1999/xhtml") =>
     to.appendChild(document.createElementNS(`http://www.w3.org/${is}`, name));
   const box = add(root, "div");
@@ -35,7 +35,7 @@
   const bold = add(status, "b");
   const mark = add(bold, "svg", "2000/svg");
   const path = add(mark, "path", "2000/svg");
-  const [name, said, age] = [bold, add(status, "span"), add(status, "i")].map((it) => it.appendChild(new Text()));
+  const [name, details, age] = [bold, add(status, "span"), add(status, "i")].map((it) => it.appendChild(new Text()));
   const link = add(box, "a");
   box.lang = language;
   status.role = "status";
@@ -51,47 +51,47 @@
     root.adoptedStyleSheets = [sheet];
   } catch {}
 
-  const at = (n, when) =>
+  const format = (n, when) =>
     words[n].replace("{}", new Date(when).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }));
-  const read = (told) => {
-    if (one) return [told.state, `${told.name} · ${at(6, told.since)}`];
-    const count = (state) => told.monitors.filter((it) => it.state === state).length;
+  const describe = (body) => {
+    if (one) return [body.state, `${body.name} · ${format(6, body.since)}`];
+    const count = (state) => body.monitors.filter((it) => it.state === state).length;
     const some = states.filter(count).map((state) => `${word(state)}: ${count(state)}`);
-    return [told.status, some.join(" · ")];
+    return [body.status, some.join(" · ")];
   };
   // Unchanged text is not announced again.
-  const set = (text, to) => {
+  const setText = (text, to) => {
     if (text.data !== to) text.data = to;
   };
 
   let last;
   let began = 0;
-  const look = async () => {
+  const refreshNow = async () => {
     began = Date.now();
     let late = true;
     try {
-      const answer = await fetch(`${origin}/api/v1/${one || "status"}`, {
+      const response = await fetch(`${origin}/api/v1/${one || "status"}`, {
         credentials: "omit",
         signal: AbortSignal.timeout(1e4),
       });
-      if (answer.ok) {
-        const [state, text] = read(await answer.json());
-        late = answer.headers.get("x-heapbeat-stale");
+      if (response.ok) {
+        const [state, text] = describe(await response.json());
+        late = response.headers.get("x-heapbeat-stale");
         last = { state: states.includes(state) ? state : "unobserved", text, at: Date.now() - late * 1e3 };
       }
     } catch {}
     const state = last?.state ?? "unobserved";
     box.className = `${state} ${theme}`;
     path.setAttribute("d", MARKS[state]);
-    set(name, last ? word(state) : words[8]);
-    set(said, ` ${last?.text ?? monitor ?? ""}`);
-    set(age, late && last ? ` ${at(7, last.at)}` : "");
+    setText(name, last ? word(state) : words[8]);
+    setText(details, ` ${last?.text ?? monitor ?? ""}`);
+    setText(age, late && last ? ` ${format(7, last.at)}` : "");
   };
 
   const every = Math.min(3600, Math.max(15, refresh || 60)) * 1e3;
-  const due = () => here.isConnected && !document.hidden && Date.now() - began >= every && look();
-  const place = () => (script.closest("head") ? document.body.append(here) : script.after(here));
-  await look();
+  const due = () => element.isConnected && !document.hidden && Date.now() - began >= every && refreshNow();
+  const place = () => (script.closest("head") ? document.body.append(element) : script.after(element));
+  await refreshNow();
   if (document.body) place();
   else addEventListener("DOMContentLoaded", place);
   setInterval(due, every);

@@ -1,8 +1,8 @@
-//! Everything that is written down, and all of the SQL.
+//! The store of a hub: the SQLite database of its Durable Object. All SQL is in this folder.
 //!
-//! The hub's SQLite holds a few small tables (`store/schema.rs`). A tick writes one row, whatever the number of monitors, and a
-//! row of the ledger only where a state changed: a day of minutes is about 1,440 of the free plan's 100,000 rows, one more an
-//! hour for the latencies of all, and two for each monitor with a signed report and hour.
+//! The database has a few small tables (`store/schema.rs`). A tick writes one row for all monitors, and a row of the ledger for each
+//! state that changed. A tick per minute therefore writes about 1,440 of the free plan's 100,000 rows per day. Each hour adds one row
+//! for the latencies of all monitors, and two rows for each monitor with signed reports.
 
 mod binary;
 mod export;
@@ -52,18 +52,18 @@ use crate::domain::quota::QuotaUsage;
 use crate::domain::report::last_report::SampleRun;
 use crate::notify::OutboxRow;
 
-/// Incidents that were closed within this time are kept in memory.
+/// The time for which a closed incident is kept in memory.
 const RECENTLY_CLOSED: Duration = Duration::from_secs(86_400);
 
 /// The store of one hub.
 #[derive(Clone, Debug)]
 pub struct Store {
     sql: Sql,
-    /// The slot that the last tick has in the ring.
+    /// The slot of the last tick in the ring.
     slot: Rc<Cell<i64>>,
 }
 
-/// What the hub knew when it was stopped.
+/// The contents of the store that a hub keeps in memory.
 #[derive(Debug, Default)]
 pub struct StoredHub {
     /// The last tick that was stored.
@@ -76,14 +76,14 @@ pub struct StoredHub {
     pub ticks: Vec<(UnixMillis, Vec<ProbeRecord>)>,
     /// Incidents that are open or were closed within the last day, oldest first.
     pub incidents: Vec<Incident>,
-    /// What is still to be sent, in order.
+    /// The alerts that have not been delivered, in order.
     pub outbox: Vec<OutboxRow>,
-    /// What the day has cost up to the last tick.
+    /// The quota that was used on the day of the last tick.
     pub usage: QuotaUsage,
 }
 
 impl Store {
-    /// Opens the object's store and brings its schema up to date. Gives the state back with it.
+    /// Opens the object's store and migrates its schema. It returns the state again, which it consumes.
     pub fn open(state: ObjectState, now: UnixMillis) -> (ObjectState, Result<Store, StoreError>) {
         let raw = state._inner();
         let storage = js_sys::Reflect::get(raw.as_ref(), &"storage".into());
@@ -103,12 +103,12 @@ impl Store {
         schema::newest()
     }
 
-    /// Rows read and written since this was asked last.
+    /// Returns the numbers of rows read and written since the last call.
     pub fn take_row_counts(&self) -> (u64, u64) {
         self.sql.take_row_counts()
     }
 
-    /// Reads everything that the hub keeps in memory, when the edge's own clock says `wall`.
+    /// Loads everything that the hub keeps in memory. `wall` is the time by the edge's own clock.
     pub fn load(&self, wall: UnixMillis) -> Result<StoredHub, StoreError> {
         let mut loaded = StoredHub::default();
         if let Some(last) = ticks::load_last(&self.sql)? {
@@ -123,7 +123,7 @@ impl Store {
         Ok(loaded)
     }
 
-    /// Writes a tick and what it adds to the outbox: all of it or nothing. `last` is the tick before it.
+    /// Writes a tick and its additions to the outbox in one transaction. `last` is the tick before it.
     pub fn commit(
         &self,
         last: Option<UnixMillis>,
@@ -151,8 +151,8 @@ impl Store {
         Ok(())
     }
 
-    /// The newest incidents of some monitors, newest first, at most `most`, of those that come after the incident of a monitor
-    /// in a second of Unix time; of one second by the monitor's id.
+    /// Lists at most `most` incidents of the monitors `ids`, newest first, that follow the incident of a monitor in a second of Unix
+    /// time. Incidents of the same second are ordered by the monitor's id.
     pub fn incidents_before(
         &self,
         ids: &[&str],
@@ -162,12 +162,12 @@ impl Store {
         incidents::list_before(&self.sql, ids, before, most)
     }
 
-    /// One incident, and the samples before it.
+    /// Finds an incident and the samples before it.
     pub fn incident(&self, id: &IncidentId) -> Result<Option<(Incident, Vec<SampleRun>)>, StoreError> {
         incidents::find(&self.sql, id)
     }
 
-    /// Writes what somebody changed about an incident.
+    /// Writes an incident that was updated by hand.
     pub fn update_incident(&self, incident: &Incident) -> Result<(), StoreError> {
         incidents::write(&self.sql, incident)
     }
@@ -177,7 +177,7 @@ impl Store {
         outbox::delete(&self.sql, id)
     }
 
-    /// Writes down when a row of the outbox is to be tried again.
+    /// Sets the time of the next attempt to deliver a row of the outbox.
     pub fn reschedule_in_outbox(&self, id: i64, due: UnixMillis, attempts: u32) -> Result<(), StoreError> {
         outbox::reschedule(&self.sql, id, due, attempts)
     }
@@ -203,33 +203,33 @@ impl Store {
         latency_series::read(&self.sql, monitor, window, last, series)
     }
 
-    /// What was set; `None` where nothing was.
+    /// Reads a setting; `None` if it is not set.
     pub fn setting<T: DeserializeOwned>(&self, setting: Setting) -> Result<Option<T>, StoreError> {
         settings::read(&self.sql, setting)
     }
 
-    /// Changes one setting.
+    /// Writes one setting.
     pub fn set(&self, setting: Setting, value: &impl Serialize) -> Result<(), StoreError> {
         settings::write(&self.sql, &encode_setting(setting, value)?)
     }
 
-    /// Changes settings: all of them or none.
+    /// Writes settings in one transaction.
     pub fn set_all(&self, changes: Vec<SettingChange>) -> Result<(), StoreError> {
         let sql = self.sql.clone();
         self.sql.transaction(move || changes.iter().try_for_each(|change| settings::write(&sql, change)))
     }
 
-    /// What every job reported last.
+    /// Reads the last heartbeat of every job.
     pub fn heartbeats(&self) -> Result<JobStates, StoreError> {
         settings::heartbeats(&self.sql)
     }
 
-    /// Writes what a job reported.
+    /// Writes the last heartbeat of a job.
     pub fn record_heartbeat(&self, monitor: &MonitorId, beat: &JobState) -> Result<(), StoreError> {
         settings::write_heartbeat(&self.sql, monitor, beat)
     }
 
-    /// At most `most` rows of a table of [`export_format::TABLES`], after the first `skip`.
+    /// Reads at most `most` rows of a table of [`export_format::TABLES`], after the first `skip`.
     pub fn export_rows(
         &self,
         table: usize,
@@ -239,7 +239,7 @@ impl Store {
         export::rows(&self.sql, table, skip, most)
     }
 
-    /// Writes rows of an export, each in the place of one with the same key: all of them or none.
+    /// Writes rows of an export in one transaction. A row replaces one with the same key.
     pub fn import_rows(&self, rows: Vec<(usize, Vec<ExportCell>)>) -> Result<(), StoreError> {
         let sql = self.sql.clone();
         self.sql.transaction(move || export::write_rows(&sql, rows))

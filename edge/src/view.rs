@@ -1,8 +1,8 @@
-//! The read model: everything that the public, the owner and the pages may know, as owned values.
+//! The read model: the values that the API returns and that pages are rendered from.
 //!
-//! The hub makes these values from its engine and its store, the front merges those of several hubs and renders them. Their
-//! JSON, by `serde`, is the JSON of the public API (`edge/assets/api/v1/openapi.json`). What has no field here cannot leak: no
-//! URL, header or secret of a monitor's configuration has one.
+//! A hub builds these values from its engine and its store; the front merges those of several hubs and renders them. Their JSON is the
+//! JSON of the public API (`edge/assets/api/v1/openapi.json`). No type here has a field for a URL, a header or a secret of a monitor's
+//! configuration, so those cannot leak.
 
 mod days;
 mod incident;

@@ -1,14 +1,14 @@
-//! Rows as they are, for an export, and back; see [`super::export_format`].
+//! Reading and writing rows for an export; their format is in [`super::export_format`].
 
 use worker::SqlStorageValue;
 
 use super::export_format::{Cell, TABLES};
 use super::sql::{Sql, StoreError};
 
-/// At most `most` rows of a table of [`TABLES`], after the first `skip`.
+/// Reads at most `most` rows of a table of [`TABLES`], after the first `skip`.
 pub(super) fn rows(sql: &Sql, table: usize, skip: i64, most: i64) -> Result<Vec<Vec<Cell>>, StoreError> {
     let Some((name, _)) = TABLES.get(table) else { return Ok(Vec::new()) };
-    // The first columns are the key of every table; the names are ours.
+    // The first columns are the key of every table; the names are constants.
     let key = match *name {
         "series" => "1, 2, 3",
         "ledger" | "incident" => "1, 2",
@@ -25,7 +25,7 @@ pub(super) fn rows(sql: &Sql, table: usize, skip: i64, most: i64) -> Result<Vec<
     Ok(rows.iter().map(|row| row.iter().map(cell).collect()).collect())
 }
 
-/// Writes rows, each in the place of one with the same key.
+/// Writes rows. A row replaces one with the same key.
 pub(super) fn write_rows(sql: &Sql, rows: Vec<(usize, Vec<Cell>)>) -> Result<(), StoreError> {
     for (table, row) in rows {
         let Some((name, columns)) = TABLES.get(table) else { continue };

@@ -12,18 +12,18 @@ use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::report::last_report::SampleRun;
 
-/// How long an incident is kept: as long as the hourly history.
+/// The time for which an incident is kept, the same as for the hourly history.
 const RETENTION: Duration = Duration::from_secs(2 * 365 * 86_400);
 
-/// Incidents that are open or were closed after `since`, by monitor, oldest first.
+/// Loads the incidents that are open or were closed after `since`, by monitor, oldest first.
 pub(super) fn load_recent(sql: &Sql, since: UnixMillis) -> Result<Vec<Incident>, StoreError> {
     let query =
         "SELECT body FROM incident WHERE closed_ms IS NULL OR closed_ms > ? ORDER BY monitor, opened_ms";
     select(sql, query, vec![since.0.into()])
 }
 
-/// The newest incidents of some monitors, newest first, at most `most`, of those that come after the incident of `monitor` in
-/// `second`; of one second by the monitor's id.
+/// Lists at most `most` incidents of the monitors `ids`, newest first, that follow the incident of `monitor` in `second`. Incidents of
+/// the same second are ordered by the monitor's id.
 pub(super) fn list_before(
     sql: &Sql,
     ids: &[&str],
@@ -38,7 +38,7 @@ pub(super) fn list_before(
     select(sql, query, vec![ids.into(), from.into(), to.into(), monitor.into(), most.into()])
 }
 
-/// One incident, and the samples before it.
+/// Finds an incident and the samples before it.
 pub(super) fn find(sql: &Sql, id: &IncidentId) -> Result<Option<(Incident, Vec<SampleRun>)>, StoreError> {
     let query = "SELECT body, recording FROM incident WHERE monitor = ? AND opened_ms >= ? AND opened_ms < ?";
     let from = id.opened.saturating_mul(1000);
@@ -55,7 +55,7 @@ pub(super) fn find(sql: &Sql, id: &IncidentId) -> Result<Option<(Incident, Vec<S
     Ok(Some((incident, runs)))
 }
 
-/// Writes an incident, in the place of what it was.
+/// Inserts or updates an incident.
 pub(super) fn write(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
     let closed = incident.closed.map_or(SqlStorageValue::Null, |closed| closed.0.into());
     sql.run(
@@ -65,7 +65,7 @@ pub(super) fn write(sql: &Sql, incident: &Incident) -> Result<(), StoreError> {
     )
 }
 
-/// Writes the samples before an incident that begins at `now`, and forgets the monitor's incidents that are too old.
+/// Writes the samples before an incident that begins at `now`, and deletes the monitor's expired incidents.
 pub(super) fn write_recording(
     sql: &Sql,
     monitor: &MonitorId,

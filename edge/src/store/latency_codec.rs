@@ -1,5 +1,5 @@
-//! The latencies of a day: the hours of all monitors, one CBOR item behind the other (RFC 8742), so that an hour is added
-//! without reading the day.
+//! The blob of a day's latencies: a sequence of CBOR items (RFC 8742), one for each monitor and hour. An hour is appended without
+//! decoding the others.
 
 use heapbeat_shared::codec;
 use minicbor::{Decode, Decoder, Encode};
@@ -7,7 +7,7 @@ use minicbor::{Decode, Decoder, Encode};
 use crate::config::MonitorId;
 use crate::domain::history::latency::LatencySummary;
 
-/// An hour of one monitor.
+/// The latencies of one monitor in one hour.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct MonitorHour {
     /// The monitor.
@@ -16,7 +16,7 @@ pub struct MonitorHour {
     /// The hour of the day, from 0.
     #[n(1)]
     pub hour: u8,
-    /// Its figures.
+    /// The statistics of the hour.
     #[n(2)]
     pub figures: LatencySummary,
 }
@@ -26,7 +26,7 @@ pub fn append_hour(day: &mut Vec<u8>, hour: &MonitorHour) {
     day.extend(codec::encode(hour));
 }
 
-/// The hours in such a blob, as far as it can be read.
+/// Reads the hours of such a blob, up to the first damaged item.
 pub(super) fn hours(day: &[u8]) -> Vec<MonitorHour> {
     let mut decoder = Decoder::new(day);
     std::iter::from_fn(|| decoder.decode().ok()).collect()

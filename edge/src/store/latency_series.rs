@@ -1,8 +1,8 @@
-//! Latencies: ticks where the ring still has them, and hours of all monitors in one row a day.
+//! Latency history: by tick as long as the ring has the tick, and by hour in one row per day for all monitors.
 //!
-//! An hour is folded when the memory of it is (`store/memory_series.rs`), from the same ticks. A row for each monitor and hour would be
-//! a quarter of the free plan's rows for a thousand monitors; one for all of a hub, rewritten each hour, is 24 a day. It stands
-//! in `series` under no monitor's name, and takes the place of one that is too old.
+//! An hour is aggregated together with its memory samples (`store/memory_series.rs`), from the same ticks. A row for each monitor and
+//! hour would use a quarter of the free plan's rows for a thousand monitors; one row per day for all monitors of a hub, rewritten each
+//! hour, uses 24. The row is in `series` under an empty monitor id, and replaces an expired one.
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
@@ -18,18 +18,17 @@ use crate::domain::check::verdict::Verdict;
 use crate::domain::history::latency::{LatencyAccumulator, RETENTION};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 
-/// The number among the tiers of `domain/history/rollup.rs`.
+/// The tier of these rows in `series`; `domain/history/rollup.rs` has the others.
 const TIER: i64 = 3;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// Longest stretch that is told tick by tick, which is what the ring can hold at a tick a minute; and the longest that is told
-/// at all, from its end.
+/// The longest window that is read by tick, as long as the ring at one tick per minute, and the longest window that is read at all.
 const TICKS_MS: i64 = 26 * HOUR_MS;
 const LONGEST_MS: i64 = 92 * DAY_MS;
 
-/// The row that the day of `at` has in `series`: its tier, its beginning, and its place among those that are kept.
+/// Returns the key of a day's row in `series`: the tier, the beginning of the day, and its slot.
 pub fn latency_day(at: UnixMillis) -> (i64, UnixMillis, i64) {
     let places = i64::try_from(RETENTION.as_secs() / 86_400).unwrap_or(i64::MAX) + 2;
     let number = at.0.div_euclid(DAY_MS);
@@ -56,7 +55,7 @@ pub(super) fn append(
     )
 }
 
-/// The days that begin within these two instants, oldest first.
+/// Reads the days that begin between two instants, oldest first.
 fn days(sql: &Sql, from: i64, to: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
     let query =
         "SELECT from_ms, data FROM series WHERE monitor = '' AND tier = ? AND from_ms >= ? AND from_ms <= ?
@@ -64,7 +63,7 @@ fn days(sql: &Sql, from: i64, to: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError
     instants(sql, query, vec![TIER.into(), from.into(), to.into()])
 }
 
-/// The rows of a query for an instant and bytes; one that holds something else is left out.
+/// Reads the rows of a query for an instant and bytes. A row with other values is left out.
 fn instants(sql: &Sql, query: &str, values: Row) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
     let mut found = Vec::new();
     for row in sql.rows(query, values)? {
@@ -77,8 +76,8 @@ fn instants(sql: &Sql, query: &str, values: Row) -> Result<Vec<(i64, Vec<u8>)>, 
     Ok(found)
 }
 
-/// Tells how long the answers of `monitor` took from `from` to `to`, oldest first. `last`: the last tick, whose hour is in no day
-/// yet.
+/// Adds the latencies of `monitor` from `from` to `to` to `rows`, oldest first. `last` is the last tick, whose hour is not in the row
+/// of its day yet.
 pub(super) fn read(
     sql: &Sql,
     monitor: &MonitorId,
@@ -89,7 +88,7 @@ pub(super) fn read(
     let (from, to) = (from.0.max(to.0.saturating_sub(LONGEST_MS)), to.0);
     let present = last.0 - last.0.rem_euclid(HOUR_MS);
     let oldest = sql.number("SELECT min(at_ms) FROM tick", vec![])?;
-    // A ring that was never full has every tick that there ever was: the picture of a first day is not a dot an hour.
+    // A ring that was never full has all ticks, so a chart of the first day can show each of them.
     let full = sql.number("SELECT max(slot) FROM tick", vec![])?.is_some_and(|slot| slot == SLOTS - 1);
     let reaches = (rows.is_downsampled() && !full) || oldest.is_some_and(|oldest| oldest <= from);
     let hourly = to.saturating_sub(from) > TICKS_MS || !reaches;

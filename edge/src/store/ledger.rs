@@ -1,4 +1,4 @@
-//! The table of the ledgers.
+//! The table `ledger`.
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
@@ -9,10 +9,10 @@ use crate::config::MonitorId;
 use crate::domain::State;
 use crate::domain::history::ledger::{LedgerChanges, LedgerEntry, RETENTION};
 
-/// Longer than the longest window that is shown, so that its first second has an answer.
+/// The ledger is kept for longer than the longest window, so that its first second is covered.
 const _: () = assert!(RETENTION.as_secs() > 90 * 86_400);
 
-/// Every ledger's entries, oldest first.
+/// Loads the entries of every ledger, oldest first.
 pub(super) fn load(sql: &Sql) -> Result<LiteMap<MonitorId, Vec<LedgerEntry>>, StoreError> {
     let mut ledgers: LiteMap<MonitorId, Vec<LedgerEntry>> = LiteMap::new();
     for row in sql.rows("SELECT monitor, from_ms, state FROM ledger ORDER BY monitor, from_ms", vec![])? {
@@ -32,7 +32,7 @@ fn read(row: &Row) -> Option<(MonitorId, LedgerEntry)> {
     ))
 }
 
-/// Writes what a tick changed in a ledger.
+/// Writes the changes that a tick made in a ledger.
 pub(super) fn write(sql: &Sql, monitor: &MonitorId, changes: &LedgerChanges) -> Result<(), StoreError> {
     if let Some(from) = changes.replace_from {
         sql.run(

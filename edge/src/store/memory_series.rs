@@ -1,7 +1,7 @@
-//! Memory history: what ticks brought within an hour becomes one chunk a monitor, and peaks of it the coarser tiers.
+//! Memory history: the samples of an hour become one chunk per monitor, and their peaks become the coarser tiers.
 //!
-//! A chunk takes the place of the one that has become too old (`domain/history/rollup.rs`), so keeping seven days at a second,
-//! ninety days at a minute and two years at an hour writes two rows a monitor and hour, and one a day, and deletes none.
+//! A chunk replaces an expired one (`domain/history/rollup.rs`). Seven days at one second, ninety days at one minute and two years at
+//! one hour cost two written rows per monitor and hour, one more per day, and no deletion.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use crate::domain::report::last_report::SampleRun;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A report carries what a server's ring holds: samples may be told this much after they were taken.
+/// The longest time from a sample to the report with it, which is what the ring of a server holds.
 const LATE: Duration = Duration::from_secs(2 * 3600);
 
-/// When a tick at `at` is the first of its hour: puts the hour of the tick before it, `last`, into chunks.
+/// Writes the chunks of the hour of `last` if the tick at `at` is the first of another hour.
 pub(super) fn compact(sql: &Sql, last: UnixMillis, at: UnixMillis) -> Result<(), StoreError> {
     let (hour, _) = Tier::Second.chunk_slot(last);
     if Tier::Second.chunk_slot(at).0 == hour {
@@ -66,7 +66,7 @@ fn write(
     )
 }
 
-/// Adds peaks to the chunk that `at` is in.
+/// Adds peaks to the chunk that contains `at`.
 fn append(
     sql: &Sql,
     monitor: &MonitorId,
@@ -80,13 +80,13 @@ fn append(
     write(sql, monitor, tier, at, &keep_peaks(&runs, bucket))
 }
 
-/// The chunk that `at` is in; empty when there is none.
+/// Reads the chunk that contains `at`; it is empty if there is no such chunk.
 fn chunk(sql: &Sql, monitor: &MonitorId, tier: Tier, at: UnixMillis) -> Result<Vec<SampleRun>, StoreError> {
     let (from, _) = tier.chunk_slot(at);
     chunks(sql, monitor, tier, from, from)
 }
 
-/// The chunks that begin within these two instants, oldest first.
+/// Reads the chunks that begin between two instants, oldest first.
 fn chunks(
     sql: &Sql,
     monitor: &MonitorId,
@@ -105,7 +105,7 @@ fn chunks(
     Ok(runs)
 }
 
-/// Memory of a monitor from `from` to `to`, as finely as that many points allow. `last`: the last tick.
+/// Reads the memory of a monitor from `from` to `to` in the finest tier for such a window. `last` is the last tick.
 pub(super) fn read(
     sql: &Sql,
     monitor: &MonitorId,
@@ -115,7 +115,7 @@ pub(super) fn read(
     let tier = Tier::for_span(to.since(from));
     let begin = tier.chunk_slot(from).0;
     let mut runs = chunks(sql, monitor, tier, begin, to.plus(LATE))?;
-    // What has not been put into chunks of this tier yet.
+    // The samples since the last chunk of this tier.
     if tier == Tier::Hour {
         runs.extend(keep_peaks(&chunk(sql, monitor, Tier::Minute, last)?, HOUR));
     }

@@ -1,4 +1,4 @@
-//! The outbox's table.
+//! The table `outbox`.
 
 use heapbeat_shared::{UnixMillis, codec};
 use worker::SqlStorageValue;
@@ -6,10 +6,10 @@ use worker::SqlStorageValue;
 use super::sql::{Sql, StoreError, integer};
 use crate::notify::OutboxRow;
 
-/// Every row, in order.
+/// Loads all rows, in order.
 pub(super) fn load(sql: &Sql) -> Result<Vec<OutboxRow>, StoreError> {
     let rows = sql.rows("SELECT id, channel, message, due_ms, attempts FROM outbox ORDER BY id", vec![])?;
-    // A row that cannot be read would block every start of the hub; it is left where it is.
+    // A damaged row must not keep the hub from starting; it is skipped.
     Ok(rows.iter().filter_map(|row| read(row)).collect())
 }
 
@@ -45,7 +45,7 @@ pub(super) fn delete(sql: &Sql, id: i64) -> Result<(), StoreError> {
     sql.run("DELETE FROM outbox WHERE id = ?", vec![id.into()])
 }
 
-/// Writes down when a row is to be tried again.
+/// Sets the time of the next attempt to deliver a row.
 pub(super) fn reschedule(sql: &Sql, id: i64, due: UnixMillis, attempts: u32) -> Result<(), StoreError> {
     sql.run(
         "UPDATE outbox SET due_ms = ?, attempts = ? WHERE id = ?",

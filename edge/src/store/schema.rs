@@ -1,7 +1,6 @@
-//! The tables, in numbered migrations that run by themselves when an object starts.
+//! The tables, as numbered migrations that run when the object starts.
 //!
-//! A migration that was released is never edited; the next change is the next number. A store that a newer version wrote is
-//! refused rather than written to by one that does not know what it holds.
+//! A released migration is never edited; a change is a new migration. A store with the schema of a newer version is an error.
 
 use super::sql::{Sql, StoreError};
 
@@ -14,16 +13,16 @@ struct Migration {
 /// All migrations, in the order in which they run.
 const MIGRATIONS: &[Migration] = &[Migration { number: 1, statements: FIRST }];
 
-/// Every keyed table is its own index, so that a row is one row written.
+/// The tables with a text key are their own index (`WITHOUT ROWID`), so that an insertion counts as one written row.
 ///
-/// * `tick`: the last ticks in a ring, each in the place of the one that it drives out: its probes, packed
+/// * `tick`: a ring of the last ticks: its probes, packed
 ///   (`store/tick_codec.rs`), the state of all monitors after it, and what the day has cost up to it. One row a tick.
 /// * `ledger`: the beginning of every segment; a segment ends where the next one begins.
 /// * `incident`: one row each, with the samples before it, packed.
-/// * `outbox`: alerts that no service has taken yet, in the order in which they were written.
+/// * `outbox`: alerts that have not been delivered, in order.
 /// * `series`: chunks of memory history (`store/memory_series.rs`), and days of latencies (`store/latency_series.rs`).
-/// * `heartbeat`: what each job reported last.
-/// * `setting`: one row for each list or value that is changed as a whole, as JSON.
+/// * `heartbeat`: the last heartbeat of each job.
+/// * `setting`: one row for each list or value that is replaced as a whole, as JSON.
 const FIRST: &[&str] = &[
     "CREATE TABLE tick (slot INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, came_ms INTEGER NOT NULL,
         probes BLOB NOT NULL, states BLOB NOT NULL, usage BLOB NOT NULL) STRICT",
@@ -39,12 +38,12 @@ const FIRST: &[&str] = &[
     "CREATE TABLE setting (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID",
 ];
 
-/// The number of the last migration.
+/// Returns the number of the last migration.
 pub(super) fn newest() -> i64 {
     MIGRATIONS.last().map_or(0, |migration| migration.number)
 }
 
-/// The migrations that a store at `found` still needs.
+/// Returns the migrations that a store with the schema `found` lacks.
 fn missing(found: i64) -> Result<impl Iterator<Item = &'static Migration>, StoreError> {
     let known = newest();
     if found > known {
@@ -53,7 +52,7 @@ fn missing(found: i64) -> Result<impl Iterator<Item = &'static Migration>, Store
     Ok(MIGRATIONS.iter().filter(move |migration| migration.number > found))
 }
 
-/// Brings the schema up to date; `applied_at` is written beside each step that it takes. The caller wraps it in a transaction.
+/// Runs the missing migrations and records `applied_at` for each. The caller wraps it in a transaction.
 pub(super) fn migrate(sql: &Sql, applied_at: i64) -> Result<(), StoreError> {
     sql.run(
         "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT",
@@ -77,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_rise_by_one_from_one() {
+    fn migrations_are_numbered_from_one() {
         for (expected, migration) in (1..).zip(MIGRATIONS) {
             assert_eq!(migration.number, expected);
         }
     }
 
     #[test]
-    fn only_what_is_missing_runs_and_a_newer_store_is_refused() {
+    fn only_missing_migrations_run_and_a_newer_schema_is_an_error() {
         let known = newest();
         for found in 0..=known {
             let numbers: Vec<_> = missing(found).unwrap().map(|migration| migration.number).collect();

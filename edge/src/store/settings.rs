@@ -1,4 +1,4 @@
-//! Lists and values that are changed as a whole, as JSON, and what each job reported last.
+//! The tables `setting` (lists and values that are replaced as a whole, as JSON) and `heartbeat` (the last heartbeat of each job).
 
 use heapbeat_shared::codec;
 use serde::Serialize;
@@ -9,18 +9,18 @@ use super::sql::{Row, Sql, StoreError};
 use crate::config::MonitorId;
 use crate::domain::heartbeat::{JobState, JobStates};
 
-/// What can be set.
+/// The names of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The entries of the monitors that are this hub's.
+    /// The entries of this hub's monitors.
     Monitors,
-    /// The entries of all hubs' monitors, at the first hub, where there is more than one.
+    /// The entries of all hubs' monitors; only the first of several hubs has it.
     AllMonitors,
     /// The entries of announced maintenance.
     Maintenance,
     /// The subscriptions.
     Subscriptions,
-    /// What the hub knows of the others.
+    /// The hub's number and the number of hubs.
     Membership,
 }
 
@@ -37,16 +37,16 @@ impl Setting {
     }
 }
 
-/// A setting with its new value, which is `None` where it is taken away.
+/// A setting with its new value as JSON; `None` deletes it.
 pub type SettingChange = (Setting, Option<String>);
 
-/// A change of a setting to `value`.
+/// Encodes a setting and its new value.
 pub fn encode_setting(setting: Setting, value: &impl Serialize) -> Result<SettingChange, StoreError> {
     let text = serde_json::to_string(value).map_err(|error| StoreError::Platform(error.to_string()))?;
     Ok((setting, Some(text)))
 }
 
-/// Reads a setting. What cannot be read was written by another version, and counts as not set: the next change replaces it.
+/// Reads a setting. A value of another version that cannot be read counts as not set; the next change replaces it.
 pub(super) fn read<T: DeserializeOwned>(sql: &Sql, setting: Setting) -> Result<Option<T>, StoreError> {
     let rows = sql.rows("SELECT body FROM setting WHERE name = ?", vec![setting.as_str().into()])?;
     match rows.first().and_then(|row| row.first()) {
@@ -67,7 +67,7 @@ pub(super) fn write(sql: &Sql, (setting, value): &SettingChange) -> Result<(), S
     }
 }
 
-/// What every job reported last.
+/// Reads the last heartbeat of every job.
 pub(super) fn heartbeats(sql: &Sql) -> Result<JobStates, StoreError> {
     let read = |row: &Row| -> Option<(MonitorId, JobState)> {
         let [SqlStorageValue::String(id), SqlStorageValue::Blob(body)] = row.as_slice() else { return None };
@@ -81,7 +81,7 @@ pub(super) fn heartbeats(sql: &Sql) -> Result<JobStates, StoreError> {
     Ok(heartbeats)
 }
 
-/// Writes what a job reported.
+/// Writes the last heartbeat of a job.
 pub(super) fn write_heartbeat(sql: &Sql, monitor: &MonitorId, beat: &JobState) -> Result<(), StoreError> {
     sql.run(
         "INSERT OR REPLACE INTO heartbeat (monitor, body) VALUES (?, ?)",

@@ -1,8 +1,7 @@
-//! Statements with their values, transactions, and why they fail: what every other file of the store stands on.
+//! SQL statements, transactions and their errors.
 //!
-//! Without an `await` between them, writes of a Durable Object are committed together; but when the second of three fails, the
-//! first is committed alone. `storage.transactionSync` rolls it back. The crate `worker` does not offer it, so it is called by
-//! name here.
+//! Writes of a Durable Object without an `await` between them are committed together, but if the second of three fails, the first is
+//! committed alone. `storage.transactionSync` rolls it back. The crate `worker` has no binding for it, so it is called by its name.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,13 +10,13 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
-/// A row as SQLite gives it.
+/// A row of SQLite.
 pub(super) type Row = Vec<SqlStorageValue>;
 
-/// Why something could not be read or written.
+/// An error of the store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite, or the platform around it.
+    /// SQLite or the platform failed.
     #[error("the store failed: {0}")]
     Platform(String),
     /// A newer version of heapbeat has written the store.
@@ -28,8 +27,8 @@ pub enum StoreError {
         /// The newest schema of this version.
         known: i64,
     },
-    /// A row does not hold what it should.
-    #[error("the store holds something unexpected in {0}")]
+    /// A row of this table cannot be read.
+    #[error("the store has a row in {0} that cannot be read")]
     Unexpected(&'static str),
 }
 
@@ -45,23 +44,23 @@ pub(super) struct Sql {
     statements: Rc<SqlStorage>,
     /// The object's `ctx.storage`.
     storage: JsValue,
-    /// Rows read and written since they were counted last.
+    /// The rows read and written since the last call of [`Sql::take_row_counts`].
     spent: Rc<Cell<(u64, u64)>>,
 }
 
 impl Sql {
-    /// `storage` is the object's `ctx.storage`, whose SQLite is `sql`.
+    /// Wraps the SQLite database `sql` of `storage`, the object's `ctx.storage`.
     pub(super) fn new(sql: SqlStorage, storage: JsValue) -> Self {
         Sql { statements: Rc::new(sql), storage, spent: Rc::default() }
     }
 
-    /// Runs a statement that gives no rows.
+    /// Runs a statement without results.
     pub(super) fn run(&self, statement: &str, values: Row) -> Result<(), StoreError> {
         self.count(&self.statements.exec(statement, values)?);
         Ok(())
     }
 
-    /// The rows of a query.
+    /// Reads the rows of a query.
     pub(super) fn rows(&self, query: &str, values: Row) -> Result<Vec<Row>, StoreError> {
         let cursor = self.statements.exec(query, values)?;
         let rows = cursor.raw().collect::<worker::Result<_>>()?;
@@ -69,18 +68,18 @@ impl Sql {
         Ok(rows)
     }
 
-    /// The first column of the first row, where there is one and it is a number.
+    /// Reads the first column of the first row; `None` if there is no row, or if the column is not a number.
     pub(super) fn number(&self, query: &str, values: Row) -> Result<Option<i64>, StoreError> {
         let rows = self.rows(query, values)?;
         Ok(rows.first().and_then(|row| row.first()).and_then(integer))
     }
 
-    /// Rows read and written since this was asked last.
+    /// Returns the numbers of rows read and written since the last call.
     pub(super) fn take_row_counts(&self) -> (u64, u64) {
         self.spent.take()
     }
 
-    /// Runs `work` in a transaction: an error, of ours or of SQLite, leaves the store as it was.
+    /// Runs `work` in a transaction. An error rolls all of it back.
     pub(super) fn transaction(
         &self,
         work: impl FnOnce() -> Result<(), StoreError> + 'static,
@@ -110,7 +109,7 @@ impl Sql {
     }
 }
 
-/// A whole number as SQLite gives it to JavaScript.
+/// Returns the value as a whole number; `None` if it is something else.
 pub(super) fn integer(value: &SqlStorageValue) -> Option<i64> {
     match value {
         SqlStorageValue::Integer(number) => Some(*number),

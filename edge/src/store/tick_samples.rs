@@ -1,4 +1,4 @@
-//! What the ticks of a stretch of time brought, by monitor.
+//! The samples and latencies of the ticks in an interval, by monitor.
 
 use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
@@ -11,16 +11,16 @@ use crate::domain::engine::ProbeRecord;
 use crate::domain::history::latency::LatencyAccumulator;
 use crate::domain::report::last_report::SampleRun;
 
-/// What ticks brought of one monitor.
+/// The samples and latencies of one monitor.
 #[derive(Default)]
 pub(super) struct TickSamples {
-    /// Samples of memory.
+    /// The memory samples.
     pub(super) runs: Vec<SampleRun>,
-    /// Latencies.
+    /// The latencies.
     pub(super) probes: LatencyAccumulator,
 }
 
-/// Collects what the ticks from `from` to `to` brought. A tick that cannot be read is skipped.
+/// Collects the samples and latencies of the ticks from `from` to `to`. A tick that cannot be read is skipped.
 pub(super) fn collect_samples(
     sql: &Sql,
     from: UnixMillis,

@@ -1,4 +1,4 @@
-//! The ring of the last ticks.
+//! The table `tick`, a ring of the last ticks.
 
 use heapbeat_shared::{UnixMillis, codec};
 use worker::SqlStorageValue;
@@ -8,18 +8,18 @@ use super::tick_codec::{pack_tick, unpack_tick};
 use crate::domain::engine::{Commit, PersistedStates, ProbeRecord, Tick};
 use crate::domain::quota::QuotaUsage;
 
-/// Slots of the ring: a day of minutes, which charts begin with, and some. Memory older than the present hour is in chunks.
+/// The number of slots: a little more than one day at one tick per minute.
 pub(super) const SLOTS: i64 = 1536;
 
 /// The last tick that was stored.
 pub(super) struct LastTick {
-    /// Its slot in the ring.
+    /// The slot in the ring.
     pub(super) slot: i64,
-    /// Its two instants.
+    /// The scheduled and the actual time.
     pub(super) tick: Tick,
-    /// The state of all monitors after it.
+    /// The state of all monitors after the tick.
     pub(super) states: PersistedStates,
-    /// What the day has cost up to it.
+    /// The quota that was used on its day.
     pub(super) usage: QuotaUsage,
 }
 
@@ -42,8 +42,8 @@ pub(super) fn load_last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
     }))
 }
 
-/// The probes of the ticks after `since`, oldest first. A tick that cannot be read costs charts a few points, not the hub its
-/// start.
+/// Reads the probes of the ticks after `since`, oldest first. A tick that cannot be read is skipped, so that a damaged row does not
+/// keep the hub from starting.
 pub(super) fn load_since(
     sql: &Sql,
     since: UnixMillis,

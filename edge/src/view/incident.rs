@@ -23,7 +23,7 @@ pub struct IncidentView {
     pub monitor: MonitorId,
     /// The worst severity so far.
     pub severity: Severity,
-    /// When the first sign of it was seen.
+    /// When it began.
     pub opened: Timestamp,
     /// When it was resolved; `null` while it is open.
     pub closed: Option<Timestamp>,
@@ -115,7 +115,7 @@ pub struct IncidentDetailView {
 }
 
 impl IncidentDetailView {
-    /// Of an incident and its recording.
+    /// Combines an incident and its recording.
     pub fn new(incident: &Incident, runs: &[SampleRun]) -> Self {
         IncidentDetailView {
             incident: IncidentView::from(incident),
@@ -159,8 +159,8 @@ pub struct IncidentListView {
 }
 
 impl IncidentListView {
-    /// The first `limit` of `incidents`, which are newest first, and the path of the next page. A page ends with the id of its
-    /// last incident and the next one begins behind it, so that an incident that opens meanwhile moves nothing.
+    /// Builds a page of the first `limit` of `incidents`, which are newest first. The path of the next page names the last incident of
+    /// this page, so that an incident that opens meanwhile does not shift the pages.
     pub fn page(mut incidents: Vec<IncidentView>, limit: usize) -> Self {
         let more = incidents.len() > limit;
         incidents.truncate(limit);
@@ -169,7 +169,7 @@ impl IncidentListView {
     }
 }
 
-/// The path of the page that begins behind `last`.
+/// Returns the path of the page that follows the incident `last`.
 pub fn next_page_path(limit: usize, last: &IncidentId) -> String {
     format!("/api/v1/incidents?limit={limit}&before={last}")
 }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_says_where_the_next_one_begins() {
+    fn a_page_has_the_path_of_the_next_one() {
         let incident = |id: &str| IncidentView {
             id: id.parse().unwrap(),
             monitor: "api".parse().unwrap(),

@@ -14,7 +14,7 @@ use crate::domain::history::latency_series::LatencySeries;
 pub struct LatencyRow {
     /// The tick, or the beginning of the hour.
     pub at: UnixMillis,
-    /// In the order of the columns; `null` where nothing answered.
+    /// The figures in the order of the columns; `null` if there was no response.
     pub figures: Vec<Option<u32>>,
 }
 
@@ -60,7 +60,7 @@ pub struct LatencyHistoryView {
 }
 
 impl LatencyHistoryView {
-    /// Of what the store holds of `monitor`.
+    /// Builds the history of `monitor` from its series.
     pub fn new(monitor: &str, (from, to): (UnixMillis, UnixMillis), series: LatencySeries) -> Self {
         let columns: &[&str] =
             if series.hourly { &["at", "low", "mid", "high", "probes", "failed"] } else { &["at", "ms"] };

@@ -11,7 +11,7 @@ use crate::domain::maintenance::MaintenanceWindow;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "MaintenanceWindow")]
 pub struct MaintenanceView {
-    /// Its id.
+    /// The id of the window.
     #[schemars(with = "schema::MonitorId")]
     pub id: MonitorId,
     /// The title for the public.

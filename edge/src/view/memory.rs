@@ -11,7 +11,7 @@ use crate::domain::history::rollup::{MemoryLine, Tier};
 /// The columns of a [`SampleRow`].
 pub const SAMPLE_COLUMNS: [&str; 6] = ["at", "rss", "heapUsed", "heapTotal", "external", "workingSet"];
 
-/// The names of the columns, as a row of samples has them.
+/// Returns the names of the columns of a row.
 pub(super) fn sample_columns() -> Vec<String> {
     SAMPLE_COLUMNS.map(str::to_owned).to_vec()
 }
@@ -75,7 +75,7 @@ pub struct MemoryHistoryView {
 }
 
 impl MemoryHistoryView {
-    /// Of what the store holds of `monitor`.
+    /// Builds the history of `monitor` from the points of a tier.
     pub fn new(monitor: &str, tier: Tier, (from, to): (UnixMillis, UnixMillis), line: &MemoryLine) -> Self {
         let begins = line.samples.iter().filter(|(_, begins)| *begins);
         MemoryHistoryView {

@@ -20,7 +20,7 @@ pub struct MonitorView {
     /// The monitor's id.
     #[schemars(with = "schema::MonitorId")]
     pub id: String,
-    /// Its name for people.
+    /// The display name.
     pub name: String,
     /// The heading of its group; `null` without one.
     pub group: Option<String>,
@@ -30,7 +30,7 @@ pub struct MonitorView {
     pub since: Timestamp,
     /// Why the last probe failed, a sentence from a fixed set; `null` after a success.
     pub reason: Option<String>,
-    /// The stable name of the reason, by which it can be translated; `null` where there is none.
+    /// The stable name of the reason, by which it can be translated; `null` without a reason.
     #[serde(default)]
     pub reason_code: Option<String>,
     /// The values in the reason by name.
@@ -39,7 +39,7 @@ pub struct MonitorView {
     pub reason_params: Params,
     /// The latency of the last answer in milliseconds; `null` without an answer.
     pub latency_ms: Option<u32>,
-    /// The median latency of each half-hour of the last day in milliseconds, oldest first; empty where there is none at all.
+    /// The median latency of each half-hour of the last day in milliseconds, oldest first; empty without any.
     pub latencies: Vec<Option<u32>>,
     /// Uptime over the windows that the page shows.
     pub uptime: UptimeWindowsView,
@@ -206,7 +206,7 @@ pub struct RegionView {
     pub latency_ms: Option<u32>,
     /// Why the probe failed; `null` after a success.
     pub reason: Option<String>,
-    /// The stable name of the reason, by which it can be translated; `null` where there is none.
+    /// The stable name of the reason, by which it can be translated; `null` without a reason.
     #[serde(default)]
     pub reason_code: Option<String>,
     /// The values in the reason by name.
@@ -236,7 +236,7 @@ pub struct ExitView {
     /// The kind of the exit.
     #[schemars(schema_with = "schema::exit_kind")]
     pub kind: ExitKind,
-    /// When the instance was last heard from.
+    /// When the instance gave its last sign of life.
     pub at: Timestamp,
     /// Whether the evidence is conclusive.
     pub sure: bool,

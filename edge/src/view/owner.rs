@@ -1,4 +1,4 @@
-//! What only the owner sees: the applied lists, and who is subscribed.
+//! The values of the admin API: applied lists, results of changes, and subscriptions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

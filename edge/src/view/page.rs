@@ -1,4 +1,4 @@
-//! What pages are rendered from: the values of the API, and the figures of some charts.
+//! The values that pages are rendered from: those of the API, and the points of charts.
 
 use heapbeat_shared::exit::ExitKind;
 use heapbeat_shared::{Bytes, Megabytes, Params, Sample, UnixMillis};
@@ -14,14 +14,14 @@ use crate::domain::incident::{Incident, Severity};
 use crate::domain::monitor_state::ExitRecord;
 use crate::domain::snapshot::{ChartPoint, ForecastSnapshot, MonitorSnapshot};
 
-/// What `/` is rendered from.
+/// The values of the status page, `/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatusPageView {
-    /// The instant that all of this is as of.
+    /// The time of the values.
     pub now: UnixMillis,
     /// The status.
     pub status: StatusView,
-    /// Memory of the last day of each monitor that tells any.
+    /// The memory of the last day of each monitor that reports it.
     pub memory_days: Vec<MemoryDayView>,
     /// Open incidents and those that were resolved lately, newest first.
     pub incidents: Vec<IncidentSummaryView>,
@@ -32,14 +32,14 @@ pub struct StatusPageView {
 pub struct MemoryDayView {
     /// The monitor's id.
     pub monitor: String,
-    /// The memory limit, where it is known.
+    /// The memory limit, if it is known.
     pub limit: Option<Megabytes>,
-    /// The peaks, oldest first, 48 of them; `null` where nothing was measured.
+    /// The peaks, oldest first, 48 of them; `null` without a measurement.
     pub peaks: Vec<Option<u64>>,
 }
 
 impl MemoryDayView {
-    /// Of a monitor's chart; `None` where it is empty.
+    /// Builds the peaks from a monitor's chart; `None` if it is empty.
     pub fn of(monitor: &MonitorSnapshot) -> Option<Self> {
         let last = monitor.chart.last()?;
         Some(MemoryDayView {
@@ -65,14 +65,14 @@ fn peaks(chart: &[ChartPoint], last: UnixMillis) -> Vec<Option<u64>> {
     (0..POINTS).map(peak).collect()
 }
 
-/// What `/monitors/{id}` is rendered from.
+/// The values of the page of a monitor, `/monitors/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MonitorPageView {
-    /// The instant that all of this is as of.
+    /// The time of the values.
     pub now: UnixMillis,
     /// The monitor.
     pub monitor: MonitorView,
-    /// The name of the window that is shown, such as `24h`; `null` where it was chosen freely.
+    /// The name of the window that is shown, such as `24h`; `null` if it has other bounds.
     pub range: Option<String>,
     /// The first instant of the window.
     pub from: UnixMillis,
@@ -84,7 +84,7 @@ pub struct MonitorPageView {
     pub restarts: Vec<RestartView>,
     /// Memory of the present version and of the one before.
     pub compared: Option<ComparisonView>,
-    /// The route that makes memory grow, where anybody may know it.
+    /// The route that causes most of the memory growth, if it may be public.
     pub growing_route: Option<String>,
     /// Incidents, newest first.
     pub incidents: Vec<IncidentSummaryView>,
@@ -94,30 +94,30 @@ pub struct MonitorPageView {
     pub latency: LatencyHistoryView,
 }
 
-/// The start of an instance, and how the one before ended.
+/// The start of an instance, and the exit of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartView {
     /// When the instance started.
     pub at: UnixMillis,
-    /// How the one before ended, where that is known.
+    /// The exit of the instance before, if it is known.
     pub kind: Option<ExitKind>,
     /// Whether the evidence is conclusive.
     pub sure: bool,
 }
 
 impl RestartView {
-    /// Of a restart and what is known of the end before it.
+    /// Combines a restart and the exit before it.
     pub fn new(at: UnixMillis, ended: Option<ExitRecord>) -> Self {
         RestartView { at, kind: ended.map(|it| it.kind), sure: ended.is_none_or(|it| it.sure) }
     }
 }
 
-/// What `/incidents/{id}` is rendered from.
+/// The values of the page of an incident, `/incidents/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IncidentPageView {
-    /// The instant that all of this is as of.
+    /// The time of the values.
     pub now: UnixMillis,
-    /// The state that the incident stands for: `up` once it is resolved.
+    /// The state that the page shows: `up` once the incident is resolved.
     pub status: State,
     /// The monitor's name.
     pub name: String,
@@ -128,7 +128,7 @@ pub struct IncidentPageView {
 }
 
 impl IncidentPageView {
-    /// Of an incident, its recording and what is known of its monitor.
+    /// Builds the page of an incident from its recording and its monitor.
     pub fn new(
         incident: &Incident,
         name: &str,
@@ -158,7 +158,7 @@ impl IncidentPageView {
 /// A chart of memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryChartView {
-    /// The memory limit, where it is known.
+    /// The memory limit, if it is known.
     pub limit: Option<Bytes>,
     /// The first instant of the chart.
     pub from: UnixMillis,
@@ -175,7 +175,7 @@ pub struct MemoryChartView {
 }
 
 impl MemoryChartView {
-    /// A chart of the samples in a window, without marks and forecast.
+    /// Builds a chart of the samples in a window, without marks and forecast.
     pub fn new((from, to): (UnixMillis, UnixMillis), limit: Option<Bytes>, line: &Downsampled) -> Self {
         MemoryChartView {
             limit,
@@ -188,8 +188,8 @@ impl MemoryChartView {
         }
     }
 
-    /// Adds a forecast that begins with the `last` sample, and makes room for it: half of the window at most, and a little
-    /// beyond what is expected.
+    /// Adds a forecast that begins with the `last` sample, and extends the chart to a little after the expected time, by at most half of
+    /// the window.
     pub fn extend(&mut self, forecast: &ForecastSnapshot, last: &Sample) {
         let Some([at, earliest, latest]) = forecast.reaches else { return };
         self.forecast = Some(ForecastLine { from: last.at, level: last.working_set, at, earliest, latest });
@@ -213,10 +213,10 @@ pub struct ForecastLine {
     pub latest: UnixMillis,
 }
 
-/// An incident in one line.
+/// An incident in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentSummaryView {
-    /// Its id.
+    /// The incident's id.
     pub id: IncidentId,
     /// The monitor's id.
     pub monitor: MonitorId,
@@ -224,7 +224,7 @@ pub struct IncidentSummaryView {
     pub name: String,
     /// The worst severity so far.
     pub severity: Severity,
-    /// When the first sign of it was seen.
+    /// When it began.
     pub opened: super::Timestamp,
     /// When it was resolved; `null` while it is open.
     pub closed: Option<super::Timestamp>,
@@ -241,7 +241,7 @@ pub struct IncidentSummaryView {
 }
 
 impl IncidentSummaryView {
-    /// Of an incident of the monitor called `name`.
+    /// Summarizes an incident of the monitor with this name.
     pub fn new(incident: &Incident, name: &str) -> Self {
         let cause = incident.cause.statement();
         IncidentSummaryView {

@@ -1,4 +1,4 @@
-//! Instants, dates and shares as the API writes them.
+//! Instants, dates and shares in the formats of the API.
 
 use heapbeat_shared::UnixMillis;
 use serde::de::Error as _;
@@ -32,7 +32,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_instant(&text).map(Timestamp).ok_or_else(|| D::Error::custom("an instant is RFC 3339"))
+        parse_instant(&text).map(Timestamp).ok_or_else(|| D::Error::custom("not an instant in RFC 3339"))
     }
 }
 
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Date {
 pub struct Percent(f64);
 
 impl Percent {
-    /// Cuts a share. The tiny amount forgives what binary fractions lose: 99.98 is stored a little lower than it is.
+    /// Cuts a share to three decimals. The epsilon compensates for binary fractions: 99.98 is stored as slightly less.
     pub fn cut(percent: f64) -> Self {
         Percent(((percent + 1e-9) * 1000.0).floor() / 1000.0)
     }

@@ -1,4 +1,4 @@
-//! Schemas of scalars in the views whose JSON is not that of their fields, for the description of the API.
+//! JSON schemas, for the description of the API, of types whose JSON cannot be derived.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `GET /api/v1/status`: everything that holds now.
+//! `GET /api/v1/status`: the present status of all monitors.
 
 use heapbeat_shared::UnixMillis;
 use schemars::JsonSchema;
@@ -21,7 +21,7 @@ pub struct StatusView {
     pub updated: Option<Timestamp>,
     /// One entry for each monitor, in the order of the configuration.
     pub monitors: Vec<MonitorView>,
-    /// Entries of the configuration that were refused.
+    /// The entries of the configuration that were rejected.
     pub problems: Vec<Problem>,
     /// Notices about the monitoring itself, in sentences.
     pub notices: Vec<String>,
@@ -30,7 +30,7 @@ pub struct StatusView {
     pub notice_statements: Vec<TranslationView>,
     /// Maintenance that is active or begins within a week, soonest first.
     pub maintenance: Vec<MaintenanceView>,
-    /// What the edge has used of the day's quota, and how regularly it ticked.
+    /// The use of the day's quota, and the regularity of ticks.
     pub edge: EdgeView,
 }
 
@@ -50,18 +50,17 @@ impl From<&StatusSnapshot> for StatusView {
     }
 }
 
-/// What the edge has spent of the day's quota, and how regularly it ticked. Of several hubs these are sums, except where a
-/// field says otherwise.
+/// The use of the day's quota, and the regularity of ticks. With several hubs these are sums, unless a field says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Edge")]
 pub struct EdgeView {
     /// Midnight UTC at which the day began.
     pub day: Timestamp,
-    /// Ticks of the day; of several hubs the most.
+    /// Ticks of the day; with several hubs the maximum.
     pub ticks: u64,
-    /// Minutes without a tick; of several hubs the most.
+    /// Minutes without a tick; with several hubs the maximum.
     pub ticks_missed: u64,
-    /// How late the latest tick was, in milliseconds; of several hubs the most.
+    /// How late the latest tick was, in milliseconds; with several hubs the maximum.
     pub latest_tick_ms: u64,
     /// Requests to the hubs.
     pub requests: u64,
@@ -71,9 +70,9 @@ pub struct EdgeView {
     pub rows_written: u64,
     /// Requests that the hubs made.
     pub subrequests: u64,
-    /// The most requests that one tick made; of several hubs the most.
+    /// The most requests that one tick made; with several hubs the maximum.
     pub busiest_tick_subrequests: u64,
-    /// No monitor is probed more often than this, in seconds; of several hubs the most.
+    /// No monitor is probed more often than this, in seconds; with several hubs the maximum.
     pub interval_floor_seconds: u64,
     /// How many hubs there are.
     pub hubs: u64,
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_seen_yet() {
+    fn the_status_before_the_first_tick_is_unobserved() {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),

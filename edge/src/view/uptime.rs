@@ -49,7 +49,7 @@ pub struct UptimeHistoryView {
 }
 
 impl UptimeHistoryView {
-    /// Of what the engine knows of `monitor`.
+    /// Builds the history of `monitor`.
     pub fn new(monitor: &str, past: &WindowStatistics) -> Self {
         let UptimeView { percent, coverage } = UptimeView::from(&past.uptime);
         UptimeHistoryView {

@@ -23,7 +23,7 @@ pub struct VersionsView {
 }
 
 impl VersionsView {
-    /// Of what signed reports told of `monitor`.
+    /// Builds the comparison of the versions of `monitor`.
     pub fn new(monitor: &str, growth: Option<&VersionComparison>) -> Self {
         VersionsView {
             monitor: monitor.to_owned(),
@@ -72,7 +72,7 @@ pub struct ComparisonView {
 }
 
 impl ComparisonView {
-    /// The comparison, where both versions have reached an age.
+    /// Compares both versions; `None` if there is no age that both have reached.
     pub fn of(growth: &VersionComparison) -> Option<Self> {
         growth.compare().map(|(age_seconds, now, before)| ComparisonView { age_seconds, now, before })
     }

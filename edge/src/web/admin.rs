@@ -16,8 +16,7 @@ pub enum Authorization {
     Disabled,
 }
 
-/// Compares the `Authorization` header of a request with the accepted tokens, in a time that does not depend on how much of a token is
-/// right.
+/// Compares the `Authorization` header of a request with the accepted tokens, in constant time.
 pub fn authorize(authorization: Option<&str>, accepted: &[Option<String>]) -> Authorization {
     let mut usable = accepted.iter().flatten().filter(|token| token.len() >= MIN_TOKEN_LENGTH).peekable();
     if usable.peek().is_none() {

@@ -9,7 +9,7 @@ pub mod feed;
 pub mod markup;
 pub mod metrics;
 
-/// A value as JSON. The values of the API have no maps with other keys than text, so that this does not fail.
+/// Serializes a value as JSON. All keys in values of the API are text, so this cannot fail.
 pub fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -18,7 +18,7 @@ pub fn to_json(value: &impl Serialize) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub struct ProblemDocument {
-    /// Always `about:blank`, as the status says everything that a program needs.
+    /// Always `about:blank`, as the status is sufficient for programs.
     #[serde(rename = "type")]
     #[schemars(extend("const" = "about:blank"))]
     kind: &'static str,

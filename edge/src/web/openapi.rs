@@ -1,13 +1,12 @@
 //! The description of the API: an `OpenAPI` 3.1 document, native only.
 //!
-//! Schemas come from the serde types that answer, by `schemars`: its contract for serialization counts a field that is always written as
+//! `schemars` derives the schemas from the serde types of responses and bodies: for a response it counts a field that is always written as
 //! required, `null` included, which utoipa would declare optional. utoipa's attributes also belong to handlers, and the Worker has one
-//! typed router instead (`endpoint`). Descriptions are the doc comments of the types. `operations` says what each operation of the
-//! router is for; an operation without a description, and a description without an operation, fails a test. Examples are values
-//! of the same types (`example`).
+//! typed router instead (`endpoint`). Descriptions are the doc comments of the types. `operations` describes each operation of the router;
+//! a test checks that both have the same operations. Examples are values of the same types (`example`).
 //!
-//! The document is committed (`edge/assets/api/v1/openapi.json`, written by `make openapi`), so that a review shows what a change does to the
-//! contract, and a deploy needs no native build. The page at `/api` is generated from it by `tools/api-reference.mjs` in `make wasm`.
+//! The document is committed (`edge/assets/api/v1/openapi.json`, written by `make openapi`), so that a review shows changes of the
+//! contract, and a deployment needs no native build. The page at `/api` is generated from it by `tools/api-reference.mjs` in `make wasm`.
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -28,24 +27,24 @@ mod tests;
 pub const DOCUMENT: &str = "api/v1/openapi.json";
 
 const DESCRIPTION: &str = "\
-A heapbeat edge answers what it knows about the backends that it monitors. Reading needs no token, and pages of other origins may \
-read as well (CORS).
+The API of a heapbeat edge: the status and the history of the backends that it monitors. Reading needs no token, and pages of other \
+origins may read, too (CORS).
 
 **Stability.** Within `/api/v1` nothing is removed or renamed, and nothing changes its meaning. Fields, words and paths may be added: a \
-client should ignore what it does not know.
+client should ignore unknown ones.
 
 **Methods.** `HEAD` is answered wherever `GET` is, with the same headers. `OPTIONS` is answered everywhere with 204. Any other method is \
 answered with 405 and `Allow`.
 
-**Caching.** Public answers have a strong `ETag` and may be kept for five seconds. While the edge's storage does not answer, the last \
-answer is served for up to an hour; `Age` and `X-Heapbeat-Stale` say how old it is.
+**Caching.** Public responses have a strong `ETag` and may be cached for five seconds. While the edge's storage does not respond, the \
+last response is served for up to an hour; `Age` and `X-Heapbeat-Stale` have its age.
 
 **Errors** are problem documents (RFC 9457). A parameter that is unknown, given twice or invalid is answered with 400; `detail` names the \
 parameter, the value and what would be right. Requests may be limited in number: 429 with `Retry-After`.";
 
-/// The document as the file has it.
+/// Renders the document.
 pub fn document() -> String {
-    // A `Value` has no keys that are not text.
+    // All keys of a `Value` are text, so this cannot fail.
     serde_json::to_string_pretty(&build()).unwrap_or_default() + "\n"
 }
 
@@ -85,17 +84,17 @@ fn build() -> Value {
     })
 }
 
-/// Schemas of what the edge answers.
+/// Builds the generator of the schemas of responses.
 fn generator() -> SchemaGenerator {
     strict_generator(SchemaSettings::draft2020_12().for_serialize())
 }
 
-/// Schemas of what the edge accepts, in which a field with a default is optional.
+/// Builds the generator of the schemas of bodies, in which a field with a default is optional.
 fn body_generator() -> SchemaGenerator {
     strict_generator(SchemaSettings::draft2020_12().for_deserialize())
 }
 
-/// Schemas in JSON Schema 2020-12, which is that of `OpenAPI` 3.1.
+/// Builds a generator of schemas in JSON Schema 2020-12, the dialect of `OpenAPI` 3.1.
 fn strict_generator(mut settings: SchemaSettings) -> SchemaGenerator {
     settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;

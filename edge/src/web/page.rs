@@ -1,9 +1,9 @@
-//! Pages for people: pure functions of the hubs' answers, in the reader's language.
+//! The HTML pages: pure functions of the hubs' responses, in the visitor's language.
 //!
 //! Pages are rendered on the server and complete without JavaScript: one style sheet, and no request to another site. A page is
 //! an `askama` template (`edge/templates`) over typed values (`crate::view`). Templates are compiled, so a field that is
-//! missing or misspelled fails the build, and a page costs no parsing; minijinja would read templates at run time, find such
-//! mistakes when a reader meets them, and take values through a dynamic type again. askama escapes every value but
+//! missing or misspelled fails the build, and a page costs no parsing; minijinja would parse templates at run time, report such
+//! mistakes only then, and convert values to a dynamic type. askama escapes every value but
 //! `markup::Markup`. Texts come from Fluent (`messages`).
 
 mod assets;
@@ -26,8 +26,8 @@ pub use messages::Messages;
 
 use crate::hub_api::HubResponse;
 
-/// Headers of every page. Nothing may be loaded from another site, the only inline script is the one of this hash, which sets the
-/// chosen theme before anything is painted, and no site may frame the page.
+/// The security headers of every page. Nothing may be loaded from another site, and no site may frame the page. The only inline script
+/// is the one with this hash, which sets the chosen theme before the first paint.
 pub const HEADERS: [(&str, &str); 5] = [
     (
         "content-security-policy",
@@ -39,38 +39,38 @@ pub const HEADERS: [(&str, &str); 5] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// The reader of a page, and what surrounds every page.
+/// The values of every page that do not come from a hub.
 #[derive(Debug)]
 pub struct PageContext {
-    /// The texts in the reader's language.
+    /// The texts in the visitor's language.
     pub messages: Rc<Messages>,
-    /// `?lang=de` where the reader chose the language, else empty.
+    /// `?lang=de` if the visitor chose the language, else empty.
     pub query: String,
     /// The owner's title, logo, colors and links.
     pub branding: Rc<Branding>,
-    /// The public key with which a browser subscribes to notifications; `None` where the edge sends none.
+    /// The public key with which a browser subscribes to notifications; `None` if the edge sends none.
     pub push_key: Option<String>,
-    /// The age of the answer in seconds, where the hubs do not answer and an old answer stands in.
+    /// The age of the response in seconds, if the hubs do not respond and an old response is shown.
     pub stale_seconds: Option<u64>,
-    /// The scheme and host of the page, such as `https://status.example.com`; empty where that is not known.
+    /// The scheme and host of the page, such as `https://status.example.com`; empty if it is unknown.
     pub origin: String,
 }
 
-/// The pages that there are.
+/// The kinds of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
-    /// `/`.
+    /// The status page, `/`.
     Status,
-    /// `/monitors/{id}`.
+    /// The page of a monitor, `/monitors/{id}`.
     Monitor,
-    /// `/incidents/{id}`.
+    /// The page of an incident, `/incidents/{id}`.
     Incident,
-    /// `/preview.svg`, the picture that other sites show with a link to the page.
+    /// The preview picture of links to the page, `/preview.svg`.
     Preview,
 }
 
 impl Page {
-    /// The page's name in keys of a cache.
+    /// Returns the page's name in keys of a cache.
     pub const fn as_str(self) -> &'static str {
         match self {
             Page::Status => "status",
@@ -80,7 +80,7 @@ impl Page {
         }
     }
 
-    /// Renders the page of the hubs' answer; `None` where the answer is that of another page.
+    /// Renders the page of a response; `None` if the response is for another page.
     pub fn render(self, answer: &HubResponse, context: &PageContext) -> Option<String> {
         match (self, answer) {
             (Page::Status, HubResponse::StatusPage(view)) => Some(templates::status(view, context)),
@@ -92,7 +92,7 @@ impl Page {
     }
 }
 
-/// Renders the page for when the hubs do not answer. It claims nothing of any monitor.
+/// Renders the page for when the hubs do not respond. It shows no monitor.
 pub fn render_unavailable(context: &PageContext) -> String {
     templates::unavailable(context)
 }

@@ -1,9 +1,8 @@
-//! The front: every request of the public, of the owner and of jobs. A request gets an answer, never an exception; an error of the hub
-//! becomes a problem document with 503.
+//! The front: it handles every request of the public, of the owner and of jobs. An error of the hub becomes a problem document with 503.
 //!
-//! [`endpoint`] finds the path, the operation and the [`route::Route`]; [`pages`], [`public`] and [`owner`] answer it. [`rate_limit`] counts
-//! requests, [`cached_fetch`] asks the hub or takes its last answer from the [`cache`], and [`response`] writes headers and problem
-//! documents.
+//! [`endpoint`] matches the path and the method to a [`route::Route`]; [`pages`], [`public`] and [`owner`] handle it. [`rate_limit`]
+//! counts requests, [`cached_fetch`] fetches the response of the hub or its last one from the [`cache`], and [`response`] writes headers
+//! and problem documents.
 
 mod cache;
 mod cached_fetch;
@@ -26,7 +25,7 @@ use worker::{Env, Request, Response, Result, console_error};
 use self::endpoint::{Access, Endpoint, MatchedEndpoint};
 use crate::platform::env;
 
-/// Answers a request.
+/// Handles a request.
 pub(crate) async fn handle_request(request: &mut Request, env: &Env) -> Result<Response> {
     let path = request.path();
     let Some(found) = endpoint::match_path(&path) else {
@@ -45,7 +44,7 @@ pub(crate) async fn handle_request(request: &mut Request, env: &Env) -> Result<R
 
 async fn dispatch(request: &mut Request, env: &Env, found: MatchedEndpoint, path: &str) -> Result<Response> {
     let endpoint: &'static Endpoint = found.endpoint;
-    // The `worker` crate takes every method that it does not know for a `GET`.
+    // The `worker` crate maps unknown methods to `GET`.
     let name = request.inner().method();
     if name == "OPTIONS" {
         return response::options(endpoint);
@@ -74,14 +73,14 @@ async fn dispatch(request: &mut Request, env: &Env, found: MatchedEndpoint, path
     }
 }
 
-/// The text behind the `?`.
+/// Returns the query, without the `?`.
 fn query_of(request: &Request) -> String {
     let url = request.inner().url();
     let query = url.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or_default());
     query.unwrap_or_default().to_owned()
 }
 
-/// The origin of the page: as it is configured, else as it was requested. `None` if that is not an address.
+/// Returns the origin of the page: the configured one, else that of the request. `None` if it is not an address.
 fn origin(request: &Request, env: &Env) -> Option<String> {
     let url = env::page(env).unwrap_or_else(|| request.inner().url());
     let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);

@@ -69,7 +69,7 @@ test("other hubs are ticked while one hangs, and the ticks that waited are store
   await waitUntil("the probes of the first hub", () => probes >= probesBefore + 40);
   const { first, other, notices } = await readStates();
   assert.deepEqual([first, other], ["up", "unobserved"]);
-  assert.match(notices.join(), /does not answer/);
+  assert.match(notices.join(), /does not respond/);
   await edge.clearFault();
   await Promise.all(waitingTicks);
   await edge.tick();

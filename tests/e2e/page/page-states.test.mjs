@@ -64,8 +64,8 @@ const STATES = {
       },
       {
         path: "/monitors/pay",
-        en: [/^Payments: Down$/, /Investigating/],
-        de: [/^Payments: Ausgefallen$/, /Verbindung/],
+        en: [/^Payments: Major outage$/, /Investigating/],
+        de: [/^Payments: Größerer Ausfall$/, /Verbindung/],
       },
       {
         path: `/incidents/pay-${Date.UTC(2026, 0, 1) / 1000}`,
@@ -138,8 +138,11 @@ const STATES = {
     pages: () => [
       {
         path: "/",
-        en: [/^Monitoring is interrupted: no data since .+$/, /Everything has failed at once since/],
-        de: [/^Überwachung unterbrochen: keine Daten seit .+$/],
+        en: [
+          /^Monitoring is interrupted: no data since .+$/,
+          /Monitoring is interrupted since .+: every probe failed at once/,
+        ],
+        de: [/^Überwachung unterbrochen: keine Daten seit .+$/, /alle Prüfungen schlugen zugleich fehl/],
       },
       {
         path: "/monitors/api",

@@ -147,7 +147,7 @@ test("a widget is accessible in every state and color scheme", async () => {
 
 test("a hostile name is shown as text", async () => {
   const { page, errors, readText, close } = await openSite(renderWidget('data-monitor="bad"'));
-  assert.ok((await readText())?.startsWith(`Down ${HOSTILE_NAME} · since`), await readText());
+  assert.ok((await readText())?.startsWith(`Major outage ${HOSTILE_NAME} · since`), await readText());
   assert.equal(await page.locator("img").count(), 0);
   assert.deepEqual(errors, []);
   await close();
@@ -163,7 +163,7 @@ test("two widgets on a page have their own options", async () => {
     },
   );
   const texts = [await readText(0), await readText(1)].sort();
-  assert.equal(texts[0], "Ausgefallen Verfügbar: 1 · Ausgefallen: 1", "hidden monitors are not counted");
+  assert.equal(texts[0], "Größerer Ausfall Verfügbar: 1 · Größerer Ausfall: 1", "hidden monitors are not counted");
   assert.match(String(texts[1]), /^正常 API · 2026.* から$/);
   const dark = page.locator("div.dark");
   assert.equal(await dark.evaluate((it) => getComputedStyle(it).colorScheme), "dark");
@@ -192,12 +192,12 @@ test("a widget refreshes, and shows the last known state with its age while the 
   };
   assert.equal(await countRequestsAfter(7), 0, "fifteen seconds are the shortest interval");
   assert.equal(await countRequestsAfter(9), 1);
-  await page.getByText("Down", { exact: true }).waitFor();
-  assert.match(String(await readText()), /^Down API · since Jan 1, 2026, 1:00 AM$/);
+  await page.getByText("Major outage", { exact: true }).waitFor();
+  assert.match(String(await readText()), /^Major outage API · since Jan 1, 2026, 1:00 AM$/);
   isReachable = false;
   await countRequestsAfter(20);
   await page.getByText(/as of/).waitFor();
-  assert.match(String(await readText()), /^Down API · since .* as of \w{3} \d+, \d{4}, /);
+  assert.match(String(await readText()), /^Major outage API · since .* as of \w{3} \d+, \d{4}, /);
   isReachable = true;
   isHealthy = true;
   await edge.tick(60);

@@ -1,4 +1,4 @@
-//! `GET /badge/{id}.svg` and `GET /badge/{id}.json`: a monitor's state, uptime or memory in two words, as a picture or for shields.io.
+//! `GET /badge/{id}.svg` and `GET /badge/{id}.json`: a monitor's state, uptime or memory, as SVG or for shields.io.
 
 use heapbeat_shared::Pressure;
 use serde::Serialize;
@@ -47,15 +47,15 @@ impl Style {
     }
 }
 
-/// What a badge shows of a monitor.
+/// The value that a badge shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Metric {
-    /// Its state.
+    /// The state.
     #[default]
     Status,
-    /// Its uptime of ninety days.
+    /// The uptime of ninety days.
     Uptime,
-    /// Its memory.
+    /// The memory.
     Memory,
 }
 
@@ -107,7 +107,7 @@ pub struct ShieldsBadge {
 }
 
 impl Badge {
-    /// The badge of a monitor. Without a label it has the monitor's name, or the metric.
+    /// Builds the badge of a monitor. The default label is the monitor's name, or the metric.
     pub fn new(monitor: &MonitorView, metric: Metric, label: Option<&str>) -> Badge {
         let (message, color) = match metric {
             Metric::Status => state(monitor.state),
@@ -118,7 +118,7 @@ impl Badge {
         Badge { label: label.unwrap_or(default).chars().take(MAX_LABEL).collect(), message, color }
     }
 
-    /// The badge for shields.io.
+    /// Converts the badge for shields.io.
     pub fn shields(&self) -> ShieldsBadge {
         ShieldsBadge {
             schema_version: 1,
@@ -129,7 +129,7 @@ impl Badge {
         }
     }
 
-    /// The badge as a picture.
+    /// Renders the badge as SVG.
     pub fn svg(&self, style: Style) -> String {
         let (height, pad, radius) = match style {
             Style::Flat => (20, 6, 3),
@@ -164,7 +164,7 @@ fn state(state: State) -> (String, &'static str) {
     (state.as_str().to_owned(), color)
 }
 
-/// An uptime is shown with its coverage unless all of the window was observed.
+/// Formats an uptime, with its coverage unless all of the window was observed.
 fn uptime(UptimeView { percent, coverage }: UptimeView) -> (String, &'static str) {
     let Some(percent) = percent else { return ("unknown".to_owned(), GRAY) };
     let color = match percent.value() {
@@ -190,7 +190,7 @@ fn memory(memory: Option<&MemoryView>) -> (String, &'static str) {
     (message, color)
 }
 
-/// The approximate width of a text in 11 pixels of Verdana; `textLength` fits the drawn text to it.
+/// Returns the approximate width of a text in 11 pixels of Verdana; `textLength` fits the drawn text to it.
 fn text_width(text: &str) -> usize {
     let width = |c: char| match c {
         'i' | 'j' | 'l' | 'f' | 't' | '.' | ',' | ':' | ';' | '\'' | '!' | '|' | ' ' | '(' | ')' | '-' => 4,

@@ -1,12 +1,12 @@
 //! `GET /calendar.ics`: announced maintenance as iCalendar (RFC 5545).
 //!
-//! The `icalendar` crate is not used: it stamps events by the system's clock and names them by random UUIDs, and a Worker has neither; ids
-//! and stamps here are those of the announcement, so that an answer changes only if the announcement does.
+//! The `icalendar` crate is not used: it stamps events by the system's clock and names them by random UUIDs, and a Worker has neither. Here
+//! ids and stamps come from the announcement, so the calendar changes only with it.
 
 use super::feed::plain_text;
 use crate::view::{MaintenanceView, Timestamp};
 
-/// The calendar. `origin`: where the page stands, such as `https://status.example.com`.
+/// Renders the calendar. `origin` is that of the page, such as `https://status.example.com`.
 pub fn render_calendar(maintenance: &[MaintenanceView], origin: &str) -> String {
     let host = origin.split("//").nth(1).unwrap_or("heapbeat");
     let mut out = String::new();
@@ -43,12 +43,12 @@ pub fn render_calendar(maintenance: &[MaintenanceView], origin: &str) -> String 
     out
 }
 
-/// `20260131T140300Z`.
+/// Formats an instant as `20260131T140300Z`.
 fn date_time(at: Timestamp) -> String {
     at.to_string().chars().filter(|c| *c != '-' && *c != ':').collect()
 }
 
-/// A value of type TEXT (3.3.11).
+/// Escapes a value of type TEXT (3.3.11).
 fn escape_text(text: &str) -> String {
     let mut out = String::new();
     for c in plain_text(text).chars() {

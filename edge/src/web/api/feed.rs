@@ -17,7 +17,7 @@ mod rss;
 pub use atom::render_atom;
 pub use rss::render_rss;
 
-/// Most moments of an incident's timeline that an entry lists.
+/// The most entries of an incident's timeline in the feed.
 const MAX_MOMENTS: usize = 20;
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="utf-8"?>"#;
@@ -35,7 +35,7 @@ struct Link {
 
 /// One entry of a feed.
 struct FeedEntry {
-    /// Its address below the origin, which identifies it.
+    /// The path, which identifies the entry.
     path: String,
     title: String,
     published: Timestamp,
@@ -44,7 +44,7 @@ struct FeedEntry {
     content: String,
 }
 
-/// Maintenance first, then the incidents as they come.
+/// Builds the entries: maintenance first, then the incidents in their order.
 fn entries(incidents: &[IncidentView], status: &StatusView) -> Vec<FeedEntry> {
     let maintenance = status.maintenance.iter().map(maintenance_entry);
     maintenance.chain(incidents.iter().map(|incident| incident_entry(incident, status))).collect()
@@ -56,11 +56,11 @@ fn incident_entry(incident: &IncidentView, status: &StatusView) -> FeedEntry {
     let resolved = if incident.closed.is_some() { " (resolved)" } else { "" };
     let mut content = format!("<p>{}</p><ul>", escaped(&incident.cause));
     for moment in incident.timeline.iter().rev().take(MAX_MOMENTS) {
-        // Writing to a String does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(content, "<li><time>{}</time> {}</li>", moment.at, escaped(&moment.what));
     }
     content.push_str("</ul>");
-    // A moment by the server's own clock may lie before the incident.
+    // A timeline entry with the server's clock may be before the incident.
     let moments = incident.timeline.iter().map(|moment| moment.at);
     let updated = moments.chain(incident.closed).max().unwrap_or_default().max(incident.opened);
     FeedEntry {
@@ -82,7 +82,7 @@ fn maintenance_entry(MaintenanceView { id, title, from, to, .. }: &MaintenanceVi
     }
 }
 
-/// A text without the characters that XML 1.0 and iCalendar cannot hold.
+/// Removes the characters that XML 1.0 and iCalendar cannot hold.
 pub(super) fn plain_text(text: &str) -> String {
     let allowed =
         |c: &char| (!c.is_control() || *c == '\n' || *c == '\t') && !matches!(c, '\u{fffe}' | '\u{ffff}');

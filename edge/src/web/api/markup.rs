@@ -1,13 +1,13 @@
-//! Text within XML and HTML.
+//! Escaping of text in XML and HTML.
 
-/// A text as it stands between tags or between quotes; what XML 1.0 cannot hold at all is left out.
+/// Escapes a text for use between tags or quotes. Characters that XML 1.0 does not allow are left out.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape(text, &mut out);
     out
 }
 
-/// Writes such a text.
+/// Writes an escaped text.
 pub fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_markup_is_not() {
+    fn markup_is_escaped_and_control_characters_are_removed() {
         assert_eq!(escaped("a<b>&\"c'\u{0}\u{7}\u{fffe}\u{85}\n\té"), "a&lt;b&gt;&amp;&quot;c&#39;\n\té");
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /metrics`: the monitors and the edge itself, for Prometheus and everything that reads its formats.
 //!
 //! The values of labels are bounded: ids, names and windows by the configuration, reasons by the codes of
-//! `heapbeat_shared::statement::catalog`. An unknown figure has no sample, as a zero would be a guess.
+//! `heapbeat_shared::statement::catalog`. An unknown figure has no sample; a zero would be wrong.
 
 use heapbeat_shared::openmetrics::{Exposition, Format, MetricKind};
 use heapbeat_shared::units::BYTES_PER_MB;
@@ -53,7 +53,7 @@ const EDGE_GAUGES: [MetricFamily<EdgeView>; 2] = [
     }),
 ];
 
-/// Counts of the day, which begins at midnight UTC.
+/// The counters of the day, which begins at midnight UTC.
 const EDGE_COUNTERS: [MetricFamily<EdgeView>; 6] = [
     family("heapbeat_edge_ticks", "Ticks", |it| Some(it.ticks as f64)),
     family("heapbeat_edge_ticks_missed", "Minutes without a tick", |it| Some(it.ticks_missed as f64)),
@@ -63,7 +63,7 @@ const EDGE_COUNTERS: [MetricFamily<EdgeView>; 6] = [
     family("heapbeat_edge_rows_written", "Rows written", |it| Some(it.rows_written as f64)),
 ];
 
-/// The metrics of a status.
+/// Renders the metrics of a status.
 pub fn render_metrics(format: Format, status: &StatusView) -> String {
     let mut all = Exposition::new(format);
     let monitors = &status.monitors;
@@ -104,7 +104,7 @@ pub fn render_metrics(format: Format, status: &StatusView) -> String {
     all.finish()
 }
 
-/// Names, states and reasons.
+/// Writes names, states and reasons.
 fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
     let mut family = all.family("heapbeat_monitor", MetricKind::Info, "A monitor");
     for it in monitors {
@@ -137,7 +137,7 @@ fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
     }
 }
 
-/// A family with a ratio of each monitor and window.
+/// Writes a family with a ratio for each monitor and window.
 fn write_ratios(
     all: &mut Exposition,
     monitors: &[MonitorView],

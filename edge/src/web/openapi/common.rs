@@ -1,4 +1,4 @@
-//! What operations share: tokens, headers and errors.
+//! The tokens, headers and errors that operations share.
 
 use serde_json::{Map, Value, json};
 
@@ -56,7 +56,7 @@ const ERRORS: [CommonError; 12] = [
     error(
         503,
         "Unavailable",
-        "The edge's storage does not answer, and there is no answer of the last hour to serve.",
+        "The edge's storage does not respond, and there is no response of the last hour.",
         &["Retry-After"],
     ),
 ];
@@ -109,19 +109,19 @@ pub(super) fn headers() -> Value {
     json!({
         "ETag": header("The entity tag of the body, strong. Send it back as `If-None-Match`.", true, text()),
         "Cached": header(
-            "Caches may keep the answer for five seconds, and serve an older one while they fetch a new one.",
+            "Caches may keep the response for five seconds, and serve an older one while they fetch a new one.",
             true,
             json!({ "const": CACHE_CONTROL }),
         ),
-        "NotCached": header("No cache keeps the answer.", true, json!({ "const": "no-store" })),
-        "Age": header("Seconds since the edge's storage gave the answer.", true, seconds()),
+        "NotCached": header("The response is not cached.", true, json!({ "const": "no-store" })),
+        "Age": header("The age of the response in seconds.", true, seconds()),
         "X-Heapbeat-Stale": header(
-            "The age of the answer in seconds, if the edge's storage does not answer at present.",
+            "The age of the response in seconds, if the edge's storage does not respond at present.",
             false,
             seconds(),
         ),
         "Link": header("The next page, with `rel=\"next\"`; absent on the last page.", false, text()),
-        "Vary": header("The request headers that the answer depends on.", true, text()),
+        "Vary": header("The request headers that the response depends on.", true, text()),
         "Content-Language": header("The language of the page.", true, text()),
         "Retry-After": header("Seconds to wait before the request is repeated.", true, seconds()),
         "Allow": header("The methods of the path.", true, text()),

@@ -1,5 +1,5 @@
-//! The examples of the document: JSON that is read into the types that answer, so that an example without a field does not pass. Tests use
-//! them as values, too.
+//! The examples of the document: JSON that is read into the types of responses, so that an example with a missing field fails a test.
+//! Tests use them as values, too.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ const NOW_MS: i64 = 1_767_268_800_000;
 const MB: u64 = 1024 * 1024;
 
 /// The beginning and the end of a page of an export.
-pub(crate) const EXPORT_PAGE: &str = "{\"schema\":7,\"hub\":0}\n{\"table\":\"ledger\",\"row\":[\"api\",1767225600000,\"up\"]}\n{\"next\":\"0-3-200\"}\n";
+pub(crate) const EXPORT_PAGE: &str = "{\"schema\":1,\"hub\":0}\n{\"table\":\"ledger\",\"row\":[\"api\",1767225600000,\"up\"]}\n{\"next\":\"0-3-200\"}\n";
 
 fn read<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap_or_else(|error| panic!("an example is not of its type: {error}"))
@@ -108,7 +108,8 @@ fn monitor_json() -> Value {
             "kind": "oom_kill",
             "at": "2025-12-30T11:59:40Z",
             "sure": true,
-            "evidence": ["the kernel counted an OOM kill in its cgroup"],
+            "evidence": ["the OOM kill count of its control group rose by 1"],
+            "evidence_statements": [{ "code": "group-oom-count", "params": { "count": 1 } }],
         },
     })
 }
@@ -206,14 +207,20 @@ pub(crate) fn incident() -> IncidentDetailView {
         "severity": "crashed",
         "opened": "2025-12-30T11:59:40Z",
         "closed": "2025-12-30T12:02:00Z",
-        "cause": "out of memory: killed by the kernel (OOM)",
-        "evidence": ["the kernel counted an OOM kill in its cgroup"],
+        "cause": "out of memory",
+        "cause_code": "out-of-memory",
+        "evidence": ["the OOM kill count of its control group rose by 1"],
+        "evidence_statements": [{ "code": "group-oom-count", "params": { "count": 1 } }],
         "acknowledged": true,
         "behind": null,
         "timeline": [
-            { "at": "2025-12-30T11:59:40Z", "what": "out of memory: killed by the kernel (OOM)" },
-            { "at": STARTED, "what": "an instance started" },
-            { "at": "2025-12-30T12:02:00Z", "what": "resolved" },
+            {
+                "at": "2025-12-30T11:59:40Z",
+                "what": "instance ran out of memory and was killed by the kernel (OOM)",
+                "what_code": "instance-oom-kill",
+            },
+            { "at": STARTED, "what": "instance started", "what_code": "instance-started" },
+            { "at": "2025-12-30T12:02:00Z", "what": "all checks pass again", "what_code": "recovered" },
         ],
         "recording": [{
             "instance": "00c0ffee00c0ffee",

@@ -41,13 +41,13 @@ impl Tag {
             Tag::History => "The history of one monitor.",
             Tag::Incidents => "Incidents, each with its cause, evidence and timeline.",
             Tag::Formats => "The same facts in the formats of other programs.",
-            Tag::Pages => "Pages for people, in the language of the reader. Only their addresses are stable.",
-            Tag::Owner => "Operations that need a token or a proof.",
+            Tag::Pages => "HTML pages in the visitor's language. Only their addresses are stable.",
+            Tag::Owner => "Operations that need a token or a confirmation.",
         }
     }
 }
 
-/// The headers of a public answer.
+/// The headers of a public response.
 const PUBLIC_HEADERS: [&str; 4] = ["ETag", "Cached", "Age", "X-Heapbeat-Stale"];
 
 /// An operation without its parameters.
@@ -67,7 +67,7 @@ impl OperationBuilder {
         OperationBuilder { id, tag, summary, description, body: None, responses: Map::new(), tokens: &[] }
     }
 
-    /// An operation that anybody may use. Its answer may be kept by caches.
+    /// A public operation, whose response may be cached.
     pub(super) fn public(
         id: &'static str,
         tag: Tag,
@@ -78,7 +78,7 @@ impl OperationBuilder {
         operation.response(200, "OK.", &PUBLIC_HEADERS, Value::Null).errors(&[304, 400, 429, 500, 503])
     }
 
-    /// A page for people. It ignores what it cannot read in its query.
+    /// A page. It ignores invalid parameters.
     pub(super) fn page(
         id: &'static str,
         summary: &'static str,
@@ -92,7 +92,7 @@ impl OperationBuilder {
             .response(200, "OK.", &headers, content(kind))
             .response(
                 503,
-                "The page without any state, as the edge's storage does not answer.",
+                "The page without any state, as the edge's storage does not respond.",
                 &["NotCached", "Retry-After", "Vary", "Content-Language"],
                 content(html),
             )
@@ -107,15 +107,15 @@ impl OperationBuilder {
         operation
     }
 
-    /// An operation of anybody whose address proves that it wants this. `unproven` describes 403, `disabled` describes 404.
+    /// An operation that an address has to confirm. `unconfirmed` describes 403, `disabled` describes 404.
     pub(super) fn subscriber(
         id: &'static str,
         summary: &'static str,
         description: &'static str,
-        (unproven, disabled): (&str, &str),
+        (unconfirmed, disabled): (&str, &str),
     ) -> Self {
         OperationBuilder::new(id, Tag::Owner, summary, description)
-            .response(403, unproven, &["NotCached"], problem_content())
+            .response(403, unconfirmed, &["NotCached"], problem_content())
             .response(404, disabled, &["NotCached"], problem_content())
             .errors(&[400, 429, 500, 503])
     }
@@ -165,7 +165,7 @@ impl OperationBuilder {
         self
     }
 
-    /// The operations that the id at `pointer` of the answer leads to.
+    /// The operations that accept the id at `pointer` of the response.
     pub(super) fn links(mut self, pointer: &str, to: &[&str]) -> Self {
         let link = |id: &&str| {
             let id_of = format!("$response.body#{pointer}");
@@ -175,12 +175,12 @@ impl OperationBuilder {
         self
     }
 
-    /// The answer without a body.
+    /// The response without a body.
     pub(super) fn no_content(self) -> Self {
         self.response(204, "Done.", &["NotCached"], Value::Null)
     }
 
-    /// Another answer.
+    /// Another response.
     pub(super) fn response(
         mut self,
         status: u16,
@@ -213,7 +213,7 @@ impl OperationBuilder {
         self.errors(&[411, 413])
     }
 
-    /// The operation as the document has it.
+    /// Renders the operation for the document.
     pub(super) fn render(self, parameters: Vec<Value>) -> Value {
         let mut operation = json!({
             "operationId": self.id,
@@ -239,7 +239,7 @@ impl OperationBuilder {
 /// A value as the JSON body of an answer.
 pub(super) fn json_content<T: JsonSchema + Serialize>(generator: &mut SchemaGenerator, example: &T) -> Value {
     let schema = generator.subschema_for::<T>();
-    // An example is made of plain values.
+    // All keys of an example are text, so this cannot fail.
     let example = serde_json::to_value(example).unwrap_or_default();
     json!({ JSON: { "schema": schema, "example": example } })
 }

@@ -1,4 +1,4 @@
-//! What each operation is for, what it answers, and an example of the answer.
+//! The description of each operation, with an example of its response.
 
 use heapbeat_shared::openmetrics::Format;
 use schemars::generate::SchemaGenerator;
@@ -15,9 +15,9 @@ use crate::web::routes::response::{JSON, NDJSON};
 
 const ORIGIN: &str = "https://status.example.com";
 
-/// Why an address is not subscribed, and when nobody can be.
+/// The descriptions of 403 and 404 of subscriptions.
 const SUBSCRIBER_ERRORS: (&str, &str) = (
-    "The address did not answer the challenge, or the push service did not accept the message. What it answered is not disclosed.",
+    "The address did not respond with the challenge, or the push service did not accept the message. Its response is not disclosed.",
     "Subscriptions are disabled: the Worker has no `SUBSCRIPTIONS`.",
 );
 
@@ -63,7 +63,7 @@ fn page(template: &str) -> Option<OperationBuilder> {
         "/preview.svg" => OperationBuilder::page(
             "getPreview",
             "The preview picture of a link to the status page",
-            "The overall state in a word, as other sites show it beside a link.",
+            "The overall status, as other sites show it beside a link.",
             "image/svg+xml",
         ),
         _ => return None,
@@ -77,7 +77,7 @@ fn status(template: &str, generator: &mut SchemaGenerator) -> Option<OperationBu
             Tag::Now,
             "The status of all monitors",
             "All public monitors with state, uptime and memory, announced maintenance, and what the day has cost. The monitors of a hub \
-             that does not answer are `unobserved`, and `notices` says so.",
+             that does not respond are `unobserved`, and `notices` says so.",
         )
         .json(generator, &example::status())
         .links(
@@ -324,10 +324,10 @@ fn subscriptions(method: &str, template: &str, generator: &mut SchemaGenerator) 
         ("POST", "/api/v1/subscriptions") => OperationBuilder::subscriber(
             "subscribe",
             "Subscribe a webhook or a browser",
-            "The address receives a POST with `event` (`subscribe`), `challenge` and `secret`. It is subscribed once it has answered within \
+            "The address receives a POST with `event` (`subscribe`), `challenge` and `secret`. It is subscribed once it has responded within \
              ten seconds with 2xx and the challenge as the body. Only the address learns the secret, by which messages are signed \
              (Standard Webhooks). Subscribing again replaces the monitors. A browser sends the address and the keys of its \
-             `PushSubscription`; the push service proves it by accepting a first message. 409 if there are as many subscriptions as \
+             `PushSubscription`; the push service confirms it by accepting a first message. 409 if there are as many subscriptions as \
              allowed. docs/subscribing.md has the messages.",
             SUBSCRIBER_ERRORS,
         )
@@ -342,7 +342,7 @@ fn subscriptions(method: &str, template: &str, generator: &mut SchemaGenerator) 
         ("DELETE", "/api/v1/subscriptions") => OperationBuilder::subscriber(
             "unsubscribe",
             "End a subscription",
-            "A webhook proves it by the same challenge, with `event` `unsubscribe` and without a secret; a browser by its keys. An address \
+            "A webhook confirms it by the same challenge, with `event` `unsubscribe` and without a secret; a browser by its keys. An address \
              that is not subscribed is no error.",
             SUBSCRIBER_ERRORS,
         )
@@ -358,7 +358,7 @@ fn subscriptions(method: &str, template: &str, generator: &mut SchemaGenerator) 
         ("DELETE", "/api/v1/admin/subscriptions") => OperationBuilder::owner(
             "removeSubscription",
             "Remove a subscription",
-            "By its address, as the list has it. The address is not asked.",
+            "By its address in the list. The address does not have to confirm it.",
         )
         .body("The address.", JSON, entries::reference("Address"), address())
         .no_content()

@@ -1,4 +1,4 @@
-//! The parameters of operations: what `{id}` is, and the query parameters with their bounds.
+//! The parameters of operations: the id in the path, and the query parameters with their bounds.
 
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use schemars::Schema;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::Value;
 
-/// Declares objects closed, so that a test notices a field that is not described, and leaves out the widths of numbers, which are those of Rust
-/// and not of JSON.
+/// Forbids additional properties, so that tests find undescribed fields, and removes the widths of numbers, which belong to Rust and not to
+/// JSON.
 #[derive(Clone, Debug)]
 pub(super) struct Strict;
 

@@ -1,4 +1,4 @@
-//! The committed document is current, describes every operation, and refers to nothing that is missing.
+//! Tests: the committed document is current, describes every operation, and has no dangling reference.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn every_reference_resolves_and_every_component_is_used() {
     }
     for group in ["schemas", "headers", "parameters", "responses"] {
         for name in document["components"][group].as_object().unwrap().keys() {
-            // Every path may answer 405, whatever operation was meant.
+            // Every path may respond with 405, for any operation.
             let used =
                 name == "MethodNotAllowed" || references.contains(&format!("#/components/{group}/{name}"));
             assert!(used, "{group}/{name} is not used");
@@ -44,7 +44,6 @@ fn every_reference_resolves_and_every_component_is_used() {
     }
 }
 
-/// Every property of every schema says what it is.
 #[test]
 fn every_property_has_a_description() {
     let document = build();

@@ -1,11 +1,11 @@
-//! Files that a browser fetches besides the page. The platform serves them from `edge/assets`, without the Worker.
+//! The addresses of the style sheet and the script. The platform serves these files from `edge/assets`, without the Worker.
 
 use crate::domain::fnv::fnv1a;
 
-/// The hash of the style sheet; its content is not compiled in.
+/// The hash of the style sheet. Only the hash is compiled in.
 const STYLESHEET_HASH: u64 = fnv1a(include_bytes!("../../../assets/style.css"));
 
-/// The address of the style sheet. Browsers may keep it for ever, as other content has another address.
+/// Returns the address of the style sheet. It changes with the content, so browsers may cache it for ever.
 pub(super) fn stylesheet() -> String {
     format!("/style.css?{STYLESHEET_HASH:016x}")
 }
@@ -13,7 +13,7 @@ pub(super) fn stylesheet() -> String {
 /// The hash of the script.
 const SCRIPT_HASH: u64 = fnv1a(include_bytes!("../../../assets/page.js"));
 
-/// The address of the script.
+/// Returns the address of the script.
 pub(super) fn script() -> String {
     format!("/page.js?{SCRIPT_HASH:016x}")
 }
@@ -48,7 +48,7 @@ mod tests {
             let file = std::fs::read_to_string(assets.join(format!("icons/{name}.svg"))).unwrap();
             let icon = sparkline::icon(state).to_string();
             let path = icon.split(" d=").nth(1).unwrap().split('/').next().unwrap();
-            assert!(file.contains(path) && file.contains(color), "the icon of {name} is another");
+            assert!(file.contains(path) && file.contains(color), "the icon of {name} differs");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the owner says of the page: `[vars.PAGE]`.
+//! The branding of the page, as the owner configures it in `[vars.PAGE]`.
 //!
 //! ```toml
 //! [vars.PAGE]
@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 
 use crate::config::Problem;
 
-/// The variable, for error messages.
+/// The name of the variable, for error messages.
 const PAGE: &str = "PAGE";
 
-/// Most links.
+/// The most links.
 const MAX_LINKS: usize = 10;
 
-/// Longest title or path, in characters.
+/// The longest title or path, in characters.
 const MAX_LENGTH: usize = 200;
 
 /// The owner's title, logo, colors and links.
@@ -48,7 +48,7 @@ impl Default for Branding {
 }
 
 impl Branding {
-    /// Reads the variable. A part that cannot be used is left out and named in a problem.
+    /// Reads the variable. An invalid part is left out and reported as a problem.
     pub fn read(variable: Option<&str>) -> (Self, Vec<Problem>) {
         let mut branding = Branding::default();
         let Some(variable) = variable else { return (branding, Vec::new()) };
@@ -97,7 +97,7 @@ impl Link {
     }
 }
 
-/// Whether this is a path on this site. An address that begins with `//` leads to another one.
+/// Returns whether this is a path on this site. An address that begins with `//` leads to another site.
 fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.starts_with("//") && !text.contains(['\\', ':'])
 }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_right_is_used_and_the_rest_is_named() {
+    fn valid_parts_are_used_and_invalid_ones_are_reported() {
         let (branding, problems) = Branding::read(Some(
             r#"{"title":"Shop","logo":"//evil","style":"/custom.css","colour":"red","links":[{"name":"x","url":"javascript:1"}]}"#,
         ));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_the_web() {
+    fn links_have_a_scheme_of_the_web_or_a_path() {
         let cases = [
             ("https://example.com", true),
             ("/about", true),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_variable_the_page_is_plain() {
+    fn without_a_variable_the_branding_is_the_default() {
         assert_eq!(Branding::read(None), (Branding::default(), Vec::new()));
         assert_eq!(Branding::read(Some("[]")).0, Branding::default());
     }

@@ -1,7 +1,6 @@
-//! Figures over time as SVG.
+//! Charts of memory and latency over time as SVG.
 //!
-//! The picture is stretched to the width of its place. So it only holds lines, and the labels stand around it as text that stays
-//! readable at 320 px. Time without data is a gap in a line, and a restart ends a line.
+//! The SVG is stretched to the available width, so it has lines only; the labels are HTML around it, which stays readable at 320 px. Time without data is a gap in a line, and a restart ends a line.
 
 use std::fmt::Write as _;
 
@@ -17,11 +16,11 @@ const WIDTH: f64 = 1000.0;
 /// Height of the picture in its own units.
 const HEIGHT: f64 = 200.0;
 
-/// Two points that are further apart than so many usual distances do not belong to one line.
+/// The longest gap within a line, in usual distances between two points.
 const GAP: i64 = 3;
 
-/// A limit is drawn where it is at most so many times the highest value; else it would flatten everything.
-const LIMIT_IN_SIGHT: f64 = 4.0;
+/// The limit is drawn if it is at most this many times the highest value; otherwise it would flatten the lines.
+const MAX_LIMIT_RATIO: f64 = 4.0;
 
 const MEGABYTE: f64 = 1_048_576.0;
 
@@ -34,14 +33,14 @@ pub(super) struct Chart<'v> {
     limit: Option<f64>,
     /// Restarts, as vertical lines.
     marks: &'v [UnixMillis],
-    /// Points that begin another instance, and so another line.
+    /// The first points of instances, which begin a new line.
     instances: &'v [UnixMillis],
     forecast: Option<ForecastLine>,
     /// The longest distance between two points of a line, in milliseconds.
     gap: i64,
 }
 
-/// One line, or the area under it.
+/// A line, or the area under it.
 struct ChartLine {
     class: &'static str,
     is_area: bool,
@@ -61,7 +60,7 @@ impl Scale {
     }
 }
 
-/// A position in the picture, written with at most one decimal.
+/// A coordinate in the SVG, written with at most one decimal.
 #[derive(Clone, Copy)]
 struct Coordinate(f64);
 
@@ -72,7 +71,7 @@ impl std::fmt::Display for Coordinate {
     }
 }
 
-/// Memory: the resident set as a line over the heap as an area, in megabytes. `None` without samples.
+/// Builds the chart of memory in megabytes: the resident set as a line over the heap as an area. `None` without samples.
 pub(super) fn memory(view: &MemoryChartView) -> Option<Chart<'_>> {
     let points = |figure: fn(&crate::view::SampleRow) -> u64| {
         view.samples.iter().map(|row| (row.0.0, figure(row) as f64 / MEGABYTE)).collect::<Vec<_>>()
@@ -86,7 +85,7 @@ pub(super) fn memory(view: &MemoryChartView) -> Option<Chart<'_>> {
     Some(Chart { marks: &view.marks, instances: &view.instances, forecast: view.forecast, ..chart })
 }
 
-/// Latency in milliseconds: one line by tick; by hour the median as a line over the 95th percentile as an area. `None` without
+/// Builds the chart of latency in milliseconds: one line by tick; by hour the median as a line over the 95th percentile as an area. `None` without
 /// samples.
 pub(super) fn latency(view: &LatencyHistoryView) -> Option<Chart<'_>> {
     let points = |column: usize| {
@@ -113,7 +112,7 @@ impl Chart<'_> {
     ) -> Option<Self> {
         let values = lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
         let highest = values.reduce(f64::max)?;
-        let limit = limit.filter(|limit| *limit > 0.0 && highest * LIMIT_IN_SIGHT >= *limit);
+        let limit = limit.filter(|limit| *limit > 0.0 && highest * MAX_LIMIT_RATIO >= *limit);
         let top = round_up(highest.max(limit.unwrap_or(0.0)));
         let instants: Vec<_> = lines.last()?.points.iter().map(|(at, _)| *at).collect();
         Some(Chart {
@@ -171,14 +170,14 @@ impl Chart<'_> {
         self.value.position(value)
     }
 
-    /// The path of a line, which gaps and restarts cut in pieces; pieces of an area are closed down to zero.
+    /// Returns the path of a line, which gaps and restarts split; each piece of an area is closed at zero.
     fn path(&self, line: &ChartLine) -> String {
         let (mut path, mut piece): (String, Option<(i64, i64)>) = (String::new(), None);
         let close = |path: &mut String, piece: Option<(i64, i64)>| match piece {
             Some((first, last)) if line.is_area && first < last => {
                 let _ = write!(path, "L{} 200L{} 200Z", self.x(last), self.x(first));
             }
-            // A line of no length has round ends: a dot.
+            // A line without length has round ends, so a single point is a dot.
             Some((first, last)) if first == last => path.push_str("h0"),
             _ => {}
         };
@@ -196,12 +195,12 @@ impl Chart<'_> {
         path
     }
 
-    /// Draws where memory is heading: a wedge between the earliest and the latest instant, and the line that is expected.
+    /// Draws the forecast: a wedge between the earliest and the latest instant, and the expected line.
     fn draw_forecast(&self, html: &mut String) {
         let (Some(forecast), Some(limit)) = (self.forecast, self.limit) else { return };
         let level = forecast.level.0 as f64 / MEGABYTE;
         let from = forecast.from.0 as f64;
-        // Where the line to the limit leaves the picture.
+        // The point at which the line to the limit leaves the chart.
         let end = |at: UnixMillis| {
             let share = ((self.time.to - from) / (at.0 as f64 - from).max(1.0)).min(1.0);
             let x = self.time.position(from + (at.0 as f64 - from) * share);
@@ -216,8 +215,7 @@ impl Chart<'_> {
     }
 }
 
-/// The usual distance between two instants: the mean of those distances that are not above the mean of all, as a gap is not
-/// usual.
+/// Returns the usual distance between two instants: the mean of the distances that are not above the mean of all, which leaves out gaps.
 fn usual_distance(instants: &[i64]) -> i64 {
     let distances = || instants.windows(2).map(|pair| pair[1] - pair[0]);
     let mean = |most: i64| {
@@ -228,7 +226,7 @@ fn usual_distance(instants: &[i64]) -> i64 {
     mean(mean(i64::MAX)).max(1)
 }
 
-/// The lowest of 1, 2, 4, 6, 8 times a power of ten that is not below `value`, and at least 2.
+/// Returns the lowest of 1, 2, 4, 6, 8 times a power of ten that is not below `value`, and at least 2.
 fn round_up(value: f64) -> f64 {
     let mut power = 1.0;
     while power * 10.0 <= value {
@@ -295,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_goes_from_the_first_point_to_the_last() {
+    fn a_line_spans_from_the_first_point_to_the_last() {
         let picture = draw(memory(&chart_of(&[(20, 100), (10, 50), (0, 100)])));
         assert!(picture.contains("<path class=\"rss\" d=\"M0 0L500 100L1000 0\"/>"), "{picture}");
         assert!(
@@ -321,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_drawn_where_it_is_in_sight() {
+    fn the_limit_is_drawn_unless_it_is_far_above_the_values() {
         let with = |limit: u64| {
             draw(memory(&MemoryChartView {
                 limit: Some(Bytes(limit * MB)),
@@ -333,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_drawn_where_they_are_and_not_outside() {
+    fn marks_outside_the_window_are_not_drawn() {
         let marks = vec![UnixMillis(NOW - 600_000), UnixMillis(NOW - 90_000_000)];
         let picture = draw(memory(&MemoryChartView { marks, ..chart_of(&[(20, 100), (0, 100)]) }));
         assert_eq!(picture.matches("class=\"restart\"").count(), 1);
@@ -341,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forecast_is_a_wedge_that_ends_with_the_picture() {
+    fn a_forecast_is_a_wedge_that_is_cut_at_the_edge_of_the_chart() {
         let at = |minutes: i64| UnixMillis(NOW + minutes * 60_000);
         let forecast = ForecastLine {
             from: at(0),
@@ -356,13 +354,13 @@ mod tests {
             forecast: Some(forecast),
             ..chart_of(&[(20, 100), (0, 100)])
         }));
-        // The latest line leaves the picture half way up: 150 of 200.
+        // The latest line leaves the chart half way up: 150 of 200.
         assert!(picture.contains("class=\"wedge\" d=\"M500 100L750 0L1000 50Z\""), "{picture}");
         assert!(picture.contains("class=\"forecast\" d=\"M500 100L1000 0\""), "{picture}");
     }
 
     #[test]
-    fn latency_is_one_line_by_tick_and_has_its_peaks_by_hour() {
+    fn latency_is_one_line_by_tick_and_has_an_area_of_peaks_by_hour() {
         let (from, to) = (UnixMillis(NOW - 60_000), UnixMillis(NOW));
         let view = |resolution: &str, samples| LatencyHistoryView {
             monitor: "api".into(),
@@ -385,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn without_samples_there_is_no_picture() {
+    fn without_samples_there_is_no_chart() {
         assert_eq!(draw(memory(&chart_of(&[]))), "");
     }
 }

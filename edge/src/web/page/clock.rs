@@ -1,4 +1,4 @@
-//! Instants and days in the reader's language, in UTC. The script shows them in the reader's zone.
+//! Instants and days in the visitor's language, in UTC. The script converts them to the visitor's time zone.
 
 #[cfg(target_arch = "wasm32")]
 pub(super) use platform::Clock;
@@ -6,7 +6,7 @@ pub(super) use platform::Clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use native::Clock;
 
-/// Formats by the platform's `Intl`, which knows how dates are written in each language.
+/// Formats with the platform's `Intl`, which has the date formats of each language.
 #[cfg(target_arch = "wasm32")]
 mod platform {
     use heapbeat_shared::UnixMillis;
@@ -20,7 +20,7 @@ mod platform {
     const UTC: (&str, &str) = ("timeZone", "UTC");
     const TIME: [(&str, &str); 3] = [("hour", "2-digit"), ("minute", "2-digit"), ("hourCycle", "h23")];
 
-    /// The formats of one language, made once for each page.
+    /// The formats of one language, built once for each page.
     #[derive(Debug)]
     pub(in crate::web::page) struct Clock {
         time: Option<Function>,
@@ -41,13 +41,13 @@ mod platform {
             }
         }
 
-        /// `14:03` on the day of `now`, else with the date.
+        /// Formats an instant as `14:03` on the day of `now`, else with the date.
         pub(in crate::web::page) fn short(&self, at: UnixMillis, now: UnixMillis) -> String {
             let is_today = at.0.div_euclid(DAY_MS) == now.0.div_euclid(DAY_MS);
             apply(if is_today { self.time.as_ref() } else { self.date_and_time.as_ref() }, at)
         }
 
-        /// The date.
+        /// Formats the date.
         pub(in crate::web::page) fn day(&self, at: UnixMillis) -> String {
             apply(self.date.as_ref(), at)
         }

@@ -1,4 +1,4 @@
-//! One sentence that answers "is it up?".
+//! The headline of the status page: the overall status in one sentence.
 
 use heapbeat_shared::UnixMillis;
 
@@ -6,7 +6,7 @@ use super::messages::Argument;
 use crate::domain::State;
 use crate::view::MonitorView;
 
-/// States that are worth the headline, worst first, each with its message.
+/// The states that become the headline, worst first, each with its message.
 const NOTEWORTHY_STATES: [(State, &str); 4] = [
     (State::Down, "headline-down"),
     (State::Degraded, "headline-degraded"),
@@ -19,18 +19,18 @@ const NOTEWORTHY_STATES: [(State, &str); 4] = [
 pub(super) struct Headline<'a> {
     /// The name of the message.
     pub(super) message: String,
-    /// The one monitor that it is about; empty where it is about several.
+    /// The name of the monitor, if the headline is about one; else empty.
     name: &'a str,
     count: usize,
     total: usize,
-    /// Since when nothing is known, where that is the headline.
+    /// When monitoring was interrupted, if that is the headline.
     interrupted: Option<UnixMillis>,
-    /// Since when the one monitor is in its state; shown under the headline.
+    /// The beginning of the state, if the headline is about one monitor; it is shown under the headline.
     pub(super) since: Option<UnixMillis>,
 }
 
 impl<'a> Headline<'a> {
-    /// The headline over these monitors; `checked`: whether there was a check at all.
+    /// Builds the headline of these monitors. `checked` says whether there was a check yet.
     pub(super) fn new(monitors: &'a [MonitorView], checked: bool) -> Self {
         let total = monitors.len();
         let of = |message: &str, count| Headline {
@@ -65,7 +65,7 @@ impl<'a> Headline<'a> {
         }
     }
 
-    /// The arguments of the message; `time` shows an instant.
+    /// Returns the arguments of the message. `time` formats an instant.
     pub(super) fn arguments(&self, time: impl Fn(UnixMillis) -> Argument) -> Vec<(&'static str, Argument)> {
         let number = |count: usize| Argument::Number(i64::try_from(count).unwrap_or(i64::MAX));
         let mut arguments = vec![

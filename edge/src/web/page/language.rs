@@ -1,4 +1,4 @@
-//! The languages of the pages, and which of them a reader gets.
+//! The languages of the pages, and the choice of a visitor's language.
 
 /// The languages as BCP 47 tags, each with its own name. The first is the default.
 pub const LANGUAGES: [(&str, &str); 6] = [
@@ -10,20 +10,20 @@ pub const LANGUAGES: [(&str, &str); 6] = [
     ("ja", "日本語"),
 ];
 
-/// Most entries of an `Accept-Language` header that are read.
+/// The most entries of an `Accept-Language` header that are read.
 const MAX_ENTRIES: usize = 20;
 
-/// Finds a language by its tag; what follows a hyphen, such as the region, does not matter.
+/// Finds a language by its tag. Subtags, such as the region, are ignored.
 pub fn find_language(tag: &str) -> Option<&'static str> {
     let language = tag.trim().split('-').next().unwrap_or_default();
     LANGUAGES.into_iter().map(|(known, _)| known).find(|known| known.eq_ignore_ascii_case(language))
 }
 
-/// Chooses the language: the one that was asked for, else the one that the browser prefers most (`Accept-Language`, RFC 9110,
+/// Chooses the language: the requested one, else the one that the browser prefers most (`Accept-Language`, RFC 9110,
 /// 12.5.4), else English.
-pub fn negotiate_language(asked: Option<&str>, accept: Option<&str>) -> &'static str {
-    if let Some(asked) = asked.and_then(find_language) {
-        return asked;
+pub fn negotiate_language(requested: Option<&str>, accept: Option<&str>) -> &'static str {
+    if let Some(requested) = requested.and_then(find_language) {
+        return requested;
     }
     let mut best = (LANGUAGES[0].0, 0.0);
     for entry in accept.unwrap_or_default().split(',').take(MAX_ENTRIES) {
@@ -55,8 +55,8 @@ mod tests {
             (Some("xx"), Some("de"), "de"),
             (Some("../de"), None, "en"),
         ];
-        for (asked, accept, language) in cases {
-            assert_eq!(negotiate_language(asked, accept), language, "{asked:?} {accept:?}");
+        for (requested, accept, language) in cases {
+            assert_eq!(negotiate_language(requested, accept), language, "{requested:?} {accept:?}");
         }
     }
 }

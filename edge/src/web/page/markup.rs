@@ -1,7 +1,7 @@
-//! HTML that is finished: templates show it as it is, and everything else escaped.
+//! HTML that templates do not escape.
 //!
-//! Only this module makes [`Markup`] of a text, through askama's escaper, and the functions that draw SVG make it of numbers.
-//! So text of a monitored server reaches a page escaped or not at all.
+//! [`Markup::escape`] makes it from a text, with askama's escaper; the functions that draw SVG make it from numbers. So text of a
+//! monitored server is always escaped.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use askama::filters::{Escaper, Html, HtmlSafe};
 pub(super) struct Markup(String);
 
 impl Markup {
-    /// Takes HTML that code of this folder has written. Nothing in it may come from elsewhere unescaped.
+    /// Wraps HTML that code of this folder wrote. It must not contain unescaped text from elsewhere.
     pub(super) const fn trusted(html: String) -> Self {
         Markup(html)
     }

@@ -1,6 +1,6 @@
-//! The texts of the pages in the reader's language, by [Fluent](https://projectfluent.org): `edge/messages/*.ftl`.
+//! The texts of the pages in the visitor's language, by [Fluent](https://projectfluent.org): `edge/messages/*.ftl`.
 //!
-//! The files are compiled in. An isolate parses a language when the first reader asks for it, and keeps it.
+//! The files are compiled in. An isolate parses a language at its first use, and keeps it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,7 +11,7 @@ use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
 use super::language::LANGUAGES;
 use super::markup::Markup;
 
-/// The file of a language.
+/// Returns the file of a language.
 fn source(language: &str) -> &'static str {
     match language {
         "de" => include_str!("../../../messages/de.ftl"),
@@ -45,9 +45,9 @@ impl fmt::Debug for Messages {
 pub(super) enum Argument {
     /// A number, which also chooses the plural form.
     Number(i64),
-    /// A text, which is escaped where the message becomes HTML.
+    /// A text, which is escaped if the message becomes HTML.
     Text(String),
-    /// Finished HTML.
+    /// HTML, which is not escaped.
     Markup(Markup),
 }
 
@@ -55,7 +55,7 @@ pub(super) enum Argument {
 pub(super) type Arguments<'a> = &'a [(&'a str, Argument)];
 
 impl Messages {
-    /// The texts of a language of [`LANGUAGES`]; of the first for any other.
+    /// Loads the texts of a language of [`LANGUAGES`]; of the first one for an unknown language.
     pub fn load(language: &str) -> Rc<Self> {
         let language =
             LANGUAGES.iter().find(|(tag, _)| *tag == language).map_or(LANGUAGES[0].0, |(tag, _)| tag);
@@ -70,10 +70,10 @@ impl Messages {
     }
 
     fn parse(language: &'static str) -> Self {
-        // What cannot be parsed is left out; a test fails then.
+        // Messages that cannot be parsed are left out; a test checks that there are none.
         let resource = FluentResource::try_new(source(language).to_owned()).unwrap_or_else(|(good, _)| good);
         let mut bundle = FluentBundle::new(language.parse().into_iter().collect());
-        // Marks around arguments are for texts that mix directions of writing.
+        // Isolation marks are only needed in texts that mix directions of writing.
         bundle.set_use_isolating(false);
         bundle.add_resource_overriding(resource);
         Messages { language, bundle }
@@ -84,27 +84,27 @@ impl Messages {
         self.language
     }
 
-    /// Whether there is a message of this name.
+    /// Returns whether there is a message with this name.
     pub(super) fn has(&self, id: &str) -> bool {
         self.bundle.has_message(id)
     }
 
-    /// A message as text, which a template escapes.
+    /// Formats a message as text, which a template escapes.
     pub(super) fn text(&self, id: &str, arguments: Arguments<'_>) -> String {
         self.format(id, arguments, str::to_owned)
     }
 
-    /// A message as HTML: arguments that are text are escaped. Messages themselves hold no HTML.
+    /// Formats a message as HTML: arguments that are text are escaped. Messages themselves have no HTML.
     pub(super) fn markup(&self, id: &str, arguments: Arguments<'_>) -> Markup {
         Markup::trusted(self.format(id, arguments, escape))
     }
 
-    /// A message as text; `None` if there is no such message, or if an argument is missing.
+    /// Formats a message as text; `None` if there is no such message, or if an argument is missing.
     pub(super) fn try_text(&self, id: &str, arguments: Arguments<'_>) -> Option<String> {
         self.try_format(id, arguments, str::to_owned).ok()
     }
 
-    /// A message as HTML; `None` if there is no such message, or if an argument is missing.
+    /// Formats a message as HTML; `None` if there is no such message, or if an argument is missing.
     pub(super) fn try_markup(&self, id: &str, arguments: Arguments<'_>) -> Option<Markup> {
         self.try_format(id, arguments, escape).ok().map(Markup::trusted)
     }

@@ -1,4 +1,4 @@
-//! Values in the reader's language: what templates call to show an instant, a duration, a share or a message.
+//! The functions that templates call: they format instants, durations, shares and messages in the visitor's language.
 
 // askama passes every argument by reference.
 #![allow(clippy::trivially_copy_pass_by_ref, clippy::ref_option)]
@@ -18,22 +18,22 @@ use crate::view::{
     Percent, RestartView, TranslationView,
 };
 
-/// Most pieces of evidence in one line; the page of the incident and the API have all.
+/// The most pieces of evidence in one line; the page of the incident and the API have all.
 const MAX_EVIDENCE: usize = 3;
 
-/// Shows values of one page.
+/// Formats the values of one page.
 #[derive(Debug)]
 pub(super) struct Renderer<'a> {
     messages: &'a Messages,
-    /// The instant that the page is as of.
+    /// The time of the page's values.
     now: UnixMillis,
-    /// `?lang=de` where the reader chose the language, else empty; every link to another page of ours ends with it.
+    /// `?lang=de` if the visitor chose the language, else empty; it is appended to links to other pages.
     pub(super) query: &'a str,
     clock: Clock,
 }
 
 impl<'a> Renderer<'a> {
-    /// A renderer for a page that is as of `now`.
+    /// Builds a renderer for a page with values of `now`.
     pub(super) fn new(messages: &'a Messages, now: UnixMillis, query: &'a str) -> Self {
         Renderer { messages, now, query, clock: Clock::new(messages.language()) }
     }
@@ -48,7 +48,7 @@ impl<'a> Renderer<'a> {
         self.messages.text(id, &[])
     }
 
-    /// A message whose name is a prefix and a word: `state-` and `up`.
+    /// Returns a message of a family, whose name is a prefix and a word: `state-` and `up`.
     fn family_text(&self, prefix: &str, word: &str) -> String {
         self.text(&[prefix, &word.replace('_', "-")].concat())
     }
@@ -69,19 +69,19 @@ impl<'a> Renderer<'a> {
         self.pressure_level(pressure.as_str())
     }
 
-    /// The name of a level of memory pressure; the word itself where it is unknown.
+    /// The name of a level of memory pressure; the word itself if it is unknown.
     fn pressure_level(&self, level: &str) -> String {
         let id = ["pressure-", level].concat();
         if self.messages.has(&id) { self.text(&id) } else { level.to_owned() }
     }
 
-    /// The name of a region that probes run in; the word itself where it is not known.
+    /// The name of a region that probes run in; the word itself if it is unknown.
     pub(super) fn region(&self, region: &str) -> String {
         let id = ["region-", region].concat();
         if self.messages.has(&id) { self.text(&id) } else { region.to_owned() }
     }
 
-    /// How an instance exited, with how sure that is.
+    /// The exit of an instance, with "probably" unless the evidence is conclusive.
     fn exit(&self, kind: ExitKind, sure: bool) -> String {
         let exit = self.family_text("exit-", kind.as_str());
         if sure || kind == ExitKind::Unknown {
@@ -90,7 +90,7 @@ impl<'a> Renderer<'a> {
         self.messages.text("probably", &[("exit", Argument::Text(exit))])
     }
 
-    /// An instant for people, with the instant for machines in its attribute.
+    /// An instant as a `<time>` element.
     pub(super) fn time(&self, at: &UnixMillis) -> Markup {
         Markup::trusted(format!(
             "<time datetime=\"{}\">{}</time>",
@@ -104,7 +104,7 @@ impl<'a> Renderer<'a> {
         format!("{} UTC", self.clock.short(at, self.now))
     }
 
-    /// An instant at the edge of a chart: without the zone, which the script changes.
+    /// An instant under a chart, without the time zone, which the script changes.
     pub(super) fn axis_time(&self, at: UnixMillis) -> String {
         self.clock.short(at, self.now)
     }
@@ -122,7 +122,7 @@ impl<'a> Renderer<'a> {
         instant::format_duration(*seconds, name, '\u{a0}')
     }
 
-    /// How long ago an instant was.
+    /// The time since an instant.
     pub(super) fn age(&self, at: &UnixMillis) -> String {
         self.duration(&self.now.since(*at).as_secs())
     }
@@ -132,12 +132,12 @@ impl<'a> Renderer<'a> {
         if share.value() >= 100.0 {
             return "100\u{a0}%".to_owned();
         }
-        // The tiny amount forgives what binary fractions lose: 99.98 is stored a little lower than it is.
+        // The epsilon compensates for binary fractions: 99.98 is stored as slightly less.
         let cut = ((share.value() + 1e-9) * 100.0).floor() / 100.0;
         format!("{cut:.2}\u{a0}%").replace('.', &self.text("decimal-separator"))
     }
 
-    /// How much of a time was monitored.
+    /// The share of the time that was monitored.
     pub(super) fn monitored(&self, coverage: &Percent) -> String {
         self.messages.text("monitored", &[("percent", Argument::Text(self.percent(coverage)))])
     }
@@ -155,7 +155,7 @@ impl<'a> Renderer<'a> {
         self.markup("last-check", &[("time", Argument::Markup(self.time(at)))])
     }
 
-    /// Says how old a page is that the cache answered while the hub does not.
+    /// The note that the values are old, as the hub does not respond.
     pub(super) fn stale(&self, seconds: &u64) -> String {
         self.messages.text("stale", &[("duration", Argument::Text(self.duration(seconds)))])
     }
@@ -181,7 +181,7 @@ impl<'a> Renderer<'a> {
         self.messages.text("caused-by", &[("monitor", Argument::Text(monitor.to_owned()))])
     }
 
-    /// Where an incident stands: investigating, acknowledged or resolved.
+    /// The progress of an incident: investigating, acknowledged or resolved.
     pub(super) fn progress(&self, is_closed: bool, acknowledged: &bool) -> String {
         self.text(match (is_closed, *acknowledged) {
             (true, _) => "resolved",
@@ -202,7 +202,7 @@ impl<'a> Renderer<'a> {
         Markup::trusted(first.join("; "))
     }
 
-    /// Pieces of evidence, each in the reader's language.
+    /// Statements in the visitor's language.
     pub(super) fn statements(&self, texts: &[String], statements: &[TranslationView]) -> Vec<Markup> {
         let piece = |(index, text): (usize, &String)| match statements.get(index) {
             Some(TranslationView { code, params }) => self.statement(code, params, text),
@@ -211,12 +211,12 @@ impl<'a> Renderer<'a> {
         texts.iter().enumerate().map(piece).collect()
     }
 
-    /// How the instance before a restart exited; that there was a restart where it is not known.
+    /// The exit of the instance before a restart; "restart" if it is unknown.
     pub(super) fn restart(&self, restart: &RestartView) -> String {
         restart.kind.map_or_else(|| self.text("restart"), |kind| self.exit(kind, restart.sure))
     }
 
-    /// When memory reaches its limit; nothing where that is not established.
+    /// The time at which memory reaches its limit; `None` without a forecast.
     pub(super) fn forecast(&self, forecast: &ForecastView) -> Option<Markup> {
         let time = |at: Option<crate::view::Timestamp>| Some(Argument::Markup(self.time(&at?.0)));
         let rate = Bytes(u64::try_from(forecast.bytes_per_hour.unwrap_or(0)).unwrap_or(0)).to_megabytes().0;
@@ -246,7 +246,7 @@ impl<'a> Renderer<'a> {
         self.messages.text("top-route", &[("route", Argument::Text(route.to_owned()))])
     }
 
-    /// A statement in the reader's language; in English, and marked as that, where its code is not known here.
+    /// A statement in the visitor's language; in English, with `lang="en"`, if its code is unknown.
     pub(super) fn statement(&self, code: &str, params: &Params, text: &str) -> Markup {
         let arguments = self.arguments(params, |at| Argument::Markup(self.time(&at)));
         match self.messages.try_markup(&statement_id(code), &arguments) {
@@ -262,7 +262,7 @@ impl<'a> Renderer<'a> {
         self.messages.try_text(&statement_id(code), &arguments).unwrap_or_else(|| text.to_owned())
     }
 
-    /// A reason, which stands beside its code.
+    /// A reason, which has its code in another field.
     pub(super) fn reason(&self, code: &Option<String>, params: &Params, text: &str) -> Markup {
         self.statement(code.as_deref().unwrap_or_default(), params, text)
     }
@@ -292,7 +292,7 @@ impl<'a> Renderer<'a> {
         params.iter().map(argument).collect()
     }
 
-    /// What screen readers say of the ninety bars.
+    /// The label of the ninety bars for screen readers.
     pub(super) fn bars_label(&self, monitor: &MonitorView) -> String {
         let count = |which: fn(State) -> bool| {
             let of = |letter: &char| State::ALL.iter().any(|it| it.letter() == *letter && which(*it));
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn values_become_words() {
+    fn durations_shares_and_instants_are_formatted() {
         let messages = Messages::load("en");
         let renderer = Renderer::new(&messages, NOW, "");
         let durations = [
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_is_translated_by_its_code_and_else_english() {
+    fn a_statement_is_translated_by_its_code_and_english_without_one() {
         let shown = |language: &str, code: &str, params: &Params| {
             let messages = Messages::load(language);
             Renderer::new(&messages, NOW, "").statement(code, params, "<b>").to_string()
@@ -396,7 +396,7 @@ mod tests {
         assert_eq!(shown("de", "http-status", &status), "HTTP-Status 503");
         assert_eq!(shown("en", "of-a-newer-version", &status), "&#60;b&#62;");
         assert_eq!(shown("fr", "of-a-newer-version", &status), "<span lang=\"en\">&#60;b&#62;</span>");
-        // A server that lies about the values of a code is shown with its own words, as text.
+        // A statement with missing values is shown with its English text.
         assert_eq!(shown("fr", "http-status", &Params::new()), "<span lang=\"en\">&#60;b&#62;</span>");
         let by = Params::from([("by".to_owned(), Param::from("<i>"))]);
         assert_eq!(shown("en", "stop-requested", &by), "shutdown requested by &#60;i&#62;");

@@ -1,7 +1,7 @@
-//! Small pictures: the icon of a state, a bar for each day, a line over the last day.
+//! Small SVGs: the icon of a state, the bars of ninety days, and the sparkline of the last day.
 //!
-//! Each state has a shape of its own, so that nothing is told by color alone. One path draws all bars of a state: fifty monitors
-//! of ninety days are shown at once.
+//! Each state has its own shape, so that color is never the only difference. One path draws all bars of a state, as a page may have fifty
+//! monitors with ninety days each.
 
 use std::fmt::Write as _;
 
@@ -12,13 +12,13 @@ use crate::domain::State;
 use crate::domain::instant;
 use crate::view::MonitorView;
 
-/// Width of a day's bar with the space beside it, in the units of the picture.
+/// The width of a day's bar with the space beside it, in the units of the SVG.
 const STEP: usize = 10;
 
-/// A limit is drawn where it is at most so many times the highest value; else it would flatten the line.
-const LIMIT_IN_SIGHT: f64 = 4.0;
+/// The limit is drawn if it is at most this many times the highest value; otherwise it would flatten the line.
+const MAX_LIMIT_RATIO: f64 = 4.0;
 
-/// The path of a day's bar within a height of 34 units.
+/// Returns the path of a day's bar within a height of 34 units.
 const fn bar(state: State) -> &'static str {
     match state {
         State::Up | State::Down => "3v28",
@@ -29,7 +29,7 @@ const fn bar(state: State) -> &'static str {
     }
 }
 
-/// The icon of a state.
+/// Draws the icon of a state.
 pub(super) fn icon(state: State) -> Markup {
     let path = match state {
         State::Up => "M3 8.5l3.5 3.5L13 4.5",
@@ -44,7 +44,7 @@ pub(super) fn icon(state: State) -> Markup {
     ))
 }
 
-/// A bar for each of a monitor's days, the last of which is that of `now`, and a link to each day with an incident.
+/// Draws a bar for each of a monitor's days, the last of which is that of `now`, and links the days with an incident.
 pub(super) fn day_bars(
     monitor: &MonitorView,
     now: UnixMillis,
@@ -80,10 +80,10 @@ pub(super) fn day_bars(
     Markup::trusted(svg)
 }
 
-/// A line through values with gaps, from zero to the greatest, or to the limit where that is in sight.
+/// Draws a line through values with gaps, from zero to the highest value or to the limit.
 pub(super) fn draw(values: impl Iterator<Item = Option<f64>>, limit: Option<f64>) -> Markup {
     let values: Vec<_> = values.collect();
-    // Two dots are no line, but look like dust.
+    // Two points do not make a readable line.
     if values.iter().flatten().count() < 3 {
         return Markup::default();
     }
@@ -93,7 +93,7 @@ pub(super) fn draw(values: impl Iterator<Item = Option<f64>>, limit: Option<f64>
     let mut svg = format!(
         "<svg class=\"spark\" viewBox=\"0 0 {width} 30\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
     );
-    if limit.is_some_and(|limit| limit <= highest * LIMIT_IN_SIGHT) {
+    if limit.is_some_and(|limit| limit <= highest * MAX_LIMIT_RATIO) {
         let _ = write!(svg, "<path class=\"limit\" d=\"M0 1H{width}\"/>");
     }
     svg.push_str("<path d=\"");
@@ -101,7 +101,7 @@ pub(super) fn draw(values: impl Iterator<Item = Option<f64>>, limit: Option<f64>
     for (x, value) in values.iter().enumerate() {
         if let Some(value) = value {
             let (pen, y) = (if drawing { 'L' } else { 'M' }, 29.0 - value / top * 28.0);
-            // A line of no length is a dot: a single value is seen.
+            // A line without length is a dot, so a single value is visible.
             let _ = write!(svg, "{pen}{x} {y:.0}{}", if drawing { "" } else { "h0" });
         }
         drawing = value.is_some();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_with_an_incident_links_to_what_happened() {
+    fn a_day_with_an_incident_links_to_its_incidents() {
         let picture = bars_of("d.uu");
         let link = "<a href=\"/monitors/api?lang=de#day-2026-01-28\"><title>a day</title><rect x=\"0\" width=\"10\" height=\"34\"/></a>";
         assert!(picture.contains(link), "{picture}");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_a_gap_and_a_limit_is_drawn_where_it_is_in_sight() {
+    fn a_gap_splits_the_line_and_a_near_limit_is_drawn() {
         let line = |values: &[Option<i32>], limit| {
             draw(values.iter().map(|it| it.map(f64::from)), limit).to_string()
         };

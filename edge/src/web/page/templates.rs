@@ -1,4 +1,4 @@
-//! The templates of `edge/templates` with the values that they show.
+//! The templates of `edge/templates` with their values.
 
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ const RANGES: [(&str, u64, &str); 5] = [
     ("90d", 90, "unit-d"),
 ];
 
-/// What every page has around its content.
+/// The values of the base template, which surrounds the content of every page.
 struct PageFrame<'a> {
     title: String,
-    /// The state that the icon and the color of the page stand for.
+    /// The state of the page's icon and color.
     state: State,
     branding: &'a Branding,
     origin: &'a str,
@@ -77,11 +77,11 @@ struct StatusTemplate<'a> {
 /// Announced maintenance with the monitors that it concerns.
 struct MaintenanceItem<'a> {
     view: &'a MaintenanceView,
-    /// The id and the name of each; the id twice where a hub that knows the name does not answer.
+    /// The id and the name of each; the id twice if the name is unknown, as its hub does not respond.
     monitors: Vec<(&'a str, &'a str)>,
 }
 
-/// Monitors under one heading.
+/// The monitors of a group.
 struct MonitorGroup<'a> {
     name: Option<&'a str>,
     cards: Vec<MonitorCard<'a>>,
@@ -93,7 +93,7 @@ struct MonitorCard<'a> {
     memory_day: Option<&'a MemoryDayView>,
 }
 
-/// Renders `/`.
+/// Renders the status page.
 pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
     let status = &view.status;
     let r = Renderer::new(&context.messages, view.now, &context.query);
@@ -119,7 +119,7 @@ fn maintenance<'a>(view: &'a MaintenanceView, monitors: &'a [MonitorView]) -> Ma
     MaintenanceItem { view, monitors: view.monitors.iter().flatten().map(|id| named(id.as_str())).collect() }
 }
 
-/// Monitors by group, in the order in which the groups first appear; those without a group come first.
+/// Groups the monitors, in the order in which the groups first appear; those without a group come first.
 fn groups(view: &StatusPageView) -> Vec<MonitorGroup<'_>> {
     let mut groups: Vec<MonitorGroup<'_>> = Vec::new();
     for monitor in &view.status.monitors {
@@ -142,7 +142,7 @@ struct UnavailableTemplate<'a> {
     frame: PageFrame<'a>,
 }
 
-/// Renders the page for when the hubs do not answer.
+/// Renders the page for when the hubs do not respond.
 pub(super) fn unavailable(context: &PageContext) -> String {
     let r = Renderer::new(&context.messages, UnixMillis(0), &context.query);
     let frame = PageFrame::new(r.text("headline-unavailable"), State::Unobserved, context);
@@ -155,16 +155,16 @@ struct PreviewTemplate {
     title: String,
     state: State,
     headline: String,
-    /// The size of the headline in pixels, so that it fits.
+    /// The font size of the headline in pixels.
     headline_size: u32,
     updated: Option<crate::view::Timestamp>,
 }
 
-/// Renders `/preview.svg`.
+/// Renders the preview picture.
 pub(super) fn preview(view: &StatusPageView, context: &PageContext) -> String {
     let r = Renderer::new(&context.messages, view.now, &context.query);
     let headline = Headline::new(&view.status.monitors, view.status.updated.is_some());
-    // Control characters would make the picture no XML.
+    // XML does not allow control characters.
     let printable = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let headline = printable(&r.headline_text(&headline));
     render(&PreviewTemplate {
@@ -176,7 +176,7 @@ pub(super) fn preview(view: &StatusPageView, context: &PageContext) -> String {
     })
 }
 
-/// The size at which a line of text fits into the picture, where a Latin letter is a little more than half as wide as high.
+/// Returns the font size at which a line of text fits into the picture. A Latin letter is a little more than half as wide as it is high.
 fn font_size(text: &str) -> u32 {
     let hundredths: u32 = text.chars().map(|c| if c.is_ascii() { 56 } else { 100 }).sum();
     (1040 * 100 / hundredths.max(1)).clamp(24, 72)
@@ -193,7 +193,7 @@ struct MonitorTemplate<'a> {
     ranges: [RangeLink; RANGES.len()],
 }
 
-/// A day with trouble and its incidents.
+/// A day with incidents.
 struct IncidentDay<'a> {
     view: &'a DayView,
     incidents: Vec<&'a IncidentSummaryView>,
@@ -204,11 +204,11 @@ struct RangeLink {
     name: &'static str,
     label: String,
     is_shown: bool,
-    /// The chosen language behind the range: `&lang=de`, or empty.
+    /// The chosen language as a further parameter: `&lang=de`, or empty.
     query: String,
 }
 
-/// Renders `/monitors/{id}`.
+/// Renders the page of a monitor.
 pub(super) fn monitor(page: &MonitorPageView, context: &PageContext) -> String {
     let r = Renderer::new(&context.messages, page.now, &context.query);
     let monitor = &page.monitor;
@@ -230,7 +230,7 @@ pub(super) fn monitor(page: &MonitorPageView, context: &PageContext) -> String {
     })
 }
 
-/// The days that were not simply up or unobserved, newest first.
+/// Lists the days whose worst state is neither up nor unobserved, newest first.
 fn incident_days(page: &MonitorPageView) -> Vec<IncidentDay<'_>> {
     let is_uneventful = |state| matches!(state, State::Up | State::Unobserved);
     let days = page.days.iter().rev().filter(|day| !is_uneventful(day.state));
@@ -251,7 +251,7 @@ struct IncidentTemplate<'a> {
     page: &'a IncidentPageView,
 }
 
-/// Renders `/incidents/{id}`.
+/// Renders the page of an incident.
 pub(super) fn incident(page: &IncidentPageView, context: &PageContext) -> String {
     let r = Renderer::new(&context.messages, page.now, &context.query);
     let incident = &page.incident;

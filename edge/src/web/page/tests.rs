@@ -83,7 +83,7 @@ fn status_page(snapshot: &StatusSnapshot) -> HubResponse {
     })
 }
 
-/// The page of hubs with these snapshots, in English.
+/// Renders the status page of hubs with these snapshots, in English.
 fn page(snapshots: &[StatusSnapshot]) -> String {
     let merged = statuses(snapshots.iter().map(status_page).collect()).unwrap();
     Page::Status.render(&merged, &context("en")).unwrap().replace('\u{a0}', " ")
@@ -156,7 +156,7 @@ fn announced_maintenance_is_shown_once_with_the_names_of_all_its_monitors() {
 }
 
 #[test]
-fn the_limit_is_shown_where_it_is_known() {
+fn the_limit_is_shown_if_it_is_known() {
     let mut api = monitor("API", State::Degraded);
     api.memory = api.memory.map(|m| MemorySnapshot {
         limit: Some(Megabytes(512)),
@@ -179,10 +179,10 @@ fn the_last_exit_is_shown_with_its_evidence() {
         (ExitKind::OomKill, true, "</time>): out of memory: killed by the kernel (OOM);"),
         (ExitKind::Platform, false, "</time>): probably disappeared with its host;"),
     ];
-    for (kind, sure, told) in cases {
+    for (kind, sure, expected) in cases {
         let one = MonitorSnapshot { last_exit: Some(ending(kind, sure)), ..monitor("API", State::Up) };
         let html = page(&[view(vec![one])]);
-        assert!(html.contains(told), "{html}");
+        assert!(html.contains(expected), "{html}");
         let evidence = "last sample: 1010.0 MB; &#60;b&#62;; c.</p>";
         assert!(html.contains(evidence), "{html}");
     }
@@ -238,22 +238,22 @@ fn several_hubs_are_one_page() {
     assert_eq!(headline(&html), "B is down");
     assert!(html.contains("<header class=\"top down\">"));
     assert_eq!(html.matches("<article class=\"card").count(), 2);
-    // Of two hubs one of which has seen nothing, the other speaks.
+    // A hub without a tick does not change the status of the other.
     let html = page(&[view(vec![monitor("A", State::Up)]), view(vec![monitor("B", State::Unobserved)])]);
     assert!(html.contains("<header class=\"top up\">"), "{html}");
 }
 
 #[test]
-fn an_old_answer_says_how_old_it_is() {
-    let told = status_page(&view(vec![monitor("A", State::Up)]));
+fn an_old_response_is_shown_with_its_age() {
+    let response = status_page(&view(vec![monitor("A", State::Up)]));
     let old = PageContext { stale_seconds: Some(720), ..context("en") };
-    let html = Page::Status.render(&told, &old).unwrap().replace('\u{a0}', " ");
+    let html = Page::Status.render(&response, &old).unwrap().replace('\u{a0}', " ");
     assert!(html.contains("This is the status from 12 min ago"), "{html}");
     assert_eq!(Page::Status.render(&HubResponse::Done, &old), None);
 }
 
 #[test]
-fn first_steps_are_shown_where_nothing_is_configured() {
+fn first_steps_are_shown_without_monitors() {
     assert!(page(&[view(Vec::new())]).contains("[[vars.MONITORS]]"));
     assert!(render_unavailable(&context("en")).contains("Status is temporarily unavailable"));
 }

@@ -1,9 +1,9 @@
-//! The last good answers of the hubs, for a few seconds of rest and an hour of trouble. Pure.
+//! The cache of the hubs' responses: fresh for a few seconds, and a fallback for up to an hour while a hub fails. Pure.
 //!
-//! Of a burst of requests one asks the hub; the others take the answer that was there before, or wait for the new one. Where the
-//! hub is slow or fails, its last answer is better than nothing, and says how old it is. The cache is bounded in entries and in
-//! bytes. Requests that were never answered go first, then those with parameters, then those about one monitor or incident, so
-//! that nobody can push the status page out by asking for many things.
+//! In a burst of equal requests, one goes to the hub; the others get the previous response or wait for the new one. While the hub is
+//! slow or fails, the last response is served with its age. The cache is bounded in entries and in bytes. Requests without a response are
+//! evicted first, then those with parameters, then those about one monitor or incident, so that many requests cannot evict the status
+//! page.
 
 use std::rc::Rc;
 
@@ -11,27 +11,27 @@ use heapbeat_shared::UnixMillis;
 
 use crate::hub_api::{HubRequest, HubResponse};
 
-/// Most answers that are kept.
+/// The most entries.
 const MAX_ENTRIES: usize = 64;
 
-/// Most bytes of them in all, as JSON.
+/// The most bytes of all entries, as JSON.
 const MAX_BYTES: usize = 4 << 20;
 
-/// How long an answer may stand in for a hub that does not answer, in milliseconds.
+/// The greatest age of a fallback, in milliseconds.
 pub(crate) const MAX_AGE_MS: i64 = 3_600_000;
 
-/// How long a hub that failed is left alone where there is something to show instead, in milliseconds.
+/// The time after a failure in which the fallback is served without a request to the hub, in milliseconds.
 const FAILURE_BACKOFF_MS: i64 = 5_000;
 
-/// How long a request to the hub may take before another one is sent too, in milliseconds; longer than the hub is waited for.
+/// The time after which a request to the hub counts as lost and another one is sent, in milliseconds; longer than the hub's timeout.
 const REQUEST_TIMEOUT_MS: i64 = 4_000;
 
-/// An answer of the hubs, and the same as JSON.
+/// A response of the hubs with its JSON.
 #[derive(Debug, PartialEq)]
 pub(crate) struct SerializedResponse {
-    /// The answer.
+    /// The response.
     pub(crate) response: HubResponse,
-    /// The JSON of the value in it.
+    /// The JSON of the response.
     pub(crate) json: String,
 }
 
@@ -42,23 +42,23 @@ impl SerializedResponse {
     }
 }
 
-/// An answer and its age.
+/// A response and its age.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CachedResponse {
-    /// The answer.
+    /// The response.
     pub(crate) answer: Rc<SerializedResponse>,
-    /// How old it is, in milliseconds.
+    /// The age, in milliseconds.
     pub(crate) age_ms: i64,
 }
 
-/// What to do about a request.
+/// The result of a lookup.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Lookup {
-    /// This answer will do.
+    /// The cache has a usable response.
     Hit(CachedResponse),
-    /// Ask the hub, and say what came of it.
+    /// The caller has to send the request to the hub, and to store its response or its failure.
     Miss,
-    /// Somebody is asking the hub already.
+    /// Another request to the hub is under way.
     Wait,
 }
 
@@ -67,13 +67,13 @@ struct CacheEntry {
     request: HubRequest,
     answered: Option<(Rc<SerializedResponse>, UnixMillis)>,
     asked: Option<UnixMillis>,
-    /// When the hub failed, where it has not answered since.
+    /// When the hub failed, if it has not responded since.
     failed: Option<UnixMillis>,
     used: UnixMillis,
 }
 
 impl CacheEntry {
-    /// How long the entry is kept; what has the lowest priority goes first.
+    /// The priority of the entry; the lowest is evicted first.
     fn priority(&self) -> u8 {
         match (&self.answered, &self.request) {
             (None, _) => 0,
@@ -95,7 +95,7 @@ impl CacheEntry {
     }
 }
 
-/// The answers, by request.
+/// The responses by request.
 #[derive(Debug, Default)]
 pub(crate) struct Cache(Vec<CacheEntry>);
 
@@ -105,7 +105,7 @@ impl Cache {
         Cache(Vec::new())
     }
 
-    /// Looks for an answer that is at most `fresh_ms` old. Only one caller at a time gets [`Lookup::Miss`].
+    /// Looks up a response that is at most `fresh_ms` old. Only one caller at a time gets [`Lookup::Miss`].
     pub(crate) fn look_up(&mut self, request: &HubRequest, fresh_ms: i64, now: UnixMillis) -> Lookup {
         let entry = self.entry(request, now);
         let cached = entry
@@ -122,7 +122,7 @@ impl Cache {
         }
         match cached {
             Some(cached) if cached.age_ms < fresh_ms => Lookup::Hit(cached),
-            // Whoever asks will bring a new one; until then the one before is not much older.
+            // The request under way brings a new response; until then the previous one is little older.
             Some(cached) if asking && cached.age_ms < fresh_ms.saturating_add(REQUEST_TIMEOUT_MS) => {
                 Lookup::Hit(cached)
             }
@@ -134,7 +134,7 @@ impl Cache {
         }
     }
 
-    /// Stores what the hub answered.
+    /// Stores a response of the hub.
     pub(crate) fn store(
         &mut self,
         request: &HubRequest,
@@ -150,12 +150,12 @@ impl Cache {
         answer
     }
 
-    /// Forgets a request for something that does not exist.
+    /// Removes a request for something that does not exist.
     pub(crate) fn remove(&mut self, request: &HubRequest) {
         self.0.retain(|entry| entry.request != *request);
     }
 
-    /// Notes that the hub failed, and gives its last answer where that is not too old.
+    /// Records that the hub failed, and returns its last response if that is not too old.
     pub(crate) fn fall_back(&mut self, request: &HubRequest, now: UnixMillis) -> Option<CachedResponse> {
         let entry = self.0.iter_mut().find(|entry| entry.request == *request)?;
         entry.asked = None;
@@ -184,7 +184,7 @@ impl Cache {
         entry
     }
 
-    /// Removes what was used longest ago, the lowest priority first, but not `keep`, which is the last entry.
+    /// Evicts entries of the lowest priority, least recently used first, but not `keep`, which is the last entry.
     fn make_room(&mut self, keep: &HubRequest) {
         while self.0.len() > MAX_ENTRIES || self.0.iter().map(CacheEntry::bytes).sum::<usize>() > MAX_BYTES {
             let others = self.0.iter().enumerate().filter(|(_, entry)| entry.request != *keep);
@@ -196,7 +196,7 @@ impl Cache {
     }
 }
 
-/// Milliseconds since `at`; a clock that went back makes nothing younger than new.
+/// Returns the milliseconds since `at`, at least 0 even if the clock was set back.
 fn age(at: UnixMillis, now: UnixMillis) -> i64 {
     now.0.saturating_sub(at.0).max(0)
 }

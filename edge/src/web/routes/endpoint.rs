@@ -1,6 +1,6 @@
-//! Every path, the methods it has, and the route of each. Pure.
+//! The table of all paths with their methods and routes. Pure.
 //!
-//! `matchit`, axum's router, finds the path; it knows parameters with a suffix (`/badge/{id}.svg`), which the router of the `worker` crate
+//! `matchit`, axum's router, matches the path; it knows parameters with a suffix (`/badge/{id}.svg`), which the router of the `worker` crate
 //! (matchit 0.7 behind closures that return a response) does not. One table of paths gives the routes, the `Allow` of a 405 and
 //! the list that the description of the API is checked against.
 
@@ -21,7 +21,7 @@ pub(crate) enum Access {
     Page,
     /// Anybody; the answer is for programs.
     Public,
-    /// Anybody whose address proves that it wants this.
+    /// Anybody with an address that has confirmed the request.
     Subscriber,
     /// A job with its token, or the owner.
     Job,
@@ -37,7 +37,7 @@ enum PathId {
     Incident(IncidentId),
 }
 
-/// What the id in a path names.
+/// The kind of the id in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IdKind {
     /// The path has no id.
@@ -59,7 +59,7 @@ pub(crate) struct Operation {
     build: Build,
 }
 
-/// How the id and the query become a route.
+/// Builds the route from the id and the query.
 enum Build {
     Fixed(Route),
     Query(fn(&Query) -> Result<Route, QueryError>),
@@ -71,13 +71,13 @@ enum Build {
 pub(crate) struct Endpoint {
     /// The path as the documentation writes it; `{id}` stands for one id.
     pub(crate) template: &'static str,
-    /// What its id names.
+    /// The kind of its id.
     pub(crate) id: IdKind,
     /// Its methods.
     pub(crate) operations: Vec<Operation>,
 }
 
-/// A path of a request that exists.
+/// An endpoint that matches the path of a request, and the id in the path.
 pub(crate) struct MatchedEndpoint {
     pub(crate) endpoint: &'static Endpoint,
     id: PathId,
@@ -90,7 +90,7 @@ impl Operation {
 }
 
 impl Endpoint {
-    /// A path whose id is a monitor's, with one operation, `GET`.
+    /// An endpoint of a monitor with one operation, `GET`.
     fn monitor(
         template: &'static str,
         parameters: &'static [&'static str],
@@ -100,24 +100,24 @@ impl Endpoint {
         Endpoint { template, id: IdKind::Monitor, operations: vec![operation] }
     }
 
-    /// A path without an id and without parameters, with one operation, `GET`.
+    /// An endpoint without an id and parameters, with one operation, `GET`.
     fn fixed(template: &'static str, access: Access, route: Route) -> Self {
         let operation = Operation::new(Method::GET, access, &[], Build::Fixed(route));
         Endpoint { template, id: IdKind::None, operations: vec![operation] }
     }
 
-    /// A path without an id.
+    /// An endpoint without an id.
     fn without_id(template: &'static str, operations: Vec<Operation>) -> Self {
         Endpoint { template, id: IdKind::None, operations }
     }
 
-    /// The operation of a method.
+    /// Returns the operation of a method.
     pub(crate) fn operation(&self, method: &Method) -> Option<&Operation> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         self.operations.iter().find(|operation| operation.method == *method)
     }
 
-    /// The value of `Allow`.
+    /// Returns the value of `Allow`.
     pub(crate) fn allow(&self) -> String {
         let mut methods = Vec::new();
         for operation in &self.operations {
@@ -130,14 +130,14 @@ impl Endpoint {
         methods.join(", ")
     }
 
-    /// Whether anybody may read it, pages of other origins included.
+    /// Returns whether everybody may use all operations, pages of other origins included.
     pub(crate) fn is_public(&self) -> bool {
         self.operations.iter().all(|operation| matches!(operation.access, Access::Page | Access::Public))
     }
 }
 
 impl MatchedEndpoint {
-    /// The route of a method and of a query. A page ignores parameters that it does not know.
+    /// Builds the route of an operation and a query. A page ignores unknown parameters.
     pub(crate) fn route(self, operation: &Operation, query: &str) -> Result<Option<Route>, QueryError> {
         let query = match operation.access {
             Access::Page => Query::parse_lenient(query),
@@ -148,7 +148,7 @@ impl MatchedEndpoint {
             (Build::Query(build), _) => build(&query)?,
             (Build::Monitor(build), PathId::Monitor(monitor)) => build(monitor, &query)?,
             (Build::Incident(build), PathId::Incident(incident)) => build(incident, &query)?,
-            // The table gives each path one kind of id; a test holds it to that.
+            // The table gives each path one kind of id, as a test checks.
             _ => return Ok(None),
         }))
     }
@@ -156,7 +156,7 @@ impl MatchedEndpoint {
 
 static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(endpoints);
 
-/// The places of the endpoints by path. A template that cannot be inserted is missing, which a test would notice.
+/// The index of each endpoint by its path. A test checks that every template can be inserted.
 static ROUTER: LazyLock<Router<usize>> = LazyLock::new(|| {
     let mut router = Router::new();
     for (place, endpoint) in ENDPOINTS.iter().enumerate() {
@@ -165,13 +165,13 @@ static ROUTER: LazyLock<Router<usize>> = LazyLock::new(|| {
     router
 });
 
-/// Every path, in the order of the documentation.
+/// Returns all endpoints, in the order of the documentation.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn all_endpoints() -> &'static [Endpoint] {
     &ENDPOINTS
 }
 
-/// The path of a request; `None` if there is none, or if its id cannot be one.
+/// Matches the path of a request; `None` if there is no such path, or if its id is invalid.
 pub(crate) fn match_path(path: &str) -> Option<MatchedEndpoint> {
     let found = ROUTER.at(path).ok()?;
     let endpoint = ENDPOINTS.get(*found.value)?;

@@ -1,13 +1,13 @@
-//! What the hub is asked for a route that needs no body. The same request has the same answer for everybody, so that it is also
-//! the key of the cache.
+//! The request to the hub for a route without a body. Its response is the same for everybody, so the request is also the key of the
+//! cache.
 
 use super::route::Route;
 use crate::hub_api::{Audience, HubRequest};
 
-/// Incidents of a feed.
+/// The number of incidents in a feed.
 const FEED_INCIDENTS: u8 = 30;
 
-/// The request; `None` for a route whose request is made of its body.
+/// Returns the request; `None` for a route with a body.
 pub(super) fn request(route: &Route) -> Option<HubRequest> {
     Some(match route.clone() {
         Route::StatusPage | Route::Preview => HubRequest::StatusPage,

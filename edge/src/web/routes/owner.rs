@@ -1,4 +1,4 @@
-//! What needs a token or a proof: the owner's requests, heartbeats of jobs, and subscriptions.
+//! Operations that need a token or a confirmation: those of the owner, heartbeats of jobs, and subscriptions.
 
 use worker::{Env, Request, Response, Result};
 
@@ -22,7 +22,7 @@ const MAX_LIST_BYTES: usize = 1024 * 1024;
 /// The longest page of an export that is imported, in bytes.
 const MAX_IMPORT_BYTES: usize = 8 * 1024 * 1024;
 
-/// The answer to a request that may not use an operation; `None` if it may.
+/// Checks whether a request may use an operation. It returns the error response, or `None` if it may.
 pub(super) async fn check_access(
     request: &Request,
     env: &Env,
@@ -43,7 +43,7 @@ pub(super) async fn check_access(
     }
 }
 
-/// Hands an authorized request to the hub.
+/// Sends an authorized request to the hub.
 pub(super) async fn handle(request: &mut Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
     let asked = match hub_request(route) {
         Some(asked) => asked,
@@ -63,7 +63,7 @@ pub(super) async fn handle(request: &mut Request, env: &Env, route: &Route, path
     }
 }
 
-/// Whether a list was rejected because of its problems.
+/// Returns whether a list was rejected because of its problems.
 fn is_refused(response: &HubResponse) -> bool {
     match response {
         HubResponse::Applied(answer) => !answer.problems.is_empty(),
@@ -72,7 +72,7 @@ fn is_refused(response: &HubResponse) -> bool {
     }
 }
 
-/// The request to the hub that the body of a request makes, or the answer of an error.
+/// Builds the request to the hub from a body, or the error response.
 async fn request_with_body(
     request: &mut Request,
     env: &Env,
@@ -93,7 +93,7 @@ async fn request_with_body(
     }
 }
 
-/// The request to the hub that a body of the owner makes.
+/// Builds the request to the hub from a body of the owner.
 fn read_body(route: &Route, body: String) -> std::result::Result<HubRequest, BodyError> {
     Ok(match route {
         Route::RemoveSubscription => {
@@ -119,7 +119,7 @@ fn read_body(route: &Route, body: String) -> std::result::Result<HubRequest, Bod
     })
 }
 
-/// The body of a request. Its length has to be known before it is read.
+/// Reads the body of a request, whose `Content-Length` is required.
 async fn body(request: &mut Request, route: &Route) -> Result<std::result::Result<String, Response>> {
     let max_bytes = match route {
         Route::Import { .. } => MAX_IMPORT_BYTES,
@@ -133,7 +133,7 @@ async fn body(request: &mut Request, route: &Route) -> Result<std::result::Resul
     }
 }
 
-/// The answer to a request without a right token; `None` if the token is right.
+/// Checks the token of a request. It returns the error response, or `None` if the token is right.
 fn check_token(request: &Request, accepted: &[Option<String>]) -> Result<Option<Response>> {
     let header = request.headers().get("authorization")?;
     Ok(Some(match admin::authorize(header.as_deref(), accepted) {

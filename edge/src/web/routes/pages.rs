@@ -18,10 +18,10 @@ use crate::web::page::{Branding, Messages, Page, PageContext};
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// Most rendered pages that are kept: those that are looked at, in six languages.
+/// The most rendered pages that are kept.
 const MAX_RENDERED: usize = 24;
 
-/// A rendered page with what it was rendered from.
+/// A rendered page with the response that it was rendered from.
 struct Rendered {
     key: String,
     answer: Rc<SerializedResponse>,
@@ -33,11 +33,11 @@ thread_local! {
     static BRANDING: OnceCell<Rc<Branding>> = const { OnceCell::new() };
     /// The public key with which browsers subscribe to notifications.
     static PUSH_KEY: OnceCell<Option<String>> = const { OnceCell::new() };
-    /// Pages of answers that are still in the cache, the newest last.
+    /// Pages of responses that are still in the cache, the newest last.
     static RENDERED: RefCell<Vec<Rendered>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Renders the page of a route, or a page without any claim if the hub does not answer.
+/// Renders the page of a route, or a page without any status if the hub does not respond.
 pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
     let page = match route {
         Route::MonitorPage { .. } => Page::Monitor,
@@ -45,9 +45,9 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
         Route::Preview => Page::Preview,
         _ => Page::Status,
     };
-    let Some(asked) = hub_request(route) else { return not_found(path) };
+    let Some(request_to_hub) = hub_request(route) else { return not_found(path) };
     let mut context = context(request, env)?;
-    let response = match fetch(env, &asked).await {
+    let response = match fetch(env, &request_to_hub).await {
         Fetched::NotFound => return not_found(path),
         Fetched::Found(cached) => {
             context.stale_seconds = (cached.age_ms >= STALE_MS).then(|| cached.age_ms.unsigned_abs() / 1000);
@@ -67,9 +67,9 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
     with_headers(with_headers(response, &language)?, &page::HEADERS)
 }
 
-/// Renders the page, once for each answer.
+/// Renders the page once for each response.
 fn render(page: Page, path: &str, answer: &Rc<SerializedResponse>, context: &PageContext) -> Option<Rc<str>> {
-    // A page that says how old it is changes every second.
+    // A page that shows its age changes every second.
     let stale = context.stale_seconds.map_or(String::new(), |age| age.to_string());
     let key =
         [page.as_str(), path, context.messages.language(), &context.query, &context.origin, &stale].join(" ");
@@ -91,15 +91,15 @@ fn render(page: Page, path: &str, answer: &Rc<SerializedResponse>, context: &Pag
     Some(page)
 }
 
-/// The reader of the page: the language that `?lang=` asks for, else the one that the browser prefers.
+/// Builds the context of the page in the language of `?lang=`, else in the one that the browser prefers.
 fn context(request: &Request, env: &Env) -> Result<PageContext> {
     let query = Query::parse_lenient(&super::query_of(request));
-    let asked = query.value("lang").filter(|tag| page::LANGUAGES.iter().any(|(known, _)| known == tag));
+    let chosen = query.value("lang").filter(|tag| page::LANGUAGES.iter().any(|(known, _)| known == tag));
     let accept = request.headers().get("accept-language")?;
-    let language = page::negotiate_language(asked, accept.as_deref());
+    let language = page::negotiate_language(chosen, accept.as_deref());
     Ok(PageContext {
         messages: Messages::load(language),
-        query: asked.map_or(String::new(), |tag| format!("?lang={tag}")),
+        query: chosen.map_or(String::new(), |tag| format!("?lang={tag}")),
         branding: BRANDING.with(|branding| Rc::clone(branding.get_or_init(|| Rc::new(env::branding(env).0)))),
         push_key: PUSH_KEY.with(|key| key.get_or_init(|| env::push_key(env)).clone()),
         stale_seconds: None,

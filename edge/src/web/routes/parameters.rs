@@ -1,4 +1,4 @@
-//! The values of query parameters: each is read into a type here, or refused with what would be right. Pure.
+//! The values of query parameters: each is parsed into a type; an error says what would be right. Pure.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use crate::domain::incident::id::{IncidentId, LAST_SECOND};
 use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange};
 use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 
-/// Incidents on a page of the list if `limit` is not given.
+/// The default of `limit`, the number of incidents on a page.
 pub(crate) const DEFAULT_LIMIT: u8 = 50;
 
-/// Most incidents on a page of the list.
+/// The most incidents on a page.
 pub(crate) const MAX_LIMIT: u8 = 100;
 
 /// The last millisecond of the year 9999 in Unix time.
 pub(crate) const LAST_MS: i64 = LAST_SECOND * 1000 + 999;
 
-/// The window of an uptime if `window` is not given.
+/// The default of `window` of an uptime.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(86_400);
 
 const INSTANT: &str = "an instant: RFC 3339, such as 2026-01-01T00:00:00Z, or Unix milliseconds";
 
-/// What a badge shows.
+/// The options of a badge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BadgeOptions {
     pub(crate) metric: Metric,
@@ -109,7 +109,7 @@ impl Query {
         }
     }
 
-    /// `from` of an export: the place that the last line of the page before names.
+    /// `from` of an export: the cursor in the last line of the page before.
     pub(super) fn export_cursor(&self) -> Result<ExportCursor, QueryError> {
         let Some(text) = self.value("from") else { return Ok(ExportCursor::default()) };
         let expected = "the `next` of an export's last line, such as 0-3-200";
@@ -147,7 +147,7 @@ impl Query {
         }
     }
 
-    /// `from` and `to`, else `range`, else a day. A page never refuses what it cannot read.
+    /// `from` and `to`, else `range`, else a day. A page ignores invalid values.
     pub(super) fn page_range(&self) -> PageRange {
         let at = |name| self.value(name).and_then(instant);
         let named = self.value("range").and_then(NamedRange::parse);

@@ -1,4 +1,4 @@
-//! What anybody may read, for programs.
+//! The public API: operations for programs that need no token.
 
 use heapbeat_shared::openmetrics::Format;
 use worker::{Env, Request, Response, Result};
@@ -17,7 +17,7 @@ use crate::web::api::calendar::render_calendar;
 use crate::web::api::feed::{render_atom, render_rss};
 use crate::web::api::metrics::render_metrics;
 
-/// Answers a route of the public API.
+/// Handles a route of the public API.
 pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &str) -> Result<Response> {
     let Some(hub_request) = hub_request(route) else { return not_found(path) };
     let cached = match fetch(env, &hub_request).await {
@@ -71,7 +71,7 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
     response::with_headers(response, &[(header.0, &header.1)])
 }
 
-/// The incidents of a response; none where it has none.
+/// Returns the incidents of a response.
 fn incidents(response: &HubResponse) -> &[IncidentView] {
     match response {
         HubResponse::Incidents(list) => list,
@@ -79,7 +79,7 @@ fn incidents(response: &HubResponse) -> &[IncidentView] {
     }
 }
 
-/// The badge of the monitor in a response.
+/// Builds the badge of the monitor in a response.
 fn badge(response: &HubResponse, options: &BadgeOptions) -> Option<Badge> {
     let HubResponse::Monitor(detail) = response else { return None };
     Some(Badge::new(&detail.monitor, options.metric, options.label.as_deref()))

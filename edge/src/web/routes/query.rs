@@ -1,8 +1,8 @@
 //! The query of a request, as names and values. Pure.
 //!
-//! A parameter of the API that is unknown, given twice or cannot be read is refused: a client that misspells `window` must not get the
-//! figures of another window. `form_urlencoded` and `serde_urlencoded` replace broken percent-encoding and take the last of two
-//! values, so the decoder here is our own.
+//! A parameter of the API that is unknown, given twice or invalid is an error: a client that misspells `window` must not get the figures
+//! of another window. `form_urlencoded` and `serde_urlencoded` replace broken percent-encoding and take the last of two
+//! values, so this module has its own decoder.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ const MAX_LENGTH: usize = 1000;
 /// The most characters of a bad value that an error repeats.
 const MAX_SHOWN: usize = 60;
 
-/// Why a query is refused. The text is the detail of the problem document.
+/// An invalid query. The text is the detail of the problem document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum QueryError {
     #[error("The query has {0} bytes; at most {MAX_LENGTH} are accepted.")]
@@ -34,13 +34,13 @@ pub(crate) enum QueryError {
 }
 
 impl QueryError {
-    /// The error of a value that cannot be read. `expected` completes "is not".
+    /// Builds the error of an invalid value. `expected` completes "is not".
     pub(crate) fn invalid(name: &'static str, value: &str, expected: impl Into<Cow<'static, str>>) -> Self {
         QueryError::Invalid { name, value: shorten(value), expected: expected.into() }
     }
 }
 
-/// The beginning of a value, with a mark if it is not all of it.
+/// Shortens a value, with an ellipsis if it was longer.
 pub(super) fn shorten(text: &str) -> String {
     let cut = text.char_indices().nth(MAX_SHOWN).map(|(at, _)| at);
     cut.map_or_else(|| text.to_owned(), |at| [&text[..at], "…"].concat())
@@ -51,7 +51,7 @@ pub(super) fn shorten(text: &str) -> String {
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads the text behind the `?`, and refuses every parameter that is not in `known`.
+    /// Parses a query. A parameter that is not in `known` is an error.
     pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Query, QueryError> {
         if text.len() > MAX_LENGTH {
             return Err(QueryError::TooLong(text.len()));
@@ -76,13 +76,13 @@ impl Query {
         Ok(Query(all))
     }
 
-    /// Reads what can be read of the text behind the `?`, for pages: links to a page carry parameters of others.
+    /// Parses the valid parameters of a query, for pages: links to a page may have parameters of other programs.
     pub(crate) fn parse_lenient(text: &str) -> Query {
         let text = if text.len() > MAX_LENGTH { "" } else { text };
         Query(pairs(text).filter_map(|(name, value)| Some((decode(name)?, decode(value)?))).collect())
     }
 
-    /// The value of a parameter.
+    /// Returns the value of a parameter.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
@@ -92,7 +92,7 @@ fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-/// Undoes percent-encoding as HTML forms use it; `None` if it is broken or encodes a control character.
+/// Decodes the percent-encoding of HTML forms; `None` if it is broken or encodes a control character.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

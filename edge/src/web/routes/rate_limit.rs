@@ -1,8 +1,8 @@
-//! How often one address may make requests, counted before any hub is asked.
+//! The rate limit of requests by address, checked before any request to a hub.
 //!
-//! The platform counts (`[[ratelimits]]` of `wrangler.toml`): readers, the owner, jobs and subscribers each by themselves, so that a page that
-//! is read too eagerly costs no job its heartbeat. The address goes to that counter and nowhere else. Every request passes if there is no
-//! counter, or if it fails or hangs.
+//! The platform counts the requests (`[[ratelimits]]` of `wrangler.toml`). Visitors, the owner, jobs and subscribers have separate
+//! counters, so that too many page views do not block a job's heartbeat. The address is sent to that counter only. Every request passes if
+//! there is no counter, or if it fails or hangs.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::platform::env;
 use crate::platform::env::LIMIT;
 use crate::platform::js::{call, promised};
 
-/// How many further requests a wrong token counts as, and a request to subscribe: they may come at a tenth of the usual rate.
+/// The additional weight of a request with a wrong token and of a subscription: they have a tenth of the usual rate.
 pub(super) const PENALTY: u32 = 9;
 
-/// How long the counter may take; it runs on the same machine.
+/// The timeout of the counter, which runs on the same machine.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The key under which a request is counted.
@@ -36,7 +36,7 @@ pub(super) fn client_key(request: &Request, access: Access) -> String {
     [kind, &client_network(&address)].concat()
 }
 
-/// Counts a request `weight` times, and says whether the limit is exceeded.
+/// Counts a request `weight` times, and returns whether the limit is exceeded.
 pub(super) async fn is_exceeded(env: &Env, key: &str, weight: u32) -> bool {
     let Some(counting) = count(env, key, weight) else { return false };
     let Either::Left((Ok(outcome), _)) = select(counting, Delay::from(TIMEOUT)).await else { return false };
@@ -54,7 +54,7 @@ fn count(env: &Env, key: &str, weight: u32) -> Option<JsFuture> {
     promised(outcome).ok()
 }
 
-/// The customer behind an address: an IPv6 customer has at least a /64 network.
+/// Returns the network of a client: the address for IPv4, and the /64 network for IPv6.
 fn client_network(address: &str) -> String {
     match address.parse::<Ipv6Addr>() {
         Ok(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default().to_string(),

@@ -8,20 +8,20 @@ use crate::hub_api::HubError;
 use crate::web::api;
 use crate::web::api::ProblemDocument;
 
-/// How long browsers and caches on the way may keep a public answer. One tick a minute is all that changes it.
+/// The `Cache-Control` of a public response, which changes with each tick.
 pub(crate) const CACHE_CONTROL: &str = "public, max-age=5, stale-while-revalidate=30, stale-if-error=600";
 
 /// Seconds after which a client may repeat a request that was answered with 503.
 const RETRY_AFTER: &str = "10";
 
-/// Age from which an answer is marked as stale, in milliseconds. The cache serves answers of that age only while the hub fails.
+/// The age from which a response is marked as stale, in milliseconds. The cache serves responses of that age only while the hub fails.
 pub(super) const STALE_MS: i64 = 15_000;
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 pub(crate) const PROBLEM: &str = "application/problem+json";
 
-/// A public answer: 200 with its body, or 304 if the client has it already. `age_ms`: milliseconds since the hub gave it.
+/// A public response: 200 with the body, or 304 if the client has it already. `age_ms` is its age.
 pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> Result<Response> {
     let tag = etag::entity_tag(body.as_bytes());
     let known = request.headers().get("if-none-match")?.is_some_and(|known| etag::matches(&known, &tag));
@@ -44,9 +44,9 @@ pub(super) fn public(request: &Request, body: &str, age_ms: i64, kind: &str) -> 
     )
 }
 
-/// 503: the hub did not answer, and the cache has no earlier answer.
+/// 503: the hub did not respond, and the cache has no earlier response.
 pub(super) fn unavailable() -> Result<Response> {
-    problem(503, "The hub did not answer. Try again in a moment.")
+    problem(503, "The hub did not respond. Try again in a moment.")
 }
 
 /// 429. The counter begins anew within a minute.
@@ -71,7 +71,7 @@ pub(super) fn method_not_allowed(endpoint: &Endpoint, method: &str) -> Result<Re
     with_headers(response, &[("allow", &allow)])
 }
 
-/// The answer to `OPTIONS`: the methods of the path and, if it is public, that pages of other origins may read it.
+/// The response to `OPTIONS`: the allowed methods, and the CORS headers of a public path.
 pub(super) fn options(endpoint: &Endpoint) -> Result<Response> {
     let public = |value| if endpoint.is_public() { value } else { "" };
     with_headers(
@@ -90,7 +90,7 @@ pub(super) fn problem(status: u16, detail: &str) -> Result<Response> {
     private(status, api::to_json(&ProblemDocument::new(status, detail)), PROBLEM)
 }
 
-/// An answer that no cache keeps; a 503 says when to repeat the request.
+/// A response that is not cached; a 503 has `Retry-After`.
 pub(super) fn private(status: u16, text: String, kind: &str) -> Result<Response> {
     let response = if status == 204 { Response::empty()? } else { Response::from_bytes(text.into_bytes())? };
     let retry_after = if status == 503 { RETRY_AFTER } else { "" };
@@ -100,7 +100,7 @@ pub(super) fn private(status: u16, text: String, kind: &str) -> Result<Response>
     )
 }
 
-/// The answer to an error of the hub: the one place where it becomes a status of HTTP.
+/// Maps an error of the hub to an HTTP response. This is the only place that does it.
 pub(super) fn hub_error(error: &HubError, path: &str) -> Result<Response> {
     match error {
         HubError::NotFound(what) => problem(404, &format!("There is no such {what}.")),

@@ -1,4 +1,4 @@
-//! What a request asks for, with every parameter parsed.
+//! The operation that a request calls, with its parsed parameters.
 
 use std::time::Duration;
 

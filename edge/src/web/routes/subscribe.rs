@@ -1,11 +1,11 @@
 //! `POST` and `DELETE /api/v1/subscriptions`: anybody may subscribe an address, and unsubscribe it.
 //!
-//! Only the address itself can prove that it wants this: it receives a challenge and has to answer with it. The secret by which messages are
-//! signed goes along with the challenge, so that the address learns it and the client that made the request does not. The client
-//! gets the same answer whatever the address did, so that it cannot probe what is there.
+//! The address has to confirm the request: it receives a challenge and responds with it. The secret that signs messages is sent along with
+//! the challenge, so that the address learns it and the client that made the request does not. The client gets the same response whatever
+//! the address did, so that it cannot probe addresses.
 //!
-//! Only the browser knows its address at the push service, and the service accepts only messages that are signed by the key which the
-//! browser subscribed with. So a first message that the service accepts proves a browser, and its keys allow it to unsubscribe.
+//! A browser is confirmed by the first message: only the browser knows its address at the push service, and the service accepts only
+//! messages that are signed by the key which the browser subscribed with. Its keys allow it to unsubscribe.
 
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce};
 use serde::Serialize;
@@ -30,13 +30,13 @@ pub(super) const MAX_BYTES: usize = 4096;
 /// The length of a signing key, in bytes.
 const KEY_BYTES: usize = 24;
 
-/// The detail of 403, whatever the address did.
-const UNPROVEN: &str = "The address did not prove that it wants this.";
+/// The detail of 403, the same whatever the address did.
+const UNCONFIRMED: &str = "The address did not confirm the request.";
 
-/// The number of requests that a challenge to one host counts as.
+/// The weight of a challenge to one host in the rate limit.
 const CHALLENGE_WEIGHT: u32 = 30;
 
-/// The request to the hub for a subscription whose address has proven that it wants this, or the answer of an error.
+/// Confirms a subscription, and builds the request to the hub, or the error response.
 pub(super) async fn subscribe(
     request: &Request,
     env: &Env,
@@ -67,11 +67,11 @@ pub(super) async fn subscribe(
     let (url, delivery) = match address {
         SubscriberAddress::Webhook { url, .. } => match send_challenge(&url, true, page.as_deref()).await? {
             Some(secret) => (url, Delivery::Webhook { secret }),
-            None => return problem(403, UNPROVEN).map(Err),
+            None => return problem(403, UNCONFIRMED).map(Err),
         },
         SubscriberAddress::Browser { url, keys, vapid } => {
             if !send_greeting(&vapid, (&url, &keys), page.as_deref()).await {
-                return problem(403, UNPROVEN).map(Err);
+                return problem(403, UNCONFIRMED).map(Err);
             }
             (url, Delivery::Browser { keys })
         }
@@ -79,7 +79,7 @@ pub(super) async fn subscribe(
     Ok(Ok(HubRequest::Subscribe { subscription: Subscription { url, delivery, monitors } }))
 }
 
-/// The request to the hub for the end of a subscription: a webhook proves it by a challenge, a browser by its keys.
+/// Confirms the end of a subscription, and builds the request to the hub: a webhook confirms by a challenge, a browser by its keys.
 pub(super) async fn unsubscribe(
     request: &Request,
     env: &Env,
@@ -99,7 +99,7 @@ pub(super) async fn unsubscribe(
     let (url, browser_keys) = match address {
         SubscriberAddress::Webhook { url, .. } => {
             if send_challenge(&url, false, origin(request, env).as_deref()).await?.is_none() {
-                return problem(403, UNPROVEN).map(Err);
+                return problem(403, UNCONFIRMED).map(Err);
             }
             (url, None)
         }
@@ -135,7 +135,7 @@ impl SubscriberAddress {
         Ok(SubscriberAddress::Browser { url, keys, vapid })
     }
 
-    /// The key of the rate limit of challenges: the host, but the whole address at a push service, whose host many share.
+    /// Returns the key of the rate limit of challenges: the host of a webhook, or the address at a push service.
     fn rate_limit_key(&self) -> &str {
         match self {
             SubscriberAddress::Webhook { host, .. } => host,
@@ -161,7 +161,7 @@ struct Greeting<'g> {
     page: Option<&'g str>,
 }
 
-/// Sends a challenge, and returns the secret in it if the address answered with the challenge; the secret is empty for an
+/// Sends a challenge, and returns its secret if the address responded with the challenge; the secret is empty for an
 /// unsubscription.
 async fn send_challenge(url: &str, subscribes: bool, page: Option<&str>) -> Result<Option<String>> {
     let (mut key, mut nonce) = ([0; KEY_BYTES], [0; NONCE_BYTES]);
@@ -175,8 +175,8 @@ async fn send_challenge(url: &str, subscribes: bool, page: Option<&str>) -> Resu
         secret: subscribes.then_some(secret.as_str()),
     });
     let response = post(url, &[], &body.into()).await;
-    let is_proven = response.is_some_and(|it| is_accepted(&it) && it.body.trim() == challenge);
-    Ok(is_proven.then_some(secret))
+    let is_confirmed = response.is_some_and(|it| is_accepted(&it) && it.body.trim() == challenge);
+    Ok(is_confirmed.then_some(secret))
 }
 
 /// Sends the first message to a browser, and returns whether its push service accepted it.

@@ -42,7 +42,7 @@ struct Content {
     html: String,
 }
 
-/// The feed of incidents, newest first, and of the maintenance in the status. `origin`: where the page stands.
+/// Renders the feed of incidents, newest first, and of the maintenance in the status. `origin` is that of the page.
 pub fn render_atom(incidents: &[IncidentView], status: &StatusView, origin: &str) -> String {
     let entries = entries(incidents, status);
     let newest = entries.iter().map(|entry| entry.updated).max();
@@ -70,7 +70,7 @@ pub fn render_atom(incidents: &[IncidentView], status: &StatusView, origin: &str
             })
             .collect(),
     };
-    // No type here is one that XML cannot hold, so that this does not fail.
+    // All types here can be represented in XML, so this cannot fail.
     let xml = quick_xml::se::to_string_with_root("feed", &feed).unwrap_or_default();
     [DECLARATION, &xml, "\n"].concat()
 }

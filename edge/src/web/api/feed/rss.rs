@@ -43,7 +43,7 @@ struct Guid {
     id: String,
 }
 
-/// The feed of incidents, newest first, and of the maintenance in the status. `origin`: where the page stands.
+/// Renders the feed of incidents, newest first, and of the maintenance in the status. `origin` is that of the page.
 pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str) -> String {
     let item = |FeedEntry { path, title, published, content, .. }: FeedEntry| {
         let address = [origin, &path].concat();
@@ -67,7 +67,7 @@ pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str)
             item: entries(incidents, status).into_iter().map(item).collect(),
         },
     };
-    // No type here is one that XML cannot hold, so that this does not fail.
+    // All types here can be represented in XML, so this cannot fail.
     let xml = quick_xml::se::to_string_with_root("rss", &rss).unwrap_or_default();
     [DECLARATION, &xml, "\n"].concat()
 }

@@ -7,8 +7,8 @@ use crate::domain::incident::Severity;
 use heapbeat_shared::statement::catalog::CATALOG;
 use heapbeat_shared::{ExitKind, Pressure};
 
-/// The messages of a language by their names, each with the names of its arguments. Written by hand rather than by the parser
-/// of Fluent, so that the test also finds what the parser would skip.
+/// Reads the messages of a language by their names, each with the names of its arguments. Fluent's parser is not used, so
+/// that the test also finds what it would skip.
 fn messages_of(language: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut messages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut current = String::new();
@@ -124,6 +124,21 @@ fn every_message_is_used() {
         let headline = id.strip_suffix("-some").or(id.strip_suffix("-all")).unwrap_or(id);
         let used = sources.contains(&format!("\"{headline}\"")) || sources.contains(&format!("\"{id}\""));
         assert!(used || in_family || id.starts_with("statement-"), "{id} is not used");
+    }
+}
+
+#[test]
+fn the_widget_has_the_names_of_states_of_the_page() {
+    let script = include_str!("../../../../assets/widget.js");
+    // The order of the shapes in the script.
+    let states =
+        [State::Up, State::Degraded, State::Down, State::Waking, State::Maintenance, State::Unobserved];
+    for (language, _) in LANGUAGES {
+        let messages = Messages::load(language);
+        let names: Vec<_> =
+            states.iter().map(|it| messages.text(&["state-", it.as_str()].concat(), &[])).collect();
+        let line = format!("    {language}: \"{}|", names.join("|"));
+        assert!(script.contains(&line), "edge/assets/widget.js has no {line}");
     }
 }
 
