@@ -43,8 +43,8 @@ const readLoad = () => loadavg()[0].toFixed(1);
 const before = readLoad();
 
 for (const monitors of [1, 50]) {
-  const cached = await Edge.start([], { vars: { ANSWERS_KEPT: "60s" } });
-  const uncached = await Edge.start([], { vars: { ANSWERS_KEPT: "0s" } });
+  const cached = await Edge.start([], { vars: { CACHE_TTL: "60s" } });
+  const uncached = await Edge.start([], { vars: { CACHE_TTL: "0s" } });
   for (const edge of [cached, uncached]) await seedHistory(edge, { monitors, days: 90 });
   const { body } = await requestPage(`${cached.url}/`);
   const floor = await startFloor(body.toString());

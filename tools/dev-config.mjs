@@ -29,7 +29,7 @@ export function writeDevConfig({ serverPort, tickSeconds, stateDir }) {
     assets: { ...config.assets, directory: resolve(config.assets.directory) },
     durable_objects: config.durable_objects,
     migrations: config.migrations,
-    vars: { ...config.vars, MONITORS: [monitor], ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s" },
+    vars: { ...config.vars, MONITORS: [monitor], ALLOW_PRIVATE_TARGETS: "true", CACHE_TTL: "0s" },
   };
   mkdirSync(stateDir, { recursive: true });
   const path = join(stateDir, "wrangler.json");

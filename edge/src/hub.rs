@@ -13,50 +13,51 @@ use worker::{DurableObject, Env, Request, Response, Result, State, console_error
 
 use self::alarm::Alarm;
 use self::config_state::ConfigState;
-use self::delivery::Outbox;
 use self::engine_state::EngineState;
 use self::export::Exporter;
 use self::heartbeat_state::HeartbeatState;
 use self::incidents::Incidents;
-use self::lists::Lists;
 use self::membership_state::MembershipState;
-use self::page::Pages;
+use self::outbox::Outbox;
+use self::page_views::PageViews;
 use self::prober::Prober;
 use self::queries::Queries;
 use self::quota_meter::QuotaMeter;
 use self::regional_prober::RegionalProber;
+use self::shared_lists::SharedLists;
 use self::store_backoff::StoreBackoff;
 use self::store_handle::StoreHandle;
 use self::subscription_list::SubscriptionList;
-use self::turn::TurnFlag;
+use self::try_lock::TryLock;
 use crate::hub_api::{HubCall, HubError, HubReply};
-use crate::platform::env;
-use crate::probe::wall_clock;
+use crate::platform::clock::wall_clock;
+use crate::settings::read_settings;
 use crate::store::Store;
 
 mod alarm;
 mod applied;
 mod config_state;
-mod delivery;
 mod dispatch;
 mod engine_state;
 mod error;
 mod export;
 mod heartbeat_state;
 mod incidents;
-mod lists;
 mod membership_state;
-mod page;
+mod outbox;
+mod page_views;
+mod probe_secrets;
 mod prober;
 mod queries;
 mod quota_meter;
 mod regional_prober;
+mod shared_lists;
 mod store_backoff;
 mod store_handle;
 mod subscription_list;
 mod tick;
-mod turn;
-mod zone_check;
+mod try_lock;
+mod unknown_zones;
 
 /// The Durable Object.
 #[durable_object(alarm)]
@@ -80,30 +81,30 @@ pub struct Hub {
     /// What is known of every monitor.
     engine: Rc<EngineState>,
     /// Changes of the lists that all hubs share.
-    lists: Lists,
+    lists: SharedLists,
     prober: Prober,
     regional_prober: RegionalProber,
     queries: Queries,
     incidents: Incidents,
-    pages: Pages,
+    pages: PageViews,
     exporter: Exporter,
     alarm: Alarm,
     /// Whether a tick is under way.
-    ticking: TurnFlag,
+    ticking: TryLock,
 }
 
 impl DurableObject for Hub {
     fn new(state: State, env: Env) -> Self {
-        let setup = Rc::new(env::setup(&env));
+        let settings = Rc::new(read_settings(&env));
         let (state, store) = Store::open(state, wall_clock());
         if let Err(error) = &store {
             console_error!("hub: {error}");
         }
         let store = StoreHandle::new(store);
-        let quota = Rc::new(QuotaMeter::new(store.clone(), setup.quotas));
+        let quota = Rc::new(QuotaMeter::new(store.clone(), settings.quotas));
         let membership = Rc::new(MembershipState::new(store.clone()));
-        let subscriptions = Rc::new(SubscriptionList::new(store.clone(), setup.subscriptions));
-        let config = Rc::new(ConfigState::new(setup, store.clone(), Rc::clone(&membership)));
+        let subscriptions = Rc::new(SubscriptionList::new(store.clone(), settings.max_subscriptions));
+        let config = Rc::new(ConfigState::new(settings, store.clone(), Rc::clone(&membership)));
         let outbox = Rc::new(Outbox::default());
         let engine = Rc::new(EngineState::new(store.clone(), Rc::clone(&outbox), Rc::clone(&quota)));
         let queries = Queries {
@@ -117,7 +118,7 @@ impl DurableObject for Hub {
         let incidents =
             Incidents { config: Rc::clone(&config), engine: Rc::clone(&engine), store: store.clone() };
         Hub {
-            lists: Lists::new(
+            lists: SharedLists::new(
                 env.clone(),
                 store.clone(),
                 Rc::clone(&config),
@@ -130,12 +131,12 @@ impl DurableObject for Hub {
                 config: Rc::clone(&config),
                 quota: Rc::clone(&quota),
             },
-            pages: Pages { queries: queries.clone(), incidents: incidents.clone() },
+            pages: PageViews { queries: queries.clone(), incidents: incidents.clone() },
             exporter: Exporter { store: store.clone(), membership: Rc::clone(&membership) },
             alarm: Alarm { state, config: Rc::clone(&config), quota: Rc::clone(&quota) },
             heartbeats: HeartbeatState::new(store.clone()),
             backoff: StoreBackoff::default(),
-            ticking: TurnFlag::default(),
+            ticking: TryLock::default(),
             env,
             store,
             quota,
@@ -152,7 +153,7 @@ impl DurableObject for Hub {
     /// A tick between two of the cron's, by the clock that the last one set.
     async fn alarm(&self) -> Result<Response> {
         self.quota.count_request();
-        self.alarm.set_next(true).await;
+        self.alarm.schedule_next(true).await;
         let last = self.engine.get().map(|engine| engine.last_tick());
         match last {
             Ok(Some(last)) => {
@@ -171,7 +172,7 @@ impl DurableObject for Hub {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         self.quota.count_request();
         let result = match request.json::<HubCall>().await {
-            Ok(call) => self.answer(call).await,
+            Ok(call) => self.handle_call(call).await,
             Err(error) => Err(HubError::Invalid(error.to_string())),
         };
         if let Err(error @ HubError::Store(_)) = &result {

@@ -12,6 +12,7 @@ pub(crate) mod platform;
 pub mod probe;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod replay;
+pub mod settings;
 pub mod store;
 pub mod view;
 pub mod web;
@@ -34,7 +35,7 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     // Milliseconds since 1970 as JavaScript has them: whole, and far below 2^53.
     #[allow(clippy::cast_possible_truncation)]
     let at = UnixMillis(event.schedule() as i64);
-    fleet::tick(&env, at).await;
+    fleet::tick_all_hubs(&env, at).await;
 }
 
 /// In the place of Rust's own for WebAssembly, which is 2.9 kB more of the upload.

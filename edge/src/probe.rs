@@ -1,149 +1,121 @@
-//! One request to one monitor, and everything that can go wrong with it.
+//! Probes: one request to a monitor's target, and the reason of everything that can go wrong with it.
 //!
-//! A probe always comes back with an answer or a reason, within the monitor's timeout, whatever the target
-//! does: redirects are followed by hand and counted, a body is read as far as its limit and then cancelled,
-//! and an `Err` of the platform's `fetch` is a finding like any other.
+//! A probe always ends within the monitor's timeout, with a response or a reason, whatever the target does: redirects are
+//! followed and counted here, a body is read up to its limit and then canceled, and an error of the platform's `fetch` is a
+//! reason like any other.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use heapbeat_shared::UnixMillis;
 use heapbeat_shared::health::MAX_HEALTH_BODY;
 use heapbeat_shared::report::MAX_REPORT;
 use heapbeat_shared::signing;
 use web_sys::{AbortController, AbortSignal, Response};
 use worker::Delay;
 
-pub(crate) mod body;
-mod concurrency;
-mod platform;
-mod redirect;
-mod reference;
+mod context;
+mod fetch_error;
+mod redirect_chain;
+mod references;
 mod request;
-mod sign;
+mod signed_request;
 mod tcp;
-mod tcp_fallback;
 
-pub use crate::platform::clock::wall_clock;
-pub(crate) use crate::platform::zone::offset as zone_offset;
-pub use concurrency::probe_all;
-pub(crate) use concurrency::six_at_once;
-pub(crate) use redirect::canonical;
-pub(crate) use reference::sight;
-pub use request::{Sent, SentHeader};
-pub use sign::Keys;
-pub(crate) use sign::random;
+pub(crate) use self::context::{MonitorHeaders, ProbeContext, ProbeHeader, RequestBudget, SigningKeys};
+pub(crate) use self::references::check_references;
 
-use self::platform::{Address, Look, Said, conclude, read_error, read_stand_in};
-use self::redirect::RedirectChain;
-use self::request::{Plain, Sending};
-use self::sign::Question;
+use self::fetch_error::{TcpCheck, classify_error, explain_error, is_gateway_status, read_gateway_error};
+use self::redirect_chain::{RedirectChain, is_redirect};
+use self::request::ProbeRequest;
+use self::signed_request::SignedRequest;
 use crate::config::{HttpUrl, Monitor, Target};
-use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
+use crate::domain::check::outcome::{ProbeError, ProbeResponse, ProbeResult, ResponseBody};
 use crate::domain::check::verdict::should_retry;
 use crate::domain::report::verification::SigningKey;
 use crate::domain::{Failure, ProbeSkipped};
+use crate::platform::body::{cancel_body, read_body};
+use crate::platform::clock::wall_clock;
+use crate::platform::concurrency::for_each_concurrent;
 
-/// Longest body of a `/health` that is read, in bytes.
-pub const MAX_BODY: usize = MAX_HEALTH_BODY;
+/// How long probes may be started after a tick began. Monitors that are not started by then wait for the next tick, so that many
+/// slow targets cannot delay all others.
+const START_WINDOW: Duration = Duration::from_secs(25);
 
-/// How long a probe that failed waits before it tries again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The pause before a failed probe is retried.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// The least time that is worth another try.
-const LEAST_TRY: Duration = Duration::from_millis(100);
+/// The shortest timeout with which a retry is worthwhile.
+const MIN_RETRY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// What all probes of one tick share.
-#[derive(Clone, Debug)]
-pub struct RequestBudget {
-    /// Requests that may still be made; redirects take from it as well.
-    requests: Rc<Cell<u32>>,
-    /// Whether private addresses may be asked.
-    private: bool,
-    /// What the monitors that have a secret are asked with.
-    keys: Rc<Keys>,
-    /// What the monitors that have headers send.
-    sent: Rc<Sent>,
-    plain: Rc<Plain>,
-}
-
-impl RequestBudget {
-    /// `requests` in all, to private addresses only where `private`, with these keys and headers.
-    pub fn new(requests: u32, private: bool, keys: Keys, sent: Sent) -> Self {
-        RequestBudget {
-            requests: Rc::new(Cell::new(requests)),
-            private,
-            keys: Rc::new(keys),
-            sent: Rc::new(sent),
-            plain: Rc::default(),
-        }
-    }
-
-    /// Requests that may still be made.
-    pub fn left(&self) -> u32 {
-        self.requests.get()
-    }
-
-    /// Takes one of them.
-    pub(crate) fn take(&self) -> Result<(), ProbeError> {
-        let left = self.requests.get().checked_sub(1).ok_or(ProbeSkipped::Budget)?;
-        self.requests.set(left);
-        Ok(())
-    }
-}
-
-/// How far a probe has come; says what kind of timeout it is.
+/// The phase in which a request is, which decides the kind of its timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Header,
-    Body,
+enum Phase {
+    AwaitingHeaders,
+    ReadingBody,
 }
 
-/// Asks `monitor`, again where that failed and it says so. Takes at most its timeout.
-pub(crate) async fn probe(monitor: &Monitor, allowance: &RequestBudget) -> Result<ProbeResponse, ProbeError> {
+/// Probes `due` in this order, six at a time. Monitors whose probe could not be started in time are missing from the results.
+pub(crate) async fn probe_all(due: Vec<&Monitor>, context: &ProbeContext) -> Vec<ProbeResult> {
+    let deadline = wall_clock().plus(START_WINDOW);
+    let results = RefCell::new(Vec::new());
+    let probed = &results;
+    for_each_concurrent(due, |monitor| async move {
+        if wall_clock() > deadline {
+            return;
+        }
+        let result = probe_monitor(monitor, context).await;
+        probed.borrow_mut().push(ProbeResult { monitor: monitor.id.clone(), received: wall_clock(), result });
+    })
+    .await;
+    results.into_inner()
+}
+
+/// Probes a monitor, and retries a failed probe as often as the monitor says. Takes at most the monitor's timeout.
+async fn probe_monitor(monitor: &Monitor, context: &ProbeContext) -> Result<ProbeResponse, ProbeError> {
     let began = wall_clock();
-    let mut result = try_once(monitor, monitor.timeout, allowance).await;
+    let mut result = probe_once(monitor, monitor.timeout, context).await;
     for _ in 0..monitor.retries {
-        let left = monitor.timeout.saturating_sub(wall_clock().since(began)).saturating_sub(PAUSE);
-        if left < LEAST_TRY || allowance.requests.get() == 0 || !should_retry(monitor, &result) {
+        let left = monitor.timeout.saturating_sub(wall_clock().since(began)).saturating_sub(RETRY_PAUSE);
+        let is_worthwhile = left >= MIN_RETRY_TIMEOUT && context.budget.remaining() > 0;
+        if !is_worthwhile || !should_retry(monitor, &result) {
             break;
         }
-        Delay::from(PAUSE).await;
-        result = try_once(monitor, left, allowance).await;
+        Delay::from(RETRY_PAUSE).await;
+        result = probe_once(monitor, left, context).await;
     }
     result
 }
 
-/// Asks `monitor` once, within `timeout`.
-async fn try_once(
+/// Probes a monitor once, within `timeout`.
+async fn probe_once(
     monitor: &Monitor,
     timeout: Duration,
-    allowance: &RequestBudget,
+    context: &ProbeContext,
 ) -> Result<ProbeResponse, ProbeError> {
     let url = match &monitor.target {
         Target::Heapbeat { url, .. } => url,
         Target::Http(check) => &check.url,
         Target::Tcp(address) => {
-            allowance.take()?;
-            return tcp::ask(address, timeout, allowance.private).await;
+            context.budget.spend()?;
+            return tcp::probe_tcp(address, timeout, context.allow_private).await;
         }
-        // Nobody asks it; see `watch::beat`.
+        // Jobs report by themselves (`hub/heartbeat_state.rs`).
         Target::Heartbeat(_) => return Err(ProbeSkipped::Platform.into()),
     };
     let controller = AbortController::new().map_err(|_| ProbeSkipped::Platform)?;
     let signal = controller.signal();
-    let stage = Cell::new(Stage::Header);
-    let asking = std::pin::pin!(ask(monitor, url, allowance, &signal, &stage));
-    let result = match select(asking, Delay::from(timeout)).await {
+    let phase = Cell::new(Phase::AwaitingHeaders);
+    let request = pin!(request_target(monitor, url, context, &signal, &phase));
+    let result = match select(request, Delay::from(timeout)).await {
         Either::Left((result, _)) => result,
-        Either::Right(((), _)) => Err(match stage.get() {
-            Stage::Header => Failure::Timeout.into(),
-            Stage::Body => Failure::BodyTimeout.into(),
+        Either::Right(((), _)) => Err(match phase.get() {
+            Phase::AwaitingHeaders => Failure::Timeout.into(),
+            Phase::ReadingBody => Failure::BodyTimeout.into(),
         }),
     };
-    // Whatever is still on its way is of no use to anybody. Where nothing is, saying so costs as much as the request did.
+    // Aborts what is under way. If nothing is, aborting would cost as much as the request did.
     if !result
         .as_ref()
         .is_ok_and(|answer| matches!(answer.body, ResponseBody::Whole(_) | ResponseBody::Unread))
@@ -153,102 +125,99 @@ async fn try_once(
     result
 }
 
-async fn ask(
+/// Requests a target, follows its redirects, and verifies its response.
+async fn request_target(
     monitor: &Monitor,
     url: &HttpUrl,
-    allowance: &RequestBudget,
+    context: &ProbeContext,
     signal: &AbortSignal,
-    stage: &Cell<Stage>,
+    phase: &Cell<Phase>,
 ) -> Result<ProbeResponse, ProbeError> {
-    let key = allowance.keys.iter().find(|(id, _)| *id == monitor.id);
-    let key = key.map(|(_, key)| key.as_ref()).transpose().map_err(|blind| *blind)?;
+    let key = context.signing_key(&monitor.id)?;
     let began = wall_clock();
-    let headers = match allowance.sent.get(&monitor.id) {
-        Some(headers) => headers.as_deref().map_err(|blind| *blind)?,
-        None => &[],
-    };
-    let mut sending = Sending::new(monitor, headers);
-    let mut trail = RedirectChain::begin(url.as_str(), key, allowance.private)?;
-    let (response, question) = loop {
-        allowance.take()?;
-        let signing = key.filter(|_| trail.same_host());
-        let question = signing.map(|key| Question::new(key, trail.current().target())).transpose()?;
-        let response = send(&trail, &sending, question.as_ref(), signal, allowance).await?;
-        if !sending.follows || !redirect::is_redirect(response.status()) {
-            break (response, question);
+    let mut request = ProbeRequest::new(monitor, context.headers_of(&monitor.id)?);
+    let mut chain = RedirectChain::start(url.as_str(), key, context.allow_private)?;
+    let (response, signed) = loop {
+        context.budget.spend()?;
+        let signing_key = key.filter(|_| chain.is_at_first_host());
+        let target = chain.current().path_and_query();
+        let signed = signing_key.map(|key| SignedRequest::sign_get(key, target)).transpose()?;
+        let response = send_request(&chain, &request, signed.as_ref(), signal, context).await?;
+        if !request.follows_redirects || !is_redirect(response.status()) {
+            break (response, signed);
         }
         match response.headers().get("location").ok().flatten() {
             Some(location) => {
-                sending.redirected(response.status());
-                trail.follow(&location)?;
+                request.apply_redirect(response.status());
+                chain.follow_redirect(&location)?;
             }
-            None => break (response, question),
+            None => break (response, signed),
         }
     };
     let latency = wall_clock().since(began);
-    stage.set(Stage::Body);
+    phase.set(Phase::ReadingBody);
     let status = response.status();
-    let wanted = monitor.reads_body() || platform::may_stand_in(status);
-    // Nobody signs who was not asked to.
-    let signature = question.as_ref().and_then(|_| response.headers().get(signing::HEADER).ok().flatten());
+    // Only the response to a signed request is signed.
+    let signature = signed.as_ref().and_then(|_| response.headers().get(signing::HEADER).ok().flatten());
     let limit = match &monitor.target {
         Target::Http(check) => check.max_body,
         _ if signature.is_some() => MAX_REPORT,
-        _ => MAX_BODY,
+        _ => MAX_HEALTH_BODY,
     };
-    let body = if wanted { body::read(&response, limit).await? } else { body::leave(&response) };
+    let body = if monitor.reads_body() || is_gateway_status(status) {
+        read_limited(&response, limit).await?
+    } else {
+        cancel_body(&response);
+        ResponseBody::Unread
+    };
     if let ResponseBody::Whole(bytes) = &body
-        && let Some(failure) = read_stand_in(status, bytes)
+        && let Some(failure) = read_gateway_error(status, bytes)
     {
         return Err(failure.into());
     }
-    believe(ProbeResponse { status, latency, body, report: None }, key, question, signature.as_deref())
+    verify_answer(ProbeResponse { status, latency, body, report: None }, key, signed, signature.as_deref())
 }
 
-/// An answer to a question that was signed is believed by its signature; where none was (it was led to another host),
-/// an answer is nobody's for a monitor that needs one.
-fn believe(
+async fn read_limited(response: &Response, limit: usize) -> Result<ResponseBody, ProbeError> {
+    match read_body(response, limit).await {
+        Ok(Some(bytes)) => Ok(ResponseBody::Whole(bytes)),
+        Ok(None) => Ok(ResponseBody::TooLarge),
+        Err(error) => Err(explain_error(classify_error(&error.to_string()), TcpCheck::Skipped)),
+    }
+}
+
+/// Verifies the signature of the response to a signed request. If the request was redirected to another host, and therefore not
+/// signed, a monitor that requires signatures accepts no response.
+fn verify_answer(
     answer: ProbeResponse,
     key: Option<&SigningKey>,
-    question: Option<Question>,
+    signed: Option<SignedRequest>,
     signature: Option<&str>,
 ) -> Result<ProbeResponse, ProbeError> {
-    match (key, question) {
-        (Some(key), Some(question)) => question.open(answer, signature, key),
+    match (key, signed) {
+        (Some(key), Some(signed)) => signed.verify_answer(answer, signature, key),
         (Some(key), None) if key.required => Err(Failure::Unsigned.into()),
         _ => Ok(answer),
     }
 }
 
-/// Sends one request; redirects come back as they are.
-async fn send(
-    trail: &RedirectChain,
-    sending: &Sending<'_>,
-    question: Option<&Question>,
+/// Sends one request. A redirect is returned as it is.
+async fn send_request(
+    chain: &RedirectChain,
+    request: &ProbeRequest<'_>,
+    signed: Option<&SignedRequest>,
     signal: &AbortSignal,
-    allowance: &RequestBudget,
+    context: &ProbeContext,
 ) -> Result<Response, ProbeError> {
-    let request =
-        sending.request(trail.at_home(), question, &allowance.plain).map_err(|_| ProbeSkipped::Platform)?;
-    let url = &trail.current().href;
-    let thrown = match request.send(url, signal).await {
+    let request = request.build(chain.is_at_first_origin(), signed, &context.shared_requests);
+    let url = &chain.current().href;
+    let error = match request.map_err(|_| ProbeSkipped::Platform)?.send(url, signal).await {
         Ok(response) => return Ok(response),
-        Err(thrown) => thrown,
+        Err(error) => classify_error(&error.to_string()),
     };
-    let said = read_error(&body::said(&thrown));
-    // Where Cloudflare makes the connections, the text says what it means.
-    if matches!(said, Said::Reason(_)) || !allowance.private || allowance.take().is_err() {
-        return Err(conclude(said, Look::NotTaken, Address::default()));
+    // Where Cloudflare makes the connections, the text is unambiguous, and so is a known error anywhere.
+    if error.is_known() || !context.allow_private || context.budget.spend().is_err() {
+        return Err(explain_error(error, TcpCheck::Skipped));
     }
-    let (address, look) = tcp_fallback::look(url).await;
-    Err(conclude(said, look, address))
-}
-
-/// The time that a tick has for starting probes; those that are not started by then wait for the next tick,
-/// so that many slow targets cannot hold up the tick of all others.
-pub const STARTING_TIME: Duration = Duration::from_secs(25);
-
-/// The instant after which a tick that began at `began` starts no more probes.
-pub(crate) fn deadline(began: UnixMillis) -> UnixMillis {
-    began.plus(STARTING_TIME)
+    Err(explain_error(error, tcp::check_target(url).await))
 }

@@ -1,4 +1,4 @@
-//! One answer out of those of many hubs. Pure.
+//! Merging the responses of all hubs into one. Pure.
 
 use heapbeat_shared::Statement;
 
@@ -9,9 +9,9 @@ use crate::view::{
     EdgeView, IncidentSummaryView, IncidentView, MaintenanceView, StatusPageView, StatusView, TranslationView,
 };
 
-/// The statuses, or the values of the status page, of all hubs as one, of the kind of the first. `None` where there is none.
-pub(crate) fn statuses(answers: Vec<HubResponse>) -> Option<HubResponse> {
-    answers.into_iter().reduce(|merged, answer| match (merged, answer) {
+/// Merges the statuses, or the data of the status page, of all hubs. The result has the kind of the first; `None` if there is none.
+pub(crate) fn merge_statuses(responses: Vec<HubResponse>) -> Option<HubResponse> {
+    responses.into_iter().reduce(|merged, response| match (merged, response) {
         (HubResponse::StatusPage(mut page), HubResponse::StatusPage(other)) => {
             merge_page(&mut page, other);
             HubResponse::StatusPage(page)
@@ -28,8 +28,8 @@ pub(crate) fn statuses(answers: Vec<HubResponse>) -> Option<HubResponse> {
     })
 }
 
-/// Incidents of all hubs, newest first; of one second by the monitor's id.
-pub(super) fn incidents(lists: impl IntoIterator<Item = HubResponse>) -> Vec<IncidentView> {
+/// Merges the incidents of all hubs, newest first, and those of one second by the monitor's id.
+pub(super) fn merge_incidents(lists: impl IntoIterator<Item = HubResponse>) -> Vec<IncidentView> {
     let mut all = Vec::new();
     for list in lists {
         if let HubResponse::Incidents(list) = list {
@@ -40,7 +40,7 @@ pub(super) fn incidents(lists: impl IntoIterator<Item = HubResponse>) -> Vec<Inc
     all
 }
 
-/// The status where not even the monitors of a hub are known.
+/// Returns the status in place of a hub whose monitors are not known.
 pub(super) fn unknown_status() -> StatusView {
     let notice = Statement::unknown_hub_silent();
     StatusView {
@@ -64,7 +64,7 @@ fn merge_page(page: &mut StatusPageView, other: StatusPageView) {
     merge_status(&mut page.status, other.status);
 }
 
-/// Adds the status of another hub: its monitors, what is not known yet of the lists, the worst state, the latest instant.
+/// Adds the status of another hub: its monitors, the problems and notices that are new, the worst state, the latest instant.
 fn merge_status(status: &mut StatusView, other: StatusView) {
     status.status = worst([status.status, other.status]);
     status.updated = status.updated.max(other.updated);
@@ -90,8 +90,8 @@ fn add_new<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
     }
 }
 
-/// Adds announced maintenance, of which each hub tells as far as it concerns its own monitors: the same entry from the same
-/// instant is one, that concerns all of them.
+/// Adds announced maintenance. Each hub lists a window with its own monitors only, so windows with the same id and beginning are
+/// one window with all of them.
 fn merge_maintenance(list: &mut Vec<MaintenanceView>, window: MaintenanceView) {
     match list.iter_mut().find(|known| known.id == window.id && known.from == window.from) {
         Some(known) => {
@@ -144,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn the_status_of_three_hubs_is_one_status() {
-        let merged = statuses(vec![
+    fn the_statuses_of_three_hubs_are_merged() {
+        let merged = merge_statuses(vec![
             HubResponse::Status(status(State::Up, Some(60_000), &["a", "b"], 3, 10)),
             HubResponse::Status(status(State::Down, Some(120_000), &["c"], 4, 12)),
             HubResponse::Status(status(State::Unobserved, None, &[], 0, 0)),
@@ -156,11 +156,11 @@ mod tests {
         assert_eq!((merged.status, merged.updated), (State::Down, Some(Timestamp(UnixMillis(120_000)))));
         assert_eq!((merged.problems.len(), merged.notices.len(), merged.notice_statements.len()), (1, 1, 1));
         assert_eq!(merged.edge, EdgeView { ticks: 12, rows_written: 7, hubs: 3, ..EdgeView::default() });
-        assert_eq!(statuses(Vec::new()), None);
+        assert_eq!(merge_statuses(Vec::new()), None);
     }
 
     #[test]
-    fn maintenance_is_told_once_for_all_monitors_that_it_concerns() {
+    fn a_maintenance_window_is_listed_once_with_the_monitors_of_all_hubs() {
         let window = |id: &str, monitors: Option<&[&str]>, from: i64| MaintenanceView {
             id: id.parse().unwrap(),
             title: "a],b".into(),
@@ -169,14 +169,14 @@ mod tests {
             to: Timestamp(UnixMillis(from + 1000)),
         };
         let mut list = Vec::new();
-        for told in [
+        for added in [
             window("both", Some(&["a", "b"]), 1000),
             window("all", None, 1000),
             window("all", None, 1000),
             window("both", Some(&["c"]), 1000),
             window("both", Some(&["c"]), 2000),
         ] {
-            merge_maintenance(&mut list, told);
+            merge_maintenance(&mut list, added);
         }
         let expected = [
             window("both", Some(&["a", "b", "c"]), 1000),

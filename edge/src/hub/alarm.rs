@@ -1,9 +1,9 @@
-//! Alarms, for ticks between the cron's.
+//! Alarms, for ticks between those of the cron.
 //!
-//! The cron knows nothing finer than a minute. Where a monitor has a shorter interval an alarm ticks: the hub sets the next one
-//! first and works after, so that a failure in the work does not end the chain of alarms; where one is lost nevertheless the next
-//! cron tick sets it again. That a cron tick falls between alarms, or onto one, is harmless: the later one finds a tick under
-//! way, or its instant stored.
+//! The cron's finest interval is one minute. If a monitor has a shorter interval, an alarm ticks: the hub schedules the next alarm
+//! first and works after, so that a failure of the work does not end the chain of alarms. If one is lost nevertheless, the next
+//! tick of the cron schedules it again. A tick of the cron may coincide with an alarm: the later one finds a tick under way, or its
+//! instant stored, and is skipped.
 
 use std::rc::Rc;
 
@@ -21,9 +21,9 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    /// Sets the next alarm where some monitor needs ticks between the cron's; where one is set already, only if that is to be
-    /// replaced.
-    pub(super) async fn set_next(&self, replace: bool) {
+    /// Schedules the next alarm if a monitor needs ticks between those of the cron. With `replace`, an alarm that is already
+    /// scheduled is replaced.
+    pub(super) async fn schedule_next(&self, replace: bool) {
         let config = self.config.monitors().ok();
         let pause = config.and_then(|config| schedule::alarm_interval(&config, self.quota.interval_floor()));
         let Some(pause) = pause else { return };
@@ -33,7 +33,7 @@ impl Alarm {
         }
         match storage.set_alarm(pause).await {
             Ok(()) => self.quota.count_alarm(),
-            Err(error) => console_error!("alarm: {error}"),
+            Err(error) => console_error!("could not schedule the next alarm: {error}"),
         }
     }
 }

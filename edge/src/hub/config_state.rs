@@ -10,13 +10,14 @@ use super::applied::read_applied;
 use super::error::HubResult;
 use super::membership_state::MembershipState;
 use super::store_handle::{Cached, StoreHandle};
-use super::zone_check;
+use super::unknown_zones::remove_unknown_zones;
 use crate::config::maintenance;
 use crate::config::maintenance::Maintenance;
 use crate::config::{Config, MONITORS_PER_HUB, MonitorId, Problem};
 use crate::domain::maintenance::{MaintenanceWindow, announced_windows};
-use crate::platform::env::Setup;
-use crate::probe::{wall_clock, zone_offset};
+use crate::platform::clock::wall_clock;
+use crate::platform::intl::zone_offset;
+use crate::settings::Settings;
 use crate::store::Setting;
 
 /// The name of the list of maintenance in positions.
@@ -25,7 +26,7 @@ const MAINTENANCE: &str = "maintenance";
 /// Monitors and maintenance; read from the store the first time.
 #[derive(Debug)]
 pub(super) struct ConfigState {
-    setup: Rc<Setup>,
+    settings: Rc<Settings>,
     store: StoreHandle,
     membership: Rc<MembershipState>,
     monitors: Cached<Config>,
@@ -34,14 +35,14 @@ pub(super) struct ConfigState {
 
 impl ConfigState {
     /// Reads from `store` what is applied beside `setup`.
-    pub(super) fn new(setup: Rc<Setup>, store: StoreHandle, membership: Rc<MembershipState>) -> Self {
+    pub(super) fn new(settings: Rc<Settings>, store: StoreHandle, membership: Rc<MembershipState>) -> Self {
         let (monitors, maintenance) = (Cached::default(), Cached::default());
-        ConfigState { setup, store, membership, monitors, maintenance }
+        ConfigState { settings, store, membership, monitors, maintenance }
     }
 
     /// What the variables of the Worker say.
-    pub(super) fn setup(&self) -> &Setup {
-        &self.setup
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// All monitors of this hub.
@@ -84,7 +85,7 @@ impl ConfigState {
     /// Maintenance that is under way at `now`, or will be soon.
     pub(super) fn announced_maintenance(&self, now: UnixMillis) -> HubResult<Vec<MaintenanceWindow>> {
         let list = self.maintenance.get_or_load(|| {
-            let mut list = self.setup.maintenance.clone();
+            let mut list = self.settings.maintenance.clone();
             list.extend(maintenance::parse_windows(MAINTENANCE, &self.stored_maintenance()?).0);
             list.retain(|work| zone_offset(work.zone(), wall_clock()).is_some());
             Ok(list)
@@ -103,7 +104,7 @@ impl ConfigState {
         for work in &list {
             let position = format!("{MAINTENANCE}.{}", work.id);
             let mut refuse = |reason| problems.push(Problem { position: position.clone(), reason });
-            if self.setup.maintenance.iter().any(|other| other.id == work.id) {
+            if self.settings.maintenance.iter().any(|other| other.id == work.id) {
                 refuse("stands in wrangler.toml already; an id stands in one place".to_owned());
             }
             if zone_offset(work.zone(), wall_clock()).is_none() {
@@ -124,9 +125,9 @@ impl ConfigState {
 
     /// The monitors of `wrangler.toml` are the first hub's.
     fn with_applied(&self, list: &[Value], first: bool) -> Config {
-        let fixed = &self.setup.config;
+        let fixed = &self.settings.config;
         let room = if first { MONITORS_PER_HUB } else { MONITORS_PER_HUB + fixed.monitors.len() };
-        let applied = read_applied(list, self.setup.allow_private, fixed, room);
+        let applied = read_applied(list, self.settings.allow_private, fixed, room);
         let mut config = if first { fixed.clone() } else { Config::default() };
         // That nothing stands in wrangler.toml is no mistake where something was applied.
         if config.monitors.is_empty() && !applied.monitors.is_empty() {
@@ -134,7 +135,7 @@ impl ConfigState {
         }
         config.monitors.extend(applied.monitors);
         config.problems.extend(applied.problems);
-        zone_check::refuse_unknown(&mut config);
+        remove_unknown_zones(&mut config);
         config
     }
 }

@@ -7,18 +7,18 @@ use crate::view::ImportResultView;
 
 impl Hub {
     /// Answers a call, or says why it cannot.
-    pub(super) async fn answer(&self, call: HubCall) -> HubResult<HubResponse> {
+    pub(super) async fn handle_call(&self, call: HubCall) -> HubResult<HubResponse> {
         let HubCall { hub, request } = call;
         if !matches!(
             request,
             HubRequest::Sync(_) | HubRequest::Import { .. } | HubRequest::ProbeFromRegion { .. }
         ) {
-            self.membership.check_ownership(&request, hub, &self.config.setup().config)?;
+            self.membership.check_ownership(&request, hub, &self.config.settings().config)?;
         }
         match request {
             HubRequest::Tick { at } => {
                 let ticked = self.tick(at).await;
-                self.alarm.set_next(false).await;
+                self.alarm.schedule_next(false).await;
                 ticked.map(|_| HubResponse::Done)
             }
             HubRequest::ProbeFromRegion { monitors, entries } => {
@@ -30,12 +30,12 @@ impl Hub {
             HubRequest::SetMaintenance { maintenance } => {
                 self.lists.set_maintenance(maintenance).await.map(HubResponse::MaintenanceSet)
             }
-            request => self.answer_at_once(request),
+            request => self.handle_local(request),
         }
     }
 
     /// Answers what needs no I/O but the store's.
-    fn answer_at_once(&self, request: HubRequest) -> HubResult<HubResponse> {
+    fn handle_local(&self, request: HubRequest) -> HubResult<HubResponse> {
         Ok(match request {
             HubRequest::HubCount => HubResponse::Done,
             HubRequest::Status { audience } => HubResponse::Status(self.queries.status(audience)?),
@@ -102,7 +102,7 @@ impl Hub {
 
     /// Stores the rows of an export, and begins anew from what is stored then.
     fn import(&self, schema: i64, lines: &str) -> HubResult<ImportResultView> {
-        let Some(_turn) = self.ticking.begin() else {
+        let Some(_turn) = self.ticking.try_lock() else {
             return Err(HubError::Conflict("a tick is under way; try again in a moment".to_owned()));
         };
         let imported = self.exporter.import(schema, lines)?;

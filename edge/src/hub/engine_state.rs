@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use heapbeat_shared::UnixMillis;
 
-use super::delivery::Outbox;
 use super::error::HubResult;
+use super::outbox::Outbox;
 use super::quota_meter::QuotaMeter;
 use super::store_handle::StoreHandle;
 use crate::domain::engine::Engine;
 use crate::domain::incident::Incident;
 use crate::hub_api::HubError;
-use crate::probe::wall_clock;
+use crate::platform::clock::wall_clock;
 use crate::store::StoredHub;
 
 /// The engine, or nothing yet.
@@ -77,7 +77,7 @@ impl EngineState {
             engine.restore_tick(*at, readings);
         }
         engine.restore_incidents(incidents);
-        self.outbox.load(outbox);
+        self.outbox.load_rows(outbox);
         self.quota.set_usage(usage);
         engine.set_interval_floor(usage.interval_floor());
         Ok(engine)

@@ -11,7 +11,8 @@ use crate::domain::check::outcome::ProbeResult;
 use crate::domain::heartbeat;
 use crate::domain::heartbeat::{JobSignal, JobStates};
 use crate::hub_api::HubError;
-use crate::probe::{wall_clock, zone_offset};
+use crate::platform::clock::wall_clock;
+use crate::platform::intl::zone_offset;
 
 /// The stored heartbeats.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl HeartbeatState {
     }
 
     /// What the tick of `at` finds of the jobs of `config`.
-    pub(super) fn probe_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<ProbeResult>> {
+    pub(super) fn check_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<ProbeResult>> {
         let heartbeats = self.heartbeats()?;
         let probe = |monitor: &Monitor| {
             let Target::Heartbeat(job) = &monitor.target else { return None };

@@ -12,7 +12,7 @@ use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
 use crate::domain::report::last_report::SampleRun;
 use crate::hub_api::HubError;
-use crate::probe::wall_clock;
+use crate::platform::clock::wall_clock;
 use crate::view::{IncidentDetailView, IncidentView};
 
 /// Answers about incidents, and what people change about them.

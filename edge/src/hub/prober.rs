@@ -1,4 +1,4 @@
-//! Probing monitors, here and for other hubs.
+//! Probing monitors, for this hub and for hubs in other regions.
 
 use std::rc::Rc;
 
@@ -10,18 +10,17 @@ use super::applied::read_applied;
 use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
+use super::probe_secrets::{read_headers, read_signing_key};
 use crate::config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionResult;
 use crate::domain::check::self_check;
 use crate::domain::check::verdict::evaluate;
-use crate::domain::report::verification::SigningKey;
-use crate::platform::env;
-use crate::probe;
-use crate::probe::{Keys, RequestBudget, Sent, probe_all, wall_clock};
+use crate::platform::clock::wall_clock;
+use crate::probe::{MonitorHeaders, ProbeContext, SigningKeys, check_references, probe_all};
 
-/// Requests that the probes of one tick may make: the free plan's 50, less what alerts may need.
-pub(super) const REQUESTS_A_TICK: u32 = 45;
+/// The most requests of a tick's probes: the free plan's 50, less those that alerts may need.
+pub(super) const REQUESTS_PER_TICK: u32 = 45;
 
 /// Probes monitors.
 #[derive(Clone)]
@@ -32,68 +31,55 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    /// Probes `due`. Where all probes fail at once, reference addresses decide whether it is the edge that cannot see.
+    /// Returns what the probes of a tick share: their budget of requests, and the secrets of all monitors of `config`.
+    pub(super) fn prepare_context(&self, config: &Config, requests: u32) -> HubResult<ProbeContext> {
+        let engine = self.engine.get()?;
+        let key = |monitor: &Monitor| {
+            let key = read_signing_key(&self.env, monitor, engine.last_report(&monitor.id))?;
+            Some((monitor.id.clone(), key))
+        };
+        let keys = config.monitors.iter().filter_map(key).collect();
+        let allow_private = self.config.settings().allow_private;
+        Ok(ProbeContext::new(requests, allow_private, keys, self.headers_of(config)))
+    }
+
+    /// Probes `due`. If all probes fail at once, requests to the reference addresses decide whether the edge itself has no
+    /// connection.
     pub(super) async fn probe_due(
         &self,
         config: &Config,
         due: Vec<&Monitor>,
-        allowance: &RequestBudget,
+        context: &ProbeContext,
         at: UnixMillis,
     ) -> HubResult<Vec<ProbeResult>> {
-        let mut probes = probe_all(due, allowance).await;
-        let references = &self.config.setup().references;
-        let suspect = self_check::is_suspect(&*self.engine.get()?, config, &probes, !references.is_empty());
-        if suspect {
-            let sight = probe::sight(references, allowance).await;
-            self_check::mark_unobserved(&*self.engine.get()?, &mut probes, sight, at);
+        let mut probes = probe_all(due, context).await;
+        let references = &self.config.settings().references;
+        if self_check::is_suspect(&*self.engine.get()?, config, &probes, !references.is_empty()) {
+            let check = check_references(references, &context.budget).await;
+            self_check::mark_unobserved(&*self.engine.get()?, &mut probes, check, at);
         }
         Ok(probes)
     }
 
-    /// The keys with which probes of monitors that have a secret are signed.
-    pub(super) fn keys(&self, config: &Config) -> HubResult<Keys> {
-        let engine = self.engine.get()?;
-        let key = |monitor: &Monitor| {
-            let (secret, named) = env::secret_of(&self.env, monitor)?;
-            let told = engine.last_report(&monitor.id);
-            let key = secret.map(|secret| SigningKey {
-                secret,
-                after: told.and_then(|told| told.cursor),
-                required: named || told.is_some(),
-            });
-            Some((monitor.id.clone(), key))
-        };
-        Ok(config.monitors.iter().filter_map(key).collect())
-    }
-
-    /// The headers that probes send.
-    pub(super) fn headers(&self, config: &Config) -> Sent {
-        let mut sent = Sent::new();
-        for monitor in &config.monitors {
-            if let Some(headers) = env::headers_of(&self.env, monitor) {
-                sent.insert(monitor.id.clone(), headers);
-            }
-        }
-        sent
-    }
-
-    /// Probes monitors for another hub. `entries` are those that do not stand in `wrangler.toml`.
+    /// Probes monitors for a hub in another region. `entries` are the applied ones, which are not in `wrangler.toml`. The requests
+    /// are not signed, as a server sends each sample only once.
     pub(super) async fn probe_for_hub(
         &self,
         monitors: &[MonitorId],
         entries: &[Value],
     ) -> HubResult<Vec<RegionResult>> {
-        let setup = self.config.setup();
-        let mut config = setup.config.clone();
+        let settings = self.config.settings();
+        let mut config = settings.config.clone();
         let room = MONITORS_PER_HUB + config.monitors.len();
-        let applied = read_applied(entries, setup.allow_private, &config, room);
+        let applied = read_applied(entries, settings.allow_private, &config, room);
         config.monitors.extend(applied.monitors);
         config.monitors.retain(|monitor| monitors.contains(&monitor.id));
         let due: Vec<&Monitor> = config.monitors.iter().collect();
-        let headers = self.headers(&config);
-        let allowance = RequestBudget::new(REQUESTS_A_TICK, setup.allow_private, Keys::new(), headers);
+        let headers = self.headers_of(&config);
+        let context =
+            ProbeContext::new(REQUESTS_PER_TICK, settings.allow_private, SigningKeys::new(), headers);
         let mut results = Vec::new();
-        for probed in self.probe_due(&config, due, &allowance, wall_clock()).await? {
+        for probed in self.probe_due(&config, due, &context, wall_clock()).await? {
             if let Some(monitor) = config.monitors.iter().find(|it| it.id == probed.monitor) {
                 let evaluation = evaluate(monitor, &probed.result);
                 results.push(RegionResult {
@@ -104,5 +90,10 @@ impl Prober {
             }
         }
         Ok(results)
+    }
+
+    fn headers_of(&self, config: &Config) -> MonitorHeaders {
+        let headers = |monitor: &Monitor| Some((monitor.id.clone(), read_headers(&self.env, monitor)?));
+        config.monitors.iter().filter_map(headers).collect()
     }
 }

@@ -10,10 +10,10 @@ use heapbeat_shared::{Statement, UnixMillis};
 
 use super::applied::read_applied;
 use super::config_state::ConfigState;
-use super::delivery::Outbox;
 use super::engine_state::EngineState;
 use super::error::HubResult;
 use super::membership_state::{MembershipState, part_of};
+use super::outbox::Outbox;
 use super::quota_meter::QuotaMeter;
 use super::store_handle::StoreHandle;
 use crate::config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
@@ -23,7 +23,7 @@ use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::snapshot::StatusSnapshot;
 use crate::hub_api::{Audience, HubError, TimeRange};
-use crate::probe::wall_clock;
+use crate::platform::clock::wall_clock;
 use crate::view::{
     DayView, LatencyHistoryView, MemoryHistoryView, MonitorDetailView, MonitorView, StatusView, Timestamp,
     UptimeHistoryView, VersionsView,
@@ -58,7 +58,7 @@ impl Queries {
 
     /// What is shown of a hub that does not answer: its monitors, of which nothing is known.
     pub(super) fn status_of_silent(&self, hub: usize, audience: Audience) -> HubResult<StatusView> {
-        let fixed = &self.config.setup().config;
+        let fixed = &self.config.settings().config;
         let list = part_of(&self.config.applied_at_all_hubs()?, &*self.membership.get()?, hub);
         let mut monitors = read_applied(&list, true, fixed, MONITORS_PER_HUB + fixed.monitors.len()).monitors;
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
@@ -72,7 +72,7 @@ impl Queries {
     /// Everything that holds now of the monitors of `config`.
     pub(super) fn snapshot_of(&self, config: &Config) -> HubResult<StatusSnapshot> {
         let mut snapshot = self.engine.get()?.snapshot(config, wall_clock());
-        snapshot.problems.extend(self.outbox.problems());
+        snapshot.problems.extend(self.outbox.list_problems());
         let work = self.config.announced_maintenance(snapshot.now)?;
         snapshot.maintenance = work.into_iter().filter_map(|work| concerning(work, config)).collect();
         snapshot.usage = self.quota.usage();

@@ -65,7 +65,7 @@ impl QuotaMeter {
 
     /// The day's sum with the tick of `at` in it, and the resolution that the day's quota allows; each of `hub_count` hubs has
     /// its share of the quota. `last` is the tick before.
-    pub(super) fn sum_up(
+    pub(super) fn add_tick(
         &self,
         at: UnixMillis,
         came: UnixMillis,

@@ -8,9 +8,8 @@ use web_sys::AbortController;
 use worker::Delay;
 
 use super::service::HttpCall;
-use crate::domain::check::outcome::ResponseBody;
-use crate::platform::fetch_request::Outgoing;
-use crate::probe::body;
+use crate::platform::body::read_body;
+use crate::platform::fetch::OutgoingRequest;
 
 /// How long a service may take. One that takes longer may still have taken it; the key tells it so the next time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,16 +42,13 @@ pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) ->
         ("content-type", "application/json"),
         ("user-agent", concat!("heapbeat/", env!("CARGO_PKG_VERSION"))),
     ];
-    let request = Outgoing::new("POST", ours.iter().chain(headers).copied(), body);
+    let request = OutgoingRequest::new("POST", ours.iter().chain(headers).copied(), body);
     let sending = std::pin::pin!(async {
         let response = request?.send(url, &signal).await?;
         let retry_after = response.headers().get("retry-after")?;
-        let body = match body::read(&response, LONGEST_ANSWER).await {
-            Ok(ResponseBody::Whole(bytes)) => bytes,
-            _ => Vec::new(),
-        };
+        let body = read_body(&response, LONGEST_ANSWER).await.ok().flatten().unwrap_or_default();
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok::<_, JsValue>(HttpReply { status: response.status(), retry_after, body })
+        Ok::<_, worker::Error>(HttpReply { status: response.status(), retry_after, body })
     });
     let said = match select(sending, Delay::from(PATIENCE)).await {
         Either::Left((said, _)) => said.ok(),

@@ -12,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::notify::http_client;
 use crate::notify::http_client::HttpReply;
-use crate::probe::canonical;
+use crate::platform::url::parse_external;
 
 pub(crate) use vapid::{VARIABLES, Vapid};
 
@@ -45,8 +45,8 @@ const SERVICES: [&str; 4] =
 /// The address of a browser at its push service, as it is kept; `None` for any other. `private`: this is a run of one's own, where
 /// everything may be asked.
 pub(crate) fn address(url: &str, private: bool) -> Option<String> {
-    let (url, host) = canonical(url, private)?;
-    (private || is_service(&host)).then_some(url)
+    let url = parse_external(url, private)?;
+    (private || is_service(&url.host)).then_some(url.href)
 }
 
 fn is_service(host: &str) -> bool {

@@ -2,8 +2,8 @@
 
 use heapbeat_shared::UnixMillis;
 
-/// The platform's time. It stands still between two I/O operations.
-pub fn wall_clock() -> UnixMillis {
+/// Returns the platform's time, which stands still between two I/O operations.
+pub(crate) fn wall_clock() -> UnixMillis {
     // Whole milliseconds, far below 2^53.
     #[allow(clippy::cast_possible_truncation)]
     UnixMillis(js_sys::Date::now() as i64)

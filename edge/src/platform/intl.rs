@@ -1,18 +1,76 @@
-//! Dates as the platform writes them: it has the tables of zones and languages, and the Worker need not.
+//! Time zones and dates by the platform's `Intl`.
+//!
+//! The platform has the tables of all zones and languages and keeps them up to date; a table in the Worker would be as old as the
+//! deployment. The binding of `js-sys` has no constructor that returns an error for an unknown zone, so it is declared here.
 
-use js_sys::{Array, Function, Intl, Object, Reflect};
-use wasm_bindgen::{JsCast, JsValue};
+use heapbeat_shared::UnixMillis;
+use js_sys::Intl::{
+    DateTimeFormat, DateTimeFormatOptions, DateTimeFormatPart, DateTimeFormatPartType, TimeZoneNameFormat,
+};
+use js_sys::{Date, Object};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
 
-/// A format for `language` with these options of `Intl.DateTimeFormat`; `None` where one of them is not known.
-///
-/// The constructor throws then; the binding of its own would take the Worker along.
-pub(crate) fn date_format(language: &str, options: &[(&str, &str)]) -> Option<Intl::DateTimeFormat> {
-    let object = Object::new();
-    for (name, value) in options {
-        Reflect::set(&object, &JsValue::from_str(name), &JsValue::from_str(value)).ok()?;
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(extends = Object, js_name = DateTimeFormat, js_namespace = Intl)]
+    type CheckedFormat;
+
+    #[wasm_bindgen(catch, constructor, js_class = "DateTimeFormat", js_namespace = Intl)]
+    fn new(language: &str, options: &DateTimeFormatOptions) -> Result<CheckedFormat, JsValue>;
+}
+
+/// Returns a format for dates in `language`; `None` if the platform does not know an option, such as the zone.
+pub(crate) fn date_format(language: &str, options: &DateTimeFormatOptions) -> Option<DateTimeFormat> {
+    Some(CheckedFormat::new(language, options).ok()?.unchecked_into())
+}
+
+/// Returns how far the clock of `zone` is ahead of UTC at an instant, in seconds; `None` if the zone does not exist.
+pub(crate) fn zone_offset(zone: &str, at: UnixMillis) -> Option<i32> {
+    if zone == "UTC" {
+        return Some(0);
     }
-    let intl = Reflect::get(&js_sys::global(), &"Intl".into()).ok()?;
-    let constructor: Function = Reflect::get(&intl, &"DateTimeFormat".into()).ok()?.dyn_into().ok()?;
-    let format = Reflect::construct(&constructor, &Array::of2(&JsValue::from_str(language), &object)).ok()?;
-    Some(format.unchecked_into())
+    let options = DateTimeFormatOptions::new();
+    options.set_time_zone(zone);
+    options.set_time_zone_name(TimeZoneNameFormat::LongOffset);
+    let date = Date::new(&JsValue::from_f64(at.0 as f64));
+    let parts = date_format("en-US", &options)?.format_to_parts(&date);
+    let mut parts = parts.iter().map(DateTimeFormatPart::unchecked_from_js);
+    let offset = parts.find(|part| part.type_() == DateTimeFormatPartType::TimeZoneName)?;
+    parse_offset(&String::from(offset.value()))
+}
+
+/// Reads `GMT`, `GMT+02:00` or `GMT-03:30`.
+fn parse_offset(text: &str) -> Option<i32> {
+    let rest = text.strip_prefix("GMT")?;
+    if rest.is_empty() {
+        return Some(0);
+    }
+    let (sign, rest) =
+        if let Some(rest) = rest.strip_prefix('+') { (1, rest) } else { (-1, rest.strip_prefix('-')?) };
+    let mut parts = rest.split(':').map(str::parse::<i32>);
+    let mut next = || parts.next().unwrap_or(Ok(0)).ok().filter(|part| (0..60).contains(part));
+    Some(sign * (next()? * 3600 + next()? * 60 + next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_read_in_the_platforms_notation() {
+        let cases = [
+            ("GMT", Some(0)),
+            ("GMT+02:00", Some(7200)),
+            ("GMT-03:30", Some(-12_600)),
+            ("GMT+12:45", Some(45_900)),
+            ("GMT-00:25:21", Some(-1521)),
+            ("GMT+99:00", None),
+            ("CET", None),
+            ("", None),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(parse_offset(text), seconds, "{text}");
+        }
+    }
 }

@@ -1,91 +1,71 @@
-//! What is sent: the method, the headers and the body, at the first address and at those that redirects lead to.
+//! The request of a probe: method, headers and body, at the first address and at those that redirects lead to.
 //!
-//! A header that holds a secret goes to the origin that it was meant for and to no other, wherever a target points.
+//! A header that contains a secret is sent to the origin of the configured address only, wherever a target redirects to.
 
 use std::cell::RefCell;
 
-use litemap::LiteMap;
 use wasm_bindgen::JsValue;
+use worker::Result;
 
-use super::sign::Question;
-use crate::config::{Monitor, MonitorId, Target};
-use crate::domain::ProbeSkipped;
-use crate::platform::fetch_request::Outgoing;
+use super::context::ProbeHeader;
+use super::signed_request::SignedRequest;
+use crate::config::{Monitor, Target};
+use crate::platform::fetch::OutgoingRequest;
 
-/// The headers of each monitor that has some, secrets put in; or that a secret is not there.
-pub type Sent = LiteMap<MonitorId, Result<Vec<SentHeader>, ProbeSkipped>>;
-
-/// A header as it is sent.
-#[derive(Clone)]
-pub struct SentHeader {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-    /// Whether it holds a secret.
-    pub secret: bool,
-}
-
-impl std::fmt::Debug for SentHeader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: …", self.name)
-    }
-}
-
-/// The requests of a tick that differ in nothing but their address, by what they accept. Each is made once: what it is made
-/// of costs as much as sending it.
-#[derive(Debug, Default)]
-pub(super) struct Plain(RefCell<Vec<(&'static str, Outgoing)>>);
-
-impl Plain {
-    fn get(
-        &self,
-        accept: &'static str,
-        make: impl FnOnce() -> Result<Outgoing, JsValue>,
-    ) -> Result<Outgoing, JsValue> {
-        if let Some((_, known)) = self.0.borrow().iter().find(|(other, _)| *other == accept) {
-            return Ok(known.clone());
-        }
-        let fresh = make()?;
-        self.0.borrow_mut().push((accept, fresh.clone()));
-        Ok(fresh)
-    }
-}
-
-/// What a probe says of itself.
+/// The header `User-Agent` of every probe.
 const USER_AGENT: &str =
     concat!("heapbeat/", env!("CARGO_PKG_VERSION"), " (+https://github.com/heapbeat/heapbeat)");
 
-/// What one probe sends; a redirect may change it on the way.
-#[derive(Debug)]
-pub(super) struct Sending<'m> {
-    accept: &'static str,
-    method: &'static str,
-    headers: &'m [SentHeader],
-    body: Option<&'m str>,
-    /// Whether redirects are followed.
-    pub(super) follows: bool,
+/// The requests of a tick that differ in their address only, by their header `Accept`. Each is built once, as building one costs
+/// as much as sending it.
+#[derive(Debug, Default)]
+pub(super) struct SharedRequests(RefCell<Vec<(&'static str, OutgoingRequest)>>);
+
+impl SharedRequests {
+    fn get_or_build(
+        &self,
+        accept: &'static str,
+        build: impl FnOnce() -> Result<OutgoingRequest>,
+    ) -> Result<OutgoingRequest> {
+        if let Some((_, known)) = self.0.borrow().iter().find(|(other, _)| *other == accept) {
+            return Ok(known.clone());
+        }
+        let request = build()?;
+        self.0.borrow_mut().push((accept, request.clone()));
+        Ok(request)
+    }
 }
 
-impl<'m> Sending<'m> {
-    /// What `monitor` sends, at first.
-    pub(super) fn new(monitor: &'m Monitor, headers: &'m [SentHeader]) -> Self {
-        let plain = Sending { accept: "*/*", method: "GET", headers, body: None, follows: true };
+/// The request of one probe, which a redirect may change.
+#[derive(Debug)]
+pub(super) struct ProbeRequest<'m> {
+    accept: &'static str,
+    method: &'static str,
+    headers: &'m [ProbeHeader],
+    body: Option<&'m str>,
+    /// Whether redirects are followed.
+    pub(super) follows_redirects: bool,
+}
+
+impl<'m> ProbeRequest<'m> {
+    /// Creates the first request of a probe of `monitor`.
+    pub(super) fn new(monitor: &'m Monitor, headers: &'m [ProbeHeader]) -> Self {
+        let get = ProbeRequest { accept: "*/*", method: "GET", headers, body: None, follows_redirects: true };
         match &monitor.target {
-            Target::Heapbeat { .. } => Sending { accept: "application/json", ..plain },
-            Target::Http(check) => Sending {
+            Target::Heapbeat { .. } => ProbeRequest { accept: "application/json", ..get },
+            Target::Http(check) => ProbeRequest {
                 method: check.method,
                 body: check.body.as_deref(),
-                follows: check.follow_redirects,
-                ..plain
+                follows_redirects: check.follow_redirects,
+                ..get
             },
-            Target::Tcp(_) | Target::Heartbeat(_) => plain,
+            Target::Tcp(_) | Target::Heartbeat(_) => get,
         }
     }
 
-    /// What is left to send after a redirect with `status`, as the Fetch standard has it: a `POST` becomes a `GET`,
-    /// except where 307 or 308 forbid it.
-    pub(super) fn redirected(&mut self, status: u16) {
+    /// Changes the request after a redirect with `status` as the Fetch standard requires: `POST` becomes `GET` after 301, 302
+    /// and 303, and anything but `HEAD` after 303.
+    pub(super) fn apply_redirect(&mut self, status: u16) {
         let becomes_get = match status {
             303 => self.method != "HEAD",
             301 | 302 => self.method == "POST",
@@ -97,23 +77,23 @@ impl<'m> Sending<'m> {
         }
     }
 
-    /// The request. `at_home`: it goes to the origin that secrets were meant for.
-    pub(super) fn request(
+    /// Builds the request for the platform. `with_secrets`: it is sent to the origin that the secrets were configured for.
+    pub(super) fn build(
         &self,
-        at_home: bool,
-        question: Option<&Question>,
-        plain: &Plain,
-    ) -> Result<Outgoing, JsValue> {
-        let ours = [("user-agent", USER_AGENT), ("accept", self.accept)];
+        with_secrets: bool,
+        signed: Option<&SignedRequest>,
+        shared: &SharedRequests,
+    ) -> Result<OutgoingRequest> {
+        let own = [("user-agent", USER_AGENT), ("accept", self.accept)];
         let request = if self.method == "GET" && self.headers.is_empty() && self.body.is_none() {
-            plain.get(self.accept, || Outgoing::new("GET", ours, &JsValue::UNDEFINED))?
+            shared.get_or_build(self.accept, || OutgoingRequest::new("GET", own, &JsValue::UNDEFINED))?
         } else {
-            let theirs = self.headers.iter().filter(|header| at_home || !header.secret);
-            let theirs = theirs.map(|header| (header.name.as_str(), header.value.as_str()));
-            Outgoing::new(self.method, ours.into_iter().chain(theirs), &self.body.into())?
+            let configured = self.headers.iter().filter(|header| with_secrets || !header.is_secret);
+            let configured = configured.map(|header| (header.name.as_str(), header.value.as_str()));
+            OutgoingRequest::new(self.method, own.into_iter().chain(configured), &self.body.into())?
         };
-        match question.map(Question::header) {
-            Some((name, value)) => request.with(name, &value),
+        match signed.map(SignedRequest::header) {
+            Some((name, value)) => request.with_header(name, &value),
             None => Ok(request),
         }
     }

@@ -1,65 +1,61 @@
-//! Asking a `tcp` monitor: a connection is opened and closed again, without a byte.
+//! TCP connections: the probe of a `tcp` monitor, and the check of a target that `fetch` could not reach.
+//!
+//! A connection is opened and closed again without sending a byte.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use web_sys::Url;
-use worker::{Delay, SecureTransport, Socket};
+use worker::Delay;
 
-use super::platform::{Address, Look, conclude, read_error};
-use super::wall_clock;
+use super::fetch_error::{TcpCheck, classify_error, explain_error};
 use crate::config::{TcpAddress, is_private_host};
 use crate::domain::Failure;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
+use crate::platform::clock::wall_clock;
+use crate::platform::tcp::check_connection;
+use crate::platform::url::{Endpoint, canonical_host};
 
-/// Opens a connection within `timeout`.
-pub(super) async fn ask(
+/// How long the check after a failed `fetch` may take. A refused connection fails at once.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Probes a `tcp` monitor within `timeout`.
+pub(super) async fn probe_tcp(
     address: &TcpAddress,
     timeout: Duration,
-    private: bool,
+    allow_private: bool,
 ) -> Result<ProbeResponse, ProbeError> {
-    // As the platform writes it: `0x7f.1` and `127。0。0。1` are 127.0.0.1.
-    let url = Url::new(&format!("http://{}:{}/", address.host(), address.port()));
-    let host = url.map_err(|_| Failure::Dns)?.hostname();
-    if !private && is_private_host(&host) {
+    let host = canonical_host(address.host()).ok_or(Failure::Dns)?;
+    if !allow_private && is_private_host(&host) {
         return Err(Failure::PrivateAddress.into());
     }
     let began = wall_clock();
-    let opening = std::pin::pin!(open(&host, address.port()));
-    match select(opening, Delay::from(timeout)).await {
+    match select(pin!(check_connection(&host, address.port())), Delay::from(timeout)).await {
         Either::Left((Ok(()), _)) => Ok(ProbeResponse {
             status: 0,
             latency: wall_clock().since(began),
             body: ResponseBody::Unread,
             report: None,
         }),
-        Either::Left((Err(text), _)) => Err(reason(&text)),
+        Either::Left((Err(error), _)) => Err(explain_tcp_error(&error.to_string())),
         Either::Right(_) => Err(Failure::ConnectTimeout.into()),
     }
 }
 
-/// The text of the platform where it did not open.
-async fn open(host: &str, port: u16) -> Result<(), String> {
-    let socket = Socket::builder().secure_transport(SecureTransport::Off).connect(host, port);
-    let mut socket = socket.map_err(|error| error.to_string())?;
-    // `closed` fails along with `opened`; somebody has to hear it, or it is logged as nobody's.
-    let opened = {
-        let (opened, closed) = (std::pin::pin!(socket.opened()), std::pin::pin!(socket.closed()));
-        match select(opened, closed).await {
-            Either::Left((Ok(_), _)) => Ok(()),
-            Either::Left((Err(error), _)) | Either::Right((Err(error), _)) => Err(error.to_string()),
-            Either::Right((Ok(()), _)) => Err("closed before it was open".to_owned()),
-        }
-    };
-    if opened.is_ok() {
-        let _ = socket.close().await;
+/// Checks whether the host of an address accepts connections.
+pub(super) async fn check_target(url: &str) -> TcpCheck {
+    let Some(endpoint) = Endpoint::parse(url) else { return TcpCheck::Skipped };
+    let check = pin!(check_connection(&endpoint.host, endpoint.port));
+    match select(check, Delay::from(CHECK_TIMEOUT)).await {
+        Either::Left((Ok(()), _)) => TcpCheck::Connected { is_tls: endpoint.is_tls },
+        Either::Left((Err(_), _)) => TcpCheck::Failed { is_named: endpoint.is_named() },
+        Either::Right(_) => TcpCheck::Skipped,
     }
-    opened
 }
 
-/// A connection that was not made, or was lost while it was, is one that was refused: nothing else was asked of it.
-fn reason(text: &str) -> ProbeError {
-    match conclude(read_error(text), Look::Closed, Address::default()) {
+/// The reason of a connection that failed. One that is lost while it is opened was refused.
+fn explain_tcp_error(text: &str) -> ProbeError {
+    match explain_error(classify_error(text), TcpCheck::Failed { is_named: false }) {
         ProbeError::Failed(Failure::Lost | Failure::Connection) => Failure::Refused.into(),
         other => other,
     }

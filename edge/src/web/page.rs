@@ -7,7 +7,6 @@
 //! `markup::Markup`. Texts come from Fluent (`messages`).
 
 mod assets;
-mod branding;
 mod chart;
 mod clock;
 mod headline;
@@ -20,11 +19,11 @@ mod templates;
 
 use std::rc::Rc;
 
-pub use branding::Branding;
 pub use language::{LANGUAGES, find_language, negotiate_language};
 pub use messages::Messages;
 
 use crate::hub_api::HubResponse;
+use crate::settings::Branding;
 
 /// The security headers of every page. Nothing may be loaded from another site, and no site may frame the page. The only inline script
 /// is the one with this hash, which sets the chosen theme before the first paint.

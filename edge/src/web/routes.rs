@@ -23,7 +23,7 @@ use http::Method;
 use worker::{Env, Request, Response, Result, console_error};
 
 use self::endpoint::{Access, Endpoint, MatchedEndpoint};
-use crate::platform::env;
+use crate::settings;
 
 /// Handles a request.
 pub(crate) async fn handle_request(request: &mut Request, env: &Env) -> Result<Response> {
@@ -82,7 +82,7 @@ fn query_of(request: &Request) -> String {
 
 /// Returns the origin of the page: the configured one, else that of the request. `None` if it is not an address.
 fn origin(request: &Request, env: &Env) -> Option<String> {
-    let url = env::page(env).unwrap_or_else(|| request.inner().url());
+    let url = settings::read_status_url(env).unwrap_or_else(|| request.inner().url());
     let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next()?;

@@ -25,7 +25,7 @@ const description = new ApiDescription();
 
 before(async () => {
   edge = await Edge.start([{ id: "job", kind: "heartbeat", interval: "1h" }], {
-    vars: { ADMIN_TOKEN, HEARTBEAT_TOKEN, ANSWERS_KEPT: "5s" },
+    vars: { ADMIN_TOKEN, HEARTBEAT_TOKEN, CACHE_TTL: "5s" },
   });
   await seedHistory(edge, { monitors: 6, days: 30, memory: 2 });
   const incidents = await edge.readIncidents();

@@ -206,7 +206,7 @@ test("the admin API needs its token and is closed to other origins", async () =>
 
 test("two hundred simultaneous readers cost the hub one request", async (t) => {
   const cachingEdge = await Edge.start([defineMonitor("api", target.url)], {
-    vars: { ANSWERS_KEPT: "60s", ADMIN_TOKEN },
+    vars: { CACHE_TTL: "60s", ADMIN_TOKEN },
   });
   t.after(() => cachingEdge.stop());
   await cachingEdge.tick();

@@ -22,7 +22,7 @@ after(() => target?.stop());
 
 /** Starts an edge with so many monitors and runs one tick. @param {import("node:test").TestContext} t @param {number} count */
 async function startTickedEdge(t, count) {
-  const edge = await Edge.start([], { faultInjection: true, vars: { ADMIN_TOKEN, ANSWERS_KEPT: "1s" } });
+  const edge = await Edge.start([], { faultInjection: true, vars: { ADMIN_TOKEN, CACHE_TTL: "1s" } });
   t.after(() => edge.stop());
   const monitors = Array.from({ length: count }, (_, i) => defineMonitor(`m${i}`, target.url, { kind: "http" }));
   assert.equal((await edge.applyMonitors(monitors)).status, 200);

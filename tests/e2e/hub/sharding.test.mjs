@@ -141,7 +141,7 @@ test("more dependent monitors than one hub holds are refused", async () => {
   const dependent = monitors.map((it, i) => (i < 41 ? { ...it, "depends-on": [`m${i + 1}`] } : it));
   const { status, body } = await edge.applyMonitors(dependent);
   assert.equal(status, 422);
-  assert.match(body.problems[0].reason, /^is one of 42 monitors that depend on one another/);
+  assert.match(body.problems[0].reason, /^is one of 42 monitors that depend on each other/);
   assert.equal(body.problems[0].position, "monitors[40]");
 });
 

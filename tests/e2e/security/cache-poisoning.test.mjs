@@ -15,9 +15,9 @@ import { waitUntil } from "../support/wait.mjs";
 before(async () => {
   target = await Target.startHealthy();
   const monitors = [defineMonitor("api", target.url)];
-  cachingEdge = await Edge.start(monitors, { vars: { ANSWERS_KEPT: "60s" } });
+  cachingEdge = await Edge.start(monitors, { vars: { CACHE_TTL: "60s" } });
   await cachingEdge.tick();
-  failingEdge = await Edge.start(monitors, { faultInjection: true, vars: { ANSWERS_KEPT: "1s" } });
+  failingEdge = await Edge.start(monitors, { faultInjection: true, vars: { CACHE_TTL: "1s" } });
   await failingEdge.tick();
 });
 

@@ -67,7 +67,7 @@ export class Edge {
         { type: /** @type {const} */ ("CompiledWasm"), path: `${root}/edge/build/index_bg.wasm` },
       ],
       compatibilityDate: "2026-11-01",
-      bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", ANSWERS_KEPT: "0s", ...vars },
+      bindings: { MONITORS: /** @type {any} */ (monitors), ALLOW_PRIVATE_TARGETS: "true", CACHE_TTL: "0s", ...vars },
       assets: { directory: `${root}/edge/assets`, binding: "ASSETS", routerConfig: { has_user_worker: true } },
       ratelimits: rateLimit ? { LIMIT: { namespace_id: "1", simple: { limit: rateLimit, period: 60 } } } : {},
       durableObjects: { HUB: { className: "Hub", useSQLite: true } },

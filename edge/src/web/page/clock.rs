@@ -11,14 +11,12 @@ pub(super) use native::Clock;
 mod platform {
     use heapbeat_shared::UnixMillis;
     use js_sys::Function;
+    use js_sys::Intl::{DateTimeFormatOptions, DayFormat, HourCycle, MonthFormat, NumericFormat, YearFormat};
     use wasm_bindgen::JsValue;
 
     use crate::platform::intl::date_format;
 
     const DAY_MS: i64 = 86_400_000;
-
-    const UTC: (&str, &str) = ("timeZone", "UTC");
-    const TIME: [(&str, &str); 3] = [("hour", "2-digit"), ("minute", "2-digit"), ("hourCycle", "h23")];
 
     /// The formats of one language, built once for each page.
     #[derive(Debug)]
@@ -30,14 +28,31 @@ mod platform {
 
     impl Clock {
         pub(in crate::web::page) fn new(language: &str) -> Self {
-            let format =
-                |options: &[(&str, &str)]| date_format(language, options).map(|format| format.format());
-            let [hour, minute, cycle] = TIME;
-            let (month, day) = (("month", "short"), ("day", "numeric"));
+            let format = |set: &dyn Fn(&DateTimeFormatOptions)| {
+                let options = DateTimeFormatOptions::new();
+                options.set_time_zone("UTC");
+                set(&options);
+                date_format(language, &options).map(|format| format.format())
+            };
+            let set_time = |options: &DateTimeFormatOptions| {
+                options.set_hour(NumericFormat::TwoDigit);
+                options.set_minute(NumericFormat::TwoDigit);
+                options.set_hour_cycle(HourCycle::H23);
+            };
+            let set_day = |options: &DateTimeFormatOptions| {
+                options.set_month(MonthFormat::Short);
+                options.set_day(DayFormat::Numeric);
+            };
             Clock {
-                time: format(&[UTC, hour, minute, cycle]),
-                date_and_time: format(&[UTC, month, day, hour, minute, cycle]),
-                date: format(&[UTC, month, day, ("year", "numeric")]),
+                time: format(&set_time),
+                date_and_time: format(&|options| {
+                    set_day(options);
+                    set_time(options);
+                }),
+                date: format(&|options| {
+                    set_day(options);
+                    options.set_year(YearFormat::Numeric);
+                }),
             }
         }
 

@@ -9,9 +9,10 @@ use super::headline::Headline;
 use super::language::LANGUAGES;
 use super::markup::Markup;
 use super::renderer::Renderer;
-use super::{Branding, PageContext, assets};
+use super::{PageContext, assets};
 use crate::config::Problem;
 use crate::domain::State;
+use crate::settings::Branding;
 use crate::view::{
     DayView, IncidentPageView, IncidentSummaryView, MaintenanceView, MemoryDayView, MonitorPageView,
     MonitorView, StatusPageView,

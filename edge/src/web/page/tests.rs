@@ -9,7 +9,7 @@ use crate::domain::snapshot::{
     ChartPoint, ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot, StatusSnapshot, WindowUptime,
 };
 use crate::domain::{Failure, State};
-use crate::fleet::merge::statuses;
+use crate::fleet::merge::merge_statuses;
 use crate::view::{
     ComparisonView, Date, DayView, IncidentPageView, IncidentSummaryView, IncidentView, LatencyHistoryView,
     LatencyRow, MemoryChartView, MemoryDayView, MonitorPageView, MonitorView, Percent, RestartView,
@@ -85,7 +85,7 @@ fn status_page(snapshot: &StatusSnapshot) -> HubResponse {
 
 /// Renders the status page of hubs with these snapshots, in English.
 fn page(snapshots: &[StatusSnapshot]) -> String {
-    let merged = statuses(snapshots.iter().map(status_page).collect()).unwrap();
+    let merged = merge_statuses(snapshots.iter().map(status_page).collect()).unwrap();
     Page::Status.render(&merged, &context("en")).unwrap().replace('\u{a0}', " ")
 }
 

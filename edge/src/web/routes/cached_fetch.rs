@@ -13,8 +13,8 @@ use worker::{Delay, Env, console_error};
 use super::cache::{Cache, CachedResponse, Lookup, SerializedResponse};
 use crate::fleet;
 use crate::hub_api::{HubError, HubRequest};
-use crate::platform::env;
-use crate::probe::wall_clock;
+use crate::platform::clock::wall_clock;
+use crate::settings;
 
 /// The timeout of a request to the hub.
 const HUB_TIMEOUT: Duration = Duration::from_secs(3);
@@ -38,7 +38,7 @@ pub(super) enum Fetched {
 
 /// Fetches a response: from the cache for a few seconds, and for up to an hour while the hub fails.
 pub(super) async fn fetch(env: &Env, request: &HubRequest) -> Fetched {
-    let fresh = env::answers_kept(env);
+    let fresh = settings::read_cache_ttl_ms(env);
     for _ in 0..HUB_TIMEOUT.as_millis() / POLL_INTERVAL.as_millis() {
         match with_cache(|cache| cache.look_up(request, fresh, wall_clock())) {
             Lookup::Hit(cached) => return Fetched::Found(cached),
@@ -50,7 +50,7 @@ pub(super) async fn fetch(env: &Env, request: &HubRequest) -> Fetched {
 }
 
 async fn fetch_from_hub(env: &Env, request: &HubRequest) -> Fetched {
-    match select(pin!(fleet::ask(env, request)), Delay::from(HUB_TIMEOUT)).await {
+    match select(pin!(fleet::request_fleet(env, request)), Delay::from(HUB_TIMEOUT)).await {
         Either::Left((Ok(response), _)) => {
             let answer =
                 with_cache(|cache| cache.store(request, SerializedResponse::new(response), wall_clock()));

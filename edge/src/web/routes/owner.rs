@@ -9,7 +9,7 @@ use super::route::Route;
 use super::{rate_limit, subscribe};
 use crate::fleet;
 use crate::hub_api::{ExportHeader, HubRequest, HubResponse};
-use crate::platform::env;
+use crate::settings;
 use crate::web::admin;
 use crate::web::admin::Authorization;
 use crate::web::request_body::{
@@ -30,10 +30,12 @@ pub(super) async fn check_access(
     path: &str,
 ) -> Result<Option<Response>> {
     match access {
-        Access::Subscriber if env::subscriptions(env).unwrap_or_default() == 0 => not_found(path).map(Some),
+        Access::Subscriber if settings::read_max_subscriptions(env).unwrap_or_default() == 0 => {
+            not_found(path).map(Some)
+        }
         Access::Page | Access::Public | Access::Subscriber => Ok(None),
         Access::Job | Access::Owner => {
-            let refused = check_token(request, &env::tokens(env, access == Access::Job))?;
+            let refused = check_token(request, &settings::read_tokens(env, access == Access::Job))?;
             if refused.is_some() {
                 rate_limit::is_exceeded(env, &rate_limit::client_key(request, access), rate_limit::PENALTY)
                     .await;
@@ -52,7 +54,7 @@ pub(super) async fn handle(request: &mut Request, env: &Env, route: &Route, path
             Err(refused) => return Ok(refused),
         },
     };
-    match fleet::ask(env, &asked).await {
+    match fleet::request_fleet(env, &asked).await {
         Ok(HubResponse::Done) => private(204, String::new(), ""),
         Ok(response) => {
             let status = if is_refused(&response) { 422 } else { 200 };

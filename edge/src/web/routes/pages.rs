@@ -12,9 +12,10 @@ use super::query::Query;
 use super::response;
 use super::response::{STALE_MS, not_found, private, with_headers};
 use super::route::Route;
-use crate::platform::env;
+use crate::settings;
+use crate::settings::Branding;
 use crate::web::page;
-use crate::web::page::{Branding, Messages, Page, PageContext};
+use crate::web::page::{Messages, Page, PageContext};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -100,8 +101,9 @@ fn context(request: &Request, env: &Env) -> Result<PageContext> {
     Ok(PageContext {
         messages: Messages::load(language),
         query: chosen.map_or(String::new(), |tag| format!("?lang={tag}")),
-        branding: BRANDING.with(|branding| Rc::clone(branding.get_or_init(|| Rc::new(env::branding(env).0)))),
-        push_key: PUSH_KEY.with(|key| key.get_or_init(|| env::push_key(env)).clone()),
+        branding: BRANDING
+            .with(|branding| Rc::clone(branding.get_or_init(|| Rc::new(settings::read_branding(env).0)))),
+        push_key: PUSH_KEY.with(|key| key.get_or_init(|| settings::read_push_key(env)).clone()),
         stale_seconds: None,
         origin: super::origin(request, env).unwrap_or_default(),
     })

@@ -7,16 +7,13 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use js_sys::{Object, Reflect};
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
+use futures_util::future::{Either, join_all, select};
 use worker::{Delay, Env, Request};
 
 use super::endpoint::Access;
-use crate::platform::env;
-use crate::platform::env::LIMIT;
-use crate::platform::js::{call, promised};
+
+/// The rate limiter of `wrangler.toml`.
+const BINDING: &str = "LIMIT";
 
 /// The additional weight of a request with a wrong token and of a subscription: they have a tenth of the usual rate.
 pub(super) const PENALTY: u32 = 9;
@@ -38,20 +35,12 @@ pub(super) fn client_key(request: &Request, access: Access) -> String {
 
 /// Counts a request `weight` times, and returns whether the limit is exceeded.
 pub(super) async fn is_exceeded(env: &Env, key: &str, weight: u32) -> bool {
-    let Some(counting) = count(env, key, weight) else { return false };
-    let Either::Left((Ok(outcome), _)) = select(counting, Delay::from(TIMEOUT)).await else { return false };
-    Reflect::get(&outcome, &"success".into()).is_ok_and(|success| success == JsValue::FALSE)
-}
-
-fn count(env: &Env, key: &str, weight: u32) -> Option<JsFuture> {
-    let options = Object::new();
-    Reflect::set(&options, &"key".into(), &key.into()).ok()?;
-    let counter = env::binding(env, LIMIT);
-    let mut outcome = call(&counter, "limit", &options);
-    for _ in 1..weight {
-        outcome = call(&counter, "limit", &options);
+    let Ok(limiter) = env.rate_limiter(BINDING) else { return false };
+    let counts = join_all((0..weight.max(1)).map(|_| limiter.limit(key.to_owned())));
+    match select(counts, Delay::from(TIMEOUT)).await {
+        Either::Left((outcomes, _)) => outcomes.iter().flatten().any(|outcome| !outcome.success),
+        Either::Right(_) => false,
     }
-    promised(outcome).ok()
 }
 
 /// Returns the network of a client: the address for IPv4, and the /64 network for IPv6.

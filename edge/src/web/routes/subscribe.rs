@@ -19,8 +19,10 @@ use crate::notify::http_client::{HttpReply, post};
 use crate::notify::push;
 use crate::notify::push::Vapid;
 use crate::notify::subscriber::{Delivery, Subscription, secret};
-use crate::platform::env;
-use crate::probe::{canonical, random, wall_clock};
+use crate::platform::clock::wall_clock;
+use crate::platform::random::fill_random;
+use crate::platform::url::parse_external;
+use crate::settings;
 use crate::web::api::to_json;
 use crate::web::request_body::{AddressRequest, BrowserKeys, SubscriptionRequest, parse_body};
 
@@ -119,14 +121,16 @@ enum SubscriberAddress {
 impl SubscriberAddress {
     /// Checks an address. The error is the detail of a 400.
     fn check(env: &Env, url: &str, keys: Option<BrowserKeys>) -> std::result::Result<Self, &'static str> {
-        let private = env::allows_private(env);
+        let private = settings::allows_private_targets(env);
         let Some(keys) = keys else {
-            let (url, host) =
-                canonical(url, private).ok_or("url: give a public address that begins with https://.")?;
-            return Ok(SubscriberAddress::Webhook { url, host });
+            let url = parse_external(url, private)
+                .ok_or("url: give a public address that begins with https://.")?;
+            return Ok(SubscriberAddress::Webhook { url: url.href, host: url.host });
         };
-        let vapid =
-            env::vapid(env).ok().flatten().ok_or("keys: notifications in browsers are disabled here.")?;
+        let vapid = settings::read_vapid(env)
+            .ok()
+            .flatten()
+            .ok_or("keys: notifications in browsers are disabled here.")?;
         let keys = push::keys(&keys.p256dh, &keys.auth).ok_or(
             "keys: give those of a `PushSubscription` in base64url: `p256dh` is a point of P-256, `auth` has 16 bytes.",
         )?;
@@ -165,7 +169,7 @@ struct Greeting<'g> {
 /// unsubscription.
 async fn send_challenge(url: &str, subscribes: bool, page: Option<&str>) -> Result<Option<String>> {
     let (mut key, mut nonce) = ([0; KEY_BYTES], [0; NONCE_BYTES]);
-    random(&mut key).and(random(&mut nonce)).ok_or("no random bytes")?;
+    fill_random(&mut key).and(fill_random(&mut nonce)).ok_or("no random bytes")?;
     let secret = if subscribes { secret(&key) } else { String::new() };
     let challenge = Nonce(nonce).to_string();
     let body = to_json(&Challenge {

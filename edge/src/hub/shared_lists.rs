@@ -14,8 +14,8 @@ use super::error::HubResult;
 use super::membership_state::{MembershipState, part_of};
 use super::store_handle::StoreHandle;
 use super::subscription_list::SubscriptionList;
-use super::turn::TurnFlag;
-use super::zone_check;
+use super::try_lock::TryLock;
+use super::unknown_zones::remove_unknown_zones;
 use crate::config::MAX_MONITORS;
 use crate::config::applied::{Applied, Difference};
 use crate::fleet;
@@ -24,22 +24,22 @@ use crate::fleet::membership::Membership;
 use crate::hub_api::{HubAssignment, HubError, HubRequest};
 use crate::notify::ChannelId;
 use crate::notify::subscriber::Subscription;
-use crate::platform::env;
+use crate::settings::report_unknown_channels;
 use crate::store::{Setting, encode_setting};
 use crate::view::{AppliedMonitorsView, MaintenanceListView, MaintenanceResultView};
 
 /// The lists of monitors, maintenance and subscriptions.
-pub(super) struct Lists {
+pub(super) struct SharedLists {
     env: Env,
     store: StoreHandle,
     config: Rc<ConfigState>,
     membership: Rc<MembershipState>,
     subscriptions: Rc<SubscriptionList>,
     /// Whether the other hubs are being told of a change.
-    syncing: TurnFlag,
+    syncing: TryLock,
 }
 
-impl Lists {
+impl SharedLists {
     /// Changes what the parts of the hub hold.
     pub(super) fn new(
         env: Env,
@@ -48,32 +48,32 @@ impl Lists {
         membership: Rc<MembershipState>,
         subscriptions: Rc<SubscriptionList>,
     ) -> Self {
-        Lists { env, store, config, membership, subscriptions, syncing: TurnFlag::default() }
+        SharedLists { env, store, config, membership, subscriptions, syncing: TryLock::default() }
     }
 
     /// The applied monitors of all hubs, and the ids that `wrangler.toml` has.
     pub(super) fn applied_monitors(&self) -> HubResult<AppliedMonitorsView> {
-        let fixed = self.config.setup().config.monitors.iter().map(|monitor| monitor.id.to_string());
+        let fixed = self.config.settings().config.monitors.iter().map(|monitor| monitor.id.to_string());
         Ok(AppliedMonitorsView { monitors: self.config.applied_at_all_hubs()?, wrangler: fixed.collect() })
     }
 
     /// Puts a list of monitors in force, or says what is wrong with it or what it would change.
     pub(super) async fn apply_monitors(&self, list: Vec<Value>, dry_run: bool) -> HubResult<Applied> {
-        let setup = self.config.setup();
+        let setup = self.config.settings();
         let fixed = &setup.config;
         let mut wanted = read_applied(&list, setup.allow_private, fixed, MAX_MONITORS);
-        zone_check::refuse_unknown(&mut wanted);
-        env::check_channels(&mut wanted, &setup.channels);
+        remove_unknown_zones(&mut wanted);
+        report_unknown_channels(&mut wanted, &setup.channels);
         let mut problems = wanted.problems;
         let mut membership = Membership::clone(&*self.membership.get()?);
         if problems.is_empty() {
             // As long as there is one hub only, nothing is assigned.
             if membership.assignment == Assignment::default() {
-                membership.assignment = Assignment::at_the_first(self.config.monitors()?.monitors.iter());
+                membership.assignment = Assignment::to_first_hub(self.config.monitors()?.monitors.iter());
             }
-            match membership.assignment.next(&fixed.monitors, &wanted.monitors) {
+            match membership.assignment.reassign(&fixed.monitors, &wanted.monitors) {
                 Ok(assignment) => {
-                    membership = Membership { hub_count: assignment.hubs(), assignment, ..membership };
+                    membership = Membership { hub_count: assignment.hub_count(), assignment, ..membership };
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -134,15 +134,18 @@ impl Lists {
             self.unsubscribe(one.url(), None).is_ok()
         } else {
             let request = HubRequest::Unsubscribe { url: one.url().to_owned(), browser_keys: None };
-            fleet::ask_each(&self.env, vec![(0, request)]).await.pop().is_some_and(|answer| answer.is_ok())
+            fleet::request_each_hub(&self.env, vec![(0, request)])
+                .await
+                .pop()
+                .is_some_and(|answer| answer.is_ok())
         };
         Ok(expired.into_iter().filter(|id| *id != one.id || !removed).collect())
     }
 
     /// Hands those hubs their part who have not taken it over yet, so many at most; gives how many there were.
-    pub(super) async fn sync(&self, most: usize) -> HubResult<usize> {
+    pub(super) async fn sync_hubs(&self, most: usize) -> HubResult<usize> {
         let mut membership = Membership::clone(&*self.membership.get()?);
-        let Some(_turn) = self.syncing.begin().filter(|_| !membership.out_of_sync.is_empty()) else {
+        let Some(_turn) = self.syncing.try_lock().filter(|_| !membership.out_of_sync.is_empty()) else {
             return Ok(0);
         };
         let (list, maintenance) = (self.config.applied_at_all_hubs()?, self.config.stored_maintenance()?);
@@ -159,7 +162,7 @@ impl Lists {
             (hub, HubRequest::Sync(assignment))
         };
         let requests = hubs.iter().copied().map(request).collect();
-        let answers = fleet::ask_each(&self.env, requests).await;
+        let answers = fleet::request_each_hub(&self.env, requests).await;
         let taken = |hub: &usize| hubs.iter().zip(&answers).any(|(it, answer)| it == hub && answer.is_ok());
         membership.out_of_sync.retain(|hub| !taken(hub));
         self.membership.set(membership)?;
@@ -206,12 +209,12 @@ impl Lists {
     /// Refuses a change while the other hubs are being told of an earlier one.
     fn refuse_while_syncing(&self) -> HubResult<()> {
         let wait = "the other hubs are being told of an earlier change; try again in a moment";
-        if self.syncing.is_taken() { Err(HubError::Conflict(wait.to_owned())) } else { Ok(()) }
+        if self.syncing.is_locked() { Err(HubError::Conflict(wait.to_owned())) } else { Ok(()) }
     }
 
     /// Hands all other hubs their parts. An error where one of them did not take it over.
     async fn sync_all(&self) -> HubResult<()> {
-        self.sync(usize::MAX).await?;
+        self.sync_hubs(usize::MAX).await?;
         let left = &self.membership.get()?.out_of_sync;
         let Some(first) = left.first() else { return Ok(()) };
         Err(HubError::Unavailable(format!(

@@ -1,19 +1,20 @@
-//! Heartbeats whose time zone the platform does not know.
+//! Heartbeat monitors whose time zone does not exist.
 
 use crate::config::{Config, HeartbeatSchedule, Problem, Target};
-use crate::probe::{wall_clock, zone_offset};
+use crate::platform::clock::wall_clock;
+use crate::platform::intl::zone_offset;
 
-/// Takes them out, with the reason.
-pub(super) fn refuse_unknown(config: &mut Config) {
+/// Removes the monitors whose time zone the platform does not know, and reports each as a problem.
+pub(super) fn remove_unknown_zones(config: &mut Config) {
     let problems = &mut config.problems;
     config.monitors.retain(|monitor| {
         let Target::Heartbeat(job) = &monitor.target else { return true };
         let HeartbeatSchedule::Cron(schedule) = &job.schedule else { return true };
-        let known = zone_offset(schedule.zone(), wall_clock()).is_some();
-        if !known {
+        let is_known = zone_offset(schedule.zone(), wall_clock()).is_some();
+        if !is_known {
             let reason = format!("there is no time zone `{}`; one is Europe/Berlin", schedule.zone());
             problems.push(Problem { position: format!("{}.time-zone", monitor.id), reason });
         }
-        known
+        is_known
     });
 }

@@ -25,20 +25,20 @@ const MAX_LENGTH: usize = 200;
 /// The owner's title, logo, colors and links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Branding {
-    pub(super) title: String,
+    pub(crate) title: String,
     /// The path of a picture.
-    pub(super) logo: Option<String>,
+    pub(crate) logo: Option<String>,
     /// The path of another style sheet.
-    pub(super) style: Option<String>,
-    pub(super) links: Vec<Link>,
+    pub(crate) style: Option<String>,
+    pub(crate) links: Vec<Link>,
 }
 
 /// A link at the foot of every page.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Link {
-    pub(super) name: String,
-    pub(super) url: String,
+pub(crate) struct Link {
+    pub(crate) name: String,
+    pub(crate) url: String,
 }
 
 impl Default for Branding {

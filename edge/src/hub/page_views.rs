@@ -11,7 +11,7 @@ use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::snapshot::{ChartPoint, MonitorSnapshot};
 use crate::hub_api::PageRange;
-use crate::probe::wall_clock;
+use crate::platform::clock::wall_clock;
 use crate::view::{
     ComparisonView, DayView, IncidentPageView, IncidentSummaryView, MemoryChartView, MemoryDayView,
     MonitorPageView, MonitorView, RestartView, StatusPageView, StatusView,
@@ -30,12 +30,12 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// Answers for pages.
 #[derive(Clone, Debug)]
-pub(super) struct Pages {
+pub(super) struct PageViews {
     pub(super) queries: Queries,
     pub(super) incidents: Incidents,
 }
 
-impl Pages {
+impl PageViews {
     /// What `/` is rendered from.
     pub(super) fn status(&self) -> HubResult<StatusPageView> {
         let config = self.queries.config.public_monitors()?;

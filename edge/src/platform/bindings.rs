@@ -1,0 +1,34 @@
+//! Variables and secrets of the Worker, by name.
+//!
+//! [`Env::object_var`] reads tables only, and a list such as `[[vars.MONITORS]]` is an array. So a variable of any type is read here,
+//! as text or as JSON.
+
+use js_sys::JSON;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::{Env, EnvBinding};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A variable or secret of any JSON type.
+    type Variable;
+}
+
+impl EnvBinding for Variable {
+    const TYPE_NAME: &'static str = "any";
+
+    fn get(value: JsValue) -> worker::Result<Self> {
+        Ok(value.unchecked_into())
+    }
+}
+
+/// Returns a variable or secret that is a text; `None` if it is not set, or is not a text.
+pub(crate) fn read_text(env: &Env, name: &str) -> Option<String> {
+    env.get_binding::<Variable>(name).ok()?.as_string()
+}
+
+/// Returns a variable as JSON: a text as it is, a list or table as its JSON; `None` if it is not set.
+pub(crate) fn read_json(env: &Env, name: &str) -> Option<String> {
+    let variable = env.get_binding::<Variable>(name).ok()?;
+    variable.as_string().or_else(|| JSON::stringify(&variable).ok()?.as_string())
+}

@@ -1,0 +1,228 @@
+//! The settings of the Worker: what its variables and secrets configure.
+//!
+//! A variable that is invalid is reported as a [`Problem`] on the status page and in the log, and its default applies.
+
+mod branding;
+
+use std::time::Duration;
+
+use heapbeat_shared::units::parse_duration;
+use serde_json::Value;
+use worker::Env;
+
+pub use self::branding::Branding;
+
+use crate::config::maintenance;
+use crate::config::maintenance::{MAINTENANCE, Maintenance};
+use crate::config::{Config, HttpUrl, Problem, SecretName};
+use crate::domain::check::self_check::parse_references;
+use crate::domain::quota::{FREE_PLAN, Quotas};
+use crate::notify::Channels;
+use crate::notify::push::{VARIABLES, Vapid};
+use crate::platform::bindings::{read_json, read_text};
+use crate::platform::clock::wall_clock;
+use crate::platform::intl::zone_offset;
+
+/// The list of monitors: `[[vars.MONITORS]]`, or the same as JSON in a text.
+const MONITORS: &str = "MONITORS";
+
+/// `"true"` allows targets on private addresses; for local runs.
+const ALLOW_PRIVATE_TARGETS: &str = "ALLOW_PRIVATE_TARGETS";
+
+/// The secret that authorizes requests of the owner.
+const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
+
+/// A secret that authorizes heartbeats only, so that machines that run jobs need not hold the owner's.
+const HEARTBEAT_TOKEN: &str = "HEARTBEAT_TOKEN";
+
+/// The address of the status page, for links in alerts.
+const STATUS_URL: &str = "STATUS_URL";
+
+/// The alert channels: `[[vars.ALERTS]]`.
+const ALERTS: &str = "ALERTS";
+
+/// The reference addresses, which are requested when all probes fail at once: `default`, or a list of addresses.
+const REFERENCES: &str = "REFERENCES";
+
+/// How long the response of a hub is cached: `5s`, at most a minute.
+const CACHE_TTL: &str = "CACHE_TTL";
+
+/// The default of [`CACHE_TTL`].
+const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(5);
+
+/// The longest [`CACHE_TTL`].
+const MAX_CACHE_TTL: Duration = Duration::from_secs(60);
+
+/// The title, logo and links of the page: `[vars.PAGE]`.
+const PAGE: &str = "PAGE";
+
+/// The most subscriptions of the public, by webhook or in a browser; without it there are none.
+const SUBSCRIPTIONS: &str = "SUBSCRIPTIONS";
+
+/// The highest value of [`SUBSCRIPTIONS`].
+const MAX_SUBSCRIPTIONS: usize = 40;
+
+/// Cloudflare's plan: `free`, whose daily quotas the edge keeps, or `paid`.
+const PLAN: &str = "PLAN";
+
+/// What a hub needs of the Worker's variables.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The monitors of `wrangler.toml`, and the problems of all variables.
+    pub(crate) config: Config,
+    /// The alert channels.
+    pub(crate) channels: Channels,
+    /// The address of the status page.
+    pub(crate) status_url: Option<String>,
+    /// Whether private addresses may be probed.
+    pub(crate) allow_private: bool,
+    /// The daily quotas of the plan; `None` if there are none.
+    pub(crate) quotas: Option<Quotas>,
+    /// The maintenance of `wrangler.toml`.
+    pub(crate) maintenance: Vec<Maintenance>,
+    /// The reference addresses, which are requested when all probes fail at once.
+    pub(crate) references: Vec<HttpUrl>,
+    /// The most subscriptions.
+    pub(crate) max_subscriptions: usize,
+    /// The keys that sign notifications to browsers.
+    pub(crate) vapid: Option<Vapid>,
+}
+
+/// Reads the settings of a hub.
+pub(crate) fn read_settings(env: &Env) -> Settings {
+    let allow_private = allows_private_targets(env);
+    let mut config = Config::parse(read_json(env, MONITORS).as_deref(), allow_private);
+    let mut problems = Vec::new();
+    let channels = read_channels(env, allow_private, &mut problems);
+    problems.extend(read_branding(env).1);
+    let settings = Settings {
+        status_url: read_status_url(env),
+        allow_private,
+        quotas: read_quotas(env, &mut problems),
+        maintenance: read_maintenance(env, &mut problems),
+        references: read_references(env, &mut problems),
+        max_subscriptions: read_max_subscriptions(env).unwrap_or_else(|| {
+            let reason = format!("should be a number up to {MAX_SUBSCRIPTIONS}; 0 applies until it is fixed");
+            problems.push(Problem { position: SUBSCRIPTIONS.to_owned(), reason });
+            0
+        }),
+        vapid: read_vapid(env).unwrap_or_else(|(name, reason)| {
+            problems.push(Problem { position: name.to_owned(), reason: reason.to_owned() });
+            None
+        }),
+        channels,
+        config: Config::default(),
+    };
+    config.problems.append(&mut problems);
+    report_unknown_channels(&mut config, &settings.channels);
+    Settings { config, ..settings }
+}
+
+/// Whether private addresses may be probed.
+pub(crate) fn allows_private_targets(env: &Env) -> bool {
+    read_json(env, ALLOW_PRIVATE_TARGETS).as_deref() == Some("true")
+}
+
+/// Returns the most subscriptions; `None` if the variable is invalid.
+pub(crate) fn read_max_subscriptions(env: &Env) -> Option<usize> {
+    let Some(text) = read_json(env, SUBSCRIPTIONS) else { return Some(0) };
+    text.parse().ok().filter(|most| *most <= MAX_SUBSCRIPTIONS)
+}
+
+/// Returns the keys that sign notifications to browsers; `None` if none of their variables is set. An error is the name of an
+/// invalid variable and the reason.
+pub(crate) fn read_vapid(env: &Env) -> Result<Option<Vapid>, (&'static str, &'static str)> {
+    let texts = VARIABLES.map(|name| read_text(env, name).unwrap_or_default());
+    let is_set = texts.iter().any(|text| !text.is_empty());
+    is_set.then(|| Vapid::read(texts)).transpose()
+}
+
+/// Returns the public key with which browsers subscribe; `None` if subscriptions in browsers are disabled.
+pub(crate) fn read_push_key(env: &Env) -> Option<String> {
+    read_max_subscriptions(env).filter(|most| *most > 0)?;
+    Some(read_vapid(env).ok()??.public)
+}
+
+/// Returns the address of the status page, if it is configured.
+pub(crate) fn read_status_url(env: &Env) -> Option<String> {
+    let url = read_text(env, STATUS_URL)?;
+    (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
+}
+
+/// Returns how long the response of a hub is cached, in milliseconds.
+pub(crate) fn read_cache_ttl_ms(env: &Env) -> i64 {
+    let ttl = read_text(env, CACHE_TTL).and_then(|text| parse_duration(&text).ok());
+    let ttl = ttl.unwrap_or(DEFAULT_CACHE_TTL).min(MAX_CACHE_TTL);
+    i64::try_from(ttl.as_millis()).unwrap_or_default()
+}
+
+/// Returns the title, logo and links of the page, and what is wrong with the variable.
+pub(crate) fn read_branding(env: &Env) -> (Branding, Vec<Problem>) {
+    Branding::read(read_json(env, PAGE).as_deref())
+}
+
+/// Returns the tokens that authorize the owner, or a job that reports a heartbeat. One that is not set is `None`.
+pub(crate) fn read_tokens(env: &Env, for_heartbeats: bool) -> Vec<Option<String>> {
+    let names: &[&str] = if for_heartbeats { &[ADMIN_TOKEN, HEARTBEAT_TOKEN] } else { &[ADMIN_TOKEN] };
+    names.iter().map(|name| read_text(env, name)).collect()
+}
+
+/// Returns the secret of this name.
+pub(crate) fn read_secret(env: &Env, name: &SecretName) -> Option<String> {
+    read_text(env, name.as_str())
+}
+
+/// Reports the monitors that name a channel that does not exist.
+pub(crate) fn report_unknown_channels(config: &mut Config, channels: &Channels) {
+    for monitor in &config.monitors {
+        for id in monitor.alerts.iter().flatten().filter(|id| channels.get(id).is_none()) {
+            let reason = format!("monitor `{}` alerts `{id}`, and there is no such channel", monitor.id);
+            config.problems.push(Problem { position: ALERTS.to_owned(), reason });
+        }
+    }
+}
+
+fn read_channels(env: &Env, allow_private: bool, problems: &mut Vec<Problem>) -> Channels {
+    let channels = Channels::parse(read_json(env, ALERTS).as_deref(), allow_private);
+    problems.extend(channels.problems.iter().cloned());
+    for channel in &channels.list {
+        let zone = channel.quiet.as_ref().map_or("UTC", |quiet| quiet.zone.as_str());
+        if zone_offset(zone, wall_clock()).is_none() {
+            let reason = format!("there is no time zone `{zone}`, so its quiet hours are those of UTC");
+            problems.push(Problem { position: format!("{ALERTS}.{}", channel.id), reason });
+        }
+    }
+    channels
+}
+
+fn read_maintenance(env: &Env, problems: &mut Vec<Problem>) -> Vec<Maintenance> {
+    let Some(text) = read_json(env, MAINTENANCE) else { return Vec::new() };
+    if let Ok(Value::Array(entries)) = serde_json::from_str(&text) {
+        let (windows, found) = maintenance::parse_windows(MAINTENANCE, &entries);
+        problems.extend(found);
+        return windows;
+    }
+    let reason = "should be a list of tables: [[vars.MAINTENANCE]]".to_owned();
+    problems.push(Problem { position: MAINTENANCE.to_owned(), reason });
+    Vec::new()
+}
+
+fn read_quotas(env: &Env, problems: &mut Vec<Problem>) -> Option<Quotas> {
+    match read_text(env, PLAN).as_deref() {
+        Some("paid") => None,
+        None | Some("free") => Some(FREE_PLAN),
+        Some(_) => {
+            let reason = "should be `free` or `paid`; `free` applies until it is fixed".to_owned();
+            problems.push(Problem { position: PLAN.to_owned(), reason });
+            Some(FREE_PLAN)
+        }
+    }
+}
+
+fn read_references(env: &Env, problems: &mut Vec<Problem>) -> Vec<HttpUrl> {
+    let text = read_text(env, REFERENCES).unwrap_or_default();
+    parse_references(&text).unwrap_or_else(|error| {
+        problems.push(Problem { position: REFERENCES.to_owned(), reason: error.to_string() });
+        Vec::new()
+    })
+}
