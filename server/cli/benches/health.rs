@@ -4,6 +4,8 @@
 //! - the CPU time of the sampler's thread while the server is idle, by the kernel's count;
 //! - the throughput of `/health` and of a constant JSON route of the same process with 32 connections, in turns, so that other load
 //!   on the machine affects both; and the server's CPU time per request, which does not depend on the speed of the load generator.
+//!
+//! With `--before PROGRAM`, the path of an earlier release build, it compares the two instead: memory at start, and both routes in turns.
 
 use std::error::Error;
 use std::fs;
@@ -18,6 +20,7 @@ use tokio::task::JoinSet;
 
 const CONNECTIONS: usize = 32;
 const ROUNDS: usize = 10;
+const STARTS: usize = 5;
 const ROUND: Duration = Duration::from_secs(1);
 const ROUTES: [&str; 2] = ["/health", "/"];
 /// Least throughput of `/health`, as a share of that of the constant route.
@@ -26,16 +29,48 @@ const GOAL: f64 = 0.95;
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Fallible<()> {
-    let idle = Duration::from_secs(idle_seconds()?);
-    let server = Server::start()?;
+    let program = env!("CARGO_BIN_EXE_heapbeat");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(measure(&server, idle))
+    if let Some(before) = argument_of("--before") {
+        return runtime.block_on(compare(&before, program));
+    }
+    let idle = argument_of("--idle").map(|text| text.parse()).transpose()?.unwrap_or(20);
+    runtime.block_on(measure(&Server::start(program)?, Duration::from_secs(idle)))
 }
 
-/// Parses `--idle SECONDS`. The other arguments are cargo's.
-fn idle_seconds() -> Fallible<u64> {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--idle").skip(1);
-    Ok(arguments.next().map(|text| text.parse()).transpose()?.unwrap_or(20))
+/// Returns the argument after `option`. The other arguments are cargo's.
+fn argument_of(option: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != option).nth(1)
+}
+
+/// Prints memory at start and throughput of two programs.
+async fn compare(before: &str, after: &str) -> Fallible<()> {
+    let mut at_start = [Vec::new(), Vec::new()];
+    for _ in 0..STARTS {
+        for (program, found) in [before, after].into_iter().zip(&mut at_start) {
+            let server = Server::start(program)?;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            found.push(server.rss_mb()?);
+        }
+    }
+    let [before_mb, after_mb] = at_start.map(median);
+    println!(
+        "rss at start              before {before_mb:.2} MB, after {after_mb:.2} MB, ratio {:.3}",
+        after_mb / before_mb
+    );
+    let servers = [Server::start(before)?, Server::start(after)?];
+    for route in ROUTES {
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (server, found) in servers.iter().zip(&mut rates) {
+                found.push(run_load(server.port, route, ROUND).await? / ROUND.as_secs_f64());
+            }
+        }
+        let ratio = median(rates[0].iter().zip(&rates[1]).map(|(before, after)| after / before).collect());
+        let [before, after] = rates.map(median);
+        println!("{route:<25} before {before:.0} requests/s, after {after:.0}, ratio {ratio:.3}");
+    }
+    Ok(())
 }
 
 async fn measure(server: &Server, idle: Duration) -> Fallible<()> {
@@ -143,8 +178,8 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Fallible<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_heapbeat"))
+    fn start(program: &str) -> Fallible<Self> {
+        let mut child = Command::new(program)
             .args(["serve", "--port", "0", "--log-format", "json"])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -128,16 +128,17 @@ fn alerts_reach_a_receiver_that_was_down_and_so_do_recoveries() {
     );
     assert_ne!(recovery.key, accepted.key);
     assert!(
-        recovery.body["text"].as_str().unwrap().starts_with("the edge requests /health again, after a gap of "),
+        recovery.body["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("the edge requests /health again, after a gap of "),
         "{}",
         recovery.body
     );
 
     let warnings = server.log_events("the watcher is ");
     assert!(warnings[0]["message"].as_str().unwrap().starts_with("the watcher is silent: no signed request"));
-    assert!(
-        warnings[1]["message"].as_str().unwrap().starts_with("the watcher is back: the edge requests")
-    );
+    assert!(warnings[1]["message"].as_str().unwrap().starts_with("the watcher is back: the edge requests"));
     assert!(warnings.iter().all(|event| event["level"] == "WARN"));
     let whole = server.log_events("");
     assert!(

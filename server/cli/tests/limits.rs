@@ -192,10 +192,7 @@ fn a_request_over_its_memory_budget_is_aborted_with_507() {
     let server = Server::start(&[("HEAPBEAT_REQUEST_BUDGET", "8MB")]);
     let aborted = server.get("/demo/leak?mb=16");
     assert_eq!(aborted.status, 507);
-    assert_eq!(
-        aborted.text(),
-        "This request exceeded its memory budget and was ended. Request less data.\n"
-    );
+    assert_eq!(aborted.text(), "This request exceeded its memory budget and was ended. Request less data.\n");
     assert_eq!(server.get("/demo/leak?mb=4").status, 200);
     let warning = server.wait_for_log("its budget is 8388608");
     assert_eq!((&warning["level"], &warning["route"]), (&"WARN".into(), &"GET /demo/leak".into()));

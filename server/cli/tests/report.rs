@@ -74,8 +74,7 @@ fn requests_with_a_wrong_signature_get_401_and_no_part_of_the_report() {
         let response = send_with_signatures(&server, "GET", "/health", &headers);
         assert_eq!(response.status, 401, "{name}");
         assert_eq!(response.header(HEADER), None, "{name}");
-        let expected =
-            r#"{"title":"Unauthorized","status":401,"detail":"the signature is not valid for this request, host and time"}"#;
+        let expected = r#"{"title":"Unauthorized","status":401,"detail":"the signature is not valid for this request, host and time"}"#;
         assert_eq!(response.text(), expected, "{name}");
     }
     let public = send_with_signatures(&server, "GET", "/health", &[]);
