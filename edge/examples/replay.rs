@@ -1,4 +1,4 @@
-//! Replays a timeline of outcomes: `cargo run -p heapbeat-edge --example replay < timeline.jsonl`; see docs/replay.md.
+//! Replays a timeline of probe results: `cargo run -p heapbeat-edge --example replay < timeline.jsonl`; see docs/replay.md.
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -9,8 +9,9 @@ fn main() -> ExitCode {
         Some(path) => std::fs::read_to_string(path).map(|read| text = read),
         None => std::io::stdin().read_to_string(&mut text).map(drop),
     };
-    let replayed =
-        read.map_err(|error| error.to_string()).and_then(|()| heapbeat_edge::replay::replay(&text));
+    let replayed = read
+        .map_err(|error| error.to_string())
+        .and_then(|()| heapbeat_edge::replay::replay(&text).map_err(|error| error.to_string()));
     match replayed {
         Ok(lines) => {
             print!("{lines}");

@@ -1,9 +1,9 @@
-//! Telling those on call: what, since when, why, with evidence and a link.
+//! Notifications: who is notified of an incident, in which words, and by which service.
 //!
-//! An alert is a row of the outbox, written in the same transaction as the change that it tells of, and taken out when
-//! the service has said that it has it ([`outbox`]). Everything here is pure but [`http_client`]: what a message says
-//! ([`message`]), how each service wants it ([`service`]), who else
-//! asked to be told ([`subscriber`]), when to try again.
+//! [`plan`] turns the facts of the domain into messages. A message is a row of the outbox, which is written in the same transaction
+//! as the change that it is about, and deleted when the service has accepted it ([`outbox`]). [`message`] renders the text,
+//! [`service`] builds the request of each service, and [`subscriber`] has the public's subscriptions. Everything is pure but
+//! [`http_client`] and the module for web push.
 
 pub mod channel;
 pub mod http_client;

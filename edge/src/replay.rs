@@ -1,8 +1,10 @@
-//! A timeline of outcomes through the real state machine, without a network, a store or a wait.
+//! Replays a timeline of probe results through the edge's decision code, without a network, a store or waiting.
 //!
-//! One line of JSON in is a tick, late, doubled or out of order as it likes; lines of JSON out are what the hub would
-//! have decided: states, restarts, incidents, alerts and their delivery. The format is in `docs/replay.md`. It is for
-//! asking "what would it have done" before the night in which it matters, and our own tests keep their stories in it.
+//! Each line of JSON that goes in is a tick, which may be late, doubled or out of order. The lines of JSON that come out are the hub's
+//! decisions: states, restarts, incidents, alerts and their delivery. The format is described in `docs/replay.md`.
+
+mod error;
+mod input;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,13 +12,11 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use heapbeat_forecast::Forecaster;
-use heapbeat_shared::event::Event;
-use heapbeat_shared::exit::Exit;
 use heapbeat_shared::report::{Block, Limit, PressureState, Report, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
-use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Pressure, Sample, UnixMillis};
-use serde::Deserialize;
+use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Sample, UnixMillis};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::maintenance;
@@ -30,123 +30,14 @@ use crate::domain::incident::Incident;
 use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::{affected_monitors, announced_windows};
 use crate::domain::report::verification::VerifiedReport;
-use crate::domain::{Failure, ProbeSkipped};
-use crate::notify::outbox::{Next, after, sendable};
+use crate::notify::outbox::{AttemptOutcome, conclude_attempt, due_rows};
 use crate::notify::{Channels, DeliveryResult, OutboxRow, Recipients, plan_notifications};
 
-/// The first line: what is watched, and who is told.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    monitors: Value,
-    #[serde(default)]
-    alerts: Option<Value>,
-    #[serde(default)]
-    page: Option<String>,
-    #[serde(default)]
-    maintenance: Vec<Value>,
-}
+pub use error::ReplayError;
 
-/// A tick.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    at: String,
-    #[serde(default)]
-    probes: BTreeMap<MonitorId, Finds>,
-    #[serde(default)]
-    channels: BTreeMap<MonitorId, Says>,
-    #[serde(default)]
-    references: References,
-}
+use input::{ConfigLine, ProbeInput, ReplyInput, ReportInput, TickLine};
 
-/// What the reference targets would say, were they asked.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum References {
-    #[default]
-    None,
-    Answer,
-    Silent,
-}
-
-impl References {
-    fn sight(self) -> SelfCheck {
-        match self {
-            References::None => SelfCheck::NotRun,
-            References::Answer => SelfCheck::Online,
-            References::Silent => SelfCheck::Offline,
-        }
-    }
-}
-
-/// What a probe found.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Finds {
-    /// An answer.
-    Answer {
-        #[serde(default = "ok")]
-        status: u16,
-        #[serde(default)]
-        ms: u64,
-        #[serde(default)]
-        body: String,
-    },
-    /// The public answer of a heapbeat server.
-    Health {
-        #[serde(default)]
-        ms: u64,
-        #[serde(default)]
-        rss: u64,
-        uptime: u64,
-    },
-    /// A signed report.
-    Report(Box<LastReport>),
-    /// No answer.
-    Failure(Failure),
-    /// Nobody could look.
-    Blind(ProbeSkipped),
-}
-
-/// A report in short.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct LastReport {
-    instance: u64,
-    #[serde(default)]
-    version: String,
-    uptime: u64,
-    rss: u64,
-    #[serde(default = "limit")]
-    limit: u64,
-    #[serde(default)]
-    pressure: Pressure,
-    #[serde(default)]
-    events: Vec<Event>,
-    #[serde(default)]
-    previous_exit: Option<Exit>,
-}
-
-/// What a channel's service answers from now on.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Says {
-    Taken,
-    Failed,
-    Busy(u64),
-    Refused(u16),
-}
-
-const fn ok() -> u16 {
-    200
-}
-
-const fn limit() -> u64 {
-    1024
-}
-
-/// Everything between two lines.
+/// The state between two lines.
 struct Replay {
     config: Config,
     channels: Channels,
@@ -155,69 +46,77 @@ struct Replay {
     engine: Engine,
     rows: Vec<OutboxRow>,
     next_row: i64,
-    services: BTreeMap<MonitorId, Says>,
+    services: BTreeMap<MonitorId, ReplyInput>,
     incidents: BTreeMap<MonitorId, Incident>,
-    numbers: BTreeMap<(MonitorId, u64), (u64, UnixMillis)>,
+    /// The next sample's number of each instance, and the instant of its last report.
+    next_samples: BTreeMap<(MonitorId, u64), (u64, UnixMillis)>,
     out: String,
 }
 
-/// Replays a timeline and gives the lines that come of it. An error names the line and what would be right.
-pub fn replay(text: &str) -> Result<String, String> {
-    let mut lines =
-        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    let (_, head) = lines.next().ok_or("the timeline is empty; its first line says what is watched")?;
-    let head: Head = serde_json::from_str(head).map_err(|error| format!("line 1: {error}"))?;
-    let config = Config::parse(Some(&head.monitors.to_string()), true);
-    let channels = Channels::parse(head.alerts.map(|alerts| alerts.to_string()).as_deref(), true);
-    let (maintenance, wrong) = maintenance::parse_windows(MAINTENANCE, &head.maintenance);
-    if let Some(problem) = config.problems.iter().chain(&channels.problems).chain(&wrong).next() {
-        return Err(format!("line 1: {}: {}", problem.position, problem.reason));
+/// Replays a timeline. Returns the lines of its decisions.
+pub fn replay(text: &str) -> Result<String, ReplayError> {
+    let lines = text.lines().zip(1..);
+    let mut lines = lines.filter(|(line, _)| !line.trim().is_empty() && !line.starts_with('#'));
+    let (first, _) = lines.next().ok_or(ReplayError::Empty)?;
+    let mut replay = Replay::new(parse_line(first, 1)?)?;
+    for (text, line) in lines {
+        replay.apply_tick(parse_line(text, line)?, line)?;
     }
-    let mut replay = Replay {
-        config,
-        channels,
-        maintenance,
-        page: head.page,
-        engine: Engine::default(),
-        rows: Vec::new(),
-        next_row: 1,
-        services: BTreeMap::new(),
-        incidents: BTreeMap::new(),
-        numbers: BTreeMap::new(),
-        out: String::new(),
-    };
-    for (index, line) in lines {
-        let line: Line =
-            serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1))?;
-        replay.apply_line(line).map_err(|error| format!("line {}: {error}", index + 1))?;
-    }
-    replay.end();
+    replay.write_end();
     Ok(replay.out)
 }
 
+fn parse_line<T: DeserializeOwned>(text: &str, line: usize) -> Result<T, ReplayError> {
+    serde_json::from_str(text).map_err(|error| ReplayError::Line { line, error })
+}
+
 impl Replay {
-    fn say(&mut self, line: &Value) {
+    fn new(input: ConfigLine) -> Result<Self, ReplayError> {
+        let config = Config::parse(Some(&input.monitors.to_string()), true);
+        let channels = Channels::parse(input.alerts.map(|alerts| alerts.to_string()).as_deref(), true);
+        let (maintenance, problems) = maintenance::parse_windows(MAINTENANCE, &input.maintenance);
+        if let Some(problem) = config.problems.iter().chain(&channels.problems).chain(&problems).next() {
+            return Err(ReplayError::Config(problem.clone()));
+        }
+        Ok(Replay {
+            config,
+            channels,
+            maintenance,
+            page: input.page,
+            engine: Engine::default(),
+            rows: Vec::new(),
+            next_row: 1,
+            services: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            next_samples: BTreeMap::new(),
+            out: String::new(),
+        })
+    }
+
+    fn write_line(&mut self, line: &Value) {
         let _ = writeln!(self.out, "{line}");
     }
 
-    fn apply_line(&mut self, line: Line) -> Result<(), String> {
-        let at = DateTime::parse_from_rfc3339(&line.at)
-            .map_err(|_| format!("`{}` is no instant, such as 2026-01-01T00:01:00Z", line.at))?;
+    fn apply_tick(&mut self, input: TickLine, line: usize) -> Result<(), ReplayError> {
+        let at = DateTime::parse_from_rfc3339(&input.at)
+            .map_err(|_| ReplayError::Instant { line, at: input.at.clone() })?;
         let at = UnixMillis(at.timestamp_millis());
-        self.services.extend(line.channels);
+        self.services.extend(input.channels);
         let shown = rfc3339(at);
         if self.engine.last_tick().is_some_and(|last| at <= last.at) {
-            self.say(&json!({ "at": shown, "skipped": "this tick, or a later one, was there before" }));
+            self.write_line(
+                &json!({ "at": shown, "skipped": "this tick, or a later one, was there before" }),
+            );
             return Ok(());
         }
         let mut probes: Vec<_> =
-            line.probes.into_iter().map(|(id, finds)| self.probed(id, finds, at)).collect();
-        let sight = line.references.sight();
-        if self_check::is_suspect(&self.engine, &self.config, &probes, sight != SelfCheck::NotRun) {
-            self_check::mark_unobserved(&self.engine, &mut probes, sight, at);
+            input.probes.into_iter().map(|(id, result)| self.probe_result(id, result, at)).collect();
+        let check = input.references.self_check();
+        if self_check::is_suspect(&self.engine, &self.config, &probes, check != SelfCheck::NotRun) {
+            self_check::mark_unobserved(&self.engine, &mut probes, check, at);
         }
         let tick = Tick { at, came: at };
-        // The platform knows the zones; here every clock is UTC.
+        // Time zones are known to the platform only; here all of them are UTC.
         let windows = announced_windows(&self.maintenance, at, |_, _| 0);
         self.engine.set_maintenance(affected_monitors(&windows, &self.config, at));
         let mut commit = self.engine.apply_tick(&self.config, tick, &probes);
@@ -226,7 +125,7 @@ impl Replay {
         let plan = plan_notifications(facts, recipients, self.page.as_deref(), at);
         self.engine.record_notifications(plan.incidents, &mut commit);
         for event in &commit.events {
-            self.say(&match event {
+            self.write_line(&match event {
                 EngineEvent::StateChanged { monitor, from, to, reason } => {
                     json!({ "at": shown, "monitor": monitor, "state": to.as_str(), "was": from.as_str(), "reason": reason })
                 }
@@ -238,10 +137,10 @@ impl Replay {
             });
         }
         for incident in &commit.incidents {
-            self.incident(&shown, incident);
+            self.write_incident(&shown, incident);
         }
         for (channel, message) in plan.messages {
-            self.say(&json!({
+            self.write_line(&json!({
                 "at": shown, "alert": message.key, "channel": channel, "occasion": message.occasion.as_str(),
                 "title": message.title,
             }));
@@ -252,15 +151,15 @@ impl Replay {
         Ok(())
     }
 
-    /// Says what of an incident others would notice.
-    fn incident(&mut self, shown: &str, incident: &Incident) {
+    /// Writes a line about an incident if something that is notified or shown has changed.
+    fn write_incident(&mut self, shown: &str, incident: &Incident) {
         let before = self.incidents.insert(incident.monitor.clone(), incident.clone());
         let before = before.filter(|before| before.opened == incident.opened);
-        let face = |incident: &Incident| {
+        let visible = |incident: &Incident| {
             (incident.closed, incident.severity, incident.cause, incident.inhibited_by.clone())
         };
-        if before.as_ref().map(face) != Some(face(incident)) {
-            self.say(&json!({
+        if before.as_ref().map(visible) != Some(visible(incident)) {
+            self.write_line(&json!({
                 "at": shown, "incident": incident.id().to_string(), "severity": incident.severity.as_str(),
                 "cause": incident.cause.statement().text, "opened": rfc3339(incident.opened),
                 "closed": incident.closed.map(rfc3339), "behind": incident.inhibited_by,
@@ -268,35 +167,36 @@ impl Replay {
         }
     }
 
+    /// Attempts to deliver what is due.
     fn deliver(&mut self, shown: &str, now: UnixMillis) {
-        let due: Vec<OutboxRow> = sendable(&self.rows, now, 5).into_iter().cloned().collect();
+        let due: Vec<OutboxRow> = due_rows(&self.rows, now, 5).into_iter().cloned().collect();
         for row in due {
-            let answered = match self.services.get(&row.channel).copied().unwrap_or(Says::Taken) {
-                Says::Taken => DeliveryResult::Taken,
-                Says::Failed => DeliveryResult::Failed,
-                Says::Busy(seconds) => DeliveryResult::Busy(Some(Duration::from_secs(seconds))),
-                Says::Refused(status) => DeliveryResult::Refused(status),
+            let result = match self.services.get(&row.channel).copied().unwrap_or(ReplyInput::Taken) {
+                ReplyInput::Taken => DeliveryResult::Accepted,
+                ReplyInput::Failed => DeliveryResult::Failed,
+                ReplyInput::Busy(seconds) => DeliveryResult::RateLimited(Some(Duration::from_secs(seconds))),
+                ReplyInput::Refused(status) => DeliveryResult::Rejected(status),
             };
             let key = row.message.key.clone();
-            let what = match after(&row, answered, now) {
-                Next::Again(due) => {
+            let outcome = match conclude_attempt(&row, result, now) {
+                AttemptOutcome::RetryAt(due) => {
                     for other in self.rows.iter_mut().filter(|other| other.id == row.id) {
                         (other.due, other.attempts) = (due, row.attempts + 1);
                     }
                     continue;
                 }
-                Next::Delivered => "delivered",
-                Next::Dropped => "dropped",
+                AttemptOutcome::Delivered => "delivered",
+                AttemptOutcome::Dropped => "dropped",
             };
             self.rows.retain(|other| other.id != row.id);
-            self.say(
-                &json!({ "at": shown, what: key, "channel": row.channel, "attempts": row.attempts + 1 }),
+            self.write_line(
+                &json!({ "at": shown, outcome: key, "channel": row.channel, "attempts": row.attempts + 1 }),
             );
         }
     }
 
-    fn probed(&mut self, monitor: MonitorId, finds: Finds, at: UnixMillis) -> ProbeResult {
-        let answer = |status, ms, body: Vec<u8>, report| {
+    fn probe_result(&mut self, monitor: MonitorId, input: ProbeInput, at: UnixMillis) -> ProbeResult {
+        let response = |status, ms, body: Vec<u8>, report| {
             Ok(ProbeResponse {
                 status,
                 latency: Duration::from_millis(ms),
@@ -304,26 +204,26 @@ impl Replay {
                 report,
             })
         };
-        let result = match finds {
-            Finds::Answer { status, ms, body } => answer(status, ms, body.into_bytes(), None),
-            Finds::Health { ms, rss, uptime } => answer(200, ms, health(rss, uptime).to_json(), None),
-            Finds::Failure(failure) => Err(ProbeError::Failed(failure)),
-            Finds::Blind(blindness) => Err(ProbeError::Skipped(blindness)),
-            Finds::Report(told) => {
-                let signed = self.signed(&monitor, *told, at);
-                answer(200, 10, signed.report.health().to_json(), Some(Box::new(signed)))
+        let result = match input {
+            ProbeInput::Answer { status, ms, body } => response(status, ms, body.into_bytes(), None),
+            ProbeInput::Health { ms, rss, uptime } => response(200, ms, health(rss, uptime).to_json(), None),
+            ProbeInput::Failure(failure) => Err(ProbeError::Failed(failure)),
+            ProbeInput::Skipped(reason) => Err(ProbeError::Skipped(reason)),
+            ProbeInput::Report(report) => {
+                let verified = self.verified_report(&monitor, *report, at);
+                response(200, 10, verified.report.health().to_json(), Some(Box::new(verified)))
             }
         };
         ProbeResult { monitor, received: at, result }
     }
 
-    /// The report that `told` is short for, with a sample for each second since the instance's last report.
-    fn signed(&mut self, monitor: &MonitorId, told: LastReport, at: UnixMillis) -> VerifiedReport {
-        let started = at.minus(Duration::from_secs(told.uptime));
+    /// Completes an abridged report, with a sample for each second since the instance's last report.
+    fn verified_report(&mut self, monitor: &MonitorId, input: ReportInput, at: UnixMillis) -> VerifiedReport {
+        let started = at.minus(Duration::from_secs(input.uptime));
         let (first, since) =
-            self.numbers.get(&(monitor.clone(), told.instance)).copied().unwrap_or((0, started));
+            self.next_samples.get(&(monitor.clone(), input.instance)).copied().unwrap_or((0, started));
         let count = at.since(since).as_secs().min(3600);
-        let memory = Bytes::from_mb(told.rss);
+        let memory = Bytes::from_mb(input.rss);
         let sample = |n: u64| Sample {
             at: at.minus(Duration::from_secs(count - 1 - n)),
             rss: memory,
@@ -333,36 +233,36 @@ impl Replay {
             working_set: memory,
         };
         let samples: Vec<_> = (0..count).map(sample).collect();
-        self.numbers.insert((monitor.clone(), told.instance), (first + count, at));
-        let Health { status, memory, uptime } = health(told.rss, told.uptime);
+        self.next_samples.insert((monitor.clone(), input.instance), (first + count, at));
+        let Health { status, memory, uptime } = health(input.rss, input.uptime);
         let report = Report {
             status,
             memory,
             uptime,
-            instance: InstanceId(told.instance),
-            version: told.version,
+            instance: InstanceId(input.instance),
+            version: input.version,
             started,
             now: at,
-            limit: Limit { bytes: Bytes::from_mb(told.limit), origin: String::new() },
-            pressure: PressureState { level: told.pressure, since: at, shed: 0 },
+            limit: Limit { bytes: Bytes::from_mb(input.limit), origin: String::new() },
+            pressure: PressureState { level: input.pressure, since: at, shed: 0 },
             latest: samples.last().copied().unwrap_or_default(),
             system: System::default(),
-            events: told.events,
+            events: input.events,
             routes: Vec::new(),
-            forecast: Forecaster::new().assess(Bytes::from_mb(told.limit)),
+            forecast: Forecaster::new().assess(Bytes::from_mb(input.limit)),
             samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
             missing: Vec::new(),
-            previous_exit: told.previous_exit,
+            previous_exit: input.previous_exit,
             last_samples: None,
         };
         VerifiedReport { report, series: Series { first, samples } }
     }
 
-    /// What is left at the end: states, uptime, alerts that nobody took.
-    fn end(&mut self) {
+    /// Writes the final states, uptime, and undelivered alerts.
+    fn write_end(&mut self) {
         let Some(last) = self.engine.last_tick() else { return };
-        let view = self.engine.snapshot(&self.config, last.came);
-        for monitor in &view.monitors {
+        let snapshot = self.engine.snapshot(&self.config, last.came);
+        for monitor in &snapshot.monitors {
             let uptime: serde_json::Map<_, _> = monitor
                 .uptime
                 .iter()
@@ -381,11 +281,14 @@ impl Replay {
             let _ = writeln!(self.out, "{line}");
         }
         for row in std::mem::take(&mut self.rows) {
-            self.say(&json!({ "end": rfc3339(last.at), "waiting": row.message.key, "channel": row.channel }));
+            self.write_line(
+                &json!({ "end": rfc3339(last.at), "waiting": row.message.key, "channel": row.channel }),
+            );
         }
     }
 }
 
+/// The public response of a heapbeat server.
 fn health(rss: u64, uptime: u64) -> Health {
     let memory = HealthMemory {
         rss: Megabytes(rss),

@@ -18,7 +18,7 @@ use crate::config::{Config, HttpUrl, Problem, SecretName};
 use crate::domain::check::self_check::parse_references;
 use crate::domain::quota::{FREE_PLAN, Quotas};
 use crate::notify::Channels;
-use crate::notify::push::{VARIABLES, Vapid};
+use crate::notify::push::{VARIABLES, Vapid, VapidError};
 use crate::platform::bindings::{read_json, read_text};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
@@ -106,7 +106,7 @@ pub(crate) fn read_settings(env: &Env) -> Settings {
             problems.push(Problem { position: SUBSCRIPTIONS.to_owned(), reason });
             0
         }),
-        vapid: read_vapid(env).unwrap_or_else(|(name, reason)| {
+        vapid: read_vapid(env).unwrap_or_else(|VapidError { variable: name, expected: reason }| {
             problems.push(Problem { position: name.to_owned(), reason: reason.to_owned() });
             None
         }),
@@ -131,7 +131,7 @@ pub(crate) fn read_max_subscriptions(env: &Env) -> Option<usize> {
 
 /// Returns the keys that sign notifications to browsers; `None` if none of their variables is set. An error is the name of an
 /// invalid variable and the reason.
-pub(crate) fn read_vapid(env: &Env) -> Result<Option<Vapid>, (&'static str, &'static str)> {
+pub(crate) fn read_vapid(env: &Env) -> Result<Option<Vapid>, VapidError> {
     let texts = VARIABLES.map(|name| read_text(env, name).unwrap_or_default());
     let is_set = texts.iter().any(|text| !text.is_empty());
     is_set.then(|| Vapid::read(texts)).transpose()
@@ -175,7 +175,7 @@ pub(crate) fn read_secret(env: &Env, name: &SecretName) -> Option<String> {
 /// Reports the monitors that name a channel that does not exist.
 pub(crate) fn report_unknown_channels(config: &mut Config, channels: &Channels) {
     for monitor in &config.monitors {
-        for id in monitor.alerts.iter().flatten().filter(|id| channels.get(id).is_none()) {
+        for id in monitor.alerts.iter().flatten().filter(|id| channels.find(id).is_none()) {
             let reason = format!("monitor `{}` alerts `{id}`, and there is no such channel", monitor.id);
             config.problems.push(Problem { position: ALERTS.to_owned(), reason });
         }

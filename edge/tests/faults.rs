@@ -16,7 +16,7 @@ use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::Incident;
 use heapbeat_edge::domain::incident::notification::Occasion;
 use heapbeat_edge::domain::{Failure, ProbeSkipped, State};
-use heapbeat_edge::notify::outbox::{Next, after, sendable};
+use heapbeat_edge::notify::outbox::{AttemptOutcome, conclude_attempt, due_rows};
 use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow, Recipients, plan_notifications};
 use heapbeat_shared::UnixMillis;
 
@@ -176,14 +176,18 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
         }
         // Every tick delivers, the doubled ones as well.
         let now = came.engine.last_tick().unwrap().at;
-        let due: Vec<_> = sendable(&rows, now, 5).into_iter().cloned().collect();
+        let due: Vec<_> = due_rows(&rows, now, 5).into_iter().cloned().collect();
         for row in due {
             let deaf = deaf[usize::try_from(now.0 / 1000).unwrap()];
             if !deaf {
                 came.delivered.push((now.0 / 1000, row.message.key.clone()));
             }
-            match after(&row, if deaf { DeliveryResult::Failed } else { DeliveryResult::Taken }, now) {
-                Next::Again(due) => {
+            match conclude_attempt(
+                &row,
+                if deaf { DeliveryResult::Failed } else { DeliveryResult::Accepted },
+                now,
+            ) {
+                AttemptOutcome::RetryAt(due) => {
                     for other in rows.iter_mut().filter(|other| other.id == row.id) {
                         (other.due, other.attempts) = (due, other.attempts + 1);
                     }

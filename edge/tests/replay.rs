@@ -1,5 +1,5 @@
-//! Every timeline in `docs/timelines` gives what stands beside it. `HEAPBEAT_UPDATE=1 cargo test -p heapbeat-edge
-//! --test replay` writes that anew; read the difference before you believe it.
+//! Every timeline in `docs/timelines` has the output in the file beside it. `HEAPBEAT_UPDATE=1 cargo test -p heapbeat-edge
+//! --test replay` writes these files; review the difference.
 
 use std::fs;
 use std::path::Path;
@@ -33,14 +33,14 @@ fn a_line_that_cannot_be_read_is_named() {
         ("", "the timeline is empty"),
         ("{}", "line 1: missing field `monitors`"),
         (r#"{"monitors":[]}"#, "line 1: MONITORS: there are no monitors"),
-        (&format!("{head}\n{{\"at\":\"noon\"}}"), "line 2: `noon` is no instant"),
+        (&format!("{head}\n{{\"at\":\"noon\"}}"), "line 2: `noon` is not an instant"),
         (
             &format!("{head}\n\n{{\"at\":\"2026-01-01T00:00:00Z\",\"prob\":1}}"),
             "line 3: unknown field `prob`",
         ),
     ];
     for (text, error) in cases {
-        let said = heapbeat_edge::replay::replay(text).unwrap_err();
-        assert!(said.starts_with(error), "{text}: {said}");
+        let found = heapbeat_edge::replay::replay(text).unwrap_err().to_string();
+        assert!(found.starts_with(error), "{text}: {found}");
     }
 }

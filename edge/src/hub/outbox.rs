@@ -12,11 +12,11 @@ use worker::{Env, console_error, console_log, console_warn};
 use super::try_lock::TryLock;
 use crate::config::Problem;
 use crate::notify::http_client::HttpReply;
-use crate::notify::outbox::{MOST_WAITING, Next, THEIRS_MOST_WAITING, after, sendable};
+use crate::notify::outbox::{AttemptOutcome, MAX_ROWS, MAX_SUBSCRIBER_ROWS, conclude_attempt, due_rows};
 use crate::notify::push;
 use crate::notify::push::Vapid;
-use crate::notify::quiet_hours::awake;
-use crate::notify::subscriber::{PLAIN, pushed};
+use crate::notify::quiet_hours::outside_quiet_hours;
+use crate::notify::subscriber::{SUBSCRIBER_SERVICE, push_payload};
 use crate::notify::{
     ChannelId, Channels, DeliveryResult, Message, OutboxRow, Subscriber, http_client, service,
 };
@@ -66,30 +66,31 @@ impl DeliveryRoute<'_> {
     /// Whether a channel has quiet hours at `now`.
     fn has_quiet_hours(self, channel: &ChannelId, now: UnixMillis) -> bool {
         let DeliveryRoute::Channels(channels, _) = self else { return false };
-        let quiet = channels.get(channel).and_then(|channel| channel.quiet.as_ref());
-        quiet.is_some_and(|quiet| quiet.holds(now, zone_offset(&quiet.zone, now).unwrap_or(0)))
+        let quiet = channels.find(channel).and_then(|channel| channel.quiet.as_ref());
+        quiet.is_some_and(|quiet| quiet.is_quiet_at(now, zone_offset(&quiet.zone, now).unwrap_or(0)))
     }
 
     /// Sends a row.
     async fn send_row(self, row: &OutboxRow) -> DeliveryResult {
         match self {
             DeliveryRoute::Channels(channels, env) => {
-                let Some(channel) = channels.get(&row.channel) else { return DeliveryResult::Refused(404) };
+                let Some(channel) = channels.find(&row.channel) else { return DeliveryResult::Rejected(404) };
                 let Some(secret) = read_secret(env, &channel.secret) else {
-                    return DeliveryResult::Refused(0);
+                    return DeliveryResult::Rejected(0);
                 };
-                let response = http_client::call(&service::call(channel, &row.message, &secret)).await;
-                service::answered(&channel.service, response.as_ref())
+                let response =
+                    http_client::send_call(&service::build_call(channel, &row.message, &secret)).await;
+                service::classify_reply(&channel.service, response.as_ref())
             }
             DeliveryRoute::Subscribers(subscribers, vapid) => {
                 // A missing one was removed since the row was written.
                 let subscriber = subscribers.iter().find(|one| one.id == row.channel);
-                let Some(subscriber) = subscriber else { return DeliveryResult::Refused(410) };
+                let Some(subscriber) = subscriber else { return DeliveryResult::Rejected(410) };
                 let response = notify_subscriber(subscriber, &row.message, vapid).await;
-                match service::answered(&PLAIN, response.as_ref()) {
+                match service::classify_reply(&SUBSCRIBER_SERVICE, response.as_ref()) {
                     // RFC 8030, 7.3: the browser's subscription has expired.
-                    DeliveryResult::Refused(404) if subscriber.browser().is_some() => {
-                        DeliveryResult::Refused(410)
+                    DeliveryResult::Rejected(404) if subscriber.browser_keys().is_some() => {
+                        DeliveryResult::Rejected(410)
                     }
                     result => result,
                 }
@@ -99,11 +100,11 @@ impl DeliveryRoute<'_> {
 }
 
 async fn notify_subscriber(one: &Subscriber, message: &Message, vapid: Option<&Vapid>) -> Option<HttpReply> {
-    let Some(keys) = one.browser() else {
-        return http_client::call(&one.call(message, wall_clock())?).await;
+    let Some(keys) = one.browser_keys() else {
+        return http_client::send_call(&one.build_call(message, wall_clock())?).await;
     };
-    let (text, topic) = pushed(message);
-    push::send(vapid?, (one.url(), keys), &text, &topic, wall_clock()).await
+    let (text, topic) = push_payload(message);
+    push::send_push(vapid?, (one.url(), keys), &text, &topic, wall_clock()).await
 }
 
 impl Outbox {
@@ -122,10 +123,14 @@ impl Outbox {
         for (id, (channel, message)) in (last_id + 1..).zip(alerts) {
             let row =
                 OutboxRow { id, channel: channel.clone(), message: message.clone(), due: now, attempts: 0 };
-            let limit = if row.is_theirs() { THEIRS_MOST_WAITING } else { MOST_WAITING };
+            let limit = if row.is_for_subscriber() { MAX_SUBSCRIBER_ROWS } else { MAX_ROWS };
             // Each subscriber has a limit of its own; the owner's channels share one.
             let shares_limit = |other: &&OutboxRow| {
-                if row.is_theirs() { other.channel == row.channel } else { !other.is_theirs() }
+                if row.is_for_subscriber() {
+                    other.channel == row.channel
+                } else {
+                    !other.is_for_subscriber()
+                }
             };
             if rows.iter().chain(&new).filter(shares_limit).count() < limit {
                 new.push(row);
@@ -159,15 +164,16 @@ impl Outbox {
             if route.is_for_subscribers() { &self.subscriber_delivery } else { &self.channel_delivery };
         let Some(_guard) = lock.try_lock() else { return 0 };
         self.delete_done(store);
-        let mut waiting = awake(&self.rows.borrow(), |channel| route.has_quiet_hours(channel, now));
-        waiting.retain(|row| row.is_theirs() == route.is_for_subscribers());
+        let mut waiting =
+            outside_quiet_hours(&self.rows.borrow(), |channel| route.has_quiet_hours(channel, now));
+        waiting.retain(|row| row.is_for_subscriber() == route.is_for_subscribers());
         let limit = if route.is_for_subscribers() {
             // One request is kept to remove an expired subscriber from the first hub.
             self.spare_requests.take().saturating_sub(1).min(MAX_SUBSCRIBER_MESSAGES)
         } else {
             MAX_CHANNEL_MESSAGES
         };
-        let due: Vec<OutboxRow> = sendable(&waiting, now, limit).into_iter().cloned().collect();
+        let due: Vec<OutboxRow> = due_rows(&waiting, now, limit).into_iter().cloned().collect();
         let sent = due.len();
         self.spare_requests.set(self.spare_requests.get() + limit - sent);
         for_each_concurrent(due, |row| async move {
@@ -179,16 +185,16 @@ impl Outbox {
     }
 
     fn apply_result(&self, store: &Store, row: &OutboxRow, result: DeliveryResult, now: UnixMillis) {
-        if !row.is_theirs() {
+        if !row.is_for_subscriber() {
             self.note_rejection(row, result);
         }
-        match after(row, result, now) {
-            Next::Again(due) => self.reschedule(store, row, due),
+        match conclude_attempt(row, result, now) {
+            AttemptOutcome::RetryAt(due) => self.reschedule(store, row, due),
             next => {
-                if row.is_theirs() && next == Next::Dropped {
+                if row.is_for_subscriber() && next == AttemptOutcome::Dropped {
                     self.expired.borrow_mut().push(row.channel.clone());
                 }
-                let outcome = if next == Next::Delivered { "delivered" } else { "dropped" };
+                let outcome = if next == AttemptOutcome::Delivered { "delivered" } else { "dropped" };
                 console_log!("alert {outcome}: {} for {}", row.message.key, row.channel);
                 self.rows.borrow_mut().retain(|other| other.id != row.id);
                 self.undeleted.borrow_mut().push(row.id);
@@ -199,10 +205,10 @@ impl Outbox {
 
     /// Remembers whether the channel's last message was rejected.
     fn note_rejection(&self, row: &OutboxRow, result: DeliveryResult) {
-        if matches!(result, DeliveryResult::Refused(_) | DeliveryResult::Taken) {
+        if matches!(result, DeliveryResult::Rejected(_) | DeliveryResult::Accepted) {
             self.rejections.borrow_mut().retain(|(channel, _)| *channel != row.channel);
         }
-        if let DeliveryResult::Refused(status) = result {
+        if let DeliveryResult::Rejected(status) = result {
             console_warn!("alert refused with status {status}: {} for {}", row.message.key, row.channel);
             self.rejections.borrow_mut().push((row.channel.clone(), status));
         }
@@ -214,7 +220,7 @@ impl Outbox {
             (other.due, other.attempts) = (due, attempts);
         }
         // Attempts for subscribers are kept in memory only, so that a stranger's dead address writes no rows.
-        if !row.is_theirs()
+        if !row.is_for_subscriber()
             && let Err(error) = store.reschedule_in_outbox(row.id, due, attempts)
         {
             console_error!("outbox: could not reschedule row {}: {error}", row.id);

@@ -49,7 +49,7 @@ impl SubscriptionList {
         let view = |one: &Subscriber| SubscriptionView {
             url: one.url().to_owned(),
             monitors: one.monitors().iter().map(ToString::to_string).collect(),
-            push: one.browser().is_some(),
+            push: one.browser_keys().is_some(),
         };
         Ok(SubscriptionsView { subscriptions: self.subscribers()?.iter().map(view).collect() })
     }

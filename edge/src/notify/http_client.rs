@@ -1,4 +1,4 @@
-//! Sending one request to a service.
+//! Sends one request to a service.
 
 use std::time::Duration;
 
@@ -11,25 +11,26 @@ use super::service::HttpCall;
 use crate::platform::body::read_body;
 use crate::platform::fetch::OutgoingRequest;
 
-/// How long a service may take. One that takes longer may still have taken it; the key tells it so the next time.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of a request. A service that takes longer may still have accepted the message; it recognizes the next attempt by its
+/// idempotency key.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest answer that is looked at, in bytes.
-const LONGEST_ANSWER: usize = 4096;
+const MAX_REPLY: usize = 4096;
 
-/// What a service said.
+/// The reply of a service.
 #[derive(Debug)]
 pub struct HttpReply {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
     /// The header `Retry-After`.
     pub retry_after: Option<String>,
-    /// The body; empty where it is long.
+    /// The body; empty if it is too long.
     pub body: String,
 }
 
-/// Sends a call's JSON.
-pub(crate) async fn call(call: &HttpCall) -> Option<HttpReply> {
+/// Sends the JSON of a call.
+pub(crate) async fn send_call(call: &HttpCall) -> Option<HttpReply> {
     let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     post(&call.url, &headers, &call.body.as_str().into()).await
 }
@@ -46,14 +47,14 @@ pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) ->
     let sending = std::pin::pin!(async {
         let response = request?.send(url, &signal).await?;
         let retry_after = response.headers().get("retry-after")?;
-        let body = read_body(&response, LONGEST_ANSWER).await.ok().flatten().unwrap_or_default();
+        let body = read_body(&response, MAX_REPLY).await.ok().flatten().unwrap_or_default();
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok::<_, worker::Error>(HttpReply { status: response.status(), retry_after, body })
     });
-    let said = match select(sending, Delay::from(PATIENCE)).await {
-        Either::Left((said, _)) => said.ok(),
+    let reply = match select(sending, Delay::from(TIMEOUT)).await {
+        Either::Left((reply, _)) => reply.ok(),
         Either::Right(((), _)) => None,
     };
     controller.abort();
-    said
+    reply
 }

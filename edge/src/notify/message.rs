@@ -1,4 +1,4 @@
-//! What an alert says, whoever delivers it.
+//! The text of an alert, whichever service delivers it.
 
 use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
@@ -8,70 +8,71 @@ use crate::domain::incident::{Incident, Severity};
 use crate::domain::instant;
 use crate::domain::instant::rfc3339;
 
-/// Longest text, in bytes; what does not fit is left out whole.
-const LONGEST: usize = 1500;
+/// The maximum length of the text, in bytes; a line that does not fit is left out.
+const MAX_TEXT: usize = 1500;
 
-/// Most lines of evidence.
-const MOST_EVIDENCE: usize = 5;
+/// The maximum number of lines of evidence.
+const MAX_EVIDENCE: usize = 5;
 
 /// One message to one channel.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Message {
-    /// The same for every try, another for every message.
+    /// The idempotency key: the same for every attempt, another for every message.
     #[n(0)]
     pub key: String,
-    /// The incident, which services that keep one of their own know it by.
+    /// The incident's id, by which services identify their own incident.
     #[n(1)]
     pub incident: String,
     /// The monitor's id.
     #[n(2)]
     pub monitor: String,
-    /// Its name for people.
+    /// The monitor's display name.
     #[n(3)]
     pub name: String,
-    /// What happened to the incident.
+    /// The reason for the message.
     #[n(4)]
     pub occasion: Occasion,
-    /// How bad it is, or was.
+    /// The severity of the incident.
     #[n(5)]
     pub severity: Severity,
     /// One line: `API is down: connection refused`.
     #[n(6)]
     pub title: String,
-    /// Since when, why, evidence, link.
+    /// Since when, the cause, and the evidence.
     #[n(7)]
     pub text: String,
-    /// The page, where its address is known.
+    /// The monitor's page, if the address of the status page is known.
     #[n(8)]
     pub link: Option<String>,
     /// When the incident began, RFC 3339.
     #[n(9)]
     pub since: String,
-    /// When this was written.
+    /// The instant at which the message was rendered.
     #[n(10)]
     pub at: UnixMillis,
 }
 
 impl Message {
-    /// Tells of an incident. `page`: the address of the status page.
+    /// Renders the message about an incident. `status_page` is the address of the status page.
     pub fn new(
         incident: &Incident,
         name: &str,
         occasion: Occasion,
         at: UnixMillis,
-        page: Option<&str>,
+        status_page: Option<&str>,
     ) -> Message {
-        let why = incident.cause.statement().text;
+        let cause = incident.cause.statement().text;
         let title = match (occasion, incident.severity) {
-            (Occasion::Recovered, _) if ended_otherwise(incident).is_some() => {
-                format!("{name}: {}", ended_otherwise(incident).unwrap_or_default())
-            }
-            (Occasion::Recovered, _) => format!("{name} has recovered"),
-            (Occasion::Reminder, severity) => format!("{name} {} still: {why}", is(severity)),
-            (_, Severity::Crashed) => format!("{name} died and came back: {why}"),
-            (_, severity) => format!("{name} {}: {why}", is(severity)),
+            (Occasion::Recovered, _) => match closing_reason(incident) {
+                Some(reason) => format!("{name}: {reason}"),
+                None => format!("{name} has recovered"),
+            },
+            (Occasion::Reminder, severity) => format!("{name} {} still: {cause}", describe(severity)),
+            (_, Severity::Crashed) => format!("{name} crashed and was restarted: {cause}"),
+            (_, severity) => format!("{name} {}: {cause}", describe(severity)),
         };
-        let link = page.map(|page| format!("{}/monitors/{}", page.trim_end_matches('/'), incident.monitor));
+        let link =
+            status_page.map(|page| format!("{}/monitors/{}", page.trim_end_matches('/'), incident.monitor));
         let began = incident.opened;
         let mut lines = match (occasion, incident.closed) {
             (Occasion::Recovered, Some(closed)) => vec![
@@ -81,7 +82,7 @@ impl Message {
                     rfc3339(closed),
                     instant::format_duration_english(closed.since(began).as_secs())
                 ),
-                format!("Why: {why}."),
+                format!("Cause: {cause}."),
             ],
             _ => vec![format!(
                 "Since {}, {}.",
@@ -90,11 +91,11 @@ impl Message {
             )],
         };
         lines.extend(
-            incident.evidence.iter().take(MOST_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))),
+            incident.evidence.iter().take(MAX_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))),
         );
         let mut text = String::new();
         for line in lines {
-            if text.len() + line.len() < LONGEST {
+            if text.len() + line.len() < MAX_TEXT {
                 text.push_str(&line);
                 text.push('\n');
             }
@@ -114,14 +115,14 @@ impl Message {
         }
     }
 
-    /// One message for many that began together. `all` has at least one.
+    /// Merges messages about incidents that opened together; `None` if there is none.
     pub fn merge(all: &[Message]) -> Option<Message> {
         let first = all.first()?;
         let names: Vec<_> = all.iter().map(|message| message.name.as_str()).collect();
         let mut text = String::new();
         for message in all {
             let line = format!("- {}\n", message.title);
-            if text.len() + line.len() < LONGEST {
+            if text.len() + line.len() < MAX_TEXT {
                 text.push_str(&line);
             }
         }
@@ -135,13 +136,14 @@ impl Message {
     }
 }
 
-/// Why an incident ended, where that was not because all checks pass again.
-fn ended_otherwise(incident: &Incident) -> Option<&str> {
+/// Returns the reason why an incident was closed, unless that is a recovery.
+fn closing_reason(incident: &Incident) -> Option<&str> {
     let last = &incident.timeline.back()?.what;
     ["maintenance-began", "resolved"].contains(&last.code.as_str()).then_some(last.text.as_str())
 }
 
-fn is(severity: Severity) -> &'static str {
+/// The severity as a predicate.
+fn describe(severity: Severity) -> &'static str {
     match severity {
         Severity::Warning => "runs short of memory",
         Severity::Degraded => "is degraded",
@@ -150,15 +152,15 @@ fn is(severity: Severity) -> &'static str {
     }
 }
 
-/// Text of a server in a line of ours: no line breaks or other control characters.
+/// Replaces line breaks and other control characters by spaces, and cuts the text.
 fn one_line(text: &str) -> String {
     cut(&text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>(), 300)
 }
 
-/// At most `most` bytes, cut between two characters.
-pub fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
+/// Cuts a text to at most `limit` bytes, between two characters.
+pub fn cut(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
         return text.to_owned();
     }
-    format!("{}…", &text[..text.floor_char_boundary(most.saturating_sub(3))])
+    format!("{}…", &text[..text.floor_char_boundary(limit.saturating_sub(3))])
 }

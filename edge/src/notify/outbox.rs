@@ -1,8 +1,7 @@
-//! Which alert is to be sent now, and what its answer means.
+//! Which message of the outbox is sent next, and what the result of an attempt means.
 //!
-//! At least once, in order, and never twice at a time: a row stays until the service has said that it has it, the
-//! rows of one monitor and channel go out one after the other, and whoever sends holds the hub's only turn. A service
-//! that is down is asked again for a day; what is older than that is news to nobody.
+//! Messages are delivered at least once and in order: a row stays until the service has accepted it, and the rows of one monitor and
+//! channel are sent one after the other. A service that is down is retried for a day; older messages are of no use.
 
 use std::time::Duration;
 
@@ -10,107 +9,108 @@ use heapbeat_shared::UnixMillis;
 
 use super::channel::ChannelId;
 use super::message::Message;
-use super::subscriber::is_theirs;
+use super::subscriber::is_subscriber_id;
 
-/// How long an alert is tried for.
-pub const TRIED_FOR: Duration = Duration::from_secs(86_400);
+/// How long a message to a channel is retried.
+pub const RETRY_PERIOD: Duration = Duration::from_secs(86_400);
 
-/// How long it is tried for with who asked to be told. Who takes nothing for that long is told no more.
-pub const THEIRS_TRIED_FOR: Duration = Duration::from_secs(3 * 86_400);
+/// How long a message to a subscriber is retried. A subscriber that accepts nothing for that long is removed.
+pub const SUBSCRIBER_RETRY_PERIOD: Duration = Duration::from_secs(3 * 86_400);
 
-/// The wait after the first failure; it doubles with each.
-pub const FIRST_WAIT: Duration = Duration::from_secs(20);
+/// The delay after the first failure; it doubles with each.
+pub const FIRST_RETRY_DELAY: Duration = Duration::from_secs(20);
 
-/// The longest wait.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+/// The longest delay between two attempts.
+pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
 
-/// Longest wait that a service may ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+/// The longest delay that a service may ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// Most rows that wait; what comes beyond that is dropped and said. A channel that was dead for a day has no more.
-pub const MOST_WAITING: usize = 1000;
+/// The maximum number of rows for channels; a row beyond it is dropped with an error in the log. A day of a dead channel fits.
+pub const MAX_ROWS: usize = 1000;
 
-/// Most rows that wait for one of those who asked to be told.
-pub const THEIRS_MOST_WAITING: usize = 20;
+/// The maximum number of rows for one subscriber.
+pub const MAX_SUBSCRIBER_ROWS: usize = 20;
 
 /// A row of the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Its number, in the order in which rows were written; 0 before it has one.
+    /// The row's number, in the order of writing; 0 before it has one.
     pub id: i64,
-    /// Where it goes.
+    /// The recipient.
     pub channel: ChannelId,
-    /// What it says.
+    /// The message.
     pub message: Message,
-    /// When it is to be tried next.
+    /// The instant of the next attempt.
     pub due: UnixMillis,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
 impl OutboxRow {
-    /// Whether it goes to who asked to be told, and not to a channel of the owner's.
-    pub fn is_theirs(&self) -> bool {
-        is_theirs(&self.channel)
+    /// Whether the recipient is a subscriber and not a channel of the owner.
+    pub fn is_for_subscriber(&self) -> bool {
+        is_subscriber_id(&self.channel)
     }
 }
 
-/// What a service made of a message.
+/// The result of an attempt to deliver a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryResult {
-    /// It has it.
-    Taken,
-    /// It wants to be asked later.
-    Busy(Option<Duration>),
-    /// It failed, or was not reached.
+    /// The service has accepted the message.
+    Accepted,
+    /// The service asks for a later attempt, after this time if it gives one.
+    RateLimited(Option<Duration>),
+    /// The service failed, or was not reached.
     Failed,
-    /// It will not take this from us: the secret is wrong, or the message is.
-    Refused(u16),
+    /// The service rejects the message with this status: the secret or the message is wrong. 0 means that the secret is not set.
+    Rejected(u16),
 }
 
-/// What becomes of a row.
+/// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// It is done with.
+pub enum AttemptOutcome {
+    /// The message is delivered.
     Delivered,
-    /// It is tried again at this instant.
-    Again(UnixMillis),
-    /// It is given up.
+    /// The next attempt is at this instant.
+    RetryAt(UnixMillis),
+    /// The message is given up.
     Dropped,
 }
 
-/// The rows that may be sent at `now`, oldest first, at most `most`: of each channel and monitor only the oldest, and only one for
-/// who asked to be told. `rows` are in the order of their numbers.
-pub fn sendable(rows: &[OutboxRow], now: UnixMillis, most: usize) -> Vec<&OutboxRow> {
+/// Returns the rows that may be sent at `now`, oldest first, at most `limit`: of each channel and monitor only the oldest, and only
+/// one for each subscriber. `rows` are in the order of their numbers.
+pub fn due_rows(rows: &[OutboxRow], now: UnixMillis, limit: usize) -> Vec<&OutboxRow> {
     let mut heads: Vec<&OutboxRow> = Vec::new();
     for row in rows {
-        let same = |head: &&OutboxRow| {
-            head.channel == row.channel && (row.is_theirs() || head.message.monitor == row.message.monitor)
+        let is_same_queue = |head: &&OutboxRow| {
+            head.channel == row.channel
+                && (row.is_for_subscriber() || head.message.monitor == row.message.monitor)
         };
-        if !heads.iter().any(same) {
+        if !heads.iter().any(is_same_queue) {
             heads.push(row);
         }
     }
     heads.retain(|row| row.due <= now);
-    heads.truncate(most);
+    heads.truncate(limit);
     heads
 }
 
-/// What becomes of `row` after a try at `now`.
-pub fn after(row: &OutboxRow, answered: DeliveryResult, now: UnixMillis) -> Next {
-    let doubled = FIRST_WAIT.saturating_mul(1 << row.attempts.min(16)).min(LONGEST_WAIT);
-    let wait = match answered {
-        DeliveryResult::Taken => return Next::Delivered,
-        DeliveryResult::Busy(Some(asked)) => asked.min(LONGEST_ASKED).max(Duration::from_secs(1)),
-        DeliveryResult::Busy(None) | DeliveryResult::Failed => doubled,
-        // They want no more of it.
-        DeliveryResult::Refused(410) if row.is_theirs() => return Next::Dropped,
-        // Somebody may put it right; there is no hurry.
-        DeliveryResult::Refused(_) => LONGEST_WAIT,
+/// Concludes an attempt at `now` to deliver `row`.
+pub fn conclude_attempt(row: &OutboxRow, result: DeliveryResult, now: UnixMillis) -> AttemptOutcome {
+    let doubled = FIRST_RETRY_DELAY.saturating_mul(1 << row.attempts.min(16)).min(MAX_RETRY_DELAY);
+    let delay = match result {
+        DeliveryResult::Accepted => return AttemptOutcome::Delivered,
+        DeliveryResult::RateLimited(Some(asked)) => asked.min(MAX_RETRY_AFTER).max(Duration::from_secs(1)),
+        DeliveryResult::RateLimited(None) | DeliveryResult::Failed => doubled,
+        // The subscriber is gone.
+        DeliveryResult::Rejected(410) if row.is_for_subscriber() => return AttemptOutcome::Dropped,
+        // Somebody may correct the secret; there is no hurry.
+        DeliveryResult::Rejected(_) => MAX_RETRY_DELAY,
     };
-    let next = now.plus(wait);
-    let tried_for = if row.is_theirs() { THEIRS_TRIED_FOR } else { TRIED_FOR };
-    if next > row.message.at.plus(tried_for) { Next::Dropped } else { Next::Again(next) }
+    let next = now.plus(delay);
+    let period = if row.is_for_subscriber() { SUBSCRIBER_RETRY_PERIOD } else { RETRY_PERIOD };
+    if next > row.message.at.plus(period) { AttemptOutcome::Dropped } else { AttemptOutcome::RetryAt(next) }
 }
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn one_after_the_other_for_each_monitor_and_channel() {
+    fn messages_of_a_monitor_to_a_channel_are_sent_in_order() {
         let rows = [
             row(1, "ops", "api", 100, 2), // failed, and waits
             row(2, "ops", "api", 0, 0),   // has to wait for it
@@ -149,74 +149,98 @@ pub(crate) mod tests {
             row(4, "dev", "api", 0, 0),
             row(5, "dev", "api", 0, 0),
         ];
-        let ids = |now, most| sendable(&rows, at(now), most).iter().map(|row| row.id).collect::<Vec<_>>();
+        let ids = |now, most| due_rows(&rows, at(now), most).iter().map(|row| row.id).collect::<Vec<_>>();
         assert_eq!(ids(10, 9), [3, 4]);
         assert_eq!(ids(10, 1), [3]);
         assert_eq!(ids(100, 9), [1, 3, 4]);
     }
 
     #[test]
-    fn what_an_answer_means() {
+    fn the_result_of_an_attempt_decides_what_follows() {
         let secs = Duration::from_secs;
-        // (attempts so far, now, answer, what becomes of it)
+        // (attempts so far, now, result, what follows)
         let cases = [
-            ("taken", 0, 10, DeliveryResult::Taken, Next::Delivered),
-            ("the first failure", 0, 10, DeliveryResult::Failed, Next::Again(at(30))),
-            ("the third", 2, 10, DeliveryResult::Failed, Next::Again(at(90))),
-            ("the tenth", 9, 10, DeliveryResult::Failed, Next::Again(at(910))),
-            ("the hundredth", 99, 10, DeliveryResult::Failed, Next::Again(at(910))),
-            ("asked for patience", 0, 10, DeliveryResult::Busy(Some(secs(33))), Next::Again(at(43))),
-            ("for none at all", 0, 10, DeliveryResult::Busy(Some(secs(0))), Next::Again(at(11))),
-            ("for too much", 0, 10, DeliveryResult::Busy(Some(secs(99_999))), Next::Again(at(3610))),
-            ("busy without a word", 1, 10, DeliveryResult::Busy(None), Next::Again(at(50))),
-            ("a wrong secret", 0, 10, DeliveryResult::Refused(403), Next::Again(at(910))),
-            ("a day later", 9, 86_000, DeliveryResult::Failed, Next::Dropped),
+            ("accepted", 0, 10, DeliveryResult::Accepted, AttemptOutcome::Delivered),
+            ("the first failure", 0, 10, DeliveryResult::Failed, AttemptOutcome::RetryAt(at(30))),
+            ("the third", 2, 10, DeliveryResult::Failed, AttemptOutcome::RetryAt(at(90))),
+            ("the tenth", 9, 10, DeliveryResult::Failed, AttemptOutcome::RetryAt(at(910))),
+            ("the hundredth", 99, 10, DeliveryResult::Failed, AttemptOutcome::RetryAt(at(910))),
+            (
+                "asked for a delay",
+                0,
+                10,
+                DeliveryResult::RateLimited(Some(secs(33))),
+                AttemptOutcome::RetryAt(at(43)),
+            ),
+            (
+                "for no delay",
+                0,
+                10,
+                DeliveryResult::RateLimited(Some(secs(0))),
+                AttemptOutcome::RetryAt(at(11)),
+            ),
+            (
+                "for too long a delay",
+                0,
+                10,
+                DeliveryResult::RateLimited(Some(secs(99_999))),
+                AttemptOutcome::RetryAt(at(3610)),
+            ),
+            (
+                "rate limited without a delay",
+                1,
+                10,
+                DeliveryResult::RateLimited(None),
+                AttemptOutcome::RetryAt(at(50)),
+            ),
+            ("a wrong secret", 0, 10, DeliveryResult::Rejected(403), AttemptOutcome::RetryAt(at(910))),
+            ("a day later", 9, 86_000, DeliveryResult::Failed, AttemptOutcome::Dropped),
         ];
-        for (name, attempts, now, answered, next) in cases {
-            assert_eq!(after(&row(1, "ops", "api", 0, attempts), answered, at(now)), next, "{name}");
+        for (name, attempts, now, result, next) in cases {
+            assert_eq!(conclude_attempt(&row(1, "ops", "api", 0, attempts), result, at(now)), next, "{name}");
         }
     }
 
-    const THEIRS: &str = "sub-0123456789abcdef0123456789abcdef";
+    const SUBSCRIBER: &str = "sub-0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn one_at_a_time_for_who_asked_to_be_told() {
+    fn a_subscriber_gets_one_message_at_a_time() {
         let rows = [
-            row(1, THEIRS, "api", 100, 2), // failed, and waits
-            row(2, THEIRS, "web", 0, 0),   // has to wait for it
+            row(1, SUBSCRIBER, "api", 100, 2), // failed, and waits
+            row(2, SUBSCRIBER, "web", 0, 0),   // has to wait for it
             row(3, "sub-team", "api", 0, 0),
         ];
-        let ids = |now| sendable(&rows, at(now), 9).iter().map(|row| row.id).collect::<Vec<_>>();
+        let ids = |now| due_rows(&rows, at(now), 9).iter().map(|row| row.id).collect::<Vec<_>>();
         assert_eq!(ids(10), [3]);
         assert_eq!(ids(100), [1, 3]);
-        assert_eq!(rows.each_ref().map(OutboxRow::is_theirs), [true, true, false]);
+        assert_eq!(rows.each_ref().map(OutboxRow::is_for_subscriber), [true, true, false]);
     }
 
     #[test]
-    fn what_an_answer_of_theirs_means() {
+    fn a_subscriber_is_retried_for_longer_and_dropped_when_it_is_gone() {
         let days = |days: i64| days * 86_400;
         let cases = [
-            ("gone", 10, DeliveryResult::Refused(410), Next::Dropped),
-            ("not there", 10, DeliveryResult::Refused(404), Next::Again(at(910))),
-            ("two days later", days(2), DeliveryResult::Failed, Next::Again(at(days(2) + 900))),
-            ("three days later", days(3), DeliveryResult::Failed, Next::Dropped),
+            ("gone", 10, DeliveryResult::Rejected(410), AttemptOutcome::Dropped),
+            ("not there", 10, DeliveryResult::Rejected(404), AttemptOutcome::RetryAt(at(910))),
+            ("two days later", days(2), DeliveryResult::Failed, AttemptOutcome::RetryAt(at(days(2) + 900))),
+            ("three days later", days(3), DeliveryResult::Failed, AttemptOutcome::Dropped),
         ];
-        for (name, now, answered, next) in cases {
-            assert_eq!(after(&row(1, THEIRS, "api", 0, 9), answered, at(now)), next, "{name}");
+        for (name, now, result, next) in cases {
+            assert_eq!(conclude_attempt(&row(1, SUBSCRIBER, "api", 0, 9), result, at(now)), next, "{name}");
         }
         assert_eq!(
-            after(&row(1, "ops", "api", 0, 9), DeliveryResult::Refused(410), at(10)),
-            Next::Again(at(910)),
-            "a channel of the owner's is not taken out by who answers there"
+            conclude_attempt(&row(1, "ops", "api", 0, 9), DeliveryResult::Rejected(410), at(10)),
+            AttemptOutcome::RetryAt(at(910)),
+            "a channel of the owner is never removed"
         );
     }
 
     #[test]
-    fn a_service_that_is_down_for_two_hours_gets_it_soon_after() {
+    fn a_service_that_was_down_for_two_hours_gets_the_message_soon_after() {
         let (mut now, mut attempts) = (0, 0);
         while now < 7200 {
-            let Next::Again(next) =
-                after(&row(1, "ops", "api", 0, attempts), DeliveryResult::Failed, at(now))
+            let AttemptOutcome::RetryAt(next) =
+                conclude_attempt(&row(1, "ops", "api", 0, attempts), DeliveryResult::Failed, at(now))
             else {
                 panic!("given up after {now} s");
             };

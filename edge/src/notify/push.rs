@@ -1,7 +1,7 @@
-//! Web push: a message to a browser, by way of its vendor's push service.
+//! Web push: messages to browsers by way of their vendors' push services.
 //!
-//! RFC 8030 is the request, RFC 8291 what keeps the message from the service's eyes, and RFC 8292 what tells the service who
-//! sends it. The two latter are in `push/seal.js`, as what they are made of is the platform's own.
+//! RFC 8030 defines the request, RFC 8291 the encryption of the message, and RFC 8292 the identification of the sender. The latter two
+//! are in `push/seal.js`, as they use the platform's cryptography.
 
 mod vapid;
 
@@ -14,12 +14,13 @@ use crate::notify::http_client;
 use crate::notify::http_client::HttpReply;
 use crate::platform::url::parse_external;
 
-pub(crate) use vapid::{VARIABLES, Vapid};
+pub(crate) use vapid::{VARIABLES, Vapid, VapidError};
 
 #[wasm_bindgen(module = "/src/notify/push/seal.js")]
 extern "C" {
-    /// The header `Authorization`, and the body.
-    fn prepared(
+    /// Returns the header `Authorization` and the encrypted body.
+    #[wasm_bindgen(js_name = preparePush)]
+    fn prepare_push(
         url: &str,
         message: &str,
         point: &str,
@@ -31,44 +32,45 @@ extern "C" {
     ) -> Promise;
 }
 
-/// Longest text: what a record of 4096 bytes has beside a header of 86, the mark of its end and the tag of AES-GCM (RFC 8291, 4).
-pub(crate) const LONGEST: usize = 4096 - 86 - 1 - 16;
+/// The maximum length of a text, in bytes: a record of 4096 less its header of 86, the mark of its end and the tag of AES-GCM
+/// (RFC 8291, section 4).
+pub(crate) const MAX_PAYLOAD: usize = 4096 - 86 - 1 - 16;
 
 /// How long a push service keeps a message for a browser that is offline, in seconds. Older messages are on the status page.
 const TTL_SECONDS: &str = "14400";
 
-/// Where the browsers' vendors have their push services; what begins with a dot is any host below it.
-/// Chrome and those made of it, Firefox, Safari, and Edge on Windows.
+/// The hosts of the vendors' push services: of Chrome and browsers that are built on it, Firefox, Safari, and Edge on Windows. A name
+/// that begins with a dot stands for any host below it.
 const SERVICES: [&str; 4] =
     ["fcm.googleapis.com", "updates.push.services.mozilla.com", ".push.apple.com", ".notify.windows.com"];
 
-/// The address of a browser at its push service, as it is kept; `None` for any other. `private`: this is a run of one's own, where
-/// everything may be asked.
-pub(crate) fn address(url: &str, private: bool) -> Option<String> {
+/// Returns the canonical URL of a browser at its push service; `None` for any other URL. `private`: any host is allowed, for local
+/// runs.
+pub(crate) fn endpoint(url: &str, private: bool) -> Option<String> {
     let url = parse_external(url, private)?;
-    (private || is_service(&url.host)).then_some(url.href)
+    (private || is_push_service(&url.host)).then_some(url.href)
 }
 
-fn is_service(host: &str) -> bool {
+fn is_push_service(host: &str) -> bool {
     SERVICES.iter().any(|known| if known.starts_with('.') { host.ends_with(known) } else { host == *known })
 }
 
-/// Whether these are so many bytes in Base64 for URLs, without padding (RFC 4648, 5).
+/// Whether a text is this number of bytes in Base64 for URLs, without padding (RFC 4648, section 5).
 pub(crate) fn is_key(text: &str, bytes: usize) -> bool {
     text.len() == (bytes * 4).div_ceil(3)
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// The keys of a browser as `PushSubscription` tells them, in one word, or nothing where they are none: a point of P-256, with which a
-/// secret is agreed upon, and a secret of sixteen bytes.
-pub(crate) fn keys(point: &str, auth: &str) -> Option<String> {
+/// Joins the keys of a browser's `PushSubscription` to one text: a point of P-256 for the key exchange, and a secret of sixteen bytes.
+/// Returns `None` if they are not valid.
+pub(crate) fn join_keys(point: &str, auth: &str) -> Option<String> {
     let (point, auth) = (point.trim_end_matches('='), auth.trim_end_matches('='));
     (is_key(point, 65) && point.starts_with('B') && is_key(auth, 16)).then(|| [point, ":", auth].concat())
 }
 
-/// Sends `text`, of at most [`LONGEST`] bytes, to the browser with these [`keys`]. One with the same `topic` that still waits for it is
-/// replaced.
-pub(crate) async fn send(
+/// Sends `text`, of at most [`MAX_PAYLOAD`] bytes, to the browser with these keys (see [`join_keys`]). It replaces a message with the
+/// same `topic` that is still waiting.
+pub(crate) async fn send_push(
     vapid: &Vapid,
     (url, keys): (&str, &str),
     text: &str,
@@ -78,13 +80,15 @@ pub(crate) async fn send(
     let (point, auth) = keys.split_once(':')?;
     // Seconds since 1970 are far below 2^53.
     let now = now.0.div_euclid(1000) as f64;
-    let made = prepared(url, text, point, auth, now, &vapid.subject, &vapid.public, &vapid.private);
-    let Ok(made) = JsFuture::from(made).await else {
-        worker::console_error!("push: the keys of VAPID do not belong together, or a browser's are none");
+    let prepared = prepare_push(url, text, point, auth, now, &vapid.subject, &vapid.public, &vapid.private);
+    let Ok(prepared) = JsFuture::from(prepared).await else {
+        worker::console_error!(
+            "push: message not encrypted: the VAPID keys do not match, or the browser's keys are not valid"
+        );
         return None;
     };
-    let made = Array::from(&made);
-    let authorization = made.get(0).as_string()?;
+    let prepared = Array::from(&prepared);
+    let authorization = prepared.get(0).as_string()?;
     let headers = [
         ("authorization", authorization.as_str()),
         ("content-type", "application/octet-stream"),
@@ -93,13 +97,13 @@ pub(crate) async fn send(
         ("urgency", "high"),
         ("topic", topic),
     ];
-    let said = http_client::post(url, &headers, &made.get(1)).await;
-    if let Some(said) = said.as_ref().filter(|said| said.status >= 400) {
+    let reply = http_client::post(url, &headers, &prepared.get(1)).await;
+    if let Some(reply) = reply.as_ref().filter(|reply| reply.status >= 400) {
         // The rest of the address is the browser's secret.
         let service = url.split('/').nth(2).unwrap_or_default();
-        worker::console_warn!("push: {service} answered with status {}", said.status);
+        worker::console_warn!("push: {service} responded with status {}", reply.status);
     }
-    said
+    reply
 }
 
 #[cfg(test)]
@@ -112,7 +116,7 @@ mod tests {
     const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
     #[test]
-    fn only_push_services_are_asked() {
+    fn only_push_services_are_allowed() {
         let cases = [
             ("fcm.googleapis.com", true),
             ("updates.push.services.mozilla.com", true),
@@ -126,15 +130,19 @@ mod tests {
             ("", false),
         ];
         for (host, expected) in cases {
-            assert_eq!(is_service(host), expected, "{host}");
+            assert_eq!(is_push_service(host), expected, "{host}");
         }
     }
 
     #[test]
-    fn keys_of_browsers() {
+    fn the_keys_of_a_browser_are_checked() {
         let both = format!("{POINT}:{AUTH}");
-        assert_eq!(keys(POINT, AUTH).as_ref(), Some(&both));
-        assert_eq!(keys(&[POINT, "="].concat(), &[AUTH, "=="].concat()), Some(both), "some browsers pad");
+        assert_eq!(join_keys(POINT, AUTH).as_ref(), Some(&both));
+        assert_eq!(
+            join_keys(&[POINT, "="].concat(), &[AUTH, "=="].concat()),
+            Some(both),
+            "some browsers pad"
+        );
         let compressed = ["A", &POINT[1..]].concat();
         for (point, auth) in [
             ("", ""),
@@ -145,7 +153,7 @@ mod tests {
             (POINT, "BTBZMqHH6r4Tts7J_aSIg!"),
             (POINT, "BTBZMqHH6r4Tts7J_aSIggBTBZMqHH6r4Tts7J_aSIgg"),
         ] {
-            assert_eq!(keys(point, auth), None, "{point} {auth}");
+            assert_eq!(join_keys(point, auth), None, "{point} {auth}");
         }
     }
 }

@@ -1,33 +1,46 @@
-//! Hours in which a channel is told of outages only; the rest waits until they are over.
+//! Quiet hours: the hours in which a channel is notified of outages only. Other messages wait until they are over.
 //!
-//! An outage is a monitor that is down: it, and its end, are told at any hour, and with them whatever waits of the same
-//! monitor, so that its messages stay in order.
+//! The beginning and the end of an outage are notified at any hour, and with them whatever waits of the same monitor, so that its
+//! messages stay in order.
 
-use heapbeat_monitors::schedule::Schedule;
+use heapbeat_monitors::schedule::{Schedule, ScheduleError};
 use heapbeat_shared::UnixMillis;
 
 use super::channel::ChannelId;
 use super::outbox::OutboxRow;
 use crate::domain::incident::Severity;
 
-const DAY: i64 = 24 * 60;
+/// The minutes of a day.
+const MINUTES_PER_DAY: i64 = 24 * 60;
 
-/// From one time of day to another, by the clock of a zone.
+/// The time from one time of day to another, by the clock of a time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuietHours {
-    /// Minutes after midnight.
+    /// The first minute after midnight.
     from: i64,
-    /// Minutes after midnight; before `from` where midnight lies between.
+    /// The first minute after the quiet hours; less than `from` if midnight lies between.
     to: i64,
-    /// The zone.
+    /// The time zone.
     pub zone: String,
 }
 
+/// The quiet hours are not valid.
+#[derive(Debug, thiserror::Error)]
+pub enum QuietHoursError {
+    /// The text is not two different times of day.
+    #[error("quiet: should be two times of day, such as 22:00-07:00")]
+    Times,
+    /// The name of the time zone is not valid.
+    #[error("time-zone: {0}")]
+    Zone(#[from] ScheduleError),
+}
+
 impl QuietHours {
-    /// Reads `22:00-07:00` and the name of a zone; `UTC` where there is none.
-    pub fn parse(text: &str, zone: Option<&str>) -> Result<QuietHours, String> {
+    /// Reads `22:00-07:00` and the name of a time zone, which is `UTC` by default.
+    pub fn parse(text: &str, zone: Option<&str>) -> Result<QuietHours, QuietHoursError> {
         let zone = zone.unwrap_or("UTC");
-        Schedule::new("* * * * *", zone).map_err(|error| format!("time-zone: {error}"))?;
+        // A schedule checks the name of its zone.
+        Schedule::new("* * * * *", zone)?;
         let clock = |text: &str| -> Option<i64> {
             let (hour, minute) = text.trim().split_once(':')?;
             let number = |text: &str, most: i64| -> Option<i64> {
@@ -39,13 +52,14 @@ impl QuietHours {
         let times = text.split_once('-').and_then(|(from, to)| Some((clock(from)?, clock(to)?)));
         match times.filter(|(from, to)| from != to) {
             Some((from, to)) => Ok(QuietHours { from, to, zone: zone.to_owned() }),
-            None => Err("quiet: should be two times of day, such as 22:00-07:00".to_owned()),
+            None => Err(QuietHoursError::Times),
         }
     }
 
-    /// Whether it is quiet at `now`, where the zone's clock is `ahead` seconds ahead of UTC.
-    pub fn holds(&self, now: UnixMillis, ahead: i32) -> bool {
-        let minute = (now.0.div_euclid(1000) + i64::from(ahead)).div_euclid(60).rem_euclid(DAY);
+    /// Whether `now` is within the quiet hours. `utc_offset` is that of the time zone at `now`, in seconds.
+    pub fn is_quiet_at(&self, now: UnixMillis, utc_offset: i32) -> bool {
+        let minute =
+            (now.0.div_euclid(1000) + i64::from(utc_offset)).div_euclid(60).rem_euclid(MINUTES_PER_DAY);
         if self.from < self.to {
             (self.from..self.to).contains(&minute)
         } else {
@@ -54,14 +68,14 @@ impl QuietHours {
     }
 }
 
-/// The rows that need not wait for the morning. `quiet`: whether it is quiet for a channel.
-pub fn awake(rows: &[OutboxRow], quiet: impl Fn(&ChannelId) -> bool) -> Vec<OutboxRow> {
-    let same =
+/// Returns the rows that need not wait for the end of quiet hours. `is_quiet` says whether a channel has quiet hours now.
+pub fn outside_quiet_hours(rows: &[OutboxRow], is_quiet: impl Fn(&ChannelId) -> bool) -> Vec<OutboxRow> {
+    let same_monitor =
         |a: &OutboxRow, b: &OutboxRow| a.channel == b.channel && a.message.monitor == b.message.monitor;
-    let urgent = |row: &OutboxRow| {
-        rows.iter().any(|other| same(row, other) && other.message.severity == Severity::Down)
+    let is_urgent = |row: &OutboxRow| {
+        rows.iter().any(|other| same_monitor(row, other) && other.message.severity == Severity::Down)
     };
-    rows.iter().filter(|row| !quiet(&row.channel) || urgent(row)).cloned().collect()
+    rows.iter().filter(|row| !is_quiet(&row.channel) || is_urgent(row)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -71,7 +85,7 @@ mod tests {
     use crate::notify::Message;
 
     #[test]
-    fn hours() {
+    fn quiet_hours_are_by_the_clock_of_their_zone() {
         let quiet = |text| QuietHours::parse(text, None).unwrap();
         let at = |hour: i64, minute: i64| UnixMillis(1_767_225_600_000 + (hour * 60 + minute) * 60_000);
         let (night, lunch) = (quiet("22:00-07:00"), quiet("12:00 - 13:30"));
@@ -87,7 +101,11 @@ mod tests {
             (&lunch, (13, 30), 0, false),
         ];
         for (quiet, (hour, minute), ahead, expected) in cases {
-            assert_eq!(quiet.holds(at(hour, minute), ahead), expected, "{quiet:?} {hour}:{minute} {ahead}");
+            assert_eq!(
+                quiet.is_quiet_at(at(hour, minute), ahead),
+                expected,
+                "{quiet:?} {hour}:{minute} {ahead}"
+            );
         }
         for text in
             ["", "22:00", "22:00-22:00", "22-7", "24:00-07:00", "22:60-07:00", "9:00-10:00", "+1:00-07:00"]
@@ -99,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_told_at_any_hour_and_takes_along_what_waits_of_its_monitor() {
+    fn an_outage_is_notified_at_any_hour_with_what_waits_of_its_monitor() {
         let row = |id: i64, channel: &str, monitor: &str, severity| OutboxRow {
             id,
             channel: channel.parse().unwrap(),
@@ -126,7 +144,7 @@ mod tests {
             row(4, "day", "b", Severity::Crashed),
         ];
         let ids = |quiet: &str| -> Vec<i64> {
-            awake(&rows, |channel| channel.as_str() == quiet).iter().map(|row| row.id).collect()
+            outside_quiet_hours(&rows, |channel| channel.as_str() == quiet).iter().map(|row| row.id).collect()
         };
         assert_eq!(ids("nobody"), [1, 2, 3, 4]);
         assert_eq!(ids("ops"), [1, 3, 4]);

@@ -1,8 +1,8 @@
-//! How each service wants a message, and what its answers mean.
+//! The requests by which each service gets a message, and the meaning of its replies.
 //!
-//! After the services' own documentation, read in November 2026: Slack (incoming webhooks), Discord (execute webhook),
-//! Telegram (Bot API `sendMessage`), Pager Duty (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP
-//! API, as a Worker has no SMTP. Foreign text is escaped where the service would read markup or a mention in it.
+//! They follow the services' documentation of November 2026: Slack (incoming webhooks), Discord (execute webhook), Telegram (Bot API
+//! `sendMessage`), PagerDuty (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP API, as a Worker has no SMTP.
+//! Text of others is escaped if the service would read markup or a mention in it.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,19 +18,19 @@ use crate::domain::incident::Severity;
 use crate::domain::incident::notification::Occasion;
 use crate::domain::instant::rfc3339;
 
-/// One request, ready to be sent. Never printed: it holds the secret.
+/// One request. It is never printed, as it holds the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpCall {
-    /// Where to.
+    /// The URL.
     pub url: String,
-    /// The headers beside `content-type: application/json`.
+    /// The headers in addition to `content-type: application/json`.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, JSON.
+    /// The body, which is JSON.
     pub body: String,
 }
 
-/// The request for `message` to `channel`; `secret` is what the channel's secret holds.
-pub fn call(channel: &Channel, message: &Message, secret: &str) -> HttpCall {
+/// Builds the request that sends `message` to `channel`; `secret` is the value of the channel's secret.
+pub fn build_call(channel: &Channel, message: &Message, secret: &str) -> HttpCall {
     let secret = secret.trim();
     let endpoint =
         |usual: &str| channel.endpoint.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned();
@@ -43,11 +43,12 @@ pub fn call(channel: &Channel, message: &Message, secret: &str) -> HttpCall {
     };
     let (url, headers, body) = match &channel.service {
         Service::Webhook { template } => {
-            let body = template.as_ref().map_or_else(|| own(message), |text| fill(text, message));
+            let body =
+                template.as_ref().map_or_else(|| default_body(message), |text| fill_template(text, message));
             (secret.to_owned(), vec![key()], body)
         }
-        Service::Slack => (secret.to_owned(), vec![], slack(message)),
-        Service::Discord => (secret.to_owned(), vec![], discord(message)),
+        Service::Slack => (secret.to_owned(), vec![], slack_body(message)),
+        Service::Discord => (secret.to_owned(), vec![], discord_body(message)),
         Service::Telegram { chat } => {
             let url = format!("{}/bot{secret}/sendMessage", endpoint("https://api.telegram.org"));
             let body = json!({
@@ -59,9 +60,9 @@ pub fn call(channel: &Channel, message: &Message, secret: &str) -> HttpCall {
         }
         Service::Pagerduty => {
             let url = format!("{}/v2/enqueue", endpoint("https://events.pagerduty.com"));
-            (url, vec![], pagerduty(message, secret))
+            (url, vec![], pagerduty_event(message, secret))
         }
-        Service::Ntfy { topic } => (endpoint("https://ntfy.sh"), bearer(), ntfy(message, topic)),
+        Service::Ntfy { topic } => (endpoint("https://ntfy.sh"), bearer(), ntfy_notification(message, topic)),
         Service::Email { from, to } => {
             let body = json!({ "from": from, "to": to, "subject": message.title, "text": plain });
             let url = format!("{}/emails", endpoint("https://api.resend.com"));
@@ -71,11 +72,12 @@ pub fn call(channel: &Channel, message: &Message, secret: &str) -> HttpCall {
     HttpCall { url, headers, body }
 }
 
-/// What a template may name, and our own JSON has, in this order.
+/// The fields that a template may name, and that the default body has in this order.
 const FIELDS: [&str; 11] =
     ["key", "incident", "monitor", "name", "event", "severity", "title", "text", "since", "at", "link"];
 
-fn field<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
+/// The value of a field; `None` if there is no such field, or it is empty.
+fn field_value<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
     Some(match name {
         "key" => Cow::from(&message.key),
         "incident" => Cow::from(&message.incident),
@@ -92,22 +94,22 @@ fn field<'m>(message: &'m Message, name: &str) -> Option<Cow<'m, str>> {
     })
 }
 
-/// The body of a webhook without a template: the fields that a template may name, in their order.
-pub(super) fn own(message: &Message) -> String {
-    struct Fields<'m>(&'m Message);
+/// Returns the body of a webhook without a template: all fields in their order.
+pub(super) fn default_body(message: &Message) -> String {
+    struct MessageFields<'m>(&'m Message);
 
-    impl Serialize for Fields<'_> {
+    impl Serialize for MessageFields<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_map(FIELDS.iter().map(|name| (name, field(self.0, name))))
+            serializer.collect_map(FIELDS.iter().map(|name| (name, field_value(self.0, name))))
         }
     }
 
-    // A map of texts is always JSON.
-    serde_json::to_string(&Fields(message)).unwrap_or_default()
+    // A map of texts can always be serialized.
+    serde_json::to_string(&MessageFields(message)).unwrap_or_default()
 }
 
-/// Puts a message into a template; each value is escaped for the inside of a JSON string.
-fn fill(template: &str, message: &Message) -> String {
+/// Fills a template; each value is escaped for the inside of a JSON string.
+fn fill_template(template: &str, message: &Message) -> String {
     let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -117,8 +119,8 @@ fn fill(template: &str, message: &Message) -> String {
             rest = after;
             continue;
         };
-        // A text is always JSON.
-        let value = serde_json::to_string(&field(message, name.trim()).unwrap_or_default());
+        // A text can always be serialized.
+        let value = serde_json::to_string(&field_value(message, name.trim()).unwrap_or_default());
         let value = value.unwrap_or_default();
         filled.push_str(value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
         rest = after;
@@ -127,11 +129,11 @@ fn fill(template: &str, message: &Message) -> String {
     filled
 }
 
-/// `&`, `<` and `>` are all that Slack reads as markup of its own in what it is sent.
-fn slack(message: &Message) -> String {
+/// The body for Slack, which reads `&`, `<` and `>` as markup.
+fn slack_body(message: &Message) -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let title = escape(&message.title);
-    let mut text = cut(&format!("{} *{title}*\n{}", sign(message), escape(&message.text)), 2900);
+    let mut text = cut(&format!("{} *{title}*\n{}", status_symbol(message), escape(&message.text)), 2900);
     if let Some(link) = &message.link {
         text = format!("{text}\n<{}|Status page>", escape(link));
     }
@@ -139,10 +141,11 @@ fn slack(message: &Message) -> String {
     json!({ "text": title, "blocks": [block] }).to_string()
 }
 
-fn discord(message: &Message) -> String {
+/// The body for Discord, in which nobody is mentioned.
+fn discord_body(message: &Message) -> String {
     let recovered = message.occasion == Occasion::Recovered;
     json!({
-        "content": cut(&format!("{} {}", sign(message), message.title), 1900),
+        "content": cut(&format!("{} {}", status_symbol(message), message.title), 1900),
         "embeds": [{
             "description": cut(&message.text, 4000),
             "url": message.link,
@@ -154,7 +157,8 @@ fn discord(message: &Message) -> String {
     .to_string()
 }
 
-fn pagerduty(message: &Message, secret: &str) -> String {
+/// The event for PagerDuty, which keeps one incident for each of heapbeat's.
+fn pagerduty_event(message: &Message, secret: &str) -> String {
     let mut event = json!({ "routing_key": secret, "dedup_key": message.incident });
     if message.occasion == Occasion::Recovered {
         event["event_action"] = "resolve".into();
@@ -182,7 +186,8 @@ fn pagerduty(message: &Message, secret: &str) -> String {
     event.to_string()
 }
 
-fn ntfy(message: &Message, topic: &str) -> String {
+/// The notification for ntfy.
+fn ntfy_notification(message: &Message, topic: &str) -> String {
     let recovered = message.occasion == Occasion::Recovered;
     let priority = match message.severity {
         _ if recovered => 3,
@@ -202,7 +207,8 @@ fn ntfy(message: &Message, topic: &str) -> String {
     notification.to_string()
 }
 
-fn sign(message: &Message) -> &'static str {
+/// The colored symbol of a message.
+fn status_symbol(message: &Message) -> &'static str {
     match (message.occasion, message.severity) {
         (Occasion::Recovered, _) => "\u{2705}",
         (_, Severity::Down | Severity::Crashed) => "\u{1f534}",
@@ -210,19 +216,19 @@ fn sign(message: &Message) -> &'static str {
     }
 }
 
-/// What an answer means.
-pub fn answered(service: &Service, said: Option<&HttpReply>) -> DeliveryResult {
-    let Some(HttpReply { status, retry_after, body }) = said else { return DeliveryResult::Failed };
+/// Determines the result of an attempt from the service's reply; `None` means that there was none.
+pub fn classify_reply(service: &Service, reply: Option<&HttpReply>) -> DeliveryResult {
+    let Some(HttpReply { status, retry_after, body }) = reply else { return DeliveryResult::Failed };
     let status = *status;
     let parsed = || serde_json::from_str::<Value>(body).unwrap_or_default();
-    let taken = match service {
+    let accepted = match service {
         Service::Slack => status == 200 && body.trim() == "ok",
         Service::Telegram { .. } => status == 200 && parsed()["ok"] == true,
         Service::Pagerduty => status == 202,
         _ => (200..300).contains(&status),
     };
-    if taken {
-        return DeliveryResult::Taken;
+    if accepted {
+        return DeliveryResult::Accepted;
     }
     match status {
         429 => {
@@ -232,10 +238,10 @@ pub fn answered(service: &Service, said: Option<&HttpReply>) -> DeliveryResult {
                 json["parameters"]["retry_after"].as_f64().or(json["retry_after"].as_f64())
             };
             let seconds = header.or_else(inside).filter(|seconds| (0.0..1e6).contains(seconds));
-            DeliveryResult::Busy(seconds.map(|seconds| Duration::from_secs_f64(seconds.ceil())))
+            DeliveryResult::RateLimited(seconds.map(|seconds| Duration::from_secs_f64(seconds.ceil())))
         }
-        // A timeout and a conflict pass; every other 4xx is about the message or the secret.
-        400..=499 if !matches!(status, 408 | 409 | 425) => DeliveryResult::Refused(status),
+        // A timeout or a conflict may pass; any other 4xx is about the message or the secret.
+        400..=499 if !matches!(status, 408 | 409 | 425) => DeliveryResult::Rejected(status),
         _ => DeliveryResult::Failed,
     }
 }

@@ -1,9 +1,9 @@
-//! Somebody who asked to be told, by a webhook of their own or in their browser.
+//! Subscribers: members of the public who are notified by a webhook or in their browser.
 //!
-//! They are strangers: their address has proven that it wants this (`routes/subscribe.rs`), and it is told what the page
-//! shows, of monitors that are public, as <https://www.standardwebhooks.com> has it: `webhook-id`, `webhook-timestamp` and
-//! `webhook-signature`, an HMAC-SHA256 under a key that the address alone was given. A browser is told by its vendor's push
-//! service (`crate::notify::push`), sealed with a key of its own. What the owner's channels need comes first.
+//! A webhook has confirmed its subscription (`routes/subscribe.rs`). Subscribers are notified of what the status page shows, of public
+//! monitors only. Webhooks follow <https://www.standardwebhooks.com>: `webhook-id`, `webhook-timestamp` and `webhook-signature`, an
+//! HMAC-SHA256 with a secret that only this subscriber has. Browsers are notified by their vendor's push service
+//! (`crate::notify::push`), encrypted with a key of their own. The owner's channels come first.
 
 use base64ct::{Base64, Encoding as _};
 use heapbeat_shared::UnixMillis;
@@ -12,41 +12,41 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{ChannelId, Service};
 use super::message::{Message, cut};
-use super::service::{HttpCall, own};
+use super::service::{HttpCall, default_body};
 use crate::config::{Monitor, MonitorId};
 use crate::notify::push;
 
-/// What their answers are read as: any 2xx has taken it.
-pub const PLAIN: Service = Service::Webhook { template: None };
+/// The service by whose rules a subscriber's replies are read: any 2xx accepts the message.
+pub const SUBSCRIBER_SERVICE: Service = Service::Webhook { template: None };
 
-/// What an id begins with; 32 hexadecimal digits follow.
-const PREFIX: &str = "sub-";
+/// The beginning of an id; 32 hexadecimal digits follow.
+const ID_PREFIX: &str = "sub-";
 
-/// What a secret begins with; a key in Base64 follows.
-const SECRET: &str = "whsec_";
+/// The beginning of a secret; a key in Base64 follows.
+const SECRET_PREFIX: &str = "whsec_";
 
-/// A subscription as it is stored, and as the first hub hands it to the others.
+/// A subscription as it is stored, and as the first hub sends it to the others.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Subscription {
-    /// The address that is notified.
+    /// The URL that is notified.
     pub url: String,
     /// How messages reach it.
     pub delivery: Delivery,
-    /// The monitors that it named; of all where it named none.
+    /// The monitors that it is about; empty means all.
     pub monitors: Vec<MonitorId>,
 }
 
 /// How messages reach a subscriber.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Delivery {
-    /// By a webhook, signed with a secret that the address alone was given.
+    /// By a webhook, signed with a secret that only this subscriber has.
     Webhook {
         /// `whsec_` and a key in Base64.
         secret: String,
     },
     /// By the push service of a browser.
     Browser {
-        /// The browser's keys, as `push::keys` writes them.
+        /// The browser's keys, as `push::join_keys` writes them.
         keys: String,
     },
 }
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Subscription {
 }
 
 impl Subscription {
-    /// The keys of the browser, where it is one.
+    /// The keys of the browser; `None` for a webhook.
     pub fn browser_keys(&self) -> Option<&str> {
         match &self.delivery {
             Delivery::Browser { keys } => Some(keys),
@@ -68,10 +68,10 @@ impl Subscription {
     }
 }
 
-/// A subscription with the id that stands for its address in the outbox.
+/// A subscription with the id by which the outbox identifies it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subscriber {
-    /// Made of the address alone.
+    /// The id, which depends on the URL only.
     pub id: ChannelId,
     subscription: Subscription,
 }
@@ -83,18 +83,18 @@ impl std::fmt::Debug for Subscriber {
 }
 
 impl Subscriber {
-    /// Gives a subscription its id.
+    /// Creates a subscriber with the id of its URL.
     pub fn new(subscription: Subscription) -> Option<Self> {
-        let id = [PREFIX, &short(&webhook_code(&[], &subscription.url, 0, ""))].concat();
+        let id = [ID_PREFIX, &short_hex(&webhook_code(&[], &subscription.url, 0, ""))].concat();
         Some(Subscriber { id: id.parse().ok()?, subscription })
     }
 
-    /// The address that is notified.
+    /// The URL that is notified.
     pub fn url(&self) -> &str {
         &self.subscription.url
     }
 
-    /// The monitors that it named.
+    /// The monitors that it is about; empty means all.
     pub fn monitors(&self) -> &[MonitorId] {
         &self.subscription.monitors
     }
@@ -105,12 +105,12 @@ impl Subscriber {
         monitor.public && (named.is_empty() || named.contains(&monitor.id))
     }
 
-    /// The request for `message`, sent at `now` by the edge's own clock; `None` for a browser.
-    pub fn call(&self, message: &Message, now: UnixMillis) -> Option<HttpCall> {
+    /// Builds the request that sends `message` at `now`, by the edge's own clock; `None` for a browser.
+    pub fn build_call(&self, message: &Message, now: UnixMillis) -> Option<HttpCall> {
         let Delivery::Webhook { secret } = &self.subscription.delivery else { return None };
-        let body = own(message);
+        let body = default_body(message);
         let seconds = now.0.div_euclid(1000);
-        let key = Base64::decode_vec(secret.strip_prefix(SECRET)?).ok()?;
+        let key = Base64::decode_vec(secret.strip_prefix(SECRET_PREFIX)?).ok()?;
         let code = webhook_code(&key, &message.key, seconds, &body);
         let headers = vec![
             ("webhook-id", message.key.clone()),
@@ -120,36 +120,41 @@ impl Subscriber {
         Some(HttpCall { url: self.url().to_owned(), headers, body })
     }
 
-    /// The keys of a browser, where it is one.
-    pub(crate) fn browser(&self) -> Option<&str> {
+    /// The keys of the browser; `None` for a webhook.
+    pub(crate) fn browser_keys(&self) -> Option<&str> {
         self.subscription.browser_keys()
     }
 }
 
-/// Half of a code in hexadecimal digits: short, and of no two things the same.
-fn short(code: &[u8; 32]) -> String {
+/// The first half of a code in hexadecimal digits.
+fn short_hex(code: &[u8; 32]) -> String {
     let mut half = Nonce([0; NONCE_BYTES]);
     half.0.copy_from_slice(&code[..NONCE_BYTES]);
     half.to_string()
 }
 
-/// What a browser is told, and what it replaces: what still waits of the same incident. A push service takes no more than so much.
-pub(crate) fn pushed(message: &Message) -> (String, String) {
-    let mut text = own(message);
-    if text.len() > push::LONGEST {
-        text = own(&Message { text: String::new(), title: cut(&message.title, 200), ..message.clone() });
+/// Returns the text of a push message, which is cut to what a push service accepts, and its topic. A message replaces one of the same
+/// incident that is still waiting.
+pub(crate) fn push_payload(message: &Message) -> (String, String) {
+    let mut text = default_body(message);
+    if text.len() > push::MAX_PAYLOAD {
+        text = default_body(&Message {
+            text: String::new(),
+            title: cut(&message.title, 200),
+            ..message.clone()
+        });
     }
-    (text, short(&hmac(&[], &[message.incident.as_bytes()])))
+    (text, short_hex(&hmac(&[], &[message.incident.as_bytes()])))
 }
 
-/// A secret of this key.
-pub fn secret(key: &[u8]) -> String {
-    [SECRET, &Base64::encode_string(key)].concat()
+/// Formats a key as a secret of standard webhooks.
+pub fn format_secret(key: &[u8]) -> String {
+    [SECRET_PREFIX, &Base64::encode_string(key)].concat()
 }
 
-/// Whether an id of the outbox is one of theirs.
-pub fn is_theirs(id: &ChannelId) -> bool {
-    id.as_str().len() == PREFIX.len() + 2 * NONCE_BYTES && id.as_str().starts_with(PREFIX)
+/// Whether an id of the outbox is that of a subscriber.
+pub fn is_subscriber_id(id: &ChannelId) -> bool {
+    id.as_str().len() == ID_PREFIX.len() + 2 * NONCE_BYTES && id.as_str().starts_with(ID_PREFIX)
 }
 
 #[cfg(test)]
@@ -165,49 +170,49 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_of_what() {
+    fn a_subscriber_is_notified_of_public_monitors_that_it_named() {
         let text = r#"[{"id":"api","kind":"http","url":"https://a.example"},
             {"id":"web","kind":"http","url":"https://a.example"},
             {"id":"hidden","kind":"http","url":"https://a.example","public":false}]"#;
         let config = Config::parse(Some(text), false);
-        let told = |named: &[&str]| {
+        let wanted_ids = |named: &[&str]| {
             let one = webhook("https://a.example/", named);
             let wanted = config.monitors.iter().filter(|it| one.wants(it));
             wanted.map(|it| it.id.to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(told(&[]), ["api", "web"]);
-        assert_eq!(told(&["web"]), ["web"]);
-        assert_eq!(told(&["hidden", "api"]), ["api"]);
-        assert_eq!(told(&["hidden"]), [""; 0]);
+        assert_eq!(wanted_ids(&[]), ["api", "web"]);
+        assert_eq!(wanted_ids(&["web"]), ["web"]);
+        assert_eq!(wanted_ids(&["hidden", "api"]), ["api"]);
+        assert_eq!(wanted_ids(&["hidden"]), [""; 0]);
     }
 
     #[test]
-    fn an_address_is_known_by_itself_alone() {
+    fn an_id_depends_on_the_url_only() {
         let id = |url: &str, named: &[&str]| webhook(url, named).id;
         let one = id("https://a.example/x", &[]);
-        assert!(is_theirs(&one), "{one}");
+        assert!(is_subscriber_id(&one), "{one}");
         assert_eq!(one, id("https://a.example/x", &["api", "web"]));
         assert_ne!(one, id("https://a.example/y", &[]));
-        for owners in ["ops", "sub-ops", "sub-0123456789abcdef"] {
-            assert!(!is_theirs(&owners.parse().unwrap()), "{owners}");
+        for channel in ["ops", "sub-ops", "sub-0123456789abcdef"] {
+            assert!(!is_subscriber_id(&channel.parse().unwrap()), "{channel}");
         }
     }
 
     #[test]
-    fn what_a_browser_is_told_fits_a_record() {
+    fn a_push_message_fits_into_one_record() {
         let short = Message {
             title: "API is down".into(),
             text: "Since noon.".into(),
             ..row(1, "ops", "api", 0, 0).message
         };
         let long = Message { title: "\"".repeat(500), text: "\"".repeat(2000), ..short.clone() };
-        let (text, topic) = pushed(&short);
+        let (text, topic) = push_payload(&short);
         assert!(text.contains(r#""text":"Since noon.""#), "{text}");
-        let (cut, same) = pushed(&long);
-        assert!(cut.len() <= push::LONGEST && cut.contains(r#""text":"""#), "{cut}");
+        let (cut, same) = push_payload(&long);
+        assert!(cut.len() <= push::MAX_PAYLOAD && cut.contains(r#""text":"""#), "{cut}");
         assert_eq!((topic.len(), &topic), (32, &same), "of the same incident");
         let other = Message { incident: "web-1".into(), ..short };
-        assert_ne!(pushed(&other).1, topic);
+        assert_ne!(push_payload(&other).1, topic);
     }
 
     #[test]
@@ -216,16 +221,16 @@ mod tests {
         let one = Subscription { url: "https://fcm.googleapis.com/x".into(), delivery, monitors: vec![] };
         let stored = serde_json::to_string(&one).unwrap();
         assert_eq!(serde_json::from_str::<Subscription>(&stored).unwrap(), one);
-        assert_eq!(Subscriber::new(one).unwrap().browser(), Some("BAAA:AAAA"));
-        assert_eq!(webhook("https://a.example/", &[]).browser(), None);
+        assert_eq!(Subscriber::new(one).unwrap().browser_keys(), Some("BAAA:AAAA"));
+        assert_eq!(webhook("https://a.example/", &[]).browser_keys(), None);
     }
 
     #[test]
-    fn nothing_of_it_is_printed() {
+    fn urls_and_secrets_are_not_printed() {
         let one = webhook("https://a.example/?key=k", &["api"]);
         assert_eq!(format!("{one:?}"), one.id.to_string());
         let subscription = format!("{:?}", one.subscription);
         assert!(!subscription.contains("key=k") && !subscription.contains("whsec"), "{subscription}");
-        assert_eq!(secret(&[0; 24]), format!("whsec_{}", "A".repeat(32)));
+        assert_eq!(format_secret(&[0; 24]), format!("whsec_{}", "A".repeat(32)));
     }
 }

@@ -1,15 +1,15 @@
-// What the platform's own cryptography does for web push. It is JavaScript, as that is where the platform has it; with the rest
-// of it in WebAssembly it would be three times as long. All keys are in Base64 for URLs.
+// The cryptography of web push, by the platform's SubtleCrypto. It is JavaScript, as the bindings for WebAssembly would be three times as
+// long. All keys are in Base64 for URLs.
 
 const { subtle } = crypto;
 const POINT = { namedCurve: "P-256" };
 
-/** How long a token is good for, in seconds (a push service takes none for more than a day), and used. */
-const GOOD_FOR = 12 * 3600;
-const USED_FOR = 6 * 3600;
+/** For how long a token is valid (a push service accepts at most a day), and for how long it is used, in seconds. */
+const VALID_SECONDS = 12 * 3600;
+const REUSE_SECONDS = 6 * 3600;
 
-/** Services whose tokens are kept, at most. */
-const MOST_KEPT = 8;
+/** The maximum number of push services whose tokens are kept. */
+const MAX_TOKENS = 8;
 
 /** @param {string} text */
 const utf8 = (text) => new TextEncoder().encode(text);
@@ -29,7 +29,7 @@ const text = (bytes) =>
 const joined = (...parts) => Uint8Array.from(parts.flatMap((part) => [...new Uint8Array(part)]));
 
 /**
- * So many bytes of HKDF with SHA-256.
+ * Derives `length` bytes by HKDF with SHA-256.
  * @param {ArrayBuffer} secret @param {Uint8Array<ArrayBuffer>} salt @param {Uint8Array<ArrayBuffer>} info @param {number} length
  */
 async function derive(secret, salt, info, length) {
@@ -38,8 +38,8 @@ async function derive(secret, salt, info, length) {
 }
 
 /**
- * `message` so that nobody but the browser with these keys can read it: RFC 8291, as one record of RFC 8188. `ours` and `salt` are
- * made for each message; the standard's example has its own.
+ * Encrypts `message` for the browser with these keys: RFC 8291, as one record of RFC 8188. `ours` and `salt` are generated for each
+ * message; the standard's example has its own.
  * @param {string} message @param {string} point @param {string} auth
  * @param {CryptoKeyPair} [ours] @param {Uint8Array<ArrayBuffer>} [salt]
  */
@@ -58,34 +58,34 @@ export async function sealed(message, point, auth, ours, salt = crypto.getRandom
   return joined(salt, [0, 0, 16, 0, 65], sender, record);
 }
 
-/** Tokens, and until when they are used. A service checks one that it has seen for nothing. */
+/** The tokens in use; a service verifies one that it knows faster. */
 const tokens = new Map();
 
 /**
- * Who sends, in the header `Authorization`, for the push service at `url`: RFC 8292. `now` is in seconds.
+ * Returns the header `Authorization` for the push service at `url`: RFC 8292. `now` is in seconds.
  * @param {string} url @param {number} now @param {string} subject @param {string} point @param {string} number
  */
 export async function authorization(url, now, subject, point, number) {
   const audience = new URL(url).origin;
   const about = [audience, subject, point, number].join(" ");
   const kept = tokens.get(about);
-  if (kept && now >= kept.from && now < kept.from + USED_FOR) return kept.header;
-  const claims = { aud: audience, exp: now + GOOD_FOR, sub: subject };
+  if (kept && now >= kept.from && now < kept.from + REUSE_SECONDS) return kept.header;
+  const claims = { aud: audience, exp: now + VALID_SECONDS, sub: subject };
   const said = [{ typ: "JWT", alg: "ES256" }, claims].map((part) => text(utf8(JSON.stringify(part)))).join(".");
   const raw = bytes(point);
   const jwk = { kty: "EC", crv: "P-256", x: text(raw.slice(1, 33)), y: text(raw.slice(33)), d: number };
   const key = await subtle.importKey("jwk", jwk, { name: "ECDSA", ...POINT }, false, ["sign"]);
   const code = await subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, utf8(said));
   const header = `vapid t=${said}.${text(code)}, k=${point}`;
-  if (tokens.size >= MOST_KEPT) tokens.clear();
+  if (tokens.size >= MAX_TOKENS) tokens.clear();
   tokens.set(about, { from: now, header });
   return header;
 }
 
 /**
- * Both, for one message.
+ * Returns the header `Authorization` and the encrypted body of one message.
  * @param {string} url @param {string} message @param {string} point @param {string} auth @param {number} now
  * @param {string} subject @param {string} ours @param {string} number
  */
-export const prepared = (url, message, point, auth, now, subject, ours, number) =>
+export const preparePush = (url, message, point, auth, now, subject, ours, number) =>
   Promise.all([authorization(url, now, subject, ours, number), sealed(message, point, auth)]);

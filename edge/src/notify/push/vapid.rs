@@ -1,11 +1,11 @@
-//! Who sends: what RFC 8292 wants to know.
+//! The sender's identification by VAPID (RFC 8292).
 
 use super::is_key;
 
-/// The public key, which the page hands to browsers; the private one; whom a push service can turn to.
+/// The variables: the public key, which the page gives to browsers, the private key, and the contact for push services.
 pub(crate) const VARIABLES: [&str; 3] = ["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"];
 
-/// The keys, in Base64 for URLs, and the sender's address. Never printed.
+/// The keys in Base64 for URLs, and the sender's contact. It is never printed.
 pub(crate) struct Vapid {
     pub(crate) public: String,
     pub(super) private: String,
@@ -18,27 +18,28 @@ impl std::fmt::Debug for Vapid {
     }
 }
 
+/// A variable is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VapidError {
+    /// The variable's name.
+    pub(crate) variable: &'static str,
+    /// What it should be.
+    pub(crate) expected: &'static str,
+}
+
 impl Vapid {
-    /// Takes the three variables, in the order of [`VARIABLES`]. An error names the one that is wrong, and says what it should be.
-    pub(crate) fn read(variables: [String; 3]) -> Result<Self, (&'static str, &'static str)> {
+    /// Reads the three variables, in the order of [`VARIABLES`].
+    pub(crate) fn read(variables: [String; 3]) -> Result<Self, VapidError> {
+        let error = |index: usize, expected| VapidError { variable: VARIABLES[index], expected };
         let [public, private, subject] = variables.map(|text| text.trim().trim_end_matches('=').to_owned());
         if !is_key(&public, 65) || !public.starts_with('B') {
-            return Err((
-                VARIABLES[0],
-                "should be 65 bytes in Base64 for URLs, as `make push-keys` prints them",
-            ));
+            return Err(error(0, "should be 65 bytes in Base64 for URLs, as `make push-keys` prints them"));
         }
         if !is_key(&private, 32) {
-            return Err((
-                VARIABLES[1],
-                "should be 32 bytes in Base64 for URLs, as `make push-keys` prints them",
-            ));
+            return Err(error(1, "should be 32 bytes in Base64 for URLs, as `make push-keys` prints them"));
         }
         if !subject.starts_with("mailto:") && !subject.starts_with("https://") {
-            return Err((
-                VARIABLES[2],
-                "should be where you can be reached: mailto:you@example.com, or https://…",
-            ));
+            return Err(error(2, "should be a contact: mailto:you@example.com, or https://…"));
         }
         Ok(Vapid { public, private, subject })
     }
@@ -54,8 +55,8 @@ mod tests {
     const SUBJECT: &str = "mailto:ops@example.com";
 
     #[test]
-    fn what_is_wrong_is_named() {
-        let wrong = |all: [&str; 3]| Vapid::read(all.map(str::to_owned)).err().map(|(name, _)| name);
+    fn an_error_names_the_variable() {
+        let wrong = |all: [&str; 3]| Vapid::read(all.map(str::to_owned)).err().map(|error| error.variable);
         assert_eq!(wrong([PUBLIC, PRIVATE, SUBJECT]), None);
         assert_eq!(wrong([&[PUBLIC, "=\n"].concat(), PRIVATE, "https://example.com"]), None);
         let compressed = ["A", &PUBLIC[1..]].concat();
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_it_is_printed() {
+    fn keys_are_not_printed() {
         let vapid = Vapid::read([PUBLIC, PRIVATE, SUBJECT].map(str::to_owned)).unwrap();
         assert_eq!(format!("{vapid:?}"), "Vapid(…)");
     }

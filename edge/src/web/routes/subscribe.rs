@@ -18,7 +18,7 @@ use crate::hub_api::{Audience, HubRequest, HubResponse};
 use crate::notify::http_client::{HttpReply, post};
 use crate::notify::push;
 use crate::notify::push::Vapid;
-use crate::notify::subscriber::{Delivery, Subscription, secret};
+use crate::notify::subscriber::{Delivery, Subscription, format_secret};
 use crate::platform::clock::wall_clock;
 use crate::platform::random::fill_random;
 use crate::platform::url::parse_external;
@@ -131,10 +131,10 @@ impl SubscriberAddress {
             .ok()
             .flatten()
             .ok_or("keys: notifications in browsers are disabled here.")?;
-        let keys = push::keys(&keys.p256dh, &keys.auth).ok_or(
+        let keys = push::join_keys(&keys.p256dh, &keys.auth).ok_or(
             "keys: give those of a `PushSubscription` in base64url: `p256dh` is a point of P-256, `auth` has 16 bytes.",
         )?;
-        let url = push::address(url, private)
+        let url = push::endpoint(url, private)
             .ok_or("url: give an address at the push service of Google, Mozilla, Apple or Microsoft.")?;
         Ok(SubscriberAddress::Browser { url, keys, vapid })
     }
@@ -170,7 +170,7 @@ struct Greeting<'g> {
 async fn send_challenge(url: &str, subscribes: bool, page: Option<&str>) -> Result<Option<String>> {
     let (mut key, mut nonce) = ([0; KEY_BYTES], [0; NONCE_BYTES]);
     fill_random(&mut key).and(fill_random(&mut nonce)).ok_or("no random bytes")?;
-    let secret = if subscribes { secret(&key) } else { String::new() };
+    let secret = if subscribes { format_secret(&key) } else { String::new() };
     let challenge = Nonce(nonce).to_string();
     let body = to_json(&Challenge {
         event: if subscribes { "subscribe" } else { "unsubscribe" },
@@ -186,7 +186,7 @@ async fn send_challenge(url: &str, subscribes: bool, page: Option<&str>) -> Resu
 /// Sends the first message to a browser, and returns whether its push service accepted it.
 async fn send_greeting(vapid: &Vapid, to: (&str, &str), page: Option<&str>) -> bool {
     let first = to_json(&Greeting { event: "subscribe", page });
-    push::send(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|it| is_accepted(&it))
+    push::send_push(vapid, to, &first, "subscribe", wall_clock()).await.is_some_and(|it| is_accepted(&it))
 }
 
 fn is_accepted(response: &HttpReply) -> bool {

@@ -1,0 +1,231 @@
+//! Reads the channels from the JSON of the variable.
+
+use std::time::Duration;
+
+use heapbeat_shared::units::{ParseDurationError, parse_duration};
+use serde_json::Value;
+
+use super::{Channel, ChannelId, Channels, MAX_CHANNELS, Service};
+use crate::config::{MonitorIdError, Problem, SecretName, SecretNameError};
+use crate::notify::quiet_hours::{QuietHours, QuietHoursError};
+
+/// The variable's name, with which every position begins.
+const VARIABLE: &str = "ALERTS";
+
+/// The shortest time between two reminders.
+const MIN_REMINDER: Duration = Duration::from_secs(300);
+
+/// The maximum number of receivers of an email.
+const MAX_RECEIVERS: usize = 50;
+
+/// The kinds of channels.
+const KINDS: &str = "webhook, slack, discord, telegram, pagerduty, ntfy, email";
+
+/// The settings of a channel, and the kinds that have them.
+const SETTINGS: [(&str, &str); 12] = [
+    ("id", KINDS),
+    ("kind", KINDS),
+    ("secret", KINDS),
+    ("reminder", KINDS),
+    ("endpoint", "telegram, pagerduty, ntfy, email"),
+    ("template", "webhook"),
+    ("chat", "telegram"),
+    ("topic", "ntfy"),
+    ("from", "email"),
+    ("to", "email"),
+    ("quiet", KINDS),
+    ("time-zone", KINDS),
+];
+
+/// The reason why an entry is rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The variable is not JSON.
+    #[error("is not JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// The variable is not a list, or is too long.
+    #[error("should be a list of at most {MAX_CHANNELS} tables")]
+    NotAList,
+    /// Another entry has the same id.
+    #[error("`{0}` is taken by an entry above")]
+    DuplicateId(ChannelId),
+    /// A setting is missing, or has the wrong type.
+    #[error("`{0}` is missing or not of its kind")]
+    Setting(String),
+    /// A setting that the kind needs is missing or empty.
+    #[error("{setting}: is missing, {kind} needs it")]
+    Missing {
+        /// The setting's name.
+        setting: &'static str,
+        /// The channel's kind.
+        kind: String,
+    },
+    /// There is no such setting.
+    #[error("`{0}` is no setting of a channel; there are {list}", list = SETTINGS.map(|(name, _)| name).join(", "))]
+    UnknownSetting(String),
+    /// The kind does not have this setting.
+    #[error("{setting}: is no setting of {kind}; take it out")]
+    OtherKind {
+        /// The setting's name.
+        setting: String,
+        /// The channel's kind.
+        kind: String,
+    },
+    /// The id is not valid.
+    #[error("id: {0}")]
+    Id(#[from] MonitorIdError),
+    /// The name of the secret is not valid.
+    #[error("secret: {0}")]
+    Secret(#[from] SecretNameError),
+    /// There is no such kind.
+    #[error("kind: should be one of {KINDS}")]
+    UnknownKind,
+    /// An email has no receiver, or too many.
+    #[error("to: should be 1 to {MAX_RECEIVERS} addresses")]
+    Receivers,
+    /// The endpoint is not https.
+    #[error("endpoint: should begin with https://")]
+    Endpoint,
+    /// The time between reminders is not a duration.
+    #[error("reminder: {0}")]
+    Reminder(#[from] ParseDurationError),
+    /// The time between reminders is too short.
+    #[error("reminder: should be 5m or more")]
+    ReminderTooShort,
+    /// There is a time zone without quiet hours.
+    #[error("time-zone: goes with quiet, such as 22:00-07:00, only")]
+    ZoneWithoutQuietHours,
+    /// The quiet hours are not valid.
+    #[error(transparent)]
+    QuietHours(#[from] QuietHoursError),
+}
+
+impl Channels {
+    /// Reads the JSON of `ALERTS`; `None` means that the variable is not set. `allow_private`: whether an endpoint may do without
+    /// TLS, for local runs.
+    pub fn parse(text: Option<&str>, allow_private: bool) -> Channels {
+        let mut channels = Channels::default();
+        let Some(text) = text else { return channels };
+        let entries = match serde_json::from_str::<Value>(text) {
+            Ok(Value::Array(entries)) if entries.len() <= MAX_CHANNELS => entries,
+            Ok(_) => return channels.reject(VARIABLE, &ChannelError::NotAList),
+            Err(error) => return channels.reject(VARIABLE, &error.into()),
+        };
+        for (index, entry) in entries.into_iter().enumerate() {
+            let position = format!("{VARIABLE}[{index}]");
+            match parse_channel(ChannelEntry(&entry), allow_private) {
+                Ok(channel) if channels.find(&channel.id).is_some() => {
+                    channels = channels.reject(&position, &ChannelError::DuplicateId(channel.id));
+                }
+                Ok(channel) => channels.list.push(channel),
+                Err(error) => channels = channels.reject(&position, &error),
+            }
+        }
+        channels
+    }
+
+    fn reject(mut self, position: &str, error: &ChannelError) -> Self {
+        self.problems.push(Problem { position: position.to_owned(), reason: error.to_string() });
+        self
+    }
+}
+
+/// An entry as it is written.
+#[derive(Clone, Copy)]
+struct ChannelEntry<'v>(&'v Value);
+
+impl<'v> ChannelEntry<'v> {
+    /// The value of a setting; `null` counts as missing.
+    fn value(self, name: &str) -> Option<&'v Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// The text of a setting.
+    fn text(self, name: &str) -> Result<Option<&'v str>, ChannelError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(ChannelError::Setting(name.to_owned())),
+        }
+    }
+
+    /// The text of a setting that every channel needs.
+    fn required_text(self, name: &str) -> Result<&'v str, ChannelError> {
+        self.text(name)?.ok_or_else(|| ChannelError::Setting(name.to_owned()))
+    }
+
+    /// The text of a setting that this kind needs.
+    fn text_for_kind(self, setting: &'static str, kind: &str) -> Result<String, ChannelError> {
+        match self.text(setting)? {
+            Some(text) if !text.is_empty() => Ok(text.to_owned()),
+            _ => Err(ChannelError::Missing { setting, kind: kind.to_owned() }),
+        }
+    }
+
+    /// The texts of a list; empty if it is missing or not a list.
+    fn texts(self, name: &str) -> Result<Vec<String>, ChannelError> {
+        let list = self.value(name).and_then(Value::as_array).into_iter().flatten();
+        list.map(|value| value.as_str().map(str::to_owned))
+            .map(|text| text.ok_or_else(|| ChannelError::Setting(name.to_owned())))
+            .collect()
+    }
+
+    /// Rejects settings that no channel has, or not one of this kind.
+    fn check_settings(self, kind: &str) -> Result<(), ChannelError> {
+        let has_kind = |kinds: &str| kinds.split(", ").any(|one| one == kind);
+        for name in self.0.as_object().into_iter().flat_map(|fields| fields.keys()) {
+            match SETTINGS.iter().find(|(known, _)| known == name) {
+                None => return Err(ChannelError::UnknownSetting(name.clone())),
+                Some((_, kinds)) if !has_kind(kinds) && has_kind(KINDS) && self.value(name).is_some() => {
+                    return Err(ChannelError::OtherKind { setting: name.clone(), kind: kind.to_owned() });
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel, ChannelError> {
+    let (id, kind) = (entry.required_text("id")?, entry.required_text("kind")?);
+    let secret = entry.required_text("secret")?;
+    entry.check_settings(kind)?;
+    let id = id.parse::<ChannelId>()?;
+    let secret = secret.parse::<SecretName>()?;
+    let service = parse_service(entry, kind)?;
+    let endpoint = entry.text("endpoint")?.map(str::to_owned);
+    if let Some(endpoint) = &endpoint
+        && !(endpoint.starts_with("https://") || allow_private && endpoint.starts_with("http://"))
+    {
+        return Err(ChannelError::Endpoint);
+    }
+    let reminder = entry.text("reminder")?.map(parse_duration).transpose()?;
+    if reminder.is_some_and(|reminder| reminder < MIN_REMINDER) {
+        return Err(ChannelError::ReminderTooShort);
+    }
+    let (quiet, zone) = (entry.text("quiet")?, entry.text("time-zone")?);
+    if zone.is_some() && quiet.is_none() {
+        return Err(ChannelError::ZoneWithoutQuietHours);
+    }
+    let quiet = quiet.map(|text| QuietHours::parse(text, zone)).transpose()?;
+    Ok(Channel { id, service, secret, reminder, endpoint, quiet })
+}
+
+fn parse_service(entry: ChannelEntry<'_>, kind: &str) -> Result<Service, ChannelError> {
+    Ok(match kind {
+        "webhook" => Service::Webhook { template: entry.text("template")?.map(str::to_owned) },
+        "slack" => Service::Slack,
+        "discord" => Service::Discord,
+        "telegram" => Service::Telegram { chat: entry.text_for_kind("chat", kind)? },
+        "pagerduty" => Service::Pagerduty,
+        "ntfy" => Service::Ntfy { topic: entry.text_for_kind("topic", kind)? },
+        "email" => {
+            let (from, to) = (entry.text_for_kind("from", kind)?, entry.texts("to")?);
+            if !(1..=MAX_RECEIVERS).contains(&to.len()) {
+                return Err(ChannelError::Receivers);
+            }
+            Service::Email { from, to }
+        }
+        _ => return Err(ChannelError::UnknownKind),
+    })
+}

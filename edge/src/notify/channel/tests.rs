@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+use super::*;
+
+#[test]
+fn every_kind_is_read_with_its_settings() {
+    let text = r#"[
+        {"id":"a","kind":"webhook","secret":"A","template":"{}"},
+        {"id":"b","kind":"slack","secret":"B","reminder":"4h"},
+        {"id":"c","kind":"discord","secret":"C","quiet":"22:00-07:00","time-zone":"Europe/Berlin"},
+        {"id":"d","kind":"telegram","secret":"D","chat":"-100123"},
+        {"id":"e","kind":"pagerduty","secret":"E","endpoint":"https://events.eu.pagerduty.com"},
+        {"id":"f","kind":"ntfy","secret":"F","topic":"t"},
+        {"id":"g","kind":"email","secret":"G","from":"a@b.example","to":["c@d.example"]}
+    ]"#;
+    let channels = Channels::parse(Some(text), false);
+    assert_eq!(channels.problems, []);
+    assert_eq!(channels.list.len(), 7);
+    assert_eq!(channels.list[1].reminder, Some(Duration::from_secs(4 * 3600)));
+    assert_eq!(Channels::parse(None, false), Channels::default());
+}
+
+#[test]
+fn an_invalid_entry_is_reported_and_the_others_stay() {
+    let cases = [
+        (r#"{"id":"A","kind":"slack","secret":"S"}"#, "id: `A` is not a valid id"),
+        (r#"{"id":"a","kind":"mail","secret":"S","template":""}"#, "kind: should be one of webhook"),
+        (r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":[1]}"#, "`to` is missing or not"),
+        (r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":"x"}"#, "to: should be 1 to 50"),
+        (r#"{"id":"a","kind":"slack","secret":"S","reminder":5}"#, "`reminder` is missing or not"),
+        (r#"{"id":"a","kind":"sms","secret":"S"}"#, "kind: should be one of webhook, slack"),
+        (r#"{"id":"a","kind":"slack"}"#, "`secret` is missing or not of its kind"),
+        (
+            r#"{"id":"a","kind":"slack","secret":"https://hooks.slack.com/x"}"#,
+            "secret: not the name of a secret",
+        ),
+        (
+            r#"{"id":"a","kind":"slack","secret":"S","url":"x"}"#,
+            "`url` is no setting of a channel; there are id, kind, secret",
+        ),
+        (r#"{"id":"a","kind":"telegram","secret":"S"}"#, "chat: is missing, telegram needs it"),
+        (r#"{"id":"a","kind":"slack","secret":"S","quiet":"at night"}"#, "quiet: should be two times of day"),
+        (r#"{"id":"a","kind":"slack","secret":"S","time-zone":"UTC"}"#, "time-zone: goes with quiet"),
+        (r#"{"id":"a","kind":"slack","secret":"S","topic":"t"}"#, "topic: is no setting of slack"),
+        (r#"{"id":"a","kind":"slack","secret":"S","reminder":"1m"}"#, "reminder: should be 5m or more"),
+        (
+            r#"{"id":"a","kind":"ntfy","secret":"S","topic":"t","endpoint":"http://x"}"#,
+            "endpoint: should begin",
+        ),
+        (r#"{"id":"ok","kind":"slack","secret":"S"}"#, "`ok` is taken by an entry above"),
+    ];
+    for (entry, reason) in cases {
+        let text = format!(r#"[{{"id":"ok","kind":"discord","secret":"S"}},{entry}]"#);
+        let channels = Channels::parse(Some(&text), false);
+        assert_eq!(channels.list.len(), 1, "{entry}");
+        let problem = &channels.problems[0];
+        assert_eq!(problem.position, "ALERTS[1]");
+        assert!(problem.reason.starts_with(reason), "{entry}: {}", problem.reason);
+    }
+}
