@@ -1,10 +1,9 @@
-//! The hub: the Durable Object that owns some monitors, their state and their history.
+//! The hub: a Durable Object that owns up to 40 monitors, their state and their history.
 //!
-//! It is reached through its binding only, by [`crate::fleet`], and is the only writer of its store. Each part of it has a type of
-//! its own and reads what it needs from the store once; `dispatch` says which part answers which request, and `tick` is where they
-//! work together.
+//! It is reached through its binding only, by [`crate::fleet`], and is the only writer of its store. Each part of it is a type of its
+//! own and loads what it needs from the store once. `dispatch` passes requests to the parts, and in a `tick` they work together.
 
-// The attribute on the object writes public functions that nobody here can document.
+// The attribute of the Durable Object generates public functions without documentation.
 #![allow(missing_docs)]
 
 use std::rc::Rc;
@@ -64,23 +63,23 @@ mod unknown_zones;
 pub struct Hub {
     env: Env,
     store: StoreHandle,
-    /// After failures of the store.
+    /// The backoff after failures of the store.
     backoff: StoreBackoff,
-    /// What the hub costs.
+    /// The quota that the hub uses.
     quota: Rc<QuotaMeter>,
-    /// The other hubs.
+    /// The hub's number, and what it knows of the other hubs.
     membership: Rc<MembershipState>,
     /// Monitors and maintenance.
     config: Rc<ConfigState>,
-    /// Who is notified.
+    /// The subscriptions of the public.
     subscriptions: Rc<SubscriptionList>,
-    /// What jobs report.
+    /// The heartbeats of jobs.
     heartbeats: HeartbeatState,
-    /// Alerts that are to be sent.
+    /// The messages to be delivered.
     outbox: Rc<Outbox>,
-    /// What is known of every monitor.
+    /// The state of every monitor.
     engine: Rc<EngineState>,
-    /// Changes of the lists that all hubs share.
+    /// The lists that all hubs share.
     lists: SharedLists,
     prober: Prober,
     regional_prober: RegionalProber,
@@ -89,7 +88,7 @@ pub struct Hub {
     pages: PageViews,
     exporter: Exporter,
     alarm: Alarm,
-    /// Whether a tick is under way.
+    /// Held while a tick is under way.
     ticking: TryLock,
 }
 
@@ -150,7 +149,7 @@ impl DurableObject for Hub {
         }
     }
 
-    /// A tick between two of the cron's, by the clock that the last one set.
+    /// Runs a tick between two ticks of the cron. Its instant follows from the last tick's.
     async fn alarm(&self) -> Result<Response> {
         self.quota.count_request();
         self.alarm.schedule_next(true).await;
@@ -159,12 +158,12 @@ impl DurableObject for Hub {
             Ok(Some(last)) => {
                 let at = last.clock(wall_clock());
                 if let Err(error) = self.tick(at).await {
-                    console_error!("alarm {}: {error}", at.0);
+                    console_error!("tick {} of the alarm failed: {error}", at.0);
                 }
             }
-            // Before the first tick of the cron there is no clock to go by.
+            // Before the first tick of the cron there is no instant to continue from.
             Ok(None) => {}
-            Err(error) => console_error!("alarm: {error}"),
+            Err(error) => console_error!("the alarm failed: {error}"),
         }
         Response::empty()
     }

@@ -1,7 +1,7 @@
-//! What the front asks a hub, and what a hub answers: one typed request and one typed response.
+//! The protocol between the Worker and its hubs: one type of requests and one of responses.
 //!
-//! Both are JSON in the body of a `POST` to the Durable Object. A hub is reached through its binding only, so whoever sends a
-//! [`HubRequest`] has checked before who asks. Hubs speak to each other in the same way.
+//! Both are JSON in the body of a `POST` to the Durable Object. A hub is reached through its binding only, so the sender of a
+//! [`HubRequest`] has authorized it before. Hubs send requests to each other in the same way.
 
 use heapbeat_shared::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -29,51 +29,51 @@ pub use range::{NamedRange, PageRange, TimeRange};
 /// A request with the number of the hub that it is for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HubCall {
-    /// The number of the hub. A hub that has not been told its number yet learns from this that it is not in force.
+    /// The number of the hub. A hub with another number, or without one yet, refuses the call.
     pub hub: usize,
     /// The request.
     pub request: HubRequest,
 }
 
-/// The answer to a [`HubCall`].
+/// The reply to a [`HubCall`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HubReply {
-    /// How many hubs there are, where the first hub answers.
+    /// How many hubs there are; only the first hub says so.
     pub hub_count: Option<usize>,
-    /// The response, or the reason why there is none.
+    /// The response, or why there is none.
     pub result: Result<HubResponse, HubError>,
 }
 
-/// What a hub can be asked.
+/// A request to a hub.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HubRequest {
-    /// How many hubs there are. Every reply of the first hub says so; this one costs nothing else.
+    /// Do nothing. The reply of the first hub contains how many hubs there are.
     HubCount,
-    /// Probe what is due, store the results and deliver alerts.
+    /// Probe what is due, store the results and deliver messages.
     Tick {
-        /// The instant for which the tick was meant.
+        /// The instant for which the tick was scheduled.
         at: UnixMillis,
     },
     /// The status of all monitors of the hub.
     Status {
-        /// For whom.
+        /// The audience of the status.
         audience: Audience,
     },
-    /// The status that the first hub gives for another one that does not answer.
+    /// The status in place of a hub that does not respond, from the first hub.
     StatusOfSilentHub {
-        /// The number of the hub that does not answer.
+        /// The number of the hub that does not respond.
         hub: usize,
-        /// For whom.
+        /// The audience of the status.
         audience: Audience,
     },
-    /// What the page at `/` is rendered from.
+    /// The data of the status page.
     StatusPage,
     /// One monitor.
     Monitor {
         /// The monitor's id.
         monitor: MonitorId,
     },
-    /// What the page of a monitor is rendered from.
+    /// The data of a monitor's page.
     MonitorPage {
         /// The monitor's id.
         monitor: MonitorId,
@@ -113,9 +113,9 @@ pub enum HubRequest {
     },
     /// The newest incidents of the hub.
     Incidents {
-        /// The most that the front shows. A hub answers one more, so that the front knows whether there are more.
+        /// The length of the page. A hub returns one more, so that the Worker knows whether there are more.
         limit: u8,
-        /// The incident behind which the page begins.
+        /// The incident after which the page begins.
         before: Option<IncidentId>,
     },
     /// One incident with the samples before it.
@@ -123,7 +123,7 @@ pub enum HubRequest {
         /// The incident's id.
         incident: IncidentId,
     },
-    /// What the page of an incident is rendered from.
+    /// The data of an incident's page.
     IncidentPage {
         /// The incident's id.
         incident: IncidentId,
@@ -132,16 +132,16 @@ pub enum HubRequest {
     UpdateIncident {
         /// The incident's id.
         incident: IncidentId,
-        /// What to change.
+        /// The update.
         update: IncidentUpdate,
     },
     /// The monitors that were applied.
     AppliedMonitors,
-    /// Put a list of monitors in force.
+    /// Apply a list of monitors.
     ApplyMonitors {
-        /// The entries as the owner wrote them; the hub reads them and reports every problem with its position.
+        /// The entries as the owner wrote them; the hub parses them and reports every problem with its position.
         monitors: Vec<Value>,
-        /// Only say what would change.
+        /// Whether only the difference is returned.
         dry_run: bool,
     },
     /// The maintenance that was set.
@@ -153,19 +153,19 @@ pub enum HubRequest {
     },
     /// The subscriptions.
     Subscriptions,
-    /// Add a subscription, in the place of an earlier one of the same address.
+    /// Add a subscription, or replace the one of the same address.
     Subscribe {
-        /// The subscription; that the address wants it has been proven.
+        /// The subscription, which the address has confirmed.
         subscription: Subscription,
     },
     /// Remove the subscription of an address.
     Unsubscribe {
         /// The address.
         url: String,
-        /// The browser's keys, which must be those of the subscription; `None` where the owner or the address itself asks.
+        /// The browser's keys, which must be those of the subscription; `None` if the request is the owner's or the address's own.
         browser_keys: Option<String>,
     },
-    /// Take in what a job reports.
+    /// Record what a job reports.
     Heartbeat {
         /// The id of the job's monitor.
         monitor: MonitorId,
@@ -193,11 +193,11 @@ pub enum HubRequest {
         /// The applied entries of those that are not in `wrangler.toml`.
         entries: Vec<Value>,
     },
-    /// Take over what the first hub assigned.
+    /// Store what the first hub assigned.
     Sync(HubAssignment),
 }
 
-/// For whom a status is.
+/// The audience of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Audience {
     /// Anybody: without monitors that are not public, and without the text of the configuration.
@@ -206,7 +206,7 @@ pub enum Audience {
     Owner,
 }
 
-/// What the first hub hands to another one.
+/// What the first hub assigns to another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HubAssignment {
     /// The number of the hub.
@@ -221,11 +221,11 @@ pub struct HubAssignment {
     pub subscriptions: Vec<Subscription>,
 }
 
-/// What a hub answers.
+/// The response of a hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "each variant is the answer to the request of its name")]
+#[allow(missing_docs, reason = "each variant is the response to the request of its name")]
 pub enum HubResponse {
-    /// The request was carried out, and there is nothing to say.
+    /// The request was carried out, and has no result.
     Done,
     Status(StatusView),
     StatusPage(StatusPageView),
@@ -236,7 +236,7 @@ pub enum HubResponse {
     Latency(LatencyHistoryView),
     Days(Vec<DayView>),
     Versions(VersionsView),
-    /// Newest first; one more than was asked for where there are more.
+    /// Newest first; one more than the limit if there are more.
     Incidents(Vec<IncidentView>),
     Incident(IncidentDetailView),
     IncidentPage(Box<IncidentPageView>),
@@ -251,10 +251,10 @@ pub enum HubResponse {
     RegionResults(Vec<RegionResult>),
 }
 
-/// Why a hub does not do what it is asked.
+/// Why a hub did not carry out a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum HubError {
-    /// What was asked for does not exist, or is not public.
+    /// The object of the request does not exist or is not public.
     #[error("there is no such {0}")]
     NotFound(String),
     /// The monitor belongs to another hub.
@@ -266,16 +266,16 @@ pub enum HubError {
     /// The request cannot be carried out at present.
     #[error("{0}")]
     Conflict(String),
-    /// The hub's store failed. What it says is for the log only.
+    /// The hub's store failed. The text is for the log only.
     #[error("{0}")]
     Store(String),
-    /// The hub, or one that it needs, does not answer.
+    /// The hub, or one that it needs, does not respond.
     #[error("{0}")]
     Unavailable(String),
 }
 
 impl HubRequest {
-    /// The monitor that the request is about.
+    /// Returns the monitor that the request is about.
     pub fn monitor(&self) -> Option<&MonitorId> {
         match self {
             HubRequest::Monitor { monitor }
@@ -293,7 +293,7 @@ impl HubRequest {
         }
     }
 
-    /// The hub to ask first: the one that the request names, else the first hub, which knows all others.
+    /// Returns the hub to which the request is sent first: the one that it names, else the first hub, which knows all others.
     pub fn hub(&self) -> usize {
         match self {
             HubRequest::Export { from } => from.hub,
@@ -305,7 +305,7 @@ impl HubRequest {
 }
 
 impl HubResponse {
-    /// The JSON of the value in the response, which is a body of the API; the lines of an export as they are.
+    /// Returns the value in the response as JSON, which is a body of the API; the lines of an export as they are.
     pub fn to_json(&self) -> String {
         let json = match self {
             HubResponse::Done => return String::new(),
@@ -330,7 +330,7 @@ impl HubResponse {
             HubResponse::Imported(value) => serde_json::to_string(value),
             HubResponse::RegionResults(value) => serde_json::to_string(value),
         };
-        // No value has a map with other keys than text, so that this does not fail.
+        // Serialization fails only for maps whose keys are not text, and no value has one.
         json.unwrap_or_default()
     }
 }

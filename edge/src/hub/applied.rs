@@ -1,12 +1,12 @@
-//! The entries of applied monitors, read beside those of `wrangler.toml`. Pure.
+//! Parsing the entries of applied monitors. Pure.
 
 use serde_json::Value;
 
 use crate::config::applied::LIST;
 use crate::config::{Config, MonitorId};
 
-/// Reads applied entries, as far as there is `room` for them and the `fixed` monitors of `wrangler.toml`. An id stands in one
-/// place only.
+/// Parses applied entries. Together with the `fixed` monitors of `wrangler.toml` there is `room` for so many, and every id is
+/// unique.
 pub(super) fn read_applied(list: &[Value], allow_private: bool, fixed: &Config, room: usize) -> Config {
     let taken: Vec<MonitorId> = fixed.monitors.iter().map(|monitor| monitor.id.clone()).collect();
     Config::parse_entries(LIST, list, allow_private, &taken, room.saturating_sub(taken.len()))
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_stands_in_one_place() {
+    fn an_applied_monitor_must_not_have_an_id_of_wrangler_toml() {
         let fixed = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
         let list = [json!({"id":"a","kind":"http","url":"https://b.example"})];
         let applied = read_applied(&list, false, &fixed, 40);

@@ -1,4 +1,4 @@
-//! The configuration in force: what stands in `wrangler.toml`, and what the owner applied.
+//! The current configuration: what is in `wrangler.toml`, and what the owner applied.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ use crate::store::Setting;
 /// The name of the list of maintenance in positions.
 const MAINTENANCE: &str = "maintenance";
 
-/// Monitors and maintenance; read from the store the first time.
+/// Monitors and maintenance, which are loaded from the store when they are needed first.
 #[derive(Debug)]
 pub(super) struct ConfigState {
     settings: Rc<Settings>,
@@ -34,18 +34,18 @@ pub(super) struct ConfigState {
 }
 
 impl ConfigState {
-    /// Reads from `store` what is applied beside `setup`.
+    /// Creates the state; what is applied is loaded from `store`.
     pub(super) fn new(settings: Rc<Settings>, store: StoreHandle, membership: Rc<MembershipState>) -> Self {
         let (monitors, maintenance) = (Cached::default(), Cached::default());
         ConfigState { settings, store, membership, monitors, maintenance }
     }
 
-    /// What the variables of the Worker say.
+    /// Returns the settings of the Worker.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// All monitors of this hub.
+    /// Returns all monitors of this hub.
     pub(super) fn monitors(&self) -> HubResult<Rc<Config>> {
         self.monitors.get_or_load(|| {
             let config = self.with_applied(&self.applied()?, self.membership.get()?.number == 0);
@@ -56,7 +56,7 @@ impl ConfigState {
         })
     }
 
-    /// What anybody may see of the monitors.
+    /// Returns the public monitors, and the problems without the texts of the configuration.
     pub(super) fn public_monitors(&self) -> HubResult<Config> {
         let mut config = Config::clone(&*self.monitors()?);
         config.monitors.retain(|monitor| monitor.public);
@@ -64,36 +64,36 @@ impl ConfigState {
         Ok(config)
     }
 
-    /// The applied entries of this hub's monitors, as the owner wrote them.
+    /// Returns the applied entries of this hub's monitors, as the owner wrote them.
     pub(super) fn applied(&self) -> HubResult<Vec<Value>> {
         Ok(self.store.get()?.setting(Setting::Monitors)?.unwrap_or_default())
     }
 
-    /// The applied entries of all hubs' monitors.
-    pub(super) fn applied_at_all_hubs(&self) -> HubResult<Vec<Value>> {
+    /// Returns the applied entries of all hubs' monitors.
+    pub(super) fn applied_in_all_hubs(&self) -> HubResult<Vec<Value>> {
         match self.store.get()?.setting(Setting::AllMonitors)? {
             Some(list) => Ok(list),
             None => self.applied(),
         }
     }
 
-    /// The entries of maintenance that the owner set, as they were written.
+    /// Returns the entries of maintenance that the owner set, as they were written.
     pub(super) fn stored_maintenance(&self) -> HubResult<Vec<Value>> {
         Ok(self.store.get()?.setting(Setting::Maintenance)?.unwrap_or_default())
     }
 
-    /// Maintenance that is under way at `now`, or will be soon.
+    /// Returns the maintenance that is under way at `now` or begins soon.
     pub(super) fn announced_maintenance(&self, now: UnixMillis) -> HubResult<Vec<MaintenanceWindow>> {
         let list = self.maintenance.get_or_load(|| {
             let mut list = self.settings.maintenance.clone();
             list.extend(maintenance::parse_windows(MAINTENANCE, &self.stored_maintenance()?).0);
-            list.retain(|work| zone_offset(work.zone(), wall_clock()).is_some());
+            list.retain(|window| zone_offset(window.zone(), wall_clock()).is_some());
             Ok(list)
         })?;
         Ok(announced_windows(&list, now, |zone, at| zone_offset(zone, at).unwrap_or(0)))
     }
 
-    /// What is wrong with a list of maintenance.
+    /// Returns the problems of a list of maintenance.
     pub(super) fn maintenance_problems(&self, entries: &[Value]) -> HubResult<Vec<Problem>> {
         let (list, mut problems) = maintenance::parse_windows(MAINTENANCE, entries);
         let (config, membership) = (self.monitors()?, self.membership.get()?);
@@ -101,35 +101,35 @@ impl ConfigState {
             config.monitors.iter().any(|monitor| monitor.id == *id)
                 || membership.assignment.hub_of(id.as_str()).is_some()
         };
-        for work in &list {
-            let position = format!("{MAINTENANCE}.{}", work.id);
+        for window in &list {
+            let position = format!("{MAINTENANCE}.{}", window.id);
             let mut refuse = |reason| problems.push(Problem { position: position.clone(), reason });
-            if self.settings.maintenance.iter().any(|other| other.id == work.id) {
-                refuse("stands in wrangler.toml already; an id stands in one place".to_owned());
+            if self.settings.maintenance.iter().any(|other| other.id == window.id) {
+                refuse("is in wrangler.toml already; an id must be unique".to_owned());
             }
-            if zone_offset(work.zone(), wall_clock()).is_none() {
-                refuse(format!("there is no time zone `{}`; one is Europe/Berlin", work.zone()));
+            if zone_offset(window.zone(), wall_clock()).is_none() {
+                refuse(format!("there is no time zone `{}`; one is Europe/Berlin", window.zone()));
             }
-            for id in work.monitors.iter().flatten().filter(|id| !is_known(id)) {
-                refuse(format!("names `{id}`, which is not watched"));
+            for id in window.monitors.iter().flatten().filter(|id| !is_known(id)) {
+                refuse(format!("names the monitor `{id}`, which does not exist"));
             }
         }
         Ok(problems)
     }
 
-    /// Reads everything anew when it is needed next.
-    pub(super) fn forget(&self) {
-        self.monitors.forget();
-        self.maintenance.forget();
+    /// Discards what is loaded, so that it is loaded again when it is needed next.
+    pub(super) fn invalidate(&self) {
+        self.monitors.invalidate();
+        self.maintenance.invalidate();
     }
 
-    /// The monitors of `wrangler.toml` are the first hub's.
+    /// Returns the configuration with the applied entries of `list`. The monitors of `wrangler.toml` belong to the `first` hub.
     fn with_applied(&self, list: &[Value], first: bool) -> Config {
         let fixed = &self.settings.config;
         let room = if first { MONITORS_PER_HUB } else { MONITORS_PER_HUB + fixed.monitors.len() };
         let applied = read_applied(list, self.settings.allow_private, fixed, room);
         let mut config = if first { fixed.clone() } else { Config::default() };
-        // That nothing stands in wrangler.toml is no mistake where something was applied.
+        // An empty list in wrangler.toml is not a problem if monitors were applied.
         if config.monitors.is_empty() && !applied.monitors.is_empty() {
             config.problems.clear();
         }

@@ -1,4 +1,4 @@
-//! Which part of the hub answers which request.
+//! Dispatching requests to the parts of the hub.
 
 use super::Hub;
 use super::error::HubResult;
@@ -6,7 +6,7 @@ use crate::hub_api::{HubCall, HubError, HubRequest, HubResponse};
 use crate::view::ImportResultView;
 
 impl Hub {
-    /// Answers a call, or says why it cannot.
+    /// Handles a call from a Worker or another hub.
     pub(super) async fn handle_call(&self, call: HubCall) -> HubResult<HubResponse> {
         let HubCall { hub, request } = call;
         if !matches!(
@@ -34,7 +34,7 @@ impl Hub {
         }
     }
 
-    /// Answers what needs no I/O but the store's.
+    /// Handles a request that needs no I/O except that of the store.
     fn handle_local(&self, request: HubRequest) -> HubResult<HubResponse> {
         Ok(match request {
             HubRequest::HubCount => HubResponse::Done,
@@ -44,7 +44,7 @@ impl Hub {
             }
             HubRequest::StatusPage => HubResponse::StatusPage(self.pages.status()?),
             HubRequest::Monitor { monitor } => {
-                HubResponse::Monitor(Box::new(self.queries.monitor_now(&monitor)?))
+                HubResponse::Monitor(Box::new(self.queries.monitor_detail(&monitor)?))
             }
             HubRequest::MonitorPage { monitor, range } => {
                 HubResponse::MonitorPage(Box::new(self.pages.monitor(&monitor, range)?))
@@ -61,7 +61,7 @@ impl Hub {
             HubRequest::Days { monitor } => HubResponse::Days(self.queries.days(&monitor)?),
             HubRequest::Versions { monitor } => HubResponse::Versions(self.queries.versions(&monitor)?),
             HubRequest::Incidents { limit, before } => {
-                HubResponse::Incidents(self.incidents.list(limit, before.as_ref())?)
+                HubResponse::Incidents(self.incidents.list_public(limit, before.as_ref())?)
             }
             HubRequest::Incident { incident } => HubResponse::Incident(self.incidents.detail(&incident)?),
             HubRequest::IncidentPage { incident } => {
@@ -88,27 +88,27 @@ impl Hub {
             HubRequest::Export { from } => HubResponse::Export(self.exporter.export(from)?),
             HubRequest::Import { schema, lines, .. } => HubResponse::Imported(self.import(schema, &lines)?),
             HubRequest::Sync(assignment) => {
-                self.lists.take_assignment(assignment)?;
+                self.lists.store_assignment(assignment)?;
                 HubResponse::Done
             }
             HubRequest::Tick { .. }
             | HubRequest::ProbeFromRegion { .. }
             | HubRequest::ApplyMonitors { .. }
             | HubRequest::SetMaintenance { .. } => {
-                return Err(HubError::Invalid("the request is not answered at once".to_owned()));
+                return Err(HubError::Invalid("the request needs I/O".to_owned()));
             }
         })
     }
 
-    /// Stores the rows of an export, and begins anew from what is stored then.
+    /// Stores the rows of an export. Everything is loaded again from the store afterwards.
     fn import(&self, schema: i64, lines: &str) -> HubResult<ImportResultView> {
-        let Some(_turn) = self.ticking.try_lock() else {
-            return Err(HubError::Conflict("a tick is under way; try again in a moment".to_owned()));
+        let Some(_guard) = self.ticking.try_lock() else {
+            return Err(HubError::Conflict("a tick is under way; retry in a moment".to_owned()));
         };
         let imported = self.exporter.import(schema, lines)?;
-        self.engine.forget();
-        self.heartbeats.forget();
-        self.lists.forget();
+        self.engine.invalidate();
+        self.heartbeats.invalidate();
+        self.lists.invalidate();
         Ok(imported)
     }
 }

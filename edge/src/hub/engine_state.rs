@@ -1,4 +1,4 @@
-//! The engine as it is stored: read once when the object starts, and read anew where the store did not take a change.
+//! The engine as it is stored: loaded once when the object starts, and again after the store failed to store a change.
 
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::hub_api::HubError;
 use crate::platform::clock::wall_clock;
 use crate::store::StoredHub;
 
-/// The engine, or nothing yet.
+/// The engine, unless it is not loaded.
 #[derive(Debug)]
 pub(super) struct EngineState {
     store: StoreHandle,
@@ -25,51 +25,51 @@ pub(super) struct EngineState {
 }
 
 impl EngineState {
-    /// Reads from `store`; what waits in the outbox and what the day has cost come along.
+    /// Creates the state, which is loaded from `store` together with the outbox and the quota used today.
     pub(super) fn new(store: StoreHandle, outbox: Rc<Outbox>, quota: Rc<QuotaMeter>) -> Self {
         EngineState { store, outbox, quota, engine: RefCell::new(None) }
     }
 
-    /// The engine.
+    /// Returns the engine.
     pub(super) fn get(&self) -> HubResult<Ref<'_, Engine>> {
         if self.engine.borrow().is_none() {
-            *self.engine.borrow_mut() = Some(self.read()?);
+            *self.engine.borrow_mut() = Some(self.load()?);
         }
         Ref::filter_map(self.engine.borrow(), Option::as_ref)
-            .map_err(|_| HubError::Store("there is no engine".to_owned()))
+            .map_err(|_| HubError::Store("the engine is not loaded".to_owned()))
     }
 
-    /// The engine's clock.
+    /// Returns the present instant by the engine's clock.
     pub(super) fn now(&self) -> HubResult<UnixMillis> {
         Ok(self.get()?.clock(wall_clock()))
     }
 
-    /// Takes the engine out, to be changed and put back once the store has taken the change; without that it is read anew.
-    pub(super) fn take(&self) -> HubResult<Engine> {
+    /// Takes the engine out to change it. It is put back once the change is stored; otherwise it is loaded again.
+    pub(super) fn take_out(&self) -> HubResult<Engine> {
         match self.engine.take() {
             Some(engine) => Ok(engine),
-            None => self.read(),
+            None => self.load(),
         }
     }
 
-    /// Puts the engine back, as it is stored now.
+    /// Puts the engine back after its change was stored.
     pub(super) fn put_back(&self, engine: Engine) {
         *self.engine.borrow_mut() = Some(engine);
     }
 
-    /// Takes over an incident that somebody changed, once it is stored.
+    /// Replaces an incident that was changed and stored.
     pub(super) fn update_incident(&self, incident: Incident) {
         if let Some(engine) = &mut *self.engine.borrow_mut() {
             engine.replace_incident(incident);
         }
     }
 
-    /// Reads anew when it is needed next.
-    pub(super) fn forget(&self) {
+    /// Discards the engine, so that it is loaded again when it is needed next.
+    pub(super) fn invalidate(&self) {
         *self.engine.borrow_mut() = None;
     }
 
-    fn read(&self) -> HubResult<Engine> {
+    fn load(&self) -> HubResult<Engine> {
         let StoredHub { last, persisted_states, ledgers, ticks, incidents, outbox, usage } =
             self.store.get()?.load(wall_clock())?;
         let mut engine = Engine::restore(last, persisted_states, ledgers);

@@ -1,9 +1,9 @@
-//! Why the hub cannot do what it is asked.
+//! The result of the hub's parts, and its conversions.
 
 use crate::hub_api::HubError;
 use crate::store::StoreError;
 
-/// What a part of the hub gives.
+/// The result of a part of the hub.
 pub(super) type HubResult<T> = Result<T, HubError>;
 
 impl From<StoreError> for HubError {

@@ -1,4 +1,4 @@
-//! Export and import: pages of everything that the hub stores, as lines of JSON.
+//! Export and import of everything that the hub stores, in pages of JSON lines.
 
 use std::rc::Rc;
 
@@ -12,14 +12,16 @@ use crate::store::Store;
 use crate::store::export_format::{TABLES, format_row, parse_row};
 use crate::view::ImportResultView;
 
-/// Rows of one page, and bytes after which it ends.
-const ROWS: u32 = 200;
-const BYTES: usize = 2 * 1024 * 1024;
+/// The most rows of a page.
+const MAX_ROWS: u32 = 200;
+
+/// The length in bytes after which a page ends.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// The last line of a page.
 #[derive(Serialize)]
 struct Footer {
-    /// Where the next page begins; nothing after the last one.
+    /// The position of the next page; `None` after the last one.
     next: Option<String>,
 }
 
@@ -31,26 +33,26 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    /// A page that begins at `from`. Its last line says where the next one begins.
+    /// Returns the page that begins at `from`. Its last line contains the position of the next one.
     pub(super) fn export(&self, from: ExportCursor) -> HubResult<String> {
         let membership = self.membership.get()?;
         let (hub, mut table, mut row) = (membership.number, from.table, from.row);
         let mut out = String::new();
         push_line(&mut out, &ExportHeader { schema: Store::schema(), hub })?;
         while let Some((name, _)) = TABLES.get(table) {
-            let rows = self.store.get()?.export_rows(table, row.into(), ROWS.into())?;
+            let rows = self.store.get()?.export_rows(table, row.into(), MAX_ROWS.into())?;
             for cells in &rows {
                 out.push_str(&format_row(name, cells));
                 out.push('\n');
                 row += 1;
-                if out.len() > BYTES {
+                if out.len() > MAX_BYTES {
                     break;
                 }
             }
-            if out.len() > BYTES {
+            if out.len() > MAX_BYTES {
                 break;
             }
-            if rows.len() < ROWS as usize {
+            if rows.len() < MAX_ROWS as usize {
                 (table, row) = (table + 1, 0);
             }
         }
@@ -63,7 +65,7 @@ impl Exporter {
         Ok(out)
     }
 
-    /// Stores the rows of an export. Whatever was read from the store before has to be read anew.
+    /// Stores the rows of an export. What was loaded from the store before has to be loaded again.
     pub(super) fn import(&self, schema: i64, lines: &str) -> HubResult<ImportResultView> {
         if schema != Store::schema() {
             let ours = Store::schema();

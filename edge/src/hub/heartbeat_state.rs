@@ -1,4 +1,4 @@
-//! What jobs reported last; read from the store the first time.
+//! The last heartbeats of jobs, which are loaded from the store when they are needed first.
 
 use std::rc::Rc;
 
@@ -22,12 +22,12 @@ pub(super) struct HeartbeatState {
 }
 
 impl HeartbeatState {
-    /// Reads from `store`.
+    /// Creates the state, which is loaded from `store`.
     pub(super) fn new(store: StoreHandle) -> Self {
         HeartbeatState { store, heartbeats: Cached::default() }
     }
 
-    /// Takes in at `now` what the job of a monitor of `config` reports.
+    /// Records at `now` what the job of a monitor of `config` reports.
     pub(super) fn record(
         &self,
         config: &Config,
@@ -47,7 +47,7 @@ impl HeartbeatState {
         Ok(())
     }
 
-    /// What the tick of `at` finds of the jobs of `config`.
+    /// Returns the results of the jobs of `config` at the tick of `at`.
     pub(super) fn check_jobs(&self, config: &Config, at: UnixMillis) -> HubResult<Vec<ProbeResult>> {
         let heartbeats = self.heartbeats()?;
         let probe = |monitor: &Monitor| {
@@ -63,9 +63,9 @@ impl HeartbeatState {
         Ok(config.monitors.iter().filter_map(probe).collect())
     }
 
-    /// Reads anew when they are needed next.
-    pub(super) fn forget(&self) {
-        self.heartbeats.forget();
+    /// Discards what is loaded, so that it is loaded again when it is needed next.
+    pub(super) fn invalidate(&self) {
+        self.heartbeats.invalidate();
     }
 
     fn heartbeats(&self) -> HubResult<Rc<JobStates>> {

@@ -1,4 +1,4 @@
-//! Incidents: lists of them, one with its recording, and what people on call change.
+//! Incidents: lists of them, one with its recording, and updates by people on call.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::hub_api::HubError;
 use crate::platform::clock::wall_clock;
 use crate::view::{IncidentDetailView, IncidentView};
 
-/// Answers about incidents, and what people change about them.
+/// Answers queries about incidents, and updates them.
 #[derive(Clone, Debug)]
 pub(super) struct Incidents {
     pub(super) config: Rc<ConfigState>,
@@ -24,60 +24,60 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
-    /// The newest incidents of the public monitors, one more than `limit` where there are more.
-    pub(super) fn list(&self, limit: u8, before: Option<&IncidentId>) -> HubResult<Vec<IncidentView>> {
-        let list = self.newest_of(&self.config.public_monitors()?, before, i64::from(limit) + 1)?;
+    /// Returns the newest incidents of the public monitors: one more than `limit` if there are more.
+    pub(super) fn list_public(&self, limit: u8, before: Option<&IncidentId>) -> HubResult<Vec<IncidentView>> {
+        let list = self.newest_incidents(&self.config.public_monitors()?, before, i64::from(limit) + 1)?;
         Ok(list.iter().map(IncidentView::from).collect())
     }
 
-    /// The newest incidents of the monitors of `config`, newest first; `before` is the incident behind which they begin.
-    pub(super) fn newest_of(
+    /// Returns at most `limit` incidents of the monitors of `config`, newest first, starting after the incident `before`.
+    pub(super) fn newest_incidents(
         &self,
         config: &Config,
         before: Option<&IncidentId>,
-        most: i64,
+        limit: i64,
     ) -> HubResult<Vec<Incident>> {
         let (monitor, second) =
             before.map_or(("", LAST_SECOND + 1), |before| (before.monitor.as_str(), before.opened));
         let ids: Vec<&str> = config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
-        let mut list = self.store.get()?.incidents_before(&ids, (second, monitor), most)?;
+        let mut list = self.store.get()?.incidents_before(&ids, (second, monitor), limit)?;
         for incident in &mut list {
-            hide(incident, config);
+            hide_dependency(incident, config);
         }
         Ok(list)
     }
 
-    /// An incident of any monitor, and the samples before it.
-    fn stored(&self, id: &IncidentId) -> HubResult<Option<(Incident, Vec<SampleRun>)>> {
+    /// Returns an incident of any monitor, and the samples before it.
+    fn load_incident(&self, id: &IncidentId) -> HubResult<Option<(Incident, Vec<SampleRun>)>> {
         Ok(self.store.get()?.incident(id)?)
     }
 
-    /// An incident of a public monitor, the samples before it, and the monitor's name.
-    pub(super) fn public(&self, id: &IncidentId) -> HubResult<(Incident, Vec<SampleRun>, String)> {
+    /// Returns an incident of a public monitor, the samples before it, and the monitor's name.
+    pub(super) fn find_public(&self, id: &IncidentId) -> HubResult<(Incident, Vec<SampleRun>, String)> {
         let config = self.config.public_monitors()?;
         let monitor =
-            config.monitors.iter().find(|monitor| monitor.id == id.monitor).ok_or_else(no_incident)?;
-        let (mut incident, runs) = self.stored(id)?.ok_or_else(no_incident)?;
-        hide(&mut incident, &config);
+            config.monitors.iter().find(|monitor| monitor.id == id.monitor).ok_or_else(incident_not_found)?;
+        let (mut incident, runs) = self.load_incident(id)?.ok_or_else(incident_not_found)?;
+        hide_dependency(&mut incident, &config);
         Ok((incident, runs, monitor.name.clone()))
     }
 
-    /// An incident of a public monitor with its recording.
+    /// Returns an incident of a public monitor with its recording.
     pub(super) fn detail(&self, id: &IncidentId) -> HubResult<IncidentDetailView> {
-        let (incident, runs, _) = self.public(id)?;
+        let (incident, runs, _) = self.find_public(id)?;
         Ok(IncidentDetailView::new(&incident, &runs))
     }
 
-    /// Notes on, acknowledges or resolves an incident.
+    /// Adds a note to an incident, acknowledges it, or resolves it.
     pub(super) fn update(&self, id: &IncidentId, update: &IncidentUpdate) -> HubResult<IncidentDetailView> {
         let config = self.config.monitors()?;
         if !config.monitors.iter().any(|monitor| monitor.id == id.monitor) {
-            return Err(no_incident());
+            return Err(incident_not_found());
         }
-        let (mut incident, runs) = self.stored(id)?.ok_or_else(no_incident)?;
+        let (mut incident, runs) = self.load_incident(id)?.ok_or_else(incident_not_found)?;
         let now = {
             let engine = self.engine.get()?;
-            // The engine has what a tick has made of it since it was stored.
+            // A tick may have changed the incident in the engine since it was loaded.
             let latest =
                 engine.latest_incident(&incident.monitor).filter(|latest| latest.opened == incident.opened);
             incident = latest.cloned().unwrap_or(incident);
@@ -91,12 +91,12 @@ impl Incidents {
     }
 }
 
-/// The error for an incident that does not exist, or whose monitor is not public.
-fn no_incident() -> HubError {
+/// Returns the error for an incident that does not exist, or whose monitor is not public.
+fn incident_not_found() -> HubError {
     HubError::NotFound("incident".to_owned())
 }
 
-/// Takes out of an incident what names a monitor that is not shown.
-fn hide(incident: &mut Incident, config: &Config) {
+/// Removes the name of a dependency that is not in `config`, which may be a monitor that is not public.
+fn hide_dependency(incident: &mut Incident, config: &Config) {
     incident.inhibited_by.take_if(|id| !config.monitors.iter().any(|monitor| monitor.id == *id));
 }

@@ -1,4 +1,4 @@
-//! What the hub knows of the other hubs; read from the store the first time.
+//! The membership of the hub, which is loaded from the store when it is needed first.
 
 use std::rc::Rc;
 
@@ -18,38 +18,38 @@ pub(super) struct MembershipState {
 }
 
 impl MembershipState {
-    /// Reads from `store`.
+    /// Creates the state, which is loaded from `store`.
     pub(super) fn new(store: StoreHandle) -> Self {
         MembershipState { store, membership: Cached::default() }
     }
 
-    /// The hub's number, how many hubs there are, and which one watches which monitor.
+    /// Returns the hub's number, how many hubs there are, and which hub has which monitor.
     pub(super) fn get(&self) -> HubResult<Rc<Membership>> {
         self.membership
             .get_or_load(|| Ok(self.store.get()?.setting(Setting::Membership)?.unwrap_or_default()))
     }
 
-    /// Stores a change.
+    /// Stores a changed membership.
     pub(super) fn set(&self, membership: Membership) -> HubResult<()> {
         self.store.get()?.set(Setting::Membership, &membership)?;
         self.membership.set(membership);
         Ok(())
     }
 
-    /// Notes that all other hubs have to take over a change.
+    /// Marks all other hubs as out of sync.
     pub(super) fn mark_out_of_sync(&self) -> HubResult<()> {
         let mut membership = Membership::clone(&*self.get()?);
         membership.mark_out_of_sync();
         self.set(membership)
     }
 
-    /// Reads anew when it is needed next.
-    pub(super) fn forget(&self) {
-        self.membership.forget();
+    /// Discards what is loaded, so that it is loaded again when it is needed next.
+    pub(super) fn invalidate(&self) {
+        self.membership.invalidate();
     }
 
     /// Refuses a request that is for another hub, or for a hub that has not been assigned its monitors yet. `fixed` are the
-    /// monitors of `wrangler.toml`, which are the first hub's.
+    /// monitors of `wrangler.toml`, which belong to the first hub.
     pub(super) fn check_ownership(
         &self,
         request: &HubRequest,
@@ -71,8 +71,8 @@ impl MembershipState {
     }
 }
 
-/// The part of a list of monitors that is a hub's.
-pub(super) fn part_of(list: &[Value], membership: &Membership, hub: usize) -> Vec<Value> {
+/// Returns the entries of a list that are assigned to a hub.
+pub(super) fn entries_of_hub(list: &[Value], membership: &Membership, hub: usize) -> Vec<Value> {
     let owner = |entry: &Value| membership.assignment.hub_of(entry.get("id")?.as_str()?);
     list.iter().filter(|entry| owner(entry) == Some(hub)).cloned().collect()
 }

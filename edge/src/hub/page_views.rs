@@ -1,10 +1,10 @@
-//! What pages are rendered from, in one answer each.
+//! The data of the pages, in one response each.
 
 use heapbeat_shared::{Bytes, HealthMemory, Sample, UnixMillis};
 
 use super::error::HubResult;
 use super::incidents::Incidents;
-use super::queries::{Queries, no_monitor, with_monitors};
+use super::queries::{Queries, monitor_not_found, select_monitors};
 use crate::config::MonitorId;
 use crate::domain::history::downsample::Downsampled;
 use crate::domain::incident::Incident;
@@ -17,18 +17,18 @@ use crate::view::{
     MonitorPageView, MonitorView, RestartView, StatusPageView, StatusView,
 };
 
-/// How long closed incidents stand on the status page.
-const PAST_MS: i64 = 14 * 86_400_000;
+/// How long the status page lists a closed incident.
+const CLOSED_FOR_MS: i64 = 14 * 86_400_000;
 
-/// Most closed incidents of the status page.
-const MOST_PAST: usize = 10;
+/// The most closed incidents of the status page.
+const MAX_CLOSED: usize = 10;
 
-/// Most incidents of a page.
-const MOST_INCIDENTS: i64 = 30;
+/// The most incidents of a page.
+const MAX_INCIDENTS: i64 = 30;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// Answers for pages.
+/// Builds the data of pages.
 #[derive(Clone, Debug)]
 pub(super) struct PageViews {
     pub(super) queries: Queries,
@@ -36,17 +36,17 @@ pub(super) struct PageViews {
 }
 
 impl PageViews {
-    /// What `/` is rendered from.
+    /// Returns the data of the status page.
     pub(super) fn status(&self) -> HubResult<StatusPageView> {
         let config = self.queries.config.public_monitors()?;
         let snapshot = self.queries.snapshot_of(&config)?;
-        let mut incidents = self.incidents.newest_of(&config, None, MOST_INCIDENTS)?;
+        let mut incidents = self.incidents.newest_incidents(&config, None, MAX_INCIDENTS)?;
         let mut closed = 0;
         incidents.retain(|it| {
             closed += usize::from(it.closed.is_some());
-            it.closed.is_none_or(|at| at.0 > snapshot.now.0 - PAST_MS && closed <= MOST_PAST)
+            it.closed.is_none_or(|at| at.0 > snapshot.now.0 - CLOSED_FOR_MS && closed <= MAX_CLOSED)
         });
-        let line = |it: &Incident| {
+        let summary = |it: &Incident| {
             let named = config.monitors.iter().find(|monitor| monitor.id == it.monitor);
             IncidentSummaryView::new(it, named.map_or("", |monitor| &monitor.name))
         };
@@ -54,16 +54,16 @@ impl PageViews {
             now: snapshot.now,
             status: StatusView::from(&snapshot),
             memory_days: snapshot.monitors.iter().filter_map(MemoryDayView::of).collect(),
-            incidents: incidents.iter().map(line).collect(),
+            incidents: incidents.iter().map(summary).collect(),
         })
     }
 
-    /// What the page of a monitor is rendered from.
+    /// Returns the data of a monitor's page.
     pub(super) fn monitor(&self, id: &MonitorId, range: PageRange) -> HubResult<MonitorPageView> {
-        let config = with_monitors(&*self.queries.config.monitors()?, |it| it.public && it.id == *id);
+        let config = select_monitors(&*self.queries.config.monitors()?, |it| it.public && it.id == *id);
         let snapshot = self.queries.snapshot_of(&config)?;
         let (monitor, shown) =
-            config.monitors.first().zip(snapshot.monitors.first()).ok_or_else(no_monitor)?;
+            config.monitors.first().zip(snapshot.monitors.first()).ok_or_else(monitor_not_found)?;
         let engine = self.queries.engine.get()?;
         let now = snapshot.now;
         let (name, window) = match range {
@@ -75,7 +75,7 @@ impl PageViews {
         let (_, line) = self.queries.store.get()?.memory(&monitor.id, window, last)?;
         let mut samples = Downsampled::from_samples(line.samples, window.0, window.1);
         if samples.samples.is_empty() {
-            // Without a signed report there are the figures of the last day, by tick.
+            // Without a signed report, the memory of the last day is known by tick.
             let inside = shown.chart.iter().filter(|point| within(point.at));
             samples =
                 Downsampled::from_samples(inside.map(|point| (sample_of(point), false)), window.0, window.1);
@@ -86,8 +86,8 @@ impl PageViews {
             RestartView::new(*at, exit.copied())
         });
         let restarts: Vec<RestartView> = restarts.collect();
-        let incidents = self.incidents.newest_of(&config, None, MOST_INCIDENTS)?;
-        let told = engine.last_report(&monitor.id).filter(|_| monitor.shows_routes());
+        let incidents = self.incidents.newest_incidents(&config, None, MAX_INCIDENTS)?;
+        let report = engine.last_report(&monitor.id).filter(|_| monitor.shows_routes());
         Ok(MonitorPageView {
             now,
             monitor: MonitorView::from(shown),
@@ -97,18 +97,18 @@ impl PageViews {
             memory: memory_chart(shown, &samples, window, now, &restarts),
             restarts,
             compared: engine.version_comparison(&monitor.id).and_then(ComparisonView::of),
-            growing_route: told.and_then(|told| told.top_route.clone()),
+            growing_route: report.and_then(|report| report.top_route.clone()),
             incidents: incidents.iter().map(|it| IncidentSummaryView::new(it, &shown.name)).collect(),
             days: shown.days.iter().map(DayView::from).collect(),
             latency: self.queries.latency_in(monitor, window, last, true)?,
         })
     }
 
-    /// What the page of an incident is rendered from.
+    /// Returns the data of an incident's page.
     pub(super) fn incident(&self, id: &IncidentId) -> HubResult<IncidentPageView> {
-        let (incident, runs, name) = self.incidents.public(id)?;
+        let (incident, runs, name) = self.incidents.find_public(id)?;
         let engine = self.queries.engine.get()?;
-        let limit = engine.last_report(&incident.monitor).map(|told| told.limit);
+        let limit = engine.last_report(&incident.monitor).map(|report| report.limit);
         let now = engine.clock(wall_clock());
         Ok(IncidentPageView::new(&incident, &name, limit, now, &Downsampled::from_runs(&runs)))
     }
@@ -124,7 +124,7 @@ fn memory_chart(
     let limit = monitor.memory.as_ref().and_then(|memory| memory.limit).map(Bytes::from);
     let mut chart = MemoryChartView::new(window, limit, samples);
     chart.marks = restarts.iter().map(|restart| restart.at).collect();
-    // A chart that ends now goes on with the forecast.
+    // A chart that ends now continues with the forecast.
     if let (Some(forecast), Some(last)) = (&monitor.forecast, samples.samples.last())
         && window.1 == now
     {
@@ -133,7 +133,7 @@ fn memory_chart(
     chart
 }
 
-/// The figures of a point as a sample.
+/// Returns the memory of a point as a sample.
 fn sample_of(point: &ChartPoint) -> Sample {
     let HealthMemory { rss, heap_used, heap_total, external } = point.memory;
     Sample {

@@ -1,7 +1,6 @@
-//! What the hub answers about its monitors, and what of them anybody may see.
+//! Queries about monitors.
 //!
-//! A monitor that is not public is in no answer to anybody but the owner: [`ConfigState::public_monitors`] is the configuration
-//! without it, and every public answer begins there.
+//! Only the owner sees a monitor that is not public: every public response is built from [`ConfigState::public_monitors`].
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use super::applied::read_applied;
 use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
-use super::membership_state::{MembershipState, part_of};
+use super::membership_state::{MembershipState, entries_of_hub};
 use super::outbox::Outbox;
 use super::quota_meter::QuotaMeter;
 use super::store_handle::StoreHandle;
@@ -29,13 +28,13 @@ use crate::view::{
     UptimeHistoryView, VersionsView,
 };
 
-/// The window of memory that is answered where none is asked for.
+/// The default window of memory.
 const MEMORY_WINDOW: Duration = Duration::from_secs(3 * 3600);
 
-/// The same for latency.
+/// The default window of latency.
 const LATENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
-/// Answers about monitors.
+/// Answers queries about monitors.
 #[derive(Clone, Debug)]
 pub(super) struct Queries {
     pub(super) config: Rc<ConfigState>,
@@ -47,7 +46,7 @@ pub(super) struct Queries {
 }
 
 impl Queries {
-    /// The status of all monitors.
+    /// Returns the status of all monitors.
     pub(super) fn status(&self, audience: Audience) -> HubResult<StatusView> {
         let snapshot = match audience {
             Audience::Public => self.snapshot_of(&self.config.public_monitors()?)?,
@@ -56,10 +55,10 @@ impl Queries {
         Ok((&snapshot).into())
     }
 
-    /// What is shown of a hub that does not answer: its monitors, of which nothing is known.
+    /// Returns the status of a hub that does not respond: its monitors, without a state.
     pub(super) fn status_of_silent(&self, hub: usize, audience: Audience) -> HubResult<StatusView> {
         let fixed = &self.config.settings().config;
-        let list = part_of(&self.config.applied_at_all_hubs()?, &*self.membership.get()?, hub);
+        let list = entries_of_hub(&self.config.applied_in_all_hubs()?, &*self.membership.get()?, hub);
         let mut monitors = read_applied(&list, true, fixed, MONITORS_PER_HUB + fixed.monitors.len()).monitors;
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
@@ -69,34 +68,36 @@ impl Queries {
         Ok((&snapshot).into())
     }
 
-    /// Everything that holds now of the monitors of `config`.
+    /// Returns the present snapshot of the monitors of `config`.
     pub(super) fn snapshot_of(&self, config: &Config) -> HubResult<StatusSnapshot> {
         let mut snapshot = self.engine.get()?.snapshot(config, wall_clock());
         snapshot.problems.extend(self.outbox.list_problems());
-        let work = self.config.announced_maintenance(snapshot.now)?;
-        snapshot.maintenance = work.into_iter().filter_map(|work| concerning(work, config)).collect();
+        let announced = self.config.announced_maintenance(snapshot.now)?;
+        snapshot.maintenance =
+            announced.into_iter().filter_map(|window| restrict_to(window, config)).collect();
         snapshot.usage = self.quota.usage();
         snapshot.notices.extend(snapshot.usage.throttle_notice());
         Ok(snapshot)
     }
 
-    /// One monitor, and as of when.
-    pub(super) fn monitor_now(&self, id: &MonitorId) -> HubResult<MonitorDetailView> {
-        let config = with_monitors(&self.config.public_monitors()?, |it| it.id == *id);
+    /// Returns one monitor, and the instant of its last update.
+    pub(super) fn monitor_detail(&self, id: &MonitorId) -> HubResult<MonitorDetailView> {
+        let config = select_monitors(&self.config.public_monitors()?, |it| it.id == *id);
         let snapshot = self.snapshot_of(&config)?;
-        let monitor = snapshot.monitors.first().map(MonitorView::from).ok_or_else(no_monitor)?;
+        let monitor = snapshot.monitors.first().map(MonitorView::from).ok_or_else(monitor_not_found)?;
         Ok(MonitorDetailView { updated: snapshot.updated.map(Timestamp), monitor })
     }
 
-    /// Uptime of a monitor in a window that ends now.
+    /// Returns the uptime of a monitor in a window that ends now.
     pub(super) fn uptime(&self, id: &MonitorId, window_ms: u64) -> HubResult<UptimeHistoryView> {
         self.public_monitor(id)?;
         let engine = self.engine.get()?;
-        let past = engine.window_statistics(id, Duration::from_millis(window_ms), engine.clock(wall_clock()));
-        Ok(UptimeHistoryView::new(id.as_str(), &past))
+        let statistics =
+            engine.window_statistics(id, Duration::from_millis(window_ms), engine.clock(wall_clock()));
+        Ok(UptimeHistoryView::new(id.as_str(), &statistics))
     }
 
-    /// Memory of a monitor.
+    /// Returns the memory of a monitor.
     pub(super) fn memory(&self, id: &MonitorId, range: TimeRange) -> HubResult<MemoryHistoryView> {
         self.public_monitor(id)?;
         let (window, last) = self.window(range, MEMORY_WINDOW)?;
@@ -104,15 +105,15 @@ impl Queries {
         Ok(MemoryHistoryView::new(id.as_str(), tier, window, &line))
     }
 
-    /// Latency of a monitor.
+    /// Returns the latency of a monitor.
     pub(super) fn latency(&self, id: &MonitorId, range: TimeRange) -> HubResult<LatencyHistoryView> {
         let monitor = self.public_monitor(id)?;
         let (window, last) = self.window(range, LATENCY_WINDOW)?;
         self.latency_in(&monitor, window, last, false)
     }
 
-    /// Latency of a monitor from the first of two instants to the second; `last` is the last tick. For a `chart` it has only as
-    /// many rows as one can show.
+    /// Returns the latency of a monitor in a window of two instants; `last` is the last tick. For a `chart` it is downsampled to as
+    /// many rows as a chart shows.
     pub(super) fn latency_in(
         &self,
         monitor: &Monitor,
@@ -129,14 +130,14 @@ impl Queries {
         Ok(LatencyHistoryView::new(monitor.id.as_str(), window, series.finish()))
     }
 
-    /// The last 90 days of a monitor.
+    /// Returns the last 90 days of a monitor.
     pub(super) fn days(&self, id: &MonitorId) -> HubResult<Vec<DayView>> {
         self.public_monitor(id)?;
         let engine = self.engine.get()?;
         Ok(engine.days(id, engine.clock(wall_clock())).iter().map(DayView::from).collect())
     }
 
-    /// Memory of the present version of a monitor and of the one before.
+    /// Returns the memory of the present version of a monitor and of the one before.
     pub(super) fn versions(&self, id: &MonitorId) -> HubResult<VersionsView> {
         self.public_monitor(id)?;
         Ok(VersionsView::new(id.as_str(), self.engine.get()?.version_comparison(id)))
@@ -145,35 +146,39 @@ impl Queries {
     fn public_monitor(&self, id: &MonitorId) -> HubResult<Monitor> {
         let config = self.config.monitors()?;
         let mut monitors = config.monitors.iter().filter(|monitor| monitor.public);
-        monitors.find(|monitor| monitor.id == *id).cloned().ok_or_else(no_monitor)
+        monitors.find(|monitor| monitor.id == *id).cloned().ok_or_else(monitor_not_found)
     }
 
-    /// The window of `range`, which by default has the length `usual`, and the instant of the last tick.
-    fn window(&self, range: TimeRange, usual: Duration) -> HubResult<((UnixMillis, UnixMillis), UnixMillis)> {
+    /// Returns the window of `range`, which has the length `default` unless it is given, and the instant of the last tick.
+    fn window(
+        &self,
+        range: TimeRange,
+        default: Duration,
+    ) -> HubResult<((UnixMillis, UnixMillis), UnixMillis)> {
         let engine = self.engine.get()?;
         let now = engine.clock(wall_clock());
         let to = range.to.unwrap_or(now);
-        let from = range.from.unwrap_or_else(|| to.minus(usual));
+        let from = range.from.unwrap_or_else(|| to.minus(default));
         Ok(((from, to), engine.last_tick().map_or(now, |last| last.at)))
     }
 }
 
-/// The error for a monitor that does not exist, or that is not public.
-pub(super) fn no_monitor() -> HubError {
+/// Returns the error for a monitor that does not exist or is not public.
+pub(super) fn monitor_not_found() -> HubError {
     HubError::NotFound("monitor".to_owned())
 }
 
-/// The configuration with some of its monitors.
-pub(super) fn with_monitors(config: &Config, which: impl Fn(&Monitor) -> bool) -> Config {
+/// Returns the configuration with some of its monitors.
+pub(super) fn select_monitors(config: &Config, which: impl Fn(&Monitor) -> bool) -> Config {
     let mut config = config.clone();
     config.monitors.retain(which);
     config
 }
 
-/// Announced maintenance as far as it concerns the monitors of `config`; nothing where it concerns others only.
-fn concerning(mut work: MaintenanceWindow, config: &Config) -> Option<MaintenanceWindow> {
-    if let Some(ids) = &mut work.monitors {
+/// Returns a maintenance window with only the monitors of `config`; `None` if it has none of them.
+fn restrict_to(mut window: MaintenanceWindow, config: &Config) -> Option<MaintenanceWindow> {
+    if let Some(ids) = &mut window.monitors {
         ids.retain(|id| config.monitors.iter().any(|monitor| monitor.id == *id));
     }
-    work.monitors.as_ref().is_none_or(|ids| !ids.is_empty()).then_some(work)
+    window.monitors.as_ref().is_none_or(|ids| !ids.is_empty()).then_some(window)
 }

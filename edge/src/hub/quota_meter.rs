@@ -1,4 +1,4 @@
-//! What the hub costs: counted while it works, and summed up with every tick.
+//! The quota that the hub uses: counted while it works, and added to the day's sum with every tick.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::store_handle::StoreHandle;
 use crate::domain::quota::{QuotaCost, QuotaUsage, Quotas};
 use crate::store::Store;
 
-/// What was spent since the last tick, and the day's sum up to it.
+/// What was used since the last tick, and the day's sum up to it.
 #[derive(Debug)]
 pub(super) struct QuotaMeter {
     store: StoreHandle,
@@ -21,7 +21,7 @@ pub(super) struct QuotaMeter {
 }
 
 impl QuotaMeter {
-    /// Starts with nothing spent; without `quotas` nothing runs out.
+    /// Creates a meter at zero. Without `quotas` there is no limit.
     pub(super) fn new(store: StoreHandle, quotas: Option<Quotas>) -> Self {
         QuotaMeter {
             store,
@@ -33,38 +33,38 @@ impl QuotaMeter {
         }
     }
 
-    /// Counts a request, or an alarm, that came in.
+    /// Counts an incoming request or alarm.
     pub(super) fn count_request(&self) {
         self.requests.set(self.requests.get() + 1);
     }
 
-    /// Counts requests that the hub made.
+    /// Counts outgoing requests.
     pub(super) fn count_subrequests(&self, requests: u64) {
         self.subrequests.set(self.subrequests.get() + requests);
     }
 
-    /// Counts an alarm that was set, which writes a row.
+    /// Counts an alarm that was scheduled, which writes a row.
     pub(super) fn count_alarm(&self) {
         self.alarms.set(self.alarms.get() + 1);
     }
 
-    /// What the day has cost up to the last tick.
+    /// Returns the day's sum up to the last tick.
     pub(super) fn usage(&self) -> QuotaUsage {
         self.usage.get()
     }
 
-    /// No monitor is probed more often than this at present.
+    /// Returns the shortest interval of probes that the quota allows at present.
     pub(super) fn interval_floor(&self) -> Duration {
         self.usage().interval_floor()
     }
 
-    /// Takes over the sum of a tick that is stored.
+    /// Sets the day's sum after a tick is stored.
     pub(super) fn set_usage(&self, usage: QuotaUsage) {
         self.usage.set(usage);
     }
 
-    /// The day's sum with the tick of `at` in it, and the resolution that the day's quota allows; each of `hub_count` hubs has
-    /// its share of the quota. `last` is the tick before.
+    /// Returns the day's sum including the tick of `at`, and the interval that the quota allows. Each of `hub_count` hubs has an
+    /// equal share of the quota. `last` is the tick before.
     pub(super) fn add_tick(
         &self,
         at: UnixMillis,

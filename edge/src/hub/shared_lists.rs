@@ -1,7 +1,7 @@
-//! Changing the lists that all hubs share, and keeping the other hubs in sync.
+//! Changes of the lists that all hubs share, and their synchronization with the other hubs.
 //!
-//! The first hub stores a change before it tells any other hub. From then on the change is in force; a hub that does not take over
-//! its part is told again with every tick.
+//! The first hub stores a change before it sends it to any other hub. From then on the change is in force; to a hub that has not
+//! stored its part, it is sent again with every tick.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use worker::Env;
 use super::applied::read_applied;
 use super::config_state::ConfigState;
 use super::error::HubResult;
-use super::membership_state::{MembershipState, part_of};
+use super::membership_state::{MembershipState, entries_of_hub};
 use super::store_handle::StoreHandle;
 use super::subscription_list::SubscriptionList;
 use super::try_lock::TryLock;
@@ -35,12 +35,12 @@ pub(super) struct SharedLists {
     config: Rc<ConfigState>,
     membership: Rc<MembershipState>,
     subscriptions: Rc<SubscriptionList>,
-    /// Whether the other hubs are being told of a change.
+    /// Held while a change is sent to the other hubs.
     syncing: TryLock,
 }
 
 impl SharedLists {
-    /// Changes what the parts of the hub hold.
+    /// Creates the lists, which are changed in the parts of the hub that hold them.
     pub(super) fn new(
         env: Env,
         store: StoreHandle,
@@ -51,23 +51,23 @@ impl SharedLists {
         SharedLists { env, store, config, membership, subscriptions, syncing: TryLock::default() }
     }
 
-    /// The applied monitors of all hubs, and the ids that `wrangler.toml` has.
+    /// Returns the applied monitors of all hubs, and the ids of those in `wrangler.toml`.
     pub(super) fn applied_monitors(&self) -> HubResult<AppliedMonitorsView> {
         let fixed = self.config.settings().config.monitors.iter().map(|monitor| monitor.id.to_string());
-        Ok(AppliedMonitorsView { monitors: self.config.applied_at_all_hubs()?, wrangler: fixed.collect() })
+        Ok(AppliedMonitorsView { monitors: self.config.applied_in_all_hubs()?, wrangler: fixed.collect() })
     }
 
-    /// Puts a list of monitors in force, or says what is wrong with it or what it would change.
+    /// Applies a list of monitors, unless it has problems or `dry_run` asks only for the difference.
     pub(super) async fn apply_monitors(&self, list: Vec<Value>, dry_run: bool) -> HubResult<Applied> {
-        let setup = self.config.settings();
-        let fixed = &setup.config;
-        let mut wanted = read_applied(&list, setup.allow_private, fixed, MAX_MONITORS);
+        let settings = self.config.settings();
+        let fixed = &settings.config;
+        let mut wanted = read_applied(&list, settings.allow_private, fixed, MAX_MONITORS);
         remove_unknown_zones(&mut wanted);
-        report_unknown_channels(&mut wanted, &setup.channels);
+        report_unknown_channels(&mut wanted, &settings.channels);
         let mut problems = wanted.problems;
         let mut membership = Membership::clone(&*self.membership.get()?);
         if problems.is_empty() {
-            // As long as there is one hub only, nothing is assigned.
+            // The assignment is empty as long as there is only one hub.
             if membership.assignment == Assignment::default() {
                 membership.assignment = Assignment::to_first_hub(self.config.monitors()?.monitors.iter());
             }
@@ -82,39 +82,39 @@ impl SharedLists {
         if !problems.is_empty() {
             return Ok(Applied { applied: false, difference: Difference::default(), problems });
         }
-        let difference = Difference::between(&self.config.applied_at_all_hubs()?, &list);
+        let difference = Difference::between(&self.config.applied_in_all_hubs()?, &list);
         if !dry_run {
-            self.put_in_force(&list, membership).await?;
+            self.store_monitors(&list, membership).await?;
         }
         Ok(Applied { applied: !dry_run, difference, problems })
     }
 
-    /// The maintenance that the owner set.
+    /// Returns the maintenance that the owner set.
     pub(super) fn maintenance(&self) -> HubResult<MaintenanceListView> {
         Ok(MaintenanceListView { maintenance: self.config.stored_maintenance()? })
     }
 
-    /// Replaces the list of maintenance, or says what is wrong with the new one.
+    /// Replaces the list of maintenance, unless the new one has problems.
     pub(super) async fn set_maintenance(&self, list: Vec<Value>) -> HubResult<MaintenanceResultView> {
         let problems = self.config.maintenance_problems(&list)?;
         self.refuse_while_syncing()?;
         let applied = problems.is_empty();
         if applied {
             self.store.get()?.set(Setting::Maintenance, &list)?;
-            self.config.forget();
+            self.config.invalidate();
             self.membership.mark_out_of_sync()?;
             self.sync_all().await?;
         }
         Ok(MaintenanceResultView { applied, problems })
     }
 
-    /// Adds a subscription. The other hubs take it over with the next tick.
+    /// Adds a subscription. It is sent to the other hubs with the next tick.
     pub(super) fn subscribe(&self, subscription: Subscription) -> HubResult<()> {
         self.refuse_while_syncing()?;
         if self.subscriptions.add(subscription)? { self.membership.mark_out_of_sync() } else { Ok(()) }
     }
 
-    /// Removes the subscription of an address. The other hubs take that over with the next tick.
+    /// Removes the subscription of an address. The change is sent to the other hubs with the next tick.
     pub(super) fn unsubscribe(&self, url: &str, browser_keys: Option<&str>) -> HubResult<()> {
         self.refuse_while_syncing()?;
         if self.subscriptions.remove(url, browser_keys)? {
@@ -124,7 +124,7 @@ impl SharedLists {
         }
     }
 
-    /// Removes one of the `expired` subscriptions, and gives those that are left for the next tick.
+    /// Removes one of the `expired` subscriptions, and returns those that are left for the next tick.
     pub(super) async fn remove_expired(&self, expired: Vec<ChannelId>) -> HubResult<Vec<ChannelId>> {
         let subscribers = self.subscriptions.subscribers()?;
         let Some(one) = subscribers.iter().find(|one| expired.contains(&one.id)) else {
@@ -137,40 +137,41 @@ impl SharedLists {
             fleet::request_each_hub(&self.env, vec![(0, request)])
                 .await
                 .pop()
-                .is_some_and(|answer| answer.is_ok())
+                .is_some_and(|result| result.is_ok())
         };
         Ok(expired.into_iter().filter(|id| *id != one.id || !removed).collect())
     }
 
-    /// Hands those hubs their part who have not taken it over yet, so many at most; gives how many there were.
-    pub(super) async fn sync_hubs(&self, most: usize) -> HubResult<usize> {
+    /// Sends their part to at most `limit` hubs that have not stored it yet, and returns to how many.
+    pub(super) async fn sync_hubs(&self, limit: usize) -> HubResult<usize> {
         let mut membership = Membership::clone(&*self.membership.get()?);
-        let Some(_turn) = self.syncing.try_lock().filter(|_| !membership.out_of_sync.is_empty()) else {
+        let Some(_guard) = self.syncing.try_lock().filter(|_| !membership.out_of_sync.is_empty()) else {
             return Ok(0);
         };
-        let (list, maintenance) = (self.config.applied_at_all_hubs()?, self.config.stored_maintenance()?);
+        let (list, maintenance) = (self.config.applied_in_all_hubs()?, self.config.stored_maintenance()?);
         let subscriptions = self.subscriptions.subscriptions()?;
-        let hubs: Vec<usize> = membership.out_of_sync.iter().copied().take(most).collect();
+        let hubs: Vec<usize> = membership.out_of_sync.iter().copied().take(limit).collect();
         let request = |hub: usize| {
             let assignment = HubAssignment {
                 number: hub,
                 hub_count: membership.hub_count,
-                monitors: part_of(&list, &membership, hub),
+                monitors: entries_of_hub(&list, &membership, hub),
                 maintenance: maintenance.clone(),
                 subscriptions: subscriptions.clone(),
             };
             (hub, HubRequest::Sync(assignment))
         };
         let requests = hubs.iter().copied().map(request).collect();
-        let answers = fleet::request_each_hub(&self.env, requests).await;
-        let taken = |hub: &usize| hubs.iter().zip(&answers).any(|(it, answer)| it == hub && answer.is_ok());
-        membership.out_of_sync.retain(|hub| !taken(hub));
+        let results = fleet::request_each_hub(&self.env, requests).await;
+        let is_synced =
+            |hub: &usize| hubs.iter().zip(&results).any(|(it, result)| it == hub && result.is_ok());
+        membership.out_of_sync.retain(|hub| !is_synced(hub));
         self.membership.set(membership)?;
         Ok(hubs.len())
     }
 
-    /// Takes over what the first hub assigned to this one.
-    pub(super) fn take_assignment(&self, assignment: HubAssignment) -> HubResult<()> {
+    /// Stores what the first hub assigned to this one.
+    pub(super) fn store_assignment(&self, assignment: HubAssignment) -> HubResult<()> {
         let HubAssignment { number, hub_count, monitors, maintenance, subscriptions } = assignment;
         let membership = Membership { number, hub_count, ..Membership::default() };
         self.store.get()?.set_all(vec![
@@ -179,46 +180,46 @@ impl SharedLists {
             encode_setting(Setting::Maintenance, &maintenance)?,
             encode_setting(Setting::Subscriptions, &subscriptions)?,
         ])?;
-        self.forget();
+        self.invalidate();
         Ok(())
     }
 
-    /// Reads all lists anew when they are needed next.
-    pub(super) fn forget(&self) {
-        self.config.forget();
-        self.membership.forget();
-        self.subscriptions.forget();
+    /// Discards all lists, so that they are loaded again when they are needed next.
+    pub(super) fn invalidate(&self) {
+        self.config.invalidate();
+        self.membership.invalidate();
+        self.subscriptions.invalidate();
     }
 
-    /// Stores a list of monitors with its assignment, and hands the other hubs their parts.
-    async fn put_in_force(&self, list: &[Value], mut membership: Membership) -> HubResult<()> {
+    /// Stores a list of monitors with its assignment, and sends the other hubs their parts.
+    async fn store_monitors(&self, list: &[Value], mut membership: Membership) -> HubResult<()> {
         membership.mark_out_of_sync();
         let all = match membership.hub_count {
             1 => (Setting::AllMonitors, None),
             _ => encode_setting(Setting::AllMonitors, &list)?,
         };
         self.store.get()?.set_all(vec![
-            encode_setting(Setting::Monitors, &part_of(list, &membership, 0))?,
+            encode_setting(Setting::Monitors, &entries_of_hub(list, &membership, 0))?,
             encode_setting(Setting::Membership, &membership)?,
             all,
         ])?;
-        self.forget();
+        self.invalidate();
         self.sync_all().await
     }
 
-    /// Refuses a change while the other hubs are being told of an earlier one.
+    /// Refuses a change while an earlier one is sent to the other hubs.
     fn refuse_while_syncing(&self) -> HubResult<()> {
-        let wait = "the other hubs are being told of an earlier change; try again in a moment";
+        let wait = "an earlier change is being sent to the other hubs; retry in a moment";
         if self.syncing.is_locked() { Err(HubError::Conflict(wait.to_owned())) } else { Ok(()) }
     }
 
-    /// Hands all other hubs their parts. An error where one of them did not take it over.
+    /// Sends all other hubs their parts. Fails if one of them did not store it.
     async fn sync_all(&self) -> HubResult<()> {
         self.sync_hubs(usize::MAX).await?;
         let left = &self.membership.get()?.out_of_sync;
         let Some(first) = left.first() else { return Ok(()) };
         Err(HubError::Unavailable(format!(
-            "the change is in force, but {} of the hubs did not take it over, hub-{first} the first of them; they are told with every tick, and sending it again does no harm",
+            "the change is in force, but {} of the hubs did not store it (first: hub-{first}); it is sent to them again with every tick, and may be repeated safely",
             left.len()
         )))
     }

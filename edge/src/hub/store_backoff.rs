@@ -1,38 +1,38 @@
-//! How often a failing store is tried.
+//! The backoff after failures of the store.
 //!
-//! After a failure the hub reads everything anew, which costs a day's rows. So a store that goes on failing is tried less and
+//! After a failure the hub loads everything again, which reads the rows of a day. So a store that keeps failing is tried less and
 //! less often.
 
 use std::cell::Cell;
 
-/// Most ticks in a row that are skipped.
-const LONGEST: u32 = 16;
+/// The most ticks in a row that are skipped.
+const MAX_SKIPPED: u32 = 16;
 
-/// Ticks that are skipped after failures of the store.
+/// The ticks that are skipped after failures of the store.
 #[derive(Debug, Default)]
 pub(super) struct StoreBackoff {
-    /// Ticks that are still to be skipped.
+    /// How many ticks are still skipped.
     left: Cell<u32>,
-    /// How many the next failure skips.
+    /// How many ticks are skipped after the next failure.
     next: Cell<u32>,
 }
 
 impl StoreBackoff {
-    /// Whether this tick is skipped.
+    /// Counts a tick, and returns whether it is skipped.
     pub(super) fn skips_tick(&self) -> bool {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         left > 0
     }
 
-    /// Notes a failure: the next tick is as usual, then one is skipped, then two, four, at most [`LONGEST`].
+    /// Records a failure: after the first failure in a row no tick is skipped, then one, two, four, at most [`MAX_SKIPPED`].
     pub(super) fn record_failure(&self) {
         let next = self.next.get();
         self.left.set(next);
-        self.next.set((next * 2).clamp(1, LONGEST));
+        self.next.set((next * 2).clamp(1, MAX_SKIPPED));
     }
 
-    /// Notes that the store works.
+    /// Records a success.
     pub(super) fn reset(&self) {
         self.left.set(0);
         self.next.set(0);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_goes_on_failing_is_tried_less_and_less_often() {
+    fn a_store_that_keeps_failing_is_tried_less_and_less_often() {
         let backoff = StoreBackoff::default();
         let skipped = || {
             backoff.record_failure();

@@ -1,7 +1,7 @@
-//! Subscriptions of the public; read from the store the first time.
+//! The subscriptions of the public, which are loaded from the store when they are needed first.
 //!
-//! That an address wants it was proven before (`web/routes/subscribe.rs`). Each hub has the whole list and notifies about its own
-//! monitors; the first hub changes it.
+//! Every address has confirmed its subscription before (`web/routes/subscribe.rs`). Each hub has the whole list and notifies about
+//! its own monitors; the first hub changes it.
 
 use std::rc::Rc;
 
@@ -18,18 +18,18 @@ use crate::view::{SubscriptionView, SubscriptionsView};
 #[derive(Debug)]
 pub(super) struct SubscriptionList {
     store: StoreHandle,
-    /// Most subscriptions; 0 where there are none.
+    /// The most subscriptions.
     limit: usize,
     subscribers: Cached<Vec<Subscriber>>,
 }
 
 impl SubscriptionList {
-    /// Reads from `store`.
+    /// Creates the list, which is loaded from `store`.
     pub(super) fn new(store: StoreHandle, limit: usize) -> Self {
         SubscriptionList { store, limit, subscribers: Cached::default() }
     }
 
-    /// The subscribers.
+    /// Returns the subscribers; none if subscriptions are disabled.
     pub(super) fn subscribers(&self) -> HubResult<Rc<Vec<Subscriber>>> {
         self.subscribers.get_or_load(|| {
             if self.limit == 0 {
@@ -39,12 +39,12 @@ impl SubscriptionList {
         })
     }
 
-    /// The list as it is stored.
+    /// Returns the list as it is stored.
     pub(super) fn subscriptions(&self) -> HubResult<Vec<Subscription>> {
         Ok(self.store.get()?.setting(Setting::Subscriptions)?.unwrap_or_default())
     }
 
-    /// The list without secrets.
+    /// Returns the list without secrets.
     pub(super) fn view(&self) -> HubResult<SubscriptionsView> {
         let view = |one: &Subscriber| SubscriptionView {
             url: one.url().to_owned(),
@@ -54,7 +54,7 @@ impl SubscriptionList {
         Ok(SubscriptionsView { subscriptions: self.subscribers()?.iter().map(view).collect() })
     }
 
-    /// Adds a subscription, in the place of an earlier one of the same address; says whether that changed anything.
+    /// Adds a subscription, or replaces the one of the same address. Returns whether the list changed.
     pub(super) fn add(&self, subscription: Subscription) -> HubResult<bool> {
         let before = self.subscriptions()?;
         let mut list: Vec<_> = before.iter().filter(|other| other.url != subscription.url).cloned().collect();
@@ -65,8 +65,8 @@ impl SubscriptionList {
         self.store(&before, &list)
     }
 
-    /// Removes the subscription of an address; where a browser's keys are given, only if they are the right ones. Says whether
-    /// that changed anything.
+    /// Removes the subscription of an address; if a browser's keys are given, only if they are those of the subscription. Returns
+    /// whether the list changed.
     pub(super) fn remove(&self, url: &str, browser_keys: Option<&str>) -> HubResult<bool> {
         let before = self.subscriptions()?;
         let matches = |other: &Subscription| {
@@ -79,9 +79,9 @@ impl SubscriptionList {
         self.store(&before, &list)
     }
 
-    /// Reads anew when it is needed next.
-    pub(super) fn forget(&self) {
-        self.subscribers.forget();
+    /// Discards what is loaded, so that it is loaded again when it is needed next.
+    pub(super) fn invalidate(&self) {
+        self.subscribers.invalidate();
     }
 
     fn store(&self, before: &[Subscription], list: &[Subscription]) -> HubResult<bool> {
@@ -89,7 +89,7 @@ impl SubscriptionList {
             return Ok(false);
         }
         self.store.get()?.set(Setting::Subscriptions, &list)?;
-        self.subscribers.forget();
+        self.subscribers.invalidate();
         Ok(true)
     }
 }

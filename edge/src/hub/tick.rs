@@ -92,7 +92,7 @@ impl Hub {
         self.quota.count_subrequests(u64::from(requests - spare));
         let usage = self.quota.add_tick(at, tick.came, last, membership.hub_count);
         // Nothing below awaits I/O, so no request sees an engine that is not stored. If it cannot be stored, it is loaded again.
-        let mut engine = self.engine.take()?;
+        let mut engine = self.engine.take_out()?;
         engine.set_maintenance(maintenance);
         engine.set_region_verdicts(verdicts);
         let mut commit = engine.apply_tick(&config, tick, &probes);

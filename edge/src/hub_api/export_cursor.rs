@@ -1,4 +1,4 @@
-//! Where a page of an export begins: `<hub>-<table>-<row>`, such as `7-3-200`.
+//! The position of a page of an export: `<hub>-<table>-<row>`, such as `7-3-200`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MAX_HUBS;
 
-/// The place of a row in everything that all hubs store.
+/// The position of a row in everything that all hubs store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExportCursor {
     /// The number of the hub.
     pub hub: usize,
     /// The number of the table.
     pub table: usize,
-    /// How many of its rows come before.
+    /// How many rows of the table come before it.
     pub row: u32,
 }
 
 /// The first line of a page of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportHeader {
-    /// The number of the schema that the rows have.
+    /// The number of the schema of the rows.
     pub schema: i64,
-    /// The number of the hub whose rows they are.
+    /// The number of the hub that exported the rows.
     pub hub: usize,
 }
 
 impl ExportHeader {
-    /// Reads the first line of a page; `None` where it is no header.
+    /// Reads the first line of a page; `None` if it is not a header.
     pub fn read(page: &str) -> Option<Self> {
         let header: ExportHeader = serde_json::from_str(page.lines().next()?).ok()?;
         (header.hub < MAX_HUBS).then_some(header)

@@ -1,9 +1,9 @@
-//! Windows of time that can be asked for.
+//! Windows of time in requests.
 
 use heapbeat_shared::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-/// A window; an end that is not given is the present, a beginning that is not given depends on what is asked.
+/// A window. The end is the present unless it is given; the default of the beginning depends on the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TimeRange {
     /// The first instant.
@@ -12,12 +12,12 @@ pub struct TimeRange {
     pub to: Option<UnixMillis>,
 }
 
-/// The window that a page shows.
+/// The window of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PageRange {
-    /// One that ends now.
+    /// A window that ends now.
     Named(NamedRange),
-    /// Any other.
+    /// Any other window.
     Between {
         /// The first instant.
         from: UnixMillis,
@@ -52,7 +52,7 @@ impl NamedRange {
     pub const ALL: [NamedRange; 5] =
         [NamedRange::Hour, NamedRange::Day, NamedRange::Week, NamedRange::Month, NamedRange::Quarter];
 
-    /// The name in the query of a page.
+    /// Returns the name in the query of a page.
     pub const fn as_str(self) -> &'static str {
         match self {
             NamedRange::Hour => "1h",
@@ -63,12 +63,12 @@ impl NamedRange {
         }
     }
 
-    /// The window of this name.
+    /// Returns the window of this name.
     pub fn parse(name: &str) -> Option<Self> {
         NamedRange::ALL.into_iter().find(|range| range.as_str() == name)
     }
 
-    /// Its length in hours.
+    /// Returns the length in hours.
     pub const fn hours(self) -> i64 {
         match self {
             NamedRange::Hour => 1,
