@@ -1,7 +1,6 @@
-//! What is done about memory, and when.
+//! Overload protection: the decisions about memory, and the means to apply them.
 //!
-//! [`ladder`] decides: a pure function of looks at memory. Everything that acts only does what a step of the ladder
-//! asks for.
+//! [`ladder`] decides, as a pure function of observations of memory; its controller returns effects, which the guard applies.
 
 pub(crate) mod controller;
 pub mod hooks;

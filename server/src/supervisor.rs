@@ -1,8 +1,8 @@
-//! Supervision: one small parent that holds the sockets, and one worker that does everything else.
+//! Supervision: a small supervisor that holds the sockets, and a worker that does everything else.
 //!
-//! The parent has no runtime and runs no code of the application, so there is nothing in it to crash or leak. It may be
-//! PID 1, whose exit would end the container; this is why it stays, instead of handing its sockets over and leaving.
-//! [`machine`] decides, everything else here is its hands, eyes and ears.
+//! The supervisor has no runtime and runs no code of the application, so nothing in it can crash or leak. It may be PID 1, whose
+//! exit would end the container, so it stays instead of handing its sockets over and exiting. [`machine`] decides, pure; the other
+//! modules collect its events and apply its effects.
 
 mod abort_on_panic;
 mod event_loop;
@@ -52,11 +52,11 @@ pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, take_turns};
 
 /// Makes this process a supervisor, or the worker of one.
 ///
-/// To be called at the beginning of `main`, before there is a runtime or a second thread. In the process that a person
-/// or a platform started it does not return: it opens the sockets, starts the same program with the same arguments as a
-/// worker, keeps one alive, and ends with the exit code that the process shall have. In the worker it returns what
-/// [`GuardBuilder::worker`](crate::GuardBuilder::worker) takes. `version` is what runs, as
-/// [`GuardBuilder::version`](crate::GuardBuilder::version) is told it as well.
+/// It must be called at the beginning of `main`, before there is a runtime or a second thread. In the process that was started by
+/// the platform or a person it does not return: it opens the sockets, starts the same program with the same arguments as a worker,
+/// keeps one alive, and exits with the worker's exit code. In the worker it returns the value for
+/// [`GuardBuilder::worker`](crate::GuardBuilder::worker). `version` is the version of the application, as for
+/// [`GuardBuilder::version`](crate::GuardBuilder::version).
 pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     let timing = WorkerTiming {
         hang: config.hang_timeout,
@@ -71,7 +71,7 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     let mut limits = Limits::new(worker_memory_limit(config), config.hang_timeout, config.drain_timeout);
     limits.enforced = enforced_limit();
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
-    // A port that was taken by chance says nothing of who had it last, so there are no leftovers to look for.
+    // With a port that the system chose, recordings of an earlier supervisor at that port may belong to another server.
     let recorders =
         RecorderDirectory::open(&recorder_location(config, "", if config.port == 0 { 0 } else { port }));
     let supervisor = event_loop::Supervisor::new(limits, listeners, recorders, version)
@@ -80,16 +80,16 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     std::process::exit(i32::from(code));
 }
 
-/// Where a guarded program listens, and where heapbeat tells of it.
+/// Ports of a guarded program.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ports {
-    /// A port that is opened for the program and given to it as `LISTEN_FDS`: then it is replaced without a gap.
+    /// Port that the supervisor opens for the program and passes as `LISTEN_FDS`, so that the program is replaced without a gap.
     pub listen: Option<u16>,
-    /// The port of `/health`, `/metrics` and `/exits`.
+    /// Port of `/health`, `/metrics` and `/exits`.
     pub side: Option<u16>,
 }
 
-/// Guards another program until it is done or somebody asks to stop; the exit code.
+/// Supervises another program until it exits or a stop is requested, and returns the exit code.
 pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Ports) -> Result<u8, Error> {
     let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
         Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
@@ -99,13 +99,16 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
         side.iter().map(|it| (it, "/health")).chain(listeners.iter().map(|it| (it, "the program")));
     for (listener, what) in addresses {
         if let Ok(address) = listener.local_addr() {
-            tracing::info!(server.port = address.port(), "{what} is at port {}", address.port());
+            tracing::info!(server.port = address.port(), "{what}: listening on port {}", address.port());
         }
     }
     let command = guarded.command.first().cloned().unwrap_or_default();
     let variables = external::runtime_settings(&command, guarded.limit, |name| std::env::var_os(name));
     for (name, value) in &variables {
-        tracing::info!("{name}={value}: what the program's runtime takes shall fit {}", guarded.limit);
+        tracing::info!(
+            "set {name}={value}, so that the heap of the program's runtime fits into the memory limit of {}",
+            guarded.limit
+        );
     }
     let mut limits = Limits::new(guarded.limit, config.hang_timeout, config.drain_timeout);
     // Without a socket of its own to be given, two of them would want the same port.
@@ -118,19 +121,19 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
     Ok(supervisor.with_program(program, external).run())
 }
 
-/// Becomes another program: what [`guard`] starts, so that the program is told its own process id (`LISTEN_PID`), is
-/// killed before its supervisor for want of memory, and does not outlive it. Returns only when that fails.
+/// Replaces this process by another program. [`supervise_program`] starts programs this way, so that they get their own process id
+/// (`LISTEN_PID`), are preferred to their supervisor in an OOM kill, and do not outlive it. Returns only on failure.
 pub fn become_program(command: &[OsString]) -> io::Error {
     worker::be_killed_first();
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
-        tracing::debug!("the program would outlive its supervisor: {error}");
+        tracing::debug!("cannot end the program together with its supervisor: {error}");
     }
-    // The guard may have died before it could be said that this ends with it.
+    // The supervisor may have exited before the death signal was set.
     let guard = std::env::var(process::GUARD).ok().and_then(|pid| pid.parse().ok());
     if guard.is_some_and(|guard: i32| {
         getppid().map(Pid::as_raw_nonzero).is_none_or(|parent| parent.get() != guard)
     }) {
-        return io::Error::other("its guard is gone");
+        return io::Error::other("its supervisor has exited");
     }
     let Some((program, arguments)) = command.split_first() else { return io::ErrorKind::InvalidInput.into() };
     let mut process = Process::new(program);
@@ -141,7 +144,7 @@ pub fn become_program(command: &[OsString]) -> io::Error {
     process.exec()
 }
 
-/// The sockets that whoever started this has opened (`LISTEN_FDS`), or one of our own.
+/// Returns the sockets passed by the parent process (`LISTEN_FDS`), or opens one.
 fn open_listeners(config: &Config) -> Result<Vec<TcpListener>, Error> {
     let mut given = ListenFd::from_env();
     let mut listeners = Vec::new();
@@ -159,12 +162,12 @@ fn open_listeners(config: &Config) -> Result<Vec<TcpListener>, Error> {
     Ok(listeners)
 }
 
-/// What the workers may take together.
+/// Returns the memory limit of all workers together.
 pub fn worker_memory_limit(config: &Config) -> Bytes {
     Limit::effective(config.memory_limit, cgroup_limit(), physical_memory()).bytes
 }
 
-/// Where the kernel kills. A limit of one's own is not enforced by anybody.
+/// Returns the limit that the kernel enforces; a configured limit is not enforced by the kernel.
 fn enforced_limit() -> Bytes {
     cgroup_limit().into_iter().chain(physical_memory()).min().unwrap_or(Bytes(u64::MAX))
 }
@@ -173,7 +176,7 @@ fn cgroup_limit() -> Option<Bytes> {
     Cgroup::of_this_process().and_then(|mut it| it.read()).and_then(|memory| memory.limit)
 }
 
-/// Where the recorders of the one server or guard at this port are; at 0 there are none to be found again.
+/// Returns the location of the recorders of the server or program at this port; port 0 has no recordings to find again.
 fn recorder_location(config: &Config, what: &str, port: u16) -> RecorderLocation {
     match &config.flight {
         FlightDirectory::Off => RecorderLocation::Memory,
@@ -186,7 +189,7 @@ fn recorder_location(config: &Config, what: &str, port: u16) -> RecorderLocation
     }
 }
 
-/// Begins to record, where this process's supervisor has made a file for it.
+/// Starts the flight recorder, if the supervisor has created a file for it.
 pub(crate) fn start_recording(instance: &Instance) {
     let Some(path) = std::env::var_os(process::FLIGHT) else { return };
     let head = RecordingHeader {

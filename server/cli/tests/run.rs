@@ -205,7 +205,7 @@ fn a_program_with_a_passed_socket_is_replaced_without_a_failed_request() {
         &["--listen", "0", "--ready-after", "1s"],
         &format!("exec {python} {}", program.display()),
     );
-    let port = server.wait_for_log("the program is at port")["server.port"].as_u64().unwrap();
+    let port = server.wait_for_log("the program: listening on port")["server.port"].as_u64().unwrap();
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).unwrap());
     let request = b"GET / HTTP/1.1\r\nhost: t\r\n\r\n";
     assert_eq!(send_request(connect(address), "GET", request).text(), "ok");

@@ -1,9 +1,8 @@
-//! What the application itself can give back: its caches.
+//! Shrink hooks: functions of the application that shrink its caches.
 //!
-//! A hook is a function of the application's that shrinks something. Hooks run before the allocator purges, since only
-//! then is there something to purge, in the order of their priority. Each has a time bound. A thread cannot be
-//! stopped from outside, so a hook that overruns is left to itself, the rest go on, and it is not called again before
-//! it has come back.
+//! Hooks run in the order of their priority before the allocator purges, which then returns the freed memory. Each hook has a timeout. A
+//! thread cannot be stopped from outside, so a hook that exceeds its timeout keeps running, the other hooks go on, and it is not
+//! called again before it has returned.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,18 +14,18 @@ use std::time::{Duration, Instant};
 
 use heapbeat_shared::{Bytes, Pressure};
 
-/// How long a hook may take unless it says otherwise.
+/// Default timeout of a hook.
 pub const DEFAULT_BOUND: Duration = Duration::from_millis(500);
 
-/// Most hooks that one process can have.
+/// Maximum number of hooks of a process.
 pub const MAX_HOOKS: usize = 64;
 
-/// What a hook is told.
+/// The argument of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShrinkRequest {
-    /// The level that asks.
+    /// The level of pressure that requests it.
     pub pressure: Pressure,
-    /// How far memory is above the place where the level would be left.
+    /// Bytes by which memory is above the threshold at which the level is left.
     pub wanted: Bytes,
 }
 
@@ -37,49 +36,49 @@ struct Hook {
     priority: i32,
     bound: Duration,
     run: Function,
-    /// Set while a call has not come back.
+    /// Whether a call has not returned yet.
     busy: Arc<AtomicBool>,
 }
 
-/// How one hook fared.
+/// Result of one hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookReport {
-    /// Its name.
+    /// Name of the hook.
     pub name: String,
-    /// What became of it.
+    /// Outcome of the call.
     pub outcome: HookOutcome,
-    /// How long it was waited for.
+    /// Duration of the call, or of the wait for it.
     pub took: Duration,
 }
 
-/// What became of a call.
+/// Outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookOutcome {
-    /// It came back.
+    /// It returned.
     Done,
     /// It panicked; the process goes on.
     Panicked,
-    /// It did not come back within its bound.
+    /// It did not return within its timeout.
     Overran,
-    /// It has not come back from an earlier call and was not called again.
+    /// It has not returned from an earlier call and was not called again.
     StillBusy,
-    /// There was no thread to be had for it.
+    /// No thread could be started for it.
     NoThread,
 }
 
-/// The hooks of a process. Shared: the application adds, the guard runs.
+/// The hooks of a process: the application adds them, the guard runs them.
 #[derive(Clone, Default)]
 pub struct Hooks {
     list: Arc<Mutex<Vec<Hook>>>,
 }
 
-/// One hook more than [`MAX_HOOKS`].
+/// There are [`MAX_HOOKS`] hooks already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a process can have at most {MAX_HOOKS} shrink hooks")]
 pub struct TooManyHooks;
 
 impl Hooks {
-    /// Adds a hook. Lower priorities run first: give what is cheap to rebuild a low number.
+    /// Adds a hook. Lower priorities run first; caches that are cheap to rebuild should have a low number.
     pub fn add(
         &self,
         name: &str,
@@ -97,7 +96,7 @@ impl Hooks {
         Ok(())
     }
 
-    /// Runs every hook, one after the other, and says how each fared. Takes at most the sum of their bounds.
+    /// Runs all hooks one after the other and returns their results, within the sum of their timeouts.
     pub fn run(&self, shrink: ShrinkRequest) -> Vec<HookReport> {
         let calls: Vec<Call> = {
             let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +113,7 @@ impl fmt::Debug for Hooks {
     }
 }
 
-/// A hook taken out of the list, so that the list is not locked while it runs: a hook may add hooks.
+/// A call of a hook. The list of hooks is not locked while it runs, so a hook may add hooks.
 struct Call {
     name: String,
     bound: Duration,
@@ -147,7 +146,7 @@ impl Call {
         let body = move || {
             let came_back = catch_unwind(AssertUnwindSafe(|| run(shrink))).is_ok();
             busy.store(false, Ordering::Release);
-            // Nobody waits any more when it overran.
+            // The receiver is gone if the hook exceeded its timeout.
             let _ = done.send(came_back);
         };
         if thread::Builder::new().name("heapbeat-hook".into()).spawn(body).is_err() {
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn hooks_run_by_priority_and_are_told_what_is_wanted() {
+    fn hooks_run_by_priority_and_get_the_request() {
         let hooks = Hooks::default();
         let seen = Arc::new(Mutex::new(Vec::new()));
         for (name, priority) in [("dear", 10), ("cheap", -1), ("middling", 5)] {
@@ -187,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_that_panics_or_hangs_stops_nobody() {
-        /// A panic that prints its stack on a busy machine takes its time.
+    fn a_hook_that_panics_or_hangs_does_not_stop_the_others() {
+        /// Long enough to print a stack on a busy machine.
         const LONG: Duration = Duration::from_secs(30);
         let hooks = Hooks::default();
         let gate = Arc::new(Barrier::new(2));

@@ -1,9 +1,9 @@
-//! From looks at memory to pressure and actions: the decisions of the guard, and nothing else.
+//! The ladder: from observations of memory to a level of pressure and actions. Pure.
 //!
-//! A step is a function of the ladder's own state, one look and that look's time. It climbs at once where waiting
-//! would be worse (purge, shed), and only on a second look where an error would be (alert, recycle). It comes down
-//! one settled stretch after memory fell below the level's way back. Whatever does not help is not repeated: it moves
-//! on. Times are the process's own (monotonic, since its start), so a clock that jumps decides nothing.
+//! A step is a function of the ladder's state and one observation. It rises at once where a delay would be harmful (purge, shed), and only
+//! on a second observation where a false alarm would be (alert, recycle). It falls after memory has stayed below the level's exit
+//! threshold for a while. An action that does not help is not repeated; the ladder escalates instead. Times are monotonic, since the
+//! start of the process, so a clock that jumps has no effect.
 
 mod purging;
 mod shedding;
@@ -22,24 +22,24 @@ pub use shedding::ShedShare;
 use purging::Purging;
 use shedding::Shedding;
 
-/// How long things take and how long to wait between them. See `docs/ladder.md` for the reasons.
+/// Times of the ladder. `docs/ladder.md` gives the reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LadderRules {
-    /// After the start: neither alert nor recycle, as a start-up spike is not a leak.
+    /// Time after the start without alert and recycle, as a start-up spike is not a leak.
     pub grace: Duration,
-    /// How long memory must have stayed below a level's way back before the level is left.
+    /// Time that memory must stay below a level's exit threshold before the level is left.
     pub settle: Duration,
-    /// Least time between two alerts for the same level.
+    /// Minimum time between two alerts for the same level.
     pub alert_again: Duration,
-    /// Least time between two purges.
+    /// Minimum time between two purges.
     pub purge_again: Duration,
-    /// How long purging may go on without leaving its level before a replacement is wanted.
+    /// Time of purging without leaving the level after which a replacement is requested.
     pub purge_patience: Duration,
-    /// How long requests may be refused before the process itself is given up.
+    /// Time of shedding after which the process is replaced or exits.
     pub shed_patience: Duration,
-    /// How long a replacement needs to get ready: a forecast that is shorter recycles early.
+    /// Time that a replacement needs to get ready; a shorter forecast recycles early.
     pub replacement: Duration,
-    /// A look older than this decides nothing.
+    /// Age from which an observation is ignored.
     pub stale: Duration,
 }
 
@@ -58,18 +58,18 @@ impl Default for LadderRules {
     }
 }
 
-/// One look at memory.
+/// One observation of memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation {
     /// Time of the step, since the process started.
     pub now: Duration,
     /// When memory was read, on the same clock.
     pub read: Duration,
-    /// What is judged: the working set, plus what growth would add before the next look.
+    /// The working set, plus the expected growth before the next observation.
     pub memory: Bytes,
-    /// Where the rungs are at present.
+    /// The current thresholds.
     pub levels: Levels,
-    /// When the forecast says that the limit is reached, if it says anything.
+    /// Forecast time until the limit is reached, if there is one.
     pub reaches_limit_in: Option<Duration>,
     /// Whether a fresh worker could take over; `None` without a supervisor that could start one.
     pub replacement: Option<ReplacementStatus>,
@@ -79,7 +79,7 @@ pub struct Observation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplacementStatus {
-    /// A replacement is started when it is asked for.
+    /// A replacement can be started.
     Available,
     /// A replacement is starting.
     InProgress,
@@ -88,32 +88,31 @@ pub enum ReplacementStatus {
 }
 
 impl Observation {
-    /// Whether a fresh worker is there to be had, or on its way.
+    /// Whether a fresh worker can be started or is starting.
     fn replaceable(&self) -> bool {
         matches!(self.replacement, Some(ReplacementStatus::Available | ReplacementStatus::InProgress))
     }
 }
 
-/// What a step asks for.
+/// An action that a step requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Tell somebody that this level was reached.
+    /// Alert that this level was reached.
     Alert(Pressure),
-    /// Run the shrink hooks, then let the allocator give back; report with [`Ladder::purged`].
+    /// Run the shrink hooks, then purge the allocator; report the result with [`Ladder::record_purge`].
     Purge,
-    /// Ask for a fresh worker.
+    /// Request a fresh worker.
     Recycle(RecycleReason),
-    /// Nothing helps and nobody can take over: finish what is in flight and leave, so that whoever started the
-    /// process starts it anew.
+    /// Finish requests in flight and exit, as nothing helps and no worker can take over; the platform restarts the process.
     Shutdown,
     /// Memory is calm again.
     Cleared,
 }
 
-/// Why a fresh worker is wanted.
+/// Why a fresh worker is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecycleReason {
-    /// Memory reached the mark.
+    /// Memory reached the recycle threshold.
     Threshold,
     /// The forecast reaches the limit before a later replacement could be ready.
     Forecast,
@@ -136,28 +135,28 @@ impl fmt::Display for RecycleReason {
     }
 }
 
-/// The outcome of one look.
+/// The result of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LadderStep {
-    /// The level.
+    /// The level of pressure.
     pub pressure: Pressure,
-    /// Since when, on the process's clock.
+    /// When the level was reached, as the age of the process.
     pub since: Duration,
     /// Share of new requests to refuse.
     pub shed: ShedShare,
-    /// What to do now, in this order.
+    /// The actions, in this order.
     pub actions: Vec<Action>,
 }
 
-/// Where the process stands, and what it has tried.
+/// The level of the process, and the actions in progress.
 #[derive(Clone, Debug)]
 pub struct Ladder {
     rules: LadderRules,
     level: Pressure,
     since: Duration,
-    /// Looks in a row that wanted at least this level, for those that need more than one.
+    /// Number of consecutive observations that requested at least this level.
     wanted: [u8; Pressure::ALL.len()],
-    /// Since when memory has been low enough to come down.
+    /// Since when memory has been below the exit threshold.
     low_since: Option<Duration>,
     alerted: Option<LastAlert>,
     purging: Purging,
@@ -169,12 +168,12 @@ pub struct Ladder {
 struct LastAlert {
     level: Pressure,
     at: Duration,
-    /// Whether memory has not been calm since.
+    /// Whether memory has been above calm since.
     open: bool,
 }
 
-/// Looks in a row that must want a level before it is climbed. Alerting and recycling on one look would be to act
-/// on a blip; purging and shedding late would be too late.
+/// Returns the number of consecutive observations that must request a level before it is entered. An alert or a recycle on a single
+/// observation could be a false alarm; a late purge or shed would be too late.
 const fn observations_needed(level: Pressure) -> u8 {
     match level {
         Pressure::Alert | Pressure::Recycle => 2,
@@ -183,7 +182,7 @@ const fn observations_needed(level: Pressure) -> u8 {
 }
 
 impl Ladder {
-    /// At the foot, at time zero.
+    /// Creates a ladder at the calm level, at time zero.
     pub fn new(rules: LadderRules) -> Self {
         Ladder {
             rules,
@@ -197,12 +196,12 @@ impl Ladder {
         }
     }
 
-    /// The present level.
+    /// Returns the current level.
     pub fn pressure(&self) -> Pressure {
         self.level
     }
 
-    /// Judges one look.
+    /// Makes one step.
     pub fn step(&mut self, observation: &Observation) -> LadderStep {
         let mut actions = Vec::new();
         if observation.now.saturating_sub(observation.read) <= self.rules.stale {
@@ -214,12 +213,12 @@ impl Ladder {
         LadderStep { pressure: self.level, since: self.since, shed: self.shedding.share(), actions }
     }
 
-    /// Tells what the purge that was asked for gave back.
+    /// Records the result of a purge.
     pub fn record_purge(&mut self, result: PurgeResult) {
         self.purging.record(result);
     }
 
-    /// Why a fresh worker is wanted at this look, if one is.
+    /// Returns why this observation requests a fresh worker, if it does.
     fn recycle_reason(&self, observation: &Observation) -> Option<RecycleReason> {
         if observation.now < self.rules.grace {
             return None;
@@ -238,7 +237,7 @@ impl Ladder {
             .then_some(RecycleReason::PurgeIneffective)
     }
 
-    /// The level that this look alone asks for.
+    /// Returns the level that this observation alone requests.
     fn requested_level(&self, observation: &Observation, replace: bool) -> Pressure {
         let reached = observation.levels.reached(observation.memory);
         if reached == Pressure::Alert && observation.now < self.rules.grace {
@@ -249,7 +248,7 @@ impl Ladder {
         self.or_shed(observation, wanted)
     }
 
-    /// `level`, but shedding where a fresh process would have to come and cannot.
+    /// Returns `level`, or shed if a fresh worker is needed and cannot be started.
     fn or_shed(&self, observation: &Observation, level: Pressure) -> Pressure {
         let cannot = !observation.replaceable() || observation.now < self.rules.grace;
         if level == Pressure::Recycle && cannot { Pressure::Shed } else { level }
@@ -319,7 +318,7 @@ impl Ladder {
             (Some(ReplacementStatus::Available), Some(reason)) if self.level >= Pressure::Recycle => {
                 Some(Action::Recycle(reason))
             }
-            // A replacement that is too recent is still better than refusing people for ever.
+            // A replacement soon after the last one is better than shedding forever.
             (Some(ReplacementStatus::TooSoon), _) if exhausted => {
                 Some(Action::Recycle(RecycleReason::Shedding))
             }

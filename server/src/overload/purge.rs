@@ -1,8 +1,7 @@
-//! jemalloc's own ways of giving memory back.
+//! Calls that make jemalloc return memory.
 //!
-//! `tikv-jemalloc-ctl` reads statistics but has no call for control names without a value, and names with an arena
-//! number in them want the `mallctl` interface itself. These are the few calls that the guard makes, each on names that
-//! jemalloc documents (<https://jemalloc.net/jemalloc.3.html>).
+//! `tikv-jemalloc-ctl` has no call for control names without a value, and names with an arena number need the `mallctl` interface
+//! itself. The guard makes a few calls, on names that jemalloc documents (<https://jemalloc.net/jemalloc.3.html>).
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -23,19 +22,19 @@ pub struct AllocatorError(c_int);
 /// `EFAULT`: an arena number that was never used, or an arena that was destroyed.
 const EFAULT: c_int = 14;
 
-/// How often a purge is asked for again, and how long after.
+/// Maximum number of attempts of a purge, and the pause between them.
 const MAX_ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Unused pages that are not worth another try: a megabyte. Others free some all the time.
+/// Number of unused pages (a megabyte) that are not worth another attempt, as other threads free some all the time.
 const NEGLIGIBLE_PAGES: usize = 256;
 
-/// Gives every unused page of every arena back to the system at once. Walks all arenas; allocations of other threads go
-/// on meanwhile. It takes milliseconds per hundred megabytes.
+/// Returns all unused pages of all arenas to the system at once. It walks all arenas while other threads allocate, and takes
+/// milliseconds per hundred megabytes. It blocks, so a thread that serves requests must not call it.
 ///
-/// While jemalloc's own thread gives back some of an arena, a purge of that arena does nothing and says nothing
-/// (`pac_decay_to_limit` in jemalloc 5.3). So it is asked for again while more than an eighth of what was unused still is, and
-/// more than `NEGLIGIBLE_PAGES` pages, for a second at most. It blocks: not for a thread that serves.
+/// While jemalloc's background thread decays an arena, a purge of that arena silently does nothing (`pac_decay_to_limit` in jemalloc
+/// 5.3). So the purge is repeated for at most a second, while more than an eighth of the unused pages remain and more than
+/// `NEGLIGIBLE_PAGES`.
 pub fn purge() -> Result<(), AllocatorError> {
     let name = CString::new(format!("arena.{ALL_ARENAS}.purge")).expect("a number has no zero byte");
     let before = unused_pages()?;
@@ -50,9 +49,9 @@ pub fn purge() -> Result<(), AllocatorError> {
     Ok(())
 }
 
-/// Pages of all arenas that hold nothing and were not given back.
+/// Returns the number of unused pages of all arenas that were not returned to the system.
 fn unused_pages() -> Result<usize, AllocatorError> {
-    // Statistics are as of the last time that this was written.
+    // Writing the epoch updates the statistics.
     write(c"epoch", 1_u64)?;
     let pages = |kind: &str| {
         let name =
@@ -62,11 +61,11 @@ fn unused_pages() -> Result<usize, AllocatorError> {
     Ok(pages("pdirty")? + pages("pmuzzy")?)
 }
 
-/// From now on unused pages are given back after `millis` (-1: never, 0: at once), in the arenas that exist and in those
-/// to come.
+/// Sets the time after which unused pages are returned to the system, in milliseconds (-1: never, 0: at once), for existing and future
+/// arenas.
 pub fn set_dirty_decay(millis: isize) -> Result<(), AllocatorError> {
     write(c"arenas.dirty_decay_ms", millis)?;
-    // `arena.4096.dirty_decay_ms` is no name, so the arenas are walked.
+    // `arena.4096.dirty_decay_ms` does not exist, so each arena is set.
     for arena in 0..read::<u32>(c"arenas.narenas")? {
         let name = CString::new(format!("arena.{arena}.dirty_decay_ms")).expect("a number has no zero byte");
         match write(&name, millis) {
@@ -82,7 +81,7 @@ pub fn dirty_decay() -> Result<isize, AllocatorError> {
     read(c"arenas.dirty_decay_ms")
 }
 
-/// A control name without a value.
+/// Calls a control name without a value.
 fn command(name: &CStr) -> Result<(), AllocatorError> {
     // SAFETY: `name` ends with a zero byte, and null pointers with length 0 mean that nothing is read or written.
     check(unsafe { mallctl(name.as_ptr().cast::<c_char>(), null_mut(), null_mut(), null_mut(), 0) })
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_none_is_an_error() {
+    fn an_unknown_name_is_an_error() {
         assert_eq!(command(c"no.such.name"), Err(AllocatorError(2)));
         assert_eq!(write(c"arenas.dirty_decay_ms", 1u8), Err(AllocatorError(22)));
     }

@@ -1,20 +1,20 @@
-//! When somebody who is refused should come back.
+//! The `Retry-After` of shed requests.
 //!
-//! Where memory falls, when it will have fallen far enough at the pace it falls. Where it does not, nobody knows; then
-//! the longer this has lasted the longer they should stay away, so that the crowd that comes back thins out.
+//! If memory falls, it is the time until it has fallen far enough at the current rate. If not, it grows with the time that shedding has
+//! lasted, so that fewer clients return at the same time.
 
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-/// Fewest and most seconds that anybody is told.
+/// Minimum and maximum of `Retry-After`, in seconds.
 const MIN_SECONDS: f64 = 5.0;
 const MAX_SECONDS: f64 = 60.0;
 
-/// Seconds over which the pace is smoothed.
+/// Time constant of the smoothed rate, in seconds.
 const SMOOTHING: f64 = 5.0;
 
-/// How fast memory moves, smoothed. Times are the age of the process.
+/// The smoothed rate at which memory changes. Times are the age of the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RateEstimator {
     last: Option<(Duration, Bytes)>,
@@ -22,19 +22,19 @@ pub(crate) struct RateEstimator {
 }
 
 impl RateEstimator {
-    /// Takes in a look.
+    /// Adds an observation.
     pub(crate) fn push(&mut self, now: Duration, memory: Bytes) {
         let Some((then, before)) = self.last.replace((now, memory)) else { return };
         let seconds = now.saturating_sub(then).as_secs_f64();
         if seconds > 0.0 {
             let moved = (memory.0 as f64 - before.0 as f64) / seconds;
-            // An exponential average over irregular intervals: what is older than the smoothing hardly counts.
+            // An exponential average over irregular intervals.
             self.per_second += (moved - self.per_second) * (1.0 - (-seconds / SMOOTHING).exp());
         }
     }
 
-    /// Seconds to tell a client refused now: memory is `excess` above the place where nobody is, and requests have been
-    /// refused for `lasted`.
+    /// Returns the seconds after which a client should retry: memory is `excess` above the threshold at which shedding ends, and shedding
+    /// has lasted for `lasted`.
     pub(crate) fn retry_after(&self, excess: Bytes, lasted: Duration) -> u32 {
         let seconds = if self.per_second < 0.0 {
             MIN_SECONDS + excess.0 as f64 / -self.per_second
@@ -55,7 +55,7 @@ impl RateEstimator {
 mod tests {
     use super::*;
 
-    /// A pace of so many MB a second, looked at ten times a second.
+    /// Creates an estimator of a rate in MB per second, observed ten times a second.
     fn estimator_at(mb_per_second: i64) -> RateEstimator {
         let mut rate = RateEstimator::default();
         for tenth in 0..600_u32 {
@@ -66,8 +66,8 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_is_told_when_it_may_be_over() {
-        // MB a second, MB too much, seconds refused so far, seconds told
+    fn retry_after_is_the_expected_end_of_shedding() {
+        // MB per second, MB above the threshold, seconds of shedding so far, expected seconds.
         let cases = [
             ("falling", -10, 100, 3, 15),
             ("falling fast", -100, 50, 3, 6),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pace_does_not_depend_on_how_often_it_is_looked_at() {
+    fn the_rate_does_not_depend_on_the_frequency_of_observations() {
         let paced = |millis: u64| {
             let mut rate = RateEstimator::default();
             for at in (0..20_000).step_by(usize::try_from(millis).unwrap()) {

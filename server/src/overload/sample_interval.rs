@@ -1,23 +1,23 @@
-//! How soon to look again.
+//! The interval between samples.
 //!
-//! A look costs tens of microseconds, so once a second is free and twenty times a second is not. What matters is not
-//! how full memory is but how soon it could be fuller than allowed: eight looks before that are enough to act in
-//! order, and a process that sits still at 85 % needs no more of them than an empty one.
+//! A sample costs tens of microseconds: once a second it is negligible, twenty times a second it is not. The interval depends on how
+//! soon memory could reach the next threshold: eight samples before that are enough to act in time. A process that stays at 85 % needs
+//! no more samples than an empty one.
 
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-/// The shortest time between two looks: 20 Hz.
+/// Shortest interval: 20 Hz.
 pub const FASTEST: Duration = Duration::from_millis(50);
 
-/// Looks that fit between now and the moment at which growth would reach the next mark.
+/// Number of samples before growth would reach the next threshold.
 const SAMPLES_TO_NEXT_THRESHOLD: u32 = 8;
 
-/// Time to the next look.
+/// Returns the time to the next sample.
 ///
-/// `room` is what is left to the next mark above, `growth` what the last interval added (over `since`), `calm` the
-/// longest interval, used when nothing moves.
+/// `room` is the distance to the next threshold, `growth` the growth over the last interval `since`, `calm` the longest interval, which
+/// applies without growth.
 pub fn next_interval(room: Bytes, growth: Bytes, since: Duration, calm: Duration) -> Duration {
     if growth == Bytes::ZERO {
         return calm;
@@ -32,9 +32,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_come_faster_as_the_next_mark_nears() {
+    fn samples_become_more_frequent_near_the_next_threshold() {
         const SECOND: Duration = Duration::from_secs(1);
-        // room MB, growth MB within a second, milliseconds to the next look
+        // Room in MB, growth in MB within a second, milliseconds to the next sample.
         let cases = [
             (500, 0, 1000),
             (500, 1, 1000),
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_calm_is_never_exceeded() {
+    fn the_calm_interval_is_never_exceeded() {
         let calm = Duration::from_millis(20);
         assert_eq!(next_interval(Bytes::ZERO, Bytes(1), calm, calm), calm);
         assert_eq!(next_interval(Bytes(u64::MAX), Bytes(1), Duration::MAX, calm), calm);

@@ -1,8 +1,8 @@
-//! Refuses new requests while there is no memory for them.
+//! Load shedding: refuses new requests under memory pressure.
 //!
-//! A tower layer of our own, because tower's `LoadShed` sheds whenever the inner service is pending at all, and knows
-//! neither shares nor priorities. What is refused costs no more than a look at two atomics and a ready-made
-//! answer. The share is spread evenly instead of by chance: of a hundred requests at 30 % just thirty are refused.
+//! It is a tower layer of its own, because tower's `LoadShed` sheds whenever the inner service is pending, and has neither shares nor
+//! priorities. A refusal costs two atomic reads and a prepared response. The share is spread evenly: of a hundred requests at 30 %,
+//! exactly thirty are refused.
 
 mod gate;
 mod priority;
@@ -21,14 +21,14 @@ use tower::{Layer, Service};
 pub use gate::Gate;
 pub use priority::{Priorities, Priority};
 
-/// Puts [`Shed`] around a service.
+/// The layer of [`Shed`].
 #[derive(Clone, Debug)]
 pub struct ShedLayer {
     gate: Arc<Gate>,
     priorities: Arc<Priorities>,
 }
 
-/// A service that refuses what the [`Gate`] does not let in.
+/// A service that refuses requests that the [`Gate`] does not admit.
 #[derive(Clone, Debug)]
 pub struct Shed<S> {
     inner: S,
@@ -37,7 +37,7 @@ pub struct Shed<S> {
 }
 
 impl ShedLayer {
-    /// Refuses what `gate` says, by the priorities of `priorities`.
+    /// Creates a layer with a gate and the priorities of routes.
     pub fn new(gate: Arc<Gate>, priorities: Priorities) -> Self {
         ShedLayer { gate, priorities: Arc::new(priorities) }
     }
@@ -72,7 +72,7 @@ where
     }
 }
 
-/// 503 with the time after which it is worth coming back.
+/// Creates the response to a shed request: 503 with `Retry-After`.
 fn refusal(seconds: u32) -> Response {
     let body = r#"{"title":"Service Unavailable","status":503,"detail":"memory is short; try again later"}"#;
     let mut response = Response::new(body.into());
@@ -85,11 +85,11 @@ fn refusal(seconds: u32) -> Response {
 }
 
 pin_project! {
-    /// The inner service's answer to come, or the refusal.
+    /// The future of the inner service, or the refusal.
     pub struct ShedFuture<F> {
         #[pin]
         serving: Option<F>,
-        // Taken once.
+        // Returned once.
         refusal: Option<Response>,
     }
 }
@@ -105,7 +105,7 @@ where
         match (this.serving.as_pin_mut(), this.refusal.take()) {
             (Some(future), _) => future.poll(cx),
             (None, Some(refusal)) => Poll::Ready(Ok(refusal)),
-            // Polled again after it was done.
+            // Polled again after it had completed.
             (None, None) => Poll::Pending,
         }
     }

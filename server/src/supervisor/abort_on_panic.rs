@@ -1,7 +1,7 @@
-//! The end of a worker by a panic outside of any connection.
+//! Ends a worker on a panic outside of any connection.
 //!
-//! Nobody is there to be answered, and whatever the panic left half done may be anything, so the process ends. Message and
-//! call stack are recorded first, as they are gone with the process.
+//! There is no client to respond to, and the panic may have left shared state inconsistent, so the process aborts. Message and call
+//! stack are recorded first.
 
 use std::backtrace::Backtrace;
 use std::panic::{self, PanicHookInfo};
@@ -11,7 +11,7 @@ use crate::flight_recorder;
 use crate::flight_recorder::RecordedNote;
 use crate::panic::{is_contained, panic_message};
 
-/// Makes every panic that is not contained end the process, after the hook that was there before.
+/// Aborts the process on every panic that is not contained, after the previous hook has run.
 pub(crate) fn abort_on_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -25,7 +25,7 @@ pub(crate) fn abort_on_panic() {
         };
         flight_recorder::record_panic(&note);
         before(info);
-        // Last, as it takes time and memory that may not be there.
+        // Last, as it takes time, and memory that may not be available.
         note.stack = Backtrace::force_capture().to_string();
         flight_recorder::record_panic(&note);
         std::process::abort();

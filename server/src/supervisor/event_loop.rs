@@ -1,4 +1,4 @@
-//! The supervisor's loop: waits for sockets, signals and time, tells the machine, does what it says.
+//! The supervisor's event loop: waits for sockets, signals and deadlines, passes events to the machine and applies its effects.
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,13 +27,13 @@ use super::trim_memory;
 use crate::clock::Clock;
 use crate::flight_recorder::RecorderDirectory;
 
-/// Between two looks at what only looking tells.
+/// Time between two polls of everything that sends no event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// From the last start of a worker to giving back what it took to start it.
+/// Time from the last start of a worker until the pages that only the start needed are released.
 const TRIM_DELAY: Duration = Duration::from_secs(2);
 
-/// Everything the supervisor has.
+/// The supervisor.
 pub(super) struct Supervisor {
     machine: Machine,
     program: Program,
@@ -44,13 +44,13 @@ pub(super) struct Supervisor {
     live: Vec<WorkerProcess>,
     fallback: Option<FallbackResponder>,
     external: Option<ExternalStatus>,
-    /// Whether systemd was told that somebody serves.
+    /// Whether systemd was notified that the service is ready.
     announced: bool,
-    /// How the last worker ended.
+    /// Exit of the last worker.
     last: Option<Exit>,
     started_at: Instant,
     polled_at: Instant,
-    /// When to give back what only a start needs.
+    /// When to release the pages that only the start needed.
     trim_at: Option<Instant>,
     clock: Clock,
 }
@@ -86,7 +86,7 @@ impl Supervisor {
         })
     }
 
-    /// Guards another program instead of running this one as a worker.
+    /// Supervises another program instead of running this one as a worker.
     pub(super) fn with_program(mut self, program: Program, external: ExternalStatus) -> Self {
         let mut external = external;
         external.set_last_exit(self.last.as_ref());
@@ -94,10 +94,10 @@ impl Supervisor {
         self
     }
 
-    /// Runs until everything is over; the exit code.
+    /// Runs until the machine exits, and returns the exit code.
     pub(super) fn run(mut self) -> u8 {
         if let Some(last) = &self.last {
-            postmortem::log_exit(last, "the instance before this server");
+            postmortem::log_exit(last, "the previous instance");
         }
         let mut events = VecDeque::from([MachineEvent::Tick]);
         loop {
@@ -123,7 +123,7 @@ impl Supervisor {
         }
     }
 
-    /// What systemd wants to know of, where it started this.
+    /// Notifies systemd of changes of the service's state.
     fn notify_systemd_of(&mut self, event: &MachineEvent) {
         match event {
             MachineEvent::Ready(_) if !self.announced => {
@@ -180,7 +180,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Finds out how a worker ended, keeps it, and tells those that are left.
+    /// Determines how a worker ended, stores the exit, and sends it to the remaining workers.
     fn investigate(&mut self, number: WorkerNumber, exit: ProcessExit, stop_reason: Option<StopReason>) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
@@ -210,26 +210,25 @@ impl Supervisor {
 
     fn create_fallback(&self, down: Outage) -> FallbackResponder {
         let last = self.last.as_ref().map_or("could not be started", |exit| exit.kind.phrase());
-        let reason =
-            format!("the last worker {last}; {} failures in a row, it is tried again", down.failures);
+        let reason = format!("the last worker {last}; {} failures in a row, trying again", down.failures);
         FallbackResponder::new(reason, self.started_at + down.retry_at)
     }
 
-    /// Takes news of deaths, of workers and, as PID 1, of anybody.
+    /// Reaps workers and, as PID 1, any other child that has exited.
     fn reap(&mut self, events: &mut VecDeque<MachineEvent>) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(live) = self.live.iter_mut().find(|live| live.pid == pid) else { continue };
             let exit = match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => ProcessExit::Code(code),
                 (_, Some(signal)) => ProcessExit::Signal(signal),
-                // Stopped or continued, which is not asked for.
+                // Stopped or continued, which is not requested.
                 _ => continue,
             };
             let number = live.number;
             events.extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
             if self.program.is_external() {
                 live.kill_group();
-                // A program that ends by itself and well has done what it was there for.
+                // A program that exits with 0 has finished its work.
                 if exit == ProcessExit::Code(0) {
                     events.push_back(MachineEvent::ApplicationDone(number));
                 }
@@ -260,7 +259,7 @@ impl Supervisor {
         self.fallback = self.fallback.take().filter(|fallback| !fallback.is_done());
     }
 
-    /// Until something happens, or it is time.
+    /// Waits for an event or the next deadline.
     fn wait(&self) {
         let now = Instant::now();
         let machine = self.started_at + self.machine.next_step();
@@ -271,7 +270,7 @@ impl Supervisor {
             .flatten()
             .chain([machine])
             .fold(self.polled_at + POLL_INTERVAL, Instant::min);
-        // A millisecond more, as deadlines are in the past only after it.
+        // One millisecond more, so that the deadline has passed.
         let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
         let mut sockets = vec![PollFd::new(self.signals.wakeup(), PollFlags::IN)];
         sockets.extend(
@@ -292,7 +291,7 @@ impl Supervisor {
         let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         match poll(&mut sockets, Some(&patience)) {
             Ok(_) | Err(Errno::INTR) => {}
-            // Out of memory for a moment, or fewer descriptors allowed than are open: the loop goes on, but does not spin.
+            // The kernel is out of memory, or fewer descriptors are allowed than are open: the loop goes on without spinning.
             #[expect(
                 clippy::disallowed_methods,
                 reason = "there is nothing that could be waited for instead"
@@ -315,14 +314,14 @@ fn to_events(number: WorkerNumber, message: WorkerMessage) -> Vec<MachineEvent> 
     }
 }
 
-/// Does nothing unless systemd started this.
+/// Notifies systemd; does nothing unless systemd started this process.
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!("systemd does not listen: {error}");
+        tracing::debug!("cannot notify systemd: {error}");
     }
 }
 
-/// A random number; without a source of them, always the same.
+/// Returns a random number, or a constant if there is no source of randomness.
 fn random() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX / 2)
 }

@@ -1,5 +1,4 @@
-//! A program in any language, guarded from outside: its memory is measured, its ladder is climbed, and it is replaced by
-//! the signals that every program knows.
+//! Guards a program in any language from outside: measures its memory, applies the ladder, and replaces it by signals.
 
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
@@ -14,36 +13,36 @@ use super::process_tree;
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus};
 
-/// How far ahead growth of the last seconds is looked at.
+/// Horizon of the forecast from the growth of the last seconds.
 const HORIZON: Duration = Duration::from_secs(60);
 
-/// What is done when memory shall shrink.
+/// How the program is asked to shrink its memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShrinkMethod {
-    /// Nothing: the program has no ear for it.
+    /// Not at all.
     None,
-    /// This signal is sent.
+    /// By this signal.
     Signal(i32),
-    /// This command is run by the shell, with the process id in `HEAPBEAT_PID`.
+    /// By this shell command, with the process id in `HEAPBEAT_PID`.
     Shell(String),
 }
 
-/// A program and how to guard it.
+/// A guarded program and its settings.
 #[derive(Clone, Debug)]
 pub struct ExternalProgram {
     /// The program and its arguments.
     pub command: Vec<OsString>,
-    /// What it may take, it and all that it starts.
+    /// Memory limit of the program and all processes that it starts.
     pub limit: Bytes,
-    /// Where the rungs are.
+    /// Thresholds of the levels.
     pub thresholds: Thresholds,
-    /// What is done at `purge`.
+    /// How the program is asked to shrink at `purge`.
     pub shrink: ShrinkMethod,
-    /// How long after its start it counts as ready.
+    /// Time after the start at which the program counts as ready.
     pub ready_after: Duration,
 }
 
-/// The eye on it.
+/// Measures the program's processes and applies the ladder.
 #[derive(Debug)]
 pub(super) struct ProgramMonitor {
     guarded: ExternalProgram,
@@ -56,7 +55,7 @@ pub(super) struct ProgramMonitor {
     pub(super) pressure: Pressure,
 }
 
-/// One look's subject.
+/// A process that is measured.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MonitoredProcess {
     pub(super) number: WorkerNumber,
@@ -79,7 +78,7 @@ impl ProgramMonitor {
         })
     }
 
-    /// Looks at every process that lives; the newest that is ready is the one whose ladder counts.
+    /// Measures all processes; the ladder is applied to the newest one that is ready.
     pub(super) fn measure(&mut self, subjects: &[MonitoredProcess]) -> Vec<MachineEvent> {
         self.turns += 1;
         let mut events = Vec::new();
@@ -139,21 +138,21 @@ impl ProgramMonitor {
         match &self.guarded.shrink {
             ShrinkMethod::None => {}
             ShrinkMethod::Signal(number) => {
-                tracing::info!("asking the program to shrink: signal {number}");
+                tracing::info!("asking the program to shrink by signal {number}");
                 if let Some(Err(error)) = Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {
-                    tracing::warn!("the program cannot be asked to shrink: {error}");
+                    tracing::warn!("cannot ask the program to shrink: {error}");
                 }
             }
             ShrinkMethod::Shell(command) => {
-                tracing::info!("asking the program to shrink: {command}");
-                // Not waited for: it is reaped with everybody else.
+                tracing::info!("asking the program to shrink by {command}");
+                // It is reaped with all other children.
                 let started = Command::new("/bin/sh")
                     .args(["-c", command])
                     .env("HEAPBEAT_PID", pid.as_raw_nonzero().to_string())
                     .stdin(Stdio::null())
                     .spawn();
                 if let Err(error) = started {
-                    tracing::warn!("the program cannot be asked to shrink: {error}");
+                    tracing::warn!("cannot ask the program to shrink: {error}");
                 }
             }
         }
@@ -164,14 +163,14 @@ fn ladder() -> Ladder {
     Ladder::new(LadderRules { grace: Duration::from_secs(5), ..LadderRules::default() })
 }
 
-/// Programs that are Node, or start it.
+/// Programs that are Node or start Node.
 const NODE: &[&str] = &["node", "npm", "npx", "yarn", "pnpm", "next", "tsx"];
 
-/// Programs that are the JVM.
+/// Programs that start a JVM.
 const JAVA: &[&str] = &["java"];
 
-/// Variables that make a runtime's own idea of memory fit the limit, for those that have one: Node, Go and the JVM.
-/// Whatever `given` says already is the user's, and stays.
+/// Returns the environment variables that fit the heap of the program's runtime (Node, Go, JVM) into the limit. Settings in `given`
+/// are the user's and are kept.
 pub fn runtime_settings(
     command: &OsStr,
     limit: Bytes,
@@ -182,8 +181,8 @@ pub fn runtime_settings(
         given(variable).is_some_and(|value| value.to_string_lossy().contains(word))
     };
     let program = std::path::Path::new(command).file_name().unwrap_or(command).to_string_lossy().into_owned();
-    // Old space is not all there is to Node: what comes on top (about 45 MB of an idle one) must take it past the recycle
-    // mark, or Node gives up by itself before it is replaced in order, and not past the limit.
+    // Node needs memory besides its old space (about 45 MB when idle). With a full old space the sum must be above the recycle
+    // threshold, or Node would abort before it is replaced, and below the limit.
     let old_space = (mb * 15 / 16).saturating_sub(32).max(mb / 2);
     let known = [
         (
@@ -201,7 +200,7 @@ pub fn runtime_settings(
             settings.push((variable, before.unwrap_or_default() + &option));
         }
     }
-    // Which programs are Go's cannot be seen; to the others the variable means nothing.
+    // Go programs cannot be recognized; other programs ignore the variable.
     if given("GOMEMLIMIT").is_none() {
         settings.push(("GOMEMLIMIT", format!("{}MiB", mb * 9 / 10)));
     }
@@ -213,8 +212,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runtimes_are_told_what_fits_unless_the_user_said_otherwise() {
-        // program, what is set already, expected
+    fn runtimes_get_the_limit_unless_the_user_has_set_one() {
+        // Program, variables set by the user, expected variables.
         let go = ("GOMEMLIMIT", "460MiB".to_owned());
         let node = |options: &str| ("NODE_OPTIONS", options.to_owned());
         let cases = [

@@ -1,4 +1,4 @@
-//! What is known of a guarded program, and the side port that tells it: `/health`, `/metrics`, `/exits`.
+//! The status of a guarded program, and the side port that serves it: `/health`, `/metrics`, `/exits`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -15,13 +15,13 @@ use super::process::WorkerProcess;
 use crate::flight_recorder;
 use crate::flight_recorder::RecordingHeader;
 
-/// Exits that are kept.
+/// Number of exits that are kept.
 const MAX_EXITS: usize = 16;
 
-/// Seconds after which it is worth asking again whether the program runs.
+/// `Retry-After` while the program does not run, in seconds.
 const RETRY_SECONDS: u64 = 5;
 
-/// The program, as the supervisor sees it.
+/// The status of a guarded program.
 pub(super) struct ExternalStatus {
     monitor: ProgramMonitor,
     limit: Bytes,
@@ -30,12 +30,12 @@ pub(super) struct ExternalStatus {
     starts: u64,
     exits: VecDeque<Exit>,
     counts: BTreeMap<&'static str, u64>,
-    /// Age of the process that serves; `None` while there is none.
+    /// Age of the running process; `None` while there is none.
     age: Option<Duration>,
 }
 
 impl ExternalStatus {
-    /// Answers on `listeners`, if there are any.
+    /// Creates the status, served on `listeners`.
     pub(super) fn new(monitor: ProgramMonitor, limit: Bytes, listeners: Vec<TcpListener>) -> Self {
         ExternalStatus {
             monitor,
@@ -49,12 +49,12 @@ impl ExternalStatus {
         }
     }
 
-    /// What an earlier supervisor left behind, which is told but not counted.
+    /// Adds the last exit of an earlier supervisor, which is listed but not counted.
     pub(super) fn set_last_exit(&mut self, last: Option<&Exit>) {
         self.exits.extend(last.cloned());
     }
 
-    /// The program was started: what is seen of it is recorded for it, so that its end can be explained as a worker's can.
+    /// Counts a start, and opens a flight recorder on behalf of the program, so that its exit can be explained as a worker's.
     pub(super) fn record_start(&mut self, live: &mut WorkerProcess, wall: UnixMillis) {
         self.starts += 1;
         let Some(path) = &live.flight else { return };
@@ -75,7 +75,7 @@ impl ExternalStatus {
         }
     }
 
-    /// Measures everybody who lives.
+    /// Measures all running processes.
     pub(super) fn measure(
         &mut self,
         live: &[WorkerProcess],
@@ -122,7 +122,7 @@ impl ExternalStatus {
                     let body = String::from_utf8(self.health(age).to_json()).unwrap_or_default();
                     response(request, "200 OK", "application/json", "", &body)
                 }
-                None => fallback_responder::unavailable(request, "the program does not run", RETRY_SECONDS),
+                None => fallback_responder::unavailable(request, "the program is not running", RETRY_SECONDS),
             },
             b"/metrics" => {
                 response(request, "200 OK", "text/plain; version=0.0.4; charset=utf-8", "", &self.metrics())
@@ -132,14 +132,13 @@ impl ExternalStatus {
                 response(request, "200 OK", "application/json", "", &body)
             }
             _ => {
-                let body =
-                    r#"{"title":"Not Found","status":404,"detail":"there are /health, /metrics and /exits"}"#;
+                let body = r#"{"title":"Not Found","status":404,"detail":"the endpoints are /health, /metrics and /exits"}"#;
                 response(request, "404 Not Found", "application/problem+json", "", body)
             }
         }
     }
 
-    /// From outside nothing is known of a heap: all of the memory is `external`.
+    /// From outside the heap is not known: all memory is `external`.
     fn health(&self, age: Duration) -> Health {
         let rss = self.monitor.memory.to_megabytes();
         let memory = HealthMemory { rss, external: rss, ..HealthMemory::default() };
@@ -159,10 +158,15 @@ impl ExternalStatus {
         write_metric(
             "heapbeat_tree_memory_bytes",
             "gauge",
-            "Proportional set size of the program and all that it started.",
+            "Proportional set size of the program and all processes that it started.",
             &one(self.monitor.memory.0),
         );
-        write_metric("heapbeat_memory_limit_bytes", "gauge", "What it may take.", &one(self.limit.0));
+        write_metric(
+            "heapbeat_memory_limit_bytes",
+            "gauge",
+            "Memory limit of the program.",
+            &one(self.limit.0),
+        );
         let level = self.monitor.pressure as u64;
         write_metric(
             "heapbeat_pressure",
@@ -170,10 +174,10 @@ impl ExternalStatus {
             "0 calm, 1 alert, 2 purge, 3 recycle, 4 shed.",
             &one(level),
         );
-        write_metric("heapbeat_starts_total", "counter", "Times that it was started.", &one(self.starts));
+        write_metric("heapbeat_starts_total", "counter", "Starts of the program.", &one(self.starts));
         let exits: Vec<(String, u64)> =
             self.counts.iter().map(|(kind, count)| (format!("{{kind=\"{kind}\"}}"), *count)).collect();
-        write_metric("heapbeat_exits_total", "counter", "Times that it ended, by kind.", &exits);
+        write_metric("heapbeat_exits_total", "counter", "Exits of the program, by kind.", &exits);
         text
     }
 }

@@ -1,11 +1,11 @@
-//! Answers in the workers' place while none can run: 503 and why, so that whoever watches knows.
+//! Responds with 503 and the reason while no worker can run.
 
 use std::net::TcpListener;
 use std::time::Instant;
 
 use super::mini_http::{MiniHttpServer, path, response};
 
-/// The connections, and what they are told.
+/// The connections, and the response that they get.
 #[derive(Debug)]
 pub(super) struct FallbackResponder {
     reason: String,
@@ -15,27 +15,27 @@ pub(super) struct FallbackResponder {
 }
 
 impl FallbackResponder {
-    /// Tells `reason`, which strangers may read, and when it is worth coming back.
+    /// Creates a responder with a public `reason` and the time of the next attempt.
     pub(super) fn new(reason: String, again_at: Instant) -> Self {
         FallbackResponder { reason, again_at, open: true, clients: MiniHttpServer::default() }
     }
 
-    /// Takes nobody any more. Those it has taken are still answered: they would be reset otherwise.
+    /// Stops accepting connections. Connections that were accepted still get their response, as they would be reset otherwise.
     pub(super) fn close(&mut self) {
         self.open = false;
     }
 
-    /// Whether there is nothing left to do.
+    /// Whether all connections have been served after [`FallbackResponder::close`].
     pub(super) fn is_done(&self) -> bool {
         !self.open && self.clients.is_empty()
     }
 
-    /// Whether listeners should be waited for.
+    /// Whether connections are accepted.
     pub(super) fn accepts(&self) -> bool {
         self.open && self.clients.has_room()
     }
 
-    /// Does what can be done without waiting.
+    /// Serves connections without blocking.
     pub(super) fn serve(&mut self, listeners: &[TcpListener], now: Instant) {
         let seconds = self.again_at.saturating_duration_since(now).as_secs() + 1;
         let listeners = if self.open { listeners } else { &[] };
@@ -43,7 +43,7 @@ impl FallbackResponder {
     }
 }
 
-/// The whole answer to a request.
+/// Creates the whole response to a request.
 pub(super) fn unavailable(request: &[u8], reason: &str, seconds: u64) -> String {
     let (kind, body) = if path(request).starts_with(b"/health") {
         ("application/json", serde_json::json!({ "status": "down", "reason": reason }))
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn health_and_others_are_told_in_their_own_form() {
+    fn health_checks_and_other_requests_get_their_own_format() {
         let health = unavailable(b"GET /health?x=1 HTTP/1.1\r\n\r\n", "it \"crashed\"", 3);
         assert!(health.starts_with("HTTP/1.1 503 "), "{health}");
         assert!(health.contains("\r\nretry-after: 3\r\n"), "{health}");

@@ -1,7 +1,7 @@
 //! The messages between supervisor and worker: one JSON object a line, over a socket that is the worker's standard input.
 //!
-//! JSON lines can be read in a trace, and an older worker may meet a newer supervisor when a binary was replaced: a line that
-//! is not understood is skipped.
+//! JSON lines can be read in a trace. After an update of the binary, the versions of supervisor and worker may differ, so an unknown
+//! line is skipped.
 
 use std::io::{self, Read};
 
@@ -20,13 +20,13 @@ const MAX_LINE: usize = 32 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WorkerMessage {
-    /// The worker can take requests.
+    /// The worker is ready to serve.
     Ready { memory: Bytes },
-    /// The worker's runtime has made so many turns.
+    /// The worker is alive; its runtime has made so many turns.
     Heartbeat { turns: u64, memory: Bytes },
-    /// The worker's ladder asks for a fresh worker.
+    /// The worker's ladder requests a fresh worker.
     RecycleRequested { memory: Bytes, reason: String },
-    /// The worker's application is done and shall not be started anew.
+    /// The worker's application has finished and must not be started again.
     ApplicationDone,
 }
 
@@ -34,11 +34,11 @@ pub(crate) enum WorkerMessage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SupervisorMessage {
-    /// Something to do.
+    /// A command.
     Command(Command),
-    /// How the worker before this one ended.
+    /// The exit of the previous worker.
     PreviousExit(Box<Exit>),
-    /// The last samples of a worker before this one.
+    /// The last samples of a previous worker.
     Samples(LastSamples),
 }
 
@@ -48,7 +48,7 @@ impl WorkerMessage {
         to_line(self)
     }
 
-    /// Reads a line without its end; `None` if it is not understood.
+    /// Reads a line without its end; `None` if it is unknown.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         parse(line)
     }
@@ -60,7 +60,7 @@ impl SupervisorMessage {
         to_line(self)
     }
 
-    /// Reads a line without its end; `None` if it is not understood or larger than any that is sent.
+    /// Reads a line without its end; `None` if it is unknown or too long.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         match parse(line)? {
             SupervisorMessage::PreviousExit(exit) => {
@@ -91,7 +91,7 @@ pub(crate) struct LineReader {
 }
 
 impl LineReader {
-    /// Reads what a non-blocking source has and passes on each complete line. Returns whether the other side is still there.
+    /// Reads from a non-blocking source and passes on each complete line. Returns whether the connection is still open.
     pub(crate) fn read(&mut self, source: &mut impl Read, mut line: impl FnMut(&str)) -> bool {
         let mut chunk = [0; 2048];
         let there = loop {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_understood_is_skipped() {
+    fn an_unknown_line_is_skipped() {
         for line in [
             "",
             "heartbeat",
@@ -183,17 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_put_together_from_pieces_and_bounded() {
+    fn lines_are_assembled_from_parts_and_bounded() {
         let mut lines = LineReader::default();
         let mut heard = Vec::new();
         let mut hear = |text: &[u8]| {
             let mut text = text;
             lines.read(&mut text, |line| heard.push(line.to_owned()))
         };
-        assert!(!hear(b"one\ntwo\nthr"), "a slice ends, as a closed socket does");
+        assert!(!hear(b"one\ntwo\nthr"), "the end of a slice is like that of a socket");
         hear(b"ee\n\xff\n");
         hear(&vec![b'x'; MAX_LINE + 4096]);
         hear(b"\nfour\n");
-        assert_eq!(heard, ["one", "two", "ee", "", "four"], "what was cut off is lost with the other side");
+        assert_eq!(
+            heard,
+            ["one", "two", "ee", "", "four"],
+            "a partial line is lost when the connection closes"
+        );
     }
 }

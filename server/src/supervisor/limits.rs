@@ -1,51 +1,51 @@
-//! Times and sizes that the supervisor goes by.
+//! Times and sizes of the supervisor.
 
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-/// What a worker is given beyond its own deadline before it is killed.
+/// Time beyond a worker's own drain timeout before it is killed.
 pub(super) const AFTER_DRAIN: Duration = Duration::from_secs(2);
 
-/// See `docs/supervision.md` for the reasons.
+/// Times and sizes of the supervisor; `docs/supervision.md` gives the reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// A worker that gives no sign of life for so long is hung.
+    /// Time without a sign of life after which a worker counts as hung.
     pub hang: Duration,
-    /// Longest time between two steps of the supervisor.
+    /// Maximum time between two steps of the supervisor.
     pub tick: Duration,
-    /// Least time that a new process has for its first sign of life, which loading it may delay on a busy machine.
+    /// Minimum time for the first sign of life of a new process, as loading it may take long on a busy machine.
     pub first_heartbeat: Duration,
-    /// Time from the start of a worker to its readiness.
+    /// Maximum time from the start of a worker to its readiness.
     pub start: Duration,
     /// Time for a hung worker's last report.
     pub last_report: Duration,
-    /// From asking a worker to leave to killing it.
+    /// Time from asking a worker to drain until it is killed.
     pub drain: Duration,
-    /// The same where its replacement can only begin when it is gone.
+    /// The same if its replacement can only start after it has exited.
     pub short_drain: Duration,
-    /// Least time between two replacements that the guard asks for.
+    /// Minimum time between two replacements that the guard requests.
     pub recycle_interval: Duration,
-    /// First wait before another attempt, doubled with each; the very first attempt is made at once.
+    /// First pause before another attempt, doubled with each failure; the first restart is immediate.
     pub backoff: Duration,
-    /// Longest wait before another attempt.
+    /// Longest pause before another attempt.
     pub max_backoff: Duration,
-    /// A worker that has been ready for so long has proved itself: earlier failures are forgotten.
+    /// Time of readiness after which the failure count is reset.
     pub proven: Duration,
-    /// A wait that is shorter than this is left to the kernel's queue; in a longer one clients are told.
+    /// Pause from which on clients get a 503; in a shorter one, connections wait in the kernel's queue.
     pub respond_after: Duration,
-    /// Failures in a row that are a crash loop.
+    /// Number of failures in a row that are a crash loop.
     pub crash_loop_failures: u32,
-    /// There are never two: they would be in each other's way.
+    /// Never run two workers at a time, as they would compete for a port.
     pub one_at_a_time: bool,
-    /// What the workers may take together: a replacement must fit below it.
+    /// Memory limit of all workers together: a replacement must fit below it.
     pub limit: Bytes,
-    /// Where the kernel kills: a worker that finishes is cut before that.
+    /// Limit that the kernel enforces: a draining worker is killed before it is reached.
     pub enforced: Bytes,
 }
 
 impl Limits {
-    /// The usual times under `limit`.
+    /// Creates the default limits under a memory limit.
     pub fn new(limit: Bytes, hang: Duration, drain: Duration) -> Self {
         Limits {
             hang,
@@ -67,8 +67,8 @@ impl Limits {
         }
     }
 
-    /// The wait after `failures` in a row: nothing, then twice as long each time, within a fifth up or down by
-    /// `chance` (all of its values equally likely) so that many servers that fell together do not rise together.
+    /// Returns the pause after `failures` in a row: none at first, then doubled each time. The uniform random number `chance` varies it
+    /// by a fifth, so that many servers that failed together do not restart together.
     pub fn wait(&self, failures: u32, chance: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(2) else { return Duration::ZERO };
         let wait = self.backoff.saturating_mul(1 << doublings.min(16)).min(self.max_backoff);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_bound_and_differ_by_chance() {
+    fn pauses_double_up_to_a_limit_and_vary_randomly() {
         let rules = Limits::new(Bytes::from_mb(512), Duration::from_secs(10), Duration::from_secs(25));
         let middle = u32::MAX / 2;
         let waits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100]

@@ -1,7 +1,7 @@
-//! What the supervisor decides: `(state, event, now) -> (state, effects)`, and nothing else.
+//! The supervisor's decisions: `(state, event, now) -> (state, effects)`. Pure.
 //!
-//! One worker serves. A second one lives beside it only while it gets ready to take over, or while it finishes what it
-//! had when it was taken over. Times are the supervisor's own (monotonic), so a clock that jumps decides nothing.
+//! One worker serves. A second one runs beside it only while it gets ready to take over, or while it drains after it was replaced.
+//! Times are monotonic, so a clock that jumps has no effect.
 
 mod exit;
 mod recycle;
@@ -16,76 +16,76 @@ use serde::{Deserialize, Serialize};
 use super::limits::Limits;
 use crate::overload::ladder::ReplacementStatus;
 
-/// A worker's number, counted from 1 over the life of the supervisor.
+/// A worker's number, counted from 1 since the supervisor's start.
 pub type WorkerNumber = u32;
 
-/// What happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MachineEvent {
-    /// Nothing, but time went by. The first one starts the first worker.
+    /// Time has passed. The first tick starts the first worker.
     Tick,
-    /// A worker can take requests.
+    /// A worker is ready to serve.
     Ready(WorkerNumber),
-    /// A worker lives: its count of turns, and what it holds.
+    /// A worker is alive: its count of turns, and its memory.
     Heartbeat(WorkerNumber, u64, Bytes),
-    /// A worker's ladder wants a fresh one: what it holds by now, and why.
+    /// A worker's ladder requests a fresh worker: the worker's memory, and the reason.
     RecycleRequested(WorkerNumber, Bytes, String),
-    /// A worker ends because its application is done: it shall not be started anew.
+    /// A worker exits because its application has finished; it must not be restarted.
     ApplicationDone(WorkerNumber),
-    /// A process could not be made.
+    /// A process could not be started.
     StartFailed(WorkerNumber, String),
-    /// A worker is gone.
+    /// A worker has exited.
     Exited(WorkerNumber, ProcessExit),
-    /// Somebody asks for a fresh worker: SIGUSR2.
+    /// A fresh worker is requested by SIGUSR2.
     ReplaceRequested,
-    /// Somebody asks to stop.
+    /// A stop is requested.
     StopRequested(StopSignal),
 }
 
-/// How the supervisor is asked to stop.
+/// The signal that requests a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopSignal {
-    /// By the platform.
+    /// SIGTERM, from the platform.
     Terminate,
-    /// By a person at a terminal.
+    /// SIGINT, from a terminal.
     Interrupt,
 }
 
-/// What is to be done.
+/// An effect to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Start a worker.
     Start(WorkerNumber),
     /// Send a command to a worker.
     Send(WorkerNumber, Command),
-    /// End a worker at once.
+    /// Kill a worker.
     Kill(WorkerNumber),
-    /// A worker has ended: find out how, knowing what it had been asked.
+    /// Determine how a worker ended, given its exit status and why it was stopped, if it was.
     Investigate(WorkerNumber, ProcessExit, Option<StopReason>),
-    /// Answer in the workers' place, with this reason; `None`: leave the sockets to them.
+    /// Respond with 503 in place of the workers; `None`: leave the sockets to them.
     RespondUnavailable(Option<Outage>),
-    /// Somebody should know.
+    /// Log a notice.
     Log(Notice),
-    /// The end of the supervisor, with an exit code.
+    /// Exit the supervisor with this code.
     Exit(u8),
 }
 
-/// What a worker is told.
+/// A command to a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// Stop in order; asked for the `n`th time.
+    /// Stop gracefully; it is the `n`th request.
     Stop(StopSignal, u32),
-    /// Your replacement serves: take nothing new, finish what you have within this time.
+    /// A replacement has taken over: accept no connections, finish requests in flight within this time.
     HandOver(Duration),
-    /// Whether a replacement is to be had.
+    /// Whether a replacement could take over.
     Replacement(ReplacementStatus),
-    /// Write down what you are doing: you will be killed.
+    /// Record the state of all threads, before the worker is killed.
     Report,
 }
 
-/// Why nobody serves.
+/// Why no worker serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// Failures in a row.
@@ -94,38 +94,38 @@ pub struct Outage {
     pub retry_at: Duration,
 }
 
-/// What is worth a line in the log.
+/// A notice for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The next attempt is made so much later.
+    /// The next attempt is made after this time.
     Waiting(Duration),
-    /// So many failures in a row.
+    /// So many workers in a row have failed.
     CrashLoop(u32),
     /// A replacement is being started.
     Replacing(String),
-    /// There is no room for two: the old one goes first.
+    /// There is no room for two workers: the old one drains before the new one starts.
     DrainingFirst(String),
-    /// The replacement took over.
+    /// The replacement has taken over.
     Replaced(WorkerNumber),
     /// The replacement did not get ready; the old worker stays.
     ReplacementFailed,
     /// A worker gives no sign of life.
     Hung(WorkerNumber),
-    /// A worker is not ready in time.
+    /// A worker did not get ready in time.
     StartTimedOut(WorkerNumber),
-    /// A worker that was to leave is cut, as its time is over.
+    /// A worker is killed because its drain has timed out.
     DrainTimedOut(WorkerNumber),
-    /// A worker that was to leave is cut, as there is no room for both any longer.
+    /// A draining worker is stopped because there is no room for both any longer.
     KilledForRoom(WorkerNumber),
-    /// A process cannot be made.
+    /// A process cannot be started.
     StartFailed(String),
-    /// This was asked for while it could not be done.
+    /// A recycle was requested while the worker is starting.
     CannotReplace,
-    /// This was asked for, but there is no room for two workers.
+    /// A recycle was requested, but there is no room for two workers.
     NoRoomForTwo,
 }
 
-/// The state.
+/// The state machine of the supervisor.
 #[derive(Debug)]
 pub struct Machine {
     limits: Limits,
@@ -133,24 +133,24 @@ pub struct Machine {
     last_number: WorkerNumber,
     /// Failures in a row.
     failures: u32,
-    /// When to try again, while nobody serves.
+    /// Time of the next attempt, while no worker runs.
     retry_at: Option<Duration>,
     stopping: Option<StopProgress>,
     /// When the last replacement took over or failed.
     replaced_at: Option<Duration>,
-    /// Whether the worker that starts is the replacement of one that went first.
+    /// Whether the starting worker replaces one that was drained first.
     successor: bool,
-    /// Whether the last replacement failed: then a worker that works is not given up for the next one.
+    /// Whether the last replacement failed: then a working worker is not drained before its replacement is ready.
     replacement_failed_before: bool,
-    /// Most that a worker held when it got ready.
+    /// Largest memory of a worker when it got ready.
     start_size: Bytes,
     /// Whether any worker was ever ready.
     ever_ready: bool,
     /// Time of the last step.
     last_step: Duration,
-    /// When the next step was due at the latest, as of the last one.
+    /// Latest time of the next step, as of the last step.
     next_due: Duration,
-    /// What the serving worker was last told of its replacement.
+    /// The replacement status that was sent to the serving worker last.
     replacement_status: Option<ReplacementStatus>,
 }
 
@@ -159,13 +159,13 @@ struct Worker {
     number: WorkerNumber,
     since: Duration,
     ready_at: Option<Duration>,
-    /// When it last gave a sign of life: a turn of its runtime, or any message before it is ready; its start before the first.
+    /// Time of the last sign of life: a turn of its runtime, or any message before it is ready; at first, its start.
     alive_at: Duration,
-    /// Whether it gave any sign of life.
+    /// Whether it has given a sign of life.
     sent_heartbeat: bool,
     turns: u64,
     memory: Bytes,
-    /// When it was told to leave.
+    /// When its drain started.
     drain_started: Duration,
     role: Role,
     termination: Option<Termination>,
@@ -173,23 +173,23 @@ struct Worker {
     application_done: bool,
 }
 
-/// What a worker is there for.
+/// The role of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    /// It serves, or is about to.
+    /// It serves, or gets ready to serve.
     Serving,
     /// It gets ready to take over.
     Replacement,
-    /// It finishes what it has, until then.
+    /// It drains until this time.
     Leaving(Duration),
 }
 
-/// What awaits a worker that is given up.
+/// The termination of a worker that is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Termination {
-    /// It hung and may write a last report, until then.
+    /// It hung, and may record its state until this time.
     Report(Duration),
-    /// It was killed.
+    /// It has been killed.
     Killed,
 }
 
@@ -201,7 +201,7 @@ struct StopProgress {
 }
 
 impl Machine {
-    /// Nobody lives yet.
+    /// Creates a machine without workers.
     pub fn new(limits: Limits) -> Self {
         Machine {
             limits,
@@ -221,7 +221,7 @@ impl Machine {
         }
     }
 
-    /// What follows from `event` at `now`. `random` is a random number, for waits that differ.
+    /// Returns the effects of `event` at `now`. `random` is a random number that varies pauses.
     pub fn step(&mut self, event: MachineEvent, now: Duration, random: u32) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.excuse_delay(now);
@@ -257,7 +257,7 @@ impl Machine {
         effects
     }
 
-    /// Time of the next step, if nothing happens before.
+    /// Returns the time of the next step if there is no event before.
     pub fn next_step(&self) -> Duration {
         let workers = self.workers.iter().map(|worker| worker.deadline(&self.limits));
         let possible =

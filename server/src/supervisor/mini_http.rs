@@ -1,29 +1,29 @@
-//! Short answers without a runtime: a few connections at a time, each with a moment to ask and no more. The rest wait in
-//! the kernel's queue.
+//! A minimal HTTP server without a runtime: a few connections at a time, each with a short time for its request. Further connections
+//! wait in the kernel's queue.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Connections at the same time.
+/// Maximum number of connections.
 const MAX_CONNECTIONS: usize = 32;
 
-/// Time for a client to ask.
+/// Time for a client's request.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Most of a request that is looked at.
+/// Maximum length of a request that is read.
 const MAX_REQUEST: usize = 8 << 10;
 
-/// Wait after the kernel could not give a connection for want of descriptors or memory: it will not at once either, and
-/// the listener would go on saying that somebody is there.
+/// Pause after the kernel could not accept a connection for lack of descriptors or memory. An immediate retry would fail as well, and
+/// the listener would remain readable.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
-/// The connections.
+/// The server's connections.
 #[derive(Debug, Default)]
 pub(super) struct MiniHttpServer {
     all: Vec<Client>,
-    /// Until when nobody is taken, and whether that was said.
+    /// Until when no connection is accepted, and whether that was logged.
     paused_until: Option<Instant>,
     warned: bool,
 }
@@ -36,27 +36,27 @@ struct Client {
 }
 
 impl MiniHttpServer {
-    /// What to wait for beside the listeners.
+    /// Returns the sockets to poll besides the listeners.
     pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.all.iter().map(|client| client.stream.as_fd())
     }
 
-    /// Whether nobody is there.
+    /// Whether there are no connections.
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Whether listeners should be waited for.
+    /// Whether another connection can be accepted.
     pub(super) fn has_room(&self) -> bool {
         self.all.len() < MAX_CONNECTIONS && self.paused_until.is_none()
     }
 
-    /// When the next client's time is over, or the next one can be taken again.
+    /// Returns when the next client times out, or connections are accepted again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.all.iter().map(|client| client.until).chain(self.paused_until).min()
     }
 
-    /// Does what can be done without waiting; `answer` makes a whole answer of a request.
+    /// Serves connections without blocking; `answer` creates the whole response to a request.
     pub(super) fn serve(
         &mut self,
         listeners: &[TcpListener],
@@ -101,7 +101,7 @@ impl MiniHttpServer {
     }
 }
 
-/// An answer whose body is left out for `HEAD`.
+/// Creates a response; its body is left out for `HEAD`.
 pub(super) fn response(request: &[u8], status: &str, kind: &str, headers: &str, body: &str) -> String {
     let shown = if request.starts_with(b"HEAD ") { "" } else { body };
     format!(
@@ -111,7 +111,7 @@ pub(super) fn response(request: &[u8], status: &str, kind: &str, headers: &str, 
     )
 }
 
-/// The path that is asked for, without its query.
+/// Returns the path of a request without its query.
 pub(super) fn path(request: &[u8]) -> &[u8] {
     let target = request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     target.split(|byte| *byte == b'?').next().unwrap_or_default()
@@ -140,7 +140,7 @@ impl Client {
         }
     }
 
-    /// A short answer fits the socket's buffer. What the client may still be sending is not waited for.
+    /// Sends a response that fits into the socket's buffer, and discards what the client has sent.
     fn respond(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes());
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_answered_without_waiting_for_it() {
+    fn a_client_gets_its_response_without_blocking_the_server() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -182,7 +182,7 @@ mod tests {
             }
         }
         assert!(String::from_utf8(warned).unwrap().ends_with("\r\n\r\n{/health}"));
-        assert_eq!(clients.all.len(), 1, "the silent one may still ask");
+        assert_eq!(clients.all.len(), 1, "the silent client still has time");
         clients.serve(&listeners, begun + TIMEOUT, |_| String::new());
         assert_eq!(clients.all.len(), 0);
         drop(silent);

@@ -1,4 +1,4 @@
-//! From what is known of a worker's end to the exit that is told, and what the log says.
+//! Determines how a worker ended from all evidence, and logs exits and notices.
 
 use heapbeat_shared::exit::{Evidence, Exit, ExitFacts, OomCount, ProcessExit, StopReason, classify};
 use heapbeat_shared::{ExitKind, UnixMillis};
@@ -6,7 +6,7 @@ use heapbeat_shared::{ExitKind, UnixMillis};
 use super::machine::Notice;
 use crate::flight_recorder::{Recording, boot_id};
 
-/// The exit of a worker whose exit was seen.
+/// Returns the exit of a worker that the supervisor has reaped.
 pub(super) fn worker_exit(
     recording: Option<&Recording>,
     exit: ProcessExit,
@@ -18,7 +18,7 @@ pub(super) fn worker_exit(
     build_exit(recording, &facts, now)
 }
 
-/// The exit of an instance that an earlier supervisor left behind.
+/// Returns the exit of an instance that an earlier supervisor left behind.
 pub(super) fn leftover_exit(recording: &Recording, now: UnixMillis) -> Exit {
     let at = recording.last_activity().unwrap_or(now);
     build_exit(Some(recording), &exit_facts(Some(recording)), at)
@@ -50,7 +50,7 @@ fn build_exit(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) 
     let Some(recording) = recording else { return exit };
     exit.lost = recording.unreadable.clone().or_else(|| {
         (recording.torn > 0)
-            .then(|| format!("{} records of the flight recorder were cut in half", recording.torn))
+            .then(|| format!("{} records of the flight recorder were incomplete", recording.torn))
     });
     if let Some(head) = &recording.header {
         exit.instance = Some(head.instance);
@@ -73,7 +73,7 @@ fn build_exit(recording: Option<&Recording>, facts: &ExitFacts, at: UnixMillis) 
     exit.bounded()
 }
 
-/// One line, and the fields for machines.
+/// Logs an exit, as one line with fields for machines.
 pub(super) fn log_exit(exit: &Exit, who: &str) {
     macro_rules! log_exit_at {
         ($level:ident) => {
@@ -90,7 +90,7 @@ pub(super) fn log_exit(exit: &Exit, who: &str) {
     if exit.kind.is_failure() { log_exit_at!(error) } else { log_exit_at!(info) }
 }
 
-/// What is worth saying beside that.
+/// Logs a notice of the machine.
 pub(super) fn log_notice(notice: &Notice) {
     match notice {
         Notice::Waiting(wait) => {

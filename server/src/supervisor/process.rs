@@ -1,7 +1,7 @@
-//! The worker's process: the same program with the same arguments, the listening sockets, and a line to its supervisor.
+//! The worker's process: the same program with the same arguments, the listening sockets, and a socket to its supervisor.
 //!
-//! Sockets go over as `LISTEN_FDS` does it (`sd_listen_fds(3)`); the line is standard input, which a server has no other
-//! use for and whose end tells the worker that its supervisor is gone.
+//! Listening sockets are passed as `LISTEN_FDS` (`sd_listen_fds(3)`). The socket to the supervisor is standard input, which a server
+//! does not use otherwise; when it closes, the worker knows that its supervisor is gone.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
@@ -21,29 +21,29 @@ use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
 use super::machine::{Command, StopSignal, WorkerNumber};
 use crate::flight_recorder::FlightRecorder;
 
-/// Says to a program that it is a worker: its number and the process id of its supervisor.
+/// Variable that makes a program a worker: its number and the process id of its supervisor.
 pub(super) const WORKER: &str = "_HEAPBEAT_WORKER";
 
-/// The subcommand that becomes another program.
+/// Subcommand that replaces itself by another program.
 pub const START: &str = "__start";
 
-/// Who guards a program: the process id of this one, for as long as the program is not started yet.
+/// Variable with the process id of the supervisor, until the program is started.
 pub(super) const GUARD: &str = "_HEAPBEAT_GUARD";
 
-/// Where the worker's flight recorder is.
+/// Variable with the path of the worker's flight recorder.
 pub(crate) const FLIGHT: &str = "_HEAPBEAT_FLIGHT";
 
 /// The first descriptor of `LISTEN_FDS`.
 const FIRST_SOCKET: i32 = 3;
 
-/// What a worker runs.
+/// The program that workers run.
 #[derive(Debug)]
 pub(super) struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
-    /// Another program that knows nothing of this one: it has no line, and is told things by signals.
+    /// Whether it is another program, which has no socket to the supervisor and gets signals instead.
     external: bool,
-    /// Whether the program may read from a terminal, and so has to stay in the group that the terminal knows.
+    /// Whether the program may read from a terminal, and so must stay in the terminal's process group.
     terminal: bool,
     variables: Vec<(&'static str, String)>,
 }
@@ -55,17 +55,16 @@ pub(super) struct WorkerProcess {
     pub(super) pid: Pid,
     pub(super) flight: Option<PathBuf>,
     pub(super) since: Instant,
-    /// Where the supervisor records for a program that does not do so itself.
+    /// Flight recorder that the supervisor writes on behalf of another program.
     pub(super) recorder: Option<FlightRecorder>,
-    /// Whether the terminal tells it what it tells this process.
+    /// Whether the process gets the same signals from the terminal as the supervisor.
     shares_terminal: bool,
     line: Option<UnixStream>,
     lines: LineReader,
 }
 
 impl Program {
-    /// This program again. Its path rather than `/proc/self/exe`, so that a binary that was replaced is the one that
-    /// the next worker runs.
+    /// Returns this program. It uses the path instead of `/proc/self/exe`, so that the next worker runs a binary that was replaced.
     pub(super) fn this() -> io::Result<Self> {
         let arguments = std::env::args_os().skip(1).collect();
         Ok(Program {
@@ -77,7 +76,7 @@ impl Program {
         })
     }
 
-    /// Another program, by way of this one's [`START`], with some more variables.
+    /// Returns another program, started through [`START`] of this one, with additional variables.
     pub(super) fn external(command: &[OsString], variables: Vec<(&'static str, String)>) -> io::Result<Self> {
         let arguments = [START.into(), "--".into()].into_iter().chain(command.iter().cloned()).collect();
         Ok(Program {
@@ -120,8 +119,8 @@ impl Program {
         }
         let mut line = None;
         if self.external {
-            // A group of its own: what it has started can be ended with it. At a terminal only the group in front may read
-            // and is told of Ctrl-C and Ctrl-Z; there the two are one job, as if the program had been started by itself.
+            // A process group of its own, so that all its children can be killed with it. At a terminal only the foreground group may read
+            // and gets Ctrl-C and Ctrl-Z; there both are one job, as if the program had been started directly.
             if !self.terminal {
                 process.process_group(0);
             }
@@ -138,7 +137,7 @@ impl Program {
                 None => process.env_remove(FLIGHT),
             };
         }
-        // Not waited for by its handle: whoever is PID 1 waits for everybody.
+        // The handle is not waited for: the loop reaps all children.
         let pid = process.spawn()?.id();
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         let flight = flight.map(Path::to_owned);
@@ -155,27 +154,27 @@ impl Program {
     }
 }
 
-/// Whether this process's group is the one that its terminal talks to.
+/// Whether this process's group is the terminal's foreground group.
 fn is_foreground() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|front| front == getpgrp())
 }
 
 impl WorkerProcess {
-    /// Says something to it. A worker that does not listen any more is not waited for.
+    /// Sends a message, without waiting if the worker does not read.
     pub(super) fn send(&mut self, command: &SupervisorMessage, external: bool) {
         if external {
             return self.send_as_signal(command);
         }
         let Some(line) = &mut self.line else { return };
         if let Err(error) = line.write_all(command.to_line().as_bytes()) {
-            tracing::debug!("worker {} does not listen: {error}", self.number);
+            tracing::debug!("cannot send a message to worker {}: {error}", self.number);
         }
     }
 
-    /// Says it to a program that knows signals only: what it does not know is left unsaid.
+    /// Sends a message as a signal to another program; messages without a signal are dropped.
     fn send_as_signal(&self, command: &SupervisorMessage) {
         let signal = match command {
-            // Ctrl-C has reached it already, and twice would mean something else to it.
+            // Ctrl-C has reached the program already, and a second one would have another meaning.
             SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 1))
                 if self.shares_terminal && is_foreground() =>
             {
@@ -191,11 +190,11 @@ impl WorkerProcess {
             | SupervisorMessage::Samples(_) => return,
         };
         if let Err(error) = kill_process(self.pid, signal) {
-            tracing::debug!("process {} cannot be signalled: {error}", self.pid.as_raw_nonzero());
+            tracing::debug!("cannot send a signal to process {}: {error}", self.pid.as_raw_nonzero());
         }
     }
 
-    /// What it has said since the last time.
+    /// Returns the messages since the last call.
     pub(super) fn read_messages(&mut self) -> Vec<WorkerMessage> {
         let mut messages = Vec::new();
         let collect = |line: &str| messages.extend(WorkerMessage::parse(line));
@@ -205,22 +204,21 @@ impl WorkerProcess {
         messages
     }
 
-    /// What to wait for, while there is anything to come.
+    /// Returns the socket to poll, while it is open.
     pub(super) fn socket(&self) -> Option<&UnixStream> {
         self.line.as_ref()
     }
 
-    /// Ends what a program has left behind that is no more: a child that nobody knows of would go on eating memory
-    /// beside the one that took over.
+    /// Kills the remaining processes of a program that has exited, which would go on using memory beside the next one.
     pub(super) fn kill_group(&self) {
         match kill_process_group(self.pid, Signal::KILL) {
             Ok(()) => tracing::info!("killed processes that program {} left running", self.number),
-            // The usual case: there is nobody left in its group.
-            Err(error) => tracing::debug!("nothing is left of program {}: {error}", self.number),
+            // The usual case: its process group is empty.
+            Err(error) => tracing::debug!("no processes of program {} are left: {error}", self.number),
         }
     }
 
-    /// Ends it at once.
+    /// Kills the process.
     pub(super) fn kill(&self) {
         if let Err(error) = kill_process(self.pid, Signal::KILL) {
             tracing::warn!("cannot kill worker {}: {error}", self.number);

@@ -1,7 +1,7 @@
-//! Memory of a process and everything it has started, measured from outside.
+//! Memory of a process and all its descendants, measured from outside.
 //!
-//! Proportional set size where the kernel tells it: pages that the processes of a tree share (a forked server's, say)
-//! count once, where adding up resident sets would count them once for each. Without it, resident sets.
+//! It is the sum of proportional set sizes, in which pages shared by the processes of the tree count once; a sum of resident sets
+//! would count them once per process. If the kernel does not provide it, resident sets are used.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,10 +9,10 @@ use std::path::Path;
 
 use heapbeat_shared::Bytes;
 
-/// Most processes of a tree that are measured.
+/// Maximum number of processes of a tree that are measured.
 const MOST: usize = 4096;
 
-/// Memory of the tree below `root`, itself included.
+/// Returns the memory of `root` and all its descendants.
 pub(super) fn memory(root: u32) -> Bytes {
     let family = descendants(root, &parents(Path::new("/proc")));
     Bytes(family.into_iter().map(|pid| of_one(&Path::new("/proc").join(pid.to_string()))).sum())
@@ -29,7 +29,7 @@ fn kilobytes(text: &str, key: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim_end().parse().ok()
 }
 
-/// Every process's parent.
+/// Returns the parent of each process.
 fn parents(proc: &Path) -> BTreeMap<u32, u32> {
     let entries = fs::read_dir(proc).into_iter().flatten().flatten();
     let parent = |entry: fs::DirEntry| {
@@ -40,7 +40,7 @@ fn parents(proc: &Path) -> BTreeMap<u32, u32> {
     entries.filter_map(parent).collect()
 }
 
-/// `root` and whoever descends from it.
+/// Returns `root` and all its descendants.
 fn descendants(root: u32, parents: &BTreeMap<u32, u32>) -> Vec<u32> {
     let mut family = vec![root];
     let mut next = 0;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_is_everybody_below() {
+    fn all_descendants_are_found() {
         let parents = BTreeMap::from([(2, 1), (3, 2), (4, 2), (5, 3), (6, 1), (7, 7)]);
         assert_eq!(descendants(2, &parents), [2, 3, 4, 5]);
         assert_eq!(descendants(7, &parents), [7], "a circle ends");

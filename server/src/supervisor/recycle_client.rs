@@ -1,7 +1,7 @@
-//! Asks a running supervisor for a fresh worker, and watches what becomes of it: `heapbeat recycle`.
+//! Requests a fresh worker from a running supervisor and waits for it: `heapbeat recycle`.
 //!
-//! A supervisor is found by its workers, whose environment names it. So there is no file to be kept, to be stale or to be
-//! somebody else's.
+//! A supervisor is found through its workers, whose environment contains its process id. No file is needed that could be stale or
+//! belong to another user.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,43 +13,43 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::machine::WorkerNumber;
 use super::process::WORKER;
 
-/// Time for a worker to appear that was asked for.
+/// Time for the fresh worker to start.
 const START_TIME: Duration = Duration::from_secs(5);
 
-/// Time for it to get ready and for the old one to leave.
+/// Time for the fresh worker to take over and for the old one to exit.
 const TAKEOVER_TIME: Duration = Duration::from_secs(90);
 
-/// Between two looks.
+/// Time between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Why there is no fresh worker.
+/// Why the recycle failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecycleError {
-    /// No worker of this user names a supervisor.
-    #[error("no supervised server of this user runs here; --pid names one")]
+    /// No supervisor of this user was found.
+    #[error("no supervised server of this user is running; name its process with --pid")]
     NoSupervisor,
-    /// There are several.
-    #[error("several supervised servers run here (process ids {0}); --pid names the one that is meant")]
+    /// There are several supervisors.
+    #[error("several supervised servers are running (process ids {0}); choose one with --pid")]
     SeveralSupervisors(String),
-    /// No worker names this supervisor.
+    /// The process has no workers.
     #[error("process {0} is no supervisor of this user")]
     NotASupervisor(u32),
-    /// It cannot be asked.
-    #[error("cannot ask process {0}: {1}")]
+    /// The signal could not be sent.
+    #[error("cannot send a signal to process {0}: {1}")]
     Signal(u32, #[source] io::Error),
-    /// It was asked, and did nothing.
-    #[error("process {0} did not start a fresh worker; its log says why")]
+    /// The supervisor did not start a worker.
+    #[error("process {0} did not start a fresh worker; see its log")]
     Refused(u32),
-    /// The fresh worker ended.
-    #[error("the fresh worker did not get ready and the old one stays; the log of process {0} says why")]
+    /// The fresh worker exited.
+    #[error("the fresh worker did not get ready and the old one stays; see the log of process {0}")]
     Failed(u32),
-    /// It takes too long to be waited for.
-    #[error("the old worker of process {0} has not left within {1:?}; its log says why")]
+    /// The old worker did not exit in time.
+    #[error("the old worker of process {0} did not exit within {1:?}; see its log")]
     TimedOut(u32, Duration),
 }
 
-/// Asks the supervisor `pid`, or the only one there is. Returns its process id and how long it took until the old
-/// worker had left.
+/// Requests a recycle from the supervisor `pid`, or from the only one that runs. Returns its process id and the time until the old
+/// worker exited.
 pub fn request_recycle(pid: Option<u32>) -> Result<(u32, Duration), RecycleError> {
     let all = workers();
     let supervisor = match (pid, all.len()) {
@@ -89,7 +89,7 @@ fn send_signal(pid: u32) -> io::Result<()> {
     Ok(kill_process(pid, Signal::USR2)?)
 }
 
-/// The workers that can be seen, by their supervisor.
+/// Returns the workers of each supervisor.
 fn workers() -> BTreeMap<u32, Vec<WorkerNumber>> {
     let mut all = BTreeMap::<u32, Vec<WorkerNumber>>::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -103,7 +103,7 @@ fn workers() -> BTreeMap<u32, Vec<WorkerNumber>> {
     all
 }
 
-/// The worker's number and its supervisor, as its environment names them.
+/// Parses a worker's number and its supervisor from its environment.
 fn parse_worker(environment: &[u8]) -> Option<(WorkerNumber, u32)> {
     let value = environment
         .split(|byte| *byte == 0)
@@ -112,7 +112,7 @@ fn parse_worker(environment: &[u8]) -> Option<(WorkerNumber, u32)> {
     Some((number.parse().ok()?, supervisor.parse().ok()?))
 }
 
-/// Field 4 of `/proc/<pid>/stat`.
+/// Returns the parent's process id, field 4 of `/proc/<pid>/stat`.
 fn parent(stat: &std::path::Path) -> Option<u32> {
     let stat = fs::read_to_string(stat).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_is_known_by_its_environment() {
+    fn a_worker_is_recognized_by_its_environment() {
         let cases: [(&[u8], _); 5] = [
             (b"PATH=/bin\0_HEAPBEAT_WORKER=3 4242\0X=\xff\0", Some((3, 4242))),
             (b"_HEAPBEAT_WORKER=3\0", None),

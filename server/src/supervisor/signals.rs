@@ -1,4 +1,4 @@
-//! Signals as something to wait for beside sockets.
+//! Signals as events that can be polled beside sockets.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ use signal_hook::low_level::pipe;
 
 use super::machine::{MachineEvent, StopSignal};
 
-/// Signals that have come. A child's end has no flag of its own: it only wakes the loop, which looks for itself.
+/// Received signals. SIGCHLD has no flag: it only wakes the loop, which reaps children itself.
 #[derive(Debug)]
 pub(super) struct Signals {
     wakeup: UnixStream,
@@ -19,11 +19,11 @@ pub(super) struct Signals {
     recycle: Arc<AtomicUsize>,
 }
 
-/// What a flag holds when its signal has come.
+/// Value of a flag whose signal was received.
 const RECEIVED: usize = 1;
 
 impl Signals {
-    /// From now on these signals end nothing by themselves.
+    /// Handles the signals from now on, instead of their default actions.
     pub(super) fn listen() -> io::Result<Self> {
         let (wakeup, notifier) = UnixStream::pair()?;
         wakeup.set_nonblocking(true)?;
@@ -34,19 +34,19 @@ impl Signals {
         {
             signal_hook::flag::register_usize(signal, Arc::clone(flag), RECEIVED)?;
         }
-        // After the flags: handlers run in this order, and the bell must not ring before there is something to see.
+        // After the flags: handlers run in this order, and the wakeup must not come before the flag is set.
         for signal in [SIGTERM, SIGINT, SIGUSR2, SIGCHLD] {
             pipe::register(signal, notifier.try_clone()?)?;
         }
         Ok(signals)
     }
 
-    /// What to wait for.
+    /// Returns the socket to poll.
     pub(super) fn wakeup(&self) -> &UnixStream {
         &self.wakeup
     }
 
-    /// What has come since the last time.
+    /// Returns the events since the last call.
     pub(super) fn take_events(&mut self) -> Vec<MachineEvent> {
         let mut discarded = [0; 64];
         while matches!(self.wakeup.read(&mut discarded), Ok(1..)) {}

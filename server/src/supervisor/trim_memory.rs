@@ -1,8 +1,8 @@
-//! Gives back the pages of program files that only the start needed.
+//! Releases the pages of program files that only the start needed.
 //!
-//! Most of what a supervisor has in memory are pages of its binary and of the C library: starting a worker walks through
-//! megabytes of code that the loop never needs. They are the files' own pages, so nothing is lost with them: what is
-//! needed again is taken from the file, as it would be had the kernel given them up by itself.
+//! Most of a supervisor's memory are pages of its binary and of the C library: starting a worker runs through megabytes of code that
+//! the loop never needs. They are unchanged pages of files, so releasing them loses nothing: the kernel reads them again from the
+//! file on demand.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -13,7 +13,7 @@ use std::ptr;
 
 use rustix::mm::{Advice, madvise};
 
-/// Gives them back; where the kernel does not tell which they are, nothing happens.
+/// Releases the pages; does nothing if the kernel does not list them.
 pub(super) fn release_clean_pages() {
     let Ok(map) = File::open("/proc/self/smaps") else { return };
     for range in clean_ranges(BufReader::new(map)) {
@@ -24,12 +24,12 @@ pub(super) fn release_clean_pages() {
         // libraries. Where the mapping is code that runs just now, the processor fetches it anew.
         let given = unsafe { madvise(begin, range.len(), Advice::LinuxDontNeed) };
         if let Err(error) = given {
-            tracing::debug!("pages of program files are not given back: {error}");
+            tracing::debug!("cannot release pages of program files: {error}");
         }
     }
 }
 
-/// Mappings of files that nobody can write to, and of which no page was changed before (by relocation, or a debugger).
+/// Returns the read-only mappings of files without a changed page (by relocation, or a debugger).
 fn clean_ranges(smaps: impl BufRead) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut candidate = None;
@@ -43,7 +43,7 @@ fn clean_ranges(smaps: impl BufRead) -> Vec<Range<usize>> {
     ranges
 }
 
-/// The range that a heading begins, if it is one of a file that cannot be written to; `None` for other lines.
+/// Parses the heading of a mapping: its range if it is a read-only mapping of a file. `None` for other lines.
 #[expect(clippy::option_option, reason = "whether it is a heading, and whether of interest")]
 fn parse_heading(line: &str) -> Option<Option<Range<usize>>> {
     let mut words = line.split_ascii_whitespace();
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_still_the_files_is_given_back() {
+    fn only_unchanged_pages_of_files_are_released() {
         let smaps = "1000-3000 r-xp 00000000 fe:00 77     /usr/bin/heapbeat\nSize: 8 kB\nAnonymous:      0 kB\n\
                      3000-4000 r--p 00002000 fe:00 77     /usr/bin/heapbeat (deleted)\nAnonymous:      0 kB\n\
                      4000-5000 r--p 00003000 fe:00 77     /usr/bin/heapbeat\nAnonymous:      4 kB\n\

@@ -1,8 +1,8 @@
 //! When to purge again.
 //!
-//! A purge walks every arena and holds its locks: a purge that gives nothing back, repeated twenty times a second, is
-//! worse than the pressure it is meant to relieve. So there is a least time between two, and one that was in vain is
-//! not tried again until memory has grown by something that could be given back.
+//! A purge walks every arena and holds its locks: repeated twenty times a second without effect, it would be worse than the pressure
+//! that it is meant to relieve. So there is a minimum time between two purges, and after an ineffective one memory must grow before
+//! the next.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use heapbeat_shared::Bytes;
 
 use super::Observation;
 
-/// A purge that gives back less than this share of the limit was in vain.
+/// Share of the limit (1 / n) that a purge must return to count as effective.
 const WORTHWHILE_SHARE: u64 = 100;
 
-/// After one in vain, memory must grow by this share of the limit before the next.
+/// Share of the limit (1 / n) by which memory must grow after an ineffective purge before the next.
 const GROWN_SHARE: u64 = 50;
 
-/// What a purge did.
+/// Result of a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PurgeResult {
-    /// Memory that was judged before and after, in bytes.
+    /// The working set before the purge.
     pub before: Bytes,
-    /// The same, after.
+    /// The working set after the purge.
     pub after: Bytes,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Purging {
-    /// When the first of this stretch of pressure began.
+    /// When the first purge since memory was calm started.
     first: Option<Duration>,
     last: Option<Duration>,
     limit: Bytes,
-    /// What memory was after a purge that gave nothing back.
+    /// Memory after an ineffective purge.
     futile_at: Option<Bytes>,
 }
 
@@ -55,7 +55,7 @@ impl Purging {
         self.futile_at = futile.then_some(after);
     }
 
-    /// For how long purging has been tried in this stretch of pressure.
+    /// Returns for how long purging has been tried since memory was calm.
     pub(super) fn tried_for(&self, now: Duration) -> Option<Duration> {
         self.first.map(|first| now.saturating_sub(first))
     }

@@ -1,7 +1,7 @@
-//! How many of the new requests to refuse.
+//! The share of new requests to shed.
 //!
-//! A cliff at one mark makes a herd: everybody is refused, memory falls, everybody is let in. So the share grows
-//! with memory between two marks, `(memory - from) / (full - from)`, as Envoy's scaled triggers do.
+//! A single threshold would oscillate: all requests are refused, memory falls, all are admitted. So the share grows with memory between
+//! two thresholds, `(memory - from) / (full - from)`, as with Envoy's scaled triggers.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use heapbeat_shared::{Bytes, Pressure};
 
 use super::Observation;
 
-/// Share of the new requests to refuse, in thousandths: 0 to 1000.
+/// Share of new requests to shed, in thousandths: 0 to 1000.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShedShare(u16);
 
 impl ShedShare {
-    /// Nobody is refused.
+    /// No requests are shed.
     pub const NONE: ShedShare = ShedShare(0);
-    /// Everybody is refused.
+    /// All requests are shed.
     pub const ALL: ShedShare = ShedShare(1000);
 
-    /// `thousandths` of a thousand, at most all of them.
+    /// Creates a share of at most 1000 thousandths.
     pub const fn from_thousandths(thousandths: u16) -> Self {
         if thousandths < 1000 { ShedShare(thousandths) } else { ShedShare::ALL }
     }
 
-    /// In thousandths.
+    /// Returns the share in thousandths.
     pub const fn thousandths(self) -> u16 {
         self.0
     }
 
-    /// Where `memory` is on the way between `from` and `full`.
+    /// Returns the position of `memory` between `from` and `full`.
     pub(super) fn between(memory: Bytes, from: Bytes, full: Bytes) -> Self {
         let way = u128::from(memory.saturating_sub(from).0) * 1000;
         let thousandths = way.checked_div(u128::from(full.saturating_sub(from).0)).unwrap_or(1000);
@@ -51,8 +51,8 @@ impl Shedding {
         }
         let (levels, limit) = (&observation.levels, observation.levels.limit());
         let shed = levels.enter(Pressure::Shed);
-        // With a replacement to be had shedding waits for its own mark and is complete half way to the limit;
-        // without one it begins at the recycle mark and is complete at its own.
+        // If a replacement can take over, shedding starts at its own threshold and is complete half way to the limit; otherwise it starts at
+        // the recycle threshold and is complete at its own.
         self.share = if observation.replaceable() {
             ShedShare::between(observation.memory, shed, Bytes(shed.0.midpoint(limit.0)))
         } else {
@@ -65,7 +65,7 @@ impl Shedding {
         self.share
     }
 
-    /// For how long requests have been refused.
+    /// Returns for how long requests have been shed.
     pub(super) fn lasted(&self, now: Duration) -> Duration {
         self.since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }

@@ -1,4 +1,4 @@
-//! What follows when a worker is gone.
+//! Transitions after the exit of a worker.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{Effect, Machine, Notice, Outage, ReplacementStatus, Role, Worker, Wo
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
-/// Exit codes of a worker for which trying again would not help: its configuration cannot work, or it is not there.
+/// Exit codes after which a restart would not help: the configuration is invalid, or the program does not exist.
 const FATAL_CODES: [i32; 2] = [2, 127];
 
 impl Machine {
@@ -26,7 +26,7 @@ impl Machine {
         self.after_exit(&worker, Some(exit), now, random, effects);
     }
 
-    /// `exit` is `None` for a worker that never came to be.
+    /// Decides what follows a worker. `exit` is `None` if the worker could not be started.
     pub(super) fn after_exit(
         &mut self,
         worker: &Worker,
@@ -37,10 +37,10 @@ impl Machine {
     ) {
         let code = code_of(exit);
         if let Some(stopping) = &mut self.stopping {
-            // Whoever was killed by the supervisor, or ended by the very signal that asked it to, says nothing by its code.
-            let replacement_status =
+            // A worker that was killed by the supervisor, or ended by the signal that requested the stop, has not failed.
+            let expected =
                 worker.termination.is_some() || matches!(exit, Some(ProcessExit::Signal(SIGINT | SIGTERM)));
-            let code = if replacement_status { 0 } else { code };
+            let code = if expected { 0 } else { code };
             stopping.code = stopping.code.max(code);
             if self.workers.is_empty() {
                 effects.push(Effect::Exit(stopping.code));
@@ -54,7 +54,7 @@ impl Machine {
                 let others = self.worker_with_role(Role::Serving).is_some()
                     || self.worker_with_role(Role::Replacement).is_some();
                 if !others && self.retry_at.is_none() {
-                    // It went first to make room.
+                    // It was drained first to make room.
                     self.replaced_at = Some(now);
                     self.successor = true;
                     self.start(Role::Serving, now, effects);
@@ -103,7 +103,7 @@ impl Machine {
     }
 }
 
-/// The code to leave with; 1 for a signal, as a shell's `128 + n` would be taken for a code of the worker's own.
+/// Returns the supervisor's exit code; 1 for a signal, as a shell's `128 + n` could be mistaken for a code of the worker.
 fn code_of(exit: Option<ProcessExit>) -> u8 {
     match exit {
         Some(ProcessExit::Code(code)) => u8::try_from(code).unwrap_or(1),

@@ -1,4 +1,4 @@
-//! From the wish for a fresh worker to its taking over.
+//! Transitions from the request of a fresh worker until it has taken over.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use super::{Command, Effect, Machine, Notice, ReplacementStatus, Role, Worker, W
 use crate::supervisor::limits::AFTER_DRAIN;
 
 impl Worker {
-    /// Whether it takes requests.
+    /// Whether the worker serves requests.
     fn serves(&self) -> bool {
         self.role == Role::Serving && self.ready_at.is_some() && self.termination.is_none()
     }
 }
 
 impl Machine {
-    /// A worker's own ladder wants to be replaced.
+    /// Handles a recycle requested by the worker's ladder.
     pub(super) fn recycle_requested(
         &mut self,
         number: WorkerNumber,
@@ -33,22 +33,22 @@ impl Machine {
         }
     }
 
-    /// Somebody wants the worker replaced, whatever it thinks of it.
+    /// Handles a replacement requested by the operator.
     pub(super) fn replace_requested(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if self.stopping.is_some() {
             return;
         }
         if self.retry_at.is_some() {
-            // Whatever was wrong has been mended, somebody thinks.
+            // The operator may have fixed the cause, so the next attempt is immediate.
             self.retry_at = Some(now);
         } else if self.worker_with_role(Role::Serving).is_some_and(|worker| worker.serves()) {
             if self.limits.one_at_a_time
                 || self.has_room_for_another()
                 || self.worker_with_role(Role::Replacement).is_some()
             {
-                self.replace("asked for".to_owned(), now, effects);
+                self.replace("requested by the operator".to_owned(), now, effects);
             } else {
-                // One that works is not given up for one that has not shown that it does.
+                // A working worker is not drained for a replacement that is not known to work.
                 effects.push(Effect::Log(Notice::NoRoomForTwo));
             }
         } else {
@@ -56,7 +56,7 @@ impl Machine {
         }
     }
 
-    /// Whether there is room for one more worker.
+    /// Whether the memory limit has room for another worker.
     fn has_room_for_another(&self) -> bool {
         if self.limits.one_at_a_time {
             return false;
@@ -83,7 +83,7 @@ impl Machine {
             self.send_replacement_status(ReplacementStatus::TooSoon, effects);
             return;
         }
-        // Two would not fit. Whoever connects meanwhile waits in the kernel's queue.
+        // Two workers do not fit. Connections wait in the kernel's queue meanwhile.
         effects.push(Effect::Log(Notice::DrainingFirst(why)));
         if let Some(worker) = self.worker_with_role(Role::Serving) {
             worker.drain_started = now;
@@ -126,22 +126,22 @@ impl Machine {
             self.replaced_at = Some(now);
         }
         self.replacement_status = None;
-        let random = if now < self.next_replacement_at() {
+        let status = if now < self.next_replacement_at() {
             ReplacementStatus::TooSoon
         } else {
             ReplacementStatus::Available
         };
-        self.send_replacement_status(random, effects);
+        self.send_replacement_status(status, effects);
     }
 
-    /// When the guard may ask for a replacement again.
+    /// Returns when the guard may request a replacement again.
     pub(super) fn next_replacement_at(&self) -> Duration {
         self.replaced_at.map_or(Duration::ZERO, |at| at + self.limits.recycle_interval)
     }
 
-    pub(super) fn send_replacement_status(&mut self, random: ReplacementStatus, effects: &mut Vec<Effect>) {
+    pub(super) fn send_replacement_status(&mut self, status: ReplacementStatus, effects: &mut Vec<Effect>) {
         let Some(worker) = self.worker_with_role(Role::Serving) else { return };
-        effects.push(Effect::Send(worker.number, Command::Replacement(random)));
-        self.replacement_status = Some(random);
+        effects.push(Effect::Send(worker.number, Command::Replacement(status)));
+        self.replacement_status = Some(status);
     }
 }

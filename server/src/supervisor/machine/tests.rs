@@ -1,4 +1,4 @@
-//! Timelines: what happens at which second, and what is done about it.
+//! Timelines: events at their seconds, and the expected effects.
 
 mod hangs;
 mod recycling;
@@ -29,8 +29,8 @@ fn machine() -> Machine {
     Machine::new(Limits::new(mb(512), secs(10.0), secs(25.0)))
 }
 
-/// Plays events at their seconds, and returns the effects of the last one. Workers beat every second meanwhile, as long
-/// as they are not named in `silent`.
+/// Plays events at their seconds, and returns the effects of the last one. Workers send heartbeats each second meanwhile,
+/// unless they are in `silent`.
 fn play(machine: &mut Machine, silent: &[WorkerNumber], events: &[(f64, MachineEvent)]) -> Vec<Effect> {
     let mut last = Vec::new();
     for (at, event) in events {
@@ -52,7 +52,7 @@ fn quiet(effects: Vec<Effect>) -> Vec<Effect> {
     effects.into_iter().filter(|effect| !matches!(effect, Log(_) | Investigate(..))).collect()
 }
 
-/// One worker that has been serving for a minute, holding so many megabytes.
+/// Creates a machine whose worker has been serving for a minute and holds so many megabytes.
 fn serving(held: u64) -> Machine {
     let mut machine = machine();
     play(

@@ -1,4 +1,4 @@
-//! What time alone brings about: hung workers, late ones, waits that are over.
+//! Transitions at deadlines: hung workers, drains that time out, pauses that end.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::{
     WorkerNumber,
 };
 
-/// Share of what the kernel allows, in percent, beyond which a worker that finishes is cut for the sake of the one that serves.
+/// Share of the enforced limit, in percent, from which a draining worker is stopped in favor of the serving one.
 const NO_ROOM_PERCENT: u128 = 97;
 
 impl Worker {
-    /// When its patience, or that with it, is over.
+    /// Returns the worker's next deadline.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Duration> {
         Some(match (self.termination, self.role) {
             (Some(Termination::Killed), _) => return None,
@@ -24,7 +24,7 @@ impl Worker {
         })
     }
 
-    /// When the worker counts as hung unless it gives a sign of life before.
+    /// Returns when the worker counts as hung unless it gives a sign of life before.
     fn silent_at(&self, limits: &Limits) -> Duration {
         self.alive_at
             + if self.sent_heartbeat { limits.hang } else { limits.hang.max(limits.first_heartbeat) }
@@ -32,8 +32,8 @@ impl Worker {
 }
 
 impl Machine {
-    /// Gives every worker more time when the supervisor itself was stopped or starved: a step that comes much later than it was
-    /// due says nothing about the workers. A step after a long wait that was intended is not late.
+    /// Gives all workers more time if the supervisor itself was stopped or starved: a step that comes much later than it was due says
+    /// nothing about the workers. A step after a long planned pause is not late.
     pub(super) fn excuse_delay(&mut self, now: Duration) {
         let half = self.limits.hang / 2;
         if now.saturating_sub(self.next_due) > half {
@@ -56,7 +56,7 @@ impl Machine {
     ) {
         let Some(worker) = self.worker(number) else { return };
         worker.memory = memory;
-        // Until it is ready a worker has no runtime whose turns could be counted; its message alone shows that it lives.
+        // Before it is ready a worker has no runtime whose turns could be counted; then a message is a sign of life.
         if worker.turns != turns || worker.ready_at.is_none() {
             worker.turns = turns;
             worker.alive_at = now;
@@ -65,7 +65,7 @@ impl Machine {
         self.make_room(now, effects);
     }
 
-    /// A worker that finishes may take its time only as long as there is room for both.
+    /// Stops draining workers early if there is no room for all workers.
     fn make_room(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let together = self.workers.iter().fold(0, |sum, worker| sum + u128::from(worker.memory.0));
         if together * 100 < u128::from(self.limits.enforced.0) * NO_ROOM_PERCENT || self.workers.len() < 2 {
@@ -73,7 +73,7 @@ impl Machine {
         }
         let soon = now + self.limits.last_report;
         for worker in &mut self.workers {
-            // What is answered in a moment is not what takes the room for long.
+            // Short requests may still finish.
             let had_its_moment = now >= worker.drain_started + self.limits.last_report;
             if matches!(worker.role, Role::Leaving(until) if until > soon) && had_its_moment {
                 worker.role = Role::Leaving(soon);
@@ -139,7 +139,7 @@ impl Worker {
 }
 
 impl Machine {
-    /// What a fresh worker holds when it gets ready, from those that did.
+    /// Records the memory of a worker that got ready, to know the room for the next one.
     pub(super) fn record_start_size(&mut self, memory: Bytes) {
         self.start_size = self.start_size.max(memory);
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_hung_worker_may_report_and_is_killed() {
+fn a_hung_worker_may_record_its_state_and_is_killed() {
     let mut machine = serving(100);
     let effects = play(&mut machine, &[1], &[(69.9, Tick)]);
     assert_eq!(effects, []);
@@ -16,7 +16,7 @@ fn a_hung_worker_may_report_and_is_killed() {
     assert_eq!(effects, [Investigate(1, KILLED, Some(StopReason::Hung)), Start(2)]);
 }
 
-/// Steps as often as the loop does where nothing is heard, until `until`; the seconds at which a worker was called hung.
+/// Steps as the loop does without messages until `until`; returns the second at which a worker was called hung.
 fn hung_at(machine: &mut Machine, until: f64) -> Option<f64> {
     while machine.last_step < secs(until) {
         // The loop sleeps for a millisecond more than it was asked to.
@@ -69,7 +69,7 @@ fn a_worker_that_starts_slowly_is_not_hung_while_it_gives_signs_of_life() {
 }
 
 #[test]
-fn a_supervisor_that_was_starved_gives_a_worker_time_to_speak() {
+fn a_starved_supervisor_gives_workers_more_time() {
     let mut machine = serving(100);
     // The worker is silent since second 60; the supervisor misses the moment at which it would count as hung.
     assert_eq!(hung_at(&mut machine, 68.9), None);
@@ -78,7 +78,7 @@ fn a_supervisor_that_was_starved_gives_a_worker_time_to_speak() {
 }
 
 #[test]
-fn a_supervisor_that_slept_calls_nobody_hung() {
+fn a_suspended_supervisor_calls_no_worker_hung() {
     let mut machine = serving(100);
     assert_eq!(machine.step(Tick, secs(3600.0), MIDDLE), []);
     assert_eq!(machine.step(Tick, secs(3604.0), MIDDLE), []);

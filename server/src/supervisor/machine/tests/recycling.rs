@@ -75,7 +75,7 @@ fn a_worker_that_dies_while_its_replacement_starts_is_replaced_by_it() {
 }
 
 #[test]
-fn two_that_would_not_fit_follow_one_after_the_other() {
+fn without_room_for_two_the_old_worker_drains_first() {
     let mut machine = machine();
     play(&mut machine, &[], &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(100))), (0.2, Ready(1))]);
     play(&mut machine, &[], &[(60.0, Heartbeat(1, 2000, mb(480)))]);
@@ -88,7 +88,7 @@ fn two_that_would_not_fit_follow_one_after_the_other() {
 }
 
 #[test]
-fn a_worker_that_leaves_is_cut_in_time() {
+fn a_draining_worker_is_killed_at_its_timeout() {
     let mut machine = serving(300);
     play(&mut machine, &[], &[(61.0, ReplaceRequested), (62.0, Ready(2))]);
     assert_eq!(play(&mut machine, &[], &[(88.9, Tick)]), []);
@@ -98,7 +98,7 @@ fn a_worker_that_leaves_is_cut_in_time() {
 }
 
 #[test]
-fn a_worker_that_leaves_is_cut_sooner_when_there_is_no_room_for_both() {
+fn a_draining_worker_is_stopped_sooner_without_room_for_both() {
     let mut machine = serving(480);
     play(&mut machine, &[], &[(61.0, ReplaceRequested), (62.0, Ready(2))]);
     assert_eq!(play(&mut machine, &[], &[(62.5, Heartbeat(2, 400, mb(20)))]), [], "its moment is not over");
@@ -110,7 +110,7 @@ fn a_worker_that_leaves_is_cut_sooner_when_there_is_no_room_for_both() {
 }
 
 #[test]
-fn asking_for_a_fresh_worker_while_waiting_tries_at_once() {
+fn a_request_during_a_pause_is_tried_at_once() {
     let mut machine = machine();
     play(
         &mut machine,
@@ -123,14 +123,14 @@ fn asking_for_a_fresh_worker_while_waiting_tries_at_once() {
 }
 
 #[test]
-fn by_hand_a_worker_that_works_is_not_given_up_where_two_do_not_fit() {
+fn a_working_worker_is_not_drained_on_request_without_room_for_two() {
     let mut machine = machine();
     play(&mut machine, &[], &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(300))), (0.2, Ready(1))]);
     assert_eq!(play(&mut machine, &[], &[(60.0, ReplaceRequested)]), [Log(Notice::NoRoomForTwo)]);
 }
 
 #[test]
-fn a_worker_that_works_is_not_given_up_after_a_replacement_has_failed() {
+fn a_working_worker_is_not_drained_after_a_replacement_has_failed() {
     let mut machine = serving(480);
     play(
         &mut machine,

@@ -23,7 +23,7 @@ fn a_first_crash_is_followed_by_a_start_at_once() {
 }
 
 #[test]
-fn a_crash_loop_is_waited_out_and_said() {
+fn a_crash_loop_is_retried_with_growing_pauses_and_logged() {
     let mut machine = machine();
     machine.step(Tick, secs(0.0), MIDDLE);
     let mut now = 0.0;
@@ -49,7 +49,7 @@ fn a_crash_loop_is_waited_out_and_said() {
 }
 
 #[test]
-fn a_worker_that_proved_itself_makes_failures_forgotten() {
+fn ten_seconds_of_readiness_reset_the_failure_count() {
     let mut machine = machine();
     play(
         &mut machine,
@@ -63,7 +63,7 @@ fn a_worker_that_proved_itself_makes_failures_forgotten() {
 }
 
 #[test]
-fn a_configuration_that_cannot_work_is_not_tried_again() {
+fn an_invalid_configuration_is_not_retried() {
     let mut machine = machine();
     let effects = play(&mut machine, &[], &[(0.0, Tick), (0.1, Exited(1, ProcessExit::Code(2)))]);
     assert_eq!(quiet(effects), [Exit(2)]);
@@ -73,7 +73,7 @@ fn a_configuration_that_cannot_work_is_not_tried_again() {
 }
 
 #[test]
-fn a_process_that_cannot_be_made_is_tried_again() {
+fn a_process_that_cannot_be_started_is_retried() {
     let mut machine = machine();
     machine.step(Tick, secs(0.0), MIDDLE);
     let failed = |n| StartFailed(n, "no memory".into());
@@ -83,7 +83,7 @@ fn a_process_that_cannot_be_made_is_tried_again() {
 }
 
 #[test]
-fn an_application_that_is_done_is_not_started_again() {
+fn an_application_that_has_finished_is_not_restarted() {
     let mut machine = serving(100);
     let effects =
         play(&mut machine, &[], &[(61.0, ApplicationDone(1)), (61.1, Exited(1, ProcessExit::Code(0)))]);
@@ -91,7 +91,7 @@ fn an_application_that_is_done_is_not_started_again() {
 }
 
 #[test]
-fn what_unknown_workers_say_is_nothing() {
+fn events_of_unknown_workers_have_no_effect() {
     let mut machine = serving(100);
     let events = [
         Ready(9),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn stopping_asks_waits_and_leaves_with_the_workers_code() {
+fn a_stop_drains_the_worker_and_exits_with_its_code() {
     let mut machine = serving(100);
     assert_eq!(play(&mut machine, &[], &[(61.0, StopRequested(TERM))]), [Send(1, Command::Stop(TERM, 1))]);
     assert_eq!(
@@ -15,7 +15,7 @@ fn stopping_asks_waits_and_leaves_with_the_workers_code() {
 }
 
 #[test]
-fn stopping_does_not_take_longer_than_the_drain() {
+fn a_stop_takes_no_longer_than_the_drain_timeout() {
     let mut machine = serving(100);
     play(&mut machine, &[], &[(61.0, StopRequested(TERM))]);
     assert_eq!(play(&mut machine, &[], &[(88.0, Tick)]), [Log(Notice::DrainTimedOut(1)), Kill(1)]);

@@ -1,0 +1,129 @@
+//! The worker's thread that talks to the supervisor.
+//!
+//! It is a thread of its own, because a hung runtime must not keep the process from receiving commands and from stopping.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::sync::mpsc::Sender;
+
+use super::{StopRequest, SupervisorLink, WorkerTiming};
+use crate::clock::Clock;
+use crate::flight_recorder;
+use crate::flight_recorder::RecordedNote;
+use crate::overload::ladder::ReplacementStatus;
+use crate::supervisor::ipc::{LineReader, SupervisorMessage, WorkerMessage};
+use crate::supervisor::machine::Command;
+
+/// Time beyond the drain timeout in which a worker without a supervisor may finish.
+const ORPHAN_TIME: Duration = Duration::from_secs(2);
+
+/// Reads messages of the supervisor and sends heartbeats.
+pub(super) struct IpcReader {
+    pub(super) socket: UnixStream,
+    pub(super) link: Arc<SupervisorLink>,
+    pub(super) timing: WorkerTiming,
+    pub(super) stop_sender: Sender<StopRequest>,
+    pub(super) lines: LineReader,
+}
+
+impl IpcReader {
+    pub(super) fn run(mut self) {
+        let interval = (self.timing.hang / 5).clamp(Duration::from_millis(100), Duration::from_secs(1));
+        let mut tracker = LivenessTracker::default();
+        loop {
+            let patience = Timespec::try_from(interval).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+            let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
+            let mut messages = Vec::new();
+            let connected =
+                self.lines.read(&mut self.socket, |line| messages.extend(SupervisorMessage::parse(line)));
+            for message in messages {
+                self.handle_message(message);
+            }
+            if !connected {
+                return self.leave_orphaned();
+            }
+            let turns = tracker.turns(&self.link, self.timing, Instant::now());
+            self.link.send(&WorkerMessage::Heartbeat { turns, memory: self.link.resident() });
+        }
+    }
+
+    fn handle_message(&self, message: SupervisorMessage) {
+        match message {
+            SupervisorMessage::Command(Command::Stop(signal, count)) => {
+                self.forward_stop(StopRequest::Stop(signal, count));
+            }
+            SupervisorMessage::Command(Command::HandOver(within)) => {
+                self.forward_stop(StopRequest::HandOver(within))
+            }
+            SupervisorMessage::Command(Command::Replacement(replacement_status)) => {
+                let index = match replacement_status {
+                    ReplacementStatus::TooSoon => 0,
+                    ReplacementStatus::InProgress => 1,
+                    ReplacementStatus::Available => 2,
+                };
+                self.link.replacement_status.store(index, Ordering::Relaxed);
+            }
+            SupervisorMessage::Command(Command::Report) => flight_recorder::record_hang(&describe_threads()),
+            SupervisorMessage::PreviousExit(exit) => self.link.previous.set_exit(*exit),
+            SupervisorMessage::Samples(samples) => self.link.previous.add_samples(samples),
+        }
+    }
+
+    /// Passes a request on to the server. If the queue is full, the same was requested many times already.
+    fn forward_stop(&self, request: StopRequest) {
+        let _ = self.stop_sender.try_send(request);
+    }
+
+    /// Stops a worker whose supervisor is gone, as nothing could restart or stop it any more.
+    fn leave_orphaned(&self) {
+        tracing::error!("the supervisor is gone: finishing requests in flight, then exiting");
+        self.forward_stop(StopRequest::Orphaned);
+        #[expect(clippy::disallowed_methods, reason = "a thread that has nothing else to do")]
+        std::thread::sleep(self.timing.drain + ORPHAN_TIME);
+        std::process::exit(1);
+    }
+}
+
+/// Derives liveness from the counters of turns and samples.
+#[derive(Debug, Default)]
+pub(super) struct LivenessTracker {
+    turns: u64,
+    samples: u64,
+    sampled_at: Option<Instant>,
+}
+
+impl LivenessTracker {
+    /// Returns the runtime's turns; they stay at the last value while the sampler is stuck.
+    pub(super) fn turns(&mut self, link: &SupervisorLink, timing: WorkerTiming, now: Instant) -> u64 {
+        let samples = link.samples.load(Ordering::Relaxed);
+        if samples != self.samples || self.sampled_at.is_none() {
+            (self.samples, self.sampled_at) = (samples, Some(now));
+        }
+        let late = self
+            .sampled_at
+            .is_some_and(|at| now.duration_since(at) > timing.sample_interval + timing.hang / 2);
+        if !late {
+            self.turns = link.turns.load(Ordering::Relaxed);
+        }
+        self.turns
+    }
+}
+
+/// Describes the state of every thread of this process, as far as the kernel tells.
+fn describe_threads() -> RecordedNote {
+    let mut lines = Vec::new();
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    for task in tasks.take(128) {
+        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        let stat = read("stat");
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('?');
+        lines.push(format!("{} {state} {}", read("comm").trim(), read("wchan").trim()));
+    }
+    lines.sort_unstable();
+    let text = format!("{} threads, see the stack for what each waits for", lines.len());
+    RecordedNote { at: Clock::of_this_process().now().wall, text, stack: lines.join("\n") }
+}
