@@ -39,9 +39,9 @@ const BENCHES = {
     question: "how long does purging memory delay requests",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "purge_bench"],
   },
-  labelled: {
+  labeled: {
     question: "which verdicts do real processes get that leak or do not",
-    command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "labelled_runs"],
+    command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat-labeled-runs"],
   },
   tick: {
     question: "how much CPU does a tick use beyond its requests, and how does it grow",

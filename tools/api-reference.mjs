@@ -1,5 +1,5 @@
 // Writes the reference page of the API, edge/assets/api.html, from the OpenAPI document: static HTML without a script, as the page's policy
-// allows none. The viewers that are usual (Swagger UI, Redoc, Scalar) render in the browser and need scripts and inline styles.
+// allows none. The usual viewers (Swagger UI, Redoc, Scalar) render in the browser and need scripts and inline styles.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -8,7 +8,7 @@ import { Marked } from "marked";
 const DOCUMENT = "edge/assets/api/v1/openapi.json";
 const PAGE = "edge/assets/api.html";
 
-/** The longest pattern that is shown; a longer one is no help to a reader. */
+/** The longest pattern that is shown; a longer one does not help a reader. */
 const MAX_PATTERN = 60;
 
 /** Descriptions are Markdown; HTML in them is shown as text. */

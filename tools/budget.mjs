@@ -16,7 +16,7 @@ const DAY = 1440;
 const MINUTES = Number(process.env.BUDGET_MINUTES ?? DAY);
 const CASES = (process.env.BUDGET_CASES ?? "1,50,1000").split(",");
 const QUOTAS = { requests: 100_000, rows_read: 5_000_000, rows_written: 100_000, gb_seconds: 13_000 };
-/** Memory with which an object is billed, whatever it uses. */
+/** Memory that each Durable Object is billed for, in GB, whatever it uses. */
 const BILLED_GIGABYTES = 0.125;
 const TOKEN = "0123456789abcdef0123";
 const BEGIN = Date.UTC(2026, 0, 1);
@@ -28,7 +28,7 @@ const target = await Target.start((_, response) =>
   response.end(renderHealth({ uptime: 3600 + (clock - BEGIN) / 1000 })),
 );
 
-/** Measures a day of so many monitors. @param {number} count @param {boolean} signed */
+/** Measures a day with this number of monitors. @param {number} count @param {boolean} signed */
 async function measureDay(count, signed) {
   const reports = { from: BEGIN - 2 * MINUTE, until: BEGIN + MINUTES * MINUTE, deaths: [] };
   const signer = signed ? await SignedServer.start(reports) : undefined;

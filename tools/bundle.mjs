@@ -1,4 +1,4 @@
-// Makes edge/build/index.js and edge/build/index_bg.wasm, which wrangler.toml names, of the compiled edge.
+// Makes edge/build/index.js and edge/build/index_bg.wasm, which wrangler.toml names, from the compiled edge.
 
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -10,12 +10,11 @@ import { DEPLOYED, WASM_TARGET } from "./programs.mjs";
 
 const BUILD_TOOL = "target/quick/heapbeat-build";
 const BUILD = "edge/build";
-/** Records which files and profile edge/build was made of. */
+/** Records the input files and the profile that edge/build was made from. */
 const STAMP = join(BUILD, ".stamp");
 
 /**
- * Features that Cloudflare's engine has for certain. Where binaryen may use every feature it writes encodings that not every
- * engine reads.
+ * The WebAssembly features that Cloudflare's engine supports. Without this list binaryen uses encodings that not every engine accepts.
  */
 const FEATURES = [
   "mutable-globals",
@@ -30,13 +29,13 @@ const FEATURES = [
 /** @param {string} profile */
 const compiledModule = (profile) => join("target", WASM_TARGET, profile, "heapbeat_edge.wasm");
 
-/** Makes edge/build, unless it was made of the same files. @param {string} profile */
+/** Makes edge/build, unless it was made from the same inputs. @param {string} profile */
 export async function bundle(profile) {
   writeReference();
   const stamp = describeInputs(profile);
   if (stamp === readStamp()) return;
   mkdirSync(BUILD, { recursive: true });
-  // What is made is moved into place when all of it is there.
+  // The files are moved into place together once all of them exist.
   const staging = mkdtempSync(join(BUILD, ".staging-"));
   try {
     await runCommand([BUILD_TOOL, compiledModule(profile), staging]);
@@ -73,7 +72,7 @@ async function bundleScript(staging) {
   const external = ["--external:./index_bg.wasm", "--external:cloudflare:*"];
   const esbuild = resolve("node_modules/.bin/esbuild");
   await runCommand([esbuild, "entry.js", ...options, ...external], { cwd: staging });
-  // esbuild keeps the `source` of a source phase import, which the runtime does not know.
+  // esbuild keeps the keyword `source` of a source phase import, which the runtime does not support.
   const script = readFileSync(join(staging, "bundle.js"), "utf8");
   writeFileSync(join(staging, "bundle.js"), script.replaceAll("import source ", "import "));
 }

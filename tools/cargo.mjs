@@ -1,15 +1,15 @@
-// Cargo builds that run beside others: their output is kept until they fail, their progress can be read.
+// Cargo builds that run in parallel: their output is only printed if they fail, and their progress can be read.
 
 import { captureCommand } from "./process.mjs";
 
-/** Cargo reports its progress like this, also where standard error is no terminal. */
+/** The progress that cargo prints with CARGO_TERM_PROGRESS_WHEN=always. */
 const PROGRESS = /\[[=> ]*\] (\d+)\/(\d+)[^\r\n]*/g;
 
-/** Lines that say nothing of a failure. */
+/** Lines that do not explain a failure. */
 const ROUTINE =
   /^ *(?:Blocking|Building|Compiling|Downloaded|Downloading|Finished|Locking|Updating)\b[^\r\n]*[\r\n]+|\r/gm;
 
-/** Text of cargo when it cannot reach the registry. */
+/** Messages of cargo if it cannot reach the registry. */
 const OFFLINE =
   /could(?:n't| not) resolve|failed to download|spurious network error|attempting to make an HTTP request/i;
 
@@ -33,10 +33,10 @@ export class CargoBuild {
   #output = "";
 
   /**
-   * @param {string} name of what is built, for the progress
+   * @param {string} name the name in the progress
    * @param {string[]} args
-   * @param {{ env?: Record<string, string>, expectedCrates: number, slowCrates: number }} options `expectedCrates` is the number of
-   *   crates until cargo says it; `slowCrates` is how many average crates the last, large ones amount to
+   * @param {{ env?: Record<string, string>, expectedCrates: number, slowCrates: number }} options `expectedCrates` is used until
+   *   cargo reports the number of crates; `slowCrates` is the number of average crates that the large last ones take as long as
    */
   constructor(name, args, { env, expectedCrates, slowCrates }) {
     this.name = name;

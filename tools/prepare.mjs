@@ -5,7 +5,7 @@
 //   prepare.mjs run     that, and the server, for `make run`
 //   prepare.mjs test    that, and all native tests
 //
-// It runs on any Node from 18 and without npm packages, as it installs them. What is up to date is left as it is.
+// It runs on Node 18 or later and needs no npm packages, as it installs them. Whatever is up to date is not built again.
 
 import { existsSync } from "node:fs";
 import { CargoBuild } from "./cargo.mjs";
@@ -17,14 +17,14 @@ import { addRustTarget } from "./toolchain.mjs";
 
 const goal = process.argv[2] ?? "";
 if (!["setup", "wasm", "run", "test"].includes(goal))
-  fail(`prepare.mjs: "${goal}" is none of setup, wasm, run, test`, 2);
+  fail(`prepare.mjs: unknown goal "${goal}"; the goals are setup, wasm, run and test`, 2);
 
-/** `make run` builds for a start; tests run what is deployed. */
+/** `make run` builds what compiles fastest; tests run what is deployed. */
 const wasmProfile = process.env.WASM_PROFILE || (goal === "run" ? DEVELOPMENT : DEPLOYED);
 
 /**
- * The edge is compiled as a `cdylib` and nothing else, as cargo skips link-time optimization for a library that is an `rlib` as
- * well. The variable is for wasm-bindgen's macro.
+ * The edge is compiled as a `cdylib` only, as cargo skips link-time optimization for a library that is also an `rlib`. The variable is
+ * for wasm-bindgen's macro.
  */
 const edge = new CargoBuild(
   "edge",
@@ -48,8 +48,8 @@ const tests = new CargoBuild("tests", ["test", "--workspace", "--locked", "--no-
 });
 
 /**
- * Native builds, one after the other, as they share a directory and its crates. The server comes first, as its allocator takes
- * long to compile and the edge is compiled meanwhile.
+ * Native builds, which run one after the other, as they share a directory and its crates. The server comes first, as its allocator takes
+ * long to compile while the edge is compiled in parallel.
  */
 const nativeBuilds =
   {
@@ -68,8 +68,8 @@ async function buildNatively() {
   for (const build of nativeBuilds) await build.run();
 }
 
-/** Says what takes time, where something does. */
-function announce() {
+/** Prints which long builds are necessary, and an estimate of their time. */
+function announceWork() {
   const work = [
     existsSync("node_modules/.heapbeat-stamp") ? "" : "npm packages",
     goal === "setup" || existsSync(`target/${WASM_TARGET}/${wasmProfile}/deps`) ? "" : "the edge",
@@ -81,7 +81,7 @@ function announce() {
   logStep(`preparing ${work.join(", ")}: about ${minutes} min on two cores, once`);
 }
 
-announce();
+announceWork();
 const progress = new Progress([edge, ...nativeBuilds]);
 if (goal !== "setup") progress.start();
 const began = performance.now();
@@ -100,7 +100,7 @@ try {
 progress.stop();
 for (const { name, started, seconds } of progress.builds) if (started) times[name] = seconds;
 if (goal !== "setup") {
-  // It imports npm packages, which are there only now.
+  // This module imports npm packages, which are installed by now.
   const { bundle } = await import("./bundle.mjs");
   const bundled = performance.now();
   await bundle(wasmProfile);

@@ -4,13 +4,13 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fail } from "./log.mjs";
 
-/** Milliseconds that a service has to end after SIGTERM. */
+/** Milliseconds that a service may take to exit after SIGTERM. */
 const STOP_TIMEOUT = 5000;
 
 /** @typedef {{ cwd?: string, env?: Record<string, string | undefined> }} CommandOptions */
 
 /**
- * Resolves when a process has ended: to nothing after success, else to a description of the failure.
+ * Resolves when a process has exited: to undefined after success, otherwise to a description of the failure.
  * @param {import("node:child_process").ChildProcess} child @returns {Promise<string | undefined>}
  */
 const waitForExit = (child) =>
@@ -20,7 +20,7 @@ const waitForExit = (child) =>
   });
 
 /**
- * Runs a command whose output the person at the terminal sees, and ends this process if it fails.
+ * Runs a command that writes to this terminal, and exits if it fails.
  * @param {string[]} command @param {CommandOptions} [options]
  */
 export async function runCommand([program, ...args], { cwd, env } = {}) {
@@ -30,7 +30,7 @@ export async function runCommand([program, ...args], { cwd, env } = {}) {
 }
 
 /**
- * Runs a command and passes on what it prints. Throws if it fails.
+ * Runs a command and passes its output to `onOutput`. Throws if it fails.
  * @param {string[]} command
  * @param {CommandOptions & { onOutput: (text: string) => void }} options
  */
@@ -41,7 +41,7 @@ export async function captureCommand([program, ...args], { cwd, env, onOutput })
   if (failure) throw new Error(`${program} ${args[0]} failed (${failure})`);
 }
 
-/** A process in a process group of its own, so that everything it started is stopped with it. */
+/** A process in a process group of its own, so that its child processes are stopped with it. */
 export class Service {
   /**
    * @param {string} name
@@ -57,11 +57,11 @@ export class Service {
     for (const stream of [this.process.stdout, this.process.stderr]) {
       if (stream) createInterface({ input: stream }).on("line", onLine);
     }
-    /** Resolves to a description of how the process ended. @type {Promise<string>} */
+    /** Resolves to a description of the exit. @type {Promise<string>} */
     this.exit = new Promise((resolve) => {
       this.process.once("error", (error) => resolve(`${name} could not be started: ${error.message}`));
       this.process.once("exit", (code, signal) =>
-        resolve(signal ? `${name} was ended by ${signal}` : `${name} ended with exit code ${code}`),
+        resolve(signal ? `${name} was terminated by ${signal}` : `${name} exited with code ${code}`),
       );
     });
   }
@@ -72,7 +72,7 @@ export class Service {
     try {
       process.kill(-this.process.pid, signal);
     } catch {
-      // The group has ended.
+      // The group has exited.
     }
   }
 

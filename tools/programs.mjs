@@ -1,9 +1,9 @@
-// What the tools build, and the native programs that they run. HEAPBEAT_BIN names a program that is built already; `make run` then runs it
-// and builds none, as in the tests.
+// The programs that the tools build and run. HEAPBEAT_BIN names a program that already exists; `make run` then runs it instead of building
+// one, as in the tests.
 
 const { HEAPBEAT_BIN } = process.env;
 
-/** Whether there is nothing to build. */
+/** Whether the program already exists, so that it is not built. */
 export const IS_BUILT = Boolean(HEAPBEAT_BIN);
 
 /** The backend that `make run` starts. */

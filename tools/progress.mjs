@@ -1,13 +1,13 @@
-// Progress of builds that run side by side, with an estimate of the time left.
+// Reports the progress of parallel builds, with an estimate of the remaining time.
 
 import { logNote } from "./log.mjs";
 
-/** Milliseconds between two reports: on a terminal, where they replace each other, and elsewhere. */
+/** Milliseconds between two reports: on a terminal, where each replaces the previous one, and elsewhere. */
 const TERMINAL_INTERVAL = 500;
 const LOG_INTERVAL = 15_000;
 
-/** Compiled crates from which on the rate says something of what is left. */
-const ENOUGH_CRATES = 12;
+/** Number of compiled crates from which the remaining time is estimated. */
+const MIN_CRATES = 12;
 
 /** @param {number} seconds */
 const formatDuration = (seconds) =>
@@ -46,12 +46,12 @@ export class Progress {
     return [...counts, ...this.#estimate()].join(", ");
   }
 
-  /** The time left if all crates took as long as those that are compiled; nothing while too few are. */
+  /** Estimates the remaining time from the crates compiled so far; empty while there are too few. */
   #estimate() {
     const sum = (/** @type {(build: import("./cargo.mjs").CargoBuild) => number} */ count) =>
       this.builds.reduce((total, build) => total + count(build), 0);
     const compiled = sum((build) => build.compiled);
-    if (compiled < ENOUGH_CRATES) return [];
+    if (compiled < MIN_CRATES) return [];
     const seconds = (performance.now() - this.#began) / 1000;
     return [`about ${formatDuration((seconds / compiled) * sum((build) => build.remaining))} left`];
   }

@@ -1,4 +1,4 @@
-// Generates the key pair of web push notifications (VAPID, RFC 8292: on the curve P-256) and says where it goes.
+// Generates the key pair of web push notifications (VAPID, RFC 8292: on the curve P-256) and prints where to put it.
 
 import { generateKeyPairSync } from "node:crypto";
 

@@ -10,7 +10,7 @@ import { logNote, logOutput, logStep } from "./log.mjs";
 import { Service } from "./process.mjs";
 import { COMMAND_LINE, IS_BUILT, SERVER } from "./programs.mjs";
 
-/** Milliseconds that a half may take to answer after its start. */
+/** Milliseconds that the server or the edge may take to respond after its start. */
 const START_TIMEOUT = 300_000;
 
 const { serverPort, edgePort, tickSeconds, stateDir } = readEnv();
@@ -20,11 +20,11 @@ const edgeUrl = `http://localhost:${edgePort}`;
 const services = [];
 let stopping = false;
 
-/** @param {number} code @param {string} [why] */
-async function stop(code, why) {
+/** @param {number} code @param {string} [reason] */
+async function stop(code, reason) {
   if (stopping) return;
   stopping = true;
-  if (why) console.error(`\nheapbeat: ${why}`);
+  if (reason) console.error(`\nheapbeat: ${reason}`);
   else logStep("stopping");
   await Promise.all(services.map((service) => service.stop()));
   process.exit(code);
@@ -35,14 +35,14 @@ for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
 }
 process.on("uncaughtException", (error) => stop(1, error.stack ?? String(error)));
 
-/** Stops everything when this service ends. @param {Service} service */
+/** Adds a service, and stops all of them when it exits. @param {Service} service */
 function supervise(service) {
   services.push(service);
-  service.exit.then((how) => stop(1, how));
+  service.exit.then((description) => stop(1, description));
 }
 
-/** Waits until `url` answers with a success. @param {string} url @param {string} hint */
-async function waitForAnswer(url, hint) {
+/** Waits until `url` responds with a success. @param {string} url @param {string} hint added to the error */
+async function waitForSuccess(url, hint) {
   const deadline = Date.now() + START_TIMEOUT;
   while (!stopping) {
     const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
@@ -52,11 +52,11 @@ async function waitForAnswer(url, hint) {
   }
 }
 
-/** Sends a tick, and returns the status that the edge then reports. */
+/** Sends a tick, and returns the status of the edge after it. */
 async function sendTick() {
   const query = `cron=*+*+*+*+*&time=${Date.now()}`;
   const tick = await fetch(`http://127.0.0.1:${edgePort}/cdn-cgi/handler/scheduled?${query}`);
-  if (!tick.ok) throw new Error(`the edge answered the tick with ${tick.status}: ${await tick.text()}`);
+  if (!tick.ok) throw new Error(`the edge responded to the tick with ${tick.status}: ${await tick.text()}`);
   const status = await fetch(`http://127.0.0.1:${edgePort}/api/v1/status`);
   return /** @type {any} */ (await status.json());
 }
@@ -78,7 +78,7 @@ supervise(
     env: {
       PORT: String(serverPort),
       HEAPBEAT_SECRET: secret,
-      // Variables of these tools; the server refuses settings that it does not know.
+      // The server must not get the variables of these tools, as it warns about unknown settings.
       HEAPBEAT_BIN: undefined,
       HEAPBEAT_STATE: undefined,
       HEAPBEAT_LOG_FORMAT: process.env.HEAPBEAT_LOG_FORMAT ?? "text",
@@ -103,8 +103,8 @@ supervise(
     },
   ),
 );
-await waitForAnswer(`http://127.0.0.1:${serverPort}/health`, "its log is above");
-await waitForAnswer(`http://127.0.0.1:${edgePort}/api/v1/status`, `see ${logPath}`);
+await waitForSuccess(`http://127.0.0.1:${serverPort}/health`, "its log is above");
+await waitForSuccess(`http://127.0.0.1:${edgePort}/api/v1/status`, `see ${logPath}`);
 
 const first = await sendTick().catch((error) => stop(1, `${error.message}; see ${logPath}`));
 logStep(`first probe stored: ${first.monitors.map(describeMonitor).join("; ")}`);

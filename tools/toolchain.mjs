@@ -10,7 +10,9 @@ export async function addRustTarget(target) {
   const libraries = stdout?.trim();
   if (libraries && existsSync(libraries)) return;
   if (spawnSync("rustup", ["--version"]).error) {
-    throw new Error(`Rust has no ${target} target and there is no rustup to add it: install it as Rust was installed`);
+    throw new Error(
+      `Rust has no ${target} target and rustup is missing: install the target the way Rust was installed`,
+    );
   }
   let output = "";
   try {

@@ -7,10 +7,12 @@ import { findCycles, readModuleGraph } from "./module-graph.mjs";
 const CRATES = [
   "shared/src/lib.rs",
   "shared/forecast/src/lib.rs",
+  "shared/forecast/simulation/src/lib.rs",
   "shared/monitors/src/lib.rs",
   "server/src/lib.rs",
   "server/cli/src/main.rs",
   "server/test-support/src/lib.rs",
+  "server/labeled-runs/src/lib.rs",
   "edge/src/lib.rs",
 ];
 

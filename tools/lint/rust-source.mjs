@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Comments, strings (raw and byte strings included) and characters; a lifetime (`'a`) is none of them. */
+/** Comments, strings (raw and byte strings included) and characters; a lifetime (`'a`) does not match. */
 const IGNORED =
   /\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/|\b(?:br|cr|r)(#*)"[\s\S]*?"\1|(?:\b[bc])?"(?:[^"\\]|\\[\s\S])*"|(?:\bb)?'(?:[^'\\\n]|\\(?:u\{[^}]*\}|x[\da-fA-F]{2}|.))'/g;
 

@@ -1,5 +1,5 @@
 // Fails if a Cargo.toml names a dependency that the sources of its package do not use, or if the workspace names one that no
-// package uses. What is needed for its features alone is listed under [package.metadata.cargo-machete], as cargo-machete has it.
+// package uses. A dependency that is needed only for its features is listed under [package.metadata.cargo-machete], as for cargo-machete.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

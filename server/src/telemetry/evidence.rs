@@ -82,7 +82,7 @@ mod tests {
             reaches_limit_in,
             routes,
         };
-        let unknown = "No verdict on memory: not enough was seen yet.";
+        let unknown = "No verdict on memory: not enough data yet.";
         let cases = [
             (evidence(None, vec![]), unknown.to_owned()),
             (

@@ -1,9 +1,9 @@
 //! The leak forecast: whether memory leaks, and when it reaches the limit.
 //!
-//! A trend test alone gives false alarms (Machida et al. 2013), and on a real series a Theil-Sen line missed by 9.4 % where
-//! "same as now" missed by 0.05 %. The verdict is therefore `leaking` only where the floor of memory, after the warm-up, rises
-//! in a line that continues in its recent half, exceeds what was ever returned before, and predicts its own last third. In all
-//! other cases the verdict is `growing`, `steady` or `unknown`, and there is no forecast. `docs/forecast.md` describes the
+//! A trend test alone gives false alarms (Machida et al. 2013), and on a real series a Theil-Sen line had an error of 9.4 %, while "same as
+//! now" had 0.05 %. The verdict is therefore `leaking` only if the floor of memory, after the warm-up, rises linearly, continues to rise in
+//! its recent half, exceeds everything that was freed before, and predicts its own last third. In all other cases the verdict is
+//! `growing`, `fragmenting`, `steady` or `unknown`. `docs/forecast.md` describes the
 //! method and its limits.
 
 #![forbid(unsafe_code)]
@@ -22,21 +22,21 @@ use heapbeat_shared::{Bytes, UnixMillis};
 pub use heapbeat_shared::forecast::{Assessment, Basis, MemoryPart, Rate, Slope, TimeToLimit, Verdict};
 pub use point::{Heap, Point};
 
-use imminent::Latest;
+use imminent::RecentPoints;
 use point::FigureSet;
 use pyramid::Pyramid;
 
-/// A reading older than the newest by more than this begins another series; by less, it came late and is dropped.
-const LATE: Duration = Duration::from_secs(60);
+/// A point that is older than the newest by more than this begins another series; a less old one is late and is dropped.
+const MAX_LATENESS: Duration = Duration::from_secs(60);
 
-/// The reason to discard the readings so far.
+/// The reason to discard the points so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reset {
-    /// Another process started.
+    /// A new process started.
     Restart,
     /// Caches shrank or the allocator returned memory. A purge that returned nothing is no reset.
     Purge,
-    /// The limit changed, and with it perhaps what the process does.
+    /// The limit changed, and perhaps the behavior of the process with it.
     Limit,
     /// Time went back by more than a minute.
     TimeWentBack,
@@ -44,15 +44,15 @@ pub enum Reset {
     OtherFigures,
 }
 
-/// The series so far, in a space that does not grow: 38 kB, allocated when made.
+/// The series so far, in constant space: 38 kB, allocated at construction.
 ///
-/// [`push`](Self::push) costs a fifth of a microsecond, [`assess`](Self::assess) 60 of them for one figure and 150 with
-/// the heap known, when nothing grows. Neither reads a clock, and the answer depends only on differences of time.
+/// [`push`](Self::push) takes 0.2 us. [`assess`](Self::assess) takes 60 us for one figure and 150 us with the heap known, if nothing grows.
+/// Neither reads a clock, and the result depends only on differences of time.
 #[derive(Clone, Debug)]
 pub struct Forecaster {
     pyramid: Pyramid,
-    latest: Latest,
-    /// Of the first reading since the last reset, of the newest, and what they know.
+    recent: RecentPoints,
+    /// The time span since the last reset, and the known figures.
     span: Option<Span>,
     reset: Option<Reset>,
 }
@@ -65,7 +65,7 @@ struct Span {
 }
 
 impl Span {
-    /// Milliseconds from the first reading to `at`, which is not before it.
+    /// Returns the milliseconds from the first point to `at`, which must not be before it.
     fn elapsed(&self, at: UnixMillis) -> u64 {
         at.0.abs_diff(self.first.0)
     }
@@ -78,27 +78,27 @@ impl Default for Forecaster {
 }
 
 impl Forecaster {
-    /// Makes a forecaster without readings.
+    /// Makes an empty forecaster.
     pub fn new() -> Self {
-        Forecaster { pyramid: Pyramid::new(), latest: Latest::new(), span: None, reset: None }
+        Forecaster { pyramid: Pyramid::new(), recent: RecentPoints::new(), span: None, reset: None }
     }
 
-    /// Makes a forecaster from a whole series.
+    /// Makes a forecaster from a series.
     pub fn of(points: impl IntoIterator<Item = Point>) -> Self {
         let mut forecaster = Forecaster::new();
         points.into_iter().for_each(|point| forecaster.push(point));
         forecaster
     }
 
-    /// Adds a reading. One that is up to a minute older than the newest is dropped; an older one, or one with another set of
-    /// figures, resets the series.
+    /// Adds a point. A point that is up to a minute older than the newest is dropped; an older one, or one with another set of figures,
+    /// resets the series.
     pub fn push(&mut self, point: Point) {
         let (kind, figures) = point.channels();
         if let Some(span) = self.span {
             if kind != span.kind {
                 self.reset(Reset::OtherFigures);
             } else if point.at < span.last {
-                if span.last.since(point.at) <= LATE {
+                if span.last.since(point.at) <= MAX_LATENESS {
                     return;
                 }
                 self.reset(Reset::TimeWentBack);
@@ -108,18 +108,18 @@ impl Forecaster {
         span.last = point.at;
         let elapsed = span.elapsed(point.at);
         self.pyramid.push(elapsed, figures);
-        self.latest.push(elapsed, point.total.0);
+        self.recent.push(elapsed, point.total.0);
     }
 
-    /// Discards the readings so far.
+    /// Discards the points so far.
     pub fn reset(&mut self, reason: Reset) {
         self.pyramid.clear();
-        self.latest.clear();
+        self.recent.clear();
         self.span = None;
         self.reset = Some(reason);
     }
 
-    /// The reason of the last reset; `None` when there was none.
+    /// Returns the reason of the last reset; `None` if there was none.
     pub fn last_reset(&self) -> Option<Reset> {
         self.reset
     }
@@ -132,16 +132,16 @@ impl Forecaster {
         }
     }
 
-    /// Time until `limit` at the pace of the last 2 to 16 seconds, if that is within `horizon`: for looking more often
-    /// and for an early recycle. Takes the lower end of the pace's interval, and at least five readings over two
-    /// seconds; says nothing about leaks.
-    pub fn imminent(&self, limit: Bytes, horizon: Duration) -> Option<Duration> {
-        self.latest.imminent(limit.0, horizon)
+    /// Returns the time until `limit` at the rate of the last 2 to 16 seconds, if that is within `horizon`: a reason to sample more often and
+    /// to recycle early. It uses the lower end of the rate's interval, needs at least five points over two seconds, and says nothing about
+    /// leaks.
+    pub fn time_to_limit_within(&self, limit: Bytes, horizon: Duration) -> Option<Duration> {
+        self.recent.time_to_limit_within(limit.0, horizon)
     }
 
-    /// Bytes the state takes, whatever was pushed.
+    /// Returns the size of the state in bytes, which is constant.
     pub const fn state_bytes() -> usize {
-        size_of::<Forecaster>() + Pyramid::bytes() + Latest::bytes()
+        size_of::<Forecaster>() + Pyramid::bytes() + RecentPoints::bytes()
     }
 }
 

@@ -1,34 +1,33 @@
-//! The input of the forecaster: one reading of memory with the figures that are known.
+//! The input of the forecaster: one sample of memory with the known figures.
 //!
-//! A foreign series has one figure; heapbeat's samples split it into the live heap, what the allocator keeps beyond that, and
-//! other resident memory. The verdict depends on the split: only growth of the live heap is retention, and the remedies
-//! differ.
+//! A series of another tool has one figure. heapbeat's samples split it into the live heap, memory that the allocator keeps beyond it, and
+//! other resident memory. The verdict depends on the split, as only growth of the live heap is retention, and the remedies differ.
 
 use heapbeat_shared::forecast::MemoryPart;
 use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
-/// One reading.
+/// One sample of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// When; only differences count, so time since any fixed instant will do.
+    /// The time. Only differences matter, so any origin is possible.
     pub at: UnixMillis,
-    /// What the limit is compared with: the working set, the resident set, or the one figure that there is.
+    /// The memory that the limit applies to: the working set, the resident set, or the only known figure.
     pub total: Bytes,
-    /// The heap's share of it, where known.
+    /// The heap's part of the total, if known.
     pub heap: Option<Heap>,
 }
 
-/// What is known of the heap at one reading.
+/// The figures of the heap in one sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heap {
-    /// What the application holds (jemalloc `stats.allocated`).
+    /// Memory that the application holds (jemalloc `stats.allocated`).
     pub used: Bytes,
-    /// What the allocator has resident (jemalloc `stats.resident`), where known.
+    /// Resident memory of the allocator (jemalloc `stats.resident`), if known.
     pub resident: Option<Bytes>,
 }
 
 impl Point {
-    /// A reading of which one figure is known.
+    /// Makes a point of which only the total is known.
     pub const fn single(at: UnixMillis, total: Bytes) -> Self {
         Point { at, total, heap: None }
     }
@@ -44,13 +43,13 @@ impl From<&Sample> for Point {
     }
 }
 
-/// Series kept per bucket: the total, and up to three parts of it.
+/// Number of series per bucket: the total, and up to three parts of it.
 pub(super) const CHANNELS: usize = 4;
 
 /// The channel of [`Point::total`].
 pub(super) const TOTAL: usize = 0;
 
-/// Which of a point's figures are known; it decides what each channel holds.
+/// The known figures of a point, which determine the content of each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FigureSet {
     /// Only the total.
@@ -62,7 +61,7 @@ pub(super) enum FigureSet {
 }
 
 impl FigureSet {
-    /// Every channel that is watched for growth, with its place.
+    /// Returns every channel that is examined for growth, with its part of memory.
     pub(super) const fn parts(self) -> &'static [(usize, MemoryPart)] {
         match self {
             FigureSet::Single => &[(TOTAL, MemoryPart::Memory)],
@@ -73,7 +72,7 @@ impl FigureSet {
 }
 
 impl Point {
-    /// The kind of this point and its figure for every channel; a channel that the kind lacks is 0.
+    /// Returns the known figures, and the value of every channel; an unused channel is 0.
     pub(super) fn channels(&self) -> (FigureSet, [u64; CHANNELS]) {
         let total = self.total;
         match self.heap {

@@ -1,47 +1,47 @@
 //! The history in constant space: minima over buckets, fine for recent readings and coarse for old ones.
 //!
-//! Each level keeps the last 32 buckets of one width; the next one's are twice as wide. A bucket keeps the *floor* of
-//! every figure, as requests in flight, garbage and caches add to the floor and go away again, while a leak lifts it.
-//! Whatever rhythm a process has, there is a level whose buckets are longer than it. Everything is allocated once.
+//! Each level keeps the last 32 buckets of one width; those of the next level are twice as wide. A bucket keeps the *floor* of every figure,
+//! as requests in flight, garbage and caches come and go above the floor, while a leak raises it. For every rhythm of a process there is
+//! a level whose buckets are longer. Everything is allocated once.
 
 use super::point::CHANNELS;
 
-/// Buckets a level keeps.
+/// Number of buckets per level.
 pub(super) const BUCKETS: usize = 32;
 
-/// Levels: widths from 1 s to 65,536 s, so the coarsest looks back 24 days.
+/// Number of levels: widths from 1 s to 65,536 s, so that the coarsest covers 24 days.
 pub(super) const LEVELS: usize = 17;
 
 /// Width of the finest buckets.
 const FINEST_MS: u64 = 1000;
 
-/// How slowly a level forgets what it has seen rise and fall: by a factor of e in so many buckets (64 windows).
+/// Number of buckets (64 windows) in which the memory of past rises and falls decays by a factor of e.
 const MEMORY_BUCKETS: f64 = 2048.0;
 
-/// Nothing that was seen before this age is held against later growth: a start has its own spikes.
+/// Values before this age do not count against later growth, as a start has spikes of its own.
 pub(super) const WARM_UP_MS: u64 = 60_000;
 
-/// Everything kept of one stretch of time.
+/// The figures of one time span.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bucket {
     /// Milliseconds from the series' origin to the first instant of the bucket, divided by its width.
     pub(super) slot: u64,
-    /// Least value of every channel.
+    /// Lowest value of every channel.
     pub(super) floor: [u64; CHANNELS],
-    /// When that was: milliseconds after the bucket's first instant. The widest bucket has 65,536,000.
+    /// Time of the lowest value, in milliseconds after the begin of the bucket. The widest bucket has 65,536,000.
     pub(super) floor_at: [u32; CHANNELS],
-    /// Greatest value of the total.
+    /// Highest value of the total.
     pub(super) top: u64,
 }
 
 impl Bucket {
-    /// One reading, `elapsed` milliseconds after the origin, as a bucket of the finest level.
+    /// Makes a bucket of the finest level from one point, `elapsed` milliseconds after the origin.
     fn of(elapsed: u64, figures: [u64; CHANNELS]) -> Self {
         let after = u32::try_from(elapsed % FINEST_MS).unwrap_or(0);
         Bucket { slot: elapsed / FINEST_MS, floor: figures, floor_at: [after; CHANNELS], top: figures[0] }
     }
 
-    /// This bucket as one of the next level, whose width is twice `width` milliseconds.
+    /// Converts the bucket to one of the next level, whose width is twice `width` milliseconds.
     fn widened(mut self, width: u64) -> Self {
         if self.slot % 2 == 1 {
             let width = u32::try_from(width).unwrap_or(u32::MAX);
@@ -51,7 +51,7 @@ impl Bucket {
         self
     }
 
-    /// Takes in a later bucket of the same slot.
+    /// Merges a later bucket of the same slot.
     fn merge(&mut self, later: &Bucket) {
         for channel in 0..CHANNELS {
             if later.floor[channel] < self.floor[channel] {
@@ -63,23 +63,23 @@ impl Bucket {
     }
 }
 
-/// One resolution.
+/// The buckets of one width.
 #[derive(Clone, Debug)]
 pub(super) struct Level {
-    /// Milliseconds a bucket lasts.
+    /// Width of a bucket in milliseconds.
     width: u64,
     /// The bucket that is being filled.
     open: Option<Bucket>,
     /// Complete buckets, oldest first from `next` on once the ring is full.
     ring: [Bucket; BUCKETS],
-    /// Complete buckets in the ring.
+    /// Number of complete buckets in the ring.
     len: usize,
-    /// Where the next complete bucket goes.
+    /// Index of the next complete bucket.
     next: usize,
     /// Highest floors that have left the ring, slowly forgotten.
     ceiling: [f64; CHANNELS],
     /// Largest fall from one floor to a later one within a ring, slowly forgotten.
-    given_back: [f64; CHANNELS],
+    largest_fall: [f64; CHANNELS],
 }
 
 impl Level {
@@ -91,39 +91,39 @@ impl Level {
             len: 0,
             next: 0,
             ceiling: [0.0; CHANNELS],
-            given_back: [0.0; CHANNELS],
+            largest_fall: [0.0; CHANNELS],
         }
     }
 
-    /// Milliseconds a bucket lasts.
+    /// Returns the width of a bucket in milliseconds.
     pub(super) const fn width(&self) -> u64 {
         self.width
     }
 
-    /// Complete buckets held, at most [`BUCKETS`].
+    /// Returns the number of complete buckets, at most [`BUCKETS`].
     pub(super) const fn len(&self) -> usize {
         self.len
     }
 
-    /// The complete buckets, oldest first.
+    /// Returns the complete buckets, oldest first.
     pub(super) fn closed(&self) -> impl Iterator<Item = &Bucket> {
         let (newer, older) = self.ring.split_at(self.next);
         let older = if self.len == BUCKETS { older } else { &[] };
         older.iter().chain(newer)
     }
 
-    /// Highest floor of a channel in what the ring no longer holds.
+    /// Returns the highest floor of a channel before the buckets in the ring.
     pub(super) fn ceiling(&self, channel: usize) -> f64 {
         self.ceiling[channel]
     }
 
-    /// Largest fall of a channel's floor that was ever seen at this resolution.
-    pub(super) fn given_back(&self, channel: usize) -> f64 {
-        self.given_back[channel]
+    /// Returns the largest fall of a channel's floor so far, at this resolution.
+    pub(super) fn largest_fall(&self, channel: usize) -> f64 {
+        self.largest_fall[channel]
     }
 
-    /// Puts a reading or a finer bucket in, `last` when nothing more will come for its slot. The buckets that this
-    /// completes, at most two and in order, are for the next level.
+    /// Adds a finer bucket; `last` means that its slot is complete. Returns the buckets that this completes, at most two and in order, for
+    /// the next level.
     fn absorb(&mut self, bucket: Bucket, last: bool) -> [Option<Bucket>; 2] {
         let mut complete = [None, None];
         match &mut self.open {
@@ -158,7 +158,7 @@ impl Level {
                 }
             }
             let falls = highest.iter().zip(bucket.floor).map(|(highest, floor)| (highest - floor) as f64);
-            for (known, fall) in self.given_back.iter_mut().zip(falls) {
+            for (known, fall) in self.largest_fall.iter_mut().zip(falls) {
                 *known = fall.max(*known - *known / MEMORY_BUCKETS);
             }
         }
@@ -167,13 +167,13 @@ impl Level {
         self.len = (self.len + 1).min(BUCKETS);
     }
 
-    /// Whether a bucket began after the start's own spikes.
+    /// Returns whether a bucket began after the warm-up.
     fn counts(&self, bucket: &Bucket) -> bool {
         bucket.slot.saturating_mul(self.width) >= WARM_UP_MS
     }
 }
 
-/// Every resolution.
+/// All levels.
 #[derive(Clone, Debug)]
 pub(super) struct Pyramid {
     levels: Box<[Level]>,
@@ -184,14 +184,14 @@ impl Pyramid {
         Pyramid { levels: (0..LEVELS).map(|level| Level::new(FINEST_MS << level)).collect() }
     }
 
-    /// Forgets everything, keeps the space.
+    /// Removes all buckets, and keeps the allocation.
     pub(super) fn clear(&mut self) {
         for level in &mut *self.levels {
             *level = Level::new(level.width);
         }
     }
 
-    /// Takes in a reading `elapsed` milliseconds after the origin; readings come in order of time.
+    /// Adds a point, `elapsed` milliseconds after the origin. Points must be in order of time.
     pub(super) fn push(&mut self, elapsed: u64, figures: [u64; CHANNELS]) {
         let bucket = Bucket::of(elapsed, figures);
         if self.levels[0].open.is_some_and(|open| open.slot + 1 < bucket.slot) {
@@ -200,7 +200,7 @@ impl Pyramid {
         self.absorb(0, bucket, false);
     }
 
-    /// Closes what is over by `elapsed`: where readings are far apart, nothing else would complete the finer buckets.
+    /// Completes the buckets that end before `elapsed`, as nothing else completes the finer buckets if points are far apart.
     fn flush(&mut self, elapsed: u64) {
         for index in 0..self.levels.len() {
             let level = &mut self.levels[index];
@@ -212,8 +212,8 @@ impl Pyramid {
         }
     }
 
-    /// Puts a bucket into a level, and what it completes into the next. The second half of a bucket completes it at
-    /// once; else every level would lag behind by what the finer ones have open.
+    /// Adds a bucket to a level, and the buckets that it completes to the next. The second half of a bucket completes it at once, or every
+    /// level would lag behind by the open buckets of the finer ones.
     fn absorb(&mut self, index: usize, bucket: Bucket, last: bool) {
         let Some(level) = self.levels.get_mut(index) else { return };
         let width = level.width;
@@ -222,12 +222,12 @@ impl Pyramid {
         }
     }
 
-    /// Every resolution, finest first.
+    /// Returns all levels, finest first.
     pub(super) fn levels(&self) -> &[Level] {
         &self.levels
     }
 
-    /// Bytes on the heap, whatever was pushed.
+    /// Returns the size on the heap in bytes, which is constant.
     pub(super) const fn bytes() -> usize {
         LEVELS * size_of::<Level>()
     }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn every_level_holds_the_minima_of_its_own_width() {
+    fn every_level_has_the_minima_of_its_width() {
         let mut pyramid = Pyramid::new();
         let value = |second: u64| 1000 + (second * 7919) % 613;
         for half in 0..2000 {
@@ -254,21 +254,21 @@ mod tests {
                 .map(|slot| (slot * width..(slot + 1) * width).map(value).min().unwrap())
                 .collect();
             let held = floors(level);
-            // The newest second is still open, and with it the bucket that it is the end of.
+            // The newest second is still open, and so is the bucket that ends with it.
             let end = complete.len() - usize::from(1000 % width == 0);
             assert_eq!(held, complete[end - held.len()..end], "level {index}");
         }
     }
 
     #[test]
-    fn readings_far_apart_reach_every_level_at_once() {
+    fn points_far_apart_reach_every_level_at_once() {
         let mut pyramid = Pyramid::new();
         for minute in 0..=20u64 {
             pyramid.push(minute * 60_000, [100 + minute; CHANNELS]);
         }
         for (index, level) in pyramid.levels().iter().enumerate().take(7) {
             let newest = level.closed().last().unwrap();
-            // All but the last minute are over.
+            // All minutes but the last one are complete.
             assert_eq!(
                 (newest.slot * level.width() + u64::from(newest.floor_at[0])) / 60_000,
                 19,
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_remembers_its_instant() {
+    fn a_floor_has_its_time() {
         let mut pyramid = Pyramid::new();
         for second in 0..64u64 {
             pyramid.push(second * 1000 + 250, [second.abs_diff(21) + 5; CHANNELS]);
@@ -290,17 +290,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_back_is_held_against_later_rises() {
+    fn falls_and_peaks_count_against_later_rises() {
         let mut pyramid = Pyramid::new();
         for second in 0..200u64 {
             let spike = if second == 30 || second == 100 { 1000 * (second - 20) } else { 0 };
             pyramid.push(second * 1000, [500 + spike; CHANNELS]);
         }
         let fine = &pyramid.levels()[0];
-        assert!((70_000.0..80_001.0).contains(&fine.given_back(0)), "{}", fine.given_back(0));
+        assert!((70_000.0..80_001.0).contains(&fine.largest_fall(0)), "{}", fine.largest_fall(0));
         assert!((70_000.0..80_501.0).contains(&fine.ceiling(0)), "{}", fine.ceiling(0));
-        // Two seconds wide, the floor under a spike of one second is what it was.
-        assert!(pyramid.levels()[1].given_back(0).abs() < 1e-9);
+        // In buckets of two seconds, a spike of one second does not change the floor.
+        assert!(pyramid.levels()[1].largest_fall(0).abs() < 1e-9);
     }
 
     #[test]

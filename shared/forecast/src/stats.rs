@@ -1,41 +1,41 @@
 //! Small statistics, by their published formulas.
 //!
-//! - Slope: Theil (1950), the median of all pairwise slopes; a quarter of the values may lie anywhere.
+//! - Slope: Theil (1950), the median of all pairwise slopes; robust against a quarter of outliers.
 //! - Its interval: Sen (1968), order statistics of those slopes at Kendall's variance.
-//! - Trend: Mann (1945) and Kendall (1975), the sign statistic with the correction for ties. Used only to veto, as
-//!   by itself it cries wolf (Machida, Andrzejak, Matias, Vicente 2013).
+//! - Trend: Mann (1945) and Kendall (1975), the sign statistic with the correction for ties. It only rejects trends, as
+//!   by itself it gives false alarms (Machida, Andrzejak, Matias, Vicente 2013).
 //! - Serial correlation: Hamed and Rao (1998) widen the variance of that statistic, and with it the interval.
 //! - Shape: least squares on polynomials made orthogonal on the points (Gram-Schmidt), standard errors widened by
-//!   `(1 + r) / (1 - r)` for a lag-one correlation r of what is left (Bayley and Hammersley 1946, for a long series).
+//!   `(1 + r) / (1 - r)` for a lag-one correlation r of the residuals (Bayley and Hammersley 1946, for a long series).
 
 use super::pyramid::BUCKETS;
 
-/// Most values a statistic here is asked about.
-pub(super) const MOST: usize = BUCKETS;
+/// Most values of a series.
+pub(super) const MAX_VALUES: usize = BUCKETS;
 
 /// Standard normal quantile of a two-sided 95 % interval.
 pub(super) const Z95: f64 = 1.959_964;
 
-/// Values against time: seconds and bytes, in order of time.
+/// A series of values in order of time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run<'a> {
+pub(super) struct TimeSeries<'a> {
     /// Seconds.
     pub(super) t: &'a [f64],
     /// Bytes.
     pub(super) y: &'a [f64],
 }
 
-impl<'a> Run<'a> {
+impl<'a> TimeSeries<'a> {
     pub(super) const fn len(&self) -> usize {
         self.t.len()
     }
 
-    /// The values from `from` up to `to`.
-    pub(super) fn part(&self, from: usize, to: usize) -> Run<'a> {
-        Run { t: &self.t[from..to], y: &self.y[from..to] }
+    /// Returns the values with indexes from `from` to below `to`.
+    pub(super) fn part(&self, from: usize, to: usize) -> TimeSeries<'a> {
+        TimeSeries { t: &self.t[from..to], y: &self.y[from..to] }
     }
 
-    /// Seconds from the first value to the last.
+    /// Returns the seconds from the first value to the last.
     pub(super) fn span(&self) -> f64 {
         match (self.t.first(), self.t.last()) {
             (Some(first), Some(last)) => last - first,
@@ -44,7 +44,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The middle value (mean of the middle two); 0 of nothing. Reorders `values`.
+/// Returns the median; 0 without values. Reorders `values`.
 pub(super) fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -56,35 +56,35 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
     if even { f64::midpoint(lower.iter().copied().fold(f64::NEG_INFINITY, f64::max), upper) } else { upper }
 }
 
-/// A line through a run: `y = at_origin + slope * t`.
+/// A line `y = at_origin + slope * t`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Line {
+pub(super) struct FittedLine {
     /// Bytes per second.
     pub(super) slope: f64,
     /// Bytes at t = 0: the median of `y - slope * t`.
     pub(super) at_origin: f64,
 }
 
-impl Line {
+impl FittedLine {
     pub(super) fn at(&self, t: f64) -> f64 {
         self.at_origin + self.slope * t
     }
 }
 
-/// Every pairwise slope of a run of at most [`MOST`] values, in order; pairs at the same instant have none.
+/// Every pairwise slope of a series of at most [`MAX_VALUES`] values, sorted; pairs at the same instant have none.
 pub(super) struct Slopes {
-    values: [f64; MOST * (MOST - 1) / 2],
+    values: [f64; MAX_VALUES * (MAX_VALUES - 1) / 2],
     len: usize,
 }
 
 impl Slopes {
-    pub(super) fn of(run: Run<'_>) -> Self {
-        let mut slopes = Slopes { values: [0.0; MOST * (MOST - 1) / 2], len: 0 };
-        for later in 1..run.len().min(MOST) {
+    pub(super) fn of(series: TimeSeries<'_>) -> Self {
+        let mut slopes = Slopes { values: [0.0; MAX_VALUES * (MAX_VALUES - 1) / 2], len: 0 };
+        for later in 1..series.len().min(MAX_VALUES) {
             for earlier in 0..later {
-                let dt = run.t[later] - run.t[earlier];
+                let dt = series.t[later] - series.t[earlier];
                 if dt > 0.0 {
-                    slopes.values[slopes.len] = (run.y[later] - run.y[earlier]) / dt;
+                    slopes.values[slopes.len] = (series.y[later] - series.y[earlier]) / dt;
                     slopes.len += 1;
                 }
             }
@@ -97,7 +97,7 @@ impl Slopes {
         &self.values[..self.len]
     }
 
-    /// Theil's slope; 0 where there is no pair.
+    /// Returns Theil's slope; 0 without pairs.
     pub(super) fn median(&self) -> f64 {
         let sorted = self.sorted();
         match (sorted.len(), sorted.len() / 2) {
@@ -107,7 +107,7 @@ impl Slopes {
         }
     }
 
-    /// Sen's interval: the slopes `z * deviation` (of Kendall's statistic) around the middle.
+    /// Returns Sen's interval: the slopes `z * deviation` (of Kendall's statistic) around the middle.
     pub(super) fn interval(&self, deviation: f64, z: f64) -> (f64, f64) {
         let sorted = self.sorted();
         let Some(last) = sorted.len().checked_sub(1) else { return (0.0, 0.0) };
@@ -119,22 +119,22 @@ impl Slopes {
     }
 }
 
-/// Theil's line through a run.
-pub(super) fn line(run: Run<'_>, slope: f64) -> Line {
-    let mut offsets = [0.0; MOST];
-    let n = run.len().min(MOST);
-    for (offset, (t, y)) in offsets.iter_mut().zip(run.t.iter().zip(run.y)) {
+/// Theil's line through a series.
+pub(super) fn line(series: TimeSeries<'_>, slope: f64) -> FittedLine {
+    let mut offsets = [0.0; MAX_VALUES];
+    let n = series.len().min(MAX_VALUES);
+    for (offset, (t, y)) in offsets.iter_mut().zip(series.t.iter().zip(series.y)) {
         *offset = y - slope * t;
     }
-    Line { slope, at_origin: median(&mut offsets[..n]) }
+    FittedLine { slope, at_origin: median(&mut offsets[..n]) }
 }
 
-/// Kendall's statistic of a run.
+/// Kendall's statistic of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Kendall {
     /// Pairs that rise minus pairs that fall.
     pub(super) s: f64,
-    /// Its standard deviation, were there no trend and no serial correlation.
+    /// The standard deviation of `s` without trend and serial correlation.
     pub(super) deviation: f64,
 }
 
@@ -162,27 +162,27 @@ impl Kendall {
         Kendall { s, deviation: variance.max(0.0).sqrt() }
     }
 
-    /// The statistic in standard deviations, continuity corrected, these widened by `inflation` of the variance.
+    /// Returns the statistic in standard deviations, with continuity correction; `inflation` widens the variance.
     pub(super) fn z(&self, inflation: f64) -> f64 {
         let deviation = self.deviation * inflation.sqrt();
         if deviation > 0.0 { (self.s.abs() - 1.0).max(0.0) * self.s.signum() / deviation } else { 0.0 }
     }
 }
 
-/// By how much serial correlation inflates the variance of Kendall's statistic (Hamed and Rao 1998): at least
-/// 1, from the ranks of what a line leaves over. Every lag counts up to the first that is not positive, also those that
-/// may be chance: an interval had better be too wide.
+/// Returns the factor by which serial correlation inflates the variance of Kendall's statistic (Hamed and Rao 1998), at least 1, from the
+/// ranks of the residuals. Every lag counts up to the first one that is not positive, even if it may be chance, so that an interval is
+/// rather too wide than too narrow.
 pub(super) fn rank_inflation(residuals: &[f64]) -> f64 {
-    let count = residuals.len().min(MOST);
+    let count = residuals.len().min(MAX_VALUES);
     if count < 4 {
         return 1.0;
     }
     let n = count as f64;
-    let mut ranks = [0.0; MOST];
+    let mut ranks = [0.0; MAX_VALUES];
     for (rank, value) in ranks.iter_mut().zip(residuals) {
         let below = residuals.iter().filter(|other| *other < value).count();
         let above = residuals.iter().filter(|other| *other > value).count();
-        // Equals, this one among them, share the middle of their ranks.
+        // Equal values share the mean of their ranks.
         *rank = f64::midpoint(below as f64, n - above as f64);
     }
     let mut sum = 0.0;
@@ -197,7 +197,7 @@ pub(super) fn rank_inflation(residuals: &[f64]) -> f64 {
     1.0 + 2.0 * sum / (n * (n - 1.0) * (n - 2.0))
 }
 
-/// Correlation of a sequence with itself `lag` places later; 0 where nothing varies.
+/// Returns the correlation of a sequence with itself `lag` places later; 0 if it is constant.
 fn autocorrelation(values: &[f64], lag: usize) -> f64 {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let power: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
@@ -205,31 +205,31 @@ fn autocorrelation(values: &[f64], lag: usize) -> f64 {
     if power > 0.0 { product / power } else { 0.0 }
 }
 
-/// How far a run is from a straight line: coefficients of the second and third orthogonal polynomial in units of the
-/// first, with their standard errors in the same units.
+/// The deviation of a series from a straight line: the coefficients of the second and third orthogonal polynomial in units of the first,
+/// with their standard errors in the same units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shape {
-    /// Above 0: it accelerates. Below: it slows down. A parabola that ends level has -1/3.
+    /// Above 0, the series accelerates; below 0, it slows down. A parabola that ends level has -1/3.
     pub(super) bend: f64,
-    /// S-shaped (below 0: slow, fast, slow; half a sine from trough to crest has -0.18) or the reverse.
+    /// Below 0, the series is S-shaped (slow, fast, slow; half a sine from trough to crest has -0.18); above 0, it is the reverse.
     pub(super) twist: f64,
     /// Standard errors of the two.
     pub(super) errors: (f64, f64),
 }
 
 impl Shape {
-    /// The shape of a run; `None` when it has fewer than six instants or does not move.
-    pub(super) fn of(run: Run<'_>) -> Option<Shape> {
-        let n = run.len().min(MOST);
-        let span = run.span();
+    /// Computes the shape of a series; `None` if it has fewer than six values or does not change.
+    pub(super) fn of(series: TimeSeries<'_>) -> Option<Shape> {
+        let n = series.len().min(MAX_VALUES);
+        let span = series.span();
         if n < 6 || span <= 0.0 {
             return None;
         }
-        let mut basis = [[0.0f64; MOST]; 4];
-        let mut left = [0.0f64; MOST];
+        let mut basis = [[0.0f64; MAX_VALUES]; 4];
+        let mut left = [0.0f64; MAX_VALUES];
         for i in 0..n {
-            let u = 2.0 * (run.t[i] - run.t[0]) / span - 1.0;
-            left[i] = run.y[i];
+            let u = 2.0 * (series.t[i] - series.t[0]) / span - 1.0;
+            left[i] = series.y[i];
             for (power, row) in basis.iter_mut().enumerate() {
                 row[i] = [1.0, u, u * u, u * u * u][power];
             }
@@ -288,7 +288,7 @@ mod tests {
             .collect();
         pairs.sort_by(|a, b| a.partial_cmp(b).unwrap());
         let (t, y): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
-        let slopes = Slopes::of(Run { t: &t, y: &y });
+        let slopes = Slopes::of(TimeSeries { t: &t, y: &y });
         close(slopes.median(), 0.5);
         let (low, high) = slopes.interval((15.0 * 14.0 * 35.0 / 18.0f64).sqrt(), Z95);
         assert!((0.29..0.36).contains(&low) && (0.71..0.80).contains(&high), "{low} {high}");
@@ -301,8 +301,8 @@ mod tests {
             .map(|i| (i, f64::from(i)))
             .map(|(i, t)| if i % 4 == 1 { 1e9 * (t - 15.0) } else { 3.0 * t + 7.0 })
             .collect();
-        let run = Run { t: &t, y: &y };
-        let line = line(run, Slopes::of(run).median());
+        let series = TimeSeries { t: &t, y: &y };
+        let line = fit_line(series, Slopes::of(series).median());
         assert!((2.9..3.2).contains(&line.slope), "{line:?}");
     }
 
@@ -338,7 +338,7 @@ mod tests {
         let t: Vec<f64> = (0..32).map(f64::from).collect();
         let shape = |f: &dyn Fn(f64) -> f64| {
             let y: Vec<f64> = t.iter().map(|t| f(t / 31.0)).collect();
-            Shape::of(Run { t: &t, y: &y }).unwrap()
+            Shape::of(TimeSeries { t: &t, y: &y }).unwrap()
         };
         let straight = shape(&|x| 5.0 + 3.0 * x);
         assert!(straight.bend.abs() < 1e-9 && straight.twist.abs() < 1e-9, "{straight:?}");
@@ -348,7 +348,7 @@ mod tests {
         assert!((half_sine.twist + 0.185).abs() < 0.02 && half_sine.bend.abs() < 1e-9, "{half_sine:?}");
         let saturating = shape(&|x| 1.0 - (-2.0 * x).exp());
         assert!(saturating.bend < -0.25, "{saturating:?}");
-        assert!(Shape::of(Run { t: &t, y: &[1.0; 32] }).is_none());
+        assert!(Shape::of(TimeSeries { t: &t, y: &[1.0; 32] }).is_none());
     }
 
     #[test]

@@ -6,12 +6,12 @@ use super::*;
 
 const LIMIT: Bytes = Bytes::from_mb(512);
 
-/// Readings a second apart from `f(second)`, in bytes.
+/// Returns points one second apart, with `f(second)` bytes.
 fn series(seconds: i64, f: impl Fn(f64) -> f64) -> Vec<Point> {
     (0..seconds).map(|s| Point::single(UnixMillis(s * 1000), megabytes(f(s as f64) / 1_048_576.0))).collect()
 }
 
-/// 100 MB and 1 MB a minute, with a ripple of 0.2 MB.
+/// Returns the bytes of a leak of 1 MB per minute from 100 MB on, with a ripple of 0.2 MB.
 fn slow_leak(second: f64) -> f64 {
     (100.0 + second / 60.0 + 0.1 * (second * 1.7).sin()) * 1_048_576.0
 }
@@ -42,7 +42,7 @@ fn the_verdict_is_unknown_before_there_is_evidence() {
 }
 
 #[test]
-fn growth_too_slow_to_be_told_from_a_daily_rhythm_is_no_leak_yet() {
+fn growth_that_could_be_a_daily_rhythm_is_not_called_a_leak() {
     let mb = 1_048_576.0;
     let creeping = |s: f64| (100.0 + 0.1 * s / 60.0 + 0.01 * (s * 1.7).sin()) * mb;
     let day = Forecaster::of(series(7200, creeping)).assess(LIMIT);
@@ -68,9 +68,9 @@ fn the_growing_part_decides_the_verdict() {
     assert_eq!(run(0.0, 2.0, 2.0), (Verdict::Fragmenting, MemoryPart::Gap));
     assert_eq!(run(0.0, 0.0, 2.0), (Verdict::Growing, MemoryPart::Outside));
     assert_eq!(run(0.0, 0.0, 0.0), (Verdict::Steady, MemoryPart::Heap));
-    // What leaks beside a gap that grows fourteen times as fast is not what takes the memory.
+    // A leak beside a gap that grows fourteen times as fast is not the main problem.
     assert_eq!(run(0.2, 3.0, 3.0), (Verdict::Fragmenting, MemoryPart::Gap));
-    // A gap that grows because the heap does is no fragmentation.
+    // A gap that grows with the heap is not fragmentation.
     assert_eq!(run(2.0, 2.2, 2.2), (Verdict::Leaking, MemoryPart::Heap));
 }
 
@@ -89,11 +89,11 @@ fn a_reset_discards_the_series_and_keeps_its_reason() {
         (forecaster.last_reset(), forecaster.assess(LIMIT).verdict),
         (Some(Reset::Purge), Verdict::Unknown)
     );
-    assert_eq!(forecaster.imminent(LIMIT, Duration::MAX), None);
+    assert_eq!(forecaster.time_to_limit_within(LIMIT, Duration::MAX), None);
 }
 
 #[test]
-fn a_late_reading_is_dropped_and_a_clock_set_back_resets() {
+fn a_late_point_is_dropped_and_a_clock_set_back_resets() {
     let all = series(600, slow_leak);
     let mut disturbed = Forecaster::new();
     for point in &all {
@@ -111,14 +111,14 @@ fn a_late_reading_is_dropped_and_a_clock_set_back_resets() {
 }
 
 #[test]
-fn people_read_one_sentence_and_machines_one_object() {
+fn an_assessment_is_formatted_as_sentence_report_and_json() {
     let leak = Forecaster::of(series(600, slow_leak)).assess(LIMIT);
-    let told = leak.to_string();
+    let sentence = leak.to_string();
     assert!(
-        told.starts_with(
-            "Memory leaks 1.00 MB/min: in a line, and none of it was given back; it reaches 512.0 MB in 6 h"
+        sentence.starts_with(
+            "Memory leaks 1.00 MB/min: the growth is linear, and none of it was freed; it reaches 512.0 MB in 6 h"
         ),
-        "{told}"
+        "{sentence}"
     );
     let report = leak.report();
     for part in [
@@ -130,9 +130,9 @@ fn people_read_one_sentence_and_machines_one_object() {
         assert!(report.contains(part), "{part} in {report}");
     }
     let steady = Forecaster::of(series(600, |_| 1e8)).assess(LIMIT).to_string();
-    assert!(steady.starts_with("Memory is steady: its floor does not rise (less than"), "{steady}");
+    assert!(steady.starts_with("Memory is steady: its lowest values do not rise (growth below"), "{steady}");
     let nothing = Forecaster::new().assess(LIMIT).to_string();
-    assert_eq!(nothing, "No verdict on memory: not enough was seen yet.");
+    assert_eq!(nothing, "No verdict on memory: not enough data yet.");
 
     let json: serde_json::Value = serde_json::from_str(&leak.to_json()).unwrap();
     assert_eq!(
@@ -140,7 +140,7 @@ fn people_read_one_sentence_and_machines_one_object() {
         (&"leaking".into(), &"retained".into(), &"memory".into())
     );
     assert_eq!(json["observed_seconds"], 599.0);
-    assert_eq!(json["sentence"], told);
+    assert_eq!(json["sentence"], sentence);
     for field in ["expected_seconds", "earliest_seconds", "latest_seconds"] {
         assert!(json["time_to_limit"][field].as_f64().unwrap() > 20_000.0, "{field}");
     }
@@ -148,7 +148,7 @@ fn people_read_one_sentence_and_machines_one_object() {
 }
 
 #[test]
-fn rates_are_shown_in_a_unit_that_people_can_picture() {
+fn rates_are_formatted_in_a_suitable_unit() {
     let mb = 1_048_576.0;
     let cases = [
         (20.0 * mb, "20.0 MB/s"),
@@ -169,7 +169,7 @@ fn the_state_has_the_size_that_the_documentation_names() {
     assert!((30_000..45_000).contains(&Forecaster::state_bytes()), "{}", Forecaster::state_bytes());
 }
 
-/// Anything that the types allow.
+/// Generates any point that the types allow.
 fn any_point() -> impl Strategy<Value = Point> {
     let time = prop_oneof![any::<i64>(), 0i64..1_000_000, Just(i64::MIN), Just(i64::MAX), Just(0)];
     let bytes = || prop_oneof![any::<u64>(), 0u64..1 << 30, Just(0), Just(u64::MAX)];
@@ -181,7 +181,7 @@ fn any_point() -> impl Strategy<Value = Point> {
     })
 }
 
-/// A noisy series with a trend, some of it anything.
+/// Returns a noisy series with a trend.
 fn noisy(steps: &[(u32, u32)], slope: u32) -> Vec<Point> {
     let mut at = 0;
     steps
@@ -202,7 +202,7 @@ proptest! {
         let mut forecaster = Forecaster::new();
         for point in points {
             forecaster.push(point);
-            let _ = forecaster.imminent(Bytes(limit), Duration::MAX);
+            let _ = forecaster.time_to_limit_within(Bytes(limit), Duration::MAX);
         }
         let assessment = forecaster.assess(Bytes(limit));
         let _ = (assessment.report(), assessment.to_json());

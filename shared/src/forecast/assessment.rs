@@ -1,7 +1,7 @@
 //! The result of a leak forecast.
 //!
-//! The on-call has to distinguish what was observed from what is inferred. An assessment therefore carries its basis and the
-//! smallest growth that would have been detected; a time to the limit comes with its interval, or not at all.
+//! The on-call has to distinguish observations from inferences. An assessment therefore has a basis, and the smallest growth that would
+//! have been detected; a time to the limit always has an interval.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,19 +16,19 @@ use crate::units::Bytes;
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Verdict {
-    /// No growth stands out from the usual variation.
+    /// No growth exceeds the usual variation.
     #[n(0)]
     Steady,
-    /// Something rises, and it is not established that it will go on, or it is not the application that holds it.
+    /// Memory grows, but the growth may not continue, or the application does not hold the memory.
     #[n(1)]
     Growing,
-    /// What the application holds rises in a line that predicts itself, for as long as the evidence needs.
+    /// The live heap grows linearly, predictably, and for long enough.
     #[n(2)]
     Leaking,
-    /// Resident memory rises, what the application holds does not.
+    /// Resident memory grows while the live heap does not.
     #[n(3)]
     Fragmenting,
-    /// Not enough was seen, or it is too noisy for this limit.
+    /// There is not enough data, or the variation is too large for this limit.
     #[n(4)]
     Unknown,
 }
@@ -38,7 +38,7 @@ impl Verdict {
     pub const ALL: [Verdict; 5] =
         [Verdict::Steady, Verdict::Growing, Verdict::Leaking, Verdict::Fragmenting, Verdict::Unknown];
 
-    /// The name on the wire and in logs.
+    /// Returns the name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Verdict::Steady => "steady",
@@ -58,46 +58,46 @@ pub enum Basis {
     /// `unknown`: fewer than eight buckets, or less than three minutes, after the warm-up.
     #[n(0)]
     TooShort,
-    /// `unknown`: what comes and goes is as large as the room that is left.
+    /// `unknown`: the usual variation is as large as the room below the limit.
     #[n(1)]
     TooNoisy,
-    /// `steady`: nothing rises.
+    /// `steady`: nothing grows.
     #[n(2)]
     Flat,
-    /// `steady`: it rose and stopped (a warm-up, a cache that is full).
+    /// `steady`: the growth has stopped (a warm-up, a cache that is full).
     #[n(3)]
     Settled,
-    /// `steady`: it rose at one instant and stayed there (a deploy, a configuration).
+    /// `steady`: memory rose once and did not change since (a deploy, a configuration).
     #[n(4)]
     Stepped,
-    /// `growing`: it slows down, as a warm-up does.
+    /// `growing`: the growth slows down, as in a warm-up.
     #[n(5)]
     Slowing,
-    /// `growing`: it accelerates or is S-shaped, as a rhythm is.
+    /// `growing`: the growth accelerates or is S-shaped, as in a rhythm.
     #[n(6)]
     Bent,
-    /// `growing`: it hardly stands out from what comes and goes.
+    /// `growing`: the growth barely exceeds the usual variation.
     #[n(7)]
     Faint,
-    /// `growing`: a few increments make up most of it.
+    /// `growing`: a few increments make up most of the growth.
     #[n(8)]
     Uneven,
-    /// `growing`: a line through its first two thirds did not predict the last.
+    /// `growing`: a line through the first two thirds does not predict the last third.
     #[n(9)]
     Unpredictive,
-    /// `growing`: straight so far, seen for too short a time compared with what it would take to reach the limit.
+    /// `growing`: linear, but observed for too short a time compared with the time to the limit.
     #[n(10)]
     TooSoon,
-    /// `growing`: the limit is more than 18 hours away, and not yet a day and a half was seen; a daily rhythm does that.
+    /// `growing`: the limit is more than 18 hours away, and less than a day and a half was observed, so it may be a daily rhythm.
     #[n(11)]
     Remote,
-    /// `growing`: straight and lasting, but outside what the application allocates.
+    /// `growing`: linear and lasting, but outside the application's allocations.
     #[n(12)]
     Elsewhere,
-    /// `leaking`: straight, lasting, predicts itself.
+    /// `leaking`: linear, lasting and predictable.
     #[n(13)]
     Retained,
-    /// `fragmenting`: what is resident beyond the live heap rises, the live heap does not.
+    /// `fragmenting`: resident memory beyond the live heap grows, the live heap does not.
     #[n(14)]
     HeapFlat,
 }
@@ -107,30 +107,30 @@ pub enum Basis {
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum MemoryPart {
-    /// The only figure that is known; its parts are unknown.
+    /// All memory, as its parts are unknown.
     #[n(0)]
     Memory,
-    /// The live heap: retention.
+    /// The live heap: memory that the application retains.
     #[n(1)]
     Heap,
-    /// What the allocator keeps beyond the live heap: fragmentation and pages not yet returned.
+    /// Pages that the allocator keeps beyond the live heap: fragmentation, and pages not yet returned.
     #[n(2)]
     Gap,
     /// Outside the heap: stacks, mapped files, other allocators, other processes under the same limit.
     #[n(3)]
     Outside,
-    /// Beyond what the application holds; the figures do not say whether in the allocator or outside it.
+    /// Resident memory beyond the live heap, if the figures do not distinguish the allocator from other memory.
     #[n(4)]
     Beyond,
 }
 
 impl MemoryPart {
-    /// The part as it stands in a sentence: "the live heap".
+    /// Returns the part as a phrase, such as "the live heap".
     pub const fn phrase(self) -> &'static str {
         match self {
             MemoryPart::Memory => "memory",
             MemoryPart::Heap => "the live heap",
-            MemoryPart::Gap => "what the allocator keeps beyond the live heap",
+            MemoryPart::Gap => "memory that the allocator keeps beyond the live heap",
             MemoryPart::Outside => "memory outside the heap",
             MemoryPart::Beyond => "resident memory beyond the live heap",
         }
@@ -144,8 +144,7 @@ impl MemoryPart {
 pub struct Rate(#[n(0)] pub f64);
 
 impl fmt::Display for Rate {
-    /// For people, in the unit of time that leaves a figure to picture: `20.0 MB/s`, `1.00 MB/min`, `0.25 MB/h`,
-    /// `310.5 B/h`.
+    /// Formats the rate in the unit of time that suits its size: `20.0 MB/s`, `1.00 MB/min`, `0.25 MB/h`, `310.5 B/h`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MB: f64 = 1_048_576.0;
         let sign = if self.0 < 0.0 { "-" } else { "" };
@@ -179,18 +178,18 @@ pub struct Slope {
     pub high: Rate,
 }
 
-/// When the limit will be reached, from now.
+/// The time until the limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct TimeToLimit {
-    /// When usual peaks reach it at the expected slope.
+    /// The time at which usual peaks reach the limit, at the expected slope.
     #[serde(rename = "expected_seconds", with = "seconds")]
     #[n(0)]
     pub expected: Duration,
-    /// When the highest peak seen reaches it at the steepest slope of the interval.
+    /// The time at which the highest peak so far reaches the limit, at the steepest slope of the interval.
     #[serde(rename = "earliest_seconds", with = "seconds")]
     #[n(1)]
     pub earliest: Duration,
-    /// When the floor itself reaches it at the flattest slope of the interval.
+    /// The time at which the floor reaches the limit, at the flattest slope of the interval.
     #[serde(rename = "latest_seconds", with = "seconds")]
     #[n(2)]
     pub latest: Duration,
@@ -208,15 +207,15 @@ pub struct Assessment {
     /// The part of memory that grows; of a steady series, the part that was examined.
     #[n(2)]
     pub place: MemoryPart,
-    /// How fast the floor of `place` rises; absent where there is no rise to speak of.
+    /// The slope of the floor of `place`; absent without significant growth.
     #[serde(rename = "slope_bytes_per_second")]
     #[n(3)]
     pub slope: Option<Slope>,
-    /// Present only where the rise is established and predicted itself in the backtest.
+    /// The time to the limit; present only if the growth is established and passed the backtest.
     #[n(4)]
     pub time_to_limit: Option<TimeToLimit>,
-    /// The smallest slope that could have been seen: the spread of the floors over the time seen. Absent before
-    /// anything could.
+    /// The smallest slope that could have been detected: the spread of the floors over the observed time. Absent if there is too little
+    /// data.
     #[serde(rename = "detectable_bytes_per_second")]
     #[n(5)]
     pub detectable: Option<Rate>,

@@ -1,4 +1,4 @@
-//! The assessment as text: a sentence for an alert, a few lines for a terminal, a JSON object for a program.
+//! Formats an assessment: as a sentence for an alert, as a few lines for a terminal, as a JSON object for a program.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::assessment::{Assessment, Basis, TimeToLimit, Verdict};
 
 impl Assessment {
-    /// One JSON object: the fields, and `sentence` for people.
+    /// Formats the assessment as one JSON object: the fields, and the sentence.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
         struct AssessmentJson<'a> {
@@ -17,57 +17,57 @@ impl Assessment {
             sentence: String,
         }
         let json = AssessmentJson { assessment: self, sentence: self.to_string() };
-        serde_json::to_string(&json).expect("numbers and fixed words always serialise")
+        serde_json::to_string(&json).expect("numbers and fixed words always serialize")
     }
 
-    /// Several lines for a terminal, without colours, each ended by a newline.
+    /// Formats the assessment as several lines for a terminal, without colors, each with a newline.
     pub fn report(&self) -> String {
         TerminalText(self).to_string()
     }
 
-    /// Why, as the second half of a sentence.
-    fn because(&self) -> &'static str {
+    /// Returns the reason for the verdict, as the second half of a sentence.
+    fn reason(&self) -> &'static str {
         match self.basis {
-            Basis::TooShort => "not enough was seen yet",
-            Basis::TooNoisy => "what comes and goes is as large as the room that is left",
-            Basis::Flat => "its floor does not rise",
-            Basis::Settled => "it rose and has stopped",
-            Basis::Stepped => "it rose at one instant and stayed there",
-            Basis::Slowing => "it slows down, as a warm-up does",
-            Basis::Bent => "it does not rise in a line, which a rhythm would not either",
-            Basis::Faint => "it hardly stands out from what comes and goes",
-            Basis::Uneven => "a few steps make up most of it",
-            Basis::Unpredictive => "its past did not predict its present, so there is no forecast",
-            Basis::TooSoon => "in a line so far, but not for long enough to call it a leak",
-            Basis::Remote => "in a line so far, but so slowly that a daily rhythm would look the same",
-            Basis::Elsewhere => "in a line, and the application's own allocations do not explain it",
-            Basis::Retained => "in a line, and none of it was given back",
-            Basis::HeapFlat => "while what the application holds does not",
+            Basis::TooShort => "not enough data yet",
+            Basis::TooNoisy => "the usual variation is as large as the remaining room",
+            Basis::Flat => "its lowest values do not rise",
+            Basis::Settled => "it grew, and has stopped growing",
+            Basis::Stepped => "it rose once, and has not changed since",
+            Basis::Slowing => "the growth slows down, as in a warm-up",
+            Basis::Bent => "the growth is not linear, as in a daily rhythm",
+            Basis::Faint => "the growth barely exceeds the usual variation",
+            Basis::Uneven => "a few steps make up most of the growth",
+            Basis::Unpredictive => "earlier growth does not predict later growth, so there is no forecast",
+            Basis::TooSoon => "the growth is linear, but has lasted too short a time to call it a leak",
+            Basis::Remote => "the growth is linear, but slow enough to be part of a daily rhythm",
+            Basis::Elsewhere => "the growth is linear, and the application's allocations do not explain it",
+            Basis::Retained => "the growth is linear, and none of it was freed",
+            Basis::HeapFlat => "while the live heap does not grow",
         }
     }
 }
 
 impl fmt::Display for Assessment {
-    /// One sentence for people.
+    /// Formats one sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place.phrase();
         match (self.verdict, self.slope) {
-            (Verdict::Unknown, _) => write!(f, "No verdict on {place}: {}", self.because())?,
+            (Verdict::Unknown, _) => write!(f, "No verdict on {place}: {}", self.reason())?,
             (_, None) => {
-                write!(f, "{} is {}: {}", Capital(place), self.verdict.as_str(), self.because())?;
+                write!(f, "{} is {}: {}", Capitalized(place), self.verdict.as_str(), self.reason())?;
             }
             (verdict, Some(slope)) => {
                 let colon = if verdict == Verdict::Fragmenting { "" } else { ":" };
                 let verb = if verdict == Verdict::Leaking { "leaks" } else { "grows by" };
-                write!(f, "{} {verb} {}{colon} {}", Capital(place), slope.expected, self.because())?;
+                write!(f, "{} {verb} {}{colon} {}", Capitalized(place), slope.expected, self.reason())?;
             }
         }
         if let Some(time) = self.time_to_limit {
-            let (expected, earliest, latest) = (Span(time.expected), Span(time.earliest), Span(time.latest));
+            let (expected, earliest, latest) = (ShortDuration(time.expected), ShortDuration(time.earliest), ShortDuration(time.latest));
             write!(f, "; it reaches {} in {expected} (between {earliest} and {latest})", self.limit)?;
         }
         match self.detectable {
-            Some(rate) if self.slope.is_none() => write!(f, " (less than {rate} could not have been seen)."),
+            Some(rate) if self.slope.is_none() => write!(f, " (growth below {rate} could not have been detected)."),
             _ => write!(f, "."),
         }
     }
@@ -78,46 +78,46 @@ struct TerminalText<'a>(&'a Assessment);
 
 impl fmt::Display for TerminalText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let json = self.0;
-        writeln!(f, "{json}\n\n  verdict      {}", json.verdict.as_str())?;
-        if let Some(slope) = json.slope {
+        let assessment = self.0;
+        writeln!(f, "{assessment}\n\n  verdict      {}", assessment.verdict.as_str())?;
+        if let Some(slope) = assessment.slope {
             writeln!(f, "  slope        {} ({} to {})", slope.expected, slope.low, slope.high)?;
         }
-        match json.time_to_limit {
+        match assessment.time_to_limit {
             Some(TimeToLimit { expected, earliest, latest }) => writeln!(
                 f,
                 "  limit        {} in {} ({} to {})",
-                json.limit,
-                Span(expected),
-                Span(earliest),
-                Span(latest)
+                assessment.limit,
+                ShortDuration(expected),
+                ShortDuration(earliest),
+                ShortDuration(latest)
             )?,
-            None => writeln!(f, "  limit        {}, no forecast", json.limit)?,
+            None => writeln!(f, "  limit        {}, no forecast", assessment.limit)?,
         }
-        match json.detectable {
+        match assessment.detectable {
             Some(rate) => {
-                writeln!(f, "  detectable   {rate} and more; a slower leak would not have been seen")?;
+                writeln!(f, "  detectable   {rate} and more; slower growth would not have been detected")?;
             }
             None => writeln!(f, "  detectable   nothing yet")?,
         }
-        writeln!(f, "  observed     {} (figures rest on {})", Span(json.observed), Span(json.window))
+        writeln!(f, "  observed     {} (analyzed: {})", ShortDuration(assessment.observed), ShortDuration(assessment.window))
     }
 }
 
-/// A text whose first letter is shown as a capital.
-struct Capital<'a>(&'a str);
+/// Displays a text with a capital first letter.
+struct Capitalized<'a>(&'a str);
 
-impl fmt::Display for Capital<'_> {
+impl fmt::Display for Capitalized<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0.chars();
         rest.next().map_or(Ok(()), |first| write!(f, "{}{}", first.to_ascii_uppercase(), rest.as_str()))
     }
 }
 
-/// A duration for people, two units at most: `9 s`, `4 min 10 s`, `7 h 20 min`, `12 d 3 h`.
-struct Span(Duration);
+/// Displays a duration in at most two units: `9 s`, `4 min 10 s`, `7 h 20 min`, `12 d 3 h`.
+struct ShortDuration(Duration);
 
-impl fmt::Display for Span {
+impl fmt::Display for ShortDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = self.0.as_secs();
         let pair = |f: &mut fmt::Formatter<'_>, big: u64, unit: &str, small: u64, lesser: &str| match small {

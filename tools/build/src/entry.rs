@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-/// The part that does not depend on what the edge exports.
+/// The part that is the same for all exports.
 const TEMPLATE: &str = include_str!("entry.js");
 
-/// Stands in the template where the handlers go.
+/// The line of the template that the handlers replace.
 const HANDLERS: &str = "// HANDLERS\n";
 
 /// Exports that the entry module itself calls.
@@ -80,12 +80,12 @@ export function __wbg_reset_state () {}
     }
 
     #[test]
-    fn other_functions_become_methods_as_they_are() {
+    fn other_functions_become_methods_unchanged() {
         assert!(render(BINDINGS).contains("Entrypoint.prototype.other = exports.other;"));
     }
 
     #[test]
-    fn classes_are_exported_wrapped() {
+    fn exported_classes_are_wrapped() {
         assert!(render(BINDINGS).contains("export const Hub = new Proxy(exports.Hub, classProxyHooks);"));
     }
 

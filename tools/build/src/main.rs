@@ -1,8 +1,8 @@
 //! Turns the compiled edge into the JavaScript and WebAssembly that Cloudflare runs.
 //!
-//! `heapbeat-build MODULE.wasm DIRECTORY` writes into DIRECTORY what `worker-build` would: `index_bg.wasm` and `index.js`, which
-//! wasm-bindgen's library makes of the compiled module, and `entry.js`, the module that the runtime loads. `tools/wasm.mjs` runs
-//! cargo before it, and esbuild and wasm-opt after it.
+//! `heapbeat-build MODULE.wasm DIRECTORY` writes the same files as `worker-build`: `index_bg.wasm` and `index.js`, which wasm-bindgen
+//! generates from the compiled module, and `entry.js`, the module that the runtime loads. `tools/prepare.mjs` runs cargo before it, and
+//! `tools/bundle.mjs` runs esbuild and wasm-opt after it.
 
 mod entry;
 
@@ -24,7 +24,7 @@ fn main() -> Result<()> {
 
 /// Writes `index.js` and `index_bg.wasm` with the options that `worker-build` gives wasm-bindgen.
 ///
-/// The reset function and the abort handler are what the entry module recovers from a panic with.
+/// The entry module uses the reset function and the abort handler to recover from a panic.
 fn generate_bindings(module: &Path, directory: &Path) -> Result<()> {
     Bindgen::new()
         .module(true)?
@@ -38,7 +38,7 @@ fn generate_bindings(module: &Path, directory: &Path) -> Result<()> {
         .with_context(|| format!("wasm-bindgen cannot process {}", module.display()))
 }
 
-/// Writes `entry.js`, which wraps what `index.js` exports.
+/// Writes `entry.js`, which wraps the exports of `index.js`.
 fn write_entry(directory: &Path) -> Result<()> {
     let index = directory.join("index.js");
     let bindings = fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;

@@ -246,7 +246,7 @@ http://x/health
   external      20.0 MB
 
 ok       Nothing to do.
-ok       Memory is steady: its floor does not rise.
+ok       Memory is steady: its lowest values do not rise.
 ";
         assert_eq!(format_report(&steady(), false), expected);
         assert!(format_report(&steady(), true).contains("\x1b[32mok"));

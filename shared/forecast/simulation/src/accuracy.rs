@@ -1,5 +1,4 @@
-//! How far off the forecasts are, how often their intervals hold, and whether a quiet week stays quiet.
-#![allow(dead_code)]
+//! Measures the error of forecasts, the coverage of their intervals, the cost of an assessment, and false alarms in simulated weeks.
 
 use std::fmt;
 use std::hint::black_box;
@@ -8,77 +7,69 @@ use std::time::{Duration, Instant};
 use heapbeat_forecast::{Forecaster, Heap, Point, Verdict};
 use heapbeat_shared::Bytes;
 
-use super::scenarios::{Dice, Process, linear_leak, rhythm, single, steady};
+use crate::process::{Process, Random, linear_leak, rhythm, steady, without_heap};
 
-/// One forecast, and what really happened.
+/// One forecast, and the truth.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Forecast {
-    /// MB a minute that really leak.
-    pub(crate) rate: f64,
-    /// Seconds until the total really reached the limit.
-    pub(crate) truth: f64,
-    /// Seconds that were forecast, if any were.
-    pub(crate) expected: Option<f64>,
-    /// Whether the truth lay within the interval.
-    pub(crate) within: bool,
-    /// Whether the interval of the slope held the true rate.
-    pub(crate) slope_within: bool,
+pub struct ForecastResult {
+    /// Seconds until the total reached the limit.
+    pub truth: f64,
+    /// Forecast seconds, if there was a forecast.
+    pub expected: Option<f64>,
+    /// Whether the truth was within the interval.
+    pub within: bool,
 }
 
-impl Forecast {
-    /// Relative error; infinite where there was no forecast.
-    pub(crate) fn error(&self) -> f64 {
+impl ForecastResult {
+    /// Returns the relative error; infinite without a forecast.
+    pub fn error(&self) -> f64 {
         self.expected.map_or(f64::INFINITY, |expected| (expected / self.truth - 1.0).abs())
     }
 }
 
-/// A linear leak of `rate` MB a minute, forecast after `age` seconds, and what then happened.
-pub(crate) fn forecast(seed: u64, rate: f64, age: u32, one_figure: bool) -> Forecast {
+/// Forecasts a linear leak of `rate` MB per minute after `age` seconds, and simulates until the limit is reached.
+fn measure_forecast(seed: u64, rate: f64, age: u32, total_only: bool) -> ForecastResult {
     let limit = Bytes::from_mb(512);
     let mut process = linear_leak(seed, rate / 60.0);
     let mut forecaster = Forecaster::new();
     for second in 0..=age {
-        let point = process.at(f64::from(second));
-        forecaster.push(if one_figure { single(point) } else { point });
+        let point = process.point_at(f64::from(second));
+        forecaster.push(if total_only { without_heap(point) } else { point });
     }
     let assessment = forecaster.assess(limit);
     let mut second = f64::from(age);
-    while process.at(second).total < limit {
+    while process.point_at(second).total < limit {
         second += 1.0;
     }
     let truth = second - f64::from(age);
     let time = assessment.time_to_limit;
-    Forecast {
-        rate,
+    ForecastResult {
         truth,
         expected: time.map(|time| time.expected.as_secs_f64()),
         within: time
             .is_some_and(|time| (time.earliest.as_secs_f64()..=time.latest.as_secs_f64()).contains(&truth)),
-        slope_within: assessment.slope.is_some_and(|slope| {
-            let true_slope = rate / 60.0 * 1_048_576.0;
-            (slope.low.0..=slope.high.0).contains(&true_slope)
-        }),
     }
 }
 
-/// Forecasts after `seen` seconds of leaks between 1 and 20 MB a minute.
-pub(crate) fn forecasts(seeds: u64, seen: u32, one_figure: bool) -> Vec<Forecast> {
+/// Forecasts leaks between 1 and 20 MB per minute after `age` seconds.
+pub fn measure_forecasts(seeds: u64, age: u32, total_only: bool) -> Vec<ForecastResult> {
     (0..seeds)
         .map(|seed| {
-            let rate = Dice::new(seed ^ 0x4d2).between(0.0f64, 20.0f64.ln()).exp();
-            forecast(seed, rate, seen, one_figure)
+            let rate = Random::new(seed ^ 0x4d2).between(0.0f64, 20.0f64.ln()).exp();
+            measure_forecast(seed, rate, age, total_only)
         })
         .collect()
 }
 
-/// Forecasts at three ages, summed up.
-pub(crate) struct Accuracy {
-    ages: Vec<(u32, Vec<Forecast>)>,
+/// The accuracy of forecasts at three ages.
+pub struct Accuracy {
+    ages: Vec<(u32, Vec<ForecastResult>)>,
 }
 
 impl Accuracy {
-    pub(crate) fn run(seeds: u64, one_figure: bool) -> Accuracy {
-        Accuracy { ages: [300, 450, 600].map(|age| (age, forecasts(seeds, age, one_figure))).into() }
+    /// Measures ten leaks per seed.
+    pub fn measure(seeds: u64, total_only: bool) -> Accuracy {
+        Accuracy { ages: [300, 450, 600].map(|age| (age, measure_forecasts(seeds, age, total_only))).into() }
     }
 }
 
@@ -88,7 +79,7 @@ impl fmt::Display for Accuracy {
         writeln!(f, "|{}|", ["---"; 6].join("|"))?;
         for (age, forecasts) in &self.ages {
             let mut errors: Vec<f64> =
-                forecasts.iter().map(Forecast::error).filter(|error| error.is_finite()).collect();
+                forecasts.iter().map(ForecastResult::error).filter(|error| error.is_finite()).collect();
             errors.sort_by(f64::total_cmp);
             writeln!(
                 f,
@@ -105,19 +96,18 @@ impl fmt::Display for Accuracy {
 }
 
 fn whole_bytes(bytes: f64) -> u64 {
-    // Some megabytes.
+    // The value is some megabytes.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let whole = bytes as u64;
     whole
 }
 
-/// Twenty minutes of a steady process, and the same with a leak of `factor` times what it called detectable: what is
-/// said of the second.
-pub(crate) fn at_the_edge(seed: u64, factor: f64) -> Verdict {
+/// Adds to twenty minutes of a steady process a leak of `factor` times the smallest detectable slope, and returns the verdict.
+pub fn verdict_on_detectable_leak(seed: u64, factor: f64) -> Verdict {
     let limit = Bytes::from_mb(512);
     let points: Vec<Point> = {
         let mut process = steady(seed);
-        (0..1200u32).map(|second| process.at(f64::from(second))).collect()
+        (0..1200u32).map(|second| process.point_at(f64::from(second))).collect()
     };
     let rate =
         Forecaster::of(points.iter().copied()).assess(limit).detectable.map_or(0.0, |rate| rate.0 * factor);
@@ -130,10 +120,10 @@ pub(crate) fn at_the_edge(seed: u64, factor: f64) -> Verdict {
     Forecaster::of(leaking).assess(limit).verdict
 }
 
-/// Time per reading and per assessment over a day of a steady process, in words.
-pub(crate) fn cost() -> String {
+/// Measures the time per point and per assessment over a day of a steady process, and describes it.
+pub fn measure_cost() -> String {
     let mut process = steady(1);
-    let points: Vec<_> = (0..86_400u32).map(|second| process.at(f64::from(second))).collect();
+    let points: Vec<_> = (0..86_400u32).map(|second| process.point_at(f64::from(second))).collect();
     let started = Instant::now();
     let forecaster = Forecaster::of(points.iter().copied());
     let pushed = started.elapsed();
@@ -145,10 +135,10 @@ pub(crate) fn cost() -> String {
     let assessed = started.elapsed();
     let started = Instant::now();
     for _ in 0..assessments {
-        black_box(black_box(&forecaster).imminent(Bytes::from_mb(512), Duration::from_secs(60)));
+        black_box(black_box(&forecaster).time_to_limit_within(Bytes::from_mb(512), Duration::from_secs(60)));
     }
     format!(
-        "{} bytes of state; a reading {} ns, an assessment {} us, imminent {} ns",
+        "{} bytes of state; a point {} ns, an assessment {} us, time to the limit within a minute {} ns",
         Forecaster::state_bytes(),
         pushed.as_nanos() / points.len() as u128,
         assessed.as_micros() / assessments,
@@ -156,31 +146,33 @@ pub(crate) fn cost() -> String {
     )
 }
 
-/// Looks at a week of 1 Hz, one every `every` seconds, by verdict in the order of [`Verdict::ALL`].
-pub(crate) fn week(mut process: Process, every: u32, one_figure: bool) -> [usize; 5] {
+/// Simulates a week at one point per second with an assessment every `interval` seconds. Returns the number of assessments by verdict,
+/// in the order of [`Verdict::ALL`].
+pub fn count_verdicts_of_week(mut process: Process, interval: u32, total_only: bool) -> [usize; 5] {
     let mut forecaster = Forecaster::new();
-    let mut looks = [0; 5];
+    let mut counts = [0; 5];
     for second in 0..604_800u32 {
-        let point = process.at(f64::from(second));
-        forecaster.push(if one_figure { single(point) } else { point });
-        if second % every == 0 {
+        let point = process.point_at(f64::from(second));
+        forecaster.push(if total_only { without_heap(point) } else { point });
+        if second % interval == 0 {
             let verdict = forecaster.assess(Bytes::from_mb(512)).verdict;
-            looks[Verdict::ALL.iter().position(|other| *other == verdict).unwrap_or_default()] += 1;
+            counts[Verdict::ALL.iter().position(|other| *other == verdict).unwrap_or_default()] += 1;
         }
     }
-    looks
+    counts
 }
 
-/// Weeks without a leak, looked at every minute.
-pub(crate) struct Weeks {
+/// Verdicts on weeks without a leak, assessed every minute.
+pub struct Weeks {
     steady: Vec<[usize; 5]>,
     rhythm: Vec<[usize; 5]>,
 }
 
 impl Weeks {
-    pub(crate) fn run(seeds: u64, one_figure: bool) -> Weeks {
+    /// Simulates two weeks per seed.
+    pub fn measure(seeds: u64, total_only: bool) -> Weeks {
         let weeks = |process: fn(u64) -> Process| {
-            (0..seeds).map(|seed| week(process(seed), 60, one_figure)).collect()
+            (0..seeds).map(|seed| count_verdicts_of_week(process(seed), 60, total_only)).collect()
         };
         Weeks { steady: weeks(steady), rhythm: weeks(|seed| rhythm(seed, 86_400.0)) }
     }

@@ -1,72 +1,75 @@
-//! The confusion matrix over all scenarios.
-#![allow(dead_code)]
+//! The confusion matrix of all scenarios.
 
 use std::fmt;
 
 use heapbeat_forecast::{Forecaster, Verdict};
 use heapbeat_shared::Bytes;
 
-use super::scenarios::{SCENARIOS, Scenario, single};
+use crate::process::{SCENARIOS, Scenario, without_heap};
 
-/// One scenario over all seeds.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) leaks: bool,
-    /// Runs that ended in each verdict, in the order of [`Verdict::ALL`].
-    pub(crate) verdicts: [usize; 5],
-    /// Runs whose last verdict is among the right ones.
-    pub(crate) right: usize,
-    /// Runs that were called leaking at any look.
-    pub(crate) ever_leaking: usize,
-    /// Second of the first `leaking`, per run that had one.
-    pub(crate) first: Vec<u64>,
-    /// Looks, and those of them that said leaking.
-    pub(crate) looks: (usize, usize),
+/// The verdicts on one scenario with all seeds.
+pub struct MatrixRow {
+    /// The name of the scenario.
+    pub name: &'static str,
+    /// Number of runs by their last verdict, in the order of [`Verdict::ALL`].
+    verdicts: [usize; 5],
+    /// Number of runs whose last verdict is right.
+    pub right: usize,
+    /// Number of runs that were ever called leaking.
+    pub ever_leaking: usize,
+    /// Second of the first verdict `leaking`, for each run that had one.
+    first_leaking: Vec<u64>,
+    /// Number of assessments, and of those with the verdict `leaking`.
+    assessments: (usize, usize),
 }
 
-/// All of them.
-pub(crate) struct Matrix {
-    pub(crate) seeds: u64,
-    pub(crate) rows: Vec<Row>,
+/// The confusion matrix.
+pub struct Matrix {
+    seeds: u64,
+    /// A row per scenario.
+    pub rows: Vec<MatrixRow>,
 }
 
 impl Matrix {
-    /// A look every `every` seconds, every second of the first minute, and one at the end.
-    pub(crate) fn run(seeds: u64, every: u64, one_figure: bool) -> Matrix {
+    /// Runs all scenarios with an assessment every `interval` seconds, every second of the first minute, and at the end. `total_only`
+    /// hides the figures of the heap.
+    pub fn measure(seeds: u64, interval: u64, total_only: bool) -> Matrix {
         Matrix {
             seeds,
-            rows: SCENARIOS.iter().map(|scenario| row(scenario, seeds, every, one_figure)).collect(),
+            rows: SCENARIOS
+                .iter()
+                .map(|scenario| measure_scenario(scenario, seeds, interval, total_only))
+                .collect(),
         }
     }
 }
 
-fn row(scenario: &Scenario, seeds: u64, every: u64, one_figure: bool) -> Row {
-    let mut row = Row {
+fn measure_scenario(scenario: &Scenario, seeds: u64, interval: u64, total_only: bool) -> MatrixRow {
+    let mut row = MatrixRow {
         name: scenario.name,
-        leaks: scenario.leaks,
         verdicts: [0; 5],
         right: 0,
         ever_leaking: 0,
-        first: Vec::new(),
-        looks: (0, 0),
+        first_leaking: Vec::new(),
+        assessments: (0, 0),
     };
     let limit = Bytes::from_mb(scenario.limit_mb);
-    // Where memory grows is not to be told from one figure; that it does is right.
+    // The total alone does not show which part grows, so that both verdicts on growth are right.
     let unsplit = [Verdict::Leaking, Verdict::Growing];
     let split = scenario.right == [Verdict::Fragmenting] || scenario.right == [Verdict::Growing];
-    let right = if one_figure && split { &unsplit } else { scenario.right };
+    let right = if total_only && split { &unsplit } else { scenario.right };
     for seed in 0..seeds {
         let mut process = (scenario.process)(seed);
         let mut forecaster = Forecaster::new();
         let mut first = None;
         let end = (scenario.seconds)(seed);
         for second in 0..=end {
-            let point = process.at(second as f64);
-            forecaster.push(if one_figure { single(point) } else { point });
-            if second % every == 0 || second < 60 {
+            let point = process.point_at(second as f64);
+            forecaster.push(if total_only { without_heap(point) } else { point });
+            if second % interval == 0 || second < 60 {
                 let leaking = forecaster.assess(limit).verdict == Verdict::Leaking;
-                row.looks.0 += 1;
-                row.looks.1 += usize::from(leaking);
+                row.assessments.0 += 1;
+                row.assessments.1 += usize::from(leaking);
                 if leaking {
                     first.get_or_insert(second);
                 }
@@ -76,9 +79,9 @@ fn row(scenario: &Scenario, seeds: u64, every: u64, one_figure: bool) -> Row {
         row.verdicts[Verdict::ALL.iter().position(|verdict| *verdict == last).unwrap_or_default()] += 1;
         row.right += usize::from(right.contains(&last));
         row.ever_leaking += usize::from(first.is_some());
-        row.first.extend(first);
+        row.first_leaking.extend(first);
     }
-    row.first.sort_unstable();
+    row.first_leaking.sort_unstable();
     row
 }
 
@@ -94,13 +97,13 @@ impl fmt::Display for Matrix {
                 .zip(words)
                 .map(|(count, word)| format!("{count:>width$}", width = word.len()))
                 .collect();
-            let first = match row.first.as_slice() {
+            let first = match row.first_leaking.as_slice() {
                 [] => String::new(),
                 first => format!(
                     " ({} s, median {} s, {:.2} % of looks)",
                     first[0],
                     first[first.len() / 2],
-                    100.0 * row.looks.1 as f64 / row.looks.0 as f64
+                    100.0 * row.assessments.1 as f64 / row.assessments.0 as f64
                 ),
             };
             writeln!(
