@@ -142,7 +142,7 @@ impl Telemetry {
             self.event_log.record(reading.now.wall, EventKind::Limit { before: changed, after: limit });
         }
         forecaster.push(point(reading));
-        forecaster.imminent(limit, HORIZON)
+        forecaster.time_to_limit_within(limit, HORIZON)
     }
 
     /// Records a reading, the pressure at it, and the share of requests that was shed.

@@ -108,7 +108,7 @@ impl ProgramMonitor {
             read: subject.age,
             memory,
             levels: self.levels,
-            reaches_limit_in: self.forecaster.imminent(limit, HORIZON),
+            reaches_limit_in: self.forecaster.time_to_limit_within(limit, HORIZON),
             replacement: Some(ReplacementStatus::Available),
         };
         let step = self.ladder.step(&observation);

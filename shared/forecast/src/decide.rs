@@ -11,54 +11,54 @@ use heapbeat_shared::forecast::{Assessment, Basis, MemoryPart, Rate, Slope, Time
 
 use super::point::{FigureSet, TOTAL};
 use super::pyramid::{BUCKETS, Pyramid, WARM_UP_MS};
-use super::trend::{Doubt, Growth, Trend, Window, objection};
+use super::trend::{Doubt, Trend, Window, WindowGrowth, objection_of};
 
-/// Slots per window: all of a level, three quarters and half of it. The half is as long as all of the finer level, with
-/// half as many buckets twice as wide, which see through a rhythm that the finer ones follow.
+/// Slots per window: all of a level, three quarters, and half of it. The half is as long as all of the finer level, but has half as many
+/// buckets of twice the width, which hide a rhythm that the finer ones follow.
 const COUNTS: [usize; 3] = [BUCKETS, BUCKETS * 3 / 4, BUCKETS / 2];
 
 /// Seconds after the warm-up before anything is called steady.
 const STEADY_AFTER: f64 = 170.0;
 
-/// Seconds a rise must have been seen to be called growing: if it is straight, and if it is in doubt.
+/// Seconds that a rise must last for `growing`: if it is linear, and if it is in doubt.
 const GROWING_AFTER: (f64, f64) = (30.0, 60.0);
 
-/// Seconds of a rise that are needed to call it a leak, however near the limit, and that are enough, however far.
+/// Bounds of the seconds that a rise must last for `leaking`: the lower one applies near the limit, the upper one far from it.
 const LEAK_AFTER: (f64, f64) = (12.0, 350.0);
 
-/// In between, a rise must have been seen for this share of the time that is left.
+/// Between these bounds, a rise must last for this share of the time to the limit.
 const LEAK_SHARE: f64 = 0.5;
 
-/// Growth that needs longer than this to the limit (18 h) may be the rising part of a daily rhythm: a sine reaches
-/// it no sooner at its steepest, `24 h / pi * room / swing`, unless it swings over more than 42 % of the room ...
+/// Growth that takes longer than this to the limit (18 h) may be the rising part of a daily rhythm: the steepest part of a sine takes
+/// `24 h / pi * room / swing`, which is longer unless the swing exceeds 42 % of the room.
 const RHYTHM: f64 = 64_800.0;
 
-/// ... until so many seconds of it were seen: a day and a half.
+/// Seconds of observation that rule out a daily rhythm: a day and a half.
 const DAY_AND_A_HALF: f64 = 129_600.0;
 
-/// Even then, nobody extrapolates further than so many times what was seen.
-const FARTHEST: f64 = 30.0;
+/// Longest extrapolation, as a multiple of the observed time.
+const MAX_EXTRAPOLATION: f64 = 30.0;
 
-/// The live heap is flat beside a gap that grows if it grows by less than this share of it.
-const BESIDE: f64 = 0.25;
+/// The live heap counts as flat beside a growing gap if it grows by less than this share of the gap's growth.
+const MAX_HEAP_SHARE: f64 = 0.25;
 
-/// The verdict on everything seen up to `elapsed` milliseconds after the origin.
+/// Assesses all points up to `elapsed` milliseconds after the origin.
 pub(super) fn assess(pyramid: &Pyramid, kind: FigureSet, elapsed: u64, limit: Bytes) -> Assessment {
     let skip = (elapsed / 5).min(WARM_UP_MS);
-    let ask = Assessor { pyramid, skip, elapsed, limit };
-    // The first part is what the application holds, or all that is known.
-    let mut parts = kind.parts().iter().map(|(channel, place)| ask.part(*channel, *place));
+    let assessor = Assessor { pyramid, skip, elapsed, limit };
+    // The first part is the live heap, or all memory if the heap is unknown.
+    let mut parts = kind.parts().iter().map(|(channel, place)| assessor.examine_part(*channel, *place));
     let Some(own) = parts.next() else { return unknown(limit, elapsed) };
-    let judged = ask.own(&own);
-    let leaks = matches!(judged, Some(found) if found.verdict == Verdict::Leaking);
-    // A gap that grows many times as fast as what leaks is what reaches the limit, and the leak would be said to.
+    let own_growth = assessor.assess_own(&own);
+    let leaks = matches!(own_growth, Some(found) if found.verdict == Verdict::Leaking);
+    // If a gap grows many times as fast as the leak, the gap is what reaches the limit, and not the leak.
     let beside = parts
         .filter(|part| !leaks || part.place == MemoryPart::Gap && part.established.is_some())
-        .find_map(|part| ask.beside(&part, &own));
-    beside.or(judged).unwrap_or_else(|| ask.quiet(&own))
+        .find_map(|part| assessor.assess_beside(&part, &own));
+    beside.or(own_growth).unwrap_or_else(|| assessor.assess_without_growth(&own))
 }
 
-/// The verdict on nothing.
+/// Returns the assessment without data.
 pub(super) fn unknown(limit: Bytes, elapsed: u64) -> Assessment {
     Assessment {
         verdict: Verdict::Unknown,
@@ -81,26 +81,26 @@ struct WindowTrend {
     trend: Trend,
 }
 
-/// One part of memory through all windows.
-struct Part {
+/// The trends of one part of memory in all windows.
+struct PartTrends {
     channel: usize,
     place: MemoryPart,
-    /// The longest window, whatever it shows.
+    /// The longest window.
     longest: Option<WindowTrend>,
-    /// The longest that establishes a rise.
+    /// The longest window with an established rise.
     established: Option<WindowTrend>,
-    /// The longest that shows a rise that is in doubt.
+    /// The longest window with a doubtful rise.
     doubtful: Option<(WindowTrend, Doubt)>,
-    /// The longest that shows a rise that is over.
+    /// The longest window with a rise that is over.
     over: Option<WindowTrend>,
-    /// Bytes per second that the most sensitive window could have distinguished from the usual variation.
+    /// The smallest slope that the most sensitive window could have detected.
     detectable: Option<Rate>,
 }
 
 /// The inputs of an assessment.
 struct Assessor<'a> {
     pyramid: &'a Pyramid,
-    /// Milliseconds at the start that do not count.
+    /// Milliseconds at the start that are skipped.
     skip: u64,
     /// Milliseconds since the origin.
     elapsed: u64,
@@ -112,18 +112,19 @@ impl Assessor<'_> {
         Window::of(&self.pyramid.levels()[level], channel, count, self.skip)
     }
 
-    fn part(&self, channel: usize, place: MemoryPart) -> Part {
-        let mut seen: Vec<WindowTrend> = Vec::with_capacity(self.pyramid.levels().len() * COUNTS.len());
+    /// Examines one part of memory in all windows.
+    fn examine_part(&self, channel: usize, place: MemoryPart) -> PartTrends {
+        let mut windows: Vec<WindowTrend> = Vec::with_capacity(self.pyramid.levels().len() * COUNTS.len());
         for level in 0..self.pyramid.levels().len() {
-            // A shorter window of a level that is not full would be the same again.
+            // A shorter window of a level that is not full would be identical.
             let held = self.pyramid.levels()[level].len();
             for count in COUNTS.into_iter().filter(|count| *count == BUCKETS || *count < held) {
                 if let Some(window) = self.window(channel, level, count) {
-                    seen.push(WindowTrend { level, count, trend: window.examine() });
+                    windows.push(WindowTrend { level, count, trend: window.examine() });
                 }
             }
         }
-        let mut part = Part {
+        let mut part = PartTrends {
             channel,
             place,
             longest: None,
@@ -132,39 +133,41 @@ impl Assessor<'_> {
             over: None,
             detectable: None,
         };
-        for one in &seen {
-            let span = one.trend.span;
+        for window in &windows {
+            let span = window.trend.span;
             let keep = |slot: &mut Option<WindowTrend>| {
                 if slot.is_none_or(|held| held.trend.span < span) {
-                    *slot = Some(*one);
+                    *slot = Some(*window);
                 }
             };
             keep(&mut part.longest);
-            let growth = match one.trend.growth {
-                Growth::Established => seen
+            let growth = match window.trend.growth {
+                WindowGrowth::Established => windows
                     .iter()
-                    .find_map(|longer| objection(&longer.trend, &one.trend))
-                    .unwrap_or(Growth::Established),
+                    .find_map(|longer| objection_of(&longer.trend, &window.trend))
+                    .unwrap_or(WindowGrowth::Established),
                 growth => growth,
             };
             match growth {
-                Growth::Established => keep(&mut part.established),
-                Growth::Settled | Growth::Stepped => keep(&mut part.over),
-                Growth::Rising(doubt) if part.doubtful.is_none_or(|(held, _)| held.trend.span < span) => {
-                    part.doubtful = Some((*one, doubt));
+                WindowGrowth::Established => keep(&mut part.established),
+                WindowGrowth::Settled | WindowGrowth::Stepped => keep(&mut part.over),
+                WindowGrowth::Rising(doubt)
+                    if part.doubtful.is_none_or(|(held, _)| held.trend.span < span) =>
+                {
+                    part.doubtful = Some((*window, doubt));
                 }
-                Growth::Rising(_) | Growth::Flat | Growth::Usual => {}
+                WindowGrowth::Rising(_) | WindowGrowth::Flat | WindowGrowth::Usual => {}
             }
-            let told = Rate(one.trend.needed / span);
-            if span > 0.0 && part.detectable.is_none_or(|least| told < least) {
-                part.detectable = Some(told);
+            let detectable = Rate(window.trend.needed / span);
+            if span > 0.0 && part.detectable.is_none_or(|least| detectable < least) {
+                part.detectable = Some(detectable);
             }
         }
         part
     }
 
-    /// The verdict on what the application holds, if it rises.
-    fn own(&self, part: &Part) -> Option<Assessment> {
+    /// Assesses the part that the application holds; `None` if it does not rise.
+    fn assess_own(&self, part: &PartTrends) -> Option<Assessment> {
         if let Some(seen) = part.established {
             let time = self.time_to_limit(part.channel, &seen);
             let (verdict, basis) = match too_early(&seen.trend, time) {
@@ -179,14 +182,14 @@ impl Assessor<'_> {
         Some(self.rise(Verdict::Growing, doubt.into(), part, &seen, None))
     }
 
-    /// The verdict on what is resident beyond it, if that rises and the live heap does not explain it.
-    fn beside(&self, part: &Part, own: &Part) -> Option<Assessment> {
+    /// Assesses resident memory beyond it; `None` if that does not rise, or if the live heap explains the rise.
+    fn assess_beside(&self, part: &PartTrends, own: &PartTrends) -> Option<Assessment> {
         let (seen, doubt) = match (part.established, part.doubtful) {
             (Some(seen), _) => (seen, None),
             (None, doubtful) => doubtful.map(|(seen, doubt)| (seen, Some(doubt)))?,
         };
         let held = self.window(own.channel, seen.level, seen.count)?.line().0.slope;
-        if seen.trend.span < 2.0 * GROWING_AFTER.1 || held > BESIDE * seen.trend.line.slope {
+        if seen.trend.span < 2.0 * GROWING_AFTER.1 || held > MAX_HEAP_SHARE * seen.trend.line.slope {
             return None;
         }
         let time = doubt.is_none().then(|| self.time_to_limit(part.channel, &seen)).flatten();
@@ -206,7 +209,7 @@ impl Assessor<'_> {
         &self,
         verdict: Verdict,
         basis: Basis,
-        part: &Part,
+        part: &PartTrends,
         seen: &WindowTrend,
         time: Option<TimeToLimit>,
     ) -> Assessment {
@@ -217,20 +220,20 @@ impl Assessor<'_> {
             basis,
             place: part.place,
             slope: Some(slope),
-            // Too short a rise is no ground for a forecast.
+            // A short rise does not justify a forecast.
             time_to_limit: time.filter(|_| verdict == Verdict::Leaking || seen.trend.span >= STEADY_AFTER),
             detectable: part.detectable,
-            window: span(seen.trend.span),
+            window: to_duration(seen.trend.span),
             ..unknown(self.limit, self.elapsed)
         }
     }
 
-    /// Nothing rises: that is a verdict if enough was seen.
-    fn quiet(&self, own: &Part) -> Assessment {
+    /// Assesses memory that does not rise: a verdict only if there is enough data.
+    fn assess_without_growth(&self, own: &PartTrends) -> Assessment {
         let nothing =
             Assessment { place: own.place, detectable: own.detectable, ..unknown(self.limit, self.elapsed) };
         let Some(longest) = own.longest else { return nothing };
-        let nothing = Assessment { window: span(longest.trend.span), ..nothing };
+        let nothing = Assessment { window: to_duration(longest.trend.span), ..nothing };
         if longest.trend.span < STEADY_AFTER {
             return nothing;
         }
@@ -238,7 +241,7 @@ impl Assessor<'_> {
         let room = total.map_or(0.0, |window| self.limit.0 as f64 - window.line().0.at(self.now()));
         let over = own.over.filter(|over| over.trend.span * 2.0 > longest.trend.span);
         let basis = match over.map(|seen| seen.trend.growth) {
-            Some(Growth::Stepped) => Basis::Stepped,
+            Some(WindowGrowth::Stepped) => Basis::Stepped,
             Some(_) => Basis::Settled,
             None if (0.0..=longest.trend.needed).contains(&room) => {
                 return Assessment { basis: Basis::TooNoisy, ..nothing };
@@ -252,8 +255,8 @@ impl Assessor<'_> {
         self.elapsed as f64 / 1000.0
     }
 
-    /// When the total reaches the limit, from now, if a rise in `channel` goes on. The total is noisier than its parts:
-    /// where nothing says that its slope is another, the part's is expected, and the interval spans both.
+    /// Returns the time until the total reaches the limit if the rise in `channel` continues. The total is noisier than its parts. Unless its
+    /// slope clearly differs, the slope of the part is expected, and the interval spans both.
     fn time_to_limit(&self, channel: usize, seen: &WindowTrend) -> Option<TimeToLimit> {
         let total = self.window(TOTAL, seen.level, seen.count)?;
         let (line, (total_low, total_high)) = total.line();
@@ -262,7 +265,7 @@ impl Assessor<'_> {
         let (expected, low, high) = if channel == TOTAL || total_low > part_high {
             (line.slope, total_low, total_high)
         } else {
-            // A total that does not rise yet, as the part grows into pages that are resident already, is no excuse.
+            // The total may not rise yet, as the part grows into pages that are already resident.
             (
                 part,
                 if total_low > 0.0 { total_low.min(part_low) } else { part_low },
@@ -272,7 +275,7 @@ impl Assessor<'_> {
         let now = line.at(self.now());
         let (usual, highest) = total.peaks();
         let after = |peak: f64, slope: f64| {
-            (slope > 0.0).then(|| span(((self.limit.0 as f64 - now - peak) / slope).max(0.0)))
+            (slope > 0.0).then(|| to_duration(((self.limit.0 as f64 - now - peak) / slope).max(0.0)))
         };
         Some(TimeToLimit {
             expected: after(usual, expected)?,
@@ -282,12 +285,12 @@ impl Assessor<'_> {
     }
 }
 
-/// Whether a straight rise was seen for too short a time to be called a leak, given when it reaches the limit.
+/// Returns a basis if a linear rise has not lasted long enough to be called a leak, given its time to the limit.
 fn too_early(trend: &Trend, time: Option<TimeToLimit>) -> Option<Basis> {
     let left = time.map_or(f64::INFINITY, |time| time.expected.as_secs_f64());
     if trend.span < (left * LEAK_SHARE).clamp(LEAK_AFTER.0, LEAK_AFTER.1) {
         Some(Basis::TooSoon)
-    } else if left > RHYTHM && (trend.span < DAY_AND_A_HALF || left > FARTHEST * trend.span) {
+    } else if left > RHYTHM && (trend.span < DAY_AND_A_HALF || left > MAX_EXTRAPOLATION * trend.span) {
         Some(Basis::Remote)
     } else {
         None
@@ -306,7 +309,7 @@ impl From<Doubt> for Basis {
     }
 }
 
-/// Seconds as a duration; as long as there is where it does not fit.
-fn span(seconds: f64) -> Duration {
+/// Converts seconds to a duration; the longest one if they do not fit.
+fn to_duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }

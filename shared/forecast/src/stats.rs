@@ -119,8 +119,8 @@ impl Slopes {
     }
 }
 
-/// Theil's line through a series.
-pub(super) fn line(series: TimeSeries<'_>, slope: f64) -> FittedLine {
+/// Fits Theil's line to a series.
+pub(super) fn fit_line(series: TimeSeries<'_>, slope: f64) -> FittedLine {
     let mut offsets = [0.0; MAX_VALUES];
     let n = series.len().min(MAX_VALUES);
     for (offset, (t, y)) in offsets.iter_mut().zip(series.t.iter().zip(series.y)) {
