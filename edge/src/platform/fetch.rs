@@ -1,6 +1,12 @@
 //! Outgoing requests.
 //!
 //! Redirects are returned as they are, for the caller to follow, and nothing comes out of a cache.
+//!
+//! `worker::Fetch` is not used: it takes a new `Request` for each address and reads back what it was made of. The calls into the
+//! platform that this adds took 17 to 21 µs more than the 227 to 259 µs of workerd's CPU that a request takes here (medians of 25 and
+//! 50 interleaved runs of 400 requests), while all of the Worker's own work for a monitor is 159 µs a tick (`bench/results/tick.txt`).
+//! Its response also hides the body behind a stream that cannot be canceled ([`super::body`]). Requests to hubs, which are few, use
+//! the `worker` crate's types.
 
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;

@@ -127,7 +127,7 @@ test("a hub that misses a new list gets it with the next tick", async () => {
   const renamed = monitors.map((it) => ({ ...it, name: `new ${it.id}` }));
   const partly = await edge.applyMonitors(renamed);
   assert.equal(partly.status, 503);
-  assert.match(partly.body.detail, /1 of the hubs did not take it over, hub-1/);
+  assert.match(partly.body.detail, /1 of the hubs did not store it \(first: hub-1\)/);
   await edge.clearFault();
   await edge.tick();
   const status = await edge.readStatus();
