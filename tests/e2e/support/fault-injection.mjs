@@ -36,6 +36,14 @@ export class Hub {
   }
 }
 
+/** A rate limiter. The Worker's binding recognizes it by the name of its class. */
+class Ratelimit {
+  /** @param {(key: unknown) => Promise<unknown>} limit */
+  constructor(limit) {
+    this.limit = limit;
+  }
+}
+
 export default class extends worker {
   /** @param {Request} request */
   async fetch(request) {
@@ -43,7 +51,7 @@ export default class extends worker {
     if (url.pathname !== "/fault") {
       const { LIMIT } = this.env;
       const limit = (/** @type {unknown} */ key) => (fault === "limit" ? new Promise(() => {}) : LIMIT.limit(key));
-      if (LIMIT) this.env = { ...this.env, LIMIT: { limit } };
+      if (LIMIT) this.env = { ...this.env, LIMIT: new Ratelimit(limit) };
       return super.fetch(request);
     }
     fault = url.search.slice(1);
