@@ -50,7 +50,7 @@ test("an import with another schema or an unknown table is refused as a whole", 
   assert.equal((await destination.requestImport(pages[0], schema + 1)).status, 400);
   const broken = await destination.requestImport(`${pages[0]}{"table":"secrets","row":[]}\n`, schema);
   assert.equal(broken.status, 400);
-  assert.match(/** @type {any} */ (await broken.json()).detail, /^line \d+ names no table/);
+  assert.match(/** @type {any} */ (await broken.json()).detail, /^line \d+: unknown table/);
   assert.equal((await destination.readStatus()).updated, null, "nothing was stored");
 });
 
