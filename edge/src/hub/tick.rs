@@ -125,7 +125,7 @@ fn log_event(event: &EngineEvent) {
             console_log!("monitor {monitor}: {} -> {}: {reason}", from.as_str(), to.as_str());
         }
         EngineEvent::Restarted { monitor } => {
-            console_log!("monitor {monitor}: the server restarted since the last probe")
+            console_log!("monitor {monitor}: the server restarted since the last probe");
         }
         EngineEvent::EdgeOffline { probes } => {
             console_warn!(
