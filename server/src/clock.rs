@@ -1,7 +1,7 @@
-//! The only place that reads a clock; everything else is told what time it is.
+//! The only module that reads a clock; all others get the time as an argument.
 //!
-//! Two clocks, for two questions. When something happened is wall time, which can jump. How long something has
-//! lasted is the process's age, which cannot.
+//! There are two clocks: wall time, which can jump, tells when something happened; the age of the process, which cannot jump, tells how
+//! long something has lasted.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,31 +24,31 @@ pub struct Now {
 }
 
 impl Clock {
-    /// A clock that knows when this process started, from the kernel where it tells; otherwise it started just now.
+    /// Creates the clock of this process. Its start time comes from the kernel, or is now if the kernel does not tell.
     pub fn of_this_process() -> Self {
         let now = Instant::now();
         Clock { started: age_by_the_kernel().and_then(|age| now.checked_sub(age)).unwrap_or(now) }
     }
 
-    /// What time it is.
+    /// Returns the current time.
     pub fn now(&self) -> Now {
         Now { wall: wall(), age: self.started.elapsed() }
     }
 }
 
-/// Wall time. A clock before 1970 counts as 1970.
+/// Returns wall time; a clock before 1970 counts as 1970.
 #[expect(clippy::disallowed_methods, reason = "this is the rim where the clock is read")]
 fn wall() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// CPU time that this process has taken, all threads together.
+/// Returns the CPU time of this process, all threads together.
 pub fn process_cpu() -> Duration {
     duration(ClockId::ProcessCPUTime)
 }
 
-/// CPU time that the calling thread has taken.
+/// Returns the CPU time of the calling thread.
 pub fn thread_cpu() -> Duration {
     duration(ClockId::ThreadCPUTime)
 }
@@ -57,7 +57,8 @@ fn duration(clock: ClockId) -> Duration {
     Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
-/// Boot time now minus boot time at start, the latter from `/proc/self/stat` in clock ticks (proc(5), field 22).
+/// Returns the age of this process: boot time now minus boot time at start, which is in `/proc/self/stat` in clock ticks (proc(5),
+/// field 22).
 #[cfg(target_os = "linux")]
 fn age_by_the_kernel() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
@@ -73,7 +74,7 @@ fn age_by_the_kernel() -> Option<Duration> {
     None
 }
 
-/// Field 22 of `/proc/<pid>/stat`. The second field is the program's name in parentheses and may contain anything.
+/// Returns field 22 of `/proc/<pid>/stat`. The second field is the program's name in parentheses and may contain any text.
 fn start_ticks(stat: &str) -> Option<u64> {
     const FIELD: usize = 22;
     const FIRST_AFTER_NAME: usize = 3;
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_is_found_behind_any_name() {
+    fn the_start_time_is_found_behind_any_name() {
         let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20 21";
         for name in ["heapbeat", "a b", "a) (b", ""] {
             assert_eq!(start_ticks(&format!("77 ({name}) {rest}")), Some(4242), "{name:?}");

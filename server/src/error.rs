@@ -1,4 +1,4 @@
-//! Why heapbeat could not start, or stopped serving.
+//! The error of the guard.
 
 use std::io;
 
@@ -7,25 +7,25 @@ use crate::config::thresholds::ThresholdsError;
 use crate::dependency::DependencyError;
 use crate::listen::ListenError;
 
-/// Why the guard could not start.
+/// Why the guard could not start, or stopped serving.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A setting cannot be used.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The marks make no ladder under the limit.
-    #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT make no ladder: {0}")]
+    /// The thresholds cannot work under the limit.
+    #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT cannot work together: {0}")]
     Thresholds(#[from] ThresholdsError),
-    /// The dependencies make no list.
+    /// The dependencies are invalid.
     #[error(transparent)]
     Dependency(#[from] DependencyError),
-    /// Memory stayed too full although requests were refused, and nobody could take over.
-    #[error("memory stayed too full although requests were refused; start this process anew")]
+    /// Memory stayed too high although requests were refused, and no worker could take over.
+    #[error("memory stayed too high although requests were refused; restart this process")]
     GaveUp,
-    /// Nothing can listen on the address.
+    /// The server cannot listen on the address.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The system gave no thread, signal handler or socket.
+    /// A thread, signal handler or socket could not be created.
     #[error("cannot {0}: {1}")]
     System(&'static str, #[source] io::Error),
 }

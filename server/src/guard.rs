@@ -1,4 +1,4 @@
-//! The few lines with which an application embeds heapbeat.
+//! The guard: the API with which an application embeds heapbeat.
 
 mod effects;
 mod memory_log;
@@ -42,9 +42,9 @@ use effects::EffectRunner;
 use memory_log::MemoryLog;
 use sampling_loop::SamplingLoop;
 
-/// Measures this process and serves an application with `/health` in front of it.
+/// Measures this process and serves an application together with `/health`.
 ///
-/// Memory is sampled from when the guard is made until it is dropped, on a thread of its own.
+/// Memory is sampled on a separate thread, from the creation of the guard until it is dropped.
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
@@ -58,7 +58,7 @@ pub struct Guard {
     _sampler: Sampler,
 }
 
-/// A [`Guard`] to be.
+/// Builder of a [`Guard`].
 #[derive(Debug)]
 pub struct GuardBuilder {
     config: Config,
@@ -71,22 +71,22 @@ pub struct GuardBuilder {
     worker: Option<Worker>,
 }
 
-/// The application's own reason to stop; signals when there is none.
+/// The application's future that stops the server; without one, signals do.
 #[derive(Default)]
 struct StopWhen(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
 
 impl Guard {
-    /// A guard as the environment configures it.
+    /// Creates a guard with the configuration of the environment.
     pub fn from_env() -> Result<Self, Error> {
         Guard::new(Config::from_env()?)
     }
 
-    /// A guard as `config` says.
+    /// Creates a guard with a configuration.
     pub fn new(config: Config) -> Result<Self, Error> {
         Guard::builder(config).build()
     }
 
-    /// For what a configuration cannot say: sockets that are open already, a reason of one's own to stop.
+    /// Creates a builder, for what a configuration cannot contain: open sockets, a stop future, hooks, dependencies.
     pub fn builder(config: Config) -> GuardBuilder {
         GuardBuilder {
             config,
@@ -100,13 +100,13 @@ impl Guard {
         }
     }
 
-    /// The latest reading of memory; costs two atomic operations.
+    /// Returns the latest reading of memory, at the cost of two atomic operations.
     pub fn reading(&self) -> Arc<Reading> {
         self.handler.state().reading()
     }
 
-    /// `/health` and what is below it as routes, and `/metrics` and `/debug/heap` where anybody may read them, for an
-    /// application that is served by somebody else.
+    /// Returns the routes of `/health` and below, and of `/metrics` and `/debug/heap` if they are configured, for an application that has
+    /// a server of its own.
     pub fn routes(&self) -> Router {
         let served = Endpoint::ALL.into_iter().filter(|endpoint| self.handler.is_served(*endpoint));
         served.fold(Router::new(), |router, endpoint| {
@@ -115,8 +115,8 @@ impl Guard {
         })
     }
 
-    /// Serves `app` until SIGTERM, SIGINT or the builder's own reason, then finishes what is in flight. Must be called
-    /// within a tokio runtime with time and I/O.
+    /// Serves `app` until SIGTERM, SIGINT or the builder's stop future, then finishes requests in flight. Must be called within a tokio
+    /// runtime with time and I/O.
     pub async fn serve(self, app: Router) -> Result<(), Error> {
         let Guard { config, handler, mut listeners, stop, shed, shutdown, worker, probe, _sampler } = self;
         let _probe_task = probe.start();
@@ -154,40 +154,40 @@ impl Guard {
 }
 
 impl GuardBuilder {
-    /// Serves on a socket that is listening already, instead of opening one. May be called several times.
+    /// Serves on a listening socket instead of opening one. May be called several times.
     #[must_use]
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(listener);
         self
     }
 
-    /// Stops when `app_stop` is done, and leaves signals to the application.
+    /// Stops the server when the future completes, and leaves signals to the application.
     #[must_use]
     pub fn stop_when(mut self, app_stop: impl Future<Output = ()> + Send + 'static) -> Self {
         self.stop = StopWhen(Some(Box::pin(app_stop)));
         self
     }
 
-    /// Which routes are refused first when there is no memory for all.
+    /// Sets which routes are shed first under memory pressure.
     #[must_use]
     pub fn priorities(mut self, priorities: Priorities) -> Self {
         self.priorities = priorities;
         self
     }
 
-    /// Makes `/health/ready` depend on something that the application cannot work without. May be called several times.
+    /// Adds a dependency to `/health/ready`. May be called several times.
     #[must_use]
     pub fn dependency(mut self, dependency: Dependency) -> Self {
         self.dependencies.push(dependency);
         self
     }
 
-    /// Where the application adds what it can give back. The handle stays good after the guard is built.
+    /// Returns the shrink hooks, to which the application adds its own. The handle remains valid after the guard is built.
     pub fn hooks(&self) -> Hooks {
         self.hooks.clone()
     }
 
-    /// What runs: a commit or a version, at most 100 bytes of it. Without it, what `RENDER_GIT_COMMIT` says.
+    /// Sets the version of the application, such as a commit, cut to 100 bytes. The default is `RENDER_GIT_COMMIT`.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
@@ -287,7 +287,7 @@ impl GuardBuilder {
     }
 }
 
-/// The application with its memory booked to routes, inside of the gate: what is refused is no route's.
+/// Adds attribution to the application, inside of the shed layer, so that refused requests are not attributed.
 fn attributed(app: Router, config: &Config) -> Router {
     let budget = config.request_budget.map(|bytes| Budget::unlimited().per_request(bytes.0));
     if !config.attribution && budget.is_none() {

@@ -1,16 +1,16 @@
-//! Which run of which build this process is.
+//! The identity of this run of the process.
 
 use heapbeat_shared::{InstanceId, UnixMillis};
 
 use crate::clock::Now;
 
-/// Longest version that is told, in bytes.
+/// Maximum length of a version, in bytes.
 const MAX_VERSION: usize = 100;
 
 /// One run of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Instance {
-    /// Drawn at random.
+    /// Random id.
     pub(crate) id: InstanceId,
     /// A commit or a version.
     pub(crate) version: String,
@@ -19,7 +19,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// This run. What the application calls its version counts, then the commit that Render deployed
+    /// Creates the identity of this run. The version is the application's own, else the commit that Render deployed
     /// (`RENDER_GIT_COMMIT`).
     pub(crate) fn of_this_process(now: Now, version: Option<String>) -> Result<Self, getrandom::Error> {
         let id = InstanceId(getrandom::u64()?);
@@ -30,7 +30,7 @@ impl Instance {
     }
 }
 
-/// When a process began that has this age now.
+/// Returns when the process started, from its age.
 fn began(now: Now) -> UnixMillis {
     UnixMillis(now.wall.0.saturating_sub(i64::try_from(now.age.as_millis()).unwrap_or(i64::MAX)))
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_has_its_own_id_and_a_bounded_version() {
+    fn a_run_has_a_random_id_and_a_bounded_version() {
         let now = Now { wall: UnixMillis(10_000), age: Duration::from_millis(2500) };
         let [one, other] = [(); 2].map(|()| Instance::of_this_process(now, Some("é".repeat(99))).unwrap());
         assert_ne!(one.id, other.id);

@@ -1,14 +1,14 @@
-//! Sockets to listen on: IPv4 and IPv6 at once wherever the machine has both.
+//! Listening sockets, for IPv4 and IPv6 at once if the machine has both.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections that the kernel holds while none is accepted. Kernels lower it to `net.core.somaxconn`.
+/// Length of the kernel's queue of connections; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 1024;
 
-/// Why nothing can listen there.
+/// Why a socket cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Another program has the port.
@@ -31,8 +31,8 @@ pub enum ListenError {
     Other(SocketAddr, #[source] io::Error),
 }
 
-/// A listening, non-blocking socket on `host` (`None`: on every address, IPv6 and IPv4; only on IPv4 where the machine
-/// has no IPv6).
+/// Opens a listening, non-blocking socket on `host`; `None` for all addresses, IPv6 and IPv4, or only IPv4 if the machine has no
+/// IPv6.
 pub fn bind(host: Option<IpAddr>, port: u16) -> Result<TcpListener, ListenError> {
     let Some(host) = host else {
         let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
@@ -51,7 +51,7 @@ fn socket(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(!both_families)?;
     }
-    // A port is free again at once after a restart, although connections of the last run linger in the kernel.
+    // The port can be bound at once after a restart, although the kernel still holds connections of the last run.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -59,7 +59,7 @@ fn socket(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// The family is not compiled in, or switched off.
+/// Whether the error means that the machine has no IPv6.
 fn lacks_ipv6(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_socket_answers_both_families() {
+    fn one_socket_accepts_both_families() {
         let listener = bind(None, 0).unwrap();
         let port = listener.local_addr().unwrap().port();
         for host in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_named() {
+    fn an_error_names_the_port_and_the_settings() {
         let taken = bind(None, 0).unwrap();
         let port = taken.local_addr().unwrap().port();
         let message = bind(None, port).unwrap_err().to_string();

@@ -1,8 +1,8 @@
-//! What every part needs that deals with panics: their message and place, and the boundary that contains them.
+//! Panics: their message and location, and the boundary that contains them.
 //!
-//! A panic in a handler ends its request, not its connection and not the server. By hand rather than by tower-http's
-//! `CatchPanic`: this boundary encloses the whole application, its fallbacks and layers included, and costs no box per
-//! request. Message and place are logged by the panic hook, which alone knows both.
+//! A panic in a handler ends its request, but neither its connection nor the server. tower-http's `CatchPanic` is not used, as this
+//! boundary encloses the whole application with its fallbacks and layers, and needs no box per request. The panic hook, which alone
+//! knows message and location, logs both.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -14,9 +14,9 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 thread_local! {
-    /// Place of this thread's last panic. Only the panic hook knows it, which runs before the unwinding.
+    /// Location of this thread's last panic, stored by the panic hook before the unwinding.
     static LAST_PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
-    /// Whether this thread does work whose panics are contained.
+    /// Whether panics of this thread are contained.
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -26,12 +26,12 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
 }
 
-/// Remembers where this thread panics; for the panic hook.
+/// Stores the location of a panic; called by the panic hook.
 pub(crate) fn remember_place(place: &str) {
     LAST_PLACE.with(|it| *it.borrow_mut() = Some(place.to_owned()));
 }
 
-/// Returns message and place of the panic that this thread has just caught.
+/// Returns message and location of the panic that this thread has just caught.
 pub(crate) fn describe_panic(payload: &(dyn Any + Send)) -> String {
     let message = panic_message(payload);
     match LAST_PLACE.with(RefCell::take) {
@@ -40,7 +40,7 @@ pub(crate) fn describe_panic(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-/// Runs work whose panics end no more than that work, such as that of one connection.
+/// Runs work whose panics are contained, such as that of one connection.
 pub(crate) fn contain_panics<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -52,13 +52,13 @@ pub(crate) fn contain_panics<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Whether a panic of this thread is contained at the moment.
+/// Whether panics of this thread are contained now.
 pub(crate) fn is_contained() -> bool {
     CONTAINED.get()
 }
 
 pin_project! {
-    /// A future whose panic is its error.
+    /// A future that returns a panic as an error.
     pub(crate) struct CatchPanic<F> {
         #[pin]
         inner: F,
@@ -75,7 +75,7 @@ impl<F: Future> Future for CatchPanic<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let inner = self.project().inner;
-        // What a panic leaves half done belongs to the request, which is dropped. What handlers share is theirs to guard (a
+        // State that a panic left inconsistent belongs to the request, which is dropped. Handlers must guard the state that they share (a
         // standard mutex is poisoned).
         match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
             Ok(poll) => poll.map(Ok),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn containment_ends_with_the_work_even_if_it_panics() {
+    fn containment_ends_with_the_work_even_after_a_panic() {
         let nested = contain_panics(|| {
             let _ = catch_unwind(|| contain_panics(|| panic!("on purpose")));
             is_contained()

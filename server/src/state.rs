@@ -1,4 +1,4 @@
-//! What the sampler publishes and requests read: no lock, no allocator call, nothing that waits.
+//! The state that the sampler publishes and requests read, without locks or allocator calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -10,13 +10,13 @@ use heapbeat_shared::{Health, Pressure, Status};
 use crate::dependency::Dependencies;
 use crate::sampling::Reading;
 
-/// The latest of everything.
+/// The published state of the process.
 #[derive(Debug)]
 pub(crate) struct State {
     reading: ArcSwap<Reading>,
     /// The unsigned body of `/health`.
     health: ArcSwap<Body>,
-    /// A [`Pressure`] by its place in [`Pressure::ALL`].
+    /// The pressure, as an index into [`Pressure::ALL`].
     pressure: AtomicU8,
     draining: AtomicBool,
     dependencies: Dependencies,
@@ -24,7 +24,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Begins with a reading, so that there is no moment without a true answer.
+    /// Creates the state from a first reading, so that it is valid at any time.
     pub(crate) fn new(first: &Reading, dependencies: Dependencies) -> Self {
         let state = State {
             reading: ArcSwap::from_pointee(*first),
@@ -38,36 +38,36 @@ impl State {
         state
     }
 
-    /// Makes `reading` the latest one, and the answer of `/health` with it.
+    /// Publishes a reading, and prepares the body of `/health`.
     pub(crate) fn publish(&self, reading: &Reading) {
         self.reading.store(Arc::new(*reading));
         loop {
             let status = self.status();
             self.health.store(Arc::new(Body::from(health(reading, status).to_json())));
-            // Somebody else may have changed the word, and published, between the two lines above.
+            // Another thread may have changed the status and published between the two lines above.
             if self.status() == status {
                 return;
             }
         }
     }
 
-    /// The latest reading.
+    /// Returns the latest reading.
     pub(crate) fn reading(&self) -> Arc<Reading> {
         self.reading.load_full()
     }
 
-    /// The body of `/health`.
+    /// Returns the body of `/health`.
     pub(crate) fn health(&self) -> Body {
         Body::clone(&self.health.load())
     }
 
-    /// Where memory stands.
+    /// Returns the level of pressure.
     pub(crate) fn pressure(&self) -> Pressure {
         let rung = usize::from(self.pressure.load(Ordering::Relaxed));
         Pressure::ALL.get(rung).copied().unwrap_or_default()
     }
 
-    /// Says where memory stands; told to strangers with the next [`State::publish`].
+    /// Sets the level of pressure, which is published with the next [`State::publish`].
     pub(crate) fn set_pressure(&self, pressure: Pressure) {
         self.pressure.store(pressure as u8, Ordering::Relaxed);
     }
@@ -77,40 +77,40 @@ impl State {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// From now on the process finishes what it has.
+    /// Starts to drain: the process finishes its requests.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         self.publish(&self.reading.load_full());
     }
 
-    /// From now on connections end with the answer that they are at. Unlike [`State::drain`], nobody outside need know:
-    /// a replacement takes new connections already.
+    /// Hands over to a replacement: connections end with their current response. Unlike [`State::drain`] this is not published, as the
+    /// replacement accepts new connections already.
     pub(crate) fn hand_over(&self) {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// Whether connections end with the answer that they are at.
+    /// Whether connections end with their current response.
     pub(crate) fn leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed) || self.draining()
     }
 
-    /// The one word for the process.
+    /// Returns the status of the process.
     pub(crate) fn status(&self) -> Status {
         if self.draining() { Status::Draining } else { self.pressure().status() }
     }
 
-    /// What the application cannot work without.
+    /// Returns the dependencies of the application.
     pub(crate) fn dependencies(&self) -> &Dependencies {
         &self.dependencies
     }
 
-    /// Whether new requests should be sent here, as far as this process itself goes.
+    /// Whether this process itself is ready for new requests, without its dependencies.
     pub(crate) fn ready(&self) -> bool {
         !self.draining() && self.pressure() != Pressure::Shed
     }
 }
 
-/// The figures of the public `/health`.
+/// Returns the public figures of `/health`.
 fn health(reading: &Reading, status: Status) -> Health {
     Health { status, memory: reading.sample().to_health_memory(), uptime: reading.now.age.as_secs() }
 }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_always_the_latest_reading_and_the_latest_word() {
+    fn the_body_has_the_latest_reading_and_status() {
         let body = |status: &str, uptime: u64| {
             format!(
                 r#"{{"status":"{status}","memory":{{"rss":150,"heapUsed":90,"heapTotal":100,"external":30}},"uptime":{uptime}}}"#

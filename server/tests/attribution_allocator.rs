@@ -1,5 +1,4 @@
-//! The sampling allocator under random work: contents, alignment, zeroing, and every sample given back, while
-//! objects are made, resized and freed by several threads.
+//! The sampling allocator under random work of several threads: contents, alignment, zeroing, and removal of every sample.
 #![allow(unsafe_code)] // calls the allocator the way the language does; each object carries its own layout
 #![allow(clippy::unwrap_used)] // a test
 
@@ -174,12 +173,12 @@ fn work(seed: u64, steps: usize, pool: &Mutex<Vec<Object>>) {
     }
 }
 
-/// Sampling is one switch of the process, and every test turns it.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Held by each test, as sampling is one switch of the whole process.
+static SAMPLING_LOCK: Mutex<()> = Mutex::new(());
 
 #[test]
-fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+fn random_work_on_four_threads_keeps_contents_and_removes_every_sample() {
+    let _alone = SAMPLING_LOCK.lock().unwrap();
     let steps = if cfg!(debug_assertions) { 60_000 } else { 1_000_000 };
     let pool = Mutex::new(Vec::with_capacity(10_000));
     attribution::set_sampling(Some(MeanDistance::from_bytes(16 << 10)));
@@ -202,8 +201,8 @@ fn random_work_on_four_threads_keeps_contents_and_gives_every_sample_back() {
 }
 
 #[test]
-fn samples_beyond_the_table_are_counted_and_their_objects_are_sound() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+fn samples_beyond_the_table_are_counted_and_their_objects_are_valid() {
+    let _alone = SAMPLING_LOCK.lock().unwrap();
     attribution::set_sampling(Some(MeanDistance::from_bytes(4096)));
     let before = attribution::sampling_counts();
     let mut random = Random(11);

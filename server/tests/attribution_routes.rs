@@ -1,5 +1,5 @@
-//! Five routes of known appetite under concurrent load on four threads; memory is freed in the handler, in other tasks
-//! and on another thread. What is said of them is compared with what they did, and the one that leaks is named.
+//! Five routes with known workloads under concurrent load on four threads; memory is freed in the handler, in other tasks and on
+//! another thread. The figures are compared with the true ones, and the leaking route must come first.
 
 #![allow(clippy::unwrap_used)] // a test
 
@@ -21,15 +21,15 @@ use tower::ServiceExt as _;
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
-/// Sampling is one switch of the process, and both tests turn it.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Held by each test, as sampling is one switch of the whole process.
+static SAMPLING_LOCK: Mutex<()> = Mutex::new(());
 
 const MB: usize = 1 << 20;
 const ANSWER: usize = 4096;
 
 /// Sizes are jemalloc's own classes, so that what is asked for is what is set aside; so are `objects` times 24 bytes.
 #[derive(Clone, Copy)]
-struct Appetite {
+struct Workload {
     path: &'static str,
     objects: usize,
     size: usize,
@@ -37,7 +37,7 @@ struct Appetite {
     kept: usize,
 }
 
-impl Appetite {
+impl Workload {
     fn per_request(self) -> usize {
         self.objects * self.size + self.objects * size_of::<Vec<u8>>() + ANSWER
     }
@@ -49,21 +49,21 @@ struct Store {
     most: AtomicUsize,
 }
 
-fn route(app: Router, appetite: Appetite, store: &Arc<Store>, freer: &mpsc::Sender<Work>) -> Router {
+fn route(app: Router, workload: Workload, store: &Arc<Store>, freer: &mpsc::Sender<Work>) -> Router {
     let (store, freer) = (Arc::clone(store), freer.clone());
     let handler = move || {
         let (store, freer) = (Arc::clone(&store), freer.clone());
         async move {
-            let mut made = Vec::with_capacity(appetite.objects);
-            for n in 0..appetite.objects {
-                made.push(vec![0x55_u8; appetite.size]);
+            let mut made = Vec::with_capacity(workload.objects);
+            for n in 0..workload.objects {
+                made.push(vec![0x55_u8; workload.size]);
                 if n % 64 == 63 {
                     tokio::task::yield_now().await;
                 }
             }
             {
                 let mut kept = store.kept.lock().unwrap();
-                kept.extend(made.drain(..appetite.kept));
+                kept.extend(made.drain(..workload.kept));
                 let surplus = kept.len().saturating_sub(store.most.load(Ordering::Relaxed));
                 kept.drain(..surplus);
             }
@@ -76,7 +76,7 @@ fn route(app: Router, appetite: Appetite, store: &Arc<Store>, freer: &mpsc::Send
             vec![0_u8; ANSWER]
         }
     };
-    app.route(appetite.path, get(handler))
+    app.route(workload.path, get(handler))
 }
 
 enum Work {
@@ -88,12 +88,12 @@ enum Work {
 struct Bench {
     app: Router,
     stores: Vec<Arc<Store>>,
-    appetites: Vec<Appetite>,
+    workloads: Vec<Workload>,
     freer: mpsc::Sender<Work>,
 }
 
 impl Bench {
-    fn new(appetites: &[Appetite]) -> Self {
+    fn new(workloads: &[Workload]) -> Self {
         let (freer, work) = mpsc::channel();
         std::thread::spawn(move || {
             for work in work {
@@ -103,7 +103,7 @@ impl Bench {
                 }
             }
         });
-        let stores: Vec<Arc<Store>> = appetites
+        let stores: Vec<Arc<Store>> = workloads
             .iter()
             .map(|_| {
                 // Room for all from the start, so that the store itself is no route's.
@@ -111,11 +111,11 @@ impl Bench {
                 Arc::new(Store { kept, most: AtomicUsize::new(usize::MAX) })
             })
             .collect();
-        let app = appetites
+        let app = workloads
             .iter()
             .zip(&stores)
             .fold(Router::new(), |app, (it, store)| route(app, *it, store, &freer));
-        Self { app: app.layer(AttributeLayer::new()), stores, appetites: appetites.to_vec(), freer }
+        Self { app: app.layer(AttributeLayer::new()), stores, workloads: workloads.to_vec(), freer }
     }
 
     /// `requests[n]` requests to route `n`, sixteen at a time, all routes mixed.
@@ -123,7 +123,7 @@ impl Bench {
         let mut order: Vec<&'static str> = Vec::new();
         for round in 0..*requests.iter().max().unwrap() {
             order.extend(
-                self.appetites.iter().zip(requests).filter(|(_, n)| round < **n).map(|(it, _)| it.path),
+                self.workloads.iter().zip(requests).filter(|(_, n)| round < **n).map(|(it, _)| it.path),
             );
         }
         let order = Arc::new(Mutex::new(order));
@@ -147,7 +147,7 @@ impl Bench {
     }
 
     fn held(&self, which: usize) -> usize {
-        self.stores[which].kept.lock().unwrap().len() * self.appetites[which].size
+        self.stores[which].kept.lock().unwrap().len() * self.workloads[which].size
     }
 
     /// Waits until the other thread has freed what it was given.
@@ -159,13 +159,13 @@ impl Bench {
 
     /// The cache of route `which` keeps `bytes` at most.
     fn limit(&self, which: usize, bytes: usize) {
-        self.stores[which].most.store(bytes / self.appetites[which].size, Ordering::Relaxed);
+        self.stores[which].most.store(bytes / self.workloads[which].size, Ordering::Relaxed);
     }
 
     /// Requests to route `which` that keep `bytes` in all.
     fn requests_for(&self, which: usize, bytes: usize) -> usize {
-        let appetite = self.appetites[which];
-        bytes.div_ceil(appetite.kept * appetite.size)
+        let workload = self.workloads[which];
+        bytes.div_ceil(workload.kept * workload.size)
     }
 
     fn clear(&self) {
@@ -177,11 +177,11 @@ impl Bench {
     }
 }
 
-fn of<'a>(snapshot: &'a Snapshot, path: &str) -> &'a RouteMemory {
+fn route_named<'a>(snapshot: &'a Snapshot, path: &str) -> &'a RouteMemory {
     snapshot.routes.iter().find(|route| route.route.strip_prefix("GET ") == Some(path)).unwrap()
 }
 
-fn off(got: u64, truth: usize) -> f64 {
+fn relative_error(got: u64, truth: usize) -> f64 {
     got as f64 / truth as f64 - 1.0
 }
 
@@ -191,13 +191,13 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn churn_is_within_2_percent_and_live_bytes_within_10() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let _alone = SAMPLING_LOCK.lock().unwrap();
     let bench = Bench::new(&[
-        Appetite { path: "/five/tags", objects: 4096, size: 64, kept: 1024 },
-        Appetite { path: "/five/rows", objects: 1024, size: 320, kept: 256 },
-        Appetite { path: "/five/pages", objects: 256, size: 4096, kept: 64 },
-        Appetite { path: "/five/blobs", objects: 16, size: 24_576, kept: 8 },
-        Appetite { path: "/five/uploads", objects: 4, size: MB, kept: 1 },
+        Workload { path: "/five/tags", objects: 4096, size: 64, kept: 1024 },
+        Workload { path: "/five/rows", objects: 1024, size: 320, kept: 256 },
+        Workload { path: "/five/pages", objects: 256, size: 4096, kept: 64 },
+        Workload { path: "/five/blobs", objects: 16, size: 24_576, kept: 8 },
+        Workload { path: "/five/uploads", objects: 4, size: MB, kept: 1 },
     ]);
     // Sixteen times as many samples as usual: 2 % on 32 MB.
     set_sampling(Some(MeanDistance::from_bytes(16 << 10)));
@@ -208,14 +208,16 @@ fn churn_is_within_2_percent_and_live_bytes_within_10() {
     bench.settle();
     let snapshot = RouteObserver::default().snapshot(Duration::ZERO);
     println!("route            requests   churn/request    off    live      off   stated");
-    for (at, appetite) in bench.appetites.iter().enumerate() {
-        let route = of(&snapshot, appetite.path);
-        let (churn, live) =
-            (off(route.per_request.mean, appetite.per_request()), off(route.live_bytes, bench.held(at)));
+    for (at, workload) in bench.workloads.iter().enumerate() {
+        let route = route_named(&snapshot, workload.path);
+        let (churn, live) = (
+            relative_error(route.per_request.mean, workload.per_request()),
+            relative_error(route.live_bytes, bench.held(at)),
+        );
         let stated = route.live_error as f64 / route.live_bytes as f64;
         println!(
             "{:<16} {:>8} {:>15} {:>+6.2}% {:>5} MB {:>+6.2}% {:>7.2}%",
-            appetite.path,
+            workload.path,
             route.requests,
             route.per_request.mean,
             churn * 100.0,
@@ -224,24 +226,24 @@ fn churn_is_within_2_percent_and_live_bytes_within_10() {
             stated * 100.0
         );
         assert_eq!(route.requests, requests[at] as u64);
-        assert!(churn.abs() < 0.02, "{}: churn is off by {churn}", appetite.path);
-        assert!(live.abs() < 0.10, "{}: live bytes are off by {live}", appetite.path);
+        assert!(churn.abs() < 0.02, "{}: churn is off by {churn}", workload.path);
+        assert!(live.abs() < 0.10, "{}: live bytes are off by {live}", workload.path);
     }
     assert_eq!(snapshot.sampling.dropped, 0);
     bench.clear();
     let after = RouteObserver::default().snapshot(Duration::ZERO);
-    for appetite in &bench.appetites {
-        let left = of(&after, appetite.path).live_bytes;
-        assert!(left < MB as u64, "{}: {left} bytes are left of nothing", appetite.path);
+    for workload in &bench.workloads {
+        let left = route_named(&after, workload.path).live_bytes;
+        assert!(left < MB as u64, "{}: {left} bytes are left of nothing", workload.path);
     }
     set_sampling(Some(MeanDistance::DEFAULT));
 }
 
-/// Growth is sampled by what it adds, a shrunk object stays a sample with the quotient of the probabilities, whoever
-/// resized last is booked: at any size, by any way, the estimate has to be that of an object allocated as it is.
+/// Growth is sampled by the bytes it adds, a shrunk object stays a sample with the quotient of the probabilities, and the route that
+/// resized last counts. So the estimate must be that of an object allocated with the final size.
 #[test]
-fn resized_objects_count_for_what_they_have_become() {
-    static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+fn resized_objects_count_with_their_new_size() {
+    static RETAINED: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
     const STEPS: [(&str, &[usize], usize); 5] = [
         ("/resized/grown", &[64, 320, 1024, 5120], 6_000),
         ("/resized/pushed", &[8, 16, 32, 64, 128, 256, 512, 1024], 30_000),
@@ -249,8 +251,8 @@ fn resized_objects_count_for_what_they_have_become() {
         ("/resized/up-and-down", &[1024, 40_960, 320, 20_480], 1_500),
         ("/resized/large", &[16 << 10, 256 << 10, 1 << 20, 4 << 20, MB], 30),
     ];
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
-    KEPT.lock().unwrap().reserve_exact(1 << 18);
+    let _alone = SAMPLING_LOCK.lock().unwrap();
+    RETAINED.lock().unwrap().reserve_exact(1 << 18);
     set_sampling(Some(MeanDistance::from_bytes(16 << 10)));
     let app = STEPS.iter().fold(Router::new(), |app, (path, sizes, count)| {
         let handler = move || async move {
@@ -265,7 +267,7 @@ fn resized_objects_count_for_what_they_have_become() {
                     }
                     assert_eq!(object.capacity(), *size);
                 }
-                KEPT.lock().unwrap().push(object);
+                RETAINED.lock().unwrap().push(object);
             }
         };
         app.route(path, get(handler))
@@ -274,18 +276,18 @@ fn resized_objects_count_for_what_they_have_become() {
     let runtime = runtime();
     for (path, sizes, count) in STEPS {
         let app = app.clone();
-        let ask = async move { app.oneshot(Request::get(path).body(Body::empty()).unwrap()).await };
-        runtime.block_on(async { tokio::spawn(ask).await }).unwrap().unwrap();
+        let send = async move { app.oneshot(Request::get(path).body(Body::empty()).unwrap()).await };
+        runtime.block_on(async { tokio::spawn(send).await }).unwrap().unwrap();
         let route = RouteObserver::default().snapshot(Duration::ZERO);
-        let route = of(&route, path);
-        let error = off(route.live_bytes, count * sizes.last().unwrap());
+        let route = route_named(&route, path);
+        let error = relative_error(route.live_bytes, count * sizes.last().unwrap());
         println!("{path:<24} {error:+.4}, stated {:.4}", route.live_error as f64 / route.live_bytes as f64);
         assert!(error.abs() < 0.10, "{path}: live bytes are off by {error}");
     }
-    std::thread::spawn(|| KEPT.lock().unwrap().clear()).join().unwrap();
+    std::thread::spawn(|| RETAINED.lock().unwrap().clear()).join().unwrap();
     let after = RouteObserver::default().snapshot(Duration::ZERO);
     for (path, ..) in STEPS {
-        assert!(of(&after, path).live_bytes < MB as u64, "{path}");
+        assert!(route_named(&after, path).live_bytes < MB as u64, "{path}");
     }
     set_sampling(Some(MeanDistance::DEFAULT));
 }
@@ -293,14 +295,14 @@ fn resized_objects_count_for_what_they_have_become() {
 /// As shipped: one sample per 512 KiB. Caches that hold 12 MB and are replaced throughout, beside a leak.
 #[test]
 fn the_leaking_route_is_named_first_50_times_of_50_and_errors_are_as_stated() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let _alone = SAMPLING_LOCK.lock().unwrap();
     set_sampling(Some(MeanDistance::DEFAULT));
     let bench = Bench::new(&[
-        Appetite { path: "/leak/a", objects: 512, size: 160, kept: 256 },
-        Appetite { path: "/leak/b", objects: 256, size: 640, kept: 128 },
-        Appetite { path: "/leak/c", objects: 256, size: 1024, kept: 128 },
-        Appetite { path: "/leak/d", objects: 256, size: 4096, kept: 128 },
-        Appetite { path: "/leak/e", objects: 64, size: 24_576, kept: 32 },
+        Workload { path: "/leak/a", objects: 512, size: 160, kept: 256 },
+        Workload { path: "/leak/b", objects: 256, size: 640, kept: 128 },
+        Workload { path: "/leak/c", objects: 256, size: 1024, kept: 128 },
+        Workload { path: "/leak/d", objects: 256, size: 4096, kept: 128 },
+        Workload { path: "/leak/e", objects: 64, size: 24_576, kept: 32 },
     ]);
     let runtime = runtime();
     let mut named = 0;
@@ -324,9 +326,9 @@ fn the_leaking_route_is_named_first_50_times_of_50_and_errors_are_as_stated() {
         }
         let snapshot = snapshot.unwrap();
         let first = snapshot.routes.iter().find(|it| it.route.starts_with("GET /leak/")).unwrap();
-        named += usize::from(first.route.strip_prefix("GET ") == Some(bench.appetites[leaker].path));
-        for (at, appetite) in bench.appetites.iter().enumerate() {
-            let (route, held) = (of(&snapshot, appetite.path), bench.held(at));
+        named += usize::from(first.route.strip_prefix("GET ") == Some(bench.workloads[leaker].path));
+        for (at, workload) in bench.workloads.iter().enumerate() {
+            let (route, held) = (route_named(&snapshot, workload.path), bench.held(at));
             judged += 1;
             within += usize::from(route.live_bytes.abs_diff(held as u64) <= 2 * route.live_error);
             estimated += route.live_bytes;
@@ -334,7 +336,7 @@ fn the_leaking_route_is_named_first_50_times_of_50_and_errors_are_as_stated() {
         }
         bench.clear();
     }
-    let bias = off(estimated, truth);
+    let bias = relative_error(estimated, truth);
     println!(
         "named first {named} of 50; within two standard errors {within} of {judged}; bias {:+.2} %",
         bias * 100.0

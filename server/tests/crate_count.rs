@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// Most crates that heapbeat may add to an axum application.
+/// Maximum number of crates that heapbeat may add to an axum application.
 const MAX_ADDED: usize = 45;
 
-/// Names and versions of all crates that end up in the example application. Needs no network: to run this test cargo had to
-/// download them.
+/// Returns names and versions of all crates of the example application. It needs no network, as cargo downloaded them to build this
+/// test.
 fn crates(arguments: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--package", "heapbeat-example-todos"])
@@ -32,16 +32,23 @@ fn heapbeat_adds_few_crates_to_an_application() {
     println!("{} crates without heapbeat, {} more with it: {added:#?}", without.len(), added.len());
     assert!(
         with.iter().any(|name| name.starts_with("heapbeat v")),
-        "the application has heapbeat in it: {with:?}"
+        "the application depends on heapbeat: {with:?}"
     );
-    assert!(!without.iter().any(|name| name.starts_with("heapbeat v")), "and can do without: {without:?}");
+    assert!(
+        !without.iter().any(|name| name.starts_with("heapbeat v")),
+        "without its default features it does not: {without:?}"
+    );
     assert!(
         added.len() <= MAX_ADDED,
         "heapbeat adds {} crates, at most {MAX_ADDED} are allowed: {added:#?}",
         added.len()
     );
-    for name in ["clap", "ratatui", "rustls", "saphyr", "toml", "ureq"] {
+    for name in ["chrono", "clap", "ratatui", "rustls", "saphyr", "toml", "ureq"] {
         let is_it = |crate_: &&&String| crate_.split(' ').next() == Some(name);
-        assert_eq!(added.iter().find(is_it), None, "the library carries what only the command line needs");
+        assert_eq!(
+            added.iter().find(is_it),
+            None,
+            "the library must not depend on what only the command line needs"
+        );
     }
 }

@@ -19,7 +19,7 @@ static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A pool of at most `most` connections that waits for one for at most `patience`.
+/// Creates a pool of at most `most` connections that waits for one for at most `patience`.
 async fn pool(directory: &tempfile::TempDir, most: u32, patience: Duration) -> SqlitePool {
     let file = SqliteConnectOptions::new().filename(directory.path().join("test.db")).create_if_missing(true);
     let options = SqlitePoolOptions::new().max_connections(most).acquire_timeout(patience);
@@ -28,7 +28,7 @@ async fn pool(directory: &tempfile::TempDir, most: u32, patience: Duration) -> S
     pool
 }
 
-/// The status of `/health/ready`, and all that the answer says.
+/// Returns the status of `/health/ready`, and the whole response.
 async fn ready(address: SocketAddr) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET /health/ready HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -64,7 +64,7 @@ async fn readiness_follows_the_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pressure_closes_the_connections_that_nobody_uses() {
+async fn pressure_closes_idle_connections() {
     let directory = tempfile::tempdir().unwrap();
     let pool = pool(&directory, 8, PATIENCE).await;
     let mut taken = Vec::new();

@@ -1,4 +1,4 @@
-//! heapbeat inside somebody else's application.
+//! heapbeat embedded in an application.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
-/// The status line and the body of an answer.
+/// Returns the status line and the body of a response.
 async fn ask(address: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
@@ -28,7 +28,7 @@ async fn ask(address: SocketAddr, path: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn it_serves_on_sockets_it_is_given_until_the_application_says_so() {
+async fn it_serves_on_given_sockets_until_the_application_stops_it() {
     let sockets = [listen::bind(None, 0).unwrap(), listen::bind(None, 0).unwrap()];
     let addresses =
         sockets.each_ref().map(|socket| ([127, 0, 0, 1], socket.local_addr().unwrap().port()).into());
@@ -57,7 +57,7 @@ async fn it_serves_on_sockets_it_is_given_until_the_application_says_so() {
 }
 
 #[tokio::test]
-async fn its_answers_can_be_served_by_somebody_else() {
+async fn its_routes_can_be_served_by_another_server() {
     let guard = Guard::new(Config::default()).unwrap();
     let app = Router::new().route("/", get(async || "hello")).merge(guard.routes());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,7 +73,7 @@ async fn its_answers_can_be_served_by_somebody_else() {
 }
 
 #[tokio::test]
-async fn what_cannot_start_says_why() {
+async fn a_failed_start_names_the_reason() {
     let taken = listen::bind(None, 0).unwrap();
     let config = Config { port: taken.local_addr().unwrap().port(), ..Config::default() };
     let error = Guard::new(config).unwrap().serve(Router::new()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! A peak of many sizes goes back to the system: at once when asked, within seconds when not.
+//! The memory of a peak is returned to the system: at once by a purge, within seconds without one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::time::{Duration, Instant};
@@ -24,9 +24,9 @@ fn peak() -> Vec<Vec<u8>> {
     held
 }
 
-/// The heap is one for the whole process, so its life is one test.
+/// The heap is shared by the whole process, so this is one test.
 #[test]
-fn a_peak_goes_back() {
+fn the_memory_of_a_peak_is_returned() {
     let mut process = Process::this().unwrap();
     let mut rss = || process.read().unwrap().rss.0;
     let metadata = || Heap::open().unwrap().read().unwrap().metadata.0;

@@ -1,4 +1,4 @@
-//! A purge gives memory back although jemalloc's own thread is giving some back already, whatever it is in the middle of.
+//! A purge returns all unused memory even if jemalloc's background thread is returning some at the same time.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::thread;
@@ -12,9 +12,9 @@ static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
 const MB: u64 = 1 << 20;
 
-/// Before the purge asked again, one in twenty gave back a part, or nothing.
+/// Without retries, one purge in twenty returned only a part, or nothing.
 #[test]
-fn a_purge_beside_jemallocs_own_is_whole() {
+fn a_purge_beside_jemallocs_background_thread_is_complete() {
     let mut process = Process::this().unwrap();
     let mut rss = || process.read().unwrap().rss.0;
     let relaxed = purge::dirty_decay().unwrap();

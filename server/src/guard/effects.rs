@@ -33,18 +33,18 @@ pub(super) struct EffectRunner {
     purge: Purge,
     /// The allocator's decay in milliseconds before purging tightened it.
     usual_decay: Option<isize>,
-    /// Requests that were refused before the present stretch of shedding.
+    /// Number of refused requests before the current period of shedding.
     refused_before: Option<u64>,
 }
 
-/// The purge that was started last.
+/// State of the last purge.
 #[derive(Debug)]
 enum Purge {
-    /// None runs.
+    /// No purge is running.
     Idle,
-    /// It runs, and sends its duration when it ends.
+    /// It is running, and sends its duration when it ends.
     Running(Receiver<Duration>),
-    /// The system gave no thread for it.
+    /// Its thread could not be started.
     NotStarted,
 }
 
@@ -77,7 +77,7 @@ impl EffectRunner {
                 Err(TryRecvError::Empty) => return None,
                 Ok(took) => PurgeEnd::Finished(took),
                 Err(TryRecvError::Disconnected) => {
-                    tracing::warn!("the purge broke off before its end");
+                    tracing::warn!("the purge thread ended before the purge was complete");
                     PurgeEnd::Failed
                 }
             },
@@ -145,7 +145,7 @@ impl EffectRunner {
         self.purge = match spawned {
             Ok(_) => Purge::Running(ended),
             Err(error) => {
-                tracing::warn!("cannot purge: the system gives no thread: {error}");
+                tracing::warn!("cannot purge: cannot start a thread: {error}");
                 Purge::NotStarted
             }
         };

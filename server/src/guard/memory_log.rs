@@ -1,4 +1,4 @@
-//! The line of memory figures in the log, at a fixed interval and in every state.
+//! The periodic log line with memory figures.
 //!
 //! The sentence is for people. The fields are for machines and carry OpenTelemetry's names where it has any
 //! (<https://opentelemetry.io/docs/specs/semconv/system/process-metrics/>), bytes throughout.
@@ -35,7 +35,7 @@ impl MemoryLog {
     }
 }
 
-/// Cores that the process kept busy between two readings: 1.0 is one core all the time.
+/// Returns the cores that the process used between two readings; 1.0 is one core all the time.
 fn cores_used(before: &Reading, now: &Reading) -> f64 {
     let passed = now.now.age.saturating_sub(before.now.age).as_secs_f64();
     let cpu = now.cpu.saturating_sub(before.cpu).as_secs_f64();
@@ -77,7 +77,7 @@ fn write(reading: &Reading, pressure: Pressure, cores: Option<f64>) {
     );
 }
 
-/// The sentence.
+/// The message of the line.
 struct MemorySummary<'a> {
     reading: &'a Reading,
     pressure: Pressure,
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_one_sentence() {
+    fn the_message_is_one_sentence() {
         let reading = reading(Duration::ZERO, Duration::ZERO);
         assert_eq!(
             MemorySummary { reading: &reading, pressure: Pressure::Calm }.to_string(),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_their_distance() {
+    fn lines_are_one_interval_apart() {
         let mut line = MemoryLog::every(Duration::from_secs(30));
         let written: Vec<u64> = (0..100)
             .filter(|second| {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_cpu_time_per_time() {
+    fn cores_are_cpu_time_per_elapsed_time() {
         let at = |age, cpu| reading(Duration::from_secs(age), Duration::from_millis(cpu));
         // from (age s, cpu ms), to (age s, cpu ms), cores
         let cases = [((0, 0), (10, 5000), 0.5), ((0, 0), (10, 20_000), 2.0), ((5, 100), (5, 100), 0.0)];

@@ -16,11 +16,11 @@ use crate::state::State;
 use crate::supervisor::SupervisorLink;
 use crate::telemetry::Telemetry;
 
-/// Everything that a round needs.
+/// State of the sampling loop.
 pub(super) struct SamplingLoop {
     pub(super) clock: Clock,
     pub(super) sources: Sources,
-    /// The decisions and what applies them; `None` when the guard is off.
+    /// The controller and the runner of its effects; `None` if the guard is off.
     pub(super) overload: Option<(Controller, EffectRunner)>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) state: Arc<State>,

@@ -1,14 +1,14 @@
 //! From addresses to functions, files and lines, by the debug information of the program's own file.
 //!
-//! With `debug = "line-tables-only"` all of it is there; without debug information, names at least; of a stripped
-//! program, addresses.
+//! With `debug = "line-tables-only"` all of them are available, without debug information only names, in a stripped program only
+//! addresses.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::pprof::SourceLine;
 
-/// Looks addresses up, each once; releases the program's file when dropped.
+/// Resolves addresses; releases the program's file when dropped.
 #[derive(Debug, Default)]
 pub(super) struct Symbols {
     known: RefCell<HashMap<usize, Vec<SourceLine>>>,
@@ -57,7 +57,7 @@ fn resolve(address: usize) -> Vec<SourceLine> {
     if lines.iter().all(|line| line.function.is_empty()) {
         return vec![SourceLine { function: format!("{address:#x}"), ..SourceLine::default() }];
     }
-    // The allocator may be inlined into its caller, which is the one to show.
+    // The allocator may be inlined into its caller, which is then shown.
     let own =
         lines.iter().rposition(|line| belongs_to_allocator(&line.function) || is_allocators_file(&line.file));
     lines.split_off(own.map_or(0, |last| last + 1))
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_belongs_to_the_allocator() {
+    fn functions_of_the_allocator_are_recognized() {
         let cases = [
             ("heapbeat::allocator::allocate_crossed", true),
             ("<heapbeat::allocator::Allocator as core::alloc::global::GlobalAlloc>::alloc", true),
@@ -99,13 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inlined_is_known_by_its_file() {
+    fn inlined_functions_are_recognized_by_their_file() {
         assert!(is_allocators_file(concat!(env!("CARGO_MANIFEST_DIR"), "/src/attribution/stacks.rs")));
         assert!(!is_allocators_file("/home/me/application/src/allocator.rs"));
     }
 
     #[test]
-    fn an_address_that_is_nowhere_is_told_as_it_is() {
+    fn an_unknown_address_is_shown_as_a_number() {
         let lines = Symbols::new().lines(0x10);
         assert_eq!(lines, [SourceLine { function: "0x10".into(), ..SourceLine::default() }]);
     }

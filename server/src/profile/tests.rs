@@ -7,11 +7,11 @@ fn line(function: &str, file: &str, line: u32) -> SourceLine {
 }
 
 #[test]
-fn another_decoder_reads_what_was_written() {
+fn another_decoder_reads_the_profile() {
     let mut profile = ProfileBuilder::default();
     let leaf = profile.location(0x10, || vec![line("inlined", "a.rs", 7), line("leaf", "a.rs", 300)]);
     let root = profile.location(0x7fff_ffff_f000, || vec![line("main", "m.rs", 1)]);
-    assert_eq!(profile.location(0x10, || panic!("asked for once")), leaf);
+    assert_eq!(profile.location(0x10, || panic!("called once")), leaf);
     profile.add_sample(vec![leaf, root], [3, 1 << 40], ("route", "GET /é"));
     profile.add_sample(vec![root], [1, 0], ("route", "(untagged)"));
     let written = profile.encode(&ProfileHeader {
@@ -42,7 +42,7 @@ fn another_decoder_reads_what_was_written() {
 }
 
 #[test]
-fn what_can_be_wished_for() {
+fn requests_are_parsed() {
     let within = |seconds| Ok(ProfileRequest::Within(Duration::from_secs(seconds)));
     let cases = [
         (None, Ok(ProfileRequest::Now)),

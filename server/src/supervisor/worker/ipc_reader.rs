@@ -57,7 +57,7 @@ impl IpcReader {
                 self.forward_stop(StopRequest::Stop(signal, count));
             }
             SupervisorMessage::Command(Command::HandOver(within)) => {
-                self.forward_stop(StopRequest::HandOver(within))
+                self.forward_stop(StopRequest::HandOver(within));
             }
             SupervisorMessage::Command(Command::Replacement(replacement_status)) => {
                 let index = match replacement_status {
