@@ -4,11 +4,13 @@
 //! not read, nor the number of connections, and because `/health` must be answered even if nothing else is.
 
 mod accept;
+mod access;
 mod body;
 mod connection;
 mod connection_limit;
 mod dispatch;
 pub(crate) mod health;
+mod metrics_cache;
 mod operator;
 mod problem;
 mod progress;

@@ -321,5 +321,5 @@ async fn a_route_that_holds_too_much_is_refused_until_it_frees_memory() {
     kept.lock().unwrap().clear();
     assert_eq!(read(&app, "/layer/holds").await.0, StatusCode::OK);
     let over = OverBudget::Route { held: 50, limit: 40 };
-    assert_eq!(over.to_string(), "the route holds about 50 bytes of live memory, its budget is 40");
+    assert_eq!(over.to_string(), "the route holds about 50 bytes of live memory; its budget is 40 bytes");
 }

@@ -84,12 +84,6 @@ async fn stopped_accepting(stage: &mut watch::Receiver<DrainStage>) {
     let _ = stage.wait_for(|stage| *stage != DrainStage::Open).await;
 }
 
-/// Returns when the stage is closing.
-pub(super) async fn closing(stage: &mut watch::Receiver<DrainStage>) {
-    // An error means that the server is gone.
-    let _ = stage.wait_for(|stage| *stage == DrainStage::Closing).await;
-}
-
 /// Whether the connection broke before it was accepted; the listener itself is fine.
 fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};

@@ -6,7 +6,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,9 +20,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::accept::closing;
 use super::connection_limit::{ConnectionPermit, PermitKind};
-use super::dispatch::dispatch;
+use super::dispatch::{ClientConnection, dispatch};
 use super::progress::ConnectionProgress;
 use super::tracked_io::TrackedIo;
 use super::{DrainStage, Server};
@@ -36,14 +34,6 @@ const RESERVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum that hyper buffers in each direction. Its default of 400 kB, times a thousand connections, would be half the memory of a
 /// small machine.
 const BUFFER: usize = 64 << 10;
-
-/// The client of a request.
-#[derive(Debug)]
-pub(super) struct ClientConnection {
-    pub(super) address: SocketAddr,
-    pub(super) kind: PermitKind,
-    pub(super) progress: Arc<ConnectionProgress>,
-}
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
@@ -86,6 +76,12 @@ pub(super) async fn serve(
             tracing::debug!("connection from {address} closed: the client exceeded a timeout");
         }
     }
+}
+
+/// Returns when the stage is closing.
+async fn closing(stage: &mut watch::Receiver<DrainStage>) {
+    // An error means that the server is gone.
+    let _ = stage.wait_for(|stage| *stage == DrainStage::Closing).await;
 }
 
 fn limits_of(limits: &HttpLimits, kind: PermitKind) -> HttpLimits {

@@ -1,6 +1,7 @@
 //! Dispatches requests: health endpoints first, then the limits, then the application.
 
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -21,11 +22,18 @@ use tower::Service;
 
 use super::Server;
 use super::body::{LimitedBody, ResponseBody};
-use super::connection::ClientConnection;
 use super::connection_limit::PermitKind;
 use super::problem::problem;
-use super::progress::BodyFault;
+use super::progress::{BodyFault, ConnectionProgress};
 use crate::panic::{catch_panic, describe_panic};
+
+/// The client of a request.
+#[derive(Debug)]
+pub(super) struct ClientConnection {
+    pub(super) address: SocketAddr,
+    pub(super) kind: PermitKind,
+    pub(super) progress: Arc<ConnectionProgress>,
+}
 
 /// Responds to one request.
 pub(super) async fn dispatch(

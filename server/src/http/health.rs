@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 
-use super::operator::not_allowed;
+use super::problem::not_allowed;
 use crate::state::State;
 
 /// `Retry-After` of a readiness check that fails, in seconds.

@@ -18,12 +18,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
+use super::access::{Signer, is_served, may_read, signed_response, unauthorized};
 use super::health;
 use super::health::Endpoint;
-use super::operator::{
-    MetricsCache, Signer, is_served, may_read, not_allowed, signed_response, unauthorized,
-};
-use super::problem::problem;
+use super::metrics_cache::MetricsCache;
+use super::problem::{not_allowed, problem};
 use crate::clock::{Clock, Now};
 use crate::config::{MetricsConfig, Secrets};
 use crate::edge_watch::EdgeLiveness;
@@ -48,7 +47,7 @@ pub(crate) struct ReportHandler {
     nonces: Mutex<NonceBook>,
     report_lock: Arc<Semaphore>,
     metrics: MetricsConfig,
-    pub(super) metrics_text: MetricsCache,
+    pub(super) metrics_cache: MetricsCache,
     pub(super) gate: Arc<Gate>,
     pub(super) edge: Arc<EdgeLiveness>,
     /// Age of the process, in seconds, from which a refusal is logged again.
@@ -93,7 +92,7 @@ impl ReportHandler {
             nonces: Mutex::new(NonceBook::new(MAX_NONCES)),
             report_lock: Arc::new(Semaphore::new(1)),
             metrics,
-            metrics_text: MetricsCache::default(),
+            metrics_cache: MetricsCache::default(),
             gate,
             edge,
             next_warning: AtomicU64::new(0),

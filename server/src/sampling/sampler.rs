@@ -78,16 +78,16 @@ mod tests {
 
     #[test]
     fn no_call_comes_before_the_time_that_the_previous_one_returned() {
-        let (sampled, samples) = mpsc::channel();
+        let (call_sender, calls) = mpsc::channel();
         let waits = [1, 30, 1].map(Duration::from_millis);
         let mut made = 0;
         let began = Instant::now();
         let sampler = Sampler::start(move || {
-            sampled.send(Instant::now()).unwrap();
+            call_sender.send(Instant::now()).unwrap();
             made += 1;
             waits.get(made - 1).copied().unwrap_or(Duration::from_secs(3600))
         });
-        let times: Vec<Instant> = samples.iter().take(4).collect();
+        let times: Vec<Instant> = calls.iter().take(4).collect();
         // Each call is planned from the planned start of the one before, so a late call shortens the wait after it.
         let mut planned = began;
         for (time, wait) in times[1..].iter().zip(waits) {
@@ -99,14 +99,14 @@ mod tests {
 
     #[test]
     fn it_stops_at_once_during_a_long_wait() {
-        let (sampled, samples) = mpsc::channel();
+        let (call_sender, calls) = mpsc::channel();
         let sampler = Sampler::start(move || {
-            sampled.send(()).unwrap();
+            call_sender.send(()).unwrap();
             Duration::from_secs(3600)
         })
         .unwrap();
-        samples.recv().unwrap();
+        calls.recv().unwrap();
         drop(sampler);
-        assert!(samples.recv().is_err(), "the thread and its end of the channel are gone");
+        assert!(calls.recv().is_err(), "the thread and its end of the channel are gone");
     }
 }

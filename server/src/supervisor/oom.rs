@@ -108,6 +108,9 @@ impl UnattributedKills {
 mod tests {
     use super::*;
 
+    /// Name, readings as second, counter, and whether a worker exits then; the kills that each exit finds.
+    type Case<'a> = (&'a str, &'a [(u64, u64, bool)], &'a [u64]);
+
     /// Plays counter readings at their seconds. Returns the kills that each exit found.
     fn attributed(readings: &[(u64, u64, bool)]) -> Vec<u64> {
         let start = Instant::now();
@@ -124,8 +127,7 @@ mod tests {
 
     #[test]
     fn each_kill_belongs_to_one_exit() {
-        // Second, counter, whether a worker exits.
-        let cases: [(&str, &[(u64, u64, bool)], &[u64]); 7] = [
+        let cases: [Case<'_>; 7] = [
             ("counted at the exit", &[(1, 7, false), (2, 8, true)], &[1]),
             ("read seconds before a slow exit", &[(1, 8, false), (2, 8, false), (5, 8, true)], &[1]),
             ("an exit without a kill", &[(1, 7, true)], &[0]),
