@@ -153,7 +153,7 @@ impl DurableObject for Hub {
     async fn alarm(&self) -> Result<Response> {
         self.quota.count_request();
         self.alarm.schedule_next(true).await;
-        let last = self.engine.get().map(|engine| engine.last_tick());
+        let last = self.engine.loaded().map(|engine| engine.last_tick());
         match last {
             Ok(Some(last)) => {
                 let at = last.clock(wall_clock());
@@ -177,7 +177,7 @@ impl DurableObject for Hub {
         if let Err(error @ HubError::Store(_)) = &result {
             console_error!("hub: {error}");
         }
-        let first = self.membership.get().ok().filter(|membership| membership.number == 0);
+        let first = self.membership.current().ok().filter(|membership| membership.number == 0);
         Response::from_json(&HubReply { hub_count: first.map(|membership| membership.hub_count), result })
     }
 }

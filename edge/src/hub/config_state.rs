@@ -48,7 +48,7 @@ impl ConfigState {
     /// Returns all monitors of this hub.
     pub(super) fn monitors(&self) -> HubResult<Rc<Config>> {
         self.monitors.get_or_load(|| {
-            let config = self.with_applied(&self.applied()?, self.membership.get()?.number == 0);
+            let config = self.with_applied(&self.applied()?, self.membership.current()?.number == 0);
             for problem in &config.problems {
                 console_warn!("config: {}: {}", problem.position, problem.reason);
             }
@@ -66,12 +66,12 @@ impl ConfigState {
 
     /// Returns the applied entries of this hub's monitors, as the owner wrote them.
     pub(super) fn applied(&self) -> HubResult<Vec<Value>> {
-        Ok(self.store.get()?.setting(Setting::Monitors)?.unwrap_or_default())
+        Ok(self.store.opened()?.setting(Setting::Monitors)?.unwrap_or_default())
     }
 
     /// Returns the applied entries of all hubs' monitors.
     pub(super) fn applied_in_all_hubs(&self) -> HubResult<Vec<Value>> {
-        match self.store.get()?.setting(Setting::AllMonitors)? {
+        match self.store.opened()?.setting(Setting::AllMonitors)? {
             Some(list) => Ok(list),
             None => self.applied(),
         }
@@ -79,7 +79,7 @@ impl ConfigState {
 
     /// Returns the entries of maintenance that the owner set, as they were written.
     pub(super) fn stored_maintenance(&self) -> HubResult<Vec<Value>> {
-        Ok(self.store.get()?.setting(Setting::Maintenance)?.unwrap_or_default())
+        Ok(self.store.opened()?.setting(Setting::Maintenance)?.unwrap_or_default())
     }
 
     /// Returns the maintenance that is under way at `now` or begins soon.
@@ -96,7 +96,7 @@ impl ConfigState {
     /// Returns the problems of a list of maintenance.
     pub(super) fn maintenance_problems(&self, entries: &[Value]) -> HubResult<Vec<Problem>> {
         let (list, mut problems) = maintenance::parse_windows(MAINTENANCE, entries);
-        let (config, membership) = (self.monitors()?, self.membership.get()?);
+        let (config, membership) = (self.monitors()?, self.membership.current()?);
         let is_known = |id: &MonitorId| {
             config.monitors.iter().any(|monitor| monitor.id == *id)
                 || membership.assignment.hub_of(id.as_str()).is_some()

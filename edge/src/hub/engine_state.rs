@@ -31,7 +31,7 @@ impl EngineState {
     }
 
     /// Returns the engine.
-    pub(super) fn get(&self) -> HubResult<Ref<'_, Engine>> {
+    pub(super) fn loaded(&self) -> HubResult<Ref<'_, Engine>> {
         if self.engine.borrow().is_none() {
             *self.engine.borrow_mut() = Some(self.load()?);
         }
@@ -41,7 +41,7 @@ impl EngineState {
 
     /// Returns the present instant by the engine's clock.
     pub(super) fn now(&self) -> HubResult<UnixMillis> {
-        Ok(self.get()?.clock(wall_clock()))
+        Ok(self.loaded()?.clock(wall_clock()))
     }
 
     /// Takes the engine out to change it. It is put back once the change is stored; otherwise it is loaded again.
@@ -71,7 +71,7 @@ impl EngineState {
 
     fn load(&self) -> HubResult<Engine> {
         let StoredHub { last, persisted_states, ledgers, ticks, incidents, outbox, usage } =
-            self.store.get()?.load(wall_clock())?;
+            self.store.opened()?.load(wall_clock())?;
         let mut engine = Engine::restore(last, persisted_states, ledgers);
         for (at, readings) in &ticks {
             engine.restore_tick(*at, readings);

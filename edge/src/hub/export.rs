@@ -35,12 +35,12 @@ pub(super) struct Exporter {
 impl Exporter {
     /// Returns the page that begins at `from`. Its last line contains the position of the next one.
     pub(super) fn export(&self, from: ExportCursor) -> HubResult<String> {
-        let membership = self.membership.get()?;
+        let membership = self.membership.current()?;
         let (hub, mut table, mut row) = (membership.number, from.table, from.row);
         let mut out = String::new();
         push_line(&mut out, &ExportHeader { schema: Store::schema(), hub })?;
         while let Some((name, _)) = TABLES.get(table) {
-            let rows = self.store.get()?.export_rows(table, row.into(), MAX_ROWS.into())?;
+            let rows = self.store.opened()?.export_rows(table, row.into(), MAX_ROWS.into())?;
             for cells in &rows {
                 out.push_str(&format_row(name, cells));
                 out.push('\n');
@@ -82,7 +82,7 @@ impl Exporter {
             rows.push(parse_row(text).map_err(|error| HubError::Invalid(format!("line {number}: {error}")))?);
         }
         let count = rows.len() as u64;
-        if let Err(error) = self.store.get()?.import_rows(rows) {
+        if let Err(error) = self.store.opened()?.import_rows(rows) {
             return Err(HubError::Invalid(format!("no row was imported: {error}")));
         }
         Ok(ImportResultView { rows: count })

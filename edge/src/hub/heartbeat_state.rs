@@ -41,7 +41,7 @@ impl HeartbeatState {
         }
         let mut heartbeats = JobStates::clone(&*self.heartbeats()?);
         let heartbeat = heartbeats.get(&id).copied().unwrap_or_default().record_signal(signal, now);
-        self.store.get()?.record_heartbeat(&id, &heartbeat)?;
+        self.store.opened()?.record_heartbeat(&id, &heartbeat)?;
         heartbeats.insert(id, heartbeat);
         self.heartbeats.set(heartbeats);
         Ok(())
@@ -69,6 +69,6 @@ impl HeartbeatState {
     }
 
     fn heartbeats(&self) -> HubResult<Rc<JobStates>> {
-        self.heartbeats.get_or_load(|| Ok(self.store.get()?.heartbeats()?))
+        self.heartbeats.get_or_load(|| Ok(self.store.opened()?.heartbeats()?))
     }
 }

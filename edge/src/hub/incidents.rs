@@ -40,7 +40,7 @@ impl Incidents {
         let (monitor, second) =
             before.map_or(("", LAST_SECOND + 1), |before| (before.monitor.as_str(), before.opened));
         let ids: Vec<&str> = config.monitors.iter().map(|monitor| monitor.id.as_str()).collect();
-        let mut list = self.store.get()?.incidents_before(&ids, (second, monitor), limit)?;
+        let mut list = self.store.opened()?.incidents_before(&ids, (second, monitor), limit)?;
         for incident in &mut list {
             hide_dependency(incident, config);
         }
@@ -49,7 +49,7 @@ impl Incidents {
 
     /// Returns an incident of any monitor, and the samples before it.
     fn load_incident(&self, id: &IncidentId) -> HubResult<Option<(Incident, Vec<SampleRun>)>> {
-        Ok(self.store.get()?.incident(id)?)
+        Ok(self.store.opened()?.incident(id)?)
     }
 
     /// Returns an incident of a public monitor, the samples before it, and the monitor's name.
@@ -76,7 +76,7 @@ impl Incidents {
         }
         let (mut incident, runs) = self.load_incident(id)?.ok_or_else(incident_not_found)?;
         let now = {
-            let engine = self.engine.get()?;
+            let engine = self.engine.loaded()?;
             // A tick may have changed the incident in the engine since it was loaded.
             let latest =
                 engine.latest_incident(&incident.monitor).filter(|latest| latest.opened == incident.opened);
@@ -84,7 +84,7 @@ impl Incidents {
             engine.clock(wall_clock())
         };
         update.apply(&mut incident, now).map_err(|error| HubError::Conflict(error.to_string()))?;
-        self.store.get()?.update_incident(&incident)?;
+        self.store.opened()?.update_incident(&incident)?;
         let detail = IncidentDetailView::new(&incident, &runs);
         self.engine.update_incident(incident);
         Ok(detail)

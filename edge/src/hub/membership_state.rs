@@ -24,23 +24,23 @@ impl MembershipState {
     }
 
     /// Returns the hub's number, how many hubs there are, and which hub has which monitor.
-    pub(super) fn get(&self) -> HubResult<Rc<Membership>> {
+    pub(super) fn current(&self) -> HubResult<Rc<Membership>> {
         self.membership
-            .get_or_load(|| Ok(self.store.get()?.setting(Setting::Membership)?.unwrap_or_default()))
+            .get_or_load(|| Ok(self.store.opened()?.setting(Setting::Membership)?.unwrap_or_default()))
     }
 
     /// Stores a changed membership.
-    pub(super) fn set(&self, membership: Membership) -> HubResult<()> {
-        self.store.get()?.set(Setting::Membership, &membership)?;
+    pub(super) fn save(&self, membership: Membership) -> HubResult<()> {
+        self.store.opened()?.set(Setting::Membership, &membership)?;
         self.membership.set(membership);
         Ok(())
     }
 
     /// Marks all other hubs as out of sync.
     pub(super) fn mark_out_of_sync(&self) -> HubResult<()> {
-        let mut membership = Membership::clone(&*self.get()?);
+        let mut membership = Membership::clone(&*self.current()?);
         membership.mark_out_of_sync();
-        self.set(membership)
+        self.save(membership)
     }
 
     /// Discards what is loaded, so that it is loaded again when it is needed next.
@@ -56,7 +56,7 @@ impl MembershipState {
         hub: usize,
         fixed: &crate::config::Config,
     ) -> HubResult<()> {
-        let membership = self.get()?;
+        let membership = self.current()?;
         if membership.number != hub {
             return Err(HubError::NotFound("hub".to_owned()));
         }

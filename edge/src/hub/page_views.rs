@@ -64,7 +64,7 @@ impl PageViews {
         let snapshot = self.queries.snapshot_of(&config)?;
         let (monitor, shown) =
             config.monitors.first().zip(snapshot.monitors.first()).ok_or_else(monitor_not_found)?;
-        let engine = self.queries.engine.get()?;
+        let engine = self.queries.engine.loaded()?;
         let now = snapshot.now;
         let (name, window) = match range {
             PageRange::Named(range) => (Some(range), (UnixMillis(now.0 - range.hours() * HOUR_MS), now)),
@@ -72,7 +72,7 @@ impl PageViews {
         };
         let within = |at: UnixMillis| at >= window.0 && at <= window.1;
         let last = engine.last_tick().map_or(now, |last| last.at);
-        let (_, line) = self.queries.store.get()?.memory(&monitor.id, window, last)?;
+        let (_, line) = self.queries.store.opened()?.memory(&monitor.id, window, last)?;
         let mut samples = Downsampled::from_samples(line.samples, window.0, window.1);
         if samples.samples.is_empty() {
             // Without a signed report, the memory of the last day is known by tick.
@@ -107,7 +107,7 @@ impl PageViews {
     /// Returns the data of an incident's page.
     pub(super) fn incident(&self, id: &IncidentId) -> HubResult<IncidentPageView> {
         let (incident, runs, name) = self.incidents.find_public(id)?;
-        let engine = self.queries.engine.get()?;
+        let engine = self.queries.engine.loaded()?;
         let limit = engine.last_report(&incident.monitor).map(|report| report.limit);
         let now = engine.clock(wall_clock());
         Ok(IncidentPageView::new(&incident, &name, limit, now, &Downsampled::from_runs(&runs)))

@@ -33,7 +33,7 @@ pub(super) struct Prober {
 impl Prober {
     /// Returns what the probes of a tick share: their budget of requests, and the secrets of all monitors of `config`.
     pub(super) fn prepare_context(&self, config: &Config, requests: u32) -> HubResult<ProbeContext> {
-        let engine = self.engine.get()?;
+        let engine = self.engine.loaded()?;
         let key = |monitor: &Monitor| {
             let key = read_signing_key(&self.env, monitor, engine.last_report(&monitor.id))?;
             Some((monitor.id.clone(), key))
@@ -54,9 +54,9 @@ impl Prober {
     ) -> HubResult<Vec<ProbeResult>> {
         let mut probes = probe_all(due, context).await;
         let references = &self.config.settings().references;
-        if self_check::is_suspect(&*self.engine.get()?, config, &probes, !references.is_empty()) {
+        if self_check::is_suspect(&*self.engine.loaded()?, config, &probes, !references.is_empty()) {
             let check = check_references(references, &context.budget).await;
-            self_check::mark_unobserved(&*self.engine.get()?, &mut probes, check, at);
+            self_check::mark_unobserved(&*self.engine.loaded()?, &mut probes, check, at);
         }
         Ok(probes)
     }

@@ -58,7 +58,7 @@ impl Queries {
     /// Returns the status of a hub that does not respond: its monitors, without a state.
     pub(super) fn status_of_silent(&self, hub: usize, audience: Audience) -> HubResult<StatusView> {
         let fixed = &self.config.settings().config;
-        let list = entries_of_hub(&self.config.applied_in_all_hubs()?, &*self.membership.get()?, hub);
+        let list = entries_of_hub(&self.config.applied_in_all_hubs()?, &*self.membership.current()?, hub);
         let mut monitors = read_applied(&list, true, fixed, MONITORS_PER_HUB + fixed.monitors.len()).monitors;
         monitors.retain(|monitor| monitor.public || audience == Audience::Owner);
         let count = monitors.len();
@@ -70,7 +70,7 @@ impl Queries {
 
     /// Returns the present snapshot of the monitors of `config`.
     pub(super) fn snapshot_of(&self, config: &Config) -> HubResult<StatusSnapshot> {
-        let mut snapshot = self.engine.get()?.snapshot(config, wall_clock());
+        let mut snapshot = self.engine.loaded()?.snapshot(config, wall_clock());
         snapshot.problems.extend(self.outbox.list_problems());
         let announced = self.config.announced_maintenance(snapshot.now)?;
         snapshot.maintenance =
@@ -91,7 +91,7 @@ impl Queries {
     /// Returns the uptime of a monitor in a window that ends now.
     pub(super) fn uptime(&self, id: &MonitorId, window_ms: u64) -> HubResult<UptimeHistoryView> {
         self.public_monitor(id)?;
-        let engine = self.engine.get()?;
+        let engine = self.engine.loaded()?;
         let statistics =
             engine.window_statistics(id, Duration::from_millis(window_ms), engine.clock(wall_clock()));
         Ok(UptimeHistoryView::new(id.as_str(), &statistics))
@@ -101,7 +101,7 @@ impl Queries {
     pub(super) fn memory(&self, id: &MonitorId, range: TimeRange) -> HubResult<MemoryHistoryView> {
         self.public_monitor(id)?;
         let (window, last) = self.window(range, MEMORY_WINDOW)?;
-        let (tier, line) = self.store.get()?.memory(id, window, last)?;
+        let (tier, line) = self.store.opened()?.memory(id, window, last)?;
         Ok(MemoryHistoryView::new(id.as_str(), tier, window, &line))
     }
 
@@ -126,21 +126,21 @@ impl Queries {
         if chart {
             series.downsample(window);
         }
-        self.store.get()?.latency(&monitor.id, window, last, &mut series)?;
+        self.store.opened()?.latency(&monitor.id, window, last, &mut series)?;
         Ok(LatencyHistoryView::new(monitor.id.as_str(), window, series.finish()))
     }
 
     /// Returns the last 90 days of a monitor.
     pub(super) fn days(&self, id: &MonitorId) -> HubResult<Vec<DayView>> {
         self.public_monitor(id)?;
-        let engine = self.engine.get()?;
+        let engine = self.engine.loaded()?;
         Ok(engine.days(id, engine.clock(wall_clock())).iter().map(DayView::from).collect())
     }
 
     /// Returns the memory of the present version of a monitor and of the one before.
     pub(super) fn versions(&self, id: &MonitorId) -> HubResult<VersionsView> {
         self.public_monitor(id)?;
-        Ok(VersionsView::new(id.as_str(), self.engine.get()?.version_comparison(id)))
+        Ok(VersionsView::new(id.as_str(), self.engine.loaded()?.version_comparison(id)))
     }
 
     fn public_monitor(&self, id: &MonitorId) -> HubResult<Monitor> {
@@ -155,7 +155,7 @@ impl Queries {
         range: TimeRange,
         default: Duration,
     ) -> HubResult<((UnixMillis, UnixMillis), UnixMillis)> {
-        let engine = self.engine.get()?;
+        let engine = self.engine.loaded()?;
         let now = engine.clock(wall_clock());
         let to = range.to.unwrap_or(now);
         let from = range.from.unwrap_or_else(|| to.minus(default));

@@ -81,7 +81,7 @@ impl QuotaMeter {
     }
 
     fn take_spent(&self) -> QuotaCost {
-        let (rows_read, rows_written) = self.store.get().map(Store::take_row_counts).unwrap_or_default();
+        let (rows_read, rows_written) = self.store.opened().map(Store::take_row_counts).unwrap_or_default();
         QuotaCost {
             requests: self.requests.take(),
             rows_read,

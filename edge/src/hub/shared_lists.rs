@@ -65,7 +65,7 @@ impl SharedLists {
         remove_unknown_zones(&mut wanted);
         report_unknown_channels(&mut wanted, &settings.channels);
         let mut problems = wanted.problems;
-        let mut membership = Membership::clone(&*self.membership.get()?);
+        let mut membership = Membership::clone(&*self.membership.current()?);
         if problems.is_empty() {
             // The assignment is empty as long as there is only one hub.
             if membership.assignment == Assignment::default() {
@@ -100,7 +100,7 @@ impl SharedLists {
         self.refuse_while_syncing()?;
         let applied = problems.is_empty();
         if applied {
-            self.store.get()?.set(Setting::Maintenance, &list)?;
+            self.store.opened()?.set(Setting::Maintenance, &list)?;
             self.config.invalidate();
             self.membership.mark_out_of_sync()?;
             self.sync_all().await?;
@@ -130,7 +130,7 @@ impl SharedLists {
         let Some(one) = subscribers.iter().find(|one| expired.contains(&one.id)) else {
             return Ok(Vec::new());
         };
-        let removed = if self.membership.get()?.number == 0 {
+        let removed = if self.membership.current()?.number == 0 {
             self.unsubscribe(one.url(), None).is_ok()
         } else {
             let request = HubRequest::Unsubscribe { url: one.url().to_owned(), browser_keys: None };
@@ -144,7 +144,7 @@ impl SharedLists {
 
     /// Sends their part to at most `limit` hubs that have not stored it yet, and returns to how many.
     pub(super) async fn sync_hubs(&self, limit: usize) -> HubResult<usize> {
-        let mut membership = Membership::clone(&*self.membership.get()?);
+        let mut membership = Membership::clone(&*self.membership.current()?);
         let Some(_guard) = self.syncing.try_lock().filter(|_| !membership.out_of_sync.is_empty()) else {
             return Ok(0);
         };
@@ -166,7 +166,7 @@ impl SharedLists {
         let is_synced =
             |hub: &usize| hubs.iter().zip(&results).any(|(it, result)| it == hub && result.is_ok());
         membership.out_of_sync.retain(|hub| !is_synced(hub));
-        self.membership.set(membership)?;
+        self.membership.save(membership)?;
         Ok(hubs.len())
     }
 
@@ -174,7 +174,7 @@ impl SharedLists {
     pub(super) fn store_assignment(&self, assignment: HubAssignment) -> HubResult<()> {
         let HubAssignment { number, hub_count, monitors, maintenance, subscriptions } = assignment;
         let membership = Membership { number, hub_count, ..Membership::default() };
-        self.store.get()?.set_all(vec![
+        self.store.opened()?.set_all(vec![
             encode_setting(Setting::Monitors, &monitors)?,
             encode_setting(Setting::Membership, &membership)?,
             encode_setting(Setting::Maintenance, &maintenance)?,
@@ -198,7 +198,7 @@ impl SharedLists {
             1 => (Setting::AllMonitors, None),
             _ => encode_setting(Setting::AllMonitors, &list)?,
         };
-        self.store.get()?.set_all(vec![
+        self.store.opened()?.set_all(vec![
             encode_setting(Setting::Monitors, &entries_of_hub(list, &membership, 0))?,
             encode_setting(Setting::Membership, &membership)?,
             all,
@@ -216,7 +216,7 @@ impl SharedLists {
     /// Sends all other hubs their parts. Fails if one of them did not store it.
     async fn sync_all(&self) -> HubResult<()> {
         self.sync_hubs(usize::MAX).await?;
-        let left = &self.membership.get()?.out_of_sync;
+        let left = &self.membership.current()?.out_of_sync;
         let Some(first) = left.first() else { return Ok(()) };
         Err(HubError::Unavailable(format!(
             "the change is in force, but {} of the hubs did not store it (first: hub-{first}); it is sent to them again with every tick, and may be repeated safely",

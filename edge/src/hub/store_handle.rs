@@ -18,7 +18,7 @@ impl StoreHandle {
     }
 
     /// Returns the store. Fails if it could not be opened.
-    pub(super) fn get(&self) -> HubResult<&Store> {
+    pub(super) fn opened(&self) -> HubResult<&Store> {
         self.0.as_ref().as_ref().map_err(HubError::from)
     }
 }

@@ -41,7 +41,7 @@ impl SubscriptionList {
 
     /// Returns the list as it is stored.
     pub(super) fn subscriptions(&self) -> HubResult<Vec<Subscription>> {
-        Ok(self.store.get()?.setting(Setting::Subscriptions)?.unwrap_or_default())
+        Ok(self.store.opened()?.setting(Setting::Subscriptions)?.unwrap_or_default())
     }
 
     /// Returns the list without secrets.
@@ -88,7 +88,7 @@ impl SubscriptionList {
         if list == before {
             return Ok(false);
         }
-        self.store.get()?.set(Setting::Subscriptions, &list)?;
+        self.store.opened()?.set(Setting::Subscriptions, &list)?;
         self.subscribers.invalidate();
         Ok(true)
     }

@@ -34,7 +34,7 @@ impl Hub {
     /// Probes what is due, stores the results, and delivers messages.
     pub(super) async fn tick(&self, at: UnixMillis) -> HubResult<TickOutcome> {
         let outcome = self.probe_and_store(at).await?;
-        let last = self.engine.get()?.last_tick();
+        let last = self.engine.loaded()?.last_tick();
         if let Some(last) = last {
             self.deliver_messages(last.clock(wall_clock())).await?;
         }
@@ -52,7 +52,7 @@ impl Hub {
             DeliveryRoute::Channels(&settings.channels, &self.env),
             DeliveryRoute::Subscribers(&subscribers, settings.vapid.as_ref()),
         ] {
-            let sent = self.outbox.deliver(self.store.get()?, route, now).await;
+            let sent = self.outbox.deliver(self.store.opened()?, route, now).await;
             self.quota.count_subrequests(sent);
         }
         let left = self.lists.remove_expired(self.outbox.expired.take()).await?;
@@ -65,7 +65,7 @@ impl Hub {
             console_warn!("tick {} skipped: another tick is running", at.0);
             return Ok(TickOutcome::Overlapping);
         };
-        let (last, config) = (self.engine.get()?.last_tick().map(|last| last.at), self.config.monitors()?);
+        let (last, config) = (self.engine.loaded()?.last_tick().map(|last| last.at), self.config.monitors()?);
         if last.is_some_and(|last| at <= last) {
             console_warn!("tick {} skipped: it or a later one is stored already", at.0);
             return Ok(TickOutcome::Outdated);
@@ -75,11 +75,11 @@ impl Hub {
             return Ok(TickOutcome::BackedOff);
         }
         let tick = Tick { at, came: wall_clock() };
-        let membership = self.membership.get()?;
+        let membership = self.membership.current()?;
         let reserved = if membership.out_of_sync.is_empty() { 0 } else { u32::from(MAX_SYNCS_PER_TICK) };
         let requests = REQUESTS_PER_TICK - reserved;
         let context = self.prober.prepare_context(&config, requests)?;
-        let due = self.engine.get()?.due_monitors(&config, at);
+        let due = self.engine.loaded()?.due_monitors(&config, at);
         let regional = self.regional_prober.probe_regions(&due, &context.budget);
         let local = self.prober.probe_due(&config, due.clone(), &context, at);
         let (verdicts, probes) = join(regional, local).await;
@@ -105,7 +105,7 @@ impl Hub {
         let rows = self.outbox.create_rows(&plan.messages, at);
         let events = std::mem::take(&mut commit.events);
         commit.usage = usage;
-        if let Err(error) = self.store.get()?.commit(last, commit, rows.clone()) {
+        if let Err(error) = self.store.opened()?.commit(last, commit, rows.clone()) {
             self.backoff.record_failure();
             return Err(error.into());
         }
