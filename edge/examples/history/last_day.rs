@@ -1,4 +1,4 @@
-//! The last day: every tick of it, through the engine, as the hub would have written it.
+//! The last day: every tick runs through the engine, and is written as the hub writes it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,40 +20,47 @@ use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Health, HealthMemory, Megabytes, Status, UnixMillis, codec};
 
-use crate::memory::{InstanceLifetime, LIMIT, Lives, pressure};
-use crate::older::killed;
+use crate::memory::{Instance, Instances, LIMIT, pressure};
+use crate::older::oom_kill;
 use crate::rows::Rows;
-use crate::story::{Story, What};
-use crate::{HOUR, MINUTE, Wanted};
+use crate::scenario::{EpisodeKind, Scenario};
+use crate::{HOUR, HistoryRequest, MINUTE};
 
-/// Ticks of it: somewhat more than a day, and less than the ring of a hub holds.
+/// The number of ticks: somewhat more than a day, and less than the ring of a hub holds.
 const TICKS: i64 = 1530;
 
-/// The tick with which it begins.
-pub(crate) fn begins((start, until): (i64, i64)) -> i64 {
+/// Returns the instant of its first tick.
+pub(crate) fn first_tick((start, until): (i64, i64)) -> i64 {
     start.max(until - (TICKS - 1) * MINUTE)
 }
 
-pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
-    let (first, until) = (begins(wanted.span), wanted.span.1);
+pub(crate) fn write(scenarios: &[Scenario], request: &HistoryRequest, rows: &mut Rows) {
+    let (first, until) = (first_tick(request.span), request.span.1);
     let mut entries = litemap::LiteMap::new();
     for (id, ledger) in &rows.ledgers {
         entries.insert(id.clone(), ledger.clone());
     }
-    let mut engine = Engine::restore(None, remembered(stories, first), entries);
+    let mut engine = Engine::restore(None, initial_states(scenarios, first), entries);
     let mut hours: BTreeMap<(i64, MonitorId), LatencyAccumulator> = BTreeMap::new();
     let (mut usage, mut last, mut slot) = (QuotaUsage::default(), None, 0);
     let ticks = (first..=until).step_by(60_000);
-    let seen =
-        |at: &i64| stories.first().and_then(|story| story.at(*at)).is_none_or(|it| it.what != What::Nobody);
-    for at in ticks.filter(seen) {
+    let is_observed = |at: &i64| {
+        scenarios
+            .first()
+            .and_then(|scenario| scenario.episode_at(*at))
+            .is_none_or(|it| it.kind != EpisodeKind::Unobserved)
+    };
+    for at in ticks.filter(is_observed) {
         let now = UnixMillis(at);
-        let tick = Tick { at: now, came: UnixMillis(wanted.came.0 - (until - at)) };
-        let on = |story: &&Story| story.at(at).is_some_and(|it| it.what == What::MaintenanceWindow);
-        engine.set_maintenance(stories.iter().filter(on).map(|story| story.id.clone()).collect());
+        let tick = Tick { at: now, came: UnixMillis(request.came.0 - (until - at)) };
+        let on = |scenario: &&Scenario| {
+            scenario.episode_at(at).is_some_and(|it| it.kind == EpisodeKind::Maintenance)
+        };
+        engine.set_maintenance(scenarios.iter().filter(on).map(|scenario| scenario.id.clone()).collect());
         let since = last.unwrap_or(UnixMillis(at - MINUTE)).0;
-        let probes: Vec<ProbeResult> = stories.iter().map(|story| probed(story, since, at)).collect();
-        let commit = engine.apply_tick(&wanted.config, tick, &probes);
+        let probes: Vec<ProbeResult> =
+            scenarios.iter().map(|scenario| probe_result(scenario, since, at)).collect();
+        let commit = engine.apply_tick(&request.config, tick, &probes);
         for reading in &commit.probes {
             hours
                 .entry((at - at.rem_euclid(HOUR), reading.monitor.clone()))
@@ -68,9 +75,9 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
             rows.recording(id, *opened, runs);
         }
         let spent =
-            QuotaCost { requests: 1, rows_read: 2, rows_written: 1, subrequests: stories.len() as u64 };
+            QuotaCost { requests: 1, rows_read: 2, rows_written: 1, subrequests: scenarios.len() as u64 };
         usage.record_tick(now, now, last, spent);
-        // Only the newest row's memos are ever read.
+        // Only the newest row's states are ever read.
         let persisted_states =
             if at == until { commit.persisted_states } else { codec::encode(&PersistedStates::new()) };
         let cells = [
@@ -86,7 +93,7 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
         last = Some(now);
     }
     for ((hour, id), probes) in hours {
-        // The hour that is under way is in no day yet; of the first one the older part is told with it.
+        // The present hour is not complete; the older part of the first one is added to it.
         if hour + HOUR <= until
             && let Some(folded) = probes.summarize()
         {
@@ -95,19 +102,22 @@ pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
     }
 }
 
-/// What would be remembered of the time before the first tick: restarts and deaths.
-fn remembered(stories: &[Story], before: i64) -> PersistedStates {
-    let of = |story: &Story| {
-        let deaths = story.episodes.iter().filter(|it| it.what == What::Death && it.to < before);
+/// The persisted states before the first tick: restarts and crashes.
+fn initial_states(scenarios: &[Scenario], before: i64) -> PersistedStates {
+    let of = |scenario: &Scenario| {
+        let deaths = scenario.episodes.iter().filter(|it| it.kind == EpisodeKind::Crash && it.to < before);
         let (crashes, restarts) = deaths.map(|it| (UnixMillis(it.from), UnixMillis(it.to))).unzip();
-        (story.id.clone(), PersistedState { crashes: Some(crashes), restarts, ..PersistedState::default() })
+        (
+            scenario.id.clone(),
+            PersistedState { crashes: Some(crashes), restarts, ..PersistedState::default() },
+        )
     };
-    stories.iter().filter(|story| story.lives.is_some()).map(of).collect()
+    scenarios.iter().filter(|scenario| scenario.instances.is_some()).map(of).collect()
 }
 
-/// What a probe of the tick at `at` finds; `since`: the tick before it.
-fn probed(story: &Story, since: i64, at: i64) -> ProbeResult {
-    let answer = |status, ms: u32, body, report| {
+/// The result of a probe in the tick at `at`; `since` is the tick before it.
+fn probe_result(scenario: &Scenario, since: i64, at: i64) -> ProbeResult {
+    let response = |status, ms: u32, body, report| {
         Ok(ProbeResponse {
             status,
             latency: Duration::from_millis(ms.into()),
@@ -115,75 +125,80 @@ fn probed(story: &Story, since: i64, at: i64) -> ProbeResult {
             report,
         })
     };
-    let ms = story.latency(at);
-    let signed = story.lives.as_ref().and_then(|lives| signed(lives, since, at));
-    let result = match story.at(at).map(|it| it.what) {
-        Some(What::Down(Failure::Status(status))) => answer(status, ms, Vec::new(), None),
-        Some(What::Down(failure)) => Err(failure.into()),
-        Some(What::Slow(slow)) => answer(200, slow, health(story, at), None),
+    let ms = scenario.latency(at);
+    let signed = scenario.instances.as_ref().and_then(|instances| verified_report(instances, since, at));
+    let result = match scenario.episode_at(at).map(|it| it.kind) {
+        Some(EpisodeKind::Down(Failure::Status(status))) => response(status, ms, Vec::new(), None),
+        Some(EpisodeKind::Down(failure)) => Err(failure.into()),
+        Some(EpisodeKind::Slow(slow)) => response(200, slow, health(scenario, at), None),
         _ => match signed {
-            Some(signed) => answer(200, ms, signed.report.health().to_json(), Some(Box::new(signed))),
-            None if story.kind == Kind::Heapbeat => answer(200, ms, health(story, at), None),
-            None if story.kind == Kind::Http => answer(200, ms, Vec::new(), None),
-            None => answer(0, ms, Vec::new(), None),
+            Some(signed) => response(200, ms, signed.report.health().to_json(), Some(Box::new(signed))),
+            None if scenario.kind == Kind::Heapbeat => response(200, ms, health(scenario, at), None),
+            None if scenario.kind == Kind::Http => response(200, ms, Vec::new(), None),
+            None => response(0, ms, Vec::new(), None),
         },
     };
-    ProbeResult { monitor: story.id.clone(), received: UnixMillis(at), result }
+    ProbeResult { monitor: scenario.id.clone(), received: UnixMillis(at), result }
 }
 
-/// The public answer of a server that signs nothing.
-fn health(story: &Story, at: i64) -> Vec<u8> {
-    if story.kind != Kind::Heapbeat {
+/// The public response of a server that signs nothing.
+fn health(scenario: &Scenario, at: i64) -> Vec<u8> {
+    if scenario.kind != Kind::Heapbeat {
         return Vec::new();
     }
-    let rss = 90 + (story.index as u64 * 13) % 120 + (at / HOUR).unsigned_abs() % 7;
+    let rss = 90 + (scenario.index as u64 * 13) % 120 + (at / HOUR).unsigned_abs() % 7;
     let memory = HealthMemory {
         rss: Megabytes(rss),
         heap_used: Megabytes(rss - 25),
         heap_total: Megabytes(rss - 10),
         external: Megabytes(6),
     };
-    let uptime = u64::try_from((at - story.since) / 1000).unwrap_or(0) + 3600;
+    let uptime = u64::try_from((at - scenario.since) / 1000).unwrap_or(0) + 3600;
     Health { memory, uptime, ..Health::default() }.to_json()
 }
 
-/// The report at `at`, with the samples since the tick before.
-pub(crate) fn signed(lives: &Lives, since: i64, at: i64) -> Option<VerifiedReport> {
-    let (life, before) = lives.at(at)?;
-    let run = lives.runs((since + 1000).max(life.from), at + 1, 1000).pop()?;
+/// The verified report at `at`, with the samples since the tick before.
+pub(crate) fn verified_report(instances: &Instances, since: i64, at: i64) -> Option<VerifiedReport> {
+    let (instance, before) = instances.instance_at(at)?;
+    let run = instances.runs((since + 1000).max(instance.from), at + 1, 1000).pop()?;
     let Series { first, samples } = run.series;
     let latest = *samples.last()?;
-    let rung = pressure(latest.working_set);
-    let status = if rung == heapbeat_shared::Pressure::Calm { Status::Healthy } else { Status::Degraded };
+    let level = pressure(latest.working_set);
+    let status = if level == heapbeat_shared::Pressure::Calm { Status::Healthy } else { Status::Degraded };
     let report = Report {
         status,
         memory: latest.to_health_memory(),
-        uptime: u64::try_from((at - life.from) / 1000).unwrap_or(0),
-        instance: life.instance,
-        version: life.version.clone(),
-        started: UnixMillis(life.from),
+        uptime: u64::try_from((at - instance.from) / 1000).unwrap_or(0),
+        instance: instance.instance,
+        version: instance.version.clone(),
+        started: UnixMillis(instance.from),
         now: UnixMillis(at),
         limit: Limit { bytes: LIMIT, origin: "the cgroup".to_owned() },
-        pressure: PressureState { level: rung, since: UnixMillis(at), shed: 0 },
+        pressure: PressureState { level: level, since: UnixMillis(at), shed: 0 },
         latest,
         system: System::default(),
-        events: climbed(lives, life, since, at).into_iter().collect(),
+        events: pressure_event(instances, instance, since, at).into_iter().collect(),
         routes: Vec::new(),
         forecast: Forecaster::new().assess(LIMIT),
         samples: Block { first, count: samples.len() as u64, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
-        previous_exit: before.filter(|life| life.died).map(killed),
+        previous_exit: before.filter(|instance| instance.killed).map(oom_kill),
         last_samples: None,
     };
     Some(VerifiedReport { report, series: Series { first, samples } })
 }
 
-/// The rung that was climbed, or come down to, from one instant to another in a life.
-pub(crate) fn climbed(lives: &Lives, life: &InstanceLifetime, since: i64, at: i64) -> Option<Event> {
-    if since < life.from {
+/// The change of memory pressure from one instant to another of an instance.
+pub(crate) fn pressure_event(
+    instances: &Instances,
+    instance: &Instance,
+    since: i64,
+    at: i64,
+) -> Option<Event> {
+    if since < instance.from {
         return None;
     }
-    let of = |at: i64| lives.sample(life, at).working_set;
+    let of = |at: i64| instances.sample(instance, at).working_set;
     let (from, to, memory) = (pressure(of(since)), pressure(of(at)), of(at));
     (from != to).then_some(Event { at: UnixMillis(at), kind: EventKind::Pressure { from, to, memory } })
 }

@@ -1,17 +1,17 @@
-//! Ninety days of a hub that never ran: rows for `POST /api/v1/admin/import`, made by the edge's own code.
+//! Generates ninety days of history of a hub: rows for `POST /api/v1/admin/import`, written by the edge's own code.
 //!
-//! Pages and proofs need a past, and a day of real ticks takes half a minute. One line of JSON comes in
-//! (`{"monitors":[…],"days":90,"until":<ms>,"came":<ms>,"memory":4}`: the list as it is configured, the last tick, the edge's
-//! own clock at it, and how many heapbeat monitors sign reports), rows come out, the same for the same line. The last day goes
-//! tick by tick through the real [`Engine`](heapbeat_edge::domain::engine::Engine), what is older is written from the same
-//! stories. `{"reports":{…}}` asks for a signed server's day instead (`reports.rs`). Used by `tests/e2e/support/seed-history.mjs`.
+//! Tests need a past, and a day of real ticks takes half a minute. The input is one line of JSON,
+//! `{"monitors":[…],"days":90,"until":<ms>,"came":<ms>,"memory":4}`: the configured monitors, the last tick, the edge's own clock at
+//! that tick, and the number of heapbeat monitors that sign reports. The output is rows, always the same for the same input. The last
+//! day is run tick by tick through the real [`Engine`](heapbeat_edge::domain::engine::Engine); older days are written from the same
+//! scenarios. `{"reports":{…}}` generates a signed server's day instead (`reports.rs`). `tests/e2e/support/seed-history.mjs` uses it.
 
 mod last_day;
 mod memory;
 mod older;
 mod reports;
 mod rows;
-mod story;
+mod scenario;
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -24,18 +24,18 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// What is wanted.
-struct Wanted {
+/// The input.
+struct HistoryRequest {
     config: Config,
-    /// The first instant of the past, and the last tick.
+    /// The first instant, and the last tick.
     span: (i64, i64),
     /// The edge's own clock at the last tick.
     came: UnixMillis,
-    /// Heapbeat monitors that sign reports.
+    /// The number of heapbeat monitors that sign reports.
     memory: usize,
 }
 
-impl Wanted {
+impl HistoryRequest {
     fn read(value: &Value) -> Result<Self, String> {
         let number = |name: &str| value.get(name).and_then(Value::as_i64).ok_or(format!("{name} is missing"));
         let list = value.get("monitors").ok_or("monitors is missing")?.to_string();
@@ -51,7 +51,7 @@ impl Wanted {
         if !(2..=91).contains(&days) {
             return Err("days is between 2 and 91".to_owned());
         }
-        Ok(Wanted {
+        Ok(HistoryRequest {
             config,
             span: (until - days * DAY, until),
             came: UnixMillis(number("came")?),
@@ -62,8 +62,8 @@ impl Wanted {
 
 fn main() -> ExitCode {
     let mut text = String::new();
-    let wanted = std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string());
-    match wanted.and_then(|_| answer(&text)) {
+    let read = std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string());
+    match read.and_then(|_| generate(&text)) {
         Ok(lines) => {
             print!("{lines}");
             ExitCode::SUCCESS
@@ -75,20 +75,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a line of JSON asks for.
-fn answer(text: &str) -> Result<String, String> {
+/// Generates what a line of JSON asks for.
+fn generate(text: &str) -> Result<String, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     match value.get("reports") {
-        Some(wanted) => reports::told(wanted).ok_or("reports have from, until and deaths".to_owned()),
-        None => Wanted::read(&value).map(|wanted| told(&wanted)),
+        Some(wanted) => {
+            reports::generate_reports(wanted).ok_or("reports have from, until and deaths".to_owned())
+        }
+        None => HistoryRequest::read(&value).map(|request| generate_rows(&request)),
     }
 }
 
-/// All rows, a line each.
-fn told(wanted: &Wanted) -> String {
-    let stories = story::all(wanted);
+/// Generates all rows, one a line.
+fn generate_rows(request: &HistoryRequest) -> String {
+    let scenarios = scenario::generate_all(request);
     let mut rows = rows::Rows::default();
-    older::write(&stories, wanted, &mut rows);
-    last_day::write(&stories, wanted, &mut rows);
+    older::write(&scenarios, request, &mut rows);
+    last_day::write(&scenarios, request, &mut rows);
     rows.lines()
 }

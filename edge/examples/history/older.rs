@@ -1,4 +1,4 @@
-//! All but the last day: ledgers, incidents, memory and latencies, from the stories alone.
+//! All but the last day: ledgers, incidents, memory and latencies are written from the scenarios alone.
 
 use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::verdict::Verdict;
@@ -11,58 +11,62 @@ use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
 use heapbeat_shared::{Bytes, Pressure, Statement, UnixMillis};
 
-use crate::last_day::begins;
+use crate::last_day::first_tick;
 use crate::rows::Rows;
-use crate::story::{Episode, Story, What};
-use crate::{DAY, HOUR, MINUTE, Wanted};
+use crate::scenario::{Episode, EpisodeKind, Scenario};
+use crate::{DAY, HOUR, HistoryRequest, MINUTE};
 
-/// How far back samples are kept to the second.
+/// How far back every sample is kept.
 const SECONDS: i64 = 2 * DAY;
 
-pub(crate) fn write(stories: &[Story], wanted: &Wanted, rows: &mut Rows) {
-    for story in stories {
-        ledger(story, begins(wanted.span), rows);
-        incidents(story, begins(wanted.span), rows);
-        latencies(story, begins(wanted.span), rows);
-        memory(story, wanted.span.1, rows);
+pub(crate) fn write(scenarios: &[Scenario], request: &HistoryRequest, rows: &mut Rows) {
+    for scenario in scenarios {
+        ledger(scenario, first_tick(request.span), rows);
+        incidents(scenario, first_tick(request.span), rows);
+        latencies(scenario, first_tick(request.span), rows);
+        memory(scenario, request.span.1, rows);
     }
 }
 
-fn state(what: What) -> State {
-    match what {
-        What::Down(_) | What::Death => State::Down,
-        What::Slow(_) => State::Degraded,
-        What::MaintenanceWindow => State::Maintenance,
-        What::Waking => State::Waking,
-        What::Nobody => State::Unobserved,
+fn state(kind: EpisodeKind) -> State {
+    match kind {
+        EpisodeKind::Down(_) | EpisodeKind::Crash => State::Down,
+        EpisodeKind::Slow(_) => State::Degraded,
+        EpisodeKind::Maintenance => State::Maintenance,
+        EpisodeKind::Waking => State::Waking,
+        EpisodeKind::Unobserved => State::Unobserved,
     }
 }
 
-fn ledger(story: &Story, until: i64, rows: &mut Rows) {
-    let entries = rows.ledgers.entry(story.id.clone()).or_default();
-    if story.since >= until {
+fn ledger(scenario: &Scenario, until: i64, rows: &mut Rows) {
+    let entries = rows.ledgers.entry(scenario.id.clone()).or_default();
+    if scenario.since >= until {
         return;
     }
     let mut put = |from, state| entries.push(LedgerEntry { from: UnixMillis(from), state });
-    put(story.since, State::Up);
-    for it in story.episodes.iter().filter(|it| it.from > story.since && it.to < until) {
-        put(it.from, state(it.what));
+    put(scenario.since, State::Up);
+    for it in scenario.episodes.iter().filter(|it| it.from > scenario.since && it.to < until) {
+        put(it.from, state(it.kind));
         put(it.to, State::Up);
     }
 }
 
-fn incidents(story: &Story, until: i64, rows: &mut Rows) {
+fn incidents(scenario: &Scenario, until: i64, rows: &mut Rows) {
     let mut incidents = IncidentTracker::default();
-    for it in story.episodes.iter().filter(|it| it.from > story.since && it.to < until) {
-        let (verdict, state) = match it.what {
-            What::Down(failure) => (Verdict::Failed(failure), State::Down),
-            What::Slow(ms) => (Verdict::Degraded(heapbeat_edge::domain::Failure::Slow(ms)), State::Degraded),
-            What::Death => (Verdict::Up, State::Up),
-            What::MaintenanceWindow | What::Waking | What::Nobody => continue,
+    for it in scenario.episodes.iter().filter(|it| it.from > scenario.since && it.to < until) {
+        let (verdict, state) = match it.kind {
+            EpisodeKind::Down(failure) => (Verdict::Failed(failure), State::Down),
+            EpisodeKind::Slow(ms) => {
+                (Verdict::Degraded(heapbeat_edge::domain::Failure::Slow(ms)), State::Degraded)
+            }
+            EpisodeKind::Crash => (Verdict::Up, State::Up),
+            EpisodeKind::Maintenance | EpisodeKind::Waking | EpisodeKind::Unobserved => continue,
         };
-        let delta = if it.what == What::Death { death(story, it) } else { ReportDelta::default() };
-        // A death is told by the first tick after it; all is well then, and for some minutes.
-        let first = if it.what == What::Death { it.to - it.to.rem_euclid(MINUTE) + MINUTE } else { it.from };
+        let delta =
+            if it.kind == EpisodeKind::Crash { crash_delta(scenario, it) } else { ReportDelta::default() };
+        // A crash is reported in the first tick after it; all is well then, and for some minutes.
+        let first =
+            if it.kind == EpisodeKind::Crash { it.to - it.to.rem_euclid(MINUTE) + MINUTE } else { it.from };
         let observation = |at, verdict, state, delta, restarted| TickObservation {
             at: UnixMillis(at),
             state,
@@ -73,7 +77,10 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
             flapping_since: None,
         };
         let nothing = ReportDelta::default();
-        incidents.record_tick(&story.id, &observation(first, verdict, state, &delta, it.what == What::Death));
+        incidents.record_tick(
+            &scenario.id,
+            &observation(first, verdict, state, &delta, it.kind == EpisodeKind::Crash),
+        );
         if let Some(incident) = incidents.latest.as_mut().filter(|_| it.from % 3 == 0) {
             incident.acknowledged = true;
             incident.add_timeline_entry(UnixMillis(it.from + MINUTE), Statement::acknowledged());
@@ -82,21 +89,21 @@ fn incidents(story: &Story, until: i64, rows: &mut Rows) {
         }
         for minute in 0..5 {
             let at = it.to.max(first) + minute * MINUTE;
-            incidents.record_tick(&story.id, &observation(at, Verdict::Up, State::Up, &nothing, false));
+            incidents.record_tick(&scenario.id, &observation(at, Verdict::Up, State::Up, &nothing, false));
         }
         let Some(incident) = incidents.latest.clone() else { continue };
         let opened = incident.opened;
         rows.incident(incident);
-        if let Some(lives) = &story.lives {
-            let runs = lives.runs(UnixMillis(opened.0).minus(RECORDING_LENGTH).0, opened.0, 1000);
-            rows.recording(&story.id, opened, &runs);
+        if let Some(instances) = &scenario.instances {
+            let runs = instances.runs(UnixMillis(opened.0).minus(RECORDING_LENGTH).0, opened.0, 1000);
+            rows.recording(&scenario.id, opened, &runs);
         }
     }
 }
 
-/// What the report after a death tells.
-fn death(story: &Story, it: &Episode) -> ReportDelta {
-    let dead = story.lives.as_ref().and_then(|lives| lives.at(it.from - 1));
+/// What is new in the report after a crash.
+fn crash_delta(scenario: &Scenario, it: &Episode) -> ReportDelta {
+    let dead = scenario.instances.as_ref().and_then(|instances| instances.instance_at(it.from - 1));
     let events = [
         (90, Pressure::Calm, Pressure::Alert, 402),
         (25, Pressure::Alert, Pressure::Purge, 453),
@@ -108,17 +115,17 @@ fn death(story: &Story, it: &Episode) -> ReportDelta {
     };
     ReportDelta {
         events: events.map(event).to_vec(),
-        exit: dead.map(|(life, _)| killed(life)),
+        exit: dead.map(|(instance, _)| oom_kill(instance)),
         ..ReportDelta::default()
     }
 }
 
-/// The ending of a life for want of memory.
-pub(crate) fn killed(life: &crate::memory::InstanceLifetime) -> Exit {
+/// The exit of an instance that the kernel killed.
+pub(crate) fn oom_kill(instance: &crate::memory::Instance) -> Exit {
     Exit {
         kind: ExitKind::OomKill,
         sure: true,
-        at: UnixMillis(life.to),
+        at: UnixMillis(instance.to),
         evidence: vec![
             Evidence::GroupOomCount(1).statement(),
             Evidence::LastSample {
@@ -128,27 +135,27 @@ pub(crate) fn killed(life: &crate::memory::InstanceLifetime) -> Exit {
             }
             .statement(),
         ],
-        instance: Some(life.instance),
-        version: life.version.clone(),
-        started: Some(UnixMillis(life.from)),
+        instance: Some(instance.instance),
+        version: instance.version.clone(),
+        started: Some(UnixMillis(instance.from)),
         ..Exit::default()
     }
 }
 
-fn latencies(story: &Story, until: i64, rows: &mut Rows) {
-    let mut at = story.since - story.since.rem_euclid(HOUR);
+fn latencies(scenario: &Scenario, until: i64, rows: &mut Rows) {
+    let mut at = scenario.since - scenario.since.rem_euclid(HOUR);
     while at + HOUR <= until - until.rem_euclid(HOUR) {
-        let minutes = (0..60).map(|minute| at + minute * MINUTE).filter(|at| *at >= story.since);
+        let minutes = (0..60).map(|minute| at + minute * MINUTE).filter(|at| *at >= scenario.since);
         let (mut probes, mut failed, mut answers) = (0, 0, Vec::new());
         for minute in minutes {
-            let what = story.at(minute).map(|it| it.what);
-            probes += u32::from(what != Some(What::Nobody));
-            match what {
-                Some(What::Nobody) => {}
-                Some(What::Down(_)) => failed += 1,
-                Some(What::Slow(ms)) => answers.push(ms),
-                // An hour has its own noise; every tenth minute says enough of it.
-                _ if minute % (10 * MINUTE) == 0 => answers.push(story.latency(minute)),
+            let kind = scenario.episode_at(minute).map(|it| it.kind);
+            probes += u32::from(kind != Some(EpisodeKind::Unobserved));
+            match kind {
+                Some(EpisodeKind::Unobserved) => {}
+                Some(EpisodeKind::Down(_)) => failed += 1,
+                Some(EpisodeKind::Slow(ms)) => answers.push(ms),
+                // Every tenth minute is enough for the summary of an hour.
+                _ if minute % (10 * MINUTE) == 0 => answers.push(scenario.latency(minute)),
                 _ => {}
             }
         }
@@ -157,37 +164,37 @@ fn latencies(story: &Story, until: i64, rows: &mut Rows) {
             |percent: usize| answers.get((answers.len() * percent).div_ceil(100).saturating_sub(1)).copied();
         if probes > 0 {
             let hour = [rank(0), rank(50), rank(95), Some(probes), Some(failed)];
-            rows.hours.entry(at).or_default().push((story.id.clone(), hour));
+            rows.hours.entry(at).or_default().push((scenario.id.clone(), hour));
         }
         at += HOUR;
     }
 }
 
-fn memory(story: &Story, until: i64, rows: &mut Rows) {
-    let Some(lives) = &story.lives else { return };
+fn memory(scenario: &Scenario, until: i64, rows: &mut Rows) {
+    let Some(instances) = &scenario.instances else { return };
     let hour = until - until.rem_euclid(HOUR);
     let minute = std::time::Duration::from_secs(60);
     let fine = (until - SECONDS).div_euclid(HOUR) * HOUR;
     let mut month = Vec::new();
-    let mut day = story.since - story.since.rem_euclid(DAY);
+    let mut day = scenario.since - scenario.since.rem_euclid(DAY);
     while day < until {
         let end = (day + DAY).min(hour);
-        let mut minutes = lives.runs(day.max(story.since), end.min(fine), MINUTE);
+        let mut minutes = instances.runs(day.max(scenario.since), end.min(fine), MINUTE);
         let mut at = day.max(fine);
         while at + HOUR <= end {
-            let seconds = lives.runs(at, at + HOUR, 1000);
-            rows.chunk(&story.id, Tier::Second, at, &seconds);
+            let seconds = instances.runs(at, at + HOUR, 1000);
+            rows.chunk(&scenario.id, Tier::Second, at, &seconds);
             minutes.extend(keep_peaks(&seconds, minute));
             at += HOUR;
         }
         let minutes = keep_peaks(&minutes, minute);
-        rows.chunk(&story.id, Tier::Minute, day, &minutes);
+        rows.chunk(&scenario.id, Tier::Minute, day, &minutes);
         if day + DAY <= hour {
             month.extend(keep_peaks(&minutes, std::time::Duration::from_secs(3600)));
         }
         let next = Tier::Hour.chunk_slot(UnixMillis(day + DAY)).0;
         if next != Tier::Hour.chunk_slot(UnixMillis(day)).0 || day + DAY >= until {
-            rows.chunk(&story.id, Tier::Hour, day, &std::mem::take(&mut month));
+            rows.chunk(&scenario.id, Tier::Hour, day, &std::mem::take(&mut month));
         }
         day += DAY;
     }

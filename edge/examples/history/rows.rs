@@ -33,7 +33,7 @@ impl Rows {
         self.out.push('\n');
     }
 
-    /// As the store books what a tick changed.
+    /// Applies the changes of a ledger as the store does.
     pub(crate) fn change(&mut self, id: &MonitorId, changes: LedgerChanges) {
         let entries = self.ledgers.entry(id.clone()).or_default();
         if let Some(from) = changes.replace_from {

@@ -1,99 +1,31 @@
 //! All that the hub keeps about one monitor, and how a probe changes it.
 
+mod persisted;
+mod snapshot;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use heapbeat_shared::exit::{Exit, ExitKind};
-use heapbeat_shared::{HealthMemory, Statement, UnixMillis};
-use minicbor::{Decode, Encode};
+use heapbeat_shared::exit::Exit;
+use heapbeat_shared::{HealthMemory, UnixMillis};
+
+pub use persisted::{ExitRecord, PersistedState};
 
 use super::incident::RECORDING_LENGTH;
 use super::incident::tracker::IncidentTracker;
 use super::{ProbeSkipped, State};
 use crate::config::Monitor;
-use crate::domain::check::flap;
-use crate::domain::check::flap::FlapDetector;
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::{RegionVerdict, combine_verdicts};
 use crate::domain::check::schedule;
-use crate::domain::check::threshold::ThresholdState;
 use crate::domain::check::verdict::{Evaluation, Verdict, evaluate};
-use crate::domain::history::days;
-use crate::domain::history::days::Day;
 use crate::domain::history::latency::RecentLatency;
 use crate::domain::history::ledger::{Ledger, LedgerChanges, Validity};
 use crate::domain::history::memory_chart::MemoryChart;
-use crate::domain::history::uptime;
-use crate::domain::history::uptime::WINDOWS;
 use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
 use crate::domain::report::restart::{MAX_RESTARTS, UptimeReading};
 use crate::domain::report::verification::VerifiedReport;
-use crate::domain::report::version_comparison::VersionComparison;
-use crate::domain::snapshot::{ExitSummary, ForecastSnapshot, MemorySnapshot, MonitorSnapshot};
-
-/// The part that changes with every probe. The hub stores that of all monitors in one row.
-#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
-pub struct PersistedState {
-    /// The state between two probes and the streaks that lead to the next one.
-    #[n(0)]
-    pub threshold: ThresholdState,
-    /// For how long the last probe's finding is valid.
-    #[n(1)]
-    pub validity: Option<Validity>,
-    /// The last probe's verdict.
-    #[n(2)]
-    pub verdict: Option<Verdict>,
-    /// How long the last response took, in milliseconds.
-    #[n(3)]
-    pub latency_ms: Option<u32>,
-    /// The last memory figures, and the instant of the tick that read them.
-    #[n(4)]
-    pub memory: Option<(HealthMemory, UnixMillis)>,
-    /// The last uptime that the process reported.
-    #[n(5)]
-    pub uptime: Option<UptimeReading>,
-    /// When the present process started, by the tick's clock.
-    #[n(6)]
-    pub started: Option<UnixMillis>,
-    /// The restarts that were detected, oldest first, at most [`MAX_RESTARTS`].
-    #[n(7)]
-    pub restarts: VecDeque<UnixMillis>,
-    /// The last signed report.
-    #[n(8)]
-    pub last_report: Option<LastReport>,
-    /// How the previous instance ended.
-    #[n(9)]
-    pub last_exit: Option<ExitSummary>,
-    /// The first of the latest ticks in which the edge was offline; `None` if it was online in the last.
-    #[n(10)]
-    pub offline_since: Option<UnixMillis>,
-    /// The changes between serving and down.
-    #[n(11)]
-    pub flaps: Option<FlapDetector>,
-    /// When instances ended that nobody had asked to stop, oldest first, at most [`MAX_RESTARTS`].
-    #[n(12)]
-    pub crashes: Option<VecDeque<UnixMillis>>,
-    /// Memory of the present version and of the one before.
-    #[n(13)]
-    pub version_comparison: Option<VersionComparison>,
-    /// How the last instances ended, oldest first, at most [`MAX_RESTARTS`].
-    #[n(14)]
-    pub exits: Option<VecDeque<ExitRecord>>,
-}
-
-/// The part of an [`Exit`] that is kept of the instances before the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ExitRecord {
-    /// The last sign of life.
-    #[n(0)]
-    pub at: UnixMillis,
-    /// How the instance ended.
-    #[n(1)]
-    pub kind: ExitKind,
-    /// Whether the evidence decides.
-    #[n(2)]
-    pub sure: bool,
-}
+use crate::domain::snapshot::ExitSummary;
 
 /// One monitor: its persisted state, its ledger, its charts and its incident.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -263,61 +195,6 @@ impl MonitorState {
     /// Since when the monitor flaps.
     pub fn flapping_since(&self) -> Option<UnixMillis> {
         self.persisted.flaps.as_ref()?.since
-    }
-
-    /// The reason for the state at `now`. Once the last finding is no longer valid, it is no reason of anything; the reason is
-    /// then what keeps the edge from probing.
-    fn reason(&self, now: UnixMillis) -> Option<Statement> {
-        let verdict = self.persisted.verdict?;
-        if self.ledger.current_entry(now).is_some_and(|entry| entry.state == State::Maintenance) {
-            return Some(Statement::under_maintenance());
-        }
-        if self.ledger.is_expired(now) && verdict.check_result().is_some() {
-            return Some(Statement::no_recent_data());
-        }
-        verdict.statement().or_else(|| self.flapping_since().map(|_| flap::statement()))
-    }
-
-    /// The last 90 days at `now`, oldest first.
-    pub fn days(&self, now: UnixMillis) -> Vec<Day> {
-        days::days(self.ledger.segments(now), now)
-    }
-
-    /// Everything that a page or the API may show of the monitor at `now`.
-    pub fn snapshot(&self, monitor: &Monitor, now: UnixMillis) -> MonitorSnapshot {
-        let persisted = &self.persisted;
-        let current = self.ledger.current_entry(now);
-        let state = match current.map_or(State::Unobserved, |entry| entry.state) {
-            State::Up if self.flapping_since().is_some() => State::Degraded,
-            state => state,
-        };
-        MonitorSnapshot {
-            id: monitor.id.as_str().to_owned(),
-            name: monitor.name.clone(),
-            group: monitor.group.clone(),
-            state,
-            since: current.map_or(now, |entry| entry.from),
-            reason: self.reason(now),
-            latency_ms: persisted.latency_ms,
-            uptime: WINDOWS
-                .iter()
-                .map(|(name, window)| uptime::in_window(name, *window, self.ledger.segments(now), now))
-                .collect(),
-            latencies: self.recent_latency.points(now),
-            days: self.days(now),
-            memory: persisted.memory.map(|(figures, at)| MemorySnapshot {
-                figures,
-                limit: persisted.last_report.as_ref().map(|report| report.limit.to_megabytes()),
-                pressure: persisted.last_report.as_ref().map(|report| report.pressure),
-                at,
-            }),
-            started: persisted.started,
-            restarts: persisted.restarts.iter().copied().collect(),
-            last_exit: persisted.last_exit.clone(),
-            forecast: persisted.last_report.as_ref().map(ForecastSnapshot::from),
-            chart: self.memory_chart.points(now),
-            region_verdicts: self.region_verdicts.clone(),
-        }
     }
 }
 

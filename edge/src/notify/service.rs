@@ -1,7 +1,7 @@
 //! The requests by which each service gets a message, and the meaning of its replies.
 //!
 //! They follow the services' documentation of November 2026: Slack (incoming webhooks), Discord (execute webhook), Telegram (Bot API
-//! `sendMessage`), PagerDuty (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP API, as a Worker has no SMTP.
+//! `sendMessage`), `PagerDuty` (Events API v2), ntfy (publish as JSON) and, for email, Resend's HTTP API, as a Worker has no SMTP.
 //! Text of others is escaped if the service would read markup or a mention in it.
 
 use std::borrow::Cow;
@@ -157,7 +157,7 @@ fn discord_body(message: &Message) -> String {
     .to_string()
 }
 
-/// The event for PagerDuty, which keeps one incident for each of heapbeat's.
+/// The event for `PagerDuty`, which keeps one incident for each of heapbeat's.
 fn pagerduty_event(message: &Message, secret: &str) -> String {
     let mut event = json!({ "routing_key": secret, "dedup_key": message.incident });
     if message.occasion == Occasion::Recovered {
