@@ -15,7 +15,7 @@ const GROWTH_TIME: i64 = 5 * HOUR;
 /// One instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
-    pub(crate) instance: InstanceId,
+    pub(crate) id: InstanceId,
     pub(crate) version: String,
     pub(crate) from: i64,
     pub(crate) to: i64,
@@ -49,13 +49,7 @@ impl Instances {
         let (mut all, mut from, mut version) = (Vec::new(), since - HOUR, 0);
         for (to, next, killed) in ends {
             let name = format!("{:07x}", Random::new(index, version).below(1 << 28));
-            all.push(Instance {
-                instance: InstanceId(random.below(u64::MAX)),
-                version: name,
-                from,
-                to,
-                killed,
-            });
+            all.push(Instance { id: InstanceId(random.below(u64::MAX)), version: name, from, to, killed });
             version += i64::from(!killed);
             from = next;
         }
@@ -78,7 +72,7 @@ impl Instances {
                 (first..=last).map(|n| self.sample(instance, instance.from + n * step)).collect();
             if !samples.is_empty() {
                 runs.push(SampleRun {
-                    instance: instance.instance,
+                    instance: instance.id,
                     series: Series { first: first.unsigned_abs(), samples },
                 });
             }

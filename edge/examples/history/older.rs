@@ -135,7 +135,7 @@ pub(crate) fn oom_kill(instance: &crate::memory::Instance) -> Exit {
             }
             .statement(),
         ],
-        instance: Some(instance.instance),
+        instance: Some(instance.id),
         version: instance.version.clone(),
         started: Some(UnixMillis(instance.from)),
         ..Exit::default()

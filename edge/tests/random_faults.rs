@@ -1,10 +1,9 @@
-//! Days with random faults through the real engine and outbox, against a model that is slow and knows nothing of them.
+//! Days with random faults, through the real engine and outbox, compared with a simple model.
 //!
-//! The model keeps one state a second and one list of probes, and looks at all of it for every question. Ticks are
-//! missed, doubled, late and out of order; probes fail, flap and cannot look; the service that is to be told is down for
-//! hours. Counted: alerts lost, doubled and false, seconds booked wrongly, and how far uptime is from the truth.
+//! The model keeps one state a second and one list of probes. Ticks are missed, doubled, late and out of order; probes fail, flap or are
+//! skipped; the alert service is down for hours. Compared are alerts that are lost, duplicated or false, the state of every second,
+//! and the uptime.
 
-// Helpers of a test are a test.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -22,14 +21,14 @@ use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 150;
 const HOURS: i64 = 24;
-/// The tail in which all is well, so that what waits can go out.
+/// The end of the day, in which all is well, so that waiting alerts are delivered.
 const TAIL: i64 = 2 * 3600;
 const SECONDS: i64 = HOURS * 3600;
 
-/// A small generator of our own (xorshift64*), so that a seed means the same everywhere.
-struct Dice(u64);
+/// A random number generator (xorshift64*) whose seeds mean the same everywhere.
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -37,8 +36,8 @@ impl Dice {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides
     }
 
-    /// Stretches of `yes` among `no`, in seconds: which seconds are `yes`.
-    fn stretches(&mut self, no: u64, yes: u64) -> Vec<bool> {
+    /// Random spells of about `no` and `yes` seconds; `true` in the seconds of the latter.
+    fn random_spells(&mut self, no: u64, yes: u64) -> Vec<bool> {
         let mut seconds = Vec::new();
         let mut on = false;
         while seconds.len() < usize::try_from(SECONDS).unwrap() {
@@ -53,64 +52,64 @@ impl Dice {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Saw {
+enum Found {
     Up,
     Down,
     Nothing,
 }
 
-/// A tick of the trace: the instant it is for, and what a probe would see.
-struct Step {
+/// A tick: the instant for which it is scheduled, and what a probe would find.
+struct TraceTick {
     second: i64,
-    saw: Saw,
+    found: Found,
 }
 
-fn trace(dice: &mut Dice, down: &[bool], absent: &[bool], blind: &[bool]) -> Vec<Step> {
+fn trace(random: &mut Random, down: &[bool], absent: &[bool], blind: &[bool]) -> Vec<TraceTick> {
     let mut steps = Vec::new();
     for second in (0..SECONDS).step_by(60) {
         let index = usize::try_from(second).unwrap();
         if absent[index] {
             continue;
         }
-        let saw = match (blind[index], down[index]) {
-            (true, _) => Saw::Nothing,
-            (false, true) => Saw::Down,
-            (false, false) => Saw::Up,
+        let found = match (blind[index], down[index]) {
+            (true, _) => Found::Nothing,
+            (false, true) => Found::Down,
+            (false, false) => Found::Up,
         };
-        steps.push(Step { second, saw });
-        match dice.roll(20) {
-            0 => steps.push(Step { second, saw }),               // doubled
-            1 => steps.push(Step { second: second - 120, saw }), // an old one, late
-            2 => steps.push(Step { second, saw: Saw::Down }),    // doubled, and it would see something else
+        steps.push(TraceTick { second, found });
+        match random.roll(20) {
+            0 => steps.push(TraceTick { second, found }), // doubled
+            1 => steps.push(TraceTick { second: second - 120, found }), // an old one, late
+            2 => steps.push(TraceTick { second, found: Found::Down }), // doubled, and it would see something else
             _ => {}
         }
     }
     steps
 }
 
-/// One second, one state, from all probes that counted; `failures` in a row make it down.
-fn model(steps: &[Step], failures: usize) -> Vec<State> {
-    let mut counted: Vec<(i64, Saw)> = Vec::new();
+/// The state of every second, from all probes that count; `failures` in a row make the monitor down.
+fn model(steps: &[TraceTick], failures: usize) -> Vec<State> {
+    let mut counted: Vec<(i64, Found)> = Vec::new();
     let mut newest = -1;
     for step in steps {
         if step.second > newest {
             newest = step.second;
-            if step.saw != Saw::Nothing {
-                counted.push((step.second, step.saw));
+            if step.found != Found::Nothing {
+                counted.push((step.second, step.found));
             }
         }
     }
     // The state after each probe, from the probes that are connected to it without a gap.
     let mut after_each: Vec<(i64, State)> = Vec::new();
     let (mut held, mut streak) = (None, 0);
-    for (index, (second, saw)) in counted.iter().enumerate() {
+    for (index, (second, found)) in counted.iter().enumerate() {
         let gap = index == 0 || second - counted[index - 1].0 > 90;
         if gap {
             streak = 0;
         }
         let known = if gap { None } else { after_each.last().map(|(_, state)| *state) };
-        streak = if *saw == Saw::Up { 0 } else { streak + 1 };
-        let state = if *saw == Saw::Up {
+        streak = if *found == Found::Up { 0 } else { streak + 1 };
+        let state = if *found == Found::Up {
             State::Up
         } else if streak >= failures || held == Some(State::Down) {
             State::Down
@@ -130,61 +129,61 @@ fn model(steps: &[Step], failures: usize) -> Vec<State> {
         .collect()
 }
 
-/// What came of a trace.
-struct Came {
+/// The result of a run.
+struct RunResult {
     engine: Engine,
     incidents: BTreeMap<i64, Incident>,
-    made: Vec<(i64, Message)>,
+    planned: Vec<(i64, Message)>,
     delivered: Vec<(i64, String)>,
 }
 
-fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> Came {
-    let mut came = Came {
+fn run(config: &Config, channels: &Channels, steps: &[TraceTick], service_down: &[bool]) -> RunResult {
+    let mut outcome = RunResult {
         engine: Engine::default(),
         incidents: BTreeMap::new(),
-        made: Vec::new(),
+        planned: Vec::new(),
         delivered: Vec::new(),
     };
     let (mut rows, mut next) = (Vec::<OutboxRow>::new(), 1);
     for step in steps {
         let at = UnixMillis(step.second * 1000);
-        if came.engine.last_tick().is_none_or(|last| at > last.at) {
-            let result = match step.saw {
-                Saw::Up => Ok(ProbeResponse {
+        if outcome.engine.last_tick().is_none_or(|last| at > last.at) {
+            let result = match step.found {
+                Found::Up => Ok(ProbeResponse {
                     status: 200,
                     latency: Duration::from_millis(5),
                     body: ResponseBody::Whole(Vec::new()),
                     report: None,
                 }),
-                Saw::Down => Err(Failure::Refused.into()),
-                Saw::Nothing => Err(ProbeSkipped::Platform.into()),
+                Found::Down => Err(Failure::Refused.into()),
+                Found::Nothing => Err(ProbeSkipped::Platform.into()),
             };
             let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at, result }];
             let tick = Tick { at, came: at };
-            let mut commit = came.engine.apply_tick(config, tick, &probes);
+            let mut commit = outcome.engine.apply_tick(config, tick, &probes);
             let recipients = Recipients { channels, subscribers: &[] };
-            let plan = plan_notifications(came.engine.incident_facts(config), recipients, None, at);
-            came.engine.record_notifications(plan.incidents, &mut commit);
+            let plan = plan_notifications(outcome.engine.incident_facts(config), recipients, None, at);
+            outcome.engine.record_notifications(plan.incidents, &mut commit);
             for incident in commit.incidents {
-                came.incidents.insert(incident.opened.0, incident);
+                outcome.incidents.insert(incident.opened.0, incident);
             }
             for (channel, message) in plan.messages {
-                came.made.push((step.second, message.clone()));
+                outcome.planned.push((step.second, message.clone()));
                 rows.push(OutboxRow { id: next, channel, message, due: at, attempts: 0 });
                 next += 1;
             }
         }
-        // Every tick delivers, the doubled ones as well.
-        let now = came.engine.last_tick().unwrap().at;
+        // Every tick delivers, also a doubled one.
+        let now = outcome.engine.last_tick().unwrap().at;
         let due: Vec<_> = due_rows(&rows, now, 5).into_iter().cloned().collect();
         for row in due {
-            let deaf = deaf[usize::try_from(now.0 / 1000).unwrap()];
-            if !deaf {
-                came.delivered.push((now.0 / 1000, row.message.key.clone()));
+            let service_down = service_down[usize::try_from(now.0 / 1000).unwrap()];
+            if !service_down {
+                outcome.delivered.push((now.0 / 1000, row.message.key.clone()));
             }
             match conclude_attempt(
                 &row,
-                if deaf { DeliveryResult::Failed } else { DeliveryResult::Accepted },
+                if service_down { DeliveryResult::Failed } else { DeliveryResult::Accepted },
                 now,
             ) {
                 AttemptOutcome::RetryAt(due) => {
@@ -196,7 +195,7 @@ fn run(config: &Config, channels: &Channels, steps: &[Step], deaf: &[bool]) -> C
             }
         }
     }
-    came
+    outcome
 }
 
 #[test]
@@ -207,31 +206,28 @@ fn days_of_random_faults() {
     assert_eq!((config.problems.len(), channels.problems.len()), (0, 0));
     let (mut alerts, mut downs) = (0, 0);
     for seed in 1..=SEEDS {
-        let dice = &mut Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let down = dice.stretches(5400, 400);
-        let absent = dice.stretches(7200, 300);
-        let blind = dice.stretches(9000, 90);
-        let deaf = dice.stretches(10_000, 4000);
-        let steps = trace(dice, &down, &absent, &blind);
+        let random = &mut Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let down = random.random_spells(5400, 400);
+        let absent = random.random_spells(7200, 300);
+        let blind = random.random_spells(9000, 90);
+        let service_down = random.random_spells(10_000, 4000);
+        let steps = trace(random, &down, &absent, &blind);
         let states = model(&steps, 2);
-        let came = run(&config, &channels, &steps, &deaf);
-        check_ledger(seed, &came, &config, &states);
+        let outcome = run(&config, &channels, &steps, &service_down);
+        check_ledger(seed, &outcome, &config, &states);
         check_truth(seed, &states, &down);
-        check_alerts(seed, &came, &states);
-        alerts += came.made.len();
+        check_alerts(seed, &outcome, &states);
+        alerts += outcome.planned.len();
         downs += states.windows(2).filter(|pair| pair[0] != State::Down && pair[1] == State::Down).count();
     }
-    assert!(
-        alerts > 500 && downs > 500,
-        "the traces have nothing in them: {alerts} alerts, {downs} times down"
-    );
+    assert!(alerts > 500 && downs > 500, "the traces are empty: {alerts} alerts, {downs} times down");
 }
 
-/// The board's figures are the model's seconds, counted.
-fn check_ledger(seed: u64, came: &Came, config: &Config, states: &[State]) {
-    let last = came.engine.last_tick().unwrap();
+/// The engine's figures equal the model's.
+fn check_ledger(seed: u64, outcome: &RunResult, config: &Config, states: &[State]) {
+    let last = outcome.engine.last_tick().unwrap();
     let until = usize::try_from(last.at.0 / 1000).unwrap();
-    let view = came.engine.snapshot(config, last.came);
+    let view = outcome.engine.snapshot(config, last.came);
     let day = &view.monitors[0].uptime[0];
     let tail = &states[..until];
     let count = |state: State| tail.iter().filter(|s| **s == state).count() as f64;
@@ -246,8 +242,7 @@ fn check_ledger(seed: u64, came: &Came, config: &Config, states: &[State]) {
     );
 }
 
-/// Where the model says up or down, it is what was; but for the two probes that a change takes, and the time for which
-/// a probe vouches.
+/// Where the model says up or down, that was so, except for the two probes that a change takes and the time for which a result is valid.
 fn check_truth(seed: u64, states: &[State], down: &[bool]) {
     let steady = |second: usize| down[second.saturating_sub(180)..=second].iter().all(|d| *d == down[second]);
     for (second, state) in states.iter().enumerate().skip(180) {
@@ -258,13 +253,13 @@ fn check_truth(seed: u64, states: &[State], down: &[bool]) {
     }
 }
 
-/// Nothing lost, nothing doubled, nothing false, in order.
-fn check_alerts(seed: u64, came: &Came, states: &[State]) {
-    let made: Vec<_> = came.made.iter().map(|(_, message)| message.key.clone()).collect();
-    let delivered: Vec<_> = came.delivered.iter().map(|(_, key)| key.clone()).collect();
-    assert_eq!(made, delivered, "seed {seed}: each once, in the order in which it was made");
+/// No alert is lost, duplicated or false, and alerts are in order.
+fn check_alerts(seed: u64, outcome: &RunResult, states: &[State]) {
+    let planned: Vec<_> = outcome.planned.iter().map(|(_, message)| message.key.clone()).collect();
+    let delivered: Vec<_> = outcome.delivered.iter().map(|(_, key)| key.clone()).collect();
+    assert_eq!(planned, delivered, "seed {seed}: each once, in the order in which it was planned");
     let mut open = false;
-    for (second, message) in &came.made {
+    for (second, message) in &outcome.planned {
         let state = states[usize::try_from(*second).unwrap()];
         match message.occasion {
             Occasion::Opened => {
@@ -278,12 +273,15 @@ fn check_alerts(seed: u64, came: &Came, states: &[State]) {
             other => panic!("seed {seed}: {other:?}"),
         }
     }
-    assert!(!open, "seed {seed}: it was well at the end, and somebody still believes otherwise");
+    assert!(!open, "seed {seed}: all is well at the end, but the alert was not resolved");
     let mut covered = vec![false; states.len()];
-    for incident in came.incidents.values() {
+    for incident in outcome.incidents.values() {
         let second = |at: UnixMillis| usize::try_from(at.0 / 1000).unwrap();
         let (from, to) = (second(incident.opened), incident.closed.map_or(states.len(), second));
-        assert!(states[from..to].contains(&State::Down), "seed {seed}: an incident about nothing at {from}");
+        assert!(
+            states[from..to].contains(&State::Down),
+            "seed {seed}: an incident without an outage at {from}"
+        );
         covered[from..to].fill(true);
     }
     for (second, state) in states.iter().enumerate() {
