@@ -19,15 +19,15 @@
     zh: "正常|性能下降|严重中断|启动中|维护中|无数据|自 {}|截至 {}|未知",
     ja: "正常|パフォーマンス低下|大規模な障害|起動中|メンテナンス中|データなし|{} から|{} 時点|不明",
   };
-  const requested = (lang || document.documentElement.lang || navigator.language).slice(0, 2);
-  const language = WORDS[requested] ? requested : "en";
-  const words = WORDS[language].split("|");
+  const tag = (lang || document.documentElement.lang || navigator.language).slice(0, 2);
+  const code = WORDS[tag] ? tag : "en";
+  const words = WORDS[code].split("|");
   const states = Object.keys(MARKS);
   const word = (state) => words[states.indexOf(state)];
   const one = monitor ? `monitors/${encodeURIComponent(monitor)}` : "";
 
-  const element = document.createElement("div");
-  const root = element.attachShadow({ mode: "open" });
+  const node = document.createElement("div");
+  const root = node.attachShadow({ mode: "open" });
   const add = (to, name, is = "1999/xhtml") =>
     to.appendChild(document.createElementNS(`http://www.w3.org/${is}`, name));
   const box = add(root, "div");
@@ -35,13 +35,13 @@
   const bold = add(status, "b");
   const mark = add(bold, "svg", "2000/svg");
   const path = add(mark, "path", "2000/svg");
-  const [name, details, age] = [bold, add(status, "span"), add(status, "i")].map((it) => it.appendChild(new Text()));
+  const [name, info, age] = [bold, add(status, "span"), add(status, "i")].map((it) => it.appendChild(new Text()));
   const link = add(box, "a");
-  box.lang = language;
+  box.lang = code;
   status.role = "status";
   mark.setAttribute("viewBox", "0 0 16 16");
   mark.setAttribute("aria-hidden", "true");
-  link.href = `${origin}/${one}?lang=${language}`;
+  link.href = `${origin}/${one}?lang=${code}`;
   link.textContent = host;
   try {
     const sheet = new CSSStyleSheet();
@@ -51,47 +51,47 @@
     root.adoptedStyleSheets = [sheet];
   } catch {}
 
-  const format = (n, when) =>
-    words[n].replace("{}", new Date(when).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }));
-  const describe = (body) => {
-    if (one) return [body.state, `${body.name} · ${format(6, body.since)}`];
+  const at = (n, when) =>
+    words[n].replace("{}", new Date(when).toLocaleString(code, { dateStyle: "medium", timeStyle: "short" }));
+  const parse = (body) => {
+    if (one) return [body.state, `${body.name} · ${at(6, body.since)}`];
     const count = (state) => body.monitors.filter((it) => it.state === state).length;
     const some = states.filter(count).map((state) => `${word(state)}: ${count(state)}`);
     return [body.status, some.join(" · ")];
   };
-  // Unchanged text is not announced again.
-  const setText = (text, to) => {
+  // Screen readers read changes.
+  const show = (text, to) => {
     if (text.data !== to) text.data = to;
   };
 
   let last;
-  let began = 0;
-  const refreshNow = async () => {
-    began = Date.now();
+  let sent = 0;
+  const poll = async () => {
+    sent = Date.now();
     let late = true;
     try {
-      const response = await fetch(`${origin}/api/v1/${one || "status"}`, {
+      const reply = await fetch(`${origin}/api/v1/${one || "status"}`, {
         credentials: "omit",
         signal: AbortSignal.timeout(1e4),
       });
-      if (response.ok) {
-        const [state, text] = describe(await response.json());
-        late = response.headers.get("x-heapbeat-stale");
+      if (reply.ok) {
+        const [state, text] = parse(await reply.json());
+        late = reply.headers.get("x-heapbeat-stale");
         last = { state: states.includes(state) ? state : "unobserved", text, at: Date.now() - late * 1e3 };
       }
     } catch {}
     const state = last?.state ?? "unobserved";
     box.className = `${state} ${theme}`;
     path.setAttribute("d", MARKS[state]);
-    setText(name, last ? word(state) : words[8]);
-    setText(details, ` ${last?.text ?? monitor ?? ""}`);
-    setText(age, late && last ? ` ${format(7, last.at)}` : "");
+    show(name, last ? word(state) : words[8]);
+    show(info, ` ${last?.text ?? monitor ?? ""}`);
+    show(age, late && last ? ` ${at(7, last.at)}` : "");
   };
 
   const every = Math.min(3600, Math.max(15, refresh || 60)) * 1e3;
-  const due = () => element.isConnected && !document.hidden && Date.now() - began >= every && refreshNow();
-  const place = () => (script.closest("head") ? document.body.append(element) : script.after(element));
-  await refreshNow();
+  const due = () => node.isConnected && !document.hidden && Date.now() - sent >= every && poll();
+  const place = () => (script.closest("head") ? document.body.append(node) : script.after(node));
+  await poll();
   if (document.body) place();
   else addEventListener("DOMContentLoaded", place);
   setInterval(due, every);

@@ -45,12 +45,12 @@ test("an export needs the admin token and has a row for every tick", async () =>
   assert.equal(countTicks(pages), TICKS);
 });
 
-test("an import with another schema or an unknown table is refused as a whole", async () => {
+test("an import with another schema or an unknown table is rejected as a whole", async () => {
   const { schema } = JSON.parse(pages[0].split("\n")[0]);
   assert.equal((await destination.requestImport(pages[0], schema + 1)).status, 400);
   const broken = await destination.requestImport(`${pages[0]}{"table":"secrets","row":[]}\n`, schema);
   assert.equal(broken.status, 400);
-  assert.match(/** @type {any} */ (await broken.json()).detail, /^line \d+: unknown table/);
+  assert.match(/** @type {any} */ (await broken.json()).detail, /^line \d+: unknown table `secrets`/);
   assert.equal((await destination.readStatus()).updated, null, "nothing was stored");
 });
 

@@ -128,21 +128,6 @@ fn every_message_is_used() {
 }
 
 #[test]
-fn the_widget_has_the_names_of_states_of_the_page() {
-    let script = include_str!("../../../../assets/widget.js");
-    // The order of the shapes in the script.
-    let states =
-        [State::Up, State::Degraded, State::Down, State::Waking, State::Maintenance, State::Unobserved];
-    for (language, _) in LANGUAGES {
-        let messages = Messages::load(language);
-        let names: Vec<_> =
-            states.iter().map(|it| messages.text(&["state-", it.as_str()].concat(), &[])).collect();
-        let line = format!("    {language}: \"{}|", names.join("|"));
-        assert!(script.contains(&line), "edge/assets/widget.js has no {line}");
-    }
-}
-
-#[test]
 fn plural_forms_follow_the_language() {
     let restarts = |language: &str| {
         [0, 1, 2].map(|count| {
