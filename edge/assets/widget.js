@@ -59,7 +59,7 @@
     const some = states.filter(count).map((state) => `${word(state)}: ${count(state)}`);
     return [body.status, some.join(" · ")];
   };
-  // Screen readers read changes.
+  // Screen readers read changes
   const show = (text, to) => {
     if (text.data !== to) text.data = to;
   };
@@ -88,12 +88,12 @@
     show(age, late && last ? ` ${at(7, last.at)}` : "");
   };
 
-  const every = Math.min(3600, Math.max(15, refresh || 60)) * 1e3;
-  const due = () => node.isConnected && !document.hidden && Date.now() - sent >= every && poll();
+  const wait = Math.min(3600, Math.max(15, refresh || 60)) * 1e3;
+  const due = () => node.isConnected && !document.hidden && Date.now() - sent >= wait && poll();
   const place = () => (script.closest("head") ? document.body.append(node) : script.after(node));
   await poll();
   if (document.body) place();
   else addEventListener("DOMContentLoaded", place);
-  setInterval(due, every);
+  setInterval(due, wait);
   addEventListener("visibilitychange", due);
 })().catch(() => {});

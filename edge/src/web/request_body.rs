@@ -3,8 +3,8 @@
 //! The entries of the lists are read by `heapbeat_monitors`, which reports every problem with its position.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::Path;
 
@@ -98,6 +98,8 @@ pub(crate) struct SubscriptionRequest {
     #[schemars(with = "Vec<schema::MonitorId>", length(max = MAX_SUBSCRIBED_MONITORS))]
     pub(crate) monitors: Vec<MonitorId>,
     /// The keys of a browser; none for a webhook.
+    #[serde(default, deserialize_with = "deserialize_present")]
+    #[schemars(with = "BrowserKeys")]
     pub(crate) keys: Option<BrowserKeys>,
 }
 
@@ -124,7 +126,16 @@ pub(crate) struct AddressRequest {
     /// The address.
     pub(crate) url: String,
     /// The keys of a browser; none for a webhook.
+    #[serde(default, deserialize_with = "deserialize_present")]
+    #[schemars(with = "BrowserKeys")]
     pub(crate) keys: Option<BrowserKeys>,
+}
+
+/// Deserializes a field that may be absent, but not `null`.
+fn deserialize_present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    json: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(json).map(Some)
 }
 
 /// The keys of a browser's `PushSubscription`.
@@ -188,6 +199,10 @@ mod tests {
             ),
             (r#"{"url":"x","monitors":[1]}"#, "monitors[0]: invalid type: integer `1`, expected a string."),
             (r#"{"url":"x","keys":{"auth":"y"}}"#, "keys: missing field `p256dh`."),
+            (
+                r#"{"url":"x","keys":null}"#,
+                "keys: invalid type: null, expected an object with `p256dh` and `auth`.",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(detail(read(text)), expected, "{text}");

@@ -19,7 +19,7 @@ const LAST_MINUTE = 1439;
 /** @param {number} minute @param {number} from @param {number} to */
 const isWithin = (minute, from, to) => minute >= from && minute < to;
 
-// The truth. `api` signs its reports; it is killed for lack of memory fifteen seconds after a tick and is back twenty seconds later.
+// The truth. `api` signs its reports; it is OOM-killed fifteen seconds after a tick and is back twenty seconds later.
 const KILL = /** @type {[number, number]} */ ([START + 600 * MINUTE + 15_000, START + 600 * MINUTE + 35_000]);
 const IS_DOWN = {
   web: (/** @type {number} */ minute) => isWithin(minute, 200, 230) || isWithin(minute, 1200, 1206),

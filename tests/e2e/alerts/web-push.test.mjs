@@ -109,7 +109,7 @@ test("a browser whose push service rejects the first message is not stored", asy
     service.response = { status };
     const { detail, ...answer } = await subscribe(edge, service.subscribeBrowser(`no-${status}`));
     assert.deepEqual(answer, { status: 403 }, `${status}`);
-    assert.equal(detail, "The address did not prove that it wants this.");
+    assert.equal(detail, "The address did not confirm the request.");
   }
   service.response = { status: 201 };
   const { keys } = service.subscribeBrowser("x");

@@ -129,13 +129,13 @@ test("an invalid subscription is refused before any request is sent", async () =
   const requestsBefore = receiver.requests.length;
   const url = receiver.urlOf("/x");
   const cases = [
-    [{}, /Send \{"url"/],
-    ["text", /Send \{"url"/],
-    [{ url: 5 }, /Send/],
-    [{ url, more: 1 }, /Send/],
-    [{ url, monitors: "api" }, /Send/],
-    [{ url, monitors: Array.from({ length: 21 }, (_, i) => `m${i}`) }, /Send/],
-    [{ url, monitors: ['api","name":"API'] }, /Send/],
+    [{}, /^body: missing field `url`/],
+    ["text", /^body: invalid type: string "text", expected an object with `url`/],
+    [{ url: 5 }, /^url: invalid type: integer `5`, expected a string/],
+    [{ url, more: 1 }, /^more: unknown field `more`, expected one of `url`, `monitors`, `keys`/],
+    [{ url, monitors: "api" }, /^monitors: invalid type: string "api", expected a sequence/],
+    [{ url, monitors: Array.from({ length: 21 }, (_, i) => `m${i}`) }, /^monitors: 21 ids; at most 20/],
+    [{ url, monitors: ['api","name":"API'] }, /^monitors\[0\]: /],
     [{ url: "no address" }, /^url: /],
     [{ url: "ftp://example.com/" }, /^url: /],
     [{ url: "https://user:word@example.com/" }, /^url: /],

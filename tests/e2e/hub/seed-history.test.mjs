@@ -47,7 +47,7 @@ test("a dozen monitors have states, reasons and ninety days of uptime", async ()
   for (const letter of "u~dwm.") assert.ok(letters.includes(letter), letter);
 });
 
-test("memory is there in all resolutions, and an out-of-memory kill has its recording", async () => {
+test("memory is available in all resolutions, and an out-of-memory kill has its recording", async () => {
   const hours = await edge.readJson(`/api/v1/monitors/m00/memory?${last(89 * DAY)}`);
   assert.deepEqual([hours.resolution, hours.samples.length > 2000], ["1h", true]);
   const minutes = await edge.readJson(`/api/v1/monitors/m00/memory?${last(7 * DAY)}`);

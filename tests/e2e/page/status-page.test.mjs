@@ -74,7 +74,7 @@ const definePages = () => [
     name: "incident",
     path: `/incidents/${incident}`,
     en: [/API: out of memory/, /Memory before the incident/, /memory pressure changed from calm to alert/],
-    de: [/API: Speicher erschöpft/, /Speicher vor der Störung/, /Speicherdruck von calm auf alert/],
+    de: [/API: Speicher erschöpft/, /Speicher vor der Störung/, /Speicherdruck von normal auf erhöht/],
   },
 ];
 

@@ -117,7 +117,7 @@ test("the edge knows an out-of-memory kill with hostile evidence, and an outage"
   assert.match(last_exit.evidence[0], /fired\(9\)/);
 });
 
-test("a browser runs none of it and makes no element of it, even without the pages' own policy", async () => {
+test("a browser runs none of it and creates no element from it, even without the pages' own policy", async () => {
   const paths = ["/", "/?lang=de", "/monitors/liar", "/monitors/rude", ...incidents.map((id) => `/incidents/${id}`)];
   const pictures = [
     "/badge/liar.svg",

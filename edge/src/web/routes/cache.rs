@@ -65,8 +65,9 @@ pub(crate) enum Lookup {
 #[derive(Debug)]
 struct CacheEntry {
     request: HubRequest,
-    answered: Option<(Rc<SerializedResponse>, UnixMillis)>,
-    asked: Option<UnixMillis>,
+    response: Option<(Rc<SerializedResponse>, UnixMillis)>,
+    /// When the request under way was sent.
+    sent: Option<UnixMillis>,
     /// When the hub failed, if it has not responded since.
     failed: Option<UnixMillis>,
     used: UnixMillis,
@@ -75,7 +76,7 @@ struct CacheEntry {
 impl CacheEntry {
     /// The priority of the entry; the lowest is evicted first.
     fn priority(&self) -> u8 {
-        match (&self.answered, &self.request) {
+        match (&self.response, &self.request) {
             (None, _) => 0,
             (_, HubRequest::Status { .. } | HubRequest::StatusPage) => 3,
             (
@@ -91,7 +92,7 @@ impl CacheEntry {
     }
 
     fn bytes(&self) -> usize {
-        self.answered.as_ref().map_or(0, |(answer, _)| answer.json.len())
+        self.response.as_ref().map_or(0, |(answer, _)| answer.json.len())
     }
 }
 
@@ -109,26 +110,26 @@ impl Cache {
     pub(crate) fn look_up(&mut self, request: &HubRequest, fresh_ms: i64, now: UnixMillis) -> Lookup {
         let entry = self.entry(request, now);
         let cached = entry
-            .answered
+            .response
             .as_ref()
             .map(|(answer, at)| CachedResponse { answer: Rc::clone(answer), age_ms: age(*at, now) });
-        let asking = entry.asked.is_some_and(|at| age(at, now) < REQUEST_TIMEOUT_MS);
+        let is_under_way = entry.sent.is_some_and(|at| age(at, now) < REQUEST_TIMEOUT_MS);
         let old = cached.as_ref().filter(|cached| cached.age_ms <= MAX_AGE_MS);
         if let (Some(old), Some(failed)) = (old, entry.failed)
             && fresh_ms > 0
-            && (asking || age(failed, now) < FAILURE_BACKOFF_MS)
+            && (is_under_way || age(failed, now) < FAILURE_BACKOFF_MS)
         {
             return Lookup::Hit(old.clone());
         }
         match cached {
             Some(cached) if cached.age_ms < fresh_ms => Lookup::Hit(cached),
             // The request under way brings a new response; until then the previous one is little older.
-            Some(cached) if asking && cached.age_ms < fresh_ms.saturating_add(REQUEST_TIMEOUT_MS) => {
+            Some(cached) if is_under_way && cached.age_ms < fresh_ms.saturating_add(REQUEST_TIMEOUT_MS) => {
                 Lookup::Hit(cached)
             }
-            _ if asking && fresh_ms > 0 => Lookup::Wait,
+            _ if is_under_way && fresh_ms > 0 => Lookup::Wait,
             _ => {
-                entry.asked = Some(now);
+                entry.sent = Some(now);
                 Lookup::Miss
             }
         }
@@ -143,9 +144,9 @@ impl Cache {
     ) -> Rc<SerializedResponse> {
         let answer = Rc::new(answer);
         let entry = self.entry(request, now);
-        entry.asked = None;
+        entry.sent = None;
         entry.failed = None;
-        entry.answered = Some((Rc::clone(&answer), now));
+        entry.response = Some((Rc::clone(&answer), now));
         self.make_room(request);
         answer
     }
@@ -158,9 +159,9 @@ impl Cache {
     /// Records that the hub failed, and returns its last response if that is not too old.
     pub(crate) fn fall_back(&mut self, request: &HubRequest, now: UnixMillis) -> Option<CachedResponse> {
         let entry = self.0.iter_mut().find(|entry| entry.request == *request)?;
-        entry.asked = None;
+        entry.sent = None;
         entry.failed = Some(now);
-        let (answer, at) = entry.answered.as_ref()?;
+        let (answer, at) = entry.response.as_ref()?;
         let age_ms = age(*at, now);
         (age_ms <= MAX_AGE_MS).then(|| CachedResponse { answer: Rc::clone(answer), age_ms })
     }
@@ -171,8 +172,8 @@ impl Cache {
             let request = request.clone();
             self.0.push(CacheEntry {
                 request: request.clone(),
-                answered: None,
-                asked: None,
+                response: None,
+                sent: None,
                 failed: None,
                 used: now,
             });
@@ -213,32 +214,32 @@ mod tests {
         UnixMillis(1_767_225_600_000 + ms)
     }
 
-    fn answer(text: &str) -> SerializedResponse {
+    fn response(text: &str) -> SerializedResponse {
         SerializedResponse::new(HubResponse::Export(text.to_owned()))
     }
 
     fn hit(text: &str, age_ms: i64) -> Lookup {
-        Lookup::Hit(CachedResponse { answer: Rc::new(answer(text)), age_ms })
+        Lookup::Hit(CachedResponse { answer: Rc::new(response(text)), age_ms })
     }
 
     #[test]
-    fn of_a_burst_one_asks_the_hub() {
+    fn one_request_of_a_burst_goes_to_the_hub() {
         let mut cache = Cache::new();
         assert_eq!(cache.look_up(&PAGE, FRESH, at(0)), Lookup::Miss);
         assert_eq!(cache.look_up(&PAGE, FRESH, at(10)), Lookup::Wait);
         let status = HubRequest::Status { audience: Audience::Public };
         assert_eq!(cache.look_up(&status, FRESH, at(10)), Lookup::Miss, "another request");
-        cache.store(&PAGE, answer("one"), at(20));
+        cache.store(&PAGE, response("one"), at(20));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(30)), hit("one", 10));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(5_019)), hit("one", 4_999));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(5_020)), Lookup::Miss, "old");
-        assert_eq!(cache.look_up(&PAGE, FRESH, at(5_021)), hit("one", 5_001), "while somebody asks");
-        cache.store(&PAGE, answer("two"), at(5_030));
+        assert_eq!(cache.look_up(&PAGE, FRESH, at(5_021)), hit("one", 5_001), "while a request is under way");
+        cache.store(&PAGE, response("two"), at(5_030));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(5_031)), hit("two", 1));
     }
 
     #[test]
-    fn a_request_that_was_given_up_does_not_stop_others() {
+    fn a_lost_request_does_not_block_others() {
         let mut cache = Cache::new();
         assert_eq!(cache.look_up(&PAGE, FRESH, at(0)), Lookup::Miss);
         assert_eq!(cache.look_up(&PAGE, FRESH, at(3_999)), Lookup::Wait);
@@ -246,16 +247,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_answer_stands_in_for_a_hub_that_fails_for_an_hour() {
+    fn the_last_response_is_served_for_an_hour_while_the_hub_fails() {
         let mut cache = Cache::new();
         assert_eq!(cache.fall_back(&PAGE, at(0)), None);
-        cache.store(&PAGE, answer("one"), at(0));
+        cache.store(&PAGE, response("one"), at(0));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(60_000)), Lookup::Miss);
-        let old = CachedResponse { answer: Rc::new(answer("one")), age_ms: 60_000 };
+        let old = CachedResponse { answer: Rc::new(response("one")), age_ms: 60_000 };
         assert_eq!(cache.fall_back(&PAGE, at(60_000)), Some(old));
         assert_eq!(cache.look_up(&PAGE, FRESH, at(64_999)), hit("one", 64_999), "the hub has a rest");
-        assert_eq!(cache.look_up(&PAGE, FRESH, at(65_000)), Lookup::Miss, "and is asked again");
-        assert_eq!(cache.look_up(&PAGE, FRESH, at(66_000)), hit("one", 66_000), "nobody else waits for that");
+        assert_eq!(
+            cache.look_up(&PAGE, FRESH, at(65_000)),
+            Lookup::Miss,
+            "and the next request goes to the hub"
+        );
+        assert_eq!(cache.look_up(&PAGE, FRESH, at(66_000)), hit("one", 66_000), "other requests do not wait");
         assert!(cache.fall_back(&PAGE, at(MAX_AGE_MS)).is_some());
         assert_eq!(cache.fall_back(&PAGE, at(MAX_AGE_MS + 1)), None);
         cache.remove(&PAGE);
@@ -263,42 +268,42 @@ mod tests {
     }
 
     #[test]
-    fn without_rest_every_request_asks_the_hub() {
+    fn without_a_fresh_time_every_request_goes_to_the_hub() {
         let mut cache = Cache::new();
         assert_eq!(cache.look_up(&PAGE, 0, at(0)), Lookup::Miss);
         assert_eq!(cache.look_up(&PAGE, 0, at(0)), Lookup::Miss);
-        cache.store(&PAGE, answer("one"), at(0));
+        cache.store(&PAGE, response("one"), at(0));
         assert_eq!(cache.look_up(&PAGE, 0, at(0)), Lookup::Miss);
     }
 
     #[test]
     fn the_cache_is_bounded_and_keeps_the_page() {
         let mut cache = Cache::new();
-        cache.store(&PAGE, answer("the page"), at(0));
+        cache.store(&PAGE, response("the page"), at(0));
         let memory = |n: i64| HubRequest::Memory {
             monitor: "api".parse().unwrap(),
             range: TimeRange { from: Some(UnixMillis(n)), to: None },
         };
         for n in 0..1_000 {
             assert_eq!(cache.look_up(&memory(n), FRESH, at(n)), Lookup::Miss);
-            cache.store(&memory(n), answer(&"x".repeat(100_000)), at(n));
+            cache.store(&memory(n), response(&"x".repeat(100_000)), at(n));
             let bytes: usize = cache.0.iter().map(CacheEntry::bytes).sum();
             assert!(cache.0.len() <= MAX_ENTRIES && bytes <= MAX_BYTES, "{} of {bytes}", cache.0.len());
         }
         assert!(cache.fall_back(&PAGE, at(1_000)).is_some());
         assert!(cache.fall_back(&memory(999), at(1_000)).is_some());
         for n in 0..1_000 {
-            // Asked of a hub that does not answer, and of one that does.
+            // Requests to a hub that does not respond, and to one that does.
             let unknown = HubRequest::Monitor { monitor: format!("nobody-{n}").parse().unwrap() };
             assert_eq!(cache.look_up(&unknown, FRESH, at(2_000 + n)), Lookup::Miss);
             assert_eq!(cache.fall_back(&unknown, at(2_000 + n)), None);
             let incident = HubRequest::IncidentPage { incident: format!("api-{n}").parse().unwrap() };
-            cache.store(&incident, answer("an incident"), at(2_000 + n));
+            cache.store(&incident, response("an incident"), at(2_000 + n));
             assert!(cache.0.len() <= MAX_ENTRIES);
         }
-        assert!(cache.fall_back(&PAGE, at(3_000)).is_some(), "nobody pushes the page out");
+        assert!(cache.fall_back(&PAGE, at(3_000)).is_some(), "other requests do not evict the page");
         let huge = "x".repeat(MAX_BYTES + 1);
-        let stored = cache.store(&HubRequest::AppliedMonitors, answer(&huge), at(0));
+        let stored = cache.store(&HubRequest::AppliedMonitors, response(&huge), at(0));
         assert_eq!(stored.json, huge, "it is answered");
     }
 }

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_shows_a_named_range_or_any_other() {
+    fn a_chart_has_a_named_range_or_any_interval() {
         let between = |from, to| PageRange::Between { from: UnixMillis(from), to: UnixMillis(to) };
         let cases = [
             ("", PageRange::Named(NamedRange::Day)),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_says_how_its_run_went() {
+    fn the_parameters_of_a_heartbeat_become_its_signal() {
         let cases = [
             ("", Ok(JobSignal::Success)),
             ("exit=0", Ok(JobSignal::Success)),

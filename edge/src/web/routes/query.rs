@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_decoded_and_refused_if_it_is_wrong() {
+    fn a_query_is_decoded_and_an_invalid_one_is_an_error() {
         let known = ["from", "label"];
         let get = |text, name| Query::parse(text, &known).map(|query| query.value(name).map(str::to_owned));
         assert_eq!(get("", "from"), Ok(None));

@@ -16,7 +16,7 @@ struct Feed {
     updated: Timestamp,
     author: Author,
     link: [Link; 2],
-    entry: Vec<Entry>,
+    entry: Vec<AtomEntry>,
 }
 
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ struct Author {
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct AtomEntry {
     id: String,
     title: String,
     published: Timestamp,
@@ -60,7 +60,7 @@ pub fn render_atom(incidents: &[IncidentView], status: &StatusView, origin: &str
         ],
         entry: entries
             .into_iter()
-            .map(|FeedEntry { path, title, published, updated, content }| Entry {
+            .map(|FeedEntry { path, title, published, updated, content }| AtomEntry {
                 id: [origin, &path].concat(),
                 title: plain_text(&title),
                 published,

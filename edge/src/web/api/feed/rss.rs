@@ -11,32 +11,32 @@ struct Rss {
     version: &'static str,
     #[serde(rename = "@xmlns:atom")]
     atom: &'static str,
-    channel: Channel,
+    channel: RssChannel,
 }
 
 #[derive(Serialize)]
-struct Channel {
+struct RssChannel {
     title: &'static str,
     link: String,
     description: &'static str,
     language: &'static str,
     #[serde(rename = "atom:link")]
     own_link: Link,
-    item: Vec<Item>,
+    item: Vec<RssItem>,
 }
 
 #[derive(Serialize)]
-struct Item {
+struct RssItem {
     title: String,
     link: String,
-    guid: Guid,
+    guid: RssGuid,
     #[serde(rename = "pubDate")]
     published: String,
     description: String,
 }
 
 #[derive(Serialize)]
-struct Guid {
+struct RssGuid {
     #[serde(rename = "@isPermaLink")]
     is_permalink: bool,
     #[serde(rename = "$text")]
@@ -47,10 +47,10 @@ struct Guid {
 pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str) -> String {
     let item = |FeedEntry { path, title, published, content, .. }: FeedEntry| {
         let address = [origin, &path].concat();
-        Item {
+        RssItem {
             title: plain_text(&title),
             link: address.clone(),
-            guid: Guid { is_permalink: false, id: address },
+            guid: RssGuid { is_permalink: false, id: address },
             published: rfc822(published.0),
             description: plain_text(&content),
         }
@@ -58,7 +58,7 @@ pub fn render_rss(incidents: &[IncidentView], status: &StatusView, origin: &str)
     let rss = Rss {
         version: "2.0",
         atom: "http://www.w3.org/2005/Atom",
-        channel: Channel {
+        channel: RssChannel {
             title: "Status",
             link: [origin, "/"].concat(),
             description: "Incidents and announced maintenance",
