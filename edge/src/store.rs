@@ -28,6 +28,7 @@ use heapbeat_shared::UnixMillis;
 use litemap::LiteMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wasm_bindgen::JsCast as _;
 use worker::State as ObjectState;
 
 pub use self::binary::PackError;
@@ -86,11 +87,12 @@ impl Store {
     /// Opens the object's store and migrates its schema. It returns the state again, which it consumes.
     pub fn open(state: ObjectState, now: UnixMillis) -> (ObjectState, Result<Store, StoreError>) {
         let raw = state._inner();
-        let storage = js_sys::Reflect::get(raw.as_ref(), &"storage".into());
+        let storage = raw.storage();
         let state = ObjectState::from(raw);
         let storage = storage.map_err(|thrown| StoreError::from(worker::Error::from(thrown)));
         let opened = storage.and_then(|storage| {
-            let store = Store { sql: Sql::new(state.storage().sql(), storage), slot: Rc::default() };
+            let store =
+                Store { sql: Sql::new(state.storage().sql(), storage.unchecked_into()), slot: Rc::default() };
             let sql = store.sql.clone();
             store.sql.transaction(move || schema::migrate(&sql, now.0))?;
             Ok(store)

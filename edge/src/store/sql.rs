@@ -1,13 +1,13 @@
 //! SQL statements, transactions and their errors.
 //!
 //! Writes of a Durable Object without an `await` between them are committed together, but if the second of three fails, the first is
-//! committed alone. `storage.transactionSync` rolls it back. The crate `worker` has no binding for it, so it is called by its name.
+//! committed alone. `storage.transactionSync` rolls it back. The crate `worker` has no binding for it, so it is declared here.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
 /// A row of SQLite.
@@ -38,19 +38,32 @@ impl From<worker::Error> for StoreError {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// The object's `ctx.storage`, with the method that the `worker` crate lacks.
+    #[derive(Clone, Debug)]
+    pub(super) type TransactionStorage;
+
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(
+        this: &TransactionStorage,
+        work: &Closure<dyn FnMut() -> Result<(), JsValue>>,
+    ) -> Result<JsValue, JsValue>;
+}
+
 /// The SQLite of a Durable Object.
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
     statements: Rc<SqlStorage>,
     /// The object's `ctx.storage`.
-    storage: JsValue,
+    storage: TransactionStorage,
     /// The rows read and written since the last call of [`Sql::take_row_counts`].
     spent: Rc<Cell<(u64, u64)>>,
 }
 
 impl Sql {
     /// Wraps the SQLite database `sql` of `storage`, the object's `ctx.storage`.
-    pub(super) fn new(sql: SqlStorage, storage: JsValue) -> Self {
+    pub(super) fn new(sql: SqlStorage, storage: TransactionStorage) -> Self {
         Sql { statements: Rc::new(sql), storage, spent: Rc::default() }
     }
 
@@ -93,10 +106,7 @@ impl Sql {
                 thrown
             })
         });
-        let outcome = js_sys::Reflect::get(&self.storage, &"transactionSync".into())
-            .and_then(JsCast::dyn_into::<js_sys::Function>)
-            .and_then(|function| function.call1(&self.storage, callback.as_ref()));
-        match (failed.take(), outcome) {
+        match (failed.take(), self.storage.transaction_sync(&callback)) {
             (Some(error), _) => Err(error),
             (None, Err(thrown)) => Err(StoreError::from(worker::Error::from(thrown))),
             (None, Ok(_)) => Ok(()),
