@@ -251,7 +251,7 @@ impl Engine {
         self.monitors.retain(|id, _| !retired.contains(id));
     }
 
-    /// Replaces the latest incident of a monitor by what somebody made of it. An incident that is not the latest is ignored.
+    /// Replaces the latest incident of a monitor by a changed version of it. An incident that is not the latest is ignored.
     pub fn replace_incident(&mut self, incident: Incident) {
         if let Some(state) = self.monitors.get_mut(&incident.monitor)
             && state.incidents.latest.as_ref().is_some_and(|latest| latest.opened == incident.opened)

@@ -73,7 +73,7 @@ pub struct TimelineEntry {
     pub what: Statement,
 }
 
-/// What follows after somebody resolved an incident by hand.
+/// The phase after an incident was resolved by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum ManualResolution {
@@ -121,10 +121,10 @@ pub struct Incident {
     /// The monitor that this one depends on and that had trouble as well, which is why nobody was notified of this incident.
     #[n(10)]
     pub inhibited_by: Option<MonitorId>,
-    /// How it goes on after somebody resolved it by hand; `None` unless somebody did.
+    /// What follows after it was resolved by hand; `None` if it was not.
     #[n(11)]
     pub resolution: Option<ManualResolution>,
-    /// Whether somebody has acknowledged it; nobody is reminded of it then.
+    /// Whether it was acknowledged, which stops reminders.
     #[n(12)]
     pub acknowledged: bool,
 }

@@ -15,7 +15,7 @@ use crate::platform::fetch::OutgoingRequest;
 /// idempotency key.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest answer that is looked at, in bytes.
+/// The maximum length of a reply that is read, in bytes.
 const MAX_REPLY: usize = 4096;
 
 /// The reply of a service.
@@ -35,7 +35,7 @@ pub(crate) async fn send_call(call: &HttpCall) -> Option<HttpReply> {
     post(&call.url, &headers, &call.body.as_str().into()).await
 }
 
-/// Sends `body`, which is JSON unless a header says otherwise, and reads what is said to it; nothing where there is no answer in time.
+/// Sends `body`, which is JSON unless a header says otherwise. Returns the reply, or `None` if there is none in time.
 pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &JsValue) -> Option<HttpReply> {
     let controller = AbortController::new().ok()?;
     let signal = controller.signal();

@@ -15,7 +15,7 @@ use heapbeat_shared::UnixMillis;
 /// If one channel would get more messages about new incidents than this at once, they become one message.
 const MAX_SINGLE_MESSAGES: usize = 5;
 
-/// Everybody who may be notified.
+/// The recipients of notifications.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipients<'r> {
     /// The owner's channels.
@@ -24,12 +24,12 @@ pub struct Recipients<'r> {
     pub subscribers: &'r [Subscriber],
 }
 
-/// The messages that are to be sent, and the incidents with what is then notified of them.
+/// The messages to be sent, and the incidents with their notification state after that.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NotificationPlan {
     /// The messages, each with the id of its recipient.
     pub messages: Vec<(ChannelId, Message)>,
-    /// The incidents of which another state is notified than before; they have to be stored together with the messages.
+    /// The incidents whose notification state changed; they have to be stored together with the messages.
     pub incidents: Vec<Incident>,
 }
 

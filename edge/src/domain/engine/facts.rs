@@ -1,8 +1,8 @@
 //! The facts about incidents from which notifications are made.
 //!
-//! A fact says what is so, and of which monitor. Who is notified of it, and how, is decided by [`crate::notify`]. Facts are made
-//! for all monitors at once, as whether one is notified depends on others: a database that is down takes everything along that
-//! needs it, and people on call want to be notified of the database.
+//! A fact is the present state of a monitor's incident. The notifier (`notify`) decides who is notified of it, and how. Facts are made
+//! for all monitors at once, as they depend on each other: when a database is down, everything that needs it fails as well, and
+//! people on call want to be notified of the database.
 
 use super::{Commit, Engine};
 use crate::config::{Config, Monitor, MonitorId};
@@ -35,7 +35,7 @@ impl Engine {
         config.monitors.iter().filter_map(fact).collect()
     }
 
-    /// Takes over incidents of which somebody was notified, and adds them to `commit`.
+    /// Replaces incidents by versions whose notification state changed, and adds them to `commit`.
     pub fn record_notifications(&mut self, incidents: Vec<Incident>, commit: &mut Commit) {
         for incident in incidents {
             commit.incidents.retain(|other| other.monitor != incident.monitor);

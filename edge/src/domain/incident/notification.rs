@@ -1,7 +1,6 @@
-//! When somebody has to be notified of an incident, given what was notified last.
+//! The occasions for notifications: an incident's present state is compared with what was notified last.
 //!
-//! The decision compares what was notified with what is so now. It does not know who is notified or how; that is decided by
-//! [`crate::notify`].
+//! The notifier (`notify`) decides who is notified, and how.
 
 use std::time::Duration;
 

@@ -137,9 +137,9 @@ proptest! {
     ) {
         let found = if down { State::Down } else { State::Unobserved };
         let (mut ledger, mut stored, mut clock) = (Ledger::default(), Vec::new(), 0);
-        for (wait, vouches, state) in probes {
+        for (wait, valid_for, state) in probes {
             clock += wait;
-            stored.extend(ledger.record_state(validity(clock, clock + vouches), State::ALL[state]).added);
+            stored.extend(ledger.record_state(validity(clock, clock + valid_for), State::ALL[state]).added);
         }
         let begin = stored[0].from.0 / 1000;
         let seconds_of = |ledger: &Ledger| -> Vec<State> {
