@@ -1,11 +1,12 @@
-//! What attribution costs: `cargo run --release -p heapbeat --example attribution_bench [layer|allocator|none|guard]`;
-//! with `layer` or `allocator` only that half of it is on. `none` compares nothing with nothing: how far the ratio is off by
-//! itself. `guard` serves the one side by a whole `Guard` (limits, gate, sampler, attribution), the other by `axum::serve`.
+//! Measures the cost of attribution: `cargo run --release -p heapbeat --example attribution_bench [layer|allocator|none|guard]`.
 //!
-//! Both sides run in one process and take turns, so that a busy machine is busy for both. *On*: the sampling allocator
-//! at its usual distance, and the layer. *Off*: jemalloc as it is and no layer. Two figures: nanoseconds per allocate-and-free
-//! pair in a loop that does nothing else, and the throughput of a route that allocates a lot, over loopback: requests a
-//! second, and requests per second of processor time, which other programs disturb less.
+//! With `layer` or `allocator` only that half of it is on. `none` compares two equal sides, which shows the error of the ratio. `guard`
+//! compares a whole `Guard` (limits, gate, sampler, attribution) with `axum::serve`.
+//!
+//! Both sides run in one process and take turns, so that other load affects both. *On* is the sampling allocator at its default
+//! distance and the layer; *off* is plain jemalloc without the layer. Two figures are measured: nanoseconds per allocate-and-free pair
+//! in a loop that does nothing else, and the throughput of a route that allocates much, over loopback: requests per second, and
+//! requests per second of CPU time, which other programs affect less.
 
 #![allow(unsafe_code)] // forwards to two allocators that understand each other's objects
 #![allow(clippy::unwrap_used)] // a measurement may stop at the first thing that is wrong

@@ -1,9 +1,9 @@
-//! What a purge gives and what it costs those who work meanwhile: `cargo run --release -p heapbeat --example purge_bench`.
+//! Measures what a purge returns and how long it delays other threads: `cargo run --release -p heapbeat --example purge_bench`.
 //!
-//! Rounds take turns: in one the heap is filled with 300 MB in many sizes, freed, and purged; in the next it is filled
-//! and freed and nobody purges. All the time two threads do what a request does (some 1,000 allocations, no waiting)
-//! and time each piece of work; the longest in the time that a purge takes is a pause that it may have caused, the
-//! longest in the same time of a round without one is what the machine does by itself.
+//! Rounds alternate: in one the heap is filled with 300 MB in many sizes, freed, and purged; in the next it is filled and freed without
+//! a purge. Meanwhile two threads work as a request does (some 1,000 allocations, no waiting) and time each piece of work. The longest
+//! piece during a purge is a pause that the purge may have caused; the longest in the same time of a round without one is due to the
+//! machine.
 
 #![allow(clippy::unwrap_used)] // a measurement may stop at the first thing that is wrong
 

@@ -78,7 +78,7 @@ pub struct Config {
     pub drain_timeout: Duration,
 }
 
-/// Secrets that a request for the report may be signed with. Without any, nobody gets the report.
+/// Secrets that a request for the report may be signed with. Without any, the report is not served.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Secrets {
     /// The secret in use.

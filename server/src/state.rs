@@ -63,8 +63,8 @@ impl State {
 
     /// Returns the level of pressure.
     pub(crate) fn pressure(&self) -> Pressure {
-        let rung = usize::from(self.pressure.load(Ordering::Relaxed));
-        Pressure::ALL.get(rung).copied().unwrap_or_default()
+        let level = usize::from(self.pressure.load(Ordering::Relaxed));
+        Pressure::ALL.get(level).copied().unwrap_or_default()
     }
 
     /// Sets the level of pressure, which is published with the next [`State::publish`].

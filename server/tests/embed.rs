@@ -53,7 +53,7 @@ async fn it_serves_on_given_sockets_until_the_application_stops_it() {
     }
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
-    assert!(TcpStream::connect(addresses[0]).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(addresses[0]).await.is_err(), "the socket is closed");
 }
 
 #[tokio::test]

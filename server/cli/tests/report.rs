@@ -113,7 +113,7 @@ fn a_report_contains_the_events() {
     let [EventKind::Started, EventKind::Panic { message }, EventKind::Stop { by }] = kinds[..] else {
         panic!("{events:?}")
     };
-    assert!(message.starts_with("somebody asked for /demo/panic (server/demo/src/routes.rs:"), "{message}");
+    assert!(message.starts_with("requested by /demo/panic (server/demo/src/routes.rs:"), "{message}");
     assert_eq!(by, "SIGTERM");
     assert!(events.is_sorted_by_key(|event| event.at));
 }

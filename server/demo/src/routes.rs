@@ -161,7 +161,7 @@ async fn panic(Query(place): Query<PanicPlace>) -> Response {
     if place.task {
         let _ = tokio::spawn(async { panic!("a task of /demo/panic") }).await;
     }
-    panic!("somebody asked for /demo/panic")
+    panic!("requested by /demo/panic")
 }
 
 #[derive(Deserialize)]

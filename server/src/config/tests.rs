@@ -189,9 +189,9 @@ fn a_secret_is_never_shown() {
     let error = configured(&[("HEAPBEAT_SECRET", "hunter2"), ("HEAPBEAT_SECRET_PREVIOUS", "swordfish")]);
     let error = error.unwrap_err();
     let right = "a secret has at least 16 bytes; `openssl rand -base64 32` makes a good one; or `off`";
-    let told =
+    let expected =
         format!("HEAPBEAT_SECRET cannot be used: {right}\nHEAPBEAT_SECRET_PREVIOUS cannot be used: {right}");
-    assert_eq!(error.to_string(), told);
+    assert_eq!(error.to_string(), expected);
     let good = configured(&[("HEAPBEAT_SECRET", "correct horse battery staple")]).unwrap();
     assert_ne!(good, Config::default());
     for shown in [format!("{error:?}"), format!("{good:?}")] {

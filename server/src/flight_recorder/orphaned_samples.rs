@@ -137,7 +137,7 @@ mod tests {
             ("all of it", (1, 103), None),
             ("more than there is", (1, u64::MAX), None),
             ("the other", (2, 0), Some((1, 1, 0, vec![1]))),
-            ("one that nobody knows", (3, 0), None),
+            ("an unknown instance", (3, 0), None),
         ];
         for (name, (instance, sequence), expected) in cases {
             assert_eq!(after(&orphaned, instance, sequence), expected, "{name}");

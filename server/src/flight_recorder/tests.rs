@@ -42,7 +42,7 @@ fn event(n: i64) -> Event {
     Event { at: UnixMillis(n), kind: EventKind::Started }
 }
 
-/// A file in which everything happened.
+/// Writes a file with all kinds of records.
 fn full(path: &Path) {
     let recorder = write_recording(path);
     for n in 0..1000 {
@@ -63,7 +63,7 @@ fn full(path: &Path) {
 }
 
 #[test]
-fn what_was_recorded_is_read_back_without_an_end_in_order() {
+fn a_recording_is_read_back_although_it_was_not_closed() {
     let directory = tempfile::tempdir().unwrap();
     let mut recorders = recorders(directory.path());
     let path = recorders.create_recorder(&[]).unwrap();
@@ -85,11 +85,11 @@ fn what_was_recorded_is_read_back_without_an_end_in_order() {
         (0, &None, &None, &None)
     );
     assert_eq!(recording.last_activity(), Some(UnixMillis(999_000)));
-    assert!(!path.exists(), "told once");
+    assert!(!path.exists(), "each recording is read once");
 }
 
 #[test]
-fn memory_stands_in_for_a_directory() {
+fn memory_replaces_a_missing_directory() {
     let directory = tempfile::tempdir().unwrap();
     let occupied = directory.path().join("file");
     fs::write(&occupied, "x").unwrap();
@@ -98,14 +98,14 @@ fn memory_stands_in_for_a_directory() {
         let path = recorders.create_recorder(&[]).unwrap();
         full(&path);
         assert_eq!(recorders.read_recording(&path).header, Some(header()));
-        assert!(recorders.read_recording(&path).unreadable.is_some(), "it is gone");
+        assert!(recorders.read_recording(&path).unreadable.is_some(), "its file was removed");
         recorders.write_last_exit(&Exit::default());
         assert_eq!(recorders.take_leftovers(), (vec![], None));
     }
 }
 
 #[test]
-fn each_has_a_file_of_its_own_until_there_are_too_many() {
+fn each_recorder_has_a_file_of_its_own_up_to_the_limit() {
     let directory = tempfile::tempdir().unwrap();
     let mut recorders = recorders(directory.path());
     let mut created = Vec::new();
@@ -119,7 +119,7 @@ fn each_has_a_file_of_its_own_until_there_are_too_many() {
 }
 
 #[test]
-fn what_an_earlier_supervisor_left_is_found_once() {
+fn recordings_of_an_earlier_supervisor_are_found_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = recorders(directory.path()).create_recorder(&[]).unwrap();
     full(&path);
@@ -151,7 +151,7 @@ fn a_directory_that_others_may_write_to_is_not_used() {
 }
 
 #[test]
-fn foreign_and_empty_files_are_named() {
+fn foreign_and_empty_files_are_reported() {
     let mut older = vec![0; SIZE];
     older[..8].copy_from_slice(b"HBFLIGH\x01");
     let cases = [
@@ -168,7 +168,7 @@ fn foreign_and_empty_files_are_named() {
 }
 
 #[test]
-fn a_torn_record_is_passed_over_and_counted() {
+fn an_incomplete_record_is_skipped_and_counted() {
     let directory = tempfile::tempdir().unwrap();
     let mut recorders = recorders(directory.path());
     let path = recorders.create_recorder(&[]).unwrap();
@@ -183,7 +183,7 @@ fn a_torn_record_is_passed_over_and_counted() {
     assert_eq!((recording.last.unwrap().sample, recording.events.last()), (sample(998), Some(&event(98))));
     assert_eq!((recording.samples.first, recording.samples.samples.len()), (488, 511));
     assert_eq!(recording.header, None);
-    // One in the middle: what is before it does not belong to the run that the last one ends.
+    // One in the middle: the samples before it are not contiguous with the last one.
     file[SAMPLES.place(900).at + 20] ^= 1;
     let recording = Recording::read(&file);
     assert_eq!((recording.samples.first, recording.samples.samples.len()), (901, 98));
@@ -196,7 +196,7 @@ fn the_last_samples_outlive_one_supervisor_after_the_other() {
     let orphaned_after = |recorders: &RecorderDirectory| {
         recorders.orphaned().after(at(990)).map(|it| (it.samples.first, it.samples.count))
     };
-    // Whose worker and supervisor end at once, so that nobody reads the story but the next.
+    // Worker and supervisor end at once, so only the next supervisor reads the recording.
     let path = recorders(directory.path()).create_recorder(&[]).unwrap();
     full(&path);
     for generation in 0..3 {
@@ -210,11 +210,11 @@ fn the_last_samples_outlive_one_supervisor_after_the_other() {
     fs::write(directory.path().join("shelf/last-samples.jsonl"), vec![0xff; 300_000]).unwrap();
     let mut recorders = recorders(directory.path());
     recorders.take_leftovers();
-    assert_eq!(orphaned_after(&recorders), None, "damaged, and no harm");
+    assert_eq!(orphaned_after(&recorders), None, "a damaged file is ignored");
 }
 
 #[test]
-fn a_look_that_is_cut_short_costs_itself_only() {
+fn an_incomplete_sample_does_not_affect_others() {
     let directory = tempfile::tempdir().unwrap();
     let path = recorders(directory.path()).create_recorder(&[]).unwrap();
     let recorder = write_recording(&path);
@@ -235,7 +235,7 @@ fn a_look_that_is_cut_short_costs_itself_only() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn no_damage_makes_the_reader_panic_or_believe(hits in prop::collection::vec((0..SIZE, any::<u8>()), 1..200)) {
+    fn no_damage_makes_the_reader_panic_or_return_false_data(hits in prop::collection::vec((0..SIZE, any::<u8>()), 1..200)) {
         let directory = tempfile::tempdir().unwrap();
         let path = recorders(directory.path()).create_recorder(&[]).unwrap();
         full(&path);
@@ -244,7 +244,7 @@ proptest! {
             file[at] = byte;
         }
         let recording = Recording::read(&file);
-        // What is told passed its checksum, so it is what was written.
+        // A record that passed its checksum is what was written.
         prop_assert!(recording.header.is_none_or(|it| it == header()));
         prop_assert!(recording.last.is_none_or(|it| it.limit == Bytes::from_mb(512)));
         for (n, orphaned_after) in (recording.samples.first..).zip(&recording.samples.samples) {

@@ -72,7 +72,7 @@ pub(super) async fn serve(
     match ended {
         ConnectionEnd::Done(Ok(())) => {}
         ConnectionEnd::Done(Err(error)) => tracing::debug!("connection from {address} failed: {error}"),
-        ConnectionEnd::OutOfPatience => {
+        ConnectionEnd::TimedOut => {
             tracing::debug!("connection from {address} closed: the client exceeded a timeout");
         }
     }
@@ -97,7 +97,7 @@ fn limits_of(limits: &HttpLimits, kind: PermitKind) -> HttpLimits {
 
 enum ConnectionEnd {
     Done(hyper::Result<()>),
-    OutOfPatience,
+    TimedOut,
 }
 
 pin_project! {
@@ -129,7 +129,7 @@ impl<C: Future<Output = hyper::Result<()>>> Future for TimedConnection<C> {
                 return Poll::Pending;
             }
             if Instant::now() >= deadline {
-                return Poll::Ready(ConnectionEnd::OutOfPatience);
+                return Poll::Ready(ConnectionEnd::TimedOut);
             }
         }
         Poll::Pending

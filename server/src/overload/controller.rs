@@ -17,7 +17,7 @@ use super::retry_after::RateEstimator;
 use super::sample_interval::{FASTEST, next_interval};
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 
-/// How long a start may take more memory than it should, where a replacement costs nobody anything.
+/// Grace after the start if a replacement is available, which costs clients nothing.
 const GRACE_WHEN_REPLACEABLE: Duration = Duration::from_secs(5);
 
 /// One reading of memory and what is known around it. Times are the age of the process.
@@ -102,8 +102,8 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    /// A controller at the calm level. `replaceable` is whether there is a supervisor. Fails if the thresholds make no ladder
-    /// under `limit`.
+    /// Creates a controller at the calm level. `replaceable` is whether there is a supervisor. Fails if the thresholds cannot work under
+    /// `limit`.
     pub(crate) fn new(
         thresholds: Thresholds,
         limit: Bytes,
@@ -157,8 +157,8 @@ impl Controller {
             self.decay_tightened = false;
             effects.push(OverloadEffect::RelaxDecay);
         }
-        // Near the limit the next reading decides who is let in. Memory that stands still because everybody is refused is no
-        // reason to wait a second with it.
+        // Near the limit the next reading decides which requests are admitted, so it is not delayed even if memory is constant because all
+        // requests are refused.
         let near = self.purging.is_some() || step.pressure >= Pressure::Recycle;
         let next = if near { next.min(FASTEST) } else { next };
         Decision { pressure: step.pressure, shed: step.shed, retry_after, next, effects }

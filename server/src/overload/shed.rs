@@ -64,7 +64,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if self.gate.lets_in(|| self.priorities.of(request.uri().path())) {
+        if self.gate.admits(|| self.priorities.of(request.uri().path())) {
             ShedFuture { serving: Some(self.inner.call(request)), refusal: None }
         } else {
             ShedFuture { serving: None, refusal: Some(refusal(self.gate.retry_after())) }

@@ -137,7 +137,7 @@ pub(super) struct ProfileHeader<'a> {
     pub(super) comment: &'a str,
 }
 
-/// The only mapping: all addresses are symbolized already, so nobody needs to look anything up.
+/// The only mapping: all addresses are symbolized already, so no tool needs to resolve any.
 const MAPPING: u64 = 1;
 
 /// Builds a profile sample by sample.

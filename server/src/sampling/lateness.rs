@@ -127,11 +127,11 @@ mod tests {
     #[test]
     fn the_worst_lateness_counts_for_a_minute() {
         let mut worst = WorstLateness::default();
-        let mut told = |second: u64, millis: u64| {
+        let mut push = |second: u64, millis: u64| {
             worst.push(Duration::from_secs(second), Duration::from_millis(millis)).as_millis()
         };
-        let beats = [(0, 3), (1, 900), (2, 5), (30, 40), (61, 1), (62, 1), (90, 2), (91, 2)];
-        let worsts: Vec<u128> = beats.iter().map(|(second, millis)| told(*second, *millis)).collect();
+        let lateness = [(0, 3), (1, 900), (2, 5), (30, 40), (61, 1), (62, 1), (90, 2), (91, 2)];
+        let worsts: Vec<u128> = lateness.iter().map(|(second, millis)| push(*second, *millis)).collect();
         assert_eq!(worsts, [3, 900, 900, 900, 900, 40, 40, 2]);
     }
 

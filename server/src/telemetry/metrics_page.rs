@@ -174,7 +174,7 @@ fn guard(to: &mut Exposition, figures: &MetricsSnapshot) {
         reading.working_set(),
     );
     to.family("heapbeat_pressure", MetricKind::StateSet, "Level of memory pressure.")
-        .states(Pressure::ALL.map(|rung| (rung.as_str(), rung == figures.pressure)));
+        .states(Pressure::ALL.map(|level| (level.as_str(), level == figures.pressure)));
     to.family("heapbeat_shed_ratio", MetricKind::Gauge, "Share of new requests that is shed now.")
         .sample(&[], f64::from(figures.shed) / 1000.0);
     to.family("heapbeat_shed_requests", MetricKind::Counter, "Requests shed because of memory pressure.")

@@ -1,4 +1,4 @@
-//! Timelines: what memory did, and what the ladder made of it. The limit is 1000 MB, so that a megabyte is a tenth
+//! Timelines of memory, and the expected steps of the ladder. The limit is 1000 MB, so that a megabyte is a tenth
 //! of a percent: alert at 781, purge at 879, recycle at 937, shed at 969, each left 30 lower.
 
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn secs(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// A look at `mb` after `seconds`, fresh, nobody to take over, no forecast.
+/// Creates an observation of `mb` at `seconds`: fresh, without a supervisor and a forecast.
 fn observed(seconds: f64, mb: u64) -> Observation {
     Observation {
         now: secs(seconds),
@@ -28,7 +28,7 @@ fn ladder() -> Ladder {
     Ladder::new(LadderRules::default())
 }
 
-/// Runs looks and writes down every step that changed the level or asked for something.
+/// Plays observations, and returns each step that changed the level or requested an action.
 fn play(ladder: &mut Ladder, observations: impl IntoIterator<Item = Observation>) -> Vec<String> {
     let mut steps = Vec::new();
     let mut level = ladder.pressure();
@@ -48,7 +48,7 @@ fn play(ladder: &mut Ladder, observations: impl IntoIterator<Item = Observation>
 }
 
 #[test]
-fn a_slow_climb_is_told_level_by_level() {
+fn a_slow_rise_passes_level_by_level() {
     let climb = (0..=100u32).map(|i| observed(20.0 + f64::from(i), 700 + u64::from(i) * 3));
     let steps = play(&mut ladder(), climb);
     assert_eq!(
@@ -69,7 +69,7 @@ fn a_slow_climb_is_told_level_by_level() {
 }
 
 #[test]
-fn with_a_supervisor_a_replacement_comes_before_anybody_is_refused() {
+fn with_a_supervisor_a_replacement_comes_before_shedding() {
     let mut ladder = ladder();
     let possible = |s, mb| Observation { replacement: Some(ReplacementStatus::Available), ..observed(s, mb) };
     let underway =
@@ -99,13 +99,13 @@ fn threshold(level: Pressure) -> Bytes {
     observed(0.0, 0).levels.enter(level)
 }
 
-/// Half way between the shed mark and the limit.
+/// Half way between the shed threshold and the limit.
 fn full_shedding() -> Bytes {
     Bytes(threshold(Pressure::Shed).0.midpoint(LIMIT.0))
 }
 
 #[test]
-fn one_high_look_is_a_blip() {
+fn one_high_observation_is_ignored() {
     let steps = play(
         &mut ladder(),
         [observed(20.0, 700), observed(21.0, 800), observed(22.0, 700), observed(23.0, 800)],
@@ -117,7 +117,7 @@ fn one_high_look_is_a_blip() {
 fn a_value_that_hovers_does_not_flap() {
     let mut ladder = ladder();
     let hover = (0..600u32).map(|i| observed(20.0 + f64::from(i), if i % 2 == 0 { 790 } else { 760 }));
-    // 790 is above the mark, 760 above the way back: it never alerts on single looks, nor would it clear.
+    // 790 is above the threshold, 760 above the exit threshold: single observations neither alert nor clear.
     assert_eq!(play(&mut ladder, hover), [] as [&str; 0]);
     assert_eq!(
         play(&mut ladder, [observed(700.0, 790), observed(701.0, 790)]),
@@ -129,7 +129,7 @@ fn a_value_that_hovers_does_not_flap() {
 }
 
 #[test]
-fn coming_down_takes_one_settled_stretch() {
+fn a_level_is_left_after_one_settled_period() {
     let mut ladder = ladder();
     play(&mut ladder, [observed(20.0, 900), observed(21.0, 900)]);
     let steps = play(
@@ -175,7 +175,7 @@ fn flapping_through_calm_alerts_once_in_five_minutes() {
 }
 
 #[test]
-fn a_stale_look_decides_nothing() {
+fn a_stale_observation_is_ignored() {
     let mut ladder = ladder();
     let stale = |s| Observation { read: secs(10.0), ..observed(s, 999) };
     assert_eq!(play(&mut ladder, [stale(20.0), stale(21.0), stale(22.0)]), [] as [&str; 0]);
@@ -193,7 +193,7 @@ fn a_start_up_spike_is_no_leak() {
 }
 
 #[test]
-fn a_purge_in_vain_is_not_repeated_and_then_escalates() {
+fn an_ineffective_purge_is_not_repeated_and_escalates() {
     let mut ladder = ladder();
     let possible = |s| Observation { replacement: Some(ReplacementStatus::Available), ..observed(s, 900) };
     let steps = play(&mut ladder, [possible(20.0)]);
@@ -205,7 +205,7 @@ fn a_purge_in_vain_is_not_repeated_and_then_escalates() {
 }
 
 #[test]
-fn after_a_purge_in_vain_growth_is_worth_another_try() {
+fn after_an_ineffective_purge_growth_allows_another() {
     let mut ladder = ladder();
     play(&mut ladder, [observed(20.0, 890)]);
     ladder.record_purge(PurgeResult { before: Bytes::from_mb(890), after: Bytes::from_mb(889) });
@@ -228,7 +228,7 @@ fn a_purge_that_helps_is_repeated_every_five_seconds_at_most() {
 }
 
 #[test]
-fn a_forecast_recycles_before_the_mark() {
+fn a_forecast_recycles_before_the_threshold() {
     let mut ladder = ladder();
     let soon = |s, mb, left| Observation {
         replacement: Some(ReplacementStatus::Available),
@@ -257,7 +257,7 @@ fn shedding_grows_with_memory() {
 }
 
 #[test]
-fn below_its_mark_shedding_refuses_nobody_while_it_settles() {
+fn below_its_threshold_shedding_refuses_no_requests_while_it_settles() {
     let mut ladder = ladder();
     play(&mut ladder, [observed(20.0, 980)]);
     let step = ladder.step(&observed(21.0, 930));
@@ -289,7 +289,7 @@ fn hovering_just_below_shedding_does_not_end_the_process() {
 }
 
 #[test]
-fn a_limit_that_is_lowered_is_seen_at_the_next_look() {
+fn a_lowered_limit_applies_at_the_next_observation() {
     let mut ladder = ladder();
     assert_eq!(ladder.step(&observed(20.0, 500)).pressure, Pressure::Calm);
     let lower = Observation {
@@ -300,10 +300,10 @@ fn a_limit_that_is_lowered_is_seen_at_the_next_look() {
 }
 
 proptest! {
-    /// Whatever memory does: purges keep their distance, nobody is refused below the recycle mark, a share grows
-    /// with memory, and a quiet quarter of a minute clears the ladder.
+    /// For any course of memory: purges keep their distance, no request is shed below the recycle threshold, the share grows with memory,
+    /// and a calm quarter of a minute clears the ladder.
     #[test]
-    fn the_ladder_keeps_its_promises(
+    fn the_ladder_keeps_its_invariants(
         walk in prop::collection::vec((1u64..1500, 0u64..1100, 0u8..4), 1..200),
     ) {
         let mut ladder = ladder();

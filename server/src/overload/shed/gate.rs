@@ -1,21 +1,21 @@
-//! The gate that the ladder sets and every request passes.
+//! The gate: it admits or refuses each request by the share that the guard sets.
 
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::Priority;
 use crate::overload::ladder::ShedShare;
 
-/// Seconds after which a refused client may come back, before anything better is known.
+/// `Retry-After` in seconds before the first estimate.
 const RETRY_AFTER: u32 = 5;
 
-/// How much is refused at present. Open when it is new.
+/// The share of requests that is refused now. A new gate admits all requests.
 #[derive(Debug)]
 pub struct Gate {
-    /// Share to refuse, in thousandths.
+    /// Share of requests to refuse, in thousandths.
     share: AtomicU16,
-    /// Seconds to tell those who are refused.
+    /// `Retry-After` of refused requests, in seconds.
     retry_after: AtomicU32,
-    /// Thousandths of refusals owed so far: each whole thousand is one request refused.
+    /// Accumulated thousandths of refusals; each whole thousand refuses one request.
     owed: AtomicU32,
     refused: AtomicU64,
 }
@@ -32,13 +32,13 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Refuses `share` of the requests from now on, and tells them to come back after so many seconds.
+    /// Sets the share of requests to refuse, and their `Retry-After` in seconds.
     pub fn set(&self, share: ShedShare, retry_after: u32) {
         self.share.store(share.thousandths(), Ordering::Relaxed);
         self.retry_after.store(retry_after.max(1), Ordering::Relaxed);
     }
 
-    /// Requests refused since the start.
+    /// Returns the number of requests refused since the start.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
@@ -47,15 +47,15 @@ impl Gate {
         self.retry_after.load(Ordering::Relaxed)
     }
 
-    /// Decides one request. The priority is only looked up when the gate is not wide open.
-    pub(super) fn lets_in(&self, priority: impl FnOnce() -> Priority) -> bool {
+    /// Decides whether to admit a request. The priority is looked up only if some requests are refused.
+    pub(super) fn admits(&self, priority: impl FnOnce() -> Priority) -> bool {
         let share = self.share.load(Ordering::Relaxed);
         if share == 0 {
             return true;
         }
         let share = u32::from(priority().share(share));
-        // Error diffusion: the debt grows by the share and every full thousand is paid with one refusal. The counter
-        // wraps at a multiple of a thousand only nearly (2^32 mod 1000 is 296): one refusal early in four billion.
+        // Error diffusion: the sum grows by the share, and every full thousand is one refusal. The counter does not wrap exactly at a
+        // multiple of a thousand (2^32 mod 1000 is 296), which makes one refusal in four billion too early.
         let owed = self.owed.fetch_add(share, Ordering::Relaxed) % 1000;
         let refuse = owed + share >= 1000;
         if refuse {

@@ -1,21 +1,21 @@
-//! Which requests are refused first.
+//! Priorities of requests: which are shed first.
 
-/// How dear a request is to the owner.
+/// Priority of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// Refused twice as eagerly as the rest: reports, exports, crawlers.
+    /// Refused twice as often as normal requests: reports, exports, crawlers.
     Low,
-    /// What is not said otherwise.
+    /// The default.
     #[default]
     Normal,
-    /// Refused only when more than half of all requests have to be.
+    /// Refused only if more than half of all requests must be.
     High,
-    /// Never refused: health, admin.
+    /// Never refused: health checks, administration.
     Vital,
 }
 
 impl Priority {
-    /// The share of requests of this priority to refuse, when `share` thousandths of all are to be.
+    /// Returns the share of requests of this priority to refuse if `share` thousandths of all must be.
     pub(super) fn share(self, share: u16) -> u16 {
         match self {
             Priority::Low => share.saturating_mul(2).min(1000),
@@ -26,7 +26,7 @@ impl Priority {
     }
 }
 
-/// Priorities by path prefix; the longest prefix that fits wins.
+/// Priorities by path prefix; the longest matching prefix wins.
 #[derive(Clone, Debug)]
 pub struct Priorities {
     /// Longest prefix first.
@@ -34,15 +34,14 @@ pub struct Priorities {
 }
 
 impl Default for Priorities {
-    /// `/health` and what is below it is vital, the rest normal.
+    /// `/health` and all paths below it are vital, all others normal.
     fn default() -> Self {
         Priorities { prefixes: Vec::new() }.with("/health", Priority::Vital)
     }
 }
 
 impl Priorities {
-    /// The same, and `prefix` (a whole path segment or more: `/admin` covers `/admin` and `/admin/x`, not
-    /// `/administer`) has `priority`.
+    /// Sets the priority of a prefix of whole path segments: `/admin` covers `/admin` and `/admin/x`, but not `/administer`.
     #[must_use]
     pub fn with(mut self, prefix: &str, priority: Priority) -> Self {
         let prefix = prefix.trim_end_matches('/').to_owned();
@@ -52,7 +51,7 @@ impl Priorities {
         self
     }
 
-    /// The priority of a request for `path`.
+    /// Returns the priority of a request for `path`.
     pub fn of(&self, path: &str) -> Priority {
         let below = |prefix: &str| {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -69,8 +68,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_dear_are_refused_last() {
-        // share, then what low, normal, high and vital make of it
+    fn higher_priorities_are_refused_later() {
+        // Share of all requests, then the shares of low, normal, high and vital.
         let cases = [
             (0, [0, 0, 0, 0]),
             (250, [500, 250, 0, 0]),
