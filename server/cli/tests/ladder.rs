@@ -49,7 +49,10 @@ fn a_leak_that_cannot_be_recycled_is_shed_before_it_reaches_the_limit() {
     }
     assert!(refused >= 200, "refused {refused}");
     assert!(peak < 200 << 20, "rss reached {peak}");
-    assert_eq!(statuses, ["healthy", "degraded", "critical"]);
+    // On a busy machine the time between two samples may be longer than "degraded" lasts.
+    let order = ["healthy", "degraded", "critical"];
+    assert!(statuses.is_sorted_by_key(|status| order.iter().position(|it| it == status)), "{statuses:?}");
+    assert_eq!(statuses.last().map(String::as_str), Some("critical"));
     server.wait_for_log("purged:");
     assert_explained(&server);
 }

@@ -131,10 +131,7 @@ fn a_server_logs_how_the_previous_one_exited() {
     let exit = server.wait_for_exit(0);
     assert_eq!(exit["heapbeat.exit.kind"], "stop");
     assert!(
-        exit["message"]
-            .as_str()
-            .unwrap()
-            .starts_with("the previous instance was stopped on request"),
+        exit["message"].as_str().unwrap().starts_with("the previous instance was stopped on request"),
         "{exit}"
     );
     server.kill_all();
