@@ -63,6 +63,8 @@ lint: setup ## Check format, lints, documentation and JavaScript
 	@echo "== dependencies of packages and modules"
 	@$(NODE) tools/lint/unused-dependencies.mjs
 	@$(NODE) tools/lint/module-cycles.mjs
+	@echo "== language"
+	@$(NODE) tools/lint/plain-language.mjs
 	@echo "== JavaScript"
 	@$(BIN)/biome ci .
 	@$(NODE) $(BIN)/tsc --project tsconfig.json

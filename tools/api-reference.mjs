@@ -289,7 +289,7 @@ export function writeReference() {
   try {
     current = readFileSync(PAGE, "utf8");
   } catch {
-    // There is none yet.
+    // The page does not exist yet.
   }
   if (page !== current) writeFileSync(PAGE, page);
 }

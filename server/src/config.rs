@@ -99,12 +99,12 @@ pub struct MetricsConfig {
 /// Who may read `/metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MetricsAccess {
-    /// Nobody: the path belongs to the application.
+    /// The metrics are off: the path belongs to the application.
     Off,
-    /// Whoever signs the request or has the token.
+    /// Requests with a signature or the token.
     #[default]
     Owner,
-    /// Everybody.
+    /// All requests.
     Public,
 }
 

@@ -1,15 +1,14 @@
 //! Stored records as CBOR (RFC 8949), by the derives of `minicbor`.
 //!
 //! A struct is an array of its fields, an enum without data an index. A field that a later version adds takes the next number and is an
-//! `Option` (or `#[cbor(default)]`): earlier records read as without it, and earlier versions skip it.
+//! `Option` (or `#[cbor(default)]`): earlier records are decoded without it, and earlier versions skip it.
 //!
-//! Damaged or hostile bytes cost no more than their own length: a list grows by the items that are there and not by the length
-//! that it claims, no record type contains itself, so that the types bound the nesting, and unknown values are skipped
-//! iteratively. The tests at the end hold both.
+//! Damaged or hostile bytes cost no more than their own length. A list grows by its items and not by its claimed length, no record type
+//! contains itself, so that the types bound the nesting, and unknown values are skipped iteratively. Tests check both.
 
 use minicbor::{Decode, Encode};
 
-/// Why bytes are not the record that was expected.
+/// The bytes are not the expected record.
 pub type DecodeError = minicbor::decode::Error;
 
 /// Encodes a record.
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_and_later_versions_read_each_other() {
+    fn earlier_and_later_versions_decode_each_other() {
         let (old, new) = (Old { one: 1, two: "x".into() }, New { one: 1, two: "x".into(), three: Some(3) });
         let (earlier, later) = (encode(&old), encode(&new));
         assert_eq!(decode::<Old>(&earlier).unwrap(), old);
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_lies_about_its_length_is_refused() {
+    fn a_list_with_a_false_length_is_refused() {
         // An array of 2^63 items, and two of them.
         let lie = [0x9b, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2];
         assert!(decode::<Vec<u64>>(&lie).is_err());

@@ -15,24 +15,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[cbor(transparent)]
 pub struct InstanceId(#[n(0)] pub u64);
 
-/// The last sample that a reader holds: `<instance>-<sequence number>`, such as `00c0ffee00c0ffee-3599`.
+/// The last sample that a client has: `<instance>-<sequence number>`, such as `00c0ffee00c0ffee-3599`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Cursor {
-    /// The run it was taken in.
+    /// The instance of the sample.
     #[n(0)]
     pub instance: InstanceId,
-    /// Its number in that run, counted from 0.
+    /// The number of the sample in that instance, counted from 0.
     #[n(1)]
     pub sequence: u64,
 }
 
-/// Why a text is not an instance id or a cursor.
+/// The text is not an instance id or a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
-    /// Not sixteen lower-case hexadecimal digits.
+    /// The text is not sixteen lower-case hexadecimal digits.
     #[error("an instance id is sixteen hexadecimal digits (0-9, a-f)")]
     Instance,
-    /// Not an instance id, a dash and a number.
+    /// The text is not an instance id, a dash and a number.
     #[error("a cursor is an instance id, a dash and a sequence number, such as 00c0ffee00c0ffee-3599")]
     Cursor,
 }
@@ -76,7 +76,7 @@ impl FromStr for Cursor {
     }
 }
 
-/// Both are JSON strings, as JSON numbers lose bits above 2^53 in many readers.
+/// Serializes both as JSON strings, as many parsers lose bits of numbers above 2^53.
 macro_rules! serialize_as_text {
     ($($name:ty),*) => {$(
         impl Serialize for $name {

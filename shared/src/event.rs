@@ -1,7 +1,7 @@
 //! The events of an instance: what the guard did and observed.
 //!
 //! The report carries the most recent events, the terminal view lists them, and the timeline of an incident is made of them.
-//! Foreign text (the message of a panic) is cut to [`MAX_TEXT`] when the event is made.
+//! Untrusted text (the message of a panic) is cut to [`MAX_TEXT`] when the event is made.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use crate::pressure::Pressure;
 use crate::units::{Bytes, UnixMillis};
 
-/// Most bytes of foreign text in one event.
+/// Most bytes of untrusted text in one event.
 pub const MAX_TEXT: usize = 300;
 
-/// One event; one flat object on the wire.
+/// One event: a flat object on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Event {
-    /// When it happened.
+    /// The time of the event.
     #[n(0)]
     pub at: UnixMillis,
-    /// What happened.
+    /// The kind of the event, with its figures.
     #[serde(flatten)]
     #[n(1)]
     pub kind: EventKind,
@@ -74,7 +74,7 @@ pub enum EventKind {
         /// Requests that were refused.
         #[n(0)]
         refused: u64,
-        /// How long it lasted, in milliseconds.
+        /// Duration of the refusals, in milliseconds.
         #[n(1)]
         lasted_ms: u64,
     },
@@ -96,7 +96,7 @@ pub enum EventKind {
         #[n(1)]
         after: Bytes,
     },
-    /// The process was asked to stop.
+    /// The process was requested to stop.
     #[n(8)]
     Stop {
         /// The source: the name of a signal.
@@ -110,7 +110,7 @@ pub enum EventKind {
     Other,
 }
 
-/// `text` cut to at most [`MAX_TEXT`] bytes between two characters.
+/// Returns `text`, cut to at most [`MAX_TEXT`] bytes between two characters.
 #[must_use]
 pub fn cut(text: &str) -> String {
     text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_is_cut_between_characters() {
+    fn untrusted_text_is_cut_between_characters() {
         assert_eq!(cut("short"), "short");
         let cut = cut(&"é".repeat(200));
         assert_eq!(cut, "é".repeat(150));

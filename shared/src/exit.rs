@@ -1,6 +1,6 @@
-//! How an instance ended, with the evidence.
+//! The exit of an instance, with its evidence.
 //!
-//! An exit carries its evidence and whether the evidence is conclusive. Where it is not, the kind is [`ExitKind::Unknown`]: a
+//! An exit carries its evidence and whether the evidence is conclusive. If it is not, the kind is [`ExitKind::Unknown`], as a
 //! wrong cause costs the on-call more than none. [`classify()`] turns facts into an exit.
 
 mod classify;
@@ -30,21 +30,21 @@ pub const MAX_IN_FLIGHT: usize = 16;
 /// Most bytes of a panic's backtrace.
 pub const MAX_BACKTRACE: usize = 4096;
 
-/// How an instance ended.
+/// The kind of an exit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum ExitKind {
-    /// It was asked to stop.
+    /// The instance was requested to stop.
     #[n(0)]
     Stop,
-    /// It was asked to stop, and another version followed.
+    /// The instance was requested to stop, and another version followed.
     #[n(1)]
     Deploy,
-    /// The guard replaced it.
+    /// The guard replaced the instance.
     #[n(2)]
     Recycle,
-    /// The kernel killed it: out of memory.
+    /// The kernel killed the instance: out of memory.
     #[n(3)]
     OomKill,
     /// A panic outside of any request.
@@ -53,16 +53,16 @@ pub enum ExitKind {
     /// Another signal or exit code.
     #[n(5)]
     Crash,
-    /// It stopped responding and was killed for that.
+    /// The instance stopped responding and was killed.
     #[n(6)]
     Hang,
-    /// It vanished together with its machine.
+    /// The instance vanished together with its machine.
     #[n(7)]
     Platform,
-    /// The platform stopped it because it was idle; this can only be seen from outside.
+    /// The platform stopped the instance because it was idle, which only an outside observer knows.
     #[n(8)]
     SpinDown,
-    /// The evidence does not decide, or a newer version wrote a kind that this one does not know.
+    /// The evidence is inconclusive, or a newer version wrote a kind that this one does not know.
     #[default]
     #[serde(other)]
     #[n(9)]
@@ -76,20 +76,20 @@ pub struct Exit {
     pub kind: ExitKind,
     /// Whether the evidence is conclusive.
     pub sure: bool,
-    /// When it ended; the time of the last sign of life where the end itself was not seen.
+    /// The time of the exit; if it was not observed, the time of the last sign of life.
     pub at: UnixMillis,
     /// The evidence, strongest first.
     pub evidence: Vec<Statement>,
-    /// The instance, where it is known.
+    /// The instance, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
-    /// Its version; empty where it is unknown.
+    /// The version of the instance; empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// When the instance started.
+    /// The time at which the instance started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started: Option<UnixMillis>,
-    /// Its last sample.
+    /// The last sample of the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Sample>,
     /// The pressure level at that sample.
@@ -114,7 +114,7 @@ pub struct Exit {
 pub struct InFlight {
     /// Method and matched path.
     pub route: String,
-    /// How many.
+    /// The number of requests.
     pub requests: u32,
 }
 
@@ -133,7 +133,7 @@ impl ExitKind {
         ExitKind::Unknown,
     ];
 
-    /// The name on the wire and in logs.
+    /// Returns the name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             ExitKind::Stop => "stop",
@@ -149,7 +149,7 @@ impl ExitKind {
         }
     }
 
-    /// The kind as the end of a sentence that begins with "the last instance".
+    /// Returns the kind as the end of a sentence that begins with "the last instance".
     pub const fn phrase(self) -> &'static str {
         match self {
             ExitKind::Stop => "was stopped on request",
@@ -165,7 +165,7 @@ impl ExitKind {
         }
     }
 
-    /// What happened to the instance, as the cause of an incident.
+    /// Returns the statement that names the exit as the cause of an incident.
     pub fn statement(self) -> Statement {
         match self {
             ExitKind::Stop => Statement::instance_stop(),
@@ -181,14 +181,14 @@ impl ExitKind {
         }
     }
 
-    /// Whether the exit was not requested.
+    /// Returns whether the exit was not requested.
     pub const fn is_failure(self) -> bool {
         !matches!(self, ExitKind::Stop | ExitKind::Deploy | ExitKind::Recycle | ExitKind::SpinDown)
     }
 }
 
 impl Exit {
-    /// Reclassifies a stop as a deploy where the next instance has another `version`.
+    /// Reclassifies a stop as a deploy if the next instance has another `version`.
     #[must_use]
     pub fn before(mut self, version: &str) -> Self {
         if self.kind == ExitKind::Stop && !self.version.is_empty() && self.version != version {
@@ -198,7 +198,7 @@ impl Exit {
         self
     }
 
-    /// The evidence in one line of English.
+    /// Returns the evidence in one line of English.
     pub fn evidence_text(&self) -> String {
         let texts: Vec<_> = self.evidence.iter().map(|piece| piece.text.as_str()).collect();
         texts.join("; ")
@@ -222,7 +222,7 @@ impl Exit {
 }
 
 impl fmt::Display for Exit {
-    /// One line: the kind, how certain it is, and the evidence.
+    /// Formats one line: the kind, its certainty, and the evidence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sureness = if self.sure || self.kind == ExitKind::Unknown { "" } else { ", probably" };
         write!(f, "{}{sureness}", self.kind.phrase())?;
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_one_line() {
+    fn an_exit_is_displayed_in_one_line() {
         let exit = Exit {
             kind: ExitKind::OomKill,
             sure: false,

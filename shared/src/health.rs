@@ -30,7 +30,7 @@ impl Status {
     /// Every status, best first.
     pub const ALL: [Status; 4] = [Status::Healthy, Status::Degraded, Status::Critical, Status::Draining];
 
-    /// The name on the wire and in logs.
+    /// Returns the name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Status::Healthy => "healthy",
@@ -74,13 +74,13 @@ pub struct Health {
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
     /// The body is longer than [`MAX_HEALTH_BODY`]; it was not parsed.
-    #[error("the body has {length} bytes, more than the {MAX_HEALTH_BODY} that a health answer may have")]
+    #[error("the body has {length} bytes, and a health response has at most {MAX_HEALTH_BODY}")]
     TooLong {
         /// Bytes in the body.
         length: usize,
     },
     /// The body is not JSON, or lacks a field.
-    #[error("the body is not a health answer: {0}")]
+    #[error("the body is not a health response: {0}")]
     Malformed(#[from] serde_json::Error),
 }
 

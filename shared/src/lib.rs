@@ -1,7 +1,7 @@
 //! The protocol between the heapbeat server and the edge: types, codecs, signatures, units.
 //!
-//! The server measures memory and answers; the edge probes and stores. Every name on the wire is defined here once, so that
-//! the two cannot drift apart. The crate is pure: no I/O, no clock, no randomness, no unsafe code. It compiles natively and to
+//! The server measures memory and responds; the edge probes and stores. Every name on the wire is defined here once, so that both always
+//! agree. The crate is pure: no I/O, no clock, no randomness, no unsafe code. It compiles natively and to
 //! WebAssembly.
 
 #![forbid(unsafe_code)]

@@ -1,29 +1,29 @@
 //! The text formats of Prometheus.
 //!
 //! There are two: OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>) for a
-//! client that accepts it, and the older text format 0.0.4 for all others. The usual crates are registries of live atomics;
-//! they have no place for figures that are all read at one instant, and no state sets, so this writer is our own.
+//! client that accepts it, and the older text format 0.0.4 for all others. The usual crates are registries of live atomics.
+//! They support neither figures that are all read at one instant nor state sets, so this module writes the formats itself.
 
 use std::fmt::{self, Write as _};
 
-/// Which of the two.
+/// The text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `application/openmetrics-text` 1.0.
     OpenMetrics,
-    /// `text/plain` 0.0.4. Has no units, infos and state sets: the first are left out, the others become gauges.
+    /// `text/plain` 0.0.4. It has no units, which are omitted, and no infos and state sets, which become gauges.
     Prometheus,
 }
 
 impl Format {
-    /// The format that the `Accept` header asks for: OpenMetrics where it is named, else the older one.
+    /// Returns the format for an `Accept` header: OpenMetrics if it is named, otherwise the older one.
     #[must_use]
-    pub fn wanted(accept: Option<&str>) -> Self {
+    pub fn negotiate(accept: Option<&str>) -> Self {
         let named = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
         if named { Format::OpenMetrics } else { Format::Prometheus }
     }
 
-    /// The `Content-Type`.
+    /// Returns the `Content-Type`.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -33,16 +33,16 @@ impl Format {
     }
 }
 
-/// What kind of metric a family is.
+/// The type of a metric family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Only grows until the process ends. Samples end in `_total`, which the family's name does not have.
+    /// A value that only rises until the process exits. The names of its samples end with `_total`, the name of the family does not.
     Counter,
-    /// Goes up and down.
+    /// A value that rises and falls.
     Gauge,
-    /// Text in labels; the sample ends in `_info`, which the family's name does not have.
+    /// Text in labels. The name of the sample ends with `_info`, the name of the family does not.
     Info,
-    /// Which of several states holds.
+    /// The current one of several states.
     StateSet,
 }
 
@@ -65,7 +65,7 @@ impl MetricKind {
     }
 }
 
-/// A text that grows family by family.
+/// A text to which families are added.
 #[derive(Clone, Debug)]
 pub struct Exposition {
     format: Format,
@@ -81,14 +81,13 @@ pub struct Family<'a> {
 }
 
 impl Exposition {
-    /// Nothing yet.
+    /// Makes an empty text.
     #[must_use]
     pub fn new(format: Format) -> Self {
         Exposition { format, text: String::with_capacity(8 << 10) }
     }
 
-    /// Begins a family. `name` is made of `a-z 0-9 _` and says its unit at its end, where it has one (`_bytes`,
-    /// `_seconds`, `_ratio`); each name is used once.
+    /// Begins a family. `name` consists of `a-z 0-9 _`, ends with its unit if it has one (`_bytes`, `_seconds`, `_ratio`), and is used once.
     pub fn family<'a>(&'a mut self, name: &'a str, kind: MetricKind, help: &str) -> Family<'a> {
         const UNITS: [&str; 3] = ["bytes", "seconds", "ratio"];
         // The older format counts the suffix into the family's name.
@@ -103,7 +102,7 @@ impl Exposition {
         Family { exposition: self, name, kind }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     #[must_use]
     pub fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
@@ -114,7 +113,7 @@ impl Exposition {
 }
 
 impl Family<'_> {
-    /// One sample. Values of labels may be any text.
+    /// Adds a sample. Values of labels may be any text.
     pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<MetricValue>) -> &mut Self {
         let text = &mut self.exposition.text;
         let _ = write!(text, "{}{}", self.name, self.kind.suffix());
@@ -125,7 +124,7 @@ impl Family<'_> {
         self
     }
 
-    /// A state set: each state with 1 where it holds and 0 where it does not, under a label of the family's own name.
+    /// Adds a state set: each state with 1 if it is the current one and 0 otherwise, with a label named like the family.
     pub fn states<'s>(&mut self, states: impl IntoIterator<Item = (&'s str, bool)>) -> &mut Self {
         let label = self.name;
         for (state, holds) in states {
@@ -135,12 +134,12 @@ impl Family<'_> {
     }
 }
 
-/// A number as it is written.
+/// A number with its format.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MetricValue {
     /// A count.
     Whole(u64),
-    /// Anything else.
+    /// Any other number.
     Real(f64),
 }
 
@@ -169,7 +168,7 @@ impl fmt::Display for MetricValue {
     }
 }
 
-/// Text within quotes or in a help line. The older format takes `\"` in a help line as it stands; ours have none.
+/// Text in quotes or in a help line. The older format does not escape `\"` in a help line, but no help line has one.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -194,7 +193,7 @@ mod tests {
             .sample(&[("route", "GET /\"a\\b\"\n"), ("n", "1")], 7)
             .sample(&[("route", "é"), ("n", "2")], u64::MAX);
         all.family("build", MetricKind::Info, "Which.").sample(&[("version", "1")], 1);
-        all.family("rung", MetricKind::StateSet, "Where.").states([("calm", true), ("shed", false)]);
+        all.family("level", MetricKind::StateSet, "The level.").states([("calm", true), ("shed", false)]);
         all.family("odd_ratio", MetricKind::Gauge, "No numbers.")
             .sample(&[("n", "1")], f64::NAN)
             .sample(&[("n", "2")], f64::NEG_INFINITY)
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn open_metrics_as_the_specification_has_it() {
+    fn open_metrics_has_units_infos_and_state_sets() {
         let huge = format!("1{}", "0".repeat(300));
         let expected = [
             "# TYPE up_seconds gauge\n# UNIT up_seconds seconds\n# HELP up_seconds Age.\nup_seconds 1.5\n",
@@ -211,7 +210,7 @@ mod tests {
             "got_bytes_total{route=\"GET /\\\"a\\\\b\\\"\\n\",n=\"1\"} 7\n",
             "got_bytes_total{route=\"é\",n=\"2\"} 18446744073709551615\n",
             "# TYPE build info\n# HELP build Which.\nbuild_info{version=\"1\"} 1\n",
-            "# TYPE rung stateset\n# HELP rung Where.\nrung{rung=\"calm\"} 1\nrung{rung=\"shed\"} 0\n",
+            "# TYPE level stateset\n# HELP level The level.\nlevel{level=\"calm\"} 1\nlevel{level=\"shed\"} 0\n",
             "# TYPE odd_ratio gauge\n# UNIT odd_ratio ratio\n# HELP odd_ratio No numbers.\n",
             "odd_ratio{n=\"1\"} NaN\nodd_ratio{n=\"2\"} -Inf\n",
             &format!("odd_ratio{{n=\"3\"}} {huge}\n"),
@@ -228,7 +227,7 @@ mod tests {
             "# TYPE up_seconds gauge",
             "# TYPE got_bytes_total counter",
             "# TYPE build_info gauge",
-            "# TYPE rung gauge",
+            "# TYPE level gauge",
             "# TYPE odd_ratio gauge",
         ];
         assert_eq!(comments, expected);
@@ -249,7 +248,7 @@ mod tests {
             ),
         ];
         for (accept, format) in cases {
-            assert_eq!(Format::wanted(accept), format, "{accept:?}");
+            assert_eq!(Format::negotiate(accept), format, "{accept:?}");
         }
     }
 }

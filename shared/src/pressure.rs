@@ -38,7 +38,7 @@ impl Pressure {
     pub const ALL: [Pressure; 5] =
         [Pressure::Calm, Pressure::Alert, Pressure::Purge, Pressure::Recycle, Pressure::Shed];
 
-    /// The name on the wire and in logs.
+    /// Returns the name on the wire and in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Pressure::Calm => "calm",
@@ -49,7 +49,7 @@ impl Pressure {
         }
     }
 
-    /// The public status of `/health`: calm is healthy, alert and purge are degraded, recycle and shed are critical.
+    /// Returns the public status of `/health`: calm is healthy, alert and purge are degraded, recycle and shed are critical.
     pub const fn status(self) -> Status {
         match self {
             Pressure::Calm => Status::Healthy,

@@ -1,7 +1,7 @@
 //! The signed report: the response to `GET /health?after=<cursor>` with a valid signature.
 //!
-//! The report begins with the fields of the public body, so a reader of that one can read it too, and carries everything since
-//! the cursor: an edge that missed an hour of ticks asks once. Lists are bounded where they are written ([`MAX_EVENTS`],
+//! The report begins with the fields of the public body, so that its parsers accept it, and contains everything since the
+//! cursor, so that an edge that missed an hour of ticks needs one request. Lists are bounded where they are written ([`MAX_EVENTS`],
 //! [`MAX_ROUTES`]) and again where they are read.
 
 mod top_route;
@@ -21,10 +21,10 @@ use crate::units::{Bytes, UnixMillis};
 
 pub use top_route::{TopRoute, describe_top_route, top_route};
 
-/// Longest report that [`Report::parse`] accepts, in bytes. A full hour of samples takes about 30 kB.
+/// Size limit of a report that [`Report::parse`] accepts, in bytes. A full hour of samples takes about 30 kB.
 pub const MAX_REPORT: usize = 256 * 1024;
 
-/// What the `User-Agent` of `heapbeat check-memory` begins with. A server does not count such requests as visits of the edge.
+/// Beginning of the `User-Agent` of `heapbeat check-memory`. A server does not count its requests as those of the edge.
 pub const CHECK_MEMORY_USER_AGENT: &str = "heapbeat-check-memory/";
 
 /// Most events in a report.
@@ -46,7 +46,7 @@ pub struct Report {
     pub instance: InstanceId,
     /// The build that runs: a commit or a version.
     pub version: String,
-    /// When the process started.
+    /// The time at which the process started.
     pub started: UnixMillis,
     /// The server's clock when the report was written.
     pub now: UnixMillis,
@@ -68,10 +68,10 @@ pub struct Report {
     pub samples: Block,
     /// The sources of figures that this machine does not have.
     pub missing: Vec<String>,
-    /// The exit of the previous instance, where it is known.
+    /// The exit of the previous instance, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_exit: Option<Exit>,
-    /// The samples after the requested cursor, where it belongs to an earlier instance.
+    /// The samples after the requested cursor, if it belongs to an earlier instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_samples: Option<LastSamples>,
 }
@@ -90,7 +90,7 @@ pub struct Limit {
 pub struct PressureState {
     /// The level.
     pub level: Pressure,
-    /// When the level was entered.
+    /// The time at which the level was entered.
     pub since: UnixMillis,
     /// The share of new requests that are refused, in thousandths.
     pub shed: u16,
@@ -114,7 +114,7 @@ pub struct System {
     /// File and shared part of the resident set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Bytes>,
-    /// Swapped out.
+    /// Memory of the process that is swapped out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swap: Option<Bytes>,
     /// Highest resident set so far.
@@ -129,19 +129,19 @@ pub struct System {
     /// jemalloc's own bookkeeping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap_metadata: Option<Bytes>,
-    /// Charged to the cgroup.
+    /// Memory charged to the cgroup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_usage: Option<Bytes>,
-    /// Swapped out of the cgroup.
+    /// Memory of the cgroup that is swapped out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_swap: Option<Bytes>,
-    /// Times the cgroup was throttled at `memory.high`, since it was made; not counted by version 1.
+    /// Number of times that the cgroup was throttled at `memory.high`; version 1 does not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_high: Option<u64>,
-    /// Times the cgroup was about to pass its limit.
+    /// Number of times that the cgroup was about to exceed its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_max: Option<u64>,
-    /// Times nothing could be reclaimed at the limit; not counted by version 1.
+    /// Number of times that nothing could be reclaimed at the limit; version 1 does not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_oom: Option<u64>,
     /// OOM kills in the cgroup.
@@ -150,16 +150,16 @@ pub struct System {
     /// Share of the last ten seconds in which some task of the cgroup waited for memory, in percent (`some avg10` of PSI).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_stall_percent: Option<f64>,
-    /// Share in which all tasks of the cgroup did (`full avg10`).
+    /// Share in which all tasks of the cgroup waited (`full avg10`), in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_stall_full_percent: Option<f64>,
     /// Share of the last ten seconds in which some task of the machine waited for memory, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine_stall_percent: Option<f64>,
-    /// Share in which all tasks of the machine did.
+    /// Share in which all tasks of the machine waited, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine_stall_full_percent: Option<f64>,
-    /// How late a task of the async runtime ran, at worst within the last minute, in milliseconds.
+    /// The largest delay of a task of the async runtime within the last minute, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_stall_ms: Option<u64>,
 }
@@ -169,32 +169,32 @@ pub struct System {
 pub struct RouteReport {
     /// Method and matched path, such as `POST /upload`.
     pub route: String,
-    /// Requests that ended since the start.
+    /// Number of finished requests since the start.
     pub requests: u64,
     /// The recent request rate, per second.
     pub requests_per_second: f64,
-    /// Bytes allocated by one request, mean.
+    /// Mean bytes allocated per request.
     pub churn_mean: Bytes,
-    /// The same, 99th percentile.
+    /// 99th percentile of the bytes allocated per request.
     pub churn_p99: Bytes,
-    /// Bytes held now, an estimate.
+    /// Estimated bytes that the route holds now.
     pub live: Bytes,
     /// One standard error of `live`.
     pub live_error: Bytes,
-    /// Bytes a minute that `live` grows by; absent until it was watched for long enough.
+    /// Growth of `live` in bytes per minute; absent until there is enough data.
     pub growth_per_minute: Option<f64>,
-    /// One standard error of that.
+    /// One standard error of the growth.
     pub growth_error: Option<f64>,
 }
 
 /// Encoded samples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
-    /// Sequence number of the first sample, or of the next one to come when there is none.
+    /// Sequence number of the first sample; without samples, that of the next one.
     pub first: u64,
-    /// How many there are.
+    /// Number of samples.
     pub count: u64,
-    /// How many were pushed out of the ring before they were asked for: a gap right before `first`.
+    /// Number of samples that left the ring before they were requested: a gap right before `first`.
     pub lost: u64,
     /// The samples as [`series`] encodes them, in base 64.
     #[serde(with = "base64")]
@@ -213,16 +213,16 @@ pub struct LastSamples {
 /// The reason why a body is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// Longer than [`MAX_REPORT`].
-    #[error("the report has {0} bytes, at most {MAX_REPORT} are read")]
+    /// The body is larger than [`MAX_REPORT`].
+    #[error("the report has {0} bytes; at most {MAX_REPORT} are allowed")]
     TooLong(usize),
-    /// Not JSON, or not of this shape.
+    /// The body is not JSON, or does not have the fields of a report.
     #[error("the body is not a report: {0}")]
     Malformed(#[from] serde_json::Error),
     /// The samples cannot be decoded.
     #[error(transparent)]
     Samples(#[from] SeriesError),
-    /// Counts that contradict the samples.
+    /// The counts contradict the samples.
     #[error("the report says {said} samples from {first}, the block has {has} from {has_first}")]
     Contradiction {
         /// Samples announced.
@@ -234,13 +234,13 @@ pub enum ReportError {
         /// First sequence number in the block.
         has_first: u64,
     },
-    /// More events or routes than a report may have.
-    #[error("the report has {0} {1}, more than {2}")]
+    /// There are more events or routes than allowed.
+    #[error("the report has {0} {1}; at most {2} are allowed")]
     TooMany(usize, &'static str, usize),
 }
 
 impl Report {
-    /// Compact JSON.
+    /// Serializes the report as compact JSON.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers, texts and fixed words always serialise")
     }
@@ -263,12 +263,12 @@ impl Report {
         Ok((report, series))
     }
 
-    /// The public part.
+    /// Returns the public part.
     pub fn health(&self) -> Health {
         Health { status: self.status, memory: self.memory, uptime: self.uptime }
     }
 
-    /// The cursor for the next request; `None` while this instance has no sample.
+    /// Returns the cursor for the next request; `None` while this instance has no sample.
     pub fn cursor(&self) -> Option<Cursor> {
         let next = self.samples.first.saturating_add(self.samples.count);
         next.checked_sub(1).map(|sequence| Cursor { instance: self.instance, sequence })
@@ -276,7 +276,7 @@ impl Report {
 }
 
 impl Block {
-    /// Consecutive samples; `lost` are missing before them.
+    /// Encodes consecutive samples, before which `lost` are missing.
     pub fn of(series: &Series, lost: u64) -> Self {
         let Series { first, samples } = series;
         Block { first: *first, count: samples.len() as u64, lost, data: series::encode(*first, samples) }
@@ -293,7 +293,7 @@ impl Block {
     }
 }
 
-/// Bytes as a JSON string in base 64.
+/// Serializes bytes as a JSON string in base 64.
 mod base64 {
     use base64ct::{Base64, Encoding as _};
     use serde::de::Error as _;

@@ -12,19 +12,19 @@ use crate::units::{Bytes, UnixMillis};
 /// Memory of one instance at one instant, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Sample {
-    /// When it was read.
+    /// The time of the sample.
     #[n(0)]
     pub at: UnixMillis,
     /// Resident set of the process.
     #[n(1)]
     pub rss: Bytes,
-    /// jemalloc `stats.allocated`: what the application holds.
+    /// jemalloc `stats.allocated`: memory that the application holds.
     #[n(2)]
     pub heap_used: Bytes,
     /// jemalloc `stats.active`: pages with at least one allocation in them.
     #[n(3)]
     pub heap_total: Bytes,
-    /// jemalloc `stats.resident`: everything of jemalloc's that is resident, metadata and unused pages included.
+    /// jemalloc `stats.resident`: all resident memory of jemalloc, including metadata and unused pages.
     #[n(4)]
     pub heap_resident: Bytes,
     /// The memory that the pressure level is derived from: `max(cgroup current - inactive_file, anon)`, or `rss` without a cgroup.
@@ -33,12 +33,12 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Resident memory outside jemalloc: stacks, code, mapped files, other allocators. Never below zero.
+    /// Returns the resident memory outside jemalloc: stacks, code, mapped files, other allocators. Never below zero.
     pub const fn external(&self) -> Bytes {
         self.rss.saturating_sub(self.heap_resident)
     }
 
-    /// The figures of the public body of `/health`.
+    /// Returns the figures of the public body of `/health`.
     pub const fn to_health_memory(&self) -> HealthMemory {
         HealthMemory {
             rss: self.rss.to_megabytes(),
@@ -55,7 +55,7 @@ mod tests {
     use crate::units::Megabytes;
 
     #[test]
-    fn external_is_what_the_allocator_does_not_own() {
+    fn external_is_resident_memory_outside_of_the_allocator() {
         let sample =
             Sample { rss: Bytes::from_mb(150), heap_resident: Bytes::from_mb(120), ..Sample::default() };
         assert_eq!(sample.to_health_memory().external, Megabytes(30));

@@ -1,14 +1,13 @@
 //! A dense, exact encoding of a run of samples.
 //!
-//! One ping has to carry an hour of history, and a free account has to hold a week of it, so a sample of five
-//! figures and a time may cost four bytes at the most. Memory figures move little from one second to the next
-//! and move together; so each figure becomes a column of page counts, each column its differences, each group of
-//! differences Rice codes with the parameter that suits that group (R. F. Rice, "Some practical universal
-//! noiseless coding techniques", JPL 79-22, 1979). Where a column follows the one before it, only the
-//! disagreement is written.
+//! A response must carry an hour of history, and a free account must store a week of it, so a sample of five figures and a time may take at
+//! most four bytes. Memory figures change little from one second to the next, and change together. Each figure is therefore a column of
+//! page counts, each column is stored as differences, and each group of differences as Rice codes with the parameter that suits the group
+//! (R. F. Rice, "Some practical universal noiseless coding techniques", JPL 79-22, 1979). If a column follows the previous one, only the
+//! deviation is written.
 //!
 //! Figures are kept in whole pages of 4,096 bytes: rss, `stats.active` and `stats.resident` are multiples of a
-//! page by nature, the others are rounded to the nearest. What was encoded once is read back to the byte.
+//! page by nature, the others are rounded to the nearest. Encoding decoded samples again gives the same bytes.
 //!
 //! A block is: version (1 byte), sequence number of the first sample (varint), count (varint), then six columns.
 //! A column is its first value (zigzag varint) and a bit string of groups, padded to a byte.
@@ -21,7 +20,7 @@ use crate::units::{Bytes, UnixMillis};
 
 use bits::{BitReader, BitWriter, read_varint, write_varint};
 
-/// Bytes in the unit that figures are kept in.
+/// The unit of encoded figures, in bytes.
 pub const PAGE: u64 = 4096;
 
 /// Most samples in one block; a decoder refuses more before it reserves memory for them.
@@ -32,7 +31,7 @@ const VERSION: u8 = 1;
 
 const COLUMNS: usize = 6;
 
-/// The column that is coded by how its differences change: a steady beat costs nothing.
+/// The column of times, which is encoded by the changes of its differences, so that a constant interval takes no space.
 const TIME: usize = 0;
 
 /// A run of samples with consecutive sequence numbers.
@@ -45,7 +44,7 @@ pub struct Series {
 }
 
 impl Series {
-    /// Leaves what comes after the sample with this number, and says how many are missing in between.
+    /// Removes the samples up to this sequence number, and returns the number of samples that are missing after it.
     pub fn keep_after(&mut self, sequence: u64) -> u64 {
         let wanted = sequence.saturating_add(1);
         let known = usize::try_from(wanted.saturating_sub(self.first)).unwrap_or(usize::MAX);
@@ -53,7 +52,7 @@ impl Series {
         self.first.saturating_sub(wanted)
     }
 
-    /// Leaves all but the first `count` samples.
+    /// Removes the first `count` samples.
     pub fn skip(&mut self, count: usize) {
         let count = count.min(self.samples.len());
         self.samples.drain(..count);
@@ -61,35 +60,35 @@ impl Series {
     }
 }
 
-/// Why bytes are not a block.
+/// The bytes are not a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeriesError {
-    /// Written by a newer heapbeat, or not a block at all.
+    /// The block is of a newer version, or the bytes are not a block.
     #[error("the samples begin with version {0}; this heapbeat reads version {VERSION}")]
     Version(u8),
     /// The bytes end before the samples do.
     #[error("the samples are cut short")]
     Truncated,
-    /// More samples than a block may hold.
-    #[error("{0} samples in one block, at most {MAX_SAMPLES} are allowed")]
+    /// There are more samples than a block may have.
+    #[error("the block has {0} samples; at most {MAX_SAMPLES} are allowed")]
     TooMany(u64),
-    /// A value that no encoder writes.
+    /// A value is invalid.
     #[error("the samples are damaged")]
     Damaged,
 }
 
-/// `sample` with every figure rounded to whole pages: what a round trip gives back.
+/// Rounds every figure to whole pages, as encoding does.
 #[must_use]
 pub fn to_pages(sample: Sample) -> Sample {
     from_row(to_row(&sample)).expect("a rounded sample is a sample")
 }
 
-/// Encodes consecutive samples, the first of which has sequence number `first`. Of more than [`MAX_SAMPLES`] the
-/// caller makes several blocks.
+/// Encodes consecutive samples, the first of which has sequence number `first`. More than [`MAX_SAMPLES`]
+/// need several blocks.
 ///
 /// # Panics
 ///
-/// When there are more than [`MAX_SAMPLES`].
+/// Panics if there are more than [`MAX_SAMPLES`].
 pub fn encode(first: u64, samples: &[Sample]) -> Vec<u8> {
     assert!(samples.len() <= MAX_SAMPLES, "{} samples in one block", samples.len());
     let mut out = vec![VERSION];
@@ -119,7 +118,7 @@ pub fn encode(first: u64, samples: &[Sample]) -> Vec<u8> {
     out
 }
 
-/// Reads one block. Bounded: whatever the bytes, at most [`MAX_SAMPLES`] samples are made.
+/// Decodes a block. Whatever the bytes, it allocates at most [`MAX_SAMPLES`] samples.
 pub fn decode(bytes: &[u8]) -> Result<Series, SeriesError> {
     let (&version, mut rest) = bytes.split_first().ok_or(SeriesError::Truncated)?;
     if version != VERSION {
@@ -143,10 +142,10 @@ pub fn decode(bytes: &[u8]) -> Result<Series, SeriesError> {
         let deltas = column::decode(&mut bits, count - 1, &leader)?;
         rest = bits.rest();
         rows[0][index] = value;
-        let mut beat = 0i64;
+        let mut step = 0i64;
         for (row, delta) in rows[1..].iter_mut().zip(&deltas) {
-            beat = if index == TIME { beat.wrapping_add(*delta) } else { *delta };
-            value = value.wrapping_add(beat);
+            step = if index == TIME { step.wrapping_add(*delta) } else { *delta };
+            value = value.wrapping_add(step);
             row[index] = value;
         }
         leader = deltas;
@@ -156,7 +155,7 @@ pub fn decode(bytes: &[u8]) -> Result<Series, SeriesError> {
     Ok(Series { first, samples })
 }
 
-/// Time, then the figures in the order in which each resembles the one before it.
+/// Returns the time, then the figures in an order in which each resembles the previous one.
 fn to_row(sample: &Sample) -> [i64; COLUMNS] {
     let pages = |bytes: Bytes| (bytes.0 / PAGE + u64::from(bytes.0 % PAGE >= PAGE / 2)).cast_signed();
     [
@@ -185,13 +184,13 @@ fn differences(values: &[i64]) -> Vec<i64> {
     values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect()
 }
 
-/// The first difference, then how each differs from the one before.
+/// Returns the first difference, then the change of each difference.
 fn beats(deltas: &[i64]) -> Vec<i64> {
     let before = std::iter::once(0).chain(deltas.iter().copied());
     deltas.iter().zip(before).map(|(delta, before)| delta.wrapping_sub(before)).collect()
 }
 
-/// Small numbers of either sign become small unsigned ones: 0, -1, 1, -2, … to 0, 1, 2, 3, …
+/// Maps small numbers of either sign to small unsigned ones: 0, -1, 1, -2, … to 0, 1, 2, 3, …
 const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
 }

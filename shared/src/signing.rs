@@ -7,13 +7,13 @@
 //! heapbeat request v1\n<method>\n<path with query>\n<t>\n<n>
 //! ```
 //!
-//! The answer carries `heapbeat-signature: v1 s=<hex>`, the same code over `heapbeat response v1\n<n>\n<body>`, so
-//! that a cached or substituted answer cannot pass for a fresh one. The first line keeps the two apart: no
-//! request can be replayed as a response. A request is good for [`WINDOW`] to either side of the server's clock,
+//! The response carries `heapbeat-signature: v1 s=<hex>`, the same code over `heapbeat response v1\n<n>\n<body>`, so
+//! that a cached or substituted response is refused. The first line differs, so that no request can be replayed as a
+//! response. A request is valid for [`WINDOW`] to either side of the server's clock,
 //! and its nonce once ([`NonceBook`]).
 //!
-//! The hash is of the crate `hmac-sha256`, which is one crate where `hmac` and `sha2` are ten: an application that embeds the
-//! server compiles them all. It has no SHA instructions, which matters little for 30 kB a minute.
+//! The hash is that of `hmac-sha256`, a single crate, while `hmac` and `sha2` would add ten to every application that embeds the server. It
+//! does not use SHA instructions, which hardly matters for 30 kB per minute.
 
 mod nonces;
 
@@ -27,22 +27,22 @@ use crate::units::UnixMillis;
 
 pub use nonces::{NonceBook, NonceError};
 
-/// Name of the header, in requests and in answers.
+/// Name of the header in requests and responses.
 pub const HEADER: &str = "heapbeat-signature";
 
-/// How far the clocks of the two may be apart.
+/// Largest difference between the clocks of client and server.
 pub const WINDOW: Duration = Duration::from_secs(60);
 
-/// Fewest bytes that are taken for a secret: 128 bits of a good one.
+/// Least length of a secret in bytes: 128 bits.
 pub const MIN_SECRET: usize = 16;
 
-/// Bytes of a nonce: what two strangers will not both draw.
+/// Length of a nonce in bytes, long enough that random nonces do not collide.
 pub const NONCE_BYTES: usize = 16;
 
 /// Longest signature header that is parsed, in bytes; a valid one has 128.
 const MAX_HEADER: usize = 256;
 
-/// A key that both halves hold. Never printed.
+/// The key that server and edge share. It is never printed.
 #[derive(Clone)]
 pub struct Secret(HMAC);
 
@@ -53,9 +53,9 @@ pub struct Nonce(pub [u8; NONCE_BYTES]);
 /// The header of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestSignature {
-    /// When it was signed, whole seconds since 1970.
+    /// The time of the signature in whole seconds since 1970.
     pub seconds: i64,
-    /// Its nonce.
+    /// The nonce of the request.
     pub nonce: Nonce,
     code: [u8; 32],
 }
@@ -66,13 +66,13 @@ pub enum SignatureError {
     /// The header is missing.
     #[error("there is no {HEADER} header")]
     Missing,
-    /// The header is not of the form above.
+    /// The header does not have the documented form.
     #[error("the {HEADER} header is not of the form `v1 t=… n=… s=…`")]
     Malformed,
-    /// Signed too long ago, or by a clock that is ahead.
-    #[error("it was signed {0} s away from this clock, at most 60 are allowed")]
+    /// The clocks differ too much, or the request is too old.
+    #[error("the time of the signature differs by {0} s from this clock; at most 60 s are allowed")]
     Clock(i64),
-    /// The code is another one: a wrong secret, or something was changed on the way.
+    /// The signature is wrong: another secret, or a modified request.
     #[error("the signature does not match")]
     Mismatch,
     /// The nonce was used before, or the book is full.
@@ -80,13 +80,13 @@ pub enum SignatureError {
     Nonce(#[from] NonceError),
 }
 
-/// A secret that is too short to be one.
+/// The secret is too short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a secret has at least {MIN_SECRET} bytes; `openssl rand -base64 32` makes a good one")]
+#[error("a secret needs at least {MIN_SECRET} bytes; generate one with `openssl rand -base64 32`")]
 pub struct WeakSecret;
 
 impl Secret {
-    /// Takes the bytes of `text`; white space around them is not part of a secret.
+    /// Makes a secret from the bytes of `text`, without surrounding white space.
     pub fn new(text: &str) -> Result<Self, WeakSecret> {
         let text = text.trim();
         if text.len() < MIN_SECRET {
@@ -108,17 +108,17 @@ impl Secret {
         RequestSignature { seconds, nonce, code }
     }
 
-    /// Whether `signature` was made with this secret for just this request. Constant time in the secret's terms.
+    /// Returns whether `signature` was made with this secret for this request. The time does not depend on the secret.
     pub fn matches(&self, method: &str, target: &str, signature: &RequestSignature) -> bool {
         self.request_code(method, target, signature.seconds, signature.nonce).finalize_verify(&signature.code)
     }
 
-    /// The header of the answer `body` to the request that carried `nonce`.
+    /// Returns the header of the response `body` to the request with `nonce`.
     pub fn sign_response(&self, nonce: Nonce, body: &[u8]) -> String {
         format!("v1 s={}", Hex(&self.response_code(nonce, body).finalize()))
     }
 
-    /// Checks the header of an answer.
+    /// Verifies the header of a response.
     pub fn verify_response(&self, nonce: Nonce, body: &[u8], header: &str) -> Result<(), SignatureError> {
         let code = header.strip_prefix("v1 s=").and_then(unhex::<32>).ok_or(SignatureError::Malformed)?;
         let matches = self.response_code(nonce, body).finalize_verify(&code);
@@ -141,7 +141,7 @@ impl Secret {
 }
 
 impl PartialEq for Secret {
-    /// Whether both sign alike; in constant time.
+    /// Compares two secrets in constant time.
     fn eq(&self, other: &Self) -> bool {
         self.0.clone().finalize_verify(&other.0.clone().finalize())
     }
@@ -153,13 +153,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The code of a message to a webhook, as <https://www.standardwebhooks.com> has it: over its id, the second in which it is sent
-/// and its body, with dots between.
+/// Signs a message to a webhook by <https://www.standardwebhooks.com>: its id, the second in which it is sent, and its body, separated by
+/// dots.
 pub fn webhook_code(key: &[u8], id: &str, seconds: i64, body: &str) -> [u8; 32] {
     hmac(key, &[format!("{id}.{seconds}.{body}").as_bytes()])
 }
 
-/// HMAC-SHA256 (RFC 2104, FIPS 180-4) under `key` over what `parts` are one after the other.
+/// Computes HMAC-SHA256 (RFC 2104, FIPS 180-4) of the concatenated `parts` with `key`.
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut code = HMAC::new(key);
     for part in parts {
@@ -168,10 +168,10 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     code.finalize()
 }
 
-/// Checks a request against every secret in force (two while one is being rotated) and books its nonce.
-/// Returns the index of the secret that it was signed with: the answer is to be signed with the same one.
+/// Verifies a request with every valid secret (two during a rotation), and stores its nonce. Returns the index of the secret of the
+/// signature, with which the response must be signed.
 ///
-/// The order matters: the nonce is booked last, so that strangers cannot fill the book.
+/// The nonce is stored last, so that requests without a valid signature cannot fill the store.
 pub fn verify_request(
     secrets: &[Secret],
     book: &mut NonceBook,
@@ -233,7 +233,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// Exactly `N` bytes in lower-case hexadecimal.
+/// Parses exactly `N` bytes in lower-case hexadecimal.
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |b: u8| match b {
         b'0'..=b'9' => Some(b - b'0'),

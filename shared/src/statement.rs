@@ -15,7 +15,7 @@ use crate::units::Bytes;
 
 pub mod catalog;
 
-/// Most parameters of a statement; those of a foreign one beyond that are dropped.
+/// Most parameters of a statement; a received statement with more loses the rest.
 const MAX_PARAMS: usize = 8;
 
 /// The values in a statement by their names. A name ends with its unit: `took_ms`, `limit_bytes`. `pressure` is a level of memory
@@ -77,24 +77,24 @@ pub enum Param {
 }
 
 impl Statement {
-    /// A plain text without a translation.
+    /// Makes a statement of plain text, which has no translation.
     pub fn untranslated(text: impl Into<String>) -> Self {
         Statement::with_code("text", text.into())
     }
 
-    /// A statement without values.
+    /// Makes a statement without values.
     fn with_code(code: &str, text: String) -> Self {
         Statement { code: code.to_owned(), params: Params::new(), text }
     }
 
-    /// The same statement with the value `name`.
+    /// Adds the value `name`.
     #[must_use]
     fn with(mut self, name: &str, value: impl Into<Param>) -> Self {
         self.params.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The same statement with every text cut to the length that events have, for one that came from elsewhere.
+    /// Cuts every text of a received statement to the length limit of events.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         let short = |(name, value): (String, Param)| {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_statement_is_cut_to_its_bounds() {
+    fn a_received_statement_is_cut_to_its_bounds() {
         let long = "x".repeat(1000);
         let mut foreign = Statement::with_code(&long, long.clone());
         for index in 0..20 {

@@ -22,15 +22,15 @@ pub const BYTES_PER_MB: u64 = 1 << 20;
 pub struct Bytes(#[n(0)] pub u64);
 
 impl Bytes {
-    /// Nothing.
+    /// Zero bytes.
     pub const ZERO: Bytes = Bytes(0);
 
-    /// `mb` megabytes of 2^20 bytes.
+    /// Converts megabytes of 2^20 bytes.
     pub const fn from_mb(mb: u64) -> Self {
         Bytes(mb.saturating_mul(BYTES_PER_MB))
     }
 
-    /// What is left after taking `other` away, never below zero.
+    /// Subtracts `other`; the result is never below zero.
     #[must_use]
     pub const fn saturating_sub(self, other: Bytes) -> Self {
         Bytes(self.0.saturating_sub(other.0))
@@ -45,7 +45,7 @@ impl Bytes {
 }
 
 impl fmt::Display for Bytes {
-    /// For people: `512 B`, `3.2 kB`, `150.4 MB`, `1.50 GB`, in powers of 1024.
+    /// Formats the size as `512 B`, `3.2 kB`, `150.4 MB`, `1.50 GB`, in powers of 1024.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const KB: u64 = 1 << 10;
         const GB: u64 = 1 << 30;
@@ -58,21 +58,21 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// `value` rounded to so many decimals, a half away from zero; displays with no more than those.
+/// Rounds `value` to this number of decimals, a half away from zero.
 pub fn round_to(value: f64, decimals: i32) -> f64 {
     let scale = 10_f64.powi(decimals);
     // Adding zero makes -0 to 0.
     (value * scale).round() / scale + 0.0
 }
 
-/// `value` cut to so many decimals, not rounded: 99.9999 % of uptime is not 100 %. The tiny amount forgives what binary
-/// fractions lose: 99.98 is stored a little lower than it is.
+/// Truncates `value` to this number of decimals, as 99.9999 % of uptime is not 100 %. The small addition compensates for binary fractions,
+/// as 99.98 is stored a little lower.
 pub fn floor_to(value: f64, decimals: i32) -> f64 {
     let scale = 10_f64.powi(decimals);
     ((value + 1e-9) * scale).floor() / scale
 }
 
-/// Why a text is not a size.
+/// The text is not a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, MB, GB, TB in powers of 1024)"
@@ -82,7 +82,7 @@ pub struct ParseBytesError;
 impl FromStr for Bytes {
     type Err = ParseBytesError;
 
-    /// Reads `512MB`, `1.5 GiB`, `800m` or a bare number of bytes; powers of 1024 throughout.
+    /// Parses `512MB`, `1.5 GiB`, `800m` or a plain number of bytes, all in powers of 1024.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -99,8 +99,8 @@ impl FromStr for Bytes {
     }
 }
 
-/// `number` (decimal, at most one point) times `factor`, rounded down; `None` when it is not a number, or
-/// has a fraction of a single unit, or does not fit. Exact: no floating point.
+/// Multiplies `number` (decimal, at most one point) by `factor` without floating point, and rounds down; `None` if it is not a number, has a
+/// fraction of a single byte, or does not fit.
 fn scale_decimal(number: &str, factor: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if whole.is_empty() || (number.contains('.') && (fraction.is_empty() || factor == 1)) {
@@ -146,30 +146,30 @@ impl fmt::Display for Megabytes {
 pub struct UnixMillis(#[n(0)] pub i64);
 
 impl UnixMillis {
-    /// Time from `earlier` to `self`; zero when `earlier` is in fact later (a clock that was set back).
+    /// Returns the time from `earlier` to `self`; zero if `earlier` is later (a clock that was set back).
     pub fn since(self, earlier: UnixMillis) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// `self` plus `span`, at the end of time at the latest.
+    /// Adds `span`, and saturates.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         UnixMillis(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// `self` minus `span`, at the beginning of time at the earliest.
+    /// Subtracts `span`, and saturates.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         UnixMillis(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
-/// Why a text is not a duration.
+/// The text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a duration is a number and a unit, such as 500ms, 30s, 5m, 24h or 7d")]
 pub struct ParseDurationError;
 
-/// Reads `500ms`, `30s`, `1.5m`, `24h`, `7d`; the unit is required, as `30` could mean either of two.
+/// Parses `500ms`, `30s`, `1.5m`, `24h` or `7d`. The unit is required, as `30` would be ambiguous.
 pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_read_as_people_write_them() {
+    fn the_usual_forms_of_sizes_are_parsed() {
         let cases = [
             ("0", 0),
             ("1048576", 1_048_576),

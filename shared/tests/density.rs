@@ -1,9 +1,9 @@
-//! What a sample of a typical run costs on the wire, measured on a run that was recorded.
+//! Bounds the encoded size of a sample on a recorded, typical run.
 //!
-//! `data/typical-run.csv`: a quarter of an hour of `heapbeat serve --demo` at one sample a second, holding 40 MB, under eight
-//! clients that ask for small things (12 kB and 4 kB in the median) at a pace that swings over five minutes, on a machine
-//! that was busy with other things; figures in pages of 4,096 bytes.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! `data/typical-run.csv`: a quarter of an hour of `heapbeat serve --demo` at one sample per second that holds 40 MB, with eight
+//! clients that send small requests (12 kB and 4 kB in the median) at a rate that varies over five minutes, on a busy machine. The figures
+//! are in pages of 4,096 bytes.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use heapbeat_shared::series;
 use heapbeat_shared::series::PAGE;

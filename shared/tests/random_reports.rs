@@ -1,10 +1,9 @@
 //! Untrusted reports: no input makes the decoder panic or allocate without bound.
 //!
-//! Reports that are right, reports that were damaged on the way, blocks of samples that nobody encoded, structures that
-//! are too deep, too long or too many, and noise. 100,000 of them by default; as many as `HEAPBEAT_RANDOM_REPORTS` says
-//! otherwise, for example
+//! It generates valid and damaged reports, invalid blocks of samples, structures that are too deep or too long, and noise: 100,000 by
+//! default, or the number in `HEAPBEAT_RANDOM_REPORTS`, for example
 //! `HEAPBEAT_RANDOM_REPORTS=1000000 cargo test -p heapbeat-shared --test random_reports -- --nocapture`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 mod allocations;
 
@@ -37,7 +36,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below `bound`.
+    /// Returns a number below `bound`.
     fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap()
     }
@@ -46,7 +45,7 @@ impl Random {
         self.next().to_le_bytes()[0]
     }
 
-    /// As often small as large.
+    /// Returns a number that is as often small as large.
     fn any(&mut self) -> u64 {
         let bits = self.next() % 64;
         self.next() >> bits
@@ -170,7 +169,7 @@ fn block(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Structures that no server makes.
+/// Makes structures that no server sends.
 fn monster(random: &mut Random, good: &Report) -> Vec<u8> {
     let json = String::from_utf8(good.to_json()).unwrap();
     let most = 20_000 >> random.below(10);
@@ -216,7 +215,7 @@ fn no_input_makes_the_decoder_panic_or_allocate_without_bound() {
             6 => body = monster(&mut random, &good),
             _ => body = (0..random.below(400)).map(|_| random.byte()).collect(),
         }
-        let before = allocations::watch();
+        let before = allocations::reset_peak();
         let parsed = Report::parse(&body);
         let last_samples = parsed.as_ref().ok().and_then(|(report, _)| report.last_samples.as_ref());
         let left = last_samples.and_then(|it| it.samples.series().ok());

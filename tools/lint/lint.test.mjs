@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { findCycles, readModuleGraph } from "./module-graph.mjs";
+import { findRetiredWords } from "./retired-words.mjs";
 import { blankIgnored, blankTests } from "./rust-source.mjs";
 
 /** Writes a crate, and returns the dependencies between its modules. @param {Record<string, string>} files by path below src */
@@ -77,4 +78,14 @@ test("a circle is found over several modules", () => {
     findCycles(graph).map(({ group }) => group),
     [["a", "b", "c"]],
   );
+});
+
+test("retired words are found with their lines, other words are not", () => {
+  const lines = (/** @type {string} */ text) => findRetiredWords(text).map(({ line, word }) => `${line} ${word}`);
+  assert.deepEqual(lines("/// Whose.\nfn look(at: u64) {}\n// the goal is none of these"), [
+    "1 /// Whose",
+    "2 fn look",
+    "3 is none of",
+  ]);
+  assert.deepEqual(lines("/// Returns whose turn it is.\nfn lookup() {}\nlet memory = 1;"), []);
 });

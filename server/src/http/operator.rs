@@ -40,7 +40,7 @@ impl ReportHandler {
         headers: HeaderMap,
         signer: Option<Signer<'_>>,
     ) -> Response<Full<Bytes>> {
-        let format = Format::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+        let format = Format::negotiate(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
         let handler = Arc::clone(&self);
         let Ok(body) = spawn_blocking(move || handler.render_metrics(format)).await else {
             return problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be rendered");

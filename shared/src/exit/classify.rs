@@ -1,15 +1,15 @@
 //! The classification of an exit from facts, as one pure function.
 //!
 //! The rules are ordered by strength: first what the supervisor did, then what the instance recorded, then what the kernel
-//! counted. A classification is sure only where no other explanation fits the facts.
+//! counted. A classification is sure only if no other explanation fits the facts.
 
 use super::{Evidence, ExitKind};
 use crate::statement::Statement;
 
-/// The facts about the end of a process.
+/// The facts about the exit of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExitFacts {
-    /// The wait status; `None` where the parent was gone as well.
+    /// The wait status; `None` if the parent had exited as well.
     pub exit: Option<ProcessExit>,
     /// The supervisor's request before the exit.
     pub asked: Option<StopReason>,
@@ -21,43 +21,43 @@ pub struct ExitFacts {
     pub panic: Option<String>,
     /// The OOM kills around the exit.
     pub oom: OomCount,
-    /// Whether the machine rebooted since the last sign of life; `None` when that is unknown.
+    /// Whether the machine rebooted since the last sign of life; `None` if unknown.
     pub rebooted: Option<bool>,
     /// The working set at the last sample, in percent of the limit.
     pub full: Option<u8>,
-    /// Whether the instance after it is of another version.
+    /// Whether the next instance has another version.
     pub version_changed: bool,
 }
 
 /// The change of the kernel's OOM kill counters between the last sign of life and the exit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OomCount {
-    /// They cannot be read.
+    /// The counters cannot be read.
     #[default]
     Unreadable,
-    /// The control group's own counter rose by so many.
+    /// The rise of the control group's own counter.
     Group(u64),
-    /// Only the machine's counter can be read; it rose by so many.
+    /// The rise of the machine's counter, if only that can be read.
     Machine(u64),
 }
 
 /// The wait status of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessExit {
-    /// By itself, with a code.
+    /// The process exited with a code.
     Code(i32),
-    /// By a signal.
+    /// A signal terminated the process.
     Signal(i32),
 }
 
 /// The supervisor's reason to stop an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// The supervisor itself was asked to stop.
+    /// The supervisor itself was requested to stop.
     Stop,
     /// The replacement takes over.
     Recycle,
-    /// The instance gave no sign of life and was killed.
+    /// The instance stopped responding and was killed.
     Hung,
 }
 
@@ -77,14 +77,14 @@ const SIGKILL: i32 = 9;
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
-/// At this share of the limit a kill is likely to have been for memory.
+/// Share of the limit from which a kill is likely to be an OOM kill.
 const NEARLY_FULL: u8 = 90;
 
 /// Classifies an exit.
 pub fn classify(facts: &ExitFacts) -> ExitClassification {
     let mut result = match facts.exit {
-        Some(exit) => of_seen(facts, exit),
-        None => of_unseen(facts),
+        Some(exit) => classify_observed(facts, exit),
+        None => classify_unobserved(facts),
     };
     if let Some(exit) = facts.exit {
         result.evidence.insert(0, Evidence::Process(exit));
@@ -97,7 +97,8 @@ pub fn classify(facts: &ExitFacts) -> ExitClassification {
     result
 }
 
-fn of_seen(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
+/// Classifies an exit whose wait status is known.
+fn classify_observed(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     if facts.asked == Some(StopReason::Hung) {
         // A kill for memory at the same moment would look the same.
         let sure = !matches!(facts.oom, OomCount::Group(1..) | OomCount::Machine(1..));
@@ -111,14 +112,14 @@ fn of_seen(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
         }
     }
     match exit {
-        ProcessExit::Signal(SIGKILL) => of_sigkill(facts),
-        ProcessExit::Code(0) | ProcessExit::Signal(SIGTERM | SIGINT) => of_orderly(facts, exit),
-        _ => sure(ExitKind::Crash, asked_words(facts)),
+        ProcessExit::Signal(SIGKILL) => classify_sigkill(facts),
+        ProcessExit::Code(0) | ProcessExit::Signal(SIGTERM | SIGINT) => classify_orderly(facts, exit),
+        _ => sure(ExitKind::Crash, stop_request_evidence(facts)),
     }
 }
 
-/// SIGKILL: from the kernel, the supervisor's deadline, or a person.
-fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
+/// Classifies a SIGKILL, which may come from the kernel, the supervisor's deadline, or a person.
+fn classify_sigkill(facts: &ExitFacts) -> ExitClassification {
     match facts.oom {
         OomCount::Group(killed @ 1..) => {
             return sure(ExitKind::OomKill, Some(Evidence::GroupOomCount(killed)));
@@ -133,7 +134,7 @@ fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
         _ => {}
     }
     if let Some(asked) = facts.asked {
-        return sure(after_asking(facts, asked), Some(Evidence::StopTimedOut));
+        return sure(requested_kind(facts, asked), Some(Evidence::StopTimedOut));
     }
     match facts.oom {
         OomCount::Unreadable => {
@@ -144,16 +145,16 @@ fn of_sigkill(facts: &ExitFacts) -> ExitClassification {
     }
 }
 
-/// Exit code 0, SIGTERM or SIGINT.
-fn of_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
+/// Classifies exit code 0, SIGTERM and SIGINT.
+fn classify_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     if let Some(asked) = facts.asked {
-        return sure(after_asking(facts, asked), asked_words(facts));
+        return sure(requested_kind(facts, asked), stop_request_evidence(facts));
     }
     if let Some(by) = &facts.noted_stop {
-        return sure(stop(facts), Some(Evidence::StopRecorded(by.clone())));
+        return sure(stop_kind(facts), Some(Evidence::StopRecorded(by.clone())));
     }
     match exit {
-        ProcessExit::Signal(_) => sure(stop(facts), Some(Evidence::StoppedEarly)),
+        ProcessExit::Signal(_) => sure(stop_kind(facts), Some(Evidence::StoppedEarly)),
         ProcessExit::Code(_) => {
             let reason = Evidence::ExitUnexplained;
             ExitClassification { kind: ExitKind::Unknown, sure: false, evidence: vec![reason] }
@@ -161,8 +162,8 @@ fn of_orderly(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification {
     }
 }
 
-/// The supervisor is gone as well, so there is no wait status.
-fn of_unseen(facts: &ExitFacts) -> ExitClassification {
+/// Classifies an exit without a wait status, as the supervisor has exited as well.
+fn classify_unobserved(facts: &ExitFacts) -> ExitClassification {
     let mut evidence = vec![Evidence::NobodyWatched];
     let (kind, sure) = if let Some(panic) = &facts.panic {
         evidence.push(Evidence::PanicRecorded(panic.clone()));
@@ -172,7 +173,7 @@ fn of_unseen(facts: &ExitFacts) -> ExitClassification {
         if facts.noted_finished {
             evidence.push(Evidence::ExitCompleted);
         }
-        (stop(facts), facts.noted_finished)
+        (stop_kind(facts), facts.noted_finished)
     } else if facts.rebooted == Some(true) {
         evidence.push(Evidence::HostRebooted);
         (ExitKind::Platform, false)
@@ -185,19 +186,21 @@ fn of_unseen(facts: &ExitFacts) -> ExitClassification {
     ExitClassification { kind, sure, evidence }
 }
 
-fn after_asking(facts: &ExitFacts, asked: StopReason) -> ExitKind {
+/// Returns the kind of an exit that the supervisor requested.
+fn requested_kind(facts: &ExitFacts, asked: StopReason) -> ExitKind {
     match asked {
-        StopReason::Stop => stop(facts),
+        StopReason::Stop => stop_kind(facts),
         StopReason::Recycle => ExitKind::Recycle,
         StopReason::Hung => ExitKind::Hang,
     }
 }
 
-fn stop(facts: &ExitFacts) -> ExitKind {
+/// Returns the kind of a requested stop: a deploy if another version follows.
+fn stop_kind(facts: &ExitFacts) -> ExitKind {
     if facts.version_changed { ExitKind::Deploy } else { ExitKind::Stop }
 }
 
-fn asked_words(facts: &ExitFacts) -> Option<Evidence> {
+fn stop_request_evidence(facts: &ExitFacts) -> Option<Evidence> {
     Some(match facts.asked? {
         StopReason::Stop => Evidence::SupervisorStop,
         StopReason::Recycle => Evidence::SupervisorRecycle,
@@ -210,7 +213,7 @@ fn sure(kind: ExitKind, evidence: Option<Evidence>) -> ExitClassification {
 }
 
 impl ProcessExit {
-    /// How the process ended, as a statement.
+    /// Returns the wait status as a statement.
     pub(super) fn statement(self) -> Statement {
         match self {
             ProcessExit::Code(code) => Statement::exited_with_code(code),
@@ -222,7 +225,7 @@ impl ProcessExit {
     }
 }
 
-/// Names of the signals that end processes (signal(7), the numbers of x86 and ARM).
+/// Returns the name of a signal that terminates processes (signal(7), with the numbers of x86 and ARM).
 const fn signal_name(number: i32) -> Option<&'static str> {
     Some(match number {
         1 => "SIGHUP",
@@ -248,13 +251,13 @@ mod tests {
     use super::*;
     use ExitKind::{Crash, Deploy, Hang, OomKill, Panic, Platform, Recycle, Stop, Unknown};
 
-    fn seen(exit: ProcessExit, change: impl FnOnce(&mut ExitFacts)) -> ExitFacts {
+    fn observed(exit: ProcessExit, change: impl FnOnce(&mut ExitFacts)) -> ExitFacts {
         let mut facts = ExitFacts { exit: Some(exit), oom: OomCount::Group(0), ..ExitFacts::default() };
         change(&mut facts);
         facts
     }
 
-    fn unseen(change: impl FnOnce(&mut ExitFacts)) -> ExitFacts {
+    fn unobserved(change: impl FnOnce(&mut ExitFacts)) -> ExitFacts {
         let mut facts = ExitFacts::default();
         change(&mut facts);
         facts
@@ -265,91 +268,96 @@ mod tests {
         use ProcessExit::{Code, Signal};
         let note = |text: &str| Some(text.to_owned());
         let cases: Vec<(&str, ExitFacts, ExitKind, bool)> = vec![
-            ("asked, and it went", seen(Code(0), |f| f.asked = Some(StopReason::Stop)), Stop, true),
-            ("asked, and too slow", seen(Signal(9), |f| f.asked = Some(StopReason::Stop)), Stop, true),
+            ("asked, and it went", observed(Code(0), |f| f.asked = Some(StopReason::Stop)), Stop, true),
+            ("asked, and too slow", observed(Signal(9), |f| f.asked = Some(StopReason::Stop)), Stop, true),
             (
                 "asked before it could listen",
-                seen(Signal(15), |f| f.asked = Some(StopReason::Stop)),
+                observed(Signal(15), |f| f.asked = Some(StopReason::Stop)),
                 Stop,
                 true,
             ),
             (
                 "asked, but it crashed instead",
-                seen(Signal(11), |f| f.asked = Some(StopReason::Stop)),
+                observed(Signal(11), |f| f.asked = Some(StopReason::Stop)),
                 Crash,
                 true,
             ),
-            ("asked, but exit code 3", seen(Code(3), |f| f.asked = Some(StopReason::Recycle)), Crash, true),
+            (
+                "asked, but exit code 3",
+                observed(Code(3), |f| f.asked = Some(StopReason::Recycle)),
+                Crash,
+                true,
+            ),
             (
                 "asked, and another version follows",
-                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(StopReason::Stop), true)),
+                observed(Code(0), |f| (f.asked, f.version_changed) = (Some(StopReason::Stop), true)),
                 Deploy,
                 true,
             ),
-            ("replaced", seen(Code(0), |f| f.asked = Some(StopReason::Recycle)), Recycle, true),
+            ("replaced", observed(Code(0), |f| f.asked = Some(StopReason::Recycle)), Recycle, true),
             (
                 "replaced by another version is still the guard's doing",
-                seen(Code(0), |f| (f.asked, f.version_changed) = (Some(StopReason::Recycle), true)),
+                observed(Code(0), |f| (f.asked, f.version_changed) = (Some(StopReason::Recycle), true)),
                 Recycle,
                 true,
             ),
             (
                 "replaced, but the kernel was faster",
-                seen(Signal(9), |f| (f.asked, f.oom) = (Some(StopReason::Recycle), OomCount::Group(1))),
+                observed(Signal(9), |f| (f.asked, f.oom) = (Some(StopReason::Recycle), OomCount::Group(1))),
                 OomKill,
                 true,
             ),
-            ("asked by somebody else", seen(Code(0), |f| f.noted_stop = note("SIGTERM")), Stop, true),
-            ("nobody asked", seen(Code(0), |_| ()), Unknown, false),
-            ("killed for memory", seen(Signal(9), |f| f.oom = OomCount::Group(1)), OomKill, true),
-            ("kill -9", seen(Signal(9), |_| ()), Crash, true),
-            ("kill -9 on a bare machine", seen(Signal(9), |f| f.oom = OomCount::Machine(0)), Crash, true),
+            ("asked by somebody else", observed(Code(0), |f| f.noted_stop = note("SIGTERM")), Stop, true),
+            ("not requested", observed(Code(0), |_| ()), Unknown, false),
+            ("killed for memory", observed(Signal(9), |f| f.oom = OomCount::Group(1)), OomKill, true),
+            ("kill -9", observed(Signal(9), |_| ()), Crash, true),
+            ("kill -9 on a bare machine", observed(Signal(9), |f| f.oom = OomCount::Machine(0)), Crash, true),
             (
                 "somebody on the machine was killed, and this was full",
-                seen(Signal(9), |f| (f.oom, f.full) = (OomCount::Machine(1), Some(97))),
+                observed(Signal(9), |f| (f.oom, f.full) = (OomCount::Machine(1), Some(97))),
                 OomKill,
                 false,
             ),
             (
                 "somebody on the machine was killed, and this was not full",
-                seen(Signal(9), |f| (f.oom, f.full) = (OomCount::Machine(1), Some(20))),
+                observed(Signal(9), |f| (f.oom, f.full) = (OomCount::Machine(1), Some(20))),
                 Unknown,
                 false,
             ),
             (
                 "killed, and no counter to be read, however full",
-                seen(Signal(9), |f| (f.oom, f.full) = (OomCount::Unreadable, Some(99))),
+                observed(Signal(9), |f| (f.oom, f.full) = (OomCount::Unreadable, Some(99))),
                 Unknown,
                 false,
             ),
-            ("a panic", seen(Signal(6), |f| f.panic = note("panicked at x: y")), Panic, true),
-            ("an abort without a panic", seen(Signal(6), |_| ()), Crash, true),
+            ("a panic", observed(Signal(6), |f| f.panic = note("panicked at x: y")), Panic, true),
+            ("an abort without a panic", observed(Signal(6), |_| ()), Crash, true),
             (
                 "a panic, but the kernel was faster",
-                seen(Signal(9), |f| (f.panic, f.oom) = (note("p"), OomCount::Group(1))),
+                observed(Signal(9), |f| (f.panic, f.oom) = (note("p"), OomCount::Group(1))),
                 OomKill,
                 true,
             ),
-            ("a segmentation fault", seen(Signal(11), |_| ()), Crash, true),
-            ("an exit code", seen(Code(3), |_| ()), Crash, true),
-            ("hung", seen(Signal(9), |f| f.asked = Some(StopReason::Hung)), Hang, true),
+            ("a segmentation fault", observed(Signal(11), |_| ()), Crash, true),
+            ("an exit code", observed(Code(3), |_| ()), Crash, true),
+            ("hung", observed(Signal(9), |f| f.asked = Some(StopReason::Hung)), Hang, true),
             (
                 "hung, and the kernel was at it too",
-                seen(Signal(9), |f| (f.asked, f.oom) = (Some(StopReason::Hung), OomCount::Group(1))),
+                observed(Signal(9), |f| (f.asked, f.oom) = (Some(StopReason::Hung), OomCount::Group(1))),
                 Hang,
                 false,
             ),
             (
                 "unseen, finished",
-                unseen(|f| (f.noted_stop, f.noted_finished) = (note("INT"), true)),
+                unobserved(|f| (f.noted_stop, f.noted_finished) = (note("INT"), true)),
                 Stop,
                 true,
             ),
-            ("unseen, asked", unseen(|f| f.noted_stop = note("SIGTERM")), Stop, false),
-            ("unseen panic", unseen(|f| f.panic = note("p")), Panic, true),
-            ("unseen, another boot", unseen(|f| f.rebooted = Some(true)), Platform, false),
-            ("unseen, same boot", unseen(|f| f.rebooted = Some(false)), Unknown, false),
-            ("nothing known at all", unseen(|_| ()), Unknown, false),
+            ("unseen, asked", unobserved(|f| f.noted_stop = note("SIGTERM")), Stop, false),
+            ("unseen panic", unobserved(|f| f.panic = note("p")), Panic, true),
+            ("unseen, another boot", unobserved(|f| f.rebooted = Some(true)), Platform, false),
+            ("unseen, same boot", unobserved(|f| f.rebooted = Some(false)), Unknown, false),
+            ("nothing known at all", unobserved(|_| ()), Unknown, false),
         ];
         for (name, facts, kind, sure) in cases {
             let result = classify(&facts);
@@ -361,7 +369,7 @@ mod tests {
 
     #[test]
     fn the_evidence_begins_with_the_wait_status() {
-        let result = classify(&seen(ProcessExit::Signal(9), |f| {
+        let result = classify(&observed(ProcessExit::Signal(9), |f| {
             (f.oom, f.full) = (OomCount::Group(1), Some(99));
         }));
         let texts = |result: &ExitClassification| -> Vec<String> {
@@ -375,7 +383,7 @@ mod tests {
                 "memory was at 99 % of the limit when last seen"
             ]
         );
-        let unnamed = classify(&seen(ProcessExit::Signal(34), |_| ()));
+        let unnamed = classify(&observed(ProcessExit::Signal(34), |_| ()));
         assert_eq!(texts(&unnamed)[0], "it was terminated by signal 34");
     }
 }

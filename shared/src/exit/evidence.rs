@@ -1,4 +1,4 @@
-//! What speaks for how an instance exited, as facts.
+//! The evidence for an exit.
 
 use super::ProcessExit;
 use crate::pressure::Pressure;
@@ -8,56 +8,56 @@ use crate::units::Bytes;
 /// One piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// The parent saw the process end like this.
+    /// The wait status that the parent observed.
     Process(ProcessExit),
-    /// Memory, in percent of the limit, at the last sample.
+    /// The memory at the last sample, in percent of the limit.
     MemoryWhenLastSeen(u8),
-    /// It was killed because it gave no sign of life.
+    /// The instance was killed because it stopped responding.
     NoSignOfLife,
-    /// It recorded the panic that it died of.
+    /// The instance recorded a fatal panic.
     PanicRecorded(String),
     /// The OOM kill count of its control group rose by this.
     GroupOomCount(u64),
     /// The OOM kill count of the machine, which includes other processes, rose by this.
     MachineOomCount(u64),
-    /// It was asked to stop, and killed because it took too long.
+    /// The instance was requested to stop, and was killed because it took too long.
     StopTimedOut,
-    /// The kernel's counts cannot be read.
+    /// The kernel's OOM kill counters cannot be read.
     OomCountUnreadable,
-    /// The kernel's counts did not rise.
+    /// The kernel's OOM kill counters did not rise.
     NoOomKill,
-    /// It recorded that it was asked to stop, and by what.
+    /// The instance recorded a request to stop, with its source.
     StopRecorded(String),
-    /// It ended by a signal that asks, before it could record that.
+    /// A stop signal terminated the instance before it could record the request.
     StoppedEarly,
-    /// It ended in order, and no request is known.
+    /// The exit was orderly, and no request is known.
     ExitUnexplained,
-    /// No parent saw it end.
+    /// No process observed the exit.
     NobodyWatched,
-    /// It recorded an orderly shutdown.
+    /// The instance recorded an orderly shutdown.
     ExitCompleted,
-    /// The host was restarted since its last sign of life.
+    /// The host was restarted since the last sign of life.
     HostRebooted,
-    /// The host has been up since its last sign of life.
+    /// The host has been up since the last sign of life.
     HostStayedUp,
-    /// The supervisor had asked it to stop.
+    /// The supervisor had requested a stop.
     SupervisorStop,
-    /// The supervisor had asked it to make way for a new worker.
+    /// The supervisor had requested an exit in favor of a new worker.
     SupervisorRecycle,
     /// An instance of this version followed.
     VersionFollowed(String),
-    /// An instance of another version followed; seen from outside.
+    /// An instance of another version followed; observed from outside.
     VersionChanged {
         /// The version that exited.
         from: String,
         /// The version that followed.
         to: String,
     },
-    /// It announced that the guard replaces it, and why; seen from outside.
+    /// The instance announced a recycle, with the reason; observed from outside.
     GuardReplaced(String),
-    /// It announced that the guard shuts it down because memory ran out; seen from outside.
+    /// The instance announced that the guard shuts it down because memory ran out; observed from outside.
     GuardGaveUp,
-    /// It announced a shutdown, and by what; seen from outside.
+    /// The instance announced a shutdown, with the source; observed from outside.
     StopAnnounced(String),
     /// The last sample that the edge has.
     LastSample {
@@ -68,14 +68,14 @@ pub enum Evidence {
         /// The pressure level.
         pressure: Pressure,
     },
-    /// It did not announce a shutdown; seen from outside.
+    /// The instance did not announce a shutdown; observed from outside.
     NoStopAnnounced,
-    /// What it recorded about itself when it hung.
+    /// The report that the instance wrote before it hung.
     HangReport(String),
 }
 
 impl Evidence {
-    /// The piece of evidence as a statement, with text of the server cut to its bounds.
+    /// Returns the evidence as a statement, with text of the server cut to its bounds.
     pub fn statement(&self) -> Statement {
         self.unbounded().bounded()
     }

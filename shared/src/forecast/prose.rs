@@ -63,11 +63,14 @@ impl fmt::Display for Assessment {
             }
         }
         if let Some(time) = self.time_to_limit {
-            let (expected, earliest, latest) = (ShortDuration(time.expected), ShortDuration(time.earliest), ShortDuration(time.latest));
+            let (expected, earliest, latest) =
+                (ShortDuration(time.expected), ShortDuration(time.earliest), ShortDuration(time.latest));
             write!(f, "; it reaches {} in {expected} (between {earliest} and {latest})", self.limit)?;
         }
         match self.detectable {
-            Some(rate) if self.slope.is_none() => write!(f, " (growth below {rate} could not have been detected)."),
+            Some(rate) if self.slope.is_none() => {
+                write!(f, " (growth below {rate} could not have been detected).")
+            }
             _ => write!(f, "."),
         }
     }
@@ -100,7 +103,12 @@ impl fmt::Display for TerminalText<'_> {
             }
             None => writeln!(f, "  detectable   nothing yet")?,
         }
-        writeln!(f, "  observed     {} (analyzed: {})", ShortDuration(assessment.observed), ShortDuration(assessment.window))
+        writeln!(
+            f,
+            "  observed     {} (analyzed: {})",
+            ShortDuration(assessment.observed),
+            ShortDuration(assessment.window)
+        )
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::event::EventKind;
 use crate::forecast::{Basis, MemoryPart, Verdict};
 
-/// What is forecast before anything was seen.
+/// Returns the forecast without data.
 fn unknown() -> Assessment {
     Assessment {
         verdict: Verdict::Unknown,

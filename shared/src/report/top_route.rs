@@ -1,6 +1,6 @@
 //! The route that explains the growth of memory, if one does.
 //!
-//! The terminal view, the server's alert and the edge's alert name it. Naming a route accuses it, so the evidence has to be
+//! The terminal view, the server's alert and the edge's alert name it. A wrong name would mislead, so the evidence must be
 //! strong: the route's growth exceeds twice its standard error and makes up at least half of all growth.
 
 use std::fmt;
@@ -8,64 +8,64 @@ use std::fmt;
 use super::RouteReport;
 use crate::units::Bytes;
 
-/// Requests a minute below which "a request" would be a figure made of one or two.
-const FEWEST_REQUESTS: f64 = 1.0;
+/// Least requests per minute for a figure per request.
+const MIN_REQUESTS: f64 = 1.0;
 
-/// Longest route in a sentence, in bytes.
-const LONGEST: usize = 100;
+/// Length limit of a route in a sentence, in bytes.
+const MAX_ROUTE_BYTES: usize = 100;
 
 /// The route that explains the growth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopRoute<'a> {
-    /// Method and path; a name in parentheses for work that is no route's.
+    /// Method and path, or a name in parentheses for work outside of routes.
     pub route: &'a str,
-    /// Bytes kept by one request, where there are enough requests to say so.
+    /// Bytes retained per request, if there are enough requests.
     pub per_request: Option<Bytes>,
-    /// Bytes kept in a minute.
+    /// Bytes retained per minute.
     pub per_minute: Bytes,
-    /// Its share of all growth, 1 for all of it.
+    /// The route's share of all growth, 1 for all of it.
     pub share: f64,
 }
 
-/// Finds the route that explains the growth; `None` where no route does.
+/// Finds the route that explains the growth; `None` if no route does.
 pub fn top_route(routes: &[RouteReport]) -> Option<TopRoute<'_>> {
-    let (worst, all) = grower(routes)?;
-    let requests = worst.requests_per_second * 60.0;
+    let (top, all) = find_growing_route(routes)?;
+    let requests = top.requests_per_second * 60.0;
     Some(TopRoute {
-        route: &worst.route,
-        per_request: (requests >= FEWEST_REQUESTS).then(|| bytes(growth(worst) / requests)),
-        per_minute: bytes(growth(worst)),
-        share: growth(worst) / all,
+        route: &top.route,
+        per_request: (requests >= MIN_REQUESTS).then(|| bytes(growth(top) / requests)),
+        per_minute: bytes(growth(top)),
+        share: growth(top) / all,
     })
 }
 
-/// The route that explains the growth, and all growth there is in bytes a minute.
-fn grower(routes: &[RouteReport]) -> Option<(&RouteReport, f64)> {
-    let (mut all, mut worst) = (0.0, routes.first()?);
+/// Finds the route that explains the growth, and the total growth in bytes per minute.
+fn find_growing_route(routes: &[RouteReport]) -> Option<(&RouteReport, f64)> {
+    let (mut all, mut top) = (0.0, routes.first()?);
     for route in routes {
         all += growth(route);
-        if growth(route) > growth(worst) {
-            worst = route;
+        if growth(route) > growth(top) {
+            top = route;
         }
     }
-    let sure = growth(worst) > 2.0 * worst.growth_error.unwrap_or(f64::INFINITY);
-    (sure && growth(worst) >= all / 2.0).then_some((worst, all))
+    let sure = growth(top) > 2.0 * top.growth_error.unwrap_or(f64::INFINITY);
+    (sure && growth(top) >= all / 2.0).then_some((top, all))
 }
 
 /// Describes the route that explains the growth, with the whole megabytes that it retains per hour: `POST /upload, 24 MB/h`.
 pub fn describe_top_route(routes: &[RouteReport]) -> Option<String> {
-    let (worst, _) = grower(routes)?;
-    let route = &worst.route[..worst.route.floor_char_boundary(LONGEST)];
-    Some([route, ", ", &(bytes(growth(worst) * 60.0).0 >> 20).to_string(), " MB/h"].concat())
+    let (top, _) = find_growing_route(routes)?;
+    let route = &top.route[..top.route.floor_char_boundary(MAX_ROUTE_BYTES)];
+    Some([route, ", ", &(bytes(growth(top) * 60.0).0 >> 20).to_string(), " MB/h"].concat())
 }
 
-/// Bytes a minute, none where it shrinks.
+/// Returns the growth in bytes per minute; 0 for a route that shrinks.
 fn growth(route: &RouteReport) -> f64 {
     route.growth_per_minute.unwrap_or(0.0).max(0.0)
 }
 
 impl fmt::Display for TopRoute<'_> {
-    /// `POST /upload keeps 1.9 MB a request; 96 % of the growth`.
+    /// Formats `POST /upload keeps 1.9 MB a request; 96 % of the growth`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.per_request {
             Some(bytes) => write!(f, "{} keeps {bytes} a request", self.route)?,
@@ -117,7 +117,7 @@ mod tests {
             ("two alike", vec![route("a", 1.0, 1.0), route("b", 1.01, 1.0), route("c", 1.0, 1.0)]),
             ("within the error", vec![RouteReport { growth_error: Some(1e9), ..route("a", 5.0, 1.0) }]),
             ("an error unknown", vec![RouteReport { growth_error: None, ..route("a", 5.0, 1.0) }]),
-            ("not watched yet", vec![RouteReport { growth_per_minute: None, ..route("a", 5.0, 1.0) }]),
+            ("not enough data", vec![RouteReport { growth_per_minute: None, ..route("a", 5.0, 1.0) }]),
             ("none", vec![]),
         ];
         for (name, routes) in cases {

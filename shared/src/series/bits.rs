@@ -1,4 +1,4 @@
-//! Bits into bytes and back, most significant first, and LEB128 varints.
+//! Writes and reads bits, most significant first, and LEB128 varints.
 
 use super::SeriesError;
 
@@ -28,7 +28,7 @@ impl BitWriter {
         self.put(value & 0xffff_ffff, 32);
     }
 
-    /// The bytes, the last one padded with zeros.
+    /// Returns the bytes; the last one is padded with zeros.
     pub(super) fn finish(mut self) -> Vec<u8> {
         if self.filled > 0 {
             self.put(0, 8 - self.filled);
@@ -48,7 +48,7 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
-    /// The next `width` bits as a number; `width` is at most 32.
+    /// Reads `width` bits as a number; `width` is at most 32.
     pub(super) fn take(&mut self, width: u32) -> Result<u64, SeriesError> {
         let end = self.at + width as usize;
         if end > self.bytes.len() * 8 {
@@ -60,12 +60,12 @@ impl<'a> BitReader<'a> {
         Ok((word >> (last * 8 - end)) & ((1 << width) - 1))
     }
 
-    /// The next 64 bits.
+    /// Reads 64 bits.
     pub(super) fn take_word(&mut self) -> Result<u64, SeriesError> {
         Ok((self.take(32)? << 32) | self.take(32)?)
     }
 
-    /// How many ones come before the next zero, at most `most`; reads the zero too unless `most` was reached.
+    /// Reads up to `most` ones, and the zero behind them if there are fewer. Returns the number of ones.
     pub(super) fn take_unary(&mut self, most: u32) -> Result<u32, SeriesError> {
         for ones in 0..most {
             if self.take(1)? == 0 {
@@ -75,13 +75,13 @@ impl<'a> BitReader<'a> {
         Ok(most)
     }
 
-    /// The whole bytes after the present one.
+    /// Returns the whole bytes after the current one.
     pub(super) fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at.div_ceil(8)..]
     }
 }
 
-/// The low eight bits.
+/// Returns the low eight bits.
 const fn low_byte(value: u64) -> u8 {
     value.to_le_bytes()[0]
 }
@@ -95,7 +95,7 @@ pub(super) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(low_byte(value));
 }
 
-/// Takes a LEB128 number from the front of `bytes`.
+/// Reads a LEB128 number from the front of `bytes`, and removes it.
 pub(super) fn read_varint(bytes: &mut &[u8]) -> Result<u64, SeriesError> {
     let mut value = 0u64;
     for shift in (0..70).step_by(7) {

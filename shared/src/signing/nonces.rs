@@ -9,19 +9,19 @@ use std::collections::{HashSet, VecDeque};
 use super::{Nonce, WINDOW};
 use crate::units::UnixMillis;
 
-/// Remembers at most `capacity` nonces.
+/// Stores at most `capacity` nonces.
 #[derive(Debug)]
 pub struct NonceBook {
     capacity: usize,
     used: HashSet<Nonce>,
-    /// In the order of arrival, with the instant after which each may be forgotten.
+    /// The nonces in the order of arrival, with the time after which each may be removed.
     order: VecDeque<(UnixMillis, Nonce)>,
 }
 
-/// Why a nonce is not taken.
+/// The reason to refuse a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NonceError {
-    /// It was used before.
+    /// The nonce was used before.
     #[error("the request was sent before")]
     Replayed,
     /// Too many requests in the window.
@@ -30,12 +30,12 @@ pub enum NonceError {
 }
 
 impl NonceBook {
-    /// An empty book. Two minutes of a report every second are 120.
+    /// Makes an empty store. A report per second stores 120 nonces in two minutes.
     pub fn new(capacity: usize) -> Self {
         NonceBook { capacity, used: HashSet::new(), order: VecDeque::new() }
     }
 
-    /// Takes a nonce whose request was `signed` then, or refuses it.
+    /// Stores the nonce of a request that was signed at `signed`, or refuses it.
     pub fn spend(&mut self, nonce: Nonce, signed: UnixMillis, now: UnixMillis) -> Result<(), NonceError> {
         // Signed whole seconds are rounded down, so a second more than the window is waited for. The end is
         // counted from the later of the two clocks: one set back must not shorten the memory.
@@ -56,12 +56,12 @@ impl NonceBook {
         Ok(())
     }
 
-    /// How many are remembered.
+    /// Returns the number of stored nonces.
     pub fn len(&self) -> usize {
         self.used.len()
     }
 
-    /// Whether none is remembered.
+    /// Returns whether no nonce is stored.
     pub fn is_empty(&self) -> bool {
         self.used.is_empty()
     }

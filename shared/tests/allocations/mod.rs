@@ -1,4 +1,4 @@
-//! Counts what is allocated at any time, for tests that bound it.
+//! Counts allocated bytes, for tests that bound them.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -28,14 +28,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Begins a new peak; returns what is held now.
-pub(crate) fn watch() -> usize {
+/// Resets the peak, and returns the bytes that are allocated now.
+pub(crate) fn reset_peak() -> usize {
     let held = HELD.load(Ordering::Relaxed);
     PEAK.store(held, Ordering::Relaxed);
     held
 }
 
-/// The most that was held since [`watch`].
+/// Returns the most bytes that were allocated since [`reset_peak`].
 pub(crate) fn peak() -> usize {
     PEAK.load(Ordering::Relaxed)
 }

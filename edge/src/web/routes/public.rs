@@ -42,7 +42,7 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
         }
         Route::Metrics => {
             let HubResponse::Status(status) = &answer.response else { return unavailable() };
-            let format = Format::wanted(request.headers().get("accept")?.as_deref());
+            let format = Format::negotiate(request.headers().get("accept")?.as_deref());
             (render_metrics(format, status), format.content_type(), ("vary", "accept".to_owned()))
         }
         Route::Calendar => {

@@ -1,0 +1,24 @@
+// Words and fragments that must not come back, with what to write instead.
+
+/** @type {[RegExp, string][]} */
+const RETIRED = [
+  [/\/\/[/!] (?:Whose|Whoever)\b/, "begin the sentence with its subject"],
+  [/\bis none of\b/, "name the expected values"],
+  [/\bas (?:it|they) (?:has|have) it\b/, "name the source: `of RFC 3339`, `as in Gatus`"],
+  [/\bfn look\b/, "name what the function reads or checks"],
+  [/\b[Cc]ulprit\w*/, "write `top route`"],
+  [/\b[Mm]emo\b/, "write `persisted state`"],
+];
+
+/**
+ * Finds retired words.
+ * @param {string} text
+ * @returns {{ line: number, word: string, hint: string }[]}
+ */
+export const findRetiredWords = (text) =>
+  text.split("\n").flatMap((content, index) =>
+    RETIRED.flatMap(([pattern, hint]) => {
+      const [word] = pattern.exec(content) ?? [];
+      return word === undefined ? [] : [{ line: index + 1, word, hint }];
+    }),
+  );
