@@ -188,7 +188,7 @@ fn a_flag_wins_over_its_variable_and_an_error_names_the_flag() {
 fn a_secret_is_never_shown() {
     let error = configured(&[("HEAPBEAT_SECRET", "hunter2"), ("HEAPBEAT_SECRET_PREVIOUS", "swordfish")]);
     let error = error.unwrap_err();
-    let right = "a secret has at least 16 bytes; `openssl rand -base64 32` makes a good one; or `off`";
+    let right = "a secret needs at least 16 bytes; generate one with `openssl rand -base64 32`; or `off`";
     let expected =
         format!("HEAPBEAT_SECRET cannot be used: {right}\nHEAPBEAT_SECRET_PREVIOUS cannot be used: {right}");
     assert_eq!(error.to_string(), expected);
