@@ -165,6 +165,8 @@ async fn send_call(stub: worker::Result<Stub>, name: &str, call: &HubCall) -> Re
     let mut response = stub.fetch_with_request(request).await.map_err(unavailable)?;
     if response.status_code() != 200 {
         let status = response.status_code();
+        // The scheduled event would not end while the body of a response is unread.
+        let _ = response.text().await;
         return Err(HubError::Unavailable(format!("the hub responded with status {status}")));
     }
     response.json().await.map_err(unavailable)
