@@ -242,7 +242,7 @@ pub enum ReportError {
 impl Report {
     /// Serializes the report as compact JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("numbers, texts and fixed words always serialise")
+        serde_json::to_vec(self).expect("numbers, texts and fixed words always serialize")
     }
 
     /// Parses an untrusted report and decodes its samples. Everything is bounded and unknown fields are ignored. The samples of

@@ -105,7 +105,7 @@ fn samples(random: &mut Random) -> Vec<Sample> {
 fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
     let (first, mut left, samples) = (random.any() >> 14, samples(random), samples(random));
     left.truncate(512);
-    let told = Report {
+    let report = Report {
         status: Status::Degraded,
         memory: HealthMemory::default(),
         uptime: random.any(),
@@ -133,7 +133,7 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
             samples: Block::of(&Series { first: random.any() >> 14, samples: left }, random.any()),
         }),
     };
-    (told, samples)
+    (report, samples)
 }
 
 /// A few bytes changed, taken out, doubled, or the end cut off.

@@ -8,6 +8,14 @@ const RETIRED = [
   [/\bfn look\b/, "name what the function reads or checks"],
   [/\b[Cc]ulprit\w*/, "write `top route`"],
   [/\b[Mm]emo\b/, "write `persisted state`"],
+  [/\btold\(/, "name what the function returns"],
+  [/\bwant of\b/, "write `missing` or `lack of`"],
+  [
+    /\b(?:struct|enum|type|trait) (?:Told|Look|Said|Seen|Watched|News|Orders|Desk|Ear)\b/,
+    "name the type by what it holds",
+  ],
+  [/\bBlindness\b/, "write `ProbeSkipped`"],
+  [/\b(?:[Cc]ourier|[Ee]rrand|[Rr]emnant)s?\b/, "write `WebhookSender`, `Propagated` or `orphaned samples`"],
 ];
 
 /**
