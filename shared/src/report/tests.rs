@@ -98,7 +98,10 @@ fn counts_that_contradict_the_samples_are_refused() {
             error(|r| r.samples.data = b"?".to_vec()),
             "the samples begin with version 63; this heapbeat reads version 1",
         ),
-        (error(|r| r.events = vec![r.events[0].clone(); 65]), "the report has 65 events; at most 64 are allowed"),
+        (
+            error(|r| r.events = vec![r.events[0].clone(); 65]),
+            "the report has 65 events; at most 64 are allowed",
+        ),
     ];
     for (error, expected) in cases {
         assert_eq!(error, expected);

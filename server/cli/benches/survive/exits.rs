@@ -14,7 +14,7 @@ const CASES: [Case; 11] = [
     ("stop", || Some(report_by_next_server(&[], &[], |server| server.send_signal("TERM")))),
     ("deploy", || {
         Some(report_by_next_server(&[("DEMO_VERSION", "1")], &[("DEMO_VERSION", "2")], |server| {
-            server.send_signal("TERM")
+            server.send_signal("TERM");
         }))
     }),
     ("recycle", || Some(report_by_supervisor(&[], |server| server.send_signal("USR2")))),
@@ -27,7 +27,7 @@ const CASES: [Case; 11] = [
     ("hang (runtime)", || Some(report_of_request("/demo/hang?s=60", &[("HEAPBEAT_HANG_TIMEOUT", "1s")]))),
     ("hang (stopped)", || {
         Some(report_by_supervisor(&[("HEAPBEAT_HANG_TIMEOUT", "1s")], |server| {
-            send_signal(server.worker_pid(), "STOP")
+            send_signal(server.worker_pid(), "STOP");
         }))
     }),
     ("oom_kill", report_of_oom_kill),
