@@ -70,7 +70,9 @@ async function runGoal(clone, caches) {
   return { seconds: measured, steps };
 }
 
-console.log(`make ${GOAL}, ${cpus().length} cores, ${spawnSync("git", ["rev-parse", "--short", "HEAD"]).stdout}`.trim());
+console.log(
+  `make ${GOAL}, ${cpus().length} cores, ${spawnSync("git", ["rev-parse", "--short", "HEAD"]).stdout}`.trim(),
+);
 /** @type {{ cold: number[], warm: number[] }} */
 const times = { cold: [], warm: [] };
 for (let run = 1; run <= RUNS; run++) {
