@@ -74,9 +74,20 @@ fn a_heartbeat_has_an_interval_or_a_schedule() {
     assert_eq!((schedule.to_string().as_str(), grace), ("0 3 * * * Europe/Berlin", 5 * minute));
 }
 
+/// Expects that a monitor with these settings has one problem, which begins with the text.
+fn assert_problems(cases: &[(&str, &str)]) {
+    for (extra, problem) in cases {
+        let problems = parse_one(&format!(r#"{{"id":"a",{extra}}}"#)).expect_err(extra);
+        assert!(
+            problems.len() == 1 && problems[0].starts_with(&format!("MONITORS[0].{problem}")),
+            "{extra}: {problems:?}"
+        );
+    }
+}
+
 #[test]
-fn every_kind_reports_its_problems() {
-    let cases = [
+fn problems_of_http_monitors_are_reported() {
+    assert_problems(&[
         (
             r#""kind":"http","url":"https://a.example","method":"FETCH""#,
             "method: unknown method `FETCH`; the methods are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
@@ -125,6 +136,12 @@ fn every_kind_reports_its_problems() {
             r#""kind":"http","url":"https://a.example","headers":{"x":{"secret":"A","value":"b"}}"#,
             "headers.x: unknown setting `value` of a header; the settings are secret and prefix",
         ),
+    ]);
+}
+
+#[test]
+fn problems_of_tcp_and_heartbeat_monitors_are_reported() {
+    assert_problems(&[
         (
             r#""kind":"tcp","url":"tcp://db.example""#,
             "url: must be tcp://host:port, such as tcp://db.example.com:5432",
@@ -174,14 +191,7 @@ fn every_kind_reports_its_problems() {
             r#""kind":"heartbeat","interval":"1h","degraded":["[STATUS] == 1"]"#,
             "degraded[0]: the only placeholder of a heartbeat is [RESPONSE_TIME], the time from start to success",
         ),
-    ];
-    for (extra, problem) in cases {
-        let problems = parse_one(&format!(r#"{{"id":"a",{extra}}}"#)).expect_err(extra);
-        assert!(
-            problems.len() == 1 && problems[0].starts_with(&format!("MONITORS[0].{problem}")),
-            "{extra}: {problems:?}"
-        );
-    }
+    ]);
 }
 
 #[test]
