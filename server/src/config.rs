@@ -39,6 +39,8 @@ pub struct Config {
     pub memory_limit: Option<Bytes>,
     /// Time without a sign of life after which a worker counts as hung.
     pub hang_timeout: Duration,
+    /// Maximum number of restarts in any minute.
+    pub restarts_per_minute: u32,
     /// Directory of the flight recorder.
     pub flight: FlightDirectory,
     /// Runs without supervisor and without the ladder: only the application and its `/health`.

@@ -18,6 +18,7 @@ mod postmortem;
 pub(crate) mod process;
 mod process_tree;
 pub mod recycle_client;
+mod restart_budget;
 mod signals;
 mod trim_memory;
 mod worker;
@@ -28,6 +29,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command as Process;
+use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 use listenfd::ListenFd;
@@ -50,6 +52,9 @@ pub use process::START;
 pub use worker::Worker;
 pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, take_turns};
 
+/// Time after which a program of which nobody knows whether it is ready counts as having served, as in other process managers.
+const PROVEN: Duration = Duration::from_secs(1);
+
 /// Makes this process a supervisor, or the worker of one.
 ///
 /// It must be called at the beginning of `main`, before there is a runtime or a second thread. In the process that was started by
@@ -70,6 +75,7 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     let listeners = open_listeners(config)?;
     let mut limits = Limits::new(worker_memory_limit(config), config.hang_timeout, config.drain_timeout);
     limits.enforced = enforced_limit();
+    limits.restarts_per_minute = config.restarts_per_minute;
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     // With a port that the system chose, recordings of an earlier supervisor at that port may belong to another server.
     let recorders =
@@ -111,6 +117,8 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
         );
     }
     let mut limits = Limits::new(guarded.limit, config.hang_timeout, config.drain_timeout);
+    limits.restarts_per_minute = config.restarts_per_minute;
+    limits.proven = Some(PROVEN);
     // Without a socket of its own to be given, two of them would want the same port.
     limits.one_at_a_time = listeners.is_empty();
     let system = |error| Error::System("supervise", error);

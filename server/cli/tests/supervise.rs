@@ -19,10 +19,11 @@ fn wait_for_other_worker(server: &Server, old: u32) -> u32 {
 }
 
 #[test]
-fn a_killed_worker_fails_only_its_own_requests_and_refuses_none() {
+fn a_worker_that_is_killed_again_and_again_fails_only_its_own_requests_and_refuses_none() {
+    const KILLS: usize = 8;
     let server = Server::start(&[]);
     let load = Load::start(server.address(), WORK);
-    for kill in 0..3 {
+    for kill in 0..KILLS {
         let old = server.worker_pid();
         send_signal(old, "KILL");
         wait_for_other_worker(&server, old);
@@ -31,8 +32,9 @@ fn a_killed_worker_fails_only_its_own_requests_and_refuses_none() {
     }
     let counts = load.stop();
     assert_eq!((counts.refused, counts.shed), (0, 0), "{counts:?}");
-    assert!(counts.failed <= 3 * u64::from(WORK.clients) && counts.succeeded > 0, "{counts:?}");
+    assert!(counts.failed <= KILLS as u64 * u64::from(WORK.clients) && counts.succeeded > 0, "{counts:?}");
     assert_eq!(counts.sent, counts.succeeded + counts.failed, "{counts:?}");
+    assert!(server.log_events("next attempt").is_empty(), "no kill was followed by a pause");
 }
 
 #[test]

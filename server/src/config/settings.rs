@@ -138,6 +138,14 @@ pub const SETTINGS: &[Setting] = &[
         |config, text| parse::duration(text, SECOND..=HOUR).map(|v| config.hang_timeout = v),
     ),
     setting(
+        ["HEAPBEAT_RESTARTS_PER_MINUTE", "restarts-per-minute", "NUMBER", "60"],
+        "Restarts after failures in any minute. Half of them may follow each other at once, the others are spread evenly over the \
+         minute.",
+        |config, text| {
+            parse::count(text, 1..=6000).map(|v| config.restarts_per_minute = u32::try_from(v).unwrap_or(1))
+        },
+    ),
+    setting(
         ["HEAPBEAT_FLIGHT_DIR", "flight-dir", "DIRECTORY", "auto"],
         "Directory of the flight recorder, from which the next instance learns how the last one exited. `auto` is a directory for this \
          user and port in the system's directory for temporary files (with port 0: `off`). `off` keeps the recorder in memory, where \
@@ -273,6 +281,7 @@ pub(super) fn unset() -> Config {
         attribution: true,
         request_budget: None,
         hang_timeout: SECOND,
+        restarts_per_minute: 1,
         flight: FlightDirectory::Auto,
         unguarded: false,
         secrets: Secrets::default(),

@@ -66,6 +66,7 @@ fn every_value_arrives_in_its_field() {
             current: Secret::new("a secret of sixteen or more").ok(),
             previous: Secret::new("the secret before this one").ok(),
         },
+        restarts_per_minute: 60,
         hang_timeout: Duration::from_secs(5),
         flight: FlightDirectory::Path("/var/lib/api".into()),
         unguarded: true,

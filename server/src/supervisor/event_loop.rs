@@ -210,7 +210,11 @@ impl Supervisor {
 
     fn create_fallback(&self, down: Outage) -> FallbackResponder {
         let last = self.last.as_ref().map_or("could not be started", |exit| exit.kind.phrase());
-        let reason = format!("the last worker {last}; {} failures in a row, trying again", down.failures);
+        let reason = if down.failures > 0 {
+            format!("the last worker {last}; {} in a row did not get ready, trying again", down.failures)
+        } else {
+            format!("the last worker {last}; too many restarts in a minute, trying again")
+        };
         FallbackResponder::new(reason, self.started_at + down.retry_at)
     }
 

@@ -26,15 +26,17 @@ pub struct Limits {
     pub short_drain: Duration,
     /// Minimum time between two replacements that the guard requests.
     pub recycle_interval: Duration,
-    /// First pause before another attempt, doubled with each failure; the first restart is immediate.
+    /// First pause after workers that did not get ready, doubled with each; the first restart is immediate.
     pub backoff: Duration,
     /// Longest pause before another attempt.
     pub max_backoff: Duration,
-    /// Time of readiness after which the failure count is reset.
-    pub proven: Duration,
-    /// Pause from which on clients get a 503; in a shorter one, connections wait in the kernel's queue.
+    /// Maximum number of restarts in any minute, see [`RestartBudget`](super::restart_budget::RestartBudget).
+    pub restarts_per_minute: u32,
+    /// Time after which a worker counts as having been ready even if it never reported so: for programs that cannot.
+    pub proven: Option<Duration>,
+    /// Longest pause in which connections wait in the kernel's queue; in a longer one, clients get a 503.
     pub respond_after: Duration,
-    /// Number of failures in a row that are a crash loop.
+    /// Number of workers in a row that did not get ready that are a crash loop.
     pub crash_loop_failures: u32,
     /// Never run two workers at a time, as they would compete for a port.
     pub one_at_a_time: bool,
@@ -58,7 +60,8 @@ impl Limits {
             recycle_interval: Duration::from_secs(5),
             backoff: Duration::from_millis(500),
             max_backoff: Duration::from_secs(30),
-            proven: Duration::from_secs(10),
+            restarts_per_minute: 60,
+            proven: None,
             respond_after: Duration::from_secs(2),
             crash_loop_failures: 5,
             one_at_a_time: false,
@@ -67,7 +70,7 @@ impl Limits {
         }
     }
 
-    /// Returns the pause after `failures` in a row: none at first, then doubled each time. The uniform random number `chance` varies it
+    /// Returns the pause after `failures` of workers in a row to get ready: none at first, then doubled each time. The uniform random number `chance` varies it
     /// by a fifth, so that many servers that failed together do not restart together.
     pub fn wait(&self, failures: u32, chance: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(2) else { return Duration::ZERO };

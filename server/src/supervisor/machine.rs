@@ -14,6 +14,7 @@ use heapbeat_shared::exit::{ProcessExit, StopReason};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
 
 /// A worker's number, counted from 1 since the supervisor's start.
@@ -88,7 +89,7 @@ pub enum Command {
 /// Why no worker serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// Failures in a row.
+    /// Workers in a row that did not get ready; 0 if the last one did.
     pub failures: u32,
     /// When the next attempt is made.
     pub retry_at: Duration,
@@ -99,8 +100,10 @@ pub struct Outage {
 pub enum Notice {
     /// The next attempt is made after this time.
     Waiting(Duration),
-    /// So many workers in a row have failed.
+    /// So many workers in a row did not get ready.
     CrashLoop(u32),
+    /// This budget of restarts per minute is spent.
+    RestartBudgetSpent(u32),
     /// A replacement is being started.
     Replacing(String),
     /// There is no room for two workers: the old one drains before the new one starts.
@@ -131,8 +134,9 @@ pub struct Machine {
     limits: Limits,
     workers: Vec<Worker>,
     last_number: WorkerNumber,
-    /// Failures in a row.
+    /// Workers in a row that did not get ready.
     failures: u32,
+    restart_budget: RestartBudget,
     /// Time of the next attempt, while no worker runs.
     retry_at: Option<Duration>,
     stopping: Option<StopProgress>,
@@ -208,6 +212,7 @@ impl Machine {
             workers: Vec::new(),
             last_number: 0,
             failures: 0,
+            restart_budget: RestartBudget::new(limits.restarts_per_minute),
             retry_at: Some(Duration::ZERO),
             stopping: None,
             replaced_at: None,

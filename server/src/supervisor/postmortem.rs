@@ -98,7 +98,11 @@ pub(super) fn log_notice(notice: &Notice) {
         }
         Notice::CrashLoop(failures) => tracing::error!(
             heapbeat.supervisor.failures = failures,
-            "crash loop: {failures} workers in a row failed; the supervisor retries with growing pauses"
+            "crash loop: {failures} workers in a row did not get ready; the supervisor retries with growing pauses"
+        ),
+        Notice::RestartBudgetSpent(per_minute) => tracing::error!(
+            heapbeat.supervisor.restarts_per_minute = per_minute,
+            "crash loop: restarts now wait for the budget of {per_minute} per minute (HEAPBEAT_RESTARTS_PER_MINUTE)"
         ),
         Notice::Replacing(why) => tracing::info!("starting a fresh worker beside this one: {why}"),
         Notice::DrainingFirst(why) => {

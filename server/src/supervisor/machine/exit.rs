@@ -5,6 +5,7 @@ use std::time::Duration;
 use heapbeat_shared::exit::ProcessExit;
 
 use super::{Effect, Machine, Notice, Outage, ReplacementStatus, Role, Worker, WorkerNumber};
+use crate::supervisor::restart_budget::Reservation;
 
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
@@ -74,23 +75,30 @@ impl Machine {
             follower.role = Role::Serving;
             return;
         }
-        self.retry(now, random, effects);
+        let proven = self.limits.proven.is_some_and(|proven| exit.is_some() && now >= worker.since + proven);
+        self.retry(worker.ready_at.is_some() || proven, now, random, effects);
     }
 
-    fn retry(&mut self, now: Duration, random: u32, effects: &mut Vec<Effect>) {
-        self.failures += 1;
-        let wait = self.limits.wait(self.failures, random);
-        if wait.is_zero() {
+    /// Starts a worker in place of one that has failed: at once if that one had been ready, else after a pause that grows with each
+    /// failure; in any case not before the restart budget allows it.
+    fn retry(&mut self, was_ready: bool, now: Duration, random: u32, effects: &mut Vec<Effect>) {
+        self.failures = if was_ready { 0 } else { self.failures + 1 };
+        let wanted_at = now + self.limits.wait(self.failures, random);
+        let Reservation { at: retry_at, newly_spent } = self.restart_budget.reserve(wanted_at);
+        if newly_spent {
+            effects.push(Effect::Log(Notice::RestartBudgetSpent(self.limits.restarts_per_minute)));
+        }
+        if retry_at == now {
             self.start(Role::Serving, now, effects);
             return;
         }
         if self.failures == self.limits.crash_loop_failures {
             effects.push(Effect::Log(Notice::CrashLoop(self.failures)));
         }
+        let wait = retry_at.saturating_sub(now);
         effects.push(Effect::Log(Notice::Waiting(wait)));
-        let retry_at = now + wait;
         self.retry_at = Some(retry_at);
-        if wait >= self.limits.respond_after {
+        if wait > self.limits.respond_after {
             effects.push(Effect::RespondUnavailable(Some(Outage { failures: self.failures, retry_at })));
         }
     }

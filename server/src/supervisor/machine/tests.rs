@@ -4,6 +4,7 @@ mod hangs;
 mod recycling;
 mod restarts;
 mod stopping;
+mod timelines;
 
 use Effect::{Exit, Investigate, Kill, Log, RespondUnavailable, Send, Start};
 use MachineEvent::{

@@ -121,10 +121,6 @@ impl Machine {
             effects.push(Effect::RespondUnavailable(None));
             self.start(Role::Serving, now, effects);
         }
-        let ever_ready = self.worker_with_role(Role::Serving).and_then(|worker| worker.ready_at);
-        if ever_ready.is_some_and(|ready| now >= ready + limits.proven) {
-            self.failures = 0;
-        }
         if self.replacement_status == Some(ReplacementStatus::TooSoon) && now >= self.next_replacement_at() {
             self.send_replacement_status(ReplacementStatus::Available, effects);
         }

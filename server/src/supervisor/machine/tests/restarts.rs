@@ -39,7 +39,7 @@ fn a_crash_loop_is_retried_with_growing_pauses_and_logged() {
             .iter()
             .any(|it| matches!(it, RespondUnavailable(Some(Outage { failures, .. })) if *failures == number));
         // Short waits are left to the kernel's queue.
-        assert_eq!(stands_in, again > now + 1.5, "{effects:?}");
+        assert_eq!(stands_in, again > now + 2.0, "{effects:?}");
         waits.push((again - now).round());
         now = again;
         machine.step(Tick, secs(now), MIDDLE);
@@ -49,17 +49,63 @@ fn a_crash_loop_is_retried_with_growing_pauses_and_logged() {
 }
 
 #[test]
-fn ten_seconds_of_readiness_reset_the_failure_count() {
+fn a_worker_that_was_ready_is_replaced_at_once_every_time() {
     let mut machine = machine();
-    play(
-        &mut machine,
-        &[],
-        &[(0.0, Tick), (0.1, Exited(1, ProcessExit::Code(3))), (0.2, Exited(2, ProcessExit::Code(3)))],
-    );
+    play(&mut machine, &[], &[(0.0, Tick), (0.1, Ready(1))]);
+    for number in 1..=20 {
+        let died = f64::from(number) * 2.0;
+        let effects = play(&mut machine, &[], &[(died, Exited(number, KILLED))]);
+        assert_eq!(quiet(effects), [Start(number + 1)], "death {number}");
+        play(&mut machine, &[], &[(died + 0.1, Ready(number + 1))]);
+    }
+}
+
+#[test]
+fn readiness_ends_the_pauses_after_failures_to_start() {
+    let mut machine = machine();
+    let failed = |number, at| (at, Exited(number, ProcessExit::Code(3)));
+    play(&mut machine, &[], &[(0.0, Tick), failed(1, 0.1), failed(2, 0.2)]);
     assert!(machine.retry_at.is_some());
-    play(&mut machine, &[], &[(1.0, Tick), (1.5, Ready(3)), (90.0, Tick)]);
-    let effects = play(&mut machine, &[], &[(90.5, Exited(3, KILLED))]);
-    assert_eq!(quiet(effects), [Start(4)]);
+    play(&mut machine, &[], &[(1.0, Tick), (1.5, Ready(3))]);
+    assert_eq!(quiet(play(&mut machine, &[], &[(1.6, Exited(3, KILLED))])), [Start(4)]);
+    let effects = play(&mut machine, &[], &[failed(4, 1.7)]);
+    assert_eq!(quiet(effects), [Start(5)], "the first failure after it");
+}
+
+#[test]
+fn a_program_that_cannot_report_readiness_is_proven_by_time() {
+    let mut limits = Limits::new(mb(512), secs(10.0), secs(25.0));
+    limits.proven = Some(secs(1.0));
+    let mut machine = Machine::new(limits);
+    machine.step(Tick, secs(0.0), MIDDLE);
+    for number in 1..=5 {
+        let effects = play(&mut machine, &[], &[(f64::from(number) * 1.1, Exited(number, KILLED))]);
+        assert_eq!(quiet(effects), [Start(number + 1)], "death {number}");
+    }
+    play(&mut machine, &[], &[(5.6, Exited(6, KILLED)), (5.7, Exited(7, KILLED))]);
+    assert!(machine.retry_at.is_some(), "it backs off when it dies early");
+}
+
+#[test]
+fn a_crash_loop_of_workers_that_get_ready_is_bounded_by_the_budget_and_logged_once() {
+    let mut machine = machine();
+    machine.step(Tick, secs(0.0), MIDDLE);
+    let (mut now, mut number, mut notices, mut starts) = (0.0, 1, 0, 0);
+    while now < 60.0 {
+        machine.step(Ready(number), secs(now), MIDDLE);
+        let effects = machine.step(Exited(number, KILLED), secs(now + 0.01), MIDDLE);
+        notices += effects.iter().filter(|it| matches!(it, Log(Notice::RestartBudgetSpent(60)))).count();
+        assert!(
+            !effects.iter().any(|it| matches!(it, RespondUnavailable(Some(_)))),
+            "clients wait: {effects:?}"
+        );
+        now = machine.retry_at.map_or(now + 0.01, |at| at.as_secs_f64());
+        machine.step(Tick, secs(now), MIDDLE);
+        number += 1;
+        starts += 1;
+    }
+    assert!((55..=60).contains(&starts), "{starts} restarts");
+    assert_eq!(notices, 1);
 }
 
 #[test]
