@@ -61,7 +61,7 @@ test("a file is applied, changed, refused and emptied", async (t) => {
   await writeFile(path, renderEntry("b", "ftp://x") + renderEntry("C", target.url, 'intervall = "2m"'));
   const invalid = await runApply(path, edge.url);
   assert.equal(invalid.code, 1);
-  assert.match(invalid.stderr, /monitors\.toml:4: monitors\[0\]\.url: should begin with https/);
+  assert.match(invalid.stderr, /monitors\.toml:4: monitors\[0\]\.url: must begin with https/);
   assert.match(invalid.stderr, /monitors\.toml:7: monitors\[1\]\.id: `C` is not a valid id/);
   assert.match(invalid.stderr, /monitors\.toml:10: monitors\[1\]\.intervall: .*did you mean `interval`/);
 
