@@ -71,7 +71,7 @@ test("a file is applied, changed, refused and emptied", async (t) => {
   assert.equal(conflicting.code, 1);
   assert.match(
     conflicting.stderr,
-    /monitors\.toml:7: monitors\[1\]\.id: `fixed` is a monitor of wrangler\.toml already/,
+    /monitors\.toml:7: monitors\[1\]\.id: `fixed` is already the id of a monitor in wrangler\.toml/,
   );
   assert.deepEqual(await listStates(), ["fixed up", "b up", "c up"], "a refused list changes nothing");
 
