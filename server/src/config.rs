@@ -23,7 +23,7 @@ use heapbeat_shared::signing::Secret;
 use self::thresholds::Thresholds;
 
 pub use error::{ConfigError, ConfigProblem, Origin};
-pub use parse::{EdgeSilence, FlightDirectory, LogFilter, LogFormat};
+pub use parse::{EdgeTimeout, FlightDirectory, LogFilter, LogFormat};
 pub use settings::{SETTINGS, Setting};
 pub use webhook::Webhook;
 
@@ -58,7 +58,7 @@ pub struct Config {
     /// Access to the metrics.
     pub metrics: MetricsConfig,
     /// Time without a visit of the edge after which the server warns.
-    pub edge_silence: EdgeSilence,
+    pub edge_timeout: EdgeTimeout,
     /// Webhook that this process itself alerts.
     pub alert_webhook: Option<Webhook>,
     /// Call stacks are recorded from the start, so that `/debug/heap` can show all memory that is held.

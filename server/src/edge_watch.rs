@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) use notify::{EdgeLiveness, EdgeVisits};
 
-use crate::config::EdgeSilence;
+use crate::config::EdgeTimeout;
 
 /// Visits closer together than this count as one: the edge may probe from several regions in the same tick.
 const SAME_VISIT: Duration = Duration::from_secs(30);
@@ -99,7 +99,7 @@ impl VisitTracker {
         &mut self,
         now: Duration,
         reachable: bool,
-        patience: EdgeSilence,
+        timeout: EdgeTimeout,
     ) -> Option<LivenessChange> {
         if now.saturating_sub(self.checked) > NOT_RUNNING {
             self.running = now;
@@ -113,7 +113,7 @@ impl VisitTracker {
             self.silent_since = None;
             return Some(LivenessChange::Returned { since, at: last });
         }
-        let allowed_silence = self.allowed_silence(patience)?;
+        let allowed_silence = self.allowed_silence(timeout)?;
         if !reachable || now.saturating_sub(last.max(self.running)) < allowed_silence {
             return None;
         }
@@ -132,11 +132,11 @@ impl VisitTracker {
     }
 
     /// Returns the longest time without a visit that is not reported; `None` while it is not known.
-    fn allowed_silence(&self, patience: EdgeSilence) -> Option<Duration> {
-        match patience {
-            EdgeSilence::Off => None,
-            EdgeSilence::After(silence) => Some(silence),
-            EdgeSilence::Auto => Some((self.interval()? * MISSED_INTERVALS).max(MIN_SILENCE)),
+    fn allowed_silence(&self, timeout: EdgeTimeout) -> Option<Duration> {
+        match timeout {
+            EdgeTimeout::Off => None,
+            EdgeTimeout::After(silence) => Some(silence),
+            EdgeTimeout::Auto => Some((self.interval()? * MISSED_INTERVALS).max(MIN_SILENCE)),
         }
     }
 

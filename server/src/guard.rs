@@ -234,7 +234,7 @@ impl GuardBuilder {
             supervisor::start_recording(&instance);
             supervisor::abort_on_panic();
         }
-        let edge = Arc::new(EdgeLiveness::new(config.edge_silence, config.alert_webhook.clone(), &instance));
+        let edge = Arc::new(EdgeLiveness::new(config.edge_timeout, config.alert_webhook.clone(), &instance));
         let previous_runs = link.as_ref().map(|link| Arc::clone(link.previous_runs()));
         let telemetry = Arc::new(Telemetry::new(clock, instance, previous_runs, missing, &first));
         let (gate, shutdown) = (Arc::<Gate>::default(), Arc::<ShutdownRequest>::default());

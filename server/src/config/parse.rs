@@ -32,7 +32,7 @@ pub enum FlightDirectory {
 
 /// Time without a visit of the edge after which the server warns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EdgeSilence {
+pub enum EdgeTimeout {
     /// Three times the usual interval between visits, and at least three minutes.
     #[default]
     Auto,
@@ -149,12 +149,12 @@ pub(super) fn secret_or_off(text: &str) -> Parsed<Option<Secret>> {
 }
 
 /// A duration, `auto` or `off`.
-pub(super) fn edge_silence(text: &str, range: RangeInclusive<Duration>) -> Parsed<EdgeSilence> {
+pub(super) fn edge_timeout(text: &str, range: RangeInclusive<Duration>) -> Parsed<EdgeTimeout> {
     match text.trim() {
-        "auto" => Ok(EdgeSilence::Auto),
-        "off" => Ok(EdgeSilence::Off),
+        "auto" => Ok(EdgeTimeout::Auto),
+        "off" => Ok(EdgeTimeout::Off),
         text => duration(text, range)
-            .map(EdgeSilence::After)
+            .map(EdgeTimeout::After)
             .map_err(|expected| format!("{expected}; or `auto` to learn it, or `off`")),
     }
 }

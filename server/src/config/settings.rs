@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
-use super::parse::{self, EdgeSilence, FlightDirectory, LogFormat, Parsed};
+use super::parse::{self, EdgeTimeout, FlightDirectory, LogFormat, Parsed};
 use super::thresholds::Thresholds;
 use super::webhook::webhook_or_off;
 use super::{Config, HttpLimits, LogFilter, MetricsConfig, Secrets};
@@ -169,15 +169,15 @@ pub const SETTINGS: &[Setting] = &[
         |config, text| parse::secret_or_off(text).map(|v| config.metrics.token = v),
     ),
     setting(
-        ["HEAPBEAT_WATCHER_SILENCE", "watcher-silence", "DURATION", "auto"],
-        "Time without a signed request for /health after which the server warns that the edge no longer asks, and sends an alert. \
-         `auto` is three times the usual interval, and at least three minutes; `off`: never.",
-        |config, text| parse::edge_silence(text, SECOND..=31 * DAY).map(|v| config.edge_silence = v),
+        ["HEAPBEAT_EDGE_TIMEOUT", "edge-timeout", "DURATION", "auto"],
+        "Time without a signed request for /health after which the server logs a warning and sends an alert. `auto` is three \
+         times the usual interval, and at least three minutes; `off`: never.",
+        |config, text| parse::edge_timeout(text, SECOND..=31 * DAY).map(|v| config.edge_timeout = v),
     ),
     secret(
         ["HEAPBEAT_ALERT_WEBHOOK", "alert-webhook", "URL"],
-        "Webhook that this process itself alerts when the edge no longer asks, and when it asks again: a POST of JSON. `off`: only the \
-         log says so.",
+        "Webhook that the server itself alerts when the probes of the edge stop, and when they resume: a POST of JSON. `off`: log \
+         only.",
         |config, text| webhook_or_off(text).map(|v| config.alert_webhook = v),
     ),
     setting(
@@ -286,7 +286,7 @@ pub(super) fn unset() -> Config {
         unguarded: false,
         secrets: Secrets::default(),
         metrics: MetricsConfig::default(),
-        edge_silence: EdgeSilence::default(),
+        edge_timeout: EdgeTimeout::default(),
         alert_webhook: None,
         heap_profile: false,
         sample_interval: SECOND,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::webhook_sender::{WebhookMessage, WebhookSender};
 use super::{LivenessChange, VisitTracker};
 use crate::clock::Now;
-use crate::config::{EdgeSilence, Webhook};
+use crate::config::{EdgeTimeout, Webhook};
 use crate::instance::Instance;
 
 /// Figures about the edge's visits, for the metrics.
@@ -26,7 +26,7 @@ pub(crate) struct EdgeVisits {
 /// The liveness of the edge; requests record its visits, and the sampler checks for silence.
 #[derive(Debug)]
 pub(crate) struct EdgeLiveness {
-    patience: EdgeSilence,
+    timeout: EdgeTimeout,
     tracker: Mutex<VisitTracker>,
     webhook_sender: Option<WebhookSender>,
     instance: String,
@@ -51,9 +51,9 @@ struct AlertBody<'a> {
 }
 
 impl EdgeLiveness {
-    pub(crate) fn new(patience: EdgeSilence, webhook: Option<Webhook>, instance: &Instance) -> Self {
+    pub(crate) fn new(timeout: EdgeTimeout, webhook: Option<Webhook>, instance: &Instance) -> Self {
         EdgeLiveness {
-            patience,
+            timeout,
             tracker: Mutex::default(),
             webhook_sender: webhook.map(WebhookSender::new),
             instance: instance.id.to_string(),
@@ -68,7 +68,7 @@ impl EdgeLiveness {
 
     /// Reports a silence that began or ended. `reachable` is whether visits would reach this process at all.
     pub(crate) fn check_silence(&self, now: Now, reachable: bool) {
-        let change = self.tracker().check_silence(now.age, reachable, self.patience);
+        let change = self.tracker().check_silence(now.age, reachable, self.timeout);
         if let Some(change) = change {
             self.report_change(now, change);
         }
@@ -93,24 +93,24 @@ impl EdgeLiveness {
         let text = describe_change(now, change);
         let title = match change {
             LivenessChange::Silent { .. } => {
-                tracing::warn!(heapbeat.watcher.silent = true, "the watcher is silent: {text}");
-                "The watcher is silent"
+                tracing::warn!(heapbeat.edge.overdue = true, "the edge is overdue: {text}");
+                "The edge is overdue"
             }
             LivenessChange::Returned { .. } => {
-                tracing::warn!(heapbeat.watcher.silent = false, "the watcher is back: {text}");
-                "The watcher is back"
+                tracing::warn!(heapbeat.edge.overdue = false, "{text}");
+                "The edge is back"
             }
         };
         let Some(webhook_sender) = &self.webhook_sender else { return };
         let event = if matches!(change, LivenessChange::Silent { .. }) { "opened" } else { "recovered" };
         let began = wall(now, since);
-        let incident = format!("watcher-{}-{}", self.instance, began.0.div_euclid(1000));
+        let incident = format!("edge-{}-{}", self.instance, began.0.div_euclid(1000));
         let key = format!("{incident}-{event}");
         let body = AlertBody {
             key: &key,
             incident: &incident,
-            monitor: "watcher",
-            name: "The watcher",
+            monitor: "edge",
+            name: "The edge",
             event,
             severity: "warning",
             title,

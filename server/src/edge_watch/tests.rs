@@ -5,13 +5,13 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 /// Name, visits, end, configured silence; expected changes.
-type Case<'a> = (&'a str, &'a [u64], u64, EdgeSilence, &'a [(u64, LivenessChange)]);
+type Case<'a> = (&'a str, &'a [u64], u64, EdgeTimeout, &'a [(u64, LivenessChange)]);
 
 /// Plays visits at these seconds and a check each second except within `stopped`; returns the changes with their seconds.
 fn timeline(
     visits: &[u64],
     end: u64,
-    patience: EdgeSilence,
+    timeout: EdgeTimeout,
     stopped: std::ops::Range<u64>,
 ) -> Vec<(u64, LivenessChange)> {
     let mut tracker = VisitTracker::default();
@@ -21,9 +21,8 @@ fn timeline(
             tracker.record_visit(seconds(second));
         }
         if !stopped.contains(&second) {
-            changes.extend(
-                tracker.check_silence(seconds(second), true, patience).map(|change| (second, change)),
-            );
+            changes
+                .extend(tracker.check_silence(seconds(second), true, timeout).map(|change| (second, change)));
         }
     }
     changes
@@ -43,7 +42,7 @@ fn back(since: u64, at: u64) -> LivenessChange {
 
 #[test]
 fn a_silence_is_reported_once_and_its_end_once() {
-    use EdgeSilence::{After, Auto, Off};
+    use EdgeTimeout::{After, Auto, Off};
     let minutes = interval(60, 10, 610);
     let with = |more: &[u64]| [minutes.as_slice(), more].concat();
     let hours = interval(3600, 5, 36_005);
@@ -96,17 +95,17 @@ fn a_silence_is_reported_once_and_its_end_once() {
         ),
         ("switched off", &minutes, 10_000, Off, &[]),
     ];
-    for (name, visits, end, patience, expected) in cases {
-        assert_eq!(timeline(visits, *end, *patience, 0..0), *expected, "{name}");
+    for (name, visits, end, timeout, expected) in cases {
+        assert_eq!(timeline(visits, *end, *timeout, 0..0), *expected, "{name}");
     }
 }
 
 #[test]
 fn time_in_which_this_process_was_stopped_does_not_count_as_silence() {
     let minutes = interval(60, 10, 610);
-    assert_eq!(timeline(&minutes, 4000, EdgeSilence::Auto, 620..3600), [(3780, silent(610, Some(60)))]);
+    assert_eq!(timeline(&minutes, 4000, EdgeTimeout::Auto, 620..3600), [(3780, silent(610, Some(60)))]);
     let resumed = [minutes.as_slice(), &[3650, 3710, 3770]].concat();
-    assert_eq!(timeline(&resumed, 3800, EdgeSilence::Auto, 620..3600), []);
+    assert_eq!(timeline(&resumed, 3800, EdgeTimeout::Auto, 620..3600), []);
 }
 
 #[test]
@@ -116,7 +115,7 @@ fn a_process_that_has_handed_over_reports_no_silence() {
         tracker.record_visit(seconds(at));
     }
     for second in 600..2000 {
-        assert_eq!(tracker.check_silence(seconds(second), false, EdgeSilence::Auto), None, "{second}");
+        assert_eq!(tracker.check_silence(seconds(second), false, EdgeTimeout::Auto), None, "{second}");
     }
 }
 
@@ -124,7 +123,7 @@ fn a_process_that_has_handed_over_reports_no_silence() {
 fn a_changed_interval_is_learned() {
     let mut visits = interval(60, 0, 600);
     visits.extend((1..20).map(|hour| 600 + hour * 3600));
-    let changes = timeline(&visits, 70_000, EdgeSilence::Auto, 0..0);
+    let changes = timeline(&visits, 70_000, EdgeTimeout::Auto, 0..0);
     let silences: Vec<u64> =
         changes.iter().filter(|(_, it)| matches!(it, LivenessChange::Silent { .. })).map(|it| it.0).collect();
     // Nine gaps are kept: once five of them are an hour, so is their median.

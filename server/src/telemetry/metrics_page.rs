@@ -301,15 +301,15 @@ fn dependencies(to: &mut Exposition, statuses: &[DependencyStatus]) {
 fn visits(to: &mut Exposition, visits: EdgeVisits) {
     if let Some(last) = visits.last {
         to.family(
-            "heapbeat_watcher_visit_age_seconds",
+            "heapbeat_edge_last_request_age_seconds",
             MetricKind::Gauge,
-            "Time since the edge last asked for the report.",
+            "Time since the last signed request of the edge for /health.",
         )
         .sample(&[], last.as_secs_f64());
         to.family(
-            "heapbeat_watcher_silent",
+            "heapbeat_edge_overdue",
             MetricKind::Gauge,
-            "Whether the next request of the edge is overdue.",
+            "Whether the next signed request of the edge for /health is overdue.",
         )
         .sample(&[], u64::from(visits.silent));
     }

@@ -6,7 +6,7 @@ use heapbeat_shared::{InstanceId, UnixMillis};
 use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::config::EdgeSilence;
+use crate::config::EdgeTimeout;
 use crate::dependency::{CheckDetails, CheckError, Dependencies, Dependency};
 use crate::instance::Instance;
 use crate::sampling::Reading;
@@ -31,7 +31,7 @@ fn handler_with(secrets: Secrets, dependencies: Dependencies) -> Arc<ReportHandl
     let first = Reading::default();
     let telemetry = Arc::new(Telemetry::new(clock, instance.clone(), None, Vec::new(), &first));
     let state = Arc::new(State::new(&first, dependencies));
-    let edge = Arc::new(EdgeLiveness::new(EdgeSilence::Auto, None, &instance));
+    let edge = Arc::new(EdgeLiveness::new(EdgeTimeout::Auto, None, &instance));
     Arc::new(ReportHandler::new(
         state,
         telemetry,

@@ -129,7 +129,7 @@ fn every_figure_has_its_name() {
         "_growth_",
         "time_to_limit",
         "dependency",
-        "watcher",
+        "edge",
         "alerts",
     ] {
         assert!(!written.contains(absent), "{absent}:\n{written}");

@@ -50,7 +50,7 @@ fn receive_alerts(socket: Socket, statuses: &'static [&'static str]) -> Receiver
     received
 }
 
-/// Reads one request, and checks it against the format of `docs/watching-the-watcher.md`.
+/// Reads one request, and checks it against the format of `docs/monitoring-the-edge.md`.
 fn read_alert(stream: &mut BufReader<std::net::TcpStream>) -> Option<Alert> {
     let mut head = Vec::new();
     loop {
@@ -90,7 +90,7 @@ fn start_with_webhook(more: &[(&str, &str)]) -> (Server, Socket) {
     let settings = [
         ("HEAPBEAT_SECRET", OURS),
         ("HEAPBEAT_SAMPLE_INTERVAL", "50ms"),
-        ("HEAPBEAT_WATCHER_SILENCE", "1s"),
+        ("HEAPBEAT_EDGE_TIMEOUT", "1s"),
         ("HEAPBEAT_ALERT_WEBHOOK", &webhook),
     ];
     (Server::start(&[&settings, more].concat()), socket)
@@ -112,7 +112,7 @@ fn alerts_reach_a_receiver_that_was_down_and_so_do_recoveries() {
     let body = &accepted.body;
     assert_eq!(
         (&body["event"], &body["severity"], &body["monitor"]),
-        (&"opened".into(), &"warning".into(), &"watcher".into())
+        (&"opened".into(), &"warning".into(), &"edge".into())
     );
     assert_eq!(body["instance"], first.instance.to_string());
     assert_eq!(body["version"], first.version);
@@ -136,9 +136,9 @@ fn alerts_reach_a_receiver_that_was_down_and_so_do_recoveries() {
         recovery.body
     );
 
-    let warnings = server.log_events("the watcher is ");
-    assert!(warnings[0]["message"].as_str().unwrap().starts_with("the watcher is silent: no signed request"));
-    assert!(warnings[1]["message"].as_str().unwrap().starts_with("the watcher is back: the edge requests"));
+    let warnings = server.log_events("the edge ");
+    assert!(warnings[0]["message"].as_str().unwrap().starts_with("the edge is overdue: no signed request"));
+    assert!(warnings[1]["message"].as_str().unwrap().starts_with("the edge requests"));
     assert!(warnings.iter().all(|event| event["level"] == "WARN"));
     let whole = server.log_events("");
     assert!(
@@ -158,9 +158,9 @@ fn requests_without_a_valid_signature_do_not_count_as_the_edge() {
         (server.health()["uptime"].as_u64()? >= begun + 3).then_some(())
     });
     let metrics = server.get("/metrics");
-    assert!(!metrics.text().contains("heapbeat_watcher"), "{}", metrics.text());
+    assert!(!metrics.text().contains("heapbeat_edge"), "{}", metrics.text());
     assert!(metrics.text().contains("heapbeat_alerts_total{outcome=\"lost\"} 0"), "{}", metrics.text());
-    assert_eq!(server.log_events("the watcher is "), Vec::<Value>::new());
+    assert_eq!(server.log_events("the edge "), Vec::<Value>::new());
 
     // After one signed request, the next one is overdue.
     fetch_report(&server, OURS, "");
@@ -169,6 +169,6 @@ fn requests_without_a_valid_signature_do_not_count_as_the_edge() {
     wait_for("the delivery in the metrics", || {
         let metrics = server.get("/metrics");
         let counted = metrics.text().contains("heapbeat_alerts_total{outcome=\"delivered\"} 1");
-        (counted && metrics.text().contains("heapbeat_watcher_silent 1")).then_some(())
+        (counted && metrics.text().contains("heapbeat_edge_overdue 1")).then_some(())
     });
 }
