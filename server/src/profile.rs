@@ -5,8 +5,6 @@
 //! read for that is released afterwards.
 
 #[cfg(feature = "heap-profile")]
-mod pprof;
-#[cfg(feature = "heap-profile")]
 mod symbols;
 
 use std::time::Duration;
@@ -109,7 +107,7 @@ impl HeapProfiler {
         };
         // Closes the window: stacks need not be recorded while names are resolved.
         drop(self);
-        let mut profile = pprof::ProfileBuilder::default();
+        let mut profile = heapbeat_pprof::ProfileBuilder::default();
         let symbols = symbols::Symbols::new();
         let mut all: Vec<_> = heap_by_stack.into_iter().collect();
         all.sort_unstable_by(|a, b| b.1.bytes.cmp(&a.1.bytes).then(a.0.1.cmp(b.0.1)));
@@ -119,7 +117,7 @@ impl HeapProfiler {
         }
         let program = std::env::current_exe().unwrap_or_default().to_string_lossy().into_owned();
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        profile.encode(&pprof::ProfileHeader {
+        profile.encode(&heapbeat_pprof::ProfileHeader {
             values: [("samples", "count"), ("inuse_space", "bytes")],
             period: sampling().map_or(0, crate::attribution::MeanDistance::bytes),
             time_nanos: u64::try_from(now.0).unwrap_or(0).saturating_mul(1_000_000),
@@ -132,11 +130,11 @@ impl HeapProfiler {
 
 /// Returns the numbers of a stack's addresses in the profile, without those of the allocator itself.
 #[cfg(feature = "heap-profile")]
-fn locations(profile: &mut pprof::ProfileBuilder, symbols: &symbols::Symbols, stack: StackId) -> Vec<u64> {
+fn locations(profile: &mut heapbeat_pprof::ProfileBuilder, symbols: &symbols::Symbols, stack: StackId) -> Vec<u64> {
     let frames = stack.frames();
     if frames.is_empty() {
         let unknown =
-            || vec![pprof::SourceLine { function: "(no call stack recorded)".into(), ..Default::default() }];
+            || vec![heapbeat_pprof::SourceLine { function: "(no call stack recorded)".into(), ..Default::default() }];
         return vec![profile.location(0, unknown)];
     }
     let shown = frames.into_iter().filter(|address| !symbols.lines(*address).is_empty());

@@ -10,6 +10,8 @@ const CRATES = [
   "shared/forecast/simulation/src/lib.rs",
   "shared/monitors/src/lib.rs",
   "server/src/lib.rs",
+  "server/agents/src/lib.rs",
+  "server/pprof/src/lib.rs",
   "server/cli/src/main.rs",
   "server/test-support/src/lib.rs",
   "server/labeled-runs/src/lib.rs",

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::pprof::SourceLine;
+use heapbeat_pprof::SourceLine;
 
 /// Resolves addresses; releases the program's file when dropped.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-use super::pprof::{ProfileBuilder, ProfileHeader, SourceLine};
+use heapbeat_pprof::{ProfileBuilder, ProfileHeader, SourceLine};
 use super::*;
 use heapbeat_test_support::pprof as decoded;
 

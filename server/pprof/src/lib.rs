@@ -115,26 +115,30 @@ struct Function {
 
 /// One function at one place of its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct SourceLine {
-    pub(super) function: String,
-    pub(super) file: String,
-    pub(super) number: u32,
+pub struct SourceLine {
+    /// Name of the function.
+    pub function: String,
+    /// Path of the file.
+    pub file: String,
+    /// Number of the line, from 1; 0 if unknown.
+    pub number: u32,
 }
 
 /// The properties of a whole profile.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ProfileHeader<'a> {
+pub struct ProfileHeader<'a> {
     /// Names and units of each sample's values.
-    pub(super) values: [(&'a str, &'a str); 2],
+    pub values: [(&'a str, &'a str); 2],
     /// Mean distance between two samples, in bytes.
-    pub(super) period: u64,
+    pub period: u64,
     /// Wall time in nanoseconds since 1970.
-    pub(super) time_nanos: u64,
+    pub time_nanos: u64,
     /// Length of the window in nanoseconds.
-    pub(super) duration_nanos: u64,
+    pub duration_nanos: u64,
     /// Path of the program's file.
-    pub(super) program: &'a str,
-    pub(super) comment: &'a str,
+    pub program: &'a str,
+    /// A remark that pprof's tools show.
+    pub comment: &'a str,
 }
 
 /// The only mapping: all addresses are symbolized already, so no tool needs to resolve any.
@@ -142,7 +146,7 @@ const MAPPING: u64 = 1;
 
 /// Builds a profile sample by sample.
 #[derive(Debug, Default)]
-pub(super) struct ProfileBuilder {
+pub struct ProfileBuilder {
     profile: Profile,
     locations: Numbering<usize>,
     functions: Numbering<(i64, i64)>,
@@ -152,7 +156,7 @@ pub(super) struct ProfileBuilder {
 impl ProfileBuilder {
     /// Returns the number of an address. `lines` is asked once for the function at the address and those inlined into it,
     /// innermost first.
-    pub(super) fn location(&mut self, address: usize, lines: impl FnOnce() -> Vec<SourceLine>) -> u64 {
+    pub fn location(&mut self, address: usize, lines: impl FnOnce() -> Vec<SourceLine>) -> u64 {
         let (id, is_new) = self.locations.number(address);
         if is_new {
             let line = lines()
@@ -175,14 +179,14 @@ impl ProfileBuilder {
     }
 
     /// Adds a stack, innermost address first, with its values and one label.
-    pub(super) fn add_sample(&mut self, locations: Vec<u64>, values: [u64; 2], label: (&str, &str)) {
+    pub fn add_sample(&mut self, locations: Vec<u64>, values: [u64; 2], label: (&str, &str)) {
         let label = Label { key: self.string(label.0), str: self.string(label.1) };
         let value = values.map(signed).to_vec();
         self.profile.sample.push(Sample { location_id: locations, value, label: vec![label] });
     }
 
     /// Encodes the profile.
-    pub(super) fn encode(mut self, header: &ProfileHeader) -> Vec<u8> {
+    pub fn encode(mut self, header: &ProfileHeader) -> Vec<u8> {
         self.profile.sample_type = header.values.map(|(name, unit)| self.value_type(name, unit)).to_vec();
         self.profile.mapping = vec![Mapping {
             id: MAPPING,
