@@ -142,7 +142,7 @@ impl Guard {
         let app = if config.unguarded { app } else { attributed(app, &config).layer(shed) };
         let server = Server::new(app, handler, config.http);
         if let Some(link) = &link {
-            tokio::spawn(supervisor::take_turns(Arc::clone(link), config.hang_timeout));
+            tokio::spawn(supervisor::count_runtime_polls(Arc::clone(link), config.hang_timeout));
             link.report_ready();
         }
         let cause = http::serve(server, listeners, drain, stop).await;

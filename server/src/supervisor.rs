@@ -10,10 +10,10 @@ pub mod external;
 mod external_status;
 mod fallback_responder;
 mod ipc;
-pub mod limits;
 pub mod machine;
 mod mini_http;
 mod oom;
+pub mod policy;
 mod postmortem;
 pub(crate) mod process;
 mod process_tree;
@@ -43,14 +43,14 @@ use crate::listen;
 use crate::sampling::{Cgroup, Limit, physical_memory};
 use external::{ExternalProgram, ProgramMonitor};
 use external_status::ExternalStatus;
-use limits::Limits;
+use policy::SupervisorPolicy;
 use process::Program;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use abort_on_panic::abort_on_panic;
 pub use process::START;
 pub use worker::Worker;
-pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, take_turns};
+pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime_polls};
 
 /// Time after which a program of which nobody knows whether it is ready counts as having served, as in other process managers.
 const PROVEN: Duration = Duration::from_secs(1);
@@ -73,14 +73,18 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
         return Ok(worker);
     }
     let listeners = open_listeners(config)?;
-    let mut limits = Limits::new(worker_memory_limit(config), config.hang_timeout, config.drain_timeout);
-    limits.enforced = enforced_limit();
-    limits.restarts_per_minute = config.restarts_per_minute;
+    let mut policy = SupervisorPolicy::new(
+        worker_memory_limit(config),
+        config.hang_timeout,
+        config.drain_timeout,
+        config.restarts_per_minute,
+    );
+    policy.enforced_memory_limit = enforced_limit();
     let port = listeners.first().and_then(|it| it.local_addr().ok()).map_or(0, |address| address.port());
     // With a port that the system chose, recordings of an earlier supervisor at that port may belong to another server.
     let recorders =
         RecorderDirectory::open(&recorder_location(config, "", if config.port == 0 { 0 } else { port }));
-    let supervisor = event_loop::Supervisor::new(limits, listeners, recorders, version)
+    let supervisor = event_loop::Supervisor::new(policy, listeners, recorders, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
     std::process::exit(i32::from(code));
@@ -116,16 +120,20 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
             guarded.limit
         );
     }
-    let mut limits = Limits::new(guarded.limit, config.hang_timeout, config.drain_timeout);
-    limits.restarts_per_minute = config.restarts_per_minute;
-    limits.proven = Some(PROVEN);
+    let mut policy = SupervisorPolicy::new(
+        guarded.limit,
+        config.hang_timeout,
+        config.drain_timeout,
+        config.restarts_per_minute,
+    );
+    policy.failure_reset_after = Some(PROVEN);
     // Without a socket of its own to be given, two of them would want the same port.
-    limits.one_at_a_time = listeners.is_empty();
+    policy.one_at_a_time = listeners.is_empty();
     let system = |error| Error::System("supervise", error);
     let program = Program::external(&guarded.command, variables).map_err(system)?;
     let external = ExternalStatus::new(ProgramMonitor::new(guarded.clone())?, guarded.limit, side);
     let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
-    let supervisor = event_loop::Supervisor::new(limits, listeners, recorders, "").map_err(system)?;
+    let supervisor = event_loop::Supervisor::new(policy, listeners, recorders, "").map_err(system)?;
     Ok(supervisor.with_program(program, external).run())
 }
 

@@ -3,11 +3,11 @@
 use heapbeat::supervisor::recycle_client::request_recycle;
 
 const EXAMPLES: &str = "\
-Starts a fresh worker beside the one that serves. When it is ready it takes over, and the old worker finishes its requests. If
-the fresh worker does not become ready, the old one stays. The fresh worker runs the program file as it is now, so this also
-deploys a new build without refused connections.
+Starts a replacement worker beside the running one. When it is ready it takes over, and the old worker finishes its requests. If it
+does not become ready, the old worker keeps serving. The replacement runs the program file as it is now, so this also deploys a new
+build without refused connections.
 
-Exit codes: 0 the fresh worker serves; 1 it does not.
+Exit codes: 0 the replacement worker serves; 1 it does not.
 
 Examples:
   heapbeat recycle                                   recycles the only supervised server of this user
@@ -23,12 +23,12 @@ pub(crate) struct RecycleArgs {
     pid: Option<u32>,
 }
 
-/// Requests a fresh worker, waits for it, and prints the result.
+/// Requests a replacement worker, waits for it, and prints the result.
 pub(crate) fn run(arguments: &RecycleArgs) -> u8 {
     match request_recycle(arguments.pid) {
         Ok((pid, took)) => {
             println!(
-                "process {pid} has a fresh worker; the old one exited after {:.1} s",
+                "process {pid} has a replacement worker; the old one exited after {:.1} s",
                 took.as_secs_f64()
             );
             0

@@ -16,7 +16,7 @@ fn a_leak_that_cannot_be_recycled_is_shed_before_it_reaches_the_limit() {
     let broken = directory.path().join("fail-readiness");
     let server = Server::start(&[
         ("HEAPBEAT_MEMORY_LIMIT", "200MB"),
-        // The thresholds are low enough for a fresh worker to fit beside this one.
+        // The thresholds are low enough for a replacement worker to fit beside this one.
         ("HEAPBEAT_ALERT_AT", "60%"),
         ("HEAPBEAT_PURGE_AT", "70%"),
         ("HEAPBEAT_RECYCLE_AT", "80%"),

@@ -211,7 +211,7 @@ fn a_program_with_a_passed_socket_is_replaced_without_a_failed_request() {
     assert_eq!(send_request(connect(address), "GET", request).text(), "ok");
     wait_for("the program to be ready", || {
         server.send_signal("USR2");
-        (!server.log_events("starting a fresh worker").is_empty()).then_some(())
+        (!server.log_events("starting a replacement worker").is_empty()).then_some(())
     });
     let mut answered = 0;
     wait_for("the replacement", || {

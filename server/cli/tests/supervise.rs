@@ -101,7 +101,7 @@ fn a_draining_worker_answers_one_more_request_per_kept_connection() {
     };
     assert_eq!(send().unwrap().header("connection"), None);
     server.recycle();
-    server.wait_for_log("a fresh worker takes over");
+    server.wait_for_log("a replacement worker takes over");
     let last = send().unwrap();
     assert_eq!((last.status, last.header("connection")), (200, Some("close")), "the service stays ready");
     assert!(send().is_none());
@@ -115,7 +115,7 @@ fn a_recycle_that_fails_keeps_the_old_worker() {
     let old = server.worker_pid();
     std::fs::write(&broken, "").unwrap();
     server.recycle();
-    server.wait_for_log("the old one stays");
+    server.wait_for_log("the running worker keeps serving");
     assert_eq!((server.worker_pid(), server.get("/").status), (old, 200));
     std::fs::remove_file(&broken).unwrap();
     server.recycle();
@@ -135,7 +135,7 @@ fn the_command_recycle_reports_success_and_failure() {
     let output = String::from_utf8(done.stdout).unwrap();
     assert_eq!(done.status.code(), Some(0), "{output}");
     assert!(
-        output.starts_with(&format!("process {pid} has a fresh worker; the old one exited after ")),
+        output.starts_with(&format!("process {pid} has a replacement worker; the old one exited after ")),
         "{output}"
     );
     let new = server.worker_pid();
@@ -145,7 +145,8 @@ fn the_command_recycle_reports_success_and_failure() {
     let errors = String::from_utf8(failed.stderr).unwrap();
     assert_eq!((failed.status.code(), server.worker_pid()), (Some(1), new), "{errors}");
     assert!(
-        errors.contains("did not get ready and the old one stays") || errors.contains("did not start"),
+        errors.contains("did not get ready and the old one keeps serving")
+            || errors.contains("did not start"),
         "{errors}"
     );
     let not_supervisor = recycle(&std::process::id().to_string());

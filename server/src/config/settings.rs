@@ -93,8 +93,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         ["HEAPBEAT_RECYCLE_AT", "recycle-at", "THRESHOLD", "93.75%"],
-        "Memory at which a fresh worker replaces the running one, as a share of the limit or a size. Without a supervisor, the server \
-         begins to refuse requests here.",
+        "Memory at which a replacement worker takes over from the running one, as a share of the limit or a size. Without a \
+         supervisor, the server begins to refuse requests here.",
         |config, text| parse::threshold(text).map(|v| config.thresholds.recycle = v),
     ),
     setting(

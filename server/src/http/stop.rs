@@ -171,7 +171,7 @@ impl fmt::Display for StopCause {
             StopCause::Interrupt => "SIGINT",
             StopCause::Application => "the application requested a stop",
             StopCause::Memory => "memory stayed too high",
-            StopCause::HandOver(_) => "a fresh worker takes over",
+            StopCause::HandOver(_) => "a replacement worker takes over",
             StopCause::Orphaned => "the supervisor is gone",
         })
     }

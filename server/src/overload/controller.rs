@@ -31,7 +31,7 @@ pub(crate) struct MemoryState {
     pub(crate) limit: Bytes,
     /// When the forecast expects memory to reach the limit, if that is soon.
     pub(crate) reaches_limit_in: Option<Duration>,
-    /// Whether a fresh worker could take over; `None` without a supervisor.
+    /// Whether a replacement worker could take over; `None` without a supervisor.
     pub(crate) replacement: Option<ReplacementStatus>,
     /// How the purge that was running ended, if it ended since the last reading.
     pub(crate) purge_ended: Option<PurgeEnd>,
@@ -74,7 +74,7 @@ pub(crate) enum OverloadEffect {
     PurgeFinished { before: Bytes, after: Bytes, took: Duration },
     /// Restore the allocator's decay, which purging tightened.
     RelaxDecay,
-    /// Ask the supervisor for a fresh worker.
+    /// Ask the supervisor for a replacement worker.
     RequestReplacement(RecycleReason),
     /// Finish what is in flight and exit.
     Shutdown,

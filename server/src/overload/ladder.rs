@@ -71,11 +71,11 @@ pub struct Observation {
     pub levels: Levels,
     /// Forecast time until the limit is reached, if there is one.
     pub reaches_limit_in: Option<Duration>,
-    /// Whether a fresh worker could take over; `None` without a supervisor that could start one.
+    /// Whether a replacement worker could take over; `None` without a supervisor that could start one.
     pub replacement: Option<ReplacementStatus>,
 }
 
-/// Whether a fresh worker could take over.
+/// Whether a replacement worker could take over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplacementStatus {
@@ -84,11 +84,11 @@ pub enum ReplacementStatus {
     /// A replacement is starting.
     InProgress,
     /// The last replacement is too recent, or did not get ready.
-    TooSoon,
+    RateLimited,
 }
 
 impl Observation {
-    /// Whether a fresh worker can be started or is starting.
+    /// Whether a replacement worker can be started or is starting.
     fn replaceable(&self) -> bool {
         matches!(self.replacement, Some(ReplacementStatus::Available | ReplacementStatus::InProgress))
     }
@@ -101,7 +101,7 @@ pub enum Action {
     Alert(Pressure),
     /// Run the shrink hooks, then purge the allocator; report the result with [`Ladder::record_purge`].
     Purge,
-    /// Request a fresh worker.
+    /// Request a replacement worker.
     Recycle(RecycleReason),
     /// Finish requests in flight and exit, as nothing helps and no worker can take over; the platform restarts the process.
     Shutdown,
@@ -109,7 +109,7 @@ pub enum Action {
     Cleared,
 }
 
-/// Why a fresh worker is requested.
+/// Why a replacement worker is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecycleReason {
     /// Memory reached the recycle threshold.
@@ -218,7 +218,7 @@ impl Ladder {
         self.purging.record(result);
     }
 
-    /// Returns why this observation requests a fresh worker, if it does.
+    /// Returns why this observation requests a replacement worker, if it does.
     fn recycle_reason(&self, observation: &Observation) -> Option<RecycleReason> {
         if observation.now < self.rules.grace {
             return None;
@@ -248,7 +248,7 @@ impl Ladder {
         self.or_shed(observation, wanted)
     }
 
-    /// Returns `level`, or shed if a fresh worker is needed and cannot be started.
+    /// Returns `level`, or shed if a replacement worker is needed and cannot be started.
     fn or_shed(&self, observation: &Observation, level: Pressure) -> Pressure {
         let cannot = !observation.replaceable() || observation.now < self.rules.grace;
         if level == Pressure::Recycle && cannot { Pressure::Shed } else { level }
@@ -319,7 +319,7 @@ impl Ladder {
                 Some(Action::Recycle(reason))
             }
             // A replacement soon after the last one is better than shedding forever.
-            (Some(ReplacementStatus::TooSoon), _) if exhausted => {
+            (Some(ReplacementStatus::RateLimited), _) if exhausted => {
                 Some(Action::Recycle(RecycleReason::Shedding))
             }
             (None, _) if exhausted => Some(Action::Shutdown),

@@ -16,9 +16,9 @@ use sd_notify::NotifyState;
 use super::external_status::ExternalStatus;
 use super::fallback_responder::FallbackResponder;
 use super::ipc::{SupervisorMessage, WorkerMessage};
-use super::limits::Limits;
 use super::machine::{Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
+use super::policy::SupervisorPolicy;
 use super::postmortem;
 use super::postmortem::leftover_exit;
 use super::process::{Program, WorkerProcess};
@@ -57,7 +57,7 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(
-        limits: Limits,
+        policy: SupervisorPolicy,
         listeners: Vec<TcpListener>,
         mut recorders: RecorderDirectory,
         version: &str,
@@ -68,7 +68,7 @@ impl Supervisor {
         let unreported = recordings.iter().map(|recording| leftover_exit(recording, clock.now().wall));
         let last = unreported.chain(last_exit).max_by_key(|exit| exit.at).map(|exit| exit.before(version));
         Ok(Supervisor {
-            machine: Machine::new(limits),
+            machine: Machine::new(policy),
             program: Program::this()?,
             listeners,
             signals: Signals::listen()?,
@@ -310,7 +310,9 @@ fn to_events(number: WorkerNumber, message: WorkerMessage) -> Vec<MachineEvent> 
         WorkerMessage::Ready { memory } => {
             vec![MachineEvent::Heartbeat(number, 0, memory), MachineEvent::Ready(number)]
         }
-        WorkerMessage::Heartbeat { turns, memory } => vec![MachineEvent::Heartbeat(number, turns, memory)],
+        WorkerMessage::Heartbeat { runtime_polls, memory } => {
+            vec![MachineEvent::Heartbeat(number, runtime_polls, memory)]
+        }
         WorkerMessage::RecycleRequested { memory, reason } => {
             vec![MachineEvent::RecycleRequested(number, memory, reason)]
         }

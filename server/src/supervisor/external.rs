@@ -49,7 +49,7 @@ pub(super) struct ProgramMonitor {
     levels: Levels,
     ladder: Ladder,
     number: WorkerNumber,
-    turns: u64,
+    runtime_polls: u64,
     forecaster: Forecaster,
     pub(super) memory: Bytes,
     pub(super) pressure: Pressure,
@@ -71,7 +71,7 @@ impl ProgramMonitor {
             levels,
             ladder: ladder(),
             number: 0,
-            turns: 0,
+            runtime_polls: 0,
             forecaster: Forecaster::new(),
             memory: Bytes::ZERO,
             pressure: Pressure::Calm,
@@ -80,11 +80,11 @@ impl ProgramMonitor {
 
     /// Measures all processes; the ladder is applied to the newest one that is ready.
     pub(super) fn measure(&mut self, subjects: &[MonitoredProcess]) -> Vec<MachineEvent> {
-        self.turns += 1;
+        self.runtime_polls += 1;
         let mut events = Vec::new();
         for subject in subjects {
             let memory = process_tree::memory(u32::try_from(subject.pid.as_raw_nonzero().get()).unwrap_or(0));
-            events.push(MachineEvent::Heartbeat(subject.number, self.turns, memory));
+            events.push(MachineEvent::Heartbeat(subject.number, self.runtime_polls, memory));
             if subject.age < self.guarded.ready_after {
                 continue;
             }

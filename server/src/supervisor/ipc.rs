@@ -22,9 +22,9 @@ const MAX_LINE: usize = 32 << 10;
 pub(crate) enum WorkerMessage {
     /// The worker is ready to serve.
     Ready { memory: Bytes },
-    /// The worker is alive; its runtime has made so many turns.
-    Heartbeat { turns: u64, memory: Bytes },
-    /// The worker's ladder requests a fresh worker.
+    /// The worker is alive; its runtime has polled its tasks so often.
+    Heartbeat { runtime_polls: u64, memory: Bytes },
+    /// The worker's ladder requests a replacement worker.
     RecycleRequested { memory: Bytes, reason: String },
     /// The worker's application has finished and must not be started again.
     ApplicationDone,
@@ -134,7 +134,7 @@ mod tests {
         let memory = Bytes(5);
         let messages = [
             WorkerMessage::Ready { memory },
-            WorkerMessage::Heartbeat { turns: 7, memory },
+            WorkerMessage::Heartbeat { runtime_polls: 7, memory },
             WorkerMessage::RecycleRequested { memory, reason: "memory is at\nthe threshold".into() },
             WorkerMessage::ApplicationDone,
         ];
@@ -150,7 +150,7 @@ mod tests {
             SupervisorMessage::Command(Command::HandOver(Duration::from_millis(25_000))),
             SupervisorMessage::Command(Command::Replacement(ReplacementStatus::Available)),
             SupervisorMessage::Command(Command::Replacement(ReplacementStatus::InProgress)),
-            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::TooSoon)),
+            SupervisorMessage::Command(Command::Replacement(ReplacementStatus::RateLimited)),
             SupervisorMessage::Command(Command::Report),
             SupervisorMessage::PreviousExit(Box::new(exit)),
             SupervisorMessage::Samples(LastSamples {
@@ -172,7 +172,7 @@ mod tests {
             "",
             "heartbeat",
             r#"{"heartbeat":{}}"#,
-            r#"{"heartbeat":{"turns":"x","memory":1}}"#,
+            r#"{"heartbeat":{"runtime_polls":"x","memory":1}}"#,
             r#"{"command":{"stop":["HUP",1]}}"#,
             r#"{"previous_exit":"#,
             r#"{"samples":{}}"#,

@@ -3,9 +3,9 @@
 //! One worker serves. A second one runs beside it only while it gets ready to take over, or while it drains after it was replaced.
 //! Times are monotonic, so a clock that jumps has no effect.
 
+mod deadlines;
 mod exit;
 mod recycle;
-mod timeouts;
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::{ProcessExit, StopReason};
 use serde::{Deserialize, Serialize};
 
-use super::limits::Limits;
+use super::policy::SupervisorPolicy;
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
 
@@ -27,9 +27,9 @@ pub enum MachineEvent {
     Tick,
     /// A worker is ready to serve.
     Ready(WorkerNumber),
-    /// A worker is alive: its count of turns, and its memory.
+    /// A worker is alive: the number of polls of its runtime, and its memory.
     Heartbeat(WorkerNumber, u64, Bytes),
-    /// A worker's ladder requests a fresh worker: the worker's memory, and the reason.
+    /// A worker's ladder requests a replacement: the worker's memory, and the reason.
     RecycleRequested(WorkerNumber, Bytes, String),
     /// A worker exits because its application has finished; it must not be restarted.
     ApplicationDone(WorkerNumber),
@@ -37,7 +37,7 @@ pub enum MachineEvent {
     StartFailed(WorkerNumber, String),
     /// A worker has exited.
     Exited(WorkerNumber, ProcessExit),
-    /// A fresh worker is requested by SIGUSR2.
+    /// A replacement is requested by SIGUSR2.
     ReplaceRequested,
     /// A stop is requested.
     StopRequested(StopSignal),
@@ -89,7 +89,7 @@ pub enum Command {
 /// Why no worker serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// Workers in a row that did not get ready; 0 if the last one did.
+    /// Number of consecutive workers that did not get ready; 0 if the last one did.
     pub failures: u32,
     /// When the next attempt is made.
     pub retry_at: Duration,
@@ -100,41 +100,41 @@ pub struct Outage {
 pub enum Notice {
     /// The next attempt is made after this time.
     Waiting(Duration),
-    /// So many workers in a row did not get ready.
+    /// So many consecutive workers did not get ready.
     CrashLoop(u32),
     /// This budget of restarts per minute is spent.
     RestartBudgetSpent(u32),
     /// A replacement is being started.
     Replacing(String),
-    /// There is no room for two workers: the old one drains before the new one starts.
+    /// The memory limit has no headroom for two workers: the old one drains before the new one starts.
     DrainingFirst(String),
     /// The replacement has taken over.
     Replaced(WorkerNumber),
-    /// The replacement did not get ready; the old worker stays.
-    ReplacementFailed,
-    /// A worker gives no sign of life.
-    Hung(WorkerNumber),
-    /// A worker did not get ready in time.
-    StartTimedOut(WorkerNumber),
-    /// A worker is killed because its drain has timed out.
-    DrainTimedOut(WorkerNumber),
-    /// A draining worker is stopped because there is no room for both any longer.
-    KilledForRoom(WorkerNumber),
+    /// This replacement did not get ready; the old worker keeps serving.
+    ReplacementFailed(WorkerNumber),
+    /// A worker sent no heartbeat for this time.
+    Hung(WorkerNumber, Duration),
+    /// A worker did not get ready within this time.
+    StartTimedOut(WorkerNumber, Duration),
+    /// A worker is killed because it did not finish its requests within this time.
+    DrainTimedOut(WorkerNumber, Duration),
+    /// A draining worker is stopped early: the memory of all workers is close to the enforced limit.
+    DrainCutShort(WorkerNumber, Bytes, Bytes),
     /// A process cannot be started.
     StartFailed(String),
     /// A recycle was requested while the worker is starting.
     CannotReplace,
-    /// A recycle was requested, but there is no room for two workers.
-    NoRoomForTwo,
+    /// A recycle was requested, but the memory limit has no headroom for two workers.
+    TooLittleHeadroom,
 }
 
 /// The state machine of the supervisor.
 #[derive(Debug)]
 pub struct Machine {
-    limits: Limits,
+    policy: SupervisorPolicy,
     workers: Vec<Worker>,
     last_number: WorkerNumber,
-    /// Workers in a row that did not get ready.
+    /// Number of consecutive workers that did not get ready.
     failures: u32,
     restart_budget: RestartBudget,
     /// Time of the next attempt, while no worker runs.
@@ -143,13 +143,13 @@ pub struct Machine {
     /// When the last replacement took over or failed.
     replaced_at: Option<Duration>,
     /// Whether the starting worker replaces one that was drained first.
-    successor: bool,
+    replaces_drained: bool,
     /// Whether the last replacement failed: then a working worker is not drained before its replacement is ready.
     replacement_failed_before: bool,
     /// Largest memory of a worker when it got ready.
     start_size: Bytes,
     /// Whether any worker was ever ready.
-    ever_ready: bool,
+    any_worker_was_ready: bool,
     /// Time of the last step.
     last_step: Duration,
     /// Latest time of the next step, as of the last step.
@@ -163,11 +163,11 @@ struct Worker {
     number: WorkerNumber,
     since: Duration,
     ready_at: Option<Duration>,
-    /// Time of the last sign of life: a turn of its runtime, or any message before it is ready; at first, its start.
-    alive_at: Duration,
-    /// Whether it has given a sign of life.
+    /// Time of the last heartbeat that proves progress: a poll of its runtime, or any message before it is ready; at first, its start.
+    last_heartbeat_at: Duration,
+    /// Whether it has sent a heartbeat.
     sent_heartbeat: bool,
-    turns: u64,
+    runtime_polls: u64,
     memory: Bytes,
     /// When its drain started.
     drain_started: Duration,
@@ -185,10 +185,10 @@ enum Role {
     /// It gets ready to take over.
     Replacement,
     /// It drains until this time.
-    Leaving(Duration),
+    Draining(Duration),
 }
 
-/// The termination of a worker that is given up.
+/// The termination of a worker that hung or was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Termination {
     /// It hung, and may record its state until this time.
@@ -206,20 +206,20 @@ struct StopProgress {
 
 impl Machine {
     /// Creates a machine without workers.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(policy: SupervisorPolicy) -> Self {
         Machine {
-            limits,
+            policy,
             workers: Vec::new(),
             last_number: 0,
             failures: 0,
-            restart_budget: RestartBudget::new(limits.restarts_per_minute),
+            restart_budget: RestartBudget::new(policy.restarts_per_minute),
             retry_at: Some(Duration::ZERO),
             stopping: None,
             replaced_at: None,
-            successor: false,
+            replaces_drained: false,
             replacement_failed_before: false,
             start_size: Bytes::ZERO,
-            ever_ready: false,
+            any_worker_was_ready: false,
             last_step: Duration::ZERO,
             next_due: Duration::ZERO,
             replacement_status: None,
@@ -229,12 +229,12 @@ impl Machine {
     /// Returns the effects of `event` at `now`. `random` is a random number that varies pauses.
     pub fn step(&mut self, event: MachineEvent, now: Duration, random: u32) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.excuse_delay(now);
+        self.compensate_for_stalled_supervisor(now);
         match event {
             MachineEvent::Tick => {}
             MachineEvent::Ready(number) => self.ready(number, now, &mut effects),
-            MachineEvent::Heartbeat(number, turns, memory) => {
-                self.heartbeat(number, turns, memory, now, &mut effects);
+            MachineEvent::Heartbeat(number, runtime_polls, memory) => {
+                self.record_heartbeat(number, runtime_polls, memory, now, &mut effects);
             }
             MachineEvent::RecycleRequested(number, memory, why) => {
                 if let Some(worker) = self.worker(number) {
@@ -264,12 +264,12 @@ impl Machine {
 
     /// Returns the time of the next step if there is no event before.
     pub fn next_step(&self) -> Duration {
-        let workers = self.workers.iter().map(|worker| worker.deadline(&self.limits));
-        let possible =
-            (self.replacement_status == Some(ReplacementStatus::TooSoon)).then(|| self.next_replacement_at());
+        let workers = self.workers.iter().map(|worker| worker.deadline(&self.policy));
+        let possible = (self.replacement_status == Some(ReplacementStatus::RateLimited))
+            .then(|| self.next_replacement_at());
         let stopping = self.stopping.as_ref().map(|stopping| stopping.until);
         let deadlines = workers.flatten().chain(self.retry_at).chain(possible).chain(stopping);
-        deadlines.fold(self.last_step + self.limits.tick, Duration::min)
+        deadlines.fold(self.last_step + self.policy.poll_interval, Duration::min)
     }
 
     fn worker(&mut self, number: WorkerNumber) -> Option<&mut Worker> {
@@ -292,9 +292,9 @@ impl Machine {
             number,
             since: now,
             ready_at: None,
-            alive_at: now,
+            last_heartbeat_at: now,
             sent_heartbeat: false,
-            turns: 0,
+            runtime_polls: 0,
             memory: Bytes::ZERO,
             drain_started: now,
             role,
@@ -306,7 +306,7 @@ impl Machine {
     }
 
     fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
-        let until = now + self.limits.drain;
+        let until = now + self.policy.drain_timeout;
         let stopping = self.stopping.get_or_insert(StopProgress { requests: 0, until, code: 0 });
         stopping.requests += 1;
         let requests = stopping.requests;
@@ -317,7 +317,7 @@ impl Machine {
                 _ if worker.termination.is_some() => {}
                 // It has no requests yet.
                 Role::Replacement => worker.kill(effects),
-                Role::Serving | Role::Leaving(_) => {
+                Role::Serving | Role::Draining(_) => {
                     effects.push(Effect::Send(worker.number, Command::Stop(signal, requests)));
                 }
             }

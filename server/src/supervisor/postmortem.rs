@@ -104,27 +104,42 @@ pub(super) fn log_notice(notice: &Notice) {
             heapbeat.supervisor.restarts_per_minute = per_minute,
             "crash loop: restarts now wait for the budget of {per_minute} per minute (HEAPBEAT_RESTARTS_PER_MINUTE)"
         ),
-        Notice::Replacing(why) => tracing::info!("starting a fresh worker beside this one: {why}"),
+        Notice::Replacing(why) => {
+            tracing::info!("starting a replacement worker beside the running one: {why}")
+        }
         Notice::DrainingFirst(why) => {
             tracing::warn!("{why}; not enough headroom to run two workers, draining the current one first");
         }
         Notice::Replaced(number) => {
             tracing::info!(heapbeat.supervisor.worker = number, "recycled: worker {number} has taken over");
         }
-        Notice::ReplacementFailed => {
-            tracing::error!("the fresh worker did not get ready; the old one stays");
-        }
-        Notice::Hung(number) => tracing::error!("worker {number} gives no sign of life: killing it"),
-        Notice::StartTimedOut(number) => {
-            tracing::error!("worker {number} did not get ready in time: killing it");
-        }
-        Notice::DrainTimedOut(number) => tracing::warn!("worker {number} did not finish in time: killing it"),
-        Notice::KilledForRoom(number) => tracing::warn!(
-            "worker {number} is stopped before its requests have finished: the worker that serves needs its memory"
+        Notice::ReplacementFailed(number) => tracing::error!(
+            heapbeat.supervisor.worker = number,
+            "replacement worker {number} did not get ready; the running worker keeps serving"
+        ),
+        Notice::Hung(number, timeout) => tracing::error!(
+            heapbeat.supervisor.worker = number,
+            "worker {number} sent no heartbeat for {} s (HEAPBEAT_HANG_TIMEOUT); killing it",
+            timeout.as_secs_f64()
+        ),
+        Notice::StartTimedOut(number, timeout) => tracing::error!(
+            heapbeat.supervisor.worker = number,
+            "worker {number} did not get ready within {} s; killing it",
+            timeout.as_secs_f64()
+        ),
+        Notice::DrainTimedOut(number, timeout) => tracing::warn!(
+            heapbeat.supervisor.worker = number,
+            "worker {number} did not finish its requests within {} s; killing it (HEAPBEAT_DRAIN_TIMEOUT sets the maximum)",
+            timeout.as_secs_f64()
+        ),
+        Notice::DrainCutShort(number, memory, limit) => tracing::warn!(
+            heapbeat.supervisor.worker = number,
+            "stopping worker {number} before it has drained: the workers together use {memory} of the enforced limit of {limit}"
         ),
         Notice::StartFailed(why) => tracing::error!("cannot start a worker: {why}"),
-        Notice::NoRoomForTwo => tracing::error!(
-            "cannot recycle: not enough headroom to run two workers; restart the server instead"
+        Notice::TooLittleHeadroom => tracing::error!(
+            "cannot recycle: not enough headroom to run two workers, and the running one is not stopped for a replacement that may \
+             not start; restart the server instead"
         ),
         Notice::CannotReplace => tracing::warn!("cannot recycle yet: the worker is still starting"),
     }

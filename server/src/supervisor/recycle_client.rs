@@ -1,4 +1,4 @@
-//! Requests a fresh worker from a running supervisor and waits for it: `heapbeat recycle`.
+//! Requests a replacement worker from a running supervisor and waits for it: `heapbeat recycle`.
 //!
 //! A supervisor is found through its workers, whose environment contains its process id. No file is needed that could be stale or
 //! belong to another user.
@@ -13,10 +13,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::machine::WorkerNumber;
 use super::process::WORKER;
 
-/// Time for the fresh worker to start.
+/// Time for the replacement worker to start.
 const START_TIME: Duration = Duration::from_secs(5);
 
-/// Time for the fresh worker to take over and for the old one to exit.
+/// Time for the replacement worker to take over and for the old one to exit.
 const TAKEOVER_TIME: Duration = Duration::from_secs(90);
 
 /// Time between two polls.
@@ -38,10 +38,12 @@ pub enum RecycleError {
     #[error("cannot send a signal to process {0}: {1}")]
     Signal(u32, #[source] io::Error),
     /// The supervisor did not start a worker.
-    #[error("process {0} did not start a fresh worker; see its log")]
+    #[error("process {0} did not start a replacement worker; see its log")]
     Refused(u32),
-    /// The fresh worker exited.
-    #[error("the fresh worker did not get ready and the old one stays; see the log of process {0}")]
+    /// The replacement worker exited.
+    #[error(
+        "the replacement worker did not get ready and the old one keeps serving; see the log of process {0}"
+    )]
     Failed(u32),
     /// The old worker did not exit in time.
     #[error("the old worker of process {0} did not exit within {1:?}; see its log")]

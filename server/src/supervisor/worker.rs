@@ -1,7 +1,7 @@
 //! The worker's side of the connection to its supervisor: commands, requests and heartbeats.
 //!
-//! A heartbeat counts as a sign of life only if the runtime has made a turn and the sampler has taken a sample. A process whose threads
-//! are busy but take turns is alive; one in which nothing progresses is hung, even if the kernel shows it as running.
+//! A heartbeat proves progress only if the runtime has polled its tasks and the sampler has taken a sample. A process whose threads
+//! are busy but poll tasks is alive; one in which nothing progresses is hung, even if the kernel shows it as running.
 
 mod ipc_reader;
 
@@ -33,10 +33,10 @@ pub struct Worker {
     pub(crate) link: Arc<SupervisorLink>,
 }
 
-/// Counts turns of the runtime, ten in each hang timeout.
-pub(crate) async fn take_turns(link: Arc<SupervisorLink>, hang: Duration) {
+/// Counts polls of the runtime, ten in each hang timeout.
+pub(crate) async fn count_runtime_polls(link: Arc<SupervisorLink>, hang: Duration) {
     loop {
-        link.record_turn();
+        link.record_runtime_poll();
         tokio::time::sleep(hang / 10).await;
     }
 }
@@ -58,14 +58,14 @@ pub(crate) struct SupervisorLink {
     socket: UnixStream,
     /// The index of the [`ReplacementStatus`] in [`STATUSES`].
     replacement_status: AtomicU8,
-    turns: AtomicU64,
+    runtime_polls: AtomicU64,
     samples: AtomicU64,
     resident: AtomicU64,
     previous: Arc<PreviousRuns>,
 }
 
 const STATUSES: [ReplacementStatus; 3] =
-    [ReplacementStatus::TooSoon, ReplacementStatus::InProgress, ReplacementStatus::Available];
+    [ReplacementStatus::RateLimited, ReplacementStatus::InProgress, ReplacementStatus::Available];
 
 /// Times of the worker's connection to its supervisor.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ impl Worker {
         let link = Arc::new(SupervisorLink {
             socket: socket.try_clone()?,
             replacement_status: AtomicU8::new(0),
-            turns: AtomicU64::new(0),
+            runtime_polls: AtomicU64::new(0),
             samples: AtomicU64::new(0),
             resident: AtomicU64::new(0),
             previous: Arc::default(),
@@ -116,15 +116,15 @@ impl SupervisorLink {
         STATUSES[usize::from(self.replacement_status.load(Ordering::Relaxed)) % STATUSES.len()]
     }
 
-    /// Requests a fresh worker. Until the supervisor answers, its start counts as in progress.
+    /// Requests a replacement worker. Until the supervisor answers, its start counts as in progress.
     pub(crate) fn request_replacement(&self, why: &str) {
         self.replacement_status.store(1, Ordering::Relaxed);
         self.send(&WorkerMessage::RecycleRequested { memory: self.resident(), reason: why.to_owned() });
     }
 
-    /// Counts a turn of the runtime.
-    pub(crate) fn record_turn(&self) {
-        self.turns.fetch_add(1, Ordering::Relaxed);
+    /// Counts a poll of the runtime.
+    pub(crate) fn record_runtime_poll(&self) {
+        self.runtime_polls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a sample, and stores the resident memory for the next heartbeat.

@@ -193,12 +193,12 @@ impl Server {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Requests a recycle until a fresh worker is started. One signal may be too early, as the supervisor learns that its worker is
+    /// Requests a recycle until a replacement worker is started. One signal may be too early, as the supervisor learns that its worker is
     /// ready a moment after clients do.
     pub fn recycle(&self) {
         let counts =
-            || ["starting a fresh worker", "is still starting"].map(|text| self.log_events(text).len());
-        wait_for("a fresh worker", || {
+            || ["starting a replacement worker", "is still starting"].map(|text| self.log_events(text).len());
+        wait_for("a replacement worker", || {
             let before = counts();
             self.send_signal("USR2");
             wait_for("a reaction to the signal", || (counts() != before).then_some(()));

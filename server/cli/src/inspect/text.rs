@@ -157,7 +157,7 @@ pub(crate) fn describe_event(event: &Event) -> String {
         EventKind::Purge { before, after, took_ms } => {
             format!("purge gave back {} in {took_ms} ms ({before} to {after})", before.saturating_sub(*after))
         }
-        EventKind::Recycle { reason } => format!("a fresh worker was requested: {}", printable(reason)),
+        EventKind::Recycle { reason } => format!("a replacement worker was requested: {}", printable(reason)),
         EventKind::Leave => "finishing requests and exiting".into(),
         EventKind::Shed { refused, lasted_ms } => format!("refused {refused} requests within {lasted_ms} ms"),
         EventKind::Panic { message } => format!("panic: {}", printable(message)),

@@ -273,7 +273,7 @@ fn shedding_does_not_last_for_ever() {
 
     let mut recent = ladder();
     let not_now = |s: u32| Observation {
-        replacement: Some(ReplacementStatus::TooSoon),
+        replacement: Some(ReplacementStatus::RateLimited),
         ..observed(20.0 + f64::from(s), 960)
     };
     let steps = play(&mut recent, (0..=60).map(not_now));
@@ -311,7 +311,7 @@ proptest! {
         let mut last_purge: Option<Duration> = None;
         for (millis, mb, replacement) in walk {
             now += millis as f64 / 1000.0;
-            let replacement = [None, Some(ReplacementStatus::Available), Some(ReplacementStatus::InProgress), Some(ReplacementStatus::TooSoon)]
+            let replacement = [None, Some(ReplacementStatus::Available), Some(ReplacementStatus::InProgress), Some(ReplacementStatus::RateLimited)]
                 [usize::from(replacement)];
             let observation = Observation { replacement, ..observed(now, mb) };
             let step = ladder.step(&observation);

@@ -50,14 +50,14 @@ impl Machine {
         }
         match worker.role {
             Role::Serving => {}
-            Role::Replacement => return self.replacement_failed(now, effects),
-            Role::Leaving(_) => {
+            Role::Replacement => return self.replacement_failed(worker.number, now, effects),
+            Role::Draining(_) => {
                 let others = self.worker_with_role(Role::Serving).is_some()
                     || self.worker_with_role(Role::Replacement).is_some();
                 if !others && self.retry_at.is_none() {
-                    // It was drained first to make room.
+                    // It was drained first, as two workers did not fit.
                     self.replaced_at = Some(now);
-                    self.successor = true;
+                    self.replaces_drained = true;
                     self.start(Role::Serving, now, effects);
                 }
                 return;
@@ -67,7 +67,9 @@ impl Machine {
             effects.push(Effect::Exit(code));
             return;
         }
-        if matches!(exit, Some(ProcessExit::Code(code)) if FATAL_CODES.contains(&code)) && !self.ever_ready {
+        if matches!(exit, Some(ProcessExit::Code(code)) if FATAL_CODES.contains(&code))
+            && !self.any_worker_was_ready
+        {
             effects.push(Effect::Exit(code));
             return;
         }
@@ -75,39 +77,42 @@ impl Machine {
             follower.role = Role::Serving;
             return;
         }
-        let proven = self.limits.proven.is_some_and(|proven| exit.is_some() && now >= worker.since + proven);
-        self.retry(worker.ready_at.is_some() || proven, now, random, effects);
+        let ran_long_enough = self
+            .policy
+            .failure_reset_after
+            .is_some_and(|uptime| exit.is_some() && now >= worker.since + uptime);
+        self.retry(worker.ready_at.is_some() || ran_long_enough, now, random, effects);
     }
 
     /// Starts a worker in place of one that has failed: at once if that one had been ready, else after a pause that grows with each
     /// failure; in any case not before the restart budget allows it.
     fn retry(&mut self, was_ready: bool, now: Duration, random: u32, effects: &mut Vec<Effect>) {
         self.failures = if was_ready { 0 } else { self.failures + 1 };
-        let wanted_at = now + self.limits.wait(self.failures, random);
+        let wanted_at = now + self.policy.restart_delay(self.failures, random);
         let Reservation { at: retry_at, newly_spent } = self.restart_budget.reserve(wanted_at);
         if newly_spent {
-            effects.push(Effect::Log(Notice::RestartBudgetSpent(self.limits.restarts_per_minute)));
+            effects.push(Effect::Log(Notice::RestartBudgetSpent(self.policy.restarts_per_minute)));
         }
         if retry_at == now {
             self.start(Role::Serving, now, effects);
             return;
         }
-        if self.failures == self.limits.crash_loop_failures {
+        if self.failures == self.policy.crash_loop_failures {
             effects.push(Effect::Log(Notice::CrashLoop(self.failures)));
         }
         let wait = retry_at.saturating_sub(now);
         effects.push(Effect::Log(Notice::Waiting(wait)));
         self.retry_at = Some(retry_at);
-        if wait > self.limits.respond_after {
+        if wait > self.policy.unavailable_after {
             effects.push(Effect::RespondUnavailable(Some(Outage { failures: self.failures, retry_at })));
         }
     }
 
-    fn replacement_failed(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+    fn replacement_failed(&mut self, number: WorkerNumber, now: Duration, effects: &mut Vec<Effect>) {
         self.replaced_at = Some(now);
         self.replacement_failed_before = true;
-        effects.push(Effect::Log(Notice::ReplacementFailed));
-        self.send_replacement_status(ReplacementStatus::TooSoon, effects);
+        effects.push(Effect::Log(Notice::ReplacementFailed(number)));
+        self.send_replacement_status(ReplacementStatus::RateLimited, effects);
     }
 }
 

@@ -1,11 +1,11 @@
-//! Transitions from the request of a fresh worker until it has taken over.
+//! Transitions from the request of a replacement until it has taken over.
 
 use std::time::Duration;
 
 use heapbeat_shared::exit::StopReason;
 
 use super::{Command, Effect, Machine, Notice, ReplacementStatus, Role, Worker, WorkerNumber};
-use crate::supervisor::limits::AFTER_DRAIN;
+use crate::supervisor::policy::AFTER_DRAIN;
 
 impl Worker {
     /// Whether the worker serves requests.
@@ -27,7 +27,7 @@ impl Machine {
             return;
         }
         if now < self.next_replacement_at() {
-            self.send_replacement_status(ReplacementStatus::TooSoon, effects);
+            self.send_replacement_status(ReplacementStatus::RateLimited, effects);
         } else {
             self.replace(why, now, effects);
         }
@@ -42,27 +42,27 @@ impl Machine {
             // The operator may have fixed the cause, so the next attempt is immediate.
             self.retry_at = Some(now);
         } else if self.worker_with_role(Role::Serving).is_some_and(|worker| worker.serves()) {
-            if self.limits.one_at_a_time
-                || self.has_room_for_another()
+            if self.policy.one_at_a_time
+                || self.has_headroom_for_another()
                 || self.worker_with_role(Role::Replacement).is_some()
             {
                 self.replace("requested by the operator".to_owned(), now, effects);
             } else {
-                // A working worker is not drained for a replacement that is not known to work.
-                effects.push(Effect::Log(Notice::NoRoomForTwo));
+                // A running worker is not drained for a replacement that may fail to start.
+                effects.push(Effect::Log(Notice::TooLittleHeadroom));
             }
         } else {
             effects.push(Effect::Log(Notice::CannotReplace));
         }
     }
 
-    /// Whether the memory limit has room for another worker.
-    fn has_room_for_another(&self) -> bool {
-        if self.limits.one_at_a_time {
+    /// Whether the memory limit has headroom for another worker.
+    fn has_headroom_for_another(&self) -> bool {
+        if self.policy.one_at_a_time {
             return false;
         }
-        let held = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
-        held.saturating_add(self.start_size.0) <= self.limits.limit.0
+        let total_memory = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
+        total_memory.saturating_add(self.start_size.0) <= self.policy.memory_limit.0
     }
 
     fn replace(&mut self, why: String, now: Duration, effects: &mut Vec<Effect>) {
@@ -70,53 +70,53 @@ impl Machine {
             self.send_replacement_status(ReplacementStatus::InProgress, effects);
             return;
         }
-        let limits = self.limits;
-        if self.has_room_for_another() {
+        let policy = self.policy;
+        if self.has_headroom_for_another() {
             effects.push(Effect::Log(Notice::Replacing(why)));
             self.start(Role::Replacement, now, effects);
             self.send_replacement_status(ReplacementStatus::InProgress, effects);
             return;
         }
-        if self.replacement_failed_before && !limits.one_at_a_time {
-            effects.push(Effect::Log(Notice::NoRoomForTwo));
+        if self.replacement_failed_before && !policy.one_at_a_time {
+            effects.push(Effect::Log(Notice::TooLittleHeadroom));
             self.replaced_at = Some(now);
-            self.send_replacement_status(ReplacementStatus::TooSoon, effects);
+            self.send_replacement_status(ReplacementStatus::RateLimited, effects);
             return;
         }
         // Two workers do not fit. Connections wait in the kernel's queue meanwhile.
         effects.push(Effect::Log(Notice::DrainingFirst(why)));
         if let Some(worker) = self.worker_with_role(Role::Serving) {
             worker.drain_started = now;
-            worker.role = Role::Leaving(now + limits.short_drain + limits.last_report);
+            worker.role = Role::Draining(now + policy.short_drain_timeout + policy.report_timeout);
             worker.stop_reason = Some(StopReason::Recycle);
-            effects.push(Effect::Send(worker.number, Command::HandOver(limits.short_drain)));
+            effects.push(Effect::Send(worker.number, Command::HandOver(policy.short_drain_timeout)));
         }
     }
 
     pub(super) fn ready(&mut self, number: WorkerNumber, now: Duration, effects: &mut Vec<Effect>) {
-        let limits = self.limits;
+        let policy = self.policy;
         let Some(worker) = self.worker(number) else { return };
         if worker.ready_at.is_some() {
             return;
         }
-        (worker.ready_at, worker.alive_at, worker.sent_heartbeat) = (Some(now), now, true);
+        (worker.ready_at, worker.last_heartbeat_at, worker.sent_heartbeat) = (Some(now), now, true);
         let (role, size) = (worker.role, worker.memory);
-        self.ever_ready = true;
+        self.any_worker_was_ready = true;
         self.replacement_failed_before = false;
         self.record_start_size(size);
-        let successor = std::mem::take(&mut self.successor);
-        if role == Role::Replacement || successor {
+        let replaces_drained = std::mem::take(&mut self.replaces_drained);
+        if role == Role::Replacement || replaces_drained {
             effects.push(Effect::Log(Notice::Replaced(number)));
         }
         if role == Role::Replacement {
             if let Some(old) = self.worker_with_role(Role::Serving) {
                 old.drain_started = now;
-                old.role = Role::Leaving(now + limits.drain);
+                old.role = Role::Draining(now + policy.drain_timeout);
                 if old.termination.is_none() {
                     old.stop_reason = Some(StopReason::Recycle);
                     effects.push(Effect::Send(
                         old.number,
-                        Command::HandOver(limits.drain.saturating_sub(AFTER_DRAIN)),
+                        Command::HandOver(policy.drain_timeout.saturating_sub(AFTER_DRAIN)),
                     ));
                 }
             }
@@ -127,7 +127,7 @@ impl Machine {
         }
         self.replacement_status = None;
         let status = if now < self.next_replacement_at() {
-            ReplacementStatus::TooSoon
+            ReplacementStatus::RateLimited
         } else {
             ReplacementStatus::Available
         };
@@ -136,7 +136,7 @@ impl Machine {
 
     /// Returns when the guard may request a replacement again.
     pub(super) fn next_replacement_at(&self) -> Duration {
-        self.replaced_at.map_or(Duration::ZERO, |at| at + self.limits.recycle_interval)
+        self.replaced_at.map_or(Duration::ZERO, |at| at + self.policy.recycle_interval)
     }
 
     pub(super) fn send_replacement_status(&mut self, status: ReplacementStatus, effects: &mut Vec<Effect>) {

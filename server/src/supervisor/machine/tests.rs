@@ -27,7 +27,7 @@ fn mb(mb: u64) -> Bytes {
 }
 
 fn machine() -> Machine {
-    Machine::new(Limits::new(mb(512), secs(10.0), secs(25.0)))
+    Machine::new(SupervisorPolicy::new(mb(512), secs(10.0), secs(25.0), 60))
 }
 
 /// Plays events at their seconds, and returns the effects of the last one. Workers send heartbeats each second meanwhile,
@@ -38,9 +38,10 @@ fn play(machine: &mut Machine, silent: &[WorkerNumber], events: &[(f64, MachineE
         let at = secs(*at);
         while machine.last_step + secs(1.0) < at {
             let now = machine.last_step + secs(1.0);
-            let alive: Vec<_> = machine.workers.iter().map(|it| (it.number, it.turns, it.memory)).collect();
-            for (number, turns, memory) in alive.into_iter().filter(|it| !silent.contains(&it.0)) {
-                machine.step(Heartbeat(number, turns + 1, memory), now, MIDDLE);
+            let alive: Vec<_> =
+                machine.workers.iter().map(|it| (it.number, it.runtime_polls, it.memory)).collect();
+            for (number, runtime_polls, memory) in alive.into_iter().filter(|it| !silent.contains(&it.0)) {
+                machine.step(Heartbeat(number, runtime_polls + 1, memory), now, MIDDLE);
             }
             machine.step(Tick, now, MIDDLE);
         }

@@ -46,8 +46,8 @@ impl IpcReader {
             if !connected {
                 return self.leave_orphaned();
             }
-            let turns = tracker.turns(&self.link, self.timing, Instant::now());
-            self.link.send(&WorkerMessage::Heartbeat { turns, memory: self.link.resident() });
+            let runtime_polls = tracker.runtime_polls(&self.link, self.timing, Instant::now());
+            self.link.send(&WorkerMessage::Heartbeat { runtime_polls, memory: self.link.resident() });
         }
     }
 
@@ -61,7 +61,7 @@ impl IpcReader {
             }
             SupervisorMessage::Command(Command::Replacement(replacement_status)) => {
                 let index = match replacement_status {
-                    ReplacementStatus::TooSoon => 0,
+                    ReplacementStatus::RateLimited => 0,
                     ReplacementStatus::InProgress => 1,
                     ReplacementStatus::Available => 2,
                 };
@@ -88,17 +88,17 @@ impl IpcReader {
     }
 }
 
-/// Derives liveness from the counters of turns and samples.
+/// Derives liveness from the counters of runtime polls and samples.
 #[derive(Debug, Default)]
 pub(super) struct LivenessTracker {
-    turns: u64,
+    runtime_polls: u64,
     samples: u64,
     sampled_at: Option<Instant>,
 }
 
 impl LivenessTracker {
-    /// Returns the runtime's turns; they stay at the last value while the sampler is stuck.
-    pub(super) fn turns(&mut self, link: &SupervisorLink, timing: WorkerTiming, now: Instant) -> u64 {
+    /// Returns the polls of the runtime; the number stays at the last value while the sampler is stuck.
+    pub(super) fn runtime_polls(&mut self, link: &SupervisorLink, timing: WorkerTiming, now: Instant) -> u64 {
         let samples = link.samples.load(Ordering::Relaxed);
         if samples != self.samples || self.sampled_at.is_none() {
             (self.samples, self.sampled_at) = (samples, Some(now));
@@ -107,9 +107,9 @@ impl LivenessTracker {
             .sampled_at
             .is_some_and(|at| now.duration_since(at) > timing.sample_interval + timing.hang / 2);
         if !late {
-            self.turns = link.turns.load(Ordering::Relaxed);
+            self.runtime_polls = link.runtime_polls.load(Ordering::Relaxed);
         }
-        self.turns
+        self.runtime_polls
     }
 }
 

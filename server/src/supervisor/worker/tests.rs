@@ -4,8 +4,8 @@ use heapbeat_shared::Bytes;
 
 use super::ipc_reader::LivenessTracker;
 use super::*;
-use crate::supervisor::limits::Limits;
 use crate::supervisor::machine::{Effect, Machine, MachineEvent, Notice};
+use crate::supervisor::policy::SupervisorPolicy;
 
 const HANG: Duration = Duration::from_secs(6);
 const TIMING: WorkerTiming =
@@ -16,7 +16,7 @@ fn link() -> Arc<SupervisorLink> {
     Arc::new(SupervisorLink {
         socket,
         replacement_status: AtomicU8::new(0),
-        turns: AtomicU64::new(0),
+        runtime_polls: AtomicU64::new(0),
         samples: AtomicU64::new(0),
         resident: AtomicU64::new(0),
         previous: Arc::default(),
@@ -25,7 +25,7 @@ fn link() -> Arc<SupervisorLink> {
 
 /// A supervisor's machine whose worker is ready.
 fn supervising() -> Machine {
-    let mut machine = Machine::new(Limits::new(Bytes::from_mb(512), HANG, TIMING.drain));
+    let mut machine = Machine::new(SupervisorPolicy::new(Bytes::from_mb(512), HANG, TIMING.drain, 60));
     machine.step(MachineEvent::Tick, Duration::ZERO, 0);
     machine.step(MachineEvent::Ready(1), Duration::ZERO, 0);
     machine
@@ -42,20 +42,20 @@ fn a_busy_worker_is_not_mistaken_for_a_hung_one() {
         let mut hung_after = |round: u32, link: &SupervisorLink| {
             link.record_sample(Bytes::from_mb(8));
             let now = HANG / 2 * round;
-            let turns = tracker.turns(link, TIMING, start + now);
-            let heartbeat = MachineEvent::Heartbeat(1, turns, Bytes::from_mb(8));
-            machine.step(heartbeat, now, 0).contains(&Effect::Log(Notice::Hung(1)))
+            let runtime_polls = tracker.runtime_polls(link, TIMING, start + now);
+            let heartbeat = MachineEvent::Heartbeat(1, runtime_polls, Bytes::from_mb(8));
+            machine.step(heartbeat, now, 0).contains(&Effect::Log(Notice::Hung(1, HANG)))
         };
-        let turns = tokio::spawn(take_turns(Arc::clone(&link), Duration::from_millis(10)));
+        let runtime_polls = tokio::spawn(count_runtime_polls(Arc::clone(&link), Duration::from_millis(10)));
         for round in 1..=10 {
-            let before = link.turns.load(Ordering::Relaxed);
-            while link.turns.load(Ordering::Relaxed) == before {
+            let before = link.runtime_polls.load(Ordering::Relaxed);
+            while link.runtime_polls.load(Ordering::Relaxed) == before {
                 std::thread::park_timeout(Duration::from_millis(2));
                 tokio::task::yield_now().await;
             }
             assert!(!hung_after(round, &link), "round {round}");
         }
-        turns.abort();
+        runtime_polls.abort();
         assert!(!hung_after(11, &link), "half the timeout without a turn");
         assert!(hung_after(12, &link), "the timeout without a turn");
     });
@@ -66,8 +66,8 @@ fn turns_do_not_count_while_the_sampler_is_stuck() {
     let (link, start) = (link(), Instant::now());
     let mut tracker = LivenessTracker::default();
     let mut turns_at = |seconds: u64| {
-        link.record_turn();
-        tracker.turns(&link, TIMING, start + Duration::from_secs(seconds))
+        link.record_runtime_poll();
+        tracker.runtime_polls(&link, TIMING, start + Duration::from_secs(seconds))
     };
     assert_eq!([0, 1, 4, 5, 9].map(&mut turns_at), [1, 2, 3, 3, 3]);
     link.record_sample(Bytes::ZERO);

@@ -7,9 +7,9 @@ fn a_hung_worker_may_record_its_state_and_is_killed() {
     let mut machine = serving(100);
     let effects = play(&mut machine, &[1], &[(69.9, Tick)]);
     assert_eq!(effects, []);
-    // Turns that do not go on are no sign of life.
+    // A heartbeat without a poll of the runtime proves no progress.
     let effects = play(&mut machine, &[1], &[(70.0, Heartbeat(1, 1000, mb(100)))]);
-    assert_eq!(effects, [Log(Notice::Hung(1)), Send(1, Command::Report)]);
+    assert_eq!(effects, [Log(Notice::Hung(1, secs(10.0))), Send(1, Command::Report)]);
     let effects = play(&mut machine, &[1], &[(71.0, Tick)]);
     assert_eq!(effects, [Kill(1)]);
     let effects = play(&mut machine, &[1], &[(71.1, Exited(1, KILLED))]);
@@ -22,7 +22,7 @@ fn hung_at(machine: &mut Machine, until: f64) -> Option<f64> {
         // The loop sleeps for a millisecond more than it was asked to.
         let now = machine.next_step() + Duration::from_millis(1);
         let effects = machine.step(Tick, now, MIDDLE);
-        if effects.iter().any(|effect| matches!(effect, Log(Notice::Hung(_)))) {
+        if effects.iter().any(|effect| matches!(effect, Log(Notice::Hung(..)))) {
             return Some(now.as_secs_f64());
         }
     }
@@ -33,7 +33,7 @@ fn hung_at(machine: &mut Machine, until: f64) -> Option<f64> {
 fn a_worker_that_falls_silent_is_hung_in_time_whatever_the_timeout_and_the_phase_of_the_ticks() {
     for hang in [0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 10.0] {
         for silent_after in [0.0, 0.05, 0.3, 0.5, 0.7, 0.95] {
-            let mut machine = Machine::new(Limits::new(mb(512), secs(hang), secs(25.0)));
+            let mut machine = Machine::new(SupervisorPolicy::new(mb(512), secs(hang), secs(25.0), 60));
             machine.step(Tick, secs(0.0), MIDDLE);
             machine.step(Ready(1), secs(0.0), MIDDLE);
             machine.step(Heartbeat(1, 1, mb(8)), secs(silent_after), MIDDLE);
@@ -46,7 +46,7 @@ fn a_worker_that_falls_silent_is_hung_in_time_whatever_the_timeout_and_the_phase
 #[test]
 fn a_worker_that_falls_silent_before_it_is_ready_is_hung_as_well() {
     let started = || {
-        let mut machine = Machine::new(Limits::new(mb(512), secs(1.0), secs(25.0)));
+        let mut machine = Machine::new(SupervisorPolicy::new(mb(512), secs(1.0), secs(25.0), 60));
         machine.step(Tick, secs(0.0), MIDDLE);
         machine
     };
@@ -63,9 +63,9 @@ fn a_worker_that_falls_silent_before_it_is_ready_is_hung_as_well() {
 fn a_worker_that_starts_slowly_is_not_hung_while_it_gives_signs_of_life() {
     let mut machine = machine();
     let effects = play(&mut machine, &[], &[(0.0, Tick), (59.9, Heartbeat(1, 0, mb(8)))]);
-    assert_eq!(effects, [], "its runtime has not begun to take turns");
+    assert_eq!(effects, [], "its runtime has not begun to take runtime_polls");
     let effects = play(&mut machine, &[], &[(60.0, Tick)]);
-    assert_eq!(effects, [Log(Notice::StartTimedOut(1)), Kill(1)]);
+    assert_eq!(effects, [Log(Notice::StartTimedOut(1, secs(60.0))), Kill(1)]);
 }
 
 #[test]
@@ -83,5 +83,5 @@ fn a_suspended_supervisor_calls_no_worker_hung() {
     assert_eq!(machine.step(Tick, secs(3600.0), MIDDLE), []);
     assert_eq!(machine.step(Tick, secs(3604.0), MIDDLE), []);
     assert_eq!(machine.step(Tick, secs(3608.0), MIDDLE), []);
-    assert!(machine.step(Tick, secs(3612.0), MIDDLE).contains(&Log(Notice::Hung(1))));
+    assert!(machine.step(Tick, secs(3612.0), MIDDLE).contains(&Log(Notice::Hung(1, secs(10.0)))));
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_recycle_hands_over_when_the_new_worker_is_ready() {
     let mut machine = serving(480);
-    let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "mark".into()))]);
+    let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "threshold".into()))]);
     assert_eq!(quiet(effects), [Start(2), Send(1, Command::Replacement(ReplacementStatus::InProgress))]);
     let effects = play(&mut machine, &[], &[(61.5, Ready(2))]);
     assert_eq!(
@@ -13,7 +13,7 @@ fn a_recycle_hands_over_when_the_new_worker_is_ready() {
         [
             Log(Notice::Replaced(2)),
             Send(1, Command::HandOver(secs(25.0))),
-            Send(2, Command::Replacement(ReplacementStatus::TooSoon))
+            Send(2, Command::Replacement(ReplacementStatus::RateLimited))
         ]
     );
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Code(0)))]);
@@ -33,11 +33,11 @@ fn a_recycle_hands_over_when_the_new_worker_is_ready() {
 #[test]
 fn two_recycles_keep_their_distance() {
     let mut machine = serving(480);
-    play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "mark".into())), (61.5, Ready(2))]);
+    play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "threshold".into())), (61.5, Ready(2))]);
     play(&mut machine, &[], &[(61.6, Exited(1, ProcessExit::Code(0)))]);
-    let effects = play(&mut machine, &[], &[(62.0, RecycleRequested(2, mb(480), "mark".into()))]);
-    assert_eq!(effects, [Send(2, Command::Replacement(ReplacementStatus::TooSoon))]);
-    let effects = play(&mut machine, &[], &[(67.0, RecycleRequested(2, mb(480), "mark".into()))]);
+    let effects = play(&mut machine, &[], &[(62.0, RecycleRequested(2, mb(480), "threshold".into()))]);
+    assert_eq!(effects, [Send(2, Command::Replacement(ReplacementStatus::RateLimited))]);
+    let effects = play(&mut machine, &[], &[(67.0, RecycleRequested(2, mb(480), "threshold".into()))]);
     assert!(effects.contains(&Start(3)), "{effects:?}");
 }
 
@@ -45,29 +45,29 @@ fn two_recycles_keep_their_distance() {
 fn if_the_new_worker_does_not_get_ready_the_old_one_stays() {
     for (late, exit) in [(0.5, ProcessExit::Code(3)), (59.0, ProcessExit::Signal(11))] {
         let mut machine = serving(300);
-        play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "mark".into()))]);
+        play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "threshold".into()))]);
         let effects = play(&mut machine, &[], &[(61.0 + late, Exited(2, exit))]);
         assert_eq!(
             effects,
             [
                 Investigate(2, exit, None),
-                Log(Notice::ReplacementFailed),
-                Send(1, Command::Replacement(ReplacementStatus::TooSoon))
+                Log(Notice::ReplacementFailed(2)),
+                Send(1, Command::Replacement(ReplacementStatus::RateLimited))
             ]
         );
     }
     let mut machine = serving(300);
-    play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "mark".into()))]);
+    play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "threshold".into()))]);
     let effects = play(&mut machine, &[], &[(121.0, Tick)]);
-    assert_eq!(effects, [Log(Notice::StartTimedOut(2)), Kill(2)]);
+    assert_eq!(effects, [Log(Notice::StartTimedOut(2, secs(60.0))), Kill(2)]);
     let effects = play(&mut machine, &[], &[(121.1, Exited(2, KILLED))]);
-    assert_eq!(quiet(effects), [Send(1, Command::Replacement(ReplacementStatus::TooSoon))]);
+    assert_eq!(quiet(effects), [Send(1, Command::Replacement(ReplacementStatus::RateLimited))]);
 }
 
 #[test]
 fn a_worker_that_dies_while_its_replacement_starts_is_replaced_by_it() {
     let mut machine = serving(480);
-    play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "mark".into()))]);
+    play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "threshold".into()))]);
     let effects = play(&mut machine, &[], &[(61.2, Exited(1, KILLED))]);
     assert_eq!(quiet(effects), []);
     let effects = play(&mut machine, &[], &[(61.5, Ready(2))]);
@@ -79,8 +79,11 @@ fn without_room_for_two_the_old_worker_drains_first() {
     let mut machine = machine();
     play(&mut machine, &[], &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(100))), (0.2, Ready(1))]);
     play(&mut machine, &[], &[(60.0, Heartbeat(1, 2000, mb(480)))]);
-    let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "mark".into()))]);
-    assert_eq!(effects, [Log(Notice::DrainingFirst("mark".into())), Send(1, Command::HandOver(secs(5.0)))]);
+    let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "threshold".into()))]);
+    assert_eq!(
+        effects,
+        [Log(Notice::DrainingFirst("threshold".into())), Send(1, Command::HandOver(secs(5.0)))]
+    );
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Code(0)))]);
     assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(StopReason::Recycle)), Start(2)]);
     assert_eq!(machine.failures, 0);
@@ -92,7 +95,10 @@ fn a_draining_worker_is_killed_at_its_timeout() {
     let mut machine = serving(300);
     play(&mut machine, &[], &[(61.0, ReplaceRequested), (62.0, Ready(2))]);
     assert_eq!(play(&mut machine, &[], &[(88.9, Tick)]), []);
-    assert_eq!(play(&mut machine, &[], &[(89.0, Tick)]), [Log(Notice::DrainTimedOut(1)), Kill(1)]);
+    assert_eq!(
+        play(&mut machine, &[], &[(89.0, Tick)]),
+        [Log(Notice::DrainTimedOut(1, secs(27.0))), Kill(1)]
+    );
     let effects = play(&mut machine, &[], &[(89.1, Exited(1, KILLED))]);
     assert_eq!(effects, [Investigate(1, KILLED, Some(StopReason::Recycle))]);
 }
@@ -104,9 +110,12 @@ fn a_draining_worker_is_stopped_sooner_without_room_for_both() {
     assert_eq!(play(&mut machine, &[], &[(62.5, Heartbeat(2, 400, mb(20)))]), [], "its moment is not over");
     assert_eq!(play(&mut machine, &[], &[(63.0, Heartbeat(2, 500, mb(16)))]), [], "496 of 512 MB");
     let effects = play(&mut machine, &[], &[(64.0, Heartbeat(2, 900, mb(17)))]);
-    assert_eq!(effects, [Log(Notice::KilledForRoom(1)), Send(1, Command::Stop(TERM, 2))]);
+    assert_eq!(effects, [Log(Notice::DrainCutShort(1, mb(497), mb(512))), Send(1, Command::Stop(TERM, 2))]);
     assert_eq!(play(&mut machine, &[], &[(64.5, Heartbeat(2, 901, mb(18)))]), [], "said once");
-    assert_eq!(play(&mut machine, &[], &[(65.0, Tick)]), [Log(Notice::DrainTimedOut(1)), Kill(1)]);
+    assert_eq!(
+        play(&mut machine, &[], &[(65.0, Tick)]),
+        [Log(Notice::DrainTimedOut(1, secs(27.0))), Kill(1)]
+    );
 }
 
 #[test]
@@ -126,7 +135,7 @@ fn a_request_during_a_pause_is_tried_at_once() {
 fn a_working_worker_is_not_drained_on_request_without_room_for_two() {
     let mut machine = machine();
     play(&mut machine, &[], &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(300))), (0.2, Ready(1))]);
-    assert_eq!(play(&mut machine, &[], &[(60.0, ReplaceRequested)]), [Log(Notice::NoRoomForTwo)]);
+    assert_eq!(play(&mut machine, &[], &[(60.0, ReplaceRequested)]), [Log(Notice::TooLittleHeadroom)]);
 }
 
 #[test]
@@ -135,17 +144,17 @@ fn a_working_worker_is_not_drained_after_a_replacement_has_failed() {
     play(
         &mut machine,
         &[],
-        &[(61.0, RecycleRequested(1, mb(480), "mark".into())), (61.5, Exited(2, ProcessExit::Code(3)))],
+        &[(61.0, RecycleRequested(1, mb(480), "threshold".into())), (61.5, Exited(2, ProcessExit::Code(3)))],
     );
-    let effects = play(&mut machine, &[], &[(67.0, RecycleRequested(1, mb(510), "mark".into()))]);
+    let effects = play(&mut machine, &[], &[(67.0, RecycleRequested(1, mb(510), "threshold".into()))]);
     assert_eq!(
         effects,
-        [Log(Notice::NoRoomForTwo), Send(1, Command::Replacement(ReplacementStatus::TooSoon))]
+        [Log(Notice::TooLittleHeadroom), Send(1, Command::Replacement(ReplacementStatus::RateLimited))]
     );
     let effects = play(
         &mut machine,
         &[],
-        &[(72.5, Heartbeat(1, 6000, mb(400))), (73.0, RecycleRequested(1, mb(480), "mark".into()))],
+        &[(72.5, Heartbeat(1, 6000, mb(400))), (73.0, RecycleRequested(1, mb(480), "threshold".into()))],
     );
     assert_eq!(
         quiet(effects),
@@ -157,7 +166,7 @@ fn a_working_worker_is_not_drained_after_a_replacement_has_failed() {
 #[test]
 fn a_program_that_cannot_share_is_replaced_one_after_the_other() {
     let mut machine = serving(10);
-    machine.limits.one_at_a_time = true;
+    machine.policy.one_at_a_time = true;
     let effects = play(&mut machine, &[], &[(61.0, ReplaceRequested)]);
     assert_eq!(quiet(effects), [Send(1, Command::HandOver(secs(5.0)))]);
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Signal(15)))]);

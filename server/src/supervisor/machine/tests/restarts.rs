@@ -74,9 +74,9 @@ fn readiness_ends_the_pauses_after_failures_to_start() {
 
 #[test]
 fn a_program_that_cannot_report_readiness_is_proven_by_time() {
-    let mut limits = Limits::new(mb(512), secs(10.0), secs(25.0));
-    limits.proven = Some(secs(1.0));
-    let mut machine = Machine::new(limits);
+    let mut policy = SupervisorPolicy::new(mb(512), secs(10.0), secs(25.0), 60);
+    policy.failure_reset_after = Some(secs(1.0));
+    let mut machine = Machine::new(policy);
     machine.step(Tick, secs(0.0), MIDDLE);
     for number in 1..=5 {
         let effects = play(&mut machine, &[], &[(f64::from(number) * 1.1, Exited(number, KILLED))]);

@@ -18,7 +18,10 @@ fn a_stop_drains_the_worker_and_exits_with_its_code() {
 fn a_stop_takes_no_longer_than_the_drain_timeout() {
     let mut machine = serving(100);
     play(&mut machine, &[], &[(61.0, StopRequested(TERM))]);
-    assert_eq!(play(&mut machine, &[], &[(88.0, Tick)]), [Log(Notice::DrainTimedOut(1)), Kill(1)]);
+    assert_eq!(
+        play(&mut machine, &[], &[(88.0, Tick)]),
+        [Log(Notice::DrainTimedOut(1, secs(27.0))), Kill(1)]
+    );
     assert_eq!(play(&mut machine, &[], &[(88.1, Exited(1, KILLED))])[1..], [Exit(0)]);
 }
 
