@@ -107,15 +107,16 @@ fn a_draining_worker_is_killed_at_its_timeout() {
 fn a_draining_worker_is_stopped_sooner_without_room_for_both() {
     let mut machine = serving(480);
     play(&mut machine, &[], &[(61.0, ReplaceRequested), (62.0, Ready(2))]);
-    assert_eq!(play(&mut machine, &[], &[(62.5, Heartbeat(2, 400, mb(20)))]), [], "its moment is not over");
+    assert_eq!(
+        play(&mut machine, &[], &[(62.5, Heartbeat(2, 400, mb(20)))]),
+        [],
+        "the grace period is not over"
+    );
     assert_eq!(play(&mut machine, &[], &[(63.0, Heartbeat(2, 500, mb(16)))]), [], "496 of 512 MB");
     let effects = play(&mut machine, &[], &[(64.0, Heartbeat(2, 900, mb(17)))]);
     assert_eq!(effects, [Log(Notice::DrainCutShort(1, mb(497), mb(512))), Send(1, Command::Stop(TERM, 2))]);
-    assert_eq!(play(&mut machine, &[], &[(64.5, Heartbeat(2, 901, mb(18)))]), [], "said once");
-    assert_eq!(
-        play(&mut machine, &[], &[(65.0, Tick)]),
-        [Log(Notice::DrainTimedOut(1, secs(27.0))), Kill(1)]
-    );
+    assert_eq!(play(&mut machine, &[], &[(64.5, Heartbeat(2, 901, mb(18)))]), [], "logged once");
+    assert_eq!(play(&mut machine, &[], &[(65.0, Tick)]), [Log(Notice::DrainTimedOut(1, secs(3.0))), Kill(1)]);
 }
 
 #[test]
