@@ -8,10 +8,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta};
-use croner::Cron;
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, TimeDelta};
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
+use croner::{Cron, Weekday};
 use heapbeat_shared::UnixMillis;
 
 /// A cron expression and the name of its time zone.
@@ -67,9 +67,10 @@ impl Schedule {
             CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true);
         let cron =
             parser.build().parse(text).map_err(|error| ScheduleError::Expression(croner_reason(error)))?;
-        let schedule = Schedule { cron: Box::new(cron), text: text.to_owned(), zone: zone.to_owned() };
-        schedule.next_local_after(NaiveDateTime::default()).ok_or(ScheduleError::Never)?;
-        Ok(schedule)
+        if !ever_runs(&cron) {
+            return Err(ScheduleError::Never);
+        }
+        Ok(Schedule { cron: Box::new(cron), text: text.to_owned(), zone: zone.to_owned() })
     }
 
     /// Returns the name of the zone.
@@ -97,6 +98,25 @@ impl Schedule {
     fn next_local_after(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
         self.cron.find_next_occurrence(&after.and_utc(), false).ok().map(|next| next.naive_utc())
     }
+}
+
+/// Returns whether the expression names a day that exists. `croner` searches up to the year 5000, so that a list of expressions that never
+/// run would use up the CPU time of a request.
+fn ever_runs(cron: &Cron) -> bool {
+    // Within 28 years each date has had each day of the week.
+    let mut day = NaiveDate::from_ymd_opt(1972, 1, 1);
+    while let Some(date) = day.filter(|date| date.year() < 2000) {
+        if !cron.pattern.month_match(date.month()).unwrap_or(false) {
+            day = date.with_day(1).and_then(|first| first.checked_add_months(Months::new(1)));
+            continue;
+        }
+        let weekday = Weekday::from_days_from_sunday(date.weekday().num_days_from_sunday());
+        if cron.pattern.day_match(date.year(), date.month(), date.day(), weekday).unwrap_or(false) {
+            return true;
+        }
+        day = date.succ_opt();
+    }
+    false
 }
 
 /// Returns the reason without the kind of error with which `croner` begins its messages.
@@ -145,6 +165,25 @@ mod tests {
     fn berlin(instant: UnixMillis) -> i32 {
         let summer = at("2026-03-29T01:00:00Z")..at("2026-10-25T01:00:00Z");
         if summer.contains(&instant) { 7200 } else { 3600 }
+    }
+
+    #[test]
+    fn a_day_that_never_comes_is_refused_about_as_fast_as_a_rare_one_is_found() {
+        let fastest = |text: &str| {
+            let parse = || {
+                let began = std::time::Instant::now();
+                (Schedule::new(text, "UTC").err(), began.elapsed())
+            };
+            let runs: Vec<_> = (0..5).map(|_| parse()).collect();
+            (runs[0].0.clone(), runs.iter().map(|(_, took)| *took).min().unwrap_or_default())
+        };
+        let (error, rare) = fastest("0 0 29 2 +MON");
+        assert_eq!(error, None);
+        for text in ["0 0 31 2 *", "0 0 31 2,4,6,9,11 *", "0 0 30 2 +L", "0 0 1 * +MON#5"] {
+            let (error, never) = fastest(text);
+            assert_eq!(error, Some(ScheduleError::Never), "{text}");
+            assert!(never < 30 * rare, "{text}: {never:?}, and a rare day {rare:?}");
+        }
     }
 
     #[test]
