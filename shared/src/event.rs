@@ -110,6 +110,20 @@ pub enum EventKind {
     Other,
 }
 
+impl Event {
+    /// Cuts the text of an untrusted event to [`MAX_TEXT`] bytes.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        if let EventKind::Recycle { reason: text }
+        | EventKind::Panic { message: text }
+        | EventKind::Stop { by: text } = &mut self.kind
+        {
+            *text = cut(text);
+        }
+        self
+    }
+}
+
 /// Returns `text`, cut to at most [`MAX_TEXT`] bytes between two characters.
 #[must_use]
 pub fn cut(text: &str) -> String {

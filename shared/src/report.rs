@@ -9,7 +9,7 @@ mod top_route;
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Cursor, InstanceId};
-use crate::event::Event;
+use crate::event::{Event, cut};
 use crate::exit::Exit;
 use crate::forecast::Assessment;
 use crate::health::{Health, HealthMemory, Status};
@@ -32,6 +32,9 @@ pub const MAX_EVENTS: usize = 64;
 
 /// Most routes in a report: those that grow fastest.
 pub const MAX_ROUTES: usize = 20;
+
+/// Most sources in [`Report::missing`].
+pub const MAX_MISSING: usize = 32;
 
 /// The signed report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -259,8 +262,19 @@ impl Report {
         if report.routes.len() > MAX_ROUTES {
             return Err(ReportError::TooMany(report.routes.len(), "routes", MAX_ROUTES));
         }
+        report.bound_texts();
         let series = report.samples.series()?;
         Ok((report, series))
+    }
+
+    /// Cuts every text to its bound. The edge stores some of them with every tick, in a row of limited size.
+    fn bound_texts(&mut self) {
+        self.missing.truncate(MAX_MISSING);
+        self.events = std::mem::take(&mut self.events).into_iter().map(Event::bounded).collect();
+        let routes = self.routes.iter_mut().map(|route| &mut route.route);
+        for text in routes.chain(&mut self.missing).chain([&mut self.version, &mut self.limit.origin]) {
+            *text = cut(text);
+        }
     }
 
     /// Returns the public part.

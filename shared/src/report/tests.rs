@@ -78,6 +78,30 @@ fn the_previous_exit_is_bounded() {
 }
 
 #[test]
+fn the_texts_of_a_report_are_bounded() {
+    let long = || "\u{e9}".repeat(20_000);
+    let event = |kind| Event { at: UnixMillis(1), kind };
+    let events = vec![
+        event(EventKind::Recycle { reason: long() }),
+        event(EventKind::Panic { message: long() }),
+        event(EventKind::Stop { by: long() }),
+    ];
+    let sent = Report {
+        version: long(),
+        limit: Limit { bytes: Bytes(1), origin: long() },
+        events,
+        missing: vec!["x".repeat(1000); 40],
+        ..report(0, 0)
+    };
+    assert!(sent.to_json().len() > 200_000);
+    let (read, _) = Report::parse(&sent.to_json()).unwrap();
+    assert!(read.to_json().len() < 16_000, "{}", read.to_json().len());
+    let routes = vec![RouteReport { route: long(), ..RouteReport::default() }];
+    let (read, _) = Report::parse(&Report { routes, ..report(0, 0) }.to_json()).unwrap();
+    assert_eq!(read.routes[0].route.len(), 300);
+}
+
+#[test]
 fn a_report_without_samples_has_no_cursor_before_the_first() {
     assert_eq!(report(0, 0).cursor(), None);
     assert_eq!(report(7, 0).cursor().unwrap().sequence, 6);
