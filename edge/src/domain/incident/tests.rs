@@ -6,8 +6,8 @@ use super::notification::Occasion;
 use super::tracker::{IncidentTracker, TickObservation};
 use super::*;
 use crate::domain::check::verdict::Verdict;
-use crate::domain::report::last_report::LastReport;
 use crate::domain::report::last_report::tests::{report, signed};
+use crate::domain::report::last_report::{LastReport, ReportDelta};
 use crate::domain::{Failure, State};
 
 const MINUTE: i64 = 60_000;
@@ -87,6 +87,27 @@ impl Timeline {
     fn entries(&self) -> Vec<(i64, &str)> {
         let entries = self.incident().timeline.iter();
         entries.map(|entry| (entry.at.0 / 1000, entry.what.text.as_str())).collect()
+    }
+}
+
+#[test]
+fn an_incident_has_a_valid_id_whenever_a_server_says_that_it_ended() {
+    for at in [i64::MIN, -1, 0, minute(5).0, i64::MAX] {
+        let exit = Exit { kind: ExitKind::Crash, at: UnixMillis(at), ..Exit::default() };
+        let delta = ReportDelta { exit: Some(exit), ..ReportDelta::default() };
+        let tick = TickObservation {
+            at: minute(10),
+            state: State::Up,
+            verdict: Some(Verdict::Up),
+            last_report: None,
+            delta: &delta,
+            restarted: true,
+            flapping_since: None,
+        };
+        let mut tracker = IncidentTracker::default();
+        tracker.record_tick(&"api".parse().unwrap(), &tick);
+        let id = tracker.latest.unwrap().id();
+        assert_eq!(id.to_string().parse(), Ok(id), "{at}");
     }
 }
 

@@ -96,7 +96,8 @@ impl IncidentTracker {
         }
 
         let before = self.latest.clone();
-        let began = crash.map_or(tick.at, |exit| exit.at.min(tick.at));
+        // The id of an incident has no room for an instant before 1970, which a server can report.
+        let began = crash.map_or(tick.at, |exit| exit.at.clamp(UnixMillis(0), tick.at.max(UnixMillis(0))));
         let mut incident = match self.latest.take() {
             Some(open) if open.closed.is_none() => continued(open, crash.is_none()),
             Some(closed) if reopens(&closed, tick.at) => reopened(closed, tick.at),
