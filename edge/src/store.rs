@@ -73,8 +73,6 @@ pub struct StoredHub {
     pub persisted_states: PersistedStates,
     /// Every ledger's entries, oldest first.
     pub ledgers: LiteMap<MonitorId, Vec<LedgerEntry>>,
-    /// The probes of the last day's ticks, oldest first.
-    pub ticks: Vec<(UnixMillis, Vec<ProbeRecord>)>,
     /// Incidents that are open or were closed within the last day, oldest first.
     pub incidents: Vec<Incident>,
     /// The alerts that have not been delivered, in order.
@@ -119,10 +117,18 @@ impl Store {
         }
         let now = loaded.last.map_or(wall, |last| last.clock(wall));
         loaded.ledgers = ledger::load(&self.sql)?;
-        loaded.ticks = ticks::load_since(&self.sql, now.minus(memory_chart::SPAN))?;
         loaded.incidents = incidents::load_recent(&self.sql, now.minus(RECENTLY_CLOSED))?;
         loaded.outbox = outbox::load(&self.sql)?;
         Ok(loaded)
+    }
+
+    /// Reads the probes of the last day, oldest first, and calls `visit` for each tick.
+    pub fn for_each_tick(
+        &self,
+        now: UnixMillis,
+        visit: impl FnMut(UnixMillis, Vec<ProbeRecord>),
+    ) -> Result<(), StoreError> {
+        ticks::for_each_since(&self.sql, now.minus(memory_chart::SPAN), visit)
     }
 
     /// Writes a tick and its additions to the outbox in one transaction. `last` is the tick before it.

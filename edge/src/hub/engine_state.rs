@@ -70,12 +70,10 @@ impl EngineState {
     }
 
     fn load(&self) -> HubResult<Engine> {
-        let StoredHub { last, persisted_states, ledgers, ticks, incidents, outbox, usage } =
-            self.store.opened()?.load(wall_clock())?;
+        let (store, wall) = (self.store.opened()?, wall_clock());
+        let StoredHub { last, persisted_states, ledgers, incidents, outbox, usage } = store.load(wall)?;
         let mut engine = Engine::restore(last, persisted_states, ledgers);
-        for (at, readings) in &ticks {
-            engine.restore_tick(*at, readings);
-        }
+        store.for_each_tick(engine.clock(wall), |at, readings| engine.restore_tick(at, &readings))?;
         engine.restore_incidents(incidents);
         self.outbox.load_rows(outbox);
         self.quota.set_usage(usage);

@@ -75,10 +75,27 @@ impl Sql {
 
     /// Reads the rows of a query.
     pub(super) fn rows(&self, query: &str, values: Row) -> Result<Vec<Row>, StoreError> {
-        let cursor = self.statements.exec(query, values)?;
-        let rows = cursor.raw().collect::<worker::Result<_>>()?;
-        self.count(&cursor);
+        let mut rows = Vec::new();
+        self.for_each_row(query, values, |row| {
+            rows.push(row);
+            Ok(())
+        })?;
         Ok(rows)
+    }
+
+    /// Runs a query, and calls `visit` for each row as it is read, so that the rows need not fit into memory together.
+    pub(super) fn for_each_row(
+        &self,
+        query: &str,
+        values: Row,
+        mut visit: impl FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let cursor = self.statements.exec(query, values)?;
+        for row in cursor.raw() {
+            visit(row?)?;
+        }
+        self.count(&cursor);
+        Ok(())
     }
 
     /// Reads the first column of the first row; `None` if there is no row, or if the column is not a number.

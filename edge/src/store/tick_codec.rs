@@ -27,6 +27,17 @@ const ONE_RUN: u8 = 1;
 /// The layout of a tick that brought samples of two instances of one monitor.
 const SEVERAL_RUNS: u8 = 2;
 
+/// The most bytes of the samples of one probe. A row of the store has at most 2 MB, and a tick has forty probes. The samples of a report
+/// take up to 30 kB, except those of a server that sends noise.
+const MAX_PROBE_BYTES: usize = 32 * 1024;
+
+/// The most bytes of the samples of one row with a chunk or a recording.
+const MAX_CHUNK_BYTES: usize = 1024 * 1024;
+
+/// The most samples of one row. An hour of a server under the highest pressure has 72,000. Any number of equal samples fits into a row,
+/// but not into the memory of the hub.
+const MAX_CHUNK_SAMPLES: usize = 16 * series::MAX_SAMPLES;
+
 /// The function that [`for_each_probe`] calls; its error ends the iteration.
 pub(super) type ProbeVisitor<'v, 'b> =
     dyn FnMut(&'b str, Evaluation, Vec<&'b [u8]>) -> Result<(), PackError> + 'v;
@@ -51,21 +62,36 @@ pub fn pack_tick(readings: &[ProbeRecord]) -> Vec<u8> {
             write_varint(&mut out, figure.0);
         }
         write_varint(&mut out, health.uptime);
-        out.extend(pack_runs(runs));
-        if runs.is_empty() || version == SEVERAL_RUNS {
+        let packed = pack_newest(runs, MAX_PROBE_BYTES);
+        let ends = packed.is_empty() || version == SEVERAL_RUNS;
+        out.extend(packed);
+        if ends {
             out.push(0);
         }
     }
     out
 }
 
-/// Packs the recording before an incident: its runs one after the other, each as in a tick.
+/// Packs a chunk of the history or the recording before an incident: its runs one after the other, each as in a tick. The oldest runs
+/// that do not fit into a row are left out.
 pub fn pack_runs(runs: &[SampleRun]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for run in runs {
-        pack_run(&mut out, run);
+    pack_newest(runs, MAX_CHUNK_BYTES)
+}
+
+/// Packs the newest runs that fit into `max_bytes` and [`MAX_CHUNK_SAMPLES`].
+fn pack_newest(runs: &[SampleRun], max_bytes: usize) -> Vec<u8> {
+    let (mut packed, mut bytes, mut samples) = (Vec::new(), 0, 0);
+    for run in runs.iter().rev() {
+        let block = pack_run(run);
+        bytes += block.len();
+        samples += run.series.samples.len();
+        if bytes > max_bytes || samples > MAX_CHUNK_SAMPLES {
+            break;
+        }
+        packed.push(block);
     }
-    out
+    packed.reverse();
+    packed.concat()
 }
 
 /// Unpacks what [`pack_runs`] packed.
@@ -80,11 +106,13 @@ pub fn unpack_runs(blob: &[u8]) -> Result<Vec<SampleRun>, PackError> {
     Ok(runs)
 }
 
-fn pack_run(out: &mut Vec<u8>, run: &SampleRun) {
+fn pack_run(run: &SampleRun) -> Vec<u8> {
     let block = series::encode(run.series.first, &run.series.samples);
-    write_varint(out, block.len() as u64 + 8);
+    let mut out = Vec::with_capacity(block.len() + 10);
+    write_varint(&mut out, block.len() as u64 + 8);
     out.extend_from_slice(&run.instance.0.to_be_bytes());
     out.extend_from_slice(&block);
+    out
 }
 
 /// Reads the bytes of a run; `None` for the length 0.
@@ -230,6 +258,53 @@ mod tests {
             let samples = samples.collect();
             SampleRun { instance: InstanceId(instance), series: Series { first: first.into(), samples } }
         })
+    }
+
+    /// A run of as many samples as a report may have, of figures that do not compress.
+    fn noise(first: u64) -> SampleRun {
+        let mut state = first + 1;
+        let mut pages = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Bytes((state >> 12) * series::PAGE)
+        };
+        let sample = |at: i64| Sample {
+            at: UnixMillis(at * 1000),
+            rss: pages(),
+            heap_used: pages(),
+            heap_total: pages(),
+            heap_resident: pages(),
+            working_set: pages(),
+        };
+        let most = i64::try_from(series::MAX_SAMPLES).unwrap();
+        SampleRun {
+            instance: InstanceId(1),
+            series: Series { first, samples: (0..most).map(sample).collect() },
+        }
+    }
+
+    #[test]
+    fn noise_or_equal_samples_of_one_server_do_not_fill_a_row() {
+        let health = Some(Health::default());
+        let evaluation = Evaluation { verdict: Verdict::Up, latency_ms: None, health };
+        let probe = |runs| ProbeRecord { monitor: "api".parse().unwrap(), evaluation, runs };
+        for runs in [vec![noise(0)], vec![noise(0), noise(9000)]] {
+            let packed = pack_tick(&[probe(runs), probe(Vec::new())]);
+            assert!(packed.len() < 100, "{}", packed.len());
+            assert_eq!(unpack_tick(&packed).unwrap(), [probe(Vec::new()), probe(Vec::new())]);
+        }
+        let hour: Vec<_> = (0..60).map(|tick| noise(tick * 10_000)).collect();
+        let packed = pack_runs(&hour);
+        assert!(packed.len() <= MAX_CHUNK_BYTES);
+        let kept = unpack_runs(&packed).unwrap();
+        assert_eq!(kept.last(), hour.last(), "the newest is kept");
+
+        let equal = Sample { at: UnixMillis(60_000), ..Sample::default() };
+        let run = |first| SampleRun {
+            instance: InstanceId(1),
+            series: Series { first, samples: vec![equal; series::MAX_SAMPLES] },
+        };
+        let kept = unpack_runs(&pack_runs(&(0..60).map(run).collect::<Vec<_>>())).unwrap();
+        assert_eq!(kept.iter().map(|run| run.series.samples.len()).sum::<usize>(), MAX_CHUNK_SAMPLES);
     }
 
     fn reading() -> impl Strategy<Value = ProbeRecord> {

@@ -42,23 +42,24 @@ pub(super) fn load_last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
     }))
 }
 
-/// Reads the probes of the ticks after `since`, oldest first. A tick that cannot be read is skipped, so that a damaged row does not
-/// keep the hub from starting.
-pub(super) fn load_since(
+/// Reads the probes of the ticks after `since`, oldest first, and calls `visit` for each. A tick that cannot be read is skipped, so that a
+/// damaged row does not keep the hub from starting.
+pub(super) fn for_each_since(
     sql: &Sql,
     since: UnixMillis,
-) -> Result<Vec<(UnixMillis, Vec<ProbeRecord>)>, StoreError> {
-    let mut ticks = Vec::new();
-    for row in
-        sql.rows("SELECT at_ms, probes FROM tick WHERE at_ms > ? ORDER BY at_ms", vec![since.0.into()])?
-    {
+    mut visit: impl FnMut(UnixMillis, Vec<ProbeRecord>),
+) -> Result<(), StoreError> {
+    let query = "SELECT at_ms, probes FROM tick WHERE at_ms > ? ORDER BY at_ms";
+    sql.for_each_row(query, vec![since.0.into()], |row| {
         let (Some(at), Some(SqlStorageValue::Blob(blob))) = (row.first().and_then(integer), row.get(1))
         else {
             return Err(StoreError::Unexpected("tick"));
         };
-        ticks.extend(unpack_tick(blob).ok().map(|readings| (UnixMillis(at), readings)));
-    }
-    Ok(ticks)
+        if let Ok(readings) = unpack_tick(blob) {
+            visit(UnixMillis(at), readings);
+        }
+        Ok(())
+    })
 }
 
 /// Writes a tick into its slot.

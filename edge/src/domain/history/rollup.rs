@@ -98,26 +98,31 @@ pub fn merge_runs(runs: impl IntoIterator<Item = SampleRun>) -> Vec<SampleRun> {
     merged
 }
 
-/// Keeps the sample with the highest working set of every `bucket` of time and instance. Sequence numbers are lost.
+/// Keeps the sample with the highest working set of every `bucket` of time and instance, in runs of at most [`MAX_SAMPLES`].
+/// Sequence numbers are lost.
 pub fn keep_peaks(runs: &[SampleRun], bucket: Duration) -> Vec<SampleRun> {
     let bucket = i64::try_from(bucket.as_millis()).unwrap_or(i64::MAX).max(1);
     let mut out: Vec<SampleRun> = Vec::new();
     for run in runs {
-        if out
-            .last()
-            .is_none_or(|last| last.instance != run.instance || last.series.samples.len() >= MAX_SAMPLES)
-        {
-            out.push(SampleRun { instance: run.instance, series: Series { first: 0, samples: Vec::new() } });
-        }
-        let Some(peaks) = out.last_mut().map(|last| &mut last.series.samples) else { continue };
         for sample in &run.series.samples {
-            match peaks.last_mut() {
-                Some(last) if last.at.0.div_euclid(bucket) == sample.at.0.div_euclid(bucket) => {
-                    if sample.working_set >= last.working_set {
+            let same = out.last_mut().filter(|last| last.instance == run.instance);
+            match same.map(|last| &mut last.series.samples) {
+                Some(peaks)
+                    if peaks.last().is_some_and(|last| {
+                        last.at.0.div_euclid(bucket) == sample.at.0.div_euclid(bucket)
+                    }) =>
+                {
+                    if let Some(last) = peaks.last_mut().filter(|last| sample.working_set >= last.working_set)
+                    {
                         *last = *sample;
                     }
                 }
-                _ => peaks.push(*sample),
+                // The clock of a server may jump, so the number of buckets is not bounded by the time that the runs cover.
+                Some(peaks) if peaks.len() < MAX_SAMPLES => peaks.push(*sample),
+                _ => {
+                    let series = Series { first: 0, samples: vec![*sample] };
+                    out.push(SampleRun { instance: run.instance, series });
+                }
             }
         }
     }
@@ -211,6 +216,18 @@ mod tests {
             .map(|run| run.series.samples.iter().map(|s| s.at.0 / 1000).collect::<Vec<_>>())
             .collect();
         assert_eq!(seen, [vec![59, 77, 179], vec![180]]);
+    }
+
+    #[test]
+    fn peaks_of_a_clock_that_jumps_are_split_into_runs_that_can_be_encoded() {
+        let most = i64::try_from(MAX_SAMPLES).unwrap();
+        let hostile = |minutes: std::ops::Range<i64>| run(1, 0, minutes.map(|n| sample(n * 60, 1)));
+        let peaks = keep_peaks(&[hostile(1..most), hostile(most..2 * most)], Duration::from_secs(60));
+        let lengths: Vec<_> = peaks.iter().map(|run| run.series.samples.len()).collect();
+        assert_eq!(lengths, [MAX_SAMPLES, MAX_SAMPLES - 1]);
+        for run in peaks {
+            series::encode(run.series.first, &run.series.samples);
+        }
     }
 
     #[test]

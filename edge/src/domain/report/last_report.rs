@@ -10,11 +10,12 @@ use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::report::describe_top_route;
-use heapbeat_shared::series::Series;
+use heapbeat_shared::series::{MAX_SAMPLES, Series};
 use heapbeat_shared::{Bytes, Cursor, InstanceId, Pressure, Sample, UnixMillis};
 use minicbor::{Decode, Encode};
 
 use crate::domain::history::ledger::StateSegment;
+use crate::domain::history::rollup::Tier;
 use crate::domain::report::exit;
 use crate::domain::report::restart_gap::{PreviousInstance, find_gaps};
 use crate::domain::report::verification::VerifiedReport;
@@ -25,6 +26,12 @@ const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(15 * 60);
 
 /// The maximum length of a version that is kept, in bytes; a commit has 40.
 const MAX_VERSION: usize = 64;
+
+/// The shortest time between two samples: that of a server under the highest pressure.
+const MIN_SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The samples that a report may have beyond those of the time since the report before it, as responses are not equally late.
+const EXTRA_SAMPLES: usize = 600;
 
 /// The part of the last report that is kept. All instants are of the tick's clock.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -110,14 +117,19 @@ impl LastReport {
         let same = before.filter(|last| last.instance == report.instance);
         let ended = before.filter(|last| last.instance != report.instance);
         let mut delta = ReportDelta::default();
+        let cursor = same.and_then(|last| last.cursor);
+        let mut own = delta.select_new(cursor, verified.series.clone(), clock_shift, at);
+        let max_samples = max_samples(before, at);
+        delta.keep_newest(&mut own, max_samples);
         if let (Some(last), Some(left)) = (ended, &report.last_samples)
             && left.instance == last.instance
             && let Ok(series) = left.samples.series()
         {
-            delta.add_samples(last.cursor, last.instance, series, clock_shift);
+            let mut series = delta.select_new(last.cursor, series, clock_shift, at);
+            delta.keep_newest(&mut series, max_samples - own.samples.len());
+            delta.add_run(last.instance, series);
         }
-        let cursor = same.and_then(|last| last.cursor);
-        delta.add_samples(cursor, report.instance, verified.series.clone(), clock_shift);
+        delta.add_run(report.instance, own);
 
         // By the server's own clock, so that an event is new once even if the shift changes.
         let newest = before.map(|last| last.newest_event.0.saturating_sub(last.clock_shift));
@@ -172,23 +184,47 @@ impl LastReport {
 }
 
 impl ReportDelta {
-    /// Adds the samples of an instance that come after `cursor`, and counts those that are missing before them.
-    fn add_samples(
+    /// Returns the samples that come after `cursor`, by the tick's clock, and counts those that are missing before them. Samples of the
+    /// future, or older than the history, count as missing.
+    fn select_new(
         &mut self,
         cursor: Option<Cursor>,
-        instance: InstanceId,
         mut series: Series,
         clock_shift: i64,
-    ) {
+        at: UnixMillis,
+    ) -> Series {
         let missing = cursor.map_or(0, |cursor| series.keep_after(cursor.sequence));
         self.missing = self.missing.saturating_add(missing);
         for sample in &mut series.samples {
             sample.at = shifted(sample.at, clock_shift);
         }
+        let plausible = at.minus(Tier::Second.retention())..=at.plus(MAX_CLOCK_DIFFERENCE);
+        if !series.samples.iter().all(|sample| plausible.contains(&sample.at)) {
+            self.keep_newest(&mut series, 0);
+        }
+        series
+    }
+
+    /// Drops the oldest samples beyond `count`; they count as missing.
+    fn keep_newest(&mut self, series: &mut Series, count: usize) {
+        let dropped = series.samples.len().saturating_sub(count);
+        series.skip(dropped);
+        self.missing = self.missing.saturating_add(dropped as u64);
+    }
+
+    fn add_run(&mut self, instance: InstanceId, series: Series) {
         if !series.samples.is_empty() {
             self.runs.push(SampleRun { instance, series });
         }
     }
+}
+
+/// Returns the most samples that the time since the report `before` allows. More are those of a server that lies: the history of a day
+/// would not fit into the memory of the hub.
+fn max_samples(before: Option<&LastReport>, at: UnixMillis) -> usize {
+    let Some(before) = before else { return MAX_SAMPLES };
+    let taken = at.since(before.at).as_millis() / MIN_SAMPLE_INTERVAL.as_millis();
+    usize::try_from(taken).unwrap_or(usize::MAX).saturating_add(EXTRA_SAMPLES).min(2 * MAX_SAMPLES)
 }
 
 /// Whether an event announces the end of its instance.

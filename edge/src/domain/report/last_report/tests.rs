@@ -79,6 +79,48 @@ fn samples_are_added_once_and_missing_ones_are_counted() {
     }
 }
 
+/// A report of `instance` at `now` with as many samples as fit, all of the instant `at`.
+fn flood(instance: u64, now: UnixMillis, first: u64, at: UnixMillis) -> Report {
+    let samples = vec![Sample { at, ..Sample::default() }; MAX_SAMPLES];
+    let count = samples.len() as u64;
+    let data = series::encode(first, &samples);
+    Report { samples: Block { first, count, lost: 0, data }, ..report(instance, now, 0, 0) }
+}
+
+#[test]
+fn a_server_cannot_send_more_samples_than_the_time_allows() {
+    let most = MAX_SAMPLES as u64;
+    let (mut last, first) =
+        LastReport::from_report(None, &signed(&flood(1, minute(1), 0, minute(1))), minute(1));
+    assert_eq!(first.runs[0].series.samples.len(), MAX_SAMPLES, "nothing is known of the time before");
+    // The same instance each minute, and another one each minute, with as many samples of the one before.
+    for n in 2..20_u32 {
+        let at = minute(n.into());
+        let instance = if n < 10 { 1 } else { u64::from(n) };
+        let mut report = flood(instance, at, u64::from(n) * most, at);
+        let samples = flood(1, at, u64::from(n + 1) * most, at).samples;
+        report.last_samples = Some(LastSamples { instance: last.instance, samples });
+        let (next, delta) = LastReport::from_report(Some(&last), &signed(&report), at);
+        let count: usize = delta.runs.iter().map(|run| run.series.samples.len()).sum();
+        assert_eq!(count, 60 * 20 + EXTRA_SAMPLES, "minute {n}");
+        let newest = delta.runs.last().unwrap();
+        assert_eq!(newest.series.first + newest.series.samples.len() as u64, u64::from(n + 1) * most);
+        assert!(delta.missing >= most - count as u64, "what is dropped counts as missing");
+        last = next;
+    }
+}
+
+#[test]
+fn samples_of_the_future_or_of_long_ago_are_missing() {
+    let now = minute(60 * 24 * 30);
+    for at in [i64::MIN, 0, now.0 + 3_600_000, i64::MAX] {
+        let report = flood(1, now, 0, UnixMillis(at));
+        let (last, delta) = LastReport::from_report(None, &signed(&report), now);
+        assert_eq!((delta.runs.len(), delta.missing), (0, MAX_SAMPLES as u64), "{at}");
+        assert_eq!(last.cursor.map(|cursor| cursor.sequence), Some(MAX_SAMPLES as u64 - 1), "{at}");
+    }
+}
+
 type Left<'a> = (&'a str, Option<LastSamples>, &'a [(u64, u64, u64)], u64);
 
 /// The samples that `instance` left: `count` of them from number `first`, the last one at `until`.
