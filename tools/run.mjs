@@ -47,7 +47,7 @@ async function waitForSuccess(url, hint) {
   while (!stopping) {
     const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
     if (response?.ok) return;
-    if (Date.now() > deadline) await stop(1, `${url} does not answer; ${hint}`);
+    if (Date.now() > deadline) await stop(1, `${url} does not respond; ${hint}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -114,7 +114,7 @@ logNote(`         ${edgeUrl}/api/v1/status`);
 logNote(`server   ${serverUrl}/health`);
 logNote(`memory   HEAPBEAT_SECRET=$(cat ${secretPath}) ${COMMAND_LINE.program} check-memory --url ${serverUrl}`);
 console.log();
-logNote(`One tick every ${tickSeconds} s. The history is kept in ${stateDir}. Ctrl-C stops both halves.`);
+logNote(`One tick every ${tickSeconds} s. The history is kept in ${stateDir}. Ctrl-C stops server and edge.`);
 console.log();
 
 const commandLine = new CargoBuild("command line", ["build", "--locked", ...COMMAND_LINE.buildArgs], {

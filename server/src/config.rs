@@ -37,15 +37,15 @@ pub struct Config {
     pub host: Option<IpAddr>,
     /// Memory limit of the process; `None` to detect it.
     pub memory_limit: Option<Bytes>,
-    /// Time without a sign of life after which a worker counts as hung.
+    /// Time without a heartbeat after which a worker counts as hung.
     pub hang_timeout: Duration,
     /// Maximum number of restarts in any minute.
     pub restarts_per_minute: u32,
     /// Directory of the flight recorder.
     pub flight: FlightDirectory,
-    /// Runs without supervisor and without the ladder: only the application and its `/health`.
+    /// Runs the application without supervisor and guard; serves only `/health`.
     pub unguarded: bool,
-    /// Memory at which the levels of the ladder begin.
+    /// Thresholds of the levels of the ladder.
     pub thresholds: Thresholds,
     /// The guard logs what it would do and does nothing.
     pub observe_only: bool,
@@ -61,11 +61,11 @@ pub struct Config {
     pub edge_timeout: EdgeTimeout,
     /// Webhook that this process itself alerts.
     pub alert_webhook: Option<Webhook>,
-    /// Call stacks are recorded from the start, so that `/debug/heap` can show all memory that is held.
+    /// Call stacks are recorded from the start, so that `/debug/heap` can show all live memory.
     pub heap_profile: bool,
     /// Time between two samples while pressure is calm.
     pub sample_interval: Duration,
-    /// Time between two log lines with memory figures.
+    /// Time between two log lines with memory metrics.
     pub log_interval: Duration,
     /// Events that are logged.
     pub log: LogFilter,
@@ -113,15 +113,15 @@ pub enum MetricsAccess {
 /// Limits for clients. A timeout of `None` is off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpLimits {
-    /// Largest request body; a larger one is answered with 413.
+    /// Largest request body; a larger one gets 413.
     pub max_body: Bytes,
-    /// Largest request head (request line and headers); a larger one is answered with 431.
+    /// Largest request head (request line and headers); a larger one gets 431.
     pub max_header: Bytes,
     /// Time for a complete request head, from the start of the connection or from the first byte of the head.
     pub header_timeout: Duration,
     /// Longest wait for the next part of a request body; then 408.
     pub body_timeout: Duration,
-    /// Longest time until the response begins; then 503, and the handler is dropped.
+    /// Longest time until the response begins; then 503, and the handler is cancelled.
     pub request_timeout: Option<Duration>,
     /// Longest time that a connection waits for its next request.
     pub idle_timeout: Duration,
@@ -142,7 +142,7 @@ impl Config {
         Self::read(flag, environment_variable)
     }
 
-    /// Reads flags, by setting, and variables, by name. A flag wins over its variable, an empty variable counts as not set, and
+    /// Reads flags, by setting, and variables, by name. A flag takes precedence over its variable, an empty variable counts as not set, and
     /// secrets are never read from flags. The error has every value that cannot be used.
     pub fn read(
         flag: impl Fn(&Setting) -> Option<String>,

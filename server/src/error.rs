@@ -13,15 +13,17 @@ pub enum Error {
     /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The thresholds cannot work under the limit.
-    #[error("HEAPBEAT_ALERT_AT, _PURGE_AT, _RECYCLE_AT and _SHED_AT cannot work together: {0}")]
+    /// The thresholds are invalid under the limit.
+    #[error("invalid thresholds: {0}")]
     Thresholds(#[from] ThresholdsError),
     /// The dependencies are invalid.
     #[error(transparent)]
     Dependency(#[from] DependencyError),
-    /// Memory stayed too high although requests were refused, and no worker could take over.
-    #[error("memory stayed too high although requests were refused; restart this process")]
-    GaveUp,
+    /// Memory stayed above the shed threshold during load shedding, and no worker could take over.
+    #[error(
+        "memory is still above the shed threshold after load shedding; exiting so that the process is restarted"
+    )]
+    MemoryExhausted,
     /// The server cannot listen on the address.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -19,7 +19,7 @@ use crate::attribution::{AttributeLayer, Budget, record_all_stacks, set_sampling
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dependency::{Dependencies, Dependency};
-use crate::edge_watch::EdgeLiveness;
+use crate::edge_liveness::EdgeLiveness;
 use crate::error::Error;
 use crate::http;
 use crate::http::health::Endpoint;
@@ -149,7 +149,7 @@ impl Guard {
         if let Some(link) = link.filter(|_| cause == StopCause::Application) {
             link.report_done();
         }
-        if shutdown.is_requested() { Err(Error::GaveUp) } else { Ok(()) }
+        if shutdown.is_requested() { Err(Error::MemoryExhausted) } else { Ok(()) }
     }
 }
 
@@ -216,7 +216,7 @@ impl GuardBuilder {
         let mut sources = Sources::of_this_process(config.memory_limit).with_probe(Arc::clone(&probe));
         let missing = sources.missing();
         for source in &missing {
-            tracing::warn!("not measured: {source}");
+            tracing::warn!("cannot measure {source}");
         }
         let first = sources.read(clock.now());
         tracing::info!(

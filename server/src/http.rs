@@ -127,10 +127,10 @@ pub(crate) async fn serve(
                 tracing::info!("stopped: all requests in flight were finished");
                 server.handler.telemetry().record_finished();
             } else {
-                tracing::warn!("stopped: the drain timeout of {within:?} is over, closing requests that are still in flight");
+                tracing::warn!("stopped: drain timeout of {within:?} exceeded (HEAPBEAT_DRAIN_TIMEOUT); closing requests that are still in flight");
             }
         }
-        again = stop.next_urgent() => tracing::warn!("{again} again: closing requests that are still in flight"),
+        again = stop.next_urgent() => tracing::warn!("second {again}: closing requests that are still in flight"),
     }
     cause
 }

@@ -29,7 +29,7 @@ pub mod attribution;
 pub mod clock;
 pub mod config;
 pub mod dependency;
-mod edge_watch;
+mod edge_liveness;
 mod error;
 mod flight_recorder;
 mod guard;

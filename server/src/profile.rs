@@ -130,11 +130,19 @@ impl HeapProfiler {
 
 /// Returns the numbers of a stack's addresses in the profile, without those of the allocator itself.
 #[cfg(feature = "heap-profile")]
-fn locations(profile: &mut heapbeat_pprof::ProfileBuilder, symbols: &symbols::Symbols, stack: StackId) -> Vec<u64> {
+fn locations(
+    profile: &mut heapbeat_pprof::ProfileBuilder,
+    symbols: &symbols::Symbols,
+    stack: StackId,
+) -> Vec<u64> {
     let frames = stack.frames();
     if frames.is_empty() {
-        let unknown =
-            || vec![heapbeat_pprof::SourceLine { function: "(no call stack recorded)".into(), ..Default::default() }];
+        let unknown = || {
+            vec![heapbeat_pprof::SourceLine {
+                function: "(no call stack recorded)".into(),
+                ..Default::default()
+            }]
+        };
         return vec![profile.location(0, unknown)];
     }
     let shown = frames.into_iter().filter(|address| !symbols.lines(*address).is_empty());

@@ -215,6 +215,8 @@ pub(crate) fn start_recording(instance: &Instance) {
         boot: flight_recorder::boot_id(),
     };
     if let Err(error) = flight_recorder::start(Path::new(&path), &head) {
-        tracing::warn!("no flight recorder: {error}; only the exit status will tell how this process ended");
+        tracing::warn!(
+            "no flight recorder: {error}; an exit of this process will have no evidence besides its exit status"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! RFC 3339 timestamps, as whole seconds in UTC.
 //!
-//! The conversion is written out here because both halves need it for one format, and a crate for dates would be two more crates
+//! The conversion is written out here because server and edge need it for one format, and a crate for dates would be two more crates
 //! in every application that embeds the library.
 
 use crate::units::UnixMillis;

@@ -80,8 +80,8 @@ fn requests_with_a_wrong_signature_get_401_and_no_part_of_the_report() {
     let public = send_with_signatures(&server, "GET", "/health", &[]);
     assert_eq!((public.status, public.header(HEADER)), (200, None));
     assert!(public.text().starts_with(r#"{"status":"healthy","memory":{"rss":"#) && public.body.len() < 150);
-    server.wait_for_log("a request for the report was refused: ");
-    let warned = server.log_events("a request for the report was refused: ");
+    server.wait_for_log("rejected a request for the report: ");
+    let warned = server.log_events("rejected a request for the report: ");
     assert_eq!(warned.len(), 1, "the reason is logged once, however many requests are refused");
 }
 

@@ -203,7 +203,7 @@ async fn hang(Query(hang): Query<Hang>) -> &'static str {
         threads.spawn(async move { block(time) });
     }
     threads.join_all().await;
-    "woke up\n"
+    "the threads are no longer blocked\n"
 }
 
 #[expect(clippy::disallowed_methods, reason = "it blocks the thread on purpose")]

@@ -1,11 +1,11 @@
-//! The table of settings.
+//! The table of settings. The default of each setting is here and nowhere else: [`Config::default`] reads it from the table.
 
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
 
 use super::parse::{self, EdgeTimeout, FlightDirectory, LogFormat, Parsed};
-use super::thresholds::Thresholds;
+use super::thresholds::{HYSTERESIS, Threshold, Thresholds};
 use super::webhook::webhook_or_off;
 use super::{Config, HttpLimits, LogFilter, MetricsConfig, Secrets};
 
@@ -74,8 +74,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         ["HEAPBEAT_MEMORY_LIMIT", "memory-limit", "SIZE", "auto"],
-        "Memory limit of the process. `auto` is the limit of the cgroup, else the memory of the machine, but at most 1024MB. A limit \
-         that the kernel enforces is never exceeded, whatever is set here.",
+        "Memory limit of the process. `auto` is the limit of the cgroup, else the memory of the machine, but at most 1024MB. A \
+         limit that the kernel enforces is never exceeded, whatever is set here.",
         |config, text| {
             let range = Bytes::from_mb(16)..=Bytes::from_mb(1 << 24);
             parse::size_or("auto", text, range).map(|v| config.memory_limit = v)
@@ -109,13 +109,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         ["HEAPBEAT_ATTRIBUTION", "attribution", "SWITCH", "on"],
-        "Attributes memory to routes: what their requests allocate, and what they hold.",
+        "Attributes memory to routes: allocations of their requests, and live bytes.",
         |config, text| parse::switch(text).map(|v| config.attribution = v),
     ),
     setting(
         ["HEAPBEAT_REQUEST_BUDGET", "request-budget", "SIZE", "off"],
-        "Memory that one request may allocate in total, freed or not. A request that needs more is ended with 507 instead of taking \
-         the process down. `off`: any amount.",
+        "Memory that one request may allocate in total, freed or not. A request that needs more fails with 507. `off`: any \
+         amount.",
         |config, text| {
             let range = Bytes(64 << 10)..=Bytes::from_mb(1 << 24);
             parse::size_or("off", text, range).map(|v| config.request_budget = v)
@@ -123,44 +123,44 @@ pub const SETTINGS: &[Setting] = &[
     ),
     secret(
         ["HEAPBEAT_SECRET", "secret", "SECRET"],
-        "Secret that requests for the full report of /health are signed with, at least 16 bytes. `off`: there is no report, everybody \
-         gets the public figures.",
+        "Secret that requests for the full report of /health are signed with, at least 16 bytes. `off`: there is no report, and \
+         all clients get only the public part.",
         |config, text| parse::secret_or_off(text).map(|v| config.secrets.current = v),
     ),
     secret(
         ["HEAPBEAT_SECRET_PREVIOUS", "secret-previous", "SECRET"],
-        "Second secret that is accepted: the previous one, until everybody who signs has the new one.",
+        "Previous secret, which is accepted in addition during rotation.",
         |config, text| parse::secret_or_off(text).map(|v| config.secrets.previous = v),
     ),
     setting(
         ["HEAPBEAT_HANG_TIMEOUT", "hang-timeout", "DURATION", "10s"],
-        "Time without a sign of life after which a worker counts as hung, is stopped, and is replaced.",
+        "Time without a heartbeat after which a worker counts as hung, is killed, and is replaced.",
         |config, text| parse::duration(text, SECOND..=HOUR).map(|v| config.hang_timeout = v),
     ),
     setting(
         ["HEAPBEAT_RESTARTS_PER_MINUTE", "restarts-per-minute", "NUMBER", "60"],
-        "Restarts after failures in any minute. Half of them may follow each other at once, the others are spread evenly over the \
-         minute.",
+        "Restarts after failures in any minute. Half of them may follow each other at once, the others are spread evenly over \
+         the minute.",
         |config, text| {
             parse::count(text, 1..=6000).map(|v| config.restarts_per_minute = u32::try_from(v).unwrap_or(1))
         },
     ),
     setting(
         ["HEAPBEAT_FLIGHT_DIR", "flight-dir", "DIRECTORY", "auto"],
-        "Directory of the flight recorder, from which the next instance learns how the last one exited. `auto` is a directory for this \
-         user and port in the system's directory for temporary files (with port 0: `off`). `off` keeps the recorder in memory, where \
-         it outlives a worker but not the supervisor.",
+        "Directory of the flight recorder, from which the next instance learns how the last one exited. `auto` is a directory \
+         for this user and port in the system's directory for temporary files (with port 0: `off`). `off` keeps the recorder in \
+         memory, where it outlives a worker but not the supervisor.",
         |config, text| parse::flight_directory(text).map(|v| config.flight = v),
     ),
     setting(
         ["HEAPBEAT_UNGUARDED", "unguarded", "SWITCH", "off"],
-        "`on`: emergency rollback. The same backend in one process, with /health, without supervisor and ladder.",
+        "`on`: emergency rollback. Runs the same backend in one process without supervisor and guard; serves only /health.",
         |config, text| parse::switch(text).map(|v| config.unguarded = v),
     ),
     setting(
         ["HEAPBEAT_METRICS", "metrics", "ACCESS", "owner"],
-        "Who may read /metrics. `owner`: whoever signs the request or has the token; `public`: everybody; `off`: nobody. A path that \
-         nobody may read belongs to the application.",
+        "Who may read /metrics. `owner`: requests with a signature or the token; `public`: all requests. With `off`, /metrics is \
+         routed to the application.",
         |config, text| parse::metrics_access(text).map(|v| config.metrics.access = v),
     ),
     secret(
@@ -176,13 +176,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     secret(
         ["HEAPBEAT_ALERT_WEBHOOK", "alert-webhook", "URL"],
-        "Webhook that the server itself alerts when the probes of the edge stop, and when they resume: a POST of JSON. `off`: log \
-         only.",
+        "Webhook that the server itself alerts when the probes of the edge stop, and when they resume: a POST of JSON. `off`: \
+         log only.",
         |config, text| webhook_or_off(text).map(|v| config.alert_webhook = v),
     ),
     setting(
         ["HEAPBEAT_HEAP_PROFILE", "heap-profile", "SWITCH", "off"],
-        "`on`: records call stacks from the start, so that a signed /debug/heap shows all memory that is held. Otherwise they are \
+        "`on`: records call stacks from the start, so that a signed /debug/heap shows all live memory. Otherwise they are \
          recorded during a request with ?seconds=30, and earlier allocations are not shown.",
         |config, text| parse::heap_profile(text).map(|v| config.heap_profile = v),
     ),
@@ -193,7 +193,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         ["HEAPBEAT_LOG_INTERVAL", "log-interval", "DURATION", "30s"],
-        "Time between two log lines with memory figures.",
+        "Time between two log lines with memory metrics.",
         |config, text| parse::duration(text, SECOND..=DAY).map(|v| config.log_interval = v),
     ),
     setting(
@@ -208,41 +208,41 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         ["HEAPBEAT_MAX_BODY", "max-body", "SIZE", "2MB"],
-        "Largest request body. A larger one is answered with 413.",
+        "Largest request body. A larger one gets 413.",
         |config, text| {
             parse::size(text, Bytes(0)..=Bytes::from_mb(1 << 20)).map(|v| config.http.max_body = v)
         },
     ),
     setting(
         ["HEAPBEAT_MAX_HEADER", "max-header", "SIZE", "16kB"],
-        "Largest request head (the request line and at most 100 headers). A larger one is answered with 431.",
+        "Largest request head (the request line and at most 100 headers). A larger one gets 431.",
         |config, text| {
             parse::size(text, Bytes(1 << 10)..=Bytes::from_mb(1)).map(|v| config.http.max_header = v)
         },
     ),
     setting(
         ["HEAPBEAT_HEADER_TIMEOUT", "header-timeout", "DURATION", "10s"],
-        "Time for a complete request head, from the start of the connection or the first byte of the head. Then the connection is \
-         closed.",
+        "Time for a complete request head, from the start of the connection or the first byte of the head. Then the connection \
+         is closed.",
         |config, text| parse::duration(text, 10 * MILLISECOND..=HOUR).map(|v| config.http.header_timeout = v),
     ),
     setting(
         ["HEAPBEAT_BODY_TIMEOUT", "body-timeout", "DURATION", "15s"],
-        "Longest wait for the next part of a request body. Then the answer is 408.",
+        "Longest wait for the next part of a request body. Then the client gets 408.",
         |config, text| parse::duration(text, 10 * MILLISECOND..=HOUR).map(|v| config.http.body_timeout = v),
     ),
     setting(
         ["HEAPBEAT_REQUEST_TIMEOUT", "request-timeout", "DURATION", "60s"],
-        "Longest time until the response begins, including the time for the request body. Then the answer is 503, and the handler is \
-         dropped. `off` waits without limit.",
+        "Longest time until the response begins, including the time for the request body. Then the client gets 503, and the \
+         handler is cancelled. `off` waits without limit.",
         |config, text| {
             parse::duration_or_off(text, 10 * MILLISECOND..=DAY).map(|v| config.http.request_timeout = v)
         },
     ),
     setting(
         ["HEAPBEAT_IDLE_TIMEOUT", "idle-timeout", "DURATION", "120s"],
-        "Longest time that a connection waits for its next request. It should be longer than the load balancer's own timeout, or the \
-         balancer sends requests into connections that are being closed.",
+        "Longest time that a connection waits for its next request. It should be longer than the load balancer's own timeout, or \
+         the balancer sends requests into connections that are being closed.",
         |config, text| parse::duration(text, 10 * MILLISECOND..=DAY).map(|v| config.http.idle_timeout = v),
     ),
     setting(
@@ -258,14 +258,14 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         ["HEAPBEAT_DRAIN_WINDOW", "drain-window", "DURATION", "2s"],
-        "Time after SIGTERM during which new connections are still accepted while /health/ready says 503, so that a load balancer can \
-         notice. SIGINT (Ctrl-C) skips it.",
+        "Time after SIGTERM during which new connections are still accepted while /health/ready says 503, so that a load \
+         balancer can notice. SIGINT (Ctrl-C) skips it.",
         |config, text| parse::duration(text, Duration::ZERO..=HOUR).map(|v| config.drain_window = v),
     ),
     setting(
         ["HEAPBEAT_DRAIN_TIMEOUT", "drain-timeout", "DURATION", "25s"],
-        "Time from the signal to the exit, the window included. Requests that are still in flight then are cut off. Render kills after \
-         30 s.",
+        "Time from the signal to the exit, the window included. Requests that are still in flight then are cut off. Render kills \
+         after 30 s.",
         |config, text| parse::duration(text, 10 * MILLISECOND..=DAY).map(|v| config.drain_timeout = v),
     ),
 ];
@@ -276,7 +276,13 @@ pub(super) fn unset() -> Config {
         port: 0,
         host: None,
         memory_limit: None,
-        thresholds: Thresholds::default(),
+        thresholds: Thresholds {
+            alert: Threshold::Share(0),
+            purge: Threshold::Share(0),
+            recycle: Threshold::Share(0),
+            shed: Threshold::Share(0),
+            hysteresis: HYSTERESIS,
+        },
         observe_only: false,
         attribution: true,
         request_budget: None,

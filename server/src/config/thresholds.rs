@@ -1,14 +1,16 @@
-//! Thresholds of the ladder, in bytes: where each level begins and ends.
+//! Thresholds of the ladder: the memory from which each level applies, and the hysteresis.
 //!
 //! A threshold is a size or a share of the limit. The limit may change while the process runs (a cgroup can be resized), so shares
-//! are kept as shares and converted at each sample. Thresholds that cannot work are refused at start: levels out of order, or a
-//! level that is left above the entrance of a lower one.
+//! are kept as shares and converted at each sample. Invalid thresholds are rejected at start. The defaults are in the table of
+//! settings, [`SETTINGS`](crate::config::SETTINGS); only the hysteresis, which is no setting, has its value here.
 
 use std::fmt;
 use std::str::FromStr;
 
 use heapbeat_shared::units::ParseBytesError;
 use heapbeat_shared::{Bytes, Pressure};
+
+use super::Config;
 
 /// An amount of memory between zero and the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub enum Threshold {
 
 /// The text is not a threshold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a threshold is a share of the limit such as 87.9%, or a size such as 900MB")]
+#[error("expected a share of the limit such as 87.9% or a size such as 900MB")]
 pub struct ParseThresholdError;
 
 impl From<ParseBytesError> for ParseThresholdError {
@@ -74,78 +76,75 @@ impl fmt::Display for Threshold {
 /// The thresholds of the four levels, and the hysteresis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Where `alert` begins.
+    /// Threshold of `alert`.
     pub alert: Threshold,
-    /// Where `purge` begins.
+    /// Threshold of `purge`.
     pub purge: Threshold,
-    /// Where `recycle` begins.
+    /// Threshold of `recycle`.
     pub recycle: Threshold,
-    /// Where `shed` begins.
+    /// Threshold of `shed`.
     pub shed: Threshold,
-    /// How far below its entrance a level is left, as a share of the limit in millionths.
+    /// Hysteresis as a share of the limit in millionths: a level is left at its threshold minus this share.
     pub hysteresis: u32,
 }
 
+/// The hysteresis of all levels: 3 % of the limit, in millionths.
+pub(super) const HYSTERESIS: u32 = 30_000;
+
 impl Default for Thresholds {
-    /// 800, 900, 960 and 992 MB of 1024; left 3 % of the limit lower.
+    /// Returns the defaults of the table of settings.
     fn default() -> Self {
-        Thresholds {
-            alert: Threshold::Share(781_250),
-            purge: Threshold::Share(878_906),
-            recycle: Threshold::Share(937_500),
-            shed: Threshold::Share(968_750),
-            hysteresis: 30_000,
-        }
+        Config::default().thresholds
     }
 }
 
-/// Thresholds that cannot work.
+/// Why thresholds are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ThresholdsError {
-    /// A level begins at or above the next one.
+    /// The threshold of a level is not below that of the next level.
     #[error(
-        "{lower} begins at {lower_at} and {upper} at {upper_at}: each level must begin above the one before (limit {limit})"
+        "{upper} ({upper_at}) must be greater than {lower} ({lower_at}) under the memory limit of {limit}"
     )]
     Order {
-        /// The level that should come first.
+        /// Setting of the lower level.
         lower: &'static str,
-        /// Where it begins.
+        /// Its threshold.
         lower_at: Bytes,
-        /// The level that should come after it.
+        /// Setting of the next level.
         upper: &'static str,
-        /// Where that begins.
+        /// Its threshold.
         upper_at: Bytes,
         /// The limit.
         limit: Bytes,
     },
-    /// The last level begins at or above the limit: the kernel would kill the process before.
-    #[error("shed begins at {at}, which is not below the limit of {limit}")]
+    /// The highest threshold is not below the limit: the kernel would kill the process before.
+    #[error("HEAPBEAT_SHED_AT ({at}) must be below the memory limit of {limit}")]
     AboveLimit {
-        /// Where it begins.
+        /// The threshold of `shed`.
         at: Bytes,
         /// The limit.
         limit: Bytes,
     },
-    /// Alert could never be left.
-    #[error("alert begins at {at} and is left {hysteresis} lower, which is never reached")]
+    /// The level `alert` could never be left.
+    #[error("the hysteresis of {hysteresis} must be smaller than HEAPBEAT_ALERT_AT ({at})")]
     NeverClears {
-        /// Where alert begins.
+        /// The threshold of `alert`.
         at: Bytes,
-        /// How far below that it is left.
+        /// The hysteresis.
         hysteresis: Bytes,
     },
 }
 
 impl Thresholds {
-    /// The thresholds in bytes under `limit`, or why they cannot work there.
+    /// Returns the thresholds in bytes under `limit`, or an error if they are invalid there.
     pub fn levels(&self, limit: Bytes) -> Result<Levels, ThresholdsError> {
         let enter = [self.alert, self.purge, self.recycle, self.shed].map(|threshold| threshold.of(limit));
         for (index, pair) in enter.windows(2).enumerate() {
             if pair[0] >= pair[1] {
                 return Err(ThresholdsError::Order {
-                    lower: LEVELS[index].as_str(),
+                    lower: VARIABLES[index],
                     lower_at: pair[0],
-                    upper: LEVELS[index + 1].as_str(),
+                    upper: VARIABLES[index + 1],
                     upper_at: pair[1],
                     limit,
                 });
@@ -166,6 +165,10 @@ impl Thresholds {
 /// The levels that have a threshold.
 const LEVELS: [Pressure; 4] = [Pressure::Alert, Pressure::Purge, Pressure::Recycle, Pressure::Shed];
 
+/// The settings of these levels.
+const VARIABLES: [&str; 4] =
+    ["HEAPBEAT_ALERT_AT", "HEAPBEAT_PURGE_AT", "HEAPBEAT_RECYCLE_AT", "HEAPBEAT_SHED_AT"];
+
 /// Thresholds under one limit, in bytes, in order and below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Levels {
@@ -175,22 +178,22 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// The limit that they belong to.
+    /// Returns the limit that they belong to.
     pub fn limit(&self) -> Bytes {
         self.limit
     }
 
-    /// Where `level` begins; `calm` begins at zero.
+    /// Returns the threshold of `level`; that of `calm` is zero.
     pub fn enter(&self, level: Pressure) -> Bytes {
         LEVELS.iter().position(|r| *r == level).map_or(Bytes::ZERO, |index| self.enter[index])
     }
 
-    /// The highest level that begins at or below `memory`.
+    /// Returns the highest level whose threshold is at or below `memory`.
     pub fn reached(&self, memory: Bytes) -> Pressure {
         self.highest(|enter| memory >= enter)
     }
 
-    /// The highest level that `memory` is still too high to leave.
+    /// Returns the highest level that `memory` is still too high to leave.
     pub fn held(&self, memory: Bytes) -> Pressure {
         self.highest(|enter| memory >= enter.saturating_sub(self.hysteresis))
     }
@@ -232,6 +235,16 @@ mod tests {
     }
 
     #[test]
+    fn each_default_is_the_default_of_its_setting() {
+        let thresholds = Thresholds::default();
+        let values = [thresholds.alert, thresholds.purge, thresholds.recycle, thresholds.shed];
+        for (variable, value) in VARIABLES.into_iter().zip(values) {
+            let setting = crate::config::SETTINGS.iter().find(|it| it.variable == variable).unwrap();
+            assert_eq!(value.to_string(), setting.default, "{variable}");
+        }
+    }
+
+    #[test]
     fn the_defaults_are_800_900_960_and_992_mb_of_1024() {
         let levels = Thresholds::default().levels(Bytes::from_mb(1024)).unwrap();
         let mb = |level| levels.enter(level).to_megabytes().0;
@@ -258,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_that_cannot_work_are_refused_with_the_reason() {
+    fn invalid_thresholds_are_rejected_with_their_settings() {
         let limit = Bytes::from_mb(512);
         let with = |change: fn(&mut Thresholds)| {
             let mut thresholds = Thresholds::default();
@@ -268,15 +281,15 @@ mod tests {
         let cases = [
             (
                 with(|m| m.purge = Threshold::Size(Bytes::from_mb(300))),
-                "alert begins at 400.0 MB and purge at 300.0 MB: each level must begin above the one before (limit 512.0 MB)",
+                "HEAPBEAT_PURGE_AT (300.0 MB) must be greater than HEAPBEAT_ALERT_AT (400.0 MB) under the memory limit of 512.0 MB",
             ),
             (
                 with(|m| m.shed = Threshold::Size(Bytes::from_mb(512))),
-                "shed begins at 512.0 MB, which is not below the limit of 512.0 MB",
+                "HEAPBEAT_SHED_AT (512.0 MB) must be below the memory limit of 512.0 MB",
             ),
             (
                 with(|m| m.hysteresis = 790_000),
-                "alert begins at 400.0 MB and is left 404.5 MB lower, which is never reached",
+                "the hysteresis of 404.5 MB must be smaller than HEAPBEAT_ALERT_AT (400.0 MB)",
             ),
         ];
         for (error, expected) in cases {

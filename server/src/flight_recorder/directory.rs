@@ -124,7 +124,7 @@ impl RecorderDirectory {
             }
             Err(error) => {
                 tracing::warn!(
-                    "no flight recorder: {error}; only the exit status will tell how the worker ended"
+                    "no flight recorder: {error}; an exit of the worker will have no evidence besides its exit status"
                 );
                 None
             }

@@ -23,19 +23,19 @@ impl MappedFile {
         if file.metadata()?.len() != SIZE as u64 {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "the file has not the size of a flight recorder",
+                "the file size is not that of a flight recorder",
             ));
         }
         Ok(MappedFile(MmapOptions::new().len(SIZE).map_raw(file)?))
     }
 
-    /// Stores bytes; those beyond the end are left out.
+    /// Stores bytes; bytes beyond the end are ignored.
     pub(super) fn store(&self, at: usize, bytes: &[u8]) {
         for (offset, byte) in (at..SIZE).zip(bytes) {
             // SAFETY: `offset` is below SIZE, the length of the mapping, which is readable and writable and lives as
             // long as `self`; an AtomicU8 has no alignment; nobody makes any other kind of reference into it.
-            let place = unsafe { AtomicU8::from_ptr(self.0.as_mut_ptr().add(offset)) };
-            place.store(*byte, Ordering::Relaxed);
+            let byte_cell = unsafe { AtomicU8::from_ptr(self.0.as_mut_ptr().add(offset)) };
+            byte_cell.store(*byte, Ordering::Relaxed);
         }
     }
 

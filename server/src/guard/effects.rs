@@ -97,7 +97,7 @@ impl EffectRunner {
             match *effect {
                 OverloadEffect::Alert { level, threshold } => self.alert(level, threshold, reading, soon),
                 OverloadEffect::Cleared => {
-                    tracing::info!("memory is back to normal: {memory} of {limit}");
+                    tracing::info!("memory pressure cleared: {memory} of {limit}");
                 }
                 OverloadEffect::StartPurge { pressure, excess } => self.start_purge(pressure, excess),
                 OverloadEffect::PurgeFinished { before, after, took } => {
@@ -107,7 +107,7 @@ impl EffectRunner {
                 OverloadEffect::RequestReplacement(reason) => {
                     self.request_replacement(reason, memory, limit);
                 }
-                OverloadEffect::Shutdown => self.shut_down(),
+                OverloadEffect::Shutdown => self.shut_down(memory, limit),
                 OverloadEffect::SheddingEnded { lasted } => self.report_shedding(lasted),
                 OverloadEffect::WouldAct(action) => report_observed(action, memory, limit),
             }
@@ -127,7 +127,7 @@ impl EffectRunner {
             heapbeat.forecast.seconds_to_limit = expected.map(|time| time.as_secs()),
             heapbeat.routes.growing = evidence.growing().join(", "),
             },
-            "memory is at {memory} of {limit}, {} begins at {threshold}: {evidence}",
+            "memory is at {memory} of {limit}, the {} threshold is {threshold}: {evidence}",
             level.as_str(),
         );
     }
@@ -177,8 +177,10 @@ impl EffectRunner {
         self.telemetry.record_event(EventKind::Recycle { reason });
     }
 
-    fn shut_down(&self) {
-        tracing::error!("refusing requests did not help: finishing requests in flight, then exiting");
+    fn shut_down(&self, memory: Bytes, limit: Bytes) {
+        tracing::error!(
+            "load shedding did not reduce memory ({memory} of {limit}); finishing requests in flight, then exiting"
+        );
         self.telemetry.record_event(EventKind::Leave);
         self.shutdown.request();
     }
@@ -210,7 +212,9 @@ fn report_observed(action: Action, memory: Bytes, limit: Bytes) {
         Action::Recycle(reason) => {
             tracing::warn!("observe only: would recycle at {memory} of {limit}: {reason}");
         }
-        Action::Shutdown => tracing::warn!("observe only: would exit, as refusing requests would not help"),
+        Action::Shutdown => {
+            tracing::warn!("observe only: would exit, as load shedding would not reduce memory")
+        }
         Action::Alert(_) | Action::Cleared => {}
     }
 }

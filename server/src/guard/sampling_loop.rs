@@ -8,7 +8,7 @@ use heapbeat_shared::Pressure;
 use super::effects::EffectRunner;
 use super::memory_log::MemoryLog;
 use crate::clock::Clock;
-use crate::edge_watch::EdgeLiveness;
+use crate::edge_liveness::EdgeLiveness;
 use crate::overload::controller::{Controller, MemoryState};
 use crate::overload::ladder::ShedShare;
 use crate::sampling::{Reading, Sources};

@@ -41,7 +41,9 @@ pub(super) async fn accept(
             Err(error) if is_client_error(&error) => {}
             Err(error) => {
                 if !failing {
-                    tracing::error!("cannot accept connections: {error}; trying again");
+                    tracing::error!(
+                        "cannot accept connections: {error}; they wait in the kernel's queue until the next attempt"
+                    );
                 }
                 failing = true;
                 sleep(AFTER_ERROR).await;

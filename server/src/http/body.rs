@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::progress::{BodyFault, ConnectionProgress};
+use super::progress::{BodyError, ConnectionProgress};
 
 /// The next part of a request body did not arrive in time.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pin_project! {
     impl PinnedDrop for LimitedBody {
         fn drop(this: Pin<&mut Self>) {
             if !this.ended {
-                this.progress.leave_unread();
+                this.progress.mark_body_unread();
             }
         }
     }
@@ -75,7 +75,7 @@ impl http_body::Body for LimitedBody {
                 *this.waiting = false;
                 match &frame {
                     Some(Err(error)) if error.is::<LengthLimitError>() => {
-                        this.progress.set_body_fault(BodyFault::TooLarge);
+                        this.progress.set_body_error(BodyError::TooLarge);
                     }
                     None => *this.ended = true,
                     Some(_) => {}
@@ -90,7 +90,7 @@ impl http_body::Body for LimitedBody {
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                this.progress.set_body_fault(BodyFault::TooSlow);
+                this.progress.set_body_error(BodyError::TooSlow);
                 Poll::Ready(Some(Err(TooSlow(*this.patience).into())))
             }
         }

@@ -24,7 +24,7 @@ use super::Server;
 use super::body::{LimitedBody, ResponseBody};
 use super::connection_limit::PermitKind;
 use super::problem::problem;
-use super::progress::{BodyFault, ConnectionProgress};
+use super::progress::{BodyError, ConnectionProgress};
 use crate::panic::{catch_panic, describe_panic};
 
 /// The client of a request.
@@ -61,17 +61,17 @@ async fn call_application(
     }
     let max_length = server.limits.max_body;
     if announced_length(&request).is_some_and(|length| length > max_length.0) {
-        client.progress.leave_unread();
+        client.progress.mark_body_unread();
         return too_large(server);
     }
     let request = request.map(|body| limit_body(server, client, body));
     let answered = run_handler(server, client, request).await;
     // The application saw only a body that ended with an error; the response says why.
-    match client.progress.body_fault() {
+    match client.progress.body_error() {
         Some(fault) if answered.status().is_client_error() || answered.status().is_server_error() => {
             match fault {
-                BodyFault::TooLarge => too_large(server),
-                BodyFault::TooSlow => {
+                BodyError::TooLarge => too_large(server),
+                BodyError::TooSlow => {
                     refuse(StatusCode::REQUEST_TIMEOUT, "the request body arrived too slowly")
                 }
             }
@@ -100,8 +100,11 @@ async fn run_handler(server: &Server, client: &ClientConnection, mut request: Re
             problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler of this request panicked")
         }
         Err(_elapsed) => {
-            tracing::warn!("request aborted: no response within {:?}", server.limits.request_timeout);
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "the handler of this request took too long")
+            tracing::warn!(
+                "request aborted: no response within {:?} (HEAPBEAT_REQUEST_TIMEOUT)",
+                server.limits.request_timeout.unwrap_or_default()
+            );
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "the request timed out")
         }
     }
 }

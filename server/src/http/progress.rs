@@ -1,6 +1,6 @@
-//! The progress of a connection: what it waits for, and until when. All timeouts of clients are based on it.
+//! State and deadline of a connection; implements all timeouts of clients.
 //!
-//! Each phase stops one attack that would hold a connection and its memory at no cost:
+//! Each phase has a timeout against one attack by slow clients, which hold a connection and its memory at no cost:
 //!
 //! - `Head`: slowloris, a request head that arrives byte by byte.
 //! - `Idle`: connections that are kept open and never used again. hyper's `header_read_timeout` (1.12) begins as soon as the
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::config::HttpLimits;
 
 /// Time during which the rest of a request is read and discarded after a response that left it unread. Closing at once would reset
-/// the connection, and the client would lose the response that says why.
+/// the connection, and the client would not receive the error response.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// What a connection waits for.
@@ -31,23 +31,23 @@ enum Phase {
     /// A request head.
     Head,
     /// The application's response.
-    Busy,
+    Handling,
     /// The first byte of the next request.
     Idle,
-    /// The end of a client that is still sending.
+    /// The rest of the request body, which is discarded.
     Linger,
 }
 
 /// Why a request body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyFault {
+pub(super) enum BodyError {
     /// It is longer than allowed.
     TooLarge,
     /// Its next part did not arrive in time.
     TooSlow,
 }
 
-/// The progress of one connection. Everything but a body fault happens in the connection's own task, so the atomics need no ordering.
+/// The progress of one connection. Only `body_error` is written by other tasks; relaxed ordering suffices.
 #[derive(Debug)]
 pub(super) struct ConnectionProgress {
     began: Instant,
@@ -57,10 +57,15 @@ pub(super) struct ConnectionProgress {
     /// Since when the client has accepted nothing, in microseconds since the beginning; [`NOT_STALLED`] if it accepts data.
     stalled_since: AtomicU64,
     unread: AtomicBool,
-    fault: AtomicU8,
+    body_error: AtomicU8,
 }
 
 const NOT_STALLED: u64 = u64::MAX;
+
+/// Values of `ConnectionProgress::body_error`.
+const NO_BODY_ERROR: u8 = 0;
+const TOO_LARGE: u8 = 1;
+const TOO_SLOW: u8 = 2;
 
 impl ConnectionProgress {
     pub(super) fn begin(now: Instant) -> Arc<Self> {
@@ -70,14 +75,14 @@ impl ConnectionProgress {
             phase_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(NOT_STALLED),
             unread: AtomicBool::new(false),
-            fault: AtomicU8::new(0),
+            body_error: AtomicU8::new(NO_BODY_ERROR),
         })
     }
 
     /// Records that a request head is complete.
     pub(super) fn request_started(&self, now: Instant) {
-        self.enter(Phase::Busy, now);
-        self.fault.store(0, Ordering::Relaxed);
+        self.enter(Phase::Handling, now);
+        self.body_error.store(NO_BODY_ERROR, Ordering::Relaxed);
     }
 
     /// Records that the response is complete.
@@ -114,37 +119,37 @@ impl ConnectionProgress {
     }
 
     /// Records that a part of the request will not be read.
-    pub(super) fn leave_unread(&self) {
+    pub(super) fn mark_body_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
 
-    /// Records why the request body was refused; only the first fault counts.
-    pub(super) fn set_body_fault(&self, fault: BodyFault) {
-        let code = match fault {
-            BodyFault::TooLarge => 1,
-            BodyFault::TooSlow => 2,
+    /// Records why the request body was refused; only the first error counts.
+    pub(super) fn set_body_error(&self, error: BodyError) {
+        let code = match error {
+            BodyError::TooLarge => TOO_LARGE,
+            BodyError::TooSlow => TOO_SLOW,
         };
-        let _ = self.fault.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.body_error.compare_exchange(NO_BODY_ERROR, code, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Returns why the request body was refused.
-    pub(super) fn body_fault(&self) -> Option<BodyFault> {
-        match self.fault.load(Ordering::Relaxed) {
-            1 => Some(BodyFault::TooLarge),
-            2 => Some(BodyFault::TooSlow),
+    pub(super) fn body_error(&self) -> Option<BodyError> {
+        match self.body_error.load(Ordering::Relaxed) {
+            TOO_LARGE => Some(BodyError::TooLarge),
+            TOO_SLOW => Some(BodyError::TooSlow),
             _ => None,
         }
     }
 
     /// Returns when the current wait times out; `None` while the connection waits for the application.
     pub(super) fn deadline(&self, limits: &HttpLimits) -> Option<Instant> {
-        let patience = match self.phase() {
+        let timeout = match self.phase() {
             Phase::Head => Some(limits.header_timeout),
-            Phase::Busy => None,
+            Phase::Handling => None,
             Phase::Idle => Some(limits.idle_timeout),
             Phase::Linger => Some(LINGER_TIME),
         };
-        let waiting = patience.map(|patience| self.at(self.phase_since.load(Ordering::Relaxed)) + patience);
+        let waiting = timeout.map(|timeout| self.at(self.phase_since.load(Ordering::Relaxed)) + timeout);
         let stalled = self.stalled_since.load(Ordering::Relaxed);
         let stalled = (stalled != NOT_STALLED).then(|| self.at(stalled) + limits.write_timeout);
         match (waiting, stalled) {
@@ -154,7 +159,7 @@ impl ConnectionProgress {
     }
 
     fn phase(&self) -> Phase {
-        [Phase::Head, Phase::Busy, Phase::Idle, Phase::Linger]
+        [Phase::Head, Phase::Handling, Phase::Idle, Phase::Linger]
             [usize::from(self.phase.load(Ordering::Relaxed) % 4)]
     }
 
@@ -189,37 +194,37 @@ mod tests {
         let began = Instant::now();
         let at = |seconds: u64| began + Duration::from_secs(seconds);
         let progress = ConnectionProgress::begin(began);
-        let ends = || progress.deadline(&limits).map(|deadline| (deadline - began).as_secs());
-        assert_eq!(ends(), Some(10), "a client that sends nothing");
+        let deadline_s = || progress.deadline(&limits).map(|deadline| (deadline - began).as_secs());
+        assert_eq!(deadline_s(), Some(10), "a client that sends nothing");
         progress.request_started(at(3));
-        assert_eq!(ends(), None, "the application has a timeout of its own");
+        assert_eq!(deadline_s(), None, "the application has a timeout of its own");
         progress.write_stalled(|| at(5));
         progress.write_stalled(|| at(20));
-        assert_eq!(ends(), Some(35), "nothing accepted since the fifth second");
+        assert_eq!(deadline_s(), Some(35), "nothing accepted since the fifth second");
         progress.write_resumed();
         progress.bytes_received(|| at(30));
-        assert_eq!(ends(), None, "a body has a timeout of its own");
+        assert_eq!(deadline_s(), None, "a body has a timeout of its own");
         progress.response_ended(at(40));
-        assert_eq!(ends(), Some(160), "idle until the next request");
+        assert_eq!(deadline_s(), Some(160), "idle until the next request");
         progress.bytes_received(|| at(50));
         progress.bytes_received(|| at(55));
-        assert_eq!(ends(), Some(60), "the next request head has the head timeout");
+        assert_eq!(deadline_s(), Some(60), "the next request head has the head timeout");
         progress.request_started(at(56));
         progress.response_ended(at(57));
         assert!(!progress.close(|| at(58)), "the request was read completely");
-        progress.leave_unread();
+        progress.mark_body_unread();
         assert!(progress.close(|| at(60)) && progress.close(|| at(65)));
-        assert_eq!(ends(), Some(61), "the rest of a refused body is read for a moment");
+        assert_eq!(deadline_s(), Some(61), "the rest of a refused body is discarded for one second");
     }
 
     #[test]
-    fn the_first_fault_of_a_body_is_kept_until_the_next_request() {
+    fn the_first_error_of_a_body_is_kept_until_the_next_request() {
         let progress = ConnectionProgress::begin(Instant::now());
-        assert_eq!(progress.body_fault(), None);
-        progress.set_body_fault(BodyFault::TooSlow);
-        progress.set_body_fault(BodyFault::TooLarge);
-        assert_eq!(progress.body_fault(), Some(BodyFault::TooSlow));
+        assert_eq!(progress.body_error(), None);
+        progress.set_body_error(BodyError::TooSlow);
+        progress.set_body_error(BodyError::TooLarge);
+        assert_eq!(progress.body_error(), Some(BodyError::TooSlow));
         progress.request_started(Instant::now());
-        assert_eq!(progress.body_fault(), None);
+        assert_eq!(progress.body_error(), None);
     }
 }

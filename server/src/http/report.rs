@@ -25,7 +25,7 @@ use super::metrics_cache::MetricsCache;
 use super::problem::{not_allowed, problem};
 use crate::clock::{Clock, Now};
 use crate::config::{MetricsConfig, Secrets};
-use crate::edge_watch::EdgeLiveness;
+use crate::edge_liveness::EdgeLiveness;
 use crate::overload::shed::Gate;
 use crate::state::State;
 use crate::telemetry::Telemetry;
@@ -218,7 +218,7 @@ impl ReportHandler {
         let due = self.next_warning.load(Ordering::Relaxed);
         if now.age.as_secs() >= due {
             self.next_warning.store(now.age.as_secs() + WARNING_INTERVAL, Ordering::Relaxed);
-            tracing::warn!("a request for the report was refused: {refusal}");
+            tracing::warn!("rejected a request for the report: {refusal}");
         }
         match refusal {
             Refusal::Signature(SignatureError::Nonce(NonceError::Full)) => {

@@ -130,7 +130,7 @@ impl fmt::Display for RecycleReason {
                 "memory will reach the limit before a later replacement could be ready"
             }
             RecycleReason::PurgeIneffective => "purging did not help",
-            RecycleReason::Shedding => "refusing requests did not help",
+            RecycleReason::Shedding => "load shedding did not reduce memory",
         })
     }
 }

@@ -74,7 +74,7 @@ where
 
 /// Creates the response to a shed request: 503 with `Retry-After`.
 fn refusal(seconds: u32) -> Response {
-    let body = r#"{"title":"Service Unavailable","status":503,"detail":"memory is short; try again later"}"#;
+    let body = r#"{"title":"Service Unavailable","status":503,"detail":"The server is low on memory; retry later."}"#;
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
@@ -89,7 +89,7 @@ pin_project! {
     pub struct ShedFuture<F> {
         #[pin]
         serving: Option<F>,
-        // Returned once.
+        // Taken when polled.
         refusal: Option<Response>,
     }
 }
@@ -124,7 +124,8 @@ mod tests {
     async fn statuses(path: &str, share: u16, requests: usize) -> (usize, usize) {
         let gate = Arc::new(Gate::default());
         gate.set(ShedShare::from_thousandths(share), 7);
-        let priorities = Priorities::default().with("/admin", Priority::Vital).with("/report", Priority::Low);
+        let priorities =
+            Priorities::default().with("/admin", Priority::Critical).with("/report", Priority::Low);
         let app = Router::new()
             .route("/", get(|| async { "served" }))
             .route("/admin", get(|| async { "served" }))

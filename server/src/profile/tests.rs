@@ -1,5 +1,5 @@
-use heapbeat_pprof::{ProfileBuilder, ProfileHeader, SourceLine};
 use super::*;
+use heapbeat_pprof::{ProfileBuilder, ProfileHeader, SourceLine};
 use heapbeat_test_support::pprof as decoded;
 
 fn line(function: &str, file: &str, line: u32) -> SourceLine {

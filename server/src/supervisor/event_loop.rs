@@ -275,7 +275,7 @@ impl Supervisor {
             .chain([machine])
             .fold(self.polled_at + POLL_INTERVAL, Instant::min);
         // One millisecond more, so that the deadline has passed.
-        let patience = until.saturating_duration_since(now) + Duration::from_millis(1);
+        let timeout = until.saturating_duration_since(now) + Duration::from_millis(1);
         let mut sockets = vec![PollFd::new(self.signals.wakeup(), PollFlags::IN)];
         sockets.extend(
             self.live.iter().filter_map(WorkerProcess::socket).map(|it| PollFd::new(it, PollFlags::IN)),
@@ -292,8 +292,8 @@ impl Supervisor {
                 sockets.extend(external.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
             }
         }
-        let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        match poll(&mut sockets, Some(&patience)) {
+        let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut sockets, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             // The kernel is out of memory, or fewer descriptors are allowed than are open: the loop goes on without spinning.
             #[expect(

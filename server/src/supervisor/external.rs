@@ -122,7 +122,7 @@ impl ProgramMonitor {
                     level.as_str(),
                     self.forecaster.assess(limit)
                 ),
-                Action::Cleared => tracing::info!("memory is back to normal: {memory} of {limit}"),
+                Action::Cleared => tracing::info!("memory pressure cleared: {memory} of {limit}"),
                 Action::Purge => self.request_shrink(subject.pid),
                 Action::Recycle(reason) => {
                     let why = format!("{reason} ({memory} of {limit})");
@@ -138,13 +138,15 @@ impl ProgramMonitor {
         match &self.guarded.shrink {
             ShrinkMethod::None => {}
             ShrinkMethod::Signal(number) => {
-                tracing::info!("asking the program to shrink by signal {number}");
-                if let Some(Err(error)) = Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {
-                    tracing::warn!("cannot ask the program to shrink: {error}");
+                match Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {
+                    Some(Err(error)) => {
+                        tracing::warn!("cannot send signal {number} to the program to free memory: {error}");
+                    }
+                    _ => tracing::info!("sent signal {number} to the program to free memory"),
                 }
             }
             ShrinkMethod::Shell(command) => {
-                tracing::info!("asking the program to shrink by {command}");
+                tracing::info!("running `{command}` to free memory of the program");
                 // It is reaped with all other children.
                 let started = Command::new("/bin/sh")
                     .args(["-c", command])
@@ -152,7 +154,7 @@ impl ProgramMonitor {
                     .stdin(Stdio::null())
                     .spawn();
                 if let Err(error) = started {
-                    tracing::warn!("cannot ask the program to shrink: {error}");
+                    tracing::warn!("cannot run `{command}`: {error}");
                 }
             }
         }

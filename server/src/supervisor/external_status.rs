@@ -69,7 +69,7 @@ impl ExternalStatus {
             Ok(recorder) => live.recorder = Some(recorder),
             Err(error) => {
                 tracing::warn!(
-                    "no flight recorder: {error}; only the exit status will tell how the program ended"
+                    "no flight recorder: {error}; an exit of the program will have no evidence besides its exit status"
                 );
             }
         }

@@ -95,7 +95,9 @@ impl MiniHttpServer {
     fn pause(&mut self, error: &io::Error, now: Instant) {
         self.paused_until = Some(now + ERROR_PAUSE);
         if !self.warned {
-            tracing::error!("cannot accept connections: {error}; they wait in the kernel's queue");
+            tracing::error!(
+                "cannot accept connections: {error}; they wait in the kernel's queue until the next attempt"
+            );
         }
         self.warned = true;
     }

@@ -3,7 +3,7 @@
 use heapbeat_shared::openmetrics::Format;
 
 use super::{Telemetry, lock};
-use crate::edge_watch::EdgeLiveness;
+use crate::edge_liveness::EdgeLiveness;
 use crate::state::State;
 use crate::telemetry::metrics_page::{MetricsSnapshot, render};
 

@@ -13,7 +13,7 @@ use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 
 use crate::attribution::Snapshot;
 use crate::dependency::DependencyStatus;
-use crate::edge_watch::EdgeVisits;
+use crate::edge_liveness::EdgeVisits;
 use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, Reading};
 
 /// The figures of one instant.

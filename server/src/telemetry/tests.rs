@@ -100,7 +100,7 @@ fn only_a_purge_that_helped_resets_the_forecast() {
 }
 
 #[test]
-fn a_wall_clock_that_is_set_back_is_not_growth() {
+fn a_clock_change_does_not_affect_the_forecast() {
     let telemetry = telemetry();
     for second in 0..300 {
         let mut reading = reading(second, 100);
@@ -114,7 +114,7 @@ fn a_wall_clock_that_is_set_back_is_not_growth() {
 }
 
 #[test]
-fn near_the_limit_the_ring_holds_as_many_seconds_and_also_the_last_sample() {
+fn the_recorder_keeps_512_seconds_at_a_higher_sample_rate() {
     let directory = tempfile::tempdir().unwrap();
     let location = RecorderLocation::Directory(directory.path().join("flight"));
     let mut recorders = RecorderDirectory::open(&location);
@@ -127,19 +127,19 @@ fn near_the_limit_the_ring_holds_as_many_seconds_and_also_the_last_sample() {
     };
     let recorder = flight_recorder::open_recorder(&path, &header).unwrap();
     let mut history = History::new(INSTANCE);
-    let look = |n: u64| {
+    let sample_at = |n: u64| {
         // Twenty samples a second; the highest of each second is in its middle.
         let figure = Bytes(n / 20 * 4096 + 1000 - (n % 20).abs_diff(10));
         Sample { at: UnixMillis(n.cast_signed() * 50), working_set: figure, ..Sample::default() }
     };
-    let looks = 20 * 600 + 15;
-    for n in 0..looks {
-        let slot = history.record(look(n));
-        recorder.sample(&look(n), slot, Pressure::Purge, Bytes::from_mb(512));
+    let samples = 20 * 600 + 15;
+    for n in 0..samples {
+        let slot = history.record(sample_at(n));
+        recorder.sample(&sample_at(n), slot, Pressure::Purge, Bytes::from_mb(512));
     }
     let recording = recorders.read_recording(&path);
-    assert_eq!(recording.last.unwrap().sample, look(looks - 1));
-    let highest: Vec<Sample> = (89..=600).map(|second| look(second * 20 + 10)).collect();
+    assert_eq!(recording.last.unwrap().sample, sample_at(samples - 1));
+    let highest: Vec<Sample> = (89..=600).map(|second| sample_at(second * 20 + 10)).collect();
     assert_eq!((recording.samples.first, &recording.samples.samples), (89, &highest));
     let held = history.after(None);
     let closed = recording.samples.samples.len() - 1;

@@ -11,7 +11,7 @@ pub enum Priority {
     /// Refused only if more than half of all requests must be.
     High,
     /// Never refused: health checks, administration.
-    Vital,
+    Critical,
 }
 
 impl Priority {
@@ -21,7 +21,7 @@ impl Priority {
             Priority::Low => share.saturating_mul(2).min(1000),
             Priority::Normal => share.min(1000),
             Priority::High => share.saturating_mul(2).saturating_sub(1000).min(1000),
-            Priority::Vital => 0,
+            Priority::Critical => 0,
         }
     }
 }
@@ -34,9 +34,9 @@ pub struct Priorities {
 }
 
 impl Default for Priorities {
-    /// `/health` and all paths below it are vital, all others normal.
+    /// `/health` and all paths below it are critical, all others normal.
     fn default() -> Self {
-        Priorities { prefixes: Vec::new() }.with("/health", Priority::Vital)
+        Priorities { prefixes: Vec::new() }.with("/health", Priority::Critical)
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn higher_priorities_are_refused_later() {
-        // Share of all requests, then the shares of low, normal, high and vital.
+        // Share of all requests, then the shares of low, normal, high and critical.
         let cases = [
             (0, [0, 0, 0, 0]),
             (250, [500, 250, 0, 0]),
@@ -79,7 +79,7 @@ mod tests {
         ];
         for (share, expected) in cases {
             let shares =
-                [Priority::Low, Priority::Normal, Priority::High, Priority::Vital].map(|p| p.share(share));
+                [Priority::Low, Priority::Normal, Priority::High, Priority::Critical].map(|p| p.share(share));
             assert_eq!(shares, expected, "{share}");
         }
     }
@@ -91,8 +91,8 @@ mod tests {
             .with("/api/export/", Priority::Low)
             .with("/", Priority::Normal);
         let cases = [
-            ("/health", Priority::Vital),
-            ("/health/live", Priority::Vital),
+            ("/health", Priority::Critical),
+            ("/health/live", Priority::Critical),
             ("/healthy", Priority::Normal),
             ("/api", Priority::High),
             ("/api/users", Priority::High),

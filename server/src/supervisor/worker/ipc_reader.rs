@@ -35,8 +35,8 @@ impl IpcReader {
         let interval = (self.timing.hang / 5).clamp(Duration::from_millis(100), Duration::from_secs(1));
         let mut tracker = LivenessTracker::default();
         loop {
-            let patience = Timespec::try_from(interval).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-            let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
+            let timeout = Timespec::try_from(interval).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+            let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&timeout));
             let mut messages = Vec::new();
             let connected =
                 self.lines.read(&mut self.socket, |line| messages.extend(SupervisorMessage::parse(line)));
@@ -80,7 +80,7 @@ impl IpcReader {
 
     /// Stops a worker whose supervisor is gone, as nothing could restart or stop it any more.
     fn leave_orphaned(&self) {
-        tracing::error!("the supervisor is gone: finishing requests in flight, then exiting");
+        tracing::error!("lost the connection to the supervisor; finishing requests in flight, then exiting");
         self.forward_stop(StopRequest::Orphaned);
         #[expect(clippy::disallowed_methods, reason = "a thread that has nothing else to do")]
         std::thread::sleep(self.timing.drain + ORPHAN_TIME);

@@ -52,7 +52,7 @@ struct SenderState {
     queue: Mutex<Queue>,
     wakeup: Condvar,
     delivered: AtomicU64,
-    given_up: AtomicU64,
+    dropped: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl WebhookSender {
             queue: Mutex::default(),
             wakeup: Condvar::new(),
             delivered: AtomicU64::new(0),
-            given_up: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
         }))
     }
 
@@ -89,7 +89,7 @@ impl WebhookSender {
         let mut queue = self.0.queue();
         if queue.waiting.len() == MAX_QUEUED {
             queue.waiting.pop_front();
-            self.0.give_up("too many alerts are waiting");
+            self.0.drop_alert("too many alerts are waiting");
         }
         queue.waiting.push_back(message);
         if queue.running {
@@ -107,7 +107,7 @@ impl WebhookSender {
 
     /// Returns the numbers of messages delivered and given up.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.0.delivered.load(Ordering::Relaxed), self.0.given_up.load(Ordering::Relaxed))
+        (self.0.delivered.load(Ordering::Relaxed), self.0.dropped.load(Ordering::Relaxed))
     }
 }
 
@@ -145,22 +145,25 @@ impl SenderState {
                     tracing::info!("an alert was delivered to HEAPBEAT_ALERT_WEBHOOK");
                     return;
                 }
-                DeliveryResult::Refused(why) => return self.give_up(&why),
+                DeliveryResult::Refused(why) => return self.drop_alert(&why),
                 DeliveryResult::Failed(why, retry_after) => (why, retry_after),
             };
-            let Some(pause) = pause_after(attempts, retry_after) else { return self.give_up(&why) };
+            let Some(pause) = pause_after(attempts, retry_after) else { return self.drop_alert(&why) };
             if attempts == 1 {
-                tracing::warn!("cannot deliver an alert to HEAPBEAT_ALERT_WEBHOOK: {why}; trying again");
+                tracing::warn!(
+                    "cannot deliver an alert to HEAPBEAT_ALERT_WEBHOOK: {why}; retrying in {} s",
+                    pause.as_secs()
+                );
             }
             if self.stopped_within(pause) {
-                return self.give_up("the process is exiting");
+                return self.drop_alert("the process is exiting");
             }
         }
     }
 
-    fn give_up(&self, why: &str) {
-        self.given_up.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!("gave up an alert for HEAPBEAT_ALERT_WEBHOOK: {why}");
+    fn drop_alert(&self, why: &str) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!("dropped an alert for HEAPBEAT_ALERT_WEBHOOK: {why}");
     }
 
     fn stopped_within(&self, pause: Duration) -> bool {
