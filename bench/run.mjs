@@ -39,6 +39,11 @@ const BENCHES = {
     question: "how long does purging memory delay requests",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat", "--example", "purge_bench"],
   },
+  agents: {
+    question: "how much throughput do the agents for Node and Python cost, with and without in turns",
+    command: ["node_modules/.bin/node", "bench/agents.mjs"],
+    onRequest: "it needs wrk",
+  },
   labeled: {
     question: "which verdicts do real processes get that leak or do not",
     command: ["cargo", "run", "--release", "--locked", "-p", "heapbeat-labeled-runs"],

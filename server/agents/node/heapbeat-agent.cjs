@@ -425,12 +425,15 @@ class Threads {
     quietly(() => {
       require("node:diagnostics_channel").subscribe("worker_threads", ({ worker }) => {
         this.workers.add(worker);
-        worker.once("exit", () => this.workers.delete(worker));
       });
     });
   }
 
   read() {
+    // A thread that has ended has no number; a listener on it could be seen by the program.
+    for (const worker of this.workers) {
+      if (worker.threadId === -1) this.workers.delete(worker);
+    }
     if (this.workers.size === 0) return {};
     const asked = [...this.workers].filter((worker) => typeof worker.getHeapStatistics === "function").slice(0, 16);
     if (asked.length > 0 && !this.pending) {
@@ -458,6 +461,7 @@ class Agent {
       () => this.hello(),
       (message) => this.handle(message),
     );
+    this.threads = new Threads();
     this.buffers = new BufferSampler();
     this.sampler = new HeapSampler(this.buffers);
     this.lastHolders = 0;
@@ -473,7 +477,6 @@ class Agent {
     this.delay = quietly(() => monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }));
     this.delay?.enable();
     this.pauses = new Pauses(() => this.followFloor());
-    this.threads = new Threads();
     quietly(() => this.sampler.start());
     process.on("uncaughtExceptionMonitor", (error) => {
       quietly(() => this.connection.send({ exception: { name: String(error?.constructor?.name).slice(0, 100) } }));
@@ -548,8 +551,11 @@ class Agent {
   reportHolders() {
     const started = performance.now();
     if (started < this.nextHolders || !this.connection.connected) return false;
+    const before = process.cpuUsage();
     const holders = this.sampler.holders();
-    const took = performance.now() - started;
+    // On a machine that is busy with other things wall time would make reports rare, and CPU time includes V8's helper threads.
+    const { user, system } = process.cpuUsage(before);
+    const took = Math.min(performance.now() - started, (user + system) / 1_000);
     this.lastHolders = started;
     this.nextHolders = performance.now() + Math.max(HOLDERS_PAUSE * this.interval, took / HOLDERS_SHARE);
     if (holders === null) return false;

@@ -38,6 +38,8 @@ TYPES_GROWTH = 50_000
 FRAMES = 12
 #: Memory blocks allocated while tracemalloc records, after which it is stopped early, as each costs memory.
 MAX_TRACED_BLOCKS = 200_000
+#: Growth of the resident set during a recording that may have other reasons, such as fragments.
+RECORDING_NOISE = 4 << 20
 HOLDERS = 10
 #: From 3.12 on, os.fork() warns in a process that has threads, so the agent's thread ends before a fork.
 ENDS_FOR_FORK = sys.version_info >= (3, 12)
@@ -429,7 +431,9 @@ class Recording:
 
         gc.collect()
         blocks = sys.getallocatedblocks() - self.blocks
-        anonymous = _status().get("RssAnon", 0) - _tracemalloc.get_tracemalloc_memory() - self.anonymous
+        # Blocks of more than 512 bytes are not counted, so the resident set is asked as well, less what recording itself may have taken.
+        overhead = 2 * _tracemalloc.get_tracemalloc_memory() + RECORDING_NOISE
+        anonymous = _status().get("RssAnon", 0) - self.anonymous - overhead
         traces = _tracemalloc._get_traces()
         if self.is_own:
             _tracemalloc.stop()
@@ -508,7 +512,8 @@ class Names:
     def function(self, file, line):
         if file not in self.functions:
             self.functions[file] = self.read(file)
-        inside = [it for it in self.functions[file] if it[0] <= line <= it[1]]
+        # The line of a `def` runs in the function around it.
+        inside = [it for it in self.functions[file] if it[0] < line <= it[1] or it[0] == line == it[1]]
         if not inside:
             return ("<module>", 1)
         first, _, name = max(inside)

@@ -1,0 +1,5 @@
+//! The agents in real programs of each runtime that is installed. Those that are missing are reported as skipped.
+
+mod node;
+mod python;
+mod support;
