@@ -9,6 +9,7 @@ mod event_loop;
 pub mod external;
 mod external_status;
 mod fallback_responder;
+mod family;
 mod ipc;
 pub mod machine;
 mod mini_http;
@@ -20,7 +21,9 @@ mod process_tree;
 pub mod recycle_client;
 mod restart_budget;
 mod signals;
+mod stop_delivery;
 mod trim_memory;
+mod watchdog;
 mod worker;
 
 use std::ffi::OsString;
@@ -49,6 +52,7 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use abort_on_panic::abort_on_panic;
 pub use process::START;
+pub use watchdog::{WATCHDOG, run_watchdog};
 pub use worker::Worker;
 pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime_polls};
 
@@ -127,10 +131,12 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
         config.restarts_per_minute,
     );
     policy.failure_reset_after = Some(PROVEN);
+    policy.stop_signal = Some(guarded.stop_signal);
     // Without a socket of its own to be given, two of them would want the same port.
     policy.one_at_a_time = listeners.is_empty();
     let system = |error| Error::System("supervise", error);
-    let program = Program::external(&guarded.command, variables).map_err(system)?;
+    let stop_signal = Signal::from_named_raw(guarded.stop_signal).unwrap_or(Signal::TERM);
+    let program = Program::external(&guarded.command, variables, stop_signal).map_err(system)?;
     let external = ExternalStatus::new(ProgramMonitor::new(guarded.clone())?, guarded.limit, side);
     let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
     let supervisor = event_loop::Supervisor::new(policy, listeners, recorders, "").map_err(system)?;
@@ -141,14 +147,17 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
 /// (`LISTEN_PID`), are preferred to their supervisor in an OOM kill, and do not outlive it. Returns only on failure.
 pub fn become_program(command: &[OsString]) -> io::Error {
     worker::be_killed_first();
-    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+    let guard = std::env::var(process::GUARD).unwrap_or_default();
+    let (guard, signal) = guard.split_once(' ').unwrap_or_default();
+    let signal = signal.parse().ok().and_then(Signal::from_named_raw).unwrap_or(Signal::TERM);
+    if let Err(error) = set_parent_process_death_signal(Some(signal)) {
         tracing::debug!("cannot end the program together with its supervisor: {error}");
     }
     // The supervisor may have exited before the death signal was set.
-    let guard = std::env::var(process::GUARD).ok().and_then(|pid| pid.parse().ok());
-    if guard.is_some_and(|guard: i32| {
-        getppid().map(Pid::as_raw_nonzero).is_none_or(|parent| parent.get() != guard)
-    }) {
+    if guard
+        .parse()
+        .is_ok_and(|guard: i32| getppid().map(Pid::as_raw_nonzero).is_none_or(|parent| parent.get() != guard))
+    {
         return io::Error::other("its supervisor has exited");
     }
     let Some((program, arguments)) = command.split_first() else { return io::ErrorKind::InvalidInput.into() };

@@ -29,6 +29,12 @@ pub(crate) enum Command {
     /// Replaces this process by the program that `run` guards; for internal use
     #[command(name = heapbeat::supervisor::START, hide = true)]
     Exec(ProgramArgs),
+    /// Stops what `run` leaves behind when it is killed; for internal use
+    #[command(name = heapbeat::supervisor::WATCHDOG, hide = true)]
+    Watchdog {
+        /// Process id of the supervisor, stop signal, and drain time
+        arguments: Vec<String>,
+    },
     Recycle(RecycleArgs),
     Forecast(ForecastArgs),
     Apply(ApplyArgs),

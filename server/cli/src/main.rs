@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments).map(|()| 0),
         Command::Run(arguments) => run::run(arguments),
         Command::Exec(program) => Ok(run::exec(&program)),
+        Command::Watchdog { arguments } => Ok(heapbeat::supervisor::run_watchdog(&arguments)),
         Command::CheckMemory(arguments) => Ok(check_memory::run(&arguments)),
         Command::Recycle(arguments) => Ok(recycle::run(&arguments)),
         Command::Apply(arguments) => Ok(apply::run(&arguments)),

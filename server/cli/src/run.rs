@@ -41,6 +41,9 @@ pub(crate) struct RunArgs {
     /// Time after which a started program counts as ready
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = |text: &str| parse_duration(text))]
     ready_after: Duration,
+    /// Signal that asks the program to stop: TERM, INT, QUIT, HUP, USR1, USR2 or WINCH
+    #[arg(long, value_name = "SIGNAL", default_value = "TERM", value_parser = parse_stop_signal)]
+    stop_signal: i32,
     /// Signal that asks the program to shrink: USR1, USR2, HUP, WINCH or PWR
     #[arg(long, value_name = "SIGNAL", value_parser = parse_signal)]
     shrink_signal: Option<i32>,
@@ -85,6 +88,17 @@ fn parse_signal(text: &str) -> Result<i32, String> {
     }
 }
 
+/// Parses the name of a signal that programs handle as a request to stop.
+fn parse_stop_signal(text: &str) -> Result<i32, String> {
+    match text.strip_prefix("SIG").unwrap_or(text) {
+        "TERM" => Ok(15),
+        "INT" => Ok(2),
+        "QUIT" => Ok(3),
+        "HUP" | "USR1" | "USR2" | "WINCH" => parse_signal(text),
+        _ => Err("the signal must be TERM, INT, QUIT, HUP, USR1, USR2 or WINCH".to_owned()),
+    }
+}
+
 /// Guards the program until it exits for good, and returns the exit code.
 pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
     let config = SettingArgs::from_flag("memory-limit", arguments.limit).read_config()?;
@@ -100,6 +114,7 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
         thresholds: config.thresholds,
         shrink,
         ready_after: arguments.ready_after,
+        stop_signal: arguments.stop_signal,
     };
     let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;

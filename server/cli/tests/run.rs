@@ -178,7 +178,7 @@ fn a_process_tree_that_grows_is_asked_to_shrink_and_then_replaced() {
     let arguments = ["--limit", "120MB", "--ready-after", "1s", "--shrink-command", &shrink];
     let server =
         guard_script(&arguments, &format!("exec {python} {} {}", program.display(), growing.display()));
-    wait_for("the replacement", || (server.log_events("recycled: worker").len() == 1).then_some(()));
+    wait_for("the replacement", || (server.log_events("recycled: instance").len() == 1).then_some(()));
     assert!(shrink_requested.exists(), "the program was not asked to shrink first");
     assert_eq!(server.wait_for_exit(0)["heapbeat.exit.kind"], "recycle");
     let first = fs::read_to_string(&growing).unwrap().lines().next().unwrap().parse().unwrap();
@@ -211,13 +211,13 @@ fn a_program_with_a_passed_socket_is_replaced_without_a_failed_request() {
     assert_eq!(send_request(connect(address), "GET", request).text(), "ok");
     wait_for("the program to be ready", || {
         server.send_signal("USR2");
-        (!server.log_events("starting a replacement worker").is_empty()).then_some(())
+        (!server.log_events("starting a replacement instance").is_empty()).then_some(())
     });
     let mut answered = 0;
     wait_for("the replacement", || {
         assert_eq!(send_request(connect(address), "GET", request).text(), "ok");
         answered += 1;
-        (!server.log_events("worker 1 was recycled").is_empty()).then_some(())
+        (!server.log_events("instance 1 was recycled").is_empty()).then_some(())
     });
     assert!(answered > 0);
 }

@@ -1,6 +1,8 @@
 //! The supervisor's event loop: waits for sockets, signals and deadlines, passes events to the machine and applies its effects.
 
-use std::collections::VecDeque;
+mod programs;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,22 +12,26 @@ use heapbeat_shared::Exit;
 use heapbeat_shared::exit::{ProcessExit, StopReason};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, wait};
+use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
 use sd_notify::NotifyState;
 
 use super::external_status::ExternalStatus;
 use super::fallback_responder::FallbackResponder;
+use super::family::Families;
 use super::ipc::{SupervisorMessage, WorkerMessage};
 use super::machine::{Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
 use super::policy::SupervisorPolicy;
 use super::postmortem;
-use super::postmortem::leftover_exit;
+use super::postmortem::{ObservedExit, leftover_exit};
 use super::process::{Program, WorkerProcess};
 use super::signals::Signals;
 use super::trim_memory;
+use super::watchdog::Watchdog;
 use crate::clock::Clock;
 use crate::flight_recorder::RecorderDirectory;
+
+pub(super) use programs::ProgramStop;
 
 /// Time between two polls of everything that sends no event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -44,6 +50,11 @@ pub(super) struct Supervisor {
     live: Vec<WorkerProcess>,
     fallback: Option<FallbackResponder>,
     external: Option<ExternalStatus>,
+    /// Time from the request to stop a program until it is killed.
+    program_drain: Duration,
+    families: Families,
+    /// Stops the program if this process is killed.
+    watchdog: Option<Watchdog>,
     /// Whether systemd was notified that the service is ready.
     announced: bool,
     /// Exit of the last worker.
@@ -67,6 +78,7 @@ impl Supervisor {
         let clock = Clock::of_this_process();
         let unreported = recordings.iter().map(|recording| leftover_exit(recording, clock.now().wall));
         let last = unreported.chain(last_exit).max_by_key(|exit| exit.at).map(|exit| exit.before(version));
+        let program_drain = policy.drain_timeout;
         Ok(Supervisor {
             machine: Machine::new(policy),
             program: Program::this()?,
@@ -77,6 +89,9 @@ impl Supervisor {
             live: Vec::new(),
             fallback: None,
             external: None,
+            program_drain,
+            families: Families::default(),
+            watchdog: None,
             announced: false,
             last,
             started_at: now,
@@ -91,6 +106,10 @@ impl Supervisor {
         let mut external = external;
         external.set_last_exit(self.last.as_ref());
         (self.program, self.external) = (program, Some(external));
+        // Orphans of the program become children of this process, so that they can be measured, stopped and reaped.
+        if let Err(error) = set_child_subreaper(Some(getpid())) {
+            tracing::warn!("processes that lose their parent cannot be guarded: {error}");
+        }
         self
     }
 
@@ -118,6 +137,10 @@ impl Supervisor {
                     .extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
             }
             self.reap(&mut events);
+            if self.is_stopping_program() {
+                self.advance_stops();
+                self.finish_program_exits(&mut events);
+            }
             self.poll_periodic(&mut events);
             events.push_back(MachineEvent::Tick);
         }
@@ -143,19 +166,23 @@ impl Supervisor {
                 }
             }
             Effect::Send(number, command) => {
-                if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
-                    live.send(&SupervisorMessage::Command(command), self.program.is_external());
+                if self.program.is_external() {
+                    self.command_program(number, command);
+                } else if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
+                    live.send(&SupervisorMessage::Command(command));
                 }
             }
             Effect::Kill(number) => {
-                if let Some(live) = self.live.iter().find(|live| live.number == number) {
+                if self.program.is_external() {
+                    self.kill_program(number);
+                } else if let Some(live) = self.live.iter().find(|live| live.number == number) {
                     live.kill();
                 }
             }
             Effect::Investigate(number, exit, stop_reason) => self.investigate(number, exit, stop_reason),
             Effect::RespondUnavailable(Some(down)) => self.fallback = Some(self.create_fallback(down)),
             Effect::RespondUnavailable(None) => self.fallback.iter_mut().for_each(FallbackResponder::close),
-            Effect::Log(notice) => postmortem::log_notice(&notice),
+            Effect::Log(notice) => postmortem::log_notice(&notice, self.program.noun()),
             Effect::Exit(code) => return Some(code),
         }
         None
@@ -165,15 +192,25 @@ impl Supervisor {
         let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
         let flight = self.recorders.create_recorder(&in_use);
         let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
-        tracing::debug!("worker {number} is process {}", live.pid.as_raw_nonzero());
+        tracing::debug!("{} {number} is process {}", self.program.noun(), live.pid.as_raw_nonzero());
         for samples in self.recorders.orphaned().iter() {
-            live.send(&SupervisorMessage::Samples(samples.clone()), self.program.is_external());
+            live.send(&SupervisorMessage::Samples(samples.clone()));
         }
         if let Some(last) = &self.last {
-            live.send(&SupervisorMessage::PreviousExit(Box::new(last.clone())), self.program.is_external());
+            live.send(&SupervisorMessage::PreviousExit(Box::new(last.clone())));
         }
         if let Some(external) = &mut self.external {
             external.record_start(&mut live, self.clock.now().wall);
+            if self.watchdog.is_none() {
+                let started = Watchdog::start(self.program.stop_signal(), self.program_drain);
+                let warn = |error: &io::Error| {
+                    tracing::warn!("if heapbeat is killed, processes of the program may be left: {error}");
+                };
+                self.watchdog = started.inspect_err(warn).ok();
+            }
+            if let Some(watchdog) = &mut self.watchdog {
+                watchdog.announce(live.pid);
+            }
         }
         self.trim_at = Some(live.since + TRIM_DELAY);
         self.live.push(live);
@@ -185,22 +222,26 @@ impl Supervisor {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
-        let exit = postmortem::worker_exit(
-            recording.as_ref(),
+        let observed = ObservedExit {
             exit,
             stop_reason,
-            self.oom.attribute_kill(Instant::now()),
-            self.clock.now().wall,
-        );
-        postmortem::log_exit(&exit, &format!("worker {number}"));
+            stop_signal: self.program.is_external().then(|| self.program.stop_signal().as_raw()),
+            oom: self.oom.attribute_kill(Instant::now()),
+        };
+        let exit = postmortem::worker_exit(recording.as_ref(), observed, self.clock.now().wall);
+        if observed.is_finish() {
+            postmortem::log_finish(&exit, number);
+        } else {
+            postmortem::log_exit(&exit, &format!("{} {number}", self.program.noun()));
+        }
         self.recorders.write_last_exit(&exit);
         let instance = exit.instance;
         let samples = self.recorders.orphaned().iter().find(|it| Some(it.instance) == instance);
         for live in self.live.iter_mut().filter(|live| live.number > number) {
             if let Some(samples) = samples {
-                live.send(&SupervisorMessage::Samples(samples.clone()), self.program.is_external());
+                live.send(&SupervisorMessage::Samples(samples.clone()));
             }
-            live.send(&SupervisorMessage::PreviousExit(Box::new(exit.clone())), self.program.is_external());
+            live.send(&SupervisorMessage::PreviousExit(Box::new(exit.clone())));
         }
         if let Some(external) = &mut self.external {
             external.record_exit(&exit);
@@ -210,10 +251,11 @@ impl Supervisor {
 
     fn create_fallback(&self, down: Outage) -> FallbackResponder {
         let last = self.last.as_ref().map_or("could not be started", |exit| exit.kind.phrase());
+        let noun = self.program.noun();
         let reason = if down.failures > 0 {
-            format!("the last worker {last}; {} in a row did not get ready, trying again", down.failures)
+            format!("the last {noun} {last}; {} in a row did not get ready, trying again", down.failures)
         } else {
-            format!("the last worker {last}; too many restarts in a minute, trying again")
+            format!("the last {noun} {last}; too many restarts in a minute, trying again")
         };
         FallbackResponder::new(reason, self.started_at + down.retry_at)
     }
@@ -231,11 +273,8 @@ impl Supervisor {
             let number = live.number;
             events.extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
             if self.program.is_external() {
-                live.kill_group();
-                // A program that exits with 0 has finished its work.
-                if exit == ProcessExit::Code(0) {
-                    events.push_back(MachineEvent::ApplicationDone(number));
-                }
+                live.stop.set_exit(exit);
+                continue;
             }
             events.push_back(MachineEvent::Exited(number, exit));
         }
@@ -250,8 +289,9 @@ impl Supervisor {
             if self.trim_at.take_if(|at| *at <= now).is_some() {
                 trim_memory::release_clean_pages();
             }
+            let families = if self.external.is_some() { self.read_families().1 } else { BTreeMap::new() };
             if let Some(external) = &mut self.external {
-                events.extend(external.measure(&self.live, now, self.clock.now().wall));
+                events.extend(external.measure(&self.live, &families, now, self.clock.now().wall));
             }
         }
         if let Some(external) = &mut self.external {
@@ -274,6 +314,7 @@ impl Supervisor {
             .flatten()
             .chain([machine])
             .fold(self.polled_at + POLL_INTERVAL, Instant::min);
+        let until = if self.is_stopping_program() { until.min(now + programs::STOP_INTERVAL) } else { until };
         // One millisecond more, so that the deadline has passed.
         let timeout = until.saturating_duration_since(now) + Duration::from_millis(1);
         let mut sockets = vec![PollFd::new(self.signals.wakeup(), PollFlags::IN)];

@@ -8,6 +8,7 @@ use heapbeat_forecast::{Forecaster, Point};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::family;
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
@@ -40,6 +41,8 @@ pub struct ExternalProgram {
     pub shrink: ShrinkMethod,
     /// Time after the start at which the program counts as ready.
     pub ready_after: Duration,
+    /// Number of the signal that asks the program to stop.
+    pub stop_signal: i32,
 }
 
 /// Measures the program's processes and applies the ladder.
@@ -57,10 +60,12 @@ pub(super) struct ProgramMonitor {
 
 /// A process that is measured.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct MonitoredProcess {
+pub(super) struct MonitoredProcess<'a> {
     pub(super) number: WorkerNumber,
     pub(super) pid: Pid,
     pub(super) age: Duration,
+    /// All processes of the instance.
+    pub(super) family: &'a [u32],
 }
 
 impl ProgramMonitor {
@@ -79,11 +84,11 @@ impl ProgramMonitor {
     }
 
     /// Measures all processes; the ladder is applied to the newest one that is ready.
-    pub(super) fn measure(&mut self, subjects: &[MonitoredProcess]) -> Vec<MachineEvent> {
+    pub(super) fn measure(&mut self, subjects: &[MonitoredProcess<'_>]) -> Vec<MachineEvent> {
         self.runtime_polls += 1;
         let mut events = Vec::new();
         for subject in subjects {
-            let memory = process_tree::memory(u32::try_from(subject.pid.as_raw_nonzero().get()).unwrap_or(0));
+            let memory = process_tree::memory(subject.family);
             events.push(MachineEvent::Heartbeat(subject.number, self.runtime_polls, memory));
             if subject.age < self.guarded.ready_after {
                 continue;
@@ -96,7 +101,7 @@ impl ProgramMonitor {
         events
     }
 
-    fn apply_ladder(&mut self, subject: MonitoredProcess, memory: Bytes) -> Option<MachineEvent> {
+    fn apply_ladder(&mut self, subject: MonitoredProcess<'_>, memory: Bytes) -> Option<MachineEvent> {
         if subject.number > self.number {
             (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
         }
@@ -150,6 +155,7 @@ impl ProgramMonitor {
                 // It is reaped with all other children.
                 let started = Command::new("/bin/sh")
                     .args(["-c", command])
+                    .env(family::MARKER, family::marker(std::process::id(), family::HELPER))
                     .env("HEAPBEAT_PID", pid.as_raw_nonzero().to_string())
                     .stdin(Stdio::null())
                     .spawn();

@@ -9,7 +9,7 @@ use heapbeat_shared::{Bytes, Exit, Health, HealthMemory, InstanceId, Sample, Sta
 
 use super::external::{MonitoredProcess, ProgramMonitor};
 use super::fallback_responder;
-use super::machine::MachineEvent;
+use super::machine::{MachineEvent, WorkerNumber};
 use super::mini_http::{MiniHttpServer, path, response};
 use super::process::WorkerProcess;
 use crate::flight_recorder;
@@ -79,15 +79,18 @@ impl ExternalStatus {
     pub(super) fn measure(
         &mut self,
         live: &[WorkerProcess],
+        families: &BTreeMap<WorkerNumber, Vec<u32>>,
         now: Instant,
         wall: UnixMillis,
     ) -> Vec<MachineEvent> {
-        let subjects = live.iter().map(|it| MonitoredProcess {
+        let running = live.iter().filter(|it| !it.stop.has_exited());
+        let subjects = running.map(|it| MonitoredProcess {
             number: it.number,
             pid: it.pid,
             age: now.duration_since(it.since),
+            family: families.get(&it.number).map_or(&[], Vec::as_slice),
         });
-        let subjects: Vec<MonitoredProcess> = subjects.collect();
+        let subjects: Vec<MonitoredProcess<'_>> = subjects.collect();
         self.age = subjects.iter().map(|it| it.age).max();
         let events = self.monitor.measure(&subjects);
         for event in &events {

@@ -106,8 +106,8 @@ pub enum Notice {
     RestartBudgetSpent(u32),
     /// A replacement is being started.
     Replacing(String),
-    /// The memory limit has no headroom for two workers: the old one drains before the new one starts.
-    DrainingFirst(String),
+    /// Two workers cannot run at a time: the old one drains before the new one starts.
+    DrainingFirst(String, OneAtATime),
     /// The replacement has taken over.
     Replaced(WorkerNumber),
     /// This replacement did not get ready; the old worker keeps serving.
@@ -126,6 +126,15 @@ pub enum Notice {
     CannotReplace,
     /// A recycle was requested, but the memory limit has no headroom for two workers.
     TooLittleHeadroom,
+}
+
+/// Why two workers cannot run at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OneAtATime {
+    /// The memory limit has too little headroom for both.
+    Memory,
+    /// Both would listen on the same port.
+    Port,
 }
 
 /// The state machine of the supervisor.

@@ -43,6 +43,8 @@ pub struct SupervisorPolicy {
     pub unavailable_after: Duration,
     /// Number of consecutive workers that did not get ready from which the log calls it a crash loop.
     pub crash_loop_failures: u32,
+    /// Number of the signal that workers are stopped with, besides SIGTERM and SIGINT.
+    pub stop_signal: Option<i32>,
     /// Whether two workers must never run at the same time, as they would compete for a port.
     pub one_at_a_time: bool,
     /// Memory limit of all workers together: a replacement must fit below it.
@@ -74,6 +76,7 @@ impl SupervisorPolicy {
             failure_reset_after: None,
             unavailable_after: Duration::from_secs(2),
             crash_loop_failures: 5,
+            stop_signal: None,
             one_at_a_time: false,
             memory_limit,
             enforced_memory_limit: memory_limit,

@@ -3,18 +3,37 @@
 use heapbeat_shared::exit::{Evidence, Exit, ExitFacts, OomCount, ProcessExit, StopReason, classify};
 use heapbeat_shared::{ExitKind, UnixMillis};
 
-use super::machine::Notice;
+use super::machine::{Notice, OneAtATime, WorkerNumber};
 use crate::flight_recorder::{Recording, boot_id};
 
+/// What the supervisor knows about the exit of a worker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ObservedExit {
+    pub(super) exit: ProcessExit,
+    /// Why the worker was stopped, if it was.
+    pub(super) stop_reason: Option<StopReason>,
+    /// Number of the signal that another program is stopped with; `None` for a worker of this program.
+    pub(super) stop_signal: Option<i32>,
+    pub(super) oom: OomCount,
+}
+
+impl ObservedExit {
+    /// Whether a program has finished its work, which nobody asked for.
+    pub(super) fn is_finish(&self) -> bool {
+        self.stop_signal.is_some() && self.stop_reason.is_none() && self.exit == ProcessExit::Code(0)
+    }
+}
+
 /// Returns the exit of a worker that the supervisor has reaped.
-pub(super) fn worker_exit(
-    recording: Option<&Recording>,
-    exit: ProcessExit,
-    stop_reason: Option<StopReason>,
-    oom: OomCount,
-    now: UnixMillis,
-) -> Exit {
-    let facts = ExitFacts { exit: Some(exit), asked: stop_reason, oom, ..exit_facts(recording) };
+pub(super) fn worker_exit(recording: Option<&Recording>, observed: ObservedExit, now: UnixMillis) -> Exit {
+    let facts = ExitFacts {
+        exit: Some(observed.exit),
+        asked: observed.stop_reason,
+        stop_signal: observed.stop_signal,
+        may_finish: observed.stop_signal.is_some(),
+        oom: observed.oom,
+        ..exit_facts(recording)
+    };
     build_exit(recording, &facts, now)
 }
 
@@ -90,57 +109,72 @@ pub(super) fn log_exit(exit: &Exit, who: &str) {
     if exit.kind.is_failure() { log_exit_at!(error) } else { log_exit_at!(info) }
 }
 
-/// Logs a notice of the machine.
-pub(super) fn log_notice(notice: &Notice) {
+/// Logs the exit of a program that has finished its work.
+pub(super) fn log_finish(exit: &Exit, number: WorkerNumber) {
+    tracing::info!(
+        heapbeat.exit.kind = exit.kind.as_str(),
+        heapbeat.exit.sure = exit.sure,
+        heapbeat.exit.evidence = exit.evidence_text(),
+        "instance {number} has finished: {}",
+        exit.evidence_text()
+    );
+}
+
+/// Logs a notice of the machine; `noun` is the word for a worker, or for an instance of a guarded program.
+pub(super) fn log_notice(notice: &Notice, noun: &str) {
     match notice {
         Notice::Waiting(wait) => {
-            tracing::warn!("next attempt to start a worker in {:.1} s", wait.as_secs_f64());
+            tracing::warn!("next attempt to start the {noun} in {:.1} s", wait.as_secs_f64());
         }
         Notice::CrashLoop(failures) => tracing::error!(
             heapbeat.supervisor.failures = failures,
-            "crash loop: {failures} workers in a row did not get ready; the supervisor retries with growing pauses"
+            "crash loop: {failures} {noun}s in a row did not get ready; the supervisor retries with growing pauses"
         ),
         Notice::RestartBudgetSpent(per_minute) => tracing::error!(
             heapbeat.supervisor.restarts_per_minute = per_minute,
             "crash loop: restarts now wait for the budget of {per_minute} per minute (HEAPBEAT_RESTARTS_PER_MINUTE)"
         ),
         Notice::Replacing(why) => {
-            tracing::info!("starting a replacement worker beside the running one: {why}")
+            tracing::info!("starting a replacement {noun} beside the running one: {why}");
         }
-        Notice::DrainingFirst(why) => {
-            tracing::warn!("{why}; not enough headroom to run two workers, draining the current one first");
+        Notice::DrainingFirst(why, OneAtATime::Memory) => {
+            tracing::warn!("{why}; not enough headroom to run two {noun}s, draining the current one first");
         }
+        Notice::DrainingFirst(why, OneAtATime::Port) => tracing::warn!(
+            "{why}; two {noun}s cannot listen on the same port, draining the current one first; connections are refused until the \
+             next one listens"
+        ),
         Notice::Replaced(number) => {
-            tracing::info!(heapbeat.supervisor.worker = number, "recycled: worker {number} has taken over");
+            tracing::info!(heapbeat.supervisor.worker = number, "recycled: {noun} {number} has taken over");
         }
         Notice::ReplacementFailed(number) => tracing::error!(
             heapbeat.supervisor.worker = number,
-            "replacement worker {number} did not get ready; the running worker keeps serving"
+            "replacement {noun} {number} did not get ready; the running {noun} keeps serving"
         ),
         Notice::Hung(number, timeout) => tracing::error!(
             heapbeat.supervisor.worker = number,
-            "worker {number} sent no heartbeat for {} s (HEAPBEAT_HANG_TIMEOUT); killing it",
+            "{noun} {number} sent no heartbeat for {} s (HEAPBEAT_HANG_TIMEOUT); killing it",
             timeout.as_secs_f64()
         ),
         Notice::StartTimedOut(number, timeout) => tracing::error!(
             heapbeat.supervisor.worker = number,
-            "worker {number} did not get ready within {} s; killing it",
+            "{noun} {number} did not get ready within {} s; killing it",
             timeout.as_secs_f64()
         ),
         Notice::DrainTimedOut(number, timeout) => tracing::warn!(
             heapbeat.supervisor.worker = number,
-            "worker {number} did not finish its requests within {} s; killing it (HEAPBEAT_DRAIN_TIMEOUT sets the maximum)",
+            "{noun} {number} did not finish its requests within {} s; killing it (HEAPBEAT_DRAIN_TIMEOUT sets the maximum)",
             timeout.as_secs_f64()
         ),
         Notice::DrainCutShort(number, memory, limit) => tracing::warn!(
             heapbeat.supervisor.worker = number,
-            "stopping worker {number} before it has drained: the workers together use {memory} of the enforced limit of {limit}"
+            "stopping {noun} {number} before it has drained: the {noun}s together use {memory} of the enforced limit of {limit}"
         ),
-        Notice::StartFailed(why) => tracing::error!("cannot start a worker: {why}"),
+        Notice::StartFailed(why) => tracing::error!("cannot start the {noun}: {why}"),
         Notice::TooLittleHeadroom => tracing::error!(
-            "cannot recycle: not enough headroom to run two workers, and the running one is not stopped for a replacement that may \
+            "cannot recycle: not enough headroom to run two {noun}s, and the running one is not stopped for a replacement that may \
              not start; restart the server instead"
         ),
-        Notice::CannotReplace => tracing::warn!("cannot recycle yet: the worker is still starting"),
+        Notice::CannotReplace => tracing::warn!("cannot recycle yet: the {noun} is still starting"),
     }
 }

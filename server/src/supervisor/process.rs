@@ -14,11 +14,13 @@ use std::process::{Command as ProcessBuilder, Stdio};
 use std::time::Instant;
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use rustix::termios::tcgetpgrp;
 
+use super::event_loop::ProgramStop;
+use super::family;
 use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
-use super::machine::{Command, StopSignal, WorkerNumber};
+use super::machine::WorkerNumber;
 use crate::flight_recorder::FlightRecorder;
 
 /// Variable that makes a program a worker: its number and the process id of its supervisor.
@@ -46,6 +48,8 @@ pub(super) struct Program {
     /// Whether the program may read from a terminal, and so must stay in the terminal's process group.
     terminal: bool,
     variables: Vec<(&'static str, String)>,
+    /// The signal that asks another program to stop.
+    stop_signal: Signal,
 }
 
 /// A worker's process.
@@ -58,7 +62,9 @@ pub(super) struct WorkerProcess {
     /// Flight recorder that the supervisor writes on behalf of another program.
     pub(super) recorder: Option<FlightRecorder>,
     /// Whether the process gets the same signals from the terminal as the supervisor.
-    shares_terminal: bool,
+    pub(super) shares_terminal: bool,
+    /// The stop of another program.
+    pub(super) stop: ProgramStop,
     line: Option<UnixStream>,
     lines: LineReader,
 }
@@ -73,11 +79,16 @@ impl Program {
             external: false,
             terminal: false,
             variables: Vec::new(),
+            stop_signal: Signal::TERM,
         })
     }
 
     /// Returns another program, started through [`START`] of this one, with additional variables.
-    pub(super) fn external(command: &[OsString], variables: Vec<(&'static str, String)>) -> io::Result<Self> {
+    pub(super) fn external(
+        command: &[OsString],
+        variables: Vec<(&'static str, String)>,
+        stop_signal: Signal,
+    ) -> io::Result<Self> {
         let arguments = [START.into(), "--".into()].into_iter().chain(command.iter().cloned()).collect();
         Ok(Program {
             path: std::env::current_exe()?,
@@ -85,7 +96,18 @@ impl Program {
             external: true,
             terminal: io::stdin().is_terminal(),
             variables,
+            stop_signal,
         })
+    }
+
+    /// Returns the signal that asks another program to stop.
+    pub(super) fn stop_signal(&self) -> Signal {
+        self.stop_signal
+    }
+
+    /// Returns the word for one process of the program.
+    pub(super) fn noun(&self) -> &'static str {
+        if self.external { "instance" } else { "worker" }
     }
 
     /// Whether it is another program.
@@ -125,7 +147,9 @@ impl Program {
                 process.process_group(0);
             }
             process.envs(self.variables.iter().map(|(name, value)| (name, value)));
-            process.env(GUARD, std::process::id().to_string());
+            let guard = std::process::id();
+            process.env(GUARD, format!("{guard} {}", self.stop_signal.as_raw()));
+            process.env(family::MARKER, family::marker(guard, number));
         } else {
             let (ours, theirs) = UnixStream::pair()?;
             ours.set_nonblocking(true)?;
@@ -148,6 +172,7 @@ impl Program {
             since: Instant::now(),
             recorder: None,
             shares_terminal: self.terminal,
+            stop: ProgramStop::default(),
             line,
             lines: LineReader::default(),
         })
@@ -155,43 +180,22 @@ impl Program {
 }
 
 /// Whether this process's group is the terminal's foreground group.
-fn is_foreground() -> bool {
+pub(super) fn is_foreground() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|front| front == getpgrp())
 }
 
 impl WorkerProcess {
-    /// Sends a message, without waiting if the worker does not read.
-    pub(super) fn send(&mut self, command: &SupervisorMessage, external: bool) {
-        if external {
-            return self.send_as_signal(command);
-        }
+    /// Sends a message, without waiting if the worker does not read. Another program gets no messages.
+    pub(super) fn send(&mut self, command: &SupervisorMessage) {
         let Some(line) = &mut self.line else { return };
         if let Err(error) = line.write_all(command.to_line().as_bytes()) {
             tracing::debug!("cannot send a message to worker {}: {error}", self.number);
         }
     }
 
-    /// Sends a message as a signal to another program; messages without a signal are dropped.
-    fn send_as_signal(&self, command: &SupervisorMessage) {
-        let signal = match command {
-            // Ctrl-C has reached the program already, and a second one would have another meaning.
-            SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 1))
-                if self.shares_terminal && is_foreground() =>
-            {
-                return;
-            }
-            SupervisorMessage::Command(Command::Stop(StopSignal::Interrupt, 1)) => Signal::INT,
-            SupervisorMessage::Command(Command::Stop(StopSignal::Terminate, 1) | Command::HandOver(_)) => {
-                Signal::TERM
-            }
-            SupervisorMessage::Command(Command::Stop(_, _)) => Signal::KILL,
-            SupervisorMessage::Command(Command::Replacement(_) | Command::Report)
-            | SupervisorMessage::PreviousExit(_)
-            | SupervisorMessage::Samples(_) => return,
-        };
-        if let Err(error) = kill_process(self.pid, signal) {
-            tracing::debug!("cannot send a signal to process {}: {error}", self.pid.as_raw_nonzero());
-        }
+    /// Returns the process id as `/proc` has it.
+    pub(super) fn process_id(&self) -> u32 {
+        u32::try_from(self.pid.as_raw_nonzero().get()).unwrap_or(0)
     }
 
     /// Returns the messages since the last call.
@@ -207,15 +211,6 @@ impl WorkerProcess {
     /// Returns the socket to poll, while it is open.
     pub(super) fn socket(&self) -> Option<&UnixStream> {
         self.line.as_ref()
-    }
-
-    /// Kills the remaining processes of a program that has exited, which would go on using memory beside the next one.
-    pub(super) fn kill_group(&self) {
-        match kill_process_group(self.pid, Signal::KILL) {
-            Ok(()) => tracing::info!("killed processes that program {} left running", self.number),
-            // The usual case: its process group is empty.
-            Err(error) => tracing::debug!("no processes of program {} are left: {error}", self.number),
-        }
     }
 
     /// Kills the process.

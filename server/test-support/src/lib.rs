@@ -337,11 +337,15 @@ pub fn is_alive(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// Returns the ids of the child processes of `pid`.
+/// Returns the ids of the child processes of `pid`, without the watchdog of `heapbeat run`.
 pub fn child_pids(pid: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").unwrap();
     let names = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    names.filter(|child| parent_pid(*child) == Some(pid)).collect()
+    let is_watchdog = |child: &u32| {
+        let line = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).nth(1) == Some(b"__watchdog")
+    };
+    names.filter(|child| parent_pid(*child) == Some(pid) && !is_watchdog(child)).collect()
 }
 
 /// Returns the child process that started last, by its start time, as process ids wrap around.

@@ -13,6 +13,10 @@ pub struct ExitFacts {
     pub exit: Option<ProcessExit>,
     /// The supervisor's request before the exit.
     pub asked: Option<StopReason>,
+    /// The number of the signal that the supervisor stops the process with, besides SIGTERM and SIGINT.
+    pub stop_signal: Option<i32>,
+    /// Whether exit code 0 without a request means that the process has finished its work.
+    pub may_finish: bool,
     /// The stop request that the process recorded, with its source.
     pub noted_stop: Option<String>,
     /// Whether the process recorded an orderly shutdown.
@@ -48,6 +52,17 @@ pub enum ProcessExit {
     Code(i32),
     /// A signal terminated the process.
     Signal(i32),
+}
+
+impl ProcessExit {
+    /// Returns whether a signal that `matches` ended the process, or the process says so by an exit code of 128 plus its number.
+    pub fn is_end_by(self, matches: impl Fn(i32) -> bool) -> bool {
+        match self {
+            ProcessExit::Code(code @ 129..=192) => matches(code - 128),
+            ProcessExit::Code(_) => false,
+            ProcessExit::Signal(signal) => matches(signal),
+        }
+    }
 }
 
 /// The supervisor's reason to stop an instance.
@@ -112,10 +127,20 @@ fn classify_observed(facts: &ExitFacts, exit: ProcessExit) -> ExitClassification
         }
     }
     match exit {
+        // A JVM or a shell that was stopped by a signal exits with 128 plus its number.
+        _ if facts.asked.is_some() && exit.is_end_by(|signal| is_stop(facts, signal)) => {
+            classify_orderly(facts, exit)
+        }
+        ProcessExit::Code(0) if facts.may_finish && facts.asked.is_none() => sure(ExitKind::Stop, None),
         ProcessExit::Signal(SIGKILL) => classify_sigkill(facts),
         ProcessExit::Code(0) | ProcessExit::Signal(SIGTERM | SIGINT) => classify_orderly(facts, exit),
         _ => sure(ExitKind::Crash, stop_request_evidence(facts)),
     }
+}
+
+/// Whether the supervisor stops the process with this signal.
+fn is_stop(facts: &ExitFacts, signal: i32) -> bool {
+    matches!(signal, SIGTERM | SIGINT) || facts.stop_signal == Some(signal)
 }
 
 /// Classifies a SIGKILL, which may come from the kernel, the supervisor's deadline, or a person.
@@ -364,6 +389,39 @@ mod tests {
             assert_eq!((result.kind, result.sure), (kind, sure), "{name}: {result:?}");
             assert!(!result.evidence.is_empty(), "{name}: no evidence");
             assert!(result.kind != Unknown || !result.sure, "{name}: sure of not knowing");
+        }
+    }
+
+    #[test]
+    fn an_exit_by_the_signal_that_was_sent_is_orderly() {
+        use ExitKind::{Crash, Recycle, Stop};
+        use ProcessExit::{Code, Signal};
+        let cases = [
+            ("143 without a request", observed(Code(143), |_| ()), Crash, true),
+            ("a JVM's 143 when asked", observed(Code(143), |f| f.asked = Some(StopReason::Stop)), Stop, true),
+            (
+                "a shell's 130 when replaced",
+                observed(Code(130), |f| f.asked = Some(StopReason::Recycle)),
+                Recycle,
+                true,
+            ),
+            (
+                "another code when asked",
+                observed(Code(139), |f| f.asked = Some(StopReason::Stop)),
+                Crash,
+                true,
+            ),
+            (
+                "its own stop signal",
+                observed(Signal(3), |f| (f.asked, f.stop_signal) = (Some(StopReason::Stop), Some(3))),
+                Stop,
+                true,
+            ),
+            ("finished", observed(Code(0), |f| f.may_finish = true), Stop, true),
+        ];
+        for (name, facts, kind, sure) in cases {
+            let result = classify(&facts);
+            assert_eq!((result.kind, result.sure), (kind, sure), "{name}: {result:?}");
         }
     }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use heapbeat_shared::exit::ProcessExit;
 
-use super::{Effect, Machine, Notice, Outage, ReplacementStatus, Role, Worker, WorkerNumber};
+use super::{
+    Effect, Machine, Notice, Outage, ReplacementStatus, Role, SupervisorPolicy, Worker, WorkerNumber,
+};
 use crate::supervisor::restart_budget::Reservation;
 
 const SIGINT: i32 = 2;
@@ -39,8 +41,8 @@ impl Machine {
         let code = code_of(exit);
         if let Some(stopping) = &mut self.stopping {
             // A worker that was killed by the supervisor, or ended by the signal that requested the stop, has not failed.
-            let expected =
-                worker.termination.is_some() || matches!(exit, Some(ProcessExit::Signal(SIGINT | SIGTERM)));
+            let expected = worker.termination.is_some()
+                || exit.is_some_and(|exit| exit.is_end_by(|signal| is_stop(&self.policy, signal)));
             let code = if expected { 0 } else { code };
             stopping.code = stopping.code.max(code);
             if self.workers.is_empty() {
@@ -114,6 +116,11 @@ impl Machine {
         effects.push(Effect::Log(Notice::ReplacementFailed(number)));
         self.send_replacement_status(ReplacementStatus::RateLimited, effects);
     }
+}
+
+/// Whether workers are stopped with this signal.
+fn is_stop(policy: &SupervisorPolicy, signal: i32) -> bool {
+    matches!(signal, SIGINT | SIGTERM) || policy.stop_signal == Some(signal)
 }
 
 /// Returns the supervisor's exit code; 1 for a signal, as a shell's `128 + n` could be mistaken for a code of the worker.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heapbeat_shared::exit::StopReason;
 
-use super::{Command, Effect, Machine, Notice, ReplacementStatus, Role, Worker, WorkerNumber};
+use super::{Command, Effect, Machine, Notice, OneAtATime, ReplacementStatus, Role, Worker, WorkerNumber};
 use crate::supervisor::policy::AFTER_DRAIN;
 
 impl Worker {
@@ -83,8 +83,9 @@ impl Machine {
             self.send_replacement_status(ReplacementStatus::RateLimited, effects);
             return;
         }
-        // Two workers do not fit. Connections wait in the kernel's queue meanwhile.
-        effects.push(Effect::Log(Notice::DrainingFirst(why)));
+        // The socket stays open, so connections wait in the kernel's queue meanwhile, unless the program has its own.
+        let cause = if self.policy.one_at_a_time { OneAtATime::Port } else { OneAtATime::Memory };
+        effects.push(Effect::Log(Notice::DrainingFirst(why, cause)));
         if let Some(worker) = self.worker_with_role(Role::Serving) {
             worker.drain_started = now;
             worker.role = Role::Draining(now + policy.short_drain_timeout + policy.report_timeout);

@@ -82,7 +82,10 @@ fn without_room_for_two_the_old_worker_drains_first() {
     let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(480), "threshold".into()))]);
     assert_eq!(
         effects,
-        [Log(Notice::DrainingFirst("threshold".into())), Send(1, Command::HandOver(secs(5.0)))]
+        [
+            Log(Notice::DrainingFirst("threshold".into(), OneAtATime::Memory)),
+            Send(1, Command::HandOver(secs(5.0)))
+        ]
     );
     let effects = play(&mut machine, &[], &[(62.0, Exited(1, ProcessExit::Code(0)))]);
     assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(StopReason::Recycle)), Start(2)]);
