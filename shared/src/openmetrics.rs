@@ -44,6 +44,8 @@ pub enum MetricKind {
     Info,
     /// The current one of several states.
     StateSet,
+    /// Counts of observations by size, written with [`Family::histogram`].
+    Histogram,
 }
 
 impl MetricKind {
@@ -52,6 +54,7 @@ impl MetricKind {
             (MetricKind::Counter, _) => "counter",
             (MetricKind::Info, Format::OpenMetrics) => "info",
             (MetricKind::StateSet, Format::OpenMetrics) => "stateset",
+            (MetricKind::Histogram, _) => "histogram",
             (MetricKind::Gauge | MetricKind::Info | MetricKind::StateSet, _) => "gauge",
         }
     }
@@ -60,7 +63,7 @@ impl MetricKind {
         match self {
             MetricKind::Counter => "_total",
             MetricKind::Info => "_info",
-            MetricKind::Gauge | MetricKind::StateSet => "",
+            MetricKind::Gauge | MetricKind::StateSet | MetricKind::Histogram => "",
         }
     }
 }
@@ -115,12 +118,36 @@ impl Exposition {
 impl Family<'_> {
     /// Adds a sample. Values of labels may be any text.
     pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<MetricValue>) -> &mut Self {
+        self.write_sample(self.kind.suffix(), labels, value.into())
+    }
+
+    /// Adds a histogram: the number of observations up to each of the ascending `bounds` and above the one before, then those above the
+    /// last, and the sum of all observations. Both formats want the counts added up, which happens here.
+    pub fn histogram(
+        &mut self,
+        labels: &[(&str, &str)],
+        bounds: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) -> &mut Self {
+        let mut total = 0;
+        for (index, count) in counts.iter().enumerate() {
+            total += count;
+            let bound = MetricValue::Real(bounds.get(index).copied().unwrap_or(f64::INFINITY)).to_string();
+            let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("le", &*bound)]).collect();
+            self.write_sample("_bucket", &labels, MetricValue::Whole(total));
+        }
+        self.write_sample("_sum", labels, MetricValue::Real(sum));
+        self.write_sample("_count", labels, MetricValue::Whole(total))
+    }
+
+    fn write_sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: MetricValue) -> &mut Self {
         let text = &mut self.exposition.text;
-        let _ = write!(text, "{}{}", self.name, self.kind.suffix());
+        let _ = write!(text, "{}{suffix}", self.name);
         for (index, (name, value)) in labels.iter().enumerate() {
             let _ = write!(text, "{}{name}=\"{}\"", if index == 0 { '{' } else { ',' }, Escaped(value));
         }
-        let _ = writeln!(text, "{} {}", if labels.is_empty() { "" } else { "}" }, value.into());
+        let _ = writeln!(text, "{} {}", if labels.is_empty() { "" } else { "}" }, value);
         self
     }
 
@@ -232,6 +259,22 @@ mod tests {
         ];
         assert_eq!(comments, expected);
         assert!(!text.contains("# UNIT") && !text.contains("# EOF"), "{text}");
+    }
+
+    #[test]
+    fn a_histogram_adds_its_counts_up() {
+        let mut all = Exposition::new(Format::OpenMetrics);
+        all.family("took_seconds", MetricKind::Histogram, "Time.")
+            .histogram(&[("route", "/")], &[0.1, 1.0], &[2, 0, 3], 9.5)
+            .histogram(&[], &[0.5], &[0, 0], 0.0);
+        let expected = [
+            "# TYPE took_seconds histogram\n# UNIT took_seconds seconds\n# HELP took_seconds Time.\n",
+            "took_seconds_bucket{route=\"/\",le=\"0.1\"} 2\ntook_seconds_bucket{route=\"/\",le=\"1\"} 2\n",
+            "took_seconds_bucket{route=\"/\",le=\"+Inf\"} 5\ntook_seconds_sum{route=\"/\"} 9.5\ntook_seconds_count{route=\"/\"} 5\n",
+            "took_seconds_bucket{le=\"0.5\"} 0\ntook_seconds_bucket{le=\"+Inf\"} 0\ntook_seconds_sum 0\ntook_seconds_count 0\n",
+            "# EOF\n",
+        ];
+        assert_eq!(all.finish(), expected.concat());
     }
 
     #[test]
