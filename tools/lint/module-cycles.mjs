@@ -13,6 +13,7 @@ const CRATES = [
   "server/agents/src/lib.rs",
   "server/pprof/src/lib.rs",
   "server/cli/src/main.rs",
+  "server/front/src/lib.rs",
   "server/test-support/src/lib.rs",
   "server/labeled-runs/src/lib.rs",
   "edge/src/lib.rs",

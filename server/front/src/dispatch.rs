@@ -1,0 +1,233 @@
+//! What happens to a request: it is refused, answered by an operator route, shed, or forwarded to the program.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use tokio::time::Instant;
+
+use crate::body::{BodyFault, BodyLimits, ClientBody};
+use crate::connection_limit::PermitKind;
+use crate::forward::{ForwardError, ForwardRequest, Forwarded, forward};
+use crate::framing::may_upgrade;
+use crate::headers::{prepare_request, prepare_response};
+use crate::operator::ClientAddress;
+use crate::problem::{closing_problem, problem, unavailable};
+use crate::progress::ConnectionProgress;
+use crate::response_body::{ProgramBody, ResponseBody};
+use crate::shared::{Shared, Stage};
+use crate::statistics::RequestTicket;
+use crate::tracked_io::SharedFraming;
+use crate::tunnel::spawn_upgrade;
+use crate::wait::HoldError;
+
+/// The client of a request.
+#[derive(Debug)]
+pub(crate) struct ClientConnection {
+    pub(crate) address: SocketAddr,
+    pub(crate) kind: PermitKind,
+    pub(crate) progress: Arc<ConnectionProgress>,
+    pub(crate) framing: Arc<SharedFraming>,
+}
+
+/// A response, and whether the connection becomes a tunnel with it.
+struct Answer {
+    response: Response<Either<Full<Bytes>, ProgramBody>>,
+    ticket: Option<RequestTicket>,
+    tunnel: bool,
+}
+
+impl From<Response<Full<Bytes>>> for Answer {
+    fn from(response: Response<Full<Bytes>>) -> Self {
+        Answer { response: response.map(Either::Left), ticket: None, tunnel: false }
+    }
+}
+
+/// Responds to one request.
+pub(crate) async fn dispatch(
+    shared: &Arc<Shared>,
+    client: &ClientConnection,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let number = client.progress.request_started(Instant::now());
+    let answer = match client.framing.with(|framing| framing.refusal_of(number)) {
+        Some(fault) => {
+            shared.statistics.count_rejected();
+            closing_problem(fault.status(), fault.detail()).into()
+        }
+        None => respond(shared, client, request).await,
+    };
+    client.framing.answer_upgrade(answer.tunnel);
+    let mut response = answer.response;
+    let closing = client.kind == PermitKind::Reserve || *shared.stage.borrow() != Stage::Open;
+    if closing && !answer.tunnel {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let progress = (!answer.tunnel).then(|| Arc::clone(&client.progress));
+    response.map(|body| ResponseBody::new(body, progress, answer.ticket))
+}
+
+async fn respond(shared: &Arc<Shared>, client: &ClientConnection, request: Request<Incoming>) -> Answer {
+    let (mut head, body) = request.into_parts();
+    head.extensions.insert(ClientAddress(client.address));
+    if let Some(response) = shared.routes.respond(&head) {
+        if !body.is_end_stream() {
+            client.progress.leave_unread();
+        }
+        return response.await.into();
+    }
+    if client.kind == PermitKind::Reserve {
+        return unavailable("too many connections; try again later", shared.config.hold.retry_after).into();
+    }
+    let ticket = shared.statistics.begin(&head.method, head.uri.path(), Instant::now());
+    if shared.gate.admits(head.uri.path()) {
+        return forward_to_program(shared, client, head, body, ticket).await;
+    }
+    if !body.is_end_stream() {
+        client.progress.leave_unread();
+    }
+    let detail = "the server is short of memory; try again later";
+    own_answer(unavailable(detail, shared.config.hold.retry_after), ticket)
+}
+
+/// Creates the answer to a request that the program did not answer.
+fn own_answer(response: Response<Full<Bytes>>, mut ticket: RequestTicket) -> Answer {
+    ticket.answer(response.status());
+    Answer { ticket: Some(ticket), ..response.into() }
+}
+
+async fn forward_to_program(
+    shared: &Arc<Shared>,
+    client: &ClientConnection,
+    mut head: Parts,
+    body: Incoming,
+    mut ticket: RequestTicket,
+) -> Answer {
+    let limits = &shared.config.limits;
+    let method = head.method.clone();
+    if limits.max_body.is_some_and(|longest| announced_length(&head).is_some_and(|length| length > longest)) {
+        client.progress.leave_unread();
+        return own_answer(explain(shared, &method, ForwardError::Body(BodyFault::TooLarge)), ticket);
+    }
+    let client_upgrade = head.extensions.remove::<OnUpgrade>();
+    let upgrade = upgrade_of(client, &head).zip(client_upgrade);
+    let protocol = upgrade.as_ref().map(|(protocol, _)| protocol.clone());
+    prepare_request(&mut head.headers, client.address, protocol);
+    head.uri = origin_form(&head.uri);
+    head.version = Version::HTTP_11;
+    let body = request_body(shared, client, &mut head, body);
+    let Forwarded { response, connection } = match forward(shared, ForwardRequest { head, body }).await {
+        Ok(forwarded) => forwarded,
+        Err(error) => return own_answer(explain(shared, &method, error), ticket),
+    };
+    let (mut head, body) = response.into_parts();
+    ticket.answer(head.status);
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        let program = head.extensions.remove::<OnUpgrade>();
+        let (Some((_, client)), Some(program)) = (upgrade, program) else {
+            return own_answer(explain(shared, &method, ForwardError::Nonsense), ticket);
+        };
+        let protocol = head.headers.get(UPGRADE).cloned();
+        prepare_response(&mut head.headers);
+        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        if let Some(protocol) = protocol {
+            head.headers.insert(UPGRADE, protocol);
+        }
+        spawn_upgrade(client, program, connection, ticket, shared.stage.subscribe());
+        let response = Response::from_parts(head, Either::Left(Full::default()));
+        return Answer { response, ticket: None, tunnel: true };
+    }
+    prepare_response(&mut head.headers);
+    head.version = Version::HTTP_11;
+    let body = Either::Right(ProgramBody::new(body, connection));
+    Answer { response: Response::from_parts(head, body), ticket: Some(ticket), tunnel: false }
+}
+
+/// Returns the protocol that a request wants to change to, if the framing treats it as such a request.
+fn upgrade_of(client: &ClientConnection, head: &Parts) -> Option<HeaderValue> {
+    let protocol = head.headers.get(UPGRADE).filter(|value| may_upgrade(value.as_bytes()))?;
+    client.framing.with(crate::framing::RequestFraming::is_withheld).then(|| protocol.clone())
+}
+
+fn request_body(
+    shared: &Arc<Shared>,
+    client: &ClientConnection,
+    head: &mut Parts,
+    body: Incoming,
+) -> Option<Arc<ClientBody>> {
+    if body.is_end_stream() {
+        head.headers.remove(EXPECT);
+        return None;
+    }
+    let expect =
+        head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if !head.headers.contains_key(CONTENT_LENGTH) {
+        // Without it, hyper takes a GET of unknown length for one without a body.
+        head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    let repeatable = head.method == Method::PUT || head.method.is_safe() || head.method == Method::DELETE;
+    let limits = BodyLimits {
+        length: shared.config.limits.max_body,
+        patience: shared.config.limits.body_timeout,
+        record: if repeatable { shared.config.hold.repeat_body } else { 0 },
+    };
+    Some(ClientBody::new(body, limits, expect, Arc::clone(&shared.room), Arc::clone(&client.progress)))
+}
+
+/// Returns the target without scheme and host, which the `Host` header has as well.
+fn origin_form(uri: &Uri) -> Uri {
+    if uri.scheme().is_none() {
+        return uri.clone();
+    }
+    uri.path_and_query().map_or_else(|| Uri::from_static("/"), |target| Uri::from(target.clone()))
+}
+
+fn announced_length(head: &Parts) -> Option<u64> {
+    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Returns the response to a request that got none of the program.
+fn explain(shared: &Shared, method: &Method, error: ForwardError) -> Response<Full<Bytes>> {
+    let hold = &shared.config.hold;
+    match error {
+        ForwardError::Held(HoldError::NoRoom) => {
+            let detail =
+                "the program is being started, and too many requests wait for it already; try again later";
+            unavailable(detail, hold.retry_after)
+        }
+        ForwardError::Held(HoldError::TimedOut) => {
+            let detail =
+                format!("the program did not accept connections within {:?}; try again later", hold.time);
+            unavailable(&detail, hold.retry_after)
+        }
+        ForwardError::Died(reason) => {
+            shared.statistics.count_failed();
+            let detail =
+                format!("the program ended before it answered; this {method} was not repeated: {reason}");
+            problem(StatusCode::BAD_GATEWAY, &detail)
+        }
+        ForwardError::Nonsense => {
+            shared.statistics.count_failed();
+            problem(StatusCode::BAD_GATEWAY, "the program did not answer in HTTP/1.1")
+        }
+        ForwardError::TimedOut => {
+            shared.statistics.count_failed();
+            problem(StatusCode::GATEWAY_TIMEOUT, "the program did not answer in time")
+        }
+        ForwardError::Body(fault) => {
+            let status = match fault {
+                BodyFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyFault::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                BodyFault::Broken => StatusCode::BAD_REQUEST,
+            };
+            closing_problem(status, &fault.to_string())
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Sends one request to the program, and once more where that is safe.
+//!
+//! What may be sent again is decided by how far the request had come:
+//! - not written at all (the connection was refused, or a kept one turned out closed): any request;
+//! - written, but no response head has arrived: idempotent methods (RFC 9110 9.2.2) whose body is still whole at hand, once;
+//! - after the response head: never.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::EXPECT;
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use tokio::time::timeout;
+
+use crate::body::{BodyFault, ClientBody, RequestBody};
+use crate::headers::keep_alive_seconds;
+use crate::pool::UpstreamPool;
+use crate::response_body::ReturnTicket;
+use crate::shared::Shared;
+use crate::wait::{HoldError, Wait};
+
+/// Most kept connections that one request tries before it opens a new one.
+const MAX_STALE: usize = 2;
+
+/// Why a request got no response of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForwardError {
+    /// Too many requests wait for the program already, or this one waited too long.
+    Held(HoldError),
+    /// The program ended before it answered, and the request could not be repeated.
+    Died(&'static str),
+    /// The program answered something that is not HTTP.
+    Nonsense,
+    /// The program did not answer in time.
+    TimedOut,
+    /// The request body could not be passed on.
+    Body(BodyFault),
+}
+
+/// A request for the program.
+pub(crate) struct ForwardRequest {
+    /// The head, with prepared headers.
+    pub(crate) head: Parts,
+    /// `None` for a request without a body.
+    pub(crate) body: Option<Arc<ClientBody>>,
+}
+
+/// The response of the program, and the connection on which it arrives.
+pub(crate) struct Forwarded {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) connection: ReturnTicket,
+}
+
+/// The result of one attempt that failed.
+enum Attempt {
+    /// Nothing was written; here is the head again.
+    Unwritten(Parts),
+    /// It was written, and the connection failed.
+    Lost,
+    /// Something that another attempt does not help with.
+    Failed(ForwardError),
+}
+
+/// Sends the request, and returns the response head.
+pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<Forwarded, ForwardError> {
+    let ForwardRequest { head, body } = request;
+    let mut wait = Wait::new(&shared.switch, &shared.room, &shared.config.hold, size_of_head(&head));
+    let idempotent = is_idempotent(&head.method);
+    let method_reason = if idempotent { "" } else { "its method is not idempotent" };
+    // Taken by the attempt that writes it; kept aside while another attempt is possible.
+    let mut head = head;
+    let mut repeats = 0;
+    let mut stale = 0;
+    loop {
+        let pool = wait.active().await.map_err(ForwardError::Held)?;
+        let reused = if stale < MAX_STALE && repeats == 0 { pool.reuse(idempotent) } else { None };
+        let connection = match reused {
+            Some(connection) => connection,
+            None => match pool.connect().await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    tracing::debug!("cannot connect to the program at {}: {error}", pool.upstream().address);
+                    wait.after_refusal().await.map_err(ForwardError::Held)?;
+                    continue;
+                }
+            },
+        };
+        wait.pass();
+        let may_repeat = idempotent && repeats == 0;
+        let spare = may_repeat.then(|| head.clone());
+        let view = body.as_ref().map_or_else(RequestBody::empty, ClientBody::view);
+        let was_reused = connection.reused;
+        let attempt =
+            attempt(shared, &pool, connection.sender, Request::from_parts(head, view), body.as_ref());
+        match attempt.await {
+            Ok(forwarded) => {
+                if let Some(body) = &body {
+                    body.forget();
+                }
+                return Ok(forwarded);
+            }
+            Err(Attempt::Failed(error)) => return Err(error),
+            Err(Attempt::Unwritten(unwritten)) => {
+                head = unwritten;
+                if was_reused {
+                    stale += 1;
+                } else {
+                    // A connection that was accepted and closed at once: the program is going away.
+                    wait.after_refusal().await.map_err(ForwardError::Held)?;
+                }
+            }
+            Err(Attempt::Lost) => {
+                let whole = body.as_ref().is_none_or(|body| body.is_whole());
+                match spare {
+                    Some(spare) if whole => head = spare,
+                    Some(_) => return Err(ForwardError::Died("a part of its body is no longer at hand")),
+                    None if repeats > 0 => return Err(ForwardError::Died("it had been repeated already")),
+                    None => return Err(ForwardError::Died(method_reason)),
+                }
+                repeats += 1;
+                shared.statistics.count_repeated();
+            }
+        }
+    }
+}
+
+async fn attempt(
+    shared: &Shared,
+    pool: &Arc<UpstreamPool>,
+    mut sender: SendRequest<RequestBody>,
+    mut request: Request<RequestBody>,
+    body: Option<&Arc<ClientBody>>,
+) -> Result<Forwarded, Attempt> {
+    if let Some(body) = body.filter(|_| request.headers().contains_key(EXPECT)) {
+        let body = Arc::downgrade(body);
+        hyper::ext::on_informational(&mut request, move |response| {
+            if let Some(body) = body.upgrade().filter(|_| response.status() == StatusCode::CONTINUE) {
+                body.open_gate();
+            }
+        });
+    }
+    let in_flight = pool.begin();
+    let mut aborted = pool.aborted();
+    let sent = sender.try_send_request(request);
+    let answered = async {
+        match shared.config.limits.response_timeout {
+            Some(limit) => timeout(limit + upload_time(body), sent).await.ok(),
+            None => Some(sent.await),
+        }
+    };
+    let answered = tokio::select! {
+        biased;
+        answered = answered => answered,
+        _ = aborted.wait_for(|aborted| *aborted) => {
+            return Err(Attempt::Lost);
+        }
+    };
+    match answered {
+        None => Err(Attempt::Failed(ForwardError::TimedOut)),
+        Some(Ok(response)) => {
+            let kept = keep_alive_seconds(response.headers());
+            Ok(Forwarded { response, connection: ReturnTicket { sender, in_flight, kept } })
+        }
+        Some(Err(mut failed)) => {
+            if let Some(fault) = body.and_then(|body| body.fault()) {
+                return Err(Attempt::Failed(ForwardError::Body(fault)));
+            }
+            if let Some(unwritten) = failed.take_message() {
+                return Err(Attempt::Unwritten(unwritten.into_parts().0));
+            }
+            tracing::debug!("the program at {} did not answer: {}", pool.upstream().address, failed.error());
+            if failed.error().is_parse() {
+                return Err(Attempt::Failed(ForwardError::Nonsense));
+            }
+            Err(Attempt::Lost)
+        }
+    }
+}
+
+/// Returns the time that a request with a body gets in addition, as the program may answer only after all of it.
+fn upload_time(body: Option<&Arc<ClientBody>>) -> Duration {
+    body.map_or(Duration::ZERO, |body| body.patience())
+}
+
+/// Whether a method may be repeated (RFC 9110 9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
+}
+
+fn size_of_head(head: &Parts) -> usize {
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    headers + head.uri.path_and_query().map_or(0, |target| target.as_str().len())
+}

@@ -1,0 +1,183 @@
+//! The front as its owner sees it: a thread, and a handle to it.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::accept::accept;
+use crate::config::FrontConfig;
+use crate::operator::OperatorRoutes;
+use crate::probe::{ReadinessProbe, probe_ready};
+use crate::shared::{Shared, Stage};
+use crate::statistics::FrontStatistics;
+use crate::upstream::{Upstream, UpstreamAddress};
+
+/// Time between two searches for expired connections to the program.
+const HOUSEKEEPING: Duration = Duration::from_millis(500);
+
+/// A running front. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Front {
+    handle: FrontHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A handle to a running front; cheap to clone, and usable from every thread. No call blocks.
+#[derive(Clone)]
+pub struct FrontHandle {
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+impl std::fmt::Debug for FrontHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrontHandle").field("active", &self.shared.switch.active_id()).finish_non_exhaustive()
+    }
+}
+
+impl Front {
+    /// Starts a front on a thread of its own. Requests wait until the first [`activate`](FrontHandle::activate).
+    pub fn start(
+        config: FrontConfig,
+        listeners: Vec<TcpListener>,
+        routes: Arc<dyn OperatorRoutes>,
+    ) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let shared = Shared::new(config, routes);
+        let listeners = {
+            let _inside = runtime.enter();
+            listeners.into_iter().map(into_tokio).collect::<io::Result<Vec<_>>>()?
+        };
+        let handle = FrontHandle { shared: Arc::clone(&shared), runtime: runtime.handle().clone() };
+        let thread = thread::Builder::new().name("heapbeat-front".to_owned()).spawn(move || {
+            runtime.block_on(run(shared, listeners));
+            runtime.shutdown_background();
+        })?;
+        Ok(Front { handle, thread: Some(thread) })
+    }
+
+    /// Returns a handle.
+    pub fn handle(&self) -> FrontHandle {
+        self.handle.clone()
+    }
+
+    /// Whether the front has stopped; after [`close`](FrontHandle::close), when the last connection has ended.
+    pub fn is_stopped(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.handle.stop();
+        if let Some(thread) = self.thread.take() {
+            // An error is a panic of the thread, which was reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl FrontHandle {
+    /// Sends new requests to `upstream`. The copy before drains: its idle connections are closed, requests in flight finish.
+    pub fn activate(&self, upstream: Upstream) {
+        tracing::debug!("requests go to copy {} at {}", upstream.id, upstream.address);
+        self.shared.switch.activate(upstream);
+    }
+
+    /// Makes new requests wait, and drains the active copy.
+    pub fn deactivate(&self) {
+        self.shared.switch.deactivate();
+    }
+
+    /// Closes idle connections to a copy; requests in flight finish. If it is the active one, new requests wait.
+    pub fn drain(&self, id: u64) {
+        self.shared.switch.drain(id);
+    }
+
+    /// Ends what is still in flight to a copy: tunnels are closed on both sides, responses are cut off.
+    pub fn abort(&self, id: u64) {
+        self.shared.switch.abort(id);
+    }
+
+    /// Returns the number of requests and tunnels in flight to a copy.
+    pub fn in_flight(&self, id: u64) -> usize {
+        self.shared.switch.in_flight(id)
+    }
+
+    /// Sheds a share of new requests, in thousandths.
+    pub fn shed(&self, thousandths: u16) {
+        self.shared.gate.set(thousandths);
+    }
+
+    /// Returns the figures of this instant.
+    pub fn statistics(&self) -> FrontStatistics {
+        self.shared.statistics()
+    }
+
+    /// Begins a probe of a copy; see [`probe_ready`].
+    pub fn probe(&self, address: UpstreamAddress, path: Option<String>, within: Duration) -> ReadinessProbe {
+        let (to, from) = oneshot::channel();
+        self.runtime.spawn(async move {
+            // An error means that nobody waits for the result any more.
+            let _ = to.send(probe_ready(&address, path.as_deref(), within).await);
+        });
+        ReadinessProbe::new(from)
+    }
+
+    /// Closes the listeners. Open connections end with their current response.
+    pub fn close(&self) {
+        self.advance(Stage::Closing);
+    }
+
+    /// Ends everything at once.
+    pub fn stop(&self) {
+        self.advance(Stage::Stopped);
+    }
+
+    fn advance(&self, stage: Stage) {
+        self.shared.stage.send_if_modified(|current| {
+            let later = stage > *current;
+            *current = stage.max(*current);
+            later
+        });
+    }
+}
+
+fn into_tokio(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(listener)
+}
+
+/// Runs until everything has ended.
+async fn run(shared: Arc<Shared>, listeners: Vec<tokio::net::TcpListener>) {
+    let mut stage = shared.stage.subscribe();
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(listener, Arc::clone(&shared)));
+    }
+    let housekeeping = tokio::spawn(close_expired(Arc::clone(&shared)));
+    while accepting.join_next().await.is_some() {}
+    tokio::select! {
+        () = shared.connections.all_closed() => {}
+        () = Shared::reached(&mut stage, Stage::Stopped) => {}
+    }
+    housekeeping.abort();
+}
+
+async fn close_expired(shared: Arc<Shared>) {
+    let mut ticks = interval(HOUSEKEEPING);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Some(pool) = shared.switch.active() {
+            pool.close_expired();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The connections to one copy of the program: idle ones are kept within bounds and used again.
+//!
+//! hyper-util's pool is not used, because a copy that is replaced must give up its idle connections at once, and because it matters
+//! for each failed request whether it had been written: that decides whether it may be repeated.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use crate::body::RequestBody;
+use crate::config::PoolLimits;
+use crate::upstream::{Upstream, UpstreamStream};
+
+/// Maximum that hyper buffers in each direction, which also bounds a response head.
+const BUFFER: usize = 64 << 10;
+
+/// Time for a connection to become ready after its response has ended; it still finishes the request if the response was early.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Age up to which an idle connection serves a request that could not be repeated.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// A copy of the program, and the connections to it.
+#[derive(Debug)]
+pub(crate) struct UpstreamPool {
+    upstream: Upstream,
+    limits: PoolLimits,
+    idle: Mutex<VecDeque<IdleConnection>>,
+    in_flight: AtomicUsize,
+    retired: AtomicBool,
+    aborted: watch::Sender<bool>,
+}
+
+struct IdleConnection {
+    sender: SendRequest<RequestBody>,
+    since: Instant,
+    until: Instant,
+}
+
+impl std::fmt::Debug for IdleConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdleConnection").field("since", &self.since).finish_non_exhaustive()
+    }
+}
+
+/// A connection for one request.
+pub(crate) struct PooledConnection {
+    pub(crate) sender: SendRequest<RequestBody>,
+    /// Whether it has served a request already.
+    pub(crate) reused: bool,
+}
+
+/// A request that is in flight to a copy, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<UpstreamPool>);
+
+impl UpstreamPool {
+    pub(crate) fn new(upstream: Upstream, limits: PoolLimits) -> Arc<Self> {
+        Arc::new(UpstreamPool {
+            upstream,
+            limits,
+            idle: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
+            aborted: watch::channel(false).0,
+        })
+    }
+
+    pub(crate) const fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Returns an idle connection, the one that was used last; `None` if there is none. A request that could not be repeated gets
+    /// one only if it was used a moment ago, because the program may be closing others right now.
+    pub(crate) fn reuse(&self, repeatable: bool) -> Option<PooledConnection> {
+        let now = Instant::now();
+        let mut idle = self.idle();
+        while let Some(connection) = idle.pop_back() {
+            let stale =
+                now >= connection.until || connection.sender.is_closed() || !connection.sender.is_ready();
+            if stale {
+                continue;
+            }
+            if !repeatable && now.saturating_duration_since(connection.since) > FRESH {
+                // All others have been idle for longer.
+                idle.push_back(connection);
+                return None;
+            }
+            return Some(PooledConnection { sender: connection.sender, reused: true });
+        }
+        None
+    }
+
+    /// Connects to the program, without HTTP.
+    pub(crate) async fn connect_stream(&self) -> io::Result<UpstreamStream> {
+        timeout(self.limits.connect_timeout, self.upstream.address.connect())
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Opens a connection.
+    pub(crate) async fn connect(&self) -> io::Result<PooledConnection> {
+        let stream = self.connect_stream().await?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        tokio::spawn(async move {
+            // Its error belongs to the request that it interrupts.
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!("connection to the program failed: {error}");
+            }
+        });
+        Ok(PooledConnection { sender, reused: false })
+    }
+
+    /// Keeps a connection whose response has ended. `kept` is how long the program says that it keeps it.
+    pub(crate) fn give_back(self: &Arc<Self>, sender: SendRequest<RequestBody>, kept: Option<u64>) {
+        if sender.is_closed() || self.is_retired() {
+            return;
+        }
+        if sender.is_ready() {
+            return self.keep(sender, kept);
+        }
+        let (pool, mut sender) = (Arc::clone(self), sender);
+        tokio::spawn(async move {
+            if let Ok(Ok(())) = timeout(SETTLE, sender.ready()).await {
+                pool.keep(sender, kept);
+            }
+        });
+    }
+
+    fn keep(&self, sender: SendRequest<RequestBody>, kept: Option<u64>) {
+        let announced = kept.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds).mul_f32(0.8));
+        let now = Instant::now();
+        let until = now + self.limits.idle_timeout.min(announced);
+        let mut idle = self.idle();
+        if self.is_retired() || self.limits.idle == 0 {
+            return;
+        }
+        if idle.len() >= self.limits.idle {
+            idle.pop_front();
+        }
+        idle.push_back(IdleConnection { sender, since: now, until });
+    }
+
+    /// Closes idle connections that have expired.
+    pub(crate) fn close_expired(&self) {
+        let now = Instant::now();
+        self.idle().retain(|connection| now < connection.until && !connection.sender.is_closed());
+    }
+
+    /// Closes all idle connections, and keeps none from now on; requests in flight finish.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        self.idle().clear();
+    }
+
+    /// Keeps connections again after [`retire`](Self::retire).
+    pub(crate) fn restore(&self) {
+        self.retired.store(false, Ordering::Relaxed);
+    }
+
+    /// Ends what is still in flight.
+    pub(crate) fn abort(&self) {
+        self.retire();
+        self.aborted.send_replace(true);
+    }
+
+    /// Returns a receiver that becomes true when what is in flight is to be ended.
+    pub(crate) fn aborted(&self) -> watch::Receiver<bool> {
+        self.aborted.subscribe()
+    }
+
+    fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, VecDeque<IdleConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InFlight {
+    pub(crate) const fn pool(&self) -> &Arc<UpstreamPool> {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

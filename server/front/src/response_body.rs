@@ -1,0 +1,173 @@
+//! The body of a response on its way to the client. Its end gives the connection to the program back, and ends the request.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+
+use crate::body::RequestBody;
+use crate::pool::InFlight;
+use crate::progress::ConnectionProgress;
+use crate::statistics::RequestTicket;
+
+/// Why a response ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResponseFault {
+    /// The connection to the program failed.
+    #[error("the program did not finish its response: {0}")]
+    Program(#[from] hyper::Error),
+    /// The copy of the program is being stopped.
+    #[error("the copy of the program is being stopped")]
+    Aborted,
+    /// Never: the front's own bodies do not fail.
+    #[error(transparent)]
+    Own(#[from] Infallible),
+}
+
+/// The body of a response of the program.
+pub(crate) struct ProgramBody {
+    incoming: Incoming,
+    ended: bool,
+    connection: Option<ReturnTicket>,
+    aborted: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// What gives a connection back to its pool.
+pub(crate) struct ReturnTicket {
+    pub(crate) sender: SendRequest<RequestBody>,
+    pub(crate) in_flight: InFlight,
+    /// How long the program says that it keeps the connection, in seconds.
+    pub(crate) kept: Option<u64>,
+}
+
+impl ProgramBody {
+    pub(crate) fn new(incoming: Incoming, connection: ReturnTicket) -> Self {
+        let ended = incoming.is_end_stream();
+        ProgramBody { incoming, ended, connection: Some(connection), aborted: None }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(ReturnTicket { sender, in_flight, kept }) = self.connection.take() {
+            in_flight.pool().give_back(sender, kept);
+        }
+    }
+}
+
+impl Body for ProgramBody {
+    type Data = Bytes;
+    type Error = ResponseFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseFault>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.incoming).poll_frame(cx) {
+            Poll::Ready(None) => {
+                this.ended = true;
+                this.give_back();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(frame)) => {
+                // Trailers are the end; hyper asks for nothing behind them.
+                this.ended |= frame.as_ref().is_ok_and(Frame::is_trailers);
+                Poll::Ready(Some(frame.map_err(ResponseFault::Program)))
+            }
+            Poll::Pending => {
+                let Some(connection) = &this.connection else { return Poll::Pending };
+                let aborted = this.aborted.get_or_insert_with(|| {
+                    let mut aborted = connection.in_flight.pool().aborted();
+                    Box::pin(async move {
+                        let _ = aborted.wait_for(|aborted| *aborted).await;
+                    })
+                });
+                aborted.as_mut().poll(cx).map(|()| Some(Err(ResponseFault::Aborted)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Drop for ProgramBody {
+    fn drop(&mut self) {
+        // hyper drops a body of known length without asking for its end. A body that did not end leaves a connection that cannot be
+        // used again; dropping it tells the program that its client has gone.
+        if self.ended || self.incoming.is_end_stream() {
+            self.give_back();
+        }
+    }
+}
+
+pin_project! {
+    /// The body of a response, of the program or of the front. The request ends when it is dropped.
+    pub(crate) struct ResponseBody {
+        #[pin]
+        inner: Either<Full<Bytes>, ProgramBody>,
+        // `None` for a connection that becomes a tunnel.
+        progress: Option<Arc<ConnectionProgress>>,
+        ticket: Option<RequestTicket>,
+    }
+
+    impl PinnedDrop for ResponseBody {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(progress) = &this.progress {
+                progress.response_ended(Instant::now());
+            }
+        }
+    }
+}
+
+impl ResponseBody {
+    pub(crate) fn new(
+        inner: Either<Full<Bytes>, ProgramBody>,
+        progress: Option<Arc<ConnectionProgress>>,
+        ticket: Option<RequestTicket>,
+    ) -> Self {
+        ResponseBody { inner, progress, ticket }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = ResponseFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseFault>>> {
+        match self.project().inner.get_mut() {
+            Either::Left(own) => Pin::new(own).poll_frame(cx).map_err(ResponseFault::Own),
+            Either::Right(program) => Pin::new(program).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Either::Left(own) => own.is_end_stream(),
+            Either::Right(program) => program.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Either::Left(own) => own.size_hint(),
+            Either::Right(program) => program.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `--front tcp`: the bytes of each connection are forwarded; new connections wait while no copy of the program is active.
+
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::connection_limit::{OpenConnection, PermitKind};
+use crate::shared::{Shared, Stage};
+use crate::tunnel::{stopped, tunnel};
+use crate::wait::Wait;
+
+/// Forwards a connection to its end.
+pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, connection: OpenConnection) {
+    if connection.kind() == PermitKind::Reserve {
+        // The reserve is for operator routes, which need HTTP.
+        return;
+    }
+    connection.progress().request_started(Instant::now());
+    let mut wait = Wait::new(&shared.switch, &shared.room, &shared.config.hold, 0);
+    let mut stage = shared.stage.subscribe();
+    let (pool, program) = loop {
+        let connected = async {
+            let pool = wait.active().await.ok()?;
+            match pool.connect_stream().await {
+                Ok(program) => Some(Some((pool, program))),
+                Err(error) => {
+                    tracing::debug!("cannot connect to the program at {}: {error}", pool.upstream().address);
+                    wait.after_refusal().await.ok().map(|()| None)
+                }
+            }
+        };
+        let connected = tokio::select! {
+            connected = connected => connected,
+            () = Shared::reached(&mut stage, Stage::Stopped) => None,
+        };
+        match connected {
+            None => return,
+            Some(None) => {}
+            Some(Some(connected)) => break connected,
+        }
+    };
+    wait.pass();
+    let _in_flight = pool.begin();
+    tunnel(client, program, stopped(pool.aborted(), stage)).await;
+}

@@ -1,0 +1,106 @@
+//! Waiting for a copy of the program, within the bounds of one request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::config::HoldLimits;
+use crate::hold::{Held, HoldRoom};
+use crate::pool::UpstreamPool;
+use crate::switch::Switch;
+
+/// First and longest pause until a copy that refused a connection is tried again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+
+/// Why a request waited in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HoldError {
+    /// Too many others wait.
+    NoRoom,
+    /// No copy became active in time.
+    TimedOut,
+}
+
+/// What one request may still wait.
+pub(crate) struct Wait<'a> {
+    switch: &'a Switch,
+    room: &'a Arc<HoldRoom>,
+    time: Duration,
+    /// Bytes of the request's head.
+    head: usize,
+    held: Option<Held>,
+    deadline: Option<Instant>,
+    follow: Option<watch::Receiver<Option<Arc<UpstreamPool>>>>,
+    pause: Duration,
+}
+
+impl<'a> Wait<'a> {
+    pub(crate) fn new(switch: &'a Switch, room: &'a Arc<HoldRoom>, limits: &HoldLimits, head: usize) -> Self {
+        Wait {
+            switch,
+            room,
+            time: limits.time,
+            head,
+            held: None,
+            deadline: None,
+            follow: None,
+            pause: PAUSES.0,
+        }
+    }
+
+    /// Returns the active copy; waits while there is none.
+    pub(crate) async fn active(&mut self) -> Result<Arc<UpstreamPool>, HoldError> {
+        loop {
+            if let Some(follow) = &mut self.follow {
+                if let Some(pool) = follow.borrow_and_update().clone() {
+                    return Ok(pool);
+                }
+            } else if let Some(pool) = self.switch.active() {
+                return Ok(pool);
+            }
+            self.pause = PAUSES.0;
+            self.until_change(None).await?;
+        }
+    }
+
+    /// Waits a moment after a copy refused a connection, or until another one is active.
+    pub(crate) async fn after_refusal(&mut self) -> Result<(), HoldError> {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(PAUSES.1);
+        self.until_change(Some(pause)).await
+    }
+
+    /// Ends the wait for now: the request is being sent.
+    pub(crate) fn pass(&mut self) {
+        self.held = None;
+    }
+
+    async fn until_change(&mut self, pause: Option<Duration>) -> Result<(), HoldError> {
+        let now = Instant::now();
+        if self.held.is_none() {
+            self.held = Some(self.room.enter(self.head, now).ok_or(HoldError::NoRoom)?);
+        }
+        let deadline = *self.deadline.get_or_insert_with(|| {
+            self.room.count();
+            now + self.time
+        });
+        let follow = self.follow.get_or_insert_with(|| self.switch.follow());
+        let change = async {
+            match pause {
+                Some(pause) => tokio::select! {
+                    _ = follow.changed() => {}
+                    () = sleep(pause) => {}
+                },
+                // An error means that the front is gone, and this request with it.
+                None => drop(follow.changed().await),
+            }
+        };
+        if timeout_at(deadline, change).await.is_err() {
+            self.room.refuse();
+            return Err(HoldError::TimedOut);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! The front between scripted peers: real sockets, raw bytes on both sides.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
+
+mod forwarding;
+mod framing;
+mod limits;
+mod operator;
+mod random_exchanges;
+mod repetition;
+mod support;
+mod switching;
+mod switching_under_load;
+mod tcp;
+mod upgrades;

@@ -1,0 +1,88 @@
+//! Operator routes are answered whatever state the program and the connections are in.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use heapbeat_front::{ClientAddress, FrontConfig, FrontLimits, OperatorResponse, OperatorRoutes};
+use http::Response;
+use http::request::Parts;
+use http_body_util::Full;
+
+use crate::support::{Program, TestFront, until};
+
+struct Health;
+
+impl OperatorRoutes for Health {
+    fn respond(&self, request: &Parts) -> Option<OperatorResponse> {
+        assert!(request.extensions.get::<ClientAddress>().is_some_and(|client| client.0.ip().is_loopback()));
+        (request.uri.path() == "/health").then(|| {
+            Box::pin(async { Response::new(Full::new(Bytes::from_static(b"healthy"))) }) as OperatorResponse
+        })
+    }
+}
+
+const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+const OTHER: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test]
+async fn health_needs_no_program_and_is_never_shed() {
+    let front = TestFront::with_routes(FrontConfig::default(), Arc::new(Health));
+    assert_eq!(front.request(HEALTH).await.text(), "healthy", "no program");
+    let hanging = Program::start(|mut peer| async move { drop(peer.rest().await) });
+    front.handle.activate(hanging.upstream(1));
+    let mut hung = front.connect().await;
+    hung.send(OTHER).await;
+    until("a request", || front.handle.in_flight(1) == 1).await;
+    front.handle.shed(1000);
+    assert_eq!(front.request(HEALTH).await.text(), "healthy", "a program that hangs, and shedding");
+    assert_eq!(front.request(OTHER).await.status(), 503);
+    let ambiguous = "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n";
+    assert_eq!(front.request(ambiguous).await.status(), 400);
+}
+
+#[tokio::test]
+async fn busy_connections_leave_a_reserve_for_health() {
+    let limits = FrontLimits { max_connections: 3, ..FrontLimits::default() };
+    let front = TestFront::with_routes(FrontConfig { limits, ..FrontConfig::default() }, Arc::new(Health));
+    let hanging = Program::start(|mut peer| async move { drop(peer.rest().await) });
+    front.handle.activate(hanging.upstream(1));
+    let mut busy = Vec::new();
+    for number in 1..=3 {
+        let mut client = front.connect().await;
+        client.send(OTHER).await;
+        until("a request", || front.handle.in_flight(1) == number).await;
+        busy.push(client);
+    }
+    for _ in 0..3 {
+        let health = front.request(HEALTH).await;
+        assert_eq!((health.text().as_str(), health.header("connection")), ("healthy", Some("close")));
+        assert_eq!(front.request(OTHER).await.status(), 503);
+    }
+}
+
+/// The limit is far below the number of connections, so that they have to give way.
+#[tokio::test]
+async fn health_is_answered_under_thousands_of_idle_connections() {
+    let limits = FrontLimits { max_connections: 2000, ..FrontLimits::default() };
+    let front = TestFront::with_routes(FrontConfig { limits, ..FrontConfig::default() }, Arc::new(Health));
+    let program = Program::named("hello");
+    front.handle.activate(program.upstream(1));
+    let mut idle = Vec::new();
+    for number in 0..5000 {
+        let mut client = front.connect().await;
+        if number % 100 == 0 {
+            client.send(OTHER).await;
+        }
+        idle.push(client);
+    }
+    // Other tests run at the same time, so the best of three counts.
+    let mut best = Duration::MAX;
+    for _ in 0..3 {
+        let asked = Instant::now();
+        assert_eq!(front.request(HEALTH).await.text(), "healthy");
+        assert_eq!(front.request(OTHER).await.text(), "hello");
+        best = best.min(asked.elapsed());
+    }
+    assert!(best < Duration::from_secs(2), "{best:?}");
+}

@@ -1,0 +1,155 @@
+//! Which requests are sent again when the program dies, and which are not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use heapbeat_front::{FrontConfig, HoldLimits};
+
+use crate::support::{Program, TestFront, ok, until};
+
+/// Starts a program whose first connections die after a request, and whose others answer with the body of the request.
+fn dying(deaths: usize) -> Program {
+    let left = Arc::new(AtomicUsize::new(deaths));
+    Program::start(move |mut peer| {
+        let left = Arc::clone(&left);
+        async move {
+            while let Some(request) = peer.request().await {
+                let dies =
+                    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                if dies {
+                    return;
+                }
+                peer.send(ok(&format!("{}+{:?}", request.text(), request.trailers))).await;
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn only_safe_requests_are_repeated_and_only_once() {
+    let small = "Content-Length: 5\r\n\r\nsmall".to_owned();
+    let large = format!("Content-Length: 70000\r\n\r\n{}", "a".repeat(70_000));
+    let chunked =
+        "Trailer: x-t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n"
+            .to_owned();
+    let none = "\r\n".to_owned();
+    // Method, rest of the request, deaths, status, a part of the response.
+    let cases = [
+        ("GET", &none, 1, 200, "+[]"),
+        ("OPTIONS", &none, 1, 200, "+[]"),
+        ("DELETE", &none, 1, 200, "+[]"),
+        ("PUT", &small, 1, 200, "small+[]"),
+        ("PUT", &chunked, 1, 200, "abcde+[(\"x-t\", \"1\")]"),
+        ("PUT", &large, 1, 502, "this PUT was not repeated: a part of its body is no longer at hand"),
+        ("GET", &none, 2, 502, "this GET was not repeated: it had been repeated already"),
+        ("POST", &none, 1, 502, "this POST was not repeated: its method is not idempotent"),
+        ("POST", &small, 1, 502, "this POST was not repeated: its method is not idempotent"),
+        ("PATCH", &small, 1, 502, "its method is not idempotent"),
+        ("BREW", &none, 1, 502, "its method is not idempotent"),
+    ];
+    for (method, rest, deaths, status, part) in cases {
+        let program = dying(deaths);
+        let front = TestFront::before(&program);
+        let response = front.request(&format!("{method} / HTTP/1.1\r\nHost: x\r\n{rest}")).await;
+        assert_eq!(response.status(), status, "{method}: {response:?}");
+        assert!(response.text().contains(part), "{method}: {}", response.text());
+        let statistics = front.handle.statistics();
+        let repeated = u64::from(program.accepted() == 2);
+        assert_eq!(
+            (statistics.repeated, statistics.failed),
+            (repeated, u64::from(status == 502)),
+            "{method}"
+        );
+        if status == 502 {
+            assert_eq!(response.header("content-type"), Some("application/problem+json"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_repeated_on_the_copy_that_is_active_then() {
+    let front = TestFront::start(FrontConfig::default());
+    let (received, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    let old = Program::start(move |mut peer| {
+        let received = received.clone();
+        async move {
+            peer.request().await.unwrap();
+            received.send(()).unwrap();
+            std::future::pending::<()>().await;
+        }
+    });
+    front.handle.activate(old.upstream(1));
+    let mut client = front.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    requests.recv().await.unwrap();
+    front.handle.deactivate();
+    old.kill();
+    until("the wait", || front.handle.statistics().held.now == 1).await;
+    let new = Program::named("new");
+    front.handle.activate(new.upstream(2));
+    assert_eq!(client.response().await.unwrap().text(), "new");
+    let held = front.handle.statistics().held;
+    assert_eq!((held.now, held.total, held.refused), (0, 1, 0));
+    assert!(held.longest > Duration::ZERO);
+}
+
+/// The program closes each connection after its response, without a word. The front finds out at once or at the next request.
+#[tokio::test]
+async fn a_kept_connection_that_turns_out_closed_costs_nothing() {
+    let program = Program::start(|mut peer| async move {
+        if let Some(request) = peer.request().await {
+            peer.send(ok(&request.start)).await;
+        }
+    });
+    let front = TestFront::before(&program);
+    let mut client = front.connect().await;
+    for _ in 0..200 {
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert_eq!(client.response().await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn any_request_waits_while_connections_are_refused() {
+    let program = Program::named("old");
+    let upstream = program.upstream(1);
+    program.kill();
+    let front = TestFront::start(FrontConfig::default());
+    front.handle.activate(upstream);
+    let mut clients = Vec::new();
+    for method in ["GET", "POST"] {
+        let mut client = front.connect().await;
+        client.send(format!("{method} / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody")).await;
+        clients.push(client);
+    }
+    until("the wait", || front.handle.statistics().held.now == 2).await;
+    let new = Program::answering(|request| ok(&request.text()));
+    front.handle.activate(new.upstream(2));
+    for mut client in clients {
+        assert_eq!(client.response().await.unwrap().text(), "body");
+    }
+    assert_eq!(front.handle.statistics().repeated, 0);
+}
+
+#[tokio::test]
+async fn the_memory_for_repetitions_is_bounded() {
+    let program = dying(1);
+    let hold = HoldLimits { repeat_total: 3, ..HoldLimits::default() };
+    let front = TestFront::start(FrontConfig { hold, ..FrontConfig::default() });
+    front.handle.activate(program.upstream(1));
+    let put = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody";
+    assert_eq!(front.request(put).await.status(), 502);
+    assert_eq!(front.request(put).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_program_that_speaks_something_else_is_a_bad_gateway() {
+    let program = Program::start(|mut peer| async move {
+        peer.request().await.unwrap();
+        peer.send("220 smtp.example ESMTP\r\n\r\n").await;
+    });
+    let front = TestFront::before(&program);
+    let response = front.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!((response.status(), response.text().contains("HTTP/1.1")), (502, true));
+}

@@ -1,0 +1,178 @@
+//! Copies of the program take turns; requests wait while there is none.
+
+use std::time::Duration;
+
+use heapbeat_front::{FrontConfig, HoldLimits, NotReady, UpstreamAddress, probe_ready};
+
+use crate::support::{Peer, Program, TestFront, ok, soon, until};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+async fn ask(client: &mut Peer) -> String {
+    client.send(GET).await;
+    client.response().await.unwrap().text()
+}
+
+#[tokio::test]
+async fn new_requests_go_to_the_active_copy_and_the_old_one_drains() {
+    let (closed, mut closings) = tokio::sync::mpsc::unbounded_channel();
+    let (finish, permission) = tokio::sync::watch::channel(false);
+    let old = Program::start(move |mut peer| {
+        let (closed, mut permission) = (closed.clone(), permission.clone());
+        async move {
+            while let Some(request) = peer.request().await {
+                if request.start.contains("/slow") {
+                    permission.wait_for(|finish| *finish).await.unwrap();
+                }
+                peer.send(ok("old")).await;
+            }
+            closed.send(()).unwrap();
+        }
+    });
+    let new = Program::named("new");
+    let front = TestFront::start(FrontConfig::default());
+    front.handle.activate(old.upstream(1));
+    let mut client = front.connect().await;
+    assert_eq!(ask(&mut client).await, "old");
+    let mut slow = front.connect().await;
+    slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    until("the slow request", || front.handle.in_flight(1) == 1).await;
+    assert_eq!(ask(&mut client).await, "old");
+    front.handle.activate(new.upstream(2));
+    assert_eq!(ask(&mut client).await, "new", "on the same connection of the client");
+    soon("the end of the idle connection", closings.recv()).await.unwrap();
+    assert_eq!(front.handle.in_flight(1), 1);
+    finish.send_replace(true);
+    assert_eq!(slow.response().await.unwrap().text(), "old");
+    soon("the end of the busy connection", closings.recv()).await.unwrap();
+    until("the end of the drain", || front.handle.in_flight(1) == 0).await;
+    front.handle.drain(2);
+    assert_eq!(front.handle.statistics().active, None, "a copy that drains gets no new requests");
+}
+
+#[tokio::test]
+async fn an_aborted_copy_lets_go_of_what_is_in_flight() {
+    let stuck = Program::start(|mut peer| async move {
+        let request = peer.request().await.unwrap();
+        if request.start.contains("/stream") {
+            peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n").await;
+        }
+        peer.rest().await;
+    });
+    let front = TestFront::before(&stuck);
+    let mut stream = front.connect().await;
+    stream.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    stream.head().await.unwrap();
+    let mut get = front.connect().await;
+    get.send(GET).await;
+    let mut post = front.connect().await;
+    post.send("POST / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    until("three requests", || stuck.accepted() == 3 && front.handle.in_flight(1) == 3).await;
+    let new = Program::named("new");
+    front.handle.activate(new.upstream(2));
+    front.handle.abort(1);
+    assert_eq!(stream.rest().await, b"1\r\na\r\n", "broken off");
+    assert_eq!(get.response().await.unwrap().text(), "new");
+    assert_eq!(post.response().await.unwrap().status(), 502);
+    assert_eq!(front.handle.in_flight(1), 0);
+}
+
+#[tokio::test]
+async fn requests_wait_within_bounds() {
+    let hold = HoldLimits { requests: 2, time: Duration::from_millis(300), ..HoldLimits::default() };
+    let front = TestFront::start(FrontConfig { hold, ..FrontConfig::default() });
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = front.connect().await;
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody").await;
+        clients.push(client);
+    }
+    until("two requests", || front.handle.statistics().held.now == 2).await;
+    let third = front.request(GET).await;
+    assert_eq!((third.status(), third.header("retry-after")), (503, Some("5")));
+    assert!(third.text().contains("too many requests wait"), "{}", third.text());
+    for mut client in clients {
+        let response = client.response().await.unwrap();
+        assert_eq!((response.status(), response.header("retry-after")), (503, Some("5")));
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+        assert!(response.text().contains("300ms"), "{}", response.text());
+    }
+    let waits = front.handle.statistics().held;
+    assert_eq!((waits.now, waits.total, waits.refused), (0, 2, 3));
+    assert!(waits.longest >= Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_waits_no_longer() {
+    let front = TestFront::start(FrontConfig::default());
+    let mut client = front.connect().await;
+    client.send(GET).await;
+    until("one request", || front.handle.statistics().held.now == 1).await;
+    drop(client);
+    until("no request", || front.handle.statistics().held.now == 0).await;
+}
+
+#[tokio::test]
+async fn a_program_that_never_listens_is_answered_for_at_once() {
+    let hold = HoldLimits { time: Duration::ZERO, ..HoldLimits::default() };
+    let front = TestFront::start(FrontConfig { hold, ..FrontConfig::default() });
+    assert_eq!(front.request(GET).await.status(), 503);
+}
+
+#[tokio::test]
+async fn the_front_closes_after_the_last_response() {
+    let (finish, permission) = tokio::sync::watch::channel(false);
+    let program = Program::start(move |mut peer| {
+        let mut permission = permission.clone();
+        async move {
+            peer.request().await.unwrap();
+            permission.wait_for(|finish| *finish).await.unwrap();
+            peer.send(ok("finished")).await;
+        }
+    });
+    let front = TestFront::before(&program);
+    let mut idle = front.connect().await;
+    let mut busy = front.connect().await;
+    busy.send(GET).await;
+    until("the request", || front.handle.in_flight(1) == 1).await;
+    front.handle.close();
+    assert_eq!(idle.rest().await, b"");
+    until("the end of the listener", || std::net::TcpStream::connect(front.address).is_err()).await;
+    assert!(!front.is_stopped());
+    finish.send_replace(true);
+    let response = busy.response().await.unwrap();
+    assert_eq!((response.text().as_str(), response.header("connection")), ("finished", Some("close")));
+    until("the end", || front.is_stopped()).await;
+}
+
+#[tokio::test]
+async fn a_copy_is_ready_when_it_answers_below_500() {
+    let within = Duration::from_millis(400);
+    let program = Program::named("gone");
+    let gone = program.address.clone();
+    program.kill();
+    let mute = Program::start(|mut peer| async move { drop(peer.rest().await) });
+    let failing =
+        Program::answering(|_| "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n".to_owned());
+    let missing = Program::answering(|_| "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned());
+    let probe = |address: &UpstreamAddress, path: Option<&'static str>| {
+        let address = address.clone();
+        async move { probe_ready(&address, path, within).await.map(|_| ()) }
+    };
+    assert_eq!(probe(&gone, None).await, Err(NotReady::NotListening(gone.clone())));
+    assert_eq!(probe(&mute.address, Some("/")).await, Err(NotReady::NoAnswer(mute.address.clone())));
+    assert_eq!(probe(&mute.address, None).await, Ok(()));
+    let refused = probe(&failing.address, Some("/ready")).await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("{} answers with 503 Service Unavailable", failing.address));
+    assert!(failing.accepted() > 1, "it was asked again");
+    assert_eq!(probe(&missing.address, Some("/")).await, Ok(()));
+    let front = TestFront::start(FrontConfig::default());
+    let mut probe = front.handle.probe(missing.address.clone(), Some("/".to_owned()), within);
+    let mut result = None;
+    until("the probe", || {
+        result = probe.result();
+        result.is_some()
+    })
+    .await;
+    assert!(result.unwrap().is_ok());
+}
