@@ -124,10 +124,17 @@ impl Event {
     }
 }
 
-/// Returns `text`, cut to at most [`MAX_TEXT`] bytes between two characters.
+/// Returns `text`, cut to at most [`MAX_TEXT`] bytes between two characters, without the characters that would change how the text
+/// around it is shown: control characters, which a terminal executes, except line breaks and tabs, and the marks of Unicode's
+/// bidirectional algorithm (UAX 9), which reverse what follows.
 #[must_use]
 pub fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
+    let is_shown = |c: &char| match c {
+        '\n' | '\t' => true,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
+        c => !c.is_control(),
+    };
+    text[..text.floor_char_boundary(MAX_TEXT)].chars().filter(is_shown).collect()
 }
 
 #[cfg(test)]
@@ -171,6 +178,18 @@ mod tests {
     fn an_unknown_kind_is_other() {
         let event: Event = serde_json::from_str(r#"{"at":3,"kind":"compacted","heap":5}"#).unwrap();
         assert_eq!(event, Event { at: UnixMillis(3), kind: EventKind::Other });
+    }
+
+    #[test]
+    fn untrusted_text_changes_neither_a_terminal_nor_the_direction_of_writing() {
+        assert_eq!(cut("line 1\n\tline 2"), "line 1\n\tline 2");
+        assert_eq!(cut("\u{1b}]0;title\u{7}\u{1b}[31mred\r\u{9b}0m"), "]0;title[31mred0m");
+        assert_eq!(cut("up \u{202e}nwod\u{202c} \u{2067}x\u{2069} \u{200f}\u{61c}y"), "up nwod x y");
+        assert_eq!(
+            cut("שלום 日本 👩\u{200d}🔬"),
+            "שלום 日本 👩\u{200d}🔬",
+            "a joiner is part of a character"
+        );
     }
 
     #[test]
