@@ -343,7 +343,9 @@ fn statement_id(code: &str) -> String {
 #[cfg(test)]
 mod tests {
     use heapbeat_shared::Statement;
+    use heapbeat_shared::statement::catalog::CATALOG;
 
+    use super::super::language::LANGUAGES;
     use super::*;
 
     const NOW: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
@@ -404,6 +406,30 @@ mod tests {
             ["before_bytes", "after_bytes"].map(|name| (name.to_owned(), Param::Number(1 << 20))),
         );
         assert_eq!(shown("en", "limit-changed", &bytes), "memory limit changed from 1.0 MB to 1.0 MB");
+    }
+
+    #[test]
+    fn no_value_of_a_hostile_server_stops_a_page_or_becomes_html() {
+        let values = [i64::MIN, -1, 0, 1, i64::MAX].map(Param::Number).into_iter();
+        let texts = ["", "<script>", "{ $x }", "\u{0}\u{feff}\u{fffe}", "9999-12-31T23:59:59Z", "-1.5e400"]
+            .map(Param::from);
+        let values: Vec<_> = values.chain(texts).collect();
+        let codes = CATALOG.iter().map(|entry| (entry.code, entry.params));
+        let foreign = ["", "x.attribute", "-term", "\u{0}", "state-up"].map(|code| (code, ["x"].as_slice()));
+        let codes: Vec<_> = codes.chain(foreign).collect();
+        for (language, _) in LANGUAGES {
+            let messages = Messages::load(language);
+            let renderer = Renderer::new(&messages, NOW, "");
+            for (code, names) in &codes {
+                for value in &values {
+                    let params: Params =
+                        names.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
+                    let html = renderer.statement(code, &params, "<i>").to_string();
+                    assert!(!html.contains("<script") && !html.contains("<i>"), "{language} {code}: {html}");
+                    let _ = renderer.statement_text(code, &params, "text");
+                }
+            }
+        }
     }
 
     #[test]
