@@ -21,6 +21,7 @@ mod tick_samples;
 mod ticks;
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -237,14 +238,15 @@ impl Store {
         settings::write_heartbeat(&self.sql, monitor, beat)
     }
 
-    /// Reads at most `most` rows of a table of [`export_format::TABLES`], after the first `skip`.
-    pub fn export_rows(
+    /// Reads at most `most` rows of a table for an export, after the first `skip`, and calls `visit` for each until it breaks.
+    pub fn for_each_export_row(
         &self,
         table: usize,
         skip: i64,
         most: i64,
-    ) -> Result<Vec<Vec<ExportCell>>, StoreError> {
-        export::rows(&self.sql, table, skip, most)
+        visit: impl FnMut(&[ExportCell]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        export::for_each_row(&self.sql, table, skip, most, visit)
     }
 
     /// Writes rows of an export in one transaction. A row replaces one with the same key.

@@ -1,5 +1,6 @@
 //! Export and import of everything that the hub stores, in pages of JSON lines.
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use serde::Serialize;
@@ -40,19 +41,17 @@ impl Exporter {
         let mut out = String::new();
         push_line(&mut out, &ExportHeader { schema: Store::schema(), hub })?;
         while let Some((name, _)) = TABLES.get(table) {
-            let rows = self.store.opened()?.export_rows(table, row.into(), MAX_ROWS.into())?;
-            for cells in &rows {
+            let before = row;
+            self.store.opened()?.for_each_export_row(table, before.into(), MAX_ROWS.into(), |cells| {
                 out.push_str(&format_row(name, cells));
                 out.push('\n');
                 row += 1;
-                if out.len() > MAX_BYTES {
-                    break;
-                }
-            }
+                if out.len() > MAX_BYTES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
             if out.len() > MAX_BYTES {
                 break;
             }
-            if rows.len() < MAX_ROWS as usize {
+            if row - before < MAX_ROWS {
                 (table, row) = (table + 1, 0);
             }
         }

@@ -1,13 +1,22 @@
 //! Reading and writing rows for an export; their format is in [`super::export_format`].
 
+use std::ops::ControlFlow;
+
 use worker::SqlStorageValue;
 
 use super::export_format::{Cell, TABLES};
 use super::sql::{Sql, StoreError};
 
-/// Reads at most `most` rows of a table of [`TABLES`], after the first `skip`.
-pub(super) fn rows(sql: &Sql, table: usize, skip: i64, most: i64) -> Result<Vec<Vec<Cell>>, StoreError> {
-    let Some((name, _)) = TABLES.get(table) else { return Ok(Vec::new()) };
+/// Reads at most `most` rows of a table of [`TABLES`], after the first `skip`, and calls `visit` for each until it breaks: a row can
+/// have a megabyte.
+pub(super) fn for_each_row(
+    sql: &Sql,
+    table: usize,
+    skip: i64,
+    most: i64,
+    mut visit: impl FnMut(&[Cell]) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let Some((name, _)) = TABLES.get(table) else { return Ok(()) };
     // The first columns are the key of every table; the names are constants.
     let key = match *name {
         "series" => "1, 2, 3",
@@ -15,14 +24,15 @@ pub(super) fn rows(sql: &Sql, table: usize, skip: i64, most: i64) -> Result<Vec<
         _ => "1",
     };
     let query = format!("SELECT * FROM {name} ORDER BY {key} LIMIT ? OFFSET ?");
-    let rows = sql.rows(&query, vec![most.into(), skip.into()])?;
-    let cell = |value: &SqlStorageValue| match value {
-        SqlStorageValue::Integer(number) => Cell::Integer(*number),
-        SqlStorageValue::String(text) => Cell::Text(text.clone()),
-        SqlStorageValue::Blob(bytes) => Cell::Bytes(bytes.clone()),
+    let cell = |value| match value {
+        SqlStorageValue::Integer(number) => Cell::Integer(number),
+        SqlStorageValue::String(text) => Cell::Text(text),
+        SqlStorageValue::Blob(bytes) => Cell::Bytes(bytes),
         _ => Cell::Null,
     };
-    Ok(rows.iter().map(|row| row.iter().map(cell).collect()).collect())
+    sql.for_each_row(&query, vec![most.into(), skip.into()], |row| {
+        Ok(visit(&row.into_iter().map(cell).collect::<Vec<_>>()))
+    })
 }
 
 /// Writes rows. A row replaces one with the same key.

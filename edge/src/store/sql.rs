@@ -4,6 +4,7 @@
 //! committed alone. `storage.transactionSync` rolls it back. The crate `worker` has no binding for it, so it is declared here.
 
 use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
@@ -78,21 +79,23 @@ impl Sql {
         let mut rows = Vec::new();
         self.for_each_row(query, values, |row| {
             rows.push(row);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(rows)
     }
 
-    /// Runs a query, and calls `visit` for each row as it is read, so that the rows need not fit into memory together.
+    /// Runs a query, and calls `visit` for each row as it is read until it breaks, so that the rows need not fit into memory together.
     pub(super) fn for_each_row(
         &self,
         query: &str,
         values: Row,
-        mut visit: impl FnMut(Row) -> Result<(), StoreError>,
+        mut visit: impl FnMut(Row) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
         let cursor = self.statements.exec(query, values)?;
         for row in cursor.raw() {
-            visit(row?)?;
+            if visit(row?)?.is_break() {
+                break;
+            }
         }
         self.count(&cursor);
         Ok(())

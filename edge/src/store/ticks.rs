@@ -1,5 +1,7 @@
 //! The table `tick`, a ring of the last ticks.
 
+use std::ops::ControlFlow;
+
 use heapbeat_shared::{UnixMillis, codec};
 use worker::SqlStorageValue;
 
@@ -58,7 +60,7 @@ pub(super) fn for_each_since(
         if let Ok(readings) = unpack_tick(blob) {
             visit(UnixMillis(at), readings);
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })
 }
 
