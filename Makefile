@@ -65,6 +65,7 @@ lint: setup ## Check format, lints, documentation and JavaScript
 	@$(NODE) tools/lint/module-cycles.mjs
 	@echo "== language"
 	@$(NODE) tools/lint/plain-language.mjs
+	@$(NODE) tools/lint/documents.mjs
 	@echo "== JavaScript"
 	@$(BIN)/biome ci .
 	@$(NODE) $(BIN)/tsc --project tsconfig.json

@@ -30,7 +30,7 @@ Exit code: 0 all lines were evaluated, 1 at least one line was an error, 2 wrong
 const MAX_LINE: u64 = 4 << 20;
 
 /// Longest body that a condition sees: what a probe keeps at most.
-const MAX_BODY_BYTES: usize = heapbeat_edge::config::MAX_BODY_BYTES;
+const MAX_BODY_BYTES: usize = heapbeat_edge::monitor_config::MAX_BODY_BYTES;
 
 #[derive(Deserialize)]
 struct Input {

@@ -22,7 +22,7 @@ push-enable = Benachrichtigungen aktivieren
 push-disable = Benachrichtigungen deaktivieren
 push-failed = Dieser Browser unterstützt keine Benachrichtigungen
 push-enabled = Benachrichtigungen sind in diesem Browser aktiviert
-uptime-note = Verfügbarkeit ist der Anteil der überwachten Zeit, in der der Dienst verfügbar oder nur eingeschränkt war. Zeit ohne Daten zählt weder als verfügbar noch als Ausfall; neben jeder Zahl steht, wie viel der Zeit überwacht wurde.
+uptime-note = Verfügbarkeit ist der Anteil der überwachten Zeit, in der der Dienst verfügbar oder nur eingeschränkt war. Zeit ohne Daten zählt nicht mit; neben jedem Wert steht der überwachte Anteil des Zeitraums.
 
 ## The headline
 
@@ -32,14 +32,14 @@ headline-up = { $total ->
    *[other] Alle Systeme verfügbar
 }
 headline-down = { $name } ist ausgefallen
-headline-down-some = Teilausfall: { $count } von { $total } Diensten sind ausgefallen
-headline-down-all = Größerer Ausfall: alle { $total } Dienste sind ausgefallen
+headline-partial-outage = Teilausfall: { $count } von { $total } Diensten sind ausgefallen
+headline-major-outage = Größerer Ausfall: alle { $total } Dienste sind ausgefallen
 headline-degraded = Eingeschränkte Leistung: { $name }
 headline-degraded-some = Eingeschränkte Leistung: { $count } von { $total } Diensten
 headline-degraded-all = Eingeschränkte Leistung: alle { $total } Dienste
-headline-waking = { $name } startet gerade
-headline-waking-some = { $count } von { $total } Diensten starten gerade
-headline-waking-all = Alle { $total } Dienste starten gerade
+headline-starting = { $name } startet gerade
+headline-starting-some = { $count } von { $total } Diensten starten gerade
+headline-starting-all = Alle { $total } Dienste starten gerade
 headline-maintenance = { $name } wird gewartet
 headline-maintenance-some = { $count } von { $total } Diensten werden gewartet
 headline-maintenance-all = Alle { $total } Dienste werden gewartet
@@ -51,8 +51,8 @@ since = seit { $time }
 since-for = Seit { $time } ({ $duration }).
 last-check = Letzte Prüfung: { $time }.
 first-check = Die erste Prüfung läuft innerhalb einer Minute.
-history-unavailable = Der Statusverlauf hat nicht geantwortet. Die Überwachung läuft weiter; bitte gleich noch einmal laden.
-stale = Der Statusverlauf antwortet nicht. Dies ist der Stand von vor { $duration }.
+history-unavailable = Die Überwachung läuft weiter. Bitte die Seite gleich noch einmal laden.
+stale = Der aktuelle Status ist vorübergehend nicht abrufbar. Dies ist der Stand von vor { $duration }.
 
 ## The status page
 
@@ -140,9 +140,9 @@ external-note = außerhalb des Heaps
 pressure = Speicherdruck
 pressure-calm = normal
 pressure-alert = erhöht
-pressure-purge = Bereinigung
-pressure-recycle = Neustart
-pressure-shed = Lastabwurf
+pressure-purge = hoch
+pressure-recycle = sehr hoch
+pressure-shed = kritisch
 memory-caption = Speicher in MB
 minimum = Minimum
 median = Median
@@ -159,15 +159,15 @@ region-oc = Ozeanien
 region-afr = Afrika
 region-me = Naher Osten
 
-## Why a probe failed
+## Why a check failed
 
 statement-dns-failed = DNS-Auflösung fehlgeschlagen
 statement-connection-refused = Verbindung abgelehnt
 statement-network-unreachable = Netzwerk nicht erreichbar
 statement-tls-failed = TLS-Verbindung fehlgeschlagen
 statement-connect-timeout = Zeitüberschreitung beim Verbindungsaufbau
-statement-response-timeout = keine Antwort innerhalb der Frist
-statement-body-timeout = Antwort innerhalb der Frist nicht vollständig
+statement-response-timeout = Zeitüberschreitung bei der Antwort
+statement-body-timeout = Zeitüberschreitung vor dem Ende der Antwort
 statement-connection-lost = Verbindung vor dem Ende der Antwort abgebrochen
 statement-not-http = Antwort ist kein HTTP
 statement-redirect-loop = Weiterleitungsschleife
@@ -181,7 +181,7 @@ statement-response-too-large = Antwort zu groß
 statement-response-slow = Antwort dauerte { $took_ms } ms
 statement-condition-failed = Bedingung { $number } nicht erfüllt
 statement-connection-failed = Verbindung fehlgeschlagen
-statement-signature-rejected = Server lehnt die Signatur ab: falsches Geheimnis oder Uhren mehr als eine Minute auseinander
+statement-signature-rejected = Server lehnt die Signatur ab: falsches Geheimnis oder Uhren mehr als { $clock_tolerance_s } s auseinander
 statement-response-unsigned = Antwort nicht signiert: sie stammt aus einem Cache oder nicht vom Server
 statement-response-signature-invalid = Signatur der Antwort ungültig: veraltete oder veränderte Antwort oder falsches Geheimnis
 statement-report-unreadable = signierter Bericht, den diese Version nicht lesen kann
@@ -192,9 +192,9 @@ statement-job-exit-code = Job mit Exit-Code { $exit_code } fehlgeschlagen
 
 ## Why there is no data
 
-statement-skipped-budget = nicht geprüft: Anfragebudget des Durchlaufs erschöpft
+statement-skipped-budget = nicht geprüft: Anfragelimit erreicht
 statement-skipped-platform = nicht geprüft: die Prüfung konnte nicht ausgeführt werden
-statement-skipped-edge = keine Daten: alle Prüfungen schlugen zugleich fehl, die Überwachung selbst ist gestört
+statement-skipped-edge = keine Daten: Überwachung unterbrochen, da alle Prüfungen gleichzeitig fehlschlugen
 statement-skipped-no-heartbeat = noch kein Heartbeat empfangen
 statement-skipped-secret = nicht geprüft: Signaturgeheimnis fehlt oder ist zu kurz
 statement-no-recent-data = keine aktuellen Daten
@@ -274,7 +274,7 @@ statement-hang-report = letzter Bericht vor dem Hängen: { $report }
 
 ## Notices about the monitoring itself
 
-statement-monitoring-interrupted = Überwachung seit { $since_time } unterbrochen: alle Prüfungen schlugen zugleich fehl, daher werden keine Ergebnisse aufgezeichnet.
+statement-monitoring-interrupted = Überwachung seit { $since_time } unterbrochen: alle Prüfungen schlugen gleichzeitig fehl, daher werden keine Ergebnisse aufgezeichnet.
 statement-hub-silent = Keine Daten zu { $count ->
     [one] { $count } Dienst
    *[other] { $count } Diensten

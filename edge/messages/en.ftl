@@ -26,7 +26,7 @@ push-enable = Enable notifications
 push-disable = Turn off notifications
 push-failed = Notifications are not available in this browser
 push-enabled = Notifications are enabled in this browser
-uptime-note = Uptime is the share of monitored time in which the service was operational or degraded. Time without data counts neither as uptime nor as downtime; next to each figure is how much of the time was monitored.
+uptime-note = Uptime is the share of monitored time in which the service was operational or degraded. It excludes time without data; the monitored share of the period is shown next to each value.
 
 ## The headline
 
@@ -36,14 +36,14 @@ headline-up = { $total ->
    *[other] All systems operational
 }
 headline-down = { $name } is down
-headline-down-some = Partial outage: { $count } of { $total } services are down
-headline-down-all = Major outage: all { $total } services are down
+headline-partial-outage = Partial outage: { $count } of { $total } services are down
+headline-major-outage = Major outage: all { $total } services are down
 headline-degraded = Degraded performance: { $name }
 headline-degraded-some = Degraded performance: { $count } of { $total } services
 headline-degraded-all = Degraded performance: all { $total } services
-headline-waking = { $name } is starting
-headline-waking-some = { $count } of { $total } services are starting
-headline-waking-all = All { $total } services are starting
+headline-starting = { $name } is starting
+headline-starting-some = { $count } of { $total } services are starting
+headline-starting-all = All { $total } services are starting
 headline-maintenance = { $name } is under maintenance
 headline-maintenance-some = { $count } of { $total } services are under maintenance
 headline-maintenance-all = All { $total } services are under maintenance
@@ -55,8 +55,8 @@ since = since { $time }
 since-for = Since { $time } ({ $duration }).
 last-check = Last check: { $time }.
 first-check = The first check runs within one minute.
-history-unavailable = The status history did not respond. Monitoring continues; please reload in a moment.
-stale = The status history is not responding. This is the status from { $duration } ago.
+history-unavailable = Monitoring continues. Please reload the page in a moment.
+stale = The current status is temporarily unavailable. This is the status from { $duration } ago.
 
 ## The status page
 
@@ -142,11 +142,11 @@ heap-total-note = pages allocated for it
 external = External
 external-note = outside the heap
 pressure = Memory pressure
-pressure-calm = calm
-pressure-alert = alert
-pressure-purge = purge
-pressure-recycle = recycle
-pressure-shed = shed
+pressure-calm = normal
+pressure-alert = elevated
+pressure-purge = high
+pressure-recycle = very high
+pressure-shed = critical
 memory-caption = Memory in MB
 minimum = Minimum
 median = Median
@@ -163,15 +163,15 @@ region-oc = Oceania
 region-afr = Africa
 region-me = Middle East
 
-## Why a probe failed
+## Why a check failed
 
 statement-dns-failed = DNS lookup failed
 statement-connection-refused = connection refused
 statement-network-unreachable = network unreachable
 statement-tls-failed = TLS connection failed
 statement-connect-timeout = connection timed out
-statement-response-timeout = no response in time
-statement-body-timeout = response not complete in time
+statement-response-timeout = response timed out
+statement-body-timeout = response timed out before it was complete
 statement-connection-lost = connection lost before the response was complete
 statement-not-http = response is not HTTP
 statement-redirect-loop = redirect loop
@@ -185,7 +185,7 @@ statement-response-too-large = response too large
 statement-response-slow = response took { $took_ms } ms
 statement-condition-failed = condition { $number } failed
 statement-connection-failed = connection failed
-statement-signature-rejected = signature rejected by the server: wrong secret, or clocks more than one minute apart
+statement-signature-rejected = signature rejected by the server: wrong secret, or clocks more than { $clock_tolerance_s } s apart
 statement-response-unsigned = response not signed: it came from a cache or not from the server
 statement-response-signature-invalid = response signature invalid: outdated or altered response, or wrong secret
 statement-report-unreadable = signed report that this version cannot read
@@ -196,11 +196,11 @@ statement-job-exit-code = job failed with exit code { $exit_code }
 
 ## Why there is no data
 
-statement-skipped-budget = not probed: request budget of the tick exhausted
-statement-skipped-platform = not probed: the probe could not run
-statement-skipped-edge = no data: every probe failed at once, so the monitoring itself is affected
+statement-skipped-budget = not checked: request limit reached
+statement-skipped-platform = not checked: the check could not run
+statement-skipped-edge = no data: monitoring is interrupted, as all checks failed at the same time
 statement-skipped-no-heartbeat = no heartbeat received yet
-statement-skipped-secret = not probed: the signing secret is missing or too short
+statement-skipped-secret = not checked: the signing secret is missing or too short
 statement-no-recent-data = no recent data
 statement-under-maintenance = scheduled maintenance in progress
 statement-flapping = flapping: the state changes repeatedly
@@ -278,10 +278,10 @@ statement-hang-report = last report before it hung: { $report }
 
 ## Notices about the monitoring itself
 
-statement-monitoring-interrupted = Monitoring is interrupted since { $since_time }: every probe failed at once, so no results are recorded.
+statement-monitoring-interrupted = Monitoring is interrupted since { $since_time }: all checks failed at the same time, so no results are recorded.
 statement-hub-silent = No data for { $count ->
     [one] { $count } monitor
    *[other] { $count } monitors
-}: the hub that probes them does not respond.
-statement-unknown-hub-silent = No data for some monitors: the hub that probes them does not respond.
-statement-interval-raised = The daily quota is nearly used: until midnight UTC each monitor is probed at most every { $minutes } min.
+}: the hub that checks them does not respond.
+statement-unknown-hub-silent = No data for some monitors: the hub that checks them does not respond.
+statement-interval-raised = The daily quota is nearly used: until midnight UTC each monitor is checked at most every { $minutes } min.

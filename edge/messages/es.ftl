@@ -22,7 +22,7 @@ push-enable = Activar notificaciones
 push-disable = Desactivar notificaciones
 push-failed = Este navegador no admite notificaciones
 push-enabled = Las notificaciones están activadas en este navegador
-uptime-note = La disponibilidad es la parte del tiempo supervisado en que el servicio estuvo operativo o degradado. El tiempo sin datos no cuenta ni como disponibilidad ni como interrupción; junto a cada cifra consta cuánto tiempo se supervisó.
+uptime-note = La disponibilidad es la parte del tiempo supervisado en que el servicio estuvo operativo o degradado. Excluye el tiempo sin datos; junto a cada valor consta la parte supervisada del periodo.
 
 ## The headline
 
@@ -32,14 +32,14 @@ headline-up = { $total ->
    *[other] Todos los sistemas operativos
 }
 headline-down = { $name } está caído
-headline-down-some = Interrupción parcial: { $count } de { $total } servicios caídos
-headline-down-all = Interrupción grave: los { $total } servicios están caídos
+headline-partial-outage = Interrupción parcial: { $count } de { $total } servicios caídos
+headline-major-outage = Interrupción grave: los { $total } servicios están caídos
 headline-degraded = Rendimiento degradado: { $name }
 headline-degraded-some = Rendimiento degradado: { $count } de { $total } servicios
 headline-degraded-all = Rendimiento degradado: los { $total } servicios
-headline-waking = { $name } está iniciando
-headline-waking-some = { $count } de { $total } servicios están iniciando
-headline-waking-all = Los { $total } servicios están iniciando
+headline-starting = { $name } está iniciando
+headline-starting-some = { $count } de { $total } servicios están iniciando
+headline-starting-all = Los { $total } servicios están iniciando
 headline-maintenance = { $name } está en mantenimiento
 headline-maintenance-some = { $count } de { $total } servicios en mantenimiento
 headline-maintenance-all = Los { $total } servicios están en mantenimiento
@@ -51,8 +51,8 @@ since = desde { $time }
 since-for = Desde { $time } ({ $duration }).
 last-check = Última comprobación: { $time }.
 first-check = La primera comprobación se hará en menos de un minuto.
-history-unavailable = El historial no respondió. La supervisión continúa; vuelva a cargar en un momento.
-stale = El historial no responde. Este es el estado de hace { $duration }.
+history-unavailable = La supervisión continúa. Vuelva a cargar la página en un momento.
+stale = El estado actual no está disponible temporalmente. Este es el estado de hace { $duration }.
 
 ## The status page
 
@@ -139,10 +139,10 @@ external = Externa
 external-note = fuera del heap
 pressure = Presión de memoria
 pressure-calm = normal
-pressure-alert = alerta
-pressure-purge = purga
-pressure-recycle = reciclaje
-pressure-shed = descarte de carga
+pressure-alert = elevada
+pressure-purge = alta
+pressure-recycle = muy alta
+pressure-shed = crítica
 memory-caption = Memoria en MB
 minimum = Mínimo
 median = Mediana
@@ -159,15 +159,15 @@ region-oc = Oceanía
 region-afr = África
 region-me = Oriente Medio
 
-## Why a probe failed
+## Why a check failed
 
 statement-dns-failed = error en la resolución DNS
 statement-connection-refused = conexión rechazada
 statement-network-unreachable = red inaccesible
 statement-tls-failed = error en la conexión TLS
 statement-connect-timeout = tiempo de conexión agotado
-statement-response-timeout = sin respuesta a tiempo
-statement-body-timeout = respuesta incompleta a tiempo
+statement-response-timeout = tiempo de espera de la respuesta agotado
+statement-body-timeout = tiempo de espera agotado antes de completarse la respuesta
 statement-connection-lost = conexión perdida antes de completar la respuesta
 statement-not-http = la respuesta no es HTTP
 statement-redirect-loop = bucle de redirecciones
@@ -181,7 +181,7 @@ statement-response-too-large = respuesta demasiado grande
 statement-response-slow = la respuesta tardó { $took_ms } ms
 statement-condition-failed = condición { $number } no cumplida
 statement-connection-failed = error de conexión
-statement-signature-rejected = firma rechazada por el servidor: secreto incorrecto, o relojes con más de un minuto de diferencia
+statement-signature-rejected = firma rechazada por el servidor: secreto incorrecto, o relojes con más de { $clock_tolerance_s } s de diferencia
 statement-response-unsigned = respuesta sin firmar: procede de una caché o no procede del servidor
 statement-response-signature-invalid = firma de la respuesta no válida: respuesta antigua o modificada, o secreto incorrecto
 statement-report-unreadable = informe firmado que esta versión no puede leer
@@ -192,9 +192,9 @@ statement-job-exit-code = la tarea falló con el código de salida { $exit_code 
 
 ## Why there is no data
 
-statement-skipped-budget = no comprobado: presupuesto de peticiones agotado
+statement-skipped-budget = no comprobado: límite de peticiones alcanzado
 statement-skipped-platform = no comprobado: la comprobación no pudo ejecutarse
-statement-skipped-edge = sin datos: todas las comprobaciones fallaron a la vez, la propia supervisión está afectada
+statement-skipped-edge = sin datos: supervisión interrumpida, todas las comprobaciones fallaron a la vez
 statement-skipped-no-heartbeat = aún no se ha recibido ninguna señal de vida
 statement-skipped-secret = no comprobado: falta el secreto de firma o es demasiado corto
 statement-no-recent-data = sin datos recientes

@@ -22,7 +22,7 @@ push-enable = Activer les notifications
 push-disable = Désactiver les notifications
 push-failed = Ce navigateur ne prend pas en charge les notifications
 push-enabled = Les notifications sont activées dans ce navigateur
-uptime-note = La disponibilité est la part du temps surveillé pendant laquelle le service était opérationnel ou dégradé. Le temps sans données ne compte ni comme disponibilité ni comme panne ; la part du temps surveillé figure à côté de chaque chiffre.
+uptime-note = La disponibilité est la part du temps surveillé pendant laquelle le service était opérationnel ou dégradé. Elle exclut le temps sans données ; la part surveillée de la période figure à côté de chaque valeur.
 
 ## The headline
 
@@ -32,14 +32,14 @@ headline-up = { $total ->
    *[other] Tous les systèmes sont opérationnels
 }
 headline-down = { $name } est en panne
-headline-down-some = Panne partielle : { $count } services sur { $total } sont en panne
-headline-down-all = Panne majeure : les { $total } services sont en panne
+headline-partial-outage = Panne partielle : { $count } services sur { $total } sont en panne
+headline-major-outage = Panne majeure : les { $total } services sont en panne
 headline-degraded = Performances dégradées : { $name }
 headline-degraded-some = Performances dégradées : { $count } services sur { $total }
 headline-degraded-all = Performances dégradées : les { $total } services
-headline-waking = { $name } démarre
-headline-waking-some = { $count } services sur { $total } démarrent
-headline-waking-all = Les { $total } services démarrent
+headline-starting = { $name } démarre
+headline-starting-some = { $count } services sur { $total } démarrent
+headline-starting-all = Les { $total } services démarrent
 headline-maintenance = { $name } est en maintenance
 headline-maintenance-some = { $count } services sur { $total } sont en maintenance
 headline-maintenance-all = Les { $total } services sont en maintenance
@@ -54,8 +54,8 @@ since = depuis { $time }
 since-for = Depuis { $time } ({ $duration }).
 last-check = Dernière vérification : { $time }.
 first-check = La première vérification aura lieu dans la minute.
-history-unavailable = L’historique n’a pas répondu. La surveillance continue ; rechargez la page dans un instant.
-stale = L’historique ne répond pas. Voici l’état d’il y a { $duration }.
+history-unavailable = La surveillance continue. Rechargez la page dans un instant.
+stale = L’état actuel est temporairement indisponible. Voici l’état d’il y a { $duration }.
 
 ## The status page
 
@@ -142,10 +142,10 @@ external = Externe
 external-note = hors du tas
 pressure = Pression mémoire
 pressure-calm = normale
-pressure-alert = alerte
-pressure-purge = purge
-pressure-recycle = recyclage
-pressure-shed = délestage
+pressure-alert = élevée
+pressure-purge = forte
+pressure-recycle = très forte
+pressure-shed = critique
 memory-caption = Mémoire en Mo
 minimum = Minimum
 median = Médiane
@@ -162,15 +162,15 @@ region-oc = Océanie
 region-afr = Afrique
 region-me = Moyen-Orient
 
-## Why a probe failed
+## Why a check failed
 
 statement-dns-failed = échec de la résolution DNS
 statement-connection-refused = connexion refusée
 statement-network-unreachable = réseau injoignable
 statement-tls-failed = échec de la connexion TLS
 statement-connect-timeout = délai de connexion dépassé
-statement-response-timeout = pas de réponse dans le délai imparti
-statement-body-timeout = réponse incomplète dans le délai imparti
+statement-response-timeout = délai de réponse dépassé
+statement-body-timeout = délai dépassé avant la fin de la réponse
 statement-connection-lost = connexion perdue avant la fin de la réponse
 statement-not-http = la réponse n’est pas du HTTP
 statement-redirect-loop = boucle de redirection
@@ -184,7 +184,7 @@ statement-response-too-large = réponse trop volumineuse
 statement-response-slow = réponse en { $took_ms } ms
 statement-condition-failed = condition { $number } non remplie
 statement-connection-failed = échec de la connexion
-statement-signature-rejected = signature refusée par le serveur : mauvais secret, ou horloges décalées de plus d’une minute
+statement-signature-rejected = signature refusée par le serveur : mauvais secret, ou horloges décalées de plus de { $clock_tolerance_s } s
 statement-response-unsigned = réponse non signée : elle vient d’un cache, ou pas du serveur
 statement-response-signature-invalid = signature de la réponse invalide : réponse périmée ou modifiée, ou mauvais secret
 statement-report-unreadable = rapport signé que cette version ne sait pas lire
@@ -195,9 +195,9 @@ statement-job-exit-code = échec de la tâche avec le code de sortie { $exit_cod
 
 ## Why there is no data
 
-statement-skipped-budget = non vérifié : budget de requêtes épuisé
+statement-skipped-budget = non vérifié : limite de requêtes atteinte
 statement-skipped-platform = non vérifié : la vérification n’a pas pu s’exécuter
-statement-skipped-edge = aucune donnée : toutes les vérifications ont échoué en même temps, la surveillance elle-même est touchée
+statement-skipped-edge = aucune donnée : surveillance interrompue, toutes les vérifications ont échoué en même temps
 statement-skipped-no-heartbeat = aucun signal de vie reçu pour l’instant
 statement-skipped-secret = non vérifié : le secret de signature manque ou est trop court
 statement-no-recent-data = aucune donnée récente

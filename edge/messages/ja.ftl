@@ -22,7 +22,7 @@ push-enable = 通知を有効にする
 push-disable = 通知を無効にする
 push-failed = このブラウザーでは通知を利用できません
 push-enabled = このブラウザーで通知が有効です
-uptime-note = 稼働率は、監視した時間のうちサービスが正常に、またはパフォーマンス低下の状態で稼働していた割合です。データのない時間は稼働にも停止にも含めません。各数値の横に、監視した時間の割合を示します。
+uptime-note = 稼働率は、監視した時間のうちサービスが正常に、またはパフォーマンス低下の状態で稼働していた割合です。データのない時間は除きます。各数値の横に、期間のうち監視した割合を示します。
 
 ## The headline
 
@@ -32,14 +32,14 @@ headline-up = { $total ->
    *[other] すべてのシステムが正常に稼働しています
 }
 headline-down = { $name } は停止しています
-headline-down-some = 部分的な障害：{ $total } 件中 { $count } 件のサービスが停止しています
-headline-down-all = 大規模な障害：{ $total } 件すべてのサービスが停止しています
+headline-partial-outage = 部分的な障害：{ $total } 件中 { $count } 件のサービスが停止しています
+headline-major-outage = 大規模な障害：{ $total } 件すべてのサービスが停止しています
 headline-degraded = パフォーマンス低下：{ $name }
 headline-degraded-some = パフォーマンス低下：{ $total } 件中 { $count } 件のサービス
 headline-degraded-all = パフォーマンス低下：{ $total } 件すべてのサービス
-headline-waking = { $name } は起動中です
-headline-waking-some = { $total } 件中 { $count } 件のサービスが起動中です
-headline-waking-all = { $total } 件すべてのサービスが起動中です
+headline-starting = { $name } は起動中です
+headline-starting-some = { $total } 件中 { $count } 件のサービスが起動中です
+headline-starting-all = { $total } 件すべてのサービスが起動中です
 headline-maintenance = { $name } はメンテナンス中です
 headline-maintenance-some = { $total } 件中 { $count } 件のサービスがメンテナンス中です
 headline-maintenance-all = { $total } 件すべてのサービスがメンテナンス中です
@@ -51,8 +51,8 @@ since = { $time } から
 since-for = { $time } から（{ $duration }）。
 last-check = 最終チェック：{ $time }。
 first-check = 最初のチェックは 1 分以内に行われます。
-history-unavailable = 状態の履歴が応答しませんでした。監視は続いています。しばらくしてから再読み込みしてください。
-stale = 状態の履歴が応答していません。これは { $duration }前の状態です。
+history-unavailable = 監視は続いています。しばらくしてからページを再読み込みしてください。
+stale = 現在の状態を一時的に取得できません。これは { $duration }前の状態です。
 
 ## The status page
 
@@ -133,10 +133,10 @@ external = 外部
 external-note = ヒープの外
 pressure = メモリ圧迫
 pressure-calm = 正常
-pressure-alert = 警戒
-pressure-purge = パージ
-pressure-recycle = リサイクル
-pressure-shed = 負荷制限
+pressure-alert = やや高い
+pressure-purge = 高い
+pressure-recycle = 非常に高い
+pressure-shed = 危険
 memory-caption = メモリ（MB）
 minimum = 最小
 median = 中央値
@@ -153,7 +153,7 @@ region-oc = オセアニア
 region-afr = アフリカ
 region-me = 中東
 
-## Why a probe failed
+## Why a check failed
 
 statement-dns-failed = DNS の名前解決に失敗
 statement-connection-refused = 接続が拒否されました
@@ -161,7 +161,7 @@ statement-network-unreachable = ネットワークに到達できません
 statement-tls-failed = TLS 接続に失敗
 statement-connect-timeout = 接続がタイムアウト
 statement-response-timeout = 応答がタイムアウト
-statement-body-timeout = 応答が時間内に完了しませんでした
+statement-body-timeout = 応答の完了前にタイムアウト
 statement-connection-lost = 応答の完了前に接続が切れました
 statement-not-http = 応答が HTTP ではありません
 statement-redirect-loop = リダイレクトが循環しています
@@ -175,7 +175,7 @@ statement-response-too-large = 応答が大きすぎます
 statement-response-slow = 応答に { $took_ms } ミリ秒かかりました
 statement-condition-failed = 条件 { $number } を満たしていません
 statement-connection-failed = 接続に失敗
-statement-signature-rejected = サーバーが署名を拒否しました：シークレットの誤り、または 1 分を超える時計のずれ
+statement-signature-rejected = サーバーが署名を拒否しました：シークレットの誤り、または { $clock_tolerance_s } 秒を超える時計のずれ
 statement-response-unsigned = 応答に署名がありません：キャッシュから、またはサーバー以外からの応答です
 statement-response-signature-invalid = 応答の署名が無効です：古い、または改変された応答、またはシークレットの誤り
 statement-report-unreadable = このバージョンでは読み取れない署名付きレポート
@@ -188,7 +188,7 @@ statement-job-exit-code = ジョブが終了コード { $exit_code } で失敗
 
 statement-skipped-budget = 未チェック：リクエストの上限に達しました
 statement-skipped-platform = 未チェック：チェックを実行できませんでした
-statement-skipped-edge = データなし：すべてのチェックが同時に失敗したため、監視自体に問題があります
+statement-skipped-edge = データなし：すべてのチェックが同時に失敗したため、監視が中断しています
 statement-skipped-no-heartbeat = ハートビートをまだ受信していません
 statement-skipped-secret = 未チェック：署名用シークレットが未設定、または短すぎます
 statement-no-recent-data = 最近のデータがありません

@@ -22,7 +22,7 @@ push-enable = 开启通知
 push-disable = 关闭通知
 push-failed = 此浏览器不支持通知
 push-enabled = 已在此浏览器中开启通知
-uptime-note = 可用率是监控时间中服务正常或性能下降（仍可用）的比例。无数据的时间既不计为可用，也不计为中断；每个数字旁标有监控覆盖的时间比例。
+uptime-note = 可用率是监控时间中服务正常或性能下降（仍可用）的比例，不含无数据的时间；每个数值旁标有该时段中受监控的比例。
 
 ## The headline
 
@@ -32,14 +32,14 @@ headline-up = { $total ->
    *[other] 所有系统运行正常
 }
 headline-down = { $name } 服务中断
-headline-down-some = 部分中断：{ $total } 项服务中有 { $count } 项中断
-headline-down-all = 严重中断：全部 { $total } 项服务中断
+headline-partial-outage = 部分中断：{ $total } 项服务中有 { $count } 项中断
+headline-major-outage = 严重中断：全部 { $total } 项服务中断
 headline-degraded = 性能下降：{ $name }
 headline-degraded-some = 性能下降：{ $total } 项服务中的 { $count } 项
 headline-degraded-all = 性能下降：全部 { $total } 项服务
-headline-waking = { $name } 正在启动
-headline-waking-some = { $total } 项服务中有 { $count } 项正在启动
-headline-waking-all = 全部 { $total } 项服务正在启动
+headline-starting = { $name } 正在启动
+headline-starting-some = { $total } 项服务中有 { $count } 项正在启动
+headline-starting-all = 全部 { $total } 项服务正在启动
 headline-maintenance = { $name } 维护中
 headline-maintenance-some = { $total } 项服务中有 { $count } 项维护中
 headline-maintenance-all = 全部 { $total } 项服务维护中
@@ -51,8 +51,8 @@ since = 自 { $time }
 since-for = 自 { $time }（{ $duration }）。
 last-check = 上次检查：{ $time }。
 first-check = 首次检查将在一分钟内进行。
-history-unavailable = 状态历史没有响应。监控仍在继续，请稍后刷新。
-stale = 状态历史没有响应。这是 { $duration }前的状态。
+history-unavailable = 监控仍在继续，请稍后刷新页面。
+stale = 当前状态暂时无法获取。这是 { $duration }前的状态。
 
 ## The status page
 
@@ -133,10 +133,10 @@ external = 堆外
 external-note = 堆以外的内存
 pressure = 内存压力
 pressure-calm = 正常
-pressure-alert = 警戒
-pressure-purge = 清理
-pressure-recycle = 回收
-pressure-shed = 限流
+pressure-alert = 偏高
+pressure-purge = 高
+pressure-recycle = 很高
+pressure-shed = 严重
 memory-caption = 内存（MB）
 minimum = 最小值
 median = 中位数
@@ -153,7 +153,7 @@ region-oc = 大洋洲
 region-afr = 非洲
 region-me = 中东
 
-## Why a probe failed
+## Why a check failed
 
 statement-dns-failed = DNS 解析失败
 statement-connection-refused = 连接被拒绝
@@ -161,7 +161,7 @@ statement-network-unreachable = 网络不可达
 statement-tls-failed = TLS 连接失败
 statement-connect-timeout = 连接超时
 statement-response-timeout = 响应超时
-statement-body-timeout = 响应未及时完成
+statement-body-timeout = 响应完成前超时
 statement-connection-lost = 响应完成前连接中断
 statement-not-http = 响应不是 HTTP
 statement-redirect-loop = 重定向循环
@@ -175,7 +175,7 @@ statement-response-too-large = 响应过大
 statement-response-slow = 响应耗时 { $took_ms } 毫秒
 statement-condition-failed = 条件 { $number } 不满足
 statement-connection-failed = 连接失败
-statement-signature-rejected = 服务器拒绝签名：密钥错误，或时钟相差超过一分钟
+statement-signature-rejected = 服务器拒绝签名：密钥错误，或时钟相差超过 { $clock_tolerance_s } 秒
 statement-response-unsigned = 响应未签名：来自缓存，或不是来自服务器
 statement-response-signature-invalid = 响应签名无效：响应过期或被修改，或密钥错误
 statement-report-unreadable = 此版本无法读取已签名的报告
@@ -186,9 +186,9 @@ statement-job-exit-code = 任务失败，退出码 { $exit_code }
 
 ## Why there is no data
 
-statement-skipped-budget = 未检查：请求额度已用完
+statement-skipped-budget = 未检查：已达到请求上限
 statement-skipped-platform = 未检查：检查无法运行
-statement-skipped-edge = 无数据：所有检查同时失败，监控本身受到影响
+statement-skipped-edge = 无数据：所有检查同时失败，监控中断
 statement-skipped-no-heartbeat = 尚未收到心跳
 statement-skipped-secret = 未检查：签名密钥缺失或过短
 statement-no-recent-data = 无近期数据

@@ -28,6 +28,7 @@ use self::store_backoff::StoreBackoff;
 use self::store_handle::StoreHandle;
 use self::subscription_list::SubscriptionList;
 use self::try_lock::TryLock;
+use crate::domain::instant::rfc3339;
 use crate::hub_api::{HubCall, HubError, HubReply};
 use crate::platform::clock::wall_clock;
 use crate::settings::read_settings;
@@ -156,9 +157,9 @@ impl DurableObject for Hub {
         let last = self.engine.loaded().map(|engine| engine.last_tick());
         match last {
             Ok(Some(last)) => {
-                let at = last.clock(wall_clock());
+                let at = last.scheduled_time_at(wall_clock());
                 if let Err(error) = self.tick(at).await {
-                    console_error!("tick {} of the alarm failed: {error}", at.0);
+                    console_error!("sub-minute tick {} failed: {error}", rfc3339(at));
                 }
             }
             // Before the first tick of the cron there is no instant to continue from.

@@ -7,12 +7,12 @@ use heapbeat_shared::UnixMillis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::MonitorId;
-use crate::config::applied::Applied;
 use crate::domain::check::quorum::RegionResult;
 use crate::domain::heartbeat::JobSignal;
 use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::IncidentId;
+use crate::monitor_config::MonitorId;
+use crate::monitor_config::applied::Applied;
 use crate::notify::subscriber::Subscription;
 use crate::view::{
     AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, IncidentPageView, IncidentView,
@@ -255,7 +255,7 @@ pub enum HubResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum HubError {
     /// The object of the request does not exist or is not public.
-    #[error("there is no such {0}")]
+    #[error("unknown {0}")]
     NotFound(String),
     /// The monitor belongs to another hub.
     #[error("the monitor belongs to hub-{0}")]

@@ -1,6 +1,6 @@
 //! The edge half of heapbeat: a Cloudflare Worker that probes backends and publishes their status.
 //!
-//! [`config`], [`domain`], [`view`], [`web::api`] and [`web::page`] are pure and tested natively; [`hub`], [`probe`], [`store`] and
+//! [`monitor_config`], [`domain`], [`view`], [`web::api`] and [`web::page`] are pure and tested natively; [`hub`], [`probe`], [`store`] and
 //! [`web`] perform I/O.
 
 pub mod domain;
@@ -18,7 +18,7 @@ pub mod view;
 pub mod web;
 
 /// The configuration of monitors, which `heapbeat apply` parses by the same rules.
-pub use heapbeat_monitors as config;
+pub use heapbeat_monitors as monitor_config;
 
 use heapbeat_shared::UnixMillis;
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};

@@ -15,7 +15,7 @@ pub mod quiet_hours;
 pub mod service;
 pub mod subscriber;
 
-pub use channel::{Channel, ChannelId, Channels, Service};
+pub use channel::{Channel, ChannelId, ChannelKind, Channels};
 pub use message::Message;
 pub use outbox::{DeliveryResult, OutboxRow};
 pub use plan::{NotificationPlan, Recipients, plan_notifications};

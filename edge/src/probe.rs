@@ -30,11 +30,11 @@ use self::fetch_error::{TcpCheck, classify_error, explain_error, is_gateway_stat
 use self::redirect_chain::{RedirectChain, is_redirect};
 use self::request::ProbeRequest;
 use self::signed_request::SignedRequest;
-use crate::config::{HttpUrl, Monitor, Target};
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ProbeResult, ResponseBody};
 use crate::domain::check::verdict::should_retry;
 use crate::domain::report::verification::SigningKey;
 use crate::domain::{Failure, ProbeSkipped};
+use crate::monitor_config::{HttpUrl, Monitor, Target};
 use crate::platform::body::{cancel_body, read_body};
 use crate::platform::clock::wall_clock;
 use crate::platform::concurrency::for_each_concurrent;

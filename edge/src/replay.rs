@@ -19,9 +19,6 @@ use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Sample
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::config::maintenance;
-use crate::config::maintenance::{MAINTENANCE, Maintenance};
-use crate::config::{Config, MonitorId};
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ProbeResult, ResponseBody};
 use crate::domain::check::self_check;
 use crate::domain::check::self_check::SelfCheck;
@@ -30,12 +27,15 @@ use crate::domain::incident::Incident;
 use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::{affected_monitors, announced_windows};
 use crate::domain::report::verification::VerifiedReport;
-use crate::notify::outbox::{AttemptOutcome, conclude_attempt, due_rows};
+use crate::monitor_config::maintenance;
+use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
+use crate::monitor_config::{Config, MonitorId};
+use crate::notify::outbox::{AttemptOutcome, due_rows, schedule_next_attempt};
 use crate::notify::{Channels, DeliveryResult, OutboxRow, Recipients, plan_notifications};
 
 pub use error::ReplayError;
 
-use input::{ConfigLine, ProbeInput, ReplyInput, ReportInput, TickLine};
+use input::{ConfigLine, DeliveryInput, ProbeInput, ReportInput, TickLine};
 
 /// The state between two lines.
 struct Replay {
@@ -46,7 +46,7 @@ struct Replay {
     engine: Engine,
     rows: Vec<OutboxRow>,
     next_row: i64,
-    services: BTreeMap<MonitorId, ReplyInput>,
+    services: BTreeMap<MonitorId, DeliveryInput>,
     incidents: BTreeMap<MonitorId, Incident>,
     /// The next sample's number of each instance, and the instant of its last report.
     next_samples: BTreeMap<(MonitorId, u64), (u64, UnixMillis)>,
@@ -105,7 +105,7 @@ impl Replay {
         let shown = rfc3339(at);
         if self.engine.last_tick().is_some_and(|last| at <= last.at) {
             self.write_line(
-                &json!({ "at": shown, "skipped": "this tick, or a later one, was there before" }),
+                &json!({ "at": shown, "ignored": "a tick with this or a later time was applied before" }),
             );
             return Ok(());
         }
@@ -115,13 +115,13 @@ impl Replay {
         if self_check::is_suspect(&self.engine, &self.config, &probes, check != SelfCheck::NotRun) {
             self_check::mark_unobserved(&self.engine, &mut probes, check, at);
         }
-        let tick = Tick { at, came: at };
+        let tick = Tick { at, received: at };
         // Time zones are known to the platform only; here all of them are UTC.
         let windows = announced_windows(&self.maintenance, at, |_, _| 0);
         self.engine.set_maintenance(affected_monitors(&windows, &self.config, at));
         let mut commit = self.engine.apply_tick(&self.config, tick, &probes);
         let recipients = Recipients { channels: &self.channels, subscribers: &[] };
-        let facts = self.engine.incident_facts(&self.config);
+        let facts = self.engine.incident_statuses(&self.config);
         let plan = plan_notifications(facts, recipients, self.page.as_deref(), at);
         self.engine.record_notifications(plan.incidents, &mut commit);
         for event in &commit.events {
@@ -130,9 +130,9 @@ impl Replay {
                     json!({ "at": shown, "monitor": monitor, "state": to.as_str(), "was": from.as_str(), "reason": reason })
                 }
                 EngineEvent::Restarted { monitor } => json!({ "at": shown, "monitor": monitor, "restarted": true }),
-                EngineEvent::EdgeOffline { probes } => json!({ "at": shown, "unseen": probes }),
+                EngineEvent::EdgeOffline { probes } => json!({ "at": shown, "offline": probes }),
                 EngineEvent::ProbeSkipped { monitor, reason } => {
-                    json!({ "at": shown, "monitor": monitor, "blind": reason })
+                    json!({ "at": shown, "monitor": monitor, "skipped": reason })
                 }
             });
         }
@@ -171,14 +171,16 @@ impl Replay {
     fn deliver(&mut self, shown: &str, now: UnixMillis) {
         let due: Vec<OutboxRow> = due_rows(&self.rows, now, 5).into_iter().cloned().collect();
         for row in due {
-            let result = match self.services.get(&row.channel).copied().unwrap_or(ReplyInput::Taken) {
-                ReplyInput::Taken => DeliveryResult::Accepted,
-                ReplyInput::Failed => DeliveryResult::Failed,
-                ReplyInput::Busy(seconds) => DeliveryResult::RateLimited(Some(Duration::from_secs(seconds))),
-                ReplyInput::Refused(status) => DeliveryResult::Rejected(status),
+            let result = match self.services.get(&row.channel).copied().unwrap_or(DeliveryInput::Accepted) {
+                DeliveryInput::Accepted => DeliveryResult::Accepted,
+                DeliveryInput::Failed => DeliveryResult::Failed,
+                DeliveryInput::RateLimited(seconds) => {
+                    DeliveryResult::RateLimited(Some(Duration::from_secs(seconds)))
+                }
+                DeliveryInput::Rejected(status) => DeliveryResult::Rejected(status),
             };
             let key = row.message.key.clone();
-            let outcome = match conclude_attempt(&row, result, now) {
+            let outcome = match schedule_next_attempt(&row, result, now) {
                 AttemptOutcome::RetryAt(due) => {
                     for other in self.rows.iter_mut().filter(|other| other.id == row.id) {
                         (other.due, other.attempts) = (due, row.attempts + 1);
@@ -205,7 +207,7 @@ impl Replay {
             })
         };
         let result = match input {
-            ProbeInput::Answer { status, ms, body } => response(status, ms, body.into_bytes(), None),
+            ProbeInput::Response { status, ms, body } => response(status, ms, body.into_bytes(), None),
             ProbeInput::Health { ms, rss, uptime } => response(200, ms, health(rss, uptime).to_json(), None),
             ProbeInput::Failure(failure) => Err(ProbeError::Failed(failure)),
             ProbeInput::Skipped(reason) => Err(ProbeError::Skipped(reason)),
@@ -261,7 +263,7 @@ impl Replay {
     /// Writes the final states, uptime, and undelivered alerts.
     fn write_end(&mut self) {
         let Some(last) = self.engine.last_tick() else { return };
-        let snapshot = self.engine.snapshot(&self.config, last.came);
+        let snapshot = self.engine.snapshot(&self.config, last.received);
         for monitor in &snapshot.monitors {
             let uptime: serde_json::Map<_, _> = monitor
                 .uptime

@@ -12,11 +12,11 @@ use worker::Env;
 
 pub use self::branding::Branding;
 
-use crate::config::maintenance;
-use crate::config::maintenance::{MAINTENANCE, Maintenance};
-use crate::config::{Config, HttpUrl, Problem, SecretName};
 use crate::domain::check::self_check::parse_references;
 use crate::domain::quota::{FREE_PLAN, Quotas};
+use crate::monitor_config::maintenance;
+use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
+use crate::monitor_config::{Config, HttpUrl, Problem, SecretName};
 use crate::notify::Channels;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
 use crate::platform::bindings::{read_json, read_text};

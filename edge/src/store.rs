@@ -41,8 +41,7 @@ pub use self::tick_codec::{pack_runs, pack_tick, unpack_runs, unpack_tick};
 
 use self::export_format::Cell as ExportCell;
 use self::sql::Sql;
-use crate::config::MonitorId;
-use crate::domain::engine::{Commit, PersistedStates, ProbeRecord, Tick};
+use crate::domain::engine::{PersistedStates, ProbeRecord, Tick, TickChanges};
 use crate::domain::heartbeat::{JobState, JobStates};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::history::ledger::LedgerEntry;
@@ -52,6 +51,7 @@ use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::last_report::SampleRun;
+use crate::monitor_config::MonitorId;
 use crate::notify::OutboxRow;
 
 /// The time for which a closed incident is kept in memory.
@@ -116,7 +116,7 @@ impl Store {
             self.slot.set(last.slot);
             (loaded.last, loaded.persisted_states, loaded.usage) = (Some(last.tick), last.states, last.usage);
         }
-        let now = loaded.last.map_or(wall, |last| last.clock(wall));
+        let now = loaded.last.map_or(wall, |last| last.scheduled_time_at(wall));
         loaded.ledgers = ledger::load(&self.sql)?;
         loaded.incidents = incidents::load_recent(&self.sql, now.minus(RECENTLY_CLOSED))?;
         loaded.outbox = outbox::load(&self.sql)?;
@@ -136,7 +136,7 @@ impl Store {
     pub fn commit(
         &self,
         last: Option<UnixMillis>,
-        commit: Commit,
+        commit: TickChanges,
         queued: Vec<OutboxRow>,
     ) -> Result<(), StoreError> {
         let sql = self.sql.clone();

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::Failure;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::check::self_check::{SelfCheck, is_suspect, mark_unobserved};
 use heapbeat_edge::domain::engine::{Engine, Tick};
+use heapbeat_edge::monitor_config::Config;
 use heapbeat_shared::UnixMillis;
 
 const SEEDS: u64 = 60;
@@ -72,7 +72,7 @@ fn time_in_which_the_edge_is_offline_is_no_downtime() {
                     (true, _) => Err(Failure::Timeout.into()),
                     // Half of the outages look like a network that is down.
                     (_, true) if minute / 50 % 2 == 0 => Err(Failure::Timeout.into()),
-                    (_, true) => Err(Failure::Refused.into()),
+                    (_, true) => Err(Failure::ConnectionRefused.into()),
                     _ => Ok(ProbeResponse { status: 200, latency, body: ResponseBody::Unread, report: None }),
                 };
                 ProbeResult { monitor: id.parse().unwrap(), received: at, result }
@@ -85,7 +85,7 @@ fn time_in_which_the_edge_is_offline_is_no_downtime() {
                 marked += usize::from(is_offline);
             }
             both += usize::from(down[0][minute] && down[1][minute] && !offline[minute]);
-            let _ = engine.apply_tick(&config, Tick { at, came: at }, &probes);
+            let _ = engine.apply_tick(&config, Tick { at, received: at }, &probes);
         }
         let now = UnixMillis(i64::try_from(MINUTES).unwrap() * 60_000);
         let window = Duration::from_secs(60 * MINUTES as u64);

@@ -9,13 +9,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::Incident;
-use heapbeat_edge::domain::incident::notification::Occasion;
+use heapbeat_edge::domain::incident::notification::NotificationReason;
 use heapbeat_edge::domain::{Failure, ProbeSkipped, State};
-use heapbeat_edge::notify::outbox::{AttemptOutcome, conclude_attempt, due_rows};
+use heapbeat_edge::monitor_config::Config;
+use heapbeat_edge::notify::outbox::{AttemptOutcome, due_rows, schedule_next_attempt};
 use heapbeat_edge::notify::{Channels, DeliveryResult, Message, OutboxRow, Recipients, plan_notifications};
 use heapbeat_shared::UnixMillis;
 
@@ -64,14 +64,14 @@ struct TraceTick {
     found: Found,
 }
 
-fn trace(random: &mut Random, down: &[bool], absent: &[bool], blind: &[bool]) -> Vec<TraceTick> {
+fn trace(random: &mut Random, down: &[bool], absent: &[bool], skipped: &[bool]) -> Vec<TraceTick> {
     let mut steps = Vec::new();
     for second in (0..SECONDS).step_by(60) {
         let index = usize::try_from(second).unwrap();
         if absent[index] {
             continue;
         }
-        let found = match (blind[index], down[index]) {
+        let found = match (skipped[index], down[index]) {
             (true, _) => Found::Nothing,
             (false, true) => Found::Down,
             (false, false) => Found::Up,
@@ -155,14 +155,14 @@ fn run(config: &Config, channels: &Channels, steps: &[TraceTick], service_down: 
                     body: ResponseBody::Whole(Vec::new()),
                     report: None,
                 }),
-                Found::Down => Err(Failure::Refused.into()),
+                Found::Down => Err(Failure::ConnectionRefused.into()),
                 Found::Nothing => Err(ProbeSkipped::Platform.into()),
             };
             let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at, result }];
-            let tick = Tick { at, came: at };
+            let tick = Tick { at, received: at };
             let mut commit = outcome.engine.apply_tick(config, tick, &probes);
             let recipients = Recipients { channels, subscribers: &[] };
-            let plan = plan_notifications(outcome.engine.incident_facts(config), recipients, None, at);
+            let plan = plan_notifications(outcome.engine.incident_statuses(config), recipients, None, at);
             outcome.engine.record_notifications(plan.incidents, &mut commit);
             for incident in commit.incidents {
                 outcome.incidents.insert(incident.opened.0, incident);
@@ -181,7 +181,7 @@ fn run(config: &Config, channels: &Channels, steps: &[TraceTick], service_down: 
             if !service_down {
                 outcome.delivered.push((now.0 / 1000, row.message.key.clone()));
             }
-            match conclude_attempt(
+            match schedule_next_attempt(
                 &row,
                 if service_down { DeliveryResult::Failed } else { DeliveryResult::Accepted },
                 now,
@@ -209,9 +209,9 @@ fn days_of_random_faults() {
         let random = &mut Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let down = random.random_spells(5400, 400);
         let absent = random.random_spells(7200, 300);
-        let blind = random.random_spells(9000, 90);
+        let skipped = random.random_spells(9000, 90);
         let service_down = random.random_spells(10_000, 4000);
-        let steps = trace(random, &down, &absent, &blind);
+        let steps = trace(random, &down, &absent, &skipped);
         let states = model(&steps, 2);
         let outcome = run(&config, &channels, &steps, &service_down);
         check_ledger(seed, &outcome, &config, &states);
@@ -227,7 +227,7 @@ fn days_of_random_faults() {
 fn check_ledger(seed: u64, outcome: &RunResult, config: &Config, states: &[State]) {
     let last = outcome.engine.last_tick().unwrap();
     let until = usize::try_from(last.at.0 / 1000).unwrap();
-    let view = outcome.engine.snapshot(config, last.came);
+    let view = outcome.engine.snapshot(config, last.received);
     let day = &view.monitors[0].uptime[0];
     let tail = &states[..until];
     let count = |state: State| tail.iter().filter(|s| **s == state).count() as f64;
@@ -262,11 +262,11 @@ fn check_alerts(seed: u64, outcome: &RunResult, states: &[State]) {
     for (second, message) in &outcome.planned {
         let state = states[usize::try_from(*second).unwrap()];
         match message.occasion {
-            Occasion::Opened => {
+            NotificationReason::Opened => {
                 assert!(!open && state == State::Down, "seed {seed}, second {second}: {state:?}");
                 open = true;
             }
-            Occasion::Recovered => {
+            NotificationReason::Recovered => {
                 assert!(open && state == State::Up, "seed {seed}, second {second}: {state:?}");
                 open = false;
             }

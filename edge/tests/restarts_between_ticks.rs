@@ -8,11 +8,11 @@
 
 use std::time::Duration;
 
-use heapbeat_edge::config::Config;
 use heapbeat_edge::domain::State;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, EngineEvent, Tick};
 use heapbeat_edge::domain::report::verification::VerifiedReport;
+use heapbeat_edge::monitor_config::Config;
 use heapbeat_forecast::Forecaster;
 use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::report::{Block, LastSamples, Limit, PressureState, Report, System};
@@ -185,7 +185,7 @@ fn restarts_between_two_ticks_are_found_in_reports() {
             let answer = ProbeResponse { status: 200, latency, body, report: Some(Box::new(signed)) };
             let at = UnixMillis(second * 1000);
             let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at, result: Ok(answer) }];
-            let commit = engine.apply_tick(&config, Tick { at, came: at }, &probes);
+            let commit = engine.apply_tick(&config, Tick { at, received: at }, &probes);
             for run in commit.probes.iter().flat_map(|reading| &reading.runs) {
                 let numbers = (run.series.first..).take(run.series.samples.len());
                 added.extend(numbers.map(|number| (run.instance.0, number)));
@@ -222,9 +222,9 @@ fn restarts_between_two_ticks_are_found_in_reports() {
         let since = &states[usize::try_from(ended).unwrap()..];
         let free = since.iter().filter(|state| **state != State::Unobserved).count();
         assert!(
-            statistics.crash_free.as_secs().abs_diff(free as u64) <= 1,
+            statistics.time_since_crash.as_secs().abs_diff(free as u64) <= 1,
             "seed {seed}: {:?}, {free}",
-            statistics.crash_free
+            statistics.time_since_crash
         );
         down += states.iter().filter(|state| **state == State::Down).count();
         crashes_in_all += instances.len() - 1;

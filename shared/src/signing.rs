@@ -9,7 +9,7 @@
 //!
 //! The response carries `heapbeat-signature: v1 s=<hex>`, the same code over `heapbeat response v1\n<n>\n<body>`, so
 //! that a cached or substituted response is refused. The first line differs, so that no request can be replayed as a
-//! response. A request is valid for [`WINDOW`] to either side of the server's clock,
+//! response. A request is valid for [`CLOCK_TOLERANCE`] to either side of the server's clock,
 //! and its nonce once ([`NonceBook`]).
 //!
 //! The hash is that of `hmac-sha256`, a single crate, while `hmac` and `sha2` would add ten to every application that embeds the server. It
@@ -30,8 +30,11 @@ pub use nonces::{NonceBook, NonceError};
 /// Name of the header in requests and responses.
 pub const HEADER: &str = "heapbeat-signature";
 
-/// Largest difference between the clocks of client and server.
-pub const WINDOW: Duration = Duration::from_secs(60);
+/// The maximum difference between the clocks of client and server.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(CLOCK_TOLERANCE_S as u64);
+
+/// [`CLOCK_TOLERANCE`] in seconds.
+pub const CLOCK_TOLERANCE_S: u32 = 60;
 
 /// Least length of a secret in bytes: 128 bits.
 pub const MIN_SECRET: usize = 16;
@@ -70,7 +73,9 @@ pub enum SignatureError {
     #[error("the {HEADER} header is not of the form `v1 t=… n=… s=…`")]
     Malformed,
     /// The clocks differ too much, or the request is too old.
-    #[error("the time of the signature differs by {0} s from this clock; at most 60 s are allowed")]
+    #[error(
+        "the time of the signature differs by {0} s from this clock; at most {CLOCK_TOLERANCE_S} s are allowed"
+    )]
     Clock(i64),
     /// The signature is wrong: another secret, or a modified request.
     #[error("the signature does not match")]
@@ -180,9 +185,9 @@ pub fn verify_request(
     now: UnixMillis,
 ) -> Result<(usize, Nonce), SignatureError> {
     let signature: RequestSignature = header.ok_or(SignatureError::Missing)?.parse()?;
-    let away = now.0.div_euclid(1000).saturating_sub(signature.seconds);
-    if away.unsigned_abs() > WINDOW.as_secs() {
-        return Err(SignatureError::Clock(away));
+    let clock_skew_s = now.0.div_euclid(1000).saturating_sub(signature.seconds);
+    if clock_skew_s.unsigned_abs() > CLOCK_TOLERANCE.as_secs() {
+        return Err(SignatureError::Clock(clock_skew_s));
     }
     let index = secrets
         .iter()

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { findMissingPaths, findUnprintedTexts } from "./document-references.mjs";
 import { findCycles, readModuleGraph } from "./module-graph.mjs";
 import { findRetiredWords } from "./retired-words.mjs";
 import { blankIgnored, blankTests } from "./rust-source.mjs";
@@ -88,4 +89,24 @@ test("retired words are found with their lines, other words are not", () => {
     "3 is none of",
   ]);
   assert.deepEqual(lines("/// Returns whose turn it is.\nfn lookup() {}\nlet memory = 1;"), []);
+});
+
+test("back-quoted paths that do not exist are found, other texts are not", () => {
+  const files = ["edge/src/store/schema.rs", "edge/messages/de.ftl", "docs/api.md"];
+  const missing = (/** @type {string} */ text, abridged = false) =>
+    findMissingPaths(text, files, abridged).map(({ line, path }) => `${line} ${path}`);
+  assert.deepEqual(missing("`edge/src/store/`\n`edge/src/store/migrate.rs`, `docs/{api,edge}.md`"), [
+    "2 edge/src/store/migrate.rs",
+    "2 docs/edge.md",
+  ]);
+  assert.deepEqual(missing("`edge/messages/*.ftl`, `edge/assets/*.js`"), ["1 edge/assets/*.js"]);
+  assert.deepEqual(missing("`/metrics`, `text/html`, `store/migrate.rs`, `edge/src/a b`"), []);
+  assert.deepEqual(missing("`store/schema.rs`, `ore/schema.rs`", true), ["1 ore/schema.rs"]);
+});
+
+test("quoted messages are found in the sources, apart from values", () => {
+  const sources = 'error!("crash loop: {} workers in a \\\n    row failed")';
+  const unprinted = (/** @type {string} */ text) => findUnprintedTexts(text, sources).map(({ message }) => message);
+  assert.deepEqual(unprinted("`crash loop: 5 workers in a row failed`, `curl -i https://example.com/health | head`"), []);
+  assert.deepEqual(unprinted("`crash loop: 5 servers in a row failed`"), ["crash loop: 5 servers in a row failed"]);
 });

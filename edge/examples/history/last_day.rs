@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heapbeat_edge::config::{Kind, MonitorId};
 use heapbeat_edge::domain::Failure;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, PersistedStates, Tick};
@@ -11,6 +10,7 @@ use heapbeat_edge::domain::history::latency::LatencyAccumulator;
 use heapbeat_edge::domain::monitor_state::PersistedState;
 use heapbeat_edge::domain::quota::{QuotaCost, QuotaUsage};
 use heapbeat_edge::domain::report::verification::VerifiedReport;
+use heapbeat_edge::monitor_config::{MonitorId, MonitorKind};
 use heapbeat_edge::store::export_format::Cell;
 use heapbeat_edge::store::pack_tick;
 use heapbeat_forecast::Forecaster;
@@ -52,7 +52,7 @@ pub(crate) fn write(scenarios: &[Scenario], request: &HistoryRequest, rows: &mut
     };
     for at in ticks.filter(is_observed) {
         let now = UnixMillis(at);
-        let tick = Tick { at: now, came: UnixMillis(request.came.0 - (until - at)) };
+        let tick = Tick { at: now, received: UnixMillis(request.received.0 - (until - at)) };
         let on = |scenario: &&Scenario| {
             scenario.episode_at(at).is_some_and(|it| it.kind == EpisodeKind::Maintenance)
         };
@@ -83,7 +83,7 @@ pub(crate) fn write(scenarios: &[Scenario], request: &HistoryRequest, rows: &mut
         let cells = [
             Cell::Integer(slot),
             Cell::Integer(at),
-            Cell::Integer(tick.came.0),
+            Cell::Integer(tick.received.0),
             Cell::Bytes(pack_tick(&commit.probes)),
             Cell::Bytes(persisted_states),
             Cell::Bytes(codec::encode(&usage)),
@@ -133,8 +133,8 @@ fn probe_result(scenario: &Scenario, since: i64, at: i64) -> ProbeResult {
         Some(EpisodeKind::Slow(slow)) => response(200, slow, health(scenario, at), None),
         _ => match signed {
             Some(signed) => response(200, ms, signed.report.health().to_json(), Some(Box::new(signed))),
-            None if scenario.kind == Kind::Heapbeat => response(200, ms, health(scenario, at), None),
-            None if scenario.kind == Kind::Http => response(200, ms, Vec::new(), None),
+            None if scenario.kind == MonitorKind::Heapbeat => response(200, ms, health(scenario, at), None),
+            None if scenario.kind == MonitorKind::Http => response(200, ms, Vec::new(), None),
             None => response(0, ms, Vec::new(), None),
         },
     };
@@ -143,7 +143,7 @@ fn probe_result(scenario: &Scenario, since: i64, at: i64) -> ProbeResult {
 
 /// The public response of a server that signs nothing.
 fn health(scenario: &Scenario, at: i64) -> Vec<u8> {
-    if scenario.kind != Kind::Heapbeat {
+    if scenario.kind != MonitorKind::Heapbeat {
         return Vec::new();
     }
     let rss = 90 + (scenario.index as u64 * 13) % 120 + (at / HOUR).unsigned_abs() % 7;

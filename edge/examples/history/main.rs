@@ -1,7 +1,7 @@
 //! Generates ninety days of history of a hub: rows for `POST /api/v1/admin/import`, written by the edge's own code.
 //!
 //! Tests need a past, and a day of real ticks takes half a minute. The input is one line of JSON,
-//! `{"monitors":[…],"days":90,"until":<ms>,"came":<ms>,"memory":4}`: the configured monitors, the last tick, the edge's own clock at
+//! `{"monitors":[…],"days":90,"until":<ms>,"received":<ms>,"memory":4}`: the configured monitors, the last tick, the edge's own clock at
 //! that tick, and the number of heapbeat monitors that sign reports. The output is rows, always the same for the same input. The last
 //! day is run tick by tick through the real [`Engine`](heapbeat_edge::domain::engine::Engine); older days are written from the same
 //! scenarios. `{"reports":{…}}` generates a signed server's day instead (`reports.rs`). `tests/e2e/support/seed-history.mjs` uses it.
@@ -16,7 +16,7 @@ mod scenario;
 use std::io::Read as _;
 use std::process::ExitCode;
 
-use heapbeat_edge::config::Config;
+use heapbeat_edge::monitor_config::Config;
 use heapbeat_shared::UnixMillis;
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ struct HistoryRequest {
     /// The first instant, and the last tick.
     span: (i64, i64),
     /// The edge's own clock at the last tick.
-    came: UnixMillis,
+    received: UnixMillis,
     /// The number of heapbeat monitors that sign reports.
     memory: usize,
 }
@@ -54,7 +54,7 @@ impl HistoryRequest {
         Ok(HistoryRequest {
             config,
             span: (until - days * DAY, until),
-            came: UnixMillis(number("came")?),
+            received: UnixMillis(number("received")?),
             memory: usize::try_from(number("memory")?).unwrap_or(0),
         })
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use heapbeat_edge::config::MonitorId;
 use heapbeat_edge::domain::history::latency::LatencySummary;
 use heapbeat_edge::domain::history::ledger::{LedgerChanges, LedgerEntry};
 use heapbeat_edge::domain::history::rollup::Tier;
 use heapbeat_edge::domain::incident::Incident;
 use heapbeat_edge::domain::report::last_report::SampleRun;
+use heapbeat_edge::monitor_config::MonitorId;
 use heapbeat_edge::store::export_format::{Cell, format_row};
 use heapbeat_edge::store::{MonitorHour, append_hour, latency_day, pack_runs};
 use heapbeat_shared::{UnixMillis, codec};

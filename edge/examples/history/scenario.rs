@@ -1,7 +1,7 @@
 //! Scenarios: the outages, slow hours, maintenance, crashes and unobserved time of each monitor.
 
-use heapbeat_edge::config::{Kind, Monitor, MonitorId};
 use heapbeat_edge::domain::Failure;
+use heapbeat_edge::monitor_config::{Monitor, MonitorId, MonitorKind};
 
 use crate::memory::Instances;
 use crate::{DAY, HOUR, HistoryRequest, MINUTE, last_day};
@@ -34,7 +34,7 @@ pub(crate) struct Episode {
 /// The scenario of one monitor.
 pub(crate) struct Scenario {
     pub(crate) id: MonitorId,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MonitorKind,
     /// The monitor's index.
     pub(crate) index: usize,
     /// Since when it is monitored.
@@ -86,7 +86,7 @@ pub(crate) fn generate_all(request: &HistoryRequest) -> Vec<Scenario> {
     let mut reports = 0;
     let mut scenarios = Vec::new();
     for (index, monitor) in request.config.monitors.iter().enumerate() {
-        let signs = monitor.kind() == Kind::Heapbeat && reports < request.memory;
+        let signs = monitor.kind() == MonitorKind::Heapbeat && reports < request.memory;
         reports += usize::from(signs);
         scenarios.push(generate(index, monitor, signs, request.span));
     }
@@ -129,18 +129,18 @@ fn generate(index: usize, monitor: &Monitor, signs: bool, (start, until): (i64, 
         let length = minutes(2 + i64::try_from(random.below(88)).unwrap_or(0));
         // Failures of a connection come first, then those of a response.
         let failures = [
-            Failure::Refused,
+            Failure::ConnectionRefused,
             Failure::Timeout,
             Failure::Dns,
             Failure::Status(503),
             Failure::Status(500),
             Failure::Tls,
         ];
-        let most = if monitor.kind() == Kind::Tcp { 3 } else { 6 };
+        let most = if monitor.kind() == MonitorKind::Tcp { 3 } else { 6 };
         let failure = failures[usize::try_from(random.below(most)).unwrap_or(0)];
         match random.below(5) {
             0 | 1 => add(at, length, EpisodeKind::Slow(900 + u32::try_from(random.below(2000)).unwrap_or(0))),
-            2 if monitor.kind() == Kind::Heapbeat => add(at, minutes(2), EpisodeKind::Waking),
+            2 if monitor.kind() == MonitorKind::Heapbeat => add(at, minutes(2), EpisodeKind::Waking),
             _ => add(at, length, EpisodeKind::Down(failure)),
         }
     }
@@ -169,7 +169,7 @@ fn recent_episodes(index: usize, signs: bool, until: i64) -> Vec<(i64, i64, Epis
     match index % 10 {
         0 if signs => vec![(ago(7, 0) + 15_000, 20_000, EpisodeKind::Crash)],
         1 => vec![(ago(5, 0), 40 * MINUTE, EpisodeKind::Slow(1450))],
-        2 if index < 10 => vec![(ago(0, 25), HOUR, EpisodeKind::Down(Failure::Refused))],
+        2 if index < 10 => vec![(ago(0, 25), HOUR, EpisodeKind::Down(Failure::ConnectionRefused))],
         3 => vec![(ago(11, 0), 12 * MINUTE, EpisodeKind::Down(Failure::Timeout))],
         4 => vec![(ago(15, 0), HOUR, EpisodeKind::Maintenance)],
         5 if index < 10 => vec![(ago(0, 8), HOUR, EpisodeKind::Slow(2100))],

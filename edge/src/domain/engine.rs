@@ -1,6 +1,6 @@
 //! The engine: the state of all monitors of one hub, and how a tick changes it.
 //!
-//! The results of a tick's probes go in, and one [`Commit`] comes out: everything that the store has to write at once. An engine
+//! The results of a tick's probes go in, and one [`TickChanges`] comes out: everything that the store has to write at once. An engine
 //! whose commit could not be written differs from what is stored; the caller must restore it.
 
 use std::time::Duration;
@@ -13,7 +13,6 @@ use super::incident::Incident;
 use super::incident::tracker::TickObservation;
 use super::monitor_state::{MonitorState, PersistedState, ProbeContext, StateUpdate};
 use super::{ProbeSkipped, State};
-use crate::config::{Config, Kind, Monitor, MonitorId};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::check::schedule;
@@ -21,14 +20,15 @@ use crate::domain::check::verdict::Verdict;
 use crate::domain::history::ledger;
 use crate::domain::history::ledger::{Ledger, LedgerChanges, LedgerEntry};
 use crate::domain::report::last_report::LastReport;
+use crate::monitor_config::{Config, Monitor, MonitorId, MonitorKind};
 
-mod commit;
-mod facts;
+mod incident_status;
 mod snapshot;
+mod tick_changes;
 
-pub use commit::{Commit, EngineEvent, PersistedStates, ProbeRecord, Tick};
-pub use facts::IncidentFact;
+pub use incident_status::IncidentStatus;
 pub use snapshot::WindowStatistics;
+pub use tick_changes::{EngineEvent, PersistedStates, ProbeRecord, Tick, TickChanges};
 
 /// The state of all monitors of one hub.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -110,14 +110,14 @@ impl Engine {
 
     /// The tick's clock when the edge's own clock is at `wall`; before the first tick, `wall` itself.
     pub fn clock(&self, wall: UnixMillis) -> UnixMillis {
-        self.last_tick.map_or(wall, |last| last.clock(wall))
+        self.last_tick.map_or(wall, |last| last.scheduled_time_at(wall))
     }
 
     /// The monitors that the tick of `now` has to probe. Those that were up come first, as they respond soonest; among the
     /// others those that have waited longest.
     pub fn due_monitors<'c>(&self, config: &'c Config, now: UnixMillis) -> Vec<&'c Monitor> {
         let mut due: Vec<(bool, Option<UnixMillis>, &Monitor)> = Vec::new();
-        for monitor in config.monitors.iter().filter(|monitor| monitor.kind() != Kind::Heartbeat) {
+        for monitor in config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat) {
             let persisted = self.monitors.get(&monitor.id).map(|state| &state.persisted);
             let last = persisted.and_then(|state| state.validity).map(|validity| validity.at);
             let has_trouble = persisted.is_none_or(|state| state.verdict != Some(Verdict::Up));
@@ -150,8 +150,8 @@ impl Engine {
     }
 
     /// Applies the probes of a tick. Probes of monitors that are not configured are ignored.
-    pub fn apply_tick(&mut self, config: &Config, tick: Tick, probes: &[ProbeResult]) -> Commit {
-        let mut commit = Commit::new(tick);
+    pub fn apply_tick(&mut self, config: &Config, tick: Tick, probes: &[ProbeResult]) -> TickChanges {
+        let mut commit = TickChanges::new(tick);
         for probe in probes {
             if let Some(monitor) = config.monitors.iter().find(|monitor| monitor.id == probe.monitor) {
                 self.apply_probe(monitor, probe, &mut commit);
@@ -168,7 +168,7 @@ impl Engine {
         commit
     }
 
-    fn apply_probe(&mut self, monitor: &Monitor, probe: &ProbeResult, commit: &mut Commit) {
+    fn apply_probe(&mut self, monitor: &Monitor, probe: &ProbeResult, commit: &mut TickChanges) {
         let at = commit.tick.at;
         let state = self.monitors.entry(monitor.id.clone()).or_default();
         let state_at = |ledger: &Ledger| ledger.current_entry(at).map_or(State::Unobserved, |it| it.state);
@@ -228,7 +228,7 @@ impl Engine {
 
     /// Closes the ledgers of monitors that are no longer configured, once their last finding has expired. The ledger stays until
     /// it is too old: a monitor that comes back under the same id continues it, and the time between is unobserved.
-    fn retire_monitors(&mut self, config: &Config, at: UnixMillis, commit: &mut Commit) {
+    fn retire_monitors(&mut self, config: &Config, at: UnixMillis, commit: &mut TickChanges) {
         let mut retired = Vec::new();
         for (id, state) in self.monitors.iter_mut() {
             if !state.ledger.is_expired(at) || config.monitors.iter().any(|monitor| monitor.id == *id) {

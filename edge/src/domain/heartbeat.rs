@@ -11,8 +11,8 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, ProbeSkipped};
-use crate::config::{Heartbeat, HeartbeatSchedule, MonitorId};
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
+use crate::monitor_config::{Heartbeat, HeartbeatSchedule, MonitorId};
 
 /// What a job reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl JobState {
         if let (Some(started), Some(longest)) = (self.started, job.longest_run)
             && now.since(started) > longest
         {
-            return Err(Failure::JobOverran.into());
+            return Err(Failure::JobTimedOut.into());
         }
         if let Some(JobRun { ok: false, exit_code, .. }) = self.last_run {
             return Err(Failure::JobFailed(exit_code).into());
@@ -148,7 +148,7 @@ mod tests {
         use JobSignal::{Fail, Start, Success};
         let missed = Some(ProbeError::Failed(Failure::JobMissed));
         let failed = |exit| Some(ProbeError::Failed(Failure::JobFailed(exit)));
-        let overran = Some(ProbeError::Failed(Failure::JobOverran));
+        let overran = Some(ProbeError::Failed(Failure::JobTimedOut));
         let cases: [Case<'_>; 15] = [
             (
                 "never reported: unobserved",

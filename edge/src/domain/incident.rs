@@ -1,8 +1,7 @@
-//! Incidents: when one monitor had trouble, how severe it was, its cause, and what led to it.
+//! Incidents of a monitor, with severity, cause and timeline.
 //!
-//! What belongs together is one incident: memory that runs full, the crash that follows, and the restart after it have one cause
-//! and are notified once. An incident opens with the first sign of trouble and closes once all has been well for a while. Trouble
-//! that returns soon continues the same incident, so a flapping target does not page anybody all night.
+//! Related failures form one incident: a full memory, the crash after it and the restart are notified once. An incident closes after a
+//! period without failures. A failure soon afterwards reopens it, so a flapping target is notified once.
 
 pub mod actions;
 pub mod cause;
@@ -17,16 +16,16 @@ use heapbeat_shared::{Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::config::MonitorId;
 use crate::domain::incident::cause::Cause;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::notification::NotificationState;
 use crate::domain::report::last_report::SampleRun;
+use crate::monitor_config::MonitorId;
 
 /// The maximum number of timeline entries. The first is kept; of the others the oldest are removed.
 pub const MAX_TIMELINE_ENTRIES: usize = 100;
 
-/// How far back the recording before an incident reaches.
+/// The length of the recording before an incident.
 pub const RECORDING_LENGTH: Duration = Duration::from_secs(600);
 
 /// The severity of an incident; a later variant is worse.
@@ -51,7 +50,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word on the wire.
+    /// Returns the name in JSON, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Severity::Warning => "warning",
@@ -109,7 +108,7 @@ pub struct Incident {
     /// What happened, oldest first, at most [`MAX_TIMELINE_ENTRIES`].
     #[n(6)]
     pub timeline: VecDeque<TimelineEntry>,
-    /// How often the problem came back.
+    /// The number of recurrences.
     #[n(7)]
     pub recurrences: u32,
     /// Since when all has been well; `None` while it is not.

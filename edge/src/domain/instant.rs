@@ -100,7 +100,7 @@ fn same_day(a: UnixMillis, b: UnixMillis) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::maintenance::parse_instant;
+    use crate::monitor_config::maintenance::parse_instant;
 
     const NOON: UnixMillis = UnixMillis(1_769_860_800_000); // 2026-01-31T12:00:00Z
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::config::maintenance::Maintenance;
-use crate::config::{Config, MonitorId};
+use crate::monitor_config::maintenance::Maintenance;
+use crate::monitor_config::{Config, MonitorId};
 
 /// How long before its beginning a window is shown to the public.
 pub const ANNOUNCEMENT_PERIOD: Duration = Duration::from_secs(7 * 86_400);
@@ -69,13 +69,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::maintenance;
     use crate::domain::Failure;
     use crate::domain::State;
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
     use crate::domain::engine::tests::notified_occasions;
     use crate::domain::engine::{Engine, Tick};
-    use crate::domain::incident::notification::Occasion;
+    use crate::domain::incident::notification::NotificationReason;
+    use crate::monitor_config::maintenance;
 
     const MINUTE: i64 = 60_000;
 
@@ -117,7 +117,7 @@ mod tests {
 
     /// Runs a timeline, one letter a minute: `u`p, `d`own; a capital during maintenance. Returns the states, what is notified, and
     /// the uptime.
-    fn run(minutes: &str) -> (String, Vec<Occasion>, Option<f64>) {
+    fn run(minutes: &str) -> (String, Vec<NotificationReason>, Option<f64>) {
         let config = config();
         let (mut engine, mut states, mut notified) = (Engine::default(), String::new(), Vec::new());
         for (minute, letter) in (0..).zip(minutes.chars()) {
@@ -128,9 +128,9 @@ mod tests {
                 report: None,
             };
             let up = letter.eq_ignore_ascii_case(&'u');
-            let result = if up { Ok(answer) } else { Err(Failure::Refused.into()) };
+            let result = if up { Ok(answer) } else { Err(Failure::ConnectionRefused.into()) };
             let probes = [ProbeResult { monitor: "api".parse().unwrap(), received: at(minute), result }];
-            let tick = Tick { at: at(minute), came: at(minute) };
+            let tick = Tick { at: at(minute), received: at(minute) };
             let maintenance = letter.is_uppercase().then(|| "api".parse().unwrap());
             engine.set_maintenance(maintenance.into_iter().collect());
             let mut commit = engine.apply_tick(&config, tick, &probes);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn maintenance_is_no_downtime_and_opens_no_incident() {
-        use Occasion::{Opened, Recovered};
+        use NotificationReason::{Opened, Recovered};
         let cases = [
             ("down as announced", "uuDDDuu", "uummmuu", vec![], Some(100.0)),
             ("down afterwards as well", "uuDDDdd", "uummmdd", vec![Opened], Some(50.0)),

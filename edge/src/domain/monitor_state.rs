@@ -14,7 +14,6 @@ pub use persisted::{ExitRecord, PersistedState};
 use super::incident::RECORDING_LENGTH;
 use super::incident::tracker::IncidentTracker;
 use super::{ProbeSkipped, State};
-use crate::config::Monitor;
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::{RegionVerdict, combine_verdicts};
 use crate::domain::check::schedule;
@@ -26,6 +25,7 @@ use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
 use crate::domain::report::restart::{MAX_RESTARTS, UptimeReading};
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::snapshot::ExitSummary;
+use crate::monitor_config::Monitor;
 
 /// One monitor: its persisted state, its ledger, its charts and its incident.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -94,11 +94,11 @@ pub const INTERVAL_FLOORS: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(900)];
 
 impl QuotaUsage {
-    /// Records a tick that was scheduled for `at` and came at `came`, and the cost since the tick before it, at `last`.
+    /// Records a tick that was scheduled for `at` and received at `received`, and the cost since the tick before it, at `last`.
     pub fn record_tick(
         &mut self,
         at: UnixMillis,
-        came: UnixMillis,
+        received: UnixMillis,
         last: Option<UnixMillis>,
         cost: QuotaCost,
     ) {
@@ -115,7 +115,7 @@ impl QuotaUsage {
         // A tick that comes up to half a minute late is the next one, so none was missed.
         let gap = last.map_or(Duration::ZERO, |last| at.since(last));
         self.missed += ((gap + TICK / 2).as_secs() / TICK.as_secs()).saturating_sub(1);
-        let late = came.since(at);
+        let late = received.since(at);
         if late < MAX_CLOCK_DIFFERENCE {
             self.max_delay_ms = self.max_delay_ms.max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX));
         }

@@ -8,13 +8,13 @@ use heapbeat_shared::forecast::Slope;
 use heapbeat_shared::{HealthMemory, Megabytes, Pressure, Statement, UnixMillis};
 use minicbor::{Decode, Encode};
 
-use crate::config::Problem;
 use crate::domain::State;
 use crate::domain::check::quorum::RegionVerdict;
 use crate::domain::history::days::Day;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::last_report::LastReport;
+use crate::monitor_config::Problem;
 
 /// Everything the public status shows.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -7,7 +7,7 @@
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{MAX_HUBS, MONITORS_PER_HUB, Monitor, Problem};
+use crate::monitor_config::{MAX_HUBS, MONITORS_PER_HUB, Monitor, Problem};
 
 /// The most removed monitors whose hub is remembered; the longest removed is forgotten first.
 const MAX_REMOVED: usize = 2000;
@@ -201,7 +201,7 @@ fn no_room_problem(group: &[usize], fixed: usize, rank: Rank) -> Problem {
             "has no room: {MAX_HUBS} hubs of {MONITORS_PER_HUB} monitors are full if dependent monitors share a hub"
         )
     };
-    Problem { position: format!("{}[{entry}]", crate::config::applied::LIST), reason }
+    Problem { position: format!("{}[{entry}]", crate::monitor_config::applied::LIST), reason }
 }
 
 #[cfg(test)]

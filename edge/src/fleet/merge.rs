@@ -124,8 +124,8 @@ mod tests {
     use heapbeat_shared::UnixMillis;
 
     use super::*;
-    use crate::config::Problem;
     use crate::domain::snapshot::{MonitorSnapshot, StatusSnapshot};
+    use crate::monitor_config::Problem;
     use crate::view::Timestamp;
 
     fn status(state: State, updated: Option<i64>, ids: &[&str], rows: u64, ticks: u64) -> StatusView {

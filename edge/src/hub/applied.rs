@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::config::applied::LIST;
-use crate::config::{Config, MonitorId};
+use crate::monitor_config::applied::LIST;
+use crate::monitor_config::{Config, MonitorId};
 
 /// Parses applied entries. Together with the `fixed` monitors of `wrangler.toml` there is `room` for so many, and every id is
 /// unique.

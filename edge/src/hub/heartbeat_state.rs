@@ -6,11 +6,11 @@ use heapbeat_shared::UnixMillis;
 
 use super::error::HubResult;
 use super::store_handle::{Cached, StoreHandle};
-use crate::config::{Config, HeartbeatSchedule, Kind, Monitor, MonitorId, Target};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::heartbeat;
 use crate::domain::heartbeat::{JobSignal, JobStates};
 use crate::hub_api::HubError;
+use crate::monitor_config::{Config, HeartbeatSchedule, Monitor, MonitorId, MonitorKind, Target};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 
@@ -35,7 +35,7 @@ impl HeartbeatState {
         signal: JobSignal,
         now: UnixMillis,
     ) -> HubResult<()> {
-        let mut jobs = config.monitors.iter().filter(|monitor| monitor.kind() == Kind::Heartbeat);
+        let mut jobs = config.monitors.iter().filter(|monitor| monitor.kind() == MonitorKind::Heartbeat);
         if !jobs.any(|monitor| monitor.id == id) {
             return Err(HubError::NotFound("heartbeat".to_owned()));
         }

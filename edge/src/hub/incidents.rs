@@ -6,12 +6,12 @@ use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
 use super::store_handle::StoreHandle;
-use crate::config::Config;
 use crate::domain::incident::Incident;
 use crate::domain::incident::actions::IncidentUpdate;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
 use crate::domain::report::last_report::SampleRun;
 use crate::hub_api::HubError;
+use crate::monitor_config::Config;
 use crate::platform::clock::wall_clock;
 use crate::view::{IncidentDetailView, IncidentView};
 

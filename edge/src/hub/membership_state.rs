@@ -54,7 +54,7 @@ impl MembershipState {
         &self,
         request: &HubRequest,
         hub: usize,
-        fixed: &crate::config::Config,
+        fixed: &crate::monitor_config::Config,
     ) -> HubResult<()> {
         let membership = self.current()?;
         if membership.number != hub {

@@ -10,9 +10,9 @@ use heapbeat_shared::UnixMillis;
 use worker::{Env, console_error, console_log, console_warn};
 
 use super::try_lock::TryLock;
-use crate::config::Problem;
+use crate::monitor_config::Problem;
 use crate::notify::http_client::HttpReply;
-use crate::notify::outbox::{AttemptOutcome, MAX_ROWS, MAX_SUBSCRIBER_ROWS, conclude_attempt, due_rows};
+use crate::notify::outbox::{AttemptOutcome, MAX_ROWS, MAX_SUBSCRIBER_ROWS, due_rows, schedule_next_attempt};
 use crate::notify::push;
 use crate::notify::push::Vapid;
 use crate::notify::quiet_hours::outside_quiet_hours;
@@ -188,7 +188,7 @@ impl Outbox {
         if !row.is_for_subscriber() {
             self.note_rejection(row, result);
         }
-        match conclude_attempt(row, result, now) {
+        match schedule_next_attempt(row, result, now) {
             AttemptOutcome::RetryAt(due) => self.reschedule(store, row, due),
             next => {
                 if row.is_for_subscriber() && next == AttemptOutcome::Dropped {

@@ -5,12 +5,12 @@ use heapbeat_shared::{Bytes, HealthMemory, Sample, UnixMillis};
 use super::error::HubResult;
 use super::incidents::Incidents;
 use super::queries::{Queries, monitor_not_found, select_monitors};
-use crate::config::MonitorId;
 use crate::domain::history::downsample::Downsampled;
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::snapshot::{ChartPoint, MonitorSnapshot};
 use crate::hub_api::PageRange;
+use crate::monitor_config::MonitorId;
 use crate::platform::clock::wall_clock;
 use crate::view::{
     ComparisonView, DayView, IncidentPageView, IncidentSummaryView, MemoryChartView, MemoryDayView,

@@ -3,10 +3,10 @@
 use heapbeat_shared::signing::Secret;
 use worker::Env;
 
-use crate::config::{DEFAULT_SECRET, HeaderValue, Monitor, Target};
 use crate::domain::ProbeSkipped;
 use crate::domain::report::last_report::LastReport;
 use crate::domain::report::verification::SigningKey;
+use crate::monitor_config::{DEFAULT_SECRET, HeaderValue, Monitor, Target};
 use crate::platform::bindings::read_text;
 use crate::probe::ProbeHeader;
 use crate::settings::read_secret;

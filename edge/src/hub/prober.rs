@@ -11,11 +11,11 @@ use super::config_state::ConfigState;
 use super::engine_state::EngineState;
 use super::error::HubResult;
 use super::probe_secrets::{read_headers, read_signing_key};
-use crate::config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
 use crate::domain::check::outcome::ProbeResult;
 use crate::domain::check::quorum::RegionResult;
 use crate::domain::check::self_check;
 use crate::domain::check::verdict::evaluate;
+use crate::monitor_config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
 use crate::platform::clock::wall_clock;
 use crate::probe::{MonitorHeaders, ProbeContext, SigningKeys, check_references, probe_all};
 

@@ -15,13 +15,13 @@ use super::membership_state::{MembershipState, entries_of_hub};
 use super::outbox::Outbox;
 use super::quota_meter::QuotaMeter;
 use super::store_handle::StoreHandle;
-use crate::config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
 use crate::domain::check::schedule;
 use crate::domain::engine::Engine;
 use crate::domain::history::latency_series::LatencySeriesBuilder;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::snapshot::StatusSnapshot;
 use crate::hub_api::{Audience, HubError, TimeRange};
+use crate::monitor_config::{Config, MONITORS_PER_HUB, Monitor, MonitorId};
 use crate::platform::clock::wall_clock;
 use crate::view::{
     DayView, LatencyHistoryView, MemoryHistoryView, MonitorDetailView, MonitorView, StatusView, Timestamp,

@@ -68,12 +68,12 @@ impl QuotaMeter {
     pub(super) fn add_tick(
         &self,
         at: UnixMillis,
-        came: UnixMillis,
+        received: UnixMillis,
         last: Option<UnixMillis>,
         hub_count: usize,
     ) -> QuotaUsage {
         let mut usage = self.usage();
-        usage.record_tick(at, came, last, self.take_spent());
+        usage.record_tick(at, received, last, self.take_spent());
         if let Some(quotas) = self.quotas {
             usage.throttle(at, quotas.divided_by(hub_count));
         }

@@ -12,10 +12,10 @@ use worker::{Env, console_warn};
 use super::config_state::ConfigState;
 use super::error::HubResult;
 use super::quota_meter::QuotaMeter;
-use crate::config::{MAX_REGIONS, Monitor, MonitorId, REGIONS};
 use crate::domain::check::quorum::{RegionResult, RegionVerdict};
 use crate::fleet;
 use crate::hub_api::{HubRequest, HubResponse};
+use crate::monitor_config::{MAX_REGIONS, Monitor, MonitorId, REGIONS};
 use crate::platform::concurrency::for_each_concurrent;
 use crate::probe::RequestBudget;
 

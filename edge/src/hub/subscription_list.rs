@@ -73,7 +73,7 @@ impl SubscriptionList {
             let known = other.browser_keys().unwrap_or_default();
             other.url == url
                 && browser_keys
-                    .is_none_or(|given| constant_time::is_equal(given.as_bytes(), known.as_bytes()))
+                    .is_none_or(|given| constant_time::constant_time_eq(given.as_bytes(), known.as_bytes()))
         };
         let list: Vec<_> = before.iter().filter(|other| !matches(other)).cloned().collect();
         self.store(&before, &list)

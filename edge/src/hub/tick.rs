@@ -9,6 +9,7 @@ use super::error::HubResult;
 use super::outbox::DeliveryRoute;
 use super::prober::REQUESTS_PER_TICK;
 use crate::domain::engine::{EngineEvent, Tick};
+use crate::domain::instant::rfc3339;
 use crate::domain::maintenance::affected_monitors;
 use crate::notify::{Recipients, plan_notifications};
 use crate::platform::clock::wall_clock;
@@ -36,7 +37,7 @@ impl Hub {
         let outcome = self.probe_and_store(at).await?;
         let last = self.engine.loaded()?.last_tick();
         if let Some(last) = last {
-            self.deliver_messages(last.clock(wall_clock())).await?;
+            self.deliver_messages(last.scheduled_time_at(wall_clock())).await?;
         }
         match self.lists.sync_hubs(MAX_SYNCS_PER_TICK.into()).await {
             Ok(synced) => self.quota.count_subrequests(synced as u64),
@@ -62,19 +63,19 @@ impl Hub {
 
     async fn probe_and_store(&self, at: UnixMillis) -> HubResult<TickOutcome> {
         let Some(_guard) = self.ticking.try_lock() else {
-            console_warn!("tick {} skipped: another tick is running", at.0);
+            console_warn!("tick {} skipped: another tick is running", rfc3339(at));
             return Ok(TickOutcome::Overlapping);
         };
         let (last, config) = (self.engine.loaded()?.last_tick().map(|last| last.at), self.config.monitors()?);
         if last.is_some_and(|last| at <= last) {
-            console_warn!("tick {} skipped: it or a later one is stored already", at.0);
+            console_warn!("tick {} skipped: it or a later one is stored already", rfc3339(at));
             return Ok(TickOutcome::Outdated);
         }
         if self.backoff.skips_tick() {
-            console_warn!("tick {} skipped: the store failed, and is retried with a later tick", at.0);
+            console_warn!("tick {} skipped: the store failed, and is retried with a later tick", rfc3339(at));
             return Ok(TickOutcome::BackedOff);
         }
-        let tick = Tick { at, came: wall_clock() };
+        let tick = Tick { at, received: wall_clock() };
         let membership = self.membership.current()?;
         let reserved = if membership.out_of_sync.is_empty() { 0 } else { u32::from(MAX_SYNCS_PER_TICK) };
         let requests = REQUESTS_PER_TICK - reserved;
@@ -90,7 +91,7 @@ impl Hub {
         let spare = context.budget.remaining();
         self.outbox.spare_requests.set(spare as usize);
         self.quota.count_subrequests(u64::from(requests - spare));
-        let usage = self.quota.add_tick(at, tick.came, last, membership.hub_count);
+        let usage = self.quota.add_tick(at, tick.received, last, membership.hub_count);
         // Nothing below awaits I/O, so no request sees an engine that is not stored. If it cannot be stored, it is loaded again.
         let mut engine = self.engine.take_out()?;
         engine.set_maintenance(maintenance);
@@ -98,7 +99,7 @@ impl Hub {
         let mut commit = engine.apply_tick(&config, tick, &probes);
         let Settings { channels, status_url, .. } = self.config.settings();
         let recipients = Recipients { channels, subscribers: &subscribers };
-        let facts = engine.incident_facts(&config);
+        let facts = engine.incident_statuses(&config);
         let plan = plan_notifications(facts, recipients, status_url.as_deref(), at);
         engine.record_notifications(plan.incidents, &mut commit);
         engine.set_interval_floor(usage.interval_floor());
@@ -129,7 +130,7 @@ fn log_event(event: &EngineEvent) {
         }
         EngineEvent::EdgeOffline { probes } => {
             console_warn!(
-                "edge: all {probes} probes failed at once, and so did the reference addresses: nothing was recorded"
+                "edge: all {probes} probes failed at once, and so did the reference addresses: recorded as unobserved"
             );
         }
         EngineEvent::ProbeSkipped { monitor, reason } => console_warn!("monitor {monitor}: {reason}"),

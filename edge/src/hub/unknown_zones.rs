@@ -1,6 +1,6 @@
 //! Heartbeat monitors whose time zone does not exist.
 
-use crate::config::{Config, HeartbeatSchedule, Problem, Target};
+use crate::monitor_config::{Config, HeartbeatSchedule, Problem, Target};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 

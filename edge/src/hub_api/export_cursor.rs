@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::MAX_HUBS;
+use crate::monitor_config::MAX_HUBS;
 
 /// The position of a row in everything that all hubs store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ mod parse;
 use std::time::Duration;
 
 use super::quiet_hours::QuietHours;
-use crate::config::{MonitorId, Problem, SecretName};
+use crate::monitor_config::{MonitorId, Problem, SecretName};
 
 pub use parse::ChannelError;
 
@@ -21,7 +21,7 @@ pub struct Channel {
     /// The channel's unique id.
     pub id: ChannelId,
     /// The service that delivers.
-    pub service: Service,
+    pub service: ChannelKind,
     /// The Worker secret with the address, key or token.
     pub secret: SecretName,
     /// The time between two reminders of an open incident; `None` means that there are none.
@@ -34,7 +34,7 @@ pub struct Channel {
 
 /// The service of a channel, with its settings beside the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Service {
+pub enum ChannelKind {
     /// A URL that accepts a POST; the secret is the URL.
     Webhook {
         /// The body, with placeholders such as `{{title}}` and `{{text}}`; `None` for heapbeat's own JSON.

@@ -3,7 +3,7 @@
 use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
 
-use crate::domain::incident::notification::Occasion;
+use crate::domain::incident::notification::NotificationReason;
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::instant;
 use crate::domain::instant::rfc3339;
@@ -31,7 +31,7 @@ pub struct Message {
     pub name: String,
     /// The reason for the message.
     #[n(4)]
-    pub occasion: Occasion,
+    pub occasion: NotificationReason,
     /// The severity of the incident.
     #[n(5)]
     pub severity: Severity,
@@ -57,17 +57,19 @@ impl Message {
     pub fn new(
         incident: &Incident,
         name: &str,
-        occasion: Occasion,
+        occasion: NotificationReason,
         at: UnixMillis,
         status_page: Option<&str>,
     ) -> Message {
         let cause = incident.cause.statement().text;
         let title = match (occasion, incident.severity) {
-            (Occasion::Recovered, _) => match closing_reason(incident) {
+            (NotificationReason::Recovered, _) => match closing_reason(incident) {
                 Some(reason) => format!("{name}: {reason}"),
                 None => format!("{name} has recovered"),
             },
-            (Occasion::Reminder, severity) => format!("{name} {} still: {cause}", describe(severity)),
+            (NotificationReason::Reminder, severity) => {
+                format!("{name} {} still: {cause}", describe(severity))
+            }
             (_, Severity::Crashed) => format!("{name} crashed and was restarted: {cause}"),
             (_, severity) => format!("{name} {}: {cause}", describe(severity)),
         };
@@ -75,7 +77,7 @@ impl Message {
             status_page.map(|page| format!("{}/monitors/{}", page.trim_end_matches('/'), incident.monitor));
         let began = incident.opened;
         let mut lines = match (occasion, incident.closed) {
-            (Occasion::Recovered, Some(closed)) => vec![
+            (NotificationReason::Recovered, Some(closed)) => vec![
                 format!(
                     "From {} to {}, {}.",
                     rfc3339(began),

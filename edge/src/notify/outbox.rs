@@ -81,28 +81,30 @@ pub enum AttemptOutcome {
 /// Returns the rows that may be sent at `now`, oldest first, at most `limit`: of each channel and monitor only the oldest, and only
 /// one for each subscriber. `rows` are in the order of their numbers.
 pub fn due_rows(rows: &[OutboxRow], now: UnixMillis, limit: usize) -> Vec<&OutboxRow> {
-    let mut heads: Vec<&OutboxRow> = Vec::new();
+    let mut oldest_per_queue: Vec<&OutboxRow> = Vec::new();
     for row in rows {
         let is_same_queue = |head: &&OutboxRow| {
             head.channel == row.channel
                 && (row.is_for_subscriber() || head.message.monitor == row.message.monitor)
         };
-        if !heads.iter().any(is_same_queue) {
-            heads.push(row);
+        if !oldest_per_queue.iter().any(is_same_queue) {
+            oldest_per_queue.push(row);
         }
     }
-    heads.retain(|row| row.due <= now);
-    heads.truncate(limit);
-    heads
+    oldest_per_queue.retain(|row| row.due <= now);
+    oldest_per_queue.truncate(limit);
+    oldest_per_queue
 }
 
-/// Concludes an attempt at `now` to deliver `row`.
-pub fn conclude_attempt(row: &OutboxRow, result: DeliveryResult, now: UnixMillis) -> AttemptOutcome {
-    let doubled = FIRST_RETRY_DELAY.saturating_mul(1 << row.attempts.min(16)).min(MAX_RETRY_DELAY);
+/// Returns what follows an attempt at `now` to deliver `row`.
+pub fn schedule_next_attempt(row: &OutboxRow, result: DeliveryResult, now: UnixMillis) -> AttemptOutcome {
+    let backoff = FIRST_RETRY_DELAY.saturating_mul(1 << row.attempts.min(16)).min(MAX_RETRY_DELAY);
     let delay = match result {
         DeliveryResult::Accepted => return AttemptOutcome::Delivered,
-        DeliveryResult::RateLimited(Some(asked)) => asked.min(MAX_RETRY_AFTER).max(Duration::from_secs(1)),
-        DeliveryResult::RateLimited(None) | DeliveryResult::Failed => doubled,
+        DeliveryResult::RateLimited(Some(retry_after)) => {
+            retry_after.min(MAX_RETRY_AFTER).max(Duration::from_secs(1))
+        }
+        DeliveryResult::RateLimited(None) | DeliveryResult::Failed => backoff,
         // The subscriber is gone.
         DeliveryResult::Rejected(410) if row.is_for_subscriber() => return AttemptOutcome::Dropped,
         // Somebody may correct the secret; there is no hurry.
@@ -117,7 +119,7 @@ pub fn conclude_attempt(row: &OutboxRow, result: DeliveryResult, now: UnixMillis
 pub(crate) mod tests {
     use super::*;
     use crate::domain::incident::Severity;
-    use crate::domain::incident::notification::Occasion;
+    use crate::domain::incident::notification::NotificationReason;
 
     fn at(second: i64) -> UnixMillis {
         UnixMillis(second * 1000)
@@ -129,7 +131,7 @@ pub(crate) mod tests {
             incident: "i".into(),
             monitor: monitor.into(),
             name: monitor.into(),
-            occasion: Occasion::Opened,
+            occasion: NotificationReason::Opened,
             severity: Severity::Down,
             title: String::new(),
             text: String::new(),
@@ -197,7 +199,11 @@ pub(crate) mod tests {
             ("a day later", 9, 86_000, DeliveryResult::Failed, AttemptOutcome::Dropped),
         ];
         for (name, attempts, now, result, next) in cases {
-            assert_eq!(conclude_attempt(&row(1, "ops", "api", 0, attempts), result, at(now)), next, "{name}");
+            assert_eq!(
+                schedule_next_attempt(&row(1, "ops", "api", 0, attempts), result, at(now)),
+                next,
+                "{name}"
+            );
         }
     }
 
@@ -226,10 +232,14 @@ pub(crate) mod tests {
             ("three days later", days(3), DeliveryResult::Failed, AttemptOutcome::Dropped),
         ];
         for (name, now, result, next) in cases {
-            assert_eq!(conclude_attempt(&row(1, SUBSCRIBER, "api", 0, 9), result, at(now)), next, "{name}");
+            assert_eq!(
+                schedule_next_attempt(&row(1, SUBSCRIBER, "api", 0, 9), result, at(now)),
+                next,
+                "{name}"
+            );
         }
         assert_eq!(
-            conclude_attempt(&row(1, "ops", "api", 0, 9), DeliveryResult::Rejected(410), at(10)),
+            schedule_next_attempt(&row(1, "ops", "api", 0, 9), DeliveryResult::Rejected(410), at(10)),
             AttemptOutcome::RetryAt(at(910)),
             "a channel of the owner is never removed"
         );
@@ -240,7 +250,7 @@ pub(crate) mod tests {
         let (mut now, mut attempts) = (0, 0);
         while now < 7200 {
             let AttemptOutcome::RetryAt(next) =
-                conclude_attempt(&row(1, "ops", "api", 0, attempts), DeliveryResult::Failed, at(now))
+                schedule_next_attempt(&row(1, "ops", "api", 0, attempts), DeliveryResult::Failed, at(now))
             else {
                 panic!("given up after {now} s");
             };

@@ -1,15 +1,15 @@
 //! Decides which recipient gets which message.
 //!
-//! The domain says what is so ([`IncidentFact`]). This module compares it with what was notified last, selects the recipients, and
+//! The domain says what is so ([`IncidentStatus`]). This module compares it with what was notified last, selects the recipients, and
 //! renders the messages. It sends nothing and reads no clock.
 
 use super::channel::{Channel, ChannelId, Channels};
 use super::message::Message;
 use super::subscriber::Subscriber;
-use crate::config::Monitor;
-use crate::domain::engine::IncidentFact;
+use crate::domain::engine::IncidentStatus;
 use crate::domain::incident::Incident;
-use crate::domain::incident::notification::Occasion;
+use crate::domain::incident::notification::NotificationReason;
+use crate::monitor_config::Monitor;
 use heapbeat_shared::UnixMillis;
 
 /// If one channel would get more messages about new incidents than this at once, they become one message.
@@ -35,20 +35,20 @@ pub struct NotificationPlan {
 
 /// Plans the notifications at `at`. `status_page` is the address of the status page, to which messages link.
 pub fn plan_notifications(
-    facts: Vec<IncidentFact<'_>>,
+    facts: Vec<IncidentStatus<'_>>,
     recipients: Recipients<'_>,
     status_page: Option<&str>,
     at: UnixMillis,
 ) -> NotificationPlan {
     let mut plan = NotificationPlan::default();
-    for IncidentFact { monitor, mut incident, inhibited_by } in facts {
+    for IncidentStatus { monitor, mut incident, inhibited_by } in facts {
         let channels: Vec<_> = channels_of(monitor, recipients.channels).collect();
         let reminder_interval = channels.iter().filter_map(|channel| channel.reminder).min();
         let before = (incident.notified, incident.inhibited_by.clone());
-        let occasion = incident.record_occasion(at, inhibited_by.as_ref(), reminder_interval);
+        let occasion = incident.next_notification(at, inhibited_by.as_ref(), reminder_interval);
         if let Some(occasion) = occasion {
             let message = Message::new(&incident, &monitor.name, occasion, at, status_page);
-            let is_reminder = occasion == Occasion::Reminder;
+            let is_reminder = occasion == NotificationReason::Reminder;
             let channels = channels.iter().filter(|channel| !is_reminder || channel.reminder.is_some());
             plan.messages.extend(channels.map(|channel| (channel.id.clone(), message.clone())));
             let subscribers = recipients.subscribers.iter();
@@ -83,7 +83,7 @@ fn group_by_channel(messages: &[(ChannelId, Message)]) -> Vec<(ChannelId, Messag
         let of_channel =
             messages.iter().filter(|(channel, _)| channel == id).map(|(_, message)| message.clone());
         let (mut opened, others): (Vec<_>, Vec<_>) =
-            of_channel.partition(|message| message.occasion == Occasion::Opened);
+            of_channel.partition(|message| message.occasion == NotificationReason::Opened);
         if opened.len() > MAX_SINGLE_MESSAGES {
             opened = Message::merge(&opened).into_iter().collect();
         }
@@ -95,8 +95,8 @@ fn group_by_channel(messages: &[(ChannelId, Message)]) -> Vec<(ChannelId, Messag
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, MonitorId};
     use crate::domain::incident::Severity;
+    use crate::monitor_config::{Config, MonitorId};
     use crate::notify::subscriber::{Delivery, Subscription};
 
     fn config(entries: &[&str]) -> Config {
@@ -114,8 +114,8 @@ mod tests {
     }
 
     /// An outage of every monitor that began at the first instant.
-    fn outages(config: &Config) -> Vec<IncidentFact<'_>> {
-        let fact = |monitor| IncidentFact { monitor, incident: outage(monitor), inhibited_by: None };
+    fn outages(config: &Config) -> Vec<IncidentStatus<'_>> {
+        let fact = |monitor| IncidentStatus { monitor, incident: outage(monitor), inhibited_by: None };
         config.monitors.iter().map(fact).collect()
     }
 
@@ -131,7 +131,7 @@ mod tests {
         plan.messages.iter().map(described).collect()
     }
 
-    fn plan(facts: Vec<IncidentFact<'_>>, subscribers: &[Subscriber], minute: i64) -> NotificationPlan {
+    fn plan(facts: Vec<IncidentStatus<'_>>, subscribers: &[Subscriber], minute: i64) -> NotificationPlan {
         let recipients = Recipients { channels: &channels(), subscribers };
         plan_notifications(facts, recipients, None, UnixMillis(minute * 60_000))
     }
@@ -150,7 +150,7 @@ mod tests {
         let config = config(&[r#""id":"api""#]);
         let first = plan(outages(&config), &[], 0);
         let incident = first.incidents[0].clone();
-        let fact = IncidentFact { monitor: &config.monitors[0], incident, inhibited_by: None };
+        let fact = IncidentStatus { monitor: &config.monitors[0], incident, inhibited_by: None };
         assert_eq!(plan(vec![fact], &[], 1), NotificationPlan::default());
     }
 
@@ -163,7 +163,7 @@ mod tests {
         let first = plan(outages(&config), &subscribers, 0);
         assert_eq!(first.messages.len(), 3);
         let fact = |incident: &Incident| {
-            vec![IncidentFact {
+            vec![IncidentStatus {
                 monitor: &config.monitors[0],
                 incident: incident.clone(),
                 inhibited_by: None,
@@ -193,7 +193,7 @@ mod tests {
         assert!(opened.messages[0].1.title.starts_with("6 monitors"), "{}", opened.messages[0].1.title);
         let facts = opened.incidents.into_iter().zip(&config.monitors).map(|(mut incident, monitor)| {
             incident.closed = Some(UnixMillis(60_000));
-            IncidentFact { monitor, incident, inhibited_by: None }
+            IncidentStatus { monitor, incident, inhibited_by: None }
         });
         assert_eq!(plan(facts.collect(), &[], 1).messages.len(), 6);
     }

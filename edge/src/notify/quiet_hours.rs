@@ -81,7 +81,7 @@ pub fn outside_quiet_hours(rows: &[OutboxRow], is_quiet: impl Fn(&ChannelId) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::incident::notification::Occasion;
+    use crate::domain::incident::notification::NotificationReason;
     use crate::notify::Message;
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
                 incident: "i".into(),
                 monitor: monitor.into(),
                 name: "n".into(),
-                occasion: Occasion::Opened,
+                occasion: NotificationReason::Opened,
                 severity,
                 title: "t".into(),
                 text: "x".into(),

@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::channel::{Channel, Service};
+use super::channel::{Channel, ChannelKind};
 use super::http_client::HttpReply;
 use super::message::{Message, cut};
 use super::outbox::DeliveryResult;
 use crate::domain::incident::Severity;
-use crate::domain::incident::notification::Occasion;
+use crate::domain::incident::notification::NotificationReason;
 use crate::domain::instant::rfc3339;
 
 /// One request. It is never printed, as it holds the secret.
@@ -42,14 +42,14 @@ pub fn build_call(channel: &Channel, message: &Message, secret: &str) -> HttpCal
         None => format!("{}\n{}", message.title, message.text),
     };
     let (url, headers, body) = match &channel.service {
-        Service::Webhook { template } => {
+        ChannelKind::Webhook { template } => {
             let body =
                 template.as_ref().map_or_else(|| default_body(message), |text| fill_template(text, message));
             (secret.to_owned(), vec![key()], body)
         }
-        Service::Slack => (secret.to_owned(), vec![], slack_body(message)),
-        Service::Discord => (secret.to_owned(), vec![], discord_body(message)),
-        Service::Telegram { chat } => {
+        ChannelKind::Slack => (secret.to_owned(), vec![], slack_body(message)),
+        ChannelKind::Discord => (secret.to_owned(), vec![], discord_body(message)),
+        ChannelKind::Telegram { chat } => {
             let url = format!("{}/bot{secret}/sendMessage", endpoint("https://api.telegram.org"));
             let body = json!({
                 "chat_id": chat,
@@ -58,12 +58,14 @@ pub fn build_call(channel: &Channel, message: &Message, secret: &str) -> HttpCal
             });
             (url, vec![], body.to_string())
         }
-        Service::Pagerduty => {
+        ChannelKind::Pagerduty => {
             let url = format!("{}/v2/enqueue", endpoint("https://events.pagerduty.com"));
             (url, vec![], pagerduty_event(message, secret))
         }
-        Service::Ntfy { topic } => (endpoint("https://ntfy.sh"), bearer(), ntfy_notification(message, topic)),
-        Service::Email { from, to } => {
+        ChannelKind::Ntfy { topic } => {
+            (endpoint("https://ntfy.sh"), bearer(), ntfy_notification(message, topic))
+        }
+        ChannelKind::Email { from, to } => {
             let body = json!({ "from": from, "to": to, "subject": message.title, "text": plain });
             let url = format!("{}/emails", endpoint("https://api.resend.com"));
             (url, [bearer(), vec![key()]].concat(), body.to_string())
@@ -143,7 +145,7 @@ fn slack_body(message: &Message) -> String {
 
 /// The body for Discord, in which nobody is mentioned.
 fn discord_body(message: &Message) -> String {
-    let recovered = message.occasion == Occasion::Recovered;
+    let recovered = message.occasion == NotificationReason::Recovered;
     json!({
         "content": cut(&format!("{} {}", status_symbol(message), message.title), 1900),
         "embeds": [{
@@ -160,7 +162,7 @@ fn discord_body(message: &Message) -> String {
 /// The event for `PagerDuty`, which keeps one incident for each of heapbeat's.
 fn pagerduty_event(message: &Message, secret: &str) -> String {
     let mut event = json!({ "routing_key": secret, "dedup_key": message.incident });
-    if message.occasion == Occasion::Recovered {
+    if message.occasion == NotificationReason::Recovered {
         event["event_action"] = "resolve".into();
         return event.to_string();
     }
@@ -188,7 +190,7 @@ fn pagerduty_event(message: &Message, secret: &str) -> String {
 
 /// The notification for ntfy.
 fn ntfy_notification(message: &Message, topic: &str) -> String {
-    let recovered = message.occasion == Occasion::Recovered;
+    let recovered = message.occasion == NotificationReason::Recovered;
     let priority = match message.severity {
         _ if recovered => 3,
         Severity::Down | Severity::Crashed => 5,
@@ -210,21 +212,21 @@ fn ntfy_notification(message: &Message, topic: &str) -> String {
 /// The colored symbol of a message.
 fn status_symbol(message: &Message) -> &'static str {
     match (message.occasion, message.severity) {
-        (Occasion::Recovered, _) => "\u{2705}",
+        (NotificationReason::Recovered, _) => "\u{2705}",
         (_, Severity::Down | Severity::Crashed) => "\u{1f534}",
         _ => "\u{1f7e1}",
     }
 }
 
 /// Determines the result of an attempt from the service's reply; `None` means that there was none.
-pub fn classify_reply(service: &Service, reply: Option<&HttpReply>) -> DeliveryResult {
+pub fn classify_reply(service: &ChannelKind, reply: Option<&HttpReply>) -> DeliveryResult {
     let Some(HttpReply { status, retry_after, body }) = reply else { return DeliveryResult::Failed };
     let status = *status;
     let parsed = || serde_json::from_str::<Value>(body).unwrap_or_default();
     let accepted = match service {
-        Service::Slack => status == 200 && body.trim() == "ok",
-        Service::Telegram { .. } => status == 200 && parsed()["ok"] == true,
-        Service::Pagerduty => status == 202,
+        ChannelKind::Slack => status == 200 && body.trim() == "ok",
+        ChannelKind::Telegram { .. } => status == 200 && parsed()["ok"] == true,
+        ChannelKind::Pagerduty => status == 202,
         _ => (200..300).contains(&status),
     };
     if accepted {

@@ -10,14 +10,14 @@ use heapbeat_shared::UnixMillis;
 use heapbeat_shared::signing::{NONCE_BYTES, Nonce, hmac, webhook_code};
 use serde::{Deserialize, Serialize};
 
-use super::channel::{ChannelId, Service};
+use super::channel::{ChannelId, ChannelKind};
 use super::message::{Message, cut};
 use super::service::{HttpCall, default_body};
-use crate::config::{Monitor, MonitorId};
+use crate::monitor_config::{Monitor, MonitorId};
 use crate::notify::push;
 
 /// The service by whose rules a subscriber's replies are read: any 2xx accepts the message.
-pub const SUBSCRIBER_SERVICE: Service = Service::Webhook { template: None };
+pub const SUBSCRIBER_SERVICE: ChannelKind = ChannelKind::Webhook { template: None };
 
 /// The beginning of an id; 32 hexadecimal digits follow.
 const ID_PREFIX: &str = "sub-";
@@ -160,7 +160,7 @@ pub fn is_subscriber_id(id: &ChannelId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::monitor_config::Config;
     use crate::notify::outbox::tests::row;
 
     fn webhook(url: &str, monitors: &[&str]) -> Subscriber {

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use litemap::LiteMap;
 
 use super::request::SharedRequests;
-use crate::config::MonitorId;
 use crate::domain::ProbeSkipped;
 use crate::domain::report::verification::SigningKey;
+use crate::monitor_config::MonitorId;
 
 /// The keys of the monitors that have a secret, or why a key is missing.
 pub(crate) type SigningKeys = LiteMap<MonitorId, Result<SigningKey, ProbeSkipped>>;

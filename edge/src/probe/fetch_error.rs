@@ -74,7 +74,7 @@ const TEXTS: &[(&str, FetchError)] = &[
     ("dns lookup failed", failed(Failure::Dns)),
     ("certificate", failed(Failure::Tls)),
     ("tls handshake", failed(Failure::Tls)),
-    ("connection refused", failed(Failure::Refused)),
+    ("connection refused", failed(Failure::ConnectionRefused)),
     ("unreachable", failed(Failure::Unreachable)),
     ("timed out", failed(Failure::Timeout)),
 ];
@@ -83,8 +83,10 @@ const TEXTS: &[(&str, FetchError)] = &[
 pub(super) fn explain_error(error: FetchError, check: TcpCheck) -> ProbeError {
     match (error, check) {
         (FetchError::Known(reason), _) => reason,
-        (FetchError::ConnectionLost, TcpCheck::Skipped | TcpCheck::Connected { .. }) => Failure::Lost.into(),
-        (FetchError::ConnectionLost, TcpCheck::Failed { .. }) => Failure::Refused.into(),
+        (FetchError::ConnectionLost, TcpCheck::Skipped | TcpCheck::Connected { .. }) => {
+            Failure::ConnectionLost.into()
+        }
+        (FetchError::ConnectionLost, TcpCheck::Failed { .. }) => Failure::ConnectionRefused.into(),
         (FetchError::Internal, TcpCheck::Failed { is_named: true }) => Failure::Dns.into(),
         (FetchError::Internal, TcpCheck::Failed { is_named: false }) => Failure::Connection.into(),
         (FetchError::Internal, TcpCheck::Connected { is_tls: true }) => Failure::Tls.into(),
@@ -106,8 +108,8 @@ pub(super) fn read_gateway_error(status: u16, body: &[u8]) -> Option<Failure> {
     is_gateway_status(status).then_some(match code {
         1002 | 1003 | 1034 => Failure::PrivateAddress,
         1000 | 1001 | 1016 | 1018 | 1023 => Failure::Dns,
-        520 => Failure::Lost,
-        521 => Failure::Refused,
+        520 => Failure::ConnectionLost,
+        521 => Failure::ConnectionRefused,
         522 => Failure::ConnectTimeout,
         523 => Failure::Unreachable,
         524 => Failure::Timeout,
@@ -137,7 +139,7 @@ mod tests {
                 failed(Failure::Tls),
             ),
             ("Error: DNS lookup failed.", failed(Failure::Dns)),
-            ("Error: connect(): Connection refused", failed(Failure::Refused)),
+            ("Error: connect(): Connection refused", failed(Failure::ConnectionRefused)),
             ("TypeError: whatever comes next year", failed(Failure::Connection)),
             ("", failed(Failure::Connection)),
         ];
@@ -151,10 +153,10 @@ mod tests {
         use FetchError::{ConnectionLost, Internal};
         use TcpCheck::{Connected, Failed, Skipped};
         let cases: [(_, _, ProbeError); 10] = [
-            (ConnectionLost, Skipped, Failure::Lost.into()),
-            (ConnectionLost, Connected { is_tls: true }, Failure::Lost.into()),
-            (ConnectionLost, Failed { is_named: false }, Failure::Refused.into()),
-            (ConnectionLost, Failed { is_named: true }, Failure::Refused.into()),
+            (ConnectionLost, Skipped, Failure::ConnectionLost.into()),
+            (ConnectionLost, Connected { is_tls: true }, Failure::ConnectionLost.into()),
+            (ConnectionLost, Failed { is_named: false }, Failure::ConnectionRefused.into()),
+            (ConnectionLost, Failed { is_named: true }, Failure::ConnectionRefused.into()),
             (Internal, Failed { is_named: true }, Failure::Dns.into()),
             (Internal, Failed { is_named: false }, Failure::Connection.into()),
             (Internal, Connected { is_tls: true }, Failure::Tls.into()),
@@ -173,7 +175,7 @@ mod tests {
             (530, "error code: 1016", Some(Failure::Dns)),
             (530, "error code: 1016\n", Some(Failure::Dns)),
             (530, "error code: 1099", Some(Failure::Connection)),
-            (521, "error code: 521", Some(Failure::Refused)),
+            (521, "error code: 521", Some(Failure::ConnectionRefused)),
             (522, "error code: 522", Some(Failure::ConnectTimeout)),
             (525, "error code: 525", Some(Failure::Tls)),
             (530, "<html>our own page for a 530</html>", None),

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use crate::config::{MONITORS_PER_HUB, is_private_host};
 use crate::domain::Failure;
 use crate::domain::report::verification::SigningKey;
+use crate::monitor_config::{MONITORS_PER_HUB, is_private_host};
 use crate::platform::url::WebUrl;
 
 /// The most redirects that are followed.

@@ -11,8 +11,8 @@ use worker::Delay;
 
 use super::context::RequestBudget;
 use super::fetch_error::is_gateway_status;
-use crate::config::HttpUrl;
 use crate::domain::check::self_check::SelfCheck;
+use crate::monitor_config::HttpUrl;
 use crate::platform::concurrency::for_each_concurrent;
 use crate::platform::fetch::OutgoingRequest;
 

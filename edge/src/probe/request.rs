@@ -9,7 +9,7 @@ use worker::Result;
 
 use super::context::ProbeHeader;
 use super::signed_request::SignedRequest;
-use crate::config::{Monitor, Target};
+use crate::monitor_config::{Monitor, Target};
 use crate::platform::fetch::OutgoingRequest;
 
 /// The header `User-Agent` of every probe.

@@ -9,9 +9,9 @@ use futures_util::future::{Either, select};
 use worker::Delay;
 
 use super::fetch_error::{TcpCheck, classify_error, explain_error};
-use crate::config::{TcpAddress, is_private_host};
 use crate::domain::Failure;
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
+use crate::monitor_config::{TcpAddress, is_private_host};
 use crate::platform::clock::wall_clock;
 use crate::platform::tcp::check_connection;
 use crate::platform::url::{Endpoint, canonical_host};
@@ -56,7 +56,9 @@ pub(super) async fn check_target(url: &str) -> TcpCheck {
 /// The reason of a connection that failed. One that is lost while it is opened was refused.
 fn explain_tcp_error(text: &str) -> ProbeError {
     match explain_error(classify_error(text), TcpCheck::Failed { is_named: false }) {
-        ProbeError::Failed(Failure::Lost | Failure::Connection) => Failure::Refused.into(),
+        ProbeError::Failed(Failure::ConnectionLost | Failure::Connection) => {
+            Failure::ConnectionRefused.into()
+        }
         other => other,
     }
 }

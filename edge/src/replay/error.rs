@@ -1,6 +1,6 @@
 //! The reasons why a timeline cannot be replayed.
 
-use crate::config::Problem;
+use crate::monitor_config::Problem;
 
 /// A timeline cannot be replayed.
 #[derive(Debug, thiserror::Error)]

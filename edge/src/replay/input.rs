@@ -8,9 +8,9 @@ use heapbeat_shared::exit::Exit;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::config::MonitorId;
 use crate::domain::check::self_check::SelfCheck;
 use crate::domain::{Failure, ProbeSkipped};
+use crate::monitor_config::MonitorId;
 
 /// The first line: the configuration.
 #[derive(Deserialize)]
@@ -33,28 +33,28 @@ pub(super) struct TickLine {
     #[serde(default)]
     pub(super) probes: BTreeMap<MonitorId, ProbeInput>,
     #[serde(default)]
-    pub(super) channels: BTreeMap<MonitorId, ReplyInput>,
+    pub(super) channels: BTreeMap<MonitorId, DeliveryInput>,
     #[serde(default)]
     pub(super) references: ReferencesInput,
 }
 
-/// How the reference targets would respond in this tick.
+/// The result of requesting the reference addresses in this tick.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ReferencesInput {
     #[default]
-    None,
-    Answer,
-    Silent,
+    NotChecked,
+    Reachable,
+    Unreachable,
 }
 
 impl ReferencesInput {
     /// The result of the self-check.
     pub(super) fn self_check(self) -> SelfCheck {
         match self {
-            ReferencesInput::None => SelfCheck::NotRun,
-            ReferencesInput::Answer => SelfCheck::Online,
-            ReferencesInput::Silent => SelfCheck::Offline,
+            ReferencesInput::NotChecked => SelfCheck::NotRun,
+            ReferencesInput::Reachable => SelfCheck::Online,
+            ReferencesInput::Unreachable => SelfCheck::Offline,
         }
     }
 }
@@ -64,7 +64,7 @@ impl ReferencesInput {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ProbeInput {
     /// An HTTP response.
-    Answer {
+    Response {
         #[serde(default = "ok")]
         status: u16,
         #[serde(default)]
@@ -85,7 +85,6 @@ pub(super) enum ProbeInput {
     /// There is no response.
     Failure(Failure),
     /// The edge could not probe.
-    #[serde(rename = "blind")]
     Skipped(ProbeSkipped),
 }
 
@@ -108,14 +107,16 @@ pub(super) struct ReportInput {
     pub(super) previous_exit: Option<Exit>,
 }
 
-/// How a channel's service replies from now on.
+/// The result of deliveries to a channel, from this tick on.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum ReplyInput {
-    Taken,
+pub(super) enum DeliveryInput {
+    Accepted,
     Failed,
-    Busy(u64),
-    Refused(u16),
+    /// The service responds with 429 and this `Retry-After`, in seconds.
+    RateLimited(u64),
+    /// The service responds with this status.
+    Rejected(u16),
 }
 
 const fn ok() -> u16 {

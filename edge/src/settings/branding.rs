@@ -11,7 +11,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::config::Problem;
+use crate::monitor_config::Problem;
 
 /// The name of the variable, for error messages.
 const PAGE: &str = "PAGE";

@@ -1,6 +1,6 @@
 //! Writing and reading numbers and ids in a blob.
 
-use crate::config::MonitorId;
+use crate::monitor_config::MonitorId;
 
 /// A blob that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -59,7 +59,7 @@ pub enum ExportError {
     /// No table has this name.
     #[error("unknown table `{0}`; the tables are setting, heartbeat, ledger, incident, series and tick")]
     Table(String),
-    /// The row has not as many values as the table has columns.
+    /// The number of values is not the number of columns.
     #[error("a row of `{table}` has {expected} values, and this one has {found}")]
     Columns {
         /// The table.

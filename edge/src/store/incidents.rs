@@ -7,10 +7,10 @@ use worker::SqlStorageValue;
 
 use super::sql::{Row, Sql, StoreError};
 use super::tick_codec::{pack_runs, unpack_runs};
-use crate::config::MonitorId;
 use crate::domain::incident::Incident;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::report::last_report::SampleRun;
+use crate::monitor_config::MonitorId;
 
 /// The time for which an incident is kept, the same as for the hourly history.
 const RETENTION: Duration = Duration::from_secs(2 * 365 * 86_400);

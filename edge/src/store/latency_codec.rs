@@ -4,8 +4,8 @@
 use heapbeat_shared::codec;
 use minicbor::{Decode, Decoder, Encode};
 
-use crate::config::MonitorId;
 use crate::domain::history::latency::LatencySummary;
+use crate::monitor_config::MonitorId;
 
 /// The latencies of one monitor in one hour.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

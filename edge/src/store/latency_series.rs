@@ -13,10 +13,10 @@ use super::sql::{Row, Sql, StoreError, integer};
 use super::tick_codec::for_each_probe;
 use super::tick_samples::TickSamples;
 use super::ticks::SLOTS;
-use crate::config::MonitorId;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::history::latency::{LatencyAccumulator, RETENTION};
 use crate::domain::history::latency_series::LatencySeriesBuilder;
+use crate::monitor_config::MonitorId;
 
 /// The tier of these rows in `series`; `domain/history/rollup.rs` has the others.
 const TIER: i64 = 3;

@@ -5,9 +5,9 @@ use litemap::LiteMap;
 use worker::SqlStorageValue;
 
 use super::sql::{Row, Sql, StoreError, integer};
-use crate::config::MonitorId;
 use crate::domain::State;
 use crate::domain::history::ledger::{LedgerChanges, LedgerEntry, RETENTION};
+use crate::monitor_config::MonitorId;
 
 /// The ledger is kept for longer than the longest window, so that its first second is covered.
 const _: () = assert!(RETENTION.as_secs() > 90 * 86_400);

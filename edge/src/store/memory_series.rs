@@ -12,9 +12,9 @@ use super::latency_series;
 use super::sql::{Sql, StoreError};
 use super::tick_codec::{pack_runs, unpack_runs};
 use super::tick_samples::collect_samples;
-use crate::config::MonitorId;
 use crate::domain::history::rollup::{MemoryLine, Tier, build_line, keep_peaks, merge_runs};
 use crate::domain::report::last_report::SampleRun;
+use crate::monitor_config::MonitorId;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);

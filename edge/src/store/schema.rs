@@ -15,8 +15,8 @@ const MIGRATIONS: &[Migration] = &[Migration { number: 1, statements: FIRST }];
 
 /// The tables with a text key are their own index (`WITHOUT ROWID`), so that an insertion counts as one written row.
 ///
-/// * `tick`: a ring of the last ticks: its probes, packed
-///   (`store/tick_codec.rs`), the state of all monitors after it, and what the day has cost up to it. One row a tick.
+/// * `tick`: a ring buffer of the last ticks, one row each: its probes, packed (`store/tick_codec.rs`), the state of all monitors after it, and
+///   the quota usage of the day, including the tick.
 /// * `ledger`: the beginning of every segment; a segment ends where the next one begins.
 /// * `incident`: one row each, with the samples before it, packed.
 /// * `outbox`: alerts that have not been delivered, in order.
@@ -24,7 +24,7 @@ const MIGRATIONS: &[Migration] = &[Migration { number: 1, statements: FIRST }];
 /// * `heartbeat`: the last heartbeat of each job.
 /// * `setting`: one row for each list or value that is replaced as a whole, as JSON.
 const FIRST: &[&str] = &[
-    "CREATE TABLE tick (slot INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, came_ms INTEGER NOT NULL,
+    "CREATE TABLE tick (slot INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL,
         probes BLOB NOT NULL, states BLOB NOT NULL, usage BLOB NOT NULL) STRICT",
     "CREATE TABLE ledger (monitor TEXT NOT NULL, from_ms INTEGER NOT NULL, state TEXT NOT NULL,
         PRIMARY KEY (monitor, from_ms)) STRICT, WITHOUT ROWID",

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use worker::SqlStorageValue;
 
 use super::sql::{Row, Sql, StoreError};
-use crate::config::MonitorId;
 use crate::domain::heartbeat::{JobState, JobStates};
+use crate::monitor_config::MonitorId;
 
 /// The names of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use worker::SqlStorageValue;
 
 use super::sql::{Sql, StoreError};
 use super::tick_codec::unpack_tick;
-use crate::config::MonitorId;
 use crate::domain::engine::ProbeRecord;
 use crate::domain::history::latency::LatencyAccumulator;
 use crate::domain::report::last_report::SampleRun;
+use crate::monitor_config::MonitorId;
 
 /// The samples and latencies of one monitor.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use worker::SqlStorageValue;
 
 use super::sql::{Sql, StoreError, integer};
 use super::tick_codec::{pack_tick, unpack_tick};
-use crate::domain::engine::{Commit, PersistedStates, ProbeRecord, Tick};
+use crate::domain::engine::{PersistedStates, ProbeRecord, Tick, TickChanges};
 use crate::domain::quota::QuotaUsage;
 
 /// The number of slots: a little more than one day at one tick per minute.
@@ -27,18 +27,19 @@ pub(super) struct LastTick {
 
 /// Reads the last tick; `None` before the first.
 pub(super) fn load_last(sql: &Sql) -> Result<Option<LastTick>, StoreError> {
-    let query = "SELECT slot, at_ms, came_ms, states, usage FROM tick ORDER BY at_ms DESC LIMIT 1";
+    let query = "SELECT slot, at_ms, received_ms, states, usage FROM tick ORDER BY at_ms DESC LIMIT 1";
     let rows = sql.rows(query, vec![])?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let [slot, at, came, SqlStorageValue::Blob(states), SqlStorageValue::Blob(usage)] = row.as_slice() else {
+    let [slot, at, received, SqlStorageValue::Blob(states), SqlStorageValue::Blob(usage)] = row.as_slice()
+    else {
         return Err(StoreError::Unexpected("tick"));
     };
-    let (Some(slot), Some(at), Some(came)) = (integer(slot), integer(at), integer(came)) else {
+    let (Some(slot), Some(at), Some(received)) = (integer(slot), integer(at), integer(received)) else {
         return Err(StoreError::Unexpected("tick"));
     };
     Ok(Some(LastTick {
         slot,
-        tick: Tick { at: UnixMillis(at), came: UnixMillis(came) },
+        tick: Tick { at: UnixMillis(at), received: UnixMillis(received) },
         states: codec::decode(states).map_err(|_| StoreError::Unexpected("tick"))?,
         usage: codec::decode(usage).unwrap_or_default(),
     }))
@@ -65,13 +66,13 @@ pub(super) fn for_each_since(
 }
 
 /// Writes a tick into its slot.
-pub(super) fn write(sql: &Sql, slot: i64, commit: &Commit) -> Result<(), StoreError> {
+pub(super) fn write(sql: &Sql, slot: i64, commit: &TickChanges) -> Result<(), StoreError> {
     sql.run(
-        "INSERT OR REPLACE INTO tick (slot, at_ms, came_ms, probes, states, usage) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO tick (slot, at_ms, received_ms, probes, states, usage) VALUES (?, ?, ?, ?, ?, ?)",
         vec![
             slot.into(),
             commit.tick.at.0.into(),
-            commit.tick.came.0.into(),
+            commit.tick.received.0.into(),
             pack_tick(&commit.probes).into(),
             commit.persisted_states.clone().into(),
             codec::encode(&commit.usage).into(),

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::memory::sample_columns;
 use super::statement::split_statements;
 use super::{SampleRow, Timestamp, TranslationView, schema};
-use crate::config::MonitorId;
 use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity, TimelineEntry};
 use crate::domain::report::last_report::SampleRun;
+use crate::monitor_config::MonitorId;
 
 /// An incident of one monitor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, schema};
-use crate::config::MonitorId;
 use crate::domain::maintenance::MaintenanceWindow;
+use crate::monitor_config::MonitorId;
 
 /// A maintenance window that is active or begins within a week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

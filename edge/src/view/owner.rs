@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::schema;
 use serde_json::Value;
 
-use crate::config::Problem;
+use crate::monitor_config::Problem;
 
 /// The applied monitors, and the ids of those in `wrangler.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,6 @@ use heapbeat_shared::{Bytes, Megabytes, Params, Sample, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::{ComparisonView, DayView, IncidentView, LatencyHistoryView, MonitorView, SampleRow, StatusView};
-use crate::config::MonitorId;
 use crate::domain::State;
 use crate::domain::history::downsample::Downsampled;
 use crate::domain::history::latency::{HALF_HOUR_MS, POINTS};
@@ -13,6 +12,7 @@ use crate::domain::incident::id::IncidentId;
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::monitor_state::ExitRecord;
 use crate::domain::snapshot::{ChartPoint, ForecastSnapshot, MonitorSnapshot};
+use crate::monitor_config::MonitorId;
 
 /// The values of the status page, `/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use heapbeat_shared::UnixMillis;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::maintenance::parse_instant;
 use crate::domain::instant::rfc3339;
+use crate::monitor_config::maintenance::parse_instant;
 
 /// An instant, in JSON as RFC 3339 in UTC with whole seconds: `2026-01-31T14:03:00Z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,12 +9,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::memory::SAMPLE_COLUMNS;
 use super::{Date, LatencyRow, Percent, Timestamp};
-use crate::config::REGIONS;
 use crate::domain::State;
 use crate::domain::history::days::DAYS;
 use crate::domain::history::rollup::Tier;
 use crate::domain::incident::Severity;
 use crate::domain::incident::id::IncidentId;
+use crate::monitor_config::REGIONS;
 
 /// Implements `JsonSchema` for a type of this crate, by the name in the document and its schema.
 macro_rules! schema_of {

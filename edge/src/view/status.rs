@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::statement::split_statements;
 use super::{MaintenanceView, MonitorView, Timestamp, TranslationView};
-use crate::config::Problem;
 use crate::domain::State;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::snapshot::StatusSnapshot;
+use crate::monitor_config::Problem;
 
 /// The status of all monitors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -157,7 +157,7 @@ mod tests {
                 chart: Vec::new(),
                 region_verdicts: vec![RegionVerdict {
                     region: "weur",
-                    verdict: Some(Verdict::Failed(Failure::Refused)),
+                    verdict: Some(Verdict::Failed(Failure::ConnectionRefused)),
                     latency_ms: None,
                 }],
             }],
@@ -197,7 +197,7 @@ mod tests {
             r#""sure":false,"evidence":["memory was at 99 % of the limit when last seen"],"#,
             r#""evidence_statements":[{"code":"memory-when-last-seen","params":{"percent":99}}]}}],"#,
             r#""problems":[{"position":"MONITORS[1].url","reason":"is missing"}],"#,
-            r#""notices":["The daily quota is nearly used: until midnight UTC each monitor is probed at most every 5 min."],"#,
+            r#""notices":["The daily quota is nearly used: until midnight UTC each monitor is checked at most every 5 min."],"#,
             r#""notice_statements":[{"code":"interval-raised","params":{"minutes":5}}],"#,
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,

@@ -58,10 +58,10 @@ impl UptimeHistoryView {
             percent,
             coverage,
             restarts: past.restarts as u64,
-            mean_time_between_restarts_seconds: past.time_between_restarts.map(|span| span.as_secs()),
+            mean_time_between_restarts_seconds: past.mean_time_between_restarts.map(|span| span.as_secs()),
             crashes: past.crashes as u64,
-            mean_time_between_crashes_seconds: past.time_between_crashes.map(|span| span.as_secs()),
-            crash_free_seconds: past.crash_free.as_secs(),
+            mean_time_between_crashes_seconds: past.mean_time_between_crashes.map(|span| span.as_secs()),
+            crash_free_seconds: past.time_since_crash.as_secs(),
         }
     }
 }

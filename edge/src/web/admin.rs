@@ -24,8 +24,9 @@ pub fn authorize(authorization: Option<&str>, accepted: &[Option<String>]) -> Au
     }
     let scheme = |given: &str| given.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
     let given = authorization.filter(|given| scheme(given)).map_or("", |given| given[7..].trim());
-    let granted = usable
-        .fold(false, |granted, token| granted | constant_time::is_equal(given.as_bytes(), token.as_bytes()));
+    let granted = usable.fold(false, |granted, token| {
+        granted | constant_time::constant_time_eq(given.as_bytes(), token.as_bytes())
+    });
     if granted { Authorization::Granted } else { Authorization::Refused }
 }
 

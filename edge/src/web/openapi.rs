@@ -2,8 +2,8 @@
 //!
 //! `schemars` derives the schemas from the serde types of responses and bodies: for a response it counts a field that is always written as
 //! required, `null` included, which utoipa would declare optional. utoipa's attributes also belong to handlers, and the Worker has one
-//! typed router instead (`endpoint`). Descriptions are the doc comments of the types. `operations` describes each operation of the router;
-//! a test checks that both have the same operations. Examples are values of the same types (`example`).
+//! table of typed routes instead (`routes::route_table`). Descriptions are the doc comments of the types. `operation_descriptions`
+//! describes each operation of the table; a test checks that both have the same operations. Examples are values of the same types (`example`).
 //!
 //! The document is committed (`edge/assets/api/v1/openapi.json`, written by `make openapi`), so that a review shows changes of the
 //! contract, and a deployment needs no native build. The page at `/api` is generated from it by `tools/api-reference.mjs` in `make wasm`.
@@ -11,13 +11,13 @@
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::web::routes::endpoint;
+use crate::web::routes::route_table;
 
 mod common;
 mod entries;
 pub(crate) mod example;
-mod operation;
-mod operations;
+mod operation_builder;
+mod operation_descriptions;
 mod parameters;
 mod schema;
 #[cfg(test)]
@@ -51,11 +51,11 @@ pub fn document() -> String {
 fn build() -> Value {
     let mut generator = generator();
     let mut paths = Map::new();
-    for endpoint in endpoint::all_endpoints() {
+    for endpoint in route_table::all_endpoints() {
         let mut methods = Map::new();
         for operation in &endpoint.operations {
             let method = operation.method.as_str();
-            let description = operations::describe(method, endpoint.template, &mut generator);
+            let description = operation_descriptions::describe(method, endpoint.template, &mut generator);
             let parameters = parameters::list(endpoint, operation);
             methods.insert(method.to_lowercase(), description.render(parameters));
         }
@@ -72,7 +72,7 @@ fn build() -> Value {
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/", "description": "The origin of the document." }],
-        "tags": operation::Tag::ALL.map(|tag| json!({ "name": tag.name(), "description": tag.description() })),
+        "tags": operation_builder::Tag::ALL.map(|tag| json!({ "name": tag.name(), "description": tag.description() })),
         "paths": paths,
         "components": {
             "securitySchemes": common::security_schemes(),

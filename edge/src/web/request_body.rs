@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::Path;
 
-use crate::config::{MAX_MONITORS, MonitorId};
 use crate::domain::incident::actions::IncidentUpdate;
+use crate::monitor_config::{MAX_MONITORS, MonitorId};
 use crate::view::schema;
 
 /// The most monitors that a subscription names.
@@ -241,8 +241,8 @@ mod tests {
         }
         let wrong = [
             (r#"{"resolve":1}"#, "resolve: invalid type: integer `1`, expected a boolean."),
-            (r#"{"note":""}"#, "note: `` is not one line of 1 to 280 bytes."),
-            (r#"{"note":"a\nb"}"#, "note: `a\\nb` is not one line of 1 to 280 bytes."),
+            (r#"{"note":""}"#, "note: `` must be one line of 1 to 280 bytes."),
+            (r#"{"note":"a\nb"}"#, "note: `a\\nb` must be one line of 1 to 280 bytes."),
             (
                 r#"{"close":true}"#,
                 "close: unknown field `close`, expected one of `note`, `acknowledge`, `resolve`.",

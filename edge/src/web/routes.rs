@@ -1,34 +1,34 @@
 //! The front: it handles every request of the public, of the owner and of jobs. An error of the hub becomes a problem document with 503.
 //!
-//! [`endpoint`] matches the path and the method to a [`route::Route`]; [`pages`], [`public`] and [`owner`] handle it. [`rate_limit`]
+//! [`route_table`] matches the path and the method to a [`route::Route`]; [`page_handlers`], [`public_handlers`] and [`owner_handlers`] handle it. [`rate_limit`]
 //! counts requests, [`cached_fetch`] fetches the response of the hub or its last one from the [`cache`], and [`response`] writes headers
 //! and problem documents.
 
 mod cache;
 mod cached_fetch;
-pub(crate) mod endpoint;
 mod etag;
 mod hub_request;
-mod owner;
-mod pages;
+mod owner_handlers;
+mod page_handlers;
 pub(crate) mod parameters;
-mod public;
+mod public_handlers;
 pub(crate) mod query;
 mod rate_limit;
 pub(crate) mod response;
 pub(crate) mod route;
+pub(crate) mod route_table;
 pub(crate) mod subscribe;
 
 use http::Method;
 use worker::{Env, Request, Response, Result, console_error};
 
-use self::endpoint::{Access, Endpoint, MatchedEndpoint};
+use self::route_table::{Access, Endpoint, MatchedEndpoint};
 use crate::settings;
 
 /// Handles a request.
 pub(crate) async fn handle_request(request: &mut Request, env: &Env) -> Result<Response> {
     let path = request.path();
-    let Some(found) = endpoint::match_path(&path) else {
+    let Some(found) = route_table::match_path(&path) else {
         return response::secure(response::not_found(&path)?, true);
     };
     let endpoint = found.endpoint;
@@ -58,7 +58,7 @@ async fn dispatch(request: &mut Request, env: &Env, found: MatchedEndpoint, path
     if rate_limit::is_exceeded(env, &rate_limit::client_key(request, access), weight).await {
         return response::too_many_requests();
     }
-    if let Some(refused) = owner::check_access(request, env, access, path).await? {
+    if let Some(refused) = owner_handlers::check_access(request, env, access, path).await? {
         return Ok(refused);
     }
     let route = match found.route(operation, &query_of(request)) {
@@ -67,9 +67,11 @@ async fn dispatch(request: &mut Request, env: &Env, found: MatchedEndpoint, path
         Err(error) => return response::problem(400, &error.to_string()),
     };
     match access {
-        Access::Page => pages::handle(request, env, &route, path).await,
-        Access::Public => public::handle(request, env, &route, path).await,
-        Access::Subscriber | Access::Job | Access::Owner => owner::handle(request, env, &route, path).await,
+        Access::Page => page_handlers::handle(request, env, &route, path).await,
+        Access::Public => public_handlers::handle(request, env, &route, path).await,
+        Access::Subscriber | Access::Job | Access::Owner => {
+            owner_handlers::handle(request, env, &route, path).await
+        }
     }
 }
 

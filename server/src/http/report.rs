@@ -221,11 +221,8 @@ impl ReportHandler {
             tracing::warn!("rejected a request for the report: {refusal}");
         }
         match refusal {
-            Refusal::Signature(SignatureError::Nonce(NonceError::Full)) => {
-                let mut response = error_response(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "too many signed requests within two minutes",
-                );
+            Refusal::Signature(SignatureError::Nonce(error @ NonceError::Full)) => {
+                let mut response = error_response(StatusCode::TOO_MANY_REQUESTS, &error.to_string());
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
                 response
             }

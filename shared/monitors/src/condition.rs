@@ -1,24 +1,24 @@
-//! Conditions with Gatus's grammar and meaning, such as `[STATUS] == 200` or `[BODY].user.name == pat(jo*)`.
+//! Conditions with Gatus's grammar and kind, such as `[STATUS] == 200` or `[BODY].user.name == pat(jo*)`.
 //!
 //! A condition is parsed once, with the configuration. One on a property that a Worker cannot observe is refused with the reason. The
 //! cost of an evaluation is bounded: by the length of the condition, the size of the body, the depth of its JSON, and patterns that
-//! match in linear time. `docs/conditions.md` describes the meaning and the differences from Gatus.
+//! match in linear time. `docs/conditions.md` describes the kind and the differences from Gatus.
 //!
 //! `serde_json` parses the numbers of a body: whole numbers within 64 bits are exact, all others are the nearest `f64`, as all numbers
 //! are in Gatus. A number too large for an `f64` makes the body invalid JSON, as in Go.
 
-mod element;
 mod error;
 mod eval_context;
 mod glob;
 mod number;
+mod operand;
 mod path;
 mod print;
 
 pub use error::ConditionError;
 pub use eval_context::{EvalContext, ObservedBody, Outcome};
 
-use self::element::{Element, Resolved};
+use self::operand::{Operand, Resolved};
 
 /// Length limit of a condition, in bytes.
 pub const MAX_LENGTH: usize = 512;
@@ -33,9 +33,9 @@ const MAX_VALUE_CHARS_BESIDE_PATTERN: usize = 25;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     text: String,
-    left: Element,
+    left: Operand,
     operator: Operator,
-    right: Element,
+    right: Operand,
 }
 
 /// The result of a condition.
@@ -94,7 +94,7 @@ impl Condition {
         if sides.next().is_some() {
             return Err(ConditionError::DuplicateOperator(sign.trim()));
         }
-        let (left, right) = (Element::parse(left)?, Element::parse(right)?);
+        let (left, right) = (Operand::parse(left)?, Operand::parse(right)?);
         let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual);
         if ordered && (left.is_choice() || right.is_choice()) {
             return Err(ConditionError::ChoiceOrdered);
@@ -109,7 +109,7 @@ impl Condition {
 
     /// Returns the placeholders of the condition, with duplicates.
     pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> + '_ {
-        [&self.left, &self.right].into_iter().filter_map(Element::placeholder)
+        [&self.left, &self.right].into_iter().filter_map(Operand::placeholder)
     }
 
     /// Returns whether the condition has this placeholder.
@@ -133,8 +133,8 @@ impl Condition {
     fn compare(&self, left: &Resolved<'_>, right: &Resolved<'_>) -> bool {
         let numbers = || (left.number(), right.number());
         match self.operator {
-            Operator::Equal => element::equal((&self.left, left), (&self.right, right)),
-            Operator::NotEqual => !element::equal((&self.left, left), (&self.right, right)),
+            Operator::Equal => operand::equal((&self.left, left), (&self.right, right)),
+            Operator::NotEqual => !operand::equal((&self.left, left), (&self.right, right)),
             Operator::LessOrEqual => matches!(numbers(), (left, right) if left <= right),
             Operator::GreaterOrEqual => matches!(numbers(), (left, right) if left >= right),
             Operator::Greater => matches!(numbers(), (left, right) if left > right),
@@ -146,9 +146,9 @@ impl Condition {
         let sign =
             OPERATORS.iter().find(|(_, operator)| *operator == self.operator).map_or("", |(sign, _)| sign);
         let ordered = !matches!(self.operator, Operator::Equal | Operator::NotEqual);
-        let side = |element: &Element, resolved: &Resolved<'_>, other: &Element| {
+        let side = |operand: &Operand, resolved: &Resolved<'_>, other: &Operand| {
             let max_chars = if other.is_pattern() { MAX_VALUE_CHARS_BESIDE_PATTERN } else { MAX_VALUE_CHARS };
-            element.describe(resolved, ordered, max_chars)
+            operand.describe(resolved, ordered, max_chars)
         };
         let (left, right) = (side(&self.left, left, &self.right), side(&self.right, right, &self.left));
         format!("{left}{sign}{right}")

@@ -6,8 +6,8 @@ use super::field::{FieldReader, excerpt};
 use super::region;
 use super::request;
 use super::{
-    Heartbeat, HeartbeatSchedule, HttpUrl, Kind, Monitor, MonitorId, SecretName, Target, TcpAddress,
-    Thresholds, is_private_host,
+    CheckThresholds, Heartbeat, HeartbeatSchedule, HttpUrl, Monitor, MonitorId, MonitorKind, SecretName,
+    Target, TcpAddress, is_private_host,
 };
 use crate::condition::{Condition, Placeholder};
 use crate::schedule::Schedule;
@@ -37,15 +37,15 @@ pub(super) fn parse_entry(
     let target = kind.and_then(|kind| parse_target(kind, fields, allow_private));
     let interval = match kind {
         // The interval of a heartbeat is that of its job. Every tick checks it.
-        Some(Kind::Heartbeat) => Some(MINUTE),
+        Some(MonitorKind::Heartbeat) => Some(MINUTE),
         _ => fields.duration("interval", MINUTE, "5s", "24h"),
     };
     let timeout = match kind {
-        Some(Kind::Heartbeat) => Some(Duration::ZERO),
+        Some(MonitorKind::Heartbeat) => Some(Duration::ZERO),
         _ => fields.duration("timeout", Duration::from_secs(10), "100ms", "30s"),
     };
     let retries = match kind {
-        Some(Kind::Heartbeat) => Some(0),
+        Some(MonitorKind::Heartbeat) => Some(0),
         _ => fields.number("retries", 0, 3),
     };
     let conditions = parse_conditions(kind, fields);
@@ -63,7 +63,7 @@ pub(super) fn parse_entry(
     }
     let regions = fields.list("regions", &[], region::parse_region);
     let problem = match kind {
-        Some(Kind::Heartbeat) if regions.as_ref().is_some_and(|regions| !regions.is_empty()) => {
+        Some(MonitorKind::Heartbeat) if regions.as_ref().is_some_and(|regions| !regions.is_empty()) => {
             Some("a heartbeat monitor is not probed, so it has no regions; remove this setting".to_owned())
         }
         _ => regions.as_deref().and_then(region::find_problem),
@@ -74,7 +74,7 @@ pub(super) fn parse_entry(
     let public = fields.flag("public", true);
     let given = fields.contains("alerts");
     let alerts = fields.list("alerts", &[], named).map(|alerts| given.then_some(alerts));
-    fields.report_unknown(kind.map(Kind::as_str));
+    fields.report_unknown(kind.map(MonitorKind::as_str));
     let id = id?;
     Some(Monitor {
         name: name.unwrap_or_else(|| id.as_str().to_owned()),
@@ -85,7 +85,7 @@ pub(super) fn parse_entry(
         retries: retries?,
         conditions: conditions?,
         degraded: degraded?,
-        thresholds: Thresholds { failure: failure?, success: success? },
+        thresholds: CheckThresholds { failure: failure?, success: success? },
         group,
         depends_on: depends_on?,
         regions: regions?,
@@ -94,27 +94,27 @@ pub(super) fn parse_entry(
     })
 }
 
-fn parse_kind(text: &str) -> Result<Kind, String> {
-    let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+fn parse_kind(text: &str) -> Result<MonitorKind, String> {
+    let found = MonitorKind::ALL.into_iter().find(|kind| kind.as_str() == text);
     found.ok_or_else(|| {
         format!("unknown kind `{}`; the kinds are heapbeat, http, tcp and heartbeat", excerpt(text))
     })
 }
 
-fn parse_target(kind: Kind, fields: &mut FieldReader<'_>, allow_private: bool) -> Option<Target> {
+fn parse_target(kind: MonitorKind, fields: &mut FieldReader<'_>, allow_private: bool) -> Option<Target> {
     match kind {
-        Kind::Heapbeat => {
+        MonitorKind::Heapbeat => {
             let url = parse_url(fields, allow_private);
             let secret =
                 fields.optional_text("secret", |text| text.parse::<SecretName>().map_err(|e| e.to_string()));
             let public_routes = fields.flag("public-routes", false);
             Some(Target::Heapbeat { url: url?, secret, public_routes: public_routes? })
         }
-        Kind::Http => {
+        MonitorKind::Http => {
             let url = parse_url(fields, allow_private);
             request::parse_request(fields, url).map(|check| Target::Http(Box::new(check)))
         }
-        Kind::Tcp => {
+        MonitorKind::Tcp => {
             let address = fields.required_text("url", |text| {
                 let address = text.parse::<TcpAddress>().map_err(|e| e.to_string())?;
                 refuse_private(address.host(), allow_private)?;
@@ -122,7 +122,7 @@ fn parse_target(kind: Kind, fields: &mut FieldReader<'_>, allow_private: bool) -
             });
             address.map(Target::Tcp)
         }
-        Kind::Heartbeat => parse_heartbeat(fields).map(Target::Heartbeat),
+        MonitorKind::Heartbeat => parse_heartbeat(fields).map(Target::Heartbeat),
     }
 }
 
@@ -173,16 +173,16 @@ fn parse_heartbeat(fields: &mut FieldReader<'_>) -> Option<Heartbeat> {
     Some(Heartbeat { schedule, grace: grace?, longest_run: longest_run? })
 }
 
-fn parse_conditions(kind: Option<Kind>, fields: &mut FieldReader<'_>) -> Option<Vec<Condition>> {
+fn parse_conditions(kind: Option<MonitorKind>, fields: &mut FieldReader<'_>) -> Option<Vec<Condition>> {
     let default: &[&str] = match kind {
-        Some(Kind::Tcp) => &["[CONNECTED] == true"],
-        Some(Kind::Heartbeat) => &[],
+        Some(MonitorKind::Tcp) => &["[CONNECTED] == true"],
+        Some(MonitorKind::Heartbeat) => &[],
         _ => &["[STATUS] == 200"],
     };
     let given = fields.contains("conditions");
     let conditions = fields.list("conditions", default, parse_condition)?;
     match kind {
-        Some(Kind::Heartbeat) if given => {
+        Some(MonitorKind::Heartbeat) if given => {
             let reason =
                 "a heartbeat reports success or failure itself, so it has no conditions; remove this setting";
             fields.report("conditions", reason.to_owned());
@@ -198,15 +198,15 @@ fn parse_conditions(kind: Option<Kind>, fields: &mut FieldReader<'_>) -> Option<
 }
 
 /// Reports conditions on placeholders that this kind of monitor does not have.
-fn report_unavailable(list: &str, kind: Kind, conditions: &[Condition], fields: &mut FieldReader<'_>) {
+fn report_unavailable(list: &str, kind: MonitorKind, conditions: &[Condition], fields: &mut FieldReader<'_>) {
     for (index, condition) in conditions.iter().enumerate() {
         let reason = condition.placeholders().find_map(|placeholder| match (kind, placeholder) {
-            (Kind::Tcp, Placeholder::Status) => Some("a TCP connection has no [STATUS]"),
-            (Kind::Tcp, Placeholder::Body) => {
+            (MonitorKind::Tcp, Placeholder::Status) => Some("a TCP connection has no [STATUS]"),
+            (MonitorKind::Tcp, Placeholder::Body) => {
                 Some("a TCP connection has no [BODY], as nothing is sent or read")
             }
-            (Kind::Heartbeat, Placeholder::ResponseTime) => None,
-            (Kind::Heartbeat, _) => {
+            (MonitorKind::Heartbeat, Placeholder::ResponseTime) => None,
+            (MonitorKind::Heartbeat, _) => {
                 Some("the only placeholder of a heartbeat is [RESPONSE_TIME], the time from start to success")
             }
             _ => None,

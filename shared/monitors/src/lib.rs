@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub mod applied;
+mod capacity;
 pub mod condition;
 mod entry;
 mod field;
@@ -22,9 +23,11 @@ mod secret;
 mod tcp;
 mod url;
 
+pub use capacity::{MAX_HUBS, MAX_MONITORS, MONITORS_PER_HUB};
 pub use id::{MonitorId, MonitorIdError};
 pub use monitor::{
-    Header, HeaderValue, Heartbeat, HeartbeatSchedule, HttpCheck, Kind, Monitor, Target, Thresholds,
+    CheckThresholds, Header, HeaderValue, Heartbeat, HeartbeatSchedule, HttpCheck, Monitor, MonitorKind,
+    Target,
 };
 pub use region::{MAX_REGIONS, REGIONS};
 pub use secret::{SecretName, SecretNameError};
@@ -32,16 +35,6 @@ pub use tcp::{TcpAddress, TcpAddressError};
 pub use url::{HttpUrl, UrlError, is_private_host};
 
 use self::field::FieldReader;
-
-/// Most monitors of one hub, so that a tick stays within the platform's 50 requests.
-pub const MONITORS_PER_HUB: usize = 40;
-
-/// Most hubs, so that an invocation that requests every hub stays within the platform's 50 requests. With a tick per minute they use
-/// 65 % of the free plan's daily requests and rows.
-pub const MAX_HUBS: usize = 45;
-
-/// Most monitors of one edge.
-pub const MAX_MONITORS: usize = MONITORS_PER_HUB * MAX_HUBS;
 
 /// Largest body that conditions are evaluated on, in bytes. Parsing it as JSON is the most expensive part of a probe.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

@@ -27,7 +27,7 @@ pub struct Monitor {
     /// Conditions that must hold as well, or the state is `degraded`.
     pub degraded: Vec<Condition>,
     /// Consecutive results that change the state.
-    pub thresholds: Thresholds,
+    pub thresholds: CheckThresholds,
     /// The group on the status page.
     pub group: Option<String>,
     /// Monitors that this one depends on: while one of them has an incident, no alert is sent for this one.
@@ -42,7 +42,7 @@ pub struct Monitor {
 
 /// The kind of a monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MonitorKind {
     /// A heapbeat server: `GET /health`.
     Heapbeat,
     /// Any HTTP server.
@@ -135,7 +135,7 @@ pub enum HeartbeatSchedule {
 
 /// Consecutive results that change the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Thresholds {
+pub struct CheckThresholds {
     /// Consecutive failures before `down`.
     pub failure: NonZeroU16,
     /// Consecutive successes before `up`.
@@ -144,12 +144,12 @@ pub struct Thresholds {
 
 impl Monitor {
     /// Returns the kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> MonitorKind {
         match self.target {
-            Target::Heapbeat { .. } => Kind::Heapbeat,
-            Target::Http(_) => Kind::Http,
-            Target::Tcp(_) => Kind::Tcp,
-            Target::Heartbeat(_) => Kind::Heartbeat,
+            Target::Heapbeat { .. } => MonitorKind::Heapbeat,
+            Target::Http(_) => MonitorKind::Http,
+            Target::Tcp(_) => MonitorKind::Tcp,
+            Target::Heartbeat(_) => MonitorKind::Heartbeat,
         }
     }
 
@@ -161,21 +161,22 @@ impl Monitor {
     /// Returns whether the response body is needed: by a condition, or as the target is a heapbeat server.
     pub fn reads_body(&self) -> bool {
         let mut conditions = self.conditions.iter().chain(&self.degraded);
-        self.kind() == Kind::Heapbeat || conditions.any(|condition| condition.uses(Placeholder::Body))
+        self.kind() == MonitorKind::Heapbeat || conditions.any(|condition| condition.uses(Placeholder::Body))
     }
 }
 
-impl Kind {
+impl MonitorKind {
     /// Every kind.
-    pub const ALL: [Kind; 4] = [Kind::Heapbeat, Kind::Http, Kind::Tcp, Kind::Heartbeat];
+    pub const ALL: [MonitorKind; 4] =
+        [MonitorKind::Heapbeat, MonitorKind::Http, MonitorKind::Tcp, MonitorKind::Heartbeat];
 
     /// Returns the name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Kind::Heapbeat => "heapbeat",
-            Kind::Http => "http",
-            Kind::Tcp => "tcp",
-            Kind::Heartbeat => "heartbeat",
+            MonitorKind::Heapbeat => "heapbeat",
+            MonitorKind::Http => "http",
+            MonitorKind::Tcp => "tcp",
+            MonitorKind::Heartbeat => "heartbeat",
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::{Nonce, WINDOW};
+use super::{CLOCK_TOLERANCE, Nonce};
 use crate::units::UnixMillis;
 
 /// Stores at most `capacity` nonces.
@@ -25,7 +25,7 @@ pub enum NonceError {
     #[error("the request was sent before")]
     Replayed,
     /// Too many requests in the window.
-    #[error("too many signed requests within two minutes")]
+    #[error("too many signed requests within {} s", 2 * CLOCK_TOLERANCE.as_secs())]
     Full,
 }
 
@@ -50,7 +50,7 @@ impl NonceBook {
         if self.used.len() >= self.capacity {
             return Err(NonceError::Full);
         }
-        let until = signed.max(now).plus(WINDOW + std::time::Duration::from_secs(1));
+        let until = signed.max(now).plus(CLOCK_TOLERANCE + std::time::Duration::from_secs(1));
         self.used.insert(nonce);
         self.order.push_back((until, nonce));
         Ok(())

@@ -41,8 +41,8 @@ catalog! {
     network_unreachable() = "network-unreachable", "network unreachable";
     tls_failed() = "tls-failed", "TLS connection failed";
     connect_timeout() = "connect-timeout", "connection timed out";
-    response_timeout() = "response-timeout", "no response in time";
-    body_timeout() = "body-timeout", "response not complete in time";
+    response_timeout() = "response-timeout", "response timed out";
+    body_timeout() = "body-timeout", "response timed out before it was complete";
     connection_lost() = "connection-lost", "connection lost before the response was complete";
     not_http() = "not-http", "response is not HTTP";
     redirect_loop() = "redirect-loop", "redirect loop";
@@ -56,8 +56,8 @@ catalog! {
     response_slow(took_ms: u32) = "response-slow", "response took {took_ms} ms";
     condition_failed(number: u16) = "condition-failed", "condition {number} failed";
     connection_failed() = "connection-failed", "connection failed";
-    signature_rejected() = "signature-rejected",
-        "signature rejected by the server: wrong secret, or clocks more than one minute apart";
+    signature_rejected(clock_tolerance_s: u32) = "signature-rejected",
+        "signature rejected by the server: wrong secret, or clocks more than {clock_tolerance_s} s apart";
     response_unsigned() = "response-unsigned",
         "response not signed: it came from a cache or not from the server";
     response_signature_invalid() = "response-signature-invalid",
@@ -69,12 +69,12 @@ catalog! {
     job_exit_code(exit_code: u16) = "job-exit-code", "job failed with exit code {exit_code}";
 
     // Why there is no data.
-    skipped_budget() = "skipped-budget", "not probed: request budget of the tick exhausted";
-    skipped_platform() = "skipped-platform", "not probed: the probe could not run";
+    skipped_budget() = "skipped-budget", "not checked: request limit reached";
+    skipped_platform() = "skipped-platform", "not checked: the check could not run";
     skipped_edge() = "skipped-edge",
-        "no data: every probe failed at once, so the monitoring itself is affected";
+        "no data: monitoring is interrupted, as all checks failed at the same time";
     skipped_no_heartbeat() = "skipped-no-heartbeat", "no heartbeat received yet";
-    skipped_secret() = "skipped-secret", "not probed: the signing secret is missing or too short";
+    skipped_secret() = "skipped-secret", "not checked: the signing secret is missing or too short";
     no_recent_data() = "no-recent-data", "no recent data";
     under_maintenance() = "under-maintenance", "scheduled maintenance in progress";
     flapping() = "flapping", "flapping: the state changes repeatedly";
@@ -157,13 +157,13 @@ catalog! {
 
     // Notices about the monitoring itself.
     monitoring_interrupted(since_time: &str) = "monitoring-interrupted",
-        "Monitoring is interrupted since {since_time}: every probe failed at once, so no results are recorded.";
+        "Monitoring is interrupted since {since_time}: all checks failed at the same time, so no results are recorded.";
     hub_silent(count: u64) = "hub-silent",
-        "No data for {count} monitors: the hub that probes them does not respond.";
+        "No data for {count} monitors: the hub that checks them does not respond.";
     unknown_hub_silent() = "unknown-hub-silent",
-        "No data for some monitors: the hub that probes them does not respond.";
+        "No data for some monitors: the hub that checks them does not respond.";
     interval_raised(minutes: u64) = "interval-raised",
-        "The daily quota is nearly used: until midnight UTC each monitor is probed at most every {minutes} min.";
+        "The daily quota is nearly used: until midnight UTC each monitor is checked at most every {minutes} min.";
 }
 
 #[cfg(test)]

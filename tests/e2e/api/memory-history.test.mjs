@@ -56,14 +56,14 @@ test("a response that is unsigned or signed with another secret is not up", asyn
   };
   assert.deepEqual(await readReason("other"), [
     "down",
-    "signature rejected by the server: wrong secret, or clocks more than one minute apart",
+    "signature rejected by the server: wrong secret, or clocks more than 60 s apart",
   ]);
   const [state, reason] = await readReason("cache");
   assert.equal(state, "down");
   assert.match(reason, /not signed: it came from a cache/);
   assert.deepEqual(await readReason("no-secret"), [
     "unobserved",
-    "not probed: the signing secret is missing or too short",
+    "not checked: the signing secret is missing or too short",
   ]);
 });
 

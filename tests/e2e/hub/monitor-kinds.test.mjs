@@ -48,7 +48,7 @@ test("an http monitor sends its method, headers and body, and judges the respons
       ["good", "up", null],
       ["bad", "down", "condition 2 failed"],
       ["busy", "degraded", "condition 1 failed"],
-      ["no-secret", "unobserved", "not probed: the signing secret is missing or too short"],
+      ["no-secret", "unobserved", "not checked: the signing secret is missing or too short"],
       ["small", "down", "response too large"],
     ],
   );

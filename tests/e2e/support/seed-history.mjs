@@ -66,7 +66,7 @@ async function seedHub(edge, hub, options) {
     if (!result.Ok) throw new Error(`the hub refused the import: ${JSON.stringify(result)}`);
     page = "";
   };
-  for await (const line of generateHistory({ ...options, until: edge.now - 60_000, came: Date.now() })) {
+  for await (const line of generateHistory({ ...options, until: edge.now - 60_000, received: Date.now() })) {
     page += `${line}\n`;
     rows += 1;
     if (page.length > PAGE) await importPage();

@@ -1,10 +1,10 @@
-//! Every way in which a probe can fail, as a closed set.
+//! The failures of probes, each with its public statement.
 //!
-//! The public statement of each is written here and nowhere else. It never holds text that a target sent, so a hostile target
-//! cannot put its words on a page. Failures of the edge itself are a separate type, [`ProbeSkipped`]: they say nothing about the
-//! target and do not count as its downtime.
+//! A statement contains no text that a target sent, so a hostile target cannot inject text into a page. Failures of the edge itself
+//! are a separate type, [`ProbeSkipped`], and do not count as downtime of the target.
 
 use heapbeat_shared::Statement;
+use heapbeat_shared::signing::CLOCK_TOLERANCE_S;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub enum Failure {
     Dns,
     /// Nothing listens on the port.
     #[n(1)]
-    Refused,
+    ConnectionRefused,
     /// The network is unreachable.
     #[n(2)]
     Unreachable,
@@ -33,9 +33,9 @@ pub enum Failure {
     /// The response began, but did not end in time.
     #[n(6)]
     BodyTimeout,
-    /// The connection ended before the response did.
+    /// The connection closed before the response was complete.
     #[n(7)]
-    Lost,
+    ConnectionLost,
     /// The response is not HTTP.
     #[n(8)]
     NotHttp,
@@ -69,18 +69,18 @@ pub enum Failure {
     /// This condition of the configuration's list (counted from 1) does not hold.
     #[n(18)]
     Condition(#[n(0)] u16),
-    /// The connection failed in a way that the platform does not tell apart.
+    /// The connection failed; the platform gives no reason.
     #[n(19)]
     Connection,
     /// The heapbeat server rejected the request's signature.
     #[n(20)]
-    SecretRefused,
+    SignatureRejected,
     /// A response that must be signed is not.
     #[n(21)]
     Unsigned,
     /// The response was signed for another request or with another secret, or was altered on the way.
     #[n(22)]
-    Forged,
+    InvalidSignature,
     /// The response is signed, but this version cannot read it as a report.
     #[n(23)]
     NotReport,
@@ -89,7 +89,7 @@ pub enum Failure {
     JobMissed,
     /// A job runs longer than it may.
     #[n(25)]
-    JobOverran,
+    JobTimedOut,
     /// A job reported a failure, with its exit code if it gave one.
     #[n(26)]
     JobFailed(#[n(0)] Option<u16>),
@@ -121,13 +121,13 @@ impl Failure {
     pub fn statement(self) -> Statement {
         match self {
             Failure::Dns => Statement::dns_failed(),
-            Failure::Refused => Statement::connection_refused(),
+            Failure::ConnectionRefused => Statement::connection_refused(),
             Failure::Unreachable => Statement::network_unreachable(),
             Failure::Tls => Statement::tls_failed(),
             Failure::ConnectTimeout => Statement::connect_timeout(),
             Failure::Timeout => Statement::response_timeout(),
             Failure::BodyTimeout => Statement::body_timeout(),
-            Failure::Lost => Statement::connection_lost(),
+            Failure::ConnectionLost => Statement::connection_lost(),
             Failure::NotHttp => Statement::not_http(),
             Failure::RedirectLoop => Statement::redirect_loop(),
             Failure::TooManyRedirects => Statement::too_many_redirects(),
@@ -140,12 +140,12 @@ impl Failure {
             Failure::Slow(ms) => Statement::response_slow(ms),
             Failure::Condition(number) => Statement::condition_failed(number),
             Failure::Connection => Statement::connection_failed(),
-            Failure::SecretRefused => Statement::signature_rejected(),
+            Failure::SignatureRejected => Statement::signature_rejected(CLOCK_TOLERANCE_S),
             Failure::Unsigned => Statement::response_unsigned(),
-            Failure::Forged => Statement::response_signature_invalid(),
+            Failure::InvalidSignature => Statement::response_signature_invalid(),
             Failure::NotReport => Statement::report_unreadable(),
             Failure::JobMissed => Statement::heartbeat_missed(),
-            Failure::JobOverran => Statement::job_overran(),
+            Failure::JobTimedOut => Statement::job_overran(),
             Failure::JobFailed(None) => Statement::job_failed(),
             Failure::JobFailed(Some(code)) => Statement::job_exit_code(code),
         }

@@ -1,8 +1,8 @@
-//! Flap detection: a monitor that goes up and down repeatedly is notified once, not with every change.
+//! Detects flapping, a repeated change between serving and down. A flapping monitor is notified once.
 //!
-//! [`CHANGES`] changes between serving and down within [`WINDOW`] are flapping; it ends after [`CALM_TIME`] without a change.
-//! While a monitor flaps its incident stays open whatever a probe finds, and the public is shown `degraded` where it would be
-//! `up`. The ledger records what was found.
+//! [`FLAP_THRESHOLD`] changes between serving and down within [`FLAP_WINDOW`] are flapping; it ends after [`FLAP_RECOVERY_TIME`] without a change.
+//! While a monitor flaps its incident stays open whatever a probe finds, and the status page shows `degraded` instead of
+//! `up`. The ledger records the results of the probes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use minicbor::{Decode, Encode};
 use crate::domain::State;
 
 /// The number of changes that make a monitor flapping: three outages.
-pub const CHANGES: usize = 6;
+pub const FLAP_THRESHOLD: usize = 6;
 
 /// The time within which the changes have to happen.
-pub const WINDOW: Duration = Duration::from_secs(3600);
+pub const FLAP_WINDOW: Duration = Duration::from_secs(3600);
 
 /// The time without a change after which flapping ends.
-pub const CALM_TIME: Duration = Duration::from_secs(1800);
+pub const FLAP_RECOVERY_TIME: Duration = Duration::from_secs(1800);
 
-/// Flapping as a statement for the public.
-pub fn statement() -> Statement {
+/// Returns the public statement about a flapping monitor.
+pub fn flapping_statement() -> Statement {
     Statement::flapping()
 }
 
 /// The recent changes of one monitor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct FlapDetector {
-    /// The instants of the last changes, oldest first, at most [`CHANGES`].
+    /// The instants of the last changes, oldest first, at most [`FLAP_THRESHOLD`].
     #[n(0)]
     changes: VecDeque<UnixMillis>,
     /// Whether the monitor was down when its state was last known.
@@ -50,17 +50,17 @@ impl FlapDetector {
         };
         if self.down.replace(down).is_some_and(|before| before != down) {
             self.changes.push_back(at);
-            while self.changes.len() > CHANGES {
+            while self.changes.len() > FLAP_THRESHOLD {
                 self.changes.pop_front();
             }
         }
         let last = self.changes.back().copied();
-        let many = self.changes.len() == CHANGES
+        let many = self.changes.len() == FLAP_THRESHOLD
             && self
                 .changes
                 .front()
-                .is_some_and(|first| last.is_some_and(|last| last.since(*first) <= WINDOW));
-        if last.is_none_or(|last| at.since(last) >= CALM_TIME) {
+                .is_some_and(|first| last.is_some_and(|last| last.since(*first) <= FLAP_WINDOW));
+        if last.is_none_or(|last| at.since(last) >= FLAP_RECOVERY_TIME) {
             self.since = None;
         } else if many {
             self.since.get_or_insert(at);
@@ -126,7 +126,7 @@ mod tests {
                 UnixMillis(second * 1000),
             );
         }
-        assert_eq!(flaps.changes.len(), CHANGES);
+        assert_eq!(flaps.changes.len(), FLAP_THRESHOLD);
         assert!(flaps.since.is_some());
     }
 }

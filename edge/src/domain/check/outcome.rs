@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::config::MonitorId;
 use crate::domain::report::verification::VerifiedReport;
 use crate::domain::{Failure, ProbeSkipped};
+use crate::monitor_config::MonitorId;
 
 /// The result of one probe.
 #[derive(Clone, Debug, PartialEq)]

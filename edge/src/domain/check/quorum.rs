@@ -7,15 +7,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::MonitorId;
 use crate::domain::check::state::State;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::{Failure, ProbeSkipped};
+use crate::monitor_config::MonitorId;
 
 /// The verdict from one region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegionVerdict {
-    /// The region, one of [`crate::config::REGIONS`].
+    /// The region, one of [`crate::monitor_config::REGIONS`].
     pub region: &'static str,
     /// The verdict; `None` if the region did not respond.
     pub verdict: Option<Verdict>,
@@ -50,8 +50,9 @@ impl RegionVerdict {
 fn is_decided_by_hub(verdict: Verdict) -> bool {
     matches!(
         verdict,
-        Verdict::Failed(Failure::SecretRefused | Failure::Unsigned | Failure::Forged | Failure::NotReport)
-            | Verdict::Skipped(ProbeSkipped::Secret | ProbeSkipped::NoHeartbeatYet)
+        Verdict::Failed(
+            Failure::SignatureRejected | Failure::Unsigned | Failure::InvalidSignature | Failure::NotReport
+        ) | Verdict::Skipped(ProbeSkipped::Secret | ProbeSkipped::NoHeartbeatYet)
     )
 }
 
@@ -82,10 +83,10 @@ pub fn combine_verdicts(own: Verdict, regions: &[RegionVerdict]) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::REGIONS;
+    use crate::monitor_config::REGIONS;
 
     const FAILED: Verdict = Verdict::Failed(Failure::Status(503));
-    const REFUSED: Verdict = Verdict::Failed(Failure::Refused);
+    const REFUSED: Verdict = Verdict::Failed(Failure::ConnectionRefused);
     const SLOW: Verdict = Verdict::Degraded(Failure::Slow(900));
     const SKIPPED: Verdict = Verdict::Skipped(ProbeSkipped::EdgeOffline);
 
@@ -131,9 +132,9 @@ mod tests {
     fn what_only_the_hub_can_prove_is_not_outvoted() {
         let up = regions(&[Some(Verdict::Up), Some(Verdict::Up), Some(Verdict::Up)]);
         for own in [
-            Verdict::Failed(Failure::Forged),
+            Verdict::Failed(Failure::InvalidSignature),
             Verdict::Failed(Failure::Unsigned),
-            Verdict::Failed(Failure::SecretRefused),
+            Verdict::Failed(Failure::SignatureRejected),
             Verdict::Failed(Failure::NotReport),
             Verdict::Skipped(ProbeSkipped::Secret),
         ] {

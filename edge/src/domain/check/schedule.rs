@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::config::{Config, Kind};
+use crate::monitor_config::{Config, MonitorKind};
 
 /// The cron's period, the finest that Cloudflare has.
 pub const TICK: Duration = Duration::from_secs(60);
@@ -57,7 +57,7 @@ fn hash(id: &str) -> u64 {
 /// The time between alarms, if a monitor has an interval below a minute. `floor` is the shortest interval at which any monitor is
 /// probed.
 pub fn alarm_interval(config: &Config, floor: Duration) -> Option<Duration> {
-    let probed = config.monitors.iter().filter(|monitor| monitor.kind() != Kind::Heartbeat);
+    let probed = config.monitors.iter().filter(|monitor| monitor.kind() != MonitorKind::Heartbeat);
     probed.map(|monitor| monitor.interval.max(floor)).min().filter(|shortest| *shortest < TICK)
 }
 

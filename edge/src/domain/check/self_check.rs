@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::config::{Config, HttpUrl, Monitor, Target, UrlError};
 use crate::domain::check::outcome::{ProbeError, ProbeResult};
 use crate::domain::check::verdict::Verdict;
 use crate::domain::engine::Engine;
 use crate::domain::{Failure, ProbeSkipped};
+use crate::monitor_config::{Config, HttpUrl, Monitor, Target, UrlError};
 
 /// How long the edge is suspected, without reference targets, before the failures count.
 pub const MAX_SUSPICION: Duration = Duration::from_secs(300);
@@ -45,7 +45,7 @@ fn may_be_network(failure: Failure) -> bool {
             | Failure::Unreachable
             | Failure::ConnectTimeout
             | Failure::Timeout
-            | Failure::Lost
+            | Failure::ConnectionLost
             | Failure::Connection
     )
 }
@@ -120,7 +120,7 @@ pub fn mark_unobserved(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferencesError {
     /// There are more addresses than [`MAX_REFERENCES`].
-    #[error("has {0} addresses; {MAX_REFERENCES} are enough")]
+    #[error("at most {MAX_REFERENCES} addresses are allowed; found {0}")]
     TooMany(usize),
     /// An address is not valid.
     #[error("{0}")]

@@ -1,14 +1,14 @@
 //! From single verdicts to a state, by thresholds in both directions.
 //!
-//! Thresholds mean what they mean in Gatus: the number of failures in a row before `down`, and of successes in a row before `up`.
+//! CheckThresholds mean what they mean in Gatus: the number of failures in a row before `down`, and of successes in a row before `up`.
 //! While a streak is too short to decide, the state stays what it was, and the ledger records that; a failure that did not reach
 //! its threshold never becomes downtime afterwards.
 //!
 //! After unobserved time the state from before is no longer evidence. The first result either confirms it, and it resumes at once,
 //! or the state is `unobserved` until a streak decides.
 
-use crate::config::Thresholds;
 use crate::domain::State;
+use crate::monitor_config::CheckThresholds;
 use minicbor::{Decode, Encode};
 
 /// The result of one probe, as far as the state is concerned.
@@ -47,7 +47,7 @@ impl ThresholdState {
 
     /// Returns the state after one more result. `gap`: the time before this result is unobserved.
     #[must_use]
-    pub fn next(self, result: CheckResult, gap: bool, thresholds: Thresholds) -> ThresholdState {
+    pub fn next(self, result: CheckResult, gap: bool, thresholds: CheckThresholds) -> ThresholdState {
         let before = if gap { ThresholdState { held: self.held, ..ThresholdState::default() } } else { self };
         let (failures, successes) = match result {
             CheckResult::Failed => (before.failures.saturating_add(1), 0),
@@ -77,8 +77,11 @@ mod tests {
 
     use super::*;
 
-    fn thresholds(failure: u16, success: u16) -> Thresholds {
-        Thresholds { failure: NonZeroU16::new(failure).unwrap(), success: NonZeroU16::new(success).unwrap() }
+    fn thresholds(failure: u16, success: u16) -> CheckThresholds {
+        CheckThresholds {
+            failure: NonZeroU16::new(failure).unwrap(),
+            success: NonZeroU16::new(success).unwrap(),
+        }
     }
 
     /// Runs probes, one letter each: `u`p, `d`egraded, `f`ailed; `|` is a gap before the next probe. Returns one letter a probe:

@@ -5,10 +5,10 @@ use heapbeat_shared::{Health, HealthError, Statement};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Kind, Monitor};
 use crate::domain::check::outcome::{ProbeError, ProbeResponse, ResponseBody};
 use crate::domain::check::threshold::CheckResult;
 use crate::domain::{Failure, ProbeSkipped};
+use crate::monitor_config::{Monitor, MonitorKind};
 
 /// The verdict of one probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
@@ -79,7 +79,7 @@ pub fn should_retry(monitor: &Monitor, result: &Result<ProbeResponse, ProbeError
 
 /// Whether the monitor's conditions hold without a response.
 fn expects_no_response(monitor: &Monitor) -> bool {
-    matches!(monitor.kind(), Kind::Http | Kind::Tcp)
+    matches!(monitor.kind(), MonitorKind::Http | MonitorKind::Tcp)
         && monitor.conditions.iter().any(|condition| condition.uses(Placeholder::Connected))
         && first_failed(&monitor.conditions, &EvalContext::new(Outcome::UNREACHED)).is_none()
 }
@@ -107,8 +107,8 @@ fn evaluate_response(monitor: &Monitor, response: &ProbeResponse) -> Evaluation 
     let outcome = Outcome { connected: true, status: response.status, duration: response.latency, body };
     let context = EvalContext::new(outcome);
     let health = match monitor.kind() {
-        Kind::Http | Kind::Tcp | Kind::Heartbeat => Ok(None),
-        Kind::Heapbeat => parse_health(&response.body).map(Some),
+        MonitorKind::Http | MonitorKind::Tcp | MonitorKind::Heartbeat => Ok(None),
+        MonitorKind::Heapbeat => parse_health(&response.body).map(Some),
     };
     // A 500 with an error page is a 500 first, and not JSON second.
     let verdict = match (first_failed(&monitor.conditions, &context), &health) {
@@ -143,7 +143,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Config;
+    use crate::monitor_config::Config;
 
     const HEALTH: &str =
         r#"{"status":"healthy","memory":{"rss":1,"heapUsed":2,"heapTotal":3,"external":4},"uptime":5}"#;
@@ -181,7 +181,7 @@ mod tests {
             ("cut short", answer(200, 1, whole(&HEALTH[..50])), Verdict::Failed(Failure::NotJson)),
             ("other JSON", answer(200, 1, whole(r#"{"ok":true}"#)), Verdict::Failed(Failure::NotHealth)),
             ("a flood", answer(200, 1, ResponseBody::TooLarge), Verdict::Failed(Failure::BodyTooLarge)),
-            ("refused", Err(Failure::Refused.into()), Verdict::Failed(Failure::Refused)),
+            ("refused", Err(Failure::ConnectionRefused.into()), Verdict::Failed(Failure::ConnectionRefused)),
             ("our own fault", Err(ProbeSkipped::Budget.into()), Verdict::Skipped(ProbeSkipped::Budget)),
         ];
         for (name, result, verdict) in cases {
@@ -213,7 +213,7 @@ mod tests {
         let flood = Verdict::Failed(Failure::BodyTooLarge);
         assert_eq!(evaluate(&worded, &answer(200, 1, ResponseBody::TooLarge)).verdict, flood);
         let closed = monitor("http", r#","conditions":["[CONNECTED] == false"]"#);
-        assert_eq!(evaluate(&closed, &Err(Failure::Refused.into())).verdict, Verdict::Up);
+        assert_eq!(evaluate(&closed, &Err(Failure::ConnectionRefused.into())).verdict, Verdict::Up);
         assert_eq!(
             evaluate(&closed, &answer(200, 1, ResponseBody::Unread)).verdict,
             Verdict::Failed(Failure::Condition(1))

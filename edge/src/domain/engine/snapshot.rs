@@ -5,7 +5,6 @@ use std::time::Duration;
 use heapbeat_shared::{Statement, UnixMillis};
 
 use super::Engine;
-use crate::config::{Config, MonitorId};
 use crate::domain::check::state::worst;
 use crate::domain::history::days::Day;
 use crate::domain::history::uptime;
@@ -14,6 +13,7 @@ use crate::domain::monitor_state::{ExitRecord, MonitorState};
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::version_comparison::VersionComparison;
 use crate::domain::snapshot::{StatusSnapshot, WindowUptime};
+use crate::monitor_config::{Config, MonitorId};
 
 /// Uptime, restarts and crashes of a monitor in a window that ends now.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,13 +25,13 @@ pub struct WindowStatistics {
     /// The number of restarts, of the last twenty.
     pub restarts: usize,
     /// The mean observed time between restarts.
-    pub time_between_restarts: Option<Duration>,
+    pub mean_time_between_restarts: Option<Duration>,
     /// The number of instances that ended without a request to stop, of the last twenty.
     pub crashes: usize,
     /// The mean observed time between crashes.
-    pub time_between_crashes: Option<Duration>,
+    pub mean_time_between_crashes: Option<Duration>,
     /// The observed time of the window since the last crash; all of it if there was none.
-    pub crash_free: Duration,
+    pub time_since_crash: Duration,
 }
 
 impl Engine {
@@ -68,10 +68,10 @@ impl Engine {
             window,
             uptime,
             restarts,
-            time_between_restarts: mean(restarts),
+            mean_time_between_restarts: mean(restarts),
             crashes,
-            time_between_crashes: mean(crashes),
-            crash_free: uptime::observed_time(&in_window(since_crash), since_crash),
+            mean_time_between_crashes: mean(crashes),
+            time_since_crash: uptime::observed_time(&in_window(since_crash), since_crash),
         }
     }
 

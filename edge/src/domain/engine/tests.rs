@@ -5,7 +5,7 @@ use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes};
 use super::*;
 use crate::domain::check::outcome::{ProbeResponse, ResponseBody};
 use crate::domain::check::state::worst;
-use crate::domain::incident::notification::Occasion;
+use crate::domain::incident::notification::NotificationReason;
 use crate::domain::report::last_report::SampleRun;
 use crate::domain::report::last_report::tests::{report, signed};
 use crate::domain::{Failure, ProbeSkipped};
@@ -15,12 +15,12 @@ pub(crate) fn notified_occasions(
     engine: &mut Engine,
     config: &Config,
     reminder_interval: Option<Duration>,
-    commit: &mut Commit,
-) -> Vec<Occasion> {
+    commit: &mut TickChanges,
+) -> Vec<NotificationReason> {
     let (at, mut occasions, mut incidents) = (commit.tick.at, Vec::new(), Vec::new());
-    for fact in engine.incident_facts(config) {
+    for fact in engine.incident_statuses(config) {
         let mut incident = fact.incident;
-        occasions.extend(incident.record_occasion(at, fact.inhibited_by.as_ref(), reminder_interval));
+        occasions.extend(incident.next_notification(at, fact.inhibited_by.as_ref(), reminder_interval));
         incidents.push(incident);
     }
     engine.record_notifications(incidents, commit);
@@ -41,7 +41,7 @@ fn config(ids: &[&str]) -> Config {
     config
 }
 
-/// What a probe found: an uptime in minutes, a failure, or our own blindness.
+/// What a probe found: an uptime in minutes, a failure, or a skipped probe.
 #[derive(Clone, Copy)]
 enum Found {
     Up(i64),
@@ -62,14 +62,14 @@ fn probed(id: &str, minute: i64, found: Found) -> ProbeResult {
                 report: None,
             })
         }
-        Found::Down => Err(Failure::Refused.into()),
+        Found::Down => Err(Failure::ConnectionRefused.into()),
         Found::Skipped => Err(ProbeSkipped::Platform.into()),
     };
     ProbeResult { monitor: id.parse().unwrap(), received: UnixMillis(minute * MINUTE), result }
 }
 
 fn tick(minute: i64) -> Tick {
-    Tick { at: UnixMillis(minute * MINUTE), came: UnixMillis(minute * MINUTE) }
+    Tick { at: UnixMillis(minute * MINUTE), received: UnixMillis(minute * MINUTE) }
 }
 
 /// The state of the only monitor at `minute`, and since which minute it holds.
@@ -137,7 +137,7 @@ fn the_snapshot_continues_from_the_ticks_clock() {
     let config = config(&["api"]);
     let mut engine = Engine::default();
     // The cron was meant for minute 100 and came when our clock said 7.
-    let tick = Tick { at: UnixMillis(100 * MINUTE), came: UnixMillis(7 * MINUTE) };
+    let tick = Tick { at: UnixMillis(100 * MINUTE), received: UnixMillis(7 * MINUTE) };
     let _ = engine.apply_tick(&config, tick, &[probed("api", 7, Found::Up(1))]);
     let view = |wall: i64| engine.snapshot(&config, UnixMillis(wall)).monitors[0].state;
     assert_eq!(view(7 * MINUTE), State::Up);

@@ -136,15 +136,16 @@ mod tests {
     #[test]
     fn an_hour_is_summarized_in_five_figures() {
         let (up, slow) = (Verdict::Up, Verdict::Degraded(Failure::Slow(900)));
-        let (down, busy) = (Verdict::Failed(Failure::Refused), Verdict::Failed(Failure::Status(500)));
-        let blind = Verdict::Skipped(ProbeSkipped::Budget);
+        let (down, busy) =
+            (Verdict::Failed(Failure::ConnectionRefused), Verdict::Failed(Failure::Status(500)));
+        let skipped = Verdict::Skipped(ProbeSkipped::Budget);
         let cases: Vec<Case> = vec![
-            ("skipped", vec![(blind, None), (blind, None)], None),
+            ("skipped", vec![(skipped, None), (skipped, None)], None),
             ("nothing answered", vec![(down, None), (down, None)], Some((2, 2, None))),
             ("one", vec![(up, Some(7))], Some((1, 0, Some((7, 7, 7))))),
             (
                 "a failed response has a latency too",
-                vec![(up, Some(9)), (busy, Some(3)), (slow, Some(900)), (down, None), (blind, None)],
+                vec![(up, Some(9)), (busy, Some(3)), (slow, Some(900)), (down, None), (skipped, None)],
                 Some((4, 2, Some((3, 9, 900)))),
             ),
             (

@@ -34,7 +34,7 @@ impl Tier {
         }
     }
 
-    /// The word on the wire.
+    /// Returns the name in JSON, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Tier::Second => "1s",

@@ -85,8 +85,8 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let uptime = in_window("24h", day, [].into_iter(), UnixMillis(0));
         assert_eq!((uptime.percent, uptime.coverage), (None, 0.0));
-        let blind = [segment(0, 1000, State::Unobserved)];
-        assert_eq!(in_window("24h", day, blind.into_iter(), UnixMillis(1_000_000)).percent, None);
+        let unobserved = [segment(0, 1000, State::Unobserved)];
+        assert_eq!(in_window("24h", day, unobserved.into_iter(), UnixMillis(1_000_000)).percent, None);
     }
 
     #[test]

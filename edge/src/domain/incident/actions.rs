@@ -42,7 +42,7 @@ pub struct Note(String);
 
 /// A text that is not a note.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not one line of 1 to {MAX_NOTE} bytes")]
+#[error("`{0}` must be one line of 1 to {MAX_NOTE} bytes")]
 pub struct NoteError(String);
 
 impl TryFrom<String> for Note {
@@ -95,12 +95,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Config;
     use crate::domain::Failure;
     use crate::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
     use crate::domain::engine::tests::notified_occasions;
     use crate::domain::engine::{Engine, Tick};
-    use crate::domain::incident::notification::Occasion;
+    use crate::domain::incident::notification::NotificationReason;
+    use crate::monitor_config::Config;
 
     fn probe(at: UnixMillis, result: Result<u64, Failure>) -> ProbeResult {
         let response = |ms| ProbeResponse {
@@ -115,7 +115,7 @@ mod tests {
 
     /// Runs a timeline, one letter a minute: `u`p, `d`own, `g`: degraded; `A` acknowledges and `R` resolves the open incident
     /// between two ticks. Returns what is notified, and the number of incidents.
-    fn run(minutes: &str) -> (Vec<Occasion>, usize) {
+    fn run(minutes: &str) -> (Vec<NotificationReason>, usize) {
         let entry =
             r#"[{"id":"a","kind":"http","url":"https://a.example","degraded":["[RESPONSE_TIME] < 100"]}]"#;
         let config = Config::parse(Some(entry), false);
@@ -133,11 +133,11 @@ mod tests {
             }
             minute += 1;
             let result = match letter {
-                'd' => Err(Failure::Refused),
+                'd' => Err(Failure::ConnectionRefused),
                 'g' => Ok(500),
                 _ => Ok(5),
             };
-            let mut commit = engine.apply_tick(&config, Tick { at, came: at }, &[probe(at, result)]);
+            let mut commit = engine.apply_tick(&config, Tick { at, received: at }, &[probe(at, result)]);
             let reminder_interval = Some(Duration::from_secs(300));
             notified.extend(notified_occasions(&mut engine, &config, reminder_interval, &mut commit));
             for incident in commit.incidents {
@@ -151,14 +151,14 @@ mod tests {
 
     #[test]
     fn a_resolved_incident_stays_closed_until_the_problem_gets_worse_or_returns() {
-        use Occasion::{Opened, Recovered, Reminder, Worse};
+        use NotificationReason::{Opened, Recovered, Reminder, Escalated};
         let cases = [
             ("a reminder after five minutes", "udddddd", vec![Opened, Reminder], 1),
             ("no reminder once it is acknowledged", "udAddddd", vec![Opened], 1),
             ("resolved, and it goes on", "uddRddddddd", vec![Opened, Recovered], 1),
             ("resolved, up, and down again", "uddRdduud", vec![Opened, Recovered, Opened], 1),
             ("resolved, and it becomes worse", "uggRggd", vec![Opened, Recovered, Opened], 1),
-            ("worse, without an action", "uggd", vec![Opened, Worse], 1),
+            ("worse, without an action", "uggd", vec![Opened, Escalated], 1),
         ];
         for (name, minutes, notified, incidents) in cases {
             assert_eq!(run(minutes), (notified, incidents), "{name}");
@@ -169,9 +169,9 @@ mod tests {
     fn only_notes_can_be_added_to_a_closed_incident() {
         let config = Config::parse(Some(r#"[{"id":"a","kind":"http","url":"https://a.example"}]"#), false);
         let mut engine = Engine::default();
-        for (minute, result) in [(0, Err(Failure::Refused)), (1, Ok(0))] {
+        for (minute, result) in [(0, Err(Failure::ConnectionRefused)), (1, Ok(0))] {
             let at = UnixMillis(minute * 60_000);
-            let _ = engine.apply_tick(&config, Tick { at, came: at }, &[probe(at, result)]);
+            let _ = engine.apply_tick(&config, Tick { at, received: at }, &[probe(at, result)]);
         }
         let mut incident = engine.latest_incident(&"a".parse().unwrap()).unwrap().clone();
         let at = UnixMillis(120_000);

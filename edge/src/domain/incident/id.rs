@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::MonitorId;
+use crate::monitor_config::MonitorId;
 
 /// The last second of the year 9999 in Unix time.
 pub const LAST_SECOND: i64 = 253_402_300_799;

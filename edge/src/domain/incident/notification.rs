@@ -1,4 +1,4 @@
-//! The occasions for notifications: an incident's present state is compared with what was notified last.
+//! Decides whether a change of an incident needs a notification.
 //!
 //! The notifier (`notify`) decides who is notified, and how.
 
@@ -7,10 +7,10 @@ use std::time::Duration;
 use heapbeat_shared::UnixMillis;
 use minicbor::{Decode, Encode};
 
-use crate::config::MonitorId;
 use crate::domain::incident::{Incident, Severity};
+use crate::monitor_config::MonitorId;
 
-/// What was notified of an incident.
+/// The notifications of an incident that were sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct NotificationState {
     /// The worst severity that was notified; `None` before the first notification and after the recovery was notified.
@@ -27,13 +27,13 @@ pub struct NotificationState {
 /// The reason for a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
-pub enum Occasion {
+pub enum NotificationReason {
     /// The incident opened.
     #[n(0)]
     Opened,
     /// The incident became worse.
     #[n(1)]
-    Worse,
+    Escalated,
     /// The incident goes on, and a reminder is due.
     #[n(2)]
     Reminder,
@@ -42,35 +42,34 @@ pub enum Occasion {
     Recovered,
 }
 
-impl Occasion {
-    /// The word on the wire.
+impl NotificationReason {
+    /// Returns the name in JSON, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Occasion::Opened => "opened",
-            Occasion::Worse => "worse",
-            Occasion::Reminder => "reminder",
-            Occasion::Recovered => "recovered",
+            NotificationReason::Opened => "opened",
+            NotificationReason::Escalated => "worse",
+            NotificationReason::Reminder => "reminder",
+            NotificationReason::Recovered => "recovered",
         }
     }
 }
 
 impl Incident {
-    /// Returns the occasion for a notification at `at`, or `None` where nothing is to be notified, and records that it was
-    /// notified.
+    /// Returns the reason for a notification at `at` and records the notification; `None` if there is none to send.
     ///
-    /// `inhibited_by` is a monitor that this one depends on and that has trouble as well; it holds back what is new.
+    /// `inhibited_by` is a failing monitor that this one depends on; new notifications are suppressed while it is set.
     /// `reminder_interval` is the time between two reminders; `None` means that there are none.
-    pub fn record_occasion(
+    pub fn next_notification(
         &mut self,
         at: UnixMillis,
         inhibited_by: Option<&MonitorId>,
         reminder_interval: Option<Duration>,
-    ) -> Option<Occasion> {
-        let occasion = match (self.closed, self.notified.severity) {
+    ) -> Option<NotificationReason> {
+        let reason = match (self.closed, self.notified.severity) {
             (Some(_), None) => None,
             (Some(_), Some(_)) => {
                 self.notified.severity = None;
-                Some(Occasion::Recovered)
+                Some(NotificationReason::Recovered)
             }
             (None, _) if self.recovering_since.is_some() && self.severity != Severity::Crashed => None,
             (None, known) if known.is_none_or(|known| known < self.severity) => {
@@ -79,18 +78,18 @@ impl Incident {
                     return None;
                 }
                 self.notified.severity = Some(self.severity);
-                Some(if known.is_none() { Occasion::Opened } else { Occasion::Worse })
+                Some(if known.is_none() { NotificationReason::Opened } else { NotificationReason::Escalated })
             }
             (None, _) => {
                 let is_due = reminder_interval.is_some_and(|every| at >= self.notified.last.plus(every));
-                (is_due && !self.acknowledged).then_some(Occasion::Reminder)
+                (is_due && !self.acknowledged).then_some(NotificationReason::Reminder)
             }
         };
-        if occasion.is_some() {
+        if reason.is_some() {
             self.notified.count = self.notified.count.saturating_add(1);
             self.notified.last = at;
         }
-        occasion
+        reason
     }
 }
 
@@ -107,24 +106,24 @@ mod tests {
     }
 
     #[test]
-    fn a_monitor_whose_dependency_is_down_is_notified_later_or_never() {
+    fn an_inhibited_incident_is_notified_when_the_inhibition_ends() {
         let database: MonitorId = "db".parse().unwrap();
         let mut incident = outage();
-        assert_eq!(incident.record_occasion(minute(1), Some(&database), None), None);
+        assert_eq!(incident.next_notification(minute(1), Some(&database), None), None);
         assert_eq!(incident.inhibited_by.as_ref(), Some(&database), "the fact is kept");
         assert_eq!(
-            incident.record_occasion(minute(2), None, None),
-            Some(Occasion::Opened),
+            incident.next_notification(minute(2), None, None),
+            Some(NotificationReason::Opened),
             "it is still down when the dependency is not"
         );
         assert_eq!(incident.inhibited_by, None);
-        assert_eq!(incident.record_occasion(minute(3), None, None), None, "once");
+        assert_eq!(incident.next_notification(minute(3), None, None), None, "once");
 
         let mut incident = outage();
-        assert_eq!(incident.record_occasion(minute(4), Some(&database), None), None);
+        assert_eq!(incident.next_notification(minute(4), Some(&database), None), None);
         incident.closed = Some(minute(5));
         assert_eq!(
-            incident.record_occasion(minute(5), None, None),
+            incident.next_notification(minute(5), None, None),
             None,
             "a recovery is not notified if the outage was not"
         );
@@ -133,12 +132,12 @@ mod tests {
     #[test]
     fn reminders_end_when_somebody_acknowledges() {
         let mut incident = outage();
-        assert_eq!(incident.record_occasion(minute(0), None, None), Some(Occasion::Opened));
+        assert_eq!(incident.next_notification(minute(0), None, None), Some(NotificationReason::Opened));
         let hourly = Some(Duration::from_secs(3600));
         let reminded: Vec<_> =
-            (1..300).filter(|n| incident.record_occasion(minute(*n), None, hourly).is_some()).collect();
+            (1..300).filter(|n| incident.next_notification(minute(*n), None, hourly).is_some()).collect();
         assert_eq!(reminded, [60, 120, 180, 240]);
         incident.acknowledged = true;
-        assert_eq!(incident.record_occasion(minute(400), None, hourly), None);
+        assert_eq!(incident.next_notification(minute(400), None, hourly), None);
     }
 }

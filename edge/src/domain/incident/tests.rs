@@ -2,7 +2,7 @@ use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
 use heapbeat_shared::{Bytes, Pressure};
 
-use super::notification::Occasion;
+use super::notification::NotificationReason;
 use super::tracker::{IncidentTracker, TickObservation};
 use super::*;
 use crate::domain::check::verdict::Verdict;
@@ -39,11 +39,11 @@ struct Timeline {
 
 impl Timeline {
     /// Runs the next tick. Returns what is to be notified.
-    fn run_tick(&mut self, found: Found) -> Option<Occasion> {
+    fn run_tick(&mut self, found: Found) -> Option<NotificationReason> {
         let at = minute(self.minute);
         self.minute += 1;
         let (mut report, mut delta) = LastReport::from_report(None, &signed(&report(1, at, 0, 60)), at);
-        let failing = Some(Verdict::Failed(Failure::Refused));
+        let failing = Some(Verdict::Failed(Failure::ConnectionRefused));
         let (state, verdict) = match found {
             Found::Down => (State::Down, failing),
             Found::Degraded => (State::Degraded, Some(Verdict::Degraded(Failure::Slow(900)))),
@@ -71,11 +71,11 @@ impl Timeline {
             flapping_since: None,
         };
         self.tracker.record_tick(&"api".parse().unwrap(), &tick);
-        self.tracker.latest.as_mut()?.record_occasion(at, None, None)
+        self.tracker.latest.as_mut()?.next_notification(at, None, None)
     }
 
     /// Runs a tick for each finding. Returns what is to be notified, and in which minute.
-    fn run(&mut self, findings: &[Found]) -> Vec<(i64, Occasion)> {
+    fn run(&mut self, findings: &[Found]) -> Vec<(i64, NotificationReason)> {
         findings.iter().filter_map(|found| Some((self.minute, self.run_tick(*found)?))).collect()
     }
 
@@ -116,10 +116,13 @@ fn an_outage_is_notified_when_it_begins_and_when_it_ends() {
     use Found::{Down, Unobserved, Up};
     let mut timeline = Timeline::default();
     let notified = timeline.run(&[Up, Down, Down, Unobserved, Up, Up]);
-    assert_eq!(notified, [(1, Occasion::Opened), (4, Occasion::Recovered)]);
+    assert_eq!(notified, [(1, NotificationReason::Opened), (4, NotificationReason::Recovered)]);
     let incident = timeline.incident();
     assert_eq!((incident.opened, incident.closed), (minute(1), Some(minute(4))));
-    assert_eq!((incident.severity, incident.cause), (Severity::Down, Cause::Failing(Failure::Refused)));
+    assert_eq!(
+        (incident.severity, incident.cause),
+        (Severity::Down, Cause::Failing(Failure::ConnectionRefused))
+    );
     assert_eq!(timeline.entries(), [(60, "connection refused"), (240, "all checks pass again")]);
 }
 
@@ -139,7 +142,11 @@ fn memory_pressure_and_the_crash_that_follows_are_one_incident() {
     ]);
     assert_eq!(
         notified,
-        [(1, Occasion::Opened), (3, Occasion::Worse), (6, Occasion::Recovered)],
+        [
+            (1, NotificationReason::Opened),
+            (3, NotificationReason::Escalated),
+            (6, NotificationReason::Recovered)
+        ],
         "all must be well for two minutes after it was killed"
     );
     let incident = timeline.incident();
@@ -169,7 +176,11 @@ fn a_crash_between_two_good_probes_is_notified() {
     ] {
         let mut timeline = Timeline::default();
         let notified = timeline.run(&[Up, Found::Exit(kind), Up, Up, Up]);
-        assert_eq!(notified, [(1, Occasion::Opened), (3, Occasion::Recovered)], "{kind:?}");
+        assert_eq!(
+            notified,
+            [(1, NotificationReason::Opened), (3, NotificationReason::Recovered)],
+            "{kind:?}"
+        );
         assert_eq!((timeline.incident().severity, timeline.incident().cause), (Severity::Crashed, cause));
         assert_eq!(
             timeline.incident().opened,
@@ -194,7 +205,7 @@ fn a_crash_loop_is_one_incident() {
         Found::Exit(ExitKind::Crash),
         Up,
     ]);
-    assert_eq!(notified, [(1, Occasion::Opened)]);
+    assert_eq!(notified, [(1, NotificationReason::Opened)]);
 }
 
 #[test]
@@ -203,13 +214,13 @@ fn a_flapping_target_pages_a_few_times_and_then_waits() {
     let mut timeline = Timeline::default();
     let notified = timeline.run(&[Down, Up].repeat(60));
     assert_eq!(notified.len(), 7, "{notified:?}");
-    assert_eq!(notified[6], (6, Occasion::Opened));
+    assert_eq!(notified[6], (6, NotificationReason::Opened));
     assert_eq!(timeline.incident().recurrences, 59);
     assert!(timeline.incident().timeline.len() <= MAX_TIMELINE_ENTRIES);
     let notified = timeline.run(&[Up; 12]);
     assert_eq!(
         notified.last().map(|(_, occasion)| *occasion),
-        Some(Occasion::Recovered),
+        Some(NotificationReason::Recovered),
         "ten quiet minutes"
     );
 }
@@ -219,7 +230,14 @@ fn a_problem_long_after_the_last_one_is_another_incident() {
     use Found::{Degraded, Up};
     let mut timeline = Timeline::default();
     let notified = timeline.run(&[vec![Degraded, Up], vec![Up; 11], vec![Degraded]].concat());
-    assert_eq!(notified, [(0, Occasion::Opened), (1, Occasion::Recovered), (13, Occasion::Opened)]);
+    assert_eq!(
+        notified,
+        [
+            (0, NotificationReason::Opened),
+            (1, NotificationReason::Recovered),
+            (13, NotificationReason::Opened)
+        ]
+    );
     assert_eq!(timeline.incident().opened, minute(13));
     assert_eq!(timeline.incident().recurrences, 0);
 }
@@ -230,5 +248,5 @@ fn a_failure_under_maintenance_opens_no_incident() {
     let mut timeline = Timeline::default();
     assert_eq!(timeline.run(&[Maintenance, Maintenance, Up]), []);
     let notified = timeline.run(&[Down, Maintenance, Maintenance, Up]);
-    assert_eq!(notified, [(3, Occasion::Opened), (4, Occasion::Recovered)]);
+    assert_eq!(notified, [(3, NotificationReason::Opened), (4, NotificationReason::Recovered)]);
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use heapbeat_shared::exit::Exit;
 use heapbeat_shared::{Pressure, Statement, UnixMillis};
 
-use crate::config::MonitorId;
 use crate::domain::State;
 use crate::domain::check::flap;
 use crate::domain::check::verdict::Verdict;
 use crate::domain::incident::cause::{Cause, event_statement, forecast_statement};
 use crate::domain::incident::{Incident, ManualResolution, Severity};
 use crate::domain::report::last_report::{LastReport, ReportDelta};
+use crate::monitor_config::MonitorId;
 
 /// A problem that returns within this time after an incident closed reopens it.
 pub const REOPEN_WINDOW: Duration = Duration::from_secs(600);
@@ -127,7 +127,7 @@ impl IncidentTracker {
             incident.add_timeline_entry(event.at, event_statement(&event.kind));
         }
         if tick.flapping_since == Some(tick.at) {
-            incident.add_timeline_entry(tick.at, flap::statement());
+            incident.add_timeline_entry(tick.at, flap::flapping_statement());
         }
         if tick.state != State::Up {
             return *incident != before;
@@ -196,7 +196,7 @@ fn forecast_opens_incident(report: &LastReport) -> bool {
 fn add_details(incident: &mut Incident, before: Option<&Incident>, tick: &TickObservation<'_>) {
     let known = before.filter(|before| before.closed.is_none());
     if tick.flapping_since == Some(tick.at) {
-        incident.add_timeline_entry(tick.at, flap::statement());
+        incident.add_timeline_entry(tick.at, flap::flapping_statement());
     }
     for event in &tick.delta.events {
         incident.add_timeline_entry(event.at, event_statement(&event.kind));

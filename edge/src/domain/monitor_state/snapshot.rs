@@ -3,7 +3,6 @@
 use heapbeat_shared::{Statement, UnixMillis};
 
 use super::MonitorState;
-use crate::config::Monitor;
 use crate::domain::State;
 use crate::domain::check::flap;
 use crate::domain::history::days;
@@ -11,6 +10,7 @@ use crate::domain::history::days::Day;
 use crate::domain::history::uptime;
 use crate::domain::history::uptime::WINDOWS;
 use crate::domain::snapshot::{ForecastSnapshot, MemorySnapshot, MonitorSnapshot};
+use crate::monitor_config::Monitor;
 
 impl MonitorState {
     /// The reason for the state at `now`. Once the last finding is no longer valid, it is no reason of anything; the reason is
@@ -23,7 +23,7 @@ impl MonitorState {
         if self.ledger.is_expired(now) && verdict.check_result().is_some() {
             return Some(Statement::no_recent_data());
         }
-        verdict.statement().or_else(|| self.flapping_since().map(|_| flap::statement()))
+        verdict.statement().or_else(|| self.flapping_since().map(|_| flap::flapping_statement()))
     }
 
     /// The last 90 days at `now`, oldest first.

@@ -51,7 +51,7 @@ pub fn verify_response(
     key: &SigningKey,
 ) -> Result<ProbeResponse, Failure> {
     if response.status == 401 {
-        return Err(Failure::SecretRefused);
+        return Err(Failure::SignatureRejected);
     }
     let Some(header) = header else {
         return match response.status {
@@ -65,7 +65,7 @@ pub fn verify_response(
         ResponseBody::Unread => &[],
         ResponseBody::TooLarge => return Err(Failure::BodyTooLarge),
     };
-    key.secret.verify_response(nonce, bytes, header).map_err(|_| Failure::Forged)?;
+    key.secret.verify_response(nonce, bytes, header).map_err(|_| Failure::InvalidSignature)?;
     let (report, series) = Report::parse(bytes).map_err(|_| Failure::NotReport)?;
     response.body = ResponseBody::Whole(report.health().to_json());
     response.report = Some(Box::new(VerifiedReport { report, series }));
@@ -102,15 +102,22 @@ mod tests {
         let (ok, none) = (None, None::<&str>);
         let cases = [
             ("signed", 200, &body, Some(good.as_str()), true, ok),
-            ("of another request: a cache", 200, &body, Some(&stale), true, Some(Failure::Forged)),
-            ("with another secret", 200, &body, Some(&other), true, Some(Failure::Forged)),
+            ("of another request: a cache", 200, &body, Some(&stale), true, Some(Failure::InvalidSignature)),
+            ("with another secret", 200, &body, Some(&other), true, Some(Failure::InvalidSignature)),
             ("no header", 200, &body, none, true, Some(Failure::Unsigned)),
-            ("nonsense for a header", 200, &body, Some("v1"), true, Some(Failure::Forged)),
+            ("nonsense for a header", 200, &body, Some("v1"), true, Some(Failure::InvalidSignature)),
             ("a proxy's error page", 502, &page, none, true, Some(Failure::Status(502))),
-            ("refused", 401, &page, none, true, Some(Failure::SecretRefused)),
+            ("refused", 401, &page, none, true, Some(Failure::SignatureRejected)),
             ("signed, and no report", 200, &page, Some(&signed_page), true, Some(Failure::NotReport)),
             ("no header, and none is needed", 200, &body, none, false, ok),
-            ("a wrong header is wrong even then", 200, &body, Some(&stale), false, Some(Failure::Forged)),
+            (
+                "a wrong header is wrong even then",
+                200,
+                &body,
+                Some(&stale),
+                false,
+                Some(Failure::InvalidSignature),
+            ),
         ];
         for (name, status, body, header, required, failure) in cases {
             let opened = verify_response(response(status, body.clone()), NONCE, header, &key(required));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::Config;
+use crate::monitor_config::Config;
 
 /// Reads monitors from their ids and dependencies.
 fn monitors(list: &[(String, Vec<String>)]) -> Vec<Monitor> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use heapbeat_shared::units::{ParseDurationError, parse_duration};
 use serde_json::Value;
 
-use super::{Channel, ChannelId, Channels, MAX_CHANNELS, Service};
-use crate::config::{MonitorIdError, Problem, SecretName, SecretNameError};
+use super::{Channel, ChannelId, ChannelKind, Channels, MAX_CHANNELS};
+use crate::monitor_config::{MonitorIdError, Problem, SecretName, SecretNameError};
 use crate::notify::quiet_hours::{QuietHours, QuietHoursError};
 
 /// The variable's name, with which every position begins.
@@ -211,20 +211,20 @@ fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel
     Ok(Channel { id, service, secret, reminder, endpoint, quiet })
 }
 
-fn parse_service(entry: ChannelEntry<'_>, kind: &str) -> Result<Service, ChannelError> {
+fn parse_service(entry: ChannelEntry<'_>, kind: &str) -> Result<ChannelKind, ChannelError> {
     Ok(match kind {
-        "webhook" => Service::Webhook { template: entry.text("template")?.map(str::to_owned) },
-        "slack" => Service::Slack,
-        "discord" => Service::Discord,
-        "telegram" => Service::Telegram { chat: entry.text_for_kind("chat", kind)? },
-        "pagerduty" => Service::Pagerduty,
-        "ntfy" => Service::Ntfy { topic: entry.text_for_kind("topic", kind)? },
+        "webhook" => ChannelKind::Webhook { template: entry.text("template")?.map(str::to_owned) },
+        "slack" => ChannelKind::Slack,
+        "discord" => ChannelKind::Discord,
+        "telegram" => ChannelKind::Telegram { chat: entry.text_for_kind("chat", kind)? },
+        "pagerduty" => ChannelKind::Pagerduty,
+        "ntfy" => ChannelKind::Ntfy { topic: entry.text_for_kind("topic", kind)? },
         "email" => {
             let (from, to) = (entry.text_for_kind("from", kind)?, entry.texts("to")?);
             if !(1..=MAX_RECEIVERS).contains(&to.len()) {
                 return Err(ChannelError::Receivers);
             }
-            Service::Email { from, to }
+            ChannelKind::Email { from, to }
         }
         _ => return Err(ChannelError::UnknownKind),
     })

@@ -12,7 +12,7 @@ fn channel(fields: &str) -> Channel {
     channels.list[0].clone()
 }
 
-fn message(occasion: Occasion) -> Message {
+fn message(occasion: NotificationReason) -> Message {
     Message {
         key: "api-1767225600:1".into(),
         incident: "api-1767225600".into(),
@@ -28,14 +28,14 @@ fn message(occasion: Occasion) -> Message {
     }
 }
 
-fn request(fields: &str, occasion: Occasion) -> (String, Vec<(&'static str, String)>, Value) {
+fn request(fields: &str, occasion: NotificationReason) -> (String, Vec<(&'static str, String)>, Value) {
     let call = build_call(&channel(fields), &message(occasion), " s3cret\n");
     (call.url, call.headers, serde_json::from_str(&call.body).unwrap())
 }
 
 #[test]
 fn slack_reads_three_characters_as_markup() {
-    let (url, _, body) = request(r#""kind":"slack""#, Occasion::Opened);
+    let (url, _, body) = request(r#""kind":"slack""#, NotificationReason::Opened);
     assert_eq!(url, "s3cret", "the secret is the address");
     assert_eq!(body["text"], "API is down: &lt;it&gt; &amp; \"that\" @everyone");
     let block = body["blocks"][0]["text"]["text"].as_str().unwrap();
@@ -45,7 +45,7 @@ fn slack_reads_three_characters_as_markup() {
 
 #[test]
 fn discord_mentions_nobody() {
-    let (_, _, body) = request(r#""kind":"discord""#, Occasion::Opened);
+    let (_, _, body) = request(r#""kind":"discord""#, NotificationReason::Opened);
     assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
     assert_eq!(body["embeds"][0]["timestamp"], "2026-01-01T00:02:00Z");
     assert!(body["content"].as_str().unwrap().len() <= 2000);
@@ -53,7 +53,7 @@ fn discord_mentions_nobody() {
 
 #[test]
 fn telegram_has_the_token_in_its_path() {
-    let (url, _, body) = request(r#""kind":"telegram","chat":"-1001""#, Occasion::Opened);
+    let (url, _, body) = request(r#""kind":"telegram","chat":"-1001""#, NotificationReason::Opened);
     assert_eq!(url, "https://api.telegram.org/bots3cret/sendMessage");
     assert_eq!(body["chat_id"], "-1001");
     assert_eq!(body["parse_mode"], Value::Null, "plain text needs no escaping");
@@ -61,13 +61,13 @@ fn telegram_has_the_token_in_its_path() {
 
 #[test]
 fn pagerduty_keeps_one_incident_for_each_of_heapbeats() {
-    let (url, _, body) = request(r#""kind":"pagerduty""#, Occasion::Opened);
+    let (url, _, body) = request(r#""kind":"pagerduty""#, NotificationReason::Opened);
     assert_eq!(url, "https://events.pagerduty.com/v2/enqueue");
     assert_eq!(
         (&body["event_action"], &body["payload"]["severity"]),
         (&json!("trigger"), &json!("critical"))
     );
-    let (_, _, end) = request(r#""kind":"pagerduty""#, Occasion::Recovered);
+    let (_, _, end) = request(r#""kind":"pagerduty""#, NotificationReason::Recovered);
     assert_eq!(
         end,
         json!({"routing_key": "s3cret", "event_action": "resolve", "dedup_key": body["dedup_key"]})
@@ -77,14 +77,14 @@ fn pagerduty_keeps_one_incident_for_each_of_heapbeats() {
 #[test]
 fn ntfy_and_email_authorize_with_a_token() {
     let (url, headers, body) =
-        request(r#""kind":"ntfy","topic":"t","endpoint":"https://n.example/""#, Occasion::Opened);
+        request(r#""kind":"ntfy","topic":"t","endpoint":"https://n.example/""#, NotificationReason::Opened);
     assert_eq!(
         (url.as_str(), &body["topic"], &body["priority"]),
         ("https://n.example", &json!("t"), &json!(5))
     );
     assert_eq!(headers, [("authorization", "Bearer s3cret".to_owned())]);
     let (url, headers, body) =
-        request(r#""kind":"email","from":"a@b.example","to":["c@d.example"]"#, Occasion::Opened);
+        request(r#""kind":"email","from":"a@b.example","to":["c@d.example"]"#, NotificationReason::Opened);
     assert_eq!((url.as_str(), &body["to"]), ("https://api.resend.com/emails", &json!(["c@d.example"])));
     assert!(headers.contains(&("idempotency-key", "api-1767225600:1".to_owned())));
 }
@@ -92,13 +92,13 @@ fn ntfy_and_email_authorize_with_a_token() {
 #[test]
 fn a_template_is_filled_with_escaped_values() {
     let template = r#""kind":"webhook","template":"{\"msg\":\"{{ title }}\",\"since\":\"{{since}}\",\"x\":\"{{nothing}}\"}""#;
-    let (_, headers, body) = request(template, Occasion::Opened);
+    let (_, headers, body) = request(template, NotificationReason::Opened);
     assert_eq!(
         body,
         json!({"msg": "API is down: <it> & \"that\" @everyone", "since": "2026-01-01T00:00:00Z", "x": ""})
     );
     assert_eq!(headers, [("idempotency-key", "api-1767225600:1".to_owned())]);
-    let (_, _, body) = request(r#""kind":"webhook""#, Occasion::Recovered);
+    let (_, _, body) = request(r#""kind":"webhook""#, NotificationReason::Recovered);
     assert_eq!((&body["event"], &body["severity"]), (&json!("recovered"), &json!("down")));
 }
 

@@ -39,8 +39,8 @@ const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
     family("heapbeat_monitor_started_timestamp_seconds", "Start of the instance", |it| {
         it.started.map(|at| seconds(at.0))
     }),
-    family("heapbeat_monitor_restarts", "Restarts seen, of the last twenty", |it| {
-        Some(it.restarts.len() as f64)
+    family("heapbeat_monitor_last_restart_timestamp_seconds", "Time of the last detected restart", |it| {
+        it.restarts.last().map(|at| seconds(at.0))
     }),
 ];
 
@@ -225,7 +225,7 @@ mod tests {
             r#"heapbeat_monitor_memory_rss_bytes{monitor="api"} 157286400"#,
             r#"heapbeat_monitor_state_since_timestamp_seconds{monitor="db"} 1767225600"#,
             r#"heapbeat_monitor_last_exit_timestamp_seconds{monitor="api",kind="oom_kill"} 1767225601"#,
-            r#"heapbeat_monitor_restarts{monitor="api"} 2"#,
+            r#"heapbeat_monitor_last_restart_timestamp_seconds{monitor="api"} 1767225601"#,
             r#"heapbeat_monitor_uptime_ratio{monitor="api",window="24h"} 0.9998"#,
             r#"heapbeat_monitor_coverage_ratio{monitor="api",window="24h"} 0.14285"#,
             "heapbeat_edge_ticks_total 5",

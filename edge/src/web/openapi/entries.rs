@@ -6,8 +6,8 @@
 use schemars::generate::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use crate::config::{Kind, REGIONS};
 use crate::domain::incident::actions::IncidentUpdate;
+use crate::monitor_config::{MonitorKind, REGIONS};
 use crate::web::api::ProblemDocument;
 use crate::web::request_body::{AddressRequest, MaintenanceList, MonitorList, SubscriptionRequest};
 
@@ -89,7 +89,7 @@ fn monitor_entry() -> Value {
             "id": described("The id in addresses; its history belongs to it.", reference("MonitorId")),
             "name": name("The name for people; the id without it."),
             "group": name("The heading of its group."),
-            "kind": words("The kind.", &Kind::ALL.map(Kind::as_str)),
+            "kind": words("The kind.", &MonitorKind::ALL.map(MonitorKind::as_str)),
             "url": text("The address: `http:`, `https:`, or `tcp://host:port` for the kind `tcp`; none for a heartbeat."),
             "interval": duration("The interval of probes, 5 s to 24 h; of a heartbeat that of the job, 1 m to 31 d."),
             "timeout": duration("The timeout of a probe, 100 ms to 30 s."),

@@ -4,7 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::config::applied::Applied;
+use crate::monitor_config::applied::Applied;
 use crate::view::{
     AppliedMonitorsView, DayView, ImportResultView, IncidentDetailView, LatencyHistoryView,
     MaintenanceListView, MaintenanceResultView, MemoryHistoryView, MonitorDetailView, MonitorView,

@@ -6,8 +6,8 @@ use crate::domain::incident::id::LAST_SECOND;
 use crate::hub_api::NamedRange;
 use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 use crate::web::page::LANGUAGES;
-use crate::web::routes::endpoint::{Access, Endpoint, IdKind, Operation};
 use crate::web::routes::parameters::{DEFAULT_LIMIT, LAST_MS, MAX_LIMIT};
+use crate::web::routes::route_table::{Access, Endpoint, IdKind, Operation};
 
 /// A text without control characters.
 const ONE_LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";

@@ -22,7 +22,8 @@ fn operation_ids_are_unique() {
             assert!(ids.insert(id.to_owned()), "{id}");
         }
     }
-    let operations: usize = endpoint::all_endpoints().iter().map(|endpoint| endpoint.operations.len()).sum();
+    let operations: usize =
+        route_table::all_endpoints().iter().map(|endpoint| endpoint.operations.len()).sum();
     assert_eq!(ids.len(), operations);
 }
 

@@ -6,19 +6,19 @@ use super::messages::Argument;
 use crate::domain::State;
 use crate::view::MonitorView;
 
-/// The states that become the headline, worst first, each with its message.
-const NOTEWORTHY_STATES: [(State, &str); 4] = [
-    (State::Down, "headline-down"),
-    (State::Degraded, "headline-degraded"),
-    (State::Waking, "headline-waking"),
-    (State::Maintenance, "headline-maintenance"),
+/// The states that become the headline, worst first, each with its messages if one, some or all monitors have it.
+const NOTEWORTHY_STATES: [(State, [&str; 3]); 4] = [
+    (State::Down, ["headline-down", "headline-partial-outage", "headline-major-outage"]),
+    (State::Degraded, ["headline-degraded", "headline-degraded-some", "headline-degraded-all"]),
+    (State::Waking, ["headline-starting", "headline-starting-some", "headline-starting-all"]),
+    (State::Maintenance, ["headline-maintenance", "headline-maintenance-some", "headline-maintenance-all"]),
 ];
 
 /// The message of a headline and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Headline<'a> {
     /// The name of the message.
-    pub(super) message: String,
+    pub(super) message: &'static str,
     /// The name of the monitor, if the headline is about one; else empty.
     name: &'a str,
     count: usize,
@@ -33,8 +33,8 @@ impl<'a> Headline<'a> {
     /// Builds the headline of these monitors. `checked` says whether there was a check yet.
     pub(super) fn new(monitors: &'a [MonitorView], checked: bool) -> Self {
         let total = monitors.len();
-        let of = |message: &str, count| Headline {
-            message: message.to_owned(),
+        let of = |message: &'static str, count| Headline {
+            message,
             name: "",
             count,
             total,
@@ -44,13 +44,13 @@ impl<'a> Headline<'a> {
         if total == 0 {
             return of("headline-empty", 0);
         }
-        for (state, message) in NOTEWORTHY_STATES {
+        for (state, [one_is, some_are, all_are]) in NOTEWORTHY_STATES {
             let those: Vec<_> = monitors.iter().filter(|it| it.state == state).collect();
             match those[..] {
                 [] => {}
-                [one] => return Headline { name: &one.name, since: Some(one.since.0), ..of(message, 1) },
-                [..] if those.len() == total => return of(&[message, "-all"].concat(), total),
-                [..] => return of(&[message, "-some"].concat(), those.len()),
+                [one] => return Headline { name: &one.name, since: Some(one.since.0), ..of(one_is, 1) },
+                [..] if those.len() == total => return of(all_are, total),
+                [..] => return of(some_are, those.len()),
             }
         }
         let unobserved = monitors.iter().filter(|it| it.state == State::Unobserved).count();

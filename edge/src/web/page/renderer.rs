@@ -10,9 +10,9 @@ use super::headline::Headline;
 use super::markup::Markup;
 use super::messages::{Argument, Arguments, Messages};
 use super::{chart, sparkline};
-use crate::config::maintenance::parse_instant;
 use crate::domain::incident::Severity;
 use crate::domain::{State, instant};
+use crate::monitor_config::maintenance::parse_instant;
 use crate::view::{
     ComparisonView, ExitView, ForecastView, LatencyHistoryView, MemoryChartView, MemoryDayView, MonitorView,
     Percent, RestartView, TranslationView,

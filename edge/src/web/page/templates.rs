@@ -10,8 +10,8 @@ use super::language::LANGUAGES;
 use super::markup::Markup;
 use super::renderer::Renderer;
 use super::{PageContext, assets};
-use crate::config::Problem;
 use crate::domain::State;
+use crate::monitor_config::Problem;
 use crate::settings::Branding;
 use crate::view::{
     DayView, IncidentPageView, IncidentSummaryView, MaintenanceView, MemoryDayView, MonitorPageView,

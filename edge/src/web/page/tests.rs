@@ -1,7 +1,6 @@
 use heapbeat_shared::{Bytes, ExitKind, HealthMemory, Megabytes, Params, Pressure, Statement, UnixMillis};
 
 use super::*;
-use crate::config::Problem;
 use crate::domain::incident::Severity;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::quota::QuotaUsage;
@@ -10,6 +9,7 @@ use crate::domain::snapshot::{
 };
 use crate::domain::{Failure, State};
 use crate::fleet::merge::merge_statuses;
+use crate::monitor_config::Problem;
 use crate::view::{
     ComparisonView, Date, DayView, IncidentPageView, IncidentSummaryView, IncidentView, LatencyHistoryView,
     LatencyRow, MemoryChartView, MemoryDayView, MonitorPageView, MonitorView, Percent, RestartView,
@@ -31,7 +31,7 @@ fn monitor(name: &str, state: State) -> MonitorSnapshot {
         group: Some("Backend".into()),
         state,
         since: UnixMillis(NOW.0 - 720_000),
-        reason: (state == State::Down).then(|| Failure::Refused.statement()),
+        reason: (state == State::Down).then(|| Failure::ConnectionRefused.statement()),
         latency_ms: Some(12),
         latencies: Vec::new(),
         uptime: ["24h", "7d", "90d"]

@@ -6,11 +6,11 @@ use heapbeat_shared::UnixMillis;
 use heapbeat_shared::units::parse_duration;
 
 use super::query::{Query, QueryError};
-use crate::config::maintenance::parse_instant;
 use crate::domain::heartbeat::JobSignal;
 use crate::domain::history::ledger;
 use crate::domain::incident::id::{IncidentId, LAST_SECOND};
 use crate::hub_api::{ExportCursor, NamedRange, PageRange, TimeRange};
+use crate::monitor_config::maintenance::parse_instant;
 use crate::web::api::badge::{MAX_LABEL, Metric, Style};
 
 /// The default of `limit`, the number of incidents on a page.

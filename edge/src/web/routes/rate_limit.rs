@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::{Either, join_all, select};
 use worker::{Delay, Env, Request};
 
-use super::endpoint::Access;
+use super::route_table::Access;
 
 /// The rate limiter of `wrangler.toml`.
 const BINDING: &str = "LIMIT";

@@ -2,8 +2,8 @@
 
 use worker::{Headers, Request, Response, Result, console_error};
 
-use super::endpoint::Endpoint;
 use super::etag;
+use super::route_table::Endpoint;
 use crate::hub_api::HubError;
 use crate::web::api;
 use crate::web::api::ProblemDocument;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::parameters::BadgeOptions;
-use crate::config::MonitorId;
 use crate::domain::heartbeat::JobSignal;
 use crate::domain::incident::id::IncidentId;
 use crate::hub_api::{ExportCursor, PageRange, TimeRange};
+use crate::monitor_config::MonitorId;
 
-/// One operation of the Worker. [`super::endpoint`] has the path and the method of each.
+/// One operation of the Worker. [`super::route_table`] has the path and the method of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// The status page.

@@ -48,7 +48,7 @@ pub enum ConditionError {
     #[error("pat() and any() can only be compared with == and !=")]
     ChoiceOrdered,
     /// A choice has too many values.
-    #[error("any() accepts at most {} values", super::element::MAX_OPTIONS)]
+    #[error("any() accepts at most {} values", super::operand::MAX_OPTIONS)]
     Options,
     /// A pattern is incomplete.
     #[error(

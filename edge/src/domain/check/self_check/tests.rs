@@ -32,7 +32,7 @@ fn probes(words: &str, minute: i64) -> Vec<ProbeResult> {
         let result = match finds {
             "+" => response(200),
             "5" => response(500),
-            "!" => Err(Failure::Refused.into()),
+            "!" => Err(Failure::ConnectionRefused.into()),
             "?" => Err(ProbeSkipped::Budget.into()),
             _ => Err(Failure::Timeout.into()),
         };
@@ -49,7 +49,7 @@ fn run(ticks: &[&str], check: SelfCheck) -> (Engine, bool) {
         let mut probes = probes(words, minute);
         offline = is_suspect(&engine, &config, &probes, check != SelfCheck::NotRun)
             && mark_unobserved(&engine, &mut probes, check, at);
-        let _ = engine.apply_tick(&config, Tick { at, came: at }, &probes);
+        let _ = engine.apply_tick(&config, Tick { at, received: at }, &probes);
     }
     (engine, offline)
 }
@@ -93,7 +93,7 @@ fn reference_targets_decide_at_once() {
     assert!(offline, "for as long as no reference target responds");
     let (found, reason) = state(&engine, 60);
     assert_eq!(found, State::Unobserved);
-    assert!(reason.unwrap().text.contains("every probe failed at once"));
+    assert!(reason.unwrap().text.contains("all checks failed at the same time"));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn an_invalid_condition_is_refused_with_the_reason() {
 fn a_condition_over_the_limits_is_refused() {
     let long = format!("[BODY] == {}", "a".repeat(MAX_LENGTH));
     assert_eq!(Condition::parse(&long), Err(ConditionError::TooLong));
-    let many = format!("[STATUS] == any({})", vec!["1"; element::MAX_OPTIONS + 1].join(","));
+    let many = format!("[STATUS] == any({})", vec!["1"; operand::MAX_OPTIONS + 1].join(","));
     assert_eq!(Condition::parse(&many), Err(ConditionError::Options));
 }
 

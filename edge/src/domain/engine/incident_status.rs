@@ -1,42 +1,41 @@
-//! The facts about incidents from which notifications are made.
+//! The status of incidents, from which the notifier (`notify`) plans notifications.
 //!
-//! A fact is the present state of a monitor's incident. The notifier (`notify`) decides who is notified of it, and how. Facts are made
-//! for all monitors at once, as they depend on each other: when a database is down, everything that needs it fails as well, and
-//! people on call want to be notified of the database.
+//! All monitors are read at once, because a failing dependency inhibits the notifications of the monitors that need it: if a database
+//! is down, only the database is notified.
 
-use super::{Commit, Engine};
-use crate::config::{Config, Monitor, MonitorId};
+use super::{Engine, TickChanges};
 use crate::domain::check::verdict::Verdict;
 use crate::domain::incident::{Incident, Severity};
+use crate::monitor_config::{Config, Monitor, MonitorId};
 
 /// The latest incident of a monitor, open or closed, as it is now.
 #[derive(Clone, Debug, PartialEq)]
-pub struct IncidentFact<'c> {
+pub struct IncidentStatus<'c> {
     /// The monitor.
     pub monitor: &'c Monitor,
     /// Its latest incident.
     pub incident: Incident,
-    /// A monitor that this one depends on, directly or not, and that has trouble or may be about to.
+    /// A monitor that this one depends on, directly or indirectly, and that is failing or whose last probe failed.
     pub inhibited_by: Option<MonitorId>,
 }
 
 impl Engine {
-    /// The facts about the incidents of the monitors of `config`. Monitors that the edge cannot probe because it is itself
-    /// offline are left out: their facts are made once it is online again.
-    pub fn incident_facts<'c>(&self, config: &'c Config) -> Vec<IncidentFact<'c>> {
+    /// Returns the latest incidents of the monitors of `config`. Monitors that could not be probed because the edge is offline are
+    /// omitted until it is online again.
+    pub fn incident_statuses<'c>(&self, config: &'c Config) -> Vec<IncidentStatus<'c>> {
         let fact = |monitor: &'c Monitor| {
             let state = self.monitors.get(&monitor.id)?;
             if state.persisted.offline_since.is_some() {
                 return None;
             }
             let incident = state.incidents.latest.clone()?;
-            Some(IncidentFact { monitor, incident, inhibited_by: self.find_inhibitor(config, monitor) })
+            Some(IncidentStatus { monitor, incident, inhibited_by: self.find_inhibitor(config, monitor) })
         };
         config.monitors.iter().filter_map(fact).collect()
     }
 
     /// Replaces incidents by versions whose notification state changed, and adds them to `commit`.
-    pub fn record_notifications(&mut self, incidents: Vec<Incident>, commit: &mut Commit) {
+    pub fn record_notifications(&mut self, incidents: Vec<Incident>, commit: &mut TickChanges) {
         for incident in incidents {
             commit.incidents.retain(|other| other.monitor != incident.monitor);
             commit.incidents.push(incident.clone());
@@ -45,25 +44,25 @@ impl Engine {
     }
 
     fn find_inhibitor(&self, config: &Config, monitor: &Monitor) -> Option<MonitorId> {
-        let mut seen = vec![&monitor.id];
-        let mut waiting: Vec<&MonitorId> = monitor.depends_on.iter().collect();
-        while let Some(id) = waiting.pop() {
-            if seen.contains(&id) {
+        let mut visited = vec![&monitor.id];
+        let mut pending: Vec<&MonitorId> = monitor.depends_on.iter().collect();
+        while let Some(id) = pending.pop() {
+            if visited.contains(&id) {
                 continue;
             }
-            seen.push(id);
+            visited.push(id);
             if let Some(state) = self.monitors.get(id) {
-                let has_trouble = state.incidents.latest.as_ref().is_some_and(|incident| {
+                let is_failing = state.incidents.latest.as_ref().is_some_and(|incident| {
                     incident.closed.is_none()
                         && incident.recovering_since.is_none()
                         && incident.severity >= Severity::Degraded
                 });
-                if has_trouble || matches!(state.persisted.verdict, Some(Verdict::Failed(_))) {
+                if is_failing || matches!(state.persisted.verdict, Some(Verdict::Failed(_))) {
                     return Some(id.clone());
                 }
             }
             let next = config.monitors.iter().find(|other| other.id == *id);
-            waiting.extend(next.into_iter().flat_map(|next| &next.depends_on));
+            pending.extend(next.into_iter().flat_map(|next| &next.depends_on));
         }
         None
     }

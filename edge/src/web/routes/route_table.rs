@@ -11,8 +11,8 @@ use matchit::Router;
 
 use super::query::{Query, QueryError};
 use super::route::Route;
-use crate::config::MonitorId;
 use crate::domain::incident::id::IncidentId;
+use crate::monitor_config::MonitorId;
 
 /// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

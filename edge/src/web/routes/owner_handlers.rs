@@ -2,10 +2,10 @@
 
 use worker::{Env, Request, Response, Result};
 
-use super::endpoint::Access;
 use super::hub_request::request as hub_request;
 use super::response::{JSON, NDJSON, hub_error, not_found, private, problem, with_headers};
 use super::route::Route;
+use super::route_table::Access;
 use super::{rate_limit, subscribe};
 use crate::fleet;
 use crate::hub_api::{ExportHeader, HubRequest, HubResponse};

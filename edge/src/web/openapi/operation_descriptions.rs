@@ -4,7 +4,7 @@ use heapbeat_shared::openmetrics::Format;
 use schemars::generate::SchemaGenerator;
 use serde_json::{Value, json};
 
-use super::operation::{OperationBuilder, Tag, json_content};
+use super::operation_builder::{OperationBuilder, Tag, json_content};
 use super::{entries, example};
 use crate::view::{IncidentListView, IncidentView, StatusView};
 use crate::web::api::badge::{Badge, Metric, Style};

@@ -1,10 +1,9 @@
-//! What a tick changed, as the store writes it.
+//! The changes of a tick, which the store writes.
 
 use std::time::Duration;
 
 use heapbeat_shared::UnixMillis;
 
-use crate::config::MonitorId;
 use crate::domain::State;
 use crate::domain::check::verdict::Evaluation;
 use crate::domain::history::ledger::LedgerChanges;
@@ -12,20 +11,21 @@ use crate::domain::incident::Incident;
 use crate::domain::monitor_state::PersistedState;
 use crate::domain::quota::QuotaUsage;
 use crate::domain::report::last_report::SampleRun;
+use crate::monitor_config::MonitorId;
 
-/// The two clocks of a tick. The cron sometimes comes late, and in a test its clock is arbitrary.
+/// The scheduled and the actual time of a tick. They differ if the cron is late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick {
     /// The instant for which the tick was scheduled: the clock of everything that is recorded.
     pub at: UnixMillis,
-    /// The instant at which it came, by the edge's own clock.
-    pub came: UnixMillis,
+    /// The instant at which it was received, by the edge's own clock.
+    pub received: UnixMillis,
 }
 
 impl Tick {
-    /// The tick's clock when the edge's own clock is at `wall`: it continues from the tick in whole seconds.
-    pub fn clock(self, wall: UnixMillis) -> UnixMillis {
-        self.at.plus(Duration::from_secs(wall.since(self.came).as_secs()))
+    /// Returns the scheduled time plus the time from the receipt of the tick to `wall`, in whole seconds.
+    pub fn scheduled_time_at(self, wall: UnixMillis) -> UnixMillis {
+        self.at.plus(Duration::from_secs(wall.since(self.received).as_secs()))
     }
 }
 
@@ -36,7 +36,7 @@ pub struct ProbeRecord {
     pub monitor: MonitorId,
     /// The verdict and the figures.
     pub evaluation: Evaluation,
-    /// The samples that came with the response.
+    /// The samples of the response.
     pub runs: Vec<SampleRun>,
 }
 
@@ -45,7 +45,7 @@ pub type PersistedStates = Vec<(MonitorId, PersistedState)>;
 
 /// The changes of a tick. The store writes all of them or none.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Commit {
+pub struct TickChanges {
     /// The tick.
     pub tick: Tick,
     /// Its probes.
@@ -58,16 +58,16 @@ pub struct Commit {
     pub incidents: Vec<Incident>,
     /// The samples before an incident that opened.
     pub recordings: Vec<(MonitorId, UnixMillis, Vec<SampleRun>)>,
-    /// The changes that are worth a log line.
+    /// The changes that are logged.
     pub events: Vec<EngineEvent>,
-    /// What the day has cost up to this tick.
+    /// The quota usage of the day, including this tick.
     pub usage: QuotaUsage,
 }
 
-impl Commit {
+impl TickChanges {
     /// A tick without changes.
     pub(super) fn new(tick: Tick) -> Self {
-        Commit {
+        TickChanges {
             tick,
             probes: Vec::new(),
             persisted_states: Vec::new(),
@@ -80,7 +80,7 @@ impl Commit {
     }
 }
 
-/// A change that is worth a log line.
+/// A change that is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineEvent {
     /// A monitor changed its state.

@@ -1,4 +1,4 @@
-//! One side of a condition: a placeholder, a function of one, a choice (`any()`, `pat()`), or literal text.
+//! The operands of a condition: a placeholder, a function of one (`len()`, `has()`), `any()`, `pat()`, or literal text.
 
 use std::borrow::Cow;
 
@@ -7,22 +7,22 @@ use super::glob::Glob;
 use super::path::Path;
 use super::{ConditionError, Placeholder, number, print};
 
-/// Most values in one `any()`.
+/// The maximum number of values in one `any()`.
 pub(super) const MAX_OPTIONS: usize = 50;
 
 /// Suffix of a value that does not exist, as in Gatus.
 const INVALID: &str = "(INVALID)";
 
-/// One side of a condition.
+/// An operand of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Element {
+pub(super) struct Operand {
     /// The text as written, without surrounding spaces.
     text: String,
-    meaning: Meaning,
+    kind: OperandKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Meaning {
+enum OperandKind {
     /// Literal text.
     Literal,
     /// A pattern: `pat(…)`.
@@ -30,15 +30,16 @@ enum Meaning {
     /// A choice of values: `any(…)`.
     Any(Vec<String>),
     /// A property of the outcome, such as `[STATUS]` or `len([BODY].data)`.
-    Observed(Function, Property),
+    Observed(PropertyFunction, Property),
     /// `len()` of literal text, which never resolves.
     LengthOfLiteral,
     /// `has()` of literal text, which is always `false`.
     HasLiteral,
 }
 
+/// The value that an operand has of its property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Function {
+enum PropertyFunction {
     Identity,
     Length,
     Has,
@@ -78,43 +79,46 @@ impl Resolved<'_> {
     }
 }
 
-impl Element {
+impl Operand {
     /// Parses one side.
     pub(super) fn parse(text: &str) -> Result<Self, ConditionError> {
         let text = text.trim();
-        let meaning = if let Some(pattern) = function_argument(text, "pat(")? {
-            Meaning::Pattern(Glob::parse(pattern)?)
+        let kind = if let Some(pattern) = function_argument(text, "pat(")? {
+            OperandKind::Pattern(Glob::parse(pattern)?)
         } else if let Some(options) = function_argument(text, "any(")? {
             if options.split(',').count() > MAX_OPTIONS {
                 return Err(ConditionError::Options);
             }
-            Meaning::Any(options.split(',').map(|option| option.trim().to_owned()).collect())
+            OperandKind::Any(options.split(',').map(|option| option.trim().to_owned()).collect())
         } else if let Some(inner) = function_argument(text, "len(")? {
-            Property::parse(inner)?
-                .map_or(Meaning::LengthOfLiteral, |property| Meaning::Observed(Function::Length, property))
+            Property::parse(inner)?.map_or(OperandKind::LengthOfLiteral, |property| {
+                OperandKind::Observed(PropertyFunction::Length, property)
+            })
         } else if let Some(inner) = function_argument(text, "has(")? {
-            Property::parse(inner)?
-                .map_or(Meaning::HasLiteral, |property| Meaning::Observed(Function::Has, property))
+            Property::parse(inner)?.map_or(OperandKind::HasLiteral, |property| {
+                OperandKind::Observed(PropertyFunction::Has, property)
+            })
         } else {
-            Property::parse(text)?
-                .map_or(Meaning::Literal, |property| Meaning::Observed(Function::Identity, property))
+            Property::parse(text)?.map_or(OperandKind::Literal, |property| {
+                OperandKind::Observed(PropertyFunction::Identity, property)
+            })
         };
-        Ok(Element { text: text.to_owned(), meaning })
+        Ok(Operand { text: text.to_owned(), kind })
     }
 
     /// Returns whether this is `pat()`.
     pub(super) fn is_pattern(&self) -> bool {
-        matches!(self.meaning, Meaning::Pattern(_))
+        matches!(self.kind, OperandKind::Pattern(_))
     }
 
     /// Returns whether this is `pat()` or `any()`.
     pub(super) fn is_choice(&self) -> bool {
-        matches!(self.meaning, Meaning::Pattern(_) | Meaning::Any(_))
+        matches!(self.kind, OperandKind::Pattern(_) | OperandKind::Any(_))
     }
 
     /// Returns the placeholder, if this side has one.
     pub(super) fn placeholder(&self) -> Option<Placeholder> {
-        let Meaning::Observed(_, property) = &self.meaning else { return None };
+        let OperandKind::Observed(_, property) = &self.kind else { return None };
         Some(match property {
             Property::Status => Placeholder::Status,
             Property::ResponseTime => Placeholder::ResponseTime,
@@ -125,13 +129,13 @@ impl Element {
 
     /// Returns the value of this side.
     pub(super) fn resolve<'s>(&'s self, context: &'s EvalContext<'_>) -> Resolved<'s> {
-        let found = match &self.meaning {
-            Meaning::Literal | Meaning::Pattern(_) | Meaning::Any(_) => {
+        let found = match &self.kind {
+            OperandKind::Literal | OperandKind::Pattern(_) | OperandKind::Any(_) => {
                 Some(Cow::Borrowed(self.text.as_str()))
             }
-            Meaning::LengthOfLiteral => None,
-            Meaning::HasLiteral => Some(Cow::Borrowed("false")),
-            Meaning::Observed(function, property) => property.resolve(*function, context),
+            OperandKind::LengthOfLiteral => None,
+            OperandKind::HasLiteral => Some(Cow::Borrowed("false")),
+            OperandKind::Observed(function, property) => property.resolve(*function, context),
         };
         found.map_or(Resolved::Invalid(&self.text), Resolved::Text)
     }
@@ -140,7 +144,7 @@ impl Element {
     pub(super) fn describe(&self, resolved: &Resolved<'_>, ordered: bool, max_chars: usize) -> String {
         // A literal duration needs no value beside it.
         let is_duration =
-            matches!(self.meaning, Meaning::Literal) && number::parse_duration_nanos(&self.text).is_some();
+            matches!(self.kind, OperandKind::Literal) && number::parse_duration_nanos(&self.text).is_some();
         let found = match resolved {
             _ if ordered && is_duration => return self.text.clone(),
             resolved if ordered => resolved.number().to_string(),
@@ -153,14 +157,14 @@ impl Element {
 
 /// Returns whether two sides are equal by Gatus's rules: a pattern or a choice is matched with the other side, two whole numbers are
 /// compared as numbers, and everything else is compared as text.
-pub(super) fn equal(left: (&Element, &Resolved<'_>), right: (&Element, &Resolved<'_>)) -> bool {
-    match (&left.0.meaning, &right.0.meaning) {
-        (Meaning::Pattern(a), Meaning::Pattern(b)) => a == b,
-        (Meaning::Pattern(glob), _) => glob.matches(&right.1.text()),
-        (_, Meaning::Pattern(glob)) => glob.matches(&left.1.text()),
-        (Meaning::Any(a), Meaning::Any(b)) => a == b,
-        (Meaning::Any(options), _) => options.iter().any(|option| *option == right.1.text()),
-        (_, Meaning::Any(options)) => options.iter().any(|option| *option == left.1.text()),
+pub(super) fn equal(left: (&Operand, &Resolved<'_>), right: (&Operand, &Resolved<'_>)) -> bool {
+    match (&left.0.kind, &right.0.kind) {
+        (OperandKind::Pattern(a), OperandKind::Pattern(b)) => a == b,
+        (OperandKind::Pattern(glob), _) => glob.matches(&right.1.text()),
+        (_, OperandKind::Pattern(glob)) => glob.matches(&left.1.text()),
+        (OperandKind::Any(a), OperandKind::Any(b)) => a == b,
+        (OperandKind::Any(options), _) => options.iter().any(|option| *option == right.1.text()),
+        (_, OperandKind::Any(options)) => options.iter().any(|option| *option == left.1.text()),
         _ => {
             let (left, right) = (left.1.text(), right.1.text());
             match (number::parse_whole(&left), number::parse_whole(&right)) {
@@ -212,7 +216,7 @@ impl Property {
         }))
     }
 
-    fn resolve<'s>(&self, function: Function, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
+    fn resolve<'s>(&self, function: PropertyFunction, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
         let value = match self {
             Property::Status => context.outcome.status.to_string(),
             Property::ResponseTime => context.outcome.millis().to_string(),
@@ -221,20 +225,20 @@ impl Property {
             Property::BodyPath(path) => return resolve_body_path(path, function, context),
         };
         Some(match function {
-            Function::Identity => value.into(),
-            Function::Length => value.len().to_string().into(),
-            Function::Has => "true".into(),
+            PropertyFunction::Identity => value.into(),
+            PropertyFunction::Length => value.len().to_string().into(),
+            PropertyFunction::Has => "true".into(),
         })
     }
 }
 
 /// Resolves a function of `[BODY]`.
-fn resolve_body<'s>(function: Function, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
+fn resolve_body<'s>(function: PropertyFunction, context: &'s EvalContext<'_>) -> Option<Cow<'s, str>> {
     let bytes = context.bytes()?;
     Some(match function {
-        Function::Identity => context.text()?,
-        Function::Has => (!context.text()?.is_empty()).to_string().into(),
-        Function::Length => {
+        PropertyFunction::Identity => context.text()?,
+        PropertyFunction::Has => (!context.text()?.is_empty()).to_string().into(),
+        PropertyFunction::Length => {
             let list = bytes.starts_with(b"[") && bytes.ends_with(b"]");
             let items = list.then(|| context.json()).flatten().and_then(|json| json.as_array());
             match items {
@@ -251,17 +255,17 @@ fn resolve_body<'s>(function: Function, context: &'s EvalContext<'_>) -> Option<
 /// Resolves a function of a path into the body.
 fn resolve_body_path<'s>(
     path: &Path,
-    function: Function,
+    function: PropertyFunction,
     context: &'s EvalContext<'_>,
 ) -> Option<Cow<'s, str>> {
     let found = context.json().and_then(|json| path.find(json));
-    if function == Function::Has {
+    if function == PropertyFunction::Has {
         return context.bytes().map(|_| found.is_some().to_string().into());
     }
     let found = found?;
     Some(match (function, found) {
-        (Function::Identity, serde_json::Value::String(text)) => Cow::Borrowed(text.as_str()),
-        (Function::Identity, value) => print::format_with_length(value).0.into(),
+        (PropertyFunction::Identity, serde_json::Value::String(text)) => Cow::Borrowed(text.as_str()),
+        (PropertyFunction::Identity, value) => print::format_with_length(value).0.into(),
         (_, value) => print::format_with_length(value).1.to_string().into(),
     })
 }
