@@ -438,7 +438,7 @@ mod tests {
         let renderer = Renderer::new(&messages, NOW, "");
         let shown = |it: &Statement| renderer.statement(&it.code, &it.params, &it.text).to_string();
         let changed = Statement::pressure_changed(Pressure::Calm, Pressure::Purge, Bytes(1 << 20));
-        assert_eq!(shown(&changed), "Speicherdruck von normal auf Bereinigung bei 1.0 MB");
+        assert_eq!(shown(&changed), "Speicherdruck von normal auf hoch bei 1.0 MB");
         let interrupted = Statement::monitoring_interrupted("2026-01-31T11:48:00Z");
         let time = "<time datetime=\"2026-01-31T11:48:00Z\">11:48 UTC</time>";
         assert!(shown(&interrupted).starts_with(&format!("Überwachung seit {time} unterbrochen")));
