@@ -13,7 +13,9 @@ const files = stdout.split("\n").filter((path) => path !== "");
 const sources = files
   .filter((path) => /^(?:server|shared|edge|tools)\/.*\.(?:rs|m?js|ftl)$/.test(path) && !path.startsWith("tools/lint/"))
   .map((path) => readFileSync(path, "utf8"))
-  .join("\n");
+  .join("\n")
+  // The supervisor of another program says `program` where it says `worker` otherwise.
+  .replaceAll("{noun}", "worker");
 let found = 0;
 for (const document of files.filter((path) => /^(?:CONTRIBUTING|README|docs\/[^/]+)(?:\.md)$/.test(path))) {
   const text = readFileSync(document, "utf8");
