@@ -1,14 +1,12 @@
 //! Converts Gatus's YAML to monitors, with notes on what cannot be converted.
 
-use std::collections::BTreeSet;
-
 use heapbeat_monitors::Config;
 use heapbeat_monitors::applied::LIST;
 use heapbeat_monitors::condition::Condition;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Map, Value, json};
 
-use super::names::{make_unique, secret_name, to_id};
+use super::names::{UniqueIds, secret_name, to_id};
 
 /// The result of one endpoint.
 #[derive(Debug, Default)]
@@ -19,8 +17,23 @@ pub(super) struct ConvertedEndpoint {
     pub(super) notes: Vec<String>,
 }
 
+/// The most items within each other in one line. A configuration of Gatus has one.
+const MAX_NESTED_ITEMS: usize = 64;
+
+/// Counts the items that begin one within the other, as in `- - - 1`. `saphyr` bounds the depth of `[[[1]]]`, but not of these, and
+/// overflows the stack.
+fn count_nested_items(line: &str) -> usize {
+    line.split([' ', '\t'])
+        .take_while(|word| matches!(*word, "" | "-" | "?" | ":"))
+        .filter(|word| !word.is_empty())
+        .count()
+}
+
 /// Converts a configuration; the endpoints keep their order.
 pub(super) fn convert(text: &str) -> Result<Vec<ConvertedEndpoint>, String> {
+    if text.lines().any(|line| count_nested_items(line) > MAX_NESTED_ITEMS) {
+        return Err("the file is nested too deeply".to_owned());
+    }
     let documents = Yaml::load_from_str(text).map_err(|error| format!("the file is not YAML: {error}"))?;
     let root = documents.first().ok_or("the file is empty")?;
     let list = |name: &str| root.as_mapping_get(name).and_then(|list| list.as_sequence());
@@ -28,7 +41,7 @@ pub(super) fn convert(text: &str) -> Result<Vec<ConvertedEndpoint>, String> {
     if endpoints.is_none() && external.is_none() {
         return Err("there are no endpoints; the file must be a configuration of Gatus".to_owned());
     }
-    let mut ids = BTreeSet::new();
+    let mut ids = UniqueIds::default();
     let mut found: Vec<_> =
         endpoints.into_iter().flatten().map(|item| convert_endpoint(item, &mut ids)).collect();
     found.extend(external.into_iter().flatten().map(|item| convert_external_endpoint(item, &mut ids)));
@@ -49,10 +62,10 @@ fn scalar_to_text(item: &Yaml<'_>) -> Option<String> {
 }
 
 /// Returns the name, and the fields that every kind of monitor has.
-fn common_fields(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<String, Value>) {
+fn common_fields(item: &Yaml<'_>, ids: &mut UniqueIds) -> (String, Map<String, Value>) {
     let name = text_field(item, "name").unwrap_or("unnamed");
     let group = text_field(item, "group").unwrap_or_default();
-    let id = make_unique(&to_id(&format!("{group} {name}")), ids);
+    let id = ids.make_unique(&to_id(&format!("{group} {name}")));
     let mut entry = Map::new();
     entry.insert("id".to_owned(), json!(id));
     entry.insert("name".to_owned(), json!(name));
@@ -62,7 +75,7 @@ fn common_fields(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> (String, Map<St
     (name.to_owned(), entry)
 }
 
-fn convert_endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
+fn convert_endpoint(item: &Yaml<'_>, ids: &mut UniqueIds) -> ConvertedEndpoint {
     let (name, mut entry) = common_fields(item, ids);
     let mut notes = Vec::new();
     let mut note = |text: String| notes.push(format!("{name}: {text}"));
@@ -197,7 +210,7 @@ fn convert_thresholds(item: &Yaml<'_>, entry: &mut Map<String, Value>, note: &mu
     }
 }
 
-fn convert_external_endpoint(item: &Yaml<'_>, ids: &mut BTreeSet<String>) -> ConvertedEndpoint {
+fn convert_external_endpoint(item: &Yaml<'_>, ids: &mut UniqueIds) -> ConvertedEndpoint {
     let (name, mut entry) = common_fields(item, ids);
     let mut notes = Vec::new();
     let interval = item.as_mapping_get("heartbeat").and_then(|heartbeat| text_field(heartbeat, "interval"));
@@ -368,6 +381,9 @@ interval = "24h"
             ("a: 1", "there are no endpoints"),
             ("a: [", "is not YAML"),
             ("- 1", "there are no endpoints"),
+            (&*"- ".repeat(100_000), "nested too deeply"),
+            (&*"? - ".repeat(100_000), "nested too deeply"),
+            (&*"[".repeat(100_000), "is not YAML"),
         ] {
             let error = convert(text).unwrap_err();
             assert!(error.contains(reason), "{text:?}: {error}");

@@ -1,6 +1,6 @@
 //! Converts free-form names to ids and names of secrets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Converts a name to an id: `Core API (v2)` to `core-api-v2`.
 pub(super) fn to_id(text: &str) -> String {
@@ -14,15 +14,25 @@ pub(super) fn to_id(text: &str) -> String {
     if cut.is_empty() { "monitor".to_owned() } else { cut.to_owned() }
 }
 
-/// Returns `id`, with a number appended if `ids` contains it already, and adds it to `ids`.
-pub(super) fn make_unique(id: &str, ids: &mut BTreeSet<String>) -> String {
-    let mut unique = id.to_owned();
-    let mut number = 1;
-    while !ids.insert(unique.clone()) {
-        number += 1;
-        unique = format!("{id}-{number}");
+/// The ids that were used, and how often each was asked for, so that equal names do not search from 2 again.
+#[derive(Debug, Default)]
+pub(super) struct UniqueIds {
+    used: BTreeSet<String>,
+    counts: BTreeMap<String, u32>,
+}
+
+impl UniqueIds {
+    /// Returns `id`, with a number appended if it was used already.
+    pub(super) fn make_unique(&mut self, id: &str) -> String {
+        let count = self.counts.entry(id.to_owned()).or_default();
+        loop {
+            *count += 1;
+            let unique = if *count == 1 { id.to_owned() } else { format!("{id}-{count}") };
+            if self.used.insert(unique.clone()) {
+                return unique;
+            }
+        }
     }
-    unique
 }
 
 /// Converts a name to that of a Worker secret: capital letters, digits and underscores.
@@ -40,14 +50,16 @@ mod tests {
 
     #[test]
     fn names_become_ids() {
-        let mut ids = BTreeSet::new();
+        let mut ids = UniqueIds::default();
         for (text, id) in [
             ("Core API (v2)", "core-api-v2"),
             ("Core_API v2", "core-api-v2-2"),
+            ("Core API v2 2", "core-api-v2-2-2"),
+            ("Core API v2", "core-api-v2-3"),
             ("Ärger", "rger"),
             ("日本", "monitor"),
         ] {
-            assert_eq!(make_unique(&to_id(text), &mut ids), id, "{text}");
+            assert_eq!(ids.make_unique(&to_id(text)), id, "{text}");
         }
         assert!(to_id(&"x".repeat(100)).len() <= 36);
         assert_eq!(secret_name("2 fast"), "_2_FAST");
