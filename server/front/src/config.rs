@@ -99,7 +99,8 @@ impl Default for HoldLimits {
 /// Bounds on the connections to one copy of the program.
 #[derive(Clone, Debug)]
 pub struct PoolLimits {
-    /// Idle connections that are kept.
+    /// Idle connections that are kept. A program on one thread answers in bursts, after which all its connections are idle for a
+    /// moment; those that find no room here are opened again at once.
     pub idle: usize,
     /// Time that an idle connection is kept. It should be shorter than the program's own (5 s in Node, 2 s in gunicorn), or requests
     /// are sent into connections that are being closed.
@@ -111,7 +112,7 @@ pub struct PoolLimits {
 impl Default for PoolLimits {
     fn default() -> Self {
         PoolLimits {
-            idle: 64,
+            idle: 256,
             idle_timeout: Duration::from_millis(1500),
             connect_timeout: Duration::from_secs(5),
         }

@@ -8,7 +8,25 @@
 //! of its own. Memory is bounded everywhere: connections, buffers, waiting requests, bodies kept for a repetition, labels.
 //!
 //! The way of a request, one module each: `accept` → `connection_limit` → `connection` → `tracked_io` and `framing` → `dispatch` →
-//! `forward` → `pool`, and back through `response_body`.
+//! `forward` → `pool`, and back through `response_body`. Interim responses other than 100 (103 Early Hints) are not passed on, as
+//! hyper cannot send them.
+//!
+//! ```no_run
+//! use std::net::TcpListener;
+//! use std::sync::Arc;
+//!
+//! use heapbeat_front::{Front, FrontConfig, NoOperatorRoutes, Upstream, UpstreamAddress};
+//!
+//! let listener = TcpListener::bind("[::]:8080")?;
+//! let front = Front::start(FrontConfig::default(), vec![listener], Arc::new(NoOperatorRoutes))?;
+//! let handle = front.handle();
+//! // Requests wait until there is a copy of the program.
+//! handle.activate(Upstream { id: 1, address: UpstreamAddress::Tcp(([127, 0, 0, 1], 3000).into()) });
+//! // A replacement takes over; the copy before may be stopped when nothing is in flight to it.
+//! handle.activate(Upstream { id: 2, address: UpstreamAddress::Tcp(([127, 0, 0, 1], 3001).into()) });
+//! let drained = handle.in_flight(1) == 0;
+//! # std::io::Result::Ok(())
+//! ```
 
 mod accept;
 mod body;

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use heapbeat_front::{Front, FrontConfig, NoOperatorRoutes};
 use tokio::net::TcpStream;
@@ -271,4 +272,22 @@ async fn clients_and_programs_of_http_1_0_are_served() {
         (response.header("transfer-encoding"), response.text().as_str()),
         (Some("chunked"), "until the end")
     );
+}
+
+/// After a second the front keeps only the socket of an idle connection.
+#[tokio::test]
+async fn a_connection_that_was_idle_serves_again() {
+    let program = Program::named("hello");
+    let front = TestFront::before(&program);
+    let mut client = front.connect().await;
+    for _ in 0..2 {
+        client
+            .send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n")
+            .await;
+        assert_eq!(client.response().await.unwrap().text(), "hello");
+        let answered = Instant::now();
+        until("the buffers to be dropped", || answered.elapsed() > Duration::from_millis(1200)).await;
+    }
+    client.send("GET / HTTP/1.1\r\n\r\n").await;
+    assert_eq!(client.response().await.unwrap().status(), 400, "requests are still checked, and counted");
 }
