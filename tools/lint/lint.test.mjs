@@ -107,6 +107,9 @@ test("back-quoted paths that do not exist are found, other texts are not", () =>
 test("quoted messages are found in the sources, apart from values", () => {
   const sources = 'error!("crash loop: {} workers in a \\\n    row failed")';
   const unprinted = (/** @type {string} */ text) => findUnprintedTexts(text, sources).map(({ message }) => message);
-  assert.deepEqual(unprinted("`crash loop: 5 workers in a row failed`, `curl -i https://example.com/health | head`"), []);
+  assert.deepEqual(
+    unprinted("`crash loop: 5 workers in a row failed`, `curl -i https://example.com/health | head`"),
+    [],
+  );
   assert.deepEqual(unprinted("`crash loop: 5 servers in a row failed`"), ["crash loop: 5 servers in a row failed"]);
 });
