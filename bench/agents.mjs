@@ -1,5 +1,6 @@
 // The cost of the agents: requests a second of a Node and a Python program with and without agent, alternating, and the ratio of each
-// pair; and the memory of both. Needs `wrk`. The guard's end of the socket is here.
+// pair; the same for requests per second of CPU time, which other work on the machine disturbs less; and the memory of both. Needs
+// `wrk`. The guard's end of the socket is here.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -59,7 +60,7 @@ async function measure(program, withAgent) {
   };
   const child = spawn(program[0], program.slice(1), {
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", ...(withAgent && agents) },
-    stdio: "inherit",
+    stdio: "ignore",
   });
   const url = `http://127.0.0.1:${PORT}/`;
   while (
@@ -68,19 +69,21 @@ async function measure(program, withAgent) {
       .catch(() => null))
   );
   await load(url, 1);
-  const rate = await load(url, SECONDS);
+  const cpuBefore = cpuSeconds(child.pid);
+  const { rate, requests } = await load(url, SECONDS);
+  const perCpuSecond = requests / (cpuSeconds(child.pid) - cpuBefore);
   const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
   const resident = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
   child.kill("SIGKILL");
   await new Promise((done) => child.once("exit", done));
-  return { rate, resident };
+  return { rate, perCpuSecond, resident };
 }
 
 /**
- * Loads an address for some seconds, and returns requests a second.
+ * Loads an address for some seconds, and returns requests a second, and all of them.
  * @param {string} url
  * @param {number} seconds
- * @returns {Promise<number>}
+ * @returns {Promise<{ rate: number, requests: number }>}
  */
 function load(url, seconds) {
   const wrk = spawn("wrk", ["-t1", "-c32", `-d${seconds}s`, url]);
@@ -88,7 +91,25 @@ function load(url, seconds) {
   wrk.stdout.on("data", (data) => {
     output += data;
   });
-  return new Promise((done) => wrk.once("exit", () => done(Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]))));
+  return new Promise((done) =>
+    wrk.once("exit", () =>
+      done({
+        rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
+        requests: Number(/(\d+) requests in/.exec(output)?.[1]),
+      }),
+    ),
+  );
+}
+
+/**
+ * CPU time of a process, in seconds.
+ * @param {number | undefined} pid
+ */
+function cpuSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** @param {number[]} values */
@@ -105,13 +126,15 @@ const programs = [
 for (const [name, ...program] of programs) {
   /** @type {number[]} */
   const ratios = [];
+  /** @type {number[]} */
+  const cpuRatios = [];
   /** @type {Record<string, number[]>} */
   const rates = { with: [], without: [] };
   /** @type {Record<string, number[]>} */
   const resident = { with: [], without: [] };
   for (let pair = 0; pair < PAIRS; pair++) {
     const order = pair % 2 === 0 ? ["without", "with"] : ["with", "without"];
-    /** @type {Record<string, { rate: number, resident: number }>} */
+    /** @type {Record<string, { rate: number, perCpuSecond: number, resident: number }>} */
     const result = {};
     for (const kind of order) {
       result[kind] = await measure(program, kind === "with");
@@ -119,11 +142,12 @@ for (const [name, ...program] of programs) {
       resident[kind].push(result[kind].resident);
     }
     ratios.push(result.with.rate / result.without.rate);
+    cpuRatios.push(result.with.perCpuSecond / result.without.perCpuSecond);
   }
   const version = spawnSync(program[0], ["--version"]).stdout.toString().trim();
   console.log(
     `${name} ${version}: ${median(rates.without).toFixed(0)} requests a second without agent, ${median(rates.with).toFixed(0)} with; ` +
-      `median ratio of ${PAIRS} pairs ${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}); ` +
+      `median ratio of ${PAIRS} pairs ${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}), of requests per CPU second ${median(cpuRatios).toFixed(3)}; ` +
       `resident ${median(resident.without).toFixed(1)} MB without, ${median(resident.with).toFixed(1)} MB with`,
   );
 }

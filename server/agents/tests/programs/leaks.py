@@ -21,7 +21,7 @@ def render_page():
 
 def subscribe():
     for number in range(100):
-        state = bytearray(4000)
+        state = bytearray(16_000)
 
         def callback():
             return len(state)
