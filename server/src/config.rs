@@ -159,7 +159,7 @@ impl Config {
             let Some((origin, text)) = given else { continue };
             if let Err(expected) = setting.apply(&mut config, &text) {
                 let value = (!setting.secret).then_some(text);
-                problems.push(ConfigProblem { setting, origin, value, expected });
+                problems.push(ConfigProblem { setting, flag: setting.flag, origin, value, expected });
             }
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }

@@ -119,8 +119,9 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
     let command = guarded.command.first().cloned().unwrap_or_default();
     let variables = external::runtime_settings(&command, guarded.limit, |name| std::env::var_os(name));
     for (name, value) in &variables {
+        let go = if *name == "GOMEMLIMIT" { " (if it is written in Go)" } else { "" };
         tracing::info!(
-            "set {name}={value}, so that the heap of the program's runtime fits into the memory limit of {}",
+            "set {name}={value}, so that the heap of the program's runtime{go} fits into the memory limit of {}",
             guarded.limit
         );
     }

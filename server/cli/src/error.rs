@@ -9,6 +9,9 @@ pub(crate) enum RunError {
     /// A setting has an invalid value.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// gunicorn is given its socket in two ways.
+    #[error("gunicorn takes the socket of --listen by itself; leave `-b fd://3` away")]
+    SocketBoundTwice,
     /// The log cannot be written.
     #[error(transparent)]
     Logging(#[from] LoggingError),
@@ -23,6 +26,11 @@ pub(crate) enum RunError {
 impl RunError {
     /// Returns whether the command line or the configuration is wrong.
     pub(crate) fn is_usage_error(&self) -> bool {
-        matches!(self, RunError::Config(_) | RunError::Guard(heapbeat::Error::Thresholds(_)))
+        matches!(
+            self,
+            RunError::Config(_)
+                | RunError::SocketBoundTwice
+                | RunError::Guard(heapbeat::Error::Thresholds(_))
+        )
     }
 }

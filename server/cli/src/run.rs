@@ -101,8 +101,12 @@ fn parse_stop_signal(text: &str) -> Result<i32, String> {
 
 /// Guards the program until it exits for good, and returns the exit code.
 pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
-    let config = SettingArgs::from_flag("memory-limit", arguments.limit).read_config()?;
+    let config = SettingArgs::from_flag("memory-limit", arguments.limit).read_config();
+    let config = config.map_err(|error| error.with_flag("memory-limit", "limit"))?;
     logging::init(&config)?;
+    if arguments.listen.is_some() && binds_passed_socket(&arguments.program.command) {
+        return Err(RunError::SocketBoundTwice);
+    }
     let shrink = match (arguments.shrink_signal, arguments.shrink_command) {
         (Some(signal), _) => ShrinkMethod::Signal(signal),
         (None, Some(command)) => ShrinkMethod::Shell(command),
@@ -122,9 +126,18 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
     Ok(supervisor::supervise_program(&config, &program, ports)?)
 }
 
+/// Whether a command is gunicorn that is told to use descriptor 3, which it does anyway with a socket of `--listen`; told so, it takes it
+/// twice and fails in a loop.
+fn binds_passed_socket(command: &[OsString]) -> bool {
+    let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+    words.iter().any(|word| word.rsplit('/').next() == Some("gunicorn"))
+        && words.iter().any(|word| word.ends_with("fd://3"))
+}
+
 /// Replaces this process by the program. Returns, with the exit code of a shell, only if that fails.
 pub(crate) fn exec(program: &ProgramArgs) -> u8 {
     let error = supervisor::become_program(&program.command);
-    eprintln!("heapbeat: {:?} cannot be started: {error}", program.command.first());
+    let name = program.command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+    eprintln!("heapbeat: cannot run {name}: {error}");
     127
 }

@@ -221,3 +221,45 @@ fn a_program_with_a_passed_socket_is_replaced_without_a_failed_request() {
     });
     assert!(answered > 0);
 }
+
+#[test]
+fn health_answers_beside_hundreds_of_idle_connections() {
+    let server = guard_script(&[], "exec sleep 600");
+    wait_for("/health to answer", || (server.get("/health").status == 200).then_some(()));
+    let address = server.address();
+    let idle: Vec<_> = (0..8)
+        .map(|_| thread::spawn(move || (0..100).map(|_| connect(address)).collect::<Vec<_>>()))
+        .flat_map(|opening| opening.join().unwrap())
+        .collect();
+    let asked = std::time::Instant::now();
+    assert_eq!(server.get("/health").status, 200);
+    assert!(asked.elapsed() < std::time::Duration::from_secs(2), "{:?}", asked.elapsed());
+    drop(idle);
+}
+
+#[test]
+fn errors_name_what_was_given_and_what_is_meant() {
+    let cases: [(&[&str], &str); 3] = [
+        (&["--limit", "512"], "--limit is \"512\": 512 bytes is too small; did you mean 512MB?"),
+        (&["--limit", "x"], "--limit is \"x\": "),
+        (&["--limit", "512MB"], "heapbeat: cannot run nosuch: "),
+    ];
+    for (options, expected) in cases {
+        let run: Vec<&str> = [&["run", "--side-port", "off"], options, &["--", "nosuch"]].concat();
+        let output = heapbeat_command(&run, &[]).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn gunicorn_is_not_given_its_socket_twice() {
+    let run = ["run", "--listen", "0", "--", "gunicorn", "-b", "fd://3", "app:app"];
+    let output = heapbeat_command(&run, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("gunicorn takes the socket of --listen by itself; leave `-b fd://3` away"),
+        "{error}"
+    );
+}

@@ -18,6 +18,8 @@ pub enum Origin {
 pub struct ConfigProblem {
     /// The setting that it was given for.
     pub setting: &'static Setting,
+    /// Name of the flag, without dashes, by which the command takes the setting.
+    pub flag: &'static str,
     /// Where it was given.
     pub origin: Origin,
     /// The value; `None` for a secret, which is never shown.
@@ -30,7 +32,7 @@ impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
             Origin::Variable => f.write_str(self.setting.variable)?,
-            Origin::Flag => write!(f, "--{}", self.setting.flag)?,
+            Origin::Flag => write!(f, "--{}", self.flag)?,
         }
         match &self.value {
             Some(value) => write!(f, " is {value:?}: {}", self.expected),
@@ -44,6 +46,17 @@ impl fmt::Display for ConfigProblem {
 pub struct ConfigError {
     /// At least one problem.
     pub problems: Vec<ConfigProblem>,
+}
+
+impl ConfigError {
+    /// Names the flag of a setting as the command that read it does.
+    #[must_use]
+    pub fn with_flag(mut self, setting: &str, flag: &'static str) -> Self {
+        for problem in self.problems.iter_mut().filter(|problem| problem.setting.flag == setting) {
+            problem.flag = flag;
+        }
+        self
+    }
 }
 
 impl fmt::Display for ConfigError {

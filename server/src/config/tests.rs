@@ -118,7 +118,7 @@ fn an_error_names_the_setting_its_value_and_what_is_expected() {
         (
             "HEAPBEAT_MEMORY_LIMIT",
             "512",
-            "HEAPBEAT_MEMORY_LIMIT is \"512\": the value must be from 16.0 MB to 16384.00 GB; or `auto` to detect it",
+            "HEAPBEAT_MEMORY_LIMIT is \"512\": 512 bytes is too small; did you mean 512MB? the value must be from 16.0 MB to 16384.00 GB; or `auto` to detect it",
         ),
         (
             "HEAPBEAT_SAMPLE_INTERVAL",

@@ -213,7 +213,7 @@ fn report_observed(action: Action, memory: Bytes, limit: Bytes) {
             tracing::warn!("observe only: would recycle at {memory} of {limit}: {reason}");
         }
         Action::Shutdown => {
-            tracing::warn!("observe only: would exit, as load shedding would not reduce memory")
+            tracing::warn!("observe only: would exit, as load shedding would not reduce memory");
         }
         Action::Alert(_) | Action::Cleared => {}
     }

@@ -329,7 +329,7 @@ impl Supervisor {
         }
         if let Some(external) = &self.external {
             sockets.extend(external.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));
-            if external.clients.has_room() {
+            if external.clients.accepts() {
                 sockets.extend(external.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
             }
         }

@@ -32,7 +32,7 @@ impl FallbackResponder {
 
     /// Whether connections are accepted.
     pub(super) fn accepts(&self) -> bool {
-        self.open && self.clients.has_room()
+        self.open && self.clients.accepts()
     }
 
     /// Serves connections without blocking.

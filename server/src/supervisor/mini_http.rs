@@ -1,5 +1,5 @@
-//! A minimal HTTP server without a runtime: a few connections at a time, each with a short time for its request. Further connections
-//! wait in the kernel's queue.
+//! A minimal HTTP server without a runtime: each connection has a short time for its request. When there are too many, the one that
+//! has waited longest without a request makes room, so that idle connections cannot keep a health check waiting.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,7 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Maximum number of connections.
-const MAX_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 64;
+
+/// Maximum number of connections that are accepted before the supervisor does something else.
+const MAX_ACCEPTED: usize = 1024;
 
 /// Time for a client's request.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,9 +49,9 @@ impl MiniHttpServer {
         self.all.is_empty()
     }
 
-    /// Whether another connection can be accepted.
-    pub(super) fn has_room(&self) -> bool {
-        self.all.len() < MAX_CONNECTIONS && self.paused_until.is_none()
+    /// Whether connections can be accepted.
+    pub(super) fn accepts(&self) -> bool {
+        self.paused_until.is_none()
     }
 
     /// Returns when the next client times out, or connections are accepted again.
@@ -65,7 +68,10 @@ impl MiniHttpServer {
     ) {
         self.paused_until = self.paused_until.filter(|until| now < *until);
         for listener in listeners {
-            while self.has_room() {
+            for _ in 0..MAX_ACCEPTED {
+                if !self.accepts() {
+                    break;
+                }
                 match listener.accept() {
                     Ok((stream, _)) => {
                         if stream.set_nonblocking(true).is_ok() {
@@ -78,8 +84,20 @@ impl MiniHttpServer {
                         break;
                     }
                 }
+                if self.all.len() >= MAX_CONNECTIONS {
+                    self.respond_to_all(now, &answer);
+                    let surplus = (self.all.len() + 1).saturating_sub(MAX_CONNECTIONS);
+                    self.all.drain(..surplus);
+                }
             }
         }
+        self.respond_to_all(now, &answer);
+    }
+}
+
+impl MiniHttpServer {
+    /// Responds to complete requests, and closes connections that have timed out.
+    fn respond_to_all(&mut self, now: Instant, answer: impl Fn(&[u8]) -> String) {
         self.all.retain_mut(|client| match client.read() {
             RequestState::Incomplete => now < client.until,
             RequestState::Closed => false,
@@ -89,9 +107,7 @@ impl MiniHttpServer {
             }
         });
     }
-}
 
-impl MiniHttpServer {
     fn pause(&mut self, error: &io::Error, now: Instant) {
         self.paused_until = Some(now + ERROR_PAUSE);
         if !self.warned {
