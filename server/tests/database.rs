@@ -19,10 +19,10 @@ static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Creates a pool of at most `most` connections that waits for one for at most `patience`.
-async fn pool(directory: &tempfile::TempDir, most: u32, patience: Duration) -> SqlitePool {
+/// Creates a pool of at most `max_connections` connections that waits at most `acquire_timeout` for one.
+async fn pool(directory: &tempfile::TempDir, max_connections: u32, acquire_timeout: Duration) -> SqlitePool {
     let file = SqliteConnectOptions::new().filename(directory.path().join("test.db")).create_if_missing(true);
-    let options = SqlitePoolOptions::new().max_connections(most).acquire_timeout(patience);
+    let options = SqlitePoolOptions::new().max_connections(max_connections).acquire_timeout(acquire_timeout);
     let pool = options.connect_with(file).await.unwrap();
     sqlx::query("create table if not exists t (x integer)").execute(&pool).await.unwrap();
     pool

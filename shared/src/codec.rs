@@ -50,7 +50,7 @@ mod tests {
 
     #[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
     #[cbor(index_only)]
-    enum Word {
+    enum Flag {
         #[n(0)]
         Yes,
         #[n(1)]
@@ -70,18 +70,18 @@ mod tests {
 
     #[test]
     fn an_enum_without_data_is_its_index() {
-        for word in [Word::Yes, Word::No] {
-            assert_eq!(decode::<Word>(&encode(&word)).unwrap(), word);
+        for flag in [Flag::Yes, Flag::No] {
+            assert_eq!(decode::<Flag>(&encode(&flag)).unwrap(), flag);
         }
-        assert_eq!(encode(&Word::No), [1]);
-        assert!(decode::<Word>(&[2]).is_err());
+        assert_eq!(encode(&Flag::No), [1]);
+        assert!(decode::<Flag>(&[2]).is_err());
     }
 
     #[test]
-    fn a_list_with_a_false_length_is_refused() {
+    fn a_list_with_an_oversized_length_is_rejected() {
         // An array of 2^63 items, and two of them.
-        let lie = [0x9b, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2];
-        assert!(decode::<Vec<u64>>(&lie).is_err());
+        let oversized = [0x9b, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2];
+        assert!(decode::<Vec<u64>>(&oversized).is_err());
     }
 
     #[test]

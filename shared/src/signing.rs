@@ -7,10 +7,10 @@
 //! heapbeat request v1\n<method>\n<path with query>\n<t>\n<n>
 //! ```
 //!
-//! The response carries `heapbeat-signature: v1 s=<hex>`, the same code over `heapbeat response v1\n<n>\n<body>`, so
+//! The response carries `heapbeat-signature: v1 s=<hex>`, the same MAC over `heapbeat response v1\n<n>\n<body>`, so
 //! that a cached or substituted response is refused. The first line differs, so that no request can be replayed as a
 //! response. A request is valid for [`CLOCK_TOLERANCE`] to either side of the server's clock,
-//! and its nonce once ([`NonceBook`]).
+//! and its nonce once ([`NonceCache`]).
 //!
 //! The hash is that of `hmac-sha256`, a single crate, while `hmac` and `sha2` would add ten to every application that embeds the server. It
 //! does not use SHA instructions, which hardly matters for 30 kB per minute.
@@ -25,7 +25,7 @@ use hmac_sha256::HMAC;
 
 use crate::units::UnixMillis;
 
-pub use nonces::{NonceBook, NonceError};
+pub use nonces::{NonceCache, NonceError};
 
 /// Name of the header in requests and responses.
 pub const HEADER: &str = "heapbeat-signature";
@@ -45,7 +45,7 @@ pub const NONCE_BYTES: usize = 16;
 /// Longest signature header that is parsed, in bytes; a valid one has 128.
 const MAX_HEADER: usize = 256;
 
-/// The key that server and edge share. It is never printed.
+/// The key that server and edge share. `Debug` does not reveal it.
 #[derive(Clone)]
 pub struct Secret(HMAC);
 
@@ -60,7 +60,7 @@ pub struct RequestSignature {
     pub seconds: i64,
     /// The nonce of the request.
     pub nonce: Nonce,
-    code: [u8; 32],
+    mac: [u8; 32],
 }
 
 /// The reason why a signature is refused. The client gets a 401 without the reason.
@@ -76,11 +76,11 @@ pub enum SignatureError {
     #[error(
         "the time of the signature differs by {0} s from this clock; at most {CLOCK_TOLERANCE_S} s are allowed"
     )]
-    Clock(i64),
+    ClockSkew(i64),
     /// The signature is wrong: another secret, or a modified request.
     #[error("the signature does not match")]
     Mismatch,
-    /// The nonce was used before, or the book is full.
+    /// The nonce was used before, or the nonce cache is full.
     #[error(transparent)]
     Nonce(#[from] NonceError),
 }
@@ -109,39 +109,39 @@ impl Secret {
         nonce: Nonce,
     ) -> RequestSignature {
         let seconds = now.0.div_euclid(1000);
-        let code = self.request_code(method, target, seconds, nonce).finalize();
-        RequestSignature { seconds, nonce, code }
+        let mac = self.request_mac(method, target, seconds, nonce).finalize();
+        RequestSignature { seconds, nonce, mac }
     }
 
     /// Returns whether `signature` was made with this secret for this request. The time does not depend on the secret.
     pub fn matches(&self, method: &str, target: &str, signature: &RequestSignature) -> bool {
-        self.request_code(method, target, signature.seconds, signature.nonce).finalize_verify(&signature.code)
+        self.request_mac(method, target, signature.seconds, signature.nonce).finalize_verify(&signature.mac)
     }
 
     /// Returns the header of the response `body` to the request with `nonce`.
     pub fn sign_response(&self, nonce: Nonce, body: &[u8]) -> String {
-        format!("v1 s={}", Hex(&self.response_code(nonce, body).finalize()))
+        format!("v1 s={}", Hex(&self.response_mac(nonce, body).finalize()))
     }
 
     /// Verifies the header of a response.
     pub fn verify_response(&self, nonce: Nonce, body: &[u8], header: &str) -> Result<(), SignatureError> {
-        let code = header.strip_prefix("v1 s=").and_then(unhex::<32>).ok_or(SignatureError::Malformed)?;
-        let matches = self.response_code(nonce, body).finalize_verify(&code);
+        let mac = header.strip_prefix("v1 s=").and_then(unhex::<32>).ok_or(SignatureError::Malformed)?;
+        let matches = self.response_mac(nonce, body).finalize_verify(&mac);
         if matches { Ok(()) } else { Err(SignatureError::Mismatch) }
     }
 
-    fn request_code(&self, method: &str, target: &str, seconds: i64, nonce: Nonce) -> HMAC {
+    fn request_mac(&self, method: &str, target: &str, seconds: i64, nonce: Nonce) -> HMAC {
         let message = format!("heapbeat request v1\n{method}\n{target}\n{seconds}\n{nonce}");
-        let mut code = self.0.clone();
-        code.update(message);
-        code
+        let mut mac = self.0.clone();
+        mac.update(message);
+        mac
     }
 
-    fn response_code(&self, nonce: Nonce, body: &[u8]) -> HMAC {
-        let mut code = self.0.clone();
-        code.update(format!("heapbeat response v1\n{nonce}\n"));
-        code.update(body);
-        code
+    fn response_mac(&self, nonce: Nonce, body: &[u8]) -> HMAC {
+        let mut mac = self.0.clone();
+        mac.update(format!("heapbeat response v1\n{nonce}\n"));
+        mac.update(body);
+        mac
     }
 }
 
@@ -160,17 +160,17 @@ impl fmt::Debug for Secret {
 
 /// Signs a message to a webhook by <https://www.standardwebhooks.com>: its id, the second in which it is sent, and its body, separated by
 /// dots.
-pub fn webhook_code(key: &[u8], id: &str, seconds: i64, body: &str) -> [u8; 32] {
+pub fn webhook_mac(key: &[u8], id: &str, seconds: i64, body: &str) -> [u8; 32] {
     hmac(key, &[format!("{id}.{seconds}.{body}").as_bytes()])
 }
 
 /// Computes HMAC-SHA256 (RFC 2104, FIPS 180-4) of the concatenated `parts` with `key`.
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut code = HMAC::new(key);
+    let mut mac = HMAC::new(key);
     for part in parts {
-        code.update(part);
+        mac.update(part);
     }
-    code.finalize()
+    mac.finalize()
 }
 
 /// Verifies a request with every valid secret (two during a rotation), and stores its nonce. Returns the index of the secret of the
@@ -179,7 +179,7 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 /// The nonce is stored last, so that requests without a valid signature cannot fill the store.
 pub fn verify_request(
     secrets: &[Secret],
-    book: &mut NonceBook,
+    nonces: &mut NonceCache,
     (method, target): (&str, &str),
     header: Option<&str>,
     now: UnixMillis,
@@ -187,13 +187,13 @@ pub fn verify_request(
     let signature: RequestSignature = header.ok_or(SignatureError::Missing)?.parse()?;
     let clock_skew_s = now.0.div_euclid(1000).saturating_sub(signature.seconds);
     if clock_skew_s.unsigned_abs() > CLOCK_TOLERANCE.as_secs() {
-        return Err(SignatureError::Clock(clock_skew_s));
+        return Err(SignatureError::ClockSkew(clock_skew_s));
     }
     let index = secrets
         .iter()
         .position(|secret| secret.matches(method, target, &signature))
         .ok_or(SignatureError::Mismatch)?;
-    book.spend(signature.nonce, UnixMillis(signature.seconds.saturating_mul(1000)), now)?;
+    nonces.spend(signature.nonce, UnixMillis(signature.seconds.saturating_mul(1000)), now)?;
     Ok((index, signature.nonce))
 }
 
@@ -205,7 +205,7 @@ impl fmt::Debug for RequestSignature {
 
 impl fmt::Display for RequestSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "v1 t={} n={} s={}", self.seconds, self.nonce, Hex(&self.code))
+        write!(f, "v1 t={} n={} s={}", self.seconds, self.nonce, Hex(&self.mac))
     }
 }
 
@@ -215,10 +215,10 @@ impl FromStr for RequestSignature {
     fn from_str(header: &str) -> Result<Self, Self::Err> {
         let parse = || {
             let (time, rest) = header.strip_prefix("v1 t=")?.split_once(" n=")?;
-            let (nonce, code) = rest.split_once(" s=")?;
+            let (nonce, mac) = rest.split_once(" s=")?;
             let plain = !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit());
             let seconds = plain.then(|| time.parse().ok())??;
-            Some(RequestSignature { seconds, nonce: Nonce(unhex(nonce)?), code: unhex(code)? })
+            Some(RequestSignature { seconds, nonce: Nonce(unhex(nonce)?), mac: unhex(mac)? })
         };
         (header.len() <= MAX_HEADER).then(parse).flatten().ok_or(SignatureError::Malformed)
     }

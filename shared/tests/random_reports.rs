@@ -22,7 +22,7 @@ use heapbeat_shared::{Bytes, HealthMemory, InstanceId, Pressure, Sample, Status,
 const CASES: u64 = 100_000;
 
 /// Most memory that the decoder may hold at once: the text as JSON values, base 64 and [`MAX_SAMPLES`] samples, twice.
-const MOST_MEMORY: usize = 4 << 20;
+const MAX_MEMORY: usize = 4 << 20;
 
 /// `SplitMix64`: the same reports in every run.
 struct Random(u64);
@@ -136,8 +136,8 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
     (report, samples)
 }
 
-/// A few bytes changed, taken out, doubled, or the end cut off.
-fn damage(random: &mut Random, body: &mut Vec<u8>) {
+/// Changes, removes or duplicates a few bytes, or truncates the body.
+fn mutate(random: &mut Random, body: &mut Vec<u8>) {
     for _ in 0..=random.below(5) {
         let at = random.below(body.len().max(1));
         match random.below(4) {
@@ -170,10 +170,10 @@ fn block(random: &mut Random) -> Vec<u8> {
 }
 
 /// Makes structures that no server sends.
-fn monster(random: &mut Random, good: &Report) -> Vec<u8> {
+fn oversized_report(random: &mut Random, good: &Report) -> Vec<u8> {
     let json = String::from_utf8(good.to_json()).unwrap();
-    let most = 20_000 >> random.below(10);
-    let times = 1 + random.below(most);
+    let maximum = 20_000 >> random.below(10);
+    let times = 1 + random.below(maximum);
     match random.below(5) {
         0 => [b"[".repeat(times), b"{\"a\":".repeat(times % 300)].concat(),
         1 => json
@@ -197,7 +197,8 @@ fn monster(random: &mut Random, good: &Report) -> Vec<u8> {
 #[test]
 fn no_input_makes_the_decoder_panic_or_allocate_without_bound() {
     let cases = std::env::var("HEAPBEAT_RANDOM_REPORTS").map_or(CASES, |text| text.parse().unwrap());
-    let (begun, mut random, mut taken, mut handed, mut most) = (Instant::now(), Random(42), 0, 0, 0);
+    let (begun, mut random, mut accepted, mut with_last_samples, mut peak) =
+        (Instant::now(), Random(42), 0, 0, 0);
     let forecast = Forecaster::new().assess(Bytes::from_mb(512));
     for case in 0..cases {
         let (good, samples) = report(&mut random, &forecast);
@@ -205,23 +206,23 @@ fn no_input_makes_the_decoder_panic_or_allocate_without_bound() {
         let untouched = case % 8 == 0;
         match case % 8 {
             0 => {}
-            1..=3 => damage(&mut random, &mut body),
+            1..=3 => mutate(&mut random, &mut body),
             4 | 5 => {
                 let block = Base64::encode_string(&block(&mut random));
-                let whose = good.last_samples.as_ref().map_or(&good.samples, |left| &left.samples);
-                let old = Base64::encode_string(&whose.data);
+                let source = good.last_samples.as_ref().map_or(&good.samples, |left| &left.samples);
+                let old = Base64::encode_string(&source.data);
                 body = String::from_utf8(body).unwrap().replace(&old, &block).into_bytes();
             }
-            6 => body = monster(&mut random, &good),
+            6 => body = oversized_report(&mut random, &good),
             _ => body = (0..random.below(400)).map(|_| random.byte()).collect(),
         }
         let before = allocations::reset_peak();
         let parsed = Report::parse(&body);
         let last_samples = parsed.as_ref().ok().and_then(|(report, _)| report.last_samples.as_ref());
         let left = last_samples.and_then(|it| it.samples.series().ok());
-        handed += u64::from(left.is_some());
-        most = most.max(allocations::peak() - before);
-        taken += u64::from(parsed.is_ok());
+        with_last_samples += u64::from(left.is_some());
+        peak = peak.max(allocations::peak() - before);
+        accepted += u64::from(parsed.is_ok());
         match parsed {
             Ok((report, series)) => {
                 assert!(body.len() <= MAX_REPORT && series.samples.len() <= MAX_SAMPLES);
@@ -233,8 +234,13 @@ fn no_input_makes_the_decoder_panic_or_allocate_without_bound() {
         }
     }
     let took = begun.elapsed();
-    println!("{cases} reports in {took:.1?}: {taken} taken, the rest refused; at most {most} bytes at once");
-    assert!(taken >= cases / 8 && taken < cases, "{taken} of {cases} taken");
-    assert!(handed >= cases / 32, "{handed} with samples of an instance that is gone");
-    assert!(most <= MOST_MEMORY, "{most} bytes at once");
+    println!(
+        "{cases} reports in {took:.1?}: {accepted} accepted, the rest rejected; at most {peak} bytes at once"
+    );
+    assert!(accepted >= cases / 8 && accepted < cases, "{accepted} of {cases} accepted");
+    assert!(
+        with_last_samples >= cases / 32,
+        "{with_last_samples} with samples of an instance that has exited"
+    );
+    assert!(peak <= MAX_MEMORY, "{peak} bytes at once");
 }

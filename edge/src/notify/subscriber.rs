@@ -7,7 +7,7 @@
 
 use base64ct::{Base64, Encoding as _};
 use heapbeat_shared::UnixMillis;
-use heapbeat_shared::signing::{NONCE_BYTES, Nonce, hmac, webhook_code};
+use heapbeat_shared::signing::{NONCE_BYTES, Nonce, hmac, webhook_mac};
 use serde::{Deserialize, Serialize};
 
 use super::channel::{ChannelId, ChannelKind};
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Subscriber {
 impl Subscriber {
     /// Creates a subscriber with the id of its URL.
     pub fn new(subscription: Subscription) -> Option<Self> {
-        let id = [ID_PREFIX, &short_hex(&webhook_code(&[], &subscription.url, 0, ""))].concat();
+        let id = [ID_PREFIX, &short_hex(&webhook_mac(&[], &subscription.url, 0, ""))].concat();
         Some(Subscriber { id: id.parse().ok()?, subscription })
     }
 
@@ -111,7 +111,7 @@ impl Subscriber {
         let body = default_body(message);
         let seconds = now.0.div_euclid(1000);
         let key = Base64::decode_vec(secret.strip_prefix(SECRET_PREFIX)?).ok()?;
-        let code = webhook_code(&key, &message.key, seconds, &body);
+        let code = webhook_mac(&key, &message.key, seconds, &body);
         let headers = vec![
             ("webhook-id", message.key.clone()),
             ("webhook-timestamp", seconds.to_string()),

@@ -10,17 +10,17 @@ use crate::setting_args::SettingArgs;
 use crate::version;
 
 const EXAMPLES: &str = "\
-Every setting is also an environment variable; a flag wins over its variable.
+Every setting is also an environment variable; flags take precedence over environment variables.
 
 Examples:
   heapbeat serve                                     on port 8080, with the detected memory limit
   PORT=10000 HEAPBEAT_MEMORY_LIMIT=512MB heapbeat serve
   heapbeat serve --demo --memory-limit 200MB         with routes that leak and crash
-  curl localhost:8080/health                         prints the memory figures
+  curl localhost:8080/health                         prints the memory metrics
   curl 'localhost:8080/demo/leak?mb=64'              leaks 64 MB
 ";
 
-/// Runs the example backend, guarded, with GET /health
+/// Runs the example backend with the memory guard
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
     let version = heapbeat_demo::version().filter(|_| arguments.demo);
     let version = version.unwrap_or_else(|| version::version().to_owned());
     let worker = if config.unguarded {
-        tracing::warn!("unguarded: the backend runs without supervisor and ladder; only /health is served");
+        tracing::warn!("unguarded: the backend runs without supervisor and guard; only /health is served");
         None
     } else {
         Some(heapbeat::supervised(&config, &version)?)
@@ -61,8 +61,8 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
     Ok(result?)
 }
 
-/// Raises the soft limit of open files to the hard limit. The soft limit is low for the sake of programs that use `select`, which this
-/// one does not. If it cannot be raised, the server logs a warning when it limits its connections.
+/// Raises the soft limit of open files to the hard limit. The soft limit is low for compatibility with `select`, which this
+/// program does not use. If it cannot be raised, the server logs a warning when it limits its connections.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });

@@ -1,4 +1,4 @@
-//! The routes of the example backend. Those below `/demo` stage the troubles that a backend can have.
+//! The routes of the example backend. Those below `/demo` simulate failures of a backend.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
-/// The constant answer of `/`; the benchmark compares `/health` with it.
+/// The constant body of `GET /`; the benchmark compares `/health` with it.
 const HELLO: &str =
     r#"{"service":"heapbeat example backend","health":"/health","help":"heapbeat serve --help"}"#;
 
-/// Upper bounds of what one request may ask for.
+/// Maximum parameters of a request.
 const MAX_MB: usize = 16 << 10;
 const MAX_SECONDS: u64 = 3600;
 
@@ -56,7 +56,7 @@ async fn hello() -> impl IntoResponse {
 #[derive(Deserialize)]
 #[serde(default)]
 struct Work {
-    /// Duration of the request, which waits as for a database.
+    /// Simulated I/O time in milliseconds.
     ms: u64,
     /// Memory that the request holds meanwhile.
     kb: usize,

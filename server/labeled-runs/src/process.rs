@@ -22,7 +22,7 @@ use heapbeat_shared::{Bytes, InstanceId, UnixMillis};
 /// The value of `_RJEM_MALLOC_CONF` for the process: a decay of one second, a hundred times as fast.
 pub const MALLOC_CONF: &str = "background_thread:true,dirty_decay_ms:10,muzzy_decay_ms:0";
 
-/// A kind of process, and the right verdicts on it.
+/// A kind of process, and its expected verdicts.
 pub struct Scenario {
     /// The name in the table.
     pub name: &'static str,
@@ -30,67 +30,68 @@ pub struct Scenario {
     pub seconds: u64,
     /// The memory limit.
     pub limit: Bytes,
-    /// Verdicts that are right at the end.
-    pub right: &'static [Verdict],
+    /// The expected verdicts at the end.
+    pub expected: &'static [Verdict],
     behavior: Behavior,
 }
 
-/// Draws the parameters of a process, and returns what it does to its heap in each second.
+/// Draws the parameters of a process, and returns a function that changes its heap in each second. Its argument is the time since
+/// the start in seconds.
 type Behavior = fn(&mut Random) -> Box<dyn FnMut(&mut Heap, f64)>;
 
 const fn scenario(
     name: &'static str,
     seconds: u64,
-    right: &'static [Verdict],
+    expected: &'static [Verdict],
     behavior: Behavior,
 ) -> Scenario {
-    Scenario { name, seconds, limit: Bytes::from_mb(512), right, behavior }
+    Scenario { name, seconds, limit: Bytes::from_mb(512), expected, behavior }
 }
 
 /// The scenarios.
 pub const SCENARIOS: [Scenario; 8] = [
     scenario("steady", 1800, &[Steady], |random| {
         let level = random.between(30.0, 120.0);
-        Box::new(move |heap, _| heap.hold(level))
+        Box::new(move |heap, _| heap.resize_to(level))
     }),
     scenario("warm-up, then flat", 1800, &[Steady, Growing], |random| {
         let (level, rise, tau) =
             (random.between(20.0, 60.0), random.between(30.0, 150.0), random.between(30.0, 200.0));
-        Box::new(move |heap, t| heap.hold(level + rise * (1.0 - (-t / tau).exp())))
+        Box::new(move |heap, t| heap.resize_to(level + rise * (1.0 - (-t / tau).exp())))
     }),
     scenario("sawtooth cache", 1800, &[Steady], |random| {
         let (level, height, period) =
             (random.between(20.0, 60.0), random.between(20.0, 100.0), random.between(60.0, 300.0));
-        Box::new(move |heap, t| heap.hold(level + height * (t / period).fract()))
+        Box::new(move |heap, t| heap.resize_to(level + height * (t / period).fract()))
     }),
     scenario("daily rhythm, scaled", 3600, &[Steady], |random| {
         let (level, swing, phase) =
             (random.between(40.0, 80.0), random.between(10.0, 35.0), random.between(0.0, TAU));
-        Box::new(move |heap, t| heap.hold(level + swing * (phase + TAU * t / 900.0).sin()))
+        Box::new(move |heap, t| heap.resize_to(level + swing * (phase + TAU * t / 900.0).sin()))
     }),
     scenario("slow leak, 1 MB/min", 600, &[Leaking], |random| {
         let level = random.between(30.0, 120.0);
-        Box::new(move |heap, t| heap.hold(level + t / 60.0))
+        Box::new(move |heap, t| heap.resize_to(level + t / 60.0))
     }),
     scenario("fast leak, 20 MB/s", 22, &[Leaking], |random| {
         let level = random.between(20.0, 40.0);
-        Box::new(move |heap, t| heap.hold(level + 20.0 * t))
+        Box::new(move |heap, t| heap.resize_to(level + 20.0 * t))
     }),
     scenario("fragmentation", 1800, &[Fragmenting], |random| {
-        let (level, each) = (random.between(30.0, 60.0), random.between(0.06, 0.14));
+        let (level, growth_mb_per_s) = (random.between(30.0, 60.0), random.between(0.06, 0.14));
         Box::new(move |heap, t| {
             // The pinned objects replace others, so that the live heap stays the same and only the gap grows.
-            heap.hold(level - heap.pinned_mb());
-            // Filling the free room is expensive, so it is done in steps.
+            heap.resize_to(level - heap.pinned_mb());
+            // Allocating whole slabs is expensive, so it is done in steps.
             if t % 15.0 < 1.0 {
-                heap.fragment(t, each * 15.0);
+                heap.fragment(t, growth_mb_per_s * 15.0);
             }
         })
     }),
     scenario("step after deploy", 1800, &[Steady], |random| {
         let (level, step, at) =
             (random.between(30.0, 80.0), random.between(20.0, 100.0), random.between(300.0, 1200.0));
-        Box::new(move |heap, t| heap.hold(if t < at { level } else { level + step }))
+        Box::new(move |heap, t| heap.resize_to(if t < at { level } else { level + step }))
     }),
 ];
 
@@ -113,39 +114,39 @@ impl Random {
 /// The memory of the process.
 pub struct Heap {
     random: Random,
-    held: Vec<Box<[u8]>>,
+    live: Vec<Box<[u8]>>,
     bytes: usize,
     in_flight: Vec<Box<[u8]>>,
     /// Mean bytes of the requests of a second.
     load: f64,
-    pins: Vec<Box<[u8]>>,
-    pinned: HashSet<usize>,
+    pinning_objects: Vec<Box<[u8]>>,
+    pinned_pages: HashSet<usize>,
     /// The size class that is being fragmented, and the bytes that have been allocated in it.
     class: (usize, usize),
 }
 
 impl Heap {
-    /// Allocates or frees pieces of many sizes until this many MB are held.
-    fn hold(&mut self, mb: f64) {
+    /// Allocates or frees pieces of many sizes until this many MB are live.
+    fn resize_to(&mut self, mb: f64) {
         let target = (mb * 1_048_576.0) as usize;
         while self.bytes < target {
             let size = (64.0 * (1024_f64).powf(self.random.unit())) as usize;
-            self.held.push(vec![1; size].into());
+            self.live.push(vec![1; size].into());
             self.bytes += size;
         }
         while self.bytes > target {
-            let Some(piece) = self.held.pop() else { return };
+            let Some(piece) = self.live.pop() else { return };
             self.bytes -= piece.len();
         }
     }
 
     /// Returns the MB of the objects that keep pages from being used for another size.
     fn pinned_mb(&self) -> f64 {
-        self.pins.iter().map(|pin| pin.len()).sum::<usize>() as f64 / 1_048_576.0
+        self.pinning_objects.iter().map(|pin| pin.len()).sum::<usize>() as f64 / 1_048_576.0
     }
 
     /// Allocates the memory of this second's requests, and frees that of the previous second.
-    fn serve(&mut self) {
+    fn replace_request_memory(&mut self) {
         self.in_flight.clear();
         let mut left = -self.load * self.random.unit().ln();
         while left > 0.0 {
@@ -165,9 +166,9 @@ impl Heap {
         self.class.1 += (mb * 1_048_576.0) as usize;
         let mut objects: Vec<Box<[u8]>> = (0..self.class.1 / class).map(|_| vec![1; class].into()).collect();
         for object in objects.drain(..) {
-            // A slab of these classes has at least 12 kB, so every 8 kB belong to one slab; the pins are at most 5 % of it.
-            if self.pinned.insert(object.as_ptr().addr() >> 13) {
-                self.pins.push(object);
+            // A slab of these classes has at least 12 kB, so every 8 kB belong to one slab; the pinning objects are at most 5 % of it.
+            if self.pinned_pages.insert(object.as_ptr().addr() >> 13) {
+                self.pinning_objects.push(object);
             }
         }
     }
@@ -176,23 +177,23 @@ impl Heap {
 /// Runs a scenario in this process, and returns its samples, encoded as in the report.
 pub fn run_scenario(scenario: &Scenario, seed: u64) -> Vec<u8> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d);
-    let mut act = (scenario.behavior)(&mut random);
+    let mut apply = (scenario.behavior)(&mut random);
     let load = random.between(0.5e6, 4e6);
     let mut heap = Heap {
         random,
-        held: Vec::new(),
+        live: Vec::new(),
         bytes: 0,
         in_flight: Vec::new(),
         load,
-        pins: Vec::new(),
-        pinned: HashSet::new(),
+        pinning_objects: Vec::new(),
+        pinned_pages: HashSet::new(),
         class: (0, 0),
     };
     let mut sources = Sources::of_this_process(Some(scenario.limit));
     let mut history = History::new(InstanceId(seed));
     for second in 0..=scenario.seconds {
-        heap.serve();
-        act(&mut heap, second as f64);
+        heap.replace_request_memory();
+        apply(&mut heap, second as f64);
         let now = Now { wall: UnixMillis(second.cast_signed() * 1000), age: Duration::from_secs(second) };
         history.record(sources.read(now).sample());
     }

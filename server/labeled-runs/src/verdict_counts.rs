@@ -42,7 +42,7 @@ impl VerdictCounts {
         let last = forecaster.assess(scenario.limit).verdict;
         self.runs += 1;
         self.verdicts[Verdict::ALL.iter().position(|verdict| *verdict == last).unwrap_or_default()] += 1;
-        self.right += usize::from(scenario.right.contains(&last));
+        self.right += usize::from(scenario.expected.contains(&last));
         self.first_leaking.extend(first);
         self.first_leaking.sort_unstable();
         Ok(last)

@@ -32,7 +32,7 @@ pin_project! {
     pub(super) struct LimitedBody {
         #[pin]
         inner: Limited<Incoming>,
-        patience: Duration,
+        timeout: Duration,
         // Created when the body is waited for; most bodies are there already.
         timer: Option<Pin<Box<Sleep>>>,
         waiting: bool,
@@ -53,11 +53,11 @@ impl LimitedBody {
     pub(super) fn new(
         body: Incoming,
         longest: usize,
-        patience: Duration,
+        timeout: Duration,
         progress: Arc<ConnectionProgress>,
     ) -> Self {
         let inner = Limited::new(body, longest);
-        LimitedBody { inner, patience, timer: None, waiting: false, progress, ended: false }
+        LimitedBody { inner, timeout, timer: None, waiting: false, progress, ended: false }
     }
 }
 
@@ -83,15 +83,15 @@ impl http_body::Body for LimitedBody {
                 Poll::Ready(frame)
             }
             Poll::Pending => {
-                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(*this.patience)));
+                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(*this.timeout)));
                 if !std::mem::replace(this.waiting, true) {
-                    timer.as_mut().reset(Instant::now() + *this.patience);
+                    timer.as_mut().reset(Instant::now() + *this.timeout);
                 }
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
                 this.progress.set_body_error(BodyError::TooSlow);
-                Poll::Ready(Some(Err(TooSlow(*this.patience).into())))
+                Poll::Ready(Some(Err(TooSlow(*this.timeout).into())))
             }
         }
     }

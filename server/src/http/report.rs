@@ -11,7 +11,7 @@ use heapbeat_shared::Cursor;
 use heapbeat_shared::cursor::CursorError;
 use heapbeat_shared::report::CHECK_MEMORY_USER_AGENT;
 use heapbeat_shared::signing::{
-    HEADER, Nonce, NonceBook, NonceError, Secret, SignatureError, verify_request,
+    HEADER, Nonce, NonceCache, NonceError, Secret, SignatureError, verify_request,
 };
 use http::header::{RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -44,7 +44,7 @@ pub(crate) struct ReportHandler {
     clock: Clock,
     /// Secrets in the order in which they are tried.
     secrets: Vec<Secret>,
-    nonces: Mutex<NonceBook>,
+    nonces: Mutex<NonceCache>,
     report_lock: Arc<Semaphore>,
     metrics: MetricsConfig,
     pub(super) metrics_cache: MetricsCache,
@@ -89,7 +89,7 @@ impl ReportHandler {
             telemetry,
             clock,
             secrets: secrets.current.into_iter().chain(secrets.previous).collect(),
-            nonces: Mutex::new(NonceBook::new(MAX_NONCES)),
+            nonces: Mutex::new(NonceCache::new(MAX_NONCES)),
             report_lock: Arc::new(Semaphore::new(1)),
             metrics,
             metrics_cache: MetricsCache::default(),

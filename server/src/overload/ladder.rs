@@ -34,9 +34,9 @@ pub struct LadderRules {
     /// Minimum time between two purges.
     pub purge_again: Duration,
     /// Time of purging without leaving the level after which a replacement is requested.
-    pub purge_patience: Duration,
+    pub purge_timeout: Duration,
     /// Time of shedding after which the process is replaced or exits.
-    pub shed_patience: Duration,
+    pub shed_timeout: Duration,
     /// Time that a replacement needs to get ready; a shorter forecast recycles early.
     pub replacement: Duration,
     /// Age from which an observation is ignored.
@@ -50,8 +50,8 @@ impl Default for LadderRules {
             settle: Duration::from_secs(5),
             alert_again: Duration::from_secs(300),
             purge_again: Duration::from_secs(5),
-            purge_patience: Duration::from_secs(60),
-            shed_patience: Duration::from_secs(60),
+            purge_timeout: Duration::from_secs(60),
+            shed_timeout: Duration::from_secs(60),
             replacement: Duration::from_secs(10),
             stale: Duration::from_secs(5),
         }
@@ -232,7 +232,7 @@ impl Ladder {
             return Some(RecycleReason::Forecast);
         }
         let tried =
-            self.purging.tried_for(observation.now).is_some_and(|time| time >= self.rules.purge_patience);
+            self.purging.tried_for(observation.now).is_some_and(|time| time >= self.rules.purge_timeout);
         (tried && levels.held(observation.memory) >= Pressure::Purge)
             .then_some(RecycleReason::PurgeIneffective)
     }
@@ -313,7 +313,7 @@ impl Ladder {
             actions.push(Action::Purge);
         }
         self.shedding.follow(observation, self.level);
-        let exhausted = self.shedding.lasted(observation.now) >= self.rules.shed_patience;
+        let exhausted = self.shedding.lasted(observation.now) >= self.rules.shed_timeout;
         actions.extend(match (observation.replacement, reason) {
             (Some(ReplacementStatus::Available), Some(reason)) if self.level >= Pressure::Recycle => {
                 Some(Action::Recycle(reason))

@@ -11,7 +11,7 @@ use crate::units::UnixMillis;
 
 /// Stores at most `capacity` nonces.
 #[derive(Debug)]
-pub struct NonceBook {
+pub struct NonceCache {
     capacity: usize,
     used: HashSet<Nonce>,
     /// The nonces in the order of arrival, with the time after which each may be removed.
@@ -22,17 +22,17 @@ pub struct NonceBook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NonceError {
     /// The nonce was used before.
-    #[error("the request was sent before")]
+    #[error("the nonce was already used (replayed request)")]
     Replayed,
     /// Too many requests in the window.
-    #[error("too many signed requests within {} s", 2 * CLOCK_TOLERANCE.as_secs())]
+    #[error("the nonce cache is full: too many signed requests within {} s", 2 * CLOCK_TOLERANCE.as_secs())]
     Full,
 }
 
-impl NonceBook {
+impl NonceCache {
     /// Makes an empty store. A report per second stores 120 nonces in two minutes.
     pub fn new(capacity: usize) -> Self {
-        NonceBook { capacity, used: HashSet::new(), order: VecDeque::new() }
+        NonceCache { capacity, used: HashSet::new(), order: VecDeque::new() }
     }
 
     /// Stores the nonce of a request that was signed at `signed`, or refuses it.

@@ -29,7 +29,7 @@ fn verify(
     header: Option<&str>,
     now: UnixMillis,
 ) -> Result<usize, SignatureError> {
-    verify_request(&[ours()], &mut NonceBook::new(8), (method, target), header, now).map(|(index, _)| index)
+    verify_request(&[ours()], &mut NonceCache::new(8), (method, target), header, now).map(|(index, _)| index)
 }
 
 /// Computed outside of this program, so that a change of format cannot go unseen:
@@ -71,8 +71,8 @@ fn an_invalid_signature_is_refused_with_the_reason() {
         ("other method", "HEAD", TARGET, Some(&good), NOW, SignatureError::Mismatch),
         ("other path", "GET", "/debug/heap", Some(&good), NOW, SignatureError::Mismatch),
         ("other query", "GET", "/health", Some(&good), NOW, SignatureError::Mismatch),
-        ("old", "GET", TARGET, Some(&good), later, SignatureError::Clock(61)),
-        ("from the future", "GET", TARGET, Some(&good), earlier, SignatureError::Clock(-61)),
+        ("old", "GET", TARGET, Some(&good), later, SignatureError::ClockSkew(61)),
+        ("from the future", "GET", TARGET, Some(&good), earlier, SignatureError::ClockSkew(-61)),
     ];
     for (name, method, target, header, now, error) in cases {
         assert_eq!(verify(method, target, header, now), Err(error), "{name}");
@@ -81,56 +81,57 @@ fn an_invalid_signature_is_refused_with_the_reason() {
 
 #[test]
 fn sixty_seconds_to_either_side_are_allowed() {
-    for away in [Duration::from_secs(60), Duration::from_secs(59)] {
-        assert_eq!(verify("GET", TARGET, Some(&signed()), NOW.plus(away)), Ok(0));
-        assert_eq!(verify("GET", TARGET, Some(&signed()), NOW.minus(away)), Ok(0));
+    for skew in [Duration::from_secs(60), Duration::from_secs(59)] {
+        assert_eq!(verify("GET", TARGET, Some(&signed()), NOW.plus(skew)), Ok(0));
+        assert_eq!(verify("GET", TARGET, Some(&signed()), NOW.minus(skew)), Ok(0));
     }
 }
 
 #[test]
 fn a_nonce_is_good_once_for_as_long_as_its_request_is() {
-    let mut book = NonceBook::new(8);
+    let mut nonces = NonceCache::new(8);
     let header = signed();
     let mut send = |seconds| {
         let now = NOW.plus(Duration::from_secs(seconds));
-        verify_request(&[ours()], &mut book, ("GET", TARGET), Some(&header), now).map(|_| ())
+        verify_request(&[ours()], &mut nonces, ("GET", TARGET), Some(&header), now).map(|_| ())
     };
     assert_eq!(send(0), Ok(()));
     for seconds in [0, 1, 30, 60] {
         assert_eq!(send(seconds), Err(NonceError::Replayed.into()), "after {seconds} s");
     }
-    assert_eq!(send(61), Err(SignatureError::Clock(61)));
+    assert_eq!(send(61), Err(SignatureError::ClockSkew(61)));
 }
 
 #[test]
 fn a_full_nonce_book_refuses_new_nonces() {
-    let mut book = NonceBook::new(2);
-    assert_eq!(book.spend(nonce(1), NOW, NOW), Ok(()));
-    assert_eq!(book.spend(nonce(2), NOW, NOW), Ok(()));
-    assert_eq!(book.spend(nonce(3), NOW, NOW), Err(NonceError::Full));
-    assert_eq!(book.spend(nonce(1), NOW, NOW), Err(NonceError::Replayed));
+    let mut nonces = NonceCache::new(2);
+    assert_eq!(nonces.spend(nonce(1), NOW, NOW), Ok(()));
+    assert_eq!(nonces.spend(nonce(2), NOW, NOW), Ok(()));
+    assert_eq!(nonces.spend(nonce(3), NOW, NOW), Err(NonceError::Full));
+    assert_eq!(nonces.spend(nonce(1), NOW, NOW), Err(NonceError::Replayed));
     let later = NOW.plus(Duration::from_secs(62));
-    assert_eq!(book.spend(nonce(3), later, later), Ok(()));
-    assert_eq!(book.len(), 1);
+    assert_eq!(nonces.spend(nonce(3), later, later), Ok(()));
+    assert_eq!(nonces.len(), 1);
 }
 
 #[test]
 fn strangers_cannot_fill_the_book() {
-    let mut book = NonceBook::new(8);
+    let mut nonces = NonceCache::new(8);
     for byte in 0..100 {
         let header =
             secret("somebody else's secret").sign_request("GET", TARGET, NOW, nonce(byte)).to_string();
-        let answer = verify_request(&[ours()], &mut book, ("GET", TARGET), Some(&header), NOW);
+        let answer = verify_request(&[ours()], &mut nonces, ("GET", TARGET), Some(&header), NOW);
         assert_eq!(answer.unwrap_err(), SignatureError::Mismatch);
     }
-    assert!(book.is_empty());
+    assert!(nonces.is_empty());
 }
 
 #[test]
 fn two_secrets_are_in_force_while_one_is_rotated() {
     let secrets = [secret("the secret of tomorrow"), ours()];
-    let mut book = NonceBook::new(8);
-    let (index, nonce) = verify_request(&secrets, &mut book, ("GET", TARGET), Some(&signed()), NOW).unwrap();
+    let mut nonces = NonceCache::new(8);
+    let (index, nonce) =
+        verify_request(&secrets, &mut nonces, ("GET", TARGET), Some(&signed()), NOW).unwrap();
     assert_eq!(index, 1);
     let answer = secrets[index].sign_response(nonce, b"body");
     assert_eq!(ours().verify_response(nonce, b"body", &answer), Ok(()));
@@ -176,6 +177,6 @@ proptest! {
 #[test]
 fn a_webhook_is_signed_as_in_the_standard_scheme() {
     let key = Base64::decode_vec("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    let code = webhook_code(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
-    assert_eq!(Base64::encode_string(&code), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    let mac = webhook_mac(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+    assert_eq!(Base64::encode_string(&mac), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
