@@ -231,3 +231,24 @@ fn orphans_are_reaped_and_killed_when_their_program_crashes() {
     assert!(!fs::exists(format!("/proc/{orphan}")).unwrap(), "it is gone, and no zombie");
     assert_eq!(guarded.server.log_events("that it left running").len(), 1);
 }
+
+#[test]
+fn files_in_memory_count_where_the_control_group_has_a_limit() {
+    let Some(group) = heapbeat_test_support::privileged::create_memory_cgroup(256 << 20) else { return };
+    let enter = format!(
+        "echo $$ > {}/cgroup.procs; exec {} run --side-port 0 -- sh -c \"$0\"",
+        group.path().display(),
+        heapbeat_test_support::binary_path()
+    );
+    let file = format!("/dev/shm/heapbeat-test-{}", std::process::id());
+    let script =
+        format!("head -c 100000000 /dev/zero > {file}; trap 'rm {file}; exit' TERM; sleep 600 & wait");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &enter, &script]).env_clear().env("PATH", PATH);
+    command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+    let mut server = Server::spawn(command);
+    wait_for("the file to be counted", || (server.health()["memory"]["rss"].as_u64()? >= 95).then_some(()));
+    server.send_signal("TERM");
+    server.wait();
+    let _ = fs::remove_file(file);
+}

@@ -13,6 +13,7 @@ use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus};
+use crate::sampling::{Cgroup, CgroupMemory};
 
 /// Horizon of the forecast from the growth of the last seconds.
 const HORIZON: Duration = Duration::from_secs(60);
@@ -54,6 +55,8 @@ pub(super) struct ProgramMonitor {
     number: WorkerNumber,
     runtime_polls: u64,
     forecaster: Forecaster,
+    /// The control group of the guard and the program, if it has a limit.
+    cgroup: Option<Cgroup>,
     pub(super) memory: Bytes,
     pub(super) pressure: Pressure,
 }
@@ -78,6 +81,7 @@ impl ProgramMonitor {
             number: 0,
             runtime_polls: 0,
             forecaster: Forecaster::new(),
+            cgroup: Cgroup::of_this_process(),
             memory: Bytes::ZERO,
             pressure: Pressure::Calm,
         })
@@ -88,7 +92,11 @@ impl ProgramMonitor {
         self.runtime_polls += 1;
         let mut events = Vec::new();
         for subject in subjects {
-            let memory = process_tree::memory(subject.family);
+            let mut memory = process_tree::memory(subject.family);
+            // With a second instance the group's charge cannot be split.
+            if let ([_], Some(charged)) = (subjects, self.cgroup.as_mut().and_then(Cgroup::read)) {
+                memory = memory.max(judged_charge(&charged, self.guarded.limit));
+            }
             events.push(MachineEvent::Heartbeat(subject.number, self.runtime_polls, memory));
             if subject.age < self.guarded.ready_after {
                 continue;
@@ -174,6 +182,13 @@ impl ProgramMonitor {
     }
 }
 
+/// Returns the charge of a control group, which includes files in memory (`/dev/shm`) and the kernel's memory, as it counts against
+/// `limit`: if the group's own limit is larger, so that as much is left of one as of the other.
+fn judged_charge(group: &CgroupMemory, limit: Bytes) -> Bytes {
+    let spare = group.limit.map(|enforced| enforced.saturating_sub(limit));
+    spare.map_or(Bytes::ZERO, |spare| group.working_set().saturating_sub(spare))
+}
+
 fn ladder() -> Ladder {
     Ladder::new(LadderRules { grace: Duration::from_secs(5), ..LadderRules::default() })
 }
@@ -233,6 +248,22 @@ pub fn runtime_settings(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_charge_of_the_control_group_counts_as_far_as_it_leaves_less_than_the_limit() {
+        let mb = Bytes::from_mb;
+        // Limit of the group, its usage, limit of the program, expected (MB).
+        let cases = [
+            (Some(256), 200, 256, 200),
+            (Some(512), 200, 256, 0),
+            (Some(512), 400, 256, 144),
+            (None, 200, 256, 0),
+        ];
+        for (enforced, usage, limit, expected) in cases {
+            let group = CgroupMemory { limit: enforced.map(mb), usage: mb(usage), ..CgroupMemory::default() };
+            assert_eq!(judged_charge(&group, mb(limit)), mb(expected), "{enforced:?} {usage} {limit}");
+        }
+    }
 
     #[test]
     fn runtimes_get_the_limit_unless_the_user_has_set_one() {
