@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use base64ct::{Base64, Encoding as _};
 use heapbeat_forecast::{Assessment, Forecaster};
-use heapbeat_shared::event::{Event, EventKind};
+use heapbeat_shared::event::{Event, EventKind, cut};
 use heapbeat_shared::report::{
     Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report, RouteReport, System,
 };
@@ -59,21 +59,26 @@ impl Random {
     }
 }
 
+/// A text as a server sends it, which the reader leaves as it is.
+fn text(random: &mut Random, longest: usize) -> String {
+    cut(&random.text(longest))
+}
+
 fn event(random: &mut Random) -> Event {
     let kind = match random.below(6) {
         0 => EventKind::Started,
         1 => EventKind::Pressure { from: Pressure::Calm, to: Pressure::Shed, memory: Bytes(random.any()) },
-        2 => EventKind::Panic { message: random.text(200) },
+        2 => EventKind::Panic { message: text(random, 200) },
         3 => EventKind::Shed { refused: random.any(), lasted_ms: random.any() },
-        4 => EventKind::Recycle { reason: random.text(20) },
-        _ => EventKind::Stop { by: random.text(20) },
+        4 => EventKind::Recycle { reason: text(random, 20) },
+        _ => EventKind::Stop { by: text(random, 20) },
     };
     Event { at: UnixMillis(random.any().cast_signed()), kind }
 }
 
 fn route(random: &mut Random) -> RouteReport {
     RouteReport {
-        route: random.text(60),
+        route: text(random, 60),
         requests: random.any(),
         requests_per_second: (random.any() >> 20) as f64,
         churn_mean: Bytes(random.any()),
@@ -110,10 +115,10 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
         memory: HealthMemory::default(),
         uptime: random.any(),
         instance: InstanceId(random.next()),
-        version: random.text(60),
+        version: text(random, 60),
         started: UnixMillis(random.any().cast_signed()),
         now: UnixMillis(random.any().cast_signed()),
-        limit: Limit { bytes: Bytes(random.any()), origin: random.text(30) },
+        limit: Limit { bytes: Bytes(random.any()), origin: text(random, 30) },
         pressure: PressureState { level: Pressure::Alert, since: UnixMillis(5), shed: 0 },
         latest: Sample { rss: Bytes(random.any()), ..Sample::default() },
         system: System { threads: Some(random.any()), ..System::default() },
@@ -126,7 +131,7 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
             lost: random.any(),
             data: series::encode(first, &samples),
         },
-        missing: (0..random.below(3)).map(|_| random.text(40)).collect(),
+        missing: (0..random.below(3)).map(|_| text(random, 40)).collect(),
         previous_exit: None,
         last_samples: (random.below(2) == 0).then(|| LastSamples {
             instance: InstanceId(random.next()),
