@@ -4,7 +4,7 @@ decimal-separator = ,
 unit-s = s
 unit-min = min
 unit-h = h
-unit-d = T
+unit-d = d
 
 ## Around every page
 
@@ -110,7 +110,9 @@ no-incidents = Keine Störungen gemeldet.
 restart = Neustart
 restarts-in-chart = Neustarts in diesem Diagramm
 probably = vermutlich { $exit }
-last-exit = Letztes Ende ({ $time }): { $exit }
+last-exit = Zuletzt beendet ({ $time }): { $exit }
+evidence-and = { $before }; { $next }
+sentence = { $text }.
 exit-stop = auf Anforderung beendet
 exit-deploy = durch eine andere Version ersetzt
 exit-recycle = vom Speicherwächter ersetzt
@@ -263,7 +265,7 @@ statement-exit-completed = ordnungsgemäßes Ende aufgezeichnet
 statement-host-rebooted = der Host wurde seit dem letzten Lebenszeichen neu gestartet
 statement-host-stayed-up = der Host lief die ganze Zeit
 statement-supervisor-stop = der Supervisor hatte das Beenden angefordert
-statement-supervisor-recycle = der Supervisor hatte Platz für einen neuen Worker angefordert
+statement-supervisor-recycle = der Supervisor hatte die Ablösung durch einen neuen Worker angefordert
 statement-version-followed = Version { $version } folgte
 statement-version-changed = auf Version { $from } folgte { $to }
 statement-guard-replaced = der Wächter ersetzte sie: { $reason }

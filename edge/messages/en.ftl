@@ -115,6 +115,8 @@ restart = Restart
 restarts-in-chart = Restarts in this chart
 probably = probably { $exit }
 last-exit = Last exit ({ $time }): { $exit }
+evidence-and = { $before }; { $next }
+sentence = { $text }.
 exit-stop = stopped on request
 exit-deploy = replaced by another version
 exit-recycle = recycled by the memory guard
@@ -266,8 +268,8 @@ statement-nobody-watched = no process observed its exit
 statement-exit-completed = it recorded an orderly shutdown
 statement-host-rebooted = the host was restarted since its last sign of life
 statement-host-stayed-up = the host has been up all the time
-statement-supervisor-stop = the supervisor had asked it to stop
-statement-supervisor-recycle = the supervisor had asked it to make way for a new worker
+statement-supervisor-stop = the supervisor asked it to stop
+statement-supervisor-recycle = the supervisor asked it to hand over to a new worker
 statement-version-followed = version { $version } followed
 statement-version-changed = version { $from } was followed by { $to }
 statement-guard-replaced = the guard replaced it: { $reason }
@@ -278,7 +280,7 @@ statement-hang-report = last report before it hung: { $report }
 
 ## Notices about the monitoring itself
 
-statement-monitoring-interrupted = Monitoring is interrupted since { $since_time }: all checks failed at the same time, so no results are recorded.
+statement-monitoring-interrupted = Monitoring has been interrupted since { $since_time }: all checks failed at the same time, so no results are recorded.
 statement-hub-silent = No data for { $count ->
     [one] { $count } monitor
    *[other] { $count } monitors

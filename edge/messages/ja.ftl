@@ -105,6 +105,8 @@ restart = 再起動
 restarts-in-chart = このグラフの再起動
 probably = おそらく{ $exit }
 last-exit = 前回の終了（{ $time }）：{ $exit }
+evidence-and = { $before }、{ $next }
+sentence = { $text }。
 exit-stop = 要求により停止
 exit-deploy = 別のバージョンに交代
 exit-recycle = メモリガードにより交代
@@ -238,7 +240,7 @@ statement-limit-forecast = メモリは { $earliest } から { $latest } の間�
 
 statement-exited-with-code = 終了コード { $exit_code } で終了
 statement-killed-by-signal = { $signal } により終了
-statement-memory-when-last-seen = 最後の測定時のメモリは上限の { $percent } %
+statement-memory-when-last-seen = 最後の測定時のメモリは上限の { $percent }%
 statement-no-sign-of-life = 応答がないため強制終了
 statement-panic-recorded = パニックの記録：{ $message }
 statement-group-oom-count = コントロールグループの OOM カウントが { $count } 増加

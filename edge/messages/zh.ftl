@@ -105,6 +105,8 @@ restart = 重启
 restarts-in-chart = 图中的重启
 probably = 可能：{ $exit }
 last-exit = 上次退出（{ $time }）：{ $exit }
+evidence-and = { $before }；{ $next }
+sentence = { $text }。
 exit-stop = 按请求停止
 exit-deploy = 被其他版本替换
 exit-recycle = 由内存守护程序替换
@@ -238,7 +240,7 @@ statement-limit-forecast = 内存预计在 { $earliest } 至 { $latest } 之间�
 
 statement-exited-with-code = 以退出码 { $exit_code } 结束
 statement-killed-by-signal = 被 { $signal } 终止
-statement-memory-when-last-seen = 最后一次测量时内存为上限的 { $percent } %
+statement-memory-when-last-seen = 最后一次测量时内存为上限的 { $percent }%
 statement-no-sign-of-life = 没有活动迹象，因此被终止
 statement-panic-recorded = 记录到 panic：{ $message }
 statement-group-oom-count = 控制组的 OOM 计数增加了 { $count }

@@ -59,6 +59,17 @@ impl Severity {
             Severity::Down => "down",
         }
     }
+
+    /// Returns the title of an incident of the monitor `name` in English, such as `API is down: connection refused`.
+    pub fn title(self, name: &str, cause: &str) -> String {
+        match self {
+            Severity::Down => format!("{name} is down: {cause}"),
+            Severity::Degraded => format!("{name} is degraded: {cause}"),
+            // The cause alone says it: `API: instance crashed`, `API: memory is close to its limit`.
+            Severity::Crashed if !cause.starts_with("instance ") => format!("{name} crashed: {cause}"),
+            Severity::Crashed | Severity::Warning => format!("{name}: {cause}"),
+        }
+    }
 }
 
 /// One entry of a timeline.

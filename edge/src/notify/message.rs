@@ -38,7 +38,7 @@ pub struct Message {
     /// One line: `API is down: connection refused`.
     #[n(6)]
     pub title: String,
-    /// Since when, the cause, and the evidence.
+    /// The cause, since when, and the evidence.
     #[n(7)]
     pub text: String,
     /// The monitor's page, if the address of the status page is known.
@@ -62,36 +62,33 @@ impl Message {
         status_page: Option<&str>,
     ) -> Message {
         let cause = incident.cause.statement().text;
-        let title = match (occasion, incident.severity) {
-            (NotificationReason::Recovered, _) => match closing_reason(incident) {
+        let problem = incident.severity.title(name, &cause);
+        let title = match occasion {
+            NotificationReason::Recovered => match closing_reason(incident) {
                 Some(reason) => format!("{name}: {reason}"),
                 None => format!("{name} has recovered"),
             },
-            (NotificationReason::Reminder, severity) => {
-                format!("{name} {} still: {cause}", describe(severity))
-            }
-            (_, Severity::Crashed) => format!("{name} crashed and was restarted: {cause}"),
-            (_, severity) => format!("{name} {}: {cause}", describe(severity)),
+            NotificationReason::Reminder => format!("Reminder: {problem}"),
+            _ => problem,
         };
         let link =
             status_page.map(|page| format!("{}/monitors/{}", page.trim_end_matches('/'), incident.monitor));
         let began = incident.opened;
-        let mut lines = match (occasion, incident.closed) {
-            (NotificationReason::Recovered, Some(closed)) => vec![
-                format!(
-                    "From {} to {}, {}.",
-                    rfc3339(began),
-                    rfc3339(closed),
-                    instant::format_duration_english(closed.since(began).as_secs())
-                ),
-                format!("Cause: {cause}."),
-            ],
-            _ => vec![format!(
-                "Since {}, {}.",
+        let period = match (occasion, incident.closed) {
+            (NotificationReason::Recovered, Some(closed)) => format!(
+                "From {} to {} ({}).",
                 rfc3339(began),
-                instant::format_duration_english(at.since(began).as_secs())
-            )],
+                rfc3339(closed),
+                instant::format_duration_english(closed.since(began).as_secs())
+            ),
+            _ => match at.since(began).as_secs() {
+                0 => format!("Since {}.", rfc3339(began)),
+                seconds => {
+                    format!("Since {} ({}).", rfc3339(began), instant::format_duration_english(seconds))
+                }
+            },
         };
+        let mut lines = vec![format!("Cause: {cause}."), period];
         lines.extend(
             incident.evidence.iter().take(MAX_EVIDENCE).map(|line| format!("- {}", one_line(&line.text))),
         );
@@ -130,7 +127,7 @@ impl Message {
         }
         Some(Message {
             key: format!("{}+{}", first.key, all.len() - 1),
-            title: format!("{} monitors have trouble: {}", all.len(), cut(&names.join(", "), 200)),
+            title: format!("{} monitors are affected: {}", all.len(), cut(&names.join(", "), 200)),
             text: text.trim_end().to_owned(),
             severity: all.iter().map(|message| message.severity).max().unwrap_or(first.severity),
             ..first.clone()
@@ -142,16 +139,6 @@ impl Message {
 fn closing_reason(incident: &Incident) -> Option<&str> {
     let last = &incident.timeline.back()?.what;
     ["maintenance-began", "resolved"].contains(&last.code.as_str()).then_some(last.text.as_str())
-}
-
-/// The severity as a predicate.
-fn describe(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Warning => "runs short of memory",
-        Severity::Degraded => "is degraded",
-        Severity::Crashed => "crashed",
-        Severity::Down => "is down",
-    }
 }
 
 /// Replaces line breaks and other control characters by spaces, and cuts the text.

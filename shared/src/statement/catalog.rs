@@ -143,9 +143,9 @@ catalog! {
     exit_completed() = "exit-completed", "it recorded an orderly shutdown";
     host_rebooted() = "host-rebooted", "the host was restarted since its last sign of life";
     host_stayed_up() = "host-stayed-up", "the host has been up all the time";
-    supervisor_stop() = "supervisor-stop", "the supervisor had asked it to stop";
+    supervisor_stop() = "supervisor-stop", "the supervisor asked it to stop";
     supervisor_recycle() = "supervisor-recycle",
-        "the supervisor had asked it to make way for a new worker";
+        "the supervisor asked it to hand over to a new worker";
     version_followed(version: &str) = "version-followed", "version {version} followed";
     version_changed(from: &str, to: &str) = "version-changed", "version {from} was followed by {to}";
     guard_replaced(reason: &str) = "guard-replaced", "the guard replaced it: {reason}";
@@ -157,7 +157,7 @@ catalog! {
 
     // Notices about the monitoring itself.
     monitoring_interrupted(since_time: &str) = "monitoring-interrupted",
-        "Monitoring is interrupted since {since_time}: all checks failed at the same time, so no results are recorded.";
+        "Monitoring has been interrupted since {since_time}: all checks failed at the same time, so no results are recorded.";
     hub_silent(count: u64) = "hub-silent",
         "No data for {count} monitors: the hub that checks them does not respond.";
     unknown_hub_silent() = "unknown-hub-silent",

@@ -231,6 +231,6 @@ test("the longest message fits, whatever the names contain", async (t) => {
   await manyMonitors.tick();
   await manyMonitors.tick();
   const [, message] = service.messages["/push/long"];
-  assert.match(message.title, /^20 monitors have trouble: /);
+  assert.match(message.title, /^20 monitors are affected: /);
   assert.ok(message.text.length > 1000, message.text);
 });

@@ -50,7 +50,7 @@ test("monitors are unobserved and nobody is alerted while the reference does not
   assert.equal(referenceRequests, 7);
   assert.deepEqual(await edge.readStates(), ["unobserved", "unobserved"]);
   const { notices, monitors } = await edge.readStatus();
-  assert.match(notices[0], /^Monitoring is interrupted since 2026-01-01T00:02:00Z/);
+  assert.match(notices[0], /^Monitoring has been interrupted since 2026-01-01T00:02:00Z/);
   assert.match(monitors[0].reason, /the monitoring itself is affected/);
   assert.equal(services.accepted.hook.length, 0);
   targetsAnswer = true;

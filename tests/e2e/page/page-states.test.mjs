@@ -140,7 +140,7 @@ const STATES = {
         path: "/",
         en: [
           /^Monitoring is interrupted: no data since .+$/,
-          /Monitoring is interrupted since .+: all checks failed at the same time/,
+          /Monitoring has been interrupted since .+: all checks failed at the same time/,
         ],
         de: [/^Überwachung unterbrochen: keine Daten seit .+$/, /alle Prüfungen schlugen zugleich fehl/],
       },

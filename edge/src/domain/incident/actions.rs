@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_resolved_incident_stays_closed_until_the_problem_gets_worse_or_returns() {
-        use NotificationReason::{Opened, Recovered, Reminder, Escalated};
+        use NotificationReason::{Escalated, Opened, Recovered, Reminder};
         let cases = [
             ("a reminder after five minutes", "udddddd", vec![Opened, Reminder], 1),
             ("no reminder once it is acknowledged", "udAddddd", vec![Opened], 1),

@@ -250,3 +250,17 @@ fn a_failure_under_maintenance_opens_no_incident() {
     let notified = timeline.run(&[Down, Maintenance, Maintenance, Up]);
     assert_eq!(notified, [(3, NotificationReason::Opened), (4, NotificationReason::Recovered)]);
 }
+
+#[test]
+fn a_title_says_what_is_wrong_once() {
+    let titles = [
+        (Severity::Down, "connection refused", "API is down: connection refused"),
+        (Severity::Degraded, "condition 1 failed", "API is degraded: condition 1 failed"),
+        (Severity::Crashed, "instance crashed", "API: instance crashed"),
+        (Severity::Crashed, "out of memory", "API crashed: out of memory"),
+        (Severity::Warning, "memory is close to its limit", "API: memory is close to its limit"),
+    ];
+    for (severity, cause, title) in titles {
+        assert_eq!(severity.title("API", cause), title);
+    }
+}

@@ -65,7 +65,7 @@ fn incident_entry(incident: &IncidentView, status: &StatusView) -> FeedEntry {
     let updated = moments.chain(incident.closed).max().unwrap_or_default().max(incident.opened);
     FeedEntry {
         path: format!("/incidents/{}", incident.id),
-        title: format!("{name} is {}: {}{resolved}", incident.severity.as_str(), incident.cause),
+        title: format!("{}{resolved}", incident.severity.title(name, &incident.cause)),
         published: incident.opened,
         updated,
         content,

@@ -190,16 +190,17 @@ impl<'a> Renderer<'a> {
         })
     }
 
+    /// The previous exit with its first pieces of evidence, as a sentence.
     pub(super) fn last_exit(&self, exit: &ExitView) -> Markup {
-        let text = Argument::Text(self.exit(exit.kind, exit.sure));
-        self.markup("last-exit", &[("time", Argument::Markup(self.time(&exit.at.0))), ("exit", text)])
-    }
-
-    /// The first pieces of evidence in a line.
-    pub(super) fn evidence(&self, exit: &ExitView) -> Markup {
-        let pieces = self.statements(&exit.evidence, &exit.evidence_statements);
-        let first: Vec<_> = pieces.iter().take(MAX_EVIDENCE).map(Markup::as_str).collect();
-        Markup::trusted(first.join("; "))
+        let kind = Argument::Text(self.exit(exit.kind, exit.sure));
+        let begin =
+            self.markup("last-exit", &[("time", Argument::Markup(self.time(&exit.at.0))), ("exit", kind)]);
+        let evidence = self.statements(&exit.evidence, &exit.evidence_statements);
+        let text = evidence.into_iter().take(MAX_EVIDENCE).fold(begin, |before, next| {
+            let pieces = [("before", Argument::Markup(before)), ("next", Argument::Markup(next))];
+            self.markup("evidence-and", &pieces)
+        });
+        self.markup("sentence", &[("text", Argument::Markup(text))])
     }
 
     /// Statements in the visitor's language.
