@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { CargoBuild } from "./cargo.mjs";
 import { writeDevConfig } from "./dev-config.mjs";
-import { prepareSecret } from "./dev-secret.mjs";
+import { prepareSecrets } from "./dev-secrets.mjs";
 import { readEnv } from "./env.mjs";
 import { logNote, logOutput, logStep } from "./log.mjs";
 import { Service } from "./process.mjs";
@@ -67,8 +67,15 @@ function describeMonitor(monitor) {
   return `${monitor.name} is ${monitor.state}${monitor.reason ? ` (${monitor.reason})` : ""}${memory}`;
 }
 
+/** Prints the commands that use the command line. */
+function logCommands() {
+  const { program } = COMMAND_LINE;
+  logNote(`memory   HEAPBEAT_SECRET=$(cat ${secretPath}) ${program} check-memory --url ${serverUrl}`);
+  logNote(`monitors HEAPBEAT_ADMIN_TOKEN=$(cat ${adminTokenPath}) ${program} apply monitors.toml --url ${edgeUrl}`);
+}
+
 const config = writeDevConfig({ serverPort, tickSeconds, stateDir });
-const { secret, path: secretPath } = prepareSecret(stateDir);
+const { secret, secretPath, adminTokenPath } = prepareSecrets(stateDir);
 const logPath = join(stateDir, "wrangler.log");
 const log = createWriteStream(logPath);
 
@@ -112,7 +119,8 @@ console.log();
 logNote(`edge     ${edgeUrl}/            the status page`);
 logNote(`         ${edgeUrl}/api/v1/status`);
 logNote(`server   ${serverUrl}/health`);
-logNote(`memory   HEAPBEAT_SECRET=$(cat ${secretPath}) ${COMMAND_LINE.program} check-memory --url ${serverUrl}`);
+if (IS_BUILT) logCommands();
+else logNote("The command line, target/quick/heapbeat, is compiled now; its commands follow.");
 console.log();
 logNote(`One tick every ${tickSeconds} s. The history is kept in ${stateDir}. Ctrl-C stops server and edge.`);
 console.log();
@@ -123,7 +131,7 @@ const commandLine = new CargoBuild("command line", ["build", "--locked", ...COMM
 });
 if (!IS_BUILT) {
   commandLine.run().then(
-    () => commandLine.compiled > 0 && logNote(`${COMMAND_LINE.program} is built`),
+    () => logCommands(),
     (error) => !stopping && logNote(`${COMMAND_LINE.program} was not built: ${error.message}`),
   );
 }
