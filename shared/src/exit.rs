@@ -154,7 +154,7 @@ impl ExitKind {
         match self {
             ExitKind::Stop => "was stopped on request",
             ExitKind::Deploy => "was replaced by another version",
-            ExitKind::Recycle => "was recycled by the memory guard",
+            ExitKind::Recycle => "was recycled by heapbeat",
             ExitKind::OomKill => "ran out of memory and was killed by the kernel (OOM)",
             ExitKind::Panic => "panicked",
             ExitKind::Crash => "crashed",

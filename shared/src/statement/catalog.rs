@@ -86,7 +86,7 @@ catalog! {
     out_of_memory() = "out-of-memory", "out of memory";
     instance_stop() = "instance-stop", "instance was stopped on request";
     instance_deploy() = "instance-deploy", "instance was replaced by another version";
-    instance_recycle() = "instance-recycle", "instance was recycled by the memory guard";
+    instance_recycle() = "instance-recycle", "instance was recycled by heapbeat";
     instance_oom_kill() = "instance-oom-kill",
         "instance ran out of memory and was killed by the kernel (OOM)";
     instance_panic() = "instance-panic", "instance panicked";
