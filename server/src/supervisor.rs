@@ -120,10 +120,7 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
     let variables = external::runtime_settings(&command, guarded.limit, |name| std::env::var_os(name));
     for (name, value) in &variables {
         let go = if *name == "GOMEMLIMIT" { " (if it is written in Go)" } else { "" };
-        tracing::info!(
-            "set {name}={value}, so that the heap of the program's runtime{go} fits into the memory limit of {}",
-            guarded.limit
-        );
+        tracing::info!("set {name}={value}{go} for the memory limit of {}", guarded.limit);
     }
     let mut policy = SupervisorPolicy::new(
         guarded.limit,
