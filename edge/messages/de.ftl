@@ -56,7 +56,6 @@ stale = Der aktuelle Status ist vorübergehend nicht abrufbar. Dies ist der Stan
 
 ## The status page
 
-config-problems = Teile der Konfiguration wurden ignoriert
 active-incidents = Aktuelle Störungen
 scheduled-maintenance = Geplante Wartung
 past-incidents = Vergangene Störungen

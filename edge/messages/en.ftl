@@ -60,7 +60,6 @@ stale = The current status is temporarily unavailable. This is the status from {
 
 ## The status page
 
-config-problems = Parts of the configuration were ignored
 active-incidents = Active incidents
 scheduled-maintenance = Scheduled maintenance
 past-incidents = Past incidents

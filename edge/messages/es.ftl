@@ -56,7 +56,6 @@ stale = El estado actual no está disponible temporalmente. Este es el estado de
 
 ## The status page
 
-config-problems = Parte de la configuración se ha ignorado
 active-incidents = Incidentes activos
 scheduled-maintenance = Mantenimiento programado
 past-incidents = Incidentes anteriores

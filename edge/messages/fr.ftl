@@ -59,7 +59,6 @@ stale = L’état actuel est temporairement indisponible. Voici l’état d’il
 
 ## The status page
 
-config-problems = Une partie de la configuration a été ignorée
 active-incidents = Incidents en cours
 scheduled-maintenance = Maintenance planifiée
 past-incidents = Incidents passés

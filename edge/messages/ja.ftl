@@ -56,7 +56,6 @@ stale = 現在の状態を一時的に取得できません。これは { $durat
 
 ## The status page
 
-config-problems = 設定の一部は無視されました
 active-incidents = 発生中の障害
 scheduled-maintenance = 予定されているメンテナンス
 past-incidents = 過去の障害

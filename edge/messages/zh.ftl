@@ -56,7 +56,6 @@ stale = 当前状态暂时无法获取。这是 { $duration }前的状态。
 
 ## The status page
 
-config-problems = 部分配置已被忽略
 active-incidents = 当前故障
 scheduled-maintenance = 计划维护
 past-incidents = 历史故障

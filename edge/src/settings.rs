@@ -1,6 +1,6 @@
 //! The settings of the Worker: what its variables and secrets configure.
 //!
-//! A variable that is invalid is reported as a [`Problem`] on the status page and in the log, and its default applies.
+//! A variable that is invalid is reported as a [`Problem`] in the log and in the owner's status, and its default applies.
 
 mod branding;
 
@@ -18,6 +18,7 @@ use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::{MAINTENANCE, Maintenance};
 use crate::monitor_config::{Config, HttpUrl, Problem, SecretName};
 use crate::notify::Channels;
+use crate::notify::message::cut;
 use crate::notify::push::{VARIABLES, Vapid, VapidError};
 use crate::platform::bindings::{read_json, read_text};
 use crate::platform::clock::wall_clock;
@@ -102,7 +103,11 @@ pub(crate) fn read_settings(env: &Env) -> Settings {
         maintenance: read_maintenance(env, &mut problems),
         references: read_references(env, &mut problems),
         max_subscriptions: read_max_subscriptions(env).unwrap_or_else(|| {
-            let reason = format!("should be a number up to {MAX_SUBSCRIPTIONS}; 0 applies until it is fixed");
+            let text = read_json(env, SUBSCRIPTIONS).unwrap_or_default();
+            let reason = format!(
+                "`{}` should be a number up to {MAX_SUBSCRIPTIONS}; 0 applies until it is fixed",
+                cut(&text, 60)
+            );
             problems.push(Problem { position: SUBSCRIPTIONS.to_owned(), reason });
             0
         }),
@@ -113,6 +118,11 @@ pub(crate) fn read_settings(env: &Env) -> Settings {
         channels,
         config: Config::default(),
     };
+    for monitor in &config.monitors {
+        for secret in monitor.secrets() {
+            report_missing_secret(env, monitor.id.as_str(), secret, &mut problems);
+        }
+    }
     config.problems.append(&mut problems);
     report_unknown_channels(&mut config, &settings.channels);
     Settings { config, ..settings }
@@ -182,10 +192,19 @@ pub(crate) fn report_unknown_channels(config: &mut Config, channels: &Channels) 
     }
 }
 
+/// Reports a secret that the Worker does not have.
+fn report_missing_secret(env: &Env, position: &str, secret: &SecretName, problems: &mut Vec<Problem>) {
+    if read_secret(env, secret).is_none_or(|text| text.is_empty()) {
+        let reason = format!("the Worker has no secret `{secret}`; set it by `wrangler secret put {secret}`");
+        problems.push(Problem { position: position.to_owned(), reason });
+    }
+}
+
 fn read_channels(env: &Env, allow_private: bool, problems: &mut Vec<Problem>) -> Channels {
     let channels = Channels::parse(read_json(env, ALERTS).as_deref(), allow_private);
     problems.extend(channels.problems.iter().cloned());
     for channel in &channels.list {
+        report_missing_secret(env, &format!("{ALERTS}.{}", channel.id), &channel.secret, problems);
         let zone = channel.quiet.as_ref().map_or("UTC", |quiet| quiet.zone.as_str());
         if zone_offset(zone, wall_clock()).is_none() {
             let reason = format!("there is no time zone `{zone}`, so its quiet hours are those of UTC");
@@ -200,6 +219,10 @@ fn read_maintenance(env: &Env, problems: &mut Vec<Problem>) -> Vec<Maintenance> 
     if let Ok(Value::Array(entries)) = serde_json::from_str(&text) {
         let (windows, found) = maintenance::parse_windows(MAINTENANCE, &entries);
         problems.extend(found);
+        for window in windows.iter().filter(|it| zone_offset(it.zone(), wall_clock()).is_none()) {
+            let reason = format!("there is no time zone `{}`, so the entry is ignored", window.zone());
+            problems.push(Problem { position: format!("{MAINTENANCE}.{}", window.id), reason });
+        }
         return windows;
     }
     let reason = "should be a list of tables: [[vars.MAINTENANCE]]".to_owned();
@@ -211,8 +234,9 @@ fn read_quotas(env: &Env, problems: &mut Vec<Problem>) -> Option<Quotas> {
     match read_text(env, PLAN).as_deref() {
         Some("paid") => None,
         None | Some("free") => Some(FREE_PLAN),
-        Some(_) => {
-            let reason = "should be `free` or `paid`; `free` applies until it is fixed".to_owned();
+        Some(other) => {
+            let reason =
+                format!("`{}` should be `free` or `paid`; `free` applies until it is fixed", cut(other, 60));
             problems.push(Problem { position: PLAN.to_owned(), reason });
             Some(FREE_PLAN)
         }

@@ -116,6 +116,7 @@ fn merge_edge(edge: &mut EdgeView, other: &EdgeView) {
         busiest_tick_subrequests: edge.busiest_tick_subrequests.max(other.busiest_tick_subrequests),
         interval_floor_seconds: edge.interval_floor_seconds.max(other.interval_floor_seconds),
         hubs: edge.hubs.saturating_add(other.hubs),
+        config_problems: edge.config_problems.saturating_add(other.config_problems),
     };
 }
 

@@ -14,7 +14,7 @@ use super::unknown_zones::remove_unknown_zones;
 use crate::domain::maintenance::{MaintenanceWindow, announced_windows};
 use crate::monitor_config::maintenance;
 use crate::monitor_config::maintenance::Maintenance;
-use crate::monitor_config::{Config, MONITORS_PER_HUB, MonitorId, Problem};
+use crate::monitor_config::{Config, MONITORS_PER_HUB, MonitorId, Problem, VARIABLE};
 use crate::platform::clock::wall_clock;
 use crate::platform::intl::zone_offset;
 use crate::settings::Settings;
@@ -56,11 +56,10 @@ impl ConfigState {
         })
     }
 
-    /// Returns the public monitors, and the problems without the texts of the configuration.
+    /// Returns the public monitors. The problems are those of all monitors; only their number is public.
     pub(super) fn public_monitors(&self) -> HubResult<Config> {
         let mut config = Config::clone(&*self.monitors()?);
         config.monitors.retain(|monitor| monitor.public);
-        config.problems = config.problems.iter().map(Problem::redacted).collect();
         Ok(config)
     }
 
@@ -131,7 +130,7 @@ impl ConfigState {
         let mut config = if first { fixed.clone() } else { Config::default() };
         // An empty list in wrangler.toml is not a problem if monitors were applied.
         if config.monitors.is_empty() && !applied.monitors.is_empty() {
-            config.problems.clear();
+            config.problems.retain(|problem| problem.position != VARIABLE);
         }
         config.monitors.extend(applied.monitors);
         config.problems.extend(applied.problems);

@@ -150,12 +150,10 @@ impl Outbox {
     pub(super) fn list_problems(&self) -> Vec<Problem> {
         let problem = |(id, status): &(ChannelId, u16)| Problem {
             position: format!("ALERTS.{id}"),
-            reason: match status {
-                0 => "the Worker secret that it names is not set; alerts wait for it".to_owned(),
-                status => format!("the service refuses alerts with status {status}; is the secret right?"),
-            },
+            reason: format!("the service refuses alerts with status {status}; is the secret right?"),
         };
-        self.rejections.borrow().iter().map(problem).collect()
+        // Status 0 is a missing secret, which is a problem of the settings.
+        self.rejections.borrow().iter().filter(|(_, status)| *status != 0).map(problem).collect()
     }
 
     /// Sends the rows that are due at `now`, and returns how many requests were made.

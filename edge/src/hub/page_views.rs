@@ -52,7 +52,7 @@ impl PageViews {
         };
         Ok(StatusPageView {
             now: snapshot.now,
-            status: StatusView::from(&snapshot),
+            status: StatusView::public(&snapshot),
             memory_days: snapshot.monitors.iter().filter_map(MemoryDayView::of).collect(),
             incidents: incidents.iter().map(summary).collect(),
         })

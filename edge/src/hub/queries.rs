@@ -48,11 +48,10 @@ pub(super) struct Queries {
 impl Queries {
     /// Returns the status of all monitors.
     pub(super) fn status(&self, audience: Audience) -> HubResult<StatusView> {
-        let snapshot = match audience {
-            Audience::Public => self.snapshot_of(&self.config.public_monitors()?)?,
-            Audience::Owner => self.snapshot_of(&*self.config.monitors()?)?,
-        };
-        Ok((&snapshot).into())
+        Ok(match audience {
+            Audience::Public => StatusView::public(&self.snapshot_of(&self.config.public_monitors()?)?),
+            Audience::Owner => StatusView::from(&self.snapshot_of(&*self.config.monitors()?)?),
+        })
     }
 
     /// Returns the status of a hub that does not respond: its monitors, without a state.

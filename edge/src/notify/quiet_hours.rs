@@ -7,6 +7,7 @@ use heapbeat_monitors::schedule::{Schedule, ScheduleError};
 use heapbeat_shared::UnixMillis;
 
 use super::channel::ChannelId;
+use super::message::cut;
 use super::outbox::OutboxRow;
 use crate::domain::incident::Severity;
 
@@ -28,8 +29,8 @@ pub struct QuietHours {
 #[derive(Debug, thiserror::Error)]
 pub enum QuietHoursError {
     /// The text is not two different times of day.
-    #[error("quiet: should be two times of day, such as 22:00-07:00")]
-    Times,
+    #[error("quiet: `{0}` should be two times of day, such as 22:00-07:00")]
+    Times(String),
     /// The name of the time zone is not valid.
     #[error("time-zone: {0}")]
     Zone(#[from] ScheduleError),
@@ -52,7 +53,7 @@ impl QuietHours {
         let times = text.split_once('-').and_then(|(from, to)| Some((clock(from)?, clock(to)?)));
         match times.filter(|(from, to)| from != to) {
             Some((from, to)) => Ok(QuietHours { from, to, zone: zone.to_owned() }),
-            None => Err(QuietHoursError::Times),
+            None => Err(QuietHoursError::Times(cut(text, 60))),
         }
     }
 

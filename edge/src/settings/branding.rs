@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::monitor_config::Problem;
+use crate::notify::message::cut;
 
 /// The name of the variable, for error messages.
 const PAGE: &str = "PAGE";
@@ -21,6 +22,9 @@ const MAX_LINKS: usize = 10;
 
 /// The longest title or path, in characters.
 const MAX_LENGTH: usize = 200;
+
+/// The most bytes of an invalid value in a problem.
+const MAX_SHOWN: usize = 60;
 
 /// The owner's title, logo, colors and links.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,22 +62,23 @@ impl Branding {
         let mut problems = Vec::new();
         for (name, value) in &fields {
             if let Err(reason) = branding.set(name, value) {
-                problems.push(problem(name, reason));
+                problems.push(problem(name, &reason));
             }
         }
         (branding, problems)
     }
 
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), &'static str> {
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
+        let expected = |what: &str| format!("`{}` {what}", cut(&value.to_string(), MAX_SHOWN));
         let text = || value.as_str().filter(|text| text.chars().count() <= MAX_LENGTH).map(str::to_owned);
         let path = || {
             let path = text().filter(|path| is_path(path));
-            path.ok_or("should be the path of a file in edge/assets, such as /logo.svg")
+            path.ok_or_else(|| expected("should be the path of a file in edge/assets, such as /logo.svg"))
         };
         match name {
             "title" => {
                 let title = text().filter(|title| !title.trim().is_empty());
-                self.title = title.ok_or("should be a text of at most 200 characters")?;
+                self.title = title.ok_or_else(|| expected("should be a text of at most 200 characters"))?;
             }
             "logo" => self.logo = Some(path()?),
             "style" => self.style = Some(path()?),
@@ -81,9 +86,11 @@ impl Branding {
                 let links = Vec::<Link>::deserialize(value).ok();
                 let links =
                     links.filter(|links| links.len() <= MAX_LINKS && links.iter().all(Link::is_valid));
-                self.links = links.ok_or("should be at most ten of { name = \"…\", url = \"https://…\" }")?;
+                self.links = links.ok_or_else(|| {
+                    expected("should be at most ten of { name = \"…\", url = \"https://…\" }")
+                })?;
             }
-            _ => return Err("is unknown; there are title, logo, style and links"),
+            _ => return Err("is unknown; the settings are title, logo, style and links".to_owned()),
         }
         Ok(())
     }
@@ -120,6 +127,7 @@ mod tests {
         assert_eq!(branding, expected);
         let named: Vec<_> = problems.iter().map(|problem| problem.position.as_str()).collect();
         assert_eq!(named, ["PAGE.colour", "PAGE.links", "PAGE.logo"]);
+        assert!(problems[2].reason.starts_with("`\"//evil\"` should be the path"), "{}", problems[2].reason);
     }
 
     #[test]

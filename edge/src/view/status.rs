@@ -21,7 +21,8 @@ pub struct StatusView {
     pub updated: Option<Timestamp>,
     /// One entry for each monitor, in the order of the configuration.
     pub monitors: Vec<MonitorView>,
-    /// The entries of the configuration that were rejected.
+    /// The settings that were rejected, each with its position, value and reason. Only the owner sees them: for the public the list is
+    /// empty, and `edge.config_problems` is their number.
     pub problems: Vec<Problem>,
     /// Notices about the monitoring itself, in sentences.
     pub notices: Vec<String>,
@@ -45,8 +46,18 @@ impl From<&StatusSnapshot> for StatusView {
             notices,
             notice_statements,
             maintenance: snapshot.maintenance.iter().map(MaintenanceView::from).collect(),
-            edge: EdgeView::from(&snapshot.usage),
+            edge: EdgeView {
+                config_problems: u64::try_from(snapshot.problems.len()).unwrap_or(u64::MAX),
+                ..EdgeView::from(&snapshot.usage)
+            },
         }
+    }
+}
+
+impl StatusView {
+    /// Returns the status without the problems of the configuration, which are the owner's.
+    pub fn public(snapshot: &StatusSnapshot) -> StatusView {
+        StatusView { problems: Vec::new(), ..StatusView::from(snapshot) }
     }
 }
 
@@ -76,6 +87,8 @@ pub struct EdgeView {
     pub interval_floor_seconds: u64,
     /// How many hubs there are.
     pub hubs: u64,
+    /// The number of settings that were rejected. `problems` of the owner's status names them.
+    pub config_problems: u64,
 }
 
 impl From<&QuotaUsage> for EdgeView {
@@ -92,6 +105,7 @@ impl From<&QuotaUsage> for EdgeView {
             busiest_tick_subrequests: usage.busiest,
             interval_floor_seconds: usage.interval_floor().as_secs(),
             hubs: 1,
+            config_problems: 0,
         }
     }
 }
@@ -202,7 +216,7 @@ mod tests {
             r#""maintenance":[{"id":"move","title":"We move","monitors":["api"],"from":"2026-01-01T00:00:00Z","#,
             r#""to":"2026-01-01T01:00:00Z"}],"#,
             r#""edge":{"day":"2026-01-01T00:00:00Z","ticks":5,"ticks_missed":0,"latest_tick_ms":0,"requests":7,"rows_read":0,"#,
-            r#""rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":60,"hubs":1}}"#,
+            r#""rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":60,"hubs":1,"config_problems":1}}"#,
         );
         assert_eq!(serde_json::to_string(&StatusView::from(&view())).unwrap(), expected);
         let read: StatusView = serde_json::from_str(expected).unwrap();
@@ -210,11 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn the_public_sees_the_number_of_problems_only() {
+        let public = StatusView::public(&view());
+        assert_eq!((public.problems, public.edge.config_problems), (Vec::new(), 1));
+    }
+
+    #[test]
     fn the_status_before_the_first_tick_is_unobserved() {
         let nothing = StatusSnapshot::default();
         assert_eq!(
             serde_json::to_string(&StatusView::from(&nothing)).unwrap(),
-            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0,"hubs":1}}"#
+            r#"{"status":"unobserved","updated":null,"monitors":[],"problems":[],"notices":[],"notice_statements":[],"maintenance":[],"edge":{"day":"1970-01-01T00:00:00Z","ticks":0,"ticks_missed":0,"latest_tick_ms":0,"requests":0,"rows_read":0,"rows_written":0,"subrequests":0,"busiest_tick_subrequests":0,"interval_floor_seconds":0,"hubs":1,"config_problems":0}}"#
         );
     }
 }

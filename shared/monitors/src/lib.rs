@@ -58,32 +58,6 @@ pub struct Problem {
     pub reason: String,
 }
 
-impl Problem {
-    /// Returns the public form of the problem: the entry and the setting, without values and names from the configuration.
-    #[must_use]
-    pub fn redacted(&self) -> Problem {
-        let (entry, field) = self.position.split_once('.').unwrap_or((&self.position, ""));
-        let is_index = |c: char| c.is_ascii_digit() || c == '[' || c == ']';
-        // A position that does not begin with the name of a list begins with an id.
-        let list = entry.trim_end_matches(is_index);
-        let is_list = ["monitors", "maintenance"].contains(&list)
-            || list.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-        let entry = if is_list { entry } else { VARIABLE };
-        let is_private = !is_list || self.reason.starts_with(field::UNKNOWN_SETTING);
-        let field = if is_private {
-            ""
-        } else {
-            field.split('.').next().unwrap_or_default().trim_end_matches(is_index)
-        };
-        let dot = if field.is_empty() { "" } else { "." };
-        Problem {
-            position: format!("{entry}{dot}{field}"),
-            reason: "the entry is invalid; the Worker's log and GET /api/v1/admin/status have the reason"
-                .to_owned(),
-        }
-    }
-}
-
 /// The valid monitors, and the problems of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {

@@ -153,6 +153,21 @@ impl Monitor {
         }
     }
 
+    /// Returns the Worker secrets that the configuration names.
+    pub fn secrets(&self) -> Vec<&SecretName> {
+        fn of_header(header: &Header) -> Option<&SecretName> {
+            match &header.value {
+                HeaderValue::Secret { name, .. } => Some(name),
+                HeaderValue::Literal(_) => None,
+            }
+        }
+        match &self.target {
+            Target::Heapbeat { secret, .. } => secret.iter().collect(),
+            Target::Http(check) => check.headers.iter().filter_map(of_header).collect(),
+            Target::Tcp(_) | Target::Heartbeat(_) => Vec::new(),
+        }
+    }
+
     /// Returns whether the route that makes memory grow is public.
     pub fn shows_routes(&self) -> bool {
         matches!(self.target, Target::Heapbeat { public_routes: true, .. })

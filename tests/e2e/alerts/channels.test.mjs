@@ -7,6 +7,7 @@ import { AlertServices, defineChannels, SERVICE_NAMES } from "../support/alert-s
 import { defineMonitor, Edge } from "../support/edge.mjs";
 import { Target } from "../support/target.mjs";
 import { createTempDir } from "../support/temp-dir.mjs";
+import { ADMIN_TOKEN } from "../support/tokens.mjs";
 
 const MINUTE = 60_000;
 
@@ -100,16 +101,17 @@ test("a wrong or missing secret is reported as a problem, without the secret", a
     ...{ TELEGRAM: "1:bad", NTFY: "tk_bad", EMAIL: "re_bad", PAGERDUTY: "f".repeat(32), SLACK: undefined },
     ...{ DISCORD: `${services.url}/discord/webhooks/1/bad`, HOOK: `${services.url}/hook/bad` },
   };
-  const vars = JSON.parse(JSON.stringify({ ...defineChannels(services.url), ...wrong }));
+  const vars = JSON.parse(JSON.stringify({ ...defineChannels(services.url), ...wrong, ADMIN_TOKEN }));
   const misconfigured = await Edge.start(defineMonitors(), { vars });
   t.after(() => misconfigured.stop());
   await misconfigured.tick();
   isHealthy = false;
   await misconfigured.tickTimes(3);
-  const status = await misconfigured.readStatus();
+  const response = await misconfigured.requestAsAdmin("GET", "/admin/status");
+  const status = /** @type {any} */ (await response.json());
   const reasons = Object.fromEntries(status.problems.map((/** @type {any} */ it) => [it.position, it.reason]));
   assert.deepEqual(Object.keys(reasons).sort(), SERVICE_NAMES.map((name) => `ALERTS.${name}`).sort());
-  assert.match(reasons["ALERTS.slack"], /is not set/);
+  assert.match(reasons["ALERTS.slack"], /has no secret `SLACK`/);
   assert.match(reasons["ALERTS.telegram"], /status 401; is the secret right/);
   assert.match(reasons["ALERTS.pagerduty"], /status 400/);
   for (const secret of ["1:bad", "tk_bad", "re_bad", "webhooks/1/bad", "ffffffff"]) {

@@ -68,14 +68,17 @@ test("subscriptions are off unless they are configured correctly", async (t) => 
   const monitors = defineSubscribedMonitors(target.url);
   const unconfigured = await Edge.start(monitors, {});
   t.after(() => unconfigured.stop());
-  const misconfigured = await Edge.start(monitors, { vars: { SUBSCRIPTIONS: 41 } });
+  const misconfigured = await Edge.start(monitors, { vars: { ADMIN_TOKEN, SUBSCRIPTIONS: 41 } });
   t.after(() => misconfigured.stop());
   for (const off of [unconfigured, misconfigured])
     assert.equal((await subscribe(off, { url: receiver.urlOf("/off") })).status, 404);
-  const listPositions = async (/** @type {Edge} */ off) =>
-    (await off.readStatus()).problems.map((/** @type {any} */ it) => it.position);
-  assert.deepEqual(await listPositions(unconfigured), []);
-  assert.deepEqual(await listPositions(misconfigured), ["SUBSCRIPTIONS"]);
+  assert.equal((await unconfigured.readStatus()).edge.config_problems, 0);
+  const response = await misconfigured.requestAsAdmin("GET", "/admin/status");
+  const { problems } = /** @type {any} */ (await response.json());
+  assert.deepEqual(
+    problems.map((/** @type {any} */ it) => it.position),
+    ["SUBSCRIPTIONS"],
+  );
   assert.ok(!receiver.requests.some(({ path }) => path === "/off"));
 });
 

@@ -153,7 +153,7 @@ test("private addresses are not probed, however they are written, also behind a 
   t.after(() => strict.stop());
   await strict.tick();
   const status = await strict.readStatus();
-  assert.equal(status.problems.length, refusedHosts.length + 1, "the configuration refuses them");
+  assert.equal(status.edge.config_problems, refusedHosts.length + 1, "the configuration refuses them");
   for (const { id, state, reason } of status.monitors) {
     assert.deepEqual([state, reason], ["down", "address is private"], id);
   }

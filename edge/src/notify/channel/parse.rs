@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Channel, ChannelId, ChannelKind, Channels, MAX_CHANNELS};
 use crate::monitor_config::{MonitorIdError, Problem, SecretName, SecretNameError};
+use crate::notify::message::cut;
 use crate::notify::quiet_hours::{QuietHours, QuietHoursError};
 
 /// The variable's name, with which every position begins.
@@ -17,6 +18,9 @@ const MIN_REMINDER: Duration = Duration::from_secs(300);
 
 /// The maximum number of receivers of an email.
 const MAX_RECEIVERS: usize = 50;
+
+/// The most bytes of an invalid value in a problem.
+const MAX_SHOWN: usize = 60;
 
 /// The kinds of channels.
 const KINDS: &str = "webhook, slack, discord, telegram, pagerduty, ntfy, email";
@@ -50,10 +54,10 @@ pub enum ChannelError {
     #[error("`{0}` is taken by an entry above")]
     DuplicateId(ChannelId),
     /// A setting is missing, or has the wrong type.
-    #[error("`{0}` is missing or not of its kind")]
+    #[error("`{0}` is missing or has the wrong type")]
     Setting(String),
     /// A setting that the kind needs is missing or empty.
-    #[error("{setting}: is missing, {kind} needs it")]
+    #[error("{setting}: is missing; {kind} needs it")]
     Missing {
         /// The setting's name.
         setting: &'static str,
@@ -61,10 +65,10 @@ pub enum ChannelError {
         kind: String,
     },
     /// There is no such setting.
-    #[error("`{0}` is no setting of a channel; there are {list}", list = SETTINGS.map(|(name, _)| name).join(", "))]
+    #[error("`{0}` is not a setting of a channel; the settings are {list}", list = SETTINGS.map(|(name, _)| name).join(", "))]
     UnknownSetting(String),
     /// The kind does not have this setting.
-    #[error("{setting}: is no setting of {kind}; take it out")]
+    #[error("{setting}: is not a setting of {kind}; remove it")]
     OtherKind {
         /// The setting's name.
         setting: String,
@@ -78,22 +82,22 @@ pub enum ChannelError {
     #[error("secret: {0}")]
     Secret(#[from] SecretNameError),
     /// There is no such kind.
-    #[error("kind: should be one of {KINDS}")]
-    UnknownKind,
+    #[error("kind: `{0}` should be one of {KINDS}")]
+    UnknownKind(String),
     /// An email has no receiver, or too many.
     #[error("to: should be 1 to {MAX_RECEIVERS} addresses")]
     Receivers,
     /// The endpoint is not https.
-    #[error("endpoint: should begin with https://")]
-    Endpoint,
+    #[error("endpoint: `{0}` should begin with https://")]
+    Endpoint(String),
     /// The time between reminders is not a duration.
     #[error("reminder: {0}")]
     Reminder(#[from] ParseDurationError),
     /// The time between reminders is too short.
-    #[error("reminder: should be 5m or more")]
-    ReminderTooShort,
+    #[error("reminder: `{0}` should be 5m or more")]
+    ReminderTooShort(String),
     /// There is a time zone without quiet hours.
-    #[error("time-zone: goes with quiet, such as 22:00-07:00, only")]
+    #[error("time-zone: applies only to `quiet`, such as 22:00-07:00, which is missing")]
     ZoneWithoutQuietHours,
     /// The quiet hours are not valid.
     #[error(transparent)]
@@ -197,11 +201,12 @@ fn parse_channel(entry: ChannelEntry<'_>, allow_private: bool) -> Result<Channel
     if let Some(endpoint) = &endpoint
         && !(endpoint.starts_with("https://") || allow_private && endpoint.starts_with("http://"))
     {
-        return Err(ChannelError::Endpoint);
+        return Err(ChannelError::Endpoint(cut(endpoint, MAX_SHOWN)));
     }
-    let reminder = entry.text("reminder")?.map(parse_duration).transpose()?;
-    if reminder.is_some_and(|reminder| reminder < MIN_REMINDER) {
-        return Err(ChannelError::ReminderTooShort);
+    let text = entry.text("reminder")?;
+    let reminder = text.map(parse_duration).transpose()?;
+    if let Some(text) = text.filter(|_| reminder.is_some_and(|reminder| reminder < MIN_REMINDER)) {
+        return Err(ChannelError::ReminderTooShort(text.to_owned()));
     }
     let (quiet, zone) = (entry.text("quiet")?, entry.text("time-zone")?);
     if zone.is_some() && quiet.is_none() {
@@ -226,6 +231,6 @@ fn parse_service(entry: ChannelEntry<'_>, kind: &str) -> Result<ChannelKind, Cha
             }
             ChannelKind::Email { from, to }
         }
-        _ => return Err(ChannelError::UnknownKind),
+        _ => return Err(ChannelError::UnknownKind(cut(kind, MAX_SHOWN))),
     })
 }

@@ -24,28 +24,31 @@ fn every_kind_is_read_with_its_settings() {
 fn an_invalid_entry_is_reported_and_the_others_stay() {
     let cases = [
         (r#"{"id":"A","kind":"slack","secret":"S"}"#, "id: `A` is not a valid id"),
-        (r#"{"id":"a","kind":"mail","secret":"S","template":""}"#, "kind: should be one of webhook"),
-        (r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":[1]}"#, "`to` is missing or not"),
+        (r#"{"id":"a","kind":"mail","secret":"S","template":""}"#, "kind: `mail` should be one of webhook"),
+        (r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":[1]}"#, "`to` is missing or has"),
         (r#"{"id":"a","kind":"email","secret":"S","from":"a@b.example","to":"x"}"#, "to: should be 1 to 50"),
-        (r#"{"id":"a","kind":"slack","secret":"S","reminder":5}"#, "`reminder` is missing or not"),
-        (r#"{"id":"a","kind":"sms","secret":"S"}"#, "kind: should be one of webhook, slack"),
-        (r#"{"id":"a","kind":"slack"}"#, "`secret` is missing or not of its kind"),
+        (r#"{"id":"a","kind":"slack","secret":"S","reminder":5}"#, "`reminder` is missing or has"),
+        (r#"{"id":"a","kind":"sms","secret":"S"}"#, "kind: `sms` should be one of webhook, slack"),
+        (r#"{"id":"a","kind":"slack"}"#, "`secret` is missing or has the wrong type"),
         (
             r#"{"id":"a","kind":"slack","secret":"https://hooks.slack.com/x"}"#,
             "secret: not the name of a secret",
         ),
         (
             r#"{"id":"a","kind":"slack","secret":"S","url":"x"}"#,
-            "`url` is no setting of a channel; there are id, kind, secret",
+            "`url` is not a setting of a channel; the settings are id, kind, secret",
         ),
-        (r#"{"id":"a","kind":"telegram","secret":"S"}"#, "chat: is missing, telegram needs it"),
-        (r#"{"id":"a","kind":"slack","secret":"S","quiet":"at night"}"#, "quiet: should be two times of day"),
-        (r#"{"id":"a","kind":"slack","secret":"S","time-zone":"UTC"}"#, "time-zone: goes with quiet"),
-        (r#"{"id":"a","kind":"slack","secret":"S","topic":"t"}"#, "topic: is no setting of slack"),
-        (r#"{"id":"a","kind":"slack","secret":"S","reminder":"1m"}"#, "reminder: should be 5m or more"),
+        (r#"{"id":"a","kind":"telegram","secret":"S"}"#, "chat: is missing; telegram needs it"),
+        (
+            r#"{"id":"a","kind":"slack","secret":"S","quiet":"at night"}"#,
+            "quiet: `at night` should be two times of day",
+        ),
+        (r#"{"id":"a","kind":"slack","secret":"S","time-zone":"UTC"}"#, "time-zone: applies only to `quiet`"),
+        (r#"{"id":"a","kind":"slack","secret":"S","topic":"t"}"#, "topic: is not a setting of slack"),
+        (r#"{"id":"a","kind":"slack","secret":"S","reminder":"1m"}"#, "reminder: `1m` should be 5m or more"),
         (
             r#"{"id":"a","kind":"ntfy","secret":"S","topic":"t","endpoint":"http://x"}"#,
-            "endpoint: should begin",
+            "endpoint: `http://x` should begin",
         ),
         (r#"{"id":"ok","kind":"slack","secret":"S"}"#, "`ok` is taken by an entry above"),
     ];

@@ -22,7 +22,7 @@ const fn family<T>(name: &'static str, help: &'static str, read: fn(&T) -> Optio
 }
 
 const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
-    family("heapbeat_monitor_latency_seconds", "Latency of the last answer", |it| {
+    family("heapbeat_monitor_latency_seconds", "Response time of the last check", |it| {
         it.latency_ms.map(|ms| f64::from(ms) / 1000.0)
     }),
     family("heapbeat_monitor_memory_rss_bytes", "Resident set", |it| it.memory.map(|it| bytes(it.rss))),
@@ -44,23 +44,26 @@ const MONITOR_GAUGES: [MetricFamily<MonitorView>; 8] = [
     }),
 ];
 
-const EDGE_GAUGES: [MetricFamily<EdgeView>; 2] = [
+const EDGE_GAUGES: [MetricFamily<EdgeView>; 3] = [
     family("heapbeat_edge_tick_lateness_seconds", "Lateness of the latest tick of the day", |it| {
         Some(it.latest_tick_ms as f64 / 1000.0)
     }),
     family("heapbeat_edge_interval_floor_seconds", "Shortest interval between probes", |it| {
         Some(it.interval_floor_seconds as f64)
     }),
+    family("heapbeat_edge_config_problems", "Settings that were rejected", |it| {
+        Some(it.config_problems as f64)
+    }),
 ];
 
 /// The counters of the day, which begins at midnight UTC.
 const EDGE_COUNTERS: [MetricFamily<EdgeView>; 6] = [
-    family("heapbeat_edge_ticks", "Ticks", |it| Some(it.ticks as f64)),
+    family("heapbeat_edge_ticks", "Ticks of the day", |it| Some(it.ticks as f64)),
     family("heapbeat_edge_ticks_missed", "Minutes without a tick", |it| Some(it.ticks_missed as f64)),
-    family("heapbeat_edge_requests", "Requests to the hub", |it| Some(it.requests as f64)),
-    family("heapbeat_edge_subrequests", "Requests of the hub", |it| Some(it.subrequests as f64)),
-    family("heapbeat_edge_rows_read", "Rows read", |it| Some(it.rows_read as f64)),
-    family("heapbeat_edge_rows_written", "Rows written", |it| Some(it.rows_written as f64)),
+    family("heapbeat_edge_requests", "Requests that the hubs received", |it| Some(it.requests as f64)),
+    family("heapbeat_edge_subrequests", "Requests that the hubs sent", |it| Some(it.subrequests as f64)),
+    family("heapbeat_edge_rows_read", "Rows that SQLite read", |it| Some(it.rows_read as f64)),
+    family("heapbeat_edge_rows_written", "Rows that SQLite wrote", |it| Some(it.rows_written as f64)),
 ];
 
 /// Renders the metrics of a status.
@@ -106,7 +109,7 @@ pub fn render_metrics(format: Format, status: &StatusView) -> String {
 
 /// Writes names, states and reasons.
 fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
-    let mut family = all.family("heapbeat_monitor", MetricKind::Info, "A monitor");
+    let mut family = all.family("heapbeat_monitor", MetricKind::Info, "Name and group of the monitor");
     for it in monitors {
         let group = it.group.as_deref().unwrap_or_default();
         family.sample(&[("monitor", &it.id), ("name", &it.name), ("group", group)], 1);
@@ -128,8 +131,11 @@ fn write_states(all: &mut Exposition, monitors: &[MonitorView]) {
         };
         family.sample(&[("monitor", &it.id)], up);
     }
-    let mut family =
-        all.family("heapbeat_monitor_failing", MetricKind::Gauge, "1 with the code of the reason");
+    let mut family = all.family(
+        "heapbeat_monitor_failing",
+        MetricKind::Gauge,
+        "1 while the monitor is not up; the label is the reason",
+    );
     for it in monitors {
         if let Some(code) = &it.reason_code {
             family.sample(&[("monitor", &it.id), ("reason", code)], 1);

@@ -11,7 +11,6 @@ use super::markup::Markup;
 use super::renderer::Renderer;
 use super::{PageContext, assets};
 use crate::domain::State;
-use crate::monitor_config::Problem;
 use crate::settings::Branding;
 use crate::view::{
     DayView, IncidentPageView, IncidentSummaryView, MaintenanceView, MemoryDayView, MonitorPageView,
@@ -66,7 +65,6 @@ struct StatusTemplate<'a> {
     frame: PageFrame<'a>,
     headline: Headline<'a>,
     updated: Option<UnixMillis>,
-    problems: &'a [Problem],
     notices: Vec<Markup>,
     open: Vec<&'a IncidentSummaryView>,
     past: Vec<&'a IncidentSummaryView>,
@@ -104,7 +102,6 @@ pub(super) fn status(view: &StatusPageView, context: &PageContext) -> String {
         frame: PageFrame::new(r.headline_text(&headline), status.status, context),
         headline,
         updated: status.updated.map(|at| at.0),
-        problems: &status.problems,
         notices: r.statements(&status.notices, &status.notice_statements),
         open,
         past,
