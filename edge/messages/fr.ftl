@@ -50,6 +50,9 @@ headline-no-data-some = { $count ->
    *[other] { $count } services sur { $total } opérationnels
 }, aucune donnée pour les autres
 headline-unavailable = L’état est temporairement indisponible
+headline-not-found = Page introuvable
+not-found-help = Aucune page n’existe à cette adresse. Le service ou l’incident a peut-être été supprimé.
+status-page-link = Aller à la page d’état
 since = depuis { $time }
 since-for = Depuis { $time } ({ $duration }).
 last-check = Dernière vérification : { $time }.

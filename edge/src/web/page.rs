@@ -96,5 +96,10 @@ pub fn render_unavailable(context: &PageContext) -> String {
     templates::unavailable(context)
 }
 
+/// Renders the page for an address without a page. It links to the status page.
+pub fn render_not_found(context: &PageContext) -> String {
+    templates::not_found(context)
+}
+
 #[cfg(test)]
 mod tests;

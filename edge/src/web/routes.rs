@@ -29,7 +29,7 @@ use crate::settings;
 pub(crate) async fn handle_request(request: &mut Request, env: &Env) -> Result<Response> {
     let path = request.path();
     let Some(found) = route_table::match_path(&path) else {
-        return response::secure(response::not_found(&path)?, true);
+        return response::secure(page_handlers::not_found(request, env, &path)?, true);
     };
     let endpoint = found.endpoint;
     let response = match dispatch(request, env, found, &path).await {
@@ -63,7 +63,7 @@ async fn dispatch(request: &mut Request, env: &Env, found: MatchedEndpoint, path
     }
     let route = match found.route(operation, &query_of(request)) {
         Ok(Some(route)) => route,
-        Ok(None) => return response::not_found(path),
+        Ok(None) => return page_handlers::not_found(request, env, path),
         Err(error) => return response::problem(400, &error.to_string()),
     };
     match access {

@@ -215,4 +215,8 @@ test("pages of unknown monitors and incidents are 404", async () => {
   for (const path of ["/monitors/none", "/monitors/", "/monitors/a/b", "/incidents/api-1", "/incidents/x"]) {
     assert.equal((await smallEdge.request(path)).status, 404, path);
   }
+  const headers = { accept: "text/html,*/*;q=0.8", "accept-language": "de" };
+  const page = await smallEdge.request("/monitors/none", { headers });
+  assert.deepEqual([page.status, page.headers.get("content-language")], [404, "de"]);
+  assert.match(await page.text(), /<a href="?\/"?>Zur Statusseite<\/a>/);
 });

@@ -148,6 +148,20 @@ pub(super) fn unavailable(context: &PageContext) -> String {
 }
 
 #[derive(Template)]
+#[template(path = "not-found.html", whitespace = "minimize")]
+struct NotFoundTemplate<'a> {
+    r: &'a Renderer<'a>,
+    frame: PageFrame<'a>,
+}
+
+/// Renders the page for an address without a page.
+pub(super) fn not_found(context: &PageContext) -> String {
+    let r = Renderer::new(&context.messages, UnixMillis(0), &context.query);
+    let frame = PageFrame::new(r.text("headline-not-found"), State::Unobserved, context);
+    render(&NotFoundTemplate { r: &r, frame })
+}
+
+#[derive(Template)]
 #[template(path = "preview.svg", whitespace = "minimize")]
 struct PreviewTemplate {
     title: String,

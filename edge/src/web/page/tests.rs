@@ -201,6 +201,13 @@ fn every_text_is_escaped() {
 }
 
 #[test]
+fn the_page_of_a_wrong_address_links_to_the_status_page_in_the_readers_language() {
+    let html = render_not_found(&context("de"));
+    assert!(html.contains("<html lang=\"de\">") && html.contains("Seite nicht gefunden"), "{html}");
+    assert!(html.contains(">Zur Statusseite</a>"), "{html}");
+}
+
+#[test]
 fn nothing_is_inline_but_the_script_of_the_policy() {
     let html = page(&[view(vec![monitor("API", State::Up)])]) + &render_unavailable(&context("de"));
     for inline in ["style=", "<style", "onclick", "javascript:", "http://"] {

@@ -10,7 +10,7 @@ use super::cached_fetch::{Fetched, fetch};
 use super::hub_request::request as hub_request;
 use super::query::Query;
 use super::response;
-use super::response::{STALE_MS, not_found, private, with_headers};
+use super::response::{STALE_MS, private, with_headers};
 use super::route::Route;
 use crate::settings;
 use crate::settings::Branding;
@@ -46,10 +46,10 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
         Route::Preview => Page::Preview,
         _ => Page::Status,
     };
-    let Some(request_to_hub) = hub_request(route) else { return not_found(path) };
+    let Some(request_to_hub) = hub_request(route) else { return not_found(request, env, path) };
     let mut context = context(request, env)?;
     let response = match fetch(env, &request_to_hub).await {
-        Fetched::NotFound => return not_found(path),
+        Fetched::NotFound => return not_found(request, env, path),
         Fetched::Found(cached) => {
             context.stale_seconds = (cached.age_ms >= STALE_MS).then(|| cached.age_ms.unsigned_abs() / 1000);
             let kind = if page == Page::Preview { "image/svg+xml" } else { HTML };
@@ -64,7 +64,27 @@ pub(super) async fn handle(request: &Request, env: &Env, route: &Route, path: &s
         Some(response) => response,
         None => private(503, page::render_unavailable(&context), HTML)?,
     };
-    let language = [("content-language", context.messages.language()), ("vary", "accept-language")];
+    with_page_headers(response, &context, "accept-language")
+}
+
+/// 404: a page in the reader's language for a browser, a problem document for everything else and for paths of the API.
+pub(super) fn not_found(request: &Request, env: &Env, path: &str) -> Result<Response> {
+    let accept = request.headers().get("accept")?.unwrap_or_default();
+    if !wants_page(&accept, path) {
+        return response::not_found(path);
+    }
+    let context = context(request, env)?;
+    let response = private(404, page::render_not_found(&context), HTML)?;
+    with_page_headers(response, &context, "accept, accept-language")
+}
+
+/// Whether a request for a path that does not exist comes from a browser. `*/*` alone does not ask for HTML.
+fn wants_page(accept: &str, path: &str) -> bool {
+    !path.starts_with("/api/") && accept.to_ascii_lowercase().contains("text/html")
+}
+
+fn with_page_headers(response: Response, context: &PageContext, vary: &str) -> Result<Response> {
+    let language = [("content-language", context.messages.language()), ("vary", vary)];
     with_headers(with_headers(response, &language)?, &page::HEADERS)
 }
 
@@ -107,4 +127,17 @@ fn context(request: &Request, env: &Env) -> Result<PageContext> {
         stale_seconds: None,
         origin: super::origin(request, env).unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_gets_a_page_in_place_of_a_problem_document() {
+        let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+        assert!(wants_page(browser, "/monitors/nope"));
+        assert!(!wants_page(browser, "/api/v1/nope"));
+        assert!(!wants_page("*/*", "/monitors/nope") && !wants_page("", "/nope"));
+    }
 }
