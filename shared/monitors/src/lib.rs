@@ -11,6 +11,7 @@ use serde_json::Value;
 pub mod applied;
 mod capacity;
 pub mod condition;
+mod dependencies;
 mod entry;
 mod field;
 mod id;
@@ -34,6 +35,7 @@ pub use secret::{SecretName, SecretNameError};
 pub use tcp::{TcpAddress, TcpAddressError};
 pub use url::{HttpUrl, UrlError, is_private_host};
 
+use self::dependencies::check_dependencies;
 use self::field::FieldReader;
 
 /// Largest body that conditions are evaluated on, in bytes. Parsing it as JSON is the most expensive part of a probe.
@@ -86,7 +88,7 @@ impl Config {
         max: usize,
     ) -> Config {
         let mut config = Config::default();
-        let mut ids = Vec::new();
+        let (mut ids, mut positions) = (Vec::new(), Vec::new());
         for (index, entry) in entries.iter().enumerate() {
             let position = format!("{list}[{index}]");
             if config.monitors.len() == max {
@@ -106,25 +108,17 @@ impl Config {
                 );
             }
             match (monitor, fields.into_problems()) {
-                (Some(monitor), problems) if problems.is_empty() => config.monitors.push(monitor),
+                (Some(monitor), problems) if problems.is_empty() => {
+                    config.monitors.push(monitor);
+                    positions.push(position);
+                }
                 (_, problems) => config.problems.extend(problems),
             }
         }
-        config.check_dependencies(list, taken);
-        config
-    }
-
-    /// Reports dependencies on monitors that do not exist, and removes them.
-    fn check_dependencies(&mut self, list: &str, taken: &[MonitorId]) {
-        let mut ids: Vec<_> = self.monitors.iter().map(|monitor| monitor.id.clone()).collect();
+        // An entry that has another problem exists, and its problem is reported already.
         ids.extend(taken.iter().cloned());
-        for monitor in &mut self.monitors {
-            for missing in monitor.depends_on.extract_if(.., |on| !ids.contains(on)) {
-                let reason =
-                    format!("monitor `{}` depends on `{missing}`, which is not a monitor", monitor.id);
-                self.problems.push(problem(list, reason));
-            }
-        }
+        config.problems.extend(check_dependencies(&mut config.monitors, &positions, &ids));
+        config
     }
 }
 

@@ -198,11 +198,42 @@ fn entries_beyond_the_limit_are_reported_once() {
 #[test]
 fn a_dependency_on_an_unknown_monitor_is_reported_and_removed() {
     let text = entry(r#","depends-on":["db"],"alerts":["ops"]"#);
-    assert_eq!(problems(&text), ["MONITORS: monitor `api` depends on `db`, which is not a monitor"]);
+    assert_eq!(problems(&text), ["MONITORS[0].depends-on: there is no monitor `db`"]);
     let monitor = &Config::parse(Some(&text), false).monitors[0];
     assert_eq!(monitor.depends_on, []);
     assert_eq!(monitor.alerts.as_ref().unwrap()[0].as_str(), "ops");
     assert_eq!(Config::parse(Some(&entry("")), false).monitors[0].alerts, None);
+}
+
+#[test]
+fn every_monitor_of_a_cycle_of_dependencies_is_refused_with_its_path() {
+    let entry = |id: &str, on: &str| {
+        format!(r#"{{"id":"{id}","kind":"http","url":"https://a.example","depends-on":[{on}]}}"#)
+    };
+    let list = |entries: &[(&str, &str)]| {
+        format!("[{}]", entries.iter().map(|(id, on)| entry(id, on)).collect::<Vec<_>>().join(","))
+    };
+    let text = list(&[("a", r#""b","d""#), ("b", r#""c""#), ("c", r#""a""#), ("d", ""), ("e", r#""a""#)]);
+    let reason = |path: &str| {
+        format!(
+            "these monitors depend on each other: {path}; none of them would alert, so remove one of the dependencies"
+        )
+    };
+    assert_eq!(
+        problems(&text),
+        [
+            format!("MONITORS[0].depends-on: {}", reason("a → b → c → a")),
+            format!("MONITORS[1].depends-on: {}", reason("b → c → a → b")),
+            format!("MONITORS[2].depends-on: {}", reason("c → a → b → c")),
+        ]
+    );
+    let left: Vec<_> = Config::parse(Some(&text), false)
+        .monitors
+        .iter()
+        .map(|monitor| monitor.depends_on.iter().map(MonitorId::as_str).collect::<Vec<_>>().join(","))
+        .collect();
+    assert_eq!(left, ["d", "", "", "", "a"], "the monitors stay, so that they are probed and alert");
+    assert_eq!(problems(&list(&[("a", r#""b","c""#), ("b", r#""d""#), ("c", r#""d""#), ("d", "")])), [""; 0]);
 }
 
 #[test]
