@@ -19,6 +19,9 @@ const HEIGHT: f64 = 200.0;
 /// The longest gap within a line, in usual distances between two points.
 const GAP: i64 = 3;
 
+/// No gap is shorter than this, in milliseconds: while memory grows, samples are 50 ms apart, and a second before and after.
+const MIN_GAP_MS: i64 = 10_000;
+
 /// The limit is drawn if it is at most this many times the highest value; otherwise it would flatten the lines.
 const MAX_LIMIT_RATIO: f64 = 4.0;
 
@@ -123,7 +126,7 @@ impl Chart<'_> {
             marks: &[],
             instances: &[],
             forecast: None,
-            gap: GAP * usual_distance(&instants),
+            gap: (GAP * usual_distance(&instants)).max(MIN_GAP_MS),
             lines,
         })
     }
@@ -226,14 +229,18 @@ fn usual_distance(instants: &[i64]) -> i64 {
     mean(mean(i64::MAX)).max(1)
 }
 
-/// Returns the lowest of 1, 2, 4, 6, 8 times a power of ten that is not below `value`, and at least 2.
+/// Returns the lowest round number that is not below `value`, at least 2. From 10 on it is at most 1.25 times `value`, and its half is whole.
 fn round_up(value: f64) -> f64 {
     let mut power = 1.0;
     while power * 10.0 <= value {
         power *= 10.0;
     }
-    let steps = [1.0, 2.0, 4.0, 6.0, 8.0, 10.0].map(|step| power * step);
-    steps.into_iter().find(|top| *top >= value).unwrap_or(value).max(2.0)
+    let steps: &[f64] = if power < 10.0 {
+        &[2.0, 4.0, 6.0, 8.0, 10.0]
+    } else {
+        &[1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.4, 3.0, 3.6, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0]
+    };
+    steps.iter().map(|step| (power * step).round()).find(|top| *top >= value).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -281,15 +288,34 @@ mod tests {
             (3.0, 4.0),
             (7.0, 8.0),
             (9.0, 10.0),
-            (11.0, 20.0),
+            (11.0, 12.0),
             (99.0, 100.0),
-            (101.0, 200.0),
-            (700.0, 800.0),
-            (1024.0, 2000.0),
+            (101.0, 120.0),
+            (610.0, 700.0),
+            (1024.0, 1200.0),
         ];
         for (highest, top) in cases {
             assert!((round_up(highest) - top).abs() < f64::EPSILON, "{highest}");
         }
+        for highest in (10..20_000).map(f64::from) {
+            let top = round_up(highest);
+            assert!(
+                top >= highest && top <= highest * 1.25 && (top / 2.0).fract() == 0.0,
+                "{highest}: {top}"
+            );
+        }
+    }
+
+    #[test]
+    fn samples_a_second_apart_are_a_line_beside_denser_ones() {
+        let mut chart = chart_of(&[(1, 100), (0, 100)]);
+        let row =
+            |ms: i64| SampleRow(UnixMillis(NOW - ms), Bytes(MB), Bytes(MB), Bytes(0), Bytes(0), Bytes(0));
+        chart.samples = (1..=20).rev().map(|second| row(second * 1000)).collect();
+        chart.samples.extend((0..20).rev().map(|step| row(step * 50)));
+        let picture = draw(memory(&chart));
+        let line = picture.split("class=\"rss\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert_eq!(line.matches('M').count(), 1, "{line}");
     }
 
     #[test]
