@@ -150,6 +150,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut config = Config::default();
         let mut problems = Vec::new();
+        let mut window = None;
         for setting in SETTINGS {
             let given = Some(setting).filter(|setting| !setting.secret).and_then(&flag);
             let given = given.map(|text| (Origin::Flag, text)).or_else(|| {
@@ -157,10 +158,30 @@ impl Config {
                 Some((Origin::Variable, text))
             });
             let Some((origin, text)) = given else { continue };
-            if let Err(expected) = setting.apply(&mut config, &text) {
-                let value = (!setting.secret).then_some(text);
-                problems.push(ConfigProblem { setting, flag: setting.flag, origin, value, expected });
+            let applied = setting.apply(&mut config, &text);
+            let value = (!setting.secret).then_some(text);
+            let problem = |expected| ConfigProblem {
+                setting,
+                flag: setting.flag,
+                origin,
+                value: value.clone(),
+                expected,
+            };
+            match applied {
+                Err(expected) => problems.push(problem(expected)),
+                Ok(()) if setting.variable == "HEAPBEAT_DRAIN_WINDOW" => {
+                    window = Some(problem(String::new()))
+                }
+                Ok(()) => {}
             }
+        }
+        // The default window is cut to a short drain.
+        if let Some(mut problem) = window.filter(|_| config.drain_window > config.drain_timeout) {
+            problem.expected = format!(
+                "the window is part of the drain, so it must not be longer than HEAPBEAT_DRAIN_TIMEOUT ({:?})",
+                config.drain_timeout
+            );
+            problems.push(problem);
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }

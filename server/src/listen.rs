@@ -13,14 +13,24 @@ const BACKLOG: i32 = 1024;
 pub enum ListenError {
     /// Another program has the port.
     #[error(
-        "port {0} is taken: another program listens on it; choose another with PORT or --port (0 takes a free one)"
+        "port {port} is taken: another program listens on it; choose another with {setting} (0 takes a free one)"
     )]
-    Taken(u16),
+    Taken {
+        /// The port.
+        port: u16,
+        /// The settings of the port.
+        setting: &'static str,
+    },
     /// The port is reserved for the superuser.
     #[error(
-        "port {0} needs privileges that this process does not have; choose one above 1023 with PORT or --port"
+        "port {port} needs privileges that this process does not have; choose one above 1023 with {setting}"
     )]
-    Forbidden(u16),
+    Forbidden {
+        /// The port.
+        port: u16,
+        /// The settings of the port.
+        setting: &'static str,
+    },
     /// The address is not one of this machine's.
     #[error(
         "{0} is not an address of this machine; choose one with HEAPBEAT_HOST or --host, or `any` for all of them"
@@ -30,6 +40,21 @@ pub enum ListenError {
     #[error("cannot listen on {0}: {1}")]
     Other(SocketAddr, #[source] io::Error),
 }
+
+impl ListenError {
+    /// Names the setting that the port was given with.
+    #[must_use]
+    pub fn with_setting(self, setting: &'static str) -> Self {
+        match self {
+            ListenError::Taken { port, .. } => ListenError::Taken { port, setting },
+            ListenError::Forbidden { port, .. } => ListenError::Forbidden { port, setting },
+            error => error,
+        }
+    }
+}
+
+/// The settings of the port of the server.
+const PORT_SETTINGS: &str = "PORT or --port";
 
 /// Opens a listening, non-blocking socket on `host`; `None` for all addresses, IPv6 and IPv4, or only IPv4 if the machine has no
 /// IPv6.
@@ -70,8 +95,10 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 
 fn explain(address: SocketAddr, error: io::Error) -> ListenError {
     match error.kind() {
-        io::ErrorKind::AddrInUse => ListenError::Taken(address.port()),
-        io::ErrorKind::PermissionDenied => ListenError::Forbidden(address.port()),
+        io::ErrorKind::AddrInUse => ListenError::Taken { port: address.port(), setting: PORT_SETTINGS },
+        io::ErrorKind::PermissionDenied => {
+            ListenError::Forbidden { port: address.port(), setting: PORT_SETTINGS }
+        }
         io::ErrorKind::AddrNotAvailable => ListenError::NotHere(address.ip()),
         _ => ListenError::Other(address, error),
     }

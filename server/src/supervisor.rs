@@ -76,6 +76,8 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     if let Some(worker) = adopted {
         return Ok(worker);
     }
+    // A worker would fail on them after it was started, and count as a crash.
+    config.thresholds.levels(worker_memory_limit(config))?;
     let listeners = open_listeners(config)?;
     let mut policy = SupervisorPolicy::new(
         worker_memory_limit(config),
@@ -108,7 +110,13 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
     let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
         Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
     };
-    let (listeners, side) = (open(ports.listen)?, open(ports.side)?);
+    let monitor = ProgramMonitor::new(guarded.clone())?;
+    let named = |error, flag| match error {
+        Error::Listen(error) => Error::Listen(error.with_setting(flag)),
+        error => error,
+    };
+    let listeners = open(ports.listen).map_err(|error| named(error, "--listen"))?;
+    let side = open(ports.side).map_err(|error| named(error, "--side-port"))?;
     let addresses =
         side.iter().map(|it| (it, "/health")).chain(listeners.iter().map(|it| (it, "the program")));
     for (listener, what) in addresses {
@@ -135,7 +143,7 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
     let system = |error| Error::System("supervise", error);
     let stop_signal = Signal::from_named_raw(guarded.stop_signal).unwrap_or(Signal::TERM);
     let program = Program::external(&guarded.command, variables, stop_signal).map_err(system)?;
-    let external = ExternalStatus::new(ProgramMonitor::new(guarded.clone())?, guarded.limit, side);
+    let external = ExternalStatus::new(monitor, guarded.limit, side);
     let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
     let supervisor = event_loop::Supervisor::new(policy, listeners, recorders, "").map_err(system)?;
     Ok(supervisor.with_program(program, external).run())

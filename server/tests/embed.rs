@@ -77,5 +77,5 @@ async fn a_failed_start_names_the_reason() {
     let taken = listen::bind(None, 0).unwrap();
     let config = Config { port: taken.local_addr().unwrap().port(), ..Config::default() };
     let error = Guard::new(config).unwrap().serve(Router::new()).await.unwrap_err();
-    assert!(matches!(error, heapbeat::Error::Listen(listen::ListenError::Taken(_))), "{error}");
+    assert!(matches!(error, heapbeat::Error::Listen(listen::ListenError::Taken { .. })), "{error}");
 }

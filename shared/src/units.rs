@@ -74,29 +74,46 @@ pub fn floor_to(value: f64, decimals: i32) -> f64 {
 
 /// The text is not a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, MB, GB, TB in powers of 1024)"
-)]
-pub struct ParseBytesError;
+pub enum ParseBytesError {
+    /// The text does not have the form of a size.
+    #[error(
+        "a size is a number and a unit, such as 512MB, 1.5GB or 800MiB (B, kB, MB, GB, TB in powers of 1024)"
+    )]
+    Form,
+    /// The number has no unit; the text is the size that was probably meant.
+    #[error("a size needs a unit; did you mean {0}?")]
+    NoUnit(String),
+}
 
 impl FromStr for Bytes {
     type Err = ParseBytesError;
 
-    /// Parses `512MB`, `1.5 GiB`, `800m` or a plain number of bytes, all in powers of 1024.
+    /// Parses `512MB`, `1.5 GiB`, `800m` or `0`, all in powers of 1024. Other numbers need a unit, as `512` would be ambiguous.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let shift = match unit.trim().to_ascii_lowercase().as_str() {
-            "" | "b" => 0,
+            "" if number.bytes().all(|b| matches!(b, b'0' | b'.')) => 0,
+            "" => return Err(missing_unit(number)),
+            "b" => 0,
             "k" | "kb" | "kib" => 10,
             "m" | "mb" | "mib" => 20,
             "g" | "gb" | "gib" => 30,
             "t" | "tb" | "tib" => 40,
-            _ => return Err(ParseBytesError),
+            _ => return Err(ParseBytesError::Form),
         };
-        scale_decimal(number, 1 << shift).map(Bytes).ok_or(ParseBytesError)
+        scale_decimal(number, 1 << shift).map(Bytes).ok_or(ParseBytesError::Form)
     }
+}
+
+/// Returns the error of a number without a unit: a large whole number was probably meant in bytes, any other in megabytes.
+fn missing_unit(number: &str) -> ParseBytesError {
+    if scale_decimal(number, BYTES_PER_MB).is_none() {
+        return ParseBytesError::Form;
+    }
+    let unit = if number.parse().is_ok_and(|bytes: u64| bytes >= BYTES_PER_MB) { "B" } else { "MB" };
+    ParseBytesError::NoUnit(format!("{number}{unit}"))
 }
 
 /// Multiplies `number` (decimal, at most one point) by `factor` without floating point, and rounds down; `None` if it is not a number, has a
@@ -209,7 +226,7 @@ mod tests {
     fn the_usual_forms_of_sizes_are_parsed() {
         let cases = [
             ("0", 0),
-            ("1048576", 1_048_576),
+            ("1048576B", 1_048_576),
             ("512MB", 536_870_912),
             ("512 MiB", 536_870_912),
             ("800m", 838_860_800),
@@ -228,7 +245,6 @@ mod tests {
             "",
             "MB",
             "-1MB",
-            "1.5",
             "1.5B",
             "1.MB",
             ".5MB",
@@ -238,7 +254,15 @@ mod tests {
             "18446744073709551616",
             "99999999999TB",
         ] {
-            assert_eq!(text.parse::<Bytes>(), Err(ParseBytesError), "{text:?}");
+            assert_eq!(text.parse::<Bytes>(), Err(ParseBytesError::Form), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_without_a_unit_is_refused_with_what_was_probably_meant() {
+        for (text, meant) in [("512", "512MB"), (" 5", "5MB"), ("1.5", "1.5MB"), ("67108864", "67108864B")] {
+            let error = text.parse::<Bytes>().unwrap_err().to_string();
+            assert_eq!(error, format!("a size needs a unit; did you mean {meant}?"));
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct CheckMemoryArgs {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_interval)]
     interval: Duration,
     /// Memory limit, if the target does not report its own
-    #[arg(long, value_name = "SIZE", value_parser = |text: &str| text.parse::<Bytes>())]
+    #[arg(long, value_name = "SIZE", value_parser = parse_limit)]
     limit: Option<Bytes>,
 }
 
@@ -62,6 +62,9 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
         Err(error) => Err(error.to_string()),
     }
 }
+
+/// Lowest limit that is accepted: no process needs less than a megabyte.
+const MIN_LIMIT: Bytes = Bytes::from_mb(1);
 
 /// Measures, and returns the verdict as the exit code.
 pub(crate) fn run(arguments: &CheckMemoryArgs) -> u8 {
@@ -96,14 +99,55 @@ fn parse_target(arguments: &CheckMemoryArgs) -> Result<Target, String> {
         }
         None => None,
     };
-    let url = arguments.url.clone().unwrap_or_else(|| {
-        let port = read_variable("PORT").unwrap_or_else(|| "8080".into());
-        format!("http://127.0.0.1:{}/health", port.trim())
-    });
+    let url = match &arguments.url {
+        Some(url) => url.clone(),
+        None => format!("http://127.0.0.1:{}/health", parse_port(read_variable("PORT"))?),
+    };
     Ok(Target::Url { url, secret: secret.map(Box::new) })
+}
+
+/// Returns the port of the server on this machine, from the value of `PORT`.
+fn parse_port(variable: Option<String>) -> Result<u16, String> {
+    let Some(text) = variable else { return Ok(8080) };
+    text.trim().parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+        format!(
+            "PORT is {text:?}: a port is a number from 1 to 65535; set it, or give the address with --url"
+        )
+    })
+}
+
+/// Parses a limit that a process can have.
+fn parse_limit(text: &str) -> Result<Bytes, String> {
+    match text.parse::<Bytes>() {
+        Ok(limit) if limit >= MIN_LIMIT => Ok(limit),
+        Ok(_) => Err(format!("the limit must be {MIN_LIMIT} or more")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Reads an environment variable. Returns `None` if it is not set or empty.
 fn read_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_port_is_named_with_its_variable() {
+        assert_eq!(parse_port(None), Ok(8080));
+        assert_eq!(parse_port(Some(" 81\n".into())), Ok(81));
+        for text in ["abc", "0", "65536"] {
+            let error = parse_port(Some(text.into())).unwrap_err();
+            assert!(error.starts_with(&format!("PORT is {text:?}: a port is a number")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_limit_needs_a_unit_and_at_least_a_megabyte() {
+        assert_eq!(parse_limit("512MB"), Ok(Bytes::from_mb(512)));
+        assert_eq!(parse_limit("10").unwrap_err(), "a size needs a unit; did you mean 10MB?");
+        assert_eq!(parse_limit("10B").unwrap_err(), "the limit must be 1.0 MB or more");
+    }
 }

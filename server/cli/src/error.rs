@@ -9,6 +9,9 @@ pub(crate) enum RunError {
     /// A setting has an invalid value.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The thresholds cannot work together.
+    #[error("{0}")]
+    Thresholds(String),
     /// gunicorn is given its socket in two ways.
     #[error("gunicorn takes the socket of --listen by itself; leave `-b fd://3` away")]
     SocketBoundTwice,
@@ -26,11 +29,6 @@ pub(crate) enum RunError {
 impl RunError {
     /// Returns whether the command line or the configuration is wrong.
     pub(crate) fn is_usage_error(&self) -> bool {
-        matches!(
-            self,
-            RunError::Config(_)
-                | RunError::SocketBoundTwice
-                | RunError::Guard(heapbeat::Error::Thresholds(_))
-        )
+        matches!(self, RunError::Config(_) | RunError::SocketBoundTwice | RunError::Thresholds(_))
     }
 }

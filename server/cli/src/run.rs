@@ -29,7 +29,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// Memory limit of the program [default: the limit of the cgroup, at most 1024MB]
+    /// Memory limit of the program; `auto` is the limit of the cgroup, at most 1024MB [default: auto]
     #[arg(long, value_name = "SIZE")]
     limit: Option<String>,
     /// Port of /health, /metrics and /exits; 0 takes a free one, `off` opens none
@@ -101,7 +101,8 @@ fn parse_stop_signal(text: &str) -> Result<i32, String> {
 
 /// Guards the program until it exits for good, and returns the exit code.
 pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
-    let config = SettingArgs::from_flag("memory-limit", arguments.limit).read_config();
+    let settings = SettingArgs::from_flag("memory-limit", arguments.limit);
+    let config = settings.read_config_of_program();
     let config = config.map_err(|error| error.with_flag("memory-limit", "limit"))?;
     logging::init(&config)?;
     if arguments.listen.is_some() && binds_passed_socket(&arguments.program.command) {
@@ -123,7 +124,7 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
     let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
-    Ok(supervisor::supervise_program(&config, &program, ports)?)
+    supervisor::supervise_program(&config, &program, ports).map_err(|error| settings.describe_error(error))
 }
 
 /// Whether a command is gunicorn that is told to use descriptor 3, which it does anyway with a socket of `--listen`; told so, it takes it

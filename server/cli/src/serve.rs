@@ -42,7 +42,8 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
         tracing::warn!("unguarded: the backend runs without supervisor and guard; only /health is served");
         None
     } else {
-        Some(heapbeat::supervised(&config, &version)?)
+        let worker = heapbeat::supervised(&config, &version);
+        Some(worker.map_err(|error| arguments.settings.describe_error(error))?)
     };
     // Only the worker gets here, so the warning is logged once.
     log_unknown_variables();
@@ -58,7 +59,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
     });
     // The drain is over. A handler that blocks its thread must not keep the process alive.
     runtime.shutdown_background();
-    Ok(result?)
+    result.map_err(|error| arguments.settings.describe_error(error))
 }
 
 /// Raises the soft limit of open files to the hard limit. The soft limit is low for compatibility with `select`, which this

@@ -8,6 +8,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use heapbeat::config::{Config, ConfigError, SETTINGS, Setting};
 
+use crate::error::RunError;
+
 /// The settings that were given as flags. Values stay text: the library parses flags and variables alike, and reports every bad
 /// value at once.
 #[derive(Debug, Default)]
@@ -25,6 +27,40 @@ impl SettingArgs {
     /// Returns all invalid values at once.
     pub(crate) fn read_config(&self) -> Result<Config, ConfigError> {
         Config::from_flags_and_env(|setting| self.0.get(setting.flag).cloned())
+    }
+
+    /// Reads the configuration of a guarded program, to which `PORT` belongs.
+    ///
+    /// # Errors
+    /// Returns all invalid values at once.
+    pub(crate) fn read_config_of_program(&self) -> Result<Config, ConfigError> {
+        let variable = |name: &str| {
+            let value = std::env::var_os(name).filter(|_| name != "PORT")?;
+            Some(value.to_string_lossy().into_owned())
+        };
+        Config::read(|setting| self.0.get(setting.flag).cloned(), variable)
+    }
+
+    /// Converts an error of the guard; wrong thresholds are named by the flags or variables that were used, with their values.
+    pub(crate) fn describe_error(&self, error: heapbeat::Error) -> RunError {
+        match error {
+            heapbeat::Error::Thresholds(error) => {
+                RunError::Thresholds(error.describe(|variable| self.describe_setting(variable)))
+            }
+            error => RunError::Guard(error),
+        }
+    }
+
+    /// Returns the flag or variable that a setting was given with and its value, or its variable if it was not given.
+    fn describe_setting(&self, variable: &'static str) -> String {
+        let setting = SETTINGS.iter().find(|setting| setting.variable == variable);
+        if let Some((flag, value)) = setting.and_then(|setting| self.0.get_key_value(setting.flag)) {
+            return format!("--{flag} {value}");
+        }
+        match std::env::var(variable) {
+            Ok(value) if !value.is_empty() => format!("{variable}={value}"),
+            _ => variable.to_owned(),
+        }
     }
 }
 

@@ -34,6 +34,16 @@ fn a_bad_setting_is_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn thresholds_that_do_not_work_together_are_refused_by_the_supervisor() {
+    let arguments = ["serve", "--alert-at", "90%", "--memory-limit", "1024MB"];
+    let output = run_heapbeat(&arguments, &[("HEAPBEAT_PURGE_AT", "80%"), ("PORT", "0")]);
+    let expected = "heapbeat: HEAPBEAT_PURGE_AT=80% (819.2 MB) must be greater than --alert-at 90% (921.6 MB) under the \
+                    memory limit of 1.00 GB\n";
+    assert_eq!((stderr(&output), output.status.code()), (expected.to_owned(), Some(2)));
+    assert!(output.stdout.is_empty(), "{output:?}");
+}
+
+#[test]
 fn a_taken_port_is_named_with_its_variable() {
     let taken = TcpListener::bind("[::]:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -59,7 +69,7 @@ fn a_misspelled_variable_is_logged_with_the_setting_that_was_meant() {
 fn the_log_names_the_limit_and_has_figures_for_machines() {
     let server = Server::start(&[("HEAPBEAT_MEMORY_LIMIT", "100MB")]);
     let limit = server.wait_for_log("memory limit: ");
-    assert_eq!(limit["message"], "memory limit: 100.0 MB (from HEAPBEAT_MEMORY_LIMIT)");
+    assert_eq!(limit["message"], "memory limit: 100.0 MB (configured)");
     let line = server.wait_for_log("external");
     assert_eq!(line["heapbeat.memory.limit"], 104_857_600);
     assert_eq!(line["heapbeat.pressure"], "calm");

@@ -239,14 +239,19 @@ fn health_answers_beside_hundreds_of_idle_connections() {
 
 #[test]
 fn errors_name_what_was_given_and_what_is_meant() {
-    let cases: [(&[&str], &str); 3] = [
-        (&["--limit", "512"], "--limit is \"512\": 512 bytes is too small; did you mean 512MB?"),
+    let taken = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let cases: [(&[&str], &str); 4] = [
+        (&["--side-port", &port], "choose another with --side-port (0 takes a free one)"),
+        (&["--limit", "512"], "--limit is \"512\": a size needs a unit; did you mean 512MB?"),
         (&["--limit", "x"], "--limit is \"x\": "),
         (&["--limit", "512MB"], "heapbeat: cannot run nosuch: "),
     ];
     for (options, expected) in cases {
-        let run: Vec<&str> = [&["run", "--side-port", "off"], options, &["--", "nosuch"]].concat();
-        let output = heapbeat_command(&run, &[]).output().unwrap();
+        let off: &[&str] = if options[0] == "--side-port" { &[] } else { &["--side-port", "off"] };
+        let run: Vec<&str> = [&["run"], off, options, &["--", "nosuch"]].concat();
+        // `PORT` belongs to the program.
+        let output = heapbeat_command(&run, &[("PORT", "xyz")]).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains(expected), "{error}");
     }

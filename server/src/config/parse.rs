@@ -74,14 +74,7 @@ pub(super) fn size(text: &str, range: RangeInclusive<Bytes>) -> Parsed<Bytes> {
     if range.contains(&size) {
         return Ok(size);
     }
-    // A number without a unit is bytes, and nobody means 512 of them.
-    let number = text.trim();
-    let hint = if size < *range.start() && number.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("{number} bytes is too small; did you mean {number}MB? ")
-    } else {
-        String::new()
-    };
-    Err(format!("{hint}the value must be from {} to {}", range.start(), range.end()))
+    Err(format!("the value must be from {} to {}", range.start(), range.end()))
 }
 
 /// A size, or `word` for `None`.

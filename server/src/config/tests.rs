@@ -118,7 +118,7 @@ fn an_error_names_the_setting_its_value_and_what_is_expected() {
         (
             "HEAPBEAT_MEMORY_LIMIT",
             "512",
-            "HEAPBEAT_MEMORY_LIMIT is \"512\": 512 bytes is too small; did you mean 512MB? the value must be from 16.0 MB to 16384.00 GB; or `auto` to detect it",
+            "HEAPBEAT_MEMORY_LIMIT is \"512\": a size needs a unit; did you mean 512MB?; or `auto` to detect it",
         ),
         (
             "HEAPBEAT_SAMPLE_INTERVAL",
@@ -163,6 +163,19 @@ fn an_error_names_the_setting_its_value_and_what_is_expected() {
     for (name, value, message) in cases {
         assert_eq!(configured(&[(name, value)]).unwrap_err().to_string(), message);
     }
+}
+
+#[test]
+fn a_drain_window_that_outlasts_the_drain_is_refused() {
+    let window = ("HEAPBEAT_DRAIN_WINDOW", "30s");
+    let error = configured(&[window]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        r#"HEAPBEAT_DRAIN_WINDOW is "30s": the window is part of the drain, so it must not be longer than HEAPBEAT_DRAIN_TIMEOUT (25s)"#
+    );
+    assert!(configured(&[window, ("HEAPBEAT_DRAIN_TIMEOUT", "1m")]).is_ok());
+    // The default window is cut to a short drain.
+    assert!(configured(&[("HEAPBEAT_DRAIN_TIMEOUT", "500ms")]).is_ok());
 }
 
 #[test]

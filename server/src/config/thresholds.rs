@@ -23,12 +23,18 @@ pub enum Threshold {
 
 /// The text is not a threshold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a share of the limit such as 87.9% or a size such as 900MB")]
-pub struct ParseThresholdError;
+pub enum ParseThresholdError {
+    /// The text is neither a share nor a size.
+    #[error("expected a share of the limit such as 87.9% or a size such as 900MB")]
+    Form,
+    /// The number has neither `%` nor the unit of a size.
+    #[error("a threshold needs % or a unit; did you mean {0}% or {0}MB?")]
+    NoUnit(String),
+}
 
 impl From<ParseBytesError> for ParseThresholdError {
     fn from(_: ParseBytesError) -> Self {
-        ParseThresholdError
+        ParseThresholdError::Form
     }
 }
 
@@ -47,20 +53,27 @@ impl FromStr for Threshold {
 
     /// Reads `87.9%` (at most four decimals) or a size.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Some(number) = text.trim().strip_suffix('%') else { return Ok(Threshold::Size(text.parse()?)) };
+        let Some(number) = text.trim().strip_suffix('%') else {
+            return match text.parse::<Bytes>() {
+                Err(ParseBytesError::NoUnit(_)) => Err(ParseThresholdError::NoUnit(text.trim().to_owned())),
+                size => Ok(Threshold::Size(size?)),
+            };
+        };
         let (whole, fraction) = number.trim().split_once('.').unwrap_or((number.trim(), "0"));
         let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || !digits(fraction) || fraction.len() > 4 {
-            return Err(ParseThresholdError);
+            return Err(ParseThresholdError::Form);
         }
-        let percent: u32 = whole.parse().map_err(|_| ParseThresholdError)?;
-        let parts: u32 = format!("{fraction:0<4}").parse().map_err(|_| ParseThresholdError)?;
-        let millionths =
-            percent.checked_mul(10_000).and_then(|p| p.checked_add(parts)).ok_or(ParseThresholdError)?;
+        let percent: u32 = whole.parse().map_err(|_| ParseThresholdError::Form)?;
+        let parts: u32 = format!("{fraction:0<4}").parse().map_err(|_| ParseThresholdError::Form)?;
+        let millionths = percent
+            .checked_mul(10_000)
+            .and_then(|p| p.checked_add(parts))
+            .ok_or(ParseThresholdError::Form)?;
         (1..=1_000_000)
             .contains(&millionths)
             .then_some(Threshold::Share(millionths))
-            .ok_or(ParseThresholdError)
+            .ok_or(ParseThresholdError::Form)
     }
 }
 
@@ -99,12 +112,9 @@ impl Default for Thresholds {
 }
 
 /// Why thresholds are invalid.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ThresholdsError {
     /// The threshold of a level is not below that of the next level.
-    #[error(
-        "{upper} ({upper_at}) must be greater than {lower} ({lower_at}) under the memory limit of {limit}"
-    )]
     Order {
         /// Setting of the lower level.
         lower: &'static str,
@@ -118,7 +128,6 @@ pub enum ThresholdsError {
         limit: Bytes,
     },
     /// The highest threshold is not below the limit: the kernel would kill the process before.
-    #[error("HEAPBEAT_SHED_AT ({at}) must be below the memory limit of {limit}")]
     AboveLimit {
         /// The threshold of `shed`.
         at: Bytes,
@@ -126,7 +135,6 @@ pub enum ThresholdsError {
         limit: Bytes,
     },
     /// The level `alert` could never be left.
-    #[error("the hysteresis of {hysteresis} must be smaller than HEAPBEAT_ALERT_AT ({at})")]
     NeverClears {
         /// The threshold of `alert`.
         at: Bytes,
@@ -134,6 +142,34 @@ pub enum ThresholdsError {
         hysteresis: Bytes,
     },
 }
+
+impl ThresholdsError {
+    /// Returns the text with each setting named by `name`, such as by the flag and the value that were given for its variable.
+    #[must_use]
+    pub fn describe(&self, name: impl Fn(&'static str) -> String) -> String {
+        match self {
+            ThresholdsError::Order { lower, lower_at, upper, upper_at, limit } => format!(
+                "{} ({upper_at}) must be greater than {} ({lower_at}) under the memory limit of {limit}",
+                name(upper),
+                name(lower)
+            ),
+            ThresholdsError::AboveLimit { at, limit } => {
+                format!("{} ({at}) must be below the memory limit of {limit}", name(VARIABLES[3]))
+            }
+            ThresholdsError::NeverClears { at, hysteresis } => {
+                format!("the hysteresis of {hysteresis} must be smaller than {} ({at})", name(VARIABLES[0]))
+            }
+        }
+    }
+}
+
+impl fmt::Display for ThresholdsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe(str::to_owned))
+    }
+}
+
+impl std::error::Error for ThresholdsError {}
 
 impl Thresholds {
     /// Returns the thresholds in bytes under `limit`, or an error if they are invalid there.
@@ -229,8 +265,9 @@ mod tests {
             assert_eq!(text.parse(), Ok(threshold), "{text}");
         }
         for text in ["", "%", "0%", "101%", "5.%", ".5%", "1.23456%", "-1%", "lots", "99999999999%"] {
-            assert_eq!(text.parse::<Threshold>(), Err(ParseThresholdError), "{text}");
+            assert_eq!(text.parse::<Threshold>(), Err(ParseThresholdError::Form), "{text}");
         }
+        assert_eq!("5".parse::<Threshold>(), Err(ParseThresholdError::NoUnit("5".into())));
         assert_eq!(Threshold::Share(781_250).to_string(), "78.125%");
     }
 

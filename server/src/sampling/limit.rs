@@ -70,7 +70,7 @@ impl fmt::Display for LimitOrigin {
     /// Writes words that follow a size: `512.0 MB (from the cgroup)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            LimitOrigin::Configured => "from HEAPBEAT_MEMORY_LIMIT",
+            LimitOrigin::Configured => "configured",
             LimitOrigin::Cgroup => "from the cgroup",
             LimitOrigin::Physical => "physical memory",
             LimitOrigin::Capped => "default cap; raise it with HEAPBEAT_MEMORY_LIMIT",

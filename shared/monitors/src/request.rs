@@ -4,6 +4,7 @@
 //! in the hub's store.
 
 use heapbeat_shared::Bytes;
+use heapbeat_shared::units::ParseBytesError;
 use serde_json::Value;
 
 use super::field::{FieldReader, excerpt};
@@ -81,8 +82,12 @@ pub(super) fn parse_request(fields: &mut FieldReader<'_>, url: Option<HttpUrl>) 
         )),
     });
     let max_body = fields.optional_text("max-body", |text| {
-        let size =
-            text.parse::<Bytes>().map_err(|error| format!("`{}` is not a size: {error}", excerpt(text)))?;
+        let size = text.parse::<Bytes>().map_err(|error| match error {
+            ParseBytesError::NoUnit(_) => {
+                format!("`{0}` has no unit; write \"{0}B\" or \"{0}kB\"", excerpt(text.trim()))
+            }
+            error @ ParseBytesError::Form => format!("`{}` is not a size: {error}", excerpt(text)),
+        })?;
         let size = usize::try_from(size.0).unwrap_or(usize::MAX);
         if !(1..=MAX_BODY_BYTES).contains(&size) {
             return Err(format!("must be from 1B to 256kB, got `{}`", excerpt(text)));
