@@ -40,7 +40,7 @@ pub(crate) enum BodyFault {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
     pub(crate) length: Option<u64>,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
     /// Bytes that are recorded for a repetition; 0 for a body that is not repeated.
     pub(crate) record: usize,
 }
@@ -128,8 +128,8 @@ impl ClientBody {
     }
 
     /// Returns the longest wait for the next part.
-    pub(crate) const fn patience(&self) -> Duration {
-        self.limits.patience
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.limits.timeout
     }
 
     /// Stops recording; there will be no further attempt.
@@ -237,10 +237,10 @@ impl ClientBody {
         state: &mut State,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let patience = self.limits.patience;
-        let timer = state.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let timeout = self.limits.timeout;
+        let timer = state.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
         if !std::mem::replace(&mut state.waiting, true) {
-            timer.as_mut().reset(Instant::now() + patience);
+            timer.as_mut().reset(Instant::now() + timeout);
         }
         if timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;

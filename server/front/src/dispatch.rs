@@ -175,7 +175,7 @@ fn request_body(
     let repeatable = head.method == Method::PUT || head.method.is_safe() || head.method == Method::DELETE;
     let limits = BodyLimits {
         length: shared.config.limits.max_body,
-        patience: shared.config.limits.body_timeout,
+        timeout: shared.config.limits.body_timeout,
         record: if repeatable { shared.config.hold.repeat_body } else { 0 },
     };
     Some(ClientBody::new(body, limits, expect, Arc::clone(&shared.room), Arc::clone(&client.progress)))

@@ -182,7 +182,7 @@ async fn attempt(
 
 /// Returns the time that a request with a body gets in addition, as the program may answer only after all of it.
 fn upload_time(body: Option<&Arc<ClientBody>>) -> Duration {
-    body.map_or(Duration::ZERO, |body| body.patience())
+    body.map_or(Duration::ZERO, |body| body.timeout())
 }
 
 /// Whether a method may be repeated (RFC 9110 9.2.2).

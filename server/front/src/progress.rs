@@ -109,13 +109,13 @@ impl ConnectionProgress {
 
     /// Returns when the current wait times out; `None` while the connection waits for the program.
     pub(crate) fn deadline(&self, limits: &FrontLimits) -> Option<Instant> {
-        let patience = match self.phase() {
+        let timeout = match self.phase() {
             Phase::Head => Some(limits.header_timeout),
             Phase::Busy => None,
             Phase::Idle => Some(limits.idle_timeout),
             Phase::Linger => Some(LINGER_TIME),
         };
-        let waiting = patience.map(|patience| self.phase_since() + patience);
+        let waiting = timeout.map(|timeout| self.phase_since() + timeout);
         let stalled = self.stalled_since.load(Ordering::Relaxed);
         let stalled = (stalled != NOT_STALLED).then(|| self.at(stalled) + limits.write_timeout);
         waiting.into_iter().chain(stalled).min()

@@ -199,7 +199,7 @@ const NODE: &[&str] = &["node", "npm", "npx", "yarn", "pnpm", "next", "tsx"];
 /// Programs that start a JVM.
 const JAVA: &[&str] = &["java"];
 
-/// Programs whose runtime is none of those that are set.
+/// Programs in a language without a memory setting.
 const OTHER: &[&str] = &[
     "python", "python3", "gunicorn", "uvicorn", "celery", "ruby", "bundle", "puma", "rails", "php", "perl",
     "deno", "bun",

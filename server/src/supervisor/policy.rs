@@ -23,7 +23,7 @@ pub struct SupervisorPolicy {
     pub start_timeout: Duration,
     /// Time for a hung worker's last report.
     pub report_timeout: Duration,
-    /// Time from the request to drain until a worker is killed: `HEAPBEAT_DRAIN_TIMEOUT` and [`AFTER_DRAIN`].
+    /// Time from the request to drain until a worker is killed: `HEAPBEAT_DRAIN_TIMEOUT` and `AFTER_DRAIN`.
     pub drain_timeout: Duration,
     /// Time from the request to drain until a worker is killed if its replacement can only start after it has exited.
     pub short_drain_timeout: Duration,
@@ -34,7 +34,7 @@ pub struct SupervisorPolicy {
     /// Longest pause before another attempt.
     pub max_backoff: Duration,
     /// Maximum number of restarts in any minute (`HEAPBEAT_RESTARTS_PER_MINUTE`), see
-    /// [`RestartBudget`](super::restart_budget::RestartBudget).
+    /// `RestartBudget`.
     pub restarts_per_minute: u32,
     /// Uptime after which a failure no longer counts towards the backoff even if the worker never reported that it was ready, for
     /// programs that cannot; `None` to wait for the report.

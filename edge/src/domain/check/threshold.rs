@@ -1,6 +1,6 @@
 //! From single verdicts to a state, by thresholds in both directions.
 //!
-//! CheckThresholds mean what they mean in Gatus: the number of failures in a row before `down`, and of successes in a row before `up`.
+//! The thresholds mean what they mean in Gatus: the number of failures in a row before `down`, and of successes in a row before `up`.
 //! While a streak is too short to decide, the state stays what it was, and the ledger records that; a failure that did not reach
 //! its threshold never becomes downtime afterwards.
 //!

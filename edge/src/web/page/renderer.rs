@@ -161,11 +161,11 @@ impl<'a> Renderer<'a> {
     }
 
     pub(super) fn headline(&self, headline: &Headline<'_>) -> Markup {
-        self.markup(&headline.message, &headline.arguments(|at| Argument::Markup(self.time(&at))))
+        self.markup(headline.message, &headline.arguments(|at| Argument::Markup(self.time(&at))))
     }
 
     pub(super) fn headline_text(&self, headline: &Headline<'_>) -> String {
-        self.messages.text(&headline.message, &headline.arguments(|at| Argument::Text(self.time_text(at))))
+        self.messages.text(headline.message, &headline.arguments(|at| Argument::Text(self.time_text(at))))
     }
 
     pub(super) fn of_limit(&self, megabytes: &u64) -> String {
