@@ -14,6 +14,7 @@ mod number;
 mod operand;
 mod path;
 mod print;
+mod typos;
 
 pub use error::ConditionError;
 pub use eval_context::{EvalContext, ObservedBody, Outcome};
@@ -99,6 +100,7 @@ impl Condition {
         if ordered && (left.is_choice() || right.is_choice()) {
             return Err(ConditionError::ChoiceOrdered);
         }
+        typos::check_sides(&left, &right, ordered)?;
         Ok(Condition { text: text.to_owned(), left, operator, right })
     }
 

@@ -278,6 +278,12 @@ fn literal() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Returns literals that `<` accepts.
+fn ordered_literal() -> impl Strategy<Value = String> {
+    prop_oneof!["-?[0-9]{1,4}", "0x[0-9a-f]{1,4}", "[0-9]{1,3}(ms|s|m|h)", "[0-9]\\.[0-9]"]
+        .prop_filter("a number", |text| Condition::parse(&format!("[STATUS] < {text}")).is_ok())
+}
+
 fn side(choices: bool) -> BoxedStrategy<String> {
     // `len([BODY])` counts what came, not what it means; the table has its cases.
     let counted = placeholder().prop_filter("not the body itself", |inner| inner != "[BODY]");
@@ -285,7 +291,7 @@ fn side(choices: bool) -> BoxedStrategy<String> {
         4 => placeholder(),
         2 => counted.prop_map(|inner| format!("len({inner})")),
         2 => placeholder().prop_map(|inner| format!("has({inner})")),
-        4 => literal(),
+        4 => if choices { literal().boxed() } else { ordered_literal().boxed() },
     ];
     if !choices {
         return plain.boxed();

@@ -41,6 +41,36 @@ pub enum ConditionError {
         /// The nearest placeholder.
         meant: &'static str,
     },
+    /// A placeholder lacks a bracket.
+    #[error("`{found}` is text, not a placeholder; did you mean {meant}?")]
+    MissingBracket {
+        /// The text as written.
+        found: String,
+        /// The placeholder that was probably meant.
+        meant: &'static str,
+    },
+    /// heapbeat has no such placeholder.
+    #[error(
+        "unknown placeholder `{0}`; the placeholders are [STATUS], [RESPONSE_TIME], [CONNECTED] and [BODY]"
+    )]
+    UnknownPlaceholder(String),
+    /// heapbeat has no such function of a placeholder.
+    #[error("`{0}` is not a function; the functions are len(), has(), any() and pat(), in lower case")]
+    UnknownFunction(String),
+    /// A path into the body has an index that is not a number, or a bracket without its partner.
+    #[error("the path `{0}` has an invalid index; write a number in brackets, such as [BODY].data[0].id")]
+    Index(String),
+    /// A side is empty, although the other side never is.
+    #[error("one side of the comparison is empty; write the value to compare {0} with")]
+    Empty(String),
+    /// A choice has no values.
+    #[error("any() has no values; write some, such as any(200, 204)")]
+    NoOptions,
+    /// Text is compared with `<`, `<=`, `>` or `>=`.
+    #[error(
+        "`{0}` is not a number or a duration, so it cannot be compared with <, <=, > or >=; write a value such as 800, 500ms or 1.5s"
+    )]
+    NotOrdered(String),
     /// A function has no closing parenthesis.
     #[error("`{0}` is not closed; end the value with )")]
     Unclosed(&'static str),

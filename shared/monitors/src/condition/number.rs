@@ -18,6 +18,11 @@ pub(super) fn parse_ordered(text: &str) -> i64 {
     }
 }
 
+/// Returns whether the text is a number or a duration.
+pub(super) fn is_ordered(text: &str) -> bool {
+    parse_duration_nanos(text).is_some() || parse_whole(text).is_some() || parse_float(text).is_some()
+}
+
 /// Parses digits with a sign, a point and an exponent; neither `inf` nor `NaN`.
 fn parse_float(text: &str) -> Option<f64> {
     let numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::eval_context::EvalContext;
 use super::glob::Glob;
 use super::path::Path;
-use super::{ConditionError, Placeholder, number, print};
+use super::{ConditionError, Placeholder, number, print, typos};
 
 /// The maximum number of values in one `any()`.
 pub(super) const MAX_OPTIONS: usize = 50;
@@ -86,6 +86,9 @@ impl Operand {
         let kind = if let Some(pattern) = function_argument(text, "pat(")? {
             OperandKind::Pattern(Glob::parse(pattern)?)
         } else if let Some(options) = function_argument(text, "any(")? {
+            if options.trim().is_empty() {
+                return Err(ConditionError::NoOptions);
+            }
             if options.split(',').count() > MAX_OPTIONS {
                 return Err(ConditionError::Options);
             }
@@ -104,6 +107,27 @@ impl Operand {
             })
         };
         Ok(Operand { text: text.to_owned(), kind })
+    }
+
+    /// Returns the text as written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the text of a literal.
+    pub(super) fn literal(&self) -> Option<&str> {
+        matches!(self.kind, OperandKind::Literal).then_some(self.text.as_str())
+    }
+
+    /// Returns whether this is a property whose value is never empty text.
+    pub(super) fn never_empty(&self) -> bool {
+        match &self.kind {
+            OperandKind::Observed(PropertyFunction::Identity, property) => {
+                !matches!(property, Property::Body | Property::BodyPath(_))
+            }
+            OperandKind::Observed(..) => true,
+            _ => false,
+        }
     }
 
     /// Returns whether this is `pat()`.
@@ -210,9 +234,12 @@ impl Property {
             "[DNS_RCODE]" => return Err(ConditionError::DnsRcode),
             _ if upper.starts_with("[CONTEXT]") => return Err(ConditionError::Context),
             _ if upper.starts_with("[BODY].") || upper.starts_with("[BODY][") => {
+                if !typos::has_valid_indexes(&text[BODY..]) {
+                    return Err(ConditionError::Index(text.to_owned()));
+                }
                 Property::BodyPath(Path::parse(&text[BODY..]))
             }
-            _ => return find_misspelling(text).map_or(Ok(None), Err),
+            _ => return typos::find_misspelling(text).map_or(Ok(None), Err),
         }))
     }
 
@@ -268,21 +295,4 @@ fn resolve_body_path<'s>(
         (PropertyFunction::Identity, value) => print::format_with_length(value).0.into(),
         (_, value) => print::format_with_length(value).1.to_string().into(),
     })
-}
-
-/// Returns an error if the text is a misspelled placeholder. Other text in brackets, such as `[1 2]`, is literal.
-fn find_misspelling(text: &str) -> Option<ConditionError> {
-    const PLACEHOLDERS: [&str; 4] = ["[STATUS]", "[RESPONSE_TIME]", "[CONNECTED]", "[BODY]"];
-    let end = text.find(']')?;
-    let found = text.get(..=end)?;
-    let name = found.strip_prefix('[')?.strip_suffix(']')?;
-    if name.len() < 4
-        || name.len() > 20
-        || !name.bytes().all(|b| b.is_ascii_alphabetic() || b"_- ".contains(&b))
-    {
-        return None;
-    }
-    let upper = found.to_ascii_uppercase().replace(['-', ' '], "_");
-    let meant = PLACEHOLDERS.into_iter().find(|known| strsim::levenshtein(&upper, known) <= 2)?;
-    Some(ConditionError::Placeholder { found: found.to_owned(), meant })
 }

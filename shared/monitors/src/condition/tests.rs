@@ -55,7 +55,6 @@ const STATUS_404: &[ConditionCase] = &[
     ("a float is its whole part to <=", "[STATUS] <= 404.9", ""),
     ("a float shows its whole part", "[STATUS] < 404.9", "[STATUS] (404) < 404.9 (404)"),
     ("an exponent", "[STATUS] < 1e3", ""),
-    ("text is 0 to <", "[STATUS] < potato", "[STATUS] (404) < potato (0)"),
     ("text is compared as text by ==", "[STATUS] == potato", "[STATUS] (404) == potato"),
     ("any, first", "[STATUS] == any(404, 200)", ""),
     ("any, last", "[STATUS] == any(200, 404)", ""),
@@ -64,7 +63,6 @@ const STATUS_404: &[ConditionCase] = &[
     ("any, on the left", "any(200, 404) == [STATUS]", ""),
     ("any, on the left, none", "any(200, 429) == [STATUS]", "any(200, 429) == [STATUS] (404)"),
     ("any, of one", "[STATUS] == any(404)", ""),
-    ("any, of nothing", "[STATUS] == any()", "[STATUS] (404) == any()"),
     ("any compares texts", "[STATUS] == any(0x194)", "[STATUS] (404) == any(0x194)"),
     ("none of", "[STATUS] != any(200, 429)", ""),
     ("none of, one", "[STATUS] != any(200, 404)", "[STATUS] (404) != any(200, 404)"),
@@ -112,7 +110,6 @@ const TIME_750: &[ConditionCase] = &[
     ("hours and minutes", "[RESPONSE_TIME] > 1h30m", "[RESPONSE_TIME] (750) > 1h30m"),
     ("below nothing", "[RESPONSE_TIME] < 0", "[RESPONSE_TIME] (750) < 0"),
     ("below less than nothing", "[RESPONSE_TIME] < -1h", "[RESPONSE_TIME] (750) < -1h"),
-    ("days are not a unit", "[RESPONSE_TIME] < 1d", "[RESPONSE_TIME] (750) < 1d (0)"),
     ("a duration is a text to ==", "[RESPONSE_TIME] == 750ms", "[RESPONSE_TIME] (750) == 750ms"),
     ("length", "len([RESPONSE_TIME]) == 3", ""),
 ];

@@ -30,6 +30,25 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("[RESPONSE TIME] < 200", "did you mean [RESPONSE_TIME]?"),
     ("[BOBY].a == 1", "did you mean [BODY]?"),
     ("[BODY]a == 1", "did you mean [BODY]?"),
+    ("[Bdy] == 1", "unknown placeholder `[Bdy]`; did you mean [BODY]?"),
+    ("[STATUS == 200", "`[STATUS` is text, not a placeholder; did you mean [STATUS]?"),
+    ("STATUS] == 200", "`STATUS]` is text, not a placeholder; did you mean [STATUS]?"),
+    ("STATUS == 200", "`STATUS` is text, not a placeholder; did you mean [STATUS]?"),
+    ("body.state == UP", "`body` is text, not a placeholder; did you mean [BODY]?"),
+    ("response_time < 800", "did you mean [RESPONSE_TIME]?"),
+    ("[HEADERS].x == 1", "unknown placeholder `[HEADERS]`; the placeholders are [STATUS]"),
+    ("length([BODY]) > 1", "`length()` is not a function"),
+    ("length([BODY]) == 1", "`length()` is not a function"),
+    ("LEN([BODY]) == 2", "`LEN()` is not a function"),
+    ("[STATUS] == ", "empty; write the value to compare [STATUS] with"),
+    ("len([BODY]) == ", "empty; write the value to compare len([BODY]) with"),
+    ("[BODY].x == any()", "any() has no values"),
+    ("[BODY].a[ == 1", "the path `[BODY].a[` has an invalid index"),
+    ("[BODY].a[x] == 1", "invalid index"),
+    ("[BODY].a] == 1", "invalid index"),
+    ("[BODY][] == 1", "invalid index"),
+    ("[RESPONSE_TIME] < fast", "`fast` is not a number or a duration"),
+    ("[RESPONSE_TIME] < 1d", "`1d` is not a number or a duration"),
     ("len([BODY].users == 100", "`len(` is not closed"),
     ("has([BODY].users == true", "`has(` is not closed"),
     ("[BODY] == pat(a*", "`pat(` is not closed"),
@@ -45,6 +64,13 @@ fn an_invalid_condition_is_refused_with_the_reason() {
     for (text, reason) in CASES {
         let error = Condition::parse(text).expect_err(text).to_string();
         assert!(error.contains(reason), "{text}: {error}");
+    }
+}
+
+#[test]
+fn text_that_resembles_a_placeholder_is_a_value_beside_one() {
+    for text in ["[BODY].state == CONNECTED", "[BODY].list == [a b]", "[BODY] == ", "[BODY].a[-1] == f(x)"] {
+        assert_eq!(Condition::parse(text).err(), None, "{text}");
     }
 }
 
