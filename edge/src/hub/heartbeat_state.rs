@@ -37,7 +37,7 @@ impl HeartbeatState {
     ) -> HubResult<()> {
         let mut jobs = config.monitors.iter().filter(|monitor| monitor.kind() == MonitorKind::Heartbeat);
         if !jobs.any(|monitor| monitor.id == id) {
-            return Err(HubError::NotFound("heartbeat".to_owned()));
+            return Err(HubError::NotFound("heartbeat monitor".to_owned()));
         }
         let mut heartbeats = JobStates::clone(&*self.heartbeats()?);
         let heartbeat = heartbeats.get(&id).copied().unwrap_or_default().record_signal(signal, now);

@@ -35,14 +35,21 @@ impl BodyError {
 
     /// An error of serde at a path. Its position in the text is left out where the path says more.
     fn at(path: &Path, error: &serde_json::Error) -> Self {
+        if !error.is_data() {
+            return BodyError::invalid_json(error);
+        }
         let field = match path.iter().next() {
             None => "body".to_owned(),
             Some(_) => path.to_string(),
         };
         let text = error.to_string();
-        let reason =
-            if error.is_data() { text.rsplit_once(" at line ").map(|(reason, _)| reason) } else { None };
+        let reason = text.rsplit_once(" at line ").map(|(reason, _)| reason);
         BodyError::new(&field, reason.unwrap_or(&text))
+    }
+
+    /// The body is not JSON. The path would be that of a part that is not read yet.
+    fn invalid_json(error: &serde_json::Error) -> Self {
+        BodyError::new("body", &format!("is not valid JSON: {error}"))
     }
 }
 
@@ -54,7 +61,7 @@ pub(crate) fn parse_body<T: DeserializeOwned>(text: &str) -> Result<T, BodyError
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| BodyError::at(error.path(), error.inner()))?;
-    json.end().map_err(|error| BodyError::new("body", &error.to_string()))?;
+    json.end().map_err(|error| BodyError::invalid_json(&error))?;
     Ok(value)
 }
 
@@ -163,13 +170,14 @@ mod tests {
         let read = |text| parse_body::<MonitorList>(text).map(|list| list.monitors.len());
         assert_eq!(read(r#"{"monitors":[{"id":"a"}]}"#), Ok(1));
         let cases = [
-            ("", "body: EOF while parsing a value at line 1 column 0."),
+            ("", "body: is not valid JSON: EOF while parsing a value at line 1 column 0."),
+            ("{", "body: is not valid JSON: EOF while parsing an object at line 1 column 1."),
             ("[]", "body: it is an array; send an object."),
             ("1", "body: invalid type: integer `1`, expected an object with `monitors`."),
             ("{}", "body: missing field `monitors`."),
             (r#"{"monitors":{}}"#, "monitors: invalid type: map, expected a sequence."),
             (r#"{"monitors":[],"more":1}"#, "more: unknown field `more`, expected `monitors`."),
-            (r#"{"monitors":[]} x"#, "body: trailing characters at line 1 column 17."),
+            (r#"{"monitors":[]} x"#, "body: is not valid JSON: trailing characters at line 1 column 17."),
         ];
         for (text, expected) in cases {
             assert_eq!(detail(read(text)), expected, "{text}");

@@ -140,6 +140,10 @@ fn check_token(request: &Request, accepted: &[Option<String>]) -> Result<Option<
     let header = request.headers().get("authorization")?;
     Ok(Some(match admin::authorize(header.as_deref(), accepted) {
         Authorization::Granted => return Ok(None),
+        Authorization::Disabled if accepted.len() > 1 => problem(
+            403,
+            "Heartbeats are disabled: neither the secret HEARTBEAT_TOKEN nor ADMIN_TOKEN is set to at least 16 characters.",
+        )?,
         Authorization::Disabled => problem(
             403,
             "The admin API is disabled: the secret ADMIN_TOKEN is not set or has fewer than 16 characters.",

@@ -21,7 +21,7 @@ pub(crate) enum QueryError {
     Encoding,
     #[error("{0}: unknown parameter; this path has no parameters.")]
     NoParameters(String),
-    #[error("{name}: unknown parameter; those of this path are {known}.")]
+    #[error("{name}: unknown parameter; the parameters of this path are {known}.")]
     Unknown { name: String, known: String },
     #[error("{0}: given twice; give it once.")]
     Repeated(String),
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(get("label=a+b%20%C3%A9=%3C", "label"), Ok(Some("a b é=<".into())));
         assert_eq!(get("from", "from"), Ok(Some(String::new())));
         let wrong = [
-            ("form=1", "form: unknown parameter; those of this path are from, label."),
+            ("form=1", "form: unknown parameter; the parameters of this path are from, label."),
             ("from=1&from=2", "from: given twice; give it once."),
             ("from=%", "not percent-encoded"),
             ("from=%zz", "not percent-encoded"),

@@ -57,11 +57,15 @@ pub(super) fn too_many_requests() -> Result<Response> {
 
 /// 404.
 pub(super) fn not_found(path: &str) -> Result<Response> {
+    problem(404, &format!("Nothing is found at {}.", shorten_path(path)))
+}
+
+fn shorten_path(path: &str) -> String {
     const MAX_LENGTH: usize = 100;
     // Percent-encoded by the platform: ASCII.
     let shown = path.get(..MAX_LENGTH).unwrap_or(path);
     let more = if path.len() > MAX_LENGTH { "…" } else { "" };
-    problem(404, &format!("Nothing is found at {shown}{more}."))
+    [shown, more].concat()
 }
 
 /// 405 with `Allow`.
@@ -103,7 +107,7 @@ pub(super) fn private(status: u16, text: String, kind: &str) -> Result<Response>
 /// Maps an error of the hub to an HTTP response. This is the only place that does it.
 pub(super) fn hub_error(error: &HubError, path: &str) -> Result<Response> {
     match error {
-        HubError::NotFound(what) => problem(404, &format!("There is no such {what}.")),
+        HubError::NotFound(what) => problem(404, &format!("There is no {what} at {}.", shorten_path(path))),
         HubError::Invalid(reason) => problem(400, reason),
         HubError::Conflict(reason) => problem(409, reason),
         HubError::Unavailable(reason) => problem(503, reason),

@@ -107,6 +107,7 @@ fn error_detail(status: u16, text: &str) -> String {
     let problem = serde_json::from_str::<Value>(text).ok();
     let problem = problem.as_ref().and_then(|problem| problem.get("detail")).and_then(Value::as_str);
     match (problem, status) {
+        (_, 401) => "HEAPBEAT_ADMIN_TOKEN is not the Worker's ADMIN_TOKEN".to_owned(),
         (Some(detail), _) => detail.chars().filter(|c| !c.is_control()).take(300).collect(),
         (None, 404) => "there is no heapbeat edge at this address, or an older version".to_owned(),
         (None, 300..400) => {
@@ -145,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_detail_of_an_error_is_shown_without_control_characters_and_cut() {
-        assert_eq!(error_detail(401, r#"{"detail":"wrong\n token"}"#), "wrong token");
+        assert_eq!(error_detail(401, ""), "HEAPBEAT_ADMIN_TOKEN is not the Worker's ADMIN_TOKEN");
+        assert_eq!(error_detail(409, r#"{"detail":"try\n again"}"#), "try again");
         assert_eq!(error_detail(500, r#"{"detail":5}"#), "the response has no details");
         assert_eq!(error_detail(503, &json!({ "detail": "x".repeat(1000) }).to_string()).len(), 300);
         assert!(error_detail(404, "<html>").contains("no heapbeat edge"));

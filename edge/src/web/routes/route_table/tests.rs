@@ -165,7 +165,7 @@ fn an_error_names_the_parameter_the_value_and_what_would_be_right() {
         ("/api/v1/status?window=1h", "window: unknown parameter; this path has no parameters.".to_owned()),
         (
             "/api/v1/monitors/api/uptime?windw=1h",
-            "windw: unknown parameter; those of this path are window.".to_owned(),
+            "windw: unknown parameter; the parameters of this path are window.".to_owned(),
         ),
         ("/api/v1/monitors/api/uptime?window=92d", format!("window: `92d` is not {window}")),
         ("/api/v1/monitors/api/uptime?window=0s", format!("window: `0s` is not {window}")),
@@ -182,7 +182,7 @@ fn an_error_names_the_parameter_the_value_and_what_would_be_right() {
         (&label, long_label),
         (
             "/badge/api.json?style=flat",
-            "style: unknown parameter; those of this path are metric, label.".to_owned(),
+            "style: unknown parameter; the parameters of this path are metric, label.".to_owned(),
         ),
         (
             "/api/v1/admin/monitors?dry-run=true",
