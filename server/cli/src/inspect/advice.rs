@@ -3,14 +3,16 @@
 //! Each rule is a pure function of the snapshot. Its advice names the figures that it follows from, and has a severity. The highest
 //! severity decides the exit code.
 
+use std::time::Duration;
+
 use heapbeat_forecast::{MemoryPart, Verdict};
 use heapbeat_shared::event::EventKind;
 use heapbeat_shared::report::{RouteReport, top_route};
-use heapbeat_shared::{Bytes, Pressure, Status};
+use heapbeat_shared::{Bytes, ExitKind, Pressure, Status};
 use serde::Serialize;
 
 use super::snapshot::{Detail, Snapshot};
-use super::text::memory_stall_percent;
+use super::text::{describe_exit, memory_stall_percent};
 
 /// The severity of an advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -48,11 +50,15 @@ const STALLED_PERCENT: f64 = 10.0;
 /// Lateness of the async runtime that delays all requests, in milliseconds.
 const LATE_RUNTIME_MS: u64 = 250;
 
+/// Time for which an exit that nobody requested is reported.
+const RECENT_EXIT: Duration = Duration::from_secs(5 * 60);
+
 /// Returns the advice on `snapshot`, most severe first. There is always some.
 pub(crate) fn advise(snapshot: &Snapshot) -> Vec<Advice> {
     let rules = [
         check_usage,
         check_forecast,
+        check_previous_exit,
         check_oom_kills,
         check_swap,
         check_headroom,
@@ -151,6 +157,27 @@ fn describe_suspect_route(routes: &[RouteReport]) -> Option<String> {
         "check its caches, maps and channels"
     };
     Some(format!("{top_route}: {hint}."))
+}
+
+/// Reports a recent exit that nobody requested.
+fn check_previous_exit(snapshot: &Snapshot) -> Vec<Advice> {
+    let Some(exit) = &snapshot.previous_exit else { return Vec::new() };
+    let unrequested = matches!(
+        exit.kind,
+        ExitKind::OomKill
+            | ExitKind::Panic
+            | ExitKind::Crash
+            | ExitKind::Hang
+            | ExitKind::Platform
+            | ExitKind::Unknown
+    );
+    if !unrequested || snapshot.at.since(exit.at) > RECENT_EXIT {
+        return Vec::new();
+    }
+    one_advice(
+        Severity::Warning,
+        format!("The previous instance exited {}.", describe_exit(snapshot.at, exit).trim_end_matches('.')),
+    )
 }
 
 /// Reports processes that the kernel killed.

@@ -12,9 +12,6 @@ use super::snapshot::Snapshot;
 /// Most events that are printed.
 const MAX_EVENTS: usize = 8;
 
-/// Length limit of the line on the previous exit, in characters.
-const MAX_EXIT_LINE: usize = 160;
-
 /// Most routes that are printed.
 const MAX_ROUTES: usize = 5;
 
@@ -113,10 +110,10 @@ pub(crate) fn figures(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 }
 
 /// Describes the exit of the previous instance in one line.
-fn describe_exit(now: UnixMillis, exit: &Exit) -> String {
+pub(crate) fn describe_exit(now: UnixMillis, exit: &Exit) -> String {
     let sure = if exit.sure || exit.kind == ExitKind::Unknown { "" } else { " probably" };
     let evidence = printable(&exit.evidence_text());
-    clip(&format!("{} ago:{sure} {}: {evidence}", ago(now, exit.at), exit.kind.as_str()), MAX_EXIT_LINE)
+    format!("{} ago:{sure} {}: {evidence}", ago(now, exit.at), exit.kind.as_str())
 }
 
 /// Returns the share of the last ten seconds in which tasks of the cgroup waited for memory, in percent; that of the machine if the

@@ -3,7 +3,7 @@ use std::time::Duration;
 use heapbeat_forecast::{Assessment, Basis, Forecaster, Rate, Slope, TimeToLimit};
 use heapbeat_shared::event::Event;
 use heapbeat_shared::report::{Limit, PressureState};
-use heapbeat_shared::{Sample, UnixMillis};
+use heapbeat_shared::{Exit, Sample, UnixMillis};
 
 use super::*;
 
@@ -124,6 +124,28 @@ fn each_rule_advises_by_its_figures() {
         assert_eq!(advice[0].severity, severity, "{name}: {advice:?}");
         assert!(advice[0].text.contains(text), "{name}: {advice:?}");
         assert_eq!(worst_severity(&snapshot), severity, "{name}");
+    }
+}
+
+#[test]
+fn only_a_recent_exit_that_nobody_requested_is_a_warning() {
+    let after = |kind, seconds| {
+        with(|p| {
+            p.at = UnixMillis(1_000_000);
+            let at = p.at.minus(Duration::from_secs(seconds));
+            p.previous_exit = Some(Exit { kind, sure: true, at, ..Exit::default() });
+        })
+    };
+    for kind in [ExitKind::Crash, ExitKind::Hang, ExitKind::Panic, ExitKind::OomKill, ExitKind::Unknown] {
+        let recent = after(kind, 2);
+        let advice = &advise(&recent)[0];
+        assert_eq!(advice.severity, Severity::Warning, "{advice:?}");
+        let expected = format!("The previous instance exited 2 s ago: {}", kind.as_str());
+        assert!(advice.text.starts_with(&expected), "{advice:?}");
+        assert_eq!(worst_severity(&after(kind, 301)), Severity::Fine);
+    }
+    for kind in [ExitKind::Stop, ExitKind::Deploy, ExitKind::Recycle, ExitKind::SpinDown] {
+        assert_eq!(worst_severity(&after(kind, 2)), Severity::Fine, "{kind:?}");
     }
 }
 
