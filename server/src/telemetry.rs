@@ -35,8 +35,9 @@ const HORIZON: Duration = Duration::from_secs(60);
 /// Time between two marks of the growth of routes; the window is thirty times as long.
 const MARK_INTERVAL: Duration = Duration::from_secs(20);
 
-/// A purge that returned less than this share (1 / n) of the memory does not reset the forecast.
-const RESET_SHARE: u64 = 64;
+/// A purge that returned less than this share (1 / n) of the live heap does not reset the forecast: nearly all of what grew is still
+/// there, and so is the reason to warn.
+const RESET_SHARE: u64 = 10;
 
 /// The telemetry of this run.
 #[derive(Debug)]
@@ -174,9 +175,11 @@ impl Telemetry {
         }
     }
 
-    /// Records a purge; one that returned memory resets the forecast.
+    /// Records a purge; one that returned much of the live heap resets the forecast.
     pub(crate) fn record_purge(&self, before: Bytes, after: Bytes, took: Duration) {
-        if before.saturating_sub(after).0 > before.0 / RESET_SHARE {
+        let latest = lock(&self.kept).history.iter().last().copied();
+        let live = latest.map(|sample| sample.heap_used).filter(|live| *live > Bytes::ZERO).unwrap_or(before);
+        if before.saturating_sub(after).0 > live.0 / RESET_SHARE {
             lock(&self.forecaster).reset(Reset::Purge);
         }
         lock(&self.kept).purges.add(before.saturating_sub(after), took);

@@ -110,11 +110,19 @@ fn read_text(file: &str) -> io::Result<String> {
 /// Prints every problem with its line. Returns an error if there is any.
 fn report_problems(problems: &[Problem], document: &Document, name: &str) -> Result<(), Error> {
     let entries: BTreeSet<_> = problems.iter().map(|problem| problem.position.split(']').next()).collect();
-    for Problem { position, reason } in problems {
-        let line = document.line_of(position).map_or_else(String::new, |line| format!(":{line}"));
+    for (line, Problem { position, reason }) in sort_by_line(problems, document) {
+        let line = line.map_or_else(String::new, |line| format!(":{line}"));
         let _ = writeln!(io::stderr(), "{name}{line}: {position}: {reason}");
     }
     if entries.is_empty() { Ok(()) } else { Err(Error::Problems(name.to_owned(), entries.len())) }
+}
+
+/// Returns the problems with their lines, in the order of the file; those without a line are last.
+fn sort_by_line<'p>(problems: &'p [Problem], document: &Document) -> Vec<(Option<usize>, &'p Problem)> {
+    let lines = problems.iter().map(|problem| (document.line_of(&problem.position), problem));
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_by_key(|(line, _)| line.unwrap_or(usize::MAX));
+    lines
 }
 
 /// Lists the changes, one line per monitor.
@@ -145,6 +153,15 @@ mod tests {
     use heapbeat_monitors::applied::Difference;
 
     use super::*;
+
+    #[test]
+    fn problems_are_in_the_order_of_the_file() {
+        let document = Document::parse("[[monitors]]\nid = 'a'\nurl = 'x'").unwrap();
+        let problem = |position: &str| Problem { position: position.into(), reason: String::new() };
+        let problems = [problem("ALERTS"), problem("monitors[0].url"), problem("monitors[0].id")];
+        let lines: Vec<_> = sort_by_line(&problems, &document).into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [Some(2), Some(3), None]);
+    }
 
     #[test]
     fn changes_are_listed_one_line_per_monitor() {

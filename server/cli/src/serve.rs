@@ -39,7 +39,9 @@ pub(crate) fn run(arguments: &ServeArgs) -> Result<(), RunError> {
     let version = heapbeat_demo::version().filter(|_| arguments.demo);
     let version = version.unwrap_or_else(|| version::version().to_owned());
     let worker = if config.unguarded {
-        tracing::warn!("unguarded: the backend runs without supervisor and guard; only /health is served");
+        tracing::warn!(
+            "unguarded: the backend runs without supervisor and guard; heapbeat serves only /health"
+        );
         None
     } else {
         let worker = heapbeat::supervised(&config, &version);

@@ -127,8 +127,9 @@ impl EffectRunner {
             heapbeat.forecast.seconds_to_limit = expected.map(|time| time.as_secs()),
             heapbeat.routes.growing = evidence.growing().join(", "),
             },
-            "memory is at {memory} of {limit}, the {} threshold is {threshold}: {evidence}",
+            "memory is at {memory} of {limit}, the {} threshold is {threshold}{}: {evidence}",
             level.as_str(),
+            explain_early(memory, threshold),
         );
     }
 
@@ -156,7 +157,8 @@ impl EffectRunner {
         tracing::info!(
             heapbeat.purge.bytes = back.0,
             heapbeat.purge.millis = took.as_secs_f64() * 1e3,
-            "purged: {back} returned to the system in {took:.1?}, {after} in use"
+            "purged: {back} returned to the system in {} ms, {after} in use",
+            took.as_millis()
         );
         self.telemetry.record_purge(before, after, took);
     }
@@ -194,6 +196,11 @@ impl EffectRunner {
     }
 }
 
+/// Explains why a level was entered below its threshold, if it was.
+fn explain_early(memory: Bytes, threshold: Bytes) -> &'static str {
+    if memory < threshold { " and will be reached before the next reading at this growth" } else { "" }
+}
+
 fn shrink_and_purge(hooks: &Hooks, request: ShrinkRequest) {
     for report in hooks.run(request) {
         if report.outcome != HookOutcome::Done {
@@ -216,5 +223,17 @@ fn report_observed(action: Action, memory: Bytes, limit: Bytes) {
             tracing::warn!("observe only: would exit, as load shedding would not reduce memory");
         }
         Action::Alert(_) | Action::Cleared => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_below_its_threshold_is_explained() {
+        let mb = Bytes::from_mb;
+        assert!(explain_early(mb(152), mb(175)).contains("before the next reading"));
+        assert_eq!(explain_early(mb(175), mb(175)), "");
     }
 }

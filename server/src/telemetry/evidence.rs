@@ -25,6 +25,8 @@ pub(crate) struct AlertEvidence {
 impl Telemetry {
     /// Collects the evidence, which takes about a millisecond.
     pub(crate) fn evidence(&self, reading: &Reading, reaches_limit_in: Option<Duration>) -> AlertEvidence {
+        // Above the limit there is nothing left to reach.
+        let reaches_limit_in = reaches_limit_in.filter(|_| reading.working_set() < reading.limit.bytes);
         AlertEvidence { forecast: self.forecast(reading), reaches_limit_in, routes: self.routes() }
     }
 }

@@ -93,6 +93,8 @@ fn only_a_purge_that_helped_resets_the_forecast() {
         telemetry.forecast(&reading(100, after_mb)).observed
     };
     assert_eq!(observed(449), Duration::from_secs(100));
+    // 3 % of the live heap.
+    assert_eq!(observed(447), Duration::from_secs(100));
     assert_eq!(observed(400), Duration::ZERO);
 }
 

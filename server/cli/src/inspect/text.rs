@@ -152,7 +152,7 @@ pub(crate) fn describe_event(event: &Event) -> String {
             format!("{} to {} at {memory}", from.as_str(), to.as_str())
         }
         EventKind::Purge { before, after, took_ms } => {
-            format!("purge gave back {} in {took_ms} ms ({before} to {after})", before.saturating_sub(*after))
+            format!("purge returned {} in {took_ms} ms ({before} to {after})", before.saturating_sub(*after))
         }
         EventKind::Recycle { reason } => format!("a replacement worker was requested: {}", printable(reason)),
         EventKind::Leave => "finishing requests and exiting".into(),
