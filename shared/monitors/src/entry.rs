@@ -147,8 +147,11 @@ fn refuse_private(host: &str, allow_private: bool) -> Result<(), String> {
 fn parse_heartbeat(fields: &mut FieldReader<'_>) -> Option<Heartbeat> {
     let has_schedule = fields.contains("schedule");
     if has_schedule == fields.contains("interval") {
-        let reason =
-            "a heartbeat needs either an interval, such as \"1h\", or a schedule, such as \"0 3 * * *\"";
+        let reason = if has_schedule {
+            "the heartbeat has both `interval` and `schedule`; remove one"
+        } else {
+            "a heartbeat needs either an interval, such as \"1h\", or a schedule, such as \"0 3 * * *\""
+        };
         fields.report("interval", reason.to_owned());
     }
     let interval = fields.duration("interval", Duration::from_secs(86_400), "1m", "31d");

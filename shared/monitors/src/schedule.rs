@@ -56,17 +56,14 @@ impl Schedule {
         }
         let fields = text.split_whitespace().count();
         if fields != 5 {
-            return Err(ScheduleError::Expression(format!("it has {fields} fields")));
+            let plural = if fields == 1 { "" } else { "s" };
+            return Err(ScheduleError::Expression(format!("it has {fields} field{plural}")));
         }
         // `croner` ignores an empty item of a list, which is more likely a mistake than intended.
         if text.split_whitespace().flat_map(|field| field.split(',')).any(str::is_empty) {
             return Err(ScheduleError::Expression("a list has an empty item".to_owned()));
         }
-        // `sloppy_ranges` accepts `5/15`, which begins at 5.
-        let parser =
-            CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true);
-        let cron =
-            parser.build().parse(text).map_err(|error| ScheduleError::Expression(croner_reason(error)))?;
+        let cron = parse_cron(text).map_err(|_| ScheduleError::Expression(explain_invalid_field(text)))?;
         if !ever_runs(&cron) {
             return Err(ScheduleError::Never);
         }
@@ -119,14 +116,34 @@ fn ever_runs(cron: &Cron) -> bool {
     false
 }
 
-/// Returns the reason without the kind of error with which `croner` begins its messages.
-fn croner_reason(error: CronError) -> String {
-    match error {
-        CronError::InvalidPattern(reason)
-        | CronError::IllegalCharacters(reason)
-        | CronError::ComponentError(reason) => reason,
-        error => error.to_string(),
+/// Parses an expression of five fields.
+fn parse_cron(text: &str) -> Result<Cron, CronError> {
+    // `sloppy_ranges` accepts `5/15`, which begins at 5.
+    let parser =
+        CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true);
+    parser.build().parse(text)
+}
+
+/// The fields of an expression, with their bounds.
+const FIELDS: [(&str, &str); 5] = [
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of the month", "1 to 31"),
+    ("month", "1 to 12 or JAN to DEC"),
+    ("day of the week", "0 to 7 or SUN to SAT, with Sunday as 0 or 7"),
+];
+
+/// Names the first field of an invalid expression that is invalid by itself, and its bounds. The parser's own error names no field.
+fn explain_invalid_field(text: &str) -> String {
+    for (index, (field, (name, bounds))) in text.split_whitespace().zip(FIELDS).enumerate() {
+        let mut alone = ["*"; 5];
+        alone[index] = field;
+        if parse_cron(&alone.join(" ")).is_err() {
+            let step = if field.ends_with("/0") { ", and a step is at least 1" } else { "" };
+            return format!("the {name} `{field}` is invalid, it must be from {bounds}{step}");
+        }
     }
+    "the fields do not work together".to_owned()
 }
 
 /// Converts a local time to an instant.
@@ -205,6 +222,24 @@ mod tests {
         for (name, cron, after, next) in cases {
             let schedule = Schedule::new(cron, "Europe/Berlin").unwrap();
             assert_eq!(schedule.next_after(at(after), berlin), Some(at(next)), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_field_is_named_with_its_bounds() {
+        let cases = [
+            ("0 25 * * *", "the hour `25` is invalid, it must be from 0 to 23"),
+            ("60 3 * * *", "the minute `60` is invalid, it must be from 0 to 59"),
+            ("0 3 32 * *", "the day of the month `32` is invalid, it must be from 1 to 31"),
+            ("0 3 * 13 *", "the month `13` is invalid, it must be from 1 to 12 or JAN to DEC"),
+            ("0 3 * * 8", "the day of the week `8` is invalid, it must be from 0 to 7"),
+            ("0 3 * * FUNDAY", "the day of the week `FUNDAY` is invalid"),
+            ("*/0 * * * *", "the minute `*/0` is invalid, it must be from 0 to 59, and a step is at least 1"),
+            ("@daily", "it has 1 field; write five fields"),
+        ];
+        for (text, reason) in cases {
+            let error = Schedule::new(text, "UTC").unwrap_err().to_string();
+            assert!(error.starts_with(&format!("is not a cron expression: {reason}")), "{error}");
         }
     }
 

@@ -163,6 +163,10 @@ fn problems_of_tcp_and_heartbeat_monitors_are_reported() {
             "interval: a heartbeat needs either an interval, such as \"1h\", or a schedule, such as \"0 3 * * *\"",
         ),
         (
+            r#""kind":"heartbeat","interval":"1h","schedule":"0 3 * * *""#,
+            "interval: the heartbeat has both `interval` and `schedule`; remove one",
+        ),
+        (
             r#""kind":"heartbeat","schedule":"0 3 * *""#,
             "schedule: `0 3 * *` is not a cron expression: it has 4 fields; write five fields",
         ),
