@@ -170,7 +170,7 @@ impl Config {
             match applied {
                 Err(expected) => problems.push(problem(expected)),
                 Ok(()) if setting.variable == "HEAPBEAT_DRAIN_WINDOW" => {
-                    window = Some(problem(String::new()))
+                    window = Some(problem(String::new()));
                 }
                 Ok(()) => {}
             }

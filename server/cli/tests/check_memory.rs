@@ -124,7 +124,7 @@ fn a_signed_report_is_printed_completely() {
     let (out, err, code) =
         output_texts(&check_memory(&["--once", "--url", &url], &[("HEAPBEAT_SECRET", SECRET)]));
     assert!(out.contains("memory        450.0 MB (87.9 % of the limit)"), "{out}");
-    assert!(out.contains("limit         512.0 MB (cgroup)") && out.contains("POST /upload [2J"), "{out}");
+    assert!(out.contains("limit         512.0 MB (cgroup)") && out.contains("POST /upload[2J"), "{out}");
     assert!(out.contains("warning  Memory is at 450.0 MB of 512.0 MB (88 %)."), "{out}");
     assert!(!out.contains('\u{1b}'), "a pipe gets no colors and no control characters: {out}");
     assert_eq!((err.as_str(), code), ("", Some(1)));
