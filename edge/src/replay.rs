@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use heapbeat_forecast::Forecaster;
-use heapbeat_shared::report::{Block, Limit, PressureState, Report, System};
+use heapbeat_shared::report::{Block, EarlierInstances, Limit, PressureState, Report, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Health, HealthMemory, InstanceId, Megabytes, Sample, UnixMillis};
@@ -255,6 +255,7 @@ impl Replay {
             samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
             missing: Vec::new(),
             previous_exit: input.previous_exit,
+            earlier: EarlierInstances::default(),
             last_samples: None,
         };
         VerifiedReport { report, series: Series { first, samples } }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use heapbeat_forecast::{Forecaster, Heap, Point, Reset};
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::report::{LastSamples, PressureState};
+use heapbeat_shared::report::{EarlierInstances, LastSamples, PressureState};
 use heapbeat_shared::{Bytes, Cursor, Exit, Pressure, UnixMillis};
 
 use crate::attribution::RouteObserver;
@@ -108,6 +108,13 @@ impl Telemetry {
     pub(crate) fn previous_exit(&self) -> Option<Exit> {
         let exit = self.previous_runs.as_ref()?.exit()?;
         Some(Exit::clone(&exit).before(&self.instance.version))
+    }
+
+    /// Returns the instances before the previous one, and the number of earlier ones that still run.
+    pub(crate) fn earlier_instances(&self) -> EarlierInstances {
+        let earlier = self.previous_runs.as_ref().map(|runs| runs.earlier()).unwrap_or_default();
+        let exits = earlier.exits.into_iter().map(|exit| exit.before(&self.instance.version)).collect();
+        EarlierInstances { exits, ..earlier }
     }
 
     /// Returns the samples after the cursor, if it belongs to a previous instance.

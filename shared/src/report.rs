@@ -33,6 +33,9 @@ pub const MAX_EVENTS: usize = 64;
 /// Most routes in a report: those that grow fastest.
 pub const MAX_ROUTES: usize = 20;
 
+/// Most exits in [`EarlierInstances::exits`].
+pub const MAX_EARLIER_EXITS: usize = 8;
+
 /// Most sources in [`Report::missing`].
 pub const MAX_MISSING: usize = 32;
 
@@ -71,12 +74,26 @@ pub struct Report {
     pub samples: Block,
     /// The sources of figures that this machine does not have.
     pub missing: Vec<String>,
-    /// The exit of the previous instance, if it is known.
+    /// The exit of the instance that served before this one; absent while that one still runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_exit: Option<Exit>,
+    /// The other instances before this one.
+    #[serde(default, skip_serializing_if = "EarlierInstances::is_empty")]
+    pub earlier: EarlierInstances,
     /// The samples after the requested cursor, if it belongs to an earlier instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_samples: Option<LastSamples>,
+}
+
+/// The instances before this one, as far as [`Report::previous_exit`] does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EarlierInstances {
+    /// The number of earlier instances that still run: they finish their requests, and their exits are reported later.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub running: u32,
+    /// Their exits without call stacks, in the order in which they became known, at most [`MAX_EARLIER_EXITS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exits: Vec<Exit>,
 }
 
 /// A memory limit and its source.
@@ -256,6 +273,9 @@ impl Report {
         }
         let mut report: Report = serde_json::from_slice(body)?;
         report.previous_exit = report.previous_exit.map(Exit::bounded);
+        report.earlier.exits.truncate(MAX_EARLIER_EXITS);
+        report.earlier.exits =
+            std::mem::take(&mut report.earlier.exits).into_iter().map(Exit::bounded).collect();
         if report.events.len() > MAX_EVENTS {
             return Err(ReportError::TooMany(report.events.len(), "events", MAX_EVENTS));
         }
@@ -287,6 +307,19 @@ impl Report {
         let next = self.samples.first.saturating_add(self.samples.count);
         next.checked_sub(1).map(|sequence| Cursor { instance: self.instance, sequence })
     }
+}
+
+impl EarlierInstances {
+    /// Whether nothing is known of earlier instances.
+    pub fn is_empty(&self) -> bool {
+        *self == EarlierInstances::default()
+    }
+}
+
+/// Whether a count is left out of the report; `serde` passes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Block {

@@ -133,6 +133,7 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
         },
         missing: (0..random.below(3)).map(|_| text(random, 40)).collect(),
         previous_exit: None,
+        earlier: heapbeat_shared::report::EarlierInstances::default(),
         last_samples: (random.below(2) == 0).then(|| LastSamples {
             instance: InstanceId(random.next()),
             samples: Block::of(&Series { first: random.any() >> 14, samples: left }, random.any()),

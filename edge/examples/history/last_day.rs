@@ -15,7 +15,7 @@ use heapbeat_edge::store::export_format::Cell;
 use heapbeat_edge::store::pack_tick;
 use heapbeat_forecast::Forecaster;
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::report::{Block, Limit, PressureState, Report, System};
+use heapbeat_shared::report::{Block, EarlierInstances, Limit, PressureState, Report, System};
 use heapbeat_shared::series;
 use heapbeat_shared::series::Series;
 use heapbeat_shared::{Health, HealthMemory, Megabytes, Status, UnixMillis, codec};
@@ -183,6 +183,7 @@ pub(crate) fn verified_report(instances: &Instances, since: i64, at: i64) -> Opt
         samples: Block { first, count: samples.len() as u64, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
         previous_exit: before.filter(|instance| instance.killed).map(oom_kill),
+        earlier: EarlierInstances::default(),
         last_samples: None,
     };
     Some(VerifiedReport { report, series: Series { first, samples } })

@@ -6,6 +6,7 @@ use heapbeat_edge::domain::history::ledger::LedgerEntry;
 use heapbeat_edge::domain::history::rollup::{Tier, keep_peaks};
 use heapbeat_edge::domain::incident::RECORDING_LENGTH;
 use heapbeat_edge::domain::incident::tracker::{IncidentTracker, TickObservation};
+use heapbeat_edge::domain::report::exit_matching::InstanceExit;
 use heapbeat_edge::domain::report::last_report::ReportDelta;
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::exit::{Evidence, Exit, ExitKind};
@@ -115,7 +116,10 @@ fn crash_delta(scenario: &Scenario, it: &Episode) -> ReportDelta {
     };
     ReportDelta {
         events: events.map(event).to_vec(),
-        exit: dead.map(|(instance, _)| oom_kill(instance)),
+        exits: dead
+            .map(|(instance, _)| InstanceExit { exit: oom_kill(instance), restarted: UnixMillis(it.to) })
+            .into_iter()
+            .collect(),
         ..ReportDelta::default()
     }
 }

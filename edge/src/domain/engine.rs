@@ -262,4 +262,6 @@ impl Engine {
 }
 
 #[cfg(test)]
+mod restart_tests;
+#[cfg(test)]
 pub(crate) mod tests;

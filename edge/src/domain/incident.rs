@@ -164,9 +164,14 @@ impl Incident {
         IncidentId { monitor: self.monitor.clone(), opened: self.opened.0.div_euclid(1000) }
     }
 
-    /// Adds an entry to the timeline.
+    /// Adds an entry to the timeline, in the order of time; one that is there already is not added again.
     pub fn add_timeline_entry(&mut self, at: UnixMillis, what: Statement) {
-        self.timeline.push_back(TimelineEntry { at, what: what.bounded() });
+        let entry = TimelineEntry { at, what: what.bounded() };
+        let index = self.timeline.partition_point(|it| it.at <= at);
+        if self.timeline.range(..index).rev().take_while(|it| it.at == at).any(|it| *it == entry) {
+            return;
+        }
+        self.timeline.insert(index, entry);
         if self.timeline.len() > MAX_TIMELINE_ENTRIES {
             self.timeline.remove(1);
         }

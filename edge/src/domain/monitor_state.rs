@@ -21,6 +21,7 @@ use crate::domain::check::verdict::{Evaluation, Verdict, evaluate};
 use crate::domain::history::latency::RecentLatency;
 use crate::domain::history::ledger::{Ledger, LedgerChanges, Validity};
 use crate::domain::history::memory_chart::MemoryChart;
+use crate::domain::report::exit_matching::InstanceExit;
 use crate::domain::report::last_report::{LastReport, ReportDelta, SampleRun};
 use crate::domain::report::restart::{MAX_RESTARTS, UptimeReading};
 use crate::domain::report::verification::VerifiedReport;
@@ -125,23 +126,17 @@ impl MonitorState {
     fn apply_report(&mut self, verified: &VerifiedReport, at: UnixMillis) -> (bool, ReportDelta) {
         let state = &mut self.persisted;
         let (report, delta) = LastReport::from_report(state.last_report.as_ref(), verified, at);
-        let restarted = delta.exit.is_some();
-        if restarted {
-            push_bounded(&mut state.restarts, report.started);
+        let restarted = !delta.restarts.is_empty();
+        for started in &delta.restarts {
+            push_bounded(&mut state.restarts, *started);
         }
-        let exit_before_first_report = || {
-            let previous = verified.report.previous_exit.clone()?;
-            Some(Exit { at: UnixMillis(previous.at.0.saturating_add(report.clock_shift)), ..previous })
-        };
-        if restarted || state.last_exit.is_none() {
-            let exit = delta.exit.clone().or_else(exit_before_first_report);
-            state.last_exit = exit.as_ref().map(ExitSummary::from);
-        }
-        if let Some(&Exit { at, kind, sure, .. }) = delta.exit.as_ref() {
-            push_bounded(state.exits.get_or_insert_default(), ExitRecord { at, kind, sure });
-            if kind.is_failure() {
-                push_bounded(state.crashes.get_or_insert_default(), at);
-            }
+        state.book_exits(&delta.exits);
+        if state.last_exit.is_none() && !restarted {
+            // The exit of an instance before the first report.
+            state.last_exit = verified.report.previous_exit.clone().map(|previous| {
+                let at = UnixMillis(previous.at.0.saturating_add(report.clock_shift));
+                ExitSummary::from(&Exit { at, ..previous })
+            });
         }
         let comparison = state.version_comparison.get_or_insert_default();
         let is_own = |run: &&SampleRun| run.instance == report.instance;
@@ -195,6 +190,26 @@ impl MonitorState {
     /// Since when the monitor flaps.
     pub fn flapping_since(&self) -> Option<UnixMillis> {
         self.persisted.flaps.as_ref()?.since
+    }
+}
+
+impl PersistedState {
+    /// Books exits, each under its restart. One that became known late may be older than those that are booked.
+    fn book_exits(&mut self, exits: &[InstanceExit]) {
+        for InstanceExit { exit, restarted } in exits {
+            let &Exit { at, kind, sure, .. } = exit;
+            let records = self.exits.get_or_insert_default();
+            push_bounded(records, ExitRecord { at, kind, sure, restarted: Some(*restarted) });
+            records.make_contiguous().sort_by_key(|record| record.at);
+            if kind.is_failure() {
+                let crashes = self.crashes.get_or_insert_default();
+                push_bounded(crashes, at);
+                crashes.make_contiguous().sort();
+            }
+            if self.last_exit.as_ref().is_none_or(|last| last.at <= at) {
+                self.last_exit = Some(ExitSummary::from(exit));
+            }
+        }
     }
 }
 

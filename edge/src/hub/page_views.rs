@@ -82,7 +82,7 @@ impl PageViews {
         }
         let exits = engine.exits(&monitor.id);
         let restarts = shown.restarts.iter().filter(|at| within(**at)).map(|at| {
-            let exit = exits.iter().rfind(|it| it.at <= *at && at.0 - it.at.0 < HOUR_MS);
+            let exit = exits.iter().find(|it| it.restarted == Some(*at));
             RestartView::new(*at, exit.copied())
         });
         let restarts: Vec<RestartView> = restarts.collect();

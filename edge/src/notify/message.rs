@@ -137,8 +137,11 @@ impl Message {
 
 /// Returns the reason why an incident was closed, unless that is a recovery.
 fn closing_reason(incident: &Incident) -> Option<&str> {
-    let last = &incident.timeline.back()?.what;
-    ["maintenance-began", "resolved"].contains(&last.code.as_str()).then_some(last.text.as_str())
+    let closed = incident.closed?;
+    let mut entries =
+        incident.timeline.iter().rev().filter(|entry| entry.at == closed).map(|entry| &entry.what);
+    let reason = entries.find(|what| ["maintenance-began", "resolved"].contains(&what.code.as_str()))?;
+    Some(reason.text.as_str())
 }
 
 /// Replaces line breaks and other control characters by spaces, and cuts the text.

@@ -114,6 +114,7 @@ fn sample_report() -> Report {
         samples: Block { first: 1, count: 1, lost: 0, data: series::encode(1, &[latest]) },
         missing: Vec::new(),
         previous_exit: None,
+        earlier: heapbeat_shared::report::EarlierInstances::default(),
         last_samples: None,
     }
 }

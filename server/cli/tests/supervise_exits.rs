@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use heapbeat_shared::{Bytes, ExitKind};
+use heapbeat_shared::{Bytes, ExitKind, InstanceId};
 use heapbeat_test_support::owner::fetch_report;
-use heapbeat_test_support::{Server, is_alive, send_signal, wait_for};
+use heapbeat_test_support::{Server, is_alive, read_response, send_signal, wait_for};
 
 /// Sends a request that makes the worker exit before it responds. The connection must be kept open, as a handler is dropped when its
 /// client disconnects.
@@ -229,4 +229,44 @@ fn an_oom_kill_is_detected_and_the_worker_is_restarted() {
     wait_for("the server to answer", || (server.get("/").status == 200).then_some(()));
     assert_eq!(server.pid(), supervisor);
     assert!(is_alive(supervisor));
+}
+
+#[test]
+fn a_worker_that_replaces_another_reports_the_exit_of_that_one_and_no_older_one() {
+    const SECRET: &str = "a secret of the owner's";
+    let server = Server::start(&[("HEAPBEAT_SECRET", SECRET)]);
+    let report = |query: &str| fetch_report(&server, SECRET, query).0;
+    let wait_for_other = |before: InstanceId| {
+        wait_for("another instance", || Some(report("")).filter(|it| it.instance != before))
+    };
+    let first = report("").instance;
+    send_signal(server.worker_pid(), "KILL");
+    let second = wait_for_other(first);
+    assert_eq!(
+        second.previous_exit.map(|exit| (exit.kind, exit.instance)),
+        Some((ExitKind::Crash, Some(first)))
+    );
+
+    let cursor = wait_for("a sample", || report("").cursor());
+    let mut in_flight = server.connect();
+    in_flight.write_all(b"GET /demo/work?ms=8000 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").unwrap();
+    // By then the worker has accepted the request.
+    let newest = wait_for("more samples", || report("").cursor().filter(|it| it.sequence > cursor.sequence));
+    server.recycle();
+    wait_for("the recycle", || (server.log_events("recycled: worker").len() == 1).then_some(()));
+    let third = wait_for_other(second.instance);
+    assert_eq!(third.previous_exit, None, "the worker before still drains");
+    assert_eq!((third.earlier.running, third.earlier.exits.len()), (1, 1));
+    assert_eq!(third.earlier.exits[0].instance, Some(first));
+    // The samples of the worker that drains are reported already.
+    let left = report(&format!("?after={cursor}")).last_samples.unwrap();
+    let series = left.samples.series().unwrap();
+    assert!(left.instance == second.instance && series.first == cursor.sequence + 1, "{left:?}");
+    assert!(series.first + series.samples.len() as u64 > newest.sequence, "{left:?} up to {newest}");
+
+    let exit = wait_for("the exit in the report", || report("").previous_exit);
+    assert_eq!((exit.kind, exit.instance), (ExitKind::Recycle, Some(second.instance)));
+    assert_eq!(report("").earlier.running, 0);
+    let response = read_response(&mut BufReader::new(in_flight), "GET").unwrap();
+    assert_eq!(response.status, 200);
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use heapbeat_shared::Exit;
+use heapbeat_shared::{Exit, InstanceId};
 use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, fallocate, memfd_create};
 
 use super::layout::SIZE;
@@ -141,6 +141,14 @@ impl RecorderDirectory {
         }
         self.keep_samples(std::slice::from_ref(&recording));
         recording
+    }
+
+    /// Keeps the samples that a process has recorded so far, for a successor that runs beside it.
+    /// Returns the instance, if it is known.
+    pub(crate) fn keep_samples_of_running(&mut self, path: &Path) -> Option<InstanceId> {
+        let recording = read_file(path);
+        self.keep_samples(std::slice::from_ref(&recording));
+        recording.header.map(|header| header.instance)
     }
 
     /// Writes the last exit for the next supervisor.

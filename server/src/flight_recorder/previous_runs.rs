@@ -1,11 +1,11 @@
-//! The previous instances as a worker knows them: the exit of the last one, and their samples that were not reported yet.
+//! The previous instances as a worker knows them: their exits, and their samples that were not reported yet.
 //!
-//! The supervisor sends both at any time; the report reads them.
+//! The supervisor sends both at any time; the report reads them. The exit of an instance that drains beside this one is known later.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use heapbeat_shared::report::LastSamples;
+use heapbeat_shared::report::{EarlierInstances, LastSamples, MAX_EARLIER_EXITS};
 use heapbeat_shared::{Cursor, Exit};
 
 use super::OrphanedSamples;
@@ -14,6 +14,7 @@ use super::OrphanedSamples;
 #[derive(Debug, Default)]
 pub(crate) struct PreviousRuns {
     exit: ArcSwapOption<Exit>,
+    earlier: Mutex<EarlierInstances>,
     samples: Mutex<OrphanedSamples>,
 }
 
@@ -21,6 +22,28 @@ impl PreviousRuns {
     /// Sets how the last instance ended.
     pub(crate) fn set_exit(&self, exit: Exit) {
         self.exit.store(Some(Arc::new(exit)));
+    }
+
+    /// Adds the exit of an instance other than the last one.
+    pub(crate) fn add_earlier_exit(&self, exit: Exit) {
+        let mut earlier = self.earlier_lock();
+        earlier.exits.push(exit);
+        let excess = earlier.exits.len().saturating_sub(MAX_EARLIER_EXITS);
+        earlier.exits.drain(..excess);
+    }
+
+    /// Sets the number of earlier instances that still run.
+    pub(crate) fn set_earlier_running(&self, running: u32) {
+        self.earlier_lock().running = running;
+    }
+
+    /// Returns the instances before the last one, and the number of earlier ones that still run.
+    pub(crate) fn earlier(&self) -> EarlierInstances {
+        self.earlier_lock().clone()
+    }
+
+    fn earlier_lock(&self) -> MutexGuard<'_, EarlierInstances> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds samples of an instance that ended.

@@ -1,5 +1,6 @@
 //! The supervisor's event loop: waits for sockets, signals and deadlines, passes events to the machine and applies its effects.
 
+mod exit_history;
 mod programs;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -8,8 +9,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use heapbeat_shared::Exit;
 use heapbeat_shared::exit::{ProcessExit, StopReason};
+use heapbeat_shared::{Exit, InstanceId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
@@ -19,7 +20,7 @@ use super::external_status::ExternalStatus;
 use super::fallback_responder::FallbackResponder;
 use super::family::Families;
 use super::ipc::{SupervisorMessage, WorkerMessage};
-use super::machine::{Effect, Machine, MachineEvent, Outage, WorkerNumber};
+use super::machine::{Command, Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
 use super::policy::SupervisorPolicy;
 use super::postmortem;
@@ -31,6 +32,7 @@ use super::watchdog::Watchdog;
 use crate::clock::Clock;
 use crate::flight_recorder::RecorderDirectory;
 
+use exit_history::ExitHistory;
 pub(super) use programs::ProgramStop;
 
 /// Time between two polls of everything that sends no event.
@@ -59,6 +61,7 @@ pub(super) struct Supervisor {
     announced: bool,
     /// Exit of the last worker.
     last: Option<Exit>,
+    history: ExitHistory,
     started_at: Instant,
     polled_at: Instant,
     /// When to release the pages that only the start needed.
@@ -93,6 +96,7 @@ impl Supervisor {
             families: Families::default(),
             watchdog: None,
             announced: false,
+            history: ExitHistory::after(last.as_ref()),
             last,
             started_at: now,
             polled_at: now,
@@ -122,6 +126,11 @@ impl Supervisor {
         loop {
             while let Some(event) = events.pop_front() {
                 self.notify_systemd_of(&event);
+                if let MachineEvent::Ready(number) = event
+                    && let Some(live) = self.live.iter_mut().find(|live| live.number == number)
+                {
+                    live.was_ready = true;
+                }
                 let now = self.started_at.elapsed();
                 for effect in self.machine.step(event, now, random()) {
                     if let Some(code) = self.apply(effect, &mut events) {
@@ -166,6 +175,9 @@ impl Supervisor {
                 }
             }
             Effect::Send(number, command) => {
+                if matches!(command, Command::HandOver(_)) {
+                    self.hand_over(number);
+                }
                 if self.program.is_external() {
                     self.command_program(number, command);
                 } else if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
@@ -196,9 +208,7 @@ impl Supervisor {
         for samples in self.recorders.orphaned().iter() {
             live.send(&SupervisorMessage::Samples(samples.clone()));
         }
-        if let Some(last) = &self.last {
-            live.send(&SupervisorMessage::PreviousExit(Box::new(last.clone())));
-        }
+        self.history.introduce(&mut live, &self.live);
         if let Some(external) = &mut self.external {
             external.record_start(&mut live, self.clock.now().wall);
             if self.watchdog.is_none() {
@@ -235,18 +245,34 @@ impl Supervisor {
             postmortem::log_exit(&exit, &format!("{} {number}", self.program.noun()));
         }
         self.recorders.write_last_exit(&exit);
-        let instance = exit.instance;
-        let samples = self.recorders.orphaned().iter().find(|it| Some(it.instance) == instance);
-        for live in self.live.iter_mut().filter(|live| live.number > number) {
-            if let Some(samples) = samples {
-                live.send(&SupervisorMessage::Samples(samples.clone()));
-            }
-            live.send(&SupervisorMessage::PreviousExit(Box::new(exit.clone())));
-        }
+        self.send_samples_to_successors(exit.instance, number);
+        self.history.record_exit(&gone, &exit, &mut self.live);
         if let Some(external) = &mut self.external {
             external.record_exit(&exit);
         }
         self.last = Some(exit);
+    }
+
+    /// Notes that another worker has taken over, and passes on the samples so far: the first report of the successor has them, even
+    /// while this worker drains.
+    fn hand_over(&mut self, number: WorkerNumber) {
+        let Some(live) = self.live.iter_mut().find(|live| live.number == number) else { return };
+        live.handed_over = true;
+        if let Some(path) = live.flight.clone()
+            && !self.program.is_external()
+        {
+            let instance = self.recorders.keep_samples_of_running(&path);
+            self.send_samples_to_successors(instance, number);
+        }
+    }
+
+    fn send_samples_to_successors(&mut self, instance: Option<InstanceId>, number: WorkerNumber) {
+        let Some(samples) = self.recorders.orphaned().iter().find(|it| Some(it.instance) == instance) else {
+            return;
+        };
+        for live in self.live.iter_mut().filter(|live| live.number > number) {
+            live.send(&SupervisorMessage::Samples(samples.clone()));
+        }
     }
 
     fn create_fallback(&self, down: Outage) -> FallbackResponder {

@@ -36,8 +36,12 @@ pub(crate) enum WorkerMessage {
 pub(crate) enum SupervisorMessage {
     /// A command.
     Command(Command),
-    /// The exit of the previous worker.
+    /// The exit of the worker that served before this one.
     PreviousExit(Box<Exit>),
+    /// The exit of another earlier worker.
+    EarlierExit(Box<Exit>),
+    /// The number of earlier workers that still run.
+    EarlierRunning(u32),
     /// The last samples of a previous worker.
     Samples(LastSamples),
 }
@@ -66,6 +70,10 @@ impl SupervisorMessage {
             SupervisorMessage::PreviousExit(exit) => {
                 Some(SupervisorMessage::PreviousExit(Box::new(exit.bounded())))
             }
+            SupervisorMessage::EarlierExit(exit) => {
+                Some(SupervisorMessage::EarlierExit(Box::new(exit.bounded())))
+            }
+            SupervisorMessage::EarlierRunning(running) => Some(SupervisorMessage::EarlierRunning(running)),
             SupervisorMessage::Samples(samples) => {
                 fits_one_message(&samples).then_some(SupervisorMessage::Samples(samples))
             }
@@ -152,7 +160,9 @@ mod tests {
             SupervisorMessage::Command(Command::Replacement(ReplacementStatus::InProgress)),
             SupervisorMessage::Command(Command::Replacement(ReplacementStatus::RateLimited)),
             SupervisorMessage::Command(Command::Report),
-            SupervisorMessage::PreviousExit(Box::new(exit)),
+            SupervisorMessage::PreviousExit(Box::new(exit.clone())),
+            SupervisorMessage::EarlierExit(Box::new(exit)),
+            SupervisorMessage::EarlierRunning(2),
             SupervisorMessage::Samples(LastSamples {
                 instance: InstanceId(7),
                 samples: Block { first: 3, count: 2, lost: 0, data: vec![7; 20 << 10] },

@@ -65,6 +65,12 @@ pub(super) struct WorkerProcess {
     pub(super) shares_terminal: bool,
     /// The stop of another program.
     pub(super) stop: ProgramStop,
+    /// The worker that served before this one.
+    pub(super) predecessor: Option<WorkerNumber>,
+    /// Whether it was ever ready.
+    pub(super) was_ready: bool,
+    /// Whether it was asked to finish its requests because another worker takes over.
+    pub(super) handed_over: bool,
     line: Option<UnixStream>,
     lines: LineReader,
 }
@@ -173,6 +179,9 @@ impl Program {
             recorder: None,
             shares_terminal: self.terminal,
             stop: ProgramStop::default(),
+            predecessor: None,
+            was_ready: false,
+            handed_over: false,
             line,
             lines: LineReader::default(),
         })

@@ -37,6 +37,7 @@ impl Telemetry {
             forecast: self.forecast(&reading),
             samples: tail.block(),
             previous_exit: self.previous_exit(),
+            earlier: self.earlier_instances(),
             last_samples: self.last_samples(after),
             missing: self.missing.iter().map(|&source| source.to_owned()).collect(),
         }

@@ -47,6 +47,7 @@ fn report(first: u64, count: u64) -> Report {
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples(count)) },
         missing: Vec::new(),
         previous_exit: None,
+        earlier: EarlierInstances::default(),
         last_samples: None,
     }
 }

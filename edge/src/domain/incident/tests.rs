@@ -6,6 +6,7 @@ use super::notification::NotificationReason;
 use super::tracker::{IncidentTracker, TickObservation};
 use super::*;
 use crate::domain::check::verdict::Verdict;
+use crate::domain::report::exit_matching::InstanceExit;
 use crate::domain::report::last_report::tests::{report, signed};
 use crate::domain::report::last_report::{LastReport, ReportDelta};
 use crate::domain::{Failure, State};
@@ -58,8 +59,9 @@ impl Timeline {
         }
         if let Found::Exit(kind) = found {
             let evidence = vec![Evidence::MemoryWhenLastSeen(98).statement()];
-            delta.exit =
-                Some(Exit { kind, at: at.minus(Duration::from_secs(20)), evidence, ..Exit::default() });
+            let exit = Exit { kind, at: at.minus(Duration::from_secs(20)), evidence, ..Exit::default() };
+            delta.exits.push(InstanceExit { exit, restarted: at });
+            delta.restarts.push(at);
         }
         let tick = TickObservation {
             at,
@@ -67,7 +69,7 @@ impl Timeline {
             verdict,
             last_report: (state == State::Up).then_some(&report),
             delta: &delta,
-            restarted: delta.exit.is_some(),
+            restarted: !delta.restarts.is_empty(),
             flapping_since: None,
         };
         self.tracker.record_tick(&"api".parse().unwrap(), &tick);
@@ -94,7 +96,10 @@ impl Timeline {
 fn an_incident_has_a_valid_id_whenever_a_server_says_that_it_ended() {
     for at in [i64::MIN, -1, 0, minute(5).0, i64::MAX] {
         let exit = Exit { kind: ExitKind::Crash, at: UnixMillis(at), ..Exit::default() };
-        let delta = ReportDelta { exit: Some(exit), ..ReportDelta::default() };
+        let delta = ReportDelta {
+            exits: vec![InstanceExit { exit, restarted: minute(10) }],
+            ..ReportDelta::default()
+        };
         let tick = TickObservation {
             at: minute(10),
             state: State::Up,

@@ -54,9 +54,9 @@ impl<'a> TickObservation<'a> {
         self.last_report.filter(|report| report.at == self.at)
     }
 
-    /// The exit of the previous instance, if it was a failure.
-    fn crash(&self) -> Option<&'a Exit> {
-        self.delta.exit.as_ref().filter(|exit| exit.kind.is_failure())
+    /// The exits that this tick made known and that were failures, in the order of time.
+    fn crashes(&self) -> impl Iterator<Item = &'a Exit> {
+        self.delta.exits.iter().map(|it| &it.exit).filter(|exit| exit.kind.is_failure())
     }
 
     /// The severity of what goes on at the moment; `None` if all is well or nothing is known.
@@ -85,7 +85,7 @@ impl IncidentTracker {
         if tick.state == State::Maintenance {
             return self.close(tick.at, Statement::maintenance_began());
         }
-        let (crash, ongoing) = (tick.crash(), tick.ongoing_severity());
+        let (crash, ongoing) = (tick.crashes().next(), tick.ongoing_severity());
         let Some(severity) = ongoing.max(crash.map(|_| Severity::Crashed)) else {
             return self.record_recovery(tick);
         };
@@ -204,12 +204,13 @@ fn add_details(incident: &mut Incident, before: Option<&Incident>, tick: &TickOb
     if let Some(report) = tick.report() {
         add_memory_details(incident, known, report);
     }
-    if let Some(exit) = tick.crash() {
+    for exit in tick.crashes() {
         let cause = Cause::from_exit(exit.kind, incident.cause.is_memory());
         incident.cause = incident.cause.or_more_specific(cause);
         incident.evidence.clone_from(&exit.evidence);
         incident.add_timeline_entry(exit.at, exit.kind.statement());
-    } else if tick.restarted {
+    }
+    if tick.restarted && tick.crashes().next().is_none() {
         incident.add_timeline_entry(tick.at, Statement::other_instance());
     }
     if let (State::Down | State::Degraded, Some(verdict)) = (tick.state, tick.verdict) {

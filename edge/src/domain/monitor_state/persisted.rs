@@ -77,4 +77,7 @@ pub struct ExitRecord {
     /// Whether the evidence decides.
     #[n(2)]
     pub sure: bool,
+    /// When the next instance started; `None` in what an earlier version of the edge stored.
+    #[n(3)]
+    pub restarted: Option<UnixMillis>,
 }

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use heapbeat_shared::event::{Event, EventKind};
-use heapbeat_shared::exit::{Exit, ExitKind};
 use heapbeat_shared::forecast::Assessment;
 use heapbeat_shared::report::describe_top_route;
 use heapbeat_shared::series::{MAX_SAMPLES, Series};
@@ -16,8 +15,7 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::history::ledger::StateSegment;
 use crate::domain::history::rollup::Tier;
-use crate::domain::report::exit;
-use crate::domain::report::restart_gap::{PreviousInstance, find_gaps};
+use crate::domain::report::exit_matching::{InstanceExit, KnownExits, OpenRestart, PreviousInstance};
 use crate::domain::report::verification::VerifiedReport;
 
 /// How far the server's clock may be from the tick's before its times are shifted. A signed response proves that the server's clock
@@ -78,6 +76,9 @@ pub struct LastReport {
     /// The route that explains most of the growth of memory, if one does: `POST /upload, 24 MB/h`.
     #[n(13)]
     pub top_route: Option<String>,
+    /// The restarts whose exit is not known yet, as the previous instance still drains; oldest first.
+    #[n(14)]
+    pub open_restarts: Option<Vec<OpenRestart>>,
 }
 
 /// Consecutive samples of one instance. All instants are of the tick's clock.
@@ -98,8 +99,10 @@ pub struct ReportDelta {
     pub missing: u64,
     /// New events, oldest first.
     pub events: Vec<Event>,
-    /// How the previous instance ended, if this report is from another one.
-    pub exit: Option<Exit>,
+    /// The starts of other instances since the last report, oldest first.
+    pub restarts: Vec<UnixMillis>,
+    /// The exits that this report made known, each with its restart, in the order of time.
+    pub exits: Vec<InstanceExit>,
     /// Time between two instances that the reports prove to be down or unobserved.
     pub gaps: Vec<StateSegment>,
 }
@@ -154,6 +157,7 @@ impl LastReport {
             newest_event: UnixMillis(0),
             shutdown_event: same.and_then(|last| last.shutdown_event.clone()),
             top_route: describe_top_route(&report.routes),
+            open_restarts: None,
         };
         let known = UnixMillis(newest.unwrap_or(i64::MIN / 2).saturating_add(clock_shift));
         last_report.newest_event = delta.events.iter().map(|event| event.at).fold(known, UnixMillis::max);
@@ -161,24 +165,19 @@ impl LastReport {
         if let Some(event) = events.find(|event| announces_shutdown(&event.kind)) {
             last_report.shutdown_event = Some(event.clone());
         }
-        delta.exit = ended.map(|last| match &report.previous_exit {
-            Some(previous) if previous.kind != ExitKind::Unknown => {
-                Exit { at: to_tick_clock(previous.at), ..previous.clone() }
-            }
-            _ => exit::infer_exit(last, &last_report),
-        });
-        let previous = report.previous_exit.as_ref().map(|it| PreviousInstance {
-            instance: it.instance,
-            started: it.started.map(to_tick_clock),
-            ended: to_tick_clock(it.at),
-        });
-        if let (Some(last), Some(exit)) = (ended, &delta.exit) {
+        let known = KnownExits::of(report, clock_shift);
+        let open = before.and_then(|last| last.open_restarts.clone()).unwrap_or_default();
+        let (mut open, late) = known.settle(open);
+        delta.exits = late;
+        if let Some(last) = ended {
             let runs = delta.runs.iter().filter(|run| run.instance == last.instance);
             let samples = runs.filter_map(|run| run.series.samples.last()).map(|sample| sample.at);
             let last_alive = samples.fold(last.latest.at, UnixMillis::max);
-            let crashed = exit.kind.is_failure();
-            delta.gaps = find_gaps(last.instance, last_alive, previous, last_report.started, crashed);
+            let previous = PreviousInstance { report: last, last_alive };
+            known.add_restart(previous, &last_report, &mut open, &mut delta);
         }
+        delta.exits.sort_by_key(|it| it.exit.at);
+        last_report.open_restarts = Some(open).filter(|open| !open.is_empty());
         (last_report, delta)
     }
 }

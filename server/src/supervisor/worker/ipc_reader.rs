@@ -69,6 +69,8 @@ impl IpcReader {
             }
             SupervisorMessage::Command(Command::Report) => flight_recorder::record_hang(&describe_threads()),
             SupervisorMessage::PreviousExit(exit) => self.link.previous.set_exit(*exit),
+            SupervisorMessage::EarlierExit(exit) => self.link.previous.add_earlier_exit(*exit),
+            SupervisorMessage::EarlierRunning(running) => self.link.previous.set_earlier_running(running),
             SupervisorMessage::Samples(samples) => self.link.previous.add_samples(samples),
         }
     }

@@ -1,6 +1,6 @@
 use heapbeat_forecast::Forecaster;
-use heapbeat_shared::exit::ExitKind;
-use heapbeat_shared::report::{Block, LastSamples, Limit, PressureState, Report, System};
+use heapbeat_shared::exit::{Exit, ExitKind};
+use heapbeat_shared::report::{Block, EarlierInstances, LastSamples, Limit, PressureState, Report, System};
 use heapbeat_shared::{HealthMemory, Status, series};
 use proptest::prelude::*;
 
@@ -35,6 +35,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         samples: Block { first, count, lost: 0, data: series::encode(first, &samples) },
         missing: Vec::new(),
         previous_exit: None,
+        earlier: EarlierInstances::default(),
         last_samples: None,
     }
 }
@@ -74,7 +75,7 @@ fn samples_are_added_once_and_missing_ones_are_counted() {
         );
         let seen = delta.runs.first().map(|run| (run.series.first, run.series.samples.len()));
         assert_eq!((seen, delta.missing), (run, missing), "{name}");
-        assert_eq!(delta.exit.is_some(), last.is_some_and(|last| last.instance.0 != instance), "{name}");
+        assert_eq!(delta.exits.len() == 1, last.is_some_and(|last| last.instance.0 != instance), "{name}");
         last = Some(next);
     }
 }
@@ -270,21 +271,22 @@ fn the_exit_that_the_server_reports_comes_first() {
     let (last, _) = LastReport::from_report(None, &signed(&report(1, minute(1), 0, 60)), minute(1));
     let mut next = report(2, minute(2), 0, 20);
     let previous = Exit { kind: ExitKind::Panic, sure: true, at: minute(1), ..Exit::default() };
-    // The exit is of the last instance, of one that is not named, or of one in between.
-    for (instance, kind) in [(Some(1), ExitKind::Panic), (None, ExitKind::Panic), (Some(9), ExitKind::Panic)]
+    // The exit is of the last instance, of one that is not named, or of another.
+    for (instance, kind) in
+        [(Some(1), ExitKind::Panic), (None, ExitKind::Panic), (Some(9), ExitKind::Unknown)]
     {
         next.previous_exit = Some(Exit { instance: instance.map(InstanceId), ..previous.clone() });
         let (_, delta) = LastReport::from_report(Some(&last), &signed(&next), minute(2));
-        assert_eq!(delta.exit.unwrap().kind, kind, "{instance:?}");
+        assert_eq!(delta.exits[0].exit.kind, kind, "{instance:?}");
     }
     next.previous_exit = Some(Exit::default());
     let (_, delta) = LastReport::from_report(Some(&last), &signed(&next), minute(2));
-    let exit = delta.exit.unwrap();
+    let exit = &delta.exits[0].exit;
     assert_eq!(
         (exit.kind, exit.evidence.len()),
         (ExitKind::Unknown, 2),
         "the edge's own evidence is better than none"
     );
     let (_, delta) = LastReport::from_report(None, &signed(&next), minute(2));
-    assert_eq!(delta.exit, None, "of an ending that was before our time only the status tells");
+    assert_eq!(delta.exits, [], "of an ending that was before our time only the status tells");
 }
