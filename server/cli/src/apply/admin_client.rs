@@ -110,7 +110,7 @@ fn error_detail(status: u16, text: &str) -> String {
         (_, 401) => "HEAPBEAT_ADMIN_TOKEN is not the Worker's ADMIN_TOKEN".to_owned(),
         (Some(detail), _) => detail.chars().filter(|c| !c.is_control()).take(300).collect(),
         (None, 404) => "there is no heapbeat edge at this address, or an older version".to_owned(),
-        (None, 300..400) => {
+        (None, 300..=399) => {
             "it redirects, which is not followed with a token; use the final address".to_owned()
         }
         (None, _) => "the response has no details".to_owned(),
