@@ -166,7 +166,8 @@ test("only known push services are accepted, and none without valid VAPID keys",
   for (const [name, value] of Object.entries({ VAPID_PUBLIC_KEY: "x", VAPID_PRIVATE_KEY: "", VAPID_SUBJECT: "me" })) {
     const misconfigured = await Edge.start(defineSubscribedMonitors(target.url), { vars: { ...VARS, [name]: value } });
     t.after(() => misconfigured.stop());
-    const { problems } = await misconfigured.readStatus();
+    const response = await misconfigured.requestAsAdmin("GET", "/admin/status");
+    const { problems } = /** @type {any} */ (await response.json());
     assert.deepEqual(
       problems.map((/** @type {any} */ it) => it.position),
       [name],

@@ -80,8 +80,7 @@ test("heartbeats need the right token, a known job and a valid event", async (t)
   }
   const apply = { method: "PUT", headers: authorize(HEARTBEAT_TOKEN), body: '{"monitors":[]}' };
   assert.equal((await edge.request("/api/v1/admin/monitors", apply)).status, 401, "the admin API needs its own token");
-  const { problems } = await edge.readStatus();
-  assert.deepEqual([problems.length, problems[0].position], [1, "MONITORS"]);
+  assert.equal((await edge.readStatus()).edge.config_problems, 1);
 
   const closed = await Edge.start([BACKUP]);
   t.after(() => closed.stop());

@@ -51,7 +51,7 @@ test("monitors are unobserved and nobody is alerted while the reference does not
   assert.deepEqual(await edge.readStates(), ["unobserved", "unobserved"]);
   const { notices, monitors } = await edge.readStatus();
   assert.match(notices[0], /^Monitoring has been interrupted since 2026-01-01T00:02:00Z/);
-  assert.match(monitors[0].reason, /the monitoring itself is affected/);
+  assert.match(monitors[0].reason, /monitoring is interrupted, as all checks failed/);
   assert.equal(services.accepted.hook.length, 0);
   targetsAnswer = true;
   await edge.tick();

@@ -146,7 +146,7 @@ const STATES = {
       },
       {
         path: "/monitors/api",
-        en: [/^API: No data$/, /the monitoring itself is affected/],
+        en: [/^API: No data$/, /monitoring is interrupted, as all checks failed/],
         de: [/^API: Keine Daten$/],
       },
     ],

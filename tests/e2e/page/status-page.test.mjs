@@ -73,7 +73,7 @@ const definePages = () => [
   {
     name: "incident",
     path: `/incidents/${incident}`,
-    en: [/API: out of memory/, /Memory before the incident/, /memory pressure changed from calm to alert/],
+    en: [/API: out of memory/, /Memory before the incident/, /memory pressure changed from normal to elevated/],
     de: [/API: Speicher erschöpft/, /Speicher vor der Störung/, /Speicherdruck von normal auf erhöht/],
   },
 ];

@@ -273,7 +273,7 @@ test("none of it becomes a header", async () => {
   }
 });
 
-test("an export has one row on each line, and a note is returned as it was written", async () => {
+test("an export has one row on each line, and a note is returned without the mark that reverses text", async () => {
   const tables = new Set();
   for (const page of await edge.exportPages()) {
     const rows = page
@@ -285,7 +285,8 @@ test("an export has one row on each line, and a note is returned as it was writt
   }
   assert.ok(tables.has("incident"), `${[...tables]}`);
   const incident = await edge.readJson(`/api/v1/incidents/${incidents[0]}`);
-  assert.ok(incident.timeline.some((/** @type {any} */ it) => it.what === `note: ${EVIL.note}`));
+  const note = `note: ${EVIL.note.replace("\u202e", "")}`;
+  assert.ok(incident.timeline.some((/** @type {any} */ it) => it.what === note));
 });
 
 test("the log has one event on each line, and strangers cannot write to it", async () => {

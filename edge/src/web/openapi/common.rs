@@ -96,6 +96,10 @@ pub(super) fn responses(schemas: &Map<String, Value>) -> Value {
         if error.status != 304 {
             response["content"] = problem_content();
         }
+        if error.status == 404 {
+            // Outside of /api/, a browser gets a page.
+            response["content"]["text/html; charset=utf-8"] = json!({ "schema": { "type": "string" } });
+        }
         (error.name.to_owned(), response)
     };
     ERRORS.iter().map(response).collect::<Map<_, _>>().into()
