@@ -142,7 +142,7 @@ const STATES = {
           /^Monitoring is interrupted: no data since .+$/,
           /Monitoring has been interrupted since .+: all checks failed at the same time/,
         ],
-        de: [/^Überwachung unterbrochen: keine Daten seit .+$/, /alle Prüfungen schlugen zugleich fehl/],
+        de: [/^Überwachung unterbrochen: keine Daten seit .+$/, /alle Prüfungen schlugen gleichzeitig fehl/],
       },
       {
         path: "/monitors/api",
