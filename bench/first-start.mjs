@@ -38,6 +38,8 @@ function findFreePort() {
 async function runGoal(clone, caches) {
   const env = {
     ...process.env,
+    // Names a program that is built already.
+    HEAPBEAT_BIN: undefined,
     CARGO_HOME: join(caches, "cargo"),
     npm_config_cache: join(caches, "npm"),
     PORT: String(await findFreePort()),

@@ -66,6 +66,11 @@ const BENCHES = {
     command: ["node_modules/.bin/node", "bench/before-after.mjs"],
     onRequest: "it needs BEFORE",
   },
+  "first-start": {
+    question: "how long do `make run` and `make test` take with every cache empty",
+    command: ["node_modules/.bin/node", "bench/first-start.mjs"],
+    onRequest: "it needs the network, and a machine that does nothing else",
+  },
   survive: {
     question: "how many requests fail during leaks, kills and crashes, compared with PM2",
     command: ["cargo", "bench", "--locked", "-p", "heapbeat-cli", "--bench", "survive"],
