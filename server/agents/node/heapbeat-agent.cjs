@@ -560,7 +560,7 @@ class Agent {
     this.nextHolders = performance.now() + Math.max(HOLDERS_PAUSE * this.interval, took / HOLDERS_SHARE);
     if (holders === null) return false;
     this.floor = occupied(process.memoryUsage());
-    this.connection.send({ holders, ms: milliseconds(started) });
+    this.connection.send({ holders, held: this.floor, ms: milliseconds(started) });
     return true;
   }
 

@@ -5,6 +5,9 @@
 //! to report by more than that, over at least three reports, and rose at the end as well; and only as long as reports keep coming,
 //! as agents report while memory grows.
 //!
+//! A sampler sees only what is allocated after its start. A cache that was full by then and replaces its entries seems to grow until all of
+//! them are sampled; so a function does not grow where the process as a whole does not.
+//!
 //! Where an agent records allocations for a while, one report is enough: it holds what was allocated meanwhile and is still held, and
 //! the agent corrects its growth by what the process as a whole grew.
 
@@ -31,6 +34,9 @@ const MIN_GROWTH: f64 = 8.0 * 1024.0 * 1024.0;
 /// Share of the growth that the last report must have added, per report, compared with the mean.
 const MIN_LAST_SHARE: f64 = 0.25;
 
+/// Least growth of the process, as a share of the growth of the function.
+const MIN_PROCESS_SHARE: f64 = 0.5;
+
 /// Time after the last report until its verdict expires; twice the longest pause between reports if that is longer.
 const VALIDITY: Duration = Duration::from_secs(30);
 
@@ -40,6 +46,14 @@ const MIN_RECORDED_SHARE: f64 = 0.25;
 
 /// A function by its place in the source.
 type Place = (String, String, u32);
+
+/// A report: the bytes of each function, and those of the process if they are known.
+#[derive(Debug)]
+struct KeptReport {
+    at: Instant,
+    bytes: HashMap<Place, u64>,
+    held: Option<u64>,
+}
 
 /// A function whose live memory grows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +75,7 @@ pub struct GrowingHolder {
 /// The last reports of one process.
 #[derive(Debug, Default)]
 pub struct HolderHistory {
-    reports: VecDeque<(Instant, HashMap<Place, u64>)>,
+    reports: VecDeque<KeptReport>,
     recorded: Option<(Instant, Vec<GrowingHolder>)>,
 }
 
@@ -76,12 +90,12 @@ impl HolderHistory {
         if holders.is_empty() {
             return;
         }
-        let mut report = HashMap::new();
+        let mut bytes = HashMap::new();
         for holder in holders {
             let place = (holder.function.clone(), holder.file.clone(), holder.line);
-            *report.entry(place).or_insert(0) += holder.bytes;
+            *bytes.entry(place).or_insert(0) += holder.bytes;
         }
-        self.reports.push_back((now, report));
+        self.reports.push_back(KeptReport { at: now, bytes, held: report.held });
         if self.reports.len() > WINDOW {
             self.reports.pop_front();
         }
@@ -94,21 +108,27 @@ impl HolderHistory {
         {
             return growing.clone();
         }
-        let (Some((first, _)), Some((last, report))) = (self.reports.front(), self.reports.back()) else {
+        let (Some(first), Some(last)) = (self.reports.front(), self.reports.back()) else {
             return Vec::new();
         };
-        let times = self.reports.iter().map(|(at, _)| *at);
+        let times = self.reports.iter().map(|report| report.at);
         let longest = times.clone().zip(times.skip(1)).map(|(before, after)| after - before).max();
         let validity = longest.map_or(VALIDITY, |pause| VALIDITY.max(2 * pause));
-        if self.reports.len() < MIN_REPORTS || now.saturating_duration_since(*last) > validity {
+        if self.reports.len() < MIN_REPORTS || now.saturating_duration_since(last.at) > validity {
             return Vec::new();
         }
-        let mut growing: Vec<GrowingHolder> = report
+        let process_growth = first.held.zip(last.held).map(|(before, after)| after.saturating_sub(before));
+        let mut growing: Vec<GrowingHolder> = last
+            .bytes
             .iter()
             .filter_map(|(place, &bytes)| {
                 let growth = judge(&self.series(place))?;
+                if process_growth.is_some_and(|process| (process as f64) < MIN_PROCESS_SHARE * growth as f64)
+                {
+                    return None;
+                }
                 let (function, file, line) = place.clone();
-                Some(GrowingHolder { function, file, line, bytes, growth, span: *last - *first })
+                Some(GrowingHolder { function, file, line, bytes, growth, span: last.at - first.at })
             })
             .collect();
         growing.sort_by(|a, b| b.growth.cmp(&a.growth).then_with(|| a.function.cmp(&b.function)));
@@ -117,7 +137,7 @@ impl HolderHistory {
 
     /// The bytes of a function in all reports. One that a report leaves out held less than those in it: 0.
     fn series(&self, place: &Place) -> Vec<f64> {
-        self.reports.iter().map(|(_, report)| report.get(place).map_or(0.0, |bytes| *bytes as f64)).collect()
+        self.reports.iter().map(|report| report.bytes.get(place).map_or(0.0, |bytes| *bytes as f64)).collect()
     }
 }
 
@@ -180,7 +200,7 @@ mod tests {
                     growth: 0,
                 })
                 .collect();
-            history.record(&HolderReport { holders, seconds: None }, now);
+            history.record(&HolderReport { holders, held: None, seconds: None }, now);
             now += Duration::from_secs(10);
         }
         let now = now + Duration::from_secs(age);
@@ -233,7 +253,7 @@ mod tests {
         let begun = Instant::now();
         let mut history = HolderHistory::default();
         let holders = vec![holder("cache", 50 << 20, 1 << 20), holder("leak", 9 << 20, 8 << 20)];
-        history.record(&HolderReport { holders, seconds: Some(30.0) }, begun);
+        history.record(&HolderReport { holders, held: None, seconds: Some(30.0) }, begun);
         let names = |now| history.growing(now).into_iter().map(|it| it.function).collect::<Vec<_>>();
         assert_eq!(names(begun), ["leak"]);
         assert!(names(begun + Duration::from_secs(31)).is_empty());
@@ -244,5 +264,25 @@ mod tests {
         let reports: &[&[(&str, u64)]] = &[&[("leak", 20)], &[("leak", 40)], &[("leak", 60)]];
         assert_eq!(names(reports, 0), ["leak"]);
         assert!(names(reports, 60).is_empty());
+    }
+
+    #[test]
+    fn a_function_does_not_grow_where_the_process_does_not() {
+        let begun = Instant::now();
+        for (process_grows, expected) in [(false, 0), (true, 1)] {
+            let mut history = HolderHistory::default();
+            for n in 0..4u64 {
+                let holder = Holder {
+                    function: "cache".into(),
+                    file: "app.js".into(),
+                    line: 1,
+                    bytes: (n * 10) << 20,
+                    growth: 0,
+                };
+                let held = Some((100 + if process_grows { n * 10 } else { n % 2 }) << 20);
+                history.record(&HolderReport { holders: vec![holder], held, seconds: None }, begun);
+            }
+            assert_eq!(history.growing(begun).len(), expected, "{process_grows}");
+        }
     }
 }

@@ -107,6 +107,9 @@ pub struct HeapSample {
 pub struct HolderReport {
     /// The functions.
     pub holders: Vec<Holder>,
+    /// Bytes that the process held when the functions were measured, if the runtime knows them.
+    #[serde(default)]
+    pub held: Option<u64>,
     /// Length of the recording if only memory that was allocated meanwhile is reported; its growth is then that of the recording.
     #[serde(default)]
     pub seconds: Option<f64>,
@@ -232,7 +235,7 @@ mod tests {
         let holders = parse(
             r#"{"holders":[{"function":"listOrders","file":"orders.js","line":12,"bytes":9,"growth":-2}],"ms":5}"#,
         );
-        let AgentMessage::Holders(HolderReport { holders, seconds: None }) = holders else {
+        let AgentMessage::Holders(HolderReport { holders, held: None, seconds: None }) = holders else {
             panic!("{holders:?}")
         };
         assert_eq!((&*holders[0].function, holders[0].line, holders[0].growth), ("listOrders", 12, -2));
