@@ -8,9 +8,9 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { findFreePort } from "../tests/e2e/support/target.mjs";
 import { fail } from "../tools/log.mjs";
 
 const GOAL = process.env.GOAL ?? "run";
@@ -20,16 +20,6 @@ if (!["run", "test"].includes(GOAL)) fail(`GOAL is "${GOAL}": it must be run or 
 const LIMIT = GOAL === "run" ? 240 : 900;
 /** The line after which `make run` has shown what it is for. */
 const FIRST_PROBE = "first probe stored";
-
-/** A port that was free a moment ago. @returns {Promise<number>} */
-function findFreePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /**
  * Runs the goal in `clone` and returns its seconds and the lines that state its steps.

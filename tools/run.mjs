@@ -130,10 +130,9 @@ const commandLine = new CargoBuild("command line", ["build", "--locked", ...COMM
   slowCrates: 0,
 });
 if (!IS_BUILT) {
-  commandLine.run().then(
-    () => logCommands(),
-    (error) => !stopping && logNote(`${COMMAND_LINE.program} was not built: ${error.message}`),
-  );
+  commandLine
+    .run()
+    .then(logCommands, (error) => !stopping && logNote(`${COMMAND_LINE.program} was not built: ${error.message}`));
 }
 
 let last = first.monitors.map((/** @type {any} */ monitor) => monitor.state).join();

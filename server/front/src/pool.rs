@@ -137,17 +137,17 @@ impl UpstreamPool {
             return;
         }
         if sender.is_ready() {
-            return self.keep(sender, kept);
+            return self.keep_connection(sender, kept);
         }
         let (pool, mut sender) = (Arc::clone(self), sender);
         tokio::spawn(async move {
             if let Ok(Ok(())) = timeout(SETTLE, sender.ready()).await {
-                pool.keep(sender, kept);
+                pool.keep_connection(sender, kept);
             }
         });
     }
 
-    fn keep(&self, sender: SendRequest<RequestBody>, kept: Option<u64>) {
+    fn keep_connection(&self, sender: SendRequest<RequestBody>, kept: Option<u64>) {
         let announced = kept.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds).mul_f32(0.8));
         let now = Instant::now();
         let until = now + self.limits.idle_timeout.min(announced);

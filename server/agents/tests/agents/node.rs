@@ -5,14 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::support::{Guard, find_on_path, is_near, nodes, plain_command, programs, skipped};
+use super::support::{
+    Guard, assert_program_ends_in_time, find_on_path, is_near, nodes, plain_command, program, skipped,
+};
 use heapbeat_agents::pprof;
 use heapbeat_agents::server::AgentEventKind;
 use heapbeat_test_support::pprof::Profile;
-
-fn program(name: &str) -> String {
-    programs().join(name).to_string_lossy().into_owned()
-}
 
 #[test]
 fn hello_and_samples_say_what_the_process_says_of_itself() {
@@ -307,29 +305,7 @@ fn output_exit_codes_and_signals_are_unchanged() {
 
 #[test]
 fn a_program_ends_as_soon_as_it_would_with_any_guard() {
-    let code = "setTimeout(() => {}, 600)";
     for node in nodes() {
-        let mut guard = Guard::new();
-        let timed = |guard: &mut Guard, command| {
-            let begun = Instant::now();
-            assert!(guard.finish(command).status.success());
-            begun.elapsed()
-        };
-        let without = timed(&mut guard, plain_command(&node, &["-e", code]));
-        let served = guard.command(&node, &["-e", code]);
-        let with = timed(&mut guard, served);
-        // One that listens and never accepts, and none at all.
-        let silent = std::os::unix::net::UnixListener::bind(guard.folder().join("silent.sock")).unwrap();
-        let mut unserved = guard.command(&node, &["-e", code]);
-        unserved.env("HEAPBEAT_AGENT_SOCKET", guard.folder().join("silent.sock"));
-        let with_silent = timed(&mut guard, unserved);
-        let mut missing = guard.command(&node, &["-e", code]);
-        missing.env("HEAPBEAT_AGENT_SOCKET", "/nowhere/agent.sock");
-        let with_none = timed(&mut guard, missing);
-        drop(silent);
-        println!("{node:?}: {without:?} without, {with:?} with, {with_silent:?} silent, {with_none:?} none");
-        for took in [with, with_silent, with_none] {
-            assert!(took < without + Duration::from_secs(2), "{node:?}: {took:?} instead of {without:?}");
-        }
+        assert_program_ends_in_time(&node, &["-e", "setTimeout(() => {}, 600)"]);
     }
 }

@@ -14,11 +14,11 @@ use heapbeat_agents::server::{AgentEvent, AgentEventKind, AgentServer};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Time for anything that is waited for, on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The folder of the programs under test.
-pub(crate) fn programs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
+/// The path of a program under test.
+pub(crate) fn program(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name).to_string_lossy().into_owned()
 }
 
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
@@ -201,14 +201,14 @@ impl Guard {
 
     /// Serves the agents until something is found.
     pub(crate) fn wait_for<T>(&mut self, what: &str, mut find: impl FnMut(&mut Guard) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             if let Some(found) = find(self) {
                 return found;
             }
             if Instant::now() >= end {
                 let last = self.events.len().saturating_sub(20);
-                panic!("{what}: not within {PATIENCE:?}; the last events: {:#?}", &self.events[last..]);
+                panic!("{what}: not within {TIMEOUT:?}; the last events: {:#?}", &self.events[last..]);
             }
             self.serve(Duration::from_millis(50));
         }
@@ -278,4 +278,30 @@ pub(crate) fn plain_command(program: &Path, arguments: &[&str]) -> Command {
 /// Whether two figures differ by at most a share of the second.
 pub(crate) fn is_near(figure: u64, expected: u64, share: f64) -> bool {
     figure.abs_diff(expected) as f64 <= share * expected as f64
+}
+
+/// Expects that a program ends about as soon with an agent as without, whether a guard serves its socket, only listens, or is not there.
+pub(crate) fn assert_program_ends_in_time(runtime: &Path, arguments: &[&str]) {
+    let mut guard = Guard::new();
+    let run = |guard: &mut Guard, command: Command| {
+        let began = Instant::now();
+        assert!(guard.finish(command).status.success());
+        began.elapsed()
+    };
+    let without = run(&mut guard, plain_command(runtime, arguments));
+    let folder = tempfile::tempdir().unwrap();
+    let silent_socket = folder.path().join("silent.sock");
+    let _silent = std::os::unix::net::UnixListener::bind(&silent_socket).unwrap();
+    for socket in [None, Some(silent_socket.as_path()), Some(Path::new("/nowhere/agent.sock"))] {
+        let mut command = guard.command(runtime, arguments);
+        if let Some(socket) = socket {
+            command.env("HEAPBEAT_AGENT_SOCKET", socket);
+        }
+        let took = run(&mut guard, command);
+        assert!(
+            took < without + Duration::from_secs(2),
+            "{}, socket {socket:?}: {took:?} instead of {without:?}",
+            runtime.display()
+        );
+    }
 }

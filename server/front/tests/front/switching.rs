@@ -8,7 +8,7 @@ use crate::support::{Peer, Program, TestFront, ok, soon, until};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-async fn ask(client: &mut Peer) -> String {
+async fn fetch_body(client: &mut Peer) -> String {
     client.send(GET).await;
     client.response().await.unwrap().text()
 }
@@ -33,13 +33,13 @@ async fn new_requests_go_to_the_active_copy_and_the_old_one_drains() {
     let front = TestFront::start(FrontConfig::default());
     front.handle.activate(old.upstream(1));
     let mut client = front.connect().await;
-    assert_eq!(ask(&mut client).await, "old");
+    assert_eq!(fetch_body(&mut client).await, "old");
     let mut slow = front.connect().await;
     slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
     until("the slow request", || front.handle.in_flight(1) == 1).await;
-    assert_eq!(ask(&mut client).await, "old");
+    assert_eq!(fetch_body(&mut client).await, "old");
     front.handle.activate(new.upstream(2));
-    assert_eq!(ask(&mut client).await, "new", "on the same connection of the client");
+    assert_eq!(fetch_body(&mut client).await, "new", "on the same connection of the client");
     soon("the end of the idle connection", closings.recv()).await.unwrap();
     assert_eq!(front.handle.in_flight(1), 1);
     finish.send_replace(true);
