@@ -32,9 +32,7 @@ test: test-native e2e ## Run all tests: the native ones, then those of the real 
 
 .PHONY: test-native
 test-native: prepare-tests ## Run the tests that need neither WebAssembly nor a browser
-	@echo "== native tests"
-	@cargo test --workspace --locked
-	@$(NODE) --test --test-reporter=dot 'tools/**/*.test.mjs'
+	@$(NODE) tools/native-tests.mjs
 
 # At most four files at a time, as some of them run a browser.
 E2E_FILES_AT_ONCE = $$($(NODE) -p 'Math.min(4, os.availableParallelism())')
@@ -42,8 +40,9 @@ E2E_FILES_AT_ONCE = $$($(NODE) -p 'Math.min(4, os.availableParallelism())')
 .PHONY: e2e
 e2e: prepare-tests ## Run the end-to-end tests
 	@echo "== end-to-end tests"
-	@HEAPBEAT_BIN=$${HEAPBEAT_BIN:-target/debug/heapbeat} $(NODE) --test --test-reporter=spec --test-timeout=3600000 --test-concurrency=$(E2E_FILES_AT_ONCE) \
-	    $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
+	@HEAPBEAT_BIN=$${HEAPBEAT_BIN:-target/debug/heapbeat} $(NODE) --test --test-timeout=3600000 --test-concurrency=$(E2E_FILES_AT_ONCE) \
+	    --test-reporter=spec --test-reporter-destination=stdout \
+	    --test-reporter=./tools/file-times.mjs --test-reporter-destination=stdout $(E2E_FLAGS) 'tests/e2e/*/*.test.mjs'
 
 # Compiles what the tests run, once: the edge, the native tests, the server, and the example `history`, with which tests and
 # benchmarks fill a hub (tests/e2e/support/seed-history.mjs).

@@ -29,19 +29,29 @@ const FEATURES = [
 /** @param {string} profile */
 const compiledModule = (profile) => join("target", WASM_TARGET, profile, "heapbeat_edge.wasm");
 
-/** Makes edge/build, unless it was made from the same inputs. @param {string} profile */
+/**
+ * Makes edge/build, unless it was made from the same inputs. Returns the seconds of each step.
+ * @param {string} profile @returns {Promise<Record<string, number>>}
+ */
 export async function bundle(profile) {
   writeReference();
   const stamp = describeInputs(profile);
-  if (stamp === readStamp()) return;
+  if (stamp === readStamp()) return {};
+  /** @type {Record<string, number>} */
+  const times = {};
+  const timed = async (/** @type {string} */ name, /** @type {Promise<void>} */ step) => {
+    const began = performance.now();
+    await step;
+    times[name] = (performance.now() - began) / 1000;
+  };
   mkdirSync(BUILD, { recursive: true });
   // The files are moved into place together once all of them exist.
   const staging = mkdtempSync(join(BUILD, ".staging-"));
   try {
-    await runCommand([BUILD_TOOL, compiledModule(profile), staging]);
-    await bundleScript(staging);
+    await timed("wasm-bindgen", runCommand([BUILD_TOOL, compiledModule(profile), staging]));
+    await timed("esbuild", bundleScript(staging));
     const wasm = join(staging, "index_bg.wasm");
-    if (profile === DEPLOYED) await optimize(wasm);
+    if (profile === DEPLOYED) await timed("wasm-opt", optimize(wasm));
     renameSync(wasm, join(BUILD, "index_bg.wasm"));
     renameSync(join(staging, "bundle.js"), join(BUILD, "index.js"));
   } finally {
@@ -49,6 +59,7 @@ export async function bundle(profile) {
   }
   if (profile === DEPLOYED) checkSize();
   writeFileSync(STAMP, stamp);
+  return times;
 }
 
 /** @param {string} profile */

@@ -102,9 +102,7 @@ for (const { name, started, seconds } of progress.builds) if (started) times[nam
 if (goal !== "setup") {
   // This module imports npm packages, which are installed by now.
   const { bundle } = await import("./bundle.mjs");
-  const bundled = performance.now();
-  await bundle(wasmProfile);
-  times.bundling = secondsSince(bundled);
+  Object.assign(times, await bundle(wasmProfile));
 }
 if (secondsSince(began) > 5) {
   const steps = Object.entries(times).map(([name, seconds]) => `${name} ${Math.round(seconds)} s`);
