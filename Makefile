@@ -34,8 +34,8 @@ test: test-native e2e ## Run all tests: the native ones, then those of the real 
 test-native: prepare-tests ## Run the tests that need neither WebAssembly nor a browser
 	@$(NODE) tools/native-tests.mjs
 
-# At most four files at a time, as some of them run a browser.
-E2E_FILES_AT_ONCE = $$($(NODE) -p 'Math.min(4, os.availableParallelism())')
+# One file more than there are cores, as they wait most of their time; at most four, as some of them run a browser.
+E2E_FILES_AT_ONCE = $$($(NODE) -p 'Math.min(4, os.availableParallelism() + 1)')
 
 .PHONY: e2e
 e2e: prepare-tests ## Run the end-to-end tests
