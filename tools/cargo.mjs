@@ -9,9 +9,10 @@ const PROGRESS = /\[[=> ]*\] (\d+)\/(\d+)[^\r\n]*/g;
 const ROUTINE =
   /^ *(?:Blocking|Building|Compiling|Downloaded|Downloading|Finished|Locking|Updating)\b[^\r\n]*[\r\n]+|\r/gm;
 
-/** Messages of cargo if it cannot reach the registry. */
+/** Messages of cargo if it cannot reach the registry, and the part that says which host or why. */
 const OFFLINE =
-  /could(?:n't| not) resolve|failed to download|spurious network error|attempting to make an HTTP request/i;
+  /could(?:n't| not) (?:resolve|connect)|failed to download|spurious network error|using offline mode|attempting to make an HTTP request/i;
+const OFFLINE_REASON = /could(?:n't| not) resolve host: [\w.-]+|failed to connect to [\w.-]+|offline mode/i;
 
 /**
  * Variables for the makefile of jemalloc, which otherwise compiles every file for a library that Rust does not link, and lists
@@ -68,8 +69,11 @@ export class CargoBuild {
       await captureCommand(["cargo", ...this.args], { env, onOutput: (text) => this.#read(text) });
     } catch (error) {
       const output = this.#output.replace(PROGRESS, "").replace(ROUTINE, "").replace(/^ *\n/gm, "").trim();
-      const hint = OFFLINE.test(output) ? "\ncargo could not download crates: check the network connection" : "";
-      throw new Error(`${output}\n${/** @type {Error} */ (error).message}${hint}`);
+      if (OFFLINE.test(output)) {
+        const [reason = "the registry cannot be reached"] = OFFLINE_REASON.exec(output) ?? [];
+        throw new Error(`cargo could not download crates: check the network connection (${reason})`);
+      }
+      throw new Error(`${output}\n${/** @type {Error} */ (error).message}`);
     }
     this.finished = true;
     this.seconds = (performance.now() - began) / 1000;

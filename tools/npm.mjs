@@ -25,10 +25,9 @@ export async function installPackages() {
       },
     });
   } catch (error) {
-    const hint = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|network/i.test(output)
-      ? "\nnpm could not download packages: check the network connection"
-      : "";
-    throw new Error(`${output.trim()}\n${/** @type {Error} */ (error).message}${hint}`);
+    const [reason] = /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ENOTCACHED)\b/.exec(output) ?? [];
+    if (reason) throw new Error(`npm could not download packages: check the network connection (${reason})`);
+    throw new Error(`${output.trim()}\n${/** @type {Error} */ (error).message}`);
   }
   writeFileSync(STAMP, inputs);
 }
