@@ -10,6 +10,7 @@ pub mod external;
 mod external_status;
 mod fallback_responder;
 mod family;
+pub mod gateway;
 mod ipc;
 pub mod machine;
 mod mini_http;
@@ -46,7 +47,8 @@ use crate::listen;
 use crate::sampling::{Cgroup, Limit, physical_memory};
 use external::{ExternalProgram, ProgramMonitor};
 use external_status::ExternalStatus;
-use policy::SupervisorPolicy;
+use gateway::Gateway;
+use policy::{FrontPolicy, SupervisorPolicy};
 use process::Program;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
@@ -90,7 +92,7 @@ pub fn supervised(config: &Config, version: &str) -> Result<Worker, Error> {
     // With a port that the system chose, recordings of an earlier supervisor at that port may belong to another server.
     let recorders =
         RecorderDirectory::open(&recorder_location(config, "", if config.port == 0 { 0 } else { port }));
-    let supervisor = event_loop::Supervisor::new(policy, listeners, recorders, version)
+    let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, version)
         .map_err(|error| Error::System("supervise", error))?;
     let code = supervisor.run();
     std::process::exit(i32::from(code));
@@ -105,8 +107,14 @@ pub struct Ports {
     pub side: Option<u16>,
 }
 
-/// Supervises another program until it exits or a stop is requested, and returns the exit code.
-pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Ports) -> Result<u8, Error> {
+/// Supervises another program until it exits or a stop is requested, and returns the exit code. Requests come through `gateway`, if there
+/// is one.
+pub fn supervise_program(
+    config: &Config,
+    guarded: &ExternalProgram,
+    ports: Ports,
+    gateway: Option<Box<dyn Gateway>>,
+) -> Result<u8, Error> {
     let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
         Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
     };
@@ -138,15 +146,17 @@ pub fn supervise_program(config: &Config, guarded: &ExternalProgram, ports: Port
     );
     policy.failure_reset_after = Some(PROVEN);
     policy.stop_signal = Some(guarded.stop_signal);
-    // Without a socket of its own to be given, two of them would want the same port.
-    policy.one_at_a_time = listeners.is_empty();
+    policy.front =
+        gateway.as_ref().map(|_| FrontPolicy { hold: guarded.hold, drain_window: config.drain_window });
+    // Without a front or a socket that is passed to both, two of them would want the same port.
+    policy.one_at_a_time = guarded.single || (listeners.is_empty() && gateway.is_none());
     let system = |error| Error::System("supervise", error);
     let stop_signal = Signal::from_named_raw(guarded.stop_signal).unwrap_or(Signal::TERM);
     let program = Program::external(&guarded.command, variables, stop_signal).map_err(system)?;
     let external = ExternalStatus::new(monitor, guarded.limit, side);
     let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
-    let supervisor = event_loop::Supervisor::new(policy, listeners, recorders, "").map_err(system)?;
-    Ok(supervisor.with_program(program, external).run())
+    let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, "").map_err(system)?;
+    Ok(supervisor.with_program(program, external, gateway).run())
 }
 
 /// Replaces this process by another program. [`supervise_program`] starts programs this way, so that they get their own process id

@@ -120,11 +120,13 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
         shrink,
         ready_after: arguments.ready_after,
         stop_signal: arguments.stop_signal,
+        single: false,
+        hold: Duration::ZERO,
     };
     let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
-    supervisor::supervise_program(&config, &program, ports).map_err(|error| settings.describe_error(error))
+    supervisor::supervise_program(&config, &program, ports, None).map_err(|error| settings.describe_error(error))
 }
 
 /// Whether a command is gunicorn that is told to use descriptor 3, which it does anyway with a socket of `--listen`; told so, it takes it

@@ -2,6 +2,7 @@
 
 mod exit_history;
 mod programs;
+mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -19,6 +20,7 @@ use sd_notify::NotifyState;
 use super::external_status::ExternalStatus;
 use super::fallback_responder::FallbackResponder;
 use super::family::Families;
+use super::gateway::Gateway;
 use super::ipc::{SupervisorMessage, WorkerMessage};
 use super::machine::{Command, Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
@@ -34,6 +36,8 @@ use crate::flight_recorder::RecorderDirectory;
 
 use exit_history::ExitHistory;
 pub(super) use programs::ProgramStop;
+use programs::STOP_INTERVAL;
+use requests::Requests;
 
 /// Time between two polls of everything that sends no event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -52,6 +56,8 @@ pub(super) struct Supervisor {
     live: Vec<WorkerProcess>,
     fallback: Option<FallbackResponder>,
     external: Option<ExternalStatus>,
+    /// The front of a guarded program.
+    requests: Option<Requests>,
     /// Time from the request to stop a program until it is killed.
     program_drain: Duration,
     families: Families,
@@ -64,6 +70,8 @@ pub(super) struct Supervisor {
     history: ExitHistory,
     started_at: Instant,
     polled_at: Instant,
+    /// When the processes of programs that are being stopped were looked at.
+    stops_advanced_at: Instant,
     /// When to release the pages that only the start needed.
     trim_at: Option<Instant>,
     clock: Clock,
@@ -71,7 +79,7 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(
-        policy: SupervisorPolicy,
+        policy: &SupervisorPolicy,
         listeners: Vec<TcpListener>,
         mut recorders: RecorderDirectory,
         version: &str,
@@ -83,7 +91,7 @@ impl Supervisor {
         let last = unreported.chain(last_exit).max_by_key(|exit| exit.at).map(|exit| exit.before(version));
         let program_drain = policy.drain_timeout;
         Ok(Supervisor {
-            machine: Machine::new(policy),
+            machine: Machine::new(*policy),
             program: Program::this()?,
             listeners,
             signals: Signals::listen()?,
@@ -92,6 +100,7 @@ impl Supervisor {
             live: Vec::new(),
             fallback: None,
             external: None,
+            requests: None,
             program_drain,
             families: Families::default(),
             watchdog: None,
@@ -100,15 +109,21 @@ impl Supervisor {
             last,
             started_at: now,
             polled_at: now,
+            stops_advanced_at: now,
             trim_at: None,
             clock,
         })
     }
 
     /// Supervises another program instead of running this one as a worker.
-    pub(super) fn with_program(mut self, program: Program, external: ExternalStatus) -> Self {
-        let mut external = external;
+    pub(super) fn with_program(
+        mut self,
+        program: Program,
+        mut external: ExternalStatus,
+        gateway: Option<Box<dyn Gateway>>,
+    ) -> Self {
         external.set_last_exit(self.last.as_ref());
+        self.requests = gateway.map(Requests::new);
         (self.program, self.external) = (program, Some(external));
         // Orphans of the program become children of this process, so that they can be measured, stopped and reaped.
         if let Err(error) = set_child_subreaper(Some(getpid())) {
@@ -134,6 +149,7 @@ impl Supervisor {
                 let now = self.started_at.elapsed();
                 for effect in self.machine.step(event, now, random()) {
                     if let Some(code) = self.apply(effect, &mut events) {
+                        self.finish_requests();
                         return code;
                     }
                 }
@@ -145,11 +161,12 @@ impl Supervisor {
                 events
                     .extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
             }
-            self.reap(&mut events);
-            if self.is_stopping_program() {
+            let reaped = self.reap(&mut events);
+            if self.is_stopping_program() && (reaped || self.stops_advanced_at.elapsed() >= STOP_INTERVAL) {
                 self.advance_stops();
                 self.finish_program_exits(&mut events);
             }
+            self.poll_requests(&mut events);
             self.poll_periodic(&mut events);
             events.push_back(MachineEvent::Tick);
         }
@@ -191,6 +208,14 @@ impl Supervisor {
                     live.kill();
                 }
             }
+            Effect::Activate(number) => self.with_requests(|it| it.gateway.activate(number)),
+            Effect::Drain(number) => {
+                // What its processes do from now on was asked for, a stop by a terminal's Ctrl-C included.
+                self.note_stop_requested(number);
+                self.with_requests(|it| it.drain(number));
+            }
+            Effect::AbortRequests(number) => self.with_requests(|it| it.gateway.abort(number)),
+            Effect::CloseFront => self.with_requests(Requests::close),
             Effect::Investigate(number, exit, stop_reason) => self.investigate(number, exit, stop_reason),
             Effect::RespondUnavailable(Some(down)) => self.fallback = Some(self.create_fallback(down)),
             Effect::RespondUnavailable(None) => self.fallback.iter_mut().for_each(FallbackResponder::close),
@@ -203,7 +228,12 @@ impl Supervisor {
     fn start(&mut self, number: WorkerNumber) -> io::Result<()> {
         let in_use: Vec<&Path> = self.live.iter().filter_map(|live| live.flight.as_deref()).collect();
         let flight = self.recorders.create_recorder(&in_use);
-        let mut live = self.program.start(number, &self.listeners, flight.as_deref())?;
+        let variables = match &mut self.requests {
+            Some(requests) => requests.gateway.assign(number)?,
+            None => Vec::new(),
+        };
+        let mut live = self.program.start(number, &self.listeners, flight.as_deref(), &variables)?;
+        self.with_requests(|it| it.started(number, Instant::now()));
         tracing::debug!("{} {number} is process {}", self.program.noun(), live.pid.as_raw_nonzero());
         for samples in self.recorders.orphaned().iter() {
             live.send(&SupervisorMessage::Samples(samples.clone()));
@@ -231,6 +261,7 @@ impl Supervisor {
     fn investigate(&mut self, number: WorkerNumber, exit: ProcessExit, stop_reason: Option<StopReason>) {
         let Some(index) = self.live.iter().position(|live| live.number == number) else { return };
         let gone = self.live.remove(index);
+        self.with_requests(|it| it.release(number));
         let recording = gone.flight.as_deref().map(|path| self.recorders.read_recording(path));
         let observed = ObservedExit {
             exit,
@@ -286,9 +317,11 @@ impl Supervisor {
         FallbackResponder::new(reason, self.started_at + down.retry_at)
     }
 
-    /// Reaps workers and, as PID 1, any other child that has exited.
-    fn reap(&mut self, events: &mut VecDeque<MachineEvent>) {
+    /// Reaps workers and, as PID 1, any other child that has exited. Returns whether there was one.
+    fn reap(&mut self, events: &mut VecDeque<MachineEvent>) -> bool {
+        let mut reaped = false;
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            reaped = true;
             let Some(live) = self.live.iter_mut().find(|live| live.pid == pid) else { continue };
             let exit = match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => ProcessExit::Code(code),
@@ -300,10 +333,13 @@ impl Supervisor {
             events.extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
             if self.program.is_external() {
                 live.stop.set_exit(exit);
+                // New requests wait for the next instance.
+                self.with_requests(|it| it.gateway.drain(number));
                 continue;
             }
             events.push_back(MachineEvent::Exited(number, exit));
         }
+        reaped
     }
 
     fn poll_periodic(&mut self, events: &mut VecDeque<MachineEvent>) {
@@ -317,7 +353,12 @@ impl Supervisor {
             }
             let families = if self.external.is_some() { self.read_families().1 } else { BTreeMap::new() };
             if let Some(external) = &mut self.external {
-                events.extend(external.measure(&self.live, &families, now, self.clock.now().wall));
+                let requests = self.requests.as_ref().filter(|it| it.gateway.expects_listener());
+                let ready = |number| requests.map(|it| !it.is_starting(number));
+                let wall = self.clock.now().wall;
+                events.extend(external.measure(&self.live, &families, ready, now, wall));
+                let shed = external.shed_share();
+                self.with_requests(|it| it.gateway.shed(shed));
             }
         }
         if let Some(external) = &mut self.external {
@@ -340,7 +381,9 @@ impl Supervisor {
             .flatten()
             .chain([machine])
             .fold(self.polled_at + POLL_INTERVAL, Instant::min);
-        let until = if self.is_stopping_program() { until.min(now + programs::STOP_INTERVAL) } else { until };
+        let front = self.requests.as_ref().and_then(|requests| requests.next_look(now));
+        let until = front.map_or(until, |at| at.min(until));
+        let until = if self.is_stopping_program() { until.min(now + STOP_INTERVAL) } else { until };
         // One millisecond more, so that the deadline has passed.
         let timeout = until.saturating_duration_since(now) + Duration::from_millis(1);
         let mut sockets = vec![PollFd::new(self.signals.wakeup(), PollFlags::IN)];

@@ -12,7 +12,7 @@ use super::family;
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
-use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus};
+use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus, ShedShare};
 use crate::sampling::{Cgroup, CgroupMemory};
 
 /// Horizon of the forecast from the growth of the last seconds.
@@ -44,6 +44,10 @@ pub struct ExternalProgram {
     pub ready_after: Duration,
     /// Number of the signal that asks the program to stop.
     pub stop_signal: i32,
+    /// Whether two instances must never run at the same time.
+    pub single: bool,
+    /// Longest time that a request waits for an instance in the front.
+    pub hold: Duration,
 }
 
 /// Measures the program's processes and applies the ladder.
@@ -57,8 +61,12 @@ pub(super) struct ProgramMonitor {
     forecaster: Forecaster,
     /// The control group of the guard and the program, if it has a limit.
     cgroup: Option<Cgroup>,
+    /// Whether a replacement of this instance could take over.
+    pub(super) replacement_status: (WorkerNumber, ReplacementStatus),
     pub(super) memory: Bytes,
     pub(super) pressure: Pressure,
+    /// The share of new requests to refuse.
+    pub(super) shed: ShedShare,
 }
 
 /// A process that is measured.
@@ -67,6 +75,8 @@ pub(super) struct MonitoredProcess<'a> {
     pub(super) number: WorkerNumber,
     pub(super) pid: Pid,
     pub(super) age: Duration,
+    /// Whether it is ready to serve, if that was asked for; otherwise it counts as ready after a while.
+    pub(super) ready: Option<bool>,
     /// All processes of the instance.
     pub(super) family: &'a [u32],
 }
@@ -82,8 +92,10 @@ impl ProgramMonitor {
             runtime_polls: 0,
             forecaster: Forecaster::new(),
             cgroup: Cgroup::of_this_process(),
+            replacement_status: (0, ReplacementStatus::Available),
             memory: Bytes::ZERO,
             pressure: Pressure::Calm,
+            shed: ShedShare::NONE,
         })
     }
 
@@ -98,7 +110,7 @@ impl ProgramMonitor {
                 memory = memory.max(judged_charge(&charged, self.guarded.limit));
             }
             events.push(MachineEvent::Heartbeat(subject.number, self.runtime_polls, memory));
-            if subject.age < self.guarded.ready_after {
+            if !subject.ready.unwrap_or(subject.age >= self.guarded.ready_after) {
                 continue;
             }
             events.push(MachineEvent::Ready(subject.number));
@@ -116,16 +128,20 @@ impl ProgramMonitor {
         let limit = self.levels.limit();
         let age = UnixMillis(i64::try_from(subject.age.as_millis()).unwrap_or(i64::MAX));
         self.forecaster.push(Point { at: age, total: memory, heap: None });
+        let replacement = match self.replacement_status {
+            (number, status) if number == subject.number => status,
+            _ => ReplacementStatus::Available,
+        };
         let observation = Observation {
             now: subject.age,
             read: subject.age,
             memory,
             levels: self.levels,
             reaches_limit_in: self.forecaster.time_to_limit_within(limit, HORIZON),
-            replacement: Some(ReplacementStatus::Available),
+            replacement: Some(replacement),
         };
         let step = self.ladder.step(&observation);
-        (self.memory, self.pressure) = (memory, step.pressure);
+        (self.memory, self.pressure, self.shed) = (memory, step.pressure, step.shed);
         let mut recycle_request = None;
         for action in step.actions {
             match action {

@@ -14,6 +14,7 @@ use super::mini_http::{MiniHttpServer, path, response};
 use super::process::WorkerProcess;
 use crate::flight_recorder;
 use crate::flight_recorder::RecordingHeader;
+use crate::overload::ladder::ReplacementStatus;
 
 /// Number of exits that are kept.
 const MAX_EXITS: usize = 16;
@@ -80,6 +81,7 @@ impl ExternalStatus {
         &mut self,
         live: &[WorkerProcess],
         families: &BTreeMap<WorkerNumber, Vec<u32>>,
+        ready: impl Fn(WorkerNumber) -> Option<bool>,
         now: Instant,
         wall: UnixMillis,
     ) -> Vec<MachineEvent> {
@@ -88,6 +90,7 @@ impl ExternalStatus {
             number: it.number,
             pid: it.pid,
             age: now.duration_since(it.since),
+            ready: ready(it.number),
             family: families.get(&it.number).map_or(&[], Vec::as_slice),
         });
         let subjects: Vec<MonitoredProcess<'_>> = subjects.collect();
@@ -102,6 +105,16 @@ impl ExternalStatus {
             }
         }
         events
+    }
+
+    /// Notes whether a replacement of an instance could take over.
+    pub(super) fn set_replacement_status(&mut self, number: WorkerNumber, status: ReplacementStatus) {
+        self.monitor.replacement_status = (number, status);
+    }
+
+    /// Returns the share of new requests to refuse, in thousandths.
+    pub(super) fn shed_share(&self) -> u16 {
+        self.monitor.shed.thousandths()
     }
 
     pub(super) fn record_exit(&mut self, exit: &Exit) {

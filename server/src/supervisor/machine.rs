@@ -6,6 +6,7 @@
 mod deadlines;
 mod exit;
 mod recycle;
+mod request_drain;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::SupervisorPolicy;
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
+use request_drain::RequestDrain;
 
 /// A worker's number, counted from 1 since the supervisor's start.
 pub type WorkerNumber = u32;
@@ -35,6 +37,8 @@ pub enum MachineEvent {
     ApplicationDone(WorkerNumber),
     /// A process could not be started.
     StartFailed(WorkerNumber, String),
+    /// No requests are in flight any more to a worker for which that was awaited.
+    Drained(WorkerNumber),
     /// A worker has exited.
     Exited(WorkerNumber, ProcessExit),
     /// A replacement is requested by SIGUSR2.
@@ -62,6 +66,14 @@ pub enum Effect {
     Send(WorkerNumber, Command),
     /// Kill a worker.
     Kill(WorkerNumber),
+    /// Pass new requests on to a worker.
+    Activate(WorkerNumber),
+    /// Pass no new requests on to a worker, and await those in flight.
+    Drain(WorkerNumber),
+    /// End the requests that are in flight to a worker.
+    AbortRequests(WorkerNumber),
+    /// Accept no more connections in the front, and await the open ones.
+    CloseFront,
     /// Determine how a worker ended, given its exit status and why it was stopped, if it was.
     Investigate(WorkerNumber, ProcessExit, Option<StopReason>),
     /// Respond with 503 in place of the workers; `None`: leave the sockets to them.
@@ -104,6 +116,8 @@ pub enum Notice {
     CrashLoop(u32),
     /// This budget of restarts per minute is spent.
     RestartBudgetSpent(u32),
+    /// A worker is ready, after this time.
+    Started(WorkerNumber, Duration),
     /// A replacement is being started.
     Replacing(String),
     /// Two workers cannot run at a time: the old one drains before the new one starts.
@@ -135,6 +149,8 @@ pub enum OneAtATime {
     Memory,
     /// Both would listen on the same port.
     Port,
+    /// Requests wait in the front until the next one is ready.
+    Held,
 }
 
 /// The state machine of the supervisor.
@@ -157,6 +173,8 @@ pub struct Machine {
     replacement_failed_before: bool,
     /// Largest memory of a worker when it got ready.
     start_size: Bytes,
+    /// Time from the start of a worker until it was ready, the last time.
+    start_time: Duration,
     /// Whether any worker was ever ready.
     any_worker_was_ready: bool,
     /// Time of the last step.
@@ -180,6 +198,8 @@ struct Worker {
     memory: Bytes,
     /// When its drain started.
     drain_started: Duration,
+    /// The wait for its requests in flight.
+    request_drain: Option<RequestDrain>,
     role: Role,
     termination: Option<Termination>,
     stop_reason: Option<StopReason>,
@@ -211,6 +231,8 @@ struct StopProgress {
     requests: u32,
     until: Duration,
     code: u8,
+    /// When the front accepts no more connections; `None` once it does not, or without a front.
+    close_front_at: Option<Duration>,
 }
 
 impl Machine {
@@ -228,6 +250,7 @@ impl Machine {
             replaces_drained: false,
             replacement_failed_before: false,
             start_size: Bytes::ZERO,
+            start_time: Duration::ZERO,
             any_worker_was_ready: false,
             last_step: Duration::ZERO,
             next_due: Duration::ZERO,
@@ -262,6 +285,7 @@ impl Machine {
                     self.after_exit(&worker, None, now, random, &mut effects);
                 }
             }
+            MachineEvent::Drained(number) => self.drained(number, now, &mut effects),
             MachineEvent::Exited(number, exit) => self.exited(number, exit, now, random, &mut effects),
             MachineEvent::ReplaceRequested => self.replace_requested(now, &mut effects),
             MachineEvent::StopRequested(signal) => self.stop(signal, now, &mut effects),
@@ -273,11 +297,12 @@ impl Machine {
 
     /// Returns the time of the next step if there is no event before.
     pub fn next_step(&self) -> Duration {
-        let workers = self.workers.iter().map(|worker| worker.deadline(&self.policy));
+        let workers = self.workers.iter().flat_map(|it| [it.deadline(&self.policy), it.requests_end_at()]);
         let possible = (self.replacement_status == Some(ReplacementStatus::RateLimited))
             .then(|| self.next_replacement_at());
         let stopping = self.stopping.as_ref().map(|stopping| stopping.until);
-        let deadlines = workers.flatten().chain(self.retry_at).chain(possible).chain(stopping);
+        let closing = self.stopping.as_ref().and_then(|stopping| stopping.close_front_at);
+        let deadlines = workers.flatten().chain(self.retry_at).chain(possible).chain(stopping).chain(closing);
         deadlines.fold(self.last_step + self.policy.poll_interval, Duration::min)
     }
 
@@ -306,6 +331,7 @@ impl Machine {
             runtime_polls: 0,
             memory: Bytes::ZERO,
             drain_started: now,
+            request_drain: None,
             role,
             termination: None,
             stop_reason: None,
@@ -315,8 +341,11 @@ impl Machine {
     }
 
     fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
-        let until = now + self.policy.drain_timeout;
-        let stopping = self.stopping.get_or_insert(StopProgress { requests: 0, until, code: 0 });
+        let policy = self.policy;
+        let until = now + policy.drain_timeout;
+        let close_front_at = policy.front.map(|front| now + front.drain_window);
+        let stopping =
+            self.stopping.get_or_insert(StopProgress { requests: 0, until, code: 0, close_front_at });
         stopping.requests += 1;
         let requests = stopping.requests;
         self.retry_at = None;
@@ -326,7 +355,13 @@ impl Machine {
                 _ if worker.termination.is_some() => {}
                 // It has no requests yet.
                 Role::Replacement => worker.kill(effects),
+                Role::Serving | Role::Draining(_) if policy.front.is_some() && requests == 1 => {
+                    worker.begin_stop(policy.full_drain(), signal, now, effects);
+                }
                 Role::Serving | Role::Draining(_) => {
+                    if worker.request_drain.take().is_some() {
+                        effects.push(Effect::AbortRequests(worker.number));
+                    }
                     effects.push(Effect::Send(worker.number, Command::Stop(signal, requests)));
                 }
             }

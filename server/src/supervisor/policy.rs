@@ -47,10 +47,21 @@ pub struct SupervisorPolicy {
     pub stop_signal: Option<i32>,
     /// Whether two workers must never run at the same time, as they would compete for a port.
     pub one_at_a_time: bool,
+    /// The front that passes requests on to one worker, and holds them while there is none; `None` if workers accept connections.
+    pub front: Option<FrontPolicy>,
     /// Memory limit of all workers together: a replacement must fit below it.
     pub memory_limit: Bytes,
     /// Memory limit that the kernel enforces: a draining worker is stopped before it is reached.
     pub enforced_memory_limit: Bytes,
+}
+
+/// Times of a front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrontPolicy {
+    /// Longest time that a request waits for a worker.
+    pub hold: Duration,
+    /// Time after the request to stop in which the front still accepts connections: `HEAPBEAT_DRAIN_WINDOW`.
+    pub drain_window: Duration,
 }
 
 impl SupervisorPolicy {
@@ -78,6 +89,7 @@ impl SupervisorPolicy {
             crash_loop_failures: 5,
             stop_signal: None,
             one_at_a_time: false,
+            front: None,
             memory_limit,
             enforced_memory_limit: memory_limit,
         }

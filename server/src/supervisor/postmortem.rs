@@ -134,6 +134,12 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
             heapbeat.supervisor.restarts_per_minute = per_minute,
             "crash loop: restarts now wait for the budget of {per_minute} per minute (HEAPBEAT_RESTARTS_PER_MINUTE)"
         ),
+        Notice::Started(number, time) => tracing::info!(
+            heapbeat.supervisor.worker = number,
+            heapbeat.supervisor.start_seconds = time.as_secs_f64(),
+            "{noun} {number} is ready after {:.1} s",
+            time.as_secs_f64()
+        ),
         Notice::Replacing(why) => {
             tracing::info!("starting a replacement {noun} beside the running one: {why}");
         }
@@ -143,6 +149,9 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
         Notice::DrainingFirst(why, OneAtATime::Port) => tracing::warn!(
             "{why}; two {noun}s cannot listen on the same port, draining the current one first; connections are refused until the \
              next one listens"
+        ),
+        Notice::DrainingFirst(why, OneAtATime::Held) => tracing::info!(
+            "{why}; draining the current {noun} first, as two of them must not run at the same time; requests wait meanwhile"
         ),
         Notice::Replaced(number) => {
             tracing::info!(heapbeat.supervisor.worker = number, "recycled: {noun} {number} has taken over");

@@ -19,6 +19,7 @@ use rustix::termios::tcgetpgrp;
 
 use super::event_loop::ProgramStop;
 use super::family;
+use super::gateway::Variable;
 use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
 use super::machine::WorkerNumber;
 use crate::flight_recorder::FlightRecorder;
@@ -127,6 +128,7 @@ impl Program {
         number: WorkerNumber,
         listeners: &[TcpListener],
         flight: Option<&Path>,
+        variables: &[Variable],
     ) -> io::Result<WorkerProcess> {
         let sockets = listeners.iter().zip(FIRST_SOCKET..).map(|(listener, child_fd)| {
             Ok(FdMapping { parent_fd: listener.as_fd().try_clone_to_owned()?, child_fd })
@@ -153,6 +155,12 @@ impl Program {
                 process.process_group(0);
             }
             process.envs(self.variables.iter().map(|(name, value)| (name, value)));
+            for (name, value) in variables {
+                match value {
+                    Some(value) => process.env(name, value),
+                    None => process.env_remove(name),
+                };
+            }
             let guard = std::process::id();
             process.env(GUARD, format!("{guard} {}", self.stop_signal.as_raw()));
             process.env(family::MARKER, family::marker(guard, number));

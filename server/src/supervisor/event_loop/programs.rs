@@ -62,7 +62,13 @@ impl Supervisor {
             Command::Stop(StopSignal::Terminate, 1) => (stop_signal, drain),
             Command::HandOver(within) => (stop_signal, within),
             Command::Stop(_, _) => return self.kill_program(number),
-            Command::Replacement(_) | Command::Report => return,
+            Command::Replacement(status) => {
+                if let Some(external) = &mut self.external {
+                    external.set_replacement_status(number, status);
+                }
+                return;
+            }
+            Command::Report => return,
         };
         live.stop.requested = true;
         // Ctrl-C has reached the program already, and a second one would have another meaning.
@@ -71,6 +77,13 @@ impl Supervisor {
             live.stop.delivery.get_or_insert_with(|| (StopDelivery::new(signal), Instant::now(), time));
         }
         self.advance_stops();
+    }
+
+    /// Notes that what the processes of a program do from now on was asked for.
+    pub(super) fn note_stop_requested(&mut self, number: WorkerNumber) {
+        if let Some(live) = self.live.iter_mut().find(|live| live.number == number) {
+            live.stop.requested = true;
+        }
     }
 
     /// Kills all processes of a program.
@@ -99,6 +112,7 @@ impl Supervisor {
 
     /// Sends signals to processes that are to get them now, and kills those of programs that were killed or have crashed.
     pub(super) fn advance_stops(&mut self) {
+        self.stops_advanced_at = Instant::now();
         let (table, families) = self.read_families();
         let now = Instant::now();
         for (number, family) in families {

@@ -96,13 +96,21 @@ impl Machine {
             if matches!(worker.role, Role::Draining(until) if until > new_deadline) && grace_is_over {
                 worker.role = Role::Draining(new_deadline);
                 effects.push(Effect::Log(Notice::DrainCutShort(worker.number, memory, limit)));
-                effects.push(Effect::Send(worker.number, Command::Stop(StopSignal::Terminate, 2)));
+                if !worker.cut_requests_short(new_deadline, now, effects) {
+                    effects.push(Effect::Send(worker.number, Command::Stop(StopSignal::Terminate, 2)));
+                }
             }
         }
     }
 
     pub(super) fn check_deadlines(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let policy = self.policy;
+        if let Some(stopping) = &mut self.stopping
+            && stopping.close_front_at.take_if(|at| now >= *at).is_some()
+        {
+            effects.push(Effect::CloseFront);
+        }
+        self.end_late_requests(now, effects);
         for worker in &mut self.workers {
             if worker.deadline(&policy).is_none_or(|deadline| now < deadline) {
                 continue;

@@ -84,12 +84,22 @@ impl Machine {
             return;
         }
         // The socket stays open, so connections wait in the kernel's queue meanwhile, unless the program has its own.
-        let cause = if self.policy.one_at_a_time { OneAtATime::Port } else { OneAtATime::Memory };
+        let cause = match (policy.one_at_a_time, policy.front.is_some()) {
+            (false, _) => OneAtATime::Memory,
+            (true, false) => OneAtATime::Port,
+            (true, true) => OneAtATime::Held,
+        };
+        let start_time = self.start_time;
         effects.push(Effect::Log(Notice::DrainingFirst(why, cause)));
         if let Some(worker) = self.worker_with_role(Role::Serving) {
+            worker.stop_reason = Some(StopReason::Recycle);
+            if let Some(front) = policy.front {
+                let held = policy.drain_while_held(front.hold, start_time);
+                let kill_at = now + held.requests + held.stop + policy.report_timeout;
+                return worker.begin_hand_over(held, kill_at, now, effects);
+            }
             worker.drain_started = now;
             worker.role = Role::Draining(now + policy.short_drain_timeout + policy.report_timeout);
-            worker.stop_reason = Some(StopReason::Recycle);
             effects.push(Effect::Send(worker.number, Command::HandOver(policy.short_drain_timeout)));
         }
     }
@@ -101,8 +111,13 @@ impl Machine {
             return;
         }
         (worker.ready_at, worker.last_heartbeat_at, worker.sent_heartbeat) = (Some(now), now, true);
-        let (role, size) = (worker.role, worker.memory);
+        let (role, size, start_time) = (worker.role, worker.memory, now.saturating_sub(worker.since));
         self.any_worker_was_ready = true;
+        self.start_time = start_time;
+        if policy.front.is_some() {
+            effects.push(Effect::Log(Notice::Started(number, start_time)));
+            effects.extend(self.stopping.is_none().then_some(Effect::Activate(number)));
+        }
         self.replacement_failed_before = false;
         self.record_start_size(size);
         let replaces_drained = std::mem::take(&mut self.replaces_drained);
@@ -113,7 +128,10 @@ impl Machine {
             if let Some(old) = self.worker_with_role(Role::Serving) {
                 old.drain_started = now;
                 old.role = Role::Draining(now + policy.drain_timeout);
-                if old.termination.is_none() {
+                if old.termination.is_none() && policy.front.is_some() {
+                    old.stop_reason = Some(StopReason::Recycle);
+                    old.begin_hand_over(policy.full_drain(), now + policy.drain_timeout, now, effects);
+                } else if old.termination.is_none() {
                     old.stop_reason = Some(StopReason::Recycle);
                     effects.push(Effect::Send(
                         old.number,

@@ -1,0 +1,80 @@
+//! The front of a guarded program as the supervisor uses it: it takes the program's port, and switches between its instances.
+//!
+//! The library does not depend on the front (`heapbeat-front`), so that an application that embeds it does not compile one. The program
+//! `heapbeat` implements [`Gateway`] by it. No call may block: the supervisor's loop does everything else as well.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::machine::WorkerNumber;
+
+/// Whether an instance is ready for requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It is not known yet.
+    Pending,
+    /// It answers, after this time since [`Gateway::probe`].
+    Ready(Duration),
+    /// It accepts connections, but did not answer in time as it should; the text says what it did.
+    NotAnswering(String),
+    /// It did not listen at its address in time; the text names the address.
+    NotListening(String),
+}
+
+/// Requests in flight of one method and path pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteInFlight {
+    /// The method.
+    pub method: String,
+    /// The pattern, such as `/users/:id`.
+    pub pattern: String,
+    /// Number of requests.
+    pub count: u64,
+}
+
+/// A variable of a program's environment; `None` removes it.
+pub type Variable = (&'static str, Option<OsString>);
+
+/// Takes the requests of a guarded program, and passes them on to one of its instances. Requests wait while no instance is active.
+pub trait Gateway: fmt::Debug {
+    /// Chooses the address of an instance that is about to start, and returns the variables that tell the program.
+    fn assign(&mut self, instance: WorkerNumber) -> io::Result<Vec<Variable>>;
+
+    /// Begins to ask an instance that was started whether it is ready.
+    fn probe(&mut self, instance: WorkerNumber);
+
+    /// Returns what the probe has found so far.
+    fn readiness(&mut self, instance: WorkerNumber) -> Readiness;
+
+    /// Whether the program listens on a port at all. A program that does not counts as ready after a while, and gets no requests.
+    fn expects_listener(&self) -> bool;
+
+    /// Sends new requests to an instance. The one before drains.
+    fn activate(&mut self, instance: WorkerNumber);
+
+    /// Sends no new requests to an instance. Those in flight finish; new ones wait until another instance is active.
+    fn drain(&mut self, instance: WorkerNumber);
+
+    /// Ends what is still in flight to an instance: tunnels are closed on both sides, responses are cut off.
+    fn abort(&mut self, instance: WorkerNumber);
+
+    /// Forgets an instance that has exited.
+    fn release(&mut self, instance: WorkerNumber);
+
+    /// Returns the number of requests and tunnels in flight to an instance.
+    fn in_flight(&self, instance: WorkerNumber) -> usize;
+
+    /// Returns all requests in flight, by route; those that wait are included.
+    fn routes_in_flight(&self) -> Vec<RouteInFlight>;
+
+    /// Refuses a share of new requests, in thousandths.
+    fn shed(&mut self, thousandths: u16);
+
+    /// Accepts no more connections. Open ones end with their current response.
+    fn close(&mut self);
+
+    /// Whether all connections have ended after [`Gateway::close`].
+    fn is_closed(&self) -> bool;
+}
