@@ -29,6 +29,12 @@ export async function runCommand([program, ...args], { cwd, env } = {}) {
   if (failure) fail(`${program} ${args[0]} failed (${failure}); its output is above`);
 }
 
+/** Commands that run. If this process exits because one fails, the others are stopped. @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill();
+});
+
 /**
  * Runs a command and passes its output to `onOutput`. Throws if it fails.
  * @param {string[]} command
@@ -36,8 +42,10 @@ export async function runCommand([program, ...args], { cwd, env } = {}) {
  */
 export async function captureCommand([program, ...args], { cwd, env, onOutput }) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd, env: { ...process.env, ...env } });
+  running.add(child);
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", onOutput);
   const failure = await waitForExit(child);
+  running.delete(child);
   if (failure) throw new Error(`${program} ${args[0]} failed (${failure})`);
 }
 
