@@ -5,6 +5,7 @@
 //! modules collect its events and apply its effects.
 
 mod abort_on_panic;
+pub mod agent_link;
 mod event_loop;
 pub mod external;
 mod external_status;
@@ -19,6 +20,7 @@ pub mod policy;
 mod postmortem;
 pub(crate) mod process;
 mod process_tree;
+mod program_heap;
 pub mod recycle_client;
 mod restart_budget;
 mod signals;
@@ -27,6 +29,7 @@ mod trim_memory;
 mod watchdog;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::net::TcpListener;
@@ -45,6 +48,7 @@ use crate::flight_recorder::{RecorderDirectory, RecorderLocation, RecordingHeade
 use crate::instance::Instance;
 use crate::listen;
 use crate::sampling::{Cgroup, Limit, physical_memory};
+use agent_link::AgentLink;
 use external::{ExternalProgram, ProgramMonitor};
 use external_status::ExternalStatus;
 use gateway::Gateway;
@@ -107,13 +111,21 @@ pub struct Ports {
     pub side: Option<u16>,
 }
 
-/// Supervises another program until it exits or a stop is requested, and returns the exit code. Requests come through `gateway`, if there
-/// is one.
+/// What the command line adds to the supervision of a program.
+#[derive(Default)]
+pub struct Integrations {
+    /// The front that the program's requests come through.
+    pub gateway: Option<Box<dyn Gateway>>,
+    /// The agents inside of the program's processes.
+    pub agents: Option<Box<dyn AgentLink>>,
+}
+
+/// Supervises another program until it exits or a stop is requested, and returns the exit code.
 pub fn supervise_program(
     config: &Config,
     guarded: &ExternalProgram,
     ports: Ports,
-    gateway: Option<Box<dyn Gateway>>,
+    integrations: Integrations,
 ) -> Result<u8, Error> {
     let open = |port: Option<u16>| -> Result<Vec<TcpListener>, Error> {
         Ok(port.map(|port| listen::bind(config.host, port)).transpose()?.into_iter().collect())
@@ -138,6 +150,12 @@ pub fn supervise_program(
         let go = if *name == "GOMEMLIMIT" { " (if it is written in Go)" } else { "" };
         tracing::info!("set {name}={value}{go} for the memory limit of {}", guarded.limit);
     }
+    let mut variables: BTreeMap<&'static str, OsString> =
+        variables.into_iter().map(|(name, value)| (name, value.into())).collect();
+    if let Some(agents) = &integrations.agents {
+        let given = |name: &str| variables.get(name).cloned().or_else(|| std::env::var_os(name));
+        variables.extend(agents.variables(&guarded.command, &given));
+    }
     let mut policy = SupervisorPolicy::new(
         guarded.limit,
         config.hang_timeout,
@@ -146,17 +164,19 @@ pub fn supervise_program(
     );
     policy.failure_reset_after = Some(PROVEN);
     policy.stop_signal = Some(guarded.stop_signal);
-    policy.front =
-        gateway.as_ref().map(|_| FrontPolicy { hold: guarded.hold, drain_window: config.drain_window });
+    policy.front = integrations
+        .gateway
+        .as_ref()
+        .map(|_| FrontPolicy { hold: guarded.hold, drain_window: config.drain_window });
     // Without a front or a socket that is passed to both, two of them would want the same port.
-    policy.one_at_a_time = guarded.single || (listeners.is_empty() && gateway.is_none());
+    policy.one_at_a_time = guarded.single || (listeners.is_empty() && integrations.gateway.is_none());
     let system = |error| Error::System("supervise", error);
     let stop_signal = Signal::from_named_raw(guarded.stop_signal).unwrap_or(Signal::TERM);
     let program = Program::external(&guarded.command, variables, stop_signal).map_err(system)?;
     let external = ExternalStatus::new(monitor, guarded.limit, side);
     let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
     let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, "").map_err(system)?;
-    Ok(supervisor.with_program(program, external, gateway).run())
+    Ok(supervisor.with_program(program, external, integrations).run())
 }
 
 /// Replaces this process by another program. [`supervise_program`] starts programs this way, so that they get their own process id

@@ -590,7 +590,8 @@ class Agent {
     const ms = milliseconds(started);
     const after = process.memoryUsage();
     const freed = before.heapUsed + before.external - after.heapUsed - after.external;
-    return { freed: Math.max(0, freed), rss_freed: Math.max(0, before.rss - after.rss), ms };
+    const rss_freed = Math.max(0, before.rss - after.rss);
+    return { freed: Math.max(0, freed), heap_used: after.heapUsed, rss_freed, ms };
   }
 
   profile(seconds) {

@@ -88,7 +88,8 @@ pub fn inject(
     variables
 }
 
-fn is_off(value: &OsStr) -> bool {
+/// Whether a value of `HEAPBEAT_AGENT` switches the agents off.
+pub fn is_off(value: &OsStr) -> bool {
     ["off", "0", "false"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 

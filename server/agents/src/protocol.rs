@@ -151,6 +151,8 @@ pub struct TypeCount {
 pub struct PurgeAnswer {
     /// Bytes that the heap freed.
     pub freed: u64,
+    /// Used bytes of the heap afterwards.
+    pub heap_used: Option<u64>,
     /// Bytes by which the resident set shrank.
     pub rss_freed: Option<u64>,
     /// Duration.

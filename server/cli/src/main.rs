@@ -1,5 +1,6 @@
 //! The program `heapbeat`: the library with an example backend, a guard for any program, and tools around them.
 
+mod agents;
 mod apply;
 mod check_memory;
 mod cli;

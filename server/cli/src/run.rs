@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use heapbeat::logging;
 use heapbeat::supervisor;
-use heapbeat::supervisor::Ports;
+use heapbeat::supervisor::agent_link::AgentLink;
 use heapbeat::supervisor::external::{ExternalProgram, ShrinkMethod};
+use heapbeat::supervisor::{Integrations, Ports};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
+use heapbeat_agents::injection::is_off;
+
+use crate::agents::Agents;
 use crate::error::RunError;
 use crate::setting_args::SettingArgs;
 
@@ -126,7 +130,25 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
     let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
-    supervisor::supervise_program(&config, &program, ports, None).map_err(|error| settings.describe_error(error))
+    let integrations = Integrations { gateway: None, agents: start_agents() };
+    supervisor::supervise_program(&config, &program, ports, integrations)
+        .map_err(|error| settings.describe_error(error))
+}
+
+/// Starts to listen for agents. Without them the program is guarded from outside.
+fn start_agents() -> Option<Box<dyn AgentLink>> {
+    if std::env::var_os("HEAPBEAT_AGENT").is_some_and(|value| is_off(&value)) {
+        return None;
+    }
+    match Agents::start() {
+        Ok(agents) => Some(Box::new(agents)),
+        Err(error) => {
+            tracing::warn!(
+                "the heap of the program's runtime is not known, as agents cannot be used: {error}"
+            );
+            None
+        }
+    }
 }
 
 /// Whether a command is gunicorn that is told to use descriptor 3, which it does anyway with a socket of `--listen`; told so, it takes it

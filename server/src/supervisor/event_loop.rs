@@ -17,10 +17,11 @@ use rustix::io::Errno;
 use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
 use sd_notify::NotifyState;
 
+use super::Integrations;
+use super::agent_link::AgentLink;
 use super::external_status::ExternalStatus;
 use super::fallback_responder::FallbackResponder;
 use super::family::Families;
-use super::gateway::Gateway;
 use super::ipc::{SupervisorMessage, WorkerMessage};
 use super::machine::{Command, Effect, Machine, MachineEvent, Outage, WorkerNumber};
 use super::oom::OomWatch;
@@ -58,6 +59,8 @@ pub(super) struct Supervisor {
     external: Option<ExternalStatus>,
     /// The front of a guarded program.
     requests: Option<Requests>,
+    /// The agents inside of the program's processes.
+    agents: Option<Box<dyn AgentLink>>,
     /// Time from the request to stop a program until it is killed.
     program_drain: Duration,
     families: Families,
@@ -101,6 +104,7 @@ impl Supervisor {
             fallback: None,
             external: None,
             requests: None,
+            agents: None,
             program_drain,
             families: Families::default(),
             watchdog: None,
@@ -120,10 +124,11 @@ impl Supervisor {
         mut self,
         program: Program,
         mut external: ExternalStatus,
-        gateway: Option<Box<dyn Gateway>>,
+        integrations: Integrations,
     ) -> Self {
         external.set_last_exit(self.last.as_ref());
-        self.requests = gateway.map(Requests::new);
+        self.requests = integrations.gateway.map(Requests::new);
+        self.agents = integrations.agents;
         (self.program, self.external) = (program, Some(external));
         // Orphans of the program become children of this process, so that they can be measured, stopped and reaped.
         if let Err(error) = set_child_subreaper(Some(getpid())) {
@@ -161,6 +166,7 @@ impl Supervisor {
                 events
                     .extend(live.read_messages().into_iter().flat_map(|message| to_events(number, message)));
             }
+            self.serve_agents();
             let reaped = self.reap(&mut events);
             if self.is_stopping_program() && (reaped || self.stops_advanced_at.elapsed() >= STOP_INTERVAL) {
                 self.advance_stops();
@@ -342,6 +348,17 @@ impl Supervisor {
         reaped
     }
 
+    /// Reads what the agents have sent.
+    fn serve_agents(&mut self) {
+        let (now, wall) = (Instant::now(), self.clock.now().wall);
+        let notices = self.agents.as_mut().map(|agents| agents.serve(now, wall)).unwrap_or_default();
+        if let Some(external) = &mut self.external {
+            for notice in &notices {
+                external.record_notice(notice, now);
+            }
+        }
+    }
+
     fn poll_periodic(&mut self, events: &mut VecDeque<MachineEvent>) {
         let now = Instant::now();
         if now.duration_since(self.polled_at) >= POLL_INTERVAL {
@@ -355,8 +372,9 @@ impl Supervisor {
             if let Some(external) = &mut self.external {
                 let requests = self.requests.as_ref().filter(|it| it.gateway.expects_listener());
                 let ready = |number| requests.map(|it| !it.is_starting(number));
+                let agents = self.agents.as_deref_mut();
                 let wall = self.clock.now().wall;
-                events.extend(external.measure(&self.live, &families, ready, now, wall));
+                events.extend(external.measure(&self.live, &families, ready, agents, now, wall));
                 let shed = external.shed_share();
                 self.with_requests(|it| it.gateway.shed(shed));
             }
@@ -376,7 +394,8 @@ impl Supervisor {
         let machine = self.started_at + self.machine.next_step();
         let clients = self.fallback.as_ref().and_then(|fallback| fallback.clients.deadline());
         let side = self.external.as_ref().and_then(|external| external.clients.deadline());
-        let until = [clients, side]
+        let agents = self.agents.as_ref().and_then(|agents| agents.deadline());
+        let until = [clients, side, agents]
             .into_iter()
             .flatten()
             .chain([machine])
@@ -395,6 +414,10 @@ impl Supervisor {
             if fallback.accepts() {
                 sockets.extend(self.listeners.iter().map(|it| PollFd::new(it, PollFlags::IN)));
             }
+        }
+        if let Some(agents) = &self.agents {
+            let agents = agents.sockets().into_iter();
+            sockets.extend(agents.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
         }
         if let Some(external) = &self.external {
             sockets.extend(external.clients.sockets().map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN)));

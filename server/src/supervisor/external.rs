@@ -2,15 +2,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use heapbeat_forecast::{Forecaster, Point};
+use heapbeat_forecast::{Forecaster, Heap, Point};
 use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::agent_link::{AgentLink, AgentNotice, AgentNoticeKind, HeapTotals};
 use super::family;
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
+use super::program_heap::{FullHeap, HeapWatch};
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus, ShedShare};
 use crate::sampling::{Cgroup, CgroupMemory};
@@ -63,7 +65,10 @@ pub(super) struct ProgramMonitor {
     cgroup: Option<Cgroup>,
     /// Whether a replacement of this instance could take over.
     pub(super) replacement_status: (WorkerNumber, ReplacementStatus),
+    heap_watch: HeapWatch,
     pub(super) memory: Bytes,
+    /// Sums of the heaps, if a process has an agent.
+    pub(super) heap: Option<HeapTotals>,
     pub(super) pressure: Pressure,
     /// The share of new requests to refuse.
     pub(super) shed: ShedShare,
@@ -93,14 +98,21 @@ impl ProgramMonitor {
             forecaster: Forecaster::new(),
             cgroup: Cgroup::of_this_process(),
             replacement_status: (0, ReplacementStatus::Available),
+            heap_watch: HeapWatch::default(),
             memory: Bytes::ZERO,
+            heap: None,
             pressure: Pressure::Calm,
             shed: ShedShare::NONE,
         })
     }
 
     /// Measures all processes; the ladder is applied to the newest one that is ready.
-    pub(super) fn measure(&mut self, subjects: &[MonitoredProcess<'_>]) -> Vec<MachineEvent> {
+    pub(super) fn measure(
+        &mut self,
+        subjects: &[MonitoredProcess<'_>],
+        mut agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) -> Vec<MachineEvent> {
         self.runtime_polls += 1;
         let mut events = Vec::new();
         for subject in subjects {
@@ -115,27 +127,40 @@ impl ProgramMonitor {
             }
             events.push(MachineEvent::Ready(subject.number));
             if subject.number >= self.number {
-                events.extend(self.apply_ladder(*subject, memory));
+                events.extend(self.apply_ladder(*subject, memory, agents.as_deref_mut(), now));
             }
         }
         events
     }
 
-    fn apply_ladder(&mut self, subject: MonitoredProcess<'_>, memory: Bytes) -> Option<MachineEvent> {
+    fn apply_ladder(
+        &mut self,
+        subject: MonitoredProcess<'_>,
+        memory: Bytes,
+        mut agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) -> Option<MachineEvent> {
         if subject.number > self.number {
             (self.number, self.ladder, self.forecaster) = (subject.number, ladder(), Forecaster::new());
+            self.heap_watch = HeapWatch::default();
         }
         let limit = self.levels.limit();
+        let full = self.watch_heaps(subject, agents.as_deref_mut(), now);
         let age = UnixMillis(i64::try_from(subject.age.as_millis()).unwrap_or(i64::MAX));
-        self.forecaster.push(Point { at: age, total: memory, heap: None });
         let replacement = match self.replacement_status {
             (number, status) if number == subject.number => status,
             _ => ReplacementStatus::Available,
         };
+        // What the program's objects hold, in the heap and outside of it.
+        let held = self.heap.and_then(|heap| Some(Bytes(heap.used?.0 + heap.external.unwrap_or_default().0)));
+        let heap = held.map(|used| Heap { used, resident: None });
+        self.forecaster.push(Point { at: age, total: memory, heap });
+        // A full heap counts as memory at the recycle threshold.
+        let recycle_at = full.as_ref().map(|_| self.levels.enter(Pressure::Recycle));
         let observation = Observation {
             now: subject.age,
             read: subject.age,
-            memory,
+            memory: memory.max(recycle_at.unwrap_or_default()),
             levels: self.levels,
             reaches_limit_in: self.forecaster.time_to_limit_within(limit, HORIZON),
             replacement: Some(replacement),
@@ -147,7 +172,9 @@ impl ProgramMonitor {
             match action {
                 Action::Alert(level) => {
                     let threshold = self.levels.enter(level);
-                    let cause = if memory < threshold {
+                    let cause = if let Some(full) = &full {
+                        format!(", because {}", full.describe())
+                    } else if memory < threshold {
                         format!(", earlier than its threshold of {threshold}, because of the forecast")
                     } else {
                         String::new()
@@ -160,9 +187,12 @@ impl ProgramMonitor {
                     );
                 }
                 Action::Cleared => tracing::info!("memory pressure cleared: {memory} of {limit}"),
-                Action::Purge => self.request_shrink(subject.pid),
+                Action::Purge => self.request_shrink(subject, agents.as_deref_mut()),
                 Action::Recycle(reason) => {
-                    let why = format!("{reason} ({memory} of {limit})");
+                    let why = match &full {
+                        Some(full) => full.describe(),
+                        None => format!("{reason} ({memory} of {limit})"),
+                    };
                     recycle_request = Some(MachineEvent::RecycleRequested(subject.number, memory, why));
                 }
                 Action::Shutdown => {}
@@ -171,9 +201,57 @@ impl ProgramMonitor {
         recycle_request
     }
 
-    fn request_shrink(&self, pid: Pid) {
+    /// Sums the heaps of an instance, and requests collections from processes whose heap fills up. Returns the heap that is full.
+    fn watch_heaps(
+        &mut self,
+        subject: MonitoredProcess<'_>,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
+        now: Instant,
+    ) -> Option<FullHeap> {
+        let agents = agents?;
+        let heaps = agents.heaps(subject.family, now);
+        self.heap = HeapTotals::of(&heaps);
+        let (requests, full) = self.heap_watch.step(&heaps, now);
+        for pid in requests {
+            tracing::debug!("the heap of process {pid} fills up; requested a collection");
+            agents.request_purge(pid);
+        }
+        full
+    }
+
+    /// Records what an agent reported.
+    pub(super) fn record_notice(&mut self, notice: &AgentNotice, now: Instant) {
+        let AgentNotice { pid, kind } = notice;
+        match kind {
+            AgentNoticeKind::Connected(runtime) => {
+                tracing::debug!("process {pid} has an agent: {runtime}");
+            }
+            AgentNoticeKind::Purged(report) => {
+                self.heap_watch.record_collection(*pid, report.used, now);
+                if let Some(reason) = &report.refused {
+                    tracing::info!("process {pid} did not collect garbage: {reason}");
+                } else {
+                    let took = report.took.as_millis();
+                    tracing::info!("process {pid} collected garbage in {took} ms and freed {}", report.freed);
+                }
+            }
+            AgentNoticeKind::UncaughtException(name) => {
+                tracing::warn!("process {pid} is about to exit: uncaught {name}");
+            }
+            AgentNoticeKind::Profile(_) => {}
+        }
+    }
+
+    fn request_shrink(&self, subject: MonitoredProcess<'_>, agents: Option<&mut (dyn AgentLink + 'static)>) {
+        let pid = subject.pid;
         match &self.guarded.shrink {
-            ShrinkMethod::None => {}
+            ShrinkMethod::None => {
+                let Some(agents) = agents else { return };
+                let asked = subject.family.iter().filter(|pid| agents.request_purge(**pid)).count();
+                if asked > 0 {
+                    tracing::info!("requested a garbage collection from {asked} processes to free memory");
+                }
+            }
             ShrinkMethod::Signal(number) => {
                 if let Some(Err(error)) = Signal::from_named_raw(*number).map(|it| kill_process(pid, it)) {
                     tracing::warn!("cannot send signal {number} to the program to free memory: {error}");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use heapbeat_shared::{Bytes, Exit, Health, HealthMemory, InstanceId, Sample, Status, UnixMillis};
 
+use super::agent_link::{AgentLink, AgentNotice};
 use super::external::{MonitoredProcess, ProgramMonitor};
 use super::fallback_responder;
 use super::machine::{MachineEvent, WorkerNumber};
@@ -82,6 +83,7 @@ impl ExternalStatus {
         live: &[WorkerProcess],
         families: &BTreeMap<WorkerNumber, Vec<u32>>,
         ready: impl Fn(WorkerNumber) -> Option<bool>,
+        agents: Option<&mut (dyn AgentLink + 'static)>,
         now: Instant,
         wall: UnixMillis,
     ) -> Vec<MachineEvent> {
@@ -95,7 +97,7 @@ impl ExternalStatus {
         });
         let subjects: Vec<MonitoredProcess<'_>> = subjects.collect();
         self.age = subjects.iter().map(|it| it.age).max();
-        let events = self.monitor.measure(&subjects);
+        let events = self.monitor.measure(&subjects, agents, now);
         for event in &events {
             let MachineEvent::Heartbeat(number, _, memory) = *event else { continue };
             let recorder = live.iter().find(|it| it.number == number).and_then(|it| it.recorder.as_ref());
@@ -115,6 +117,11 @@ impl ExternalStatus {
     /// Returns the share of new requests to refuse, in thousandths.
     pub(super) fn shed_share(&self) -> u16 {
         self.monitor.shed.thousandths()
+    }
+
+    /// Records what an agent reported.
+    pub(super) fn record_notice(&mut self, notice: &AgentNotice, now: Instant) {
+        self.monitor.record_notice(notice, now);
     }
 
     pub(super) fn record_exit(&mut self, exit: &Exit) {
@@ -154,10 +161,19 @@ impl ExternalStatus {
         }
     }
 
-    /// From outside the heap is not known: all memory is `external`.
+    /// The heap is that of the runtime, if there is an agent; from outside it is not known, and all memory is `external`.
     fn health(&self, age: Duration) -> Health {
         let rss = self.monitor.memory.to_megabytes();
-        let memory = HealthMemory { rss, external: rss, ..HealthMemory::default() };
+        let megabytes = |bytes: Option<Bytes>| bytes.unwrap_or_default().to_megabytes();
+        let memory = match &self.monitor.heap {
+            Some(heap) => HealthMemory {
+                rss,
+                heap_used: megabytes(heap.used),
+                heap_total: megabytes(heap.total),
+                external: megabytes(heap.external),
+            },
+            None => HealthMemory { rss, external: rss, ..HealthMemory::default() },
+        };
         let status: Status = self.monitor.pressure.status();
         Health { status, memory, uptime: age.as_secs() }
     }

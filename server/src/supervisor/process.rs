@@ -3,6 +3,7 @@
 //! Listening sockets are passed as `LISTEN_FDS` (`sd_listen_fds(3)`). The socket to the supervisor is standard input, which a server
 //! does not use otherwise; when it closes, the worker knows that its supervisor is gone.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
 use std::net::TcpListener;
@@ -48,7 +49,7 @@ pub(super) struct Program {
     external: bool,
     /// Whether the program may read from a terminal, and so must stay in the terminal's process group.
     terminal: bool,
-    variables: Vec<(&'static str, String)>,
+    variables: BTreeMap<&'static str, OsString>,
     /// The signal that asks another program to stop.
     stop_signal: Signal,
 }
@@ -85,7 +86,7 @@ impl Program {
             arguments,
             external: false,
             terminal: false,
-            variables: Vec::new(),
+            variables: BTreeMap::new(),
             stop_signal: Signal::TERM,
         })
     }
@@ -93,7 +94,7 @@ impl Program {
     /// Returns another program, started through [`START`] of this one, with additional variables.
     pub(super) fn external(
         command: &[OsString],
-        variables: Vec<(&'static str, String)>,
+        variables: BTreeMap<&'static str, OsString>,
         stop_signal: Signal,
     ) -> io::Result<Self> {
         let arguments = [START.into(), "--".into()].into_iter().chain(command.iter().cloned()).collect();
@@ -154,7 +155,7 @@ impl Program {
             if !self.terminal {
                 process.process_group(0);
             }
-            process.envs(self.variables.iter().map(|(name, value)| (name, value)));
+            process.envs(&self.variables);
             for (name, value) in variables {
                 match value {
                     Some(value) => process.env(name, value),

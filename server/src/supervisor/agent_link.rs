@@ -1,0 +1,154 @@
+//! The agents inside of a guarded program's processes, as the supervisor's loop uses them.
+//!
+//! An agent reports the heap of its process as the runtime knows it (Node, Python). The library knows neither their protocol nor how
+//! they get into a program: the command line does, and implements [`AgentLink`]. Figures are found by process id, and the supervisor asks
+//! only for processes of the instance that it measures, so that a connection of another process counts nowhere.
+
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::{Bytes, UnixMillis};
+
+/// The connections to the agents of all instances.
+pub trait AgentLink {
+    /// Returns the variables that load the agents into a program, with their whole values. `given` is the environment that it gets
+    /// otherwise.
+    fn variables(
+        &self,
+        command: &[OsString],
+        given: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Vec<(&'static str, OsString)>;
+
+    /// Returns the sockets to poll for reading.
+    fn sockets(&self) -> Vec<BorrowedFd<'_>>;
+
+    /// Returns when [`serve`](Self::serve) has to be called even if no socket is ready.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Reads what has arrived, without blocking. `wall` is the time of `now`.
+    fn serve(&mut self, now: Instant, wall: UnixMillis) -> Vec<AgentNotice>;
+
+    /// Returns the heaps of those of `processes` that have an agent.
+    fn heaps(&self, processes: &[u32], now: Instant) -> Vec<ProcessHeap>;
+
+    /// Returns the functions of `processes` whose memory grows, the fastest first.
+    fn growing(&self, processes: &[u32], now: Instant) -> Vec<GrowingFunction>;
+
+    /// Requests a full collection from a process; the answer is an [`AgentNoticeKind::Purged`]. Returns whether it has an agent.
+    fn request_purge(&mut self, pid: u32) -> bool;
+
+    /// Requests the functions that hold the memory of a process; they are found by [`growing`](Self::growing) afterwards. Returns whether
+    /// it has an agent.
+    fn request_holders(&mut self, pid: u32) -> bool;
+
+    /// Requests a profile of what a process allocates within `seconds` and still holds at their end; 0: of all that it holds. The answer
+    /// is an [`AgentNoticeKind::Profile`]. Returns whether it has an agent.
+    fn request_profile(&mut self, pid: u32, seconds: u32) -> bool;
+}
+
+/// What an agent reported besides its heap.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentNotice {
+    /// Its process.
+    pub pid: u32,
+    /// What it reported.
+    pub kind: AgentNoticeKind,
+}
+
+/// What an agent reported besides its heap.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AgentNoticeKind {
+    /// It is connected. The text names the runtime and its version.
+    Connected(String),
+    /// It has answered a request for a collection.
+    Purged(PurgeReport),
+    /// It has answered a request for a profile: in the format of pprof, or the reason why there is none.
+    Profile(Result<Vec<u8>, String>),
+    /// Its process is about to end because of an exception of this class.
+    UncaughtException(String),
+}
+
+/// The answer to a request for a collection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PurgeReport {
+    /// Bytes that the heap freed.
+    pub freed: Bytes,
+    /// Used bytes of the heap afterwards, if the agent tells them.
+    pub used: Option<Bytes>,
+    /// Bytes by which the resident set shrank, if the runtime knows.
+    pub resident_freed: Option<Bytes>,
+    /// How long the program stood still.
+    pub took: Duration,
+    /// The reason if nothing was done.
+    pub refused: Option<String>,
+}
+
+/// The heap of one process, as its runtime reported it last. A runtime leaves out what it does not know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessHeap {
+    /// The process.
+    pub pid: u32,
+    /// The runtime's name, such as `node`.
+    pub runtime: String,
+    /// Bytes of objects, those included that a collection would free.
+    pub used: Option<Bytes>,
+    /// Bytes that the runtime holds for its heap.
+    pub total: Option<Bytes>,
+    /// Bytes outside of the heap that its objects hold.
+    pub external: Option<Bytes>,
+    /// Used bytes at which the runtime gives up.
+    pub limit: Option<Bytes>,
+    /// When the figures arrived.
+    pub at: Instant,
+    /// Whether figures have been missing for seconds: the program may be blocked.
+    pub is_stale: bool,
+}
+
+/// A function whose live memory grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowingFunction {
+    /// The process.
+    pub pid: u32,
+    /// The function's name.
+    pub function: String,
+    /// Path of its file; empty for the runtime's own code.
+    pub file: String,
+    /// Line in that file, from 1; 0 if unknown.
+    pub line: u32,
+    /// Live bytes.
+    pub bytes: Bytes,
+    /// By how much they grew.
+    pub growth: Bytes,
+    /// Time over which they grew.
+    pub span: Duration,
+}
+
+/// Sums over the processes of an instance that have an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeapTotals {
+    /// Used bytes.
+    pub used: Option<Bytes>,
+    /// Bytes that the runtimes hold for their heaps.
+    pub total: Option<Bytes>,
+    /// Bytes outside of the heaps that their objects hold.
+    pub external: Option<Bytes>,
+    /// Sum of the limits at which the runtimes give up, of those that have one.
+    pub limit: Option<Bytes>,
+}
+
+impl HeapTotals {
+    /// Sums up; `None` if no process has figures. A figure is known if one of the processes knows it.
+    pub fn of(heaps: &[ProcessHeap]) -> Option<Self> {
+        let sum = |figure: fn(&ProcessHeap) -> Option<Bytes>| {
+            let known: Vec<u64> = heaps.iter().filter_map(figure).map(|bytes| bytes.0).collect();
+            (!known.is_empty()).then(|| Bytes(known.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))))
+        };
+        (!heaps.is_empty()).then(|| HeapTotals {
+            used: sum(|heap| heap.used),
+            total: sum(|heap| heap.total),
+            external: sum(|heap| heap.external),
+            limit: sum(|heap| heap.limit),
+        })
+    }
+}
