@@ -7,6 +7,8 @@ import { cpus, release } from "node:os";
 import { createInterface } from "node:readline";
 import { fail, logStep } from "../tools/log.mjs";
 
+const INSTALLS = "it installs programs from npm and PyPI";
+
 /**
  * The benchmarks: the question that each answers, and its command. Those `onRequest` run only if BENCH names them.
  * @type {Record<string, { question: string, command: string[], onRequest?: string }>}
@@ -70,6 +72,36 @@ const BENCHES = {
     question: "how long do `make run` and `make test` take with every cache empty",
     command: ["node_modules/.bin/node", "bench/first-start.mjs"],
     onRequest: "it needs the network, and a machine that does nothing else",
+  },
+  "run-leak-node": {
+    question: "how many requests fail while a Node program leaks under `heapbeat run` and under PM2",
+    command: ["node_modules/.bin/node", "bench/run-leak.mjs", "node"],
+    onRequest: INSTALLS,
+  },
+  "run-leak-python": {
+    question: "the same for Python, and beside gunicorn's --max-requests",
+    command: ["node_modules/.bin/node", "bench/run-leak.mjs", "python"],
+    onRequest: INSTALLS,
+  },
+  "run-kill": {
+    question: "how many requests fail when a program under `heapbeat run` or PM2 is killed twenty times",
+    command: ["node_modules/.bin/node", "bench/run-kill.mjs"],
+    onRequest: INSTALLS,
+  },
+  "run-connections": {
+    question: "what becomes of WebSockets and streams when a program is replaced",
+    command: ["node_modules/.bin/node", "bench/run-connections.mjs"],
+    onRequest: INSTALLS,
+  },
+  "run-front": {
+    question: "what does the front of `heapbeat run` cost in throughput, latency and memory",
+    command: ["node_modules/.bin/node", "bench/run-front.mjs"],
+    onRequest: "it needs wrk",
+  },
+  "run-wrappers": {
+    question: "what does `heapbeat run` do for programs in several languages and behind wrappers",
+    command: ["node_modules/.bin/node", "bench/run-wrappers.mjs"],
+    onRequest: INSTALLS,
   },
   survive: {
     question: "how many requests fail during leaks, kills and crashes, compared with PM2",
