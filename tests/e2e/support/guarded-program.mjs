@@ -27,7 +27,7 @@ export class GuardedProgram {
    */
   static async start(command, { options = [], cwd, env = {}, path = "/" } = {}) {
     const port = await findFreePort();
-    const child = spawn(resolve(HEAPBEAT), ["run", ...options, "--", ...command], {
+    const child = spawn(resolve(HEAPBEAT), ["run", "--side-port", "0", ...options, "--", ...command], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd,
       env: { ...process.env, HEAPBEAT_BIN: undefined, PORT: String(port), NO_COLOR: "1", ...env },
