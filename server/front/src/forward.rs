@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::body::{BodyFault, ClientBody, RequestBody};
 use crate::headers::keep_alive_seconds;
-use crate::pool::UpstreamPool;
+use crate::pool::InFlight;
 use crate::response_body::ReturnTicket;
 use crate::shared::Shared;
 use crate::wait::{HoldError, Wait};
@@ -75,7 +75,8 @@ pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<
     let mut repeats = 0;
     let mut stale = 0;
     loop {
-        let pool = wait.active().await.map_err(ForwardError::Held)?;
+        let in_flight = wait.enter().await.map_err(ForwardError::Held)?;
+        let pool = Arc::clone(in_flight.pool());
         let reused = if stale < MAX_STALE && repeats == 0 { pool.reuse(idempotent) } else { None };
         let connection = match reused {
             Some(connection) => connection,
@@ -83,6 +84,7 @@ pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<
                 Ok(connection) => connection,
                 Err(error) => {
                     tracing::debug!("cannot connect to the program at {}: {error}", pool.upstream().address);
+                    drop(in_flight);
                     wait.after_refusal().await.map_err(ForwardError::Held)?;
                     continue;
                 }
@@ -94,7 +96,7 @@ pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<
         let view = body.as_ref().map_or_else(RequestBody::empty, ClientBody::view);
         let was_reused = connection.reused;
         let attempt =
-            attempt(shared, &pool, connection.sender, Request::from_parts(head, view), body.as_ref());
+            attempt(shared, in_flight, connection.sender, Request::from_parts(head, view), body.as_ref());
         match attempt.await {
             Ok(forwarded) => {
                 if let Some(body) = &body {
@@ -129,7 +131,7 @@ pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<
 
 async fn attempt(
     shared: &Shared,
-    pool: &Arc<UpstreamPool>,
+    in_flight: InFlight,
     mut sender: SendRequest<RequestBody>,
     mut request: Request<RequestBody>,
     body: Option<&Arc<ClientBody>>,
@@ -142,8 +144,7 @@ async fn attempt(
             }
         });
     }
-    let in_flight = pool.begin();
-    let mut aborted = pool.aborted();
+    let mut aborted = in_flight.pool().aborted();
     let sent = sender.try_send_request(request);
     let answered = async {
         match shared.config.limits.response_timeout {
@@ -171,7 +172,11 @@ async fn attempt(
             if let Some(unwritten) = failed.take_message() {
                 return Err(Attempt::Unwritten(unwritten.into_parts().0));
             }
-            tracing::debug!("the program at {} did not answer: {}", pool.upstream().address, failed.error());
+            tracing::debug!(
+                "the program at {} did not answer: {}",
+                in_flight.pool().upstream().address,
+                failed.error()
+            );
             if failed.error().is_parse() {
                 return Err(Attempt::Failed(ForwardError::Nonsense));
             }

@@ -121,12 +121,21 @@ impl FrontHandle {
         self.shared.statistics()
     }
 
-    /// Begins a probe of a copy; see [`probe_ready`].
-    pub fn probe(&self, address: UpstreamAddress, path: Option<String>, within: Duration) -> ReadinessProbe {
-        let (to, from) = oneshot::channel();
+    /// Begins a probe of a copy that may listen at any of these addresses; see [`probe_ready`].
+    pub fn probe(
+        &self,
+        addresses: Vec<UpstreamAddress>,
+        path: Option<String>,
+        within: Duration,
+    ) -> ReadinessProbe {
+        let (mut to, from) = oneshot::channel();
         self.runtime.spawn(async move {
+            let result = tokio::select! {
+                result = probe_ready(&addresses, path.as_deref(), within) => result,
+                () = to.closed() => return,
+            };
             // An error means that nobody waits for the result any more.
-            let _ = to.send(probe_ready(&address, path.as_deref(), within).await);
+            let _ = to.send(result);
         });
         ReadinessProbe::new(from)
     }

@@ -37,15 +37,24 @@ pub enum NotReady {
     Stopped,
 }
 
-/// A probe that runs on the thread of the front.
+/// A probe that runs on the thread of the front, until it is dropped.
 #[derive(Debug)]
 pub struct ReadinessProbe {
-    result: oneshot::Receiver<Result<Duration, NotReady>>,
+    result: oneshot::Receiver<Result<Ready, NotReady>>,
+}
+
+/// A copy that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The address at which it answered.
+    pub address: UpstreamAddress,
+    /// Time from the begin of the probe.
+    pub after: Duration,
 }
 
 impl ReadinessProbe {
-    /// Returns the result once: how long it took until the copy was ready, or why it was not ready in time. `None` before that.
-    pub fn result(&mut self) -> Option<Result<Duration, NotReady>> {
+    /// Returns the result once: that the copy is ready, or why it was not ready in time. `None` before that.
+    pub fn result(&mut self) -> Option<Result<Ready, NotReady>> {
         match self.result.try_recv() {
             Ok(result) => Some(result),
             Err(oneshot::error::TryRecvError::Empty) => None,
@@ -53,32 +62,42 @@ impl ReadinessProbe {
         }
     }
 
-    pub(crate) const fn new(result: oneshot::Receiver<Result<Duration, NotReady>>) -> Self {
+    pub(crate) const fn new(result: oneshot::Receiver<Result<Ready, NotReady>>) -> Self {
         ReadinessProbe { result }
     }
 }
 
-/// Waits until `address` accepts connections and answers a GET of `path` with a status below 500; with no path, until it accepts
-/// connections. Returns how long that took. Must run within a tokio runtime.
+/// Waits until one of `addresses` accepts connections and answers a GET of `path` with a status below 500; with no path, until it accepts
+/// connections. Must run within a tokio runtime.
+///
+/// # Errors
+/// If none does in time, what the first of them did that accepted connections.
 pub async fn probe_ready(
-    address: &UpstreamAddress,
+    addresses: &[UpstreamAddress],
     path: Option<&str>,
     within: Duration,
-) -> Result<Duration, NotReady> {
+) -> Result<Ready, NotReady> {
     let begun = Instant::now();
     let deadline = begun + within;
     let mut pause = PAUSES.0;
-    let mut reason = NotReady::NotListening(address.clone());
+    let mut found = None;
     loop {
-        match timeout_at(deadline.min(Instant::now() + ATTEMPT), attempt(address, path)).await {
-            Ok(Ok(())) => return Ok(begun.elapsed()),
-            Ok(Err(failed)) => reason = failed,
-            // The last attempt is cut off; what the one before it found says more.
-            Err(_) if matches!(reason, NotReady::ServerError(..)) => {}
-            Err(_) => reason = NotReady::NoAnswer(address.clone()),
+        let mut accepted = None;
+        for address in addresses {
+            let attempt = timeout_at(deadline.min(Instant::now() + ATTEMPT), attempt(address, path)).await;
+            match attempt {
+                Ok(Ok(())) => return Ok(Ready { address: address.clone(), after: begun.elapsed() }),
+                Ok(Err(NotReady::NotListening(_))) => {}
+                Ok(Err(failed)) => accepted = accepted.or(Some(failed)),
+                // The last attempt is cut off; what the one before it found says more.
+                Err(_) if matches!(found, Some(NotReady::ServerError(..))) => accepted = found.clone(),
+                Err(_) => accepted = accepted.or(Some(NotReady::NoAnswer(address.clone()))),
+            }
         }
+        found = accepted;
         if timeout_at(deadline, sleep(pause)).await.is_err() {
-            return Err(reason);
+            let first = addresses.first().cloned().map_or(NotReady::Stopped, NotReady::NotListening);
+            return Err(found.unwrap_or(first));
         }
         pause = (pause * 2).min(PAUSES.1);
     }

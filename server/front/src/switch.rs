@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::config::PoolLimits;
-use crate::pool::UpstreamPool;
+use crate::pool::{InFlight, UpstreamPool};
 use crate::upstream::Upstream;
 
 /// Copies that are remembered. Only those with requests in flight are, so this many replacements may drain at the same time.
@@ -27,7 +27,6 @@ impl Switch {
     /// Sends new requests to `upstream`; the one before drains.
     pub(crate) fn activate(&self, upstream: Upstream) {
         let mut copies = self.copies();
-        copies.retain(|copy| copy.in_flight() > 0 || copy.upstream().id == upstream.id);
         let known = copies.iter().find(|copy| *copy.upstream() == upstream).cloned();
         let pool = known.unwrap_or_else(|| {
             let pool = UpstreamPool::new(upstream, self.limits.clone());
@@ -37,12 +36,13 @@ impl Switch {
             copies.push(Arc::clone(&pool));
             pool
         });
-        drop(copies);
         pool.restore();
         let before = self.active.send_replace(Some(Arc::clone(&pool)));
         if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &pool)) {
             before.retire();
         }
+        // Only now no request can enter the one before.
+        copies.retain(|copy| copy.in_flight() > 0 || Arc::ptr_eq(copy, &pool));
     }
 
     /// Makes new requests wait; the active copy drains.
@@ -79,6 +79,12 @@ impl Switch {
     /// Returns a receiver of the active copy.
     pub(crate) fn follow(&self) -> watch::Receiver<Option<Arc<UpstreamPool>>> {
         self.active.subscribe()
+    }
+
+    /// Counts a request as in flight to the active copy. Whoever makes another one active afterwards sees it counted, so that no copy is
+    /// stopped while a request is on its way.
+    pub(crate) fn enter(&self) -> Option<InFlight> {
+        self.active.borrow().as_ref().map(UpstreamPool::begin)
     }
 
     /// Returns the active copy.

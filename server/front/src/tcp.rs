@@ -19,13 +19,15 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, connection: Op
     connection.progress().request_started(Instant::now());
     let mut wait = Wait::new(&shared.switch, &shared.room, &shared.config.hold, 0);
     let mut stage = shared.stage.subscribe();
-    let (pool, program) = loop {
+    let (in_flight, program) = loop {
         let connected = async {
-            let pool = wait.active().await.ok()?;
-            match pool.connect_stream().await {
-                Ok(program) => Some(Some((pool, program))),
+            let in_flight = wait.enter().await.ok()?;
+            match in_flight.pool().connect_stream().await {
+                Ok(program) => Some(Some((in_flight, program))),
                 Err(error) => {
-                    tracing::debug!("cannot connect to the program at {}: {error}", pool.upstream().address);
+                    let address = &in_flight.pool().upstream().address;
+                    tracing::debug!("cannot connect to the program at {address}: {error}");
+                    drop(in_flight);
                     wait.after_refusal().await.ok().map(|()| None)
                 }
             }
@@ -41,6 +43,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, connection: Op
         }
     };
     wait.pass();
-    let _in_flight = pool.begin();
-    tunnel(client, program, stopped(pool.aborted(), stage)).await;
+    let stop = stopped(in_flight.pool().aborted(), stage);
+    tunnel(client, program, stop).await;
+    drop(in_flight);
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::HoldLimits;
 use crate::hold::{Held, HoldRoom};
-use crate::pool::UpstreamPool;
+use crate::pool::{InFlight, UpstreamPool};
 use crate::switch::Switch;
 
 /// First and longest pause until a copy that refused a connection is tried again.
@@ -50,15 +50,16 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// Returns the active copy; waits while there is none.
-    pub(crate) async fn active(&mut self) -> Result<Arc<UpstreamPool>, HoldError> {
+    /// Enters the active copy; waits while there is none. The request counts as in flight to it from now on.
+    pub(crate) async fn enter(&mut self) -> Result<InFlight, HoldError> {
         loop {
-            if let Some(follow) = &mut self.follow {
-                if let Some(pool) = follow.borrow_and_update().clone() {
-                    return Ok(pool);
-                }
-            } else if let Some(pool) = self.switch.active() {
-                return Ok(pool);
+            let entered = match &mut self.follow {
+                // As in `Switch::enter`, it is counted while the active copy cannot change.
+                Some(follow) => follow.borrow_and_update().as_ref().map(UpstreamPool::begin),
+                None => self.switch.enter(),
+            };
+            if let Some(in_flight) = entered {
+                return Ok(in_flight);
             }
             self.pause = PAUSES.0;
             self.until_change(None).await?;

@@ -157,7 +157,7 @@ async fn a_copy_is_ready_when_it_answers_below_500() {
     let missing = Program::answering(|_| "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned());
     let probe = |address: &UpstreamAddress, path: Option<&'static str>| {
         let address = address.clone();
-        async move { probe_ready(&address, path, within).await.map(|_| ()) }
+        async move { probe_ready(&[address], path, within).await.map(|_| ()) }
     };
     assert_eq!(probe(&gone, None).await, Err(NotReady::NotListening(gone.clone())));
     assert_eq!(probe(&mute.address, Some("/")).await, Err(NotReady::NoAnswer(mute.address.clone())));
@@ -166,8 +166,11 @@ async fn a_copy_is_ready_when_it_answers_below_500() {
     assert_eq!(refused.to_string(), format!("{} answers with 503 Service Unavailable", failing.address));
     assert!(failing.accepted() > 1, "it was asked again");
     assert_eq!(probe(&missing.address, Some("/")).await, Ok(()));
+    let elsewhere = [gone.clone(), missing.address.clone()];
+    let ready = probe_ready(&elsewhere, Some("/"), within).await.unwrap();
+    assert_eq!(ready.address, missing.address, "a program may listen on one of the machine's own addresses");
     let front = TestFront::start(FrontConfig::default());
-    let mut probe = front.handle.probe(missing.address.clone(), Some("/".to_owned()), within);
+    let mut probe = front.handle.probe(vec![missing.address.clone()], Some("/".to_owned()), within);
     let mut result = None;
     until("the probe", || {
         result = probe.result();

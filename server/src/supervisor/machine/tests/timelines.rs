@@ -15,8 +15,8 @@ struct Restart {
 }
 
 /// Plays workers with these lives one after the other, with steps only when the machine asks for them.
-fn play_lives(policy: SupervisorPolicy, lives: &[Life], random: u32) -> Vec<Restart> {
-    let mut machine = Machine::new(policy);
+fn play_lives(policy: &SupervisorPolicy, lives: &[Life], random: u32) -> Vec<Restart> {
+    let mut machine = Machine::new(*policy);
     let mut now = Duration::ZERO;
     let mut effects = machine.step(Tick, now, random);
     let mut restarts = Vec::new();
@@ -48,7 +48,7 @@ proptest! {
         random: u32,
     ) {
         let policy = SupervisorPolicy { restarts_per_minute: per_minute, ..SupervisorPolicy::new(mb(512), secs(10.0), secs(25.0), 60) };
-        let restarts = play_lives(policy, &lives, random);
+        let restarts = play_lives(&policy, &lives, random);
         for (index, restart) in restarts.iter().enumerate() {
             let minute = restart.started..restart.started + secs(60.0);
             let in_minute = restarts[index..].iter().filter(|it| minute.contains(&it.started)).count();
@@ -66,7 +66,7 @@ proptest! {
         random: u32,
     ) {
         let policy = SupervisorPolicy::new(mb(512), secs(10.0), secs(25.0), 60);
-        for restart in play_lives(policy, &lives, random) {
+        for restart in play_lives(&policy, &lives, random) {
             prop_assert!(restart.started <= restart.died + policy.max_backoff.mul_f64(1.2));
         }
     }
