@@ -13,6 +13,7 @@ mod fallback_responder;
 mod family;
 pub mod gateway;
 mod ipc;
+mod listening;
 pub mod machine;
 mod mini_http;
 mod oom;
@@ -21,6 +22,7 @@ mod postmortem;
 pub(crate) mod process;
 mod process_tree;
 mod program_heap;
+mod readiness;
 pub mod recycle_client;
 mod restart_budget;
 mod signals;
@@ -64,6 +66,9 @@ pub(crate) use worker::{StopRequest, SupervisorLink, WorkerTiming, count_runtime
 
 /// Time after which a program of which nobody knows whether it is ready counts as having served, as in other process managers.
 const PROVEN: Duration = Duration::from_secs(1);
+
+/// Time beyond the one in which a program is or counts as ready until it is killed.
+const READY_MARGIN: Duration = Duration::from_secs(5);
 
 /// Makes this process a supervisor, or the worker of one.
 ///
@@ -146,6 +151,9 @@ pub fn supervise_program(
     }
     let command = guarded.command.first().cloned().unwrap_or_default();
     let variables = external::runtime_settings(&command, guarded.limit, |name| std::env::var_os(name));
+    if ports.listen.is_some() {
+        event_loop::warn_of_closing_starter(&command);
+    }
     for (name, value) in &variables {
         let go = if *name == "GOMEMLIMIT" { " (if it is written in Go)" } else { "" };
         tracing::info!("set {name}={value}{go} for the memory limit of {}", guarded.limit);
@@ -164,6 +172,9 @@ pub fn supervise_program(
     );
     policy.failure_reset_after = Some(PROVEN);
     policy.stop_signal = Some(guarded.stop_signal);
+    // The front says first whether an instance is ready in time, and what it does instead.
+    let ready = if integrations.gateway.is_some() { guarded.ready_timeout } else { guarded.ready_after };
+    policy.start_timeout = ready + READY_MARGIN;
     policy.front = integrations
         .gateway
         .as_ref()

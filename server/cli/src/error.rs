@@ -12,6 +12,12 @@ pub(crate) enum RunError {
     /// The thresholds cannot work together.
     #[error("{0}")]
     Thresholds(String),
+    /// Arguments do not fit together.
+    #[error("{0}")]
+    Arguments(String),
+    /// The front cannot start.
+    #[error("the front cannot start: {0}")]
+    Front(#[source] std::io::Error),
     /// gunicorn is given its socket in two ways.
     #[error("gunicorn takes the socket of --listen by itself; leave `-b fd://3` away")]
     SocketBoundTwice,
@@ -29,6 +35,12 @@ pub(crate) enum RunError {
 impl RunError {
     /// Returns whether the command line or the configuration is wrong.
     pub(crate) fn is_usage_error(&self) -> bool {
-        matches!(self, RunError::Config(_) | RunError::SocketBoundTwice | RunError::Thresholds(_))
+        matches!(
+            self,
+            RunError::Config(_)
+                | RunError::Arguments(_)
+                | RunError::SocketBoundTwice
+                | RunError::Thresholds(_)
+        )
     }
 }

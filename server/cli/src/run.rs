@@ -1,13 +1,22 @@
 //! `heapbeat run`: guards any program.
 
+mod free_port;
+mod front_args;
+mod front_gateway;
+
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::Duration;
 
+use heapbeat::config::Config;
+use heapbeat::listen;
 use heapbeat::logging;
 use heapbeat::supervisor;
 use heapbeat::supervisor::agent_link::AgentLink;
 use heapbeat::supervisor::external::{ExternalProgram, ShrinkMethod};
+use heapbeat::supervisor::gateway::Gateway;
 use heapbeat::supervisor::{Integrations, Ports};
+use heapbeat_front::{FrontConfig, NoOperatorRoutes};
 use heapbeat_shared::Bytes;
 use heapbeat_shared::units::parse_duration;
 
@@ -16,6 +25,8 @@ use heapbeat_agents::injection::is_off;
 use crate::agents::Agents;
 use crate::error::RunError;
 use crate::setting_args::SettingArgs;
+use front_args::{FrontArgs, FrontKind};
+use front_gateway::{FrontGateway, ReadyCheck};
 
 const EXAMPLES: &str = "\
 heapbeat measures the memory of the program and all its child processes from outside. At HEAPBEAT_ALERT_AT it logs a warning, at
@@ -42,7 +53,7 @@ pub(crate) struct RunArgs {
     /// Port to open and pass to the program as a socket, as systemd does (`LISTEN_FDS`)
     #[arg(long, value_name = "PORT")]
     listen: Option<u16>,
-    /// Time after which a started program counts as ready
+    /// Time after which a program counts as ready that takes no requests, or takes them without a front
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = |text: &str| parse_duration(text))]
     ready_after: Duration,
     /// Signal that asks the program to stop: TERM, INT, QUIT, HUP, USR1, USR2 or WINCH
@@ -54,6 +65,8 @@ pub(crate) struct RunArgs {
     /// Shell command that makes the program shrink; `HEAPBEAT_PID` is its process id
     #[arg(long, value_name = "COMMAND", conflicts_with = "shrink_signal")]
     shrink_command: Option<String>,
+    #[command(flatten)]
+    front: FrontArgs,
     #[command(flatten)]
     program: ProgramArgs,
 }
@@ -105,8 +118,13 @@ fn parse_stop_signal(text: &str) -> Result<i32, String> {
 
 /// Guards the program until it exits for good, and returns the exit code.
 pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
-    let settings = SettingArgs::from_flag("memory-limit", arguments.limit);
-    let config = settings.read_config_of_program();
+    let kind = arguments.front.kind(arguments.listen.is_some()).map_err(RunError::Arguments)?;
+    let front = arguments.front.config(kind).map_err(RunError::Arguments)?;
+    let flags = [("memory-limit", arguments.limit), ("port", arguments.front.port.clone())];
+    let settings = SettingArgs::from_flags(flags);
+    // Without a front, `PORT` belongs to the program.
+    let config =
+        if kind == FrontKind::Off { settings.read_config_of_program() } else { settings.read_config() };
     let config = config.map_err(|error| error.with_flag("memory-limit", "limit"))?;
     logging::init(&config)?;
     if arguments.listen.is_some() && binds_passed_socket(&arguments.program.command) {
@@ -124,13 +142,18 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
         shrink,
         ready_after: arguments.ready_after,
         stop_signal: arguments.stop_signal,
-        single: false,
-        hold: Duration::ZERO,
+        single: arguments.front.single(),
+        hold: arguments.front.hold,
+        ready_timeout: arguments.front.ready_timeout,
     };
     let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
-    let integrations = Integrations { gateway: None, agents: start_agents() };
+    let gateway = match kind {
+        FrontKind::Off => None,
+        FrontKind::Http | FrontKind::Tcp => Some(start_front(&arguments.front, kind, front, &config)?),
+    };
+    let integrations = Integrations { gateway, agents: start_agents() };
     supervisor::supervise_program(&config, &program, ports, integrations)
         .map_err(|error| settings.describe_error(error))
 }
@@ -149,6 +172,27 @@ fn start_agents() -> Option<Box<dyn AgentLink>> {
             None
         }
     }
+}
+
+/// Opens the public port, and starts the front on it.
+fn start_front(
+    arguments: &FrontArgs,
+    kind: FrontKind,
+    front: FrontConfig,
+    config: &Config,
+) -> Result<Box<dyn Gateway>, RunError> {
+    let listener = listen::bind(config.host, config.port).map_err(heapbeat::Error::from)?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(
+            heapbeat.front.port = address.port(),
+            "requests: listening on port {}, and forwarding to the program",
+            address.port()
+        );
+    }
+    let ready = ReadyCheck { path: arguments.ready_path(kind), timeout: arguments.ready_timeout };
+    let routes = Arc::new(NoOperatorRoutes);
+    let gateway = FrontGateway::start(front, vec![listener], routes, arguments.upstream(), ready);
+    Ok(Box::new(gateway.map_err(RunError::Front)?))
 }
 
 /// Whether a command is gunicorn that is told to use descriptor 3, which it does anyway with a socket of `--listen`; told so, it takes it

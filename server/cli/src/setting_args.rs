@@ -16,9 +16,9 @@ use crate::error::RunError;
 pub(crate) struct SettingArgs(HashMap<&'static str, String>);
 
 impl SettingArgs {
-    /// Returns one setting as if it was given as a flag.
-    pub(crate) fn from_flag(flag: &'static str, value: Option<String>) -> Self {
-        SettingArgs(value.map(|value| (flag, value)).into_iter().collect())
+    /// Returns settings as if they were given as flags.
+    pub(crate) fn from_flags(flags: impl IntoIterator<Item = (&'static str, Option<String>)>) -> Self {
+        SettingArgs(flags.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect())
     }
 
     /// Reads the configuration from these flags and the environment.

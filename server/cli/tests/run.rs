@@ -14,7 +14,7 @@ use heapbeat_test_support::{
 
 /// Starts `heapbeat run` with this shell script and a free side port.
 fn guard_script(arguments: &[&str], script: &str) -> Server {
-    let command: Vec<&str> = ["run", "--side-port", "0"]
+    let command: Vec<&str> = ["run", "--front", "off", "--side-port", "0"]
         .iter()
         .chain(arguments)
         .copied()
@@ -38,11 +38,14 @@ fn find_python() -> Option<&'static str> {
 #[test]
 fn a_program_that_exits_by_itself_ends_the_guard_with_its_exit_code() {
     for (script, code) in [("exit 0", 0), ("exit 2", 2), ("no-such-program-anywhere", 127)] {
-        let output =
-            heapbeat_command(&["run", "--side-port", "off", "--", "sh", "-c", script], &[("PATH", "/bin")]);
+        let output = heapbeat_command(
+            &["run", "--front", "off", "--side-port", "off", "--", "sh", "-c", script],
+            &[("PATH", "/bin")],
+        );
         assert_eq!({ output }.output().unwrap().status.code(), Some(code), "{script}");
     }
-    let mut nothing = heapbeat_command(&["run", "--side-port", "off", "--", "/no/such/program"], &[]);
+    let mut nothing =
+        heapbeat_command(&["run", "--front", "off", "--side-port", "off", "--", "/no/such/program"], &[]);
     assert_eq!(nothing.output().unwrap().status.code(), Some(127));
 }
 
@@ -50,7 +53,19 @@ fn a_program_that_exits_by_itself_ends_the_guard_with_its_exit_code() {
 fn the_runtime_gets_a_memory_limit_unless_the_user_set_one() {
     let script = "echo \"$GOMEMLIMIT\"";
     for (variables, expected) in [(vec![], "460MiB\n"), (vec![("GOMEMLIMIT", "7MiB")], "7MiB\n")] {
-        let run = ["run", "--limit", "512MB", "--side-port", "off", "--", "/bin/sh", "-c", script];
+        let run = [
+            "run",
+            "--front",
+            "off",
+            "--limit",
+            "512MB",
+            "--side-port",
+            "off",
+            "--",
+            "/bin/sh",
+            "-c",
+            script,
+        ];
         let output = heapbeat_command(&run, &variables).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
     }
@@ -79,7 +94,7 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
     let directory = tempfile::tempdir().unwrap();
     let flight = directory.path().join("flight");
     let start = || {
-        let run = ["run", "--limit", "64MB", "--side-port", "0", "--", "sleep", "600"];
+        let run = ["run", "--front", "off", "--limit", "64MB", "--side-port", "0", "--", "sleep", "600"];
         let variables = [("PATH", "/usr/bin:/bin"), ("HEAPBEAT_FLIGHT_DIR", flight.to_str().unwrap())];
         let server = Server::spawn(heapbeat_command(&run, &variables));
         let program = wait_for("the program", || child_pids(server.pid()).into_iter().next());
@@ -109,8 +124,10 @@ fn exits_are_reported_with_the_last_sample_and_by_the_next_guard() {
 
 /// Runs `heapbeat run` with this script at a terminal, types `input` once `prompt` is on the screen, and returns the screen.
 fn run_at_terminal(script: &str, prompt: &str, input: &[u8]) -> String {
-    let run =
-        format!("exec {} run --side-port off -- sh -c '{script}'", heapbeat_test_support::binary_path());
+    let run = format!(
+        "exec {} run --front off --side-port off -- sh -c '{script}'",
+        heapbeat_test_support::binary_path()
+    );
     let mut command = Command::new("script");
     command.args(["-qec", &run, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -249,7 +266,7 @@ fn errors_name_what_was_given_and_what_is_meant() {
     ];
     for (options, expected) in cases {
         let off: &[&str] = if options[0] == "--side-port" { &[] } else { &["--side-port", "off"] };
-        let run: Vec<&str> = [&["run"], off, options, &["--", "nosuch"]].concat();
+        let run: Vec<&str> = [&["run", "--front", "off"], off, options, &["--", "nosuch"]].concat();
         // `PORT` belongs to the program.
         let output = heapbeat_command(&run, &[("PORT", "xyz")]).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);

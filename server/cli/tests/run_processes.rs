@@ -44,7 +44,7 @@ impl Guarded {
         for (name, content) in files {
             fs::write(directory.path().join(name), content).unwrap();
         }
-        let run: Vec<&str> = ["run", "--side-port", "0"]
+        let run: Vec<&str> = ["run", "--front", "off", "--side-port", "0"]
             .iter()
             .chain(options)
             .chain(&["--"])
@@ -236,7 +236,7 @@ fn orphans_are_reaped_and_killed_when_their_program_crashes() {
 fn files_in_memory_count_where_the_control_group_has_a_limit() {
     let Some(group) = heapbeat_test_support::privileged::create_memory_cgroup(256 << 20) else { return };
     let enter = format!(
-        "echo $$ > {}/cgroup.procs; exec {} run --side-port 0 -- sh -c \"$0\"",
+        "echo $$ > {}/cgroup.procs; exec {} run --front off --side-port 0 -- sh -c \"$0\"",
         group.path().display(),
         heapbeat_test_support::binary_path()
     );

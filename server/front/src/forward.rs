@@ -124,6 +124,8 @@ pub(crate) async fn forward(shared: &Shared, request: ForwardRequest) -> Result<
                 }
                 repeats += 1;
                 shared.statistics.count_repeated();
+                // A process that is being killed loses its sockets one after the other, the one that accepts perhaps last.
+                wait.after_refusal().await.map_err(ForwardError::Held)?;
             }
         }
     }

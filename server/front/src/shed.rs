@@ -16,7 +16,7 @@ pub enum Priority {
     /// Refused only if more than half of all requests must be.
     High,
     /// Never refused.
-    Vital,
+    Critical,
 }
 
 impl Priority {
@@ -26,7 +26,7 @@ impl Priority {
             Priority::Low => share.saturating_mul(2).min(1000),
             Priority::Normal => share.min(1000),
             Priority::High => share.saturating_mul(2).saturating_sub(1000).min(1000),
-            Priority::Vital => 0,
+            Priority::Critical => 0,
         }
     }
 }
@@ -107,7 +107,7 @@ mod tests {
     fn the_share_follows_the_priority_of_the_path() {
         let mut priorities = Priorities::default();
         for (pattern, priority) in [
-            ("/admin/{*rest}", Priority::Vital),
+            ("/admin/{*rest}", Priority::Critical),
             ("/reports/{id}", Priority::Low),
             ("/checkout", Priority::High),
         ] {

@@ -1,6 +1,7 @@
 //! The supervisor's event loop: waits for sockets, signals and deadlines, passes events to the machine and applies its effects.
 
 mod exit_history;
+mod passed_sockets;
 mod programs;
 mod requests;
 
@@ -36,6 +37,7 @@ use crate::clock::Clock;
 use crate::flight_recorder::RecorderDirectory;
 
 use exit_history::ExitHistory;
+pub(super) use passed_sockets::warn_of_closing_starter;
 pub(super) use programs::ProgramStop;
 use programs::STOP_INTERVAL;
 use requests::Requests;
@@ -66,6 +68,8 @@ pub(super) struct Supervisor {
     families: Families,
     /// Stops the program if this process is killed.
     watchdog: Option<Watchdog>,
+    /// Whether it was checked that the program has the socket that was passed to it.
+    passed_socket_checked: bool,
     /// Whether systemd was notified that the service is ready.
     announced: bool,
     /// Exit of the last worker.
@@ -108,6 +112,7 @@ impl Supervisor {
             program_drain,
             families: Families::default(),
             watchdog: None,
+            passed_socket_checked: false,
             announced: false,
             history: ExitHistory::after(last.as_ref()),
             last,
@@ -369,9 +374,10 @@ impl Supervisor {
                 trim_memory::release_clean_pages();
             }
             let families = if self.external.is_some() { self.read_families().1 } else { BTreeMap::new() };
+            self.check_passed_socket(&families, now);
             if let Some(external) = &mut self.external {
-                let requests = self.requests.as_ref().filter(|it| it.gateway.expects_listener());
-                let ready = |number| requests.map(|it| !it.is_starting(number));
+                let requests = self.requests.as_ref();
+                let ready = |number| requests.and_then(|it| it.is_ready(number));
                 let agents = self.agents.as_deref_mut();
                 let wall = self.clock.now().wall;
                 events.extend(external.measure(&self.live, &families, ready, agents, now, wall));

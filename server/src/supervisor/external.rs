@@ -50,6 +50,8 @@ pub struct ExternalProgram {
     pub single: bool,
     /// Longest time that a request waits for an instance in the front.
     pub hold: Duration,
+    /// Time in which an instance behind the front has to be ready.
+    pub ready_timeout: Duration,
 }
 
 /// Measures the program's processes and applies the ladder.

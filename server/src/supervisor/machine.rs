@@ -14,7 +14,7 @@ use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::{ProcessExit, StopReason};
 use serde::{Deserialize, Serialize};
 
-use super::policy::SupervisorPolicy;
+use super::policy::{FrontPolicy, SupervisorPolicy};
 use super::restart_budget::RestartBudget;
 use crate::overload::ladder::ReplacementStatus;
 use request_drain::RequestDrain;
@@ -343,11 +343,19 @@ impl Machine {
     fn stop(&mut self, signal: StopSignal, now: Duration, effects: &mut Vec<Effect>) {
         let policy = self.policy;
         let until = now + policy.drain_timeout;
-        let close_front_at = policy.front.map(|front| now + front.drain_window);
+        // A person at a terminal does not wait for load balancers.
+        let window = |front: FrontPolicy| match signal {
+            StopSignal::Terminate => front.drain_window,
+            StopSignal::Interrupt => Duration::ZERO,
+        };
+        let close_front_at = policy.front.map(|front| now + window(front));
         let stopping =
             self.stopping.get_or_insert(StopProgress { requests: 0, until, code: 0, close_front_at });
         stopping.requests += 1;
         let requests = stopping.requests;
+        if requests > 1 {
+            stopping.close_front_at = stopping.close_front_at.map(|at| at.min(now));
+        }
         self.retry_at = None;
         for worker in &mut self.workers {
             worker.stop_reason.get_or_insert(StopReason::Stop);

@@ -6,15 +6,23 @@ use std::time::{Duration, Instant};
 use rustix::event::{Timespec, poll};
 
 use super::Supervisor;
-use crate::supervisor::gateway::{Gateway, Readiness};
+use crate::supervisor::gateway::Gateway;
+use crate::supervisor::listening::listening_ports;
 use crate::supervisor::machine::{MachineEvent, WorkerNumber};
 use crate::supervisor::process_tree;
+use crate::supervisor::readiness::{ProgramHabits, Verdict};
 
 /// Time between two looks at the front, of which a request may wait for the result.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Time between two looks at an instance that takes longer than a second to start.
 const SLOW_LOOK: Duration = Duration::from_millis(50);
+
+/// Time after which an instance that is not ready is looked at for other ports.
+const LATE: Duration = Duration::from_secs(5);
+
+/// Ports of a program that are logged at most.
+const MAX_PORTS: usize = 8;
 
 /// Longest time at the end for responses that are being written.
 const FINISH: Duration = Duration::from_secs(1);
@@ -25,6 +33,11 @@ pub(super) struct Requests {
     pub(super) gateway: Box<dyn Gateway>,
     /// Instances that are not ready yet, and when they were started.
     starting: BTreeMap<WorkerNumber, Instant>,
+    /// Instances that were not ready in time.
+    failed: BTreeSet<WorkerNumber>,
+    /// Instances that were noted as taking long.
+    noted_late: BTreeSet<WorkerNumber>,
+    habits: ProgramHabits,
     /// Instances whose requests in flight are awaited.
     draining: BTreeSet<WorkerNumber>,
     /// Whether the end of all connections is awaited.
@@ -33,12 +46,20 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn new(gateway: Box<dyn Gateway>) -> Self {
-        Requests { gateway, starting: BTreeMap::new(), draining: BTreeSet::new(), closing: false }
+        Requests {
+            gateway,
+            starting: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            noted_late: BTreeSet::new(),
+            habits: ProgramHabits::default(),
+            draining: BTreeSet::new(),
+            closing: false,
+        }
     }
 
     /// Begins to await that an instance is ready.
     pub(super) fn started(&mut self, number: WorkerNumber, now: Instant) {
-        if self.gateway.expects_listener() {
+        if self.asks() {
             self.gateway.probe(number);
             self.starting.insert(number, now);
         }
@@ -60,12 +81,19 @@ impl Requests {
     pub(super) fn release(&mut self, number: WorkerNumber) {
         self.starting.remove(&number);
         self.draining.remove(&number);
+        self.failed.remove(&number);
+        self.noted_late.remove(&number);
         self.gateway.release(number);
     }
 
-    /// Whether the instance is still getting ready.
-    pub(super) fn is_starting(&self, number: WorkerNumber) -> bool {
-        self.starting.contains_key(&number)
+    /// Whether the instance is ready; `None` if it cannot be asked.
+    pub(super) fn is_ready(&self, number: WorkerNumber) -> Option<bool> {
+        self.asks().then(|| !self.starting.contains_key(&number) && !self.failed.contains(&number))
+    }
+
+    /// Whether the program can be asked whether it is ready.
+    fn asks(&self) -> bool {
+        self.gateway.expects_listener() && !self.habits.never_listens
     }
 
     /// Returns when to look at the front again; `None` if nothing is awaited.
@@ -76,6 +104,32 @@ impl Requests {
             || newest.is_some_and(|since| now.duration_since(*since) < Duration::from_secs(1));
         let pause = if quick { LOOK } else { SLOW_LOOK };
         (quick || newest.is_some()).then(|| now + pause)
+    }
+
+    /// Returns what is decided about instances now.
+    fn take_verdicts(&mut self, alone: bool) -> Vec<(WorkerNumber, Verdict)> {
+        let numbers: Vec<WorkerNumber> = self.starting.keys().copied().collect();
+        let mut verdicts = Vec::new();
+        for number in numbers {
+            match self.habits.judge(self.gateway.readiness(number), alone) {
+                Verdict::Wait => {}
+                verdict => {
+                    self.starting.remove(&number);
+                    self.failed.extend(matches!(verdict, Verdict::NotReady(_)).then_some(number));
+                    verdicts.push((number, verdict));
+                }
+            }
+        }
+        verdicts
+    }
+
+    /// Returns each instance once that takes long to get ready.
+    fn take_late(&mut self, now: Instant) -> Vec<WorkerNumber> {
+        let late = self.starting.iter().filter(|(_, since)| now.duration_since(**since) >= LATE);
+        let late: Vec<WorkerNumber> =
+            late.map(|(number, _)| *number).filter(|number| !self.noted_late.contains(number)).collect();
+        self.noted_late.extend(&late);
+        late
     }
 
     /// Returns the instances that are drained now.
@@ -118,30 +172,65 @@ impl Supervisor {
     /// Looks at the front.
     pub(super) fn poll_requests(&mut self, events: &mut VecDeque<MachineEvent>) {
         let numbers: Vec<WorkerNumber> = self.live.iter().map(|live| live.number).collect();
+        let alone = !self.live.iter().any(|live| live.was_ready && !live.stop.has_exited());
+        let now = Instant::now();
         let Some(requests) = &mut self.requests else { return };
         events.extend(requests.take_drained(&numbers).into_iter().map(MachineEvent::Drained));
-        let mut ready = Vec::new();
-        for number in requests.starting.keys().copied().collect::<Vec<_>>() {
-            match requests.gateway.readiness(number) {
-                Readiness::Pending => continue,
-                Readiness::Ready(_) => ready.push(number),
-                Readiness::NotAnswering(why) | Readiness::NotListening(why) => {
-                    tracing::error!(
-                        heapbeat.supervisor.worker = number,
-                        "instance {number} is not ready: {why}"
-                    );
-                }
-            }
-            requests.starting.remove(&number);
-        }
-        if ready.is_empty() {
+        let verdicts = requests.take_verdicts(alone);
+        let late = requests.take_late(now);
+        if verdicts.is_empty() && late.is_empty() {
             return;
         }
         let families = self.read_families().1;
-        for number in ready {
-            // Its memory at the start is what the next one will need.
-            let memory = process_tree::memory(families.get(&number).map_or(&[], Vec::as_slice));
-            events.extend([MachineEvent::Heartbeat(number, 0, memory), MachineEvent::Ready(number)]);
+        let family = |number: &WorkerNumber| families.get(number).map_or(&[][..], Vec::as_slice);
+        for number in &late {
+            log_other_ports(*number, &listening_ports(family(number)));
         }
+        for (number, verdict) in verdicts {
+            if log_verdict(number, &verdict, &listening_ports(family(&number))) {
+                // Its memory at the start is what the next one will need.
+                let memory = process_tree::memory(family(&number));
+                events.extend([MachineEvent::Heartbeat(number, 0, memory), MachineEvent::Ready(number)]);
+            }
+        }
+    }
+}
+
+/// Logs what was decided about an instance, unless it is just ready. Returns whether it counts as ready.
+fn log_verdict(number: WorkerNumber, verdict: &Verdict, ports: &BTreeSet<u16>) -> bool {
+    match verdict {
+        Verdict::Wait => return false,
+        Verdict::Ready => {}
+        Verdict::ReadyAnyway(why) => tracing::warn!(
+            heapbeat.supervisor.worker = number,
+            "instance {number} gets requests although it is not ready: {why}; --ready-path names a path that it answers with a status \
+             below 500"
+        ),
+        Verdict::TakesNoRequests(why) => {
+            tracing::warn!(
+                heapbeat.supervisor.worker = number,
+                "instance {number} takes no requests: {why}; it counts as ready because it runs, and its replacements do after \
+                 --ready-after; --no-listen says so from the start"
+            );
+            log_other_ports(number, ports);
+        }
+        Verdict::NotReady(why) => {
+            tracing::error!(heapbeat.supervisor.worker = number, "instance {number} is not ready: {why}");
+            return false;
+        }
+    }
+    true
+}
+
+/// Logs that an instance listens on other ports than the one that it was given.
+fn log_other_ports(number: WorkerNumber, ports: &BTreeSet<u16>) {
+    if let Some(first) = ports.first() {
+        let ports: Vec<String> = ports.iter().take(MAX_PORTS).map(u16::to_string).collect();
+        tracing::warn!(
+            heapbeat.supervisor.worker = number,
+            "instance {number} is not ready at the port that it was given in PORT, but listens on port {}; if it takes requests there, \
+             use --upstream {first}",
+            ports.join(", ")
+        );
     }
 }

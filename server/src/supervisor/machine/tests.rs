@@ -1,5 +1,6 @@
 //! Timelines: events at their seconds, and the expected effects.
 
+mod front;
 mod hangs;
 mod recycling;
 mod restarts;
@@ -24,6 +25,13 @@ fn secs(seconds: f64) -> Duration {
 
 fn mb(mb: u64) -> Bytes {
     Bytes::from_mb(mb)
+}
+
+/// A machine whose workers get their requests from a front.
+fn machine_behind_front() -> Machine {
+    let mut policy = SupervisorPolicy::new(mb(512), secs(10.0), secs(25.0), 60);
+    policy.front = Some(FrontPolicy { hold: secs(15.0), drain_window: secs(2.0) });
+    Machine::new(policy)
 }
 
 fn machine() -> Machine {

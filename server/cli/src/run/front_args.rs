@@ -1,0 +1,175 @@
+//! The flags of the front.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use heapbeat_front::{FrontConfig, FrontMode, HoldLimits, Priorities, Priority};
+use heapbeat_shared::units::parse_duration;
+
+/// What comes in at the public port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FrontKind {
+    /// HTTP/1.1 requests, which heapbeat forwards to the program
+    #[default]
+    Http,
+    /// Connections, whose bytes heapbeat forwards to the program
+    Tcp,
+    /// Nothing: the program opens the port itself
+    Off,
+}
+
+/// Where the program takes requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UpstreamChoice {
+    /// At a port that is chosen for each instance, and given to it as `PORT`.
+    Free,
+    /// At this port.
+    Port(u16),
+    /// At this Unix socket.
+    Unix(PathBuf),
+    /// Nowhere.
+    None,
+}
+
+/// The flags of the front.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FrontArgs {
+    /// What heapbeat takes at PORT and forwards to the program, which gets another PORT; `off` leaves PORT to the program
+    #[arg(long, value_enum, value_name = "KIND")]
+    front: Option<FrontKind>,
+    /// Port of the front; 0 takes a free one [env: PORT] [default: 8080]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<String>,
+    /// Where the program takes requests if it does not read PORT: a port, or `unix:/path`
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_upstream)]
+    upstream: Option<UpstreamChoice>,
+    /// The program takes no requests (a queue worker, a bot): it counts as ready after --ready-after
+    #[arg(long, conflicts_with = "upstream")]
+    no_listen: bool,
+    /// Path that the program answers with a status below 500 once it is ready
+    #[arg(long, value_name = "PATH", default_value = "/", value_parser = parse_path)]
+    ready_path: String,
+    /// Time in which an instance has to be ready
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = |text: &str| parse_duration(text))]
+    pub(crate) ready_timeout: Duration,
+    /// Longest time that a request waits for an instance; then it is answered with 503
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = |text: &str| parse_duration(text))]
+    pub(crate) hold: Duration,
+    /// Two instances must never run at the same time; requests wait while one replaces the other
+    #[arg(long)]
+    single: bool,
+    /// Which requests are refused first when memory is short: `/reports/{*rest}=low`, normal, high or critical; repeatable
+    #[arg(long, value_name = "PATTERN=PRIORITY", value_parser = parse_priority)]
+    priority: Vec<(String, Priority)>,
+}
+
+impl FrontArgs {
+    /// Returns what comes in at the public port; with a socket that is passed to the program (`--listen`), nothing.
+    ///
+    /// # Errors
+    /// Returns a description if both were asked for.
+    pub(crate) fn kind(&self, passes_socket: bool) -> Result<FrontKind, String> {
+        match (self.front, passes_socket) {
+            (Some(FrontKind::Http | FrontKind::Tcp), true) => Err(
+                "--listen passes the socket to the program, so there is no front; leave --front or --listen away"
+                    .to_owned(),
+            ),
+            (_, true) => Ok(FrontKind::Off),
+            (kind, false) => Ok(kind.unwrap_or_default()),
+        }
+    }
+
+    /// Returns where the program takes requests.
+    pub(crate) fn upstream(&self) -> UpstreamChoice {
+        match &self.upstream {
+            _ if self.no_listen => UpstreamChoice::None,
+            Some(upstream) => upstream.clone(),
+            None => UpstreamChoice::Free,
+        }
+    }
+
+    /// Whether two instances must never run at the same time: at a fixed address the second one could not listen.
+    pub(crate) fn single(&self) -> bool {
+        self.single || self.upstream.is_some()
+    }
+
+    /// Returns the path that is asked for readiness; `None` if a connection is enough.
+    pub(crate) fn ready_path(&self, kind: FrontKind) -> Option<String> {
+        (kind == FrontKind::Http).then(|| self.ready_path.clone())
+    }
+
+    /// Returns the configuration of the front.
+    ///
+    /// # Errors
+    /// Returns a description of a pattern of `--priority` that cannot work.
+    pub(crate) fn config(&self, kind: FrontKind) -> Result<FrontConfig, String> {
+        let mut priorities = Priorities::default();
+        for (pattern, priority) in &self.priority {
+            priorities.add(pattern, *priority).map_err(|error| format!("--priority {error}"))?;
+        }
+        let time = if self.no_listen { Duration::ZERO } else { self.hold };
+        Ok(FrontConfig {
+            mode: if kind == FrontKind::Tcp { FrontMode::Tcp } else { FrontMode::Http },
+            hold: HoldLimits { time, ..HoldLimits::default() },
+            priorities,
+            ..FrontConfig::default()
+        })
+    }
+}
+
+fn parse_upstream(text: &str) -> Result<UpstreamChoice, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return if path.is_empty() {
+            Err("the path is missing: unix:/run/app.sock".to_owned())
+        } else {
+            Ok(UpstreamChoice::Unix(path.into()))
+        };
+    }
+    match text.parse() {
+        Ok(port @ 1..) => Ok(UpstreamChoice::Port(port)),
+        _ => Err("the address is a port of this machine from 1 to 65535, or unix:/path".to_owned()),
+    }
+}
+
+fn parse_path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("a path begins with `/` and has no spaces".to_owned())
+    }
+}
+
+fn parse_priority(text: &str) -> Result<(String, Priority), String> {
+    let (pattern, name) = text.rsplit_once('=').unwrap_or((text, ""));
+    let priority = match name {
+        "low" => Priority::Low,
+        "normal" => Priority::Normal,
+        "high" => Priority::High,
+        "critical" => Priority::Critical,
+        _ => return Err("the form is PATTERN=PRIORITY, with low, normal, high or critical".to_owned()),
+    };
+    parse_path(pattern).map(|pattern| (pattern, priority))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_ports_and_unix_sockets() {
+        assert_eq!(parse_upstream("3000"), Ok(UpstreamChoice::Port(3000)));
+        assert_eq!(parse_upstream("unix:/tmp/a.sock"), Ok(UpstreamChoice::Unix("/tmp/a.sock".into())));
+        for text in ["", "0", "65536", "localhost:3000", "unix:", "-1"] {
+            assert!(parse_upstream(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn priorities_are_a_pattern_and_a_name() {
+        let parsed = parse_priority("/a/{id}=high");
+        assert_eq!(parsed, Ok(("/a/{id}".to_owned(), Priority::High)));
+        for text in ["/a", "/a=", "/a=urgent", "=low", "a=low"] {
+            assert!(parse_priority(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The front as the supervisor uses it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use heapbeat::supervisor::gateway::{Gateway, Readiness, RouteInFlight, Variable};
+use heapbeat::supervisor::machine::WorkerNumber;
+use heapbeat_front::{
+    Front, FrontConfig, FrontHandle, NotReady, OperatorRoutes, ReadinessProbe, Upstream, UpstreamAddress,
+};
+
+use super::free_port::choose_port;
+use super::front_args::UpstreamChoice;
+
+/// How the readiness of an instance is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct ReadyCheck {
+    /// The path to request; `None` if a connection is enough.
+    pub(super) path: Option<String>,
+    /// Time in which the instance has to be ready.
+    pub(super) timeout: Duration,
+}
+
+/// The front, and where the instances of the program take their requests.
+#[derive(Debug)]
+pub(super) struct FrontGateway {
+    front: Front,
+    handle: FrontHandle,
+    upstream: UpstreamChoice,
+    ready: ReadyCheck,
+    instances: BTreeMap<WorkerNumber, Instance>,
+}
+
+/// An instance of the program.
+#[derive(Debug)]
+struct Instance {
+    /// Where it may listen; the first one is where it is expected.
+    addresses: Vec<UpstreamAddress>,
+    probe: Option<ReadinessProbe>,
+    readiness: Readiness,
+    /// Where it answered.
+    answered_at: Option<UpstreamAddress>,
+}
+
+impl FrontGateway {
+    /// Starts the front on `listeners`.
+    pub(super) fn start(
+        config: FrontConfig,
+        listeners: Vec<TcpListener>,
+        routes: Arc<dyn OperatorRoutes>,
+        upstream: UpstreamChoice,
+        ready: ReadyCheck,
+    ) -> io::Result<Self> {
+        let front = Front::start(config, listeners, routes)?;
+        Ok(FrontGateway { handle: front.handle(), front, upstream, ready, instances: BTreeMap::new() })
+    }
+}
+
+/// Returns where a program may listen that was given this port: some listen on IPv6 alone when they are told `localhost`.
+fn on_this_machine(port: u16) -> Vec<UpstreamAddress> {
+    vec![
+        UpstreamAddress::Tcp((Ipv4Addr::LOCALHOST, port).into()),
+        UpstreamAddress::Tcp((Ipv6Addr::LOCALHOST, port).into()),
+    ]
+}
+
+impl Gateway for FrontGateway {
+    fn assign(&mut self, instance: WorkerNumber) -> io::Result<Vec<Variable>> {
+        let (addresses, port) = match &self.upstream {
+            UpstreamChoice::Free => {
+                let port = choose_port()?;
+                (on_this_machine(port), Some(port))
+            }
+            UpstreamChoice::Port(port) => (on_this_machine(*port), Some(*port)),
+            UpstreamChoice::Unix(path) => (vec![UpstreamAddress::Unix(path.clone())], None),
+            UpstreamChoice::None => (Vec::new(), None),
+        };
+        let readiness = Readiness::Pending;
+        self.instances.insert(instance, Instance { addresses, probe: None, readiness, answered_at: None });
+        // Without a port of its own, a program that reads `PORT` would try to take ours.
+        Ok(vec![("PORT", port.map(|port| port.to_string().into()))])
+    }
+
+    fn probe(&mut self, instance: WorkerNumber) {
+        let Some(entry) = self.instances.get_mut(&instance) else { return };
+        let probe = self.handle.probe(entry.addresses.clone(), self.ready.path.clone(), self.ready.timeout);
+        entry.probe = Some(probe);
+    }
+
+    fn readiness(&mut self, instance: WorkerNumber) -> Readiness {
+        let Some(entry) = self.instances.get_mut(&instance) else { return Readiness::Pending };
+        if let Some(result) = entry.probe.as_mut().and_then(ReadinessProbe::result) {
+            entry.probe = None;
+            entry.readiness = match result {
+                Ok(ready) => {
+                    entry.answered_at = Some(ready.address);
+                    Readiness::Ready(ready.after)
+                }
+                Err(error @ NotReady::NotListening(_)) => Readiness::NotListening(error.to_string()),
+                Err(error) => Readiness::NotAnswering(error.to_string()),
+            };
+        }
+        entry.readiness.clone()
+    }
+
+    fn expects_listener(&self) -> bool {
+        self.upstream != UpstreamChoice::None
+    }
+
+    fn activate(&mut self, instance: WorkerNumber) {
+        let Some(entry) = self.instances.get(&instance) else { return };
+        if let Some(address) = entry.answered_at.as_ref().or(entry.addresses.first()) {
+            self.handle.activate(Upstream { id: instance.into(), address: address.clone() });
+        }
+    }
+
+    fn drain(&mut self, instance: WorkerNumber) {
+        self.handle.drain(instance.into());
+    }
+
+    fn abort(&mut self, instance: WorkerNumber) {
+        self.handle.abort(instance.into());
+    }
+
+    fn release(&mut self, instance: WorkerNumber) {
+        self.handle.abort(instance.into());
+        self.instances.remove(&instance);
+    }
+
+    fn in_flight(&self, instance: WorkerNumber) -> usize {
+        self.handle.in_flight(instance.into())
+    }
+
+    fn routes_in_flight(&self) -> Vec<RouteInFlight> {
+        let routes = self.handle.statistics().routes.into_iter().filter(|route| route.in_flight > 0);
+        routes
+            .map(|route| RouteInFlight {
+                method: route.method.to_owned(),
+                pattern: route.pattern,
+                count: route.in_flight,
+            })
+            .collect()
+    }
+
+    fn shed(&mut self, thousandths: u16) {
+        self.handle.shed(thousandths);
+    }
+
+    fn close(&mut self) {
+        self.handle.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.front.is_stopped()
+    }
+}

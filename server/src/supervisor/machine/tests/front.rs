@@ -1,0 +1,133 @@
+//! Workers behind a front: they are told to stop when no requests are in flight to them.
+
+use Effect::{AbortRequests, Activate, CloseFront, Drain};
+use MachineEvent::Drained;
+
+use super::*;
+
+/// Creates a machine whose worker has been serving for a minute behind a front, and holds so many megabytes.
+fn serving_behind_front(held: u64) -> Machine {
+    let mut machine = machine_behind_front();
+    play(
+        &mut machine,
+        &[],
+        &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(40))), (0.5, Ready(1)), (60.0, Heartbeat(1, 1000, mb(held)))],
+    );
+    machine
+}
+
+#[test]
+fn a_worker_gets_requests_when_it_is_ready() {
+    let mut machine = machine_behind_front();
+    let effects = play(&mut machine, &[], &[(0.0, Tick), (0.5, Ready(1))]);
+    let status = Send(1, Command::Replacement(ReplacementStatus::Available));
+    assert_eq!(effects, [Log(Notice::Started(1, secs(0.5))), Activate(1), status]);
+}
+
+#[test]
+fn a_replaced_worker_is_told_to_stop_when_it_has_no_requests_any_more() {
+    let mut machine = serving_behind_front(300);
+    let effects = play(&mut machine, &[], &[(61.0, ReplaceRequested), (63.0, Ready(2))]);
+    assert_eq!(quiet(effects)[..2], [Activate(2), Drain(1)]);
+    // Of the 25 s, 5 s are for the stop.
+    assert_eq!(play(&mut machine, &[], &[(70.0, Drained(1))]), [Send(1, Command::HandOver(secs(18.0)))]);
+    assert_eq!(play(&mut machine, &[], &[(70.1, Drained(1))]), [], "it is told once");
+    let effects = play(&mut machine, &[], &[(71.0, Exited(1, ProcessExit::Code(0)))]);
+    assert_eq!(effects, [Investigate(1, ProcessExit::Code(0), Some(StopReason::Recycle))]);
+}
+
+#[test]
+fn requests_that_outlast_the_drain_are_ended_before_the_worker_is_told_to_stop() {
+    let mut machine = serving_behind_front(300);
+    play(&mut machine, &[], &[(61.0, ReplaceRequested), (63.0, Ready(2))]);
+    assert_eq!(play(&mut machine, &[], &[(82.9, Tick)]), []);
+    assert_eq!(machine.next_step(), secs(83.0));
+    let effects = play(&mut machine, &[], &[(83.0, Tick)]);
+    assert_eq!(effects, [AbortRequests(1), Send(1, Command::HandOver(secs(5.0)))]);
+    let effects = play(&mut machine, &[], &[(90.0, Tick)]);
+    assert_eq!(effects, [Log(Notice::DrainTimedOut(1, secs(27.0))), Kill(1)]);
+}
+
+#[test]
+fn without_room_for_two_requests_wait_while_one_follows_the_other() {
+    let mut machine = serving_behind_front(490);
+    let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(490), "threshold".into()))]);
+    assert_eq!(effects, [Log(Notice::DrainingFirst("threshold".into(), OneAtATime::Memory)), Drain(1)]);
+    assert_eq!(play(&mut machine, &[], &[(61.2, Drained(1))]), [Send(1, Command::HandOver(secs(9.8)))]);
+    assert_eq!(quiet(play(&mut machine, &[], &[(61.3, Exited(1, ProcessExit::Code(0)))])), [Start(2)]);
+    let effects = quiet(play(&mut machine, &[], &[(61.9, Ready(2))]));
+    assert_eq!(effects[0], Activate(2));
+}
+
+#[test]
+fn the_drain_leaves_the_next_worker_its_start_within_the_longest_wait() {
+    let policy = SupervisorPolicy::new(mb(512), secs(10.0), secs(25.0), 60);
+    // Start of the last worker, time for its requests and for its stop, in seconds; a request waits for 15 s at most.
+    for (start, half) in [(0.3, 5.0), (5.0, 4.5), (10.0, 2.0), (30.0, 1.0)] {
+        let time = policy.drain_while_held(secs(15.0), secs(start));
+        assert_eq!((time.requests, time.stop), (secs(half), secs(half)), "{start}");
+    }
+    let full = policy.full_drain();
+    assert_eq!((full.requests, full.stop), (secs(20.0), secs(5.0)));
+}
+
+#[test]
+fn a_stop_awaits_the_front_before_it_reaches_the_worker() {
+    let mut machine = serving_behind_front(100);
+    assert_eq!(play(&mut machine, &[], &[(61.0, StopRequested(TERM))]), [], "balancers still send requests");
+    assert_eq!(play(&mut machine, &[], &[(63.0, Tick)]), [CloseFront]);
+    assert_eq!(play(&mut machine, &[], &[(64.0, Drained(1))]), [Send(1, Command::Stop(TERM, 1))]);
+    let effects = play(&mut machine, &[], &[(64.5, Exited(1, ProcessExit::Signal(15)))]);
+    assert_eq!(quiet(effects), [Exit(0)]);
+
+    let mut machine = serving_behind_front(100);
+    let interrupt = StopSignal::Interrupt;
+    assert_eq!(play(&mut machine, &[], &[(61.0, StopRequested(interrupt))]), [CloseFront]);
+    let effects = play(&mut machine, &[], &[(62.0, StopRequested(interrupt))]);
+    assert_eq!(effects, [AbortRequests(1), Send(1, Command::Stop(interrupt, 2))]);
+
+    let mut machine = serving_behind_front(100);
+    play(&mut machine, &[], &[(61.0, StopRequested(TERM))]);
+    let effects = play(&mut machine, &[], &[(81.0, Tick)]);
+    assert_eq!(effects, [AbortRequests(1), Send(1, Command::Stop(TERM, 1))], "requests take too long");
+    assert_eq!(quiet(play(&mut machine, &[], &[(88.0, Tick)])), [Kill(1)]);
+}
+
+#[test]
+fn a_worker_that_is_not_ready_is_stopped_at_once_and_gets_no_requests() {
+    let mut machine = machine_behind_front();
+    let effects = play(&mut machine, &[], &[(0.0, Tick), (1.0, StopRequested(TERM))]);
+    assert_eq!(effects, [Send(1, Command::Stop(TERM, 1))]);
+    assert!(!play(&mut machine, &[], &[(1.5, Ready(1))]).contains(&Activate(1)));
+}
+
+#[test]
+fn a_stop_during_a_replacement_awaits_the_requests_of_the_old_worker() {
+    let mut machine = serving_behind_front(300);
+    play(&mut machine, &[], &[(61.0, ReplaceRequested), (63.0, Ready(2)), (64.0, StopRequested(TERM))]);
+    assert_eq!(play(&mut machine, &[], &[(65.0, Drained(1))]), [Send(1, Command::Stop(TERM, 1))]);
+    assert_eq!(play(&mut machine, &[], &[(66.5, Drained(2))]), [Send(2, Command::Stop(TERM, 1))]);
+}
+
+#[test]
+fn a_crash_during_a_drain_starts_the_next_worker() {
+    let mut machine = serving_behind_front(490);
+    play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(490), "threshold".into()))]);
+    assert_eq!(quiet(play(&mut machine, &[], &[(61.1, Exited(1, KILLED))])), [Start(2)]);
+}
+
+#[test]
+fn requests_are_ended_early_when_memory_is_short() {
+    let mut machine = serving_behind_front(460);
+    play(&mut machine, &[], &[(61.0, ReplaceRequested), (62.0, Ready(2))]);
+    let effects = play(&mut machine, &[], &[(64.0, Heartbeat(2, 900, mb(40)))]);
+    assert_eq!(
+        effects,
+        [
+            Log(Notice::DrainCutShort(1, mb(500), mb(512))),
+            AbortRequests(1),
+            Send(1, Command::HandOver(secs(1.0)))
+        ]
+    );
+    assert_eq!(quiet(play(&mut machine, &[], &[(65.0, Tick)])), [Kill(1)]);
+}
