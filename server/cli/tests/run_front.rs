@@ -1,0 +1,286 @@
+//! `heapbeat run` with the front: requests while a program is replaced, crashes, starts slowly, or takes no requests.
+#![allow(clippy::unwrap_used, reason = "a failed test reports where it failed")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+
+use heapbeat_test_support::load::{Load, LoadPlan, RequestCounts};
+use heapbeat_test_support::privileged::report_skipped;
+use heapbeat_test_support::{
+    Server, child_pids, connect, heapbeat_command, is_alive, send_request, send_signal, wait_for,
+};
+
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A server that leaks `LEAK` MB each second and starts after `DELAY` ms. `/` answers with its process id, `/slow` after a second,
+/// `/stream` with a line each 100 ms for three seconds; an upgraded connection is echoed.
+const NODE: &str = "const http = require('http');
+const kept = [];
+if (process.env.LEAK) setInterval(() => kept.push(Buffer.alloc(process.env.LEAK * 100000, 1)), 100);
+const server = http.createServer((request, response) => {
+  if (request.url === '/slow') return setTimeout(() => response.end('slow'), 1000);
+  if (request.url !== '/stream') return response.end(String(process.pid));
+  let lines = 0;
+  const timer = setInterval(() => {
+    response.write(`line ${++lines}\\n`);
+    if (lines === 30) { clearInterval(timer); response.end('end\\n'); }
+  }, 100);
+});
+const sockets = new Set();
+server.on('upgrade', (request, socket) => {
+  sockets.add(socket);
+  socket.on('error', () => {});
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nConnection: upgrade\\r\\nUpgrade: echo\\r\\n\\r\\n');
+  socket.pipe(socket);
+});
+setTimeout(() => server.listen(process.env.FIXED || process.env.PORT), process.env.DELAY || 0);
+process.on('SIGTERM', () => server.close(() => process.exit(0)));
+";
+
+/// A guarded Node server.
+struct Guarded {
+    _directory: tempfile::TempDir,
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Guarded {
+    /// Starts the server; `None` if Node is not installed. Without `PORT` the front has a free port.
+    fn start(options: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
+        if !PATH.split(':').any(|directory| Path::new(directory).join("node").exists()) {
+            report_skipped("Node is not installed");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("server.js"), NODE).unwrap();
+        let run: Vec<&str> =
+            [&["run", "--side-port", "0", "--port", "0"], options, &["--", "node", "server.js"]].concat();
+        let given = [("PATH", PATH), ("HEAPBEAT_DRAIN_WINDOW", "0s"), ("HEAPBEAT_AGENT", "off")];
+        let mut command = heapbeat_command(&run, &[&given, variables].concat());
+        command.current_dir(directory.path());
+        let server = Server::spawn(command);
+        let address = front_address(&server);
+        Some(Guarded { _directory: directory, server, address })
+    }
+
+    fn get(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\n\r\n");
+        send_request(connect(self.address), "GET", request.as_bytes()).text().to_owned()
+    }
+
+    /// Requests a replacement until it begins; the guard learns that an instance is ready a moment after clients do.
+    fn replace(&self) {
+        let begun = |server: &Server| {
+            server.log_events("starting a replacement").len()
+                + server.log_events("draining the current").len()
+        };
+        let before = begun(&self.server);
+        wait_for("the replacement to begin", || {
+            self.server.send_signal("USR2");
+            (begun(&self.server) > before).then_some(())
+        });
+    }
+
+    fn wait_until_recycled(&self, times: usize) {
+        wait_for("the replacement", || {
+            (self.server.log_events("recycled: instance").len() >= times).then_some(())
+        });
+    }
+
+    /// Sends GETs on kept connections until the load is stopped.
+    fn load(&self) -> Load {
+        Load::start(self.address, LoadPlan { clients: 4, rate: 40, keep_alive: true, path: |_| "/" })
+    }
+}
+
+fn front_address(server: &Server) -> SocketAddr {
+    let port = server.wait_for_log("requests: listening")["heapbeat.front.port"].as_u64().unwrap();
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).unwrap())
+}
+
+fn assert_all_succeeded(counts: RequestCounts) {
+    assert!(counts.sent > 0 && counts.succeeded == counts.sent, "{counts:?}");
+}
+
+#[test]
+fn a_program_that_leaks_is_replaced_under_load_without_a_failed_request() {
+    let Some(guarded) = Guarded::start(&["--limit", "128MB"], &[("LEAK", "10")]) else { return };
+    let load = guarded.load();
+    guarded.wait_until_recycled(2);
+    assert_all_succeeded(load.stop());
+}
+
+#[test]
+fn two_instances_that_fit_run_beside_each_other_until_the_old_one_has_no_requests() {
+    let Some(guarded) = Guarded::start(&["--limit", "512MB"], &[]) else { return };
+    let load = guarded.load();
+    let first = guarded.get("/");
+    let mut stream = BufReader::new(connect(guarded.address));
+    stream.get_mut().write_all(b"GET /stream HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").unwrap();
+    guarded.replace();
+    guarded.wait_until_recycled(1);
+    assert_ne!(guarded.get("/"), first);
+    assert!(is_alive(first.parse().unwrap()), "it still has a request");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.contains("line 30") && response.contains("end\n"), "{response}");
+    wait_for("the old one to exit", || (!is_alive(first.parse().unwrap())).then_some(()));
+    assert_eq!(guarded.server.wait_for_exit(0)["heapbeat.exit.kind"], "recycle");
+    assert_all_succeeded(load.stop());
+}
+
+/// Opens a connection that is upgraded.
+fn upgrade(address: SocketAddr) -> BufReader<TcpStream> {
+    let mut stream = BufReader::new(connect(address));
+    let request = b"GET /echo HTTP/1.1\r\nhost: t\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    stream.get_mut().write_all(request).unwrap();
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        assert!(stream.read_line(&mut line).unwrap() > 0);
+    }
+    stream
+}
+
+#[test]
+fn tunnels_last_until_the_drain_ends_and_are_then_closed() {
+    let drain = [("HEAPBEAT_DRAIN_TIMEOUT", "5s")];
+    let Some(guarded) = Guarded::start(&["--limit", "512MB"], &drain) else { return };
+    let first = guarded.get("/");
+    let mut tunnels: Vec<_> = (0..10).map(|_| upgrade(guarded.address)).collect();
+    guarded.replace();
+    guarded.wait_until_recycled(1);
+    for tunnel in &mut tunnels {
+        tunnel.get_mut().write_all(b"hello\n").unwrap();
+        let mut line = String::new();
+        tunnel.read_line(&mut line).unwrap();
+        assert_eq!(line, "hello\n", "it is whole after the replacement has taken over");
+    }
+    for tunnel in &mut tunnels {
+        assert_eq!(tunnel.read_to_string(&mut String::new()).unwrap(), 0, "closed, not reset");
+    }
+    wait_for("the old one to exit", || (!is_alive(first.parse().unwrap())).then_some(()));
+    assert_eq!(guarded.server.wait_for_exit(0)["heapbeat.exit.kind"], "recycle");
+}
+
+#[test]
+fn requests_wait_while_a_program_with_a_fixed_port_and_a_slow_start_is_replaced() {
+    let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
+    let variables = [("FIXED", &*port), ("DELAY", "2000")];
+    let Some(guarded) = Guarded::start(&["--limit", "512MB", "--upstream", &port], &variables) else {
+        return;
+    };
+    let load = guarded.load();
+    let first = guarded.get("/");
+    guarded.replace();
+    guarded.wait_until_recycled(1);
+    assert_ne!(guarded.get("/"), first);
+    assert!(!is_alive(first.parse().unwrap()), "never two at a time");
+    assert_all_succeeded(load.stop());
+    assert_eq!(guarded.server.log_events("requests wait meanwhile").len(), 1);
+}
+
+#[test]
+fn requests_wait_while_a_program_that_crashed_starts_again() {
+    let Some(guarded) = Guarded::start(&[], &[]) else { return };
+    let load = guarded.load();
+    for _ in 0..5 {
+        let running = guarded.get("/").parse().unwrap();
+        send_signal(running, "KILL");
+        wait_for("the next instance", || (guarded.get("/").parse::<u32>().unwrap() != running).then_some(()));
+    }
+    let counts = load.stop();
+    assert_eq!(counts.refused, 0, "{counts:?}");
+    // A GET is repeated, unless it meets two instances that are killed.
+    assert!(counts.failed <= 1, "{counts:?}");
+}
+
+#[test]
+fn a_stop_finishes_requests_in_flight_and_waits_for_the_program() {
+    let Some(mut guarded) = Guarded::start(&[], &[]) else { return };
+    let program = guarded.get("/").parse().unwrap();
+    let mut slow = BufReader::new(connect(guarded.address));
+    slow.get_mut().write_all(b"GET /slow HTTP/1.1\r\nhost: t\r\n\r\n").unwrap();
+    // The answer to a later request shows that the one before has been forwarded.
+    guarded.get("/");
+    guarded.server.send_signal("TERM");
+    let mut response = String::new();
+    slow.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with("slow"), "{response}");
+    assert_eq!(guarded.server.wait().code(), Some(0));
+    assert!(!is_alive(program));
+    assert_eq!(guarded.server.wait_for_exit(0)["heapbeat.exit.kind"], "stop");
+}
+
+#[test]
+fn a_program_on_another_port_than_it_was_given_is_named_with_the_flag_that_helps() {
+    let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
+    let Some(guarded) = Guarded::start(&["--ready-timeout", "2s"], &[("FIXED", &port)]) else { return };
+    let warning = guarded.server.wait_for_log("listens on port")["message"].to_string();
+    assert!(warning.contains(&format!("--upstream {port}")), "{warning}");
+}
+
+/// Starts a program that takes no requests.
+fn guard_sleeper(options: &[&str]) -> Server {
+    let run = [&["run", "--side-port", "0", "--port", "0"], options, &["--", "sleep", "600"]].concat();
+    Server::spawn(heapbeat_command(&run, &[("PATH", PATH), ("HEAPBEAT_DRAIN_WINDOW", "0s")]))
+}
+
+#[test]
+fn a_program_that_never_listens_counts_as_ready_and_is_replaced() {
+    for (option, noted) in [("--no-listen", 0), ("--ready-timeout=1s", 1)] {
+        let mut server = guard_sleeper(&[option, "--ready-after", "1s"]);
+        let first = wait_for("the program", || child_pids(server.pid()).into_iter().next());
+        server.wait_for_log("instance 1 is ready");
+        assert_eq!(server.log_events("takes no requests").len(), noted);
+        server.send_signal("USR2");
+        server.wait_for_log("recycled: instance 2 has taken over");
+        wait_for("the old one to exit", || (!is_alive(first)).then_some(()));
+        server.send_signal("TERM");
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_request_to_a_program_that_takes_none_is_answered_at_once() {
+    let server = guard_sleeper(&["--no-listen"]);
+    let response = send_request(connect(front_address(&server)), "GET", b"GET / HTTP/1.1\r\nhost: t\r\n\r\n");
+    assert_eq!(response.status, 503);
+}
+
+#[test]
+fn bytes_are_forwarded_without_http() {
+    let Some(guarded) = Guarded::start(&["--front", "tcp", "--limit", "512MB"], &[]) else { return };
+    let first = guarded.get("/");
+    guarded.replace();
+    guarded.wait_until_recycled(1);
+    assert_ne!(guarded.get("/"), first);
+}
+
+#[test]
+fn arguments_that_do_not_fit_together_are_refused() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["--listen", "0", "--front", "http"], "leave --front or --listen away"),
+        (&["--priority", "/a={b"], "the form is PATTERN=PRIORITY"),
+        (&["--priority", "/{a=low"], "--priority /{a: "),
+        (&["--upstream", "example.org:80"], "the address is a port of this machine"),
+        (&["--ready-path", "health"], "a path begins with `/`"),
+        (&["--port", "http"], "--port is \"http\": a port is a number"),
+    ];
+    for (options, expected) in cases {
+        let run = [&["run", "--side-port", "off"], options, &["--", "true"]].concat();
+        let output = heapbeat_command(&run, &[("PATH", PATH)]).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(expected) && output.status.code() == Some(2), "{options:?} {error}");
+    }
+}
+
+#[test]
+fn a_starter_that_closes_the_passed_socket_is_named() {
+    let run = ["run", "--side-port", "0", "--listen", "0", "--", "npm", "start"];
+    let server = Server::spawn(heapbeat_command(&run, &[("PATH", "/nonexistent")]));
+    let warning = server.wait_for_log("closes the socket of --listen");
+    assert!(warning["message"].as_str().unwrap().starts_with("npm "), "{warning}");
+}
