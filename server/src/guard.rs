@@ -22,6 +22,7 @@ use crate::dependency::{Dependencies, Dependency};
 use crate::edge_liveness::EdgeLiveness;
 use crate::error::Error;
 use crate::http;
+use crate::http::admission::RequestVerifier;
 use crate::http::health::Endpoint;
 use crate::http::report::ReportHandler;
 use crate::http::stop::{ShutdownRequest, StopCause, StopSource};
@@ -111,7 +112,7 @@ impl Guard {
         let served = Endpoint::ALL.into_iter().filter(|endpoint| self.handler.is_served(*endpoint));
         served.fold(Router::new(), |router, endpoint| {
             let handler = Arc::clone(&self.handler);
-            router.route(endpoint.path(), any(move |request: Request| handler.respond(endpoint, &request)))
+            router.route(endpoint.path(), any(move |request: Request| handler.respond(endpoint, (&request).into())))
         })
     }
 
@@ -254,7 +255,7 @@ impl GuardBuilder {
             Arc::clone(&state),
             Arc::clone(&telemetry),
             clock,
-            config.secrets.clone(),
+            Arc::new(RequestVerifier::new(config.secrets.clone())),
             config.metrics.clone(),
             Arc::clone(&gate),
             Arc::clone(&edge),

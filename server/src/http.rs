@@ -5,6 +5,7 @@
 
 mod accept;
 mod access;
+pub(crate) mod admission;
 mod body;
 mod connection;
 mod connection_limit;

@@ -42,7 +42,7 @@ pub(super) async fn dispatch(
     request: http::Request<Incoming>,
 ) -> http::Response<ResponseBody> {
     let mut response = match server.handler.endpoint(request.uri().path()) {
-        Some(endpoint) => server.handler.respond(endpoint, &request).await.map(Either::Left),
+        Some(endpoint) => server.handler.respond(endpoint, (&request).into()).await.map(Either::Left),
         None => call_application(server, client, request).await.map(Either::Right),
     };
     if client.kind == PermitKind::Reserve || server.handler.state().leaving() {

@@ -1,0 +1,165 @@
+//! Who a request comes from: anybody, or the owner, who signs it.
+//!
+//! One verifier serves everything that a process reports about, so that a nonce is good once, whatever it was used for.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use heapbeat_shared::Cursor;
+use heapbeat_shared::cursor::CursorError;
+use heapbeat_shared::signing::{
+    HEADER, Nonce, NonceCache, NonceError, Secret, SignatureError, verify_request,
+};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+
+use super::problem::problem;
+use crate::clock::Now;
+use crate::config::Secrets;
+
+/// Number of nonces that are kept, and so of signed requests within two minutes: eight a second.
+pub(super) const MAX_NONCES: usize = 1024;
+
+/// Minimum seconds between two warnings about refused requests.
+const WARNING_INTERVAL: u64 = 60;
+
+/// The head of a request: all that the endpoints read of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestHead<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+/// What a request is admitted to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Admission {
+    /// The public response.
+    Public,
+    /// The report after a cursor; the request is signed with one of the secrets.
+    Owner { secret: usize, nonce: Nonce, after: Option<Cursor> },
+    /// An error response.
+    Refused(Refusal),
+}
+
+/// Why a request is refused.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+}
+
+/// Verifies the signatures of requests.
+#[derive(Debug)]
+pub(crate) struct RequestVerifier {
+    /// Secrets in the order in which they are tried.
+    secrets: Vec<Secret>,
+    nonces: Mutex<NonceCache>,
+    /// Age of the process, in seconds, from which a refusal is logged again.
+    next_warning: AtomicU64,
+}
+
+impl<'a, B> From<&'a Request<B>> for RequestHead<'a> {
+    fn from(request: &'a Request<B>) -> Self {
+        RequestHead { method: request.method(), uri: request.uri(), headers: request.headers() }
+    }
+}
+
+impl<'a> From<&'a Parts> for RequestHead<'a> {
+    fn from(parts: &'a Parts) -> Self {
+        RequestHead { method: &parts.method, uri: &parts.uri, headers: &parts.headers }
+    }
+}
+
+impl RequestHead<'_> {
+    /// Whether the request carries a signature, valid or not.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.headers.contains_key(HEADER)
+    }
+}
+
+impl RequestVerifier {
+    pub(crate) fn new(secrets: Secrets) -> Self {
+        RequestVerifier {
+            secrets: secrets.current.into_iter().chain(secrets.previous).collect(),
+            nonces: Mutex::new(NonceCache::new(MAX_NONCES)),
+            next_warning: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether there is a secret; without one, all requests are public.
+    pub(crate) fn has_secret(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
+    /// Returns the secret that [`Admission::Owner`] names.
+    pub(super) fn secret(&self, index: usize) -> &Secret {
+        &self.secrets[index]
+    }
+
+    /// Verifies the signature of a request. Without a secret, all requests are public.
+    pub(super) fn admit(&self, request: RequestHead<'_>, now: Now) -> Admission {
+        let RequestHead { method, uri, headers } = request;
+        if self.secrets.is_empty() || !(method == Method::GET || method == Method::HEAD) {
+            return Admission::Public;
+        }
+        let mut signatures = headers.get_all(HEADER).iter();
+        let signature = match (signatures.next(), signatures.next()) {
+            (None, _) => return Admission::Public,
+            (Some(one), None) => one.to_str().unwrap_or_default(),
+            // Several signatures are refused, as the log could not tell which one was verified.
+            (Some(_), Some(_)) => "",
+        };
+        let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let verified = {
+            let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
+            verify_request(&self.secrets, &mut nonces, (method.as_str(), target), Some(signature), now.wall)
+        };
+        match verified {
+            Err(error) => Admission::Refused(error.into()),
+            Ok((secret, nonce)) => match parse_cursor(uri.query()) {
+                Ok(after) => Admission::Owner { secret, nonce, after },
+                Err(error) => Admission::Refused(error.into()),
+            },
+        }
+    }
+
+    /// Creates the response to a refused request. The reason is only logged, so that a client cannot learn from it.
+    pub(super) fn refuse(&self, refusal: &Refusal, now: Now) -> Response<Full<Bytes>> {
+        let due = self.next_warning.load(Ordering::Relaxed);
+        if now.age.as_secs() >= due {
+            self.next_warning.store(now.age.as_secs() + WARNING_INTERVAL, Ordering::Relaxed);
+            tracing::warn!("rejected a request for the report: {refusal}");
+        }
+        match refusal {
+            Refusal::Signature(SignatureError::Nonce(error @ NonceError::Full)) => {
+                let mut response = problem(StatusCode::TOO_MANY_REQUESTS, &error.to_string());
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+                response
+            }
+            Refusal::Signature(_) => {
+                let mut response = problem(
+                    StatusCode::UNAUTHORIZED,
+                    "the signature is not valid for this request, host and time",
+                );
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(HEADER));
+                response
+            }
+            Refusal::Cursor(error) => problem(StatusCode::BAD_REQUEST, &format!("after: {error}")),
+        }
+    }
+}
+
+/// Parses `?after=<cursor>`; other parameters are ignored.
+fn parse_cursor(query: Option<&str>) -> Result<Option<Cursor>, CursorError> {
+    let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == "after").map(|(_, text)| text.parse()).transpose()
+}
+
+#[cfg(test)]
+mod tests;
