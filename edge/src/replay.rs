@@ -257,6 +257,7 @@ impl Replay {
             previous_exit: input.previous_exit,
             earlier: EarlierInstances::default(),
             last_samples: None,
+            traffic: None,
         };
         VerifiedReport { report, series: Series { first, samples } }
     }

@@ -115,6 +115,7 @@ fn report(instances: &[Instance], index: usize, second: i64, last: (usize, i64))
         earlier: EarlierInstances::default(),
         last_samples: left(instances, index, last)
             .map(|left| LastSamples { instance: InstanceId(last.0 as u64), samples: Block::of(&left, 0) }),
+        traffic: None,
     };
     VerifiedReport { report, series }
 }

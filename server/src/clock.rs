@@ -30,6 +30,11 @@ impl Clock {
         Clock { started: age_by_the_kernel().and_then(|age| now.checked_sub(age)).unwrap_or(now) }
     }
 
+    /// Creates the clock of a process that started at this instant.
+    pub(crate) fn since(started: Instant) -> Self {
+        Clock { started }
+    }
+
     /// Returns the current time.
     pub fn now(&self) -> Now {
         Now { wall: wall(), age: self.started.elapsed() }

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use directory::{RecorderDirectory, RecorderLocation};
 pub(crate) use layout::MAX_ROUTES;
-pub(crate) use orphaned_samples::{OrphanedSamples, fits_one_message};
+pub(crate) use orphaned_samples::{OrphanedSamples, fits_one_message, last_samples};
 pub(crate) use previous_runs::PreviousRuns;
 pub(crate) use reader::Recording;
 pub use sample_record::SampleSlot;
@@ -68,26 +68,46 @@ pub(crate) fn open_recorder(path: &Path, header: &RecordingHeader) -> io::Result
     FlightRecorder::create(&file, header)
 }
 
-/// Records a sample and its slot in the history.
-pub(crate) fn record_sample(sample: &Sample, slot: SampleSlot, pressure: Pressure, limit: Bytes) {
-    with(|recorder| recorder.sample(sample, slot, pressure, limit));
+/// Where the telemetry of an instance is recorded.
+#[derive(Debug)]
+pub(crate) enum InstanceRecorder {
+    /// In the recorder of this process, if it has one.
+    ThisProcess,
+    /// In a recorder that this process writes on behalf of another one, if there is one.
+    OtherProcess(Option<FlightRecorder>),
 }
 
-/// Records an event.
-pub(crate) fn record_event(event: &Event) {
-    with(|recorder| recorder.event(event));
-}
+impl InstanceRecorder {
+    /// Records a sample and its slot in the history.
+    pub(crate) fn record_sample(&self, sample: &Sample, slot: SampleSlot, pressure: Pressure, limit: Bytes) {
+        self.with(|recorder| recorder.sample(sample, slot, pressure, limit));
+    }
 
-/// Records that the process was asked to stop.
-pub(crate) fn record_stop(at: UnixMillis, by: &str) {
-    with(|recorder| {
-        recorder.note(layout::STOP, &RecordedNote { at, text: by.to_owned(), stack: String::new() });
-    });
-}
+    /// Records an event.
+    pub(crate) fn record_event(&self, event: &Event) {
+        self.with(|recorder| recorder.event(event));
+    }
 
-/// Records that the process has finished its work and is about to exit.
-pub(crate) fn record_finished(at: UnixMillis) {
-    with(|recorder| recorder.note(layout::FINISHED, &RecordedNote { at, ..RecordedNote::default() }));
+    /// Records that the process was asked to stop.
+    pub(crate) fn record_stop(&self, at: UnixMillis, by: &str) {
+        let note = RecordedNote { at, text: by.to_owned(), stack: String::new() };
+        self.with(|recorder| recorder.note(layout::STOP, &note));
+    }
+
+    /// Records that the process has finished its work and is about to exit.
+    pub(crate) fn record_finished(&self, at: UnixMillis) {
+        self.with(|recorder| {
+            recorder.note(layout::FINISHED, &RecordedNote { at, ..RecordedNote::default() });
+        });
+    }
+
+    fn with(&self, record: impl FnOnce(&FlightRecorder)) {
+        match self {
+            InstanceRecorder::ThisProcess => with(record),
+            InstanceRecorder::OtherProcess(Some(recorder)) => record(recorder),
+            InstanceRecorder::OtherProcess(None) => {}
+        }
+    }
 }
 
 /// Records the panic that ends the process.

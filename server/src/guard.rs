@@ -1,7 +1,6 @@
 //! The guard: the API with which an application embeds heapbeat.
 
 mod effects;
-mod memory_log;
 mod sampling_loop;
 
 use std::fmt;
@@ -20,11 +19,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::dependency::{Dependencies, Dependency};
 use crate::edge_liveness::EdgeLiveness;
+use crate::endpoints::admission::RequestVerifier;
+use crate::endpoints::health::Endpoint;
+use crate::endpoints::report::ReportHandler;
 use crate::error::Error;
+use crate::flight_recorder::InstanceRecorder;
 use crate::http;
-use crate::http::admission::RequestVerifier;
-use crate::http::health::Endpoint;
-use crate::http::report::ReportHandler;
 use crate::http::stop::{ShutdownRequest, StopCause, StopSource};
 use crate::http::{DrainTimes, Server};
 use crate::instance::Instance;
@@ -39,8 +39,8 @@ use crate::state::State;
 use crate::supervisor;
 use crate::supervisor::Worker;
 use crate::telemetry::Telemetry;
+use crate::telemetry::memory_log::MemoryLog;
 use effects::EffectRunner;
-use memory_log::MemoryLog;
 use sampling_loop::SamplingLoop;
 
 /// Measures this process and serves an application together with `/health`.
@@ -112,7 +112,10 @@ impl Guard {
         let served = Endpoint::ALL.into_iter().filter(|endpoint| self.handler.is_served(*endpoint));
         served.fold(Router::new(), |router, endpoint| {
             let handler = Arc::clone(&self.handler);
-            router.route(endpoint.path(), any(move |request: Request| handler.respond(endpoint, (&request).into())))
+            router.route(
+                endpoint.path(),
+                any(move |request: Request| handler.respond(endpoint, (&request).into())),
+            )
         })
     }
 
@@ -237,7 +240,14 @@ impl GuardBuilder {
         }
         let edge = Arc::new(EdgeLiveness::new(config.edge_timeout, config.alert_webhook.clone(), &instance));
         let previous_runs = link.as_ref().map(|link| Arc::clone(link.previous_runs()));
-        let telemetry = Arc::new(Telemetry::new(clock, instance, previous_runs, missing, &first));
+        let telemetry = Arc::new(Telemetry::new(
+            clock,
+            instance,
+            previous_runs,
+            missing,
+            InstanceRecorder::ThisProcess,
+            &first,
+        ));
         let (gate, shutdown) = (Arc::<Gate>::default(), Arc::<ShutdownRequest>::default());
         let shed = ShedLayer::new(Arc::clone(&gate), priorities);
         let controller =

@@ -4,18 +4,11 @@
 //! not read, nor the number of connections, and because `/health` must be answered even if nothing else is.
 
 mod accept;
-mod access;
-pub(crate) mod admission;
 mod body;
 mod connection;
 mod connection_limit;
 mod dispatch;
-pub(crate) mod health;
-mod metrics_cache;
-mod operator;
-mod problem;
 mod progress;
-pub(crate) mod report;
 pub(crate) mod stop;
 mod tracked_io;
 
@@ -31,8 +24,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::config::HttpLimits;
+use crate::endpoints::report::ReportHandler;
 use connection_limit::ConnectionLimit;
-use report::ReportHandler;
 use stop::{StopCause, StopSource};
 
 /// State that all connections share.

@@ -22,12 +22,29 @@ impl Instance {
     /// Creates the identity of this run. The version is the application's own, else the commit that Render deployed
     /// (`RENDER_GIT_COMMIT`).
     pub(crate) fn of_this_process(now: Now, version: Option<String>) -> Result<Self, getrandom::Error> {
-        let id = InstanceId(getrandom::u64()?);
-        let version = version.or_else(|| crate::config::environment_variable("RENDER_GIT_COMMIT"));
-        let mut version = version.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned());
-        version.truncate(version.floor_char_boundary(MAX_VERSION));
-        Ok(Instance { id, version, started: began(now) })
+        Instance::of_a_process(began(now), version)
     }
+
+    /// Creates the identity of a process that started at this time.
+    pub(crate) fn of_a_process(
+        started: UnixMillis,
+        version: Option<String>,
+    ) -> Result<Self, getrandom::Error> {
+        Ok(Instance { id: InstanceId(getrandom::u64()?), version: version_or_commit(version), started })
+    }
+
+    /// Returns an identity for a process that gets none, as there is no source of randomness.
+    pub(crate) fn unidentified() -> Self {
+        Instance { id: InstanceId(0), version: "unknown".to_owned(), started: UnixMillis(0) }
+    }
+}
+
+/// Returns a version, else the commit that was deployed, else `unknown`; at most [`MAX_VERSION`] bytes.
+pub(crate) fn version_or_commit(version: Option<String>) -> String {
+    let version = version.or_else(|| crate::config::environment_variable("RENDER_GIT_COMMIT"));
+    let mut version = version.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+    version.truncate(version.floor_char_boundary(MAX_VERSION));
+    version
 }
 
 /// Returns when the process started, from its age.

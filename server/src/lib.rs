@@ -30,6 +30,7 @@ pub mod clock;
 pub mod config;
 pub mod dependency;
 mod edge_liveness;
+mod endpoints;
 mod error;
 mod flight_recorder;
 mod guard;

@@ -9,6 +9,7 @@ mod jemalloc;
 pub(crate) mod lateness;
 mod limit;
 mod process;
+mod program;
 pub(crate) mod sampler;
 mod stall;
 
@@ -24,6 +25,7 @@ pub use cgroup::{Cgroup, CgroupMemory, CgroupVersion, OomEvents};
 pub use jemalloc::{Heap, HeapMemory};
 pub use limit::{Limit, LimitOrigin, physical_memory};
 pub use process::{Process, ProcessMemory};
+pub use program::{ProgramMemory, RuntimeHeap};
 pub use stall::{Stall, StallFile};
 
 use lateness::{Lateness, RuntimeProbe};
@@ -47,6 +49,8 @@ pub struct Reading {
     pub stall: Option<Stall>,
     /// Worst lateness of a task of the async runtime within the last minute.
     pub runtime_late: Option<Duration>,
+    /// Memory of a guarded program, if this is not a reading of this process.
+    pub program: Option<ProgramMemory>,
 }
 
 impl Reading {
@@ -54,6 +58,9 @@ impl Reading {
     /// the file cache that the kernel would drop first. Any other limit is compared with this process alone, as its cgroup may
     /// contain many other processes.
     pub fn working_set(&self) -> Bytes {
+        if let Some(program) = self.program {
+            return program.judged;
+        }
         match (self.limit.origin, self.cgroup) {
             (LimitOrigin::Cgroup, Some(cgroup)) => cgroup.working_set(),
             _ => self.rss(),
@@ -62,12 +69,18 @@ impl Reading {
 
     /// Returns the resident set of the process, or jemalloc's resident memory if the kernel does not tell.
     pub fn rss(&self) -> Bytes {
+        if let Some(program) = self.program {
+            return program.tree;
+        }
         let heap = || self.heap.map_or(Bytes::ZERO, |heap| heap.resident);
         self.process.map_or_else(heap, |process| process.rss)
     }
 
     /// Returns the figures that are stored and reported.
     pub fn sample(&self) -> Sample {
+        if let Some(program) = &self.program {
+            return program.sample(self.now.wall);
+        }
         let heap = self.heap.unwrap_or_default();
         Sample {
             at: self.now.wall,
@@ -123,6 +136,7 @@ impl Sources {
             limit: Limit::effective(self.configured, cgroup.and_then(|c| c.limit), self.physical),
             stall: self.stall.as_mut().and_then(StallFile::read),
             runtime_late: self.lateness.as_mut().and_then(|lateness| lateness.read(now.age)),
+            program: None,
         }
     }
 

@@ -19,19 +19,19 @@ pub(crate) struct State {
     /// The pressure, as an index into [`Pressure::ALL`].
     pressure: AtomicU8,
     draining: AtomicBool,
-    dependencies: Dependencies,
+    dependencies: Arc<Dependencies>,
     leaving: AtomicBool,
 }
 
 impl State {
     /// Creates the state from a first reading, so that it is valid at any time.
-    pub(crate) fn new(first: &Reading, dependencies: Dependencies) -> Self {
+    pub(crate) fn new(first: &Reading, dependencies: impl Into<Arc<Dependencies>>) -> Self {
         let state = State {
             reading: ArcSwap::from_pointee(*first),
             health: ArcSwap::default(),
             pressure: AtomicU8::new(0),
             draining: AtomicBool::new(false),
-            dependencies,
+            dependencies: dependencies.into(),
             leaving: AtomicBool::new(false),
         };
         state.publish(first);

@@ -22,6 +22,7 @@ mod postmortem;
 pub(crate) mod process;
 mod process_tree;
 mod program_heap;
+pub mod program_status;
 mod readiness;
 pub mod recycle_client;
 mod restart_budget;
@@ -38,6 +39,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command as Process;
+use std::sync::Arc;
 use std::time::Duration;
 
 use heapbeat_shared::Bytes;
@@ -47,7 +49,7 @@ use crate::config::{Config, FlightDirectory};
 use crate::error::Error;
 use crate::flight_recorder;
 use crate::flight_recorder::{RecorderDirectory, RecorderLocation, RecordingHeader};
-use crate::instance::Instance;
+use crate::instance::{Instance, version_or_commit};
 use crate::listen;
 use crate::sampling::{Cgroup, Limit, physical_memory};
 use agent_link::AgentLink;
@@ -56,6 +58,8 @@ use external_status::ExternalStatus;
 use gateway::Gateway;
 use policy::{FrontPolicy, SupervisorPolicy};
 use process::Program;
+use program_status::ProgramRoutes;
+use program_status::recorder::ProgramRecorder;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 pub(crate) use abort_on_panic::abort_on_panic;
@@ -117,12 +121,13 @@ pub struct Ports {
 }
 
 /// What the command line adds to the supervision of a program.
-#[derive(Default)]
 pub struct Integrations {
     /// The front that the program's requests come through.
     pub gateway: Option<Box<dyn Gateway>>,
     /// The agents inside of the program's processes.
     pub agents: Option<Box<dyn AgentLink>>,
+    /// The endpoints before the program.
+    pub routes: Arc<ProgramRoutes>,
 }
 
 /// Supervises another program until it exits or a stop is requested, and returns the exit code.
@@ -184,9 +189,13 @@ pub fn supervise_program(
     let system = |error| Error::System("supervise", error);
     let stop_signal = Signal::from_named_raw(guarded.stop_signal).unwrap_or(Signal::TERM);
     let program = Program::external(&guarded.command, variables, stop_signal).map_err(system)?;
-    let external = ExternalStatus::new(monitor, guarded.limit, side);
+    let routes = &integrations.routes;
+    let recorder =
+        ProgramRecorder::new(Arc::clone(routes), program_limit(config, guarded.limit), config.log_interval);
+    let external = ExternalStatus::new(monitor, recorder, Arc::clone(routes), side);
     let recorders = RecorderDirectory::open(&recorder_location(config, "side-", ports.side.unwrap_or(0)));
-    let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, "").map_err(system)?;
+    let supervisor = event_loop::Supervisor::new(&policy, listeners, recorders, &version_or_commit(None))
+        .map_err(system)?;
     Ok(supervisor.with_program(program, external, integrations).run())
 }
 
@@ -237,6 +246,11 @@ fn open_listeners(config: &Config) -> Result<Vec<TcpListener>, Error> {
 /// Returns the memory limit of all workers together.
 pub fn worker_memory_limit(config: &Config) -> Bytes {
     Limit::effective(config.memory_limit, cgroup_limit(), physical_memory()).bytes
+}
+
+/// Returns the limit of a program, and where it comes from.
+fn program_limit(config: &Config, bytes: Bytes) -> Limit {
+    Limit { bytes, ..Limit::effective(config.memory_limit, cgroup_limit(), physical_memory()) }
 }
 
 /// Returns the limit that the kernel enforces; a configured limit is not enforced by the kernel.

@@ -6,6 +6,7 @@
 pub(crate) mod event_log;
 mod evidence;
 pub mod history;
+pub(crate) mod memory_log;
 mod metrics;
 pub(crate) mod metrics_page;
 mod report;
@@ -16,17 +17,18 @@ use std::time::Duration;
 use heapbeat_forecast::{Forecaster, Heap, Point, Reset};
 use heapbeat_shared::event::{Event, EventKind};
 use heapbeat_shared::report::{EarlierInstances, LastSamples, PressureState};
+use heapbeat_shared::series::Series;
 use heapbeat_shared::{Bytes, Cursor, Exit, Pressure, UnixMillis};
 
 use crate::attribution::RouteObserver;
 use crate::clock::Clock;
 use crate::flight_recorder;
-use crate::flight_recorder::PreviousRuns;
+use crate::flight_recorder::{InstanceRecorder, PreviousRuns};
 use crate::instance::Instance;
 use crate::overload::ladder::ShedShare;
 use crate::sampling::Reading;
 use crate::telemetry::event_log::EventLog;
-use crate::telemetry::history::History;
+use crate::telemetry::history::{History, UnreadSamples};
 use crate::telemetry::metrics_page::PurgeTotals;
 
 /// Horizon of the forecast from the growth of the last seconds.
@@ -48,6 +50,7 @@ pub(crate) struct Telemetry {
     previous_runs: Option<Arc<PreviousRuns>>,
     /// Sources that cannot be read here.
     missing: Vec<&'static str>,
+    recorder: InstanceRecorder,
     event_log: EventLog,
     kept: Mutex<RecordedState>,
     forecaster: Mutex<Forecaster>,
@@ -78,14 +81,16 @@ impl Telemetry {
         instance: Instance,
         previous_runs: Option<Arc<PreviousRuns>>,
         missing: Vec<&'static str>,
+        recorder: InstanceRecorder,
         first: &Reading,
     ) -> Self {
         let pressure_state = PressureState { level: Pressure::Calm, since: instance.started, shed: 0 };
         let history = History::new(instance.id);
-        let recorder = Telemetry {
+        let telemetry = Telemetry {
             clock,
             previous_runs,
             missing,
+            recorder,
             event_log: EventLog::default(),
             kept: Mutex::new(RecordedState {
                 history,
@@ -100,8 +105,8 @@ impl Telemetry {
             }),
             instance,
         };
-        recorder.event_log.record(recorder.instance.started, EventKind::Started);
-        recorder
+        telemetry.event_log.record(telemetry.instance.started, EventKind::Started);
+        telemetry
     }
 
     /// Returns the exit of the previous instance, once it is known.
@@ -124,19 +129,19 @@ impl Telemetry {
 
     /// Records that the process was asked to stop; `by` is the cause in one word.
     pub(crate) fn record_stop(&self, words: &str, by: &str) {
-        flight_recorder::record_stop(self.clock.now().wall, words);
+        self.recorder.record_stop(self.clock.now().wall, words);
         self.record_event(EventKind::Stop { by: by.to_owned() });
     }
 
     /// Records that the process has finished its work.
     pub(crate) fn record_finished(&self) {
-        flight_recorder::record_finished(self.clock.now().wall);
+        self.recorder.record_finished(self.clock.now().wall);
     }
 
     /// Records an event that happens now.
     pub(crate) fn record_event(&self, kind: EventKind) {
         let at = self.clock.now().wall;
-        flight_recorder::record_event(&Event { at, kind: kind.clone() });
+        self.recorder.record_event(&Event { at, kind: kind.clone() });
         self.event_log.record(at, kind);
     }
 
@@ -164,12 +169,12 @@ impl Telemetry {
                 kept.pressure_state =
                     PressureState { level: pressure, since: sample.at, shed: shed.thousandths() };
                 let changed = EventKind::Pressure { from, to: pressure, memory: sample.working_set };
-                flight_recorder::record_event(&Event { at: sample.at, kind: changed.clone() });
+                self.recorder.record_event(&Event { at: sample.at, kind: changed.clone() });
                 self.event_log.record(sample.at, changed);
             }
             kept.history.record(sample)
         };
-        flight_recorder::record_sample(&sample, slot, pressure, reading.limit.bytes);
+        self.recorder.record_sample(&sample, slot, pressure, reading.limit.bytes);
         // If the lock is taken, a snapshot is in progress, which records a mark as well.
         let mut routes = match self.routes.try_lock() {
             Ok(routes) => routes,
@@ -180,6 +185,22 @@ impl Telemetry {
             routes.due = reading.now.age + MARK_INTERVAL;
             routes.observer.record_mark(reading.now.age);
         }
+    }
+
+    /// Returns the samples of an instance that has ended; `None` if there are none.
+    pub(crate) fn samples_of_ended(&self) -> Option<LastSamples> {
+        let UnreadSamples { samples, first, .. } = {
+            let mut kept = lock(&self.kept);
+            kept.history.close();
+            kept.history.after(None)
+        };
+        flight_recorder::last_samples(self.instance.id, Series { first, samples })
+    }
+
+    /// Returns the samples so far of an instance that has been replaced; `None` if there are none.
+    pub(crate) fn samples_so_far(&self) -> Option<LastSamples> {
+        let UnreadSamples { samples, first, .. } = lock(&self.kept).history.after(None);
+        flight_recorder::last_samples(self.instance.id, Series { first, samples })
     }
 
     /// Records a purge; one that returned much of the live heap resets the forecast.
@@ -198,7 +219,15 @@ impl Telemetry {
 /// Converts a reading for the forecast. Its time is the process's age, as a clock that is set must not look like growth.
 fn point(reading: &Reading) -> Point {
     let age = i64::try_from(reading.now.age.as_millis()).unwrap_or(i64::MAX);
-    let heap = reading.heap.map(|heap| Heap { used: heap.allocated, resident: Some(heap.resident) });
+    let own = reading.heap.map(|heap| Heap { used: heap.allocated, resident: Some(heap.resident) });
+    let heap = reading.program.map_or(own, |program| {
+        let heap = program.heap?;
+        // What the program's objects hold, in the heap and outside of it.
+        Some(Heap {
+            used: Bytes(heap.used?.0.saturating_add(heap.external.unwrap_or_default().0)),
+            resident: None,
+        })
+    });
     Point { at: UnixMillis(age), total: reading.working_set(), heap }
 }
 

@@ -83,6 +83,48 @@ pub struct Report {
     /// The samples after the requested cursor, if it belongs to an earlier instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_samples: Option<LastSamples>,
+    /// The requests that passed through the front of a guarded program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+}
+
+/// Requests to a guarded program, all instances together, since the guard started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Requests in flight, those that wait for the program included.
+    pub in_flight: u64,
+    /// Requests that wait for the program.
+    pub waiting: u64,
+    /// Requests that ended, however they ended.
+    pub requests: u64,
+    /// Requests that the program did not answer and that could not be repeated.
+    pub failed: u64,
+    /// Requests that were shed because of memory pressure.
+    pub shed: u64,
+    /// Median time until the head of the response within the last minutes, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_p50_ms: Option<f64>,
+    /// 99th percentile of that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_p99_ms: Option<f64>,
+    /// By method and path pattern, at most [`MAX_ROUTES`]: those with requests in flight first, then those with most requests.
+    pub routes: Vec<RouteTraffic>,
+}
+
+/// Requests of one method and path pattern.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RouteTraffic {
+    /// Method and path pattern, such as `GET /users/:id`.
+    pub route: String,
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// Requests that ended.
+    pub requests: u64,
+    /// Requests that ended with a status of 500 or more.
+    pub errors: u64,
+    /// Mean time until the head of the response, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_mean_ms: Option<f64>,
 }
 
 /// The instances before this one, as far as [`Report::previous_exit`] does not tell.
@@ -282,6 +324,9 @@ impl Report {
         if report.routes.len() > MAX_ROUTES {
             return Err(ReportError::TooMany(report.routes.len(), "routes", MAX_ROUTES));
         }
+        if let Some(traffic) = &mut report.traffic {
+            traffic.routes.truncate(MAX_ROUTES);
+        }
         report.bound_texts();
         let series = report.samples.series()?;
         Ok((report, series))
@@ -292,6 +337,8 @@ impl Report {
         self.missing.truncate(MAX_MISSING);
         self.events = std::mem::take(&mut self.events).into_iter().map(Event::bounded).collect();
         let routes = self.routes.iter_mut().map(|route| &mut route.route);
+        let traffic = self.traffic.iter_mut().flat_map(|traffic| &mut traffic.routes);
+        let routes = routes.chain(traffic.map(|route| &mut route.route));
         for text in routes.chain(&mut self.missing).chain([&mut self.version, &mut self.limit.origin]) {
             *text = cut(text);
         }

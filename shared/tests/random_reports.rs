@@ -13,7 +13,8 @@ use base64ct::{Base64, Encoding as _};
 use heapbeat_forecast::{Assessment, Forecaster};
 use heapbeat_shared::event::{Event, EventKind, cut};
 use heapbeat_shared::report::{
-    Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report, RouteReport, System,
+    Block, LastSamples, Limit, MAX_EVENTS, MAX_REPORT, MAX_ROUTES, PressureState, Report, RouteReport,
+    RouteTraffic, System, Traffic,
 };
 use heapbeat_shared::series;
 use heapbeat_shared::series::{MAX_SAMPLES, Series};
@@ -138,8 +139,19 @@ fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
             instance: InstanceId(random.next()),
             samples: Block::of(&Series { first: random.any() >> 14, samples: left }, random.any()),
         }),
+        traffic: (random.below(2) == 0).then(|| Traffic {
+            in_flight: random.any(),
+            requests: random.any(),
+            latency_p99_ms: Some(0.5),
+            routes: (0..random.below(4)).map(|_| route_traffic(random)).collect(),
+            ..Traffic::default()
+        }),
     };
     (report, samples)
+}
+
+fn route_traffic(random: &mut Random) -> RouteTraffic {
+    RouteTraffic { route: text(random, 40), in_flight: random.any(), ..RouteTraffic::default() }
 }
 
 /// Changes, removes or duplicates a few bytes, or truncates the body.

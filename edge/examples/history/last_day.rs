@@ -185,6 +185,7 @@ pub(crate) fn verified_report(instances: &Instances, since: i64, at: i64) -> Opt
         previous_exit: before.filter(|instance| instance.killed).map(oom_kill),
         earlier: EarlierInstances::default(),
         last_samples: None,
+        traffic: None,
     };
     Some(VerifiedReport { report, series: Series { first, samples } })
 }

@@ -15,6 +15,7 @@ use heapbeat::supervisor;
 use heapbeat::supervisor::agent_link::AgentLink;
 use heapbeat::supervisor::external::{ExternalProgram, ShrinkMethod};
 use heapbeat::supervisor::gateway::Gateway;
+use heapbeat::supervisor::program_status::{EndpointPaths, ProgramRoutes};
 use heapbeat::supervisor::{Integrations, Ports};
 use heapbeat_front::{FrontConfig, NoOperatorRoutes};
 use heapbeat_shared::Bytes;
@@ -149,11 +150,12 @@ pub(crate) fn run(arguments: RunArgs) -> Result<u8, RunError> {
     let ports = Ports { listen: arguments.listen, side: arguments.side_port.0 };
     let limit: Bytes = program.limit;
     tracing::info!(heapbeat.memory.limit = limit.0, "guarding {:?}, memory limit: {limit}", program.command);
+    let routes = ProgramRoutes::new(&config, EndpointPaths::default(), Vec::new())?;
     let gateway = match kind {
         FrontKind::Off => None,
         FrontKind::Http | FrontKind::Tcp => Some(start_front(&arguments.front, kind, front, &config)?),
     };
-    let integrations = Integrations { gateway, agents: start_agents() };
+    let integrations = Integrations { gateway, agents: start_agents(), routes };
     supervisor::supervise_program(&config, &program, ports, integrations)
         .map_err(|error| settings.describe_error(error))
 }

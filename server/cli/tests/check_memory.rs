@@ -116,6 +116,7 @@ fn sample_report() -> Report {
         previous_exit: None,
         earlier: heapbeat_shared::report::EarlierInstances::default(),
         last_samples: None,
+        traffic: None,
     }
 }
 

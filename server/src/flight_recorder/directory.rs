@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use heapbeat_shared::report::LastSamples;
 use heapbeat_shared::{Exit, InstanceId};
 use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, fallocate, memfd_create};
 
@@ -149,6 +150,12 @@ impl RecorderDirectory {
         let recording = read_file(path);
         self.keep_samples(std::slice::from_ref(&recording));
         recording.header.map(|header| header.instance)
+    }
+
+    /// Keeps the samples of an instance whose history this process has, which reaches further back than its recording.
+    pub(crate) fn keep_history(&mut self, samples: LastSamples) {
+        self.orphaned.add(samples);
+        self.write(SAMPLES, self.orphaned.to_text().as_bytes());
     }
 
     /// Writes the last exit for the next supervisor.

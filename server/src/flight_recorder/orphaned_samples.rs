@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use heapbeat_shared::Cursor;
 use heapbeat_shared::report::{Block, LastSamples};
+use heapbeat_shared::series::Series;
+use heapbeat_shared::{Cursor, InstanceId};
 
 use super::Recording;
 
@@ -25,8 +26,11 @@ pub(crate) struct OrphanedSamples(VecDeque<LastSamples>);
 
 /// Returns the samples of a recording; `None` if there are none or their instance is not known.
 pub(super) fn samples_of(recording: &Recording) -> Option<LastSamples> {
-    let instance = recording.header.as_ref()?.instance;
-    let mut series = recording.samples.clone();
+    last_samples(recording.header.as_ref()?.instance, recording.samples.clone())
+}
+
+/// Encodes the newest samples of an instance, in at most [`MAX_BYTES`]; `None` if there are none.
+pub(crate) fn last_samples(instance: InstanceId, mut series: Series) -> Option<LastSamples> {
     loop {
         let samples = Block::of(&series, 0);
         if samples.count == 0 {
@@ -93,8 +97,7 @@ pub(crate) fn fits_one_message(samples: &LastSamples) -> bool {
 #[cfg(test)]
 mod tests {
     use heapbeat_shared::series;
-    use heapbeat_shared::series::Series;
-    use heapbeat_shared::{Bytes, InstanceId, Sample, UnixMillis};
+    use heapbeat_shared::{Bytes, Sample, UnixMillis};
 
     use super::*;
     use crate::flight_recorder::RecordingHeader;

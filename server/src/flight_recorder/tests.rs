@@ -45,8 +45,9 @@ fn event(n: i64) -> Event {
 /// Writes a file with all kinds of records.
 fn full(path: &Path) {
     let recorder = write_recording(path);
-    for n in 0..1000 {
-        recorder.sample_alone(&sample(n), Pressure::Alert, Bytes::from_mb(512));
+    for n in 0_u64..1000 {
+        let slot = SampleSlot { sequence: n, highest: true };
+        recorder.sample(&sample(n), slot, Pressure::Alert, Bytes::from_mb(512));
     }
     for n in 0..100 {
         recorder.event(&event(n));

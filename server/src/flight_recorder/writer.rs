@@ -53,12 +53,6 @@ impl FlightRecorder {
         self.map.store(place.at, &SampleRecord { number, sequence: slot.sequence, last }.to_record());
     }
 
-    /// Records a sample that no history numbers; each gets a place of its own.
-    pub(crate) fn sample_alone(&self, sample: &Sample, pressure: Pressure, limit: Bytes) {
-        let sequence = self.readings.load(Ordering::Relaxed).into();
-        self.sample(sample, SampleSlot { sequence, highest: true }, pressure, limit);
-    }
-
     pub(super) fn event(&self, event: &Event) {
         let number = self.events.fetch_add(1, Ordering::Relaxed);
         self.write_json(EVENTS.place(number), &(number, event));

@@ -6,7 +6,6 @@ use std::time::Duration;
 use heapbeat_shared::Pressure;
 
 use super::effects::EffectRunner;
-use super::memory_log::MemoryLog;
 use crate::clock::Clock;
 use crate::edge_liveness::EdgeLiveness;
 use crate::overload::controller::{Controller, MemoryState};
@@ -15,6 +14,7 @@ use crate::sampling::{Reading, Sources};
 use crate::state::State;
 use crate::supervisor::SupervisorLink;
 use crate::telemetry::Telemetry;
+use crate::telemetry::memory_log::MemoryLog;
 
 /// State of the sampling loop.
 pub(super) struct SamplingLoop {

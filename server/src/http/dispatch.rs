@@ -23,8 +23,8 @@ use tower::Service;
 use super::Server;
 use super::body::{LimitedBody, ResponseBody};
 use super::connection_limit::PermitKind;
-use super::problem::problem;
 use super::progress::{BodyError, ConnectionProgress};
+use crate::endpoints::problem::problem;
 use crate::panic::{catch_panic, describe_panic};
 
 /// The client of a request.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use heapbeat_shared::{Bytes, UnixMillis};
 
+use crate::sampling::RuntimeHeap;
+
 /// The connections to the agents of all instances.
 pub trait AgentLink {
     /// Returns the variables that load the agents into a program, with their whole values. `given` is the environment that it gets
@@ -135,6 +137,13 @@ pub struct HeapTotals {
     pub external: Option<Bytes>,
     /// Sum of the limits at which the runtimes give up, of those that have one.
     pub limit: Option<Bytes>,
+}
+
+impl From<HeapTotals> for RuntimeHeap {
+    fn from(totals: HeapTotals) -> Self {
+        let HeapTotals { used, total, external, limit } = totals;
+        RuntimeHeap { used, total, external, limit }
+    }
 }
 
 impl HeapTotals {

@@ -30,6 +30,7 @@ use super::policy::SupervisorPolicy;
 use super::postmortem;
 use super::postmortem::{ObservedExit, leftover_exit};
 use super::process::{Program, WorkerProcess};
+use super::program_status::recorder::StartedInstance;
 use super::signals::Signals;
 use super::trim_memory;
 use super::watchdog::Watchdog;
@@ -128,10 +129,10 @@ impl Supervisor {
     pub(super) fn with_program(
         mut self,
         program: Program,
-        mut external: ExternalStatus,
+        external: ExternalStatus,
         integrations: Integrations,
     ) -> Self {
-        external.set_last_exit(self.last.as_ref());
+        self.last.iter().for_each(|exit| external.recorder.list_exit(exit));
         self.requests = integrations.gateway.map(Requests::new);
         self.agents = integrations.agents;
         (self.program, self.external) = (program, Some(external));
@@ -155,6 +156,7 @@ impl Supervisor {
                     && let Some(live) = self.live.iter_mut().find(|live| live.number == number)
                 {
                     live.was_ready = true;
+                    self.external.iter_mut().for_each(|external| external.recorder.record_ready(number));
                 }
                 let now = self.started_at.elapsed();
                 for effect in self.machine.step(event, now, random()) {
@@ -228,7 +230,7 @@ impl Supervisor {
             Effect::AbortRequests(number) => self.with_requests(|it| it.gateway.abort(number)),
             Effect::CloseFront => self.with_requests(Requests::close),
             Effect::Investigate(number, exit, stop_reason) => self.investigate(number, exit, stop_reason),
-            Effect::RespondUnavailable(Some(down)) => self.fallback = Some(self.create_fallback(down)),
+            Effect::RespondUnavailable(Some(down)) => self.respond_unavailable(down),
             Effect::RespondUnavailable(None) => self.fallback.iter_mut().for_each(FallbackResponder::close),
             Effect::Log(notice) => postmortem::log_notice(&notice, self.program.noun()),
             Effect::Exit(code) => return Some(code),
@@ -251,7 +253,10 @@ impl Supervisor {
         }
         self.history.introduce(&mut live, &self.live);
         if let Some(external) = &mut self.external {
-            external.record_start(&mut live, self.clock.now().wall);
+            let previous = live.previous.clone().unwrap_or_default();
+            let started =
+                StartedInstance { number, since: live.since, flight: live.flight.as_deref(), previous };
+            external.recorder.record_start(started, self.clock.now().wall);
             if self.watchdog.is_none() {
                 let started = Watchdog::start(self.program.stop_signal(), self.program_drain);
                 let warn = |error: &io::Error| {
@@ -287,10 +292,14 @@ impl Supervisor {
             postmortem::log_exit(&exit, &format!("{} {number}", self.program.noun()));
         }
         self.recorders.write_last_exit(&exit);
+        let history = self.external.as_ref().and_then(|external| external.recorder.samples_of_ended(number));
+        if let Some(samples) = history {
+            self.recorders.keep_history(samples);
+        }
         self.send_samples_to_successors(exit.instance, number);
         self.history.record_exit(&gone, &exit, &mut self.live);
         if let Some(external) = &mut self.external {
-            external.record_exit(&exit);
+            external.recorder.record_exit(number, &exit);
         }
         self.last = Some(exit);
     }
@@ -300,9 +309,14 @@ impl Supervisor {
     fn hand_over(&mut self, number: WorkerNumber) {
         let Some(live) = self.live.iter_mut().find(|live| live.number == number) else { return };
         live.handed_over = true;
-        if let Some(path) = live.flight.clone()
-            && !self.program.is_external()
-        {
+        if let Some(external) = &mut self.external {
+            if let Some(samples) = external.recorder.record_hand_over(number) {
+                let instance = samples.instance;
+                self.recorders.keep_history(samples);
+                self.send_samples_to_successors(Some(instance), number);
+            }
+            self.external.iter_mut().for_each(|external| external.recorder.report_serving());
+        } else if let Some(path) = live.flight.clone() {
             let instance = self.recorders.keep_samples_of_running(&path);
             self.send_samples_to_successors(instance, number);
         }
@@ -317,7 +331,7 @@ impl Supervisor {
         }
     }
 
-    fn create_fallback(&self, down: Outage) -> FallbackResponder {
+    fn respond_unavailable(&mut self, down: Outage) {
         let last = self.last.as_ref().map_or("could not be started", |exit| exit.kind.phrase());
         let noun = self.program.noun();
         let reason = if down.failures > 0 {
@@ -325,7 +339,11 @@ impl Supervisor {
         } else {
             format!("the last {noun} {last}; too many restarts in a minute, trying again")
         };
-        FallbackResponder::new(reason, self.started_at + down.retry_at)
+        let retry_at = self.started_at + down.retry_at;
+        if let Some(external) = &self.external {
+            external.recorder.record_outage(reason.clone(), retry_at);
+        }
+        self.fallback = Some(FallbackResponder::new(reason, retry_at));
     }
 
     /// Reaps workers and, as PID 1, any other child that has exited. Returns whether there was one.
@@ -379,8 +397,7 @@ impl Supervisor {
                 let requests = self.requests.as_ref();
                 let ready = |number| requests.and_then(|it| it.is_ready(number));
                 let agents = self.agents.as_deref_mut();
-                let wall = self.clock.now().wall;
-                events.extend(external.measure(&self.live, &families, ready, agents, now, wall));
+                events.extend(external.measure(&self.live, &families, ready, agents, now));
                 let shed = external.shed_share();
                 self.with_requests(|it| it.gateway.shed(shed));
             }

@@ -13,9 +13,10 @@ use super::family;
 use super::machine::{MachineEvent, WorkerNumber};
 use super::process_tree;
 use super::program_heap::{FullHeap, HeapWatch};
+use super::program_status::recorder::Measured;
 use crate::config::thresholds::{Levels, Thresholds, ThresholdsError};
 use crate::overload::ladder::{Action, Ladder, LadderRules, Observation, ReplacementStatus, ShedShare};
-use crate::sampling::{Cgroup, CgroupMemory};
+use crate::sampling::{Cgroup, CgroupMemory, ProgramMemory, RuntimeHeap};
 
 /// Horizon of the forecast from the growth of the last seconds.
 const HORIZON: Duration = Duration::from_secs(60);
@@ -60,7 +61,7 @@ pub(super) struct ProgramMonitor {
     guarded: ExternalProgram,
     levels: Levels,
     ladder: Ladder,
-    number: WorkerNumber,
+    pub(super) number: WorkerNumber,
     runtime_polls: u64,
     forecaster: Forecaster,
     /// The control group of the guard and the program, if it has a limit.
@@ -68,12 +69,13 @@ pub(super) struct ProgramMonitor {
     /// Whether a replacement of this instance could take over.
     pub(super) replacement_status: (WorkerNumber, ReplacementStatus),
     heap_watch: HeapWatch,
-    pub(super) memory: Bytes,
     /// Sums of the heaps, if a process has an agent.
-    pub(super) heap: Option<HeapTotals>,
+    heap: Option<HeapTotals>,
     pub(super) pressure: Pressure,
     /// The share of new requests to refuse.
     pub(super) shed: ShedShare,
+    /// What was measured last.
+    pub(super) measured: Vec<Measured>,
 }
 
 /// A process that is measured.
@@ -101,10 +103,10 @@ impl ProgramMonitor {
             cgroup: Cgroup::of_this_process(),
             replacement_status: (0, ReplacementStatus::Available),
             heap_watch: HeapWatch::default(),
-            memory: Bytes::ZERO,
             heap: None,
             pressure: Pressure::Calm,
             shed: ShedShare::NONE,
+            measured: Vec::new(),
         })
     }
 
@@ -116,13 +118,21 @@ impl ProgramMonitor {
         now: Instant,
     ) -> Vec<MachineEvent> {
         self.runtime_polls += 1;
+        self.measured.clear();
         let mut events = Vec::new();
+        let cgroup = self.cgroup.as_mut().and_then(Cgroup::read);
         for subject in subjects {
-            let mut memory = process_tree::memory(subject.family);
+            let tree = process_tree::memory(subject.family);
+            let mut memory = tree;
             // With a second instance the group's charge cannot be split.
-            if let ([_], Some(charged)) = (subjects, self.cgroup.as_mut().and_then(Cgroup::read)) {
-                memory = memory.max(judged_charge(&charged, self.guarded.limit));
+            if let ([_], Some(charged)) = (subjects, &cgroup) {
+                memory = memory.max(judged_charge(charged, self.guarded.limit));
             }
+            let processes = u32::try_from(subject.family.len()).unwrap_or(u32::MAX);
+            let heaps = agents.as_ref().map(|agents| agents.heaps(subject.family, now)).unwrap_or_default();
+            let heap = HeapTotals::of(&heaps).map(RuntimeHeap::from);
+            let measured = ProgramMemory { tree, judged: memory, processes, heap };
+            self.measured.push(Measured { number: subject.number, memory: measured, cgroup });
             events.push(MachineEvent::Heartbeat(subject.number, self.runtime_polls, memory));
             if !subject.ready.unwrap_or(subject.age >= self.guarded.ready_after) {
                 continue;
@@ -168,7 +178,7 @@ impl ProgramMonitor {
             replacement: Some(replacement),
         };
         let step = self.ladder.step(&observation);
-        (self.memory, self.pressure, self.shed) = (memory, step.pressure, step.shed);
+        (self.pressure, self.shed) = (step.pressure, step.shed);
         let mut recycle_request = None;
         for action in step.actions {
             match action {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Command;
-use crate::flight_recorder::fits_one_message;
+use crate::flight_recorder::{PreviousRuns, fits_one_message};
 
 /// Longest line in bytes. An exit with its backtrace has less than 16 kB, the last samples of an instance less than 28 kB.
 const MAX_LINE: usize = 32 << 10;
@@ -62,6 +62,18 @@ impl SupervisorMessage {
     /// Writes the message as a line with its end.
     pub(crate) fn to_line(&self) -> String {
         to_line(self)
+    }
+
+    /// Keeps what the message tells about earlier instances; returns the command, if it is one.
+    pub(crate) fn keep(self, previous: &PreviousRuns) -> Option<Command> {
+        match self {
+            SupervisorMessage::Command(command) => return Some(command),
+            SupervisorMessage::PreviousExit(exit) => previous.set_exit(*exit),
+            SupervisorMessage::EarlierExit(exit) => previous.add_earlier_exit(*exit),
+            SupervisorMessage::EarlierRunning(running) => previous.set_earlier_running(running),
+            SupervisorMessage::Samples(samples) => previous.add_samples(samples),
+        }
+        None
     }
 
     /// Reads a line without its end; `None` if it is unknown or too long.

@@ -57,6 +57,16 @@ pub enum StopSignal {
     Interrupt,
 }
 
+impl StopSignal {
+    /// Returns the signal's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            StopSignal::Terminate => "SIGTERM",
+            StopSignal::Interrupt => "SIGINT",
+        }
+    }
+}
+
 /// An effect to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {

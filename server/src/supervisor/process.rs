@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command as ProcessBuilder, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -23,7 +24,7 @@ use super::family;
 use super::gateway::Variable;
 use super::ipc::{LineReader, SupervisorMessage, WorkerMessage};
 use super::machine::WorkerNumber;
-use crate::flight_recorder::FlightRecorder;
+use crate::flight_recorder::PreviousRuns;
 
 /// Variable that makes a program a worker: its number and the process id of its supervisor.
 pub(super) const WORKER: &str = "_HEAPBEAT_WORKER";
@@ -61,8 +62,8 @@ pub(super) struct WorkerProcess {
     pub(super) pid: Pid,
     pub(super) flight: Option<PathBuf>,
     pub(super) since: Instant,
-    /// Flight recorder that the supervisor writes on behalf of another program.
-    pub(super) recorder: Option<FlightRecorder>,
+    /// What is known of earlier instances of another program, which a worker would be sent.
+    pub(super) previous: Option<Arc<PreviousRuns>>,
     /// Whether the process gets the same signals from the terminal as the supervisor.
     pub(super) shares_terminal: bool,
     /// The stop of another program.
@@ -185,7 +186,7 @@ impl Program {
             pid,
             flight,
             since: Instant::now(),
-            recorder: None,
+            previous: self.external.then(Arc::default),
             shares_terminal: self.terminal,
             stop: ProgramStop::default(),
             predecessor: None,
@@ -203,8 +204,12 @@ pub(super) fn is_foreground() -> bool {
 }
 
 impl WorkerProcess {
-    /// Sends a message, without waiting if the worker does not read. Another program gets no messages.
+    /// Sends a message, without waiting if the worker does not read. For another program, which gets no messages, what it tells about
+    /// earlier instances is kept.
     pub(super) fn send(&mut self, command: &SupervisorMessage) {
+        if let Some(previous) = &self.previous {
+            command.clone().keep(previous);
+        }
         let Some(line) = &mut self.line else { return };
         if let Err(error) = line.write_all(command.to_line().as_bytes()) {
             tracing::debug!("cannot send a message to worker {}: {error}", self.number);

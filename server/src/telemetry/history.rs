@@ -83,6 +83,13 @@ impl History {
         }
     }
 
+    /// Closes the current second, as no reading will follow.
+    pub fn close(&mut self) {
+        if let Some(closed) = self.pending.take() {
+            self.keep(closed);
+        }
+    }
+
     /// Returns the samples after `cursor`, or all samples if there is no cursor or it belongs to another instance. A cursor ahead of the
     /// ring, which is forged, gets no samples.
     pub fn after(&self, cursor: Option<Cursor>) -> UnreadSamples {
@@ -170,6 +177,14 @@ mod tests {
         for (name, cursor, expected) in cases {
             assert_eq!(seen(&history, cursor), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_last_second_of_an_instance_counts_when_it_has_ended() {
+        let mut history = after_seconds(2);
+        history.close();
+        history.close();
+        assert_eq!(seen(&history, Some(at(0))), (1, vec![1, 2], 0));
     }
 
     #[test]

@@ -1,15 +1,22 @@
 //! Collects the figures of `/metrics` from copies of the telemetry.
 
-use heapbeat_shared::openmetrics::Format;
+use heapbeat_shared::openmetrics::{Exposition, Format};
 
 use super::{Telemetry, lock};
-use crate::edge_liveness::EdgeLiveness;
+use crate::edge_liveness::EdgeVisits;
 use crate::state::State;
 use crate::telemetry::metrics_page::{MetricsSnapshot, render};
 
 impl Telemetry {
-    /// Renders all metrics; `refused` is the number of shed requests. This takes milliseconds.
-    pub(crate) fn metrics(&self, state: &State, refused: u64, edge: &EdgeLiveness, format: Format) -> String {
+    /// Renders all metrics; `refused` is the number of shed requests, if it is known, and `more` adds further ones. This takes milliseconds.
+    pub(crate) fn metrics(
+        &self,
+        state: &State,
+        refused: Option<u64>,
+        visits: EdgeVisits,
+        format: Format,
+        more: impl FnOnce(&mut Exposition),
+    ) -> String {
         let (pressure_state, purges) = {
             let kept = lock(&self.kept);
             (kept.pressure_state, kept.purges)
@@ -30,8 +37,9 @@ impl Telemetry {
                 forecast: &self.forecast(&reading),
                 routes: &routes,
                 dependencies: &state.dependencies().statuses(),
-                visits: edge.visits(now),
+                visits,
             },
+            more,
         )
     }
 }

@@ -14,7 +14,7 @@ use heapbeat_shared::{Bytes, Pressure, UnixMillis};
 use crate::attribution::Snapshot;
 use crate::dependency::DependencyStatus;
 use crate::edge_liveness::EdgeVisits;
-use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, Reading};
+use crate::sampling::{CgroupMemory, HeapMemory, ProcessMemory, ProgramMemory, Reading};
 
 /// The figures of one instant.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,8 @@ pub(crate) struct MetricsSnapshot<'a> {
     pub(crate) pressure: Pressure,
     /// Share of new requests that is shed, in thousandths.
     pub(crate) shed: u16,
-    pub(crate) refused: u64,
+    /// Requests that were shed, if it is known.
+    pub(crate) refused: Option<u64>,
     pub(crate) purges: PurgeTotals,
     pub(crate) forecast: &'a Assessment,
     pub(crate) routes: &'a Snapshot,
@@ -51,8 +52,12 @@ impl PurgeTotals {
     }
 }
 
-/// Renders the figures as text.
-pub(crate) fn render(format: Format, figures: &MetricsSnapshot) -> String {
+/// Renders the figures as text; `more` adds further ones.
+pub(crate) fn render(
+    format: Format,
+    figures: &MetricsSnapshot,
+    more: impl FnOnce(&mut Exposition),
+) -> String {
     let mut to = Exposition::new(format);
     write_build_info(&mut to, figures);
     if let Some(memory) = &figures.reading.process {
@@ -64,11 +69,18 @@ pub(crate) fn render(format: Format, figures: &MetricsSnapshot) -> String {
     if let Some(memory) = &figures.reading.cgroup {
         cgroup(&mut to, memory);
     }
+    if let Some(memory) = &figures.reading.program {
+        program(&mut to, memory);
+    }
     guard(&mut to, figures);
     forecast(&mut to, figures.forecast);
-    routes(&mut to, figures.routes);
+    // Attribution is of this process.
+    if figures.reading.program.is_none() {
+        routes(&mut to, figures.routes);
+    }
     dependencies(&mut to, figures.dependencies);
     visits(&mut to, figures.visits);
+    more(&mut to);
     to.finish()
 }
 
@@ -96,8 +108,33 @@ fn write_build_info(to: &mut Exposition, figures: &MetricsSnapshot) {
         "Age of the memory figures; large if the sampler is stuck.",
     )
     .sample(&[], seconds(UnixMillis(age)));
-    to.family("process_cpu_seconds", MetricKind::Counter, "CPU time, user and system.")
-        .sample(&[], reading.cpu.as_secs_f64());
+    if reading.program.is_none() {
+        to.family("process_cpu_seconds", MetricKind::Counter, "CPU time, user and system.")
+            .sample(&[], reading.cpu.as_secs_f64());
+    }
+}
+
+fn program(to: &mut Exposition, memory: &ProgramMemory) {
+    gauge(
+        to,
+        "heapbeat_tree_memory_bytes",
+        "Proportional set size of the program and all processes that it started.",
+        memory.tree,
+    );
+    to.family("heapbeat_tree_processes", MetricKind::Gauge, "Processes of the program.")
+        .sample(&[], u64::from(memory.processes));
+    let Some(heap) = memory.heap else { return };
+    let all = [
+        ("heapbeat_runtime_heap_used_bytes", "Bytes of objects, garbage included.", heap.used),
+        ("heapbeat_runtime_heap_total_bytes", "Bytes that the runtime holds for its heap.", heap.total),
+        ("heapbeat_runtime_external_bytes", "Bytes outside of the heap that objects hold.", heap.external),
+        ("heapbeat_runtime_heap_limit_bytes", "Size at which the runtime gives up.", heap.limit),
+    ];
+    for (name, help, bytes) in all {
+        if let Some(bytes) = bytes {
+            gauge(to, name, help, bytes);
+        }
+    }
 }
 
 fn process(to: &mut Exposition, memory: &ProcessMemory) {
@@ -177,8 +214,10 @@ fn guard(to: &mut Exposition, figures: &MetricsSnapshot) {
         .states(Pressure::ALL.map(|level| (level.as_str(), level == figures.pressure)));
     to.family("heapbeat_shed_ratio", MetricKind::Gauge, "Share of new requests that is shed now.")
         .sample(&[], f64::from(figures.shed) / 1000.0);
-    to.family("heapbeat_shed_requests", MetricKind::Counter, "Requests shed because of memory pressure.")
-        .sample(&[], figures.refused);
+    if let Some(refused) = figures.refused {
+        to.family("heapbeat_shed_requests", MetricKind::Counter, "Requests shed because of memory pressure.")
+            .sample(&[], refused);
+    }
     to.family(
         "heapbeat_purges",
         MetricKind::Counter,

@@ -10,6 +10,10 @@ use crate::attribution::RouteMemory;
 use crate::sampling::{CgroupVersion, Reading};
 use crate::state::State;
 
+/// What is missing without an agent.
+const NO_AGENT: &str =
+    "there is no agent inside of the program: heapUsed and heapTotal are 0, and all memory is external";
+
 impl Telemetry {
     /// Builds the report with the samples after a cursor. This takes milliseconds, and some 400 kB meanwhile.
     pub(crate) fn report(&self, state: &State, after: Option<Cursor>) -> Report {
@@ -39,8 +43,16 @@ impl Telemetry {
             previous_exit: self.previous_exit(),
             earlier: self.earlier_instances(),
             last_samples: self.last_samples(after),
-            missing: self.missing.iter().map(|&source| source.to_owned()).collect(),
+            missing: self.missing_sources(&reading),
+            traffic: None,
         }
+    }
+
+    /// Describes the sources that cannot be read here, or not now.
+    fn missing_sources(&self, reading: &Reading) -> Vec<String> {
+        let no_agent = reading.program.is_some_and(|program| program.heap.is_none());
+        let no_agent = no_agent.then_some(NO_AGENT);
+        self.missing.iter().copied().chain(no_agent).map(str::to_owned).collect()
     }
 
     /// Assesses whether memory leaks, under the limit of `reading`.
@@ -83,7 +95,7 @@ fn system(reading: &Reading) -> System {
     System {
         threads: process.map(|process| process.threads.into()),
         open_files: process.and_then(|process| process.descriptors).map(u64::from),
-        cpu_seconds: Some(thousandths(reading.cpu.as_secs_f64())),
+        cpu_seconds: reading.program.is_none().then(|| thousandths(reading.cpu.as_secs_f64())),
         anon: process.map(|process| process.anon),
         file: process.map(|process| Bytes(process.file.0 + process.shmem.0)),
         swap: process.map(|process| process.swap),

@@ -25,7 +25,14 @@ fn reading(seconds: u64, mb: u64) -> Reading {
 
 fn telemetry() -> Telemetry {
     let instance = Instance { id: INSTANCE, version: "1a2b3c4".into(), started: UnixMillis(0) };
-    Telemetry::new(Clock::of_this_process(), instance, None, vec!["no psi"], &reading(0, 10))
+    Telemetry::new(
+        Clock::of_this_process(),
+        instance,
+        None,
+        vec!["no psi"],
+        InstanceRecorder::ThisProcess,
+        &reading(0, 10),
+    )
 }
 
 fn record_reading(telemetry: &Telemetry, reading: &Reading, pressure: Pressure) -> Option<Duration> {

@@ -49,6 +49,7 @@ fn report(first: u64, count: u64) -> Report {
         previous_exit: None,
         earlier: EarlierInstances::default(),
         last_samples: None,
+        traffic: None,
     }
 }
 

@@ -52,14 +52,10 @@ impl IpcReader {
     }
 
     fn handle_message(&self, message: SupervisorMessage) {
-        match message {
-            SupervisorMessage::Command(Command::Stop(signal, count)) => {
-                self.forward_stop(StopRequest::Stop(signal, count));
-            }
-            SupervisorMessage::Command(Command::HandOver(within)) => {
-                self.forward_stop(StopRequest::HandOver(within));
-            }
-            SupervisorMessage::Command(Command::Replacement(replacement_status)) => {
+        match message.keep(&self.link.previous) {
+            Some(Command::Stop(signal, count)) => self.forward_stop(StopRequest::Stop(signal, count)),
+            Some(Command::HandOver(within)) => self.forward_stop(StopRequest::HandOver(within)),
+            Some(Command::Replacement(replacement_status)) => {
                 let index = match replacement_status {
                     ReplacementStatus::RateLimited => 0,
                     ReplacementStatus::InProgress => 1,
@@ -67,11 +63,8 @@ impl IpcReader {
                 };
                 self.link.replacement_status.store(index, Ordering::Relaxed);
             }
-            SupervisorMessage::Command(Command::Report) => flight_recorder::record_hang(&describe_threads()),
-            SupervisorMessage::PreviousExit(exit) => self.link.previous.set_exit(*exit),
-            SupervisorMessage::EarlierExit(exit) => self.link.previous.add_earlier_exit(*exit),
-            SupervisorMessage::EarlierRunning(running) => self.link.previous.set_earlier_running(running),
-            SupervisorMessage::Samples(samples) => self.link.previous.add_samples(samples),
+            Some(Command::Report) => flight_recorder::record_hang(&describe_threads()),
+            None => {}
         }
     }
 

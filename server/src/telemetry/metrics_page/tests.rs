@@ -92,17 +92,19 @@ fn every_figure_has_its_name() {
         reading: &reading(),
         pressure: Pressure::Purge,
         shed: 250,
-        refused: 77,
+        refused: Some(77),
         purges: PurgeTotals { count: 3, bytes: 4096, micros: 66_000 },
         forecast: &forecast,
         routes: &routes,
         dependencies: &[pool],
         visits: EdgeVisits { last: Some(Duration::from_millis(61_500)), silent: true, alerts: Some((2, 1)) },
     };
-    let written = render(Format::OpenMetrics, &figures);
+    let written = render(Format::OpenMetrics, &figures, |_| {});
     assert!(!written.contains("a secret"), "the text of a fault is not part of the metrics");
     let explained = include_str!("../../../../docs/metrics.md");
-    for line in render(Format::Prometheus, &figures).lines().filter(|line| line.starts_with("# TYPE ")) {
+    for line in
+        render(Format::Prometheus, &figures, |_| {}).lines().filter(|line| line.starts_with("# TYPE "))
+    {
         let name = line.split(' ').nth(2).unwrap();
         let named = [format!("`{name}`"), format!("`{name}{{")].iter().any(|it| explained.contains(it));
         assert!(named, "docs/metrics.md does not explain {name}");
@@ -121,6 +123,7 @@ fn every_figure_has_its_name() {
             visits: EdgeVisits::default(),
             ..figures
         },
+        |_| {},
     );
     for absent in [
         "jemalloc_",

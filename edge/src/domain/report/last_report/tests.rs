@@ -37,6 +37,7 @@ pub(crate) fn report(instance: u64, now: UnixMillis, first: u64, count: u64) -> 
         previous_exit: None,
         earlier: EarlierInstances::default(),
         last_samples: None,
+        traffic: None,
     }
 }
 

@@ -13,9 +13,15 @@ use crate::config::{MetricsAccess, MetricsConfig};
 /// The secret that signed a request, and its nonce.
 pub(super) type Signer<'a> = (&'a Secret, Nonce);
 
-/// Whether the endpoint has any readers; otherwise its path belongs to the application.
-pub(super) fn is_served(endpoint: Endpoint, metrics: &MetricsConfig, has_secret: bool) -> bool {
+/// Whether the endpoint has any readers; otherwise its path belongs to the application. Only a guarded program has a list of exits.
+pub(crate) fn is_served(
+    endpoint: Endpoint,
+    metrics: &MetricsConfig,
+    has_secret: bool,
+    is_program: bool,
+) -> bool {
     match endpoint {
+        Endpoint::Exits => is_program && (has_secret || metrics.token.is_some()),
         Endpoint::Health | Endpoint::Live | Endpoint::Ready => true,
         Endpoint::Heap => has_secret,
         Endpoint::Metrics => match metrics.access {
@@ -28,15 +34,19 @@ pub(super) fn is_served(endpoint: Endpoint, metrics: &MetricsConfig, has_secret:
 
 /// Whether a request without a signature may read the metrics.
 pub(super) fn may_read(metrics: &MetricsConfig, headers: &HeaderMap) -> bool {
-    let bearer = || headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
-    match (metrics.access, &metrics.token) {
-        (MetricsAccess::Public, _) => true,
-        // Secrets are compared in constant time. A token that is too short is not a secret.
-        (MetricsAccess::Owner, Some(token)) => {
-            bearer().and_then(|given| Secret::new(given).ok()).is_some_and(|given| given == *token)
-        }
-        (MetricsAccess::Owner, None) | (MetricsAccess::Off, _) => false,
+    match metrics.access {
+        MetricsAccess::Public => true,
+        MetricsAccess::Owner => has_token(metrics, headers),
+        MetricsAccess::Off => false,
     }
+}
+
+/// Whether a request carries the token.
+pub(super) fn has_token(metrics: &MetricsConfig, headers: &HeaderMap) -> bool {
+    let bearer = || headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
+    // Secrets are compared in constant time. A token that is too short is not a secret.
+    let given = || bearer().and_then(|given| Secret::new(given).ok());
+    metrics.token.as_ref().is_some_and(|token| given().is_some_and(|given| given == *token))
 }
 
 /// Creates a response that is not cached; it is signed if the request was.
@@ -62,7 +72,7 @@ pub(super) fn signed_response(
 /// Creates the response to an unsigned request, which names the required authentication and nothing else.
 pub(super) fn unauthorized(endpoint: Endpoint) -> Response<Full<Bytes>> {
     let (scheme, detail) = match endpoint {
-        Endpoint::Metrics => ("Bearer", "a token or a signature is required"),
+        Endpoint::Metrics | Endpoint::Exits => ("Bearer", "a token or a signature is required"),
         _ => (HEADER, "a signature is required"),
     };
     let mut response = problem(StatusCode::UNAUTHORIZED, detail);
@@ -93,12 +103,14 @@ mod tests {
         for (readers, token, secret, served) in cases {
             let metrics = metrics(readers, token);
             assert_eq!(
-                is_served(Endpoint::Metrics, &metrics, secret),
+                is_served(Endpoint::Metrics, &metrics, secret, false),
                 served,
                 "{readers:?} {token} {secret}"
             );
-            assert_eq!(is_served(Endpoint::Heap, &metrics, secret), secret);
-            assert!(is_served(Endpoint::Ready, &metrics, secret));
+            assert_eq!(is_served(Endpoint::Heap, &metrics, secret, false), secret);
+            assert!(is_served(Endpoint::Ready, &metrics, secret, false));
+            assert_eq!(is_served(Endpoint::Exits, &metrics, secret, true), token || secret);
+            assert!(!is_served(Endpoint::Exits, &metrics, secret, false), "an application has its own");
         }
     }
 

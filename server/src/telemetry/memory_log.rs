@@ -12,7 +12,7 @@ use crate::sampling::Reading;
 
 /// Decides when a line is due. Times are the age of the process.
 #[derive(Debug)]
-pub(super) struct MemoryLog {
+pub(crate) struct MemoryLog {
     interval: Duration,
     due: Duration,
     last: Option<Reading>,
@@ -20,17 +20,18 @@ pub(super) struct MemoryLog {
 
 impl MemoryLog {
     /// The first line is due at once.
-    pub(super) fn every(interval: Duration) -> Self {
+    pub(crate) fn every(interval: Duration) -> Self {
         MemoryLog { interval, due: Duration::ZERO, last: None }
     }
 
     /// Writes a line if one is due.
-    pub(super) fn write_if_due(&mut self, reading: &Reading, pressure: Pressure) {
+    pub(crate) fn write_if_due(&mut self, reading: &Reading, pressure: Pressure) {
         if reading.now.age < self.due {
             return;
         }
         self.due = reading.now.age + self.interval;
-        let cores = self.last.replace(*reading).map(|last| cores_used(&last, reading));
+        let last = self.last.replace(*reading).filter(|_| reading.program.is_none());
+        let cores = last.map(|last| cores_used(&last, reading));
         write(reading, pressure, cores);
     }
 }
@@ -88,7 +89,10 @@ impl fmt::Display for MemorySummary<'_> {
         let sample = self.reading.sample();
         let limit = self.reading.limit.bytes;
         write!(f, "{} of {limit} ({:.1} %)", sample.working_set, percent(sample.working_set, limit))?;
-        write!(f, ", rss {}, heap {} in {}", sample.rss, sample.heap_used, sample.heap_total)?;
+        write!(f, ", rss {}", sample.rss)?;
+        if sample.heap_total > Bytes::ZERO {
+            write!(f, ", heap {} in {}", sample.heap_used, sample.heap_total)?;
+        }
         write!(f, ", external {}, {}", sample.external(), self.pressure.as_str())
     }
 }

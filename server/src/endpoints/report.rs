@@ -13,12 +13,13 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
-use super::access::{Signer, is_served, may_read, signed_response, unauthorized};
+use super::access::{Signer, has_token, is_served, may_read, signed_response, unauthorized};
 use super::admission::{Admission, RequestHead, RequestVerifier};
 use super::health;
 use super::health::Endpoint;
 use super::metrics_cache::MetricsCache;
 use super::problem::{not_allowed, problem};
+use super::program::{Downtime, ProgramContext};
 use crate::clock::{Clock, Now};
 use crate::config::MetricsConfig;
 use crate::edge_liveness::EdgeLiveness;
@@ -38,6 +39,8 @@ pub(crate) struct ReportHandler {
     pub(super) metrics_cache: MetricsCache,
     pub(super) gate: Arc<Gate>,
     pub(super) edge: Arc<EdgeLiveness>,
+    /// What is known of the guarded program, if this is the handler of one of its instances.
+    pub(super) program: Option<Arc<ProgramContext>>,
 }
 
 impl ReportHandler {
@@ -60,7 +63,13 @@ impl ReportHandler {
             metrics_cache: MetricsCache::default(),
             gate,
             edge,
+            program: None,
         }
+    }
+
+    /// Makes this the handler of an instance of a guarded program.
+    pub(crate) fn of_program(self, program: Arc<ProgramContext>) -> Self {
+        ReportHandler { program: Some(program), ..self }
     }
 
     pub(crate) fn state(&self) -> &Arc<State> {
@@ -82,7 +91,7 @@ impl ReportHandler {
 
     /// Whether the endpoint is served.
     pub(crate) fn is_served(&self, endpoint: Endpoint) -> bool {
-        is_served(endpoint, &self.metrics, self.verifier.has_secret())
+        is_served(endpoint, &self.metrics, self.verifier.has_secret(), self.program.is_some())
     }
 
     /// Responds to a request for an endpoint; only the head of the request is read.
@@ -105,7 +114,7 @@ impl ReportHandler {
         }
         let (handler, method) = (Arc::clone(self), request.method.clone());
         let (query, headers) = match endpoint {
-            Endpoint::Metrics | Endpoint::Heap => {
+            Endpoint::Metrics | Endpoint::Heap | Endpoint::Exits => {
                 (request.uri.query().map(str::to_owned), request.headers.clone())
             }
             _ => (None, HeaderMap::new()),
@@ -113,14 +122,22 @@ impl ReportHandler {
         async move {
             match (endpoint, admission) {
                 (_, Admission::Refused(refusal)) => handler.verifier.refuse(&refusal, handler.clock.now()),
-                (Endpoint::Metrics | Endpoint::Heap, Admission::Public) => match not_allowed(&method) {
-                    Some(refusal) => refusal,
-                    None if endpoint == Endpoint::Metrics && may_read(&handler.metrics, &headers) => {
-                        handler.metrics(headers, None).await
+                (Endpoint::Metrics | Endpoint::Heap | Endpoint::Exits, Admission::Public) => {
+                    match not_allowed(&method) {
+                        Some(refusal) => refusal,
+                        None if endpoint == Endpoint::Metrics && may_read(&handler.metrics, &headers) => {
+                            handler.metrics(headers, None).await
+                        }
+                        None if endpoint == Endpoint::Exits && has_token(&handler.metrics, &headers) => {
+                            handler.exits(None)
+                        }
+                        None => unauthorized(endpoint),
                     }
-                    None => unauthorized(endpoint),
+                }
+                (_, Admission::Public) => match handler.down().filter(|_| endpoint != Endpoint::Live) {
+                    Some(down) => not_allowed(&method).unwrap_or_else(|| down.response()),
+                    None => health::respond(endpoint, &method, &handler.state).await,
                 },
-                (_, Admission::Public) => health::respond(endpoint, &method, &handler.state).await,
                 (_, Admission::Owner { secret, nonce, after }) => {
                     let signer = (&handler.verifier.secret(secret).clone(), nonce);
                     match endpoint {
@@ -128,6 +145,7 @@ impl ReportHandler {
                         Endpoint::Ready => handler.readiness(signer).await,
                         Endpoint::Metrics => handler.metrics(headers, Some(signer)).await,
                         Endpoint::Heap => handler.heap(query.as_deref(), signer).await,
+                        Endpoint::Exits => handler.exits(Some(signer)),
                     }
                 }
             }
@@ -138,17 +156,27 @@ impl ReportHandler {
         // The semaphore is never closed.
         let report_lock = Arc::clone(&self.report_lock).acquire_owned().await;
         let (state, telemetry) = (Arc::clone(&self.state), Arc::clone(&self.telemetry));
+        let program = self.program.clone();
         let made = tokio::task::spawn_blocking(move || {
             // The lock is held until the report is built, even if the client disconnects.
             let _report_lock = report_lock;
-            telemetry.report(&state, after).to_json()
+            let mut report = telemetry.report(&state, after);
+            report.traffic = program.and_then(|program| program.traffic());
+            report.to_json()
         });
-        match made.await {
-            Ok(body) => signed_response(StatusCode::OK, "application/json", body.into(), Some(signer)),
-            Err(_panicked) => {
-                problem(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be built")
-            }
+        let Ok(body) = made.await else {
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be built");
+        };
+        let mut response = signed_response(StatusCode::OK, "application/json", body.into(), Some(signer));
+        if let Some(down) = self.down() {
+            down.mark(&mut response);
         }
+        response
+    }
+
+    /// Returns why a guarded program does not serve.
+    pub(super) fn down(&self) -> Option<Arc<Downtime>> {
+        self.program.as_ref()?.down()
     }
 }
 

@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use super::*;
 use crate::config::{EdgeTimeout, Secrets};
 use crate::dependency::{CheckDetails, CheckError, Dependencies, Dependency};
+use crate::flight_recorder::InstanceRecorder;
 use crate::instance::Instance;
 use crate::sampling::Reading;
 
@@ -27,7 +28,14 @@ fn handler_with(secrets: Secrets, dependencies: Dependencies) -> Arc<ReportHandl
     let clock = Clock::of_this_process();
     let instance = Instance { id: InstanceId(7), version: "1".into(), started: UnixMillis(0) };
     let first = Reading::default();
-    let telemetry = Arc::new(Telemetry::new(clock, instance.clone(), None, Vec::new(), &first));
+    let telemetry = Arc::new(Telemetry::new(
+        clock,
+        instance.clone(),
+        None,
+        Vec::new(),
+        InstanceRecorder::ThisProcess,
+        &first,
+    ));
     let state = Arc::new(State::new(&first, dependencies));
     let edge = Arc::new(EdgeLiveness::new(EdgeTimeout::Auto, None, &instance));
     Arc::new(ReportHandler::new(

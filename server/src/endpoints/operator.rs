@@ -50,7 +50,16 @@ impl ReportHandler {
 
     fn render_metrics(&self, format: Format) -> Bytes {
         self.metrics_cache.get_or_render(format, || {
-            self.telemetry().metrics(self.state(), self.gate.refused(), &self.edge, format)
+            let visits = self.edge.visits(self.now());
+            let refused = match &self.program {
+                Some(program) => program.traffic().map(|traffic| traffic.shed),
+                None => Some(self.gate.refused()),
+            };
+            self.telemetry().metrics(self.state(), refused, visits, format, |to| {
+                if let Some(program) = &self.program {
+                    program.write_metrics(to);
+                }
+            })
         })
     }
 
@@ -76,10 +85,22 @@ impl ReportHandler {
         signed_response(StatusCode::OK, "application/octet-stream", profile.into(), Some(signer))
     }
 
+    /// Returns the metrics as text.
+    pub(crate) fn metrics_text(&self) -> String {
+        String::from_utf8_lossy(&self.render_metrics(Format::Prometheus)).into_owned()
+    }
+
+    /// Responds to an authorized request for `/exits`.
+    pub(super) fn exits(&self, signer: Option<Signer<'_>>) -> Response<Full<Bytes>> {
+        let body = self.program.as_ref().map(|program| program.exits()).unwrap_or_default();
+        signed_response(StatusCode::OK, "application/json", body.into(), signer)
+    }
+
     /// Responds to a signed request for `/health/ready`, with the status of each dependency.
     pub(super) async fn readiness(&self, signer: Signer<'_>) -> Response<Full<Bytes>> {
         let dependencies = self.state().dependencies().check_all().await;
-        let ready = self.state().ready() && dependencies.iter().all(|status| status.ok);
+        let ready =
+            self.down().is_none() && self.state().ready() && dependencies.iter().all(|status| status.ok);
         let body = Readiness { ready, status: self.state().status(), dependencies };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -16,7 +16,10 @@ fn ours() -> Secret {
 }
 
 fn guarded() -> RequestVerifier {
-    RequestVerifier::new(Secrets { current: Some(ours()), previous: Some(secret("the secret before this one")) })
+    RequestVerifier::new(Secrets {
+        current: Some(ours()),
+        previous: Some(secret("the secret before this one")),
+    })
 }
 
 fn nonce(number: u16) -> Nonce {

@@ -14,7 +14,7 @@ struct Problem<'a> {
 }
 
 /// Creates an error response with a detail.
-pub(super) fn problem<B: From<Vec<u8>>>(status: StatusCode, detail: &str) -> Response<B> {
+pub(crate) fn problem<B: From<Vec<u8>>>(status: StatusCode, detail: &str) -> Response<B> {
     let title = status.canonical_reason().unwrap_or_default();
     let body = serde_json::to_vec(&Problem { title, status: status.as_u16(), detail });
     let mut response = Response::new(B::from(body.unwrap_or_default()));

@@ -28,12 +28,20 @@ pub(crate) enum Endpoint {
     Metrics,
     /// `/debug/heap`, with a signature.
     Heap,
+    /// `/exits` of a guarded program, with a signature or the token of the metrics.
+    Exits,
 }
 
 impl Endpoint {
     /// All endpoints.
-    pub(crate) const ALL: [Endpoint; 5] =
-        [Endpoint::Health, Endpoint::Live, Endpoint::Ready, Endpoint::Metrics, Endpoint::Heap];
+    pub(crate) const ALL: [Endpoint; 6] = [
+        Endpoint::Health,
+        Endpoint::Live,
+        Endpoint::Ready,
+        Endpoint::Metrics,
+        Endpoint::Heap,
+        Endpoint::Exits,
+    ];
 
     /// Returns the path of the endpoint.
     pub(crate) const fn path(self) -> &'static str {
@@ -43,6 +51,7 @@ impl Endpoint {
             Endpoint::Ready => "/health/ready",
             Endpoint::Metrics => "/metrics",
             Endpoint::Heap => "/debug/heap",
+            Endpoint::Exits => "/exits",
         }
     }
 
@@ -94,6 +103,7 @@ mod tests {
             ("/metrics", Some(Endpoint::Metrics)),
             ("/debug/heap", Some(Endpoint::Heap)),
             ("/debug", None),
+            ("/exits", Some(Endpoint::Exits)),
             ("/", None),
         ];
         for (path, endpoint) in cases {

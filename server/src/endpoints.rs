@@ -1,0 +1,15 @@
+//! The endpoints of heapbeat: `/health` and below, `/metrics`, `/debug/heap`, and the signed report.
+//!
+//! They know neither who serves them (the server of an application, or the front of a guarded program) nor who records what they
+//! report.
+
+mod access;
+pub(crate) mod admission;
+pub(crate) mod health;
+mod metrics_cache;
+mod operator;
+pub(crate) mod problem;
+pub(crate) mod program;
+pub(crate) mod report;
+
+pub(crate) use access::is_served;

@@ -1,0 +1,220 @@
+//! What the endpoints of a guarded program show besides the figures of one instance: whether the program serves, the exits of all
+//! instances, and figures of the front and the agents.
+//!
+//! The supervisor's loop writes, requests read. No lock is held for longer than a copy takes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use heapbeat_shared::Exit;
+use heapbeat_shared::openmetrics::{Exposition, MetricKind};
+use heapbeat_shared::report::Traffic;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+
+/// Number of exits that are kept.
+const MAX_EXITS: usize = 16;
+
+/// Figures of what is in front of the program, which the library does not know. Called by requests, so it must not block.
+pub trait FrontFigures: Send + Sync {
+    /// Adds the metrics.
+    fn write_metrics(&self, to: &mut Exposition);
+
+    /// Returns the figures for the report.
+    fn traffic(&self) -> Traffic;
+}
+
+/// Why a program does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Downtime {
+    /// The reason, which strangers may read.
+    pub(crate) reason: String,
+    /// When it may serve again, if that is known.
+    pub(crate) retry_at: Option<Instant>,
+}
+
+/// The state of a guarded program that is shared by all of its instances.
+#[derive(Default)]
+pub(crate) struct ProgramContext {
+    down: ArcSwapOption<Downtime>,
+    totals: Mutex<InstanceTotals>,
+    front: OnceLock<Arc<dyn FrontFigures>>,
+}
+
+/// Totals over all instances.
+#[derive(Debug, Default)]
+struct InstanceTotals {
+    starts: u64,
+    exits: BTreeMap<&'static str, u64>,
+    latest_exits: VecDeque<Exit>,
+}
+
+/// The body of `/health` while the program does not serve.
+#[derive(Serialize)]
+struct DownBody<'a> {
+    reason: &'a str,
+    status: &'static str,
+}
+
+impl Downtime {
+    /// Returns `Retry-After` in seconds.
+    fn retry_after(&self, now: Instant) -> u64 {
+        const USUAL: u64 = 5;
+        self.retry_at.map_or(USUAL, |at| at.saturating_duration_since(now).as_secs() + 1)
+    }
+
+    /// Adds the status and `Retry-After` to a response.
+    pub(super) fn mark<B>(&self, response: &mut Response<B>) {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(self.retry_after(Instant::now())));
+    }
+
+    /// Creates the public response.
+    pub(super) fn response(&self) -> Response<Full<Bytes>> {
+        let body = serde_json::to_vec(&DownBody { reason: &self.reason, status: "down" });
+        let mut response = Response::new(Full::from(body.unwrap_or_default()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.mark(&mut response);
+        response
+    }
+}
+
+impl ProgramContext {
+    /// Sets what is in front of the program, once.
+    pub(crate) fn set_front(&self, front: Arc<dyn FrontFigures>) {
+        let _ = self.front.set(front);
+    }
+
+    /// Sets why the program does not serve; `None` while it does.
+    pub(crate) fn set_down(&self, down: Option<Downtime>) {
+        self.down.store(down.map(Arc::new));
+    }
+
+    /// Returns why the program does not serve.
+    pub(crate) fn down(&self) -> Option<Arc<Downtime>> {
+        self.down.load_full()
+    }
+
+    /// Creates the response to any request before the first start.
+    pub(crate) fn not_started(&self) -> Response<Full<Bytes>> {
+        let down = self.down().map(|down| Downtime::clone(&down));
+        let down =
+            down.unwrap_or(Downtime { reason: "the program was not started yet".into(), retry_at: None });
+        down.response()
+    }
+
+    /// Counts a start.
+    pub(crate) fn count_start(&self) {
+        self.totals().starts += 1;
+    }
+
+    /// Counts an exit, and lists it.
+    pub(crate) fn record_exit(&self, exit: &Exit) {
+        *self.totals().exits.entry(exit.kind.as_str()).or_default() += 1;
+        self.list_exit(exit);
+    }
+
+    /// Lists an exit of an earlier supervisor, which is not counted.
+    pub(crate) fn list_exit(&self, exit: &Exit) {
+        let mut totals = self.totals();
+        totals.latest_exits.push_back(exit.clone());
+        if totals.latest_exits.len() > MAX_EXITS {
+            totals.latest_exits.pop_front();
+        }
+    }
+
+    /// Returns the body of `/exits`, oldest first.
+    pub(super) fn exits(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.totals().latest_exits).unwrap_or_default()
+    }
+
+    /// Returns the body of `/exits` as text.
+    pub(crate) fn exits_text(&self) -> String {
+        String::from_utf8(self.exits()).unwrap_or_default()
+    }
+
+    /// Returns the requests for the report.
+    pub(super) fn traffic(&self) -> Option<Traffic> {
+        self.front.get().map(|front| front.traffic())
+    }
+
+    /// Adds the metrics.
+    pub(super) fn write_metrics(&self, to: &mut Exposition) {
+        {
+            let totals = self.totals();
+            to.family("heapbeat_starts", MetricKind::Counter, "Starts of the program.")
+                .sample(&[], totals.starts);
+            let mut exits =
+                to.family("heapbeat_exits", MetricKind::Counter, "Exits of the program, by kind.");
+            for (kind, count) in &totals.exits {
+                exits.sample(&[("kind", kind)], *count);
+            }
+        }
+        to.family("heapbeat_serving", MetricKind::Gauge, "Whether an instance of the program serves.")
+            .sample(&[], u64::from(self.down().is_none()));
+        if let Some(front) = self.front.get() {
+            front.write_metrics(to);
+        }
+    }
+
+    fn totals(&self) -> MutexGuard<'_, InstanceTotals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for ProgramContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProgramContext").field("down", &self.down()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use heapbeat_shared::{ExitKind, UnixMillis};
+
+    use super::*;
+
+    #[test]
+    fn exits_are_counted_and_the_last_ones_are_listed() {
+        let context = ProgramContext::default();
+        let exit = |at| Exit { kind: ExitKind::Crash, at: UnixMillis(at), ..Exit::default() };
+        context.list_exit(&exit(-1));
+        for at in 0..20 {
+            context.count_start();
+            context.record_exit(&exit(at));
+        }
+        let listed: Vec<Exit> = serde_json::from_slice(&context.exits()).unwrap();
+        let times: Vec<i64> = listed.iter().map(|exit| exit.at.0).collect();
+        assert_eq!(times, (4..20).collect::<Vec<_>>());
+        let mut to = Exposition::new(heapbeat_shared::openmetrics::Format::OpenMetrics);
+        context.write_metrics(&mut to);
+        let text = to.finish();
+        for line in
+            ["heapbeat_starts_total 20", "heapbeat_exits_total{kind=\"crash\"} 20", "heapbeat_serving 1"]
+        {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_does_not_serve_says_when_to_come_back() {
+        let now = Instant::now();
+        let down = |retry_at| Downtime { reason: "it \"crashed\"".into(), retry_at };
+        assert_eq!(down(None).retry_after(now), 5);
+        assert_eq!(down(Some(now + Duration::from_millis(2500))).retry_after(now), 3);
+        assert_eq!(down(Some(now)).retry_after(now + Duration::from_secs(9)), 1);
+        let response = down(None).response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+            (503, &HeaderValue::from(5))
+        );
+    }
+}

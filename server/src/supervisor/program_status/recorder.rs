@@ -1,0 +1,213 @@
+//! Records what happens to a guarded program, on the supervisor's loop.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::event::EventKind;
+use heapbeat_shared::report::LastSamples;
+use heapbeat_shared::{Exit, Pressure, UnixMillis};
+
+use super::instance::{InstanceReading, MachineReading, ProgramInstance, identify};
+use super::{ProgramRoutes, STARTING};
+use crate::endpoints::program::Downtime;
+use crate::flight_recorder;
+use crate::flight_recorder::{InstanceRecorder, PreviousRuns, RecordingHeader};
+use crate::overload::ladder::ShedShare;
+use crate::sampling::{Limit, StallFile};
+use crate::supervisor::machine::WorkerNumber;
+use crate::telemetry::memory_log::MemoryLog;
+
+pub(in crate::supervisor) use super::instance::InstanceReading as Measured;
+
+/// Time without a ready instance after which the program counts as down, unless it was never ready, when it is from the start. Until
+/// then requests wait.
+const MAX_UNREADY: Duration = Duration::from_secs(15);
+
+/// An instance that was started.
+#[derive(Clone, Debug)]
+pub(in crate::supervisor) struct StartedInstance<'a> {
+    pub(in crate::supervisor) number: WorkerNumber,
+    pub(in crate::supervisor) since: Instant,
+    /// Path of its flight recorder.
+    pub(in crate::supervisor) flight: Option<&'a Path>,
+    /// What is known of the instances before it, and will be.
+    pub(in crate::supervisor) previous: Arc<PreviousRuns>,
+}
+
+/// Records what happens to a guarded program.
+#[derive(Debug)]
+pub(in crate::supervisor) struct ProgramRecorder {
+    routes: Arc<ProgramRoutes>,
+    limit: Limit,
+    stall: Option<StallFile>,
+    memory_log: MemoryLog,
+    instances: BTreeMap<WorkerNumber, ProgramInstance>,
+    /// The instance that is reported.
+    current: Option<WorkerNumber>,
+    /// When an instance was ready last; `None` before the first one was.
+    ready_at: Option<Instant>,
+    stopping: bool,
+}
+
+impl ProgramRecorder {
+    pub(in crate::supervisor) fn new(
+        routes: Arc<ProgramRoutes>,
+        limit: Limit,
+        log_interval: Duration,
+    ) -> Self {
+        ProgramRecorder {
+            routes,
+            limit,
+            stall: StallFile::of_the_machine(),
+            memory_log: MemoryLog::every(log_interval),
+            instances: BTreeMap::new(),
+            current: None,
+            ready_at: None,
+            stopping: false,
+        }
+    }
+
+    /// Lists the last exit of an earlier supervisor.
+    pub(in crate::supervisor) fn list_exit(&self, exit: &Exit) {
+        self.routes.context.list_exit(exit);
+    }
+
+    /// Records a start, and opens a flight recorder on behalf of the instance, so that its exit can be explained as a worker's.
+    pub(in crate::supervisor) fn record_start(&mut self, started: StartedInstance<'_>, wall: UnixMillis) {
+        self.routes.context.count_start();
+        let StartedInstance { number, since, flight, previous } = started;
+        let identity = identify(number, wall);
+        let header = RecordingHeader {
+            instance: identity.id,
+            version: identity.version.clone(),
+            started: wall,
+            boot: flight_recorder::boot_id(),
+        };
+        let recorder = flight.and_then(|path| {
+            let opened = flight_recorder::open_recorder(path, &header);
+            opened
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        "no flight recorder: {error}; an exit of the program will have no evidence besides its exit status"
+                    );
+                })
+                .ok()
+        });
+        let recorder = InstanceRecorder::OtherProcess(recorder);
+        let instance =
+            ProgramInstance::new(&self.routes, number, since, identity, recorder, previous, self.limit);
+        self.instances.insert(number, instance);
+        self.report_serving();
+    }
+
+    /// Records that an instance is ready.
+    pub(in crate::supervisor) fn record_ready(&mut self, number: WorkerNumber) {
+        let Some(instance) = self.instances.get_mut(&number) else { return };
+        self.ready_at = Some(Instant::now());
+        if !std::mem::replace(&mut instance.ready, true) {
+            self.routes.context.set_down(None);
+            self.report_serving();
+        }
+    }
+
+    /// Records what was measured; `pressure` and `shed` are those of the instance `judged`.
+    pub(in crate::supervisor) fn record_readings(
+        &mut self,
+        measured: &[InstanceReading],
+        judged: WorkerNumber,
+        pressure: Pressure,
+        shed: ShedShare,
+    ) {
+        let machine =
+            MachineReading { limit: self.limit, stall: self.stall.as_mut().and_then(StallFile::read) };
+        for one in measured {
+            let Some(instance) = self.instances.get_mut(&one.number) else { continue };
+            let (pressure, shed) =
+                if one.number == judged { (pressure, shed) } else { (Pressure::Calm, ShedShare::NONE) };
+            let reading = instance.record_reading(one, machine, pressure, shed);
+            if self.current == Some(one.number) {
+                self.memory_log.write_if_due(&reading, pressure);
+            }
+        }
+        self.check_readiness(Instant::now());
+        self.routes.edge.check_silence(self.routes.clock.now(), !self.stopping);
+    }
+
+    /// Records that an instance is to be replaced.
+    pub(in crate::supervisor) fn record_recycle(&self, number: WorkerNumber, reason: &str) {
+        if let Some(instance) = self.instances.get(&number) {
+            instance.telemetry.record_event(EventKind::Recycle { reason: reason.to_owned() });
+        }
+    }
+
+    /// Records that an instance collected its garbage.
+    pub(in crate::supervisor) fn record_purge(&mut self, number: WorkerNumber, took: Duration) {
+        if let Some(instance) = self.instances.get_mut(&number) {
+            instance.note_purge(took);
+        }
+    }
+
+    /// Records that an instance was asked to stop by this signal.
+    pub(in crate::supervisor) fn record_stop(&mut self, number: WorkerNumber, signal: &str) {
+        self.stopping = true;
+        if let Some(instance) = self.instances.get(&number)
+            && !instance.state.draining()
+        {
+            instance.state.drain();
+            instance.telemetry.record_stop(signal, signal);
+        }
+    }
+
+    /// Records that an instance was replaced, and returns its samples so far, which the next one reports.
+    pub(in crate::supervisor) fn record_hand_over(&mut self, number: WorkerNumber) -> Option<LastSamples> {
+        let instance = self.instances.get(&number)?;
+        instance.state.hand_over();
+        instance.telemetry.samples_so_far()
+    }
+
+    /// Reports the instance that serves, else the newest.
+    pub(in crate::supervisor) fn report_serving(&mut self) {
+        let serves = |it: &ProgramInstance| it.ready && !it.state.leaving();
+        // A replacement takes over when the samples of the one before are kept.
+        if self.current.and_then(|number| self.instances.get(&number)).is_some_and(serves) {
+            return;
+        }
+        let rank = |it: &&ProgramInstance| (serves(it), it.ready, it.number);
+        if let Some(newest) = self.instances.values().max_by_key(rank)
+            && self.current != Some(newest.number)
+        {
+            self.current = Some(newest.number);
+            self.routes.current.store(Some(Arc::clone(&newest.handler)));
+        }
+    }
+
+    /// Returns all samples of an instance that has ended.
+    pub(in crate::supervisor) fn samples_of_ended(&self, number: WorkerNumber) -> Option<LastSamples> {
+        self.instances.get(&number)?.telemetry.samples_of_ended()
+    }
+
+    /// Records an exit.
+    pub(in crate::supervisor) fn record_exit(&mut self, number: WorkerNumber, exit: &Exit) {
+        self.routes.context.record_exit(exit);
+        self.instances.remove(&number);
+        self.report_serving();
+    }
+
+    /// Records that no instance can run for a while.
+    pub(in crate::supervisor) fn record_outage(&self, reason: String, retry_at: Instant) {
+        self.routes.context.set_down(Some(Downtime { reason, retry_at: Some(retry_at) }));
+    }
+
+    /// Without a ready instance for long, the program counts as down: requests do not wait any more.
+    fn check_readiness(&mut self, now: Instant) {
+        if self.instances.values().any(|instance| instance.ready) {
+            self.ready_at = Some(now);
+        } else if self.ready_at.is_some_and(|at| now.duration_since(at) > MAX_UNREADY)
+            && self.routes.context.down().is_none()
+        {
+            self.routes.context.set_down(Some(Downtime { reason: STARTING.to_owned(), retry_at: None }));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+use std::time::{Duration, Instant};
+
+use heapbeat_shared::event::EventKind;
+use heapbeat_shared::report::{Report, RouteTraffic, Traffic};
+use heapbeat_shared::signing::{HEADER, NONCE_BYTES, Nonce, Secret};
+use heapbeat_shared::{Bytes, Cursor, Exit, ExitKind, Pressure};
+use http::{HeaderValue, Request, StatusCode};
+use http_body_util::BodyExt as _;
+
+use super::recorder::{Measured, ProgramRecorder, StartedInstance};
+use super::*;
+use crate::config::{MetricsAccess, Secrets};
+use crate::flight_recorder::{PreviousRuns, RecorderDirectory, RecorderLocation};
+use crate::overload::ladder::ShedShare;
+use crate::sampling::{Limit, ProgramMemory, RuntimeHeap};
+use crate::supervisor::machine::WorkerNumber;
+
+fn secret() -> Secret {
+    Secret::new("a secret of the owner's").unwrap()
+}
+
+fn config(has_secret: bool) -> Config {
+    let current = has_secret.then(secret);
+    Config { secrets: Secrets { current, previous: None }, ..Config::default() }
+}
+
+/// A guarded program, as its supervisor and its clients see it.
+struct Guarded {
+    routes: Arc<ProgramRoutes>,
+    recorder: ProgramRecorder,
+    nonces: u8,
+}
+
+impl Guarded {
+    fn new(config: &Config) -> Self {
+        let routes = ProgramRoutes::new(config, EndpointPaths::default(), Vec::new()).unwrap();
+        let recorder = ProgramRecorder::new(Arc::clone(&routes), Limit::default(), Duration::from_secs(3600));
+        Guarded { routes, recorder, nonces: 0 }
+    }
+
+    fn start(&mut self, number: WorkerNumber) -> Arc<PreviousRuns> {
+        let previous = Arc::<PreviousRuns>::default();
+        let started =
+            StartedInstance { number, since: Instant::now(), flight: None, previous: Arc::clone(&previous) };
+        self.recorder.record_start(started, self.routes.clock.now().wall);
+        previous
+    }
+
+    fn measure(&mut self, number: WorkerNumber, mb: u64, heap: Option<RuntimeHeap>) {
+        let memory =
+            ProgramMemory { tree: Bytes::from_mb(mb), judged: Bytes::from_mb(mb), processes: 3, heap };
+        let measured = [Measured { number, memory, cgroup: None }];
+        self.recorder.record_readings(&measured, number, Pressure::Alert, ShedShare::NONE);
+    }
+
+    async fn get(&self, target: &str) -> (StatusCode, Vec<u8>) {
+        self.send(Request::get(target)).await.expect("the path is an endpoint")
+    }
+
+    async fn signed(&mut self, target: &str) -> (StatusCode, Vec<u8>) {
+        self.nonces += 1;
+        let nonce = Nonce([self.nonces; NONCE_BYTES]);
+        let signature = secret().sign_request("GET", target, self.routes.clock.now().wall, nonce).to_string();
+        let request = Request::get(target).header(HEADER, HeaderValue::from_str(&signature).unwrap());
+        self.send(request).await.expect("the path is an endpoint")
+    }
+
+    async fn report(&mut self, target: &str) -> Report {
+        let (status, body) = self.signed(target).await;
+        assert_eq!(status, StatusCode::OK);
+        Report::parse(&body).unwrap().0
+    }
+
+    async fn send(&self, request: http::request::Builder) -> Option<(StatusCode, Vec<u8>)> {
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let response = self.routes.respond(&parts)?.await;
+        let status = response.status();
+        Some((status, response.into_body().collect().await.unwrap().to_bytes().into()))
+    }
+}
+
+fn text(body: &[u8]) -> &str {
+    str::from_utf8(body).unwrap()
+}
+
+#[tokio::test]
+async fn health_is_down_until_the_program_is_ready_and_has_the_heap_of_its_runtime() {
+    let mut guarded = Guarded::new(&config(true));
+    let down = r#"{"reason":"the program is starting","status":"down"}"#;
+    assert_eq!(guarded.get("/health/live").await.0, StatusCode::SERVICE_UNAVAILABLE, "nothing was started");
+    guarded.start(1);
+    guarded.measure(1, 7, None);
+    for path in ["/health", "/health/ready"] {
+        let (status, body) = guarded.get(path).await;
+        assert_eq!((status, text(&body)), (StatusCode::SERVICE_UNAVAILABLE, down), "{path}");
+    }
+    assert_eq!(
+        guarded.get("/health/live").await.0,
+        StatusCode::OK,
+        "the guard starts it, nobody else has to"
+    );
+    let (status, body) = guarded.signed("/health").await;
+    assert_eq!((status, Report::parse(&body).is_ok()), (StatusCode::SERVICE_UNAVAILABLE, true));
+
+    guarded.recorder.record_ready(1);
+    guarded.measure(1, 150, None);
+    let (status, body) = guarded.get("/health").await;
+    let without =
+        r#"{"status":"degraded","memory":{"rss":150,"heapUsed":0,"heapTotal":0,"external":150},"uptime":0}"#;
+    assert_eq!((status, text(&body)), (StatusCode::OK, without));
+    let mb = |mb| Some(Bytes::from_mb(mb));
+    let heap = RuntimeHeap { used: mb(60), total: mb(90), external: mb(20), limit: mb(500) };
+    guarded.measure(1, 150, Some(heap));
+    let with =
+        r#"{"status":"degraded","memory":{"rss":150,"heapUsed":60,"heapTotal":90,"external":20},"uptime":0}"#;
+    assert_eq!(text(&guarded.get("/health").await.1), with);
+
+    guarded.recorder.record_outage("it crashed".to_owned(), Instant::now());
+    let (status, body) = guarded.get("/health").await;
+    assert_eq!(
+        (status, text(&body)),
+        (StatusCode::SERVICE_UNAVAILABLE, r#"{"reason":"it crashed","status":"down"}"#)
+    );
+    guarded.recorder.record_stop(1, "SIGTERM");
+    assert!(text(&guarded.get("/health/live").await.1).contains("draining"));
+}
+
+#[tokio::test]
+async fn a_restart_changes_the_instance_and_keeps_the_samples_of_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut recorders =
+        RecorderDirectory::open(&RecorderLocation::Directory(directory.path().join("flight")));
+    let mut guarded = Guarded::new(&config(true));
+    guarded.start(1);
+    guarded.recorder.record_ready(1);
+    for mb in 1..=3 {
+        guarded.measure(1, mb, None);
+    }
+    guarded.recorder.record_recycle(1, "memory reached the threshold");
+    let before = guarded.report("/health").await;
+    let kinds: Vec<EventKind> = before.events.iter().map(|event| event.kind.clone()).collect();
+    assert!(matches!(
+        kinds[..],
+        [EventKind::Started, EventKind::Pressure { to: Pressure::Alert, .. }, EventKind::Recycle { .. }]
+    ));
+    assert_eq!(before.missing.len(), 1, "there is no agent");
+    let samples = guarded.recorder.samples_of_ended(1).unwrap();
+    assert_eq!((samples.instance, samples.samples.count > before.samples.count), (before.instance, true));
+    recorders.keep_history(samples.clone());
+    let exit = Exit { kind: ExitKind::Crash, instance: Some(before.instance), ..Exit::default() };
+    guarded.recorder.record_exit(1, &exit);
+    assert_eq!(guarded.get("/health").await.0, StatusCode::OK, "requests wait for the next instance");
+
+    let previous = guarded.start(2);
+    previous.set_exit(exit);
+    recorders.orphaned().iter().for_each(|samples| previous.add_samples(samples.clone()));
+    let cursor = Cursor { instance: before.instance, sequence: 0 };
+    let after = guarded.report(&format!("/health?after={cursor}")).await;
+    assert_ne!(after.instance, before.instance);
+    assert_eq!(after.previous_exit.map(|exit| exit.kind), Some(ExitKind::Crash));
+    let left = after.last_samples.map(|left| (left.instance, left.samples.first, left.samples.count));
+    let expected = samples.samples.count.checked_sub(1).filter(|count| *count > 0);
+    assert_eq!(left, expected.map(|count| (before.instance, 1, count)));
+}
+
+#[tokio::test]
+async fn a_replacement_is_reported_from_its_takeover_on() {
+    let mut guarded = Guarded::new(&config(true));
+    guarded.start(1);
+    guarded.recorder.record_ready(1);
+    guarded.measure(1, 100, None);
+    let old = guarded.report("/health").await.instance;
+    guarded.start(2);
+    guarded.measure(2, 10, None);
+    guarded.recorder.record_ready(2);
+    assert_eq!(guarded.report("/health").await.instance, old, "its samples are not kept yet");
+    assert!(guarded.recorder.record_hand_over(1).is_none_or(|samples| samples.instance == old));
+    guarded.recorder.report_serving();
+    let new = guarded.report("/health").await.instance;
+    assert_ne!(new, old);
+    guarded.recorder.record_exit(1, &Exit::default());
+    assert_eq!(guarded.report("/health").await.instance, new);
+}
+
+#[tokio::test]
+async fn only_the_owner_reads_exits_and_metrics() {
+    let token = Secret::new("a token of sixteen").unwrap();
+    let bearer =
+        |request: http::request::Builder| request.header("authorization", "Bearer a token of sixteen");
+    // Access to the metrics, whether there is a token, whether there is a secret; status of /metrics without and with the token, status
+    // of /exits without and with it. `None`: the path belongs to the program.
+    let cases = [
+        (MetricsAccess::Owner, false, false, [None; 4]),
+        (MetricsAccess::Owner, true, false, [Some(401), Some(200), Some(401), Some(200)]),
+        (MetricsAccess::Owner, false, true, [Some(401); 4]),
+        (MetricsAccess::Public, false, false, [Some(200), Some(200), None, None]),
+        (MetricsAccess::Public, true, false, [Some(200), Some(200), Some(401), Some(200)]),
+        (MetricsAccess::Off, true, false, [None, None, Some(401), Some(200)]),
+    ];
+    for (access, has_token, has_secret, expected) in cases {
+        let mut config = config(has_secret);
+        config.metrics = MetricsConfig { access, token: has_token.then(|| token.clone()) };
+        let mut guarded = Guarded::new(&config);
+        guarded.start(1);
+        let requests = [
+            Request::get("/metrics"),
+            bearer(Request::get("/metrics")),
+            Request::get("/exits"),
+            bearer(Request::get("/exits")),
+        ];
+        for (request, expected) in requests.into_iter().zip(expected) {
+            let what = format!("{request:?} {access:?} {has_token} {has_secret}");
+            assert_eq!(guarded.send(request).await.map(|(status, _)| status.as_u16()), expected, "{what}");
+        }
+        if has_secret {
+            assert_eq!(guarded.signed("/exits").await.1, b"[]");
+        }
+    }
+}
+
+#[tokio::test]
+async fn paths_can_be_moved_and_shared_with_the_program() {
+    let paths = EndpointPaths { prefix: "/guard".into(), program_health: None };
+    let mut guarded = Guarded::new(&config(true));
+    guarded.routes = ProgramRoutes::new(&config(true), paths, Vec::new()).unwrap();
+    for (path, ours) in
+        [("/guard/health", true), ("/guard/health/live", true), ("/health", false), ("/guard", false)]
+    {
+        assert_eq!(guarded.send(Request::get(path)).await.is_some(), ours, "{path}");
+    }
+    let paths = EndpointPaths { prefix: String::new(), program_health: Some("/health".into()) };
+    for has_secret in [true, false] {
+        let routes = ProgramRoutes::new(&config(has_secret), paths.clone(), Vec::new()).unwrap();
+        let mut guarded = Guarded { routes, ..Guarded::new(&config(has_secret)) };
+        assert!(guarded.send(Request::get("/health")).await.is_none(), "it is the program's");
+        assert!(guarded.send(Request::get("/health/ready")).await.is_some());
+        guarded.nonces += 1;
+        let signed = Request::get("/health").header(HEADER, "v1");
+        assert_eq!(guarded.send(signed).await.is_some(), has_secret, "signed, it is the guard's");
+    }
+}
+
+struct Front;
+
+impl FrontFigures for Front {
+    fn write_metrics(&self, to: &mut heapbeat_shared::openmetrics::Exposition) {
+        to.family("heapbeat_front_held", heapbeat_shared::openmetrics::MetricKind::Gauge, "")
+            .sample(&[], 7u64);
+    }
+
+    fn traffic(&self) -> Traffic {
+        let routes =
+            vec![RouteTraffic { route: "GET /slow".into(), in_flight: 2, ..RouteTraffic::default() }];
+        Traffic { in_flight: 2, shed: 9, routes, ..Traffic::default() }
+    }
+}
+
+#[tokio::test]
+async fn the_front_and_the_heap_are_in_the_metrics_and_requests_in_the_report() {
+    let mut config = config(true);
+    config.metrics.access = MetricsAccess::Public;
+    let mut guarded = Guarded::new(&config);
+    guarded.routes.set_front(Arc::new(Front));
+    guarded.start(1);
+    guarded.recorder.record_ready(1);
+    let heap = RuntimeHeap { used: Some(Bytes(5)), limit: Some(Bytes(9)), ..RuntimeHeap::default() };
+    guarded.measure(1, 100, Some(heap));
+    let (_, body) = guarded.get("/metrics").await;
+    let metrics = text(&body);
+    for line in [
+        "heapbeat_front_held 7",
+        "heapbeat_shed_requests_total 9",
+        "heapbeat_starts_total 1",
+        "heapbeat_serving 1",
+        "heapbeat_tree_memory_bytes 104857600",
+        "heapbeat_tree_processes 3",
+        "heapbeat_runtime_heap_used_bytes 5",
+        "heapbeat_runtime_heap_limit_bytes 9",
+        "heapbeat_pressure{heapbeat_pressure=\"alert\"} 1",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing in\n{metrics}");
+    }
+    for absent in ["jemalloc_", "heapbeat_route_", "process_cpu", "heapbeat_runtime_external", "NaN"] {
+        assert!(!metrics.contains(absent), "{absent} in\n{metrics}");
+    }
+    assert_eq!(guarded.report("/health").await.traffic, Some(Front.traffic()));
+}
