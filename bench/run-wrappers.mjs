@@ -24,7 +24,7 @@ createServer((_request, response) => {
 function prepareNodeTools() {
   const folder = installProgram.nodeTools();
   writeFileSync(join(folder, "server.ts"), TYPED);
-  writeFileSync(join(folder, "tsconfig.json"), '{ "compilerOptions": { "module": "commonjs", "types": [] } }');
+  writeFileSync(join(folder, "tsconfig.json"), '{ "compilerOptions": { "module": "commonjs", "types": ["node"] } }');
   return folder;
 }
 
@@ -108,7 +108,7 @@ for (const [name, { needs, cwd, command, leaf, env }] of Object.entries(ROWS)) {
     );
   } catch (error) {
     failed = true;
-    logError(`${name}: ${error instanceof Error ? error.message : error}`);
+    logError((error instanceof Error ? error.message : String(error)).split("\n").slice(0, 40).join("\n"));
     console.log(`| ${code(name)} | failed: ${String(error).split("\n")[0]} | | | | |`);
   }
 }

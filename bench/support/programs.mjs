@@ -13,7 +13,13 @@ const INSTALLED = resolve("target/programs");
 export const PM2_VERSION = "7.0.4";
 
 /** Wrappers of Node programs, for the table of wrappers. */
-const NODE_TOOLS = { pnpm: "10.34.9", tsx: "4.23.15", "ts-node": "10.9.2", typescript: "5.9.3" };
+const NODE_TOOLS = {
+  pnpm: "10.34.9",
+  tsx: "4.23.15",
+  "ts-node": "10.9.2",
+  typescript: "5.9.3",
+  "@types/node": "22.20.5",
+};
 
 /** Whether a program is installed on this machine. @param {string} name */
 export const isInstalled = (name) => spawnSync("which", [name]).status === 0;

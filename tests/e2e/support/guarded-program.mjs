@@ -68,6 +68,12 @@ export class GuardedProgram {
     return [this.pid, ...findDescendants(this.pid).filter((pid) => executableOf(pid) === own)];
   }
 
+  /** Where heapbeat's own routes are. */
+  operatorUrl() {
+    const [line = ""] = this.linesWith(/\/health: listening on port/);
+    return `http://127.0.0.1:${/listening on port (\d+)/.exec(line)?.[1]}`;
+  }
+
   /** Requests a replacement of the program. */
   replace() {
     this.child.kill("SIGUSR2");

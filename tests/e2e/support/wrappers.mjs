@@ -111,7 +111,7 @@ async function compareMemory(guarded) {
 
 /** A value of `/metrics`. @param {GuardedProgram} guarded @param {string} name a pattern @returns {Promise<number>} */
 async function readMetric(guarded, name) {
-  const text = await (await fetch(`${guarded.url}/metrics`)).text();
+  const text = await (await fetch(`${guarded.operatorUrl()}/metrics`)).text();
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "m").exec(text)?.[1]);
 }
 
