@@ -221,7 +221,7 @@ impl Supervisor {
                     live.kill();
                 }
             }
-            Effect::Activate(number) => self.with_requests(|it| it.gateway.activate(number)),
+            Effect::Activate(number) => self.with_requests(|it| it.activate(number)),
             Effect::Drain(number) => {
                 // What its processes do from now on was asked for, a stop by a terminal's Ctrl-C included.
                 self.note_stop_requested(number);
@@ -363,7 +363,7 @@ impl Supervisor {
             if self.program.is_external() {
                 live.stop.set_exit(exit);
                 // New requests wait for the next instance.
-                self.with_requests(|it| it.gateway.drain(number));
+                self.with_requests(|it| it.deactivate(number));
                 continue;
             }
             events.push_back(MachineEvent::Exited(number, exit));
@@ -399,7 +399,7 @@ impl Supervisor {
                 let agents = self.agents.as_deref_mut();
                 events.extend(external.measure(&self.live, &families, ready, agents, now));
                 let shed = external.shed_share();
-                self.with_requests(|it| it.gateway.shed(shed));
+                self.with_requests(|it| it.shed(shed));
             }
         }
         if let Some(external) = &mut self.external {

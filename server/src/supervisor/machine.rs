@@ -159,7 +159,9 @@ pub enum OneAtATime {
     Memory,
     /// Both would listen on the same port.
     Port,
-    /// Requests wait in the front until the next one is ready.
+    /// As `Memory`; requests wait in the front until the next one is ready.
+    MemoryHeld,
+    /// Two must never run; requests wait in the front until the next one is ready.
     Held,
 }
 
@@ -206,6 +208,8 @@ struct Worker {
     sent_heartbeat: bool,
     runtime_polls: u64,
     memory: Bytes,
+    /// Growth of its memory in a second, and when it was last compared.
+    growth: (Bytes, Duration),
     /// When its drain started.
     drain_started: Duration,
     /// The wait for its requests in flight.
@@ -340,6 +344,7 @@ impl Machine {
             sent_heartbeat: false,
             runtime_polls: 0,
             memory: Bytes::ZERO,
+            growth: (Bytes::ZERO, now),
             drain_started: now,
             request_drain: None,
             role,

@@ -143,6 +143,9 @@ pub(super) fn log_notice(notice: &Notice, noun: &str) {
         Notice::Replacing(why) => {
             tracing::info!("starting a replacement {noun} beside the running one: {why}");
         }
+        Notice::DrainingFirst(why, OneAtATime::MemoryHeld) => tracing::warn!(
+            "{why}; not enough headroom to run two {noun}s, draining the current one first; requests wait meanwhile"
+        ),
         Notice::DrainingFirst(why, OneAtATime::Memory) => {
             tracing::warn!("{why}; not enough headroom to run two {noun}s, draining the current one first");
         }

@@ -42,6 +42,8 @@ pub(super) struct Requests {
     draining: BTreeSet<WorkerNumber>,
     /// Whether the end of all connections is awaited.
     closing: bool,
+    /// The instance that gets new requests.
+    active: Option<WorkerNumber>,
 }
 
 impl Requests {
@@ -54,6 +56,7 @@ impl Requests {
             habits: ProgramHabits::default(),
             draining: BTreeSet::new(),
             closing: false,
+            active: None,
         }
     }
 
@@ -65,10 +68,29 @@ impl Requests {
         }
     }
 
+    /// Passes new requests on to an instance.
+    pub(super) fn activate(&mut self, number: WorkerNumber) {
+        self.gateway.activate(number);
+        self.active = Some(number);
+    }
+
     /// Passes no new requests on to an instance, and awaits those in flight.
     pub(super) fn drain(&mut self, number: WorkerNumber) {
-        self.gateway.drain(number);
+        self.deactivate(number);
         self.draining.insert(number);
+    }
+
+    /// Passes no new requests on to an instance. If no other one is active they wait, so none has to be refused to save memory.
+    pub(super) fn deactivate(&mut self, number: WorkerNumber) {
+        self.gateway.drain(number);
+        if self.active.take_if(|active| *active == number).is_some() {
+            self.gateway.shed(0);
+        }
+    }
+
+    /// Refuses a share of new requests, in thousandths, while they reach an instance.
+    pub(super) fn shed(&mut self, thousandths: u16) {
+        self.gateway.shed(if self.active.is_some() { thousandths } else { 0 });
     }
 
     /// Accepts no more connections, and awaits the end of the open ones.

@@ -69,6 +69,7 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(worker) = self.worker(number) else { return };
+        worker.note_growth(memory, now);
         worker.memory = memory;
         // Before it is ready a worker has no runtime yet, so any message counts.
         if worker.runtime_polls != runtime_polls || worker.ready_at.is_none() {

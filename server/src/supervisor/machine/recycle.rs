@@ -2,12 +2,22 @@
 
 use std::time::Duration;
 
+use heapbeat_shared::Bytes;
 use heapbeat_shared::exit::StopReason;
 
 use super::{Command, Effect, Machine, Notice, OneAtATime, ReplacementStatus, Role, Worker, WorkerNumber};
 use crate::supervisor::policy::AFTER_DRAIN;
 
 impl Worker {
+    /// Notes by how much the worker's memory has grown since it was last compared, half a second ago or more.
+    pub(super) fn note_growth(&mut self, memory: Bytes, now: Duration) {
+        let since = now.saturating_sub(self.growth.1);
+        if since >= Duration::from_millis(500) {
+            let grown = u128::from(memory.saturating_sub(self.memory).0) * 1000 / since.as_millis();
+            self.growth = (Bytes(u64::try_from(grown).unwrap_or(u64::MAX)), now);
+        }
+    }
+
     /// Whether the worker serves requests.
     fn serves(&self) -> bool {
         self.role == Role::Serving && self.ready_at.is_some() && self.termination.is_none()
@@ -62,7 +72,16 @@ impl Machine {
             return false;
         }
         let total_memory = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.memory.0));
-        total_memory.saturating_add(self.start_size.0) <= self.policy.memory_limit.0
+        // Behind a front one can follow the other without a refused request, so both need to fit until the new one is ready.
+        let growth = if self.policy.front.is_some() { self.growth_during_start() } else { Bytes::ZERO };
+        total_memory.saturating_add(self.start_size.0).saturating_add(growth.0) <= self.policy.memory_limit.0
+    }
+
+    /// Returns by how much the memory of all workers grows while another one starts.
+    fn growth_during_start(&self) -> Bytes {
+        let per_second = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.growth.0.0));
+        let millis = u64::try_from(self.start_time.as_millis()).unwrap_or(u64::MAX);
+        Bytes(per_second.saturating_mul(millis) / 1000)
     }
 
     fn replace(&mut self, why: String, now: Duration, effects: &mut Vec<Effect>) {
@@ -85,7 +104,8 @@ impl Machine {
         }
         // The socket stays open, so connections wait in the kernel's queue meanwhile, unless the program has its own.
         let cause = match (policy.one_at_a_time, policy.front.is_some()) {
-            (false, _) => OneAtATime::Memory,
+            (false, false) => OneAtATime::Memory,
+            (false, true) => OneAtATime::MemoryHeld,
             (true, false) => OneAtATime::Port,
             (true, true) => OneAtATime::Held,
         };

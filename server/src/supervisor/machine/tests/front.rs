@@ -8,11 +8,10 @@ use super::*;
 /// Creates a machine whose worker has been serving for a minute behind a front, and holds so many megabytes.
 fn serving_behind_front(held: u64) -> Machine {
     let mut machine = machine_behind_front();
-    play(
-        &mut machine,
-        &[],
-        &[(0.0, Tick), (0.1, Heartbeat(1, 1, mb(40))), (0.5, Ready(1)), (60.0, Heartbeat(1, 1000, mb(held)))],
-    );
+    let ready = [(0.0, Tick), (0.1, Heartbeat(1, 1, mb(40))), (0.5, Ready(1))];
+    // The second one shows that it does not grow.
+    let holds = [(59.0, Heartbeat(1, 1000, mb(held))), (60.0, Heartbeat(1, 1001, mb(held)))];
+    play(&mut machine, &[], &[&ready[..], &holds].concat());
     machine
 }
 
@@ -52,11 +51,25 @@ fn requests_that_outlast_the_drain_are_ended_before_the_worker_is_told_to_stop()
 fn without_room_for_two_requests_wait_while_one_follows_the_other() {
     let mut machine = serving_behind_front(490);
     let effects = play(&mut machine, &[], &[(61.0, RecycleRequested(1, mb(490), "threshold".into()))]);
-    assert_eq!(effects, [Log(Notice::DrainingFirst("threshold".into(), OneAtATime::Memory)), Drain(1)]);
+    assert_eq!(effects, [Log(Notice::DrainingFirst("threshold".into(), OneAtATime::MemoryHeld)), Drain(1)]);
     assert_eq!(play(&mut machine, &[], &[(61.2, Drained(1))]), [Send(1, Command::HandOver(secs(9.8)))]);
     assert_eq!(quiet(play(&mut machine, &[], &[(61.3, Exited(1, ProcessExit::Code(0)))])), [Start(2)]);
     let effects = quiet(play(&mut machine, &[], &[(61.9, Ready(2))]));
     assert_eq!(effects[0], Activate(2));
+}
+
+#[test]
+fn a_worker_that_grows_needs_headroom_until_the_next_one_is_ready() {
+    // Growth in MB a second, and whether the replacement starts beside the worker: 400 + 40 MB and 3 s of growth, of 512 MB.
+    for (growth, beside) in [(10, true), (20, true), (30, false)] {
+        let mut machine = machine_behind_front();
+        play(&mut machine, &[], &[(0.0, Tick), (1.0, Heartbeat(1, 1, mb(40))), (3.0, Ready(1))]);
+        play(&mut machine, &[], &[(60.0, Heartbeat(1, 900, mb(400 - growth)))]);
+        let grown = Heartbeat(1, 901, mb(400));
+        let recycle = RecycleRequested(1, mb(400), "forecast".into());
+        let effects = play(&mut machine, &[], &[(61.0, grown), (61.0, recycle)]);
+        assert_eq!(effects.contains(&Start(2)), beside, "{growth} {effects:?}");
+    }
 }
 
 #[test]
