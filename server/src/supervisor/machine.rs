@@ -187,6 +187,8 @@ pub struct Machine {
     start_size: Bytes,
     /// Time from the start of a worker until it was ready, the last time.
     start_time: Duration,
+    /// The longest such time.
+    longest_start: Duration,
     /// Whether any worker was ever ready.
     any_worker_was_ready: bool,
     /// Time of the last step.
@@ -265,6 +267,7 @@ impl Machine {
             replacement_failed_before: false,
             start_size: Bytes::ZERO,
             start_time: Duration::ZERO,
+            longest_start: Duration::ZERO,
             any_worker_was_ready: false,
             last_step: Duration::ZERO,
             next_due: Duration::ZERO,

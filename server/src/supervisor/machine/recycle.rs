@@ -77,10 +77,11 @@ impl Machine {
         total_memory.saturating_add(self.start_size.0).saturating_add(growth.0) <= self.policy.memory_limit.0
     }
 
-    /// Returns by how much the memory of all workers grows while another one starts.
+    /// Returns by how much the memory of all workers grows while another one starts, since it was measured a moment ago.
     fn growth_during_start(&self) -> Bytes {
         let per_second = self.workers.iter().fold(0_u64, |sum, worker| sum.saturating_add(worker.growth.0.0));
-        let millis = u64::try_from(self.start_time.as_millis()).unwrap_or(u64::MAX);
+        let time = self.longest_start + self.policy.poll_interval;
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Bytes(per_second.saturating_mul(millis) / 1000)
     }
 
@@ -133,7 +134,7 @@ impl Machine {
         (worker.ready_at, worker.last_heartbeat_at, worker.sent_heartbeat) = (Some(now), now, true);
         let (role, size, start_time) = (worker.role, worker.memory, now.saturating_sub(worker.since));
         self.any_worker_was_ready = true;
-        self.start_time = start_time;
+        (self.start_time, self.longest_start) = (start_time, self.longest_start.max(start_time));
         if policy.front.is_some() {
             effects.push(Effect::Log(Notice::Started(number, start_time)));
             effects.extend(self.stopping.is_none().then_some(Effect::Activate(number)));

@@ -60,8 +60,8 @@ fn without_room_for_two_requests_wait_while_one_follows_the_other() {
 
 #[test]
 fn a_worker_that_grows_needs_headroom_until_the_next_one_is_ready() {
-    // Growth in MB a second, and whether the replacement starts beside the worker: 400 + 40 MB and 3 s of growth, of 512 MB.
-    for (growth, beside) in [(10, true), (20, true), (30, false)] {
+    // Growth in MB a second, and whether the replacement starts beside the worker: 400 + 40 MB and 4 s of growth, of 512 MB.
+    for (growth, beside) in [(10, true), (18, true), (19, false), (30, false)] {
         let mut machine = machine_behind_front();
         play(&mut machine, &[], &[(0.0, Tick), (1.0, Heartbeat(1, 1, mb(40))), (3.0, Ready(1))]);
         play(&mut machine, &[], &[(60.0, Heartbeat(1, 900, mb(400 - growth)))]);
