@@ -11,6 +11,7 @@ import { installProgram } from "./support/programs.mjs";
 
 const KILLS = Number(process.env.KILLS ?? 20);
 const PAUSE_MS = 2000;
+const RATE = Number(process.env.RATE ?? 200);
 
 const express = {
   name: "Express",
@@ -31,7 +32,7 @@ const mixed = (n) => {
   return { path: n % 10 === 5 ? "/slow?ms=200" : "/", keepAlive };
 };
 
-console.log(`== ${KILLS} kills, ${PAUSE_MS / 1000} s apart, 200 requests/s, ${loadAverage()}`);
+console.log(`== ${KILLS} kills, ${PAUSE_MS / 1000} s apart, ${RATE} requests/s, ${loadAverage()}`);
 const contenders = await Promise.all([
   startUnderHeapbeat(express),
   startUnderPm2(express, "fork"),
@@ -40,7 +41,7 @@ const contenders = await Promise.all([
 ]);
 await Promise.all(
   contenders.map(async (contender) => {
-    const load = startLoad({ port: contender.port, requests: mixed });
+    const load = startLoad({ port: contender.port, rate: RATE, requests: mixed });
     let inFlight = 0;
     let killed = 0;
     for (let kill = 0; kill < KILLS; kill++) {

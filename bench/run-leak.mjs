@@ -2,7 +2,7 @@
 // beside PM2 and, for Python, beside gunicorn's `--max-requests`. All of one step run at the same time and get the same load, so a
 // busy machine is equally busy for each.
 //
-//   make bench BENCH=run-leak-node      make bench BENCH=run-leak-python      SECONDS=20: shorter
+//   make bench BENCH=run-leak-node      make bench BENCH=run-leak-python      SECONDS=20 RATE=50: less
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatLoad, startLoad } from "../tests/e2e/support/load.mjs";
@@ -11,6 +11,7 @@ import { startAlone, startUnderHeapbeat, startUnderPm2 } from "./support/contend
 import { installProgram } from "./support/programs.mjs";
 
 const SECONDS = Number(process.env.SECONDS ?? 60);
+const RATE = Number(process.env.RATE ?? 200);
 const language = process.argv[2];
 
 /** @typedef {import("./support/contenders.mjs").Contender} Contender */
@@ -20,18 +21,19 @@ const language = process.argv[2];
  * @param {number} mbPerSecond @returns {(n: number) => { path: string, keepAlive: boolean }}
  */
 const leaking = (mbPerSecond) => (n) => {
-  const path = n % 10 === 0 ? `/leak?kb=${(mbPerSecond * 1024) / 20}` : n % 10 === 5 ? "/slow?ms=200" : "/";
+  const path =
+    n % 10 === 0 ? `/leak?kb=${Math.round((mbPerSecond * 1024 * 10) / RATE)}` : n % 10 === 5 ? "/slow?ms=200" : "/";
   return { path, keepAlive: n % 4 < 2 };
 };
 
 /** Runs the load against several at once, and prints a line for each. @param {string} title @param {number} mbPerSecond @param {Promise<Contender>[]} starting */
 async function compare(title, mbPerSecond, ...starting) {
   const contenders = await Promise.all(starting);
-  console.log(`== ${title}, 200 requests/s, ${SECONDS} s, ${loadAverage()}`);
+  console.log(`== ${title}, ${RATE} requests/s, ${SECONDS} s, ${loadAverage()}`);
   await Promise.all(
     contenders.map(async (contender) => {
       const peak = watchPeakMemory(contender.pids);
-      const load = startLoad({ port: contender.port, requests: leaking(mbPerSecond) });
+      const load = startLoad({ port: contender.port, rate: RATE, requests: leaking(mbPerSecond) });
       await sleep(SECONDS * 1000);
       const result = await load.stop();
       const done = contender.describe();
@@ -81,7 +83,7 @@ if (language === "node") {
   };
   for (const rate of [20, 5]) {
     // The number of requests after which 220 MB have leaked: what somebody would set who knows the leak.
-    const maxRequests = String(Math.round((220 / rate) * 200));
+    const maxRequests = String(Math.round((220 / rate) * RATE));
     const renewing = (/** @type {string} */ workers) => ({
       ...gunicorn,
       name: `gunicorn --max-requests ${maxRequests} --workers ${workers}, Flask`,

@@ -71,9 +71,9 @@ impl Default for FrontLimits {
 pub struct HoldLimits {
     /// Longest wait; then the answer is 503. Zero answers at once, for a program that does not listen at all.
     pub time: Duration,
-    /// Requests that may wait at the same time.
+    /// Requests that may wait at the same time. By default nearly as many as there may be connections: 15 s of 250 a second.
     pub requests: usize,
-    /// Bytes of all waiting requests together.
+    /// Bytes of all waiting requests together. They are used while the program is not there, or only starts.
     pub bytes: usize,
     /// Bytes of one request body that are kept to repeat it.
     pub repeat_body: usize,
@@ -87,8 +87,8 @@ impl Default for HoldLimits {
     fn default() -> Self {
         HoldLimits {
             time: Duration::from_secs(15),
-            requests: 1000,
-            bytes: 8 << 20,
+            requests: 3800,
+            bytes: 32 << 20,
             repeat_body: 64 << 10,
             repeat_total: 4 << 20,
             retry_after: Duration::from_secs(5),
