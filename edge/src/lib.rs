@@ -14,6 +14,8 @@ pub mod probe;
 pub mod replay;
 pub mod settings;
 pub mod store;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod verdict;
 pub mod view;
 pub mod web;
 

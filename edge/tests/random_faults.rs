@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fastrand::Rng;
 use heapbeat_edge::domain::check::outcome::{ProbeResponse, ProbeResult, ResponseBody};
 use heapbeat_edge::domain::engine::{Engine, Tick};
 use heapbeat_edge::domain::incident::Incident;
@@ -25,30 +26,18 @@ const HOURS: i64 = 24;
 const TAIL: i64 = 2 * 3600;
 const SECONDS: i64 = HOURS * 3600;
 
-/// A random number generator (xorshift64*) whose seeds mean the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides
+/// Returns the seconds of the day: `true` in random spells of about `yes` seconds, `false` in those of about `no` seconds between them.
+fn random_spells(random: &mut Rng, no: u64, yes: u64) -> Vec<bool> {
+    let mut seconds = Vec::new();
+    let mut on = false;
+    while seconds.len() < usize::try_from(SECONDS).unwrap() {
+        let length = 1 + random.u64(..2 * if on { yes } else { no });
+        seconds.extend((0..length).map(|_| on));
+        on = !on;
     }
-
-    /// Random spells of about `no` and `yes` seconds; `true` in the seconds of the latter.
-    fn random_spells(&mut self, no: u64, yes: u64) -> Vec<bool> {
-        let mut seconds = Vec::new();
-        let mut on = false;
-        while seconds.len() < usize::try_from(SECONDS).unwrap() {
-            let length = 1 + self.roll(2 * if on { yes } else { no });
-            seconds.extend((0..length).map(|_| on));
-            on = !on;
-        }
-        seconds.truncate(usize::try_from(SECONDS - TAIL).unwrap());
-        seconds.extend((0..TAIL).map(|_| false));
-        seconds
-    }
+    seconds.truncate(usize::try_from(SECONDS - TAIL).unwrap());
+    seconds.extend((0..TAIL).map(|_| false));
+    seconds
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -64,7 +53,7 @@ struct TraceTick {
     found: Found,
 }
 
-fn trace(random: &mut Random, down: &[bool], absent: &[bool], skipped: &[bool]) -> Vec<TraceTick> {
+fn trace(random: &mut Rng, down: &[bool], absent: &[bool], skipped: &[bool]) -> Vec<TraceTick> {
     let mut steps = Vec::new();
     for second in (0..SECONDS).step_by(60) {
         let index = usize::try_from(second).unwrap();
@@ -77,7 +66,7 @@ fn trace(random: &mut Random, down: &[bool], absent: &[bool], skipped: &[bool]) 
             (false, false) => Found::Up,
         };
         steps.push(TraceTick { second, found });
-        match random.roll(20) {
+        match random.u8(..20) {
             0 => steps.push(TraceTick { second, found }), // doubled
             1 => steps.push(TraceTick { second: second - 120, found }), // an old one, late
             2 => steps.push(TraceTick { second, found: Found::Down }), // doubled, and it would see something else
@@ -206,11 +195,11 @@ fn days_of_random_faults() {
     assert_eq!((config.problems.len(), channels.problems.len()), (0, 0));
     let (mut alerts, mut downs) = (0, 0);
     for seed in 1..=SEEDS {
-        let random = &mut Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let down = random.random_spells(5400, 400);
-        let absent = random.random_spells(7200, 300);
-        let skipped = random.random_spells(9000, 90);
-        let service_down = random.random_spells(10_000, 4000);
+        let random = &mut Rng::with_seed(seed);
+        let down = random_spells(random, 5400, 400);
+        let absent = random_spells(random, 7200, 300);
+        let skipped = random_spells(random, 9000, 90);
+        let service_down = random_spells(random, 10_000, 4000);
         let steps = trace(random, &down, &absent, &skipped);
         let states = model(&steps, 2);
         let outcome = run(&config, &channels, &steps, &service_down);

@@ -1,13 +1,11 @@
 //! The `verdict` example as a user runs it: lines in, lines out, an error a line.
 
-#[allow(dead_code)] // its main
-#[path = "../examples/verdict.rs"]
-mod verdict;
+use heapbeat_edge::verdict::evaluate_lines;
 
 /// The answers, and whether none of them was an error.
 fn answers(input: &[u8]) -> (Vec<String>, bool) {
     let mut output = Vec::new();
-    let all_judged = verdict::run(&mut &*input, &mut output).expect("buffers do not fail");
+    let all_judged = evaluate_lines(&mut &*input, &mut output).expect("buffers do not fail");
     (String::from_utf8(output).expect("JSON is text").lines().map(str::to_owned).collect(), all_judged)
 }
 

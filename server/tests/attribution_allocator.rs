@@ -6,43 +6,29 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fastrand::Rng;
 use heapbeat::attribution;
 use heapbeat::attribution::MeanDistance;
 
 #[global_allocator]
 static ALLOCATOR: heapbeat::Allocator = heapbeat::Allocator;
 
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+/// Returns a size: mostly small, as programs allocate; sometimes whole pages, sometimes large; odd ones included.
+fn random_size(random: &mut Rng) -> usize {
+    match random.u8(..20) {
+        0..12 => random.usize(1..=300),
+        12..16 => random.usize(1..=6_000),
+        16 => 4096 << random.u8(..4),
+        17..19 => random.usize(1..=70_000),
+        _ => random.usize(1..=1 << 20),
     }
+}
 
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
-    }
-
-    /// Mostly small, as programs are; sometimes whole pages, sometimes large; all of them odd ones too.
-    fn size(&mut self) -> usize {
-        match self.below(20) {
-            0..12 => 1 + self.below(300),
-            12..16 => 1 + self.below(6_000),
-            16 => 4096 << self.below(4),
-            17..19 => 1 + self.below(70_000),
-            _ => 1 + self.below(1 << 20),
-        }
-    }
-
-    fn align(&mut self) -> usize {
-        match self.below(10) {
-            0..6 => 1 << self.below(5),
-            6..9 => 1 << self.below(9),
-            _ => 1 << self.below(15),
-        }
+fn random_align(random: &mut Rng) -> usize {
+    match random.u8(..10) {
+        0..6 => 1 << random.u8(..5),
+        6..9 => 1 << random.u8(..9),
+        _ => 1 << random.u8(..15),
     }
 }
 
@@ -59,12 +45,12 @@ unsafe impl Send for Object {}
 static SAMPLED_SEEN: AtomicUsize = AtomicUsize::new(0);
 
 impl Object {
-    fn new(random: &mut Random) -> Self {
-        let layout = Layout::from_size_align(random.size(), random.align()).unwrap();
-        let zeroed = random.below(3) == 0;
+    fn new(random: &mut Rng) -> Self {
+        let layout = Layout::from_size_align(random_size(random), random_align(random)).unwrap();
+        let zeroed = random.u8(..3) == 0;
         // SAFETY: the size is not 0.
         let start = unsafe { if zeroed { alloc_zeroed(layout) } else { alloc(layout) } };
-        let mut object = Self { start, layout, seed: random.next().to_le_bytes()[0] };
+        let mut object = Self { start, layout, seed: random.u8(..) };
         object.check_place();
         if zeroed {
             assert!(Self::places(layout.size()).all(|at| object.read(at) == 0), "{layout:?} is not zeroed");
@@ -117,12 +103,12 @@ impl Object {
         }
     }
 
-    fn resize(&mut self, random: &mut Random) {
+    fn resize(&mut self, random: &mut Rng) {
         let old = self.layout.size();
-        let new = match random.below(3) {
-            0 => old + 1 + random.below(old),
-            1 => 1 + random.below(old),
-            _ => random.size(),
+        let new = match random.u8(..3) {
+            0 => old + 1 + random.usize(..old),
+            1 => 1 + random.usize(..old),
+            _ => random_size(random),
         };
         // SAFETY: allocated with this layout; the new size is not 0 and far from isize::MAX.
         self.start = unsafe { realloc(self.start, self.layout, new) };
@@ -142,22 +128,22 @@ impl Drop for Object {
 }
 
 fn work(seed: u64, steps: usize, pool: &Mutex<Vec<Object>>) {
-    let mut random = Random(seed | 1);
+    let mut random = Rng::with_seed(seed);
     let mut mine: Vec<Object> = Vec::new();
     for step in 0..steps {
-        match random.below(10) {
+        match random.u8(..10) {
             0..4 => mine.push(Object::new(&mut random)),
             4..7 if !mine.is_empty() => {
-                let at = random.below(mine.len());
+                let at = random.usize(..mine.len());
                 mine[at].resize(&mut random);
             }
             7 if !mine.is_empty() => {
                 // Handed to whichever thread takes it.
-                let object = mine.swap_remove(random.below(mine.len()));
+                let object = mine.swap_remove(random.usize(..mine.len()));
                 pool.lock().unwrap().push(object);
             }
             8 => mine.extend(pool.lock().unwrap().pop()),
-            _ if !mine.is_empty() => drop(mine.swap_remove(random.below(mine.len()))),
+            _ if !mine.is_empty() => drop(mine.swap_remove(random.usize(..mine.len()))),
             _ => {}
         }
         if mine.len() > 300 {
@@ -165,7 +151,7 @@ fn work(seed: u64, steps: usize, pool: &Mutex<Vec<Object>>) {
         }
         // The switch and the distance may change at any time.
         if seed.is_multiple_of(4) && step % 5_000 == 0 {
-            attribution::set_sampling(match random.below(4) {
+            attribution::set_sampling(match random.u32(..4) {
                 0 => None,
                 n => Some(MeanDistance::from_bytes(4096 << (2 * n))),
             });
@@ -205,14 +191,14 @@ fn samples_beyond_the_table_are_counted_and_their_objects_are_valid() {
     let _alone = SAMPLING_LOCK.lock().unwrap();
     attribution::set_sampling(Some(MeanDistance::from_bytes(4096)));
     let before = attribution::sampling_counts();
-    let mut random = Random(11);
+    let mut random = Rng::with_seed(11);
     // Nearly nine in ten of them are sampled: more than the table holds.
     let mut objects: Vec<Object> = Vec::with_capacity(48_000);
     for n in 0..48_000 {
         let layout = Layout::from_size_align(8192 + n % 7, 1).unwrap();
         // SAFETY: the size is not 0.
         let start = unsafe { alloc(layout) };
-        let mut object = Object { start, layout, seed: random.next().to_le_bytes()[0] };
+        let mut object = Object { start, layout, seed: random.u8(..) };
         object.check_place();
         object.fill();
         objects.push(object);

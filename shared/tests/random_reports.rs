@@ -10,6 +10,7 @@ mod allocations;
 use std::time::Instant;
 
 use base64ct::{Base64, Encoding as _};
+use fastrand::Rng;
 use heapbeat_forecast::{Assessment, Forecaster};
 use heapbeat_shared::event::{Event, EventKind, cut};
 use heapbeat_shared::report::{
@@ -25,77 +26,52 @@ const CASES: u64 = 100_000;
 /// Most memory that the decoder may hold at once: the text as JSON values, base 64 and [`MAX_SAMPLES`] samples, twice.
 const MAX_MEMORY: usize = 4 << 20;
 
-/// `SplitMix64`: the same reports in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Returns a number below `bound`.
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[0]
-    }
-
-    /// Returns a number that is as often small as large.
-    fn any(&mut self) -> u64 {
-        let bits = self.next() % 64;
-        self.next() >> bits
-    }
-
-    fn text(&mut self, longest: usize) -> String {
-        let length = self.below(longest);
-        (0..length)
-            .map(|_| char::from_u32(u32::try_from(self.any() % 0x300).unwrap()).unwrap_or('?'))
-            .collect()
-    }
+/// Returns a number that is as often small as large.
+fn any_magnitude(random: &mut Rng) -> u64 {
+    random.u64(..) >> random.u8(..64)
 }
 
 /// A text as a server sends it, which the reader leaves as it is.
-fn text(random: &mut Random, longest: usize) -> String {
-    cut(&random.text(longest))
+fn text(random: &mut Rng, longest: usize) -> String {
+    let length = random.usize(..longest);
+    cut(&(0..length).map(|_| random.char('\0'..'\u{300}')).collect::<String>())
 }
 
-fn event(random: &mut Random) -> Event {
-    let kind = match random.below(6) {
+fn event(random: &mut Rng) -> Event {
+    let kind = match random.usize(..6) {
         0 => EventKind::Started,
-        1 => EventKind::Pressure { from: Pressure::Calm, to: Pressure::Shed, memory: Bytes(random.any()) },
+        1 => EventKind::Pressure {
+            from: Pressure::Calm,
+            to: Pressure::Shed,
+            memory: Bytes(any_magnitude(random)),
+        },
         2 => EventKind::Panic { message: text(random, 200) },
-        3 => EventKind::Shed { refused: random.any(), lasted_ms: random.any() },
+        3 => EventKind::Shed { refused: any_magnitude(random), lasted_ms: any_magnitude(random) },
         4 => EventKind::Recycle { reason: text(random, 20) },
         _ => EventKind::Stop { by: text(random, 20) },
     };
-    Event { at: UnixMillis(random.any().cast_signed()), kind }
+    Event { at: UnixMillis(any_magnitude(random).cast_signed()), kind }
 }
 
-fn route(random: &mut Random) -> RouteReport {
+fn route(random: &mut Rng) -> RouteReport {
     RouteReport {
         route: text(random, 60),
-        requests: random.any(),
-        requests_per_second: (random.any() >> 20) as f64,
-        churn_mean: Bytes(random.any()),
-        churn_p99: Bytes(random.any()),
-        live: Bytes(random.any()),
-        live_error: Bytes(random.any()),
-        growth_per_minute: Some(-((random.any() >> 20) as f64)),
+        requests: any_magnitude(random),
+        requests_per_second: (any_magnitude(random) >> 20) as f64,
+        churn_mean: Bytes(any_magnitude(random)),
+        churn_p99: Bytes(any_magnitude(random)),
+        live: Bytes(any_magnitude(random)),
+        live_error: Bytes(any_magnitude(random)),
+        growth_per_minute: Some(-((any_magnitude(random) >> 20) as f64)),
         growth_error: None,
     }
 }
 
 /// A few of up to 2^50 pages, which is nearly as far as bytes in 64 bits go; or many smaller ones, which fit a report.
-fn samples(random: &mut Random) -> Vec<Sample> {
-    let (longest, bits) = if random.below(500) == 0 { (MAX_SAMPLES, 20) } else { (40, 50) };
-    let count = random.below(longest);
-    let mut pages = || Bytes((random.any() >> (64 - bits)) * series::PAGE);
+fn samples(random: &mut Rng) -> Vec<Sample> {
+    let (longest, bits) = if random.usize(..500) == 0 { (MAX_SAMPLES, 20) } else { (40, 50) };
+    let count = random.usize(..longest);
+    let mut pages = || Bytes((any_magnitude(random) >> (64 - bits)) * series::PAGE);
     (0..count)
         .map(|n| Sample {
             at: UnixMillis(i64::try_from(n).unwrap() * 1000),
@@ -108,36 +84,39 @@ fn samples(random: &mut Random) -> Vec<Sample> {
         .collect()
 }
 
-fn report(random: &mut Random, forecast: &Assessment) -> (Report, Vec<Sample>) {
-    let (first, mut left, samples) = (random.any() >> 14, samples(random), samples(random));
+fn report(random: &mut Rng, forecast: &Assessment) -> (Report, Vec<Sample>) {
+    let (first, mut left, samples) = (any_magnitude(random) >> 14, samples(random), samples(random));
     left.truncate(512);
     let report = Report {
         status: Status::Degraded,
         memory: HealthMemory::default(),
-        uptime: random.any(),
-        instance: InstanceId(random.next()),
+        uptime: any_magnitude(random),
+        instance: InstanceId(random.u64(..)),
         version: text(random, 60),
-        started: UnixMillis(random.any().cast_signed()),
-        now: UnixMillis(random.any().cast_signed()),
-        limit: Limit { bytes: Bytes(random.any()), origin: text(random, 30) },
+        started: UnixMillis(any_magnitude(random).cast_signed()),
+        now: UnixMillis(any_magnitude(random).cast_signed()),
+        limit: Limit { bytes: Bytes(any_magnitude(random)), origin: text(random, 30) },
         pressure: PressureState { level: Pressure::Alert, since: UnixMillis(5), shed: 0 },
-        latest: Sample { rss: Bytes(random.any()), ..Sample::default() },
-        system: System { threads: Some(random.any()), ..System::default() },
-        events: (0..random.below(8)).map(|_| event(random)).collect(),
-        routes: (0..random.below(6)).map(|_| route(random)).collect(),
+        latest: Sample { rss: Bytes(any_magnitude(random)), ..Sample::default() },
+        system: System { threads: Some(any_magnitude(random)), ..System::default() },
+        events: (0..random.usize(..8)).map(|_| event(random)).collect(),
+        routes: (0..random.usize(..6)).map(|_| route(random)).collect(),
         forecast: *forecast,
         samples: Block {
             first,
             count: samples.len() as u64,
-            lost: random.any(),
+            lost: any_magnitude(random),
             data: series::encode(first, &samples),
         },
-        missing: (0..random.below(3)).map(|_| text(random, 40)).collect(),
+        missing: (0..random.usize(..3)).map(|_| text(random, 40)).collect(),
         previous_exit: None,
         earlier: heapbeat_shared::report::EarlierInstances::default(),
-        last_samples: (random.below(2) == 0).then(|| LastSamples {
-            instance: InstanceId(random.next()),
-            samples: Block::of(&Series { first: random.any() >> 14, samples: left }, random.any()),
+        last_samples: (random.usize(..2) == 0).then(|| LastSamples {
+            instance: InstanceId(random.u64(..)),
+            samples: Block::of(
+                &Series { first: any_magnitude(random) >> 14, samples: left },
+                any_magnitude(random),
+            ),
         }),
         traffic: (random.below(2) == 0).then(|| Traffic {
             in_flight: random.any(),
@@ -155,16 +134,16 @@ fn route_traffic(random: &mut Random) -> RouteTraffic {
 }
 
 /// Changes, removes or duplicates a few bytes, or truncates the body.
-fn mutate(random: &mut Random, body: &mut Vec<u8>) {
-    for _ in 0..=random.below(5) {
-        let at = random.below(body.len().max(1));
-        match random.below(4) {
+fn mutate(random: &mut Rng, body: &mut Vec<u8>) {
+    for _ in 0..=random.usize(..5) {
+        let at = random.usize(..body.len().max(1));
+        match random.usize(..4) {
             _ if body.is_empty() => return,
-            0 => body[at] = random.byte(),
+            0 => body[at] = random.u8(..),
             1 => drop(body.remove(at)),
             2 => body.truncate(at),
             _ => {
-                let end = (at + random.below(200)).min(body.len());
+                let end = (at + random.usize(..200)).min(body.len());
                 let piece = body[at..end].to_vec();
                 body.splice(at..at, piece);
             }
@@ -173,26 +152,26 @@ fn mutate(random: &mut Random, body: &mut Vec<u8>) {
 }
 
 /// A block that looks like one: the version, a first number, any count, then noise or sameness.
-fn block(random: &mut Random) -> Vec<u8> {
+fn block(random: &mut Rng) -> Vec<u8> {
     let mut bytes = vec![1, 0];
-    let mut count = random.any();
+    let mut count = any_magnitude(random);
     while count >= 0x80 {
         bytes.push(u8::try_from(count & 0x7f).unwrap() | 0x80);
         count >>= 7;
     }
     bytes.push(u8::try_from(count).unwrap());
-    let (length, same) = (random.below(600), random.below(2) == 0);
-    let fill = random.byte();
-    bytes.extend((0..length).map(|_| if same { fill } else { random.byte() }));
+    let (length, same) = (random.usize(..600), random.usize(..2) == 0);
+    let fill = random.u8(..);
+    bytes.extend((0..length).map(|_| if same { fill } else { random.u8(..) }));
     bytes
 }
 
 /// Makes structures that no server sends.
-fn oversized_report(random: &mut Random, good: &Report) -> Vec<u8> {
+fn oversized_report(random: &mut Rng, good: &Report) -> Vec<u8> {
     let json = String::from_utf8(good.to_json()).unwrap();
-    let maximum = 20_000 >> random.below(10);
-    let times = 1 + random.below(maximum);
-    match random.below(5) {
+    let maximum = 20_000 >> random.usize(..10);
+    let times = 1 + random.usize(..maximum);
+    match random.usize(..5) {
         0 => [b"[".repeat(times), b"{\"a\":".repeat(times % 300)].concat(),
         1 => json
             .replace(
@@ -216,7 +195,7 @@ fn oversized_report(random: &mut Random, good: &Report) -> Vec<u8> {
 fn no_input_makes_the_decoder_panic_or_allocate_without_bound() {
     let cases = std::env::var("HEAPBEAT_RANDOM_REPORTS").map_or(CASES, |text| text.parse().unwrap());
     let (begun, mut random, mut accepted, mut with_last_samples, mut peak) =
-        (Instant::now(), Random(42), 0, 0, 0);
+        (Instant::now(), Rng::with_seed(42), 0, 0, 0);
     let forecast = Forecaster::new().assess(Bytes::from_mb(512));
     for case in 0..cases {
         let (good, samples) = report(&mut random, &forecast);
@@ -232,7 +211,7 @@ fn no_input_makes_the_decoder_panic_or_allocate_without_bound() {
                 body = String::from_utf8(body).unwrap().replace(&old, &block).into_bytes();
             }
             6 => body = oversized_report(&mut random, &good),
-            _ => body = (0..random.below(400)).map(|_| random.byte()).collect(),
+            _ => body = (0..random.usize(..400)).map(|_| random.u8(..)).collect(),
         }
         let before = allocations::reset_peak();
         let parsed = Report::parse(&body);

@@ -4,7 +4,7 @@ use heapbeat_edge::domain::report::last_report::SampleRun;
 use heapbeat_shared::series::{PAGE, Series};
 use heapbeat_shared::{Bytes, InstanceId, Pressure, Sample, UnixMillis};
 
-use crate::scenario::{Episode, EpisodeKind, Random};
+use crate::scenario::{Episode, EpisodeKind, seeded_random};
 use crate::{DAY, HOUR};
 
 /// The memory limit.
@@ -45,11 +45,11 @@ impl Instances {
         }
         ends.sort_unstable();
         ends.push((i64::MAX, i64::MAX, false));
-        let mut random = Random::new(index, 7);
+        let mut random = seeded_random(index, 7);
         let (mut all, mut from, mut version) = (Vec::new(), since - HOUR, 0);
         for (to, next, killed) in ends {
-            let name = format!("{:07x}", Random::new(index, version).below(1 << 28));
-            all.push(Instance { id: InstanceId(random.below(u64::MAX)), version: name, from, to, killed });
+            let name = format!("{:07x}", seeded_random(index, version).u64(..1 << 28));
+            all.push(Instance { id: InstanceId(random.u64(..)), version: name, from, to, killed });
             version += i64::from(!killed);
             from = next;
         }
@@ -81,12 +81,12 @@ impl Instances {
     }
 
     pub(crate) fn sample(&self, instance: &Instance, at: i64) -> Sample {
-        let mut random = Random::new(self.index, at);
+        let mut random = seeded_random(self.index, at);
         // In pages.
         let level = 24_000 + self.index * 3_000;
         let wave = (at.rem_euclid(DAY) / 1000).abs_diff(43_200) / 12;
         let warm = u64::try_from(((at - instance.from) / 1000).min(1800)).unwrap_or(0) * 2;
-        let mut used = level + 3_600 - wave + warm + random.below(160);
+        let mut used = level + 3_600 - wave + warm + random.u64(..160);
         if instance.killed && at > instance.to - GROWTH_TIME {
             // The growth is slow at first: it is quadratic.
             let share = 1.0 - (instance.to - at) as f64 / GROWTH_TIME as f64;
@@ -98,11 +98,11 @@ impl Instances {
         let pages = |n: u64| Bytes(n * PAGE);
         Sample {
             at: UnixMillis(at),
-            rss: pages(used + 2_600 + random.below(8)),
+            rss: pages(used + 2_600 + random.u64(..8)),
             heap_used: pages(used),
-            heap_total: pages(used + 500 + random.below(8)),
-            heap_resident: pages(used + 900 + random.below(8)),
-            working_set: pages(used + 2_400 + random.below(8)),
+            heap_total: pages(used + 500 + random.u64(..8)),
+            heap_resident: pages(used + 900 + random.u64(..8)),
+            working_set: pages(used + 2_400 + random.u64(..8)),
         }
     }
 }

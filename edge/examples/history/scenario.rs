@@ -1,5 +1,6 @@
 //! Scenarios: the outages, slow hours, maintenance, crashes and unobserved time of each monitor.
 
+use fastrand::Rng;
 use heapbeat_edge::domain::Failure;
 use heapbeat_edge::monitor_config::{Monitor, MonitorId, MonitorKind};
 
@@ -53,29 +54,17 @@ impl Scenario {
 
     /// Returns the latency at an instant in milliseconds: every monitor has another base, days are slower, and some responses are slow.
     pub(crate) fn latency(&self, at: i64) -> u32 {
-        let mut random = Random::new(self.index as u64, at);
+        let mut random = seeded_random(self.index as u64, at);
         let base = 12 + (self.index as u64 * 37) % 180;
         let by_day = if (7..19).contains(&(at.rem_euclid(DAY) / HOUR)) { base / 3 } else { 0 };
-        let tail = if random.below(25) == 0 { base * 2 } else { 0 };
-        u32::try_from(base + by_day + tail + random.below(base / 4 + 3)).unwrap_or(u32::MAX)
+        let tail = if random.u64(..25) == 0 { base * 2 } else { 0 };
+        u32::try_from(base + by_day + tail + random.u64(..base / 4 + 3)).unwrap_or(u32::MAX)
     }
 }
 
-/// A deterministic random number generator (`SplitMix64`).
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64, at: i64) -> Self {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at.unsigned_abs().rotate_left(17))
-    }
-
-    pub(crate) fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % most.max(1)
-    }
+/// Makes a generator whose numbers depend on a monitor's index and an instant only.
+pub(crate) fn seeded_random(index: u64, at: i64) -> Rng {
+    Rng::with_seed(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at.unsigned_abs().rotate_left(17))
 }
 
 /// The mean number of days between two episodes, by the monitor's index.
@@ -121,12 +110,12 @@ fn generate(index: usize, monitor: &Monitor, signs: bool, (start, until): (i64, 
         if signs && (n + i64::try_from(index).unwrap_or(0)) % 9 == 4 {
             add(day(n) + 15 * HOUR + minutes(3) + 15_000, 20_000, EpisodeKind::Crash);
         }
-        let mut random = Random::new(index as u64, n);
-        if random.below(DAYS_BETWEEN_EPISODES[index % DAYS_BETWEEN_EPISODES.len()]) != 0 {
+        let mut random = seeded_random(index as u64, n);
+        if random.u64(..DAYS_BETWEEN_EPISODES[index % DAYS_BETWEEN_EPISODES.len()]) != 0 {
             continue;
         }
-        let at = day(n) + minutes(240 + i64::try_from(random.below(900)).unwrap_or(0));
-        let length = minutes(2 + i64::try_from(random.below(88)).unwrap_or(0));
+        let at = day(n) + minutes(240 + random.i64(0..900));
+        let length = minutes(2 + random.i64(0..88));
         // Failures of a connection come first, then those of a response.
         let failures = [
             Failure::ConnectionRefused,
@@ -137,9 +126,9 @@ fn generate(index: usize, monitor: &Monitor, signs: bool, (start, until): (i64, 
             Failure::Tls,
         ];
         let most = if monitor.kind() == MonitorKind::Tcp { 3 } else { 6 };
-        let failure = failures[usize::try_from(random.below(most)).unwrap_or(0)];
-        match random.below(5) {
-            0 | 1 => add(at, length, EpisodeKind::Slow(900 + u32::try_from(random.below(2000)).unwrap_or(0))),
+        let failure = failures[random.usize(..most)];
+        match random.u64(..5) {
+            0 | 1 => add(at, length, EpisodeKind::Slow(random.u32(900..2900))),
             2 if monitor.kind() == MonitorKind::Heapbeat => add(at, minutes(2), EpisodeKind::Waking),
             _ => add(at, length, EpisodeKind::Down(failure)),
         }

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use std::f64::consts::TAU;
 use std::time::Duration;
 
+use fastrand::Rng;
 use heapbeat::clock::Now;
 use heapbeat::sampling::Sources;
 use heapbeat::telemetry::history::History;
@@ -37,7 +38,7 @@ pub struct Scenario {
 
 /// Draws the parameters of a process, and returns a function that changes its heap in each second. Its argument is the time since
 /// the start in seconds.
-type Behavior = fn(&mut Random) -> Box<dyn FnMut(&mut Heap, f64)>;
+type Behavior = fn(&mut Rng) -> Box<dyn FnMut(&mut Heap, f64)>;
 
 const fn scenario(
     name: &'static str,
@@ -51,34 +52,34 @@ const fn scenario(
 /// The scenarios.
 pub const SCENARIOS: [Scenario; 8] = [
     scenario("steady", 1800, &[Steady], |random| {
-        let level = random.between(30.0, 120.0);
+        let level = between(random, 30.0, 120.0);
         Box::new(move |heap, _| heap.resize_to(level))
     }),
     scenario("warm-up, then flat", 1800, &[Steady, Growing], |random| {
         let (level, rise, tau) =
-            (random.between(20.0, 60.0), random.between(30.0, 150.0), random.between(30.0, 200.0));
+            (between(random, 20.0, 60.0), between(random, 30.0, 150.0), between(random, 30.0, 200.0));
         Box::new(move |heap, t| heap.resize_to(level + rise * (1.0 - (-t / tau).exp())))
     }),
     scenario("sawtooth cache", 1800, &[Steady], |random| {
         let (level, height, period) =
-            (random.between(20.0, 60.0), random.between(20.0, 100.0), random.between(60.0, 300.0));
+            (between(random, 20.0, 60.0), between(random, 20.0, 100.0), between(random, 60.0, 300.0));
         Box::new(move |heap, t| heap.resize_to(level + height * (t / period).fract()))
     }),
     scenario("daily rhythm, scaled", 3600, &[Steady], |random| {
         let (level, swing, phase) =
-            (random.between(40.0, 80.0), random.between(10.0, 35.0), random.between(0.0, TAU));
+            (between(random, 40.0, 80.0), between(random, 10.0, 35.0), between(random, 0.0, TAU));
         Box::new(move |heap, t| heap.resize_to(level + swing * (phase + TAU * t / 900.0).sin()))
     }),
     scenario("slow leak, 1 MB/min", 600, &[Leaking], |random| {
-        let level = random.between(30.0, 120.0);
+        let level = between(random, 30.0, 120.0);
         Box::new(move |heap, t| heap.resize_to(level + t / 60.0))
     }),
     scenario("fast leak, 20 MB/s", 22, &[Leaking], |random| {
-        let level = random.between(20.0, 40.0);
+        let level = between(random, 20.0, 40.0);
         Box::new(move |heap, t| heap.resize_to(level + 20.0 * t))
     }),
     scenario("fragmentation", 1800, &[Fragmenting], |random| {
-        let (level, growth_mb_per_s) = (random.between(30.0, 60.0), random.between(0.06, 0.14));
+        let (level, growth_mb_per_s) = (between(random, 30.0, 60.0), between(random, 0.06, 0.14));
         Box::new(move |heap, t| {
             // The pinned objects replace others, so that the live heap stays the same and only the gap grows.
             heap.resize_to(level - heap.pinned_mb());
@@ -90,30 +91,19 @@ pub const SCENARIOS: [Scenario; 8] = [
     }),
     scenario("step after deploy", 1800, &[Steady], |random| {
         let (level, step, at) =
-            (random.between(30.0, 80.0), random.between(20.0, 100.0), random.between(300.0, 1200.0));
+            (between(random, 30.0, 80.0), between(random, 20.0, 100.0), between(random, 300.0, 1200.0));
         Box::new(move |heap, t| heap.resize_to(if t < at { level } else { level + step }))
     }),
 ];
 
-/// A seeded generator of random numbers: `SplitMix64`.
-pub struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) + 1) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.unit()
-    }
+/// Returns a number from `low` to below `high`.
+fn between(random: &mut Rng, low: f64, high: f64) -> f64 {
+    low + (high - low) * random.f64()
 }
 
 /// The memory of the process.
 pub struct Heap {
-    random: Random,
+    random: Rng,
     live: Vec<Box<[u8]>>,
     bytes: usize,
     in_flight: Vec<Box<[u8]>>,
@@ -130,7 +120,7 @@ impl Heap {
     fn resize_to(&mut self, mb: f64) {
         let target = (mb * 1_048_576.0) as usize;
         while self.bytes < target {
-            let size = (64.0 * (1024_f64).powf(self.random.unit())) as usize;
+            let size = (64.0 * (1024_f64).powf(self.random.f64())) as usize;
             self.live.push(vec![1; size].into());
             self.bytes += size;
         }
@@ -148,9 +138,9 @@ impl Heap {
     /// Allocates the memory of this second's requests, and frees that of the previous second.
     fn replace_request_memory(&mut self) {
         self.in_flight.clear();
-        let mut left = -self.load * self.random.unit().ln();
+        let mut left = -self.load * (1.0_f64 - self.random.f64()).ln();
         while left > 0.0 {
-            let size = self.random.between(1e3, 64e3);
+            let size = between(&mut self.random, 1e3, 64e3);
             left -= size;
             self.in_flight.push(vec![1; size as usize].into());
         }
@@ -176,9 +166,9 @@ impl Heap {
 
 /// Runs a scenario in this process, and returns its samples, encoded as in the report.
 pub fn run_scenario(scenario: &Scenario, seed: u64) -> Vec<u8> {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d);
+    let mut random = Rng::with_seed(seed);
     let mut apply = (scenario.behavior)(&mut random);
-    let load = random.between(0.5e6, 4e6);
+    let load = between(&mut random, 0.5e6, 4e6);
     let mut heap = Heap {
         random,
         live: Vec::new(),
