@@ -181,7 +181,7 @@ impl Weeks {
 impl fmt::Display for Weeks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = Verdict::ALL.map(Verdict::as_str);
-        writeln!(f, "| a week at 1 Hz, looks | {} | weeks ever leaking |", words.join(" | "))?;
+        writeln!(f, "| a week at 1 Hz, assessments | {} | weeks ever leaking |", words.join(" | "))?;
         writeln!(f, "|{}|", ["---"; 7].join("|"))?;
         for (name, weeks) in [("steady", &self.steady), ("daily rhythm", &self.rhythm)] {
             let sum = |verdict: usize| weeks.iter().map(|week| week[verdict]).sum::<usize>().to_string();

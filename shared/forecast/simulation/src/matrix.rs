@@ -100,7 +100,7 @@ impl fmt::Display for Matrix {
             let first = match row.first_leaking.as_slice() {
                 [] => String::new(),
                 first => format!(
-                    " ({} s, median {} s, {:.2} % of looks)",
+                    " ({} s, median {} s, {:.2} % of assessments)",
                     first[0],
                     first[first.len() / 2],
                     100.0 * row.assessments.1 as f64 / row.assessments.0 as f64

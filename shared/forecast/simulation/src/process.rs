@@ -11,22 +11,30 @@
 
 use std::f64::consts::TAU;
 
-use fastrand::Rng;
 use heapbeat_forecast::{Heap, Point, Verdict};
 use heapbeat_shared::{Bytes, UnixMillis};
 
-/// Random numbers of the distributions that a process needs.
-pub struct Distributions(Rng);
+/// A seeded generator of random numbers: Sebastiano Vigna's `SplitMix64`.
+///
+/// A library's generator would make other processes of the same seeds, and the tables of `docs/forecast.md` are about these.
+pub struct Random(u64);
 
-impl Distributions {
+impl Random {
     /// Makes a generator from a seed.
-    pub fn from_seed(seed: u64) -> Self {
-        Distributions(Rng::with_seed(seed))
+    pub fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
     }
 
     /// Returns a number above 0 and at most 1.
     pub fn unit(&mut self) -> f64 {
-        1.0 - self.0.f64()
+        ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
     /// Returns a number between two bounds.
@@ -50,7 +58,7 @@ type Retained = Box<dyn FnMut(f64) -> (f64, f64, f64)>;
 
 /// A simulated process.
 pub struct Process {
-    random: Distributions,
+    random: Random,
     retained: Retained,
     /// Mean memory of requests in flight, in MB.
     in_flight: f64,
@@ -62,7 +70,7 @@ pub struct Process {
 }
 
 impl Process {
-    fn new(mut random: Distributions, retained: Retained) -> Self {
+    fn new(mut random: Random, retained: Retained) -> Self {
         let in_flight = random.between(1.0, 8.0);
         Process { random, retained, in_flight, tail: 0.0, busy: in_flight, spike: 0.0, high_water: 0.0 }
     }
@@ -125,7 +133,7 @@ fn in_live_heap(f: impl FnMut(f64) -> f64 + 'static) -> Retained {
 }
 
 /// Returns a sawtooth of `amplitude` MB and `period` seconds, both of which vary by a tenth from tooth to tooth.
-fn sawtooth(mut random: Distributions, amplitude: f64, period: f64) -> impl FnMut(f64) -> f64 {
+fn sawtooth(mut random: Random, amplitude: f64, period: f64) -> impl FnMut(f64) -> f64 {
     let (mut from, mut lasts, mut fills) = (0.0, period, amplitude);
     move |t| {
         if t >= from + lasts {
@@ -138,28 +146,28 @@ fn sawtooth(mut random: Distributions, amplitude: f64, period: f64) -> impl FnMu
 }
 
 fn rhythm_period(seed: u64) -> f64 {
-    Distributions::from_seed(seed).between(600.0, 1800.0)
+    Random::new(seed).between(600.0, 1800.0)
 }
 
 /// Makes a process that leaks 1 MB per minute.
 pub fn slow_leak(seed: u64) -> Process {
-    let mut random = Distributions::from_seed(seed);
+    let mut random = Random::new(seed);
     let base = random.between(40.0, 200.0);
     Process::new(random, in_live_heap(move |t| base + t / 60.0))
 }
 
 /// Makes a process that leaks `rate` MB per second.
 pub fn linear_leak(seed: u64, rate: f64) -> Process {
-    let mut random = Distributions::from_seed(seed);
+    let mut random = Random::new(seed);
     let base = random.between(40.0, 120.0);
     Process::new(random, in_live_heap(move |t| base + rate * t))
 }
 
 /// Makes a steady process whose floor varies a little (an Ornstein-Uhlenbeck process of five minutes).
 pub fn steady(seed: u64) -> Process {
-    let mut random = Distributions::from_seed(seed);
+    let mut random = Random::new(seed);
     let base = random.between(40.0, 250.0);
-    let mut walk = Distributions::from_seed(seed ^ 0x4d);
+    let mut walk = Random::new(seed ^ 0x4d);
     let (mut wander, mut last) = (0.0f64, 0.0);
     Process::new(
         random,
@@ -174,7 +182,7 @@ pub fn steady(seed: u64) -> Process {
 
 /// Makes a process with a rhythm of `period` seconds, a random phase, and a skew (a short rise and a long fall, or the reverse).
 pub fn rhythm(seed: u64, period: f64) -> Process {
-    let mut random = Distributions::from_seed(seed);
+    let mut random = Random::new(seed);
     let (base, swing, phase) =
         (random.between(60.0, 150.0), random.between(10.0, 100.0), random.unit() * TAU);
     let skew = random.between(-0.4, 0.4);
@@ -204,7 +212,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Steady],
         leaks: false,
         process: |seed| {
-            let tail = Distributions::from_seed(seed ^ 0x5).between(2.0, 15.0);
+            let tail = Random::new(seed ^ 0x5).between(2.0, 15.0);
             steady(seed).heavy_tailed(tail)
         },
     },
@@ -215,7 +223,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Steady, Growing],
         leaks: false,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (rise, tau) = (random.between(10.0, 150.0), random.between(10.0, 240.0));
             Process::new(random, in_live_heap(move |t| 40.0 + rise * (1.0 - (-t / tau).exp())))
         },
@@ -227,9 +235,9 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Steady, Growing],
         leaks: false,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (amplitude, period) = (random.between(10.0, 100.0), random.between(20.0, 240.0));
-            let mut saw = sawtooth(Distributions::from_seed(seed ^ 0x9), amplitude, period);
+            let mut saw = sawtooth(Random::new(seed ^ 0x9), amplitude, period);
             Process::new(random, in_live_heap(move |t| 60.0 + saw(t)))
         },
     },
@@ -248,7 +256,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Growing, Unknown],
         leaks: false,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (swing, period) = (random.between(20.0, 100.0), rhythm_period(seed));
             Process::new(random, in_live_heap(move |t| 80.0 + swing * (0.5 - 0.5 * (TAU * t / period).cos())))
         },
@@ -260,7 +268,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Steady],
         leaks: false,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (at, step) = (random.between(200.0, 1500.0), random.between(10.0, 150.0));
             Process::new(random, in_live_heap(move |t| 80.0 + if t < at { 0.0 } else { step }))
         },
@@ -272,7 +280,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Steady, Growing],
         leaks: false,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (at, step, lasts) =
                 (random.between(200.0, 1200.0), random.between(10.0, 100.0), random.between(10.0, 90.0));
             Process::new(random, in_live_heap(move |t| 80.0 + step * ((t - at) / lasts).clamp(0.0, 1.0)))
@@ -293,9 +301,9 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Leaking],
         leaks: true,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (base, deviation) = (random.between(40.0, 200.0), random.between(0.1, 3.0));
-            let mut noise = Distributions::from_seed(seed ^ 0x8);
+            let mut noise = Random::new(seed ^ 0x8);
             let mut process =
                 Process::new(random, in_live_heap(move |t| base + t / 60.0 + deviation * noise.normal()));
             process.in_flight = 0.0;
@@ -309,9 +317,9 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Leaking],
         leaks: true,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (amplitude, period) = (random.between(5.0, 40.0), random.between(10.0, 55.0));
-            let mut saw = sawtooth(Distributions::from_seed(seed ^ 0x9), amplitude, period);
+            let mut saw = sawtooth(Random::new(seed ^ 0x9), amplitude, period);
             Process::new(random, in_live_heap(move |t| 60.0 + saw(t) + t / 60.0))
         },
     },
@@ -330,7 +338,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Leaking],
         leaks: true,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (at, rate) = (late_start(seed), random.between(1.0, 5.0));
             Process::new(random, in_live_heap(move |t| 80.0 + rate / 60.0 * (t - at).max(0.0)))
         },
@@ -342,7 +350,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Leaking],
         leaks: true,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let (step, every) = (random.between(2.0, 8.0), random.between(60.0, 180.0));
             Process::new(random, in_live_heap(move |t| 80.0 + step * (t / every).floor()))
         },
@@ -354,9 +362,9 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Leaking],
         leaks: true,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let chance = random.between(0.05, 0.5);
-            let mut coin = Distributions::from_seed(seed ^ 0x3);
+            let mut coin = Random::new(seed ^ 0x3);
             let mut held = 0.0;
             Process::new(
                 random,
@@ -376,7 +384,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Fragmenting],
         leaks: false,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let rate = random.between(1.0, 6.0);
             Process::new(random, Box::new(move |t| (90.0, rate * t / 60.0, 0.0)))
         },
@@ -388,7 +396,7 @@ pub const SCENARIOS: &[Scenario] = &[
         right: &[Growing],
         leaks: false,
         process: |seed| {
-            let mut random = Distributions::from_seed(seed);
+            let mut random = Random::new(seed);
             let rate = random.between(1.0, 6.0);
             Process::new(random, Box::new(move |t| (90.0, 0.0, rate * t / 60.0)))
         },
@@ -396,5 +404,5 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 fn late_start(seed: u64) -> f64 {
-    Distributions::from_seed(seed ^ 0x29).between(1200.0, 5400.0)
+    Random::new(seed ^ 0x29).between(1200.0, 5400.0)
 }
