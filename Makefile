@@ -87,6 +87,11 @@ bench: release wasm history-generator ## Run the benchmarks (BENCH=health,tick: 
 budget: wasm history-generator ## Measure how much of the free plan a day of 1, 50 and 1,000 monitors uses
 	@$(NODE) tools/budget.mjs
 
+.PHONY: pictures
+pictures: wasm history-generator ## Take the pictures of README and docs anew
+	@UPDATE_PICTURES=1 cargo test --quiet --locked -p heapbeat-cli --bins screen::tests::the_pictures
+	@$(NODE) tools/pictures.mjs
+
 .PHONY: push-keys
 push-keys: ## Generate the keys of web push notifications
 	@node tools/push-keys.mjs
