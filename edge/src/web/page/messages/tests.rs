@@ -32,14 +32,17 @@ fn messages_of(language: &str) -> BTreeMap<String, BTreeSet<String>> {
     messages
 }
 
-/// The sources that use messages: the templates and the code of this folder.
+/// The sources that use messages: the templates, and the code of this folder without its tests.
 fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("templates"), root.join("src/web/page")];
     let mut text = String::new();
-    for folder in ["templates", "src/web/page"] {
-        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_file() {
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs") {
                 text.push_str(&std::fs::read_to_string(path).unwrap());
             }
         }
